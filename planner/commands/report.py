@@ -10,8 +10,8 @@ from planner.planfile.model import Project
 from planner.reports import comparison
 from planner.reports.neutral import printable
 from planner.reports.redaction import redact
+from planner.results.documents import read_result
 from planner.results.model import RunResult
-from planner.results.results_file import read_result
 from planner.session.current_project import load_current_project
 from planner.session.reporting import redactor_patterns, rendered
 from planner.session.selection import Selection

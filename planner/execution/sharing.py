@@ -27,8 +27,8 @@ from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.reconciling import prompt_key
+from planner.results.documents import schema_major
 from planner.results.store import Reader, Store
-from planner.results.versions import schema_major
 
 SCHEMA_VERSION: Final = "1.0"
 PREFIX: Final = "intents/"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from planner.bounds import Amount, Count, Total
-from planner.results.document import Document
+
+
+class Document(BaseModel):
+    """A part of the results document. Unknown fields are ignored, since a newer minor version may add some."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class EstimateAccuracy(Document):

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,22 +14,24 @@ from typing import Final
 from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.errors import StoreError
 from planner.results.file_lock import OPENING, is_lock, locked_file
-from planner.results.store import UNCONDITIONAL, Change, Expected, segments
+from planner.results.store import Change, segments
 
 _LOCK: Final = ".lock"
 _IGNORE: Final = ".gitignore"
 _HALF_WRITTEN: Final = ".half-written-"
 
 _ELSEWHERE: Final = "or choose another place with --store"
+_NO_ACCESS: Final = f"make the folder readable and writable for this user, {_ELSEWHERE}"
+_IN_THE_WAY: Final = f"something that is not a folder is in the way: move it, {_ELSEWHERE}"
 _HINTS: Final = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
     errno.EROFS: "it is on a read-only file system: choose another place with --store",
-    errno.EACCES: f"make the folder readable and writable for this user, {_ELSEWHERE}",
-    errno.EPERM: f"make the folder readable and writable for this user, {_ELSEWHERE}",
-    errno.ENOTDIR: f"something that is not a folder is in the way: move it, {_ELSEWHERE}",
+    errno.EACCES: _NO_ACCESS,
+    errno.EPERM: _NO_ACCESS,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: f"a folder is in the way: move it, {_ELSEWHERE}",
-    errno.EEXIST: f"something that is not a folder is in the way: move it, {_ELSEWHERE}",
     errno.ENAMETOOLONG: "a name is too long for this file system: shorten the plan's or the environment's name",
 }
 
@@ -65,50 +67,34 @@ class DirectoryStore:
             self._refuse_links(path)
             return path.is_file()
 
-    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
-        path = self._path(key)
-        with self._mapped("written", path), self._locked():
-            self._refuse_links(path)
-            self._make_folder(path.parent)
-            if expected is not UNCONDITIONAL:
-                try:
-                    current = path.read_bytes()
-                except FileNotFoundError:
-                    current = None
-                if current != expected:
-                    return False
-            _replace(path, data)
-        return True
-
     def update(self, change: Change) -> None:
         with self._mapped("written", self._folder), self._locked():
             wanted = {self._path(key): data for key, data in change(self).items()}
-            for path, data in wanted.items():
+            for path in wanted:
                 self._refuse_links(path)
-                if data is not None:
-                    self._make_folder(path.parent)
-            with _half_written({path: data for path, data in wanted.items() if data is not None}) as written:
-                unsynced: Path | None = None
-                for path in wanted:
-                    if (
-                        unsynced is not None and unsynced != path.parent
-                    ):  # later files must not become visible before earlier ones
-                        _sync(unsynced)
-                    if path in written:
-                        written[path].replace(path)
-                    elif not path.exists():
-                        continue
-                    else:
-                        path.unlink()
-                    unsynced = path.parent
-                if unsynced is not None:
+            unsynced: Path | None = None
+            for path, data in wanted.items():
+                if (
+                    unsynced is not None and unsynced != path.parent
+                ):  # later files must not become visible before earlier ones
                     _sync(unsynced)
+                with self._mapped("written", path):
+                    if data is not None:
+                        self._make_folder(path.parent)
+                        _replace(path, data)
+                    elif path.exists():
+                        path.unlink()
+                    else:
+                        continue
+                unsynced = path.parent
+            if unsynced is not None:
+                _sync(unsynced)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        folder_names = prefix.split("/")[:-1]
-        start = self._folder.joinpath(*segments("/".join(folder_names))) if folder_names else self._folder
+        folder = prefix.rpartition("/")[0]
+        start = self._folder.joinpath(*segments(folder)) if folder else self._folder
         with self._mapped("listed", start):
-            found = sorted(self._walk(start, "".join(f"{name}/" for name in folder_names)))
+            found = sorted(self._walk(start, f"{folder}/" if folder else ""))
         return (key for key in found if key.startswith(prefix))
 
     def locate(self, key: str) -> str:
@@ -158,7 +144,10 @@ class DirectoryStore:
     @contextmanager
     def _locked(self) -> Generator[None]:
         """Serialize writers. The lock ends with its process."""
-        self._make_root()
+        if not self._folder.is_dir():
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            _sync(self._folder.parent)
         path = self._folder / _LOCK
         lock = os.open(path, OPENING, 0o600)
         try:
@@ -169,12 +158,6 @@ class DirectoryStore:
                 yield
         finally:
             os.close(lock)
-
-    def _make_root(self) -> None:
-        if not self._folder.is_dir():
-            self._folder.parent.mkdir(parents=True, exist_ok=True)
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            _sync(self._folder.parent)
 
     def _make_folder(self, folder: Path) -> None:
         """Under the lock: create a key's folders, and once per folder remove partial files of killed writers."""
@@ -201,37 +184,24 @@ class DirectoryStore:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Replace a file durably: first the bytes, then the name, then the folder's entry."""
-    with _half_written({path: data}) as written:
-        written[path].replace(path)
-    _sync(path.parent)
-
-
-@contextmanager
-def _half_written(contents: Mapping[Path, bytes]) -> Generator[Mapping[Path, Path]]:
-    """Write temporary files durably next to their targets. All are written before the first sync, which halves the
-    time. Files not moved by the end are removed."""
-    halves: dict[Path, Path] = {}
+    """Replace a file by one whose bytes are durable. The caller syncs the folder."""
+    file, name = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
     try:
-        for path, data in contents.items():
-            file, name = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
-            halves[path] = Path(name)
-            with os.fdopen(file, "wb") as stream:
-                stream.write(data)
-        for half in halves.values():
-            _sync(half)
-        yield halves
+        with os.fdopen(file, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
     except BaseException:
-        for half in halves.values():
-            half.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
         raise
 
 
 def _sync(path: Path) -> None:
-    """Sync a file or a folder's entries. Windows supports neither for folders nor for read-only files."""
-    if os.name == "nt" and path.is_dir():
+    """Sync a folder's entries, which Windows does not support."""
+    if os.name == "nt":
         return
-    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -32,9 +32,8 @@ def locked_file(descriptor: int, path: Path, *, wait: bool) -> Generator[None]:
         return
     import sqlite3
 
-    with closing(
-        sqlite3.connect(_beside(path), timeout=_LONGEST_WAIT_SECONDS if wait else 0, isolation_level=None)
-    ) as db:
+    timeout = _LONGEST_WAIT_SECONDS if wait else 0
+    with closing(sqlite3.connect(_beside(path), timeout=timeout, isolation_level=None)) as db:
         try:
             db.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
@@ -45,24 +44,17 @@ def locked_file(descriptor: int, path: Path, *, wait: bool) -> Generator[None]:
 
 @contextmanager
 def locked_folder(folder: Path) -> Generator[None]:
-    """Lock a folder, in case its lock file is deleted. Does nothing if folders cannot be locked.
-
-    Raises:
-        OSError: as `locked_file`.
-    """
+    """Lock a folder, in case its lock file is deleted. Does nothing if folders cannot be locked. Raises `OSError`."""
     if fcntl is None:
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if isinstance(error, BlockingIOError) or error.errno == errno.EACCES:
-            raise
-        yield  # NFS does not lock folders
-        return
-    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):  # others: NFS does not lock folders
+                raise
         yield
     finally:
         os.close(descriptor)

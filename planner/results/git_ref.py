@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results.backoff import Backoff
-from planner.results.store import UNCONDITIONAL, Change, Expected, Reader, segments
+from planner.results.store import Backoff, Change, segments
 
 COMMITS_A_HISTORY: Final = 1000
 
@@ -71,29 +71,12 @@ class GitRunner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    mode: str
-    kind: str
-    oid: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """The store at one commit; `tip` is empty if there is none. `folders` has the entries of each folder by name."""
+    """The store at one commit: object ids by key. `tip` is empty if there is none."""
 
     tip: str = ""
     commits_before: int = 0
-    folders: Mapping[str, Mapping[str, _Entry]] = field(default_factory=dict[str, Mapping[str, _Entry]])
-
-    def blob(self, key: str) -> str | None:
-        folder, _, name = key.rpartition("/")
-        entry = self.folders.get(folder, {}).get(name)
-        return entry.oid if entry is not None and entry.kind == "blob" else None
-
-    def keys(self) -> Iterator[str]:
-        for folder, entries in self.folders.items():
-            start = f"{folder}/" if folder else ""
-            yield from (start + name for name, entry in entries.items() if entry.kind == "blob")
+    blobs: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class GitStore:
@@ -124,19 +107,19 @@ class GitStore:
     def get(self, key: str) -> bytes | None:
         segments(key)
         with self._lock:
-            oid = self._snapshot().blob(key)
+            oid = self._snapshot().blobs.get(key)
             return None if oid is None else self._run("read", "cat-file", "blob", oid)
 
     def has(self, key: str) -> bool:
         segments(key)
         with self._lock:
-            return self._snapshot().blob(key) is not None
+            return key in self._snapshot().blobs
 
     def keys(self, prefix: str) -> Iterator[str]:
-        if folders := prefix.split("/")[:-1]:
-            segments("/".join(folders))
+        if folder := prefix.rpartition("/")[0]:
+            segments(folder)
         with self._lock:
-            return iter(sorted(key for key in self._snapshot().keys() if key.startswith(prefix)))  # noqa: SIM118 - no dict
+            return iter(sorted(key for key in self._snapshot().blobs if key.startswith(prefix)))
 
     def locate(self, key: str) -> str:
         where = f"{self._ref} of {self._remote}" if self._remote else self._ref
@@ -149,50 +132,39 @@ class GitStore:
 
     # Writing
 
-    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
-        segments(key)
-        swapped = False
-
-        def change(now: Reader) -> Mapping[str, bytes | None]:
-            nonlocal swapped
-            swapped = expected is UNCONDITIONAL or now.get(key) == expected
-            return {key: data} if swapped else {}
-
-        self.update(change)
-        return swapped
-
     def update(self, change: Change) -> None:
         with self._lock:
-            stale_tries, tip = 0, self._snapshot().tip
-            for attempt in range(self._backoff.attempts):
-                if attempt:
-                    self._backoff.wait(attempt)
+            tip, refusals = self._snapshot().tip, 0
+
+            def write(again: bool) -> bool:
+                nonlocal tip, refusals
+                if again:
                     self.refresh()
-                    stale_tries, tip = (
-                        (stale_tries + 1, tip) if self._snapshot().tip == tip else (0, self._snapshot().tip)
-                    )
-                if stale_tries >= _REFUSALS_WITHOUT_A_WRITE:
-                    raise self._failed("written", self._refused)
+                    refusals = refusals + 1 if self._snapshot().tip == tip else 0
+                    tip = self._snapshot().tip
+                    if refusals >= _REFUSALS_WITHOUT_A_WRITE:
+                        raise self._failed("written", self._refused)
                 snapshot = self._snapshot()
                 commit = self._commit(snapshot, change(self))
                 if commit is None:
-                    return
-                if self._swap(snapshot, commit):
-                    self._known = self._snapshot_of(commit)
-                    return
-            raise StoreError(
-                f"other jobs wrote to {self._ref} at the same time, {self._backoff.attempts} times in a row",
-                "Nothing is lost: run the same command again.",
-            )
+                    return True
+                if not self._swap(snapshot, commit):
+                    return False
+                self._known = self._snapshot_of(commit)
+                return True
+
+            self._backoff.until_written(write, self._ref)
 
     def _commit(self, snapshot: _Snapshot, writes: Mapping[str, bytes | None]) -> str | None:
         """A commit with these writes; None if nothing changes."""
-        changed: dict[str, str | None] = {key: None for key, data in writes.items() if data is None}
-        changed |= self._blobs({key: data for key, data in writes.items() if data is not None})
-        changed = {key: oid for key, oid in changed.items() if snapshot.blob(key) != oid}
-        if not changed:
-            return None
-        tree = self._tree(snapshot, changed)
+        for key in writes:
+            segments(key)
+        with tempfile.TemporaryDirectory(prefix="planner-") as folder:
+            oids = self._blobs(Path(folder), {key: data for key, data in writes.items() if data is not None})
+            changed = {key: oid for key in writes if (oid := oids.get(key)) != snapshot.blobs.get(key)}
+            if not changed:
+                return None
+            tree = self._tree(Path(folder), snapshot, changed)
         parents = ("-p", snapshot.tip) if snapshot.tip and not self._starts_new_history(snapshot) else ()
         before = snapshot.commits_before + 1 if parents else 0
         message = f"{_summary(changed)}\n\nCommits-before: {before}\n"
@@ -202,43 +174,29 @@ class GitStore:
     def _starts_new_history(self, snapshot: _Snapshot) -> bool:
         return self._may_start_new_history and snapshot.commits_before + 1 >= COMMITS_A_HISTORY
 
-    def _blobs(self, contents: Mapping[str, bytes]) -> dict[str, str | None]:
+    def _blobs(self, folder: Path, contents: Mapping[str, bytes]) -> dict[str, str]:
         """Object ids of the contents, created together."""
         if not contents:
             return {}
-        with tempfile.TemporaryDirectory(prefix="planner-") as folder:
-            paths = [Path(folder) / str(number) for number in range(len(contents))]
-            for path, data in zip(paths, contents.values(), strict=True):
-                path.write_bytes(data)
-            listed = "".join(f"{path}\n" for path in paths).encode()
-            made = self._run("written", "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed)
+        paths = [folder / str(number) for number in range(len(contents))]
+        for path, data in zip(paths, contents.values(), strict=True):
+            path.write_bytes(data)
+        listed = "".join(f"{path}\n" for path in paths).encode()
+        made = self._run("written", "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed)
         return dict(zip(contents, made.decode().split(), strict=True))
 
-    def _tree(self, snapshot: _Snapshot, changed: Mapping[str, str | None]) -> str:
-        """Create the tree; only changed folders are written, innermost first."""
-        folders = {folder: dict(entries) for folder, entries in snapshot.folders.items()}
-        touched: set[str] = {""}
-        for key, oid in changed.items():
-            folder, _, name = key.rpartition("/")
-            if oid is None:
-                folders.get(folder, {}).pop(name, None)
-            else:
-                folders.setdefault(folder, {})[name] = _Entry("100644", "blob", oid)
-            touched |= {"/".join(folder.split("/")[:depth]) for depth in range(1, folder.count("/") + 2) if folder}
-        for folder in sorted(touched, key=lambda folder: (-folder.count("/"), -len(folder))):
-            if not folder:
-                continue
-            parent, _, name = folder.rpartition("/")
-            entries = folders.get(folder)
-            if entries:
-                folders.setdefault(parent, {})[name] = _Entry("040000", "tree", self._make_tree(entries))
-            else:
-                folders.get(parent, {}).pop(name, None)
-        return self._make_tree(folders.get("", {}))
-
-    def _make_tree(self, entries: Mapping[str, _Entry]) -> str:
-        lines = "".join(f"{entry.mode} {entry.kind} {entry.oid}\t{name}\0" for name, entry in entries.items())
-        return self._run("written", "mktree", "-z", "--missing", stdin=lines.encode()).decode().strip()
+    def _tree(self, folder: Path, snapshot: _Snapshot, changed: Mapping[str, str | None]) -> str:
+        """A tree made in an index of its own."""
+        index = {"GIT_INDEX_FILE": str(folder / "index")}
+        if snapshot.tip:
+            self._run("written", "read-tree", snapshot.tip, extra=index)
+        absent = "0" * len(snapshot.tip)
+        lines = "".join(
+            f"{'0' if oid is None else '100644'} {absent if oid is None else oid}\t{key}\0"
+            for key, oid in changed.items()
+        )
+        self._run("written", "update-index", "-z", "--index-info", stdin=lines.encode(), extra=index)
+        return self._run("written", "write-tree", "--missing-ok", extra=index).decode().strip()
 
     def _swap(self, snapshot: _Snapshot, commit: str) -> bool:
         if self._remote is None:
@@ -313,17 +271,11 @@ class GitStore:
         raise self._failed("read", said)
 
     def _snapshot_of(self, commit: str) -> _Snapshot:
-        listed = self._run("read", "ls-tree", "-r", "-t", "-z", "--full-tree", commit)
-        folders: dict[str, dict[str, _Entry]] = {}
-        for line in listed.decode().split("\0"):
-            if not line:
-                continue
-            about, _, path = line.partition("\t")
-            mode, kind, oid = about.split(" ")
-            folder, _, name = path.rpartition("/")
-            folders.setdefault(folder, {})[name] = _Entry(mode, kind, oid)
+        listed = self._run("read", "ls-tree", "-r", "-z", "--full-tree", commit)
+        entries = (line.partition("\t") for line in listed.decode().split("\0") if line)
+        blobs = {key: about.rpartition(" ")[2] for about, _, key in entries}
         match = _GENERATION.search(self._run("read", "cat-file", "commit", commit).decode(errors="replace"))
-        return _Snapshot(commit, int(match[1]) if match else 0, folders)
+        return _Snapshot(commit, int(match[1]) if match else 0, blobs)
 
     def _is_shallow(self) -> bool:
         if self._shallow is None:
@@ -332,8 +284,10 @@ class GitStore:
 
     # Asking git
 
-    def _run(self, done: str, *arguments: str, stdin: bytes = b"") -> bytes:
-        answer = self._git(*arguments, stdin=stdin, extra=_IDENTITY)
+    def _run(
+        self, done: str, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] = MappingProxyType({})
+    ) -> bytes:
+        answer = self._git(*arguments, stdin=stdin, extra={**_IDENTITY, **extra})
         if answer.code != 0:
             raise self._failed(done, answer.said)
         return answer.out

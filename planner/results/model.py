@@ -13,8 +13,7 @@ from pydantic import Field
 
 from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime, Total
 from planner.evidence import CostBasis, Part
-from planner.results.costs import CostDocument
-from planner.results.document import Document
+from planner.results.costs import CostDocument, Document
 
 SCHEMA_VERSION = "1.0"
 

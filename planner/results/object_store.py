@@ -10,7 +10,8 @@ Imported only if such a store is chosen, since `obstore` is optional.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 import obstore
@@ -33,8 +34,7 @@ from obstore.store import (
 )
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results.backoff import Backoff
-from planner.results.store import UNCONDITIONAL, Change, Expected, segments
+from planner.results.store import Backoff, Change, segments
 
 Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore | S3Store
 
@@ -79,97 +79,75 @@ class ObjectStore:
         self._backoff = backoff
 
     def get(self, key: str) -> bytes | None:
-        return self._read(key)[0]
+        return self.read(key)[0]
+
+    def read(self, key: str) -> tuple[bytes | None, str | None]:
+        """The content and its tag."""
+        with self._mapped("read"):
+            try:
+                found = obstore.get(self._bucket, self._path(key))
+                return bytes(found.bytes()), found.meta[_TAG]
+            except FileNotFoundError:
+                return None, None
 
     def has(self, key: str) -> bool:
-        try:
-            obstore.head(self._bucket, self._path(key))
-        except FileNotFoundError:
-            return False
-        except BaseError as error:
-            raise self._failed("read", error) from error
-        return True
+        with self._mapped("read"):
+            try:
+                obstore.head(self._bucket, self._path(key))
+            except FileNotFoundError:
+                return False
+            return True
 
     def keys(self, prefix: str) -> Iterator[str]:
-        folder = "/".join(prefix.split("/")[:-1])
+        folder = prefix.rpartition("/")[0]
         if folder:
             segments(folder)
         start = f"{self._folder}{folder}".strip("/")
-        try:
+        with self._mapped("listed"):
             listed = [
                 entry["path"].removeprefix(self._folder)
                 for page in obstore.list(self._bucket, prefix=start or None, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
                 for entry in page
             ]
-        except BaseError as error:
-            raise self._failed("listed", error) from error
         return iter(sorted(key for key in listed if key.startswith(prefix)))
 
-    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
-        if expected is UNCONDITIONAL:
-            return self._write(key, data, ANY)
-        if expected is None:
-            return self._write(key, data, None)
-        now, tag = self._read(key)
-        return now == expected and self._write(key, data, tag)
-
     def update(self, change: Change) -> None:
-        for attempt in range(self._backoff.attempts):
-            if attempt:
-                self._backoff.wait(attempt)
+        def write(again: bool) -> bool:
+            del again
             seen = _Seen(self)
-            writes = change(seen)
-            if all(self._apply(key, data, seen) for key, data in writes.items()):
-                return
-        raise StoreError(
-            f"other jobs wrote to {self._address} at the same time, {self._backoff.attempts} times in a row",
-            "Nothing is lost: run the same command again.",
-        )
+            return all(self._write(key, data, seen.tags) for key, data in change(seen).items())
+
+        self._backoff.until_written(write, self._address)
 
     def locate(self, key: str) -> str:
         return f"{self._address}/{self._folder}{key}"
 
-    def read(self, key: str) -> tuple[bytes | None, str | None]:
-        return self._read(key)
-
-    def _apply(self, key: str, data: bytes | None, seen: _Seen) -> bool:
-        if data is None:
-            try:
-                obstore.delete(self._bucket, self._path(key))
-            except FileNotFoundError:
-                return True  # already deleted
-            except BaseError as error:
-                raise self._failed("written", error) from error
-            return True
-        return self._write(key, data, seen.tags.get(key, ANY))
-
-    def _read(self, key: str) -> tuple[bytes | None, str | None]:
-        try:
-            found = obstore.get(self._bucket, self._path(key))
-            return bytes(found.bytes()), found.meta[_TAG]
-        except FileNotFoundError:
-            return None, None
-        except BaseError as error:
-            raise self._failed("read", error) from error
-
-    def _write(self, key: str, data: bytes, tag: str | None) -> bool:
-        """Write if the object has this tag; `ANY`: always; None: only if it does not exist."""
+    def _write(self, key: str, data: bytes | None, tags: Mapping[str, str | None]) -> bool:
+        """Write if the object has the tag with which it was read (None: if it does not exist), or if it was not read."""
         path = self._path(key)
-        try:
-            if tag is ANY:
-                obstore.put(self._bucket, path, data)
-            elif tag is None:
-                obstore.put(self._bucket, path, data, mode="create")
-            else:
-                obstore.put(self._bucket, path, data, mode={_TAG: tag})
-        except (AlreadyExistsError, PreconditionError, FileExistsError, FileNotFoundError):
-            return False
-        except BaseError as error:
-            raise self._failed("written", error) from error
+        with self._mapped("written"):
+            try:
+                if data is None:
+                    obstore.delete(self._bucket, path)
+                elif key not in tags:
+                    obstore.put(self._bucket, path, data)
+                elif (tag := tags[key]) is None:
+                    obstore.put(self._bucket, path, data, mode="create")
+                else:
+                    obstore.put(self._bucket, path, data, mode={_TAG: tag})
+            except (AlreadyExistsError, PreconditionError, FileExistsError, FileNotFoundError):
+                return data is None  # it is already deleted
         return True
 
     def _path(self, key: str) -> str:
         return self._folder + "/".join(segments(key))
+
+    @contextmanager
+    def _mapped(self, done: str) -> Generator[None]:
+        try:
+            yield
+        except BaseError as error:
+            raise self._failed(done, error) from error
 
     def _failed(self, done: str, error: BaseError) -> PlannerError:
         message = f"results cannot be {done} at {self._address}: {_first_line(error)}"
@@ -183,9 +161,6 @@ class ObjectStore:
                 message, "The credentials in the environment need permission to read, write, delete and list there."
             )
         return StoreError(message, "Check the network and the bucket, then run the same command again.")
-
-
-ANY: Final = "*"
 
 
 class _Seen:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime
-from planner.results.chunked_reading import read_in_chunks
 from planner.results.costs import CostDocument
-from planner.results.model import COUNTABLE, CaseOutcomeName, PlanOutcome, RunResult
+from planner.results.model import COUNTABLE, CaseOutcomeName, PlanOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,20 +86,10 @@ class InvocationOutline:
 
 
 @cache
-def _invocation() -> TypeAdapter[InvocationOutline]:
+def _reader() -> TypeAdapter[InvocationOutline]:
     return TypeAdapter(InvocationOutline)
-
-
-@cache
-def _cases() -> TypeAdapter[list[CaseOutline]]:
-    return TypeAdapter(ListOf[CaseOutline])
 
 
 def read_outline(data: bytes) -> InvocationOutline:
     """Parse a stored document. Raises `pydantic.ValidationError`."""
-    return read_in_chunks(data, RunResult, _invocation().validate_json, _cases().validate_json)
-
-
-def outline_of(document: dict[str, Any]) -> InvocationOutline:
-    """The outline of a parsed document. Raises `pydantic.ValidationError`."""
-    return _invocation().validate_python(document)
+    return _reader().validate_json(data)

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from planner import evidence as evidence_module
-from planner.errors import StoreError, UsageError
+from planner.errors import StoreError
 from planner.evidence import Evidence, evidence_digest
 from planner.results import model
 from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument, baselines_of, joined
-from planner.results.chunked_reading import read_cases, read_in_chunks
+from planner.results.documents import UnreadableError, impossible_in, parsed
 from planner.results.model import CaseDocument, RunResult
-from planner.results.outline import InvocationOutline, outline_of, read_outline
-from planner.results.plausible import impossible_in
-from planner.results.store import UNCONDITIONAL, Store, segment_for
-from planner.results.versions import schema_major
+from planner.results.outline import InvocationOutline, read_outline
+from planner.results.store import Reader, Store, segment_for
 
-_ATTEMPTS: Final = 20
-_RESULTS_MAJOR: Final = int(model.SCHEMA_VERSION.partition(".")[0])
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_KINDS: Final[Mapping[type[BaseModel], tuple[str, str]]] = {
+    Evidence: (evidence_module.SCHEMA_VERSION, "its case can then be called again"),
+    RunResult: (model.SCHEMA_VERSION, "only the history loses an entry"),
+    BaselineDocument: (BASELINE_SCHEMA_VERSION, "all its cases are then new and will be called"),
+}
+"""The schema version that this planner reads, and what deleting a document costs."""
 _Stored = TypeVar("_Stored", bound=BaseModel)
 _Document = TypeVar("_Document", RunResult, BaselineDocument)
 
@@ -38,13 +40,17 @@ class VerifiedSet(Protocol):
     def add(self, documents: Iterable[bytes], /) -> None: ...
 
 
-class _AllVerified:
-    def contains(self, data: bytes, /) -> bool:
-        del data
-        return True
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How documents are read and written.
 
-    def add(self, documents: Iterable[bytes], /) -> None:
-        del documents
+    `redact` replaces keys in what a session found; evidence comes without any. Documents that ended later than `now` are
+    refused. `verified` None: every document is trusted.
+    """
+
+    redact: Callable[[bytes], bytes] = bytes
+    now: datetime | None = None
+    verified: VerifiedSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +69,22 @@ class ResultsRepository:
     An unreadable document is never treated as missing: the calls of a lost baseline would be paid for again.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        redact: Callable[[bytes], bytes] = bytes,
-        *,
-        now: datetime | None = None,
-        verified: VerifiedSet | None = None,
-    ) -> None:
-        """`redact` replaces keys in what a session found; evidence comes without any. `now`: documents that
-        ended later are refused. `verified` None: every document is trusted."""
+    def __init__(self, store: Store, access: Access | None = None) -> None:
         self._store = store
-        self._now = now
-        self._verified = verified or _AllVerified()
-        self._redact = redact
+        self._access = access or Access()
         self._sound: set[str] = set()
         """Digests of verified evidence."""
+
+    def is_verified(self, data: bytes) -> bool:
+        """Whether this machine wrote or verified the document."""
+        return self._access.verified is None or self._access.verified.contains(data)
+
+    def _note_verified(self, documents: Iterable[bytes]) -> None:
+        if self._access.verified is not None:
+            self._access.verified.add(documents)
+
+    def _written(self, document: BaseModel) -> bytes:
+        return self._access.redact(document_bytes(document))
 
     def save_evidence(self, evidence: Evidence) -> str:
         """Store one run's evidence durably; return its digest. Idempotent."""
@@ -99,27 +105,20 @@ class ResultsRepository:
             raise StoreError(
                 f"a stored result has an invalid evidence digest: {digest!r}", "run its case again with --rerun all"
             )
-        key = evidence_key(digest)
-        data = self._store.get(key)
-        if data is None:
-            return None
-        self._check_content(digest, data)
-        return self._read(key, data, Evidence, evidence_module.SCHEMA_VERSION, "its case can then be called again")
+        data = self._evidence(digest)
+        return None if data is None else self._read(Evidence, evidence_key(digest), data)
 
     def has_evidence(self, digest: str) -> bool:
         """Whether the evidence exists. Raises for damaged evidence, so that it is found before anybody pays."""
-        if digest in self._sound:
-            return True
-        if not _DIGEST.fullmatch(digest) or (data := self._store.get(evidence_key(digest))) is None:
-            return False
-        self._check_content(digest, data)
-        self._sound.add(digest)
-        return True
+        if digest not in self._sound and _DIGEST.fullmatch(digest) and self._evidence(digest) is not None:
+            self._sound.add(digest)
+        return digest in self._sound
 
-    def _check_content(self, digest: str, data: bytes) -> None:
-        if evidence_digest(data) != digest:
-            why = "its content does not match its digest"
-            raise self._unreadable(evidence_key(digest), why, "its case can then be called again")
+    def _evidence(self, digest: str) -> bytes | None:
+        data = self._store.get(evidence_key(digest))
+        if data is not None and evidence_digest(data) != digest:
+            raise self._unreadable(Evidence, evidence_key(digest), "its content does not match its digest")
+        return data
 
     def load_vote(self, key: str, number: int) -> bytes | None:
         """The stored answer to vote `number` on the question `key` (64 hex digits)."""
@@ -128,28 +127,29 @@ class ResultsRepository:
     def save_vote(self, key: str, number: int, data: bytes) -> bytes:
         """Store a paid answer durably. The first answer wins; returns what is stored."""
         name = _vote_key(key, number)
-        return data if self._store.put(name, data, expected=None) else self._store.get(name) or data
+        self._store.update(lambda now: {} if now.get(name) is not None else {name: data})
+        return self._store.get(name) or data
 
     def save_invocation(self, result: RunResult) -> None:
         """Store the results of a session, replacing earlier ones of the same session.
 
         Ids must sort by time: `invocations` relies on it.
         """
-        data = self._redact(document_bytes(result))
-        self._store.put(invocation_key(result.invocation_id), data, expected=UNCONDITIONAL)
-        self._verified.add([data])
+        data = self._written(result)
+        self._store.update(lambda _: {invocation_key(result.invocation_id): data})
+        self._note_verified([data])
 
     def load_invocation(self, invocation_id: str) -> RunResult | None:
         key = invocation_key(invocation_id)
         data = self._store.get(key)
-        return None if data is None else self._read_invocation(key, data)
+        return None if data is None else self._read_plausible(RunResult, key, data)
 
     def invocations(self) -> Iterator[RunResult]:
         """Every stored session, newest first, read one at a time."""
         for key in sorted(self._store.keys("runs/"), reverse=True):
             data = self._store.get(key)
             if data is not None:  # pruned in the meantime
-                yield self._read_invocation(key, data)
+                yield self._read_plausible(RunResult, key, data)
 
     def invocations_since(self, invocation_id: str) -> Iterator[RunResult]:
         """This session and all later ones, newest first."""
@@ -164,18 +164,16 @@ class ResultsRepository:
                 continue
             data = self._store.get(key)
             if data is not None:
-                outline = self._outline(key, data)
-                del data  # large and no longer needed
-                yield outline
+                yield self._outline(key, data)
 
     def _outline(self, key: str, data: bytes) -> InvocationOutline:
         try:
             outline = read_outline(data)
-        except ValidationError:
-            outline = None
-        if outline is None or schema_major({"schema_version": outline.schema_version}) != _RESULTS_MAJOR:
-            whole = self._read_invocation(key, data)  # raises if the document is invalid
-            outline = outline_of(whole.model_dump())
+        except ValidationError as error:
+            self._read_plausible(RunResult, key, data)  # raises an error that says more
+            raise self._unreadable(RunResult, key, "it is damaged") from error
+        if outline.schema_version != model.SCHEMA_VERSION:
+            self._read_plausible(RunResult, key, data)  # a newer planner may have written it
         return outline
 
     def promote(self, result: RunResult, environment: str) -> None:
@@ -183,10 +181,10 @@ class ResultsRepository:
 
         Raises:
             ValueError: it is unfinished or partial, or has a case of a plan that it did not load.
-            StoreError: other writers were first every time.
         """
         for document in baselines_of(result, environment):
-            self._promote_plan(document)
+            key = baseline_key(environment, document.plan)
+            self._replace(key, partial(joined, ours=document), own=document)
 
     def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
         """The baseline cases of these plans by case id, in stored order."""
@@ -198,7 +196,7 @@ class ResultsRepository:
         for plan in plan_names:
             key = baseline_key(environment, plan)
             if (data := self._store.get(key)) is not None:
-                yield StoredBaseline(self._read_baseline(key, data), data, is_trusted=self._verified.contains(data))
+                yield StoredBaseline(self._read_baseline(key, data), data, is_trusted=self.is_verified(data))
 
     def other_baselines(self, environment: str, plan_names: Collection[str]) -> Iterator[BaselineDocument]:
         """Baselines of other plans."""
@@ -211,107 +209,76 @@ class ResultsRepository:
         self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
     ) -> None:
         """Update cases in baselines; concurrent writes are not overwritten."""
+
+        def amended(stored: BaselineDocument | None) -> BaselineDocument | None:
+            return stored and stored.model_copy(update={"cases": [amend(case) for case in stored.cases]})
+
         for plan in plan_names:
-            key = baseline_key(environment, plan)
-            if (data := self._store.get(key)) is None:
-                continue
-            document = self._read_baseline(key, data)
-            wanted = document.model_copy(update={"cases": [amend(case) for case in document.cases]})
-            amended = document_bytes(wanted)
-            if wanted != document and self._store.put(key, amended, expected=data) and self._verified.contains(data):
-                self._verified.add([amended])
+            self._replace(baseline_key(environment, plan), amended)
 
     def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
         """Record that a saved plan was used; the first record wins."""
-        self._store.put(saved_key(plan_id), invocation_id.encode(), expected=None)
+        key = saved_key(plan_id)
+        self._store.update(lambda now: {} if now.get(key) is not None else {key: invocation_id.encode()})
 
     def user_of_plan(self, plan_id: str) -> str | None:
         """The session that used a saved plan; None if none did."""
         data = self._store.get(saved_key(plan_id))
         return None if data is None else data.decode("utf-8", "replace")
 
-    def _promote_plan(self, document: BaselineDocument) -> None:
-        key = baseline_key(document.environment, document.plan)
-        for _ in range(_ATTEMPTS):
-            current = self._store.get(key)
-            stored = None if current is None else self._read_baseline(key, current)
-            result = joined(stored, document)
-            wanted = self._redact(document_bytes(result))
-            if wanted == current or self._store.put(key, wanted, expected=current):
-                if result is document or (current is not None and self._verified.contains(current)):
-                    self._verified.add([wanted])
-                return
-        raise StoreError(
-            f"{self._store.locate(key)} was changed by other writers {_ATTEMPTS} times in a row",
-            "the results are stored; run the same command again",
-        )
+    def _replace(
+        self,
+        key: str,
+        replacement: Callable[[BaselineDocument | None], BaselineDocument | None],
+        own: BaselineDocument | None = None,
+    ) -> None:
+        """Replace a baseline, unless `replacement` returns None. It is verified if it is `own` or comes from a verified one."""
+        verified: list[bytes] = []
 
-    def _read_invocation(self, key: str, data: bytes) -> RunResult:
-        consequence = "only the history loses an entry"
-        return self._plausible(key, self._read(key, data, RunResult, model.SCHEMA_VERSION, consequence), consequence)
+        def change(now: Reader) -> dict[str, bytes | None]:
+            verified.clear()
+            data = now.get(key)
+            stored = None if data is None else self._read_baseline(key, data)
+            document = replacement(stored)
+            if document is None or document == stored:
+                return {}
+            written = self._written(document)
+            if document is own or (data is not None and self.is_verified(data)):
+                verified.append(written)
+            return {key: written}
+
+        self._store.update(change)
+        self._note_verified(verified)
 
     def _read_baseline(self, key: str, data: bytes) -> BaselineDocument:
-        consequence = "all its cases are then new and will be called"
-        document = self._read(key, data, BaselineDocument, BASELINE_SCHEMA_VERSION, consequence)
+        document = self._read_plausible(BaselineDocument, key, data)
         environments = {segment_for(name) for name in (document.environment, self._shown(document.environment))}
         *_, environment, plan = key.split("/")
         if environment not in environments or plan != f"{segment_for(document.plan)}.json":
-            raise self._unreadable(key, f"it belongs to {document.environment}/{document.plan}", consequence)
-        return self._plausible(key, document, consequence)
+            raise self._unreadable(BaselineDocument, key, f"it belongs to {document.environment}/{document.plan}")
+        return document
 
     def _shown(self, name: str) -> str:
         """How keys of the store write it."""
         return name
 
-    def _plausible(self, key: str, document: _Document, consequence: str) -> _Document:
-        if wrong := impossible_in(document, self._now):
-            raise self._unreadable(key, wrong, consequence)
+    def _read_plausible(self, kind: type[_Document], key: str, data: bytes) -> _Document:
+        document = self._read(kind, key, data)
+        if wrong := impossible_in(document, self._access.now):
+            raise self._unreadable(kind, key, wrong)
         return document
 
-    def _read(self, key: str, data: bytes, kind: type[_Stored], readable: str, consequence: str) -> _Stored:
-        readable_major = int(readable.partition(".")[0])
-        parsed = _parse_fast(kind, data)
-        if (
-            parsed is not None
-            and schema_major(parsed.model_dump(include={"schema_version"}, exclude_unset=True)) == readable_major
-        ):
-            return parsed
+    def _read(self, kind: type[_Stored], key: str, data: bytes) -> _Stored:
         try:
-            document = from_json(data)
-        except ValueError as error:
-            raise self._unreadable(key, f"not JSON ({error})", consequence) from error
-        written = schema_major(document)
-        if written is None:
-            raise self._unreadable(key, "schema_version is missing", consequence)
-        if written > readable_major:
-            fields = cast("dict[str, Any]", document)
-            by = f"planner {fields['tool_version']}" if fields.get("tool_version") else "a newer planner"
-            raise UsageError(
-                f"{self._store.locate(key)} was written by {by}: schema {fields['schema_version']}, but this version reads {readable_major}.x",
-                "upgrade planner to at least that version, or choose another place with --store",
-            )
-        try:
-            return kind.model_validate(document)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise self._unreadable(key, f"{where}: {first['msg']}", consequence) from error
+            return parsed(kind, data, _KINDS[kind][0], self._store.locate(key))
+        except UnreadableError as error:
+            raise self._unreadable(kind, key, str(error)) from error
 
-    def _unreadable(self, key: str, why: str, consequence: str) -> StoreError:
+    def _unreadable(self, kind: type[BaseModel], key: str, why: str) -> StoreError:
         return StoreError(
             f"the stored result {key} cannot be read: {why}",
-            f"restore {self._store.locate(key)} from a backup, or delete it: {consequence}",
+            f"restore {self._store.locate(key)} from a backup, or delete it: {_KINDS[kind][1]}",
         )
-
-
-def _parse_fast(kind: type[_Stored], data: bytes) -> _Stored | None:
-    """Parse in one step, which takes half of the time, if the document is valid."""
-    try:
-        if "cases" in kind.model_fields:
-            return read_in_chunks(data, kind, kind.model_validate_json, read_cases)
-        return kind.model_validate_json(data)
-    except ValidationError:
-        return None
 
 
 def document_bytes(document: BaseModel) -> bytes:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from planner.results.branch_store import BRANCHES
-from planner.results.store import segment_for
+from planner.results.store import BRANCHES, segment_for
 from planner.session.base_commit import event_value, started_by_pull_request
 
 _PULL_REQUEST_REF: Final = re.compile(r"refs/pull/([1-9][0-9]{0,17})/(?:merge|head)")

@@ -11,13 +11,11 @@ from planner.errors import UsageError
 from planner.planfile.model import Project
 from planner.planfile.project.load import load_project
 from planner.planfile.project.stores import store_fault
-from planner.results.backoff import Backoff
-from planner.results.branch_store import BranchStore
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import GitStore
-from planner.results.repository import ResultsRepository
-from planner.results.store import Store, segment_for
-from planner.results.tiers import SharedRepository
+from planner.results.repository import Access, ResultsRepository
+from planner.results.shared import SharedRepository, Tiers
+from planner.results.store import Backoff, BranchStore, Store, segment_for
 from planner.session.folder_checks import STORE_NAMES, check_folder
 from planner.session.git import Git, shared_remote
 from planner.session.namespaces import namespace_of
@@ -77,12 +75,13 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
         directory = directory / "sandbox"
     folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
     namespace = namespace_of(shell.environ)
+    access = Access(shell.keys.data, now, verified)
     local = BranchStore(folder, namespace) if namespace else folder
     if selection.store and not is_shared and (fault := store_fault(named)):
         raise UsageError(f"--store: {fault.partition(';')[0]}", "To use a folder of this name, write ./ before it.")
     if not is_shared:
-        repository = ResultsRepository(local, shell.keys.data, now=now, verified=verified)
-        base = ResultsRepository(folder, shell.keys.data, now=now, verified=verified) if namespace else None
+        repository = ResultsRepository(local, access)
+        base = ResultsRepository(folder, access) if namespace else None
         return Place(directory, repository, environment, home, verified, base=base)
     try:
         address, options = _options(named)
@@ -95,14 +94,8 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
             raise
         raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
     redaction = SharedRedaction(project, shell.keys)
-    repository = SharedRepository(
-        local, store, redaction, keep=keep, redact=shell.keys.data, now=now, verified=verified
-    )
-    base = None
-    if namespace:
-        base = SharedRepository(
-            folder, remote, redaction, keep=keep, redact=shell.keys.data, now=now, verified=verified
-        )
+    repository = SharedRepository(Tiers(local, store), redaction, access, keep=keep)
+    base = SharedRepository(Tiers(folder, remote), redaction, access, keep=keep) if namespace else None
     return Place(directory, repository, environment, home, verified, Shared(store, repository, redaction), base)
 
 

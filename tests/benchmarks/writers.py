@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from planner.results.directory import DirectoryStore
-from planner.results.git_ref import Backoff, GitStore
-from planner.results.store import Reader, Store
+from planner.results.git_ref import GitStore
+from planner.results.store import Backoff, Reader, Store
 from planner.session.git import Git
 
 REF = "refs/planner/results"

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from planner.changes.accuracy import Accuracy, Priced
 from planner.changes.timeline import timeline
-from planner.results.outline import InvocationOutline, outline_of
+from planner.results.outline import InvocationOutline
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
@@ -38,7 +39,7 @@ def _invocation(day: int, *cases: dict[str, Any], **fields: Any) -> InvocationOu
     at = START + timedelta(days=day)
     costs = {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0, "ambiguous_cents": 0}
     costs |= fields.pop("cost", {})
-    return outline_of(
+    return TypeAdapter(InvocationOutline).validate_python(
         {
             "schema_version": "1.0",
             "invocation_id": f"day{day:02}",

@@ -340,7 +340,7 @@ def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: 
     """A damaged launch, or one of a newer planner, ends the command: its calls may be under way."""
     journal = Journal(tmp_path / "journal.sqlite")
     sharing = IntentSharing(shared, journal, show_name=str)
-    shared.put("intents/a.json", b"{}", expected=None)
+    shared.update(lambda _: {"intents/a.json": b"{}"})
     with pytest.raises(StoreError, match=r"the shared launch intents/a.json cannot be read: launch_id: Field required"):
         sharing.take_over({})
     journal.close()
@@ -375,7 +375,7 @@ def test_a_newer_planners_launch(shared: SharedFolder, tmp_path: Path) -> None:
         "slack_seconds": 5,
         "slots": [],
     }
-    shared.put("intents/a.json", json.dumps(document).encode(), expected=None)
+    shared.update(lambda _: {"intents/a.json": json.dumps(document).encode()})
     with pytest.raises(UsageError, match="was written by a newer planner"):
         IntentSharing(shared, journal, show_name=str).take_over({})
     journal.close()

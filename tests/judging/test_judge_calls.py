@@ -673,7 +673,7 @@ def test_the_key_is_in_no_message(bench: Bench, model: Model) -> None:
 
 def test_a_store_that_cannot_be_written_stops_the_asking(bench: Bench, model: Model) -> None:
     """An answer that cannot be kept would be paid for again: nothing more is asked, and it counts as spent."""
-    bench.repository = ResultsRepository(replace_put(DirectoryStore(bench.folder / "store")))
+    bench.repository = ResultsRepository(full_disk(DirectoryStore(bench.folder / "store")))
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(9)])
     assert {outcome for outcome, _ in outcomes} == {"errored"}
     assert asking.trouble.startswith("the disk is full")
@@ -681,11 +681,11 @@ def test_a_store_that_cannot_be_written_stops_the_asking(bench: Bench, model: Mo
     assert bench.spent_cents() == len(model.asked)
 
 
-def replace_put(store: DirectoryStore) -> Any:
+def full_disk(store: DirectoryStore) -> Any:
     from planner.errors import StoreError
 
     class Full(DirectoryStore):
-        def put(self, key: str, data: bytes, *, expected: Any) -> bool:  # noqa: ARG002 - a store's
+        def update(self, change: Any) -> None:  # noqa: ARG002 - a store's
             raise StoreError("the disk is full")
 
     return Full(store._folder)

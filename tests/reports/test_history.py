@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from planner.changes.timeline import Timeline, timeline
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.reports.redaction import Redactor
 from planner.reports.sparkline import sparkline
-from planner.results.outline import InvocationOutline, outline_of
+from planner.results.outline import InvocationOutline
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 FORMULA = '=HYPERLINK("https://evil.example")/s@t'
@@ -57,7 +58,7 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
                 }
             )
         outlines.append(
-            outline_of(
+            TypeAdapter(InvocationOutline).validate_python(
                 {
                     "schema_version": "1.0",
                     "invocation_id": name,

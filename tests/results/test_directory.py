@@ -16,36 +16,36 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from store_writes import UNCONDITIONAL, put
 
 from planner.errors import StoreError
 from planner.results.directory import DirectoryStore
-from planner.results.store import UNCONDITIONAL
 
 
 def test_what_was_put_is_got(store: DirectoryStore) -> None:
     """A key holds the last bytes put there, of any content."""
     assert store.get("runs/a.json") is None
-    assert store.put("runs/a.json", b"\0\xff one", expected=UNCONDITIONAL)
-    assert store.put("runs/a.json", b"", expected=UNCONDITIONAL)
+    assert put(store, "runs/a.json", b"\0\xff one", expected=UNCONDITIONAL)
+    assert put(store, "runs/a.json", b"", expected=UNCONDITIONAL)
     assert store.get("runs/a.json") == b""
 
 
 def test_compare_and_swap(store: DirectoryStore) -> None:
     """A write happens only where the key holds what is expected; otherwise nothing changes."""
-    assert not store.put("a", b"new", expected=b"old")
+    assert not put(store, "a", b"new", expected=b"old")
     assert store.get("a") is None
-    assert store.put("a", b"one", expected=None)
-    assert not store.put("a", b"two", expected=None)
-    assert not store.put("a", b"two", expected=b"on")
+    assert put(store, "a", b"one", expected=None)
+    assert not put(store, "a", b"two", expected=None)
+    assert not put(store, "a", b"two", expected=b"on")
     assert store.get("a") == b"one"
-    assert store.put("a", b"two", expected=b"one")
+    assert put(store, "a", b"two", expected=b"one")
     assert store.get("a") == b"two"
 
 
 def test_keys_by_prefix(store: DirectoryStore, folder: Path) -> None:
     """Keys come in order of their text, by any prefix; the store's own files and what else lies there are none."""
     for key in ["runs/b.json", "runs/a.json", "latest/_/x.json", "latest/eu/x.json", "runs-old"]:
-        store.put(key, b"1", expected=None)
+        put(store, key, b"1", expected=None)
     (folder / "runs" / ".half-written-x").touch()
     (folder / "runs" / "link").symlink_to(folder / "runs" / "a.json")
     (folder / "linked").symlink_to(folder / "runs")
@@ -60,8 +60,8 @@ def test_keys_by_prefix(store: DirectoryStore, folder: Path) -> None:
 
 def test_updates_see_what_is_there(store: DirectoryStore, folder: Path) -> None:
     """An update is made of what the store holds, under its lock; it may write and remove several keys, absent ones too."""
-    store.put("counter", b"1", expected=None)
-    store.put("runs/a", b"1", expected=None)
+    put(store, "counter", b"1", expected=None)
+    put(store, "runs/a", b"1", expected=None)
     store.update(lambda now: {"counter": (now.get("counter") or b"") + b"1", "runs/a": None, "runs/absent": None})
     assert [store.get("counter"), store.has("counter"), store.has("runs/a"), store.has("runs")] == [
         b"11",
@@ -88,7 +88,7 @@ def test_it_is_a_dictionary_with_compare_and_swap(
     model: dict[str, bytes] = {}
     for key, data, expected in writes:
         swapped = expected is UNCONDITIONAL or model.get(key) == expected
-        assert store.put(key, data, expected=expected) is swapped  # pyright: ignore[reportArgumentType]
+        assert put(store, key, data, expected=expected) is swapped  # pyright: ignore[reportArgumentType]
         if swapped:
             model[key] = data
     assert {key: store.get(key) for key in store.keys("")} == dict(sorted(model.items()))
@@ -98,7 +98,7 @@ def test_it_is_private_and_ignored_by_git(store: DirectoryStore, folder: Path) -
     """The folder is 0700 with a .gitignore for all of it, folders within are 0700 and files 0600, whatever the umask."""
     before = os.umask(0)
     try:
-        store.put("runs/a.json", b"1", expected=None)
+        put(store, "runs/a.json", b"1", expected=None)
     finally:
         os.umask(before)
     modes = {
@@ -111,15 +111,15 @@ def test_it_is_private_and_ignored_by_git(store: DirectoryStore, folder: Path) -
 def test_somebody_elses_folder_is_not_ignored(tmp_path: Path) -> None:
     """A store in a folder with other content (`--store .`) leaves git's view of it alone."""
     (tmp_path / "README.md").touch()
-    DirectoryStore(tmp_path).put("runs/a.json", b"1", expected=None)
+    put(DirectoryStore(tmp_path), "runs/a.json", b"1", expected=None)
     assert not (tmp_path / ".gitignore").exists()
 
 
 def test_an_authors_gitignore_stays(store: DirectoryStore, folder: Path) -> None:
     """A .gitignore that somebody changed is not written again."""
-    store.put("a", b"1", expected=None)
+    put(store, "a", b"1", expected=None)
     (folder / ".gitignore").write_text("evidence/\n")
-    DirectoryStore(folder).put("b", b"1", expected=None)
+    put(DirectoryStore(folder), "b", b"1", expected=None)
     assert (folder / ".gitignore").read_text() == "evidence/\n"
 
 
@@ -132,9 +132,9 @@ def test_reading_makes_nothing(store: DirectoryStore, folder: Path) -> None:
 
 def test_a_folder_removed_in_between(store: DirectoryStore, folder: Path) -> None:
     """When the folder is removed under a running program, the next write makes it again."""
-    store.put("runs/a", b"1", expected=None)
+    put(store, "runs/a", b"1", expected=None)
     subprocess.run(["rm", "-r", str(folder)], check=True)
-    assert store.put("runs/a", b"2", expected=None)
+    assert put(store, "runs/a", b"2", expected=None)
     assert (folder / ".gitignore").exists()
 
 
@@ -142,7 +142,7 @@ def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """A folder named relative to the working directory works alike."""
     monkeypatch.chdir(tmp_path)
     store = DirectoryStore(Path(".planner"))
-    assert store.put("latest/_/a.json", b"1", expected=None)
+    assert put(store, "latest/_/a.json", b"1", expected=None)
     assert (tmp_path / ".planner/latest/_/a.json").read_bytes() == b"1"
     assert store.locate("latest/_/a.json") == ".planner/latest/_/a.json"
 
@@ -153,13 +153,13 @@ def test_links_do_not_lead_out(store: DirectoryStore, folder: Path, tmp_path: Pa
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "a.json").write_bytes(b"precious")
-    store.put("other", b"1", expected=None)
+    put(store, "other", b"1", expected=None)
     link = folder / inside
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(outside if inside == "runs" else outside / "a.json")
     for attempt in (
         lambda: store.get("runs/a.json"),
-        lambda: store.put("runs/a.json", b"2", expected=UNCONDITIONAL),
+        lambda: put(store, "runs/a.json", b"2", expected=UNCONDITIONAL),
     ):
         with pytest.raises(StoreError, match="is a symbolic link, which is not allowed in a results store") as caught:
             attempt()
@@ -170,7 +170,7 @@ def test_links_do_not_lead_out(store: DirectoryStore, folder: Path, tmp_path: Pa
 
 def test_writing_leaves_no_file_open(store: DirectoryStore, folder: Path) -> None:
     """However much is written, swapped in vain or refused, no descriptor stays open."""
-    store.put("a", b"1", expected=None)
+    put(store, "a", b"1", expected=None)
 
     def open_here() -> int:
         """Not those that the test runner, or what other tests left to the garbage collector, opens and closes meanwhile."""
@@ -178,8 +178,8 @@ def test_writing_leaves_no_file_open(store: DirectoryStore, folder: Path) -> Non
 
     assert open_here() == 0
     for _ in range(20):
-        store.put("a", b"2", expected=UNCONDITIONAL)
-        store.put("a", b"2", expected=None)
+        put(store, "a", b"2", expected=UNCONDITIONAL)
+        put(store, "a", b"2", expected=None)
     assert open_here() == 0
 
 
@@ -188,10 +188,8 @@ import sys
 from pathlib import Path
 from planner.results.directory import DirectoryStore
 store = DirectoryStore(Path(sys.argv[1]))
-added = 0
-while added < int(sys.argv[2]):
-    current = store.get("counter")
-    added += store.put("counter", str(int(current or 0) + 1).encode(), expected=current)
+for _ in range(int(sys.argv[2])):
+    store.update(lambda now: {"counter": str(int(now.get("counter") or 0) + 1).encode()})
 """
 
 
@@ -206,17 +204,16 @@ _FLOOD = """
 import sys
 from pathlib import Path
 from planner.results.directory import DirectoryStore
-from planner.results.store import UNCONDITIONAL
 store = DirectoryStore(Path(sys.argv[1]))
 print("ready", flush=True)
 for n in range(1_000_000):
-    store.put("runs/a", bytes([n % 256]) * 200_000, expected=UNCONDITIONAL)
+    store.update(lambda _: {"runs/a": bytes([n % 256]) * 200_000})
 """
 
 
 def test_killed_writers_leave_whole_documents(store: DirectoryStore, folder: Path) -> None:
     """A kill -9 in the middle of writing leaves the old document or the new one, never a torn one, and no lock; leftovers are swept."""
-    store.put("runs/a", b"x" * 200_000, expected=None)
+    put(store, "runs/a", b"x" * 200_000, expected=None)
     leftovers = 0
     for attempt in range(8):
         writer = subprocess.Popen([sys.executable, "-c", _FLOOD, str(folder)], stdout=subprocess.PIPE)
@@ -234,7 +231,7 @@ def test_killed_writers_leave_whole_documents(store: DirectoryStore, folder: Pat
         assert len(set(document)) == 1
         leftovers += sum(path.name.startswith(".half-written-") for path in (folder / "runs").iterdir())
     assert list(store.keys("")) == ["runs/a"]
-    DirectoryStore(folder).put("runs/b", b"1", expected=None)
+    put(DirectoryStore(folder), "runs/b", b"1", expected=None)
     assert sorted(path.name for path in (folder / "runs").iterdir()) == ["a", "b"], leftovers
 
 
@@ -246,7 +243,7 @@ def test_bytes_are_durable_before_their_name(
 
     A power cut cannot be had here, so what is synced is watched, and synced.
     """
-    store.put("runs/a", b"old", expected=None)
+    put(store, "runs/a", b"old", expected=None)
     synced: list[tuple[str, bytes]] = []
     really = os.fsync
 
@@ -259,10 +256,10 @@ def test_bytes_are_durable_before_their_name(
         synced.append(("a holds", (folder / "runs/a").read_bytes()))
 
     monkeypatch.setattr(os, "fsync", watched)
-    store.put("runs/a", b"new", expected=b"old")
+    put(store, "runs/a", b"new", expected=b"old")
     assert synced == [(".planner/runs/", b"new"), ("a holds", b"old"), (".planner/runs", b""), ("a holds", b"new")]
     synced.clear()
-    store.put("latest/eu/x", b"1", expected=None)
+    put(store, "latest/eu/x", b"1", expected=None)
     assert [place for place, _ in synced if place != "a holds"] == [
         ".planner",
         ".planner/latest",
@@ -289,10 +286,10 @@ def small_files() -> Generator[None]:
 
 def test_a_write_that_fails_in_the_middle(store: DirectoryStore, folder: Path) -> None:
     """A write that the file system cuts off leaves the old document, and nothing half written."""
-    store.put("runs/a", b"good", expected=None)
+    put(store, "runs/a", b"good", expected=None)
     refused = pytest.raises(StoreError, match=r"results cannot be written at .*/runs/a: File too large")
     with small_files(), refused as caught:
-        store.put("runs/a", b"x" * 100_000, expected=UNCONDITIONAL)
+        put(store, "runs/a", b"x" * 100_000, expected=UNCONDITIONAL)
     assert caught.value.hint == f"look at {folder}, or choose another place with --store"
     assert store.get("runs/a") == b"good"
     assert [path.name for path in (folder / "runs").iterdir()] == ["a"]
@@ -305,7 +302,8 @@ class _Full(DirectoryStore):
         super().__init__(folder)
         self._number = number
 
-    def _make_root(self) -> None:
+    def _make_folder(self, folder: Path) -> None:
+        del folder
         raise OSError(self._number, os.strerror(self._number))
 
 
@@ -329,15 +327,15 @@ class _Full(DirectoryStore):
 def test_what_to_do_about_the_disk(folder: Path, number: int, message: str, hint: str) -> None:
     """Each way a disk refuses is one line that says what, and one that says what to do."""
     with pytest.raises(StoreError) as caught:
-        _Full(folder, number).put("a", b"1", expected=None)
+        put(_Full(folder, number), "a", b"1", expected=None)
     assert (str(caught.value), caught.value.hint) == (f"results cannot be written at {folder}/a: {message}", hint)
     assert caught.value.exit_code == 4
 
 
 def test_files_in_the_way(store: DirectoryStore, folder: Path) -> None:
     """A file where a folder should be, or a folder where a document should be, is told from a missing document."""
-    store.put("runs", b"1", expected=None)
-    for attempt in (lambda: store.get("runs/a"), lambda: store.put("runs/a", b"1", expected=None)):
+    put(store, "runs", b"1", expected=None)
+    for attempt in (lambda: store.get("runs/a"), lambda: put(store, "runs/a", b"1", expected=None)):
         with pytest.raises(StoreError, match=r"runs/a: (Not a directory|File exists)") as caught:
             attempt()
         assert (
@@ -349,7 +347,7 @@ def test_files_in_the_way(store: DirectoryStore, folder: Path) -> None:
         store.get("latest")
     (folder.parent / "file").touch()
     with pytest.raises(StoreError, match=r"results cannot be written at .*: "):
-        DirectoryStore(folder.parent / "file").put("a", b"1", expected=None)
+        put(DirectoryStore(folder.parent / "file"), "a", b"1", expected=None)
     with pytest.raises(StoreError, match=r"results cannot be listed at .*/file: Not a directory"):
         DirectoryStore(folder.parent / "file").keys("")
 
@@ -357,5 +355,5 @@ def test_files_in_the_way(store: DirectoryStore, folder: Path) -> None:
 def test_a_name_too_long(store: DirectoryStore) -> None:
     """A name the file system cannot take says which names to shorten."""
     with pytest.raises(StoreError, match="File name too long") as caught:
-        store.put(f"latest/_/{'x' * 300}.json", b"1", expected=None)
+        put(store, f"latest/_/{'x' * 300}.json", b"1", expected=None)
     assert "shorten the plan's or the environment's name" in caught.value.hint

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from store_writes import UNCONDITIONAL, put
 
 import planner.results.file_lock
 from planner.results.directory import DirectoryStore
 from planner.results.file_lock import OPENING, locked_file
-from planner.results.store import UNCONDITIONAL
 
 
 @pytest.fixture(params=["flock", "sqlite"], autouse=True)
@@ -46,6 +46,6 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
 def test_a_new_store_is_ignored_by_git(tmp_path: Path) -> None:
     """What the lock leaves beside its file does not make the folder somebody's own; nor is it a key."""
     store = DirectoryStore(tmp_path / "store")
-    assert store.put("runs/a.json", b"1", expected=UNCONDITIONAL)
+    assert put(store, "runs/a.json", b"1", expected=UNCONDITIONAL)
     assert (tmp_path / "store" / ".gitignore").read_text("utf-8") == "*\n"
     assert list(store.keys("")) == ["runs/a.json"]

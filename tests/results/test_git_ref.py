@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from store_writes import UNCONDITIONAL, put
 
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.results import git_ref
-from planner.results.git_ref import Backoff, GitRunner, GitStore
-from planner.results.store import UNCONDITIONAL, Reader
+from planner.results.git_ref import GitRunner, GitStore
+from planner.results.store import Backoff, Reader
 from planner.session.git import Answer, Git
 
 REF = "refs/planner/results"
@@ -66,20 +67,20 @@ def test_what_was_put_is_got(clone: Clones, kind: str) -> None:
     store = store_in(folder, remote=remote)
     assert store.get("runs/a.json") is None
     assert list(store.keys("")) == []
-    assert store.put("runs/a.json", b"\0\xff one\r\n", expected=UNCONDITIONAL)
-    assert not store.put("runs/a.json", b"two", expected=None)
-    assert not store.put("runs/a.json", b"two", expected=b"one")
-    assert store.put("latest/eu/x.json", b"", expected=None)
+    assert put(store, "runs/a.json", b"\0\xff one\r\n", expected=UNCONDITIONAL)
+    assert not put(store, "runs/a.json", b"two", expected=None)
+    assert not put(store, "runs/a.json", b"two", expected=b"one")
+    assert put(store, "latest/eu/x.json", b"", expected=None)
     again = store_in(folder, remote=remote)
     assert again.get("runs/a.json") == b"\0\xff one\r\n"
     assert again.get("latest/eu/x.json") == b""
-    assert again.put("runs/a.json", b"two", expected=b"\0\xff one\r\n")
+    assert put(again, "runs/a.json", b"two", expected=b"\0\xff one\r\n")
     assert again.has("runs/a.json")
     assert not again.has("runs")
     assert list(again.keys("")) == ["latest/eu/x.json", "runs/a.json"]
     assert list(again.keys("latest/e")) == ["latest/eu/x.json"]
     assert again.locate("runs/a.json") == f"{REF}{' of origin' if remote else ''}, runs/a.json"
-    for attempt in (lambda: store.get("../x"), lambda: store.put(".x", b"", expected=None), lambda: store.keys("../")):
+    for attempt in (lambda: store.get("../x"), lambda: put(store, ".x", b"", expected=None), lambda: store.keys("../")):
         with pytest.raises(ValueError, match="not a key"):
             attempt()
 
@@ -101,7 +102,7 @@ def test_it_is_a_dictionary_with_compare_and_swap(
     model: dict[str, bytes] = {}
     for key, data, expected in writes:
         swapped = expected is UNCONDITIONAL or model.get(key) == expected
-        assert store.put(key, data, expected=expected) is swapped  # pyright: ignore[reportArgumentType]
+        assert put(store, key, data, expected=expected) is swapped  # pyright: ignore[reportArgumentType]
         if swapped:
             model[key] = data
     again = store_in(folder, remote=None)
@@ -146,10 +147,10 @@ def test_nothing_of_the_users_is_touched(clone: Clones, depth: tuple[str, ...]) 
         return [*(git(folder, *words) for words in asked), *files]
 
     before = state()
-    store_in(clone("other")).put("runs/a", b"1", expected=None)
+    put(store_in(clone("other")), "runs/a", b"1", expected=None)
     store = store_in(folder)
     assert store.get("runs/a") == b"1"
-    store.put("runs/b", b"2", expected=None)
+    put(store, "runs/b", b"2", expected=None)
     assert state() == before
     assert not (folder / ".git/FETCH_HEAD").exists()
     assert (
@@ -162,7 +163,7 @@ def test_who_is_second_thinks_again(clone: Clones, shared: Path) -> None:
     """When another machine wrote in between, a change is made of what is there then: both writes stand, in one line of history."""
     here, there = store_in(clone("here", "--depth=1")), store_in(clone("there"))
     assert [here.get("counter"), there.get("counter")] == [None, None]
-    there.put("counter", b"5", expected=None)
+    put(there, "counter", b"5", expected=None)
     seen: list[bytes | None] = []
 
     def count(now: Reader) -> Mapping[str, bytes | None]:
@@ -171,9 +172,9 @@ def test_who_is_second_thinks_again(clone: Clones, shared: Path) -> None:
 
     here.update(count)
     assert seen == [None, b"5"]
-    assert not there.put("counter", b"7", expected=b"5")
+    assert not put(there, "counter", b"7", expected=b"5")
     assert there.get("counter") == b"6"
-    assert there.put("other", b"x", expected=None)
+    assert put(there, "other", b"x", expected=None)
     assert store_in(clone("later")).get("counter") == b"6"
     assert git(shared, "rev-list", "--count", REF) == git(shared, "rev-list", "--count", "--first-parent", REF) == "3"
     assert git(shared, "rev-list", "--min-parents=2", REF) == ""
@@ -185,13 +186,13 @@ def test_pauses_grow_at_random_and_end(clone: Clones) -> None:
 
     def always_second(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
         if "push" in arguments:
-            other.put("b", b"%d" % len(pauses), expected=UNCONDITIONAL)
+            put(other, "b", b"%d" % len(pauses), expected=UNCONDITIONAL)
         return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
 
     backoff = Backoff(chance=lambda: 0.5, pause=pauses.append, attempts=10)
     store = GitStore(always_second, REF, remote="origin", backoff=backoff)
     with pytest.raises(StoreError) as caught:
-        store.put("a", b"1", expected=None)
+        put(store, "a", b"1", expected=None)
     assert str(caught.value) == f"other jobs wrote to {REF} at the same time, 10 times in a row"
     assert caught.value.hint == "Nothing is lost: run the same command again."
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 7.5, 7.5]
@@ -219,7 +220,7 @@ def test_a_remote_that_takes_no_write(clone: Clones, out: str, said: str, messag
 
     store = GitStore(refusing, REF, remote="origin", backoff=Backoff(chance=lambda: 0.5, pause=pauses.append))
     with pytest.raises(StoreError) as caught:
-        store.put("a", b"1", expected=None)
+        put(store, "a", b"1", expected=None)
     assert str(caught.value) == f"results cannot be written at {REF} of the remote origin: {message}"
     assert len(pauses) == 9
 
@@ -237,8 +238,8 @@ def test_a_push_whose_answer_is_lost(clone: Clones, shared: Path) -> None:
         return Answer(128, b"", "fatal: the remote end hung up unexpectedly")
 
     store = store_in(folder, runner=breaking)
-    assert store.put("a", b"1", expected=None)
-    assert store.put("b", b"2", expected=None)
+    assert put(store, "a", b"1", expected=None)
+    assert put(store, "b", b"2", expected=None)
     assert git(shared, "rev-list", "--count", REF) == "2"
 
 
@@ -254,11 +255,11 @@ def test_history_begins_anew(clone: Clones, shared: Path, monkeypatch: pytest.Mo
     assert other.get("a0") is None
     store = store_in(clone("ci"))
     for number in range(5):
-        store.put(f"a{number}", b"%d" % number, expected=None)
+        put(store, f"a{number}", b"%d" % number, expected=None)
     assert git(shared, "rev-list", "--count", REF) == ("2" if rewritable else "5")
     other.refresh()
     assert list(other.keys("")) == [f"a{number}" for number in range(5)]
-    assert other.put("b", b"6", expected=None)
+    assert put(other, "b", b"6", expected=None)
 
 
 _COUNT = """
@@ -266,7 +267,8 @@ import os, random, sys, time
 from pathlib import Path
 from planner.session.git import Git
 from planner.results import git_ref
-from planner.results.git_ref import Backoff, GitStore
+from planner.results.git_ref import GitStore
+from planner.results.store import Backoff
 git_ref._REFUSALS_WITHOUT_A_WRITE = 1_000_000  # one of the others may be stopped for long while it holds the ref
 remote = sys.argv[2] or None
 chance = random.Random(os.getpid()).random
@@ -299,7 +301,7 @@ def test_a_remote_that_takes_nothing(clone: Clones, shared: Path) -> None:
     hook.write_text("#!/bin/sh\necho no such refs >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(UsageError) as caught:
-        store_in(clone("ci")).put("a", b"1", expected=None)
+        put(store_in(clone("ci")), "a", b"1", expected=None)
     assert str(caught.value).startswith(f"the remote origin rejects pushes to {REF}: ! ")
     assert "pre-receive hook declined" in str(caught.value)
     assert caught.value.hint == (

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
+from store_writes import UNCONDITIONAL, Expected, put
 
 from planner.errors import StoreError, UsageError
-from planner.results.backoff import Backoff
 from planner.results.object_store import ObjectStore, open_bucket
-from planner.results.store import UNCONDITIONAL, Expected, Reader
+from planner.results.store import Backoff, Reader
 
 _KEYS = st.sampled_from(["runs/a.json", "runs/b.json", "latest/_/p.json", "saved/x", "top"])
 _DATA = st.sampled_from([b"", b"1", b"\0\xff"])
@@ -33,7 +33,7 @@ def test_it_is_a_store(writes: list[tuple[str, bytes, Expected]]) -> None:
     store, other = store_in(bucket), store_in(bucket, folder="sandbox")
     for key, data, expected in writes:
         swaps = expected is UNCONDITIONAL or model.get(key) == expected
-        assert store.put(key, data, expected=expected) is swaps
+        assert put(store, key, data, expected=expected) is swaps
         if swaps:
             model[key] = data
         assert store.get(key) == model.get(key)
@@ -51,8 +51,8 @@ def test_who_is_second_thinks_again() -> None:
     bucket, pauses = MemoryStore(), list[float]()
     here, there = store_in(bucket, pauses=pauses), store_in(bucket)
     meanwhile: list[Callable[[], object]] = [
-        lambda: there.put("counter", b"5", expected=None),
-        lambda: there.put("counter", b"7", expected=b"5"),
+        lambda: put(there, "counter", b"5", expected=None),
+        lambda: put(there, "counter", b"7", expected=b"5"),
     ]
 
     def count(now: Reader) -> Mapping[str, bytes | None]:
@@ -73,7 +73,7 @@ def test_who_never_gets_through_says_so() -> None:
 
     def count(now: Reader) -> Mapping[str, bytes | None]:
         now.get("counter")
-        there.put("counter", b"%d" % next(number), expected=UNCONDITIONAL)
+        put(there, "counter", b"%d" % next(number), expected=UNCONDITIONAL)
         return {"counter": b"mine"}
 
     with pytest.raises(StoreError, match="other jobs wrote to memory: at the same time, 3 times in a row"):

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
+from store_writes import put
 
 from planner.errors import StoreError, UsageError
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.repository import ResultsRepository
-from planner.results.store import UNCONDITIONAL, Expected
 
 MakeResult = Callable[..., RunResult]
 
@@ -162,48 +162,6 @@ def test_an_older_invocation_does_not_replace_a_newer(repository: ResultsReposit
     assert list(repository.baseline("", ["refunds"])) == ["refunds/newest@s"]
 
 
-class _Contended(DirectoryStore):
-    """Somebody else writes the key just before each of the first `rivals` compare-and-swaps of it."""
-
-    def __init__(self, folder: Path, rivals: int, rival: bytes) -> None:
-        super().__init__(folder)
-        self.rivals = rivals
-        self._rival = rival
-
-    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
-        if self.rivals:
-            self.rivals -= 1
-            super().put(key, self._rival + b" " * self.rivals, expected=UNCONDITIONAL)
-        return super().put(key, data, expected=expected)
-
-
-@pytest.fixture
-def rival(tmp_path: Path, make_result: MakeResult) -> bytes:
-    """A baseline as another job stores it, a minute before ours."""
-    ended = datetime(2026, 11, 24, 12, 4, tzinfo=UTC)
-    store = DirectoryStore(tmp_path / "rival")
-    ResultsRepository(store).promote(make_result("refunds/rival@s", ended_at=ended), "")
-    return store.get("latest/_/refunds.json") or b""
-
-
-def test_others_write_at_the_same_time(folder: Path, make_result: MakeResult, rival: bytes) -> None:
-    """Where another job was first, its document is read and compared, and ours is tried again."""
-    repository = ResultsRepository(_Contended(folder, 3, rival))
-    repository.promote(make_result("refunds/ours@s"), "")
-    assert list(repository.baseline("", ["refunds"])) == ["refunds/ours@s"]
-
-
-def test_others_write_all_the_time(folder: Path, make_result: MakeResult, rival: bytes) -> None:
-    """After many attempts it ends with an error that says that the results are safe."""
-    repository = ResultsRepository(_Contended(folder, 1000, rival))
-    with pytest.raises(StoreError) as caught:
-        repository.promote(make_result("refunds/ours@s"), "")
-    assert (str(caught.value), caught.value.hint) == (
-        f"{folder}/latest/_/refunds.json was changed by other writers 20 times in a row",
-        "the results are stored; run the same command again",
-    )
-
-
 def _rewrite(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
 
@@ -262,7 +220,7 @@ def test_damaged_documents(
     repository: ResultsRepository, store: DirectoryStore, folder: Path, content: bytes, why: str
 ) -> None:
     """A damaged baseline is an error that names it and what deleting it would cost, never taken for no baseline."""
-    store.put("latest/_/refunds.json", content, expected=None)
+    put(store, "latest/_/refunds.json", content, expected=None)
     with pytest.raises(StoreError) as caught:
         repository.baseline("", ["refunds"])
     assert (str(caught.value), caught.value.hint) == (
@@ -287,22 +245,9 @@ def test_damage_deep_inside(repository: ResultsRepository, make_result: MakeResu
 
 def test_a_damaged_invocation(repository: ResultsRepository, store: DirectoryStore, folder: Path) -> None:
     """A damaged invocation costs an entry of the history, and the hint says so."""
-    store.put("runs/i1.json", b"{", expected=None)
+    put(store, "runs/i1.json", b"{", expected=None)
     with pytest.raises(StoreError, match=r"the stored result runs/i1\.json cannot be read: not JSON") as caught:
         list(repository.invocations())
     assert caught.value.hint == (
         f"restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry"
     )
-
-
-def test_documents_of_one_kind_share_what_they_were_given(
-    repository: ResultsRepository, make_result: Callable[..., RunResult]
-) -> None:
-    """What pydantic notes of each document is kept once for all that are alike, and a changed copy leaves the others as they were."""
-    repository.promote(make_result("p/a@t", "p/b@t"), "default")
-    one, other = repository.baseline("default", ["p"]).values()
-    assert one.__pydantic_fields_set__ is other.__pydantic_fields_set__
-    given = set(other.model_fields_set)
-    changed = one.model_copy(update={"line": 7, "runs_not_needed": 1})
-    assert (changed.line, other.line, other.model_fields_set) == (7, 0, given)
-    assert changed.runs[0].__pydantic_fields_set__ is other.runs[0].__pydantic_fields_set__

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from store_writes import put
 
 from planner.errors import StoreError
 from planner.execution.jobs import Line
@@ -24,7 +25,6 @@ from planner.results.directory import DirectoryStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
 
 JOURNAL = ".planner/sandbox/journal.sqlite"
 
@@ -233,7 +233,7 @@ def test_shared_launch(tmp_path: Path, where: tuple[str | int, ...], value: obje
         place = place[step]
     place[where[-1]] = value
     store = DirectoryStore(tmp_path / "shared")
-    store.put("intents/abc.json", json.dumps(document).encode(), expected=None)
+    put(store, "intents/abc.json", json.dumps(document).encode(), expected=None)
     journal = Journal(tmp_path / "journal.sqlite")
     try:
         with pytest.raises(StoreError, match=r"intents/abc\.json") as refused:
@@ -247,7 +247,7 @@ def test_shared_launch(tmp_path: Path, where: tuple[str | int, ...], value: obje
 def test_valid_shared_launch(tmp_path: Path) -> None:
     """Without an impossible value, the same document is imported."""
     store = DirectoryStore(tmp_path / "shared")
-    store.put("intents/abc.json", json.dumps(INTENT).encode(), expected=None)
+    put(store, "intents/abc.json", json.dumps(INTENT).encode(), expected=None)
     journal = Journal(tmp_path / "journal.sqlite")
     try:
         assert IntentSharing(store, journal, show_name=str, now=NOW).take_over({}) == 1

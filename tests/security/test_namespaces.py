@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from repositories import commit, git
+from store_writes import UNCONDITIONAL, put
 
 from planner.evidence import Evidence, Role, Turn
-from planner.results.branch_store import BranchStore
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
-from planner.results.store import UNCONDITIONAL
-from planner.results.tiers import SharedRepository
+from planner.results.shared import SharedRepository, Tiers
+from planner.results.store import BranchStore
 from planner.session.namespaces import namespace_of
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
@@ -254,10 +254,10 @@ def test_an_original_that_is_another_call(tmp_path: Path) -> None:
         return Evidence(run_id=1, run_status="completed", turns=(Turn(number=1, role=Role.AGENT, text=text),))
 
     local = DirectoryStore(tmp_path / "local")
-    repository = SharedRepository(local, DirectoryStore(tmp_path / "shared"), Masking(), keep=None)
+    repository = SharedRepository(Tiers(local, DirectoryStore(tmp_path / "shared")), Masking())
     digest, forged = repository.save_evidence(said("a secret")), repository.save_evidence(said("We are open."))
     assert repository.load_evidence(digest) == said("a secret")
-    local.put(f"originals/{digest}", forged.encode(), expected=UNCONDITIONAL)
+    put(local, f"originals/{digest}", forged.encode(), expected=UNCONDITIONAL)
     assert repository.load_evidence(digest) == said("a ------")
 
 
@@ -296,10 +296,10 @@ def test_the_store_of_a_branch(tmp_path: Path) -> None:
     """Reads its own documents and those of the default branch except baselines. Writes only its own."""
     folder = DirectoryStore(tmp_path)
     for key in ("runs/1.json", "latest/e/p.json", "branches/8/runs/3.json", "evidence/a.json"):
-        folder.put(key, b"base", expected=None)
+        put(folder, key, b"base", expected=None)
     branch = BranchStore(folder, "branches/7/")
-    assert branch.put("runs/2.json", b"own", expected=None)
-    assert not branch.put("runs/2.json", b"own", expected=None)
+    assert put(branch, "runs/2.json", b"own", expected=None)
+    assert not put(branch, "runs/2.json", b"own", expected=None)
     branch.update(
         lambda now: {"latest/e/p.json": b"own" if now.get("latest/e/p.json") is None else b"", "runs/1.json": None}
     )

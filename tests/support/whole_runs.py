@@ -33,7 +33,7 @@ from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.execution.clock import Clock
 from planner.results.directory import DirectoryStore
-from planner.results.store import Change, Expected, Reader
+from planner.results.store import Change, Reader
 from planner.sandbox import FaultSpec, Sandbox, load_world
 from planner.sandbox.wire.answers import Dialect
 from planner.session.run_options import RunOptions
@@ -55,12 +55,6 @@ class MortalStore(DirectoryStore):
     """A results store whose process may die just before and just after each thing it puts there."""
 
     life: Life
-
-    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
-        self.life.boundary(f"before putting {key.split('/', maxsplit=1)[0]}")
-        done = super().put(key, data, expected=expected)
-        self.life.boundary(f"after putting {key.split('/', maxsplit=1)[0]}")
-        return done
 
     def update(self, change: Change) -> None:
         """Key by key, as a folder takes it."""

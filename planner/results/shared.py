@@ -7,9 +7,9 @@ redacted form in both; `originals/<digest>` in the local store points to the ful
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Protocol
 
 from pydantic import BaseModel
@@ -18,20 +18,21 @@ from planner.errors import PlannerError, StoreError
 from planner.evidence import Evidence, evidence_digest
 from planner.results.baselines import baselines_of, joined
 from planner.results.model import CaseDocument, RunResult
-from planner.results.pruning import pruned
 from planner.results.repository import (
+    Access,
     ResultsRepository,
     StoredBaseline,
-    VerifiedSet,
     baseline_key,
     document_bytes,
     evidence_key,
     invocation_key,
 )
-from planner.results.store import UNCONDITIONAL, Change, Expected, Reader, Store
+from planner.results.store import Change, Reader, Store
 
 _UNSHARED: Final = "unshared/"
 _SAVED: Final = "saved/"
+_SLACK: Final = 1.2
+_DIGEST: Final = re.compile(rb'"evidence":"([0-9a-f]{64})"')
 
 
 class Redaction(Protocol):
@@ -48,6 +49,7 @@ class Tiers:
     def __init__(self, local: Store, shared: Store) -> None:
         self.local = local
         self.shared = shared
+        self.update = local.update
 
     def get(self, key: str) -> bytes | None:
         found = self.local.get(key)
@@ -58,12 +60,6 @@ class Tiers:
 
     def keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted({*self.local.keys(prefix), *self.shared.keys(prefix)}))
-
-    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
-        return self.local.put(key, data, expected=expected)
-
-    def update(self, change: Change) -> None:
-        self.local.update(change)
 
     def locate(self, key: str) -> str:
         return (self.local if self.local.has(key) else self.shared).locate(key)
@@ -89,21 +85,13 @@ class SharedRepository(ResultsRepository):
     there; None: all."""
 
     def __init__(
-        self,
-        local: Store,
-        shared: Store,
-        redaction: Redaction,
-        *,
-        keep: int | None,
-        redact: Callable[[bytes], bytes] = bytes,
-        now: datetime | None = None,
-        verified: VerifiedSet | None = None,
+        self, tiers: Tiers, redaction: Redaction, access: Access | None = None, *, keep: int | None = None
     ) -> None:
-        self._tiers = Tiers(local, shared)
-        super().__init__(self._tiers, redact, now=now, verified=verified)
+        super().__init__(tiers, access)
+        self._tiers = tiers
         self._redaction = redaction
         self._keep = keep
-        self._mine = ResultsRepository(local, redact, now=now, verified=verified)
+        self._mine = ResultsRepository(tiers.local, access)
 
     # Evidence
 
@@ -139,12 +127,14 @@ class SharedRepository(ResultsRepository):
 
     def save_invocation(self, result: RunResult) -> None:
         super().save_invocation(result)
-        self._tiers.local.put(_unshared_key(result), document_bytes(_Unshared()), expected=None)
+        key = _unshared_key(result)
+        mark = document_bytes(_Unshared())
+        self._tiers.update(lambda now: {} if now.has(key) else {key: mark})
 
     def promote(self, result: RunResult, environment: str) -> None:
         self._mine.promote(result, environment)
         mark = document_bytes(_Unshared(environment=environment))
-        self._tiers.local.put(_unshared_key(result), mark, expected=UNCONDITIONAL)
+        self._tiers.update(lambda _: {_unshared_key(result): mark})
 
     def amend_baselines(
         self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
@@ -195,7 +185,7 @@ class SharedRepository(ResultsRepository):
                     writes[key] = self._tiers.local.get(key)
             if more is not None:
                 writes |= more(now)
-            return writes if self._keep is None else writes | pruned(now, writes, keep=self._keep)
+            return writes if self._keep is None else writes | _pruned(now, writes, self._keep)
 
         try:
             self._tiers.shared.update(change)
@@ -211,7 +201,7 @@ class SharedRepository(ResultsRepository):
         for key in self._tiers.local.keys(_UNSHARED):
             data = self._tiers.local.get(key)
             stored = self._tiers.local.get(invocation_key(key.removeprefix(_UNSHARED)))
-            if stored is None or not self._verified.contains(stored):
+            if stored is None or not self.is_verified(stored):
                 continue
             result = self._mine.load_invocation(key.removeprefix(_UNSHARED))
             if data is not None and result is not None:
@@ -225,14 +215,29 @@ class SharedRepository(ResultsRepository):
             key = evidence_key(digest)
             if not now.has(key) and (data := self._tiers.local.get(key)) is not None:
                 writes[key] = data
-        writes[invocation_key(shown.invocation_id)] = self._redact(document_bytes(shown))
+        writes[invocation_key(shown.invocation_id)] = self._written(shown)
         if item.environment is not None:
             for document in baselines_of(shown, item.environment):
                 key = self._shared_key(item.environment, document.plan)
                 data = already.get(key) or now.get(key)
                 stored = None if data is None else self._read_baseline(key, data)
-                writes[key] = self._redact(document_bytes(joined(stored, document)))
+                writes[key] = self._written(joined(stored, document))
         return writes
+
+
+def _pruned(now: Reader, writes: Mapping[str, bytes | None], keep: int) -> dict[str, None]:
+    """The keys to delete after `writes`: old sessions, and evidence that no kept document names.
+
+    Only when there are a fifth more sessions than kept, since it reads them all.
+    """
+    runs = sorted({*now.keys("runs/"), *(key for key in writes if key.startswith("runs/"))}, reverse=True)
+    if len(runs) <= keep * _SLACK:
+        return {}
+    named: set[str] = set()
+    for key in dict.fromkeys([*runs[:keep], *now.keys("latest/"), *now.keys("intents/"), *writes]):
+        data = writes[key] if key in writes else now.get(key)
+        named.update(evidence_key(found.decode()) for found in _DIGEST.findall(data or b""))
+    return dict.fromkeys([*runs[keep:], *(key for key in now.keys("evidence/") if key not in named)])
 
 
 def _original_key(digest: str) -> str:

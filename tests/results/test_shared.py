@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from store_writes import put
 
 from planner.errors import StoreError
 from planner.evidence import Evidence, Role, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
-from planner.results.tiers import SharedRepository
+from planner.results.shared import SharedRepository, Tiers
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MakeResult = Callable[..., RunResult]
@@ -41,7 +42,7 @@ def there(tmp_path: Path) -> DirectoryStore:
 @pytest.fixture
 def machine(tmp_path: Path, there: DirectoryStore) -> Callable[..., SharedRepository]:
     def make(name: str, *, keep: int = 100) -> SharedRepository:
-        return SharedRepository(DirectoryStore(tmp_path / name), there, Masking(), keep=keep)
+        return SharedRepository(Tiers(DirectoryStore(tmp_path / name), there), Masking(), keep=keep)
 
     return make
 
@@ -155,7 +156,7 @@ def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResul
         here.publish()
         if number == 5:
             assert len(list(there.keys("runs/"))) == 6
-            there.put("intents/x.json", f'{{"evidence":"{digests[1]}"}}'.encode(), expected=None)
+            put(there, "intents/x.json", f'{{"evidence":"{digests[1]}"}}'.encode(), expected=None)
     assert list(there.keys("runs/")) == [f"runs/i{number}.json" for number in range(2, 7)]
     kept = {key.removeprefix("evidence/").removesuffix(".json") for key in there.keys("evidence/")}
     assert kept == set(digests)  # the baseline names the first, the launch the second

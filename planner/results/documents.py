@@ -1,0 +1,107 @@
+"""Reads stored documents of this and older versions, and finds values in them that are impossible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from planner.bounds import SERVER_CLOCK_SKEW, is_possible
+from planner.errors import UsageError
+from planner.results.baselines import BaselineDocument
+from planner.results.model import SCHEMA_VERSION, CaseDocument, ExpectationRate, RunResult
+
+_Parsed = TypeVar("_Parsed", bound=BaseModel)
+
+
+class UnreadableError(ValueError):
+    """A document is damaged; the message says how."""
+
+
+def parsed(kind: type[_Parsed], data: bytes, version: str, name: str) -> _Parsed:
+    """Parse a document called `name`; `version` is the schema version of this planner.
+
+    Raises:
+        UnreadableError: it is damaged.
+        UsageError: a newer planner wrote it.
+    """
+    readable = int(version.partition(".")[0])
+    document, wrong = None, None
+    try:
+        document = kind.model_validate_json(data)
+    except ValidationError as error:
+        wrong = error
+    if document is not None and "schema_version" in document.model_fields_set:
+        written = schema_major({"schema_version": getattr(document, "schema_version", None)})
+        if written is not None and written <= readable:
+            return document
+    try:
+        fields = from_json(data)
+    except ValueError as error:
+        raise UnreadableError(f"not JSON ({error})") from error
+    written = schema_major(fields)
+    if written is None:
+        raise UnreadableError("schema_version is missing")
+    if written > readable:
+        by = f"planner {fields['tool_version']}" if fields.get("tool_version") else "a newer planner"
+        raise UsageError(
+            f"{name} was written by {by}: schema {fields['schema_version']}, but this version reads {readable}.x",
+            "upgrade planner to at least that version, or choose another place with --store",
+        )
+    first = wrong.errors(include_url=False)[0] if wrong else {"loc": (), "msg": "it is damaged"}
+    raise UnreadableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from wrong
+
+
+def read_result(data: bytes, name: str) -> RunResult:
+    """Read a `results.json` from people, other jobs or older versions. Raises `UsageError`."""
+    try:
+        return parsed(RunResult, data, SCHEMA_VERSION, name)
+    except UnreadableError as error:
+        raise UsageError(
+            f"{name} is not a results document: {error}", "Name a results.json that planner wrote."
+        ) from error
+
+
+def schema_major(document: object) -> int | None:
+    """The major version of a document; None if it is missing or invalid."""
+    if not isinstance(document, dict):
+        return None
+    version = cast("dict[str, object]", document).get("schema_version")
+    if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)*", version):
+        return None
+    return int(version.partition(".")[0])
+
+
+def impossible_in(document: RunResult | BaselineDocument, now: datetime | None) -> str:
+    """Describe the first contradiction; "" if there is none. `now` None: accept times in the future.
+
+    Comparisons and prices from such documents would be wrong, or could not be computed.
+    """
+    for name, moment in (("started_at", document.started_at), ("ended_at", document.ended_at)):
+        if moment is not None and not is_possible(moment, now):
+            return f"{name} {moment.isoformat()} is not a possible time"
+    return next((f"{wrong} in {case.case_id}" for case in document.cases for wrong in _of_case(case, now)), "")
+
+
+def _of_case(case: CaseDocument, now: datetime | None) -> Iterator[str]:
+    for run in case.runs:
+        if run.completed_at is not None and not is_possible(run.completed_at, now, SERVER_CLOCK_SKEW):
+            yield f"completed_at {run.completed_at.isoformat()} is not a possible time"
+    if len({(run.invocation_id, run.run_id) for run in case.runs}) < len(case.runs):
+        yield "the same run is listed twice"
+    for sample in filter(None, (case.before, case.latest, case.open_against)):
+        passed, countable = sample.runs_passed, sample.runs_countable
+        if passed > countable or (sample.runs_clean or 0) > passed:
+            yield f"{passed} of {countable} runs passed"
+        yield from _of_rates(sample.own_rates)
+    yield from _of_rates(case.expectations)
+
+
+def _of_rates(rates: Iterable[ExpectationRate]) -> Iterator[str]:
+    for rate in rates:
+        if rate.held > rate.decided:
+            yield f"{rate.expectation} was met in {rate.held} of {rate.decided} runs"

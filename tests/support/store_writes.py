@@ -1,0 +1,30 @@
+"""Compare-and-swap of one key, for tests of any results store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, Literal
+
+from planner.results.store import Reader, Store
+
+
+class Unconditional(Enum):
+    UNCONDITIONAL = "unconditional"
+
+
+UNCONDITIONAL: Final = Unconditional.UNCONDITIONAL
+Expected = bytes | Literal[Unconditional.UNCONDITIONAL] | None
+
+
+def put(store: Store, key: str, data: bytes, *, expected: Expected = UNCONDITIONAL) -> bool:
+    """Write if the key holds `expected` (None: nothing). Return whether it did."""
+    swapped = False
+
+    def change(now: Reader) -> Mapping[str, bytes | None]:
+        nonlocal swapped
+        swapped = expected is UNCONDITIONAL or now.get(key) == expected
+        return {key: data} if swapped else {}
+
+    store.update(change)
+    return swapped
