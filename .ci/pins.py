@@ -1,4 +1,4 @@
-"""The exact versions in pyproject.toml, `[tool.uv] constraint-dependencies`: what CONTRIBUTING.md, "Locking" tells of.
+"""The exact versions in pyproject.toml, `[tool.uv] constraint-dependencies`: see "Locking" in CONTRIBUTING.md.
 
 Usage: python .ci/pins.py            say what is not pinned, or pinned and not needed; exit code 1 when there is any
        python .ci/pins.py --write    pin the newest versions that fit together (needs uv)

@@ -1,7 +1,7 @@
 """The keys in docs/plans.md, which are those of the models that read plan files.
 
 Usage: python .ci/plan_reference.py            exit code 1 where the page says anything else, or leaves out a key
-       python .ci/plan_reference.py --write    write them anew
+       python .ci/plan_reference.py --write    rewrite them
 
 A block begins with `<!-- keys: MODEL -->`, MODEL being a class of planner/planfile/grammar/models.py, project_models.py or judge_models.py, and ends with `<!-- end -->`.
 """
@@ -61,7 +61,7 @@ def models_by_name() -> dict[str, dict[str, Any]]:
 
 
 def keys(name: str, models: dict[str, dict[str, Any]]) -> str:
-    """The list of a model's keys. What a scenario shares with `defaults` is told there."""
+    """The list of a model's keys. Keys that a scenario shares with `defaults` are listed there."""
     schema = models[name]
     definitions = {**schema["$defs"], **{part: {"type": "object"} for part in APART}}
     shared = models["ScenarioDefaults"]["properties"] if name == "ScenarioFields" else {}

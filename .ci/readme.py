@@ -1,4 +1,4 @@
-"""README.md shows what the program really prints: its console blocks are run again, and compared or written anew.
+"""README.md shows what the program really prints: its console blocks are run again, and compared or rewritten.
 
 Usage: python .ci/readme.py            say where README.md and the program differ; exit code 1 when they do
        python .ci/readme.py --write    put the program's output of today into README.md

@@ -6,10 +6,10 @@ import sys
 
 
 def main() -> int:
-    """Answers `--version` before anything is imported: it is what people wait for most often.
+    """Answer `--version` without importing anything else; otherwise run the command line.
 
-    An interruption is one from the first moment on, also while the rest is being imported: where there are reports to write it
-    waits until the first of them stands.
+    Interruptions are handled from the start, even during imports. Commands that write reports defer them until the first
+    report is written.
     """
     if sys.argv[1:] == ["--version"]:
         from planner import __version__
@@ -20,18 +20,18 @@ def main() -> int:
     import os
     import signal
 
-    gc.disable()  # until `outside.shell`: what is imported stays, and searching it for garbage takes a tenth of the start
-    # Plugins of other packages have no business with what is validated here, and looking for some reads every package there is.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - it is asked nowhere else
+    gc.disable()  # until `session.shell`: imported modules stay, and collecting takes a tenth of the start
+    # Looking for pydantic plugins reads the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - nowhere else
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     hang_up_signal = getattr(signal, "SIGHUP", None)  # Windows has none
     if (
         hang_up_signal and signal.getsignal(hang_up_signal) is not signal.SIG_IGN
-    ):  # as `nohup` leaves it: it is to outlive its terminal
+    ):  # ignored by `nohup`: keep running without the terminal
 
         def hang_up(number: int, frame: object) -> None:
-            """Once: the terminal's shell sends one, and the system another."""
+            """Only once: the shell sends one signal and the system another."""
             del frame
             signal.signal(number, signal.SIG_IGN)
             raise KeyboardInterrupt
@@ -49,7 +49,7 @@ def main() -> int:
         try:
             sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
         except OSError:  # the terminal has gone
-            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - Python would fail once more at exit
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - else Python fails again at exit
         return 130
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an authored file, and where. Collected, never raised one by one; rendering lives elsewhere."""
+"""Errors and warnings of authored files, with their places. They are collected, not raised; `reports` renders them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SHAPED = re.compile(
     r"(?<![A-Za-z0-9])(?P<secret>[spr]k[_-](?:live|test|proj|ant|or)[_-][\w-]{6,}|sk-[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}"
     r"|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?)"
 )
-"""Keys of services, by how they are written: what stands after a word for one, and those that are known by their beginning."""
+"""Keys of services: the value after a word such as `key`, or a known prefix."""
 
 
 def without_secrets(text: str) -> str:
-    """The text with keys and passwords starred out, each as long as it is: logs of pull requests are read by strangers."""
+    """The text with keys and passwords replaced by as many stars, since strangers read the logs of pull requests."""
     for pattern in (_KEYED, _SHAPED):
         pieces: list[str] = []
         end = 0
@@ -38,8 +38,8 @@ class Severity(Enum):
 
 
 class Span(NamedTuple):
-    """A stretch of a file. `file` is relative to the working directory with `/`; lines and columns count from 1, in
-    characters; the end is exclusive (the column after the last character). Plain tuples, for large plans have many."""
+    """A range in a file. `file` is relative to the working directory, with `/`. Lines and columns count characters from 1;
+    the end is exclusive. A tuple, since large plans have many."""
 
     file: str
     line: int
@@ -58,7 +58,7 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One fault. `summary` is stable and holds none of the user's names; `detail` says what, why and how to mend it."""
+    """One error or warning. `summary` is stable and contains no names of the user; `detail` says what, why and how to fix it."""
 
     severity: Severity
     code: str
@@ -70,7 +70,7 @@ class Diagnostic:
 
 @dataclass(slots=True)
 class Diagnostics:
-    """Collects faults; a plan with any error calls nobody."""
+    """Errors and warnings; any error prevents all calls."""
 
     items: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
@@ -85,7 +85,7 @@ class Diagnostics:
         return any(item.severity is Severity.ERROR for item in self.items)
 
     def in_order(self) -> list[Diagnostic]:
-        """By file, line and column, so that output is the same whatever found them first."""
+        """By file, line and column, so that the order of output does not depend on the order of the checks."""
         return sorted(self.items, key=lambda item: (item.span, item.code, item.detail))
 
     def __iter__(self) -> Iterator[Diagnostic]:

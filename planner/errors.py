@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class PlannerError(Exception):
-    """What went wrong in one line (`str(error)`), and how to mend it (`hint`, may be empty)."""
+    """What went wrong in one line (`str(error)`), and how to fix it (`hint`, may be empty)."""
 
     exit_code = 5
 

@@ -29,7 +29,7 @@ RunStep = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def start_step(tmp_path: Path) -> PrepareStep:
-    """Starts a step's script with the action's inputs, as the runner does. `program` stands where planner is installed."""
+    """Starts a step's script with the action's inputs, as the runner does. `program` replaces the installed planner."""
 
     def start(step: str, program: str, **inputs: str) -> subprocess.Popen[str]:
         installed = tmp_path / "runner/phone-test-planner/bin/planner"
@@ -208,8 +208,16 @@ def test_with_consent_the_action_calls_judges_and_reports(run_step: RunStep, tmp
 
 def test_every_output_of_a_step_reaches_whoever_uses_the_action() -> None:
     """What a run may still be billed, too: its bill alone would be taken for the whole."""
-    told = {name for name, spec in ACTION["outputs"].items() if f"steps.run.outputs.{name}" in spec["value"]}
-    assert told == {"outcome", "digest", "expected-cents", "cost-cents", "ambiguous-cents", "report-dir", "exit-code"}
+    outputs = {name for name, spec in ACTION["outputs"].items() if f"steps.run.outputs.{name}" in spec["value"]}
+    assert outputs == {
+        "outcome",
+        "digest",
+        "expected-cents",
+        "cost-cents",
+        "ambiguous-cents",
+        "report-dir",
+        "exit-code",
+    }
 
 
 def test_another_change_set_than_the_approved_one_is_refused(run_step: RunStep, tmp_path: Path) -> None:

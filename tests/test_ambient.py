@@ -29,7 +29,7 @@ AMBIENT = {
     "time": {"*"},
     "uuid": {"getnode", "uuid1", "uuid4"},
 }  # fmt: skip
-"""By module or class: what of it tells of the world, or lets time pass. `*`: anything."""
+"""By module or class: its members that read the environment or let time pass. `*`: anything."""
 PURE = {"random.Random"}
 """A generator with a seed is as good as its seed, which is passed in; one without is found below."""
 ALLOWED = {

@@ -187,7 +187,7 @@ def test_scripted_calls_are_never_put_down_to_their_caller() -> None:
 def test_a_prompt_that_no_dialogue_matches_blames_the_caller(
     written: dict[str, Any], caller_faults: str, dialect: str
 ) -> None:
-    """It neither passes nor fails, whatever is expected of it."""
+    """It neither passes nor fails, for any expectation."""
     conversation = converse(load_world("demo").snapshot(14), "Sing.", 1)
     verdict = judged(conversation, dialect, written, prompt="Sing.", caller_faults=caller_faults)
     assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
@@ -199,7 +199,7 @@ def test_a_prompt_that_no_dialogue_matches_blames_the_caller(
 @pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("number", range(len(PROMPTS)))
 def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, dialect: str) -> None:
-    """The same calls, the caller's last turn another: found at that turn, whatever is said around it."""
+    """The same calls with another last turn of the caller: found at that turn, with any text around it."""
     agent_id, prompt = PROMPTS[number]
     conversation = converse(load_world("demo").snapshot(agent_id), prompt, number)
     last = max(index for index, turn in enumerate(conversation.turns) if turn.role == "user")

@@ -1,4 +1,4 @@
-"""Diagnostics collect faults and tell them in the order of the file, whatever found them first."""
+"""Diagnostics are sorted by their place in the file."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def test_errors_and_warnings_are_kept_apart() -> None:
 )
 def test_order_does_not_depend_on_who_was_first(orders: tuple[list[tuple[str, int, int, str]], ...]) -> None:
     """By file, then line, then column as numbers, then code; nothing is dropped."""
-    told: list[list[Diagnostic]] = []
+    sorted_orders: list[list[Diagnostic]] = []
     for order in orders:
         found = Diagnostics()
         for file, line, column, code in order:
             found.error(code, "summary", "detail", span(line, column, file))
-        told.append(found.in_order())
-    assert told[0] == told[1]
-    places = [(item.span.file, item.span.line, item.span.column, item.code) for item in told[0]]
+        sorted_orders.append(found.in_order())
+    assert sorted_orders[0] == sorted_orders[1]
+    places = [(item.span.file, item.span.line, item.span.column, item.code) for item in sorted_orders[0]]
     assert places == sorted(orders[0])

@@ -47,7 +47,7 @@ def test_the_tree_is_as_drawn() -> None:
 
 
 def test_an_error_is_one_line_and_a_way_out() -> None:
-    """What went wrong is its text; how to mend it may be empty."""
+    """The message is the text; the hint may be empty."""
     assert str(UsageError("what")) == "what"
     assert UsageError("what").hint == ""
     assert UsageError("what", "how").hint == "how"

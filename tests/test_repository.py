@@ -1,4 +1,4 @@
-"""What must be true of the repository as a whole, so that what it says of itself stays true."""
+"""Checks of the repository as a whole: layers, versions, packaged files, README commands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def contract(name: str) -> dict[str, Any]:
 
 
 def test_no_room_is_forgotten_in_the_import_contracts() -> None:
-    """A new room stands on a floor, the sandbox may not import it, and it may not import the sandbox."""
+    """Every package has a place in the layers, and neither imports the sandbox nor is imported by it."""
     others = rooms() - {"planner.sandbox"}
     assert {f"planner.{layer}" for layer in contract("floors")["layers"]} == others
     assert set(contract("sandbox-imports-nothing")["forbidden_modules"]) == others
@@ -99,14 +99,14 @@ def test_nothing_names_a_package_host_or_somebodys_machine() -> None:
 
 
 def test_no_file_hides_what_it_says() -> None:
-    """Characters that reorder or hide text stand in no file but expected outputs: what a reviewer sees is what runs."""
+    """Characters that reorder or hide text are in no file but expected outputs: what a reviewer sees is what runs."""
     hiding = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2060\ufeff\x00-\x08\x0b\x0e-\x1f\x7f]")
     files = [path for path in committed_files() if "golden" not in path.parts]
     assert [path for path in files if hiding.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    """In the package, in its metadata, and on top of the changelog unless that tells of changes not released yet."""
+    """In the package, in its metadata, and on top of the changelog unless that lists unreleased changes."""
     assert PROJECT["project"]["version"] == planner.__version__
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] in ("Unreleased", planner.__version__)
@@ -182,7 +182,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_stranger_needs_one_command_for_each_thing() -> None:
-    """Both commands install what they need and stand in the README as they are."""
+    """Both commands install what they need and are in the README unchanged."""
     wanted = ["pip install uv && uv run planner run --sandbox --consent-to-charge", "pip install uv && uv run pytest"]
     assert re.findall(r"^pip install uv && .*$", README, re.MULTILINE) == wanted
 

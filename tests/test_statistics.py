@@ -89,7 +89,7 @@ def test_intervals_are_scipys(
 
 @pytest.mark.parametrize("total", [1, 2, 5, 20])
 def test_clopper_pearson_covers_as_often_as_it_says(total: int) -> None:
-    """By enumeration: whatever the true rate, the interval holds it with at least the stated probability."""
+    """By enumeration: for every true rate, the interval contains it with at least the stated probability."""
     intervals = [clopper_pearson_interval(passed, total, 0.9) for passed in range(total + 1)]
     for rate in (step / 40 for step in range(41)):
         covered = sum(
@@ -307,7 +307,7 @@ def test_chances_are_counted_over_all_ways(rate: float, already: Counts) -> None
 
 
 def test_chances_of_what_is_decided_already_are_certain() -> None:
-    """Whatever the calls to come do, and with none before them."""
+    """For all results of the remaining calls, and without earlier ones."""
     assert chances(0.1, 2, 0.5, 0.9, (20, 20)) == (1.0, 0.0)
     assert chances(0.9, 2, 0.5, 0.9, (0, 20)) == (0.0, 1.0)
     assert chances(1.0, 11, 0.8, 0.9) == (1.0, 0.0)

@@ -61,7 +61,7 @@ def example() -> str:
     def judged(runs: list[RunVerdict]) -> CaseVerdict:
         return judge_case(rules, runs, cents_per_run=16)
 
-    def told(runs: list[RunVerdict]) -> str:
+    def counted(runs: list[RunVerdict]) -> str:
         verdict = judged(runs)
         assert verdict.interval is not None
         low, high = verdict.interval
@@ -78,13 +78,13 @@ def example() -> str:
     this_week = [good] * 14 + [bad] * 5 + [platform]
     worse = [good] * 9 + [bad] * 10 + [platform]
     stopped = next(count for count in range(20) if settled(rules, [bad] * count, 20 - count) is CaseOutcome.FAILED)
-    lines = [f"* Last week: {told(last_week)}.", f"* This week: {told(this_week)}."]
+    lines = [f"* Last week: {counted(last_week)}.", f"* This week: {counted(this_week)}."]
     for name, runs in (("This week", this_week), ("9 of 19", worse)):
         before, now = sample(last_week), sample(runs)
         word = compare({"case": (before, now)})["case"].replace("_", " ")
         lines.append(
             f"* {name} compared with last week: p = {case_p_value(before, now):.3f}, so **{word}**."
-            + (f" Outcome: {told(runs)}." if runs is worse else "")
+            + (f" Outcome: {counted(runs)}." if runs is worse else "")
         )
     low = next(count for count in range(20) if decide(20 - count, 20, 0.8, 0.9) is False)
     lines.append(

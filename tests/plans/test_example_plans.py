@@ -52,7 +52,7 @@ class Called:
     evidence: dict[str, list[Evidence]]
 
     def findings(self) -> list[tuple[str, str, Judgement]]:
-        """(case id, expectation id, judgement) of whatever did not pass, warnings included."""
+        """(case id, expectation id, judgement) of everything that did not pass, including warnings."""
         return [
             (case.case_id, expectation.id or expectation.check, judgement)
             for plan in plans()
@@ -173,7 +173,7 @@ def test_only_checks_that_exist() -> None:
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
 def test_the_demo_world_passes(seed: int | None) -> None:
-    """Every expectation, warnings included, holds in every run of every case, whatever the seed."""
+    """Every expectation, warnings included, holds in every run of every case, for every seed."""
     assert called("demo", seed).findings() == []
 
 

@@ -1,4 +1,4 @@
-"""A signal that comes before there is anything to interrupt waits until the first report stands."""
+"""A signal that arrives before there is anything to interrupt is deferred until the first report is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planner.session.deferred_signals import defer, release
 
 @pytest.fixture(autouse=True)
 def handlers() -> Generator[None]:
-    """Signals do afterwards what they did before, whatever a test makes of them."""
+    """Restores the signal handlers after a test."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():

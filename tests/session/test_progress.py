@@ -26,7 +26,7 @@ END = ProgressState(72, 72, 0, 1152, 0, None, 200.0, 0.0)
 
 @dataclass
 class Time:
-    """A clock that goes when it is told to."""
+    """A clock that a test moves."""
 
     seconds: float = 0.0
 
@@ -109,7 +109,7 @@ def test_a_log_tells_what_changed() -> None:
 
 
 def test_a_log_ends_with_the_last_state() -> None:
-    """Closing tells how it ended, once, and nothing is written after."""
+    """Closing prints the result once, and nothing after it."""
     progress, stream, _ = _log()
     progress.update(START)
     progress.update(END)
