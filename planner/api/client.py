@@ -6,21 +6,20 @@ Reads are retried a few times. A launch is sent exactly once; the caller decides
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast
 
 import anyio
 import pydantic_core
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
-from planner.api.error_mapping import GARBAGE_HINT, error_of, one_line
+from planner.api.error_mapping import GARBAGE_HINT, error_of
 from planner.api.exchange import Exchange
-from planner.api.surrogates import without_surrogates
+from planner.api.parsing import parse, validated
 from planner.api.transport import Answer, Transport
-from planner.api.validation_messages import describe_mismatch
 from planner.api.wire import (
     WireBatch,
     WireBilling,
@@ -204,7 +203,7 @@ class ApiClient:
         """The call, and its JSON object."""
         path = f"/v1/calls/{call_id}"
         document = await self._read(path, _OBJECT)
-        return _validated(_CALL, document, f"GET {path}"), document
+        return validated(_CALL, document, f"GET {path}"), document
 
     async def transcript(self, call_id: int) -> list[WireTurn] | None:
         """The turns; None if the service has no transcript."""
@@ -321,7 +320,7 @@ class ApiClient:
             self.stats.refused += 1
         if not 200 <= answer.status < 300:
             raise error_of(answer, request)
-        result = _parse(answer, request, adapter)
+        result = parse(answer, request, adapter)
         self._has_answered = True
         return result
 
@@ -364,30 +363,3 @@ _PHONE_NUMBER = TypeAdapter(WirePhoneNumber)
 _ANYTHING: TypeAdapter[dict[str, Any] | list[Any]] = TypeAdapter(dict[str, Any] | list[Any], config=_DEFERRED)
 _OBJECT = TypeAdapter(dict[str, Any], config=_DEFERRED)
 _OBJECTS = TypeAdapter(list[dict[str, Any]], config=_DEFERRED)
-
-
-def _validated(adapter: TypeAdapter[T], document: object, request: str) -> T:
-    try:
-        return adapter.validate_python(document)
-    except ValidationError as error:
-        detail = describe_mismatch(error, document)
-        raise ServiceError(f"{request}: the service's answer is invalid: {detail}", GARBAGE_HINT) from error
-
-
-def _parse(answer: Answer, request: str, adapter: TypeAdapter[T]) -> T:
-    """Raises ServiceError for anything but the expected JSON."""
-    if not any(word in answer.body for word in _NOT_JSON):
-        with suppress(ValidationError):  # the slower steps below report the error
-            return adapter.validate_json(answer.body)
-    try:
-        document = pydantic_core.from_json(answer.body, allow_inf_nan=False)
-    except ValueError as error:
-        if (whole := without_surrogates(answer.body)) is not None:
-            return _parse(replace(answer, body=whole), request, adapter)
-        kind = one_line(answer.headers.get("content-type", "no content type").split(";")[0])
-        raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", GARBAGE_HINT) from error
-    return _validated(adapter, document, request)
-
-
-_NOT_JSON = (b"NaN", b"Infinity")
-"""Invalid JSON that many parsers accept."""

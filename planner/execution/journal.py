@@ -18,11 +18,17 @@ from typing import Any
 from planner.errors import UsageError
 from planner.execution.jobs import Line, Target
 from planner.execution.journal_claims import bind, claim_free, require_bound, require_free, require_known
-from planner.execution.journal_copy import copy_of
-from planner.execution.journal_errors import journal_error
-from planner.execution.journal_rows import line_of, line_text, quoted, row_of
-from planner.execution.journal_tables import LATER_TABLES, TABLES
-from planner.execution.journal_values import check_tables, checked_launch, checked_slot, parsing
+from planner.execution.journal_file import LATER_TABLES, TABLES, copy_of, journal_error
+from planner.execution.journal_values import (
+    check_tables,
+    checked_launch,
+    checked_slot,
+    line_of,
+    line_text,
+    parsing,
+    quoted,
+    row_of,
+)
 from planner.execution.launches import (
     DUPLICATE_ANSWER,
     KNOWN,

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from planner.errors import StoreError
-from planner.execution.journal_rows import quoted
+from planner.execution.journal_values import quoted
 from planner.execution.launches import KNOWN, LaunchState
 
 

@@ -1,4 +1,5 @@
-"""Rejects impossible values in a journal: a damaged or edited journal could lift a ceiling or hide a launch.
+"""Converts the rows of a journal and rejects impossible values: a damaged or edited journal could lift a ceiling or hide
+a launch.
 
 A journal is checked when it is opened. Only unconsumed rows and launches are parsed, since a session builds on them.
 SQLite checks numbers in every row.
@@ -6,10 +7,12 @@ SQLite checks numbers in every row.
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import astuple
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -18,8 +21,7 @@ from typing import Any, Final
 from planner.bounds import MAX_SECONDS, SERVER_CLOCK_SKEW, is_possible
 from planner.errors import StoreError
 from planner.execution.jobs import Line
-from planner.execution.journal_rows import launch_of, slot_of
-from planner.execution.launches import Launch, Slot
+from planner.execution.launches import Launch, LaunchState, Slot
 
 _NEGATIVE: Final = {
     "slots": ("reserved_cents", "cost_cents", "ordinal"),
@@ -123,3 +125,63 @@ def _wrong_time(column: str, moment: datetime, now: datetime | None) -> str:
         return f"{column} is {moment.isoformat()} without a time zone"
     # The service's clock may be ahead.
     return "" if is_possible(moment, now, SERVER_CLOCK_SKEW) else f"{column} is {moment.isoformat()}"
+
+
+def quoted(states: Iterable[LaunchState]) -> str:
+    return ", ".join(f"'{state.value}'" for state in states)
+
+
+def line_text(line: Line) -> str:
+    return json.dumps(
+        [line.target_type, line.target_id, line.direction, line.mode, line.target_number, line.stagger_seconds],
+        separators=(",", ":"),
+    )
+
+
+def line_of(text: str) -> Line:
+    return Line(*json.loads(text))
+
+
+def time_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def launch_of(row: Sequence[Any], run_ids: tuple[int, ...]) -> Launch:
+    """`row` has the columns of `journal._LAUNCH_COLUMNS`."""
+    return Launch(
+        launch_id=row[0],
+        invocation_id=row[1],
+        change_set_digest=row[2],
+        state=LaunchState(row[3]),
+        line=line_of(row[4]),
+        name=row[5],
+        sent_at=time_of(row[6]),
+        slack_seconds=row[7],
+        batch_id=row[8],
+        run_ids=run_ids,
+        detail=row[9],
+    )
+
+
+def slot_of(row: Sequence[Any]) -> Slot:
+    """`row` has the columns of `journal._SLOT_COLUMNS`."""
+    return Slot(
+        launch_id=row[0],
+        ordinal=row[1],
+        case_id=row[2],
+        plan=row[3],
+        prompt=row[4],
+        call_fingerprint=row[5],
+        agent_revision=row[6],
+        reserved_cents=row[7],
+        run_id=row[8],
+        evidence=row[9],
+        cost_cents=row[10],
+        completed_at=time_of(row[11]) if row[11] else None,
+        consumed_by=row[12],
+    )
+
+
+def row_of(slot: Slot) -> list[Any]:
+    """In the order of the table's columns, which is the order of the fields."""
+    return [value.isoformat() if isinstance(value, datetime) else value for value in astuple(slot)]

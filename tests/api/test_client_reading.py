@@ -122,54 +122,44 @@ async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any
 
 
 @pytest.mark.parametrize(
-    ("document", "message"),
+    ("document", "place"),
     [
-        (
-            {"call_id": 7, "billing_total_cents": "a lot"},
-            "billing_total_cents is text, and should be a number",
-        ),
-        (
-            {"call_id": 7, "billing_total_cents": 10**400},
-            "billing_total_cents is a number, and should be a number that fits into 64 bits",
-        ),
-        (
-            {"call_id": 2**63},
-            "call_id is a number, and should be a number that fits into 64 bits",
-        ),
-        ([], "it is a list, and should be an object"),
-        ({"duration_seconds": []}, "duration_seconds is a list, and should be a number"),
-        ({"status": True}, "status is true, and should be text"),
-        ({"end_reason": {}}, "end_reason is an object, and should be text"),
-        ({"start_time": "x" * 500}, "start_time is text, and should be a time"),
-        ({"start_time": ""}, "start_time is empty text, and should be a time"),
+        ({"billing_total_cents": "free"}, "billing_total_cents: "),
+        ({"billing_total_cents": 2**63}, "billing_total_cents: "),
+        ({"call_id": -(2**63) - 1}, "call_id: "),
+        ([], "Input "),
+        ({"duration_seconds": []}, "duration_seconds: "),
+        ({"status": True}, "status: "),
+        ({"end_reason": {}}, "end_reason: "),
+        ({"start_time": "x" * 500}, "start_time: "),
     ],
 )
-async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any, message: str) -> None:
-    """The message names the request, the place in the answer, the value and what was expected."""
+async def test_an_invalid_call_is_an_error(talk: Callable[..., Any], document: Any, place: str) -> None:
+    """The message names the request, the place in the answer and what was expected, without the value."""
     asked = await talk((200, document))
     with pytest.raises(ServiceError) as caught:
         await asked.client.call(7)
-    assert str(caught.value) == f"GET /v1/calls/7: the service's answer is invalid: {message}"
+    assert str(caught.value).startswith(f"GET /v1/calls/7: the service's answer is invalid: {place}")
+    assert not any(shown in str(caught.value) for shown in ("free", "xxx", "Wire"))
 
 
 @pytest.mark.parametrize(
-    ("document", "message"),
+    ("document", "place"),
     [
-        ({"transcripts": ["Hello"]}, "transcripts[0] is text, and should be an object"),
-        ({"transcripts": [{}, {"role": 5}]}, "transcripts[1].role is a number, and should be text"),
-        ([{"role": "agent"}, None], "[1] is null, and should be an object"),
-        ({"transcripts": "Hello"}, "transcripts is text, and should be a list"),
-        (None, "it is null, and should be an object"),
+        ({"transcripts": ["Hello"]}, "transcripts[0]: "),
+        ({"transcripts": [{}, {"role": 5}]}, "transcripts[1].role: "),
+        ([{"role": "agent"}, None], "[1]: "),
+        ({"transcripts": "Hello"}, "transcripts: "),
+        (None, "Input "),
     ],
 )
-async def test_a_transcript_that_makes_no_sense_is_an_error(
-    talk: Callable[..., Any], document: Any, message: str
-) -> None:
+async def test_an_invalid_transcript_is_an_error(talk: Callable[..., Any], document: Any, place: str) -> None:
     """The message describes the closer of two shapes and names none of our models."""
     asked = await talk((200, document))
     with pytest.raises(ServiceError) as caught:
         await asked.client.transcript(7)
-    assert str(caught.value) == f"GET /v1/calls/7/transcript: the service's answer is invalid: {message}"
+    assert str(caught.value).startswith(f"GET /v1/calls/7/transcript: the service's answer is invalid: {place}")
+    assert not any(shown in str(caught.value) for shown in ("Hello", "Wire"))
 
 
 @pytest.mark.parametrize(
@@ -382,6 +372,6 @@ async def test_a_run_without_its_id_is_an_error(talk: Callable[..., Any]) -> Non
     """The message names the missing field and the item of the list."""
     asked = await talk((200, [{"id": 1, "status": "queued"}, {"status": "queued"}]))
     with pytest.raises(
-        ServiceError, match=re.escape("GET /v1/test-calls: the service's answer is invalid: [1] has no `id`")
+        ServiceError, match=re.escape("GET /v1/test-calls: the service's answer is invalid: [1].id: Field required")
     ):
         await asked.client.runs()

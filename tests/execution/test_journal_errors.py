@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.execution.journal_errors import journal_error
+from planner.execution.journal_file import journal_error
 
 
 def test_two_services_in_one_store_are_no_full_disk() -> None:
