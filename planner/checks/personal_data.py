@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from planner.checks.number_words import SCALES, TEENS, TENS, UNITS, ZEROS
-from planner.checks.spoken import spoken_forms
+from planner.checks.spoken.forms import spoken_forms
+from planner.checks.spoken.numbers import SCALES, TEENS, TENS, UNITS, ZEROS
 
 Kind = Literal["card", "bank", "identity", "email"]
 
@@ -148,8 +148,7 @@ def _may_have_rows(text: str) -> bool:
 
 def digit_rows(text: str) -> list[str]:
     """Digits said one after another, as rows."""
-    amounts, _ = spoken_forms(plain_digits(text), fold=True)
-    return [word for word in amounts.padded.split() if word.isdecimal()]
+    return [word for word in spoken_forms(plain_digits(text), fold=True).amounts.padded.split() if word.isdecimal()]
 
 
 def plain_address(text: str) -> str:

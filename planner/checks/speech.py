@@ -14,7 +14,6 @@ from planner.checks.fields import Phrases, Positive, one_message
 from planner.checks.pattern_doubts import doubtful_patterns
 from planner.checks.patterns import Pattern
 from planner.checks.phrases import padded_words
-from planner.checks.spoken import spoken_forms
 from planner.checks.utterances import Occurrence, Sought, Utterance, utterances_of
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
@@ -103,7 +102,9 @@ class Words(BaseModel, frozen=True):
 
     def _words_of(self, phrase: str) -> str:
         if self.spoken:
-            return spoken_forms(phrase, fold=self.ignore_case)[0].padded
+            from planner.checks.spoken.forms import spoken_forms
+
+            return spoken_forms(phrase, fold=self.ignore_case).amounts.padded
         return padded_words(phrase, fold=self.ignore_case)
 
     @cached_property

@@ -14,7 +14,6 @@ from itertools import accumulate, groupby
 from planner.checks.base import Quote
 from planner.checks.patterns import Found, RegularExpression, compile_pattern
 from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, readings, straight
-from planner.checks.spoken import SpokenFinder, spoken_finder
 from planner.checks.wording import shown
 from planner.evidence import Role, Turn
 
@@ -98,9 +97,11 @@ class Sought:
     def find(self, text: str) -> list[PlacedPhrase]:
         """Matches in one text, with their places among its words."""
         if self.pattern is None:
-            finder = spoken_finder if self.spoken else phrase_finder
-            placed = finder(self.phrases, fold=self.ignore_case)
-            return placed.find(text) if isinstance(placed, SpokenFinder) else placed.find_placed(text)
+            if not self.spoken:
+                return phrase_finder(self.phrases, fold=self.ignore_case).find_placed(text)
+            from planner.checks.spoken.finder import spoken_finder
+
+            return spoken_finder(self.phrases, fold=self.ignore_case).find(text)
         expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
         searched, matches = _matches(expression, text)
         if not matches:

@@ -1,0 +1,199 @@
+"""English numbers in words or digits: `two hundred and five`, `twenty-first`, `three point one four`, `1.5 million`.
+
+The text is a row of words, each followed by a separator: a space, `, ` at a pause, `. ` at the end of a sentence. A number may
+contain a pause, but does not go on in the next sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+S: Final = r",?\x20"
+"""Between two words of one sentence."""
+END: Final = r"(?=[,.]?\x20)"
+"""Where a word ends."""
+
+
+def names(row: str) -> list[str]:
+    """The words of a table's row."""
+    return row.split()
+
+
+def _numbered(row: str, first: int, step: int = 1) -> dict[str, int]:
+    return {word: first + step * index for index, word in enumerate(names(row))}
+
+
+UNITS: Final = _numbered("one two three four five six seven eight nine", 1)
+TEENS: Final = _numbered("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", 10)
+TENS: Final = _numbered("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10)
+_ORDINAL_UNITS: Final = _numbered("first second third fourth fifth sixth seventh eighth ninth", 1)
+ORDINALS: Final = {
+    **_ORDINAL_UNITS,
+    **_numbered(
+        "tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth", 10
+    ),
+    **_numbered("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10),
+}
+SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+ZEROS: Final = ("zero", "oh", "o", "nought")
+_MULTIPLIERS: Final = {"hundred": 100, **SCALES}
+_VALUES: Final = {**UNITS, **TEENS, **TENS, **ORDINALS}
+_LIMIT: Final = 10**15
+
+
+def any_of(*rows: str) -> str:
+    """A pattern for one of these words, and for nothing longer."""
+    return rf"(?:{'|'.join(re.escape(word) for row in rows for word in names(row))}){END}"
+
+
+_DIGIT = any_of(*UNITS, *ZEROS)
+_SMALL = rf"(?:{any_of(*TENS)}(?:{S}{any_of(*UNITS)})?|{any_of(*TEENS, *UNITS)})"
+_SMALL_ORDINAL = rf"(?:(?:{any_of(*TENS)}{S})?{any_of(*_ORDINAL_UNITS)}|{any_of(*ORDINALS)})"
+_SCALE = any_of(*SCALES)
+_MULTIPLIER = any_of(*_MULTIPLIERS)
+_GROUP = re.compile(
+    rf"(?:(?P<ordinal>{_SMALL_ORDINAL}|{_SMALL}{S}hundredth{END})"
+    rf"|(?:{_SMALL}{S}|an?{S})?hundred{END}"
+    rf"(?:(?!(?:{S}{_DIGIT}){{3}}){S}(?:and{S})?(?:(?P<tail>{_SMALL_ORDINAL})|{_SMALL}))?"
+    rf"|{_SMALL}|an?{S}(?={_SCALE})|(?={_SCALE}))"
+    rf"(?(ordinal)|(?(tail)|(?:(?:{S})?(?P<scale>{_SCALE}))?))"
+)
+"""A number below a thousand and its scale. Digits that follow `eight hundred` one by one are part of a telephone number."""
+_BARE = re.compile(rf"(?:an?{S})?{_MULTIPLIER}")
+_AND = re.compile(rf"{S}(?:and{S})?")
+_WRITTEN = re.compile(
+    rf"(?:(?P<whole>[0-9]{{1,30}})|[0-9]{{1,30}}\.[0-9]{{1,30}}"
+    rf"|(?P<comma>(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,15}}),[0-9]{{1,2}})){END}"
+)
+_ORDINAL = re.compile(rf"([0-9]{{1,15}})(?:st|nd|rd|th){END}")
+_SCALED = rf"(?:{S}(?P<scale>{_MULTIPLIER}))?"
+_FRACTION = re.compile(rf"{S}(?P<share>[1-7])/(?P<of>[234568]){END}{_SCALED}")
+_AND_A_HALF = rf"{S}and{S}a{S}half{END}"
+_HALF_AFTER_DIGITS = re.compile(
+    rf"{_AND_A_HALF}{_SCALED}(?!{S}{any_of('second minute hour day week month year mile dozen')})"
+)
+"""`2 and a half`, but not where the half belongs to another thing: `2 and a half hour later`."""
+_HALF_AFTER_WORDS = re.compile(rf"{_AND_A_HALF}(?:{S}(?P<scale>{_SCALE}))?")
+_DECIMALS = re.compile(
+    rf"{S}point(?:(?P<digits>(?:{S}(?:{_DIGIT}|[0-9]+{END}))+)|{S}(?P<small>{_SMALL}))(?:{S}(?P<scale>{_SCALE}))?"
+)
+_MULTIPLIED = re.compile(rf"{S}(?P<scale>{_MULTIPLIER})")
+_HALF_OF = re.compile(rf"half{S}(?:a{S})?(?P<scale>{_MULTIPLIER})")
+_ZERO = re.compile(any_of(*ZEROS))
+_GAP = r"[,.]?\x20"
+_PART_BEFORE = re.compile(rf"(?<!\S)(?:half|quarter|many){_GAP}$")
+_SOME_BEFORE = re.compile(
+    r"(?<!\S)(?:[0-9]\S*|"
+    rf"{any_of('few several couple many multiple various half quarter a an point hundred', *UNITS, *TEENS, *TENS, *SCALES)}){_GAP}$"
+)
+_SHARE_BEFORE = re.compile(
+    rf"(?<!\S){any_of('couple lot lots half third thirds quarter quarters tenth fraction part 3th 10th')}{_GAP}of{_GAP}$"
+)
+_LONGEST_BEFORE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number whose words end before `end`."""
+
+    end: int
+    value: Decimal
+    digits: str | None = None
+    """As a row of digits, with leading zeros; None unless it is a plain whole number."""
+    ordinal: bool = False
+
+
+def read_number(text: str, start: int) -> Number | None:
+    """The longest number that begins at the word there."""
+    if (ordinal := _ORDINAL.match(text, start)) is not None:
+        return Number(ordinal.end(), Decimal(ordinal[1]), ordinal=True)
+    if (written := _WRITTEN.match(text, start)) is not None:
+        return _read_written(text, written)
+    whole = _read_words(text, start)
+    if whole is None:
+        return _half(text, start) or _zero(text, start)
+    return whole if whole.ordinal else _with_decimals(text, whole)
+
+
+def is_vague(text: str, start: int) -> bool:
+    """Whether an amount without a number of its own is only part of one: `a few hundred`, `a quarter of a dollar`."""
+    first = max(0, start - _LONGEST_BEFORE)
+    before = _PART_BEFORE if text.startswith(("a ", "an ", "half "), start) else _SOME_BEFORE
+    return any(each.search(text, first, start) is not None for each in (before, _SHARE_BEFORE))
+
+
+def _scale(found: re.Match[str]) -> int:
+    return _MULTIPLIERS[found["scale"]] if found["scale"] else 1
+
+
+def _read_written(text: str, written: re.Match[str]) -> Number:
+    """Digits, and what multiplies them or adds to them."""
+    end = written.end()
+    value = Decimal(written[0].replace(".", "").replace(",", ".") if written["comma"] else written[0])
+    if written["whole"]:
+        if (part := _FRACTION.match(text, end)) is not None and part["share"] < part["of"]:
+            return Number(part.end(), (value + Decimal(part["share"]) / Decimal(part["of"])) * _scale(part))
+        if (half := _HALF_AFTER_DIGITS.match(text, end)) is not None:
+            return Number(half.end(), (value + Decimal("0.5")) * _scale(half))
+    if (scaled := _MULTIPLIED.match(text, end)) is not None:
+        return Number(scaled.end(), value * _scale(scaled))
+    return Number(end, value, written["whole"])
+
+
+def _read_words(text: str, start: int) -> Number | None:
+    """Groups below a thousand whose scales fall; the last one may be an ordinal."""
+    if _BARE.match(text, start) is not None and is_vague(text, start):
+        return None
+    total, limit, end, place = 0, _LIMIT, start, start
+    while (group := _GROUP.match(text, place)) is not None:
+        scale = SCALES.get(group["scale"] or "", 1)
+        value = _value(group[0]) * scale
+        starts_bare = group[0].startswith(tuple(_MULTIPLIERS))
+        if value >= limit or (end > start and (starts_bare or (scale == 1 and value >= 1000))):
+            break
+        total, limit, end = total + value, scale, group.end()
+        if group["ordinal"] or group["tail"]:
+            return Number(end, Decimal(total), ordinal=True)
+        if scale == 1 or (joint := _AND.match(text, end)) is None:
+            break
+        place = joint.end()
+    return None if end == start else Number(end, Decimal(total), str(total))
+
+
+def _value(group: str) -> int:
+    """What the words of a group come to, without its scale."""
+    value = 0
+    for word in re.findall("[a-z]+", group):
+        value = (value or 1) * 100 if word in ("hundred", "hundredth") else value + _VALUES.get(word, 0)
+    return value or 1
+
+
+def _half(text: str, start: int) -> Number | None:
+    """`half a million`."""
+    half = _HALF_OF.match(text, start)
+    return None if half is None or is_vague(text, start) else Number(half.end(), Decimal(_scale(half)) / 2)
+
+
+def _zero(text: str, start: int) -> Number | None:
+    zero = _ZERO.match(text, start)
+    if zero is None:
+        return None
+    number = Number(zero.end(), Decimal(0), "0")
+    return _with_decimals(text, number) if zero[0] == "zero" else number
+
+
+def _with_decimals(text: str, whole: Number) -> Number:
+    """`three point one four`, `two and a half`, `one point five million`."""
+    if whole.value and (half := _HALF_AFTER_WORDS.match(text, whole.end)) is not None:
+        return Number(half.end(), (whole.value + Decimal("0.5")) * _scale(half))
+    found = _DECIMALS.match(text, whole.end)
+    if found is None:
+        return whole
+    digits = [
+        str(UNITS.get(word, "0" if word in ZEROS else word)) for word in re.findall("[^ ,]+", found["digits"] or "")
+    ]
+    decimals = "".join(digits) or str(_value(found["small"]))
+    return Number(found.end(), Decimal(f"{whole.value}.{decimals}") * _scale(found))
