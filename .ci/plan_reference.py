@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.planfile.grammar.schema import library_schema, plan_schema, project_schema
-from planner.reports.check_pages import fields_of, markdown_fields
+from planner.reports.pages import fields_of, markdown_fields
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "plans.md"
 BLOCK = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

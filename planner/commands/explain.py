@@ -18,8 +18,8 @@ from planner.errors import UsageError
 from planner.planfile.examples import check, example_of
 from planner.planfile.rules import AREAS, RULES
 from planner.planfile.text import nearest, unknown
-from planner.reports import check_pages, rule_pages
-from planner.reports.rule_pages import RulePage
+from planner.reports import pages
+from planner.reports.pages import RulePage, check_page
 from planner.session.shell import Shell
 
 _CHECK = "check:"
@@ -41,15 +41,17 @@ def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "
     if output_format == "json":
         document = {
             "schema_version": "1.0",
-            "rules": [rule_pages.rule_document(page) for page in _rule_pages(rules)],
-            "checks": [check_pages.check_document(check_pages.check_page(name)) for name in checks],
+            "rules": [pages.rule_json(page) for page in _rule_pages(rules)],
+            "checks": [pages.check_json(check_page(name)) for name in checks],
         }
         shell.print(to_json(document, indent=2).decode())
     elif output_format == "markdown":
-        parts = [rule_pages.render_markdown(_rule_pages(rules))] if rules else []
-        if checks and topic is not None:
-            parts.append(check_pages.render_markdown([check_pages.check_page(name) for name in checks]))
-        shell.print("\n".join(parts))
+        is_checks = bool(checks) and topic is not None
+        shell.print(
+            pages.checks_document(list(map(check_page, checks)))
+            if is_checks
+            else pages.rules_document(_rule_pages(rules))
+        )
     else:
         shell.print(_text(shell, topic, rules, checks))
     return 0
@@ -88,19 +90,12 @@ def _meant(topic: str) -> str:
 
 
 def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequence[str]) -> str:
-    width, color = shell.width, shell.color
-    if topic is None:
-        parts = [
-            rule_pages.render_list(width=width, color=color),
-            check_pages.render_checks(width=width, color=color),
-            "Run `planner explain NAME` for details.",
-        ]
-    elif topic == _CHECKS:
-        parts = [check_pages.render_checks(width=width, color=color)]
-    else:
-        parts = [rule_pages.render_page(page, width=width, color=color) for page in _rule_pages(rules)]
-        parts += [check_pages.render_check(check_pages.check_page(name), width=width, color=color) for name in checks]
-    return "\n\n".join(parts)
+    if topic is None or topic == _CHECKS:
+        listed = pages.overview(rules=topic is None, width=shell.width, color=shell.color)
+        return listed if topic else f"{listed}\n\nRun `planner explain NAME` for details."
+    if rules:
+        return pages.rule_text(_rule_pages(rules)[0], shell.width)
+    return pages.check_text(check_page(checks[0]), shell.width)
 
 
 def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
@@ -110,7 +105,7 @@ def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
         UsageError: the examples cannot be written to a temporary folder.
     """
     area_of = {rule.code: area for area, rules in AREAS.items() for rule in rules}
-    pages: list[RulePage] = []
+    found: list[RulePage] = []
     for code in codes:
         example = example_of(code)
         faults = Diagnostics()
@@ -123,5 +118,5 @@ def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
                     f"the example cannot be checked: {error.strerror or error}",
                     "It is written to the system's temporary folder. Set TMPDIR to a writable folder.",
                 ) from error
-        pages.append(RulePage(area_of[code], RULES[code], example, faults))
-    return pages
+        found.append(RulePage(area_of[code], RULES[code], example, faults))
+    return found

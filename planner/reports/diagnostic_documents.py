@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span
-from planner.reports.diagnostics import visible
+from planner.reports.neutral import for_workflow_command
 
 MAX_ANNOTATIONS = 9
 """GitHub shows ten annotations per step; the tenth gives the number of the others."""
@@ -29,8 +28,8 @@ def as_documents(diagnostics: Diagnostics) -> list[dict[str, Any]]:
             "code": item.code,
             "summary": item.summary,
             "detail": item.detail,
-            **_place(item.span),
-            "related": [{"message": related.message, **_place(related.span)} for related in item.related],
+            **item.span._asdict(),
+            "related": [{"message": related.message, **related.span._asdict()} for related in item.related],
         }
         for item in diagnostics.in_order()
     ]
@@ -48,6 +47,7 @@ def render_github(diagnostics: Diagnostics) -> str:
 def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
     """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules of the diagnostics."""
     from planner.planfile.rules import RULES
+    from planner.reports.sarif import sarif_log  # imported late: the other formats do not need it
 
     items = diagnostics.in_order()
     worst = {item.code: item.severity for item in sorted(items, key=lambda item: item.severity is Severity.ERROR)}
@@ -75,25 +75,13 @@ def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
         }
         for item in items
     ]
-    driver = {"name": "planner", "version": tool_version, "rules": rules}
-    from planner.reports.sarif import sarif_log  # imported late: the other formats do not need it
-
-    return sarif_log(driver, results)
-
-
-def _place(span: Span) -> dict[str, Any]:
-    return {
-        "file": span.file,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-    }
+    return sarif_log({"name": "planner", "version": tool_version, "rules": rules}, results)
 
 
 def _annotation(item: Diagnostic) -> str:
+    """Related places are lines of the message, as annotations cannot link to them."""
     span = item.span
-    properties = {
+    properties: dict[str, object] = {
         "file": span.file,
         "line": span.line,
         "endLine": span.end_line,
@@ -101,25 +89,14 @@ def _annotation(item: Diagnostic) -> str:
     }
     if span.line == span.end_line:  # GitHub rejects columns of several lines
         properties |= {"col": span.column, "endColumn": span.end_column}
-    return f"::{item.severity.value} {_joined(properties.items())}::{_escaped(_with_places(item))}"
-
-
-def _with_places(item: Diagnostic) -> str:
-    """The detail, then each related place on its own line, as annotations cannot link to them."""
     places = [
         f"{related.message}: {related.span.file}:{related.span.line}:{related.span.column}" for related in item.related
     ]
-    return "\n".join(map(visible, [item.detail, *places]))
-
-
-def _joined(properties: Iterable[tuple[str, object]]) -> str:
-    return ",".join(
-        f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}" for name, value in properties
+    shown = ",".join(
+        f"{name}={for_workflow_command(str(value), is_property=True)}" for name, value in properties.items()
     )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    message = "\n".join([item.detail, *places])
+    return f"::{item.severity.value} {shown}::{for_workflow_command(message)}"
 
 
 def _sarif_location(span: Span) -> dict[str, Any]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Callable, Iterator
+from functools import cache
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
+from planner.reports import quantities
+from planner.reports.terminal import NARROWEST, Colour, Paint, cells, chopped, painter, wrapped
 
 ReadSource = Callable[[str], str | None]
 """The text of a file by its name in diagnostics; None if it cannot be read."""
+_LineOf = Callable[[Span], str]
 
-_RED, _YELLOW, _BLUE, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 _GUTTER = 5
-_NARROWEST = 40
-_LONGEST_SEARCHED = 100_000
-"""Longer lines are not searched for keys: a file may be one line of megabytes."""
+_MARGIN = " " * (_GUTTER + 3)
+_LONGEST_KEY = 1_000
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners: not printable, but part of letters and emoji."""
 
@@ -26,30 +25,28 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
     items = diagnostics.in_order()
     if not items:
         return ""
-    sources: dict[str, list[str] | None] = {}
 
-    def line_of(span: Span) -> str | None:
-        if span.file not in sources:
-            text = read_source(span.file)
-            sources[span.file] = (
-                None
-                if text is None
-                else text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            )
-        lines = sources[span.file]
-        return lines[span.line - 1] if lines is not None and span.line <= len(lines) else None
+    @cache
+    def lines_of(file: str) -> list[str]:
+        text = (read_source(file) or "").removeprefix("\ufeff")
+        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
-    blocks = [_block(item, line_of, max(width, _NARROWEST), color=color) for item in items]
+    def line_of(span: Span) -> str:
+        lines = lines_of(span.file)
+        return lines[span.line - 1].rstrip() if span.line <= len(lines) else ""
+
+    paint, width = painter(color=color), max(width, NARROWEST)
+    blocks = ["\n".join(_block(item, line_of, width, paint)) for item in items]
     return "\n\n".join([*blocks, count(diagnostics)]) + "\n"
 
 
 def count(diagnostics: Diagnostics) -> str:
     """`2 errors and 1 warning in 2 files`."""
     errors = sum(item.severity is Severity.ERROR for item in diagnostics.items)
-    warnings = len(diagnostics) - errors
+    numbers = ((errors, "error"), (len(diagnostics) - errors, "warning"))
     files = len({item.span.file for item in diagnostics.items})
-    parts = [_counted(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
-    return f"{' and '.join(parts)} in {_counted(files, 'file')}" if parts else "no problems"
+    parts = [quantities.count(number, noun) for number, noun in numbers if number]
+    return f"{' and '.join(parts)} in {quantities.count(files, 'file')}" if parts else "no problems"
 
 
 def advice(diagnostics: Diagnostics) -> str:
@@ -66,98 +63,57 @@ def visible(text: str) -> str:
     )
 
 
-def _block(item: Diagnostic, line_of: Callable[[Span], str | None], width: int, *, color: bool) -> str:
-    tint = _RED if item.severity is Severity.ERROR else _YELLOW
-    severity = _painted(item.severity.value, tint + _BOLD, color)
-    lines = [*_head(item, severity, width, color=color), *_excerpt(item.span, line_of, width, tint, color=color)]
-    lines.extend(_wrapped(item.detail, width))
+def _block(item: Diagnostic, line_of: _LineOf, width: int, paint: Paint) -> Iterator[str]:
+    colour = Colour.RED if item.severity is Severity.ERROR else Colour.YELLOW
+    yield from _head(item, paint(item.severity.value, colour), width, paint)
+    yield from _excerpt(item.span, line_of, width, paint, colour)
+    yield from wrapped(visible(item.detail), width, indent=_MARGIN)
     for related in item.related:
-        lines.extend(_wrapped(f"{related.message}: {_where(related.span)}", width))
-        lines.extend(_excerpt(related.span, line_of, width, _BLUE, color=color))
-    return "\n".join(lines)
+        yield from wrapped(f"{related.message}: {_where(related.span)}", width, indent=_MARGIN)
+        yield from _excerpt(related.span, line_of, width, paint, Colour.BLUE)
 
 
-def _head(item: Diagnostic, severity: str, width: int, *, color: bool) -> list[str]:
+def _head(item: Diagnostic, severity: str, width: int, paint: Paint) -> list[str]:
     """One line, or two or three if it is too wide; the place is never broken, as terminals make it a link."""
-    from rich.cells import cell_len
+    place, code = _where(item.span), f"[{item.code}]"
+    painted = paint(place, Colour.BOLD) + ":"
+    needed = cells(f"{item.severity.value}: {item.summary} {code}")
+    if cells(place) + 2 + needed <= width:
+        return [f"{painted} {severity}: {item.summary} {code}"]
+    if needed + 2 <= width:
+        return [painted, f"  {severity}: {item.summary} {code}"]
+    return [painted, f"  {severity}: {item.summary}", f"  {code}"]
 
-    place, what = f"{_where(item.span)}:", f"{item.summary} [{item.code}]"
-    painted = _painted(place[:-1], _BOLD, color) + ":"
-    if cell_len(f"{place} {item.severity.value}: {what}") <= width:
-        return [f"{painted} {severity}: {what}"]
-    if cell_len(f"  {item.severity.value}: {what}") <= width:
-        return [painted, f"  {severity}: {what}"]
-    return [painted, f"  {severity}: {item.summary}", f"  [{item.code}]"]
 
-
-def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint: str, *, color: bool) -> list[str]:
-    """The line and the caret; empty if the line is missing or blank."""
+def _excerpt(span: Span, line_of: _LineOf, width: int, paint: Paint, colour: Colour) -> list[str]:
+    """The line, or the part of it around the span, and the caret; empty if the line is missing or blank."""
     line = line_of(span)
-    if line is None or not line.strip():
+    if not line:
         return []
-    from rich.cells import cell_len
-
-    line = line.rstrip()
-    if len(line) <= _LONGEST_SEARCHED:
-        line = _without_secrets(line)
+    room, start = width - len(_MARGIN), span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
-    before, marked, after = _window(line, span.column - 1, end, width - _GUTTER - 3)
-    caret = " " * cell_len(before) + "^" * max(1, cell_len(marked))
-    bar = _painted("|", _BLUE, color)
+    origin = max(0, start - room - _LONGEST_KEY)  # a line may have millions of characters
+    part = without_secrets(line[origin : start + room + _LONGEST_KEY])
+    at = start - origin
+    before, after = _shown(part[max(0, at - room) : at]), _shown(part[at : at + room + 1])
+    if cells(before) + cells(after) > room or start > room:
+        keep = max(room // 3, room - cells(after) - 1)
+        if cells(before) > keep:
+            before = "…" + chopped(before[::-1], keep)[0][::-1]
+        room -= cells(before)
+        after = after if cells(after) <= room else chopped(after, room - 1)[0] + "…"
+    marked = min(cells(_shown(part[at : at + end - start])), cells(after.removesuffix("…")))
+    caret = " " * cells(before) + "^" * max(1, marked)
+    bar = paint("|", Colour.BLUE)
     return [
-        f"{_painted(str(span.line).rjust(_GUTTER), _BLUE, color)} {bar} {before}{marked}{after}",
-        f"{' ' * _GUTTER} {bar} {_painted(caret, tint, color)}",
+        f"{paint(str(span.line).rjust(_GUTTER), Colour.BLUE)} {bar} {before}{after}",
+        f"{' ' * _GUTTER} {bar} {paint(caret, colour)}",
     ]
 
 
-@lru_cache(maxsize=8)
-def _without_secrets(line: str) -> str:
-    """Cached, as a long line may have a thousand diagnostics."""
-    return without_secrets(line)
-
-
-def _window(line: str, start: int, end: int, room: int) -> tuple[str, str, str]:
-    """(before, marked, after): the line, or the `room` cells around the start of the marked part."""
-    from rich.cells import cell_len
-
-    origin = max(0, start - room)  # a line may have millions of characters
-    parts = [_shown(character) for character in line[origin : start + room]]
-    widths = [cell_len(part) for part in parts]
-    at = min(start, len(line)) - origin
-    left, right = 0, len(parts)
-    if len(parts) < len(line) or sum(widths) > room:
-        room -= 2  # for an ellipsis at both ends
-        left = at - _fitting(widths[:at][::-1], max(room // 3, room - sum(widths[at:])))
-        right = at + _fitting(widths[at:], room - sum(widths[left:at]))
-    until = max(at, min(end - origin, right))
-    lead, trail = "…" if origin + left else "", "…" if origin + right < len(line) else ""
-    return lead + "".join(parts[left:at]), "".join(parts[at:until]), "".join(parts[until:right]) + trail
-
-
-def _fitting(widths: list[int], room: int) -> int:
-    """How many of the first widths fit into `room`."""
-    return bisect_right(list(accumulate(widths)), room)
-
-
-def _shown(character: str) -> str:
-    if character == "\t":
-        return "    "
-    return character if character.isprintable() or character in _JOINERS else "\ufffd"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    from planner.reports.terminal import wrapped
-
-    return wrapped(visible(text), width, indent=" " * (_GUTTER + 3))
-
-
-def _painted(text: str, codes: str, color: bool) -> str:
-    return f"{codes}{text}{_RESET}" if color else text
+def _shown(text: str) -> str:
+    return visible(text.replace("\t", "    "))
 
 
 def _where(span: Span) -> str:
     return f"{visible(span.file)}:{span.line}:{span.column}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from rich.cells import cell_len, chop_cells
-
 NARROWEST = 40
 """On narrower terminals, lines overflow."""
+_INDENT = 4
+_GUTTER = 3
+_LAST_COLUMN = 24
+"""Columns are used if this many cells are left for the last one."""
 
 
 class Colour(Enum):
@@ -20,6 +22,7 @@ class Colour(Enum):
     RED = "31"
     GREEN = "32"
     YELLOW = "33"
+    BLUE = "34"
     CYAN = "36"
 
 
@@ -35,25 +38,46 @@ def painter(*, color: bool) -> Paint:
     return paint
 
 
+def cells(text: str) -> int:
+    """The width of a text."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # imported late: most texts are ASCII
+
+    return cell_len(text)
+
+
+def chopped(text: str, width: int) -> list[str]:
+    """`text` in pieces of at most `width` cells."""
+    if cells(text) <= width:
+        return [text]
+    from rich.cells import chop_cells
+
+    return chop_cells(text, max(width, 1))
+
+
 def wrapped(text: str, width: int, *, indent: str = "", hanging: str | None = None) -> list[str]:
     """`text` in lines of at most `width` cells; the first starts with `indent`, the others with `hanging` (default: the same).
 
     A word wider than a line is broken. `text` is one line without escape sequences."""
     following = indent if hanging is None else hanging
+    width = max(width, NARROWEST)
+    room = width - max(cells(indent), cells(following))
     lines: list[str] = []
-    line, used, start = indent, cell_len(indent), True
-    for word in _words(text, max(width, NARROWEST) - max(cell_len(indent), cell_len(following))):
-        needed = cell_len(word)
-        if not start and used + 1 + needed > max(width, NARROWEST):
+    line, is_empty = indent, True
+    for word in (part for word in text.split() for part in chopped(word, room)):
+        if not is_empty and cells(line) + 1 + cells(word) > width:
             lines.append(line)
-            line, used, start = following, cell_len(following), True
-        line, used = (line + word, used + needed) if start else (f"{line} {word}", used + 1 + needed)
-        start = False
-    return lines if start and lines else [*lines, line]
+            line, is_empty = following, True
+        line += word if is_empty else f" {word}"
+        is_empty = False
+    return [*lines, line]
 
 
-def _words(text: str, width: int) -> list[str]:
-    return [part for word in text.split(" ") if word for part in chop_cells(word, max(width, 1))]
+def labelled(label: str, texts: Sequence[str], cells_of_label: int, width: int, paint: Paint) -> list[str]:
+    """Wrapped texts with a dim label to the left of the first one."""
+    lines = [line for text in texts for line in wrapped(text, width, indent=" " * cells_of_label)]
+    return [paint(label, Colour.DIM) + lines[0][len(label) :], *lines[1:]] if lines else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,49 +87,25 @@ class Row:
     sign: str
     name: str
     columns: tuple[str, ...]
-    colour: Colour | None = None
+    colour: Colour
     below: tuple[str, ...] = ()
 
 
-def rows(items: Sequence[Row], width: int, paint: Paint) -> list[str]:
-    """Aligned rows: `  + name      5 calls   new`.
-
-    A name that leaves no room for the columns has its own line, with the columns below. The last column is wrapped."""
+def rows(items: Sequence[Row], width: int, paint: Paint) -> Iterator[str]:
+    """Aligned rows: `  + name      5 calls   new`. The last column is wrapped. If the terminal is too narrow, the columns are below
+    the names."""
     width = max(width, NARROWEST)
-    middles = [
-        max((cell_len(row.columns[i]) for row in items if len(row.columns) > i + 1), default=0) for i in range(3)
-    ]
-    last = max((min(cell_len(row.columns[-1]), _LAST_COLUMN) for row in items if row.columns), default=0)
-    room = width - _INDENT - sum(middle + _GUTTER for middle in middles if middle) - last - _GUTTER
-    fitting = [cell_len(row.name) for row in items if cell_len(row.name) <= room]
-    # If most names are too wide, all rows have two lines: mixed shapes are harder to read.
-    name_width = max(fitting, default=0) if 2 * len(fitting) >= len(items) else 0
-    lines: list[str] = []
+    middles = [max(map(cells, column)) for column in zip(*(row.columns[:-1] for row in items), strict=True)]
+    name_width = max((cells(row.name) for row in items), default=0)
+    start = _INDENT + name_width + _GUTTER
+    is_wide = start + sum(middle + _GUTTER for middle in middles) + _LAST_COLUMN <= width
     for row in items:
-        lines += _row(row, name_width, middles, width, paint)
-    return lines
-
-
-_INDENT = 4
-_GUTTER = 3
-_LAST_COLUMN = 24
-"""A wider last column does not narrow the column of names."""
-
-
-def _row(row: Row, name_width: int, middles: Sequence[int], width: int, paint: Paint) -> list[str]:
-    head = f"  {paint(row.sign, row.colour) if row.colour else row.sign} {row.name}"
-    if not row.columns:
-        return [head, *row.below]
-    *middle, last = row.columns
-    name_cells = cell_len(row.name)
-    cells = "".join(text + " " * (middles[index] - cell_len(text) + _GUTTER) for index, text in enumerate(middle))
-    if name_cells > name_width and any(middle):
-        start = _INDENT + 2
-        text = wrapped(last, width, indent=" " * start + cells, hanging=" " * (start + cell_len(cells)))
-        return [head, *text, *row.below]
-    if name_cells > name_width:
-        cells = ""
-    cells = " " * (max(name_width - name_cells, 0) + _GUTTER) + cells
-    start = _INDENT + name_cells + cell_len(cells)
-    first, *more = wrapped(last, width, indent=" " * start)
-    return [head + cells + first[start:], *more, *row.below]
+        head = f"  {paint(row.sign, row.colour)} {row.name}"
+        middle = "".join(
+            text + " " * (column - cells(text) + _GUTTER)
+            for text, column in zip(row.columns[:-1], middles, strict=True)
+        )
+        margin = " " * (start if is_wide else _INDENT + 2) + middle
+        first, *more = wrapped(row.columns[-1], width, indent=margin, hanging=" " * cells(margin))
+        yield from [head + first[_INDENT + cells(row.name) :]] if is_wide else [head, first]
+        yield from (*more, *row.below)

@@ -47,47 +47,58 @@ def test_a_code(project: Project) -> None:
     ran = project.planner("explain", "environment-needed")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == snapshot("""\
-environment-needed: target needs an environment
+# environment-needed
 
-  The plan lists aliases, and an environment of planner.yaml defines them. Choose one with
-  --environment, or write what to call into the plan itself.
+Target needs an environment.
+
+The plan lists aliases, and an environment of planner.yaml defines them. Choose one with
+--environment, or write what to call into the plan itself.
 
 Error:
 
-  planner.yaml
-    environments:
-      staging: {support: {agent: 12}}
-      production: {support: {agent: 40}}
+`planner.yaml`
 
-  plan.yaml
-    version: 1
-    plan: refunds
-    targets: [support]
-    scenarios:
-      refund-window:
-        prompt: Ask how many days you have to return an order.
-        expect: [{check: says, any_of: [30 days]}]
+```yaml
+environments:
+  staging: {support: {agent: 12}}
+  production: {support: {agent: 40}}
+```
 
-planner validate reports:
+`plan.yaml`
 
-  plan.yaml:3:11: error: target needs an environment [environment-needed]
-      3 | targets: [support]
-        |           ^^^^^^^
-          what `support` is depends on the environment; choose --environment staging or
-          --environment production
+```yaml
+version: 1
+plan: refunds
+targets: [support]
+scenarios:
+  refund-window:
+    prompt: Ask how many days you have to return an order.
+    expect: [{check: says, any_of: [30 days]}]
+```
 
-  1 error in 1 file
+```text
+plan.yaml:3:11: error: target needs an environment [environment-needed]
+    3 | targets: [support]
+      |           ^^^^^^^
+        what `support` is depends on the environment; choose --environment staging or --environment
+        production
+
+1 error in 1 file
+```
 
 Fixed:
 
-  plan.yaml
-    version: 1
-    plan: refunds
-    targets: {support: {agent: 12}}
-    scenarios:
-      refund-window:
-        prompt: Ask how many days you have to return an order.
-        expect: [{check: says, any_of: [30 days]}]
+`plan.yaml`
+
+```yaml
+version: 1
+plan: refunds
+targets: {support: {agent: 12}}
+scenarios:
+  refund-window:
+    prompt: Ask how many days you have to return an order.
+    expect: [{check: says, any_of: [30 days]}]
+```
 """)
 
 
@@ -95,24 +106,24 @@ def test_a_narrow_terminal(project: Project, monkeypatch: pytest.MonkeyPatch) ->
     """Words are wrapped; what is to be copied is not."""
     monkeypatch.setenv("COLUMNS", "50")
     assert project.planner("explain", "file-too-large").out == snapshot("""\
-file-too-large: file is too large
+# file-too-large
 
-  A file may have 16 MiB: a larger one is a
-  mistake or an attack, and reading it would keep
-  a pull request waiting. Split it: plans in one
-  folder are loaded together.
+File is too large.
 
-  No example: the file would have more than 16
-  MiB.
+A file may have 16 MiB: a larger one is a mistake
+or an attack, and reading it would keep a pull
+request waiting. Split it: plans in one folder are
+loaded together.
+
+No example: the file would have more than 16 MiB.
 """)
     prose = project.planner("explain").out.splitlines()
     assert max(map(len, prose)) <= 60
 
 
 def test_an_example_with_an_environment(project: Project) -> None:
-    """The environment that is chosen is said."""
-    assert "Error, with --environment staging:\n" in project.planner("explain", "target-conflict").out
-    assert "Error, with `--environment staging`:\n" in project.planner("explain", "--format", "markdown").out
+    """The page names the environment."""
+    assert "Error, with `--environment staging`:\n" in project.planner("explain", "target-conflict").out
 
 
 def test_a_warning_is_not_called_an_error(project: Project) -> None:
@@ -137,29 +148,26 @@ def test_a_check(project: Project, topic: str) -> None:
     ran = project.planner("explain", topic)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == snapshot("""\
-check: duration
+# check: duration
 
-  The length of the call, in seconds.
+The length of the call, in seconds.
 
-Fields:
-  min_seconds: number, at least 0
-    Shortest length that holds.
-  max_seconds: number, more than 0
-    Longest length that holds.
+* `min_seconds` (number, at least 0): Shortest length that holds.
+* `max_seconds` (number, more than 0): Longest length that holds.
+
+```yaml
+expect:
+  - {check: duration, min_seconds: 10, max_seconds: 180}
+```
 
 Fields of every check:
-  id: text
-    Names this expectation in reports; by default the kind of check.
-  severity: one of critical, error, warning; default error
-    critical: fails the case in any run. error: counts against the pass rate. warning: reported
-    only.
-  min_pass_rate: number from 0 to 1
-    Share of runs in which this expectation must hold; by default the scenario's.
-  description: text
-    Why this is expected, for the reader of a report.
 
-Examples:
-  - {check: duration, min_seconds: 10, max_seconds: 180}
+* `id` (text): Names this expectation in reports; by default the kind of check.
+* `severity` (one of critical, error, warning; default error): critical: fails the case in any run.
+  error: counts against the pass rate. warning: reported only.
+* `min_pass_rate` (number from 0 to 1): Share of runs in which this expectation must hold; by
+  default the scenario's.
+* `description` (text): Why this is expected, for the reader of a report.
 """)
 
 

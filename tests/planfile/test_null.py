@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from planner.reports.check_pages import check_page
+from planner.reports.pages import check_page
 
 HEAD = """\
 version: 1

@@ -50,7 +50,7 @@ def test_text(diagnostics: Diagnostics, read_source: Callable[[str], str | None]
     """Each fault with its line, a caret under it, wrapped words, related places, and a count at the end."""
     assert render_text(diagnostics, read_source=read_source, width=80, color=False) == snapshot("""\
 plans/a.yaml:3:2: error: key is written twice [duplicate-key]
-    3 |     runs: �five 名前 x
+    3 |     runs: \\u202efive 名前 x
       |     ^^^^
         `runs` is written twice in this mapping, and this explanation is so long
         that it has to be wrapped; keep one
@@ -76,7 +76,7 @@ def test_text_in_colour_says_the_same(diagnostics: Diagnostics, read_source: Cal
     """Colour adds escape codes of its own and nothing else."""
     coloured = render_text(diagnostics, read_source=read_source, width=80, color=True)
     assert coloured.splitlines()[0] == snapshot(
-        "\x1b[1mplans/a.yaml:3:2\x1b[0m: \x1b[31m\x1b[1merror\x1b[0m: key is written twice [duplicate-key]"
+        "\x1b[1mplans/a.yaml:3:2\x1b[0m: \x1b[31merror\x1b[0m: key is written twice [duplicate-key]"
     )
     for code in ("\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"):
         assert code in coloured
@@ -99,14 +99,16 @@ def test_no_fault_is_no_text() -> None:
     [
         (
             Span("plans/b.yaml", 2, 302, 2, 306),
-            snapshot(["    2 | …xxxxxxxxxxxxxxx here yyyyyyyyyyyyyyyyyyyyyyyyyyyyy…", "      |                  ^^^^"]),
+            snapshot(
+                ["    2 | …xxxxxxxxxxxxxxxx here yyyyyyyyyyyyyyyyyyyyyyyyyyyy…", "      |                   ^^^^"]
+            ),
         ),
         (
             Span("plans/b.yaml", 2, 1, 2, 607),
             snapshot(
                 [
-                    "    2 | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
-                    "      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+                    "    2 | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
+                    "      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
                 ]
             ),
         ),
@@ -114,8 +116,8 @@ def test_no_fault_is_no_text() -> None:
             Span("plans/b.yaml", 2, 603, 2, 607),
             snapshot(
                 [
-                    "    2 | …yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
-                    "      |                                                ^^^^",
+                    "    2 | …yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
+                    "      |                                                 ^^^^",
                 ]
             ),
         ),
@@ -124,7 +126,7 @@ def test_no_fault_is_no_text() -> None:
         (Span("plans/b.yaml", 9, 1, 9, 5), snapshot([])),
         (
             Span("plans/a.yaml", 3, 14, 3, 16),
-            snapshot(["    3 |     runs: �five 名前 x", "      |                 ^^^^"]),
+            snapshot(["    3 |     runs: \\u202efive 名前 x", "      |                      ^^^^"]),
         ),
         (Span("gone.yaml", 1, 1, 1, 2), snapshot([])),
         (Span("plans/a.yaml", 1, 1, 1, 8), snapshot(["    1 | version: 1", "      | ^^^^^^^"])),
@@ -199,7 +201,7 @@ def test_github(diagnostics: Diagnostics) -> None:
     """Workflow commands with errors first, their special characters written so that no other command can come of them."""
     assert render_github(diagnostics) == snapshot("""\
 ::error file=plans/a.yaml,line=3,endLine=3,title=key is written twice [duplicate-key],col=2,endColumn=6::`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one%0Athe first one: plans/a.yaml:2:1
-::error file=plans/b.yaml,line=1,endLine=4,title=value cannot be used [bad-value]::50%25 of\\u000d\\u000a::error::\\u001b[31m it\\u202e
+::error file=plans/b.yaml,line=1,endLine=4,title=value cannot be used [bad-value]::50%25 of%0A::error::� it�
 ::warning file=plans/b.yaml,line=1,endLine=1,title=variable is used by no template [unused-variable],col=1,endColumn=2::remove `x`
 """)
 
