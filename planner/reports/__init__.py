@@ -20,7 +20,7 @@ EvidenceOf: TypeAlias = "Callable[[str], Evidence | None]"
 
 
 def _lazy(module: str) -> Render:
-    """The format's `render`, imported when first used, so that `report --format json` loads no XML library."""
+    """The format's `render`, imported when first used, so that `report --format json` loads no template engine."""
 
     def render(result: RunResult) -> str:
         found: Render = import_module(f"{__name__}.{module}").render
@@ -29,10 +29,17 @@ def _lazy(module: str) -> Render:
     return render
 
 
+def _json(result: RunResult) -> str:
+    """`results.json`, safe to print; see `schemas/results.schema.json`."""
+    from planner.reports.neutral import for_json_text
+
+    return for_json_text(result.model_dump_json(indent=2)) + "\n"
+
+
 FORMATS: Mapping[str, Render] = MappingProxyType(
     {
         "markdown": _lazy("markdown"),
-        "json": _lazy("json"),
+        "json": _json,
         "junit": _lazy("junit"),
         "html": _lazy("html"),
         "sarif": _lazy("sarif"),

@@ -1,11 +1,12 @@
-"""Texts about a case, its runs and findings that all formats share. No markup; see `phrasing`."""
+"""Texts about a case, its runs and findings that all formats share; see `phrasing`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from planner.changes.model import Reason
-from planner.reports.quantities import chance, clock, count, duration, money, percent
+from planner.reports.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import (
     CaseDocument,
     Compared,
@@ -16,21 +17,10 @@ from planner.results.model import (
     RunResult,
 )
 
-Neutral = Callable[[str], str]
-"""Neutralises hostile text for a format."""
-
-ADOPTED = "adopted: its launch got no answer"
-
-COMPARED = {
-    "regressed": "regressed",
-    "fixed": "fixed",
-    "not_enough_evidence": "not enough evidence",
-    "new": "new",
-    "same": "same",
-    "gone": "gone",
-}
-"""Most important first."""
-NOT_COMPARABLE: dict[NotComparable, str] = {
+OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
+"""Worst first."""
+_SEVERITIES = ("critical", "error", "warning")
+_NOT_COMPARABLE: dict[NotComparable, str] = {
     "prompt": "prompt changed",
     "settings": "settings changed",
     "expectations": "expectations changed",
@@ -39,8 +29,6 @@ NOT_COMPARABLE: dict[NotComparable, str] = {
     "grader": "different grader",
     "variant": "no agent variant in common",
 }
-OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
-"""Worst first."""
 _ACTIONS = {"call": "called", "recheck": "rechecked", "keep": "kept", "drop": "dropped"}
 _CAUSES = {
     "agent": "caused by the agent",
@@ -51,18 +39,18 @@ _CAUSES = {
 }
 
 
-def standing(case: CaseDocument) -> str:
+def shown_outcome(case: CaseDocument) -> str:
     """One of `OUTCOMES`: the outcome, or `quarantined` if a quarantined case did not pass."""
     return "quarantined" if case.quarantine and case.outcome in ("failed", "unknown") else case.outcome
 
 
 def worst_first(cases: Iterable[CaseDocument]) -> list[CaseDocument]:
     """In the order of `OUTCOMES`, regressions first."""
-    return sorted(cases, key=lambda case: (OUTCOMES.index(standing(case)), case.compared != "regressed"))
+    return sorted(cases, key=lambda case: (OUTCOMES.index(shown_outcome(case)), case.compared != "regressed"))
 
 
 def with_outcome(result: RunResult, outcome: str) -> list[CaseDocument]:
-    return worst_first(case for case in result.cases if standing(case) == outcome)
+    return worst_first(case for case in result.cases if shown_outcome(case) == outcome)
 
 
 def group_similar(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
@@ -74,10 +62,31 @@ def group_similar(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
     return list(groups.values())
 
 
-def compared(case: CaseDocument) -> str:
-    """`regressed (20/20 → 12/20)`: the word, with the counts of both sides."""
-    counts = compared_counts(case)
-    return f"{_compared(case)} ({counts})" if counts else _compared(case)
+# The comparison with earlier results
+
+
+def compared_word(compared: Compared, not_comparable: NotComparable | None) -> str:
+    """`regressed`, or `not comparable: prompt changed` (unless the outcome is the same)."""
+    if not_comparable is None or compared == "same":
+        return compared.replace("_", " ")
+    return f"not comparable: {_NOT_COMPARABLE[not_comparable]}"
+
+
+def change_word(case: CaseDocument) -> str:
+    """Like `compared_word`; `improved` for a fixed case that still fails or is unknown, `not compared` without runs."""
+    if case.compared == "fixed" and case.outcome in ("failed", "unknown"):
+        return "improved"
+    if case.compared == "not_enough_evidence" and case.not_comparable is None and not case.runs:
+        return "not compared"
+    return compared_word(case.compared, case.not_comparable)
+
+
+def compared(case: CaseDocument, *, p_value: bool = False) -> str:
+    """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if wanted and the case changed."""
+    moved = case.compared in ("regressed", "fixed", "not_enough_evidence")
+    alone = f"{chance(case.p_value)} on its own" if p_value and moved and case.p_value is not None else ""
+    details = "; ".join(filter(None, [compared_counts(case), alone]))
+    return f"{change_word(case)} ({details})" if details else change_word(case)
 
 
 def compared_counts(case: CaseDocument) -> str:
@@ -95,59 +104,25 @@ def compared_counts(case: CaseDocument) -> str:
     return ", ".join(parts)
 
 
-def change_word(case: CaseDocument) -> str:
-    """`case.compared`, or `improved` for a fixed case that still fails or is unknown."""
-    return "improved" if case.compared == "fixed" and case.outcome in ("failed", "unknown") else case.compared
+# What was done, and what came out
 
 
-def _compared(case: CaseDocument) -> str:
-    """`regressed`, `not comparable: prompt changed` (unless the outcome is the same), or `not compared` without runs."""
-    if case.compared == "not_enough_evidence" and case.not_comparable is None and not case.runs:
-        return "not compared"
-    return "improved" if change_word(case) == "improved" else compared_word(case.compared, case.not_comparable)
+def facts(case: CaseDocument) -> list[str]:
+    """The outcome with its reason, the comparison, what was done and why."""
+    since = f"failing since {case.failing_since}" if case.failing_since and case.outcome == "failed" else ""
+    found = [reason(case), settled(case), pool(case), compared(case, p_value=True), since, why(case, detail=True)]
+    return [fact for fact in found if fact]
 
 
-def compared_word(compared: Compared, not_comparable: NotComparable | None) -> str:
-    if not_comparable is None or compared == "same":
-        return COMPARED[compared]
-    return f"not comparable: {NOT_COMPARABLE[not_comparable]}"
-
-
-def compared_in_full(case: CaseDocument) -> str:
-    """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if the case changed."""
-    counts = compared_counts(case)
-    moved = case.compared in ("regressed", "fixed", "not_enough_evidence")
-    p_value = f"{chance(case.p_value)} on its own" if moved and case.p_value is not None else ""
-    details = "; ".join(filter(None, [counts, p_value]))
-    return f"{_compared(case)} ({details})" if details else _compared(case)
-
-
-def failing_since(case: CaseDocument) -> str:
-    """`failing since 20261125T221901132-78ca8c47` (a session); empty if it did not fail before."""
-    return f"failing since {case.failing_since}" if case.failing_since and case.outcome == "failed" else ""
-
-
-def rates(case: CaseDocument, neutral: Neutral) -> str:
-    """`expectations met: says 2 of 3, call 3 of 3`; empty for a single run or if every expectation was met in all runs."""
-    if case.runs_total < 2 or all(rate.held == rate.decided == case.runs_total for rate in case.expectations):
-        return ""
-    shown = [f"{neutral(rate.expectation)} {rate.held} of {rate.decided}" for rate in case.expectations]
-    return f"expectations met: {', '.join(shown)}"
-
-
-def why(case: CaseDocument) -> str:
-    """`called: prompt changed`, `kept: passed`."""
+def why(case: CaseDocument, *, detail: bool = False) -> str:
+    """`called: prompt changed`, `kept: passed`; with the detail if it is wanted and one line: `called: agent edited since (…)`."""
     done = _without_runs(case) if case.action == "call" and not case.runs else _ACTIONS[case.action]
-    return f"{done}: {reason_label(case.reason)}"
+    aside = f" ({case.detail})" if detail and case.detail and "\n" not in case.detail else ""
+    return f"{done}: {reason_label(case.reason)}{aside}"
 
 
 def _without_runs(case: CaseDocument) -> str:
     return "under way" if case.runs_under_way else "not called"
-
-
-def why_in_full(case: CaseDocument) -> str:
-    """With the detail if it is one line: `called: agent edited since (2026-11-20 → 2026-11-24)`."""
-    return why(case) if "\n" in case.detail or not case.detail else f"{why(case)} ({case.detail})"
 
 
 def reason_label(code: str) -> str:
@@ -173,17 +148,12 @@ def reason(case: CaseDocument) -> str:
 
     A quarantine comes first: `quarantined through 2027-01-31 (ticket VOX-41); failed: …`.
     """
-    if case.quarantine and standing(case) == "quarantined":
-        return (
-            f"quarantined through {case.quarantine.until} ({case.quarantine.reason}); {case.outcome}: {_reason(case)}"
-        )
-    return _reason(case)
-
-
-def _reason(case: CaseDocument) -> str:
-    if case.outcome_reason or not case.runs_total:
-        return case.outcome_reason or _without_runs(case)
-    return f"{case.runs_passed} of {case.runs_total} runs passed, {percent(case.min_pass_rate)} needed"
+    text = case.outcome_reason or _without_runs(case)
+    if not case.outcome_reason and case.runs_total:
+        text = f"{case.runs_passed} of {case.runs_total} runs passed, {percent(case.min_pass_rate)} needed"
+    if case.quarantine and shown_outcome(case) == "quarantined":
+        return f"quarantined through {case.quarantine.until} ({case.quarantine.reason}); {case.outcome}: {text}"
+    return text
 
 
 def settled(case: CaseDocument) -> str:
@@ -201,21 +171,20 @@ def pool(case: CaseDocument) -> str:
         earlier = f"{case.set_aside.runs_passed}/{case.set_aside.runs_countable}"
         return f"earlier calls ({earlier}) are not counted: the new results differ significantly, so something changed"
     pooled = sum(run.pooled for run in case.runs)
+    are = "is" if pooled == 1 else "are"
     parts = [
-        f"{pooled} of its {count(case.runs_total, 'call')} {'is' if pooled == 1 else 'are'} from earlier sessions"
-        if pooled
-        else "",
+        f"{pooled} of its {count(case.runs_total, 'call')} {are} from earlier sessions" if pooled else "",
         f"earlier calls are not counted: {case.fresh.reason}" if case.fresh is not None else "",
     ]
     return ", ".join(filter(None, parts))
 
 
-def interval(case: CaseDocument) -> str:
-    """`pass rate 6–79 % (95 % interval)`, or empty."""
-    if case.interval is None:
+def rates(case: CaseDocument) -> str:
+    """`expectations met: says 2 of 3, call 3 of 3`; empty for a single run or if every expectation was met in all runs."""
+    if case.runs_total < 2 or all(rate.held == rate.decided == case.runs_total for rate in case.expectations):
         return ""
-    low, high = (round(bound * 100) for bound in case.interval)
-    return f"pass rate {low}–{high} % (95 % interval)"
+    shown = [f"{rate.expectation} {rate.held} of {rate.decided}" for rate in case.expectations]
+    return f"expectations met: {', '.join(shown)}"
 
 
 def case_cost(case: CaseDocument) -> str:
@@ -228,53 +197,7 @@ def case_cost(case: CaseDocument) -> str:
     return money(sum(bills)) if len(bills) == len(case.runs) else f"at least {money(sum(bills))}"
 
 
-def run_facts(run: RunDocument) -> str:
-    """`run 81 · call 91 · 54 s · $0.16`."""
-    call = "no call" if run.call_id is None else f"call {run.call_id}"
-    length = "length unknown" if run.duration_seconds is None else duration(run.duration_seconds)
-    bill = "bill unknown" if run.cost_cents is None else money(run.cost_cents)
-    batch = [] if run.batch_id is None else [f"batch {run.batch_id}"]
-    return " · ".join([f"run {run.run_id}", *batch, call, length, bill, *([ADOPTED] if run.adopted else [])])
-
-
-def run_reason(run: RunDocument) -> str:
-    """Why a run did not pass; empty if its findings say so."""
-    is_in_findings = any(finding.message and finding.message in run.reason for finding in open_findings(run))
-    return "" if is_in_findings else run.reason
-
-
-def cause(run: RunDocument) -> str:
-    """Why a run did not pass; empty for one that passed."""
-    return _CAUSES[run.fault] if run.fault else ""
-
-
-def run_outcome(run: RunDocument) -> str:
-    """`failed`, or `passed, except polite` if an expectation with its own rate failed."""
-    failed = dict.fromkeys(finding.expectation for finding in open_findings(run) if finding.severity == "error")
-    return f"passed, except {', '.join(failed)}" if run.outcome == "passed" and failed else run.outcome
-
-
-def finding_label(finding: FindingDocument) -> str:
-    """Check, severity and `undecided` if they are not obvious: `says, critical`."""
-    parts = [
-        finding.check if finding.check != finding.expectation else "",
-        finding.severity if finding.severity != "error" else "",
-        "undecided" if finding.outcome == "errored" else "",
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def open_findings(run: RunDocument) -> list[FindingDocument]:
-    """Failed and undecided findings, most severe first."""
-    severities = ("critical", "error", "warning")
-    found = [finding for finding in run.findings if finding.outcome != "passed"]
-    return sorted(found, key=lambda finding: (finding.outcome == "errored", severities.index(finding.severity)))
-
-
-def quote_place(quote: QuoteDocument) -> str:
-    """`turn 6, agent, 0:42`."""
-    moment = [] if quote.start_ms is None else [clock(quote.start_ms)]
-    return ", ".join([f"turn {quote.turn}", quote.role, *moment])
+# Runs and findings
 
 
 def runs_to_show(case: CaseDocument) -> list[RunDocument]:
@@ -287,46 +210,144 @@ def runs_to_show(case: CaseDocument) -> list[RunDocument]:
     return sorted(shown, key=lambda run: run.outcome == "errored")
 
 
-def run_lines(run: RunDocument, neutral: Neutral, *, characters: int) -> list[str]:
+def run_facts(run: RunDocument) -> str:
+    """`run 81 · call 91 · 54 s · $0.16`."""
+    parts = [
+        f"run {run.run_id}",
+        "" if run.batch_id is None else f"batch {run.batch_id}",
+        "no call" if run.call_id is None else f"call {run.call_id}",
+        "length unknown" if run.duration_seconds is None else duration(run.duration_seconds),
+        "bill unknown" if run.cost_cents is None else money(run.cost_cents),
+        "adopted: its launch got no answer" if run.adopted else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def run_outcome(run: RunDocument) -> str:
+    """`failed, caused by the agent`, or `passed, except polite` if an expectation with its own rate failed."""
+    failed = dict.fromkeys(finding.expectation for finding in open_findings(run) if finding.severity == "error")
+    exceptions = f"except {', '.join(failed)}" if run.outcome == "passed" and failed else ""
+    return ", ".join(filter(None, [run.outcome, exceptions, cause(run)]))
+
+
+def cause(run: RunDocument) -> str:
+    """Empty for a run that passed."""
+    return _CAUSES[run.fault] if run.fault else ""
+
+
+def run_reason(run: RunDocument) -> str:
+    """Why a run did not pass; empty if its findings say so."""
+    is_in_findings = any(finding.message and finding.message in run.reason for finding in open_findings(run))
+    return "" if is_in_findings else run.reason
+
+
+def open_findings(run: RunDocument) -> list[FindingDocument]:
+    """Failed and undecided findings, most severe first."""
+    found = [finding for finding in run.findings if finding.outcome != "passed"]
+    return sorted(found, key=lambda finding: (finding.outcome == "errored", _SEVERITIES.index(finding.severity)))
+
+
+def finding_label(finding: FindingDocument) -> str:
+    """Check, severity and `undecided` if they are not obvious: ` (says, critical)`."""
+    parts = [
+        finding.check if finding.check != finding.expectation else "",
+        finding.severity if finding.severity != "error" else "",
+        "undecided" if finding.outcome == "errored" else "",
+    ]
+    label = ", ".join(filter(None, parts))
+    return f" ({label})" if label else ""
+
+
+def finding_text(finding: FindingDocument, characters: int | None = None) -> str:
+    """`states-window (says, critical): the agent never said it`; `characters` limits the message."""
+    message = finding.message if characters is None else shortened(finding.message, characters)
+    return f"{finding.expectation}{finding_label(finding)}: {message}"
+
+
+def quote_place(quote: QuoteDocument) -> str:
+    """`turn 6, agent, 0:42`."""
+    moment = [] if quote.start_ms is None else [clock(quote.start_ms)]
+    return ", ".join([f"turn {quote.turn}", quote.role, *moment])
+
+
+def quote_text(quote: QuoteDocument, quoted: set[QuoteDocument], characters: int) -> str:
+    """`turn 6, agent, 0:42: “the words”` the first time, then `as above`, as findings may share a turn. Adds to `quoted`."""
+    words = f"“{shortened(quote.text, characters).strip() or '(nothing)'}”"
+    if quote in quoted:
+        words = "as above"
+    quoted.add(quote)
+    return f"{quote_place(quote)}: {words}"
+
+
+def run_lines(run: RunDocument, characters: int) -> Iterator[str]:
     """The facts of a run and why it did not pass, then each open finding with its quote, indented."""
-    outcome = ", ".join(filter(None, [neutral(run_outcome(run)), cause(run)]))
     reason = run_reason(run)
-    reason = f": {neutral(shortened(reason, characters))}" if reason else ""
-    lines = [run_facts(run), f"  {outcome}{reason}"]
+    yield run_facts(run)
+    yield f"  {run_outcome(run)}{f': {shortened(reason, characters)}' if reason else ''}"
     quoted: set[QuoteDocument] = set()
     if run.fault_quote is not None:
-        words = quote_words(run.fault_quote, neutral, quoted, characters)
-        lines.append(f"    {neutral(quote_place(run.fault_quote))}: {words}")
+        yield f"    {quote_text(run.fault_quote, quoted, characters)}"
     for finding in open_findings(run):
-        lines += [f"  {line}" for line in finding_lines(finding, neutral, quoted, characters=characters)]
-    return lines
+        yield f"  {finding_text(finding, characters)}"
+        if finding.quote is not None:
+            yield f"    {quote_text(finding.quote, quoted, characters)}"
 
 
-def finding_lines(
-    finding: FindingDocument, neutral: Neutral, quoted: set[QuoteDocument], *, characters: int
-) -> list[str]:
-    """`states-window (says, critical): message`, and its quote below, unless it is in `quoted`."""
-    label = finding_label(finding)
-    aside = f" ({neutral(label)})" if label else ""
-    lines = [f"{neutral(finding.expectation)}{aside}: {neutral(shortened(finding.message, characters))}"]
-    if finding.quote is not None:
-        lines.append(
-            f"  {neutral(quote_place(finding.quote))}: {quote_words(finding.quote, neutral, quoted, characters)}"
-        )
-    return lines
+# Expectations that failed in several cases
 
 
-def quote_words(quote: QuoteDocument, neutral: Neutral, quoted: set[QuoteDocument], characters: int) -> str:
-    """`“the words”` the first time, then `as above`, as findings may share a turn. Adds to `quoted`."""
-    if quote in quoted:
-        return "as above"
-    quoted.add(quote)
-    return f"“{neutral(shortened(quote.text, characters)) or '(nothing)'}”"
+@dataclass(frozen=True, slots=True)
+class FailedExpectation:
+    """An expectation that failed: its first finding and case, and in how many runs and cases it failed."""
+
+    finding: FindingDocument
+    case: CaseDocument
+    place: str
+    """`plans/orders.yaml:22`, or empty."""
+    cases: int
+    how_many: str
+    """`failed in 20 of 20 runs of 4 cases`."""
 
 
-def shortened(text: str, characters: int) -> str:
-    """Cut in the middle."""
-    if len(text) <= characters:
-        return text
-    keep = characters - 3
-    return f"{text[: (keep + 1) // 2].rstrip()} … {text[len(text) - keep // 2 :].lstrip()}"
+def failed_expectations(ranked: Sequence[CaseDocument]) -> list[FailedExpectation]:
+    """Critical ones first, then by number of cases. Empty for fewer than two failed cases."""
+    failed = [case for case in ranked if shown_outcome(case) == "failed"]
+    groups: dict[tuple[str, str, str], list[tuple[CaseDocument, FindingDocument]]] = {}
+    for case in failed if len(failed) > 1 else ():
+        for finding in _failures(case):
+            line = case.finding_lines.get(finding.expectation, case.line)
+            place = f"{case.file}:{line}" if case.file else ""
+            groups.setdefault((case.plan, place, finding.expectation), []).append((case, finding))
+    summaries: list[FailedExpectation] = []
+    for (_, place, expectation), found in groups.items():
+        cases = {case.case_id: case for case, _ in found}
+        decided = sum(_decided(case, expectation) for case in cases.values())
+        how_many = f"failed in {len(found):,} of {count(decided, 'run')} of {count(len(cases), 'case')}"
+        case, finding = found[0]
+        summaries.append(FailedExpectation(finding, case, place, len(cases), how_many))
+    return sorted(summaries, key=lambda one: (_SEVERITIES.index(one.finding.severity), -one.cases))
+
+
+def first_failed(case: CaseDocument) -> str:
+    """`says (critical): never said "30 days" (and 1 more)`: the most severe failed expectation; empty if none failed."""
+    found = {finding.expectation: finding for finding in reversed(list(_failures(case)))}
+    if not found:
+        return ""
+    first = min(reversed(found.values()), key=lambda finding: _SEVERITIES.index(finding.severity))
+    return f"{finding_text(first)}{f' (and {len(found) - 1:,} more)' if len(found) > 1 else ''}"
+
+
+def _failures(case: CaseDocument) -> Iterator[FindingDocument]:
+    for run in runs_to_show(case):
+        for finding in open_findings(run) if run.countable else ():
+            if finding.outcome == "failed" and finding.severity != "warning":
+                yield finding
+
+
+def _decided(case: CaseDocument, expectation: str) -> int:
+    """Number of runs in which it was decided."""
+    return sum(
+        run.countable
+        and any(finding.expectation == expectation and finding.outcome != "errored" for finding in run.findings)
+        for run in case.runs
+    )

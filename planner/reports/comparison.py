@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from pydantic_core import to_json
 
-from planner.reports.case_phrasing import COMPARED, NOT_COMPARABLE, compared_word, shortened
+from planner.reports.case_phrasing import compared_word
 from planner.reports.neutral import for_json_text, for_markdown, markdown_code
-from planner.reports.phrasing import moment, suite
-from planner.reports.quantities import chance, count, duration, money
-from planner.reports.verdict_phrasing import verdict
+from planner.reports.phrasing import FAILING, NO_EVIDENCE, counted, suite, verdict
+from planner.reports.quantities import chance, count, duration, moment, money, shortened
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
 
 SCHEMA_VERSION = "1.0"
@@ -28,12 +27,12 @@ _CHARACTERS = 240
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One case in one of the results. `rate` and its 95 % interval cover countable runs; None without any."""
+    """One case in one of the results. `pass_rate` and its 95 % interval cover countable runs; None without any."""
 
     outcome: str
     runs_passed: int
     runs_countable: int
-    rate: float | None
+    pass_rate: float | None
     interval: tuple[float, float] | None
     reason: str
 
@@ -106,40 +105,23 @@ class Comparison:
 
 def render_markdown(comparison: Comparison) -> str:
     """Headline, changed cases with reasons, metrics, and a table of all cases."""
-    blocks = [
-        f"# {headline(comparison)}",
-        "\n".join(
-            [
-                f"- before: {_result(comparison.older)}",
-                f"- now: {_result(comparison.newer)}",
-                *_backwards(comparison),
-            ]
-        ),
-        *filter(None, [for_markdown(suite(comparison.suite))]),
-        *_changed(comparison, "regressed", "Regressed"),
-        *_changed(comparison, "fixed", "Fixed"),
-        *_changed(comparison, "not_enough_evidence", "Not enough evidence of a change"),
-        *_changed(comparison, "not_enough_evidence", "Not comparable", apart=True),
-        *_still_failing(comparison),
-        *_metrics(comparison.metrics),
-        *_table(comparison),
-    ]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join(_blocks(comparison)) + "\n"
 
 
 def render_json(comparison: Comparison) -> str:
     """All cases with both sides and the difference, and the metrics."""
+    numbers = Counter(case.compared for case in comparison.cases)
     document = {
         "schema_version": SCHEMA_VERSION,
         "older": comparison.older.invocation_id,
         "newer": comparison.newer.invocation_id,
-        "summary": {compared: number for compared in _ORDER if (number := _count(comparison, compared))},
+        "summary": {compared: numbers[compared] for compared in _ORDER if numbers[compared]},
         "cases": [
             {
                 "case_id": case.case_id,
                 "compared": case.compared,
-                "before": _side_document(case.before),
-                "now": _side_document(case.now),
+                "before": case.before,
+                "now": case.now,
                 "difference": None if case.difference is None else case.difference.points,
                 "interval": None if case.difference is None else case.difference.interval,
                 "expectation": None if case.difference is None else case.difference.expectation,
@@ -151,17 +133,8 @@ def render_json(comparison: Comparison) -> str:
             }
             for case in comparison.cases
         ],
-        "suite": None if comparison.suite is None else comparison.suite.model_dump(),
-        "metrics": [
-            {
-                "name": metric.name,
-                "unit": metric.unit,
-                "before": metric.before,
-                "now": metric.now,
-                "interval": metric.interval,
-            }
-            for metric in comparison.metrics
-        ],
+        "suite": comparison.suite,
+        "metrics": comparison.metrics,
     }
     return for_json_text(to_json(document, indent=2).decode()) + "\n"
 
@@ -174,30 +147,44 @@ FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
 
 def headline(comparison: Comparison) -> str:
     """`2 regressed, 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable, 53 same (4 failing)`."""
-    parts: list[str] = []
-    for compared in _ORDER:
-        cases = [case for case in comparison.cases if case.compared == compared and not case.is_apart]
-        word = COMPARED[compared]
-        if compared == "not_enough_evidence":  # failing ones are listed as failing first
-            word += " of a change"
-            failing = [case for case in cases if case.is_failing]
-            cases = [case for case in cases if not case.is_failing]
-            parts += [f"{len(failing):,} failing ({word})"] if failing else []
+    return ", ".join(counted(map(_word_and_note, comparison.cases))) or "no cases"
+
+
+def _word_and_note(case: ComparedCase) -> tuple[str, str]:
+    if case.compared in ("regressed", "fixed"):
+        return case.compared, "in quarantine" if case.quarantined else ""
+    if case.is_apart:
+        return "not comparable", ""
+    if case.compared == "not_enough_evidence":
+        return (FAILING if case.is_failing else NO_EVIDENCE), ""
+    return case.compared, "failing" if case.is_failing else ""
+
+
+def _blocks(comparison: Comparison) -> Iterator[str]:
+    yield f"# {headline(comparison)}"
+    lines = [f"- before: {_result(comparison.older)}", f"- now: {_result(comparison.newer)}"]
+    if comparison.older.started_at > comparison.newer.started_at:
+        lines.append(
+            "- ⚠️ “before” is newer than “now”: what is shown as fixed may have regressed. Name the newer result first."
+        )
+    yield "\n".join(lines)
+    if whole := suite(comparison.suite):
+        yield for_markdown(whole)
+    unclear = [case for case in comparison.cases if case.compared == "not_enough_evidence"]
+    sections = (
+        ("Regressed", [case for case in comparison.cases if case.compared == "regressed"]),
+        ("Fixed", [case for case in comparison.cases if case.compared == "fixed"]),
+        ("Not enough evidence of a change", [case for case in unclear if not case.is_apart]),
+        ("Not comparable", [case for case in unclear if case.is_apart]),
+        ("Failing as before", [case for case in comparison.cases if case.compared == "same" and case.is_failing]),
+    )
+    for title, cases in sections:
         if cases:
-            if compared in ("regressed", "fixed"):
-                aside = sum(case.quarantined for case in cases)
-                note = f" ({aside:,} in quarantine)" if aside else ""
-            else:  # unlike a regression, these words do not imply a failure
-                aside = sum(case.is_failing for case in cases)
-                note = f" ({aside:,} failing)" if aside else ""
-            parts.append(f"{len(cases):,} {word}{note}")
-        if compared == "not_enough_evidence" and (apart := sum(case.is_apart for case in comparison.cases)):
-            parts.append(f"{apart:,} not comparable")
-    return ", ".join(parts) or "no cases"
-
-
-def _count(comparison: Comparison, compared: Compared) -> int:
-    return Counter(case.compared for case in comparison.cases)[compared]
+            yield from (f"## {title} ({len(cases):,})", _listed(cases))
+    if comparison.metrics:
+        yield from ("## Metrics", _metrics(comparison.metrics))
+    if comparison.cases:
+        yield from _table(comparison.cases)
 
 
 def _result(result: RunResult) -> str:
@@ -205,94 +192,59 @@ def _result(result: RunResult) -> str:
     return f"{markdown_code(result.invocation_id)}: {verdict(result)}, {moment(result.started_at)}{where}"
 
 
-def _backwards(comparison: Comparison) -> list[str]:
-    if comparison.older.started_at <= comparison.newer.started_at:
-        return []
-    return ["- ⚠️ “before” is newer than “now”: what is shown as fixed may have regressed. Name the newer result first."]
-
-
-def _changed(comparison: Comparison, compared: Compared, title: str, *, apart: bool = False) -> list[str]:
-    cases = [case for case in comparison.cases if case.compared == compared and case.is_apart == apart]
-    if not cases:
-        return []
+def _listed(cases: Sequence[ComparedCase]) -> str:
     lines: list[str] = []
     for case in cases[:_LISTED]:
-        lines.append(f"- {_MARKS[compared]} {markdown_code(case.case_id)}: {_change(case)}")
-        reason = case.now.reason if case.now else ""
-        if reason:
-            lines.append(f"  {for_markdown(shortened(reason, _CHARACTERS))}")
+        mark = "" if case.compared == "same" else f"{_MARKS[case.compared]} "
+        lines.append(f"- {mark}{markdown_code(case.case_id)}: {for_markdown(_change(case))}")
+        if case.now and case.now.reason:
+            lines.append(f"  {for_markdown(shortened(case.now.reason, _CHARACTERS))}")
     if len(cases) > _LISTED:
         lines.append(f"- *{len(cases) - _LISTED:,} more*")
-    return [f"## {title} ({len(cases):,})", "\n".join(lines)]
-
-
-def _still_failing(comparison: Comparison) -> list[str]:
-    """Cases that failed before and fail now."""
-    cases = [case for case in comparison.cases if case.compared == "same" and case.is_failing]
-    if not cases:
-        return []
-    lines: list[str] = []
-    for case in cases[:_LISTED]:
-        if case.before is not None and case.now is not None:
-            same = " (same runs)" if case.same_runs else ""
-            lines.append(
-                f"- {markdown_code(case.case_id)}: {_passed(case.before)} → {_passed(case.now)} runs passed{same}"
-            )
-            lines += [f"  {for_markdown(shortened(reason, _CHARACTERS))}"] if (reason := case.now.reason) else []
-    if len(cases) > _LISTED:
-        lines.append(f"- *{len(cases) - _LISTED:,} more*")
-    return [f"## Failing as before ({len(cases):,})", "\n".join(lines)]
+    return "\n".join(lines)
 
 
 def _change(case: ComparedCase) -> str:
-    """`3 of 3 → 0 of 3 runs passed, 100 % less (49–100 % less)`."""
-    if case.before is None or case.now is None:
+    """`3 of 3 → 0 of 3 runs passed, -100 points (-100 to -49 points, 95 % interval)`."""
+    before, now, difference = case.before, case.now, case.difference
+    if before is None or now is None:
         return ""
-    runs = f"{_passed(case.before)} → {_passed(case.now)} runs passed"
+    runs = f"{_passed(before)} → {_passed(now)} runs passed"
+    if case.compared == "same":
+        return f"{runs} (same runs)" if case.same_runs else runs
+    outcomes = f"{before.outcome} → {now.outcome}"
     if case.same_runs:
-        how = {"expectations": "by different expectations", "judge": "by a different model"}.get(
-            case.not_comparable or "", "differently"
-        )
-        return f"{runs}: same runs, judged {how}"
+        how = {"expectations": "by different expectations", "judge": "by a different model"}
+        return f"{runs}: same runs, judged {how.get(case.not_comparable or '', 'differently')}"
     if case.not_comparable is not None:
-        return f"{runs}, {case.before.outcome} → {case.now.outcome}: {NOT_COMPARABLE[case.not_comparable]}"
-    if case.difference is None:
-        return f"{runs}, {case.before.outcome} → {case.now.outcome}"
-    difference = case.difference
-    (passed, total), (passed_now, total_now) = difference.before, difference.now
-    counts = f"{passed} of {total} → {passed_now} of {total_now}"
+        why = compared_word(case.compared, case.not_comparable).removeprefix("not comparable: ")
+        return f"{runs}, {outcomes}: {why}"
+    if difference is None:
+        return f"{runs}, {outcomes}"
+    counts = " → ".join(f"{passed} of {total}" for passed, total in (difference.before, difference.now))
     without = f", not counting {count(case.shared_runs, 'shared run')}" if case.shared_runs else ""
     if difference.expectation is not None:
-        runs = f"{for_markdown(difference.expectation)} was met in {counts} runs{without}"
+        runs = f"{difference.expectation} was met in {counts} runs"
     elif without:
-        runs = f"{counts} runs passed{without}"
-    low, high = difference.interval
+        runs = f"{counts} runs passed"
+    low, high = (round(bound * 100) for bound in difference.interval)
     alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
-    change = f"{_points(difference.points)} ({round(low * 100):+d} to {_points(high)}, 95 % interval{alone})"
-    outcomes = f"{case.before.outcome} → {case.now.outcome}"
-    unknown = f", {outcomes}" if "unknown" in (case.before.outcome, case.now.outcome) else ""
-    return f"{runs}{unknown}, {change}{'; in quarantine: not counted' if case.quarantined else ''}"
-
-
-def _points(share: float) -> str:
-    """Signed percentage points."""
-    return f"{round(share * 100):+d} points"
+    change = f"{round(difference.points * 100):+d} points ({low:+d} to {high:+d} points, 95 % interval{alone})"
+    unknown = f", {outcomes}" if "unknown" in (before.outcome, now.outcome) else ""
+    return f"{runs}{without}{unknown}, {change}{'; in quarantine: not counted' if case.quarantined else ''}"
 
 
 def _passed(side: Side) -> str:
     return f"{side.runs_passed} of {side.runs_countable}"
 
 
-def _metrics(metrics: Sequence[Metric]) -> list[str]:
-    if not metrics:
-        return []
+def _metrics(metrics: Sequence[Metric]) -> str:
     lines = ["| Median of the runs | Before | Now | Change (95 % interval) |", "| --- | ---: | ---: | ---: |"]
     for metric in metrics:
-        low, high = metric.interval
-        shown = [_value(metric, value) for value in (metric.before, metric.now)]
-        change = f"{_signed(metric, metric.now - metric.before)} ({_signed(metric, low)} to {_signed(metric, high)})"
-        lines.append(f"| {metric.name} | {shown[0]} | {shown[1]} | {change} |")
-    return ["## Metrics", "\n".join(lines)]
+        low, high = (_signed(metric, bound) for bound in metric.interval)
+        change = f"{_signed(metric, metric.now - metric.before)} ({low} to {high})"
+        lines.append(f"| {metric.name} | {_value(metric, metric.before)} | {_value(metric, metric.now)} | {change} |")
+    return "\n".join(lines)
 
 
 def _value(metric: Metric, value: float) -> str:
@@ -301,53 +253,31 @@ def _value(metric: Metric, value: float) -> str:
 
 def _signed(metric: Metric, value: float) -> str:
     shown = _value(metric, abs(value))
-    if shown == _value(metric, 0):
-        return shown
-    return f"{'-' if value < 0 else '+'}{shown}"
+    return shown if shown == _value(metric, 0) else f"{'-' if value < 0 else '+'}{shown}"
 
 
-def _table(comparison: Comparison) -> list[str]:
-    ranked = sorted(comparison.cases, key=lambda case: _ORDER.index(case.compared))
-    if not ranked:
-        return []
+def _table(cases: Sequence[ComparedCase]) -> Iterator[str]:
+    ranked = sorted(cases, key=lambda case: _ORDER.index(case.compared))
     lines = ["| Case | Compared | Before | Now |", "| --- | --- | --- | --- |"]
     for case in ranked[:_FOLDED]:
-        cells = [
-            markdown_code(case.case_id, in_table=True),
-            f"{_MARKS[case.compared]} {compared_word(case.compared, case.not_comparable)}",
-            _cell(case.before, case, now=False),
-            _cell(case.now, case, now=True),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    more = len(ranked) - _FOLDED
-    return [
-        f"<details><summary>All {count(len(ranked), 'case')}</summary>",
-        "\n".join(lines),
-        *([f"*{count(more, 'more case')}: see `--format json`.*"] if more > 0 else []),
-        "</details>",
-    ]
+        name = markdown_code(case.case_id, in_table=True)
+        word = f"{_MARKS[case.compared]} {compared_word(case.compared, case.not_comparable)}"
+        lines.append(f"| {name} | {word} | {_cell(case.before, case)} | {_cell(case.now, case)} |")
+    yield f"<details><summary>All {count(len(ranked), 'case')}</summary>"
+    yield "\n".join(lines)
+    if len(ranked) > _FOLDED:
+        yield f"*{count(len(ranked) - _FOLDED, 'more case')}: see `--format json`.*"
+    yield "</details>"
 
 
-def _cell(side: Side | None, case: ComparedCase, *, now: bool) -> str:
+def _cell(side: Side | None, case: ComparedCase) -> str:
     if side is None:
         return "–"
-    quarantine = " (quarantine)" if now and case.quarantined else ""
+    is_now = side is case.now
+    outcome = f"{side.outcome}{' (quarantine)' if is_now and case.quarantined else ''}"
     difference = case.difference
     if difference is not None and difference.expectation is not None:
-        passed, total = difference.now if now else difference.before
-        return f"{side.outcome}{quarantine}, {for_markdown(difference.expectation)} {passed} of {total}"
+        passed, total = difference.now if is_now else difference.before
+        return f"{outcome}, {for_markdown(difference.expectation)} {passed} of {total}"
     rate = "" if side.interval is None else f" ({round(side.interval[0] * 100)}–{round(side.interval[1] * 100)} %)"
-    return f"{side.outcome}{quarantine}, {_passed(side)}{rate}"
-
-
-def _side_document(side: Side | None) -> dict[str, object] | None:
-    if side is None:
-        return None
-    return {
-        "outcome": side.outcome,
-        "runs_passed": side.runs_passed,
-        "runs_countable": side.runs_countable,
-        "pass_rate": side.rate,
-        "interval": side.interval,
-        "reason": side.reason,
-    }
+    return f"{outcome}, {_passed(side)}{rate}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from pydantic_core import to_json
 
-from planner.changes.timeline import CaseHistory, Figures, InvocationHistory, Point
+from planner.changes.timeline import CaseHistory, Figures, InvocationHistory
 from planner.reports.history import HistoryPage
 from planner.reports.neutral import for_json_text, one_line
 from planner.reports.redaction import Redactor
@@ -18,47 +18,25 @@ SCHEMA_VERSION: Final = "1.0"
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """The start of a formula in a spreadsheet (OWASP, CSV injection), including full-width forms."""
-
-_COLUMNS: Final = (
-    "case_id",
-    "plan",
-    "scenario",
-    "invocation_id",
-    "at",
-    "calls",
-    "countable",
-    "passed",
-    "pass_rate",
-    "interval_low",
-    "interval_high",
-    "duration_seconds",
-    "latency_ms",
-    "grade",
-    "cents_per_call",
-    "total_cents",
-    "unbilled",
-)
+_COUNTS: Final = ("calls", "countable", "passed", "pass_rate")
+_MEANS: Final = ("duration_seconds", "latency_ms", "grade", "cents_per_call", "total_cents", "unbilled")
+_FIGURES: Final = (*_COUNTS, "interval", *_MEANS)
+_CASE: Final = ("case_id", "plan", "scenario", "invocation_id", "at")
+_FLIPS: Final = ("flips", "neighbours", "flip_rate")
 
 
 def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> str:
     """Sessions newest first, points oldest first; unknown values are null."""
     timeline = page.timeline
     names = redactor.names(case.case_id for case in timeline.cases)
-    accuracy = timeline.accuracy
     document = {
         "schema_version": SCHEMA_VERSION,
         "environment": redactor.name(environment),
         "sandbox": page.sandbox,
-        "suite": _figures(timeline.figures)
-        | {"flips": timeline.flips, "neighbours": timeline.neighbours, "flip_rate": timeline.flip_rate},
-        "estimates": {
-            "estimates": accuracy.estimates,
-            "mean_error": accuracy.mean_error,
-            "within": accuracy.within,
-            "ranged": accuracy.ranged,
-        },
-        "invocations": [_invocation(entry) for entry in timeline.invocations],
-        "cases": [_case(case, names[case.case_id], redactor) for case in shown(page)],
+        "suite": _figures(timeline.figures) | _picked(timeline, _FLIPS),
+        "estimates": timeline.accuracy,
+        "invocations": [_session(entry) for entry in timeline.invocations],
+        "cases": [_case(case, names[case.case_id], redactor) for case in page.cases],
     }
     return for_json_text(to_json(document, indent=2).decode())
 
@@ -68,27 +46,15 @@ def render_csv(page: HistoryPage, *, redactor: Redactor) -> str:
     names = redactor.names(case.case_id for case in page.timeline.cases)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for case in shown(page):
+    writer.writerow((*_CASE, *_COUNTS, "interval_low", "interval_high", *_MEANS))
+    for case in page.cases:
         texts = (names[case.case_id], redactor.name(case.plan), redactor.name(case.scenario))
         for point in case.points:
-            values = _figures(point.figures)
-            low, high = values.pop("interval") or (None, None)
-            writer.writerow(
-                [
-                    *map(_cell, (*texts, point.invocation_id)),
-                    f"{point.at:%Y-%m-%dT%H:%M:%SZ}",
-                    *(values[name] for name in ("calls", "countable", "passed", "pass_rate")),
-                    low,
-                    high,
-                    *(values[name] for name in _COLUMNS[11:]),
-                ]
-            )
+            cells = [*map(_cell, (*texts, point.invocation_id)), f"{point.at:%Y-%m-%dT%H:%M:%SZ}"]
+            low, high = point.figures.interval or (None, None)
+            cells += [*attrgetter(*_COUNTS)(point.figures), low, high, *attrgetter(*_MEANS)(point.figures)]
+            writer.writerow(cells)
     return out.getvalue()
-
-
-def shown(page: HistoryPage) -> Sequence[CaseHistory]:
-    return page.timeline.cases if page.wanted is None else page.wanted
 
 
 def _cell(text: str) -> str:
@@ -97,20 +63,12 @@ def _cell(text: str) -> str:
     return f"'{line}" if line.startswith(_FORMULA) else line
 
 
+def _picked(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
 def _figures(figures: Figures) -> dict[str, Any]:
-    return {
-        "calls": figures.calls,
-        "countable": figures.countable,
-        "passed": figures.passed,
-        "pass_rate": figures.pass_rate,
-        "interval": figures.interval,
-        "duration_seconds": figures.duration_seconds,
-        "latency_ms": figures.latency_ms,
-        "grade": figures.grade,
-        "cents_per_call": figures.cents_per_call,
-        "total_cents": figures.total_cents,
-        "unbilled": figures.unbilled,
-    }
+    return _picked(figures, _FIGURES)
 
 
 def _case(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:
@@ -120,25 +78,17 @@ def _case(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:
         "scenario": redactor.name(case.scenario),
         "outcome": case.outcome,
         **_figures(case.figures),
-        "flips": case.flips,
-        "neighbours": case.neighbours,
-        "flip_rate": case.flip_rate,
-        "points": [_point(point) for point in case.points],
+        **_picked(case, _FLIPS),
+        "points": [
+            {"invocation_id": point.invocation_id, "at": point.at, **_figures(point.figures)} for point in case.points
+        ],
     }
 
 
-def _point(point: Point) -> dict[str, Any]:
-    return {"invocation_id": point.invocation_id, "at": point.at, **_figures(point.figures)}
-
-
-def _invocation(entry: InvocationHistory) -> dict[str, Any]:
+def _session(entry: InvocationHistory) -> dict[str, Any]:
     priced = entry.priced
     return {
-        "invocation_id": entry.invocation_id,
-        "at": entry.at,
-        "outcome": entry.outcome,
-        "finished": entry.finished,
-        "partial": entry.partial,
+        **_picked(entry, ("invocation_id", "at", "outcome", "finished", "partial")),
         **_figures(entry.figures),
         "estimated_cents": entry.estimated_cents,
         "actual_cents": priced.actual_cents if priced else None,

@@ -6,104 +6,65 @@ with `flakyFailure`, as in Surefire. The first suite, `planner`, is the session 
 
 from __future__ import annotations
 
-from io import BytesIO
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from junitparser import (
-    Attr,
-    Element,
-    Error,
-    Failure,
-    IntAttr,
-    JUnitXml,
-    Properties,
-    Property,
-    Skipped,
-    TestCase,
-    TestSuite,
-)
-from junitparser.junitparser import FinalResult
-from junitparser.xunit2 import FlakyFailure
-
-from planner.reports import case_phrasing, phrasing, verdict_phrasing
-from planner.reports.failed_expectations import first_failed
+from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal, for_xml
-from planner.reports.quantities import money
-from planner.reports.sandbox_note import sandbox_note
-from planner.results.model import CaseDocument, DroppedCase, OpenLaunch, RunDocument, RunResult
+from planner.reports.quantities import moment, money
+from planner.results.model import CaseDocument, DroppedCase, RunDocument, RunResult
 
 _QUOTED_CHARACTERS = 2000
 
 
-class _Case(TestCase):
-    """With `file` and `line` of the scenario, as pytest writes them and GitLab shows them."""
-
-    file = Attr()
-    line = IntAttr()
-
-
 def render(result: RunResult) -> str:
     """The report in the xunit2 flavour of JUnit XML, indented."""
-    by_plan: dict[str, list[TestCase]] = {plan: [] for plan in result.plans}
+    by_plan: dict[str, list[Element]] = {plan: [] for plan in result.plans}
     for case in result.cases:
         by_plan.setdefault(case.plan, []).append(_case(case))
     for dropped in result.dropped:
         by_plan.setdefault(dropped.case_id.partition("/")[0], []).append(_dropped(dropped))
-    document = JUnitXml("planner (sandbox)" if result.sandbox else "planner")
-    document.add_testsuite(_invocation(result))
-    for plan, cases in by_plan.items():
-        document.add_testsuite(_suite(plan, result, cases))
-    document.update_statistics()
-    written = BytesIO()
-    document.write(written, pretty=True)  # pyright: ignore[reportUnknownMemberType] -- its IO has no type argument
-    return written.getvalue().decode()
+    session = _suite("planner", result, [_session(result)])
+    _add_properties(session, _session_properties(result))
+    suites = [session, *(_suite(plan, result, cases) for plan, cases in by_plan.items())]
+    document = Element("testsuites", name="planner (sandbox)" if result.sandbox else "planner")
+    document.extend(suites)
+    for name in ("tests", "errors", "failures", "skipped"):
+        document.set(name, str(sum(int(suite.attrib[name]) for suite in suites)))
+    document.set("time", str(round(sum(float(suite.attrib["time"]) for suite in suites), 3)))
+    indent(document, "\t")
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(document, encoding='unicode', short_empty_elements=False)}\n"
 
 
-def _suite(name: str, result: RunResult, cases: list[TestCase]) -> TestSuite:
-    suite = TestSuite(_attribute(name))
-    suite.timestamp = result.started_at.isoformat()
-    suite.add_testcases(cases)
+def _suite(name: str, result: RunResult, cases: Sequence[Element]) -> Element:
+    suite = Element("testsuite", name=_line(name), timestamp=result.started_at.isoformat(), tests=str(len(cases)))
+    for attribute, tag in (("errors", "error"), ("failures", "failure"), ("skipped", "skipped")):
+        suite.set(attribute, str(sum(case.find(tag) is not None for case in cases)))
+    suite.set("time", str(round(sum(float(case.get("time", "0")) for case in cases), 3)))
+    suite.extend(cases)
     return suite
 
 
-def _invocation(result: RunResult) -> TestSuite:
-    case = TestCase("invocation", "planner", result.stats.wall_seconds)
+def _session(result: RunResult) -> Element:
+    test = Element("testcase", name="invocation", classname="planner", time=str(result.stats.wall_seconds))
     if result.exit_code not in (0, 1):  # for 1, the failed cases are red
-        error = Error(verdict_phrasing.meaning(result), result.outcome)
-        error.text = _block([for_terminal(line) for line in (*result.problems, *result.next_steps)])
-        case.result = error
-    case.system_out = _block(_summary(result))
-    suite = _suite("planner", result, [case])
-    for name, value in _facts(result).items():
-        suite.add_property(name, _attribute(value))
-    return suite
-
-
-def _summary(result: RunResult) -> list[str]:
-    return [
-        f"{verdict_phrasing.verdict(result)}: {phrasing.headline(result)}",
-        *filter(None, [sandbox_note(result)]),
-        f"{verdict_phrasing.meaning(result)} (exit code {result.exit_code})",
-        " · ".join(filter(None, [phrasing.outcome_counts(result), phrasing.scope(result, for_terminal)])),
-        *map(for_terminal, result.problems),
-        *(f"warning: {for_terminal(line)}" for line in result.warnings),
-        *(f"warning: {line}" for line in phrasing.warnings(result, for_terminal)),
-        *map(_launch, result.open_launches),
-        *(f"next: {for_terminal(line)}" for line in result.next_steps),
-        *(f"cost: {line}" for line in [phrasing.cost(result), *phrasing.cost_details(result)]),
-        f"consent: {phrasing.consent(result, for_terminal)}",
-        phrasing.numbers(result),
-        *filter(None, [phrasing.not_a_baseline(result)]),
+        error = {"message": phrasing.meaning(result), "type": result.outcome}
+        _add(test, "error", [*result.problems, *result.next_steps], error)
+    lines = [
+        phrasing.title(result),
+        phrasing.sandbox_note(result),
+        f"{phrasing.meaning(result)} (exit code {result.exit_code})",
+        *result.problems,
+        *(f"warning: {line}" for line in result.warnings),
+        *(f"{label}: {text}" for label, text in phrasing.facts(result)),
+        *(f"{title}: {line}" for title, found in phrasing.sections(result) for line in found),
     ]
+    _add(test, "system-out", filter(None, lines))
+    return test
 
 
-def _launch(launch: OpenLaunch) -> str:
-    cases = ", ".join(map(for_terminal, launch.cases))
-    facts = phrasing.launch_facts(launch, for_terminal)
-    return f"unconfirmed launch {for_terminal(launch.launch_id)}: {facts}: {cases}; {for_terminal(launch.detail)}"
-
-
-def _facts(result: RunResult) -> dict[str, str]:
+def _session_properties(result: RunResult) -> dict[str, str]:
     return {
         "outcome": result.outcome,
         "exit_code": str(result.exit_code),
@@ -114,51 +75,47 @@ def _facts(result: RunResult) -> dict[str, str]:
         "tool_version": result.tool_version,
         "expected_cost": money(result.cost.estimated_cents),
         "cost": money(None if result.under_way else result.cost.actual_cents),
-        "started_at": phrasing.moment(result.started_at),
-        "ended_at": phrasing.moment(result.ended_at),
+        "started_at": moment(result.started_at),
+        "ended_at": moment(result.ended_at),
     }
 
 
-def _case(case: CaseDocument) -> TestCase:
-    seconds = sum(run.duration_seconds or 0.0 for run in case.runs)
-    test = _Case(_attribute(case.case_id), _attribute(f"{case.plan}.{case.scenario}"), seconds)
-    if case.file:
-        test.file, test.line = _attribute(case.file), case.line
-    properties = Properties()
-    for name, value in _case_facts(case).items():
-        properties.add_property(Property(name, _attribute(value)))
-    _append(test, properties)
+def _case(case: CaseDocument) -> Element:
+    seconds = sum((run.duration_seconds or 0.0 for run in case.runs), 0.0)
+    test = _test(case.case_id, f"{case.plan}.{case.scenario}", seconds)
+    if case.file:  # as pytest writes it and GitLab shows it
+        test.attrib |= {"file": _line(case.file), "line": str(case.line)}
+    _add_properties(test, _case_properties(case))
     runs = case_phrasing.runs_to_show(case)
-    reason = _attribute(case.outcome_reason or case.outcome)
-    lines = [line for run in runs for line in case_phrasing.run_lines(run, for_terminal, characters=_QUOTED_CHARACTERS)]
+    reason = case.outcome_reason or case.outcome
+    lines = [line for run in runs for line in _run(run)]
     match case.outcome:
         case "failed" | "unknown" if case.quarantine:
-            test.result = Skipped(_attribute(case_phrasing.reason(case)))
-            test.system_out = _block(lines)
+            _add(test, "skipped", (), {"message": case_phrasing.reason(case)})
+            _add(test, "system-out", lines)
         case "failed":
-            message = "; ".join(filter(None, [reason, _attribute(first_failed(case))]))
-            test.result = _with_text(Failure(message, "failed"), lines)
+            message = "; ".join(filter(None, [reason, case_phrasing.first_failed(case)]))
+            _add(test, "failure", lines, {"message": message, "type": "failed"})
         case "unknown":
-            test.result = _with_text(Error(reason, "unknown"), lines)
+            _add(test, "error", lines, {"message": reason, "type": "unknown"})
         case "flaky":
             for run in runs:
-                flaky = FlakyFailure(_attribute(run.reason or case_phrasing.run_outcome(run)), _kind(run))
-                flaky.stack_trace = _block(case_phrasing.run_lines(run, for_terminal, characters=_QUOTED_CHARACTERS))
-                _append(test, flaky)
+                kind = "expectation" if run.outcome == "passed" else run.outcome
+                message = run.reason or case_phrasing.run_outcome(run)
+                _add(_add(test, "flakyFailure", (), {"message": message, "type": kind}), "stackTrace", _run(run))
         case "passed":
             if lines:
-                test.system_out = _block(lines)
+                _add(test, "system-out", lines)
         case _:
             assert_never(case.outcome)
     return test
 
 
-def _kind(run: RunDocument) -> str:
-    """The type of a flaky failure. In a passed run, an expectation with its own rate failed."""
-    return "expectation" if run.outcome == "passed" else run.outcome
+def _run(run: RunDocument) -> list[str]:
+    return list(case_phrasing.run_lines(run, _QUOTED_CHARACTERS))
 
 
-def _case_facts(case: CaseDocument) -> dict[str, str]:
+def _case_properties(case: CaseDocument) -> dict[str, str]:
     facts = {
         "outcome": case.outcome,
         "compared": case_phrasing.compared(case),
@@ -166,35 +123,37 @@ def _case_facts(case: CaseDocument) -> dict[str, str]:
         "runs_passed": case_phrasing.runs_passed(case),
         "cost": case_phrasing.case_cost(case),
     }
-    if case.outcome_reason:
-        facts["reason"] = case.outcome_reason
-    if case.detail:
-        facts["detail"] = case.detail
-    if case.carried_from:
-        facts["carried_from"] = case.carried_from
-    return facts
+    others = {"reason": case.outcome_reason, "detail": case.detail, "carried_from": case.carried_from}
+    return facts | {name: value for name, value in others.items() if value}
 
 
-def _dropped(dropped: DroppedCase) -> TestCase:
-    test = TestCase(_attribute(dropped.case_id), _attribute(dropped.case_id.partition("@")[0].replace("/", ".")))
-    test.result = Skipped(_attribute(f"dropped: {case_phrasing.reason_label(dropped.reason)}"))
+def _dropped(dropped: DroppedCase) -> Element:
+    test = _test(dropped.case_id, dropped.case_id.partition("@")[0].replace("/", "."))
+    _add(test, "skipped", (), {"message": f"dropped: {case_phrasing.reason_label(dropped.reason)}"})
     return test
 
 
-def _append(parent: Element, child: Element) -> None:
-    parent.append(child)  # pyright: ignore[reportUnknownMemberType] -- its argument has no annotation
+def _test(name: str, class_name: str, seconds: float | None = None) -> Element:
+    test = Element("testcase", name=_line(name), classname=_line(class_name))
+    if seconds is not None:
+        test.set("time", str(seconds))
+    return test
 
 
-def _with_text(result: FinalResult, lines: list[str]) -> FinalResult:
-    result.text = _block(lines)
-    return result
+def _add_properties(parent: Element, values: Mapping[str, str]) -> None:
+    properties = SubElement(parent, "properties")
+    for name, value in values.items():
+        SubElement(properties, "property", name=name, value=_line(value))
 
 
-def _attribute(text: str) -> str:
+def _add(parent: Element, tag: str, lines: Iterable[str] = (), attributes: Mapping[str, str] | None = None) -> Element:
+    """A child with a text of neutralised lines, which keep their indent."""
+    child = SubElement(parent, tag, {name: _line(value) for name, value in (attributes or {}).items()})
+    if text := "\n".join(" " * (len(line) - len(line.lstrip(" "))) + for_terminal(line) for line in lines):
+        child.text = for_xml(text)
+    return child
+
+
+def _line(text: str) -> str:
     """On one line, as parsers read a line end in an attribute as a space."""
     return " ⏎ ".join(map(for_terminal, text.splitlines()))
-
-
-def _block(lines: list[str]) -> str:
-    """Joins lines that are already neutralised."""
-    return for_xml("\n".join(lines))

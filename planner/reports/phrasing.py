@@ -1,20 +1,55 @@
-"""Texts about a whole result that all formats share, without markup.
-
-Texts from calls, plans and the service are returned unchanged, and each format neutralises them. Functions that embed one take the
-format's `Neutral`.
-"""
+"""Texts about a whole result that all formats share. They are prose with code in backticks; each format neutralises whole lines."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
-from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, change_word, standing, why
-from planner.reports.quantities import chance, count, duration, money, money_range, percent
-from planner.reports.verdict_phrasing import is_changed_by_author
-from planner.results.costs import JudgeCost
-from planner.results.model import CaseDocument, FreshDocument, OpenLaunch, RunResult, SuiteDocument
+from planner.reports.case_phrasing import OUTCOMES, change_word, reason_label, shown_outcome, why, with_outcome
+from planner.reports.cost_phrasing import calls_not_needed, cost, cost_details
+from planner.reports.quantities import chance, count, duration, moment, money, percent, some
+from planner.results.model import CaseDocument, FreshDocument, RunResult, SuiteDocument
+
+SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
+_SANDBOX_NOTE_WITH_JUDGE = (
+    "These are simulated calls on the sandbox: nobody was phoned. Only the judge was real: its answers are charged."
+)
+_VERDICTS = {
+    "passed": "Passed",
+    "failed": "Failed",
+    "unknown": "Incomplete",
+    "refused": "Refused",
+    "interrupted": "Interrupted",
+}
+_RESUME = "Run the same command to resume; nothing is charged twice."
+_MEANINGS = {
+    0: "All cases met their required pass rate.",
+    1: "The agent failed an expectation.",
+    2: "A plan, the configuration, the key or the command line is invalid. This says nothing about the agent.",
+    3: "Consent is missing, or a ceiling or policy allows no more calls. This report lists every call made.",
+    4: f"An outcome is unknown, or the service failed. {_RESUME}",
+    5: "Bug in planner: do not rely on this verdict.",
+    130: f"Interrupted. {_RESUME}",
+}
+_CHANGES_OF_THE_PLAN = ("prompt", "settings", "expectations")
+NO_EVIDENCE = "not enough evidence of a change"
+FAILING = f"failing ({NO_EVIDENCE})"
+_HEADLINE = (
+    "regressed", "fixed", "improved", FAILING, NO_EVIDENCE, "not comparable", "new", "gone", "same", "flaky", "unknown",
+    "quarantined",
+)  # fmt: skip
+_REPEATS = (1, 2, 3, 5, 10)
+
+
+def verdict(result: RunResult) -> str:
+    """`Passed`, or `Passed (sandbox)`."""
+    word = _VERDICTS[result.outcome]
+    return f"{word} (sandbox)" if result.sandbox else word
+
+
+def title(result: RunResult) -> str:
+    """`Failed: 2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`."""
+    return f"{verdict(result)}: {headline(result)}"
 
 
 def headline(result: RunResult) -> str:
@@ -23,7 +58,7 @@ def headline(result: RunResult) -> str:
     Adds `worse as a whole` if only the suite changed."""
     if result.under_way:
         return "still running when this was written; its calls and cost are not included"
-    parts = [*_changes(result.cases), *_apart(result.cases)]
+    parts = counted((word := _change(case), _note(case, word)) for case in result.cases)
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
     moved = {case.compared for case in result.cases} & {"regressed", "fixed"}
@@ -32,205 +67,123 @@ def headline(result: RunResult) -> str:
     return f"{', '.join(parts) or 'no cases'}; {cost(result)}"
 
 
-def _changes(cases: Iterable[CaseDocument]) -> list[str]:
-    """`2 regressed (1 flaky), 1 fixed, 3 failing (not enough evidence of a change), 53 same (4 failing)`."""
-    by_word: dict[str, list[CaseDocument]] = {word: [] for word in _CHANGED}
-    for case in cases:
-        if _is_apart(case):
-            continue
-        by_word["not_comparable" if is_changed_by_author(case) else change_word(case)].append(case)
+def counted(cases: Iterable[tuple[str, str]]) -> list[str]:
+    """`2 regressed (1 flaky)`, `53 same (4 failing)`: the number of each (word, note); notes may be empty."""
+    words: dict[str, Counter[str]] = {}
+    for word, note in cases:
+        words.setdefault(word, Counter())[note] += 1
     parts: list[str] = []
-    for word, phrase in _CHANGED.items():
-        if word == "not_enough_evidence":  # failing ones are listed as failing first
-            failed = [case for case in by_word[word] if case.outcome == "failed"]
-            by_word[word] = [case for case in by_word[word] if case.outcome != "failed"]
-            parts += [f"{len(failed):,} failing ({phrase})"] if failed else []
-        outcomes = Counter(case.outcome for case in by_word[word])
-        # Unlike `regressed`, the other words do not imply a failure.
-        failing = f"{outcomes['failed']:,} failing" if outcomes["failed"] and word != "regressed" else ""
-        aside = ", ".join(filter(None, [failing, f"{outcomes['flaky']:,} flaky" if outcomes["flaky"] else ""]))
-        if by_word[word]:
-            parts.append(f"{len(by_word[word]):,} {phrase}{f' ({aside})' if aside else ''}")
+    for word in sorted(words, key=_HEADLINE.index):
+        notes = ", ".join(f"{number:,} {note}" for note, number in sorted(words[word].items()) if note)
+        parts.append(f"{words[word].total():,} {word}{f' ({notes})' if notes else ''}")
     return parts
 
 
-def _apart(cases: Iterable[CaseDocument]) -> list[str]:
-    """The cases that are counted by their outcome, not by their change."""
-    outcomes = Counter(standing(case) for case in cases if _is_apart(case))
-    return [f"{outcomes[outcome]:,} {outcome}" for outcome in ("flaky", "unknown", "quarantined") if outcomes[outcome]]
+def _change(case: CaseDocument) -> str:
+    """Unknown, quarantined and (unless they changed) flaky cases are counted by their outcome, the others by their change."""
+    outcome = shown_outcome(case)
+    is_flaky = outcome == "flaky" and case.compared not in ("regressed", "fixed")
+    if is_flaky or outcome in ("unknown", "quarantined"):
+        return outcome
+    if _is_changed_by_author(case):
+        return "not comparable"
+    if case.compared == "not_enough_evidence":
+        return FAILING if outcome == "failed" else NO_EVIDENCE
+    return change_word(case)
 
 
-def _is_apart(case: CaseDocument) -> bool:
-    """Whether a case is counted by its outcome; flaky cases only if they did not regress and were not fixed."""
-    moved = case.compared in ("regressed", "fixed")
-    return standing(case) in ("unknown", "quarantined") or (case.outcome == "flaky" and not moved)
+def _note(case: CaseDocument, word: str) -> str:
+    if case.outcome == "flaky" and word != "flaky":
+        return "flaky"
+    return "failing" if shown_outcome(case) == "failed" and word not in ("regressed", FAILING) else ""
 
 
-_CHANGED = {
-    "regressed": "regressed",
-    "fixed": "fixed",
-    "improved": "improved",
-    "not_enough_evidence": "not enough evidence of a change",
-    "not_comparable": "not comparable",
-    **{word: phrase for word, phrase in COMPARED.items() if word not in ("regressed", "fixed", "not_enough_evidence")},
-}
+def meaning(result: RunResult) -> str:
+    """One sentence that explains the exit code."""
+    code, failed, regression = result.exit_code, with_outcome(result, "failed"), _regression(result)
+    if code == 0 and not result.cases:
+        return "There was nothing to do."
+    if code == 0 and failed and "failure" not in result.fail_on:
+        return "No case regressed significantly. Failed cases do not count here (--fail-on regression)."
+    if code == 0 and regression and "regression" not in result.fail_on:
+        return f"{_MEANINGS[0]} Regressions do not count here (--fail-on failure)."
+    if code == 0 and with_outcome(result, "quarantined"):
+        return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
+    if code == 4 and result.finished:
+        return "Some outcomes are unknown: the calls made do not decide them."
+    if code == 1 and regression and (not failed or "failure" not in result.fail_on):
+        return regression
+    if code == 1 and failed and all(map(_is_changed_by_author, failed)):
+        if regression:
+            return f"An expectation failed. {regression}"
+        if all(case.not_comparable in _CHANGES_OF_THE_PLAN for case in failed):
+            return "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
+    return _MEANINGS.get(code, "See the problems listed.")
 
 
-def cost(result: RunResult) -> str:
-    """`$0.96 of $1.09 expected`; a lower bound if a bill is unknown."""
-    if result.under_way:
-        return "unknown until it ends"
-    spent, expected = result.cost.actual_cents, result.cost.estimated_cents
-    unbilled = unbilled_runs(result)
-    if not (spent or unbilled or result.cost.ambiguous_cents or result.stats.launches):
-        return f"nothing called, {money(expected)} expected" if expected else "nothing called"
-    against = "expected cost unknown" if expected is None else f"of {money(expected)} expected"
-    return f"{spent_so_far(result)}{',' if expected is None else ''} {against}"
+def _regression(result: RunResult) -> str:
+    """How the results regressed; empty if they did not."""
+    regressed = sum(case.compared == "regressed" and case.quarantine is None for case in result.cases)
+    if regressed:
+        return f"{count(regressed, 'case')} passed significantly fewer calls than before."
+    worse = result.suite is not None and result.suite.compared == "worse"
+    return "All cases together passed significantly fewer calls than before." if worse else ""
 
 
-def spent_so_far(result: RunResult) -> str:
-    """`$0.96`, or `at least $0.80` if a bill is unknown."""
-    least = "at least " if unbilled_runs(result) or result.cost.ambiguous_cents else ""
-    return f"{least}{money(result.cost.actual_cents)}"
+def _is_changed_by_author(case: CaseDocument) -> bool:
+    return case.compared == "not_enough_evidence" and case.not_comparable is not None
 
 
-def _judge_calls(judge: JudgeCost) -> str:
-    """`plus $0.03 for 12 judge calls (gpt-4o-mini), $0.04 expected; 4 more reused, not charged again`."""
-    spent = judge.this_invocation_cents
-    if not judge.votes and not judge.actual_cents and not judge.ambiguous_cents:
-        return f"{count(judge.stored_votes, 'judge call')} ({judge.model}) reused, not charged again"
-    calls = f"{count(judge.votes, 'judge call')} ({judge.model})"
-    if not judge.estimated_cents and not judge.actual_cents:
-        parts = [f"{calls}, free"]
-    else:
-        expected = "" if judge.estimated_cents is None else f", {money(judge.estimated_cents)} expected"
-        parts = [f"plus {money(spent)} for {calls}{expected}"]
-    if judge.actual_cents != spent:
-        parts.append(f"{money(judge.actual_cents)} with earlier sessions of this change set")
-    if judge.ambiguous_cents:
-        parts.append(f"up to {money(judge.ambiguous_cents)} more for requests without an answer")
-    if judge.stored_votes:
-        parts.append(f"{judge.stored_votes:,} more reused, not charged again")
-    return "; ".join(parts)
+def sandbox_note(result: RunResult) -> str:
+    """Empty for real calls."""
+    if not result.sandbox:
+        return ""
+    judge = result.cost.judge
+    return _SANDBOX_NOTE_WITH_JUDGE if judge and (judge.actual_cents or judge.ambiguous_cents) else SANDBOX_NOTE
 
 
-def cost_details(result: RunResult) -> list[str]:
-    """The parts of the bill, one line each: this session, unknown bills, the ceiling, reused runs."""
-    costs = result.cost
-    lines: list[str] = []
-    if costs.this_invocation_cents != costs.actual_cents:
-        lines.append(
-            f"{money(costs.this_invocation_cents)} of it in this session, the rest in earlier sessions of this change set"
-        )
-    paid = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
-    if paid > costs.actual_cents:
-        lines.append(f"{money(paid - costs.actual_cents)} more was paid by earlier sessions, for runs reused here")
-    if (unbilled := unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way - costs.unread_calls) > 0:
-        lines.append(f"{count(unbilled, 'run')} without a known bill not included")
-    if costs.ambiguous_cents:
-        lines.append(f"up to {money(costs.ambiguous_cents)} more{_still_unknown(result)}")
-    if costs.paid_before_cents and costs.estimated_cents is not None:
-        rest = costs.estimated_cents - costs.paid_before_cents
-        lines.append(
-            f"expected: {money(costs.paid_before_cents)} paid before, plus {money(rest)} for the remaining calls"
-        )
-    lines += _against_range(result)
-    if costs.service_estimate_cents is not None:
-        lines.append(f"the service estimated {money(costs.service_estimate_cents)}")
-    if (earlier := costs.earlier_estimates) is not None and earlier.mean_error is not None and costs.actual_cents:
-        lines.append(
-            f"the previous {count(earlier.estimates, 'estimate')} were {percent(earlier.mean_error)} off on average"
-            if earlier.estimates > 1
-            else f"the previous estimate was {percent(earlier.mean_error)} off"
-        )
-    if (judge := costs.judge) is not None:
-        lines.append(_judge_calls(judge))
-    if costs.ceiling_cents is not None:
-        lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
-    if costs.carried_cents:
-        lines.append(f"reused runs cost {money(costs.carried_cents)} in earlier sessions and were not charged again")
-    carried = [run for case in result.cases for run in case.carried_runs]
-    if late := sum(run.cost_cents is None and "bill" in run.missing for run in carried):
-        most = f": up to {money(costs.carried_ambiguous_cents)}" if costs.carried_ambiguous_cents else ""
-        lines.append(f"the bill of {count(late, 'earlier run')} is still unknown{most}")
-    return lines
-
-
-def _not_in_sum(result: RunResult) -> list[str]:
-    """Unknown bills and judge calls."""
-    lines: list[str] = []
-    if result.cost.ambiguous_cents:
-        lines.append(f"up to {money(result.cost.ambiguous_cents)} more{_still_unknown(result)}")
-    return lines if result.cost.judge is None else [*lines, _judge_calls(result.cost.judge)]
-
-
-def _still_unknown(result: RunResult) -> str:
-    """` for 1 unconfirmed launch, 13 calls in progress and 2 unknown bills`."""
-    numbers = (
-        (len(result.open_launches), "unconfirmed launch", "unconfirmed launches"),
-        (result.cost.calls_under_way, "call in progress", "calls in progress"),
-        (result.cost.unread_calls, "ended call that cannot be read", "ended calls that cannot be read"),
-        (result.cost.unbilled_calls, "unknown bill", "unknown bills"),
-    )
-    parts = [count(number, one, many) for number, one, many in numbers if number]
-    return f" for {' and '.join(filter(None, [', '.join(parts[:-1]), *parts[-1:]]))}" if parts else ""
-
-
-def _against_range(result: RunResult) -> list[str]:
-    """`within the estimated range of $1.44–$2.40`, once the whole bill is known."""
-    costs = result.cost
-    low, high = costs.estimated_low_cents, costs.estimated_high_cents
-    if low is None or high is None or not costs.actual_cents or costs.ambiguous_cents or unbilled_runs(result):
-        return []
-    where = "below" if costs.actual_cents < low else "above" if costs.actual_cents > high else "within"
-    skipped = any(case.runs_not_needed for case in result.cases if case.action == "call")
-    if where == "below" and (skipped or not result.finished):
-        return []  # the range is for all calls
-    return [f"{where} the estimated range of {money_range(low, high)}"]
-
-
-def unbilled_runs(result: RunResult) -> int:
-    """Runs of this change set without a known bill."""
-    return sum(run.cost_cents is None for case in result.cases for run in case.own_runs)
-
-
-def facts(result: RunResult, show: Callable[[str], str], *, brief: bool = False) -> list[tuple[str, str]]:
-    """(label, text) of the most important facts. With `brief`, without `cost_details`."""
-    bill = "; ".join([cost(result), *(_not_in_sum(result) if brief else cost_details(result))])
+def facts(result: RunResult) -> list[tuple[str, str]]:
+    """(label, text) of the most important facts."""
+    bill = "; ".join([cost(result), *cost_details(result)])
     found = [
-        ("Cases", " · ".join(filter(None, [outcome_counts(result), scope(result, show)]))),
+        ("Cases", " · ".join(filter(None, [outcome_counts(result), scope(result)]))),
         ("Cost", f"{bill} (simulated)" if result.sandbox else bill),
-        ("Fresh", fresh(result.fresh, show)),
+        ("Calls", numbers(result)),
+        ("Fresh", fresh(result.fresh)),
         ("Suite", suite(result.suite)),
         ("Repeats", repeated(result)),
     ]
     return [(label, text) for label, text in found if text]
 
 
-def fresh(document: FreshDocument | None, show: Callable[[str], str]) -> str:
+def sections(result: RunResult) -> list[tuple[str, list[str]]]:
+    """(title, lines) of what a report lists after the cases."""
+    found = [
+        ("Warnings", warnings(result)),
+        ("Not called", _not_called(result)),
+        ("Unconfirmed launches", _launches(result)),
+        ("Next steps", [f"{prose} `{command}`".strip() if command else prose for prose, command in steps(result)]),
+        ("Session", _session(result)),
+    ]
+    return [(title, lines) for title, lines in found if lines]
+
+
+def fresh(document: FreshDocument | None) -> str:
     """`earlier runs of the called cases are not counted: the lookup tool was fixed (ana, 2026-11-27 18:00:00 UTC)`, or empty."""
     if document is None:
         return ""
-    by = f"{show(document.by)}, " if document.by else ""
-    return f"earlier runs of the called cases are not counted: {show(document.reason)} ({by}{moment(document.at)})"
+    by = f"{document.by}, " if document.by else ""
+    return f"earlier runs of the called cases are not counted: {document.reason} ({by}{moment(document.at)})"
 
 
 def suite(document: SuiteDocument | None) -> str:
     """`12 cases compared: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`; empty for fewer than two."""
     if document is None or document.cases < 2:
         return ""
-    word = "not enough evidence of a change" if document.compared == "not_enough_evidence" else document.compared
-    before, now = (
-        f"{passed:,} of {total:,}"
-        for passed, total in (
-            (document.passed_before, document.runs_before),
-            (document.passed_now, document.runs_now),
-        )
-    )
-    return (
-        f"{document.cases:,} cases compared: {before} runs passed before, {now} now:"
-        f" {word} ({chance(document.p_value)})"
-    )
+    word = NO_EVIDENCE if document.compared == "not_enough_evidence" else document.compared
+    before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
+    now = f"{document.passed_now:,} of {document.runs_now:,} now"
+    return f"{document.cases:,} cases compared: {before}, {now}: {word} ({chance(document.p_value)})"
 
 
 def repeated(result: RunResult) -> str:
@@ -241,118 +194,119 @@ def repeated(result: RunResult) -> str:
     if not shown or shown[0].rate in (0.0, 1.0):
         return ""
     least = "at least " if any(case.runs_not_needed for case in result.cases) else ""
-    same_cases = len({entry.cases for entry in shown}) == 1
+    is_same = len({entry.cases for entry in shown}) == 1
     return least + " · ".join(
-        f"pass^{entry.k} {percent(entry.rate)}" + ("" if same_cases else f" of {count(entry.cases, 'case')}")
+        f"pass^{entry.k} {percent(entry.rate)}" + ("" if is_same else f" of {count(entry.cases, 'case')}")
         for entry in shown
     )
 
 
-_REPEATS = (1, 2, 3, 5, 10)
-
-
-def scope(result: RunResult, neutral: Neutral) -> str:
+def scope(result: RunResult) -> str:
     """`24 cases · 72 runs · 3 plans · environment staging · only some cases were selected`."""
     parts = [
         count(len(result.cases), "case"),
         count(sum(case.runs_total for case in result.cases), "run"),
         count(len(result.plans), "plan"),
+        f"environment {result.environment}" if result.environment else "",
+        "only some cases were selected" if result.partial else "",
     ]
-    if result.environment:
-        parts.append(f"environment {neutral(result.environment)}")
-    if result.partial:
-        parts.append("only some cases were selected")
-    return " · ".join(parts)
+    return " · ".join(filter(None, parts))
 
 
 def outcome_counts(result: RunResult) -> str:
     """`3 failed, 1 unknown, 1 flaky, 52 passed`."""
-    counted = Counter(standing(case) for case in result.cases)
+    counted = Counter(shown_outcome(case) for case in result.cases)
     return ", ".join(f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome])
 
 
-def warnings(result: RunResult, neutral: Neutral) -> list[str]:
+def warnings(result: RunResult) -> list[str]:
     """`latency failed in 3 runs of 1 case`: failed checks of severity `warning`, most runs first, then undecided ones."""
-    runs: dict[str, Counter[str]] = {"failed": Counter(), "errored": Counter()}
-    cases: dict[tuple[str, str], set[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for case in result.cases:
         for run in case.runs:
             for finding in run.findings:
                 undecided = finding.outcome == "errored" and run.fault != "platform"  # such a run was not judged
                 if finding.severity == "warning" and (finding.outcome == "failed" or undecided):
-                    runs[finding.outcome][finding.expectation] += 1
-                    cases.setdefault((finding.outcome, finding.expectation), set()).add(case.case_id)
+                    found.setdefault((finding.outcome, finding.expectation), []).append(case.case_id)
     return [
-        f"{neutral(expectation)} {phrase} {count(number, 'run')} of {count(len(cases[outcome, expectation]), 'case')}"
-        for outcome, phrase in (("failed", "failed in"), ("errored", "could not be decided in"))
-        for expectation, number in runs[outcome].most_common()
+        f"`{expectation}` {'failed in' if outcome == 'failed' else 'could not be decided in'}"
+        f" {count(len(cases), 'run')} of {count(len(set(cases)), 'case')}"
+        for (outcome, expectation), cases in sorted(
+            found.items(), key=lambda item: (item[0][0] != "failed", -len(item[1]))
+        )
     ]
 
 
-def carried(result: RunResult) -> list[tuple[str, int, list[str]]]:
-    """Cases that were not called, by action and reason: (`kept: passed`, number, sessions that made their runs)."""
-    counted: Counter[str] = Counter()
-    origins: dict[str, dict[str, None]] = {}
+def _not_called(result: RunResult) -> list[str]:
+    """`2 cases kept: passed, runs of …`: by action and reason, with the sessions that made their runs; then the dropped cases."""
+    groups: dict[str, list[CaseDocument]] = {}
     for case in result.cases:
         if case.action != "call":
-            counted[why(case)] += 1
-            if case.carried_from:
-                origins.setdefault(why(case), {})[case.carried_from] = None
-    return [(label, number, list(origins.get(label, ()))) for label, number in counted.most_common()]
+            groups.setdefault(why(case), []).append(case)
+    lines: list[str] = []
+    for label, cases in sorted(groups.items(), key=lambda item: -len(item[1])):
+        sessions = [f"`{name}`" for name in dict.fromkeys(case.carried_from for case in cases) if name]
+        lines.append(f"{count(len(cases), 'case')} {label}{f', runs of {some(sessions, 3)}' if sessions else ''}")
+    return [*lines, *(f"`{case.case_id}` dropped: {reason_label(case.reason)}" for case in result.dropped)]
 
 
-def launch_facts(launch: OpenLaunch, neutral: Neutral) -> str:
-    """`ambiguous · 2 cases · up to $0.32`."""
-    return f"{neutral(launch.state)} · {count(len(launch.cases), 'case')} · up to {money(launch.reserved_cents)}"
+def _launches(result: RunResult) -> list[str]:
+    """`3f9a2c11 · ambiguous · 2 cases · up to $0.32: …`."""
+    return [
+        f"`{launch.launch_id}` · {launch.state} · {count(len(launch.cases), 'case')} · up to {money(launch.reserved_cents)}:"
+        f" {some([f'`{case_id}`' for case_id in launch.cases], 3)}{f'; {launch.detail}' if launch.detail else ''}"
+        for launch in result.open_launches
+    ]
 
 
-def consent(result: RunResult, neutral: Neutral) -> str:
-    """`given by ana at 2026-11-24 10:00:00 UTC, up to $9.00`."""
+def _session(result: RunResult) -> list[str]:
     given = result.consent
-    if not given.given:
-        return "not given"
-    by = f" by {neutral(given.by)}" if given.by else ""
+    by = f" by {given.by}" if given.by else ""
     at = f" at {moment(given.at)}" if given.at else ""
     ceiling = "without a ceiling" if given.max_cost_cents is None else f"up to {money(given.max_cost_cents)}"
-    return f"given{by}{at}, {ceiling}"
+    other = given.given and given.digest != result.change_set_digest
+    lines = [
+        f"`{result.invocation_id}`, planner `{result.tool_version}`",
+        f"{moment(result.started_at)} to {moment(result.ended_at)}",
+        f"consent given{by}{at}, {ceiling}" if given.given else "consent not given",
+        f"change set `{result.change_set_digest}`" if result.change_set_digest else "",
+        f"consented to `{given.digest or 'no digest'}`" if other else "",
+        _not_a_baseline(result),
+    ]
+    return [line for line in lines if line]
 
 
-def not_a_baseline(result: RunResult) -> str:
+def _not_a_baseline(result: RunResult) -> str:
     """Which later sessions will not compare with this one, and why; empty if all will."""
     reasons = (
         (result.partial, "only some cases were selected"),
         (not result.finished, "it did not finish"),
     )
     if found := [text for applies, text in reasons if applies]:
-        return f"Not a baseline for later sessions: {' and '.join(found)}."
-    return "A baseline for later sandbox sessions only." if result.sandbox else ""
+        return f"not a baseline for later sessions: {' and '.join(found)}"
+    return "a baseline for later sandbox sessions only" if result.sandbox else ""
 
 
 def numbers(result: RunResult) -> str:
     """`31 requests · 12 launches · 2 rate-limited (429) · 5 calls not needed · 3 min 2 s`."""
-    stats = result.stats
-    skipped = sum(case.runs_not_needed for case in result.cases if case.action == "call")
-    saved = [f"{count(skipped, 'call')} not needed"] if skipped else []
-    refused = [f"{stats.refused:,} rate-limited (429)"] if stats.refused else []
-    launches = count(stats.launches, "launch", "launches")
-    return " · ".join([count(stats.requests, "request"), launches, *refused, *saved, duration(stats.wall_seconds)])
+    stats, skipped = result.stats, calls_not_needed(result)
+    parts = [
+        count(stats.requests, "request"),
+        count(stats.launches, "launch", "launches"),
+        f"{stats.refused:,} rate-limited (429)" if stats.refused else "",
+        f"{count(skipped, 'call')} not needed" if skipped else "",
+        duration(stats.wall_seconds),
+    ]
+    return " · ".join(filter(None, parts))
 
 
-def moment(at: datetime) -> str:
-    """`2026-11-24 10:30:05 UTC`; a time without a zone is in UTC."""
-    utc = at.astimezone(UTC) if at.tzinfo else at
-    return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+def steps(result: RunResult) -> list[tuple[str, str]]:
+    """Next steps as prose and command; either may be empty."""
+    return [step(line) for line in result.next_steps]
 
 
 def step(line: str) -> tuple[str, str]:
-    """Split a next step into prose and command; either may be empty."""
     if line.startswith("planner "):
         return "", line
     prose, found, command = line.partition(": planner ")
     return (prose + ":", "planner " + command) if found else (line, "")
-
-
-def some(items: Sequence[str], shown: int) -> str:
-    """`a, b and 3 more`."""
-    more = f" and {len(items) - shown:,} more" if len(items) > shown else ""
-    return ", ".join(items[:shown]) + more

@@ -1,8 +1,9 @@
-"""Format money, times and counts. Unknown values are shown as unknown, never as 0."""
+"""Format money, times and counts. Unknown values are shown as unknown, never as 0. Also shorten texts and lists."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 UNKNOWN = "unknown"
 
@@ -62,6 +63,12 @@ def clock(milliseconds: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
+def moment(at: datetime) -> str:
+    """`2026-11-24 10:30:05 UTC`; a time without a zone is in UTC."""
+    utc = at.astimezone(UTC) if at.tzinfo else at
+    return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def percent(share: float) -> str:
     """`0.8` → `80 %`. Only 1 is `100 %` and only 0 is `0 %`."""
     whole = round(share * 100)
@@ -75,3 +82,17 @@ def percent(share: float) -> str:
 def chance(p_value: float) -> str:
     """`p = 0.012`, `p < 0.001`."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+
+
+def some(items: Sequence[str], shown: int) -> str:
+    """`a, b and 3 more`."""
+    more = f" and {len(items) - shown:,} more" if len(items) > shown else ""
+    return ", ".join(items[:shown]) + more
+
+
+def shortened(text: str, characters: int) -> str:
+    """Cut in the middle."""
+    if len(text) <= characters:
+        return text
+    keep = characters - 3
+    return f"{text[: (keep + 1) // 2].rstrip()} … {text[len(text) - keep // 2 :].lstrip()}"

@@ -62,6 +62,8 @@ def _of_case(case: CaseDocument) -> Iterator[_Found]:
                 failed.setdefault(finding.expectation, []).append(finding)
     for expectation, findings in failed.items():
         first = findings[0]
+        quoted = first.quote
+        quote_of_it = f" ({case_phrasing.quote_place(quoted)}: “{quoted.text}”)" if quoted else ""
         counts = case.outcome == "failed" and not case.quarantine and first.severity != "warning"
         yield _Found(
             f"check/{first.check}",
@@ -69,14 +71,10 @@ def _of_case(case: CaseDocument) -> Iterator[_Found]:
             expectation,
             case.finding_lines.get(expectation, case.line),
             "error" if counts else "warning",
-            f"{expectation} failed in {len(findings)} of {count(len(runs), 'run')}: {first.message}{_quoted(first)}",
+            f"{expectation} failed in {len(findings)} of {count(len(runs), 'run')}: {first.message}{quote_of_it}",
         )
     if case.outcome == "unknown" and not case.quarantine:
         yield _Found(_UNKNOWN, case, "", case.line, "error", f"outcome unknown: {case_phrasing.reason(case)}")
-
-
-def _quoted(finding: FindingDocument) -> str:
-    return f" ({case_phrasing.quote_place(finding.quote)}: “{finding.quote.text}”)" if finding.quote else ""
 
 
 def _rule(rule: str) -> dict[str, Any]:

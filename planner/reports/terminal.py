@@ -26,6 +26,18 @@ class Colour(Enum):
     CYAN = "36"
 
 
+SIGNS = {
+    "passed": ("✓", Colour.GREEN),
+    "flaky": ("~", Colour.YELLOW),
+    "failed": ("✗", Colour.RED),
+    "unknown": ("?", Colour.YELLOW),
+    "errored": ("?", Colour.YELLOW),
+    "quarantined": ("∎", Colour.DIM),
+    "refused": ("!", Colour.YELLOW),
+    "interrupted": ("!", Colour.YELLOW),
+}
+"""Of outcomes of sessions, cases, runs and findings."""
+
 Paint = Callable[[str, Colour], str]
 
 
@@ -65,7 +77,7 @@ def wrapped(text: str, width: int, *, indent: str = "", hanging: str | None = No
     room = width - max(cells(indent), cells(following))
     lines: list[str] = []
     line, is_empty = indent, True
-    for word in (part for word in text.split() for part in chopped(word, room)):
+    for word in [part for piece in text.split() for part in chopped(piece, room)]:
         if not is_empty and cells(line) + 1 + cells(word) > width:
             lines.append(line)
             line, is_empty = following, True
@@ -92,8 +104,8 @@ class Row:
 
 
 def rows(items: Sequence[Row], width: int, paint: Paint) -> Iterator[str]:
-    """Aligned rows: `  + name      5 calls   new`. The last column is wrapped. If the terminal is too narrow, the columns are below
-    the names."""
+    """Aligned rows: `  + name      5 calls   new`. The last column is wrapped. If the terminal is too narrow, the columns are
+    prose below the names."""
     width = max(width, NARROWEST)
     middles = [max(map(cells, column)) for column in zip(*(row.columns[:-1] for row in items), strict=True)]
     name_width = max((cells(row.name) for row in items), default=0)
@@ -101,11 +113,11 @@ def rows(items: Sequence[Row], width: int, paint: Paint) -> Iterator[str]:
     is_wide = start + sum(middle + _GUTTER for middle in middles) + _LAST_COLUMN <= width
     for row in items:
         head = f"  {paint(row.sign, row.colour)} {row.name}"
-        middle = "".join(
-            text + " " * (column - cells(text) + _GUTTER)
-            for text, column in zip(row.columns[:-1], middles, strict=True)
-        )
-        margin = " " * (start if is_wide else _INDENT + 2) + middle
-        first, *more = wrapped(row.columns[-1], width, indent=margin, hanging=" " * cells(margin))
-        yield from [head + first[_INDENT + cells(row.name) :]] if is_wide else [head, first]
-        yield from (*more, *row.below)
+        if is_wide:
+            padded = [text + " " * (column - cells(text)) for text, column in zip(row.columns, middles, strict=False)]
+            margin = " " * start + "".join(text + " " * _GUTTER for text in padded)
+            first, *more = wrapped(row.columns[-1], width, indent=margin, hanging=" " * cells(margin))
+            yield from (head + first[_INDENT + cells(row.name) :], *more)
+        else:
+            yield from (head, *wrapped(" · ".join(filter(None, row.columns)), width, indent=" " * (_INDENT + 2)))
+        yield from row.below

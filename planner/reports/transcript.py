@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from planner.evidence import Evidence, ToolCall, Turn
 from planner.reports import case_phrasing
 from planner.reports.neutral import for_json_text, for_terminal
 from planner.reports.quantities import clock
-from planner.reports.terminal import Colour, Paint, painter, wrapped
+from planner.reports.terminal import SIGNS, Colour, Paint, painter, wrapped
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
 
-_TIME_WIDTH = 7
-_SPEAKER_WIDTH = 7
+NO_CALL = "There was no call."
+NOT_STORED = "The transcript of this call is not in this store."
+NO_TRANSCRIPT = "The service returned no transcript of this call."
 _INDENT = "  "
-_TEXT_INDENT = len(_INDENT) + _TIME_WIDTH + 1 + _SPEAKER_WIDTH + 1
-_COLOURS = {"passed": Colour.GREEN, "failed": Colour.RED, "errored": Colour.YELLOW}
-_SIGNS = {"passed": "✓", "failed": "✗", "errored": "?"}
+_TEXT_INDENT = " " * 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +32,19 @@ class Conversation:
 def render_text(conversations: Sequence[Conversation], *, width: int, color: bool) -> str:
     """The conversations one after the other, each under a line that names its case and run."""
     paint = painter(color=color)
-    blocks = ["\n".join(_conversation(conversation, width, paint)) for conversation in conversations]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join("\n".join(_conversation(found, width, paint)) for found in conversations) + "\n"
 
 
 def render_json(conversations: Sequence[Conversation]) -> str:
     """`{"schema_version", "transcripts": [{"case_id", "run_id", "turns", "tools", "findings", …}]}`."""
-    document = {
-        "schema_version": "1.0",
-        "transcripts": [_document(conversation) for conversation in conversations],
-    }
+    document = {"schema_version": "1.0", "transcripts": [_document(conversation) for conversation in conversations]}
     return for_json_text(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _document(conversation: Conversation) -> dict[str, object]:
     run, evidence = conversation.run, conversation.evidence
     call = evidence.call if evidence else None
+    turns, tools = (evidence.turns, evidence.tools) if evidence else (None, None)
     return {
         "case_id": conversation.case.case_id,
         "run_id": run.run_id,
@@ -58,56 +54,45 @@ def _document(conversation: Conversation) -> dict[str, object]:
         "stored": evidence is not None,
         "end_reason": call.end_reason if call else None,
         "transferred_to": call.transferred_to if call else None,
-        "turns": None
-        if evidence is None or evidence.turns is None
-        else [turn.model_dump(mode="json") for turn in evidence.turns],
-        "tools": None
-        if evidence is None or evidence.tools is None
-        else [tool.model_dump(mode="json") for tool in evidence.tools],
+        "turns": None if turns is None else [turn.model_dump(mode="json") for turn in turns],
+        "tools": None if tools is None else [tool.model_dump(mode="json") for tool in tools],
         "findings": [finding.model_dump(mode="json") for finding in run.findings],
     }
 
 
 def _conversation(conversation: Conversation, width: int, paint: Paint) -> Iterator[str]:
     case, run, evidence = conversation.case, conversation.run, conversation.evidence
-    sign = paint(_SIGNS[run.outcome], _COLOURS[run.outcome])
-    yield f"{sign} {paint(for_terminal(case.case_id), Colour.BOLD)}"
-    facts = [case_phrasing.run_facts(run), case_phrasing.run_outcome(run), case_phrasing.cause(run)]
-    yield from wrapped(" · ".join(for_terminal(fact) for fact in facts if fact), width, indent=_INDENT)
-    yield ""
-    if evidence is None:
-        yield from wrapped(_why_not_stored(run), width, indent=_INDENT)
-    elif not evidence.turns:
-        yield f"{_INDENT}The service returned no transcript of this call."
-    else:
-        for turn in evidence.turns:
-            yield from _turn(turn, [tool for tool in evidence.tools or () if tool.turn == turn.number], width, paint)
-            yield from _findings(_quoting(run, turn), width, paint, indent=" " * _TEXT_INDENT)
-    unplaced = [tool for tool in (evidence.tools if evidence else None) or () if tool.turn is None]
-    for tool in unplaced:
-        yield from _line(tool.start_ms, "tool", _tool(tool), width, paint)
-    yield from _ending(evidence, width)
-    without_quote = [finding for finding in case_phrasing.open_findings(run) if finding.quote is None]
-    yield from _findings(without_quote, width, paint, indent=_INDENT)
-
-
-def _why_not_stored(run: RunDocument) -> str:
-    return "There was no call." if run.call_id is None else "The transcript of this call is not in this store."
+    sign, colour = SIGNS[run.outcome]
+    yield f"{paint(sign, colour)} {paint(for_terminal(case.case_id), Colour.BOLD)}"
+    facts = f"{case_phrasing.run_facts(run)} · {case_phrasing.run_outcome(run)}"
+    yield from (*wrapped(for_terminal(facts), width, indent=_INDENT), "")
+    turns, tools = (evidence.turns or (), evidence.tools or ()) if evidence else ((), ())
+    if not turns:
+        yield _INDENT + (NO_CALL if run.call_id is None else NO_TRANSCRIPT if evidence else NOT_STORED)
+    findings = case_phrasing.open_findings(run)
+    for turn in turns:
+        yield from _turn(turn, [tool for tool in tools if tool.turn == turn.number], width, paint)
+        quoting = (finding for finding in findings if finding.quote and finding.quote.turn == turn.number)
+        yield from _findings(quoting, width, paint, indent=_TEXT_INDENT)
+    for tool in tools:
+        if tool.turn is None:
+            yield from _line(tool.start_ms, "tool", _tool(tool), width, paint)
+    if evidence and (ending := _ending(evidence)):
+        yield from ("", *wrapped(for_terminal(ending), width, indent=_INDENT))
+    yield from _findings((finding for finding in findings if finding.quote is None), width, paint, indent=_INDENT)
 
 
 def _turn(turn: Turn, tools: Sequence[ToolCall], width: int, paint: Paint) -> Iterator[str]:
-    if tools:  # the turn's text is the same tool call, as the service writes it
-        for tool in tools:
-            yield from _line(turn.start_ms, "tool", _tool(tool), width, paint)
-    else:
+    for tool in tools:  # the turn's text is the same tool call, as the service writes it
+        yield from _line(turn.start_ms, "tool", _tool(tool), width, paint)
+    if not tools:
         yield from _line(turn.start_ms, turn.role.value, turn.text or "(nothing)", width, paint)
 
 
 def _line(start_ms: int | None, speaker: str, text: str, width: int, paint: Paint) -> Iterator[str]:
-    time = "" if start_ms is None else clock(start_ms)
-    label = f"{_INDENT}{time:>{_TIME_WIDTH}} {speaker:<{_SPEAKER_WIDTH}} "
-    first, *more = wrapped(for_terminal(text), width, indent=" " * _TEXT_INDENT)
-    yield paint(label, Colour.CYAN if speaker == "agent" else Colour.DIM) + first[_TEXT_INDENT:]
+    label = f"{_INDENT}{'' if start_ms is None else clock(start_ms):>7} {speaker:<7} "
+    first, *more = wrapped(for_terminal(text), width, indent=_TEXT_INDENT)
+    yield paint(label, Colour.CYAN if speaker == "agent" else Colour.DIM) + first[len(label) :]
     yield from more
 
 
@@ -122,29 +107,18 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _ending(evidence: Evidence | None, width: int) -> Iterator[str]:
-    if evidence is None:
-        return
+def _ending(evidence: Evidence) -> str:
     call = evidence.call
     facts = [
         f"end reason: {call.end_reason}" if call and call.end_reason else "",
         f"transferred to {call.transferred_to}" if call and call.transferred_to else "",
         f"error: {evidence.error_message}" if evidence.error_message else "",
     ]
-    if ending := " · ".join(for_terminal(fact) for fact in facts if fact):
-        yield ""
-        yield from wrapped(ending, width, indent=_INDENT)
+    return " · ".join(filter(None, facts))
 
 
-def _quoting(run: RunDocument, turn: Turn) -> list[FindingDocument]:
-    open_findings = case_phrasing.open_findings(run)
-    return [finding for finding in open_findings if finding.quote is not None and finding.quote.turn == turn.number]
-
-
-def _findings(findings: Sequence[FindingDocument], width: int, paint: Paint, *, indent: str) -> Iterator[str]:
+def _findings(findings: Iterable[FindingDocument], width: int, paint: Paint, *, indent: str) -> Iterator[str]:
     for finding in findings:
-        label = case_phrasing.finding_label(finding)
-        text = f"{finding.expectation}{f' ({label})' if label else ''}: {finding.message}"
-        sign = _SIGNS[finding.outcome]
-        lines = wrapped(f"{sign} {for_terminal(text)}", width, indent=indent)
-        yield from (paint(line, _COLOURS[finding.outcome]) for line in lines)
+        sign, colour = SIGNS[finding.outcome]
+        text = for_terminal(case_phrasing.finding_text(finding))
+        yield from (paint(line, colour) for line in wrapped(f"{sign} {text}", width, indent=indent))

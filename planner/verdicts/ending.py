@@ -12,8 +12,7 @@ from planner.errors import StoreError
 from planner.execution.jobs import Outcome, RunRecord, UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.rereading import LONGEST_RUN
-from planner.reports.phrasing import moment
-from planner.reports.quantities import count, money
+from planner.reports.quantities import count, moment, money
 from planner.results.model import CaseDocument, PlanOutcome
 from planner.verdicts.gate import DEFAULT_GATE, FailOn, Gate
 from planner.verdicts.next_steps import steps_to_decide

@@ -10,7 +10,7 @@ import pytest
 
 from planner.planfile.model import Case
 from planner.reports import markdown, summary
-from planner.reports.case_phrasing import failing_since
+from planner.reports.case_phrasing import facts
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
@@ -83,4 +83,4 @@ def test_it_is_told_beside_the_comparison() -> None:
     )
     text = summary.render_text(result, report_paths=[], width=200, color=False)
     assert " · same · failing since 20261120T080000-77 <b> · not called: failed last time" in text
-    assert failing_since(case.model_copy(update={"outcome": "passed"})) == ""
+    assert not any("failing since" in fact for fact in facts(case.model_copy(update={"outcome": "passed"})))

@@ -77,29 +77,30 @@ def test_a_narrow_terminal(change_set: ChangeSet, plans: list[Plan]) -> None:
 2 plans · 29 cases · 83 runs
 
   + refunds/refund-window[mood=furious]@support
-      5 calls   new
+      5 calls · new
   ~ refunds/late-order@support
-      3 calls   prompt changed
+      3 calls · prompt changed
       - You are a polite caller asking about order 12345.
       + You are an impatient caller, �@acme ``` : :x.
   ~ refunds/number[mood=calm]@support
-      1 call    settings changed
+      1 call · settings changed
       target number +•••••••••99 → +•••••••••42
   ~ refunds/number[mood=furious]@support
-      1 call    settings changed, same as above
+      1 call · settings changed, same as above
   ~ hours/opening@hotline
-      3 calls   agent edited since (2026-11-20 → 2026-11-24)
-                · 2 already made
+      3 calls · agent edited since (2026-11-20 → 2026-11-24)
+      · 2 already made
   ~ hours/late@hotline
-      1 call    unknown last time · in addition to 2 stored
-                runs
+      1 call · unknown last time · in addition to 2 stored
+      runs
   ? hours/closing@hotline
-      recheck   expectations changed · 3 stored runs · free
+      recheck · expectations changed · 3 stored runs · free
   - refunds/old-case@support
-      dropped   no longer in the plan
-  = 21 cases kept   passed, 1 flaky, newest 1 h ago, oldest
-                    2 h
-  = 1 case kept   not selected
+      dropped · no longer in the plan
+  = 21 cases kept
+      passed, 1 flaky, newest 1 h ago, oldest 2 h
+  = 1 case kept
+      not selected
 
 Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of
   these scenarios) · ceilings $9.00 (plan refunds), $50.00

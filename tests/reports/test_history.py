@@ -13,10 +13,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from planner.changes.timeline import Timeline, timeline
-from planner.reports.history import HistoryPage, render_text
+from planner.reports.history import HistoryPage, render_text, sparkline
 from planner.reports.history_documents import render_csv, render_json
 from planner.reports.redaction import Redactor
-from planner.reports.sparkline import sparkline
 from planner.results.outline import InvocationOutline
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -106,12 +105,12 @@ Cases, least reliable first
 """
 NARROW_CASES = """\
   ✗ refunds/late-order@support
-      █▆▃ 67 % (35 % to 88 %) of 9 · 1 min 1 s
-      · 700 ms · grade 0.80 · $0.32 a call ·
+      █▆▃ · 67 % (35 % to 88 %) of 9 · 1 min 1
+      s · 700 ms · grade 0.80 · $0.32 a call ·
       flaky 50 %
   ✓ hours/opening@hotline
-      ███ 100 % (70 % to 100 %) of 9 · 1 min 1
-      s · 700 ms · $0.30 a call
+      ███ · 100 % (70 % to 100 %) of 9 · 1 min
+      1 s · 700 ms · $0.30 a call
 """
 CASE = """\
 ✗ refunds/late-order@support
@@ -235,17 +234,16 @@ def test_names_are_redacted_in_every_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "bounds", "width", "line"),
+    ("values", "is_share", "line"),
     [
-        ([0, 0.5, 1], {"low": 0.0, "high": 1.0}, 9, "▁▅█"),
-        ([10, 20, None, 15], {}, 9, "▁█·▅"),
-        ([5, 5], {}, 9, "▄▄"),
-        ([None, None], {}, 9, "··"),
-        ([1, 2, 3, 4], {}, 2, "▁█"),
-        ([2.0, -1.0], {"low": 0.0, "high": 1.0}, 9, "█▁"),
-        ([1], {}, 0, ""),
+        ([0, 0.5, 1], True, "▁▅█"),
+        ([2.0, -1.0], True, "█▁"),
+        ([10, 20, None, 15], False, "▁█·▅"),
+        ([5, 5], False, "▄▄"),
+        ([None, None], False, "··"),
+        ([], False, ""),
     ],
 )
-def test_a_sparkline(values: list[float | None], bounds: dict[str, float], width: int, line: str) -> None:
-    """Lowest to highest of what is shown, or of a scale; the last values where there is not room for all."""
-    assert sparkline(values, **bounds, width=width) == line
+def test_a_sparkline(values: list[float | None], is_share: bool, line: str) -> None:
+    """From the lowest to the highest value, or from 0 to 1."""
+    assert sparkline(values, is_share=is_share) == line

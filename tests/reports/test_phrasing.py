@@ -8,7 +8,8 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.changes.model import Reason
-from planner.reports import case_phrasing, phrasing, verdict_phrasing
+from planner.reports import case_phrasing, phrasing
+from planner.reports.quantities import moment, shortened, some
 from planner.results.costs import EstimateAccuracy
 from planner.results.model import Action, Compared, PlanOutcome, RunDocument, RunResult
 
@@ -16,9 +17,7 @@ from planner.results.model import Action, Compared, PlanOutcome, RunDocument, Ru
 def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
     """Whoever reads the report need not look up the exit code."""
     codes = (0, 1, 2, 3, 4, 5, 130, 77)
-    assert {
-        code: verdict_phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes
-    } == snapshot(
+    assert {code: phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes} == snapshot(
         {
             0: "All cases met their required pass rate; failures of quarantined cases are not counted.",
             1: "The agent failed an expectation.",
@@ -34,15 +33,13 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
 
 def test_what_is_unknown_once_all_was_done_is_not_to_be_gone_on_with(canonical: RunResult) -> None:
     """Running the same command again would call failed cases again, and decide nothing."""
-    assert "same command" not in verdict_phrasing.meaning(
-        canonical.model_copy(update={"exit_code": 4, "finished": True})
-    )
+    assert "same command" not in phrasing.meaning(canonical.model_copy(update={"exit_code": 4, "finished": True}))
 
 
 def test_every_outcome_has_a_word(canonical: RunResult) -> None:
     """The first word of a report, and the sandbox beside it."""
     words = {
-        outcome: verdict_phrasing.verdict(canonical.model_copy(update={"outcome": outcome, "sandbox": True}))
+        outcome: phrasing.verdict(canonical.model_copy(update={"outcome": outcome, "sandbox": True}))
         for outcome in get_args(PlanOutcome)
     }
     assert words == snapshot(
@@ -125,17 +122,17 @@ def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResu
     """A changed expectation that fails tells nothing of the agent; one failure beside it that is the agent's does."""
     case = canonical.cases[0].model_copy(update={"compared": "not_enough_evidence", "not_comparable": "expectations"})
     changed = canonical.model_copy(update={"cases": [case], "exit_code": 1})
-    assert verdict_phrasing.meaning(changed) == (
+    assert phrasing.meaning(changed) == (
         "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     )
     graded = changed.model_copy(update={"cases": [case.model_copy(update={"not_comparable": "grader"})]})
-    assert verdict_phrasing.meaning(graded) == "The agent failed an expectation."
+    assert phrasing.meaning(graded) == "The agent failed an expectation."
     regressed = case.model_copy(update={"compared": "regressed", "not_comparable": None, "outcome": "flaky"})
     regressed = regressed.model_copy(update={"quarantine": None})
-    assert "significantly" in verdict_phrasing.meaning(changed.model_copy(update={"cases": [case, regressed]}))
+    assert "significantly" in phrasing.meaning(changed.model_copy(update={"cases": [case, regressed]}))
     both = changed.model_copy(update={"cases": [case, canonical.cases[0]]})
-    assert verdict_phrasing.meaning(both) == "The agent failed an expectation."
-    assert case_phrasing.compared_in_full(case) == "not comparable: expectations changed"
+    assert phrasing.meaning(both) == "The agent failed an expectation."
+    assert case_phrasing.compared(case, p_value=True) == "not comparable: expectations changed"
 
 
 def test_what_was_not_told_is_shown(canonical: RunResult) -> None:
@@ -155,9 +152,9 @@ def test_what_was_not_told_is_shown(canonical: RunResult) -> None:
     shown = case.model_copy(
         update={"runs": [*warned, silent], "runs_passed": 3, "runs_total": 4, "pass_rate": 1.0, "interval": (0.44, 1.0)}
     )
-    assert phrasing.warnings(canonical.model_copy(update={"cases": [shown]}), str) == [
-        "calm failed in 1 run of 1 case",
-        "calm could not be decided in 2 runs of 1 case",
+    assert phrasing.warnings(canonical.model_copy(update={"cases": [shown]})) == [
+        "`calm` failed in 1 run of 1 case",
+        "`calm` could not be decided in 2 runs of 1 case",
     ]
     assert case_phrasing.runs_passed(shown) == "3 of 4, 1 not counted (44–100 %)"
 
@@ -220,7 +217,7 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
                 "earlier_estimates": EstimateAccuracy(estimates=9, mean_error=0.06, within=7, ranged=9),
                 "estimated_low_cents": None,
             },
-            ["the previous 9 estimates were 6 % off on average"],
+            ["the last 9 estimates: 6 % off on average"],
         ),
     ],
     ids=["within", "below", "above", "no range", "service", "earlier"],
@@ -262,8 +259,8 @@ def test_case_cost(canonical: RunResult, bills: tuple[int | None, ...], text: st
 
 def test_some_of_many() -> None:
     """A list is cut after what is read, and what is left is counted."""
-    assert phrasing.some(["a", "b", "c"], 3) == "a, b, c"
-    assert phrasing.some([str(number) for number in range(1_204)], 2) == "0, 1 and 1,202 more"
+    assert some(["a", "b", "c"], 3) == "a, b, c"
+    assert some([str(number) for number in range(1_204)], 2) == "0, 1 and 1,202 more"
 
 
 @pytest.mark.parametrize(
@@ -286,13 +283,13 @@ def test_a_step_is_prose_and_a_command(line: str, prose: str, command: str) -> N
 )
 def test_a_long_text_is_cut_in_the_middle(text: str, shown: str) -> None:
     """How it begins and how it ends stays."""
-    assert case_phrasing.shortened(text, 20) == shown
+    assert shortened(text, 20) == shown
 
 
 def test_a_time_without_a_zone_is_utc(canonical: RunResult) -> None:
     """Times are shown in UTC, whatever zone they were stored in."""
     naive = canonical.started_at.replace(tzinfo=None)
-    assert phrasing.moment(naive) == phrasing.moment(canonical.started_at) == "2026-11-24 10:00:00 UTC"
+    assert moment(naive) == moment(canonical.started_at) == "2026-11-24 10:00:00 UTC"
 
 
 def test_a_run_that_passed_says_what_did_not_hold_in_it() -> None:
@@ -304,6 +301,8 @@ def test_a_run_that_passed_says_what_did_not_hold_in_it() -> None:
     ]
     run = RunDocument.model_validate({"run_id": 1, "outcome": "passed", "fault": None, "findings": found})
     assert case_phrasing.run_outcome(run) == "passed, except polite"
-    assert case_phrasing.run_lines(run, str, characters=99)[1] == "  passed, except polite"
+    assert list(case_phrasing.run_lines(run, 99))[1] == "  passed, except polite"
     assert case_phrasing.run_outcome(run.model_copy(update={"findings": run.findings[1:]})) == "passed"
-    assert case_phrasing.run_outcome(run.model_copy(update={"outcome": "failed", "fault": "agent"})) == "failed"
+    assert (
+        case_phrasing.run_outcome(run.model_copy(update={"outcome": "failed", "fault": "judge"})) == "failed, undecided"
+    )

@@ -98,9 +98,9 @@ def test_a_page_too_large_leaves_conversations_out(canonical: RunResult, monkeyp
 def test_without_the_store_it_says_so(canonical: RunResult) -> None:
     """Results from elsewhere have no conversations here; findings with their quotes are whole."""
     page = _page(canonical, None)
-    assert "is not stored here" in page
+    assert "is not in this store" in page
     assert "Thanks for calling." not in page
-    assert render(redact(canonical)).count("data-standing=") == len(canonical.cases)
+    assert render(redact(canonical)).count("data-outcome=") == len(canonical.cases)
 
 
 def test_the_suite_is_told_as_in_every_other_report(canonical: RunResult) -> None:

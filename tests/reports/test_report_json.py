@@ -7,24 +7,24 @@ import re
 
 from inline_snapshot import external_file
 
-from planner.reports import json as json_report
+from planner.reports import FORMATS
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 
 
 def test_the_whole_document(canonical: RunResult) -> None:
     """Every field is there, in the model's order, also where its value is null."""
-    assert json_report.render(redact(canonical)) == external_file("golden/canonical.json", format=".txt")
+    assert FORMATS["json"](redact(canonical)) == external_file("golden/canonical.json", format=".txt")
 
 
 def test_it_is_the_document_itself(canonical: RunResult) -> None:
     """Read back, it is equal to what was written, hostile text included."""
-    assert RunResult.model_validate_json(json_report.render(canonical)) == canonical
+    assert RunResult.model_validate_json(FORMATS["json"](canonical)) == canonical
 
 
 def test_the_promised_fields(canonical: RunResult) -> None:
     """The fields that programs were promised are present in each object, even if null."""
-    document = json.loads(json_report.render(canonical))
+    document = json.loads(FORMATS["json"](canonical))
     assert {
         "schema_version", "outcome", "exit_code", "invocation_id", "change_set_digest", "consent", "cases", "cost", "stats"
     } <= document.keys()  # fmt: skip
@@ -46,7 +46,7 @@ def test_the_promised_fields(canonical: RunResult) -> None:
 
 def test_it_is_safe_to_print(canonical: RunResult) -> None:
     """No control or reordering character and no workflow command is in the text itself."""
-    text = json_report.render(canonical)
+    text = FORMATS["json"](canonical)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
     assert "##[" not in text
     assert not re.search(r"^\s*::", text, re.MULTILINE)

@@ -74,7 +74,7 @@ def test_repeated_passes_of_fewer_cases_say_so(measured: RunResult) -> None:
 def test_markdown_tells_how_sure_it_is(measured: RunResult) -> None:
     """Suite and repeated passes at the head; of a case how it was stopped, chance alone, its expectations, the bot's words."""
     shown = unescape(markdown.render(redact(measured))).replace("\\", "")
-    assert f"\n\n{SUITE}\n\n{REPEATED}\n\n" in shown
+    assert f"- **Suite:** {SUITE}\n- **Repeats:** {REPEATED}\n" in shown
     assert "regressed (p = 0.031 on its own)" in shown
     assert "settled after 3 of 5 runs, the others were not needed" in shown
     assert "expectations met: states-window 1 of 3, call 3 of 3" in shown
@@ -99,12 +99,12 @@ def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     before = SampleDocument(outcome="passed", runs_passed=9, runs_countable=9, own_rates=[fell, stayed])
     fallen = fell.model_copy(update={"held": 2, "decided": 8})
     latest = SampleDocument(outcome="failed", runs_passed=3, runs_countable=8, own_rates=[fallen, stayed])
-    assert case_phrasing.compared_in_full(case) == "regressed (p = 0.031 on its own)"
+    assert case_phrasing.compared(case, p_value=True) == "regressed (p = 0.031 on its own)"
     both = case.model_copy(update={"before": before, "latest": latest})
-    assert case_phrasing.compared_in_full(both) == "regressed (9/9 → 3/8, fell 9/9 → 2/8; p = 0.031 on its own)"
+    assert case_phrasing.compared(both, p_value=True) == "regressed (9/9 → 3/8, fell 9/9 → 2/8; p = 0.031 on its own)"
     assert case_phrasing.compared(both) == "regressed (9/9 → 3/8, fell 9/9 → 2/8)"
     kept = both.model_copy(update={"action": "keep", "compared": "same"})
-    assert case_phrasing.compared_in_full(kept) == "same"
+    assert case_phrasing.compared(kept, p_value=True) == "same"
     assert "9/9 → 3/8" in unescape(markdown.render(measured.model_copy(update={"cases": [both]})))
     shown = render_text(measured.model_copy(update={"cases": [both]}), report_paths=[], width=100, color=False)
     assert "9/9 → 3/8" in " ".join(shown.split())
@@ -124,10 +124,10 @@ def test_what_tells_nothing_is_not_told(measured: RunResult, all_passed: RunResu
     case = measured.cases[0].model_copy(
         update={"compared": "same", "p_value": 0.5, "runs_not_needed": 1, "runs_total": 4}
     )
-    assert case_phrasing.compared_in_full(case) == "same"
+    assert case_phrasing.compared(case, p_value=True) == "same"
     assert case_phrasing.settled(case) == "settled after 4 of 5 runs, the other was not needed"
-    assert case_phrasing.rates(case.model_copy(update={"expectations": [], "runs_total": 3}), str) == ""
-    assert case_phrasing.rates(case.model_copy(update={"runs_total": 1}), str) == ""
+    assert case_phrasing.rates(case.model_copy(update={"expectations": [], "runs_total": 3})) == ""
+    assert case_phrasing.rates(case.model_copy(update={"runs_total": 1})) == ""
 
 
 @pytest.mark.parametrize(

@@ -42,30 +42,37 @@ def test_the_whole_summary(canonical: RunResult) -> None:
       polite (grade, undecided): the grade is pending: not decided
 
   ? hours/late[day="New Year's Eve | 31"]@hotline
-      unknown: 0 of 2 runs can be counted, 1 needed: 1 platform, 1 judge
-      the run failed: carrier rejected the call to ••••••••99 (and 1 other
-      reason)
+      unknown: 0 of 2 runs can be counted, 1 needed: 1 platform, 1 judge · new ·
+      called: new
+      polite (grade, undecided): the grade is pending: not decided
+      caused by the platform: the run failed: carrier rejected the call to
+        ••••••••99
+
   ? orders/status@support
       unknown: no run was made; 1 of 1 calls not made: the ceiling of plan
-      refunds is reached
+      refunds is reached · new · not called: new
 
   ∎ hours/parking@support
       quarantined through 2027-01-31 (ticket VOX-41, see @acme/voice); failed: 0
-      of 1 run passed, 100 % needed
+      of 1 run passed, 100 % needed · not enough evidence · called: new
+      parking (says): the agent never said it
 
   ~ hours/opening@hotline
-      flaky: 3 of 4 runs passed, 70 % needed
+      flaky: 3 of 4 runs passed, 70 % needed · same · called: agent edited since
+      (2026-11-20 → 2026-11-24)
+      tool_called: day was Sunday, Monday asked
+        turn 3, tool: “lookup_hours({"day": "Sunday"})”
 
 Cases    1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · 10 cases · 15
          runs · 3 plans · environment staging · only some cases were selected
 Cost     at least $15.02 of $14.20 expected; $14.70 of it in this session, the
          rest in earlier sessions of this change set; 1 run without a known bill
          not included; up to $0.32 more for 1 unconfirmed launch; the service
-         estimated $8.00; the previous 12 estimates were 8 % off on average; the
-         ceiling is $9.00; reused runs cost $0.48 in earlier sessions and were
-         not charged again
+         estimated $8.00; the last 12 estimates: 8 % off on average; the ceiling
+         is $9.00; reused runs cost $0.48 in earlier sessions and were not
+         charged again
 Calls    31 requests · 5 launches · 2 rate-limited (429) · 3 min 2 s
-Warnings latency failed in 3 runs of 1 case
+Warnings `latency` failed in 3 runs of 1 case
 Reports  reports/report.md
          reports/results.json
          reports/junit.xml
@@ -87,7 +94,8 @@ def test_nobody_was_called(nothing_called: RunResult) -> None:
   · 11 calls of unknown cost; nobody is called without consent to that charge
 
   ? hours/opening@hotline
-      unknown: no run was made; 1 of 1 calls not made: consent was withheld
+      unknown: no run was made; 1 of 1 calls not made: consent was withheld ·
+      new · not called: new
 
 Cases    1 unknown · 1 case · 0 runs · 1 plan
 Cost     nothing called (simulated)
@@ -178,12 +186,13 @@ def test_one_turn_is_quoted_once(canonical: RunResult) -> None:
 
 def test_many_of_everything_is_counted(canonical: RunResult) -> None:
     """Problems, findings and cases beyond what is read are counted, not dropped in silence."""
-    failed, unknown = canonical.cases[0], canonical.cases[7]
+    failed = canonical.cases[0]
+    unknown = [canonical.cases[7].model_copy(update={"scenario": str(number)}) for number in range(6)]
     run = failed.runs[1]
     findings = [run.findings[1].model_copy(update={"expectation": f"says-{number}"}) for number in range(5)]
     many_findings = failed.model_copy(update={"runs": [run.model_copy(update={"findings": findings})]})
     result = canonical.model_copy(
-        update={"problems": [f"problem {number}" for number in range(9)], "cases": [many_findings, *[unknown] * 6]}
+        update={"problems": [f"problem {number}" for number in range(9)], "cases": [many_findings, *unknown]}
     )
     text = _plain(result)
     assert "  · and 3 more\n" in text
@@ -202,6 +211,6 @@ def test_a_failure_without_a_finding_gives_its_reason(canonical: RunResult) -> N
 def test_a_case_without_a_reason(all_passed: RunResult) -> None:
     """An outcome without a reason stands alone."""
     case = all_passed.cases[0].model_copy(update={"outcome": "flaky", "outcome_reason": ""})
-    assert "\n      flaky: 1 of 1 runs passed, 100 % needed\n" in _plain(
+    assert "\n      flaky: 1 of 1 runs passed, 100 % needed · " in _plain(
         all_passed.model_copy(update={"cases": [case]})
     )

@@ -49,7 +49,7 @@ def test_a_name_is_never_cut(items: list[tuple[str, str]], width: int) -> None:
 
 
 def test_rows_are_aligned() -> None:
-    """Columns start at the same cell, or are below the names if one name is too wide."""
+    """Columns start at the same cell, or are prose below the names if one name is too wide."""
     items = [
         Row("+", "short", ("5 calls", "new"), Colour.GREEN, below=("      more",)),
         Row("~", "日本", ("12 calls", "prompt changed"), Colour.YELLOW),
@@ -63,11 +63,11 @@ def test_rows_are_aligned() -> None:
     ]
     assert _rows([*items[1:], Row("?", "x" * 60, ("recheck", "expectations changed"), Colour.CYAN)], 60) == [
         "  ~ 日本",
-        "      12 calls   prompt changed",
+        "      12 calls · prompt changed",
         "  = 20 cases kept",
-        "                 passed",
+        "      passed",
         "  ? " + "x" * 60,
-        "      recheck    expectations changed",
+        "      recheck · expectations changed",
     ]
 
 

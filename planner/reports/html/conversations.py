@@ -9,12 +9,10 @@ from typing import Any, cast
 from planner.evidence import Evidence, Turn
 from planner.reports import EvidenceOf, case_phrasing
 from planner.reports.neutral import is_harmless_json, without_controls
+from planner.reports.transcript import NO_CALL, NO_TRANSCRIPT, NOT_STORED
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
 
-_NOT_STORED = "The transcript of this call is not stored here."
 _OMITTED = "The transcript of this call is omitted: the page would be too large for a browser."
-_NO_CALL = "There was no call."
-_NO_TRANSCRIPT = "The service returned no transcript of this call."
 _TURN_BYTES = 60
 """Size of a turn without its text."""
 
@@ -28,29 +26,23 @@ class Budget:
 
 def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
     inputs = case.inputs
-    target = f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id}"
-    facts = [
-        ("Outcome", ": ".join(filter(None, [case.outcome, case_phrasing.reason(case)]))),
-        (
-            "Compared",
-            ", ".join(filter(None, [case_phrasing.compared_in_full(case), case_phrasing.failing_since(case)])),
-        ),
-        ("Runs passed", ", ".join(filter(None, [case_phrasing.runs_passed(case), case_phrasing.pool(case)]))),
-        ("Action", case_phrasing.why_in_full(case)),
-    ]
-    called = [
-        ("Reused from", case.carried_from or ""),
-        ("Calls", f"{target} ({case.target}), {inputs.direction}, {inputs.mode}"),
-        ("Number", inputs.target_number or ""),
-        ("Agent revision", inputs.agent_revision or ""),
-        ("Defined at", f"{case.file}:{case.line}" if case.file else ""),
-        ("Tags", ", ".join(case.tags)),
-    ]
+    reason, *facts = case_phrasing.facts(case)
+    called = {
+        "Reused from": case.carried_from,
+        "Calls": f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id} ({case.target}), {inputs.direction}, {inputs.mode}",
+        "Number": inputs.target_number,
+        "Agent revision": inputs.agent_revision,
+        "Defined at": f"{case.file}:{case.line}" if case.file else "",
+        "Tags": ", ".join(case.tags),
+    }
     return {
         "id": case.case_id,
-        "standing": case_phrasing.standing(case),
-        "facts": [[label, text] for label, text in facts if text],
-        "called": [[label, text] for label, text in called if text],
+        "facts": {
+            "Outcome": f"{case.outcome}: {reason}",
+            "Runs passed": case_phrasing.runs_passed(case),
+            "Details": " · ".join(facts),
+        },
+        "called": {label: text for label, text in called.items() if text},
         "diff": case.detail if "\n" in case.detail else "",
         "prompt": inputs.prompt,
         "runs": [_run(run, evidence_of, budget) for run in case.runs],
@@ -64,7 +56,7 @@ def _run(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str,
     return {
         "id": run.run_id,
         "outcome": run.outcome,
-        "cause": case_phrasing.cause(run),
+        "shown": case_phrasing.run_outcome(run),
         "reason": case_phrasing.run_reason(run),
         "facts": case_phrasing.run_facts(run),
         "findings": [_finding(finding) for finding in run.findings],
@@ -76,11 +68,11 @@ def _run(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str,
 def _conversation(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> tuple[Evidence | None, str]:
     """The evidence, and a note to show if there are no turns."""
     if run.call_id is None:
-        return None, _NO_CALL
+        return None, NO_CALL
     if run.evidence and budget.left_bytes <= 0:
         return None, _OMITTED
     evidence = evidence_of(run.evidence) if run.evidence else None
-    return evidence, _NOT_STORED if evidence is None else _NO_TRANSCRIPT
+    return evidence, NOT_STORED if evidence is None else NO_TRANSCRIPT
 
 
 def _finding(finding: FindingDocument) -> dict[str, Any]:

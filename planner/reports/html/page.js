@@ -30,11 +30,11 @@
   const visible = () => rows.filter((row) => !row.hidden);
   const filter = () => {
     const words = at("words").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = new Set([...document.querySelectorAll("[name=standing]:checked")].map((box) => box.value));
+    const wanted = new Set([...document.querySelectorAll("[name=outcome]:checked")].map((box) => box.value));
     const plan = at("plan")?.value ?? "", moved = at("moved")?.checked ?? false;
     let fitting = 0;
     rows.forEach((row, index) => {
-      const fits = (!wanted.size || wanted.has(row.dataset.standing)) && (!plan || row.dataset.plan === plan)
+      const fits = (!wanted.size || wanted.has(row.dataset.outcome)) && (!plan || row.dataset.plan === plan)
         && (!moved || "moved" in row.dataset) && words.every((word) => searched[index].includes(word));
       fitting += fits;
       row.hidden = !fits || fitting > listed; // laying out thousands of rows takes seconds
@@ -54,13 +54,12 @@
   }
 
   // One case
-  const facts = (entries) => make("dl", { class: "facts" }, ...entries.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text))));
+  const facts = (entries) => make("dl", { class: "facts" }, ...Object.entries(entries).map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text))));
   const finding = (found) => {
-    const label = found.label ? ` (${found.label})` : "";
     const said = found.turn === null ? [] : [" ", make("a", { href: `#turn-${found.turn}`, "data-turn": found.turn }, found.place)];
     return make("li", { class: `finding ${found.outcome} ${found.severity}` },
       make("span", { class: "sign", "aria-hidden": "true" }, SIGNS[found.outcome]),
-      make("span", {}, make("b", {}, found.id), `${label}: ${found.outcome === "errored" ? "undecided, " : `${found.outcome}, `}${found.message}`, ...said,
+      make("span", {}, make("b", {}, found.id), `${found.label}: ${found.outcome === "errored" ? "undecided, " : `${found.outcome}, `}${found.message}`, ...said,
         found.quote && found.outcome !== "passed" ? make("span", { class: "because" }, `“${found.quote}”`) : null));
   };
   const lanes = (run, marked) => {
@@ -92,7 +91,7 @@
   };
   const runPart = (run) => {
     const part = make("section", { "aria-label": `Run ${run.id}` },
-      make("p", {}, make("b", {}, [run.outcome, run.cause].filter(Boolean).join(", ")), run.reason ? `: ${run.reason}` : ""),
+      make("p", {}, make("b", {}, run.shown), run.reason ? `: ${run.reason}` : ""),
       make("p", { class: "quiet" }, run.facts));
     if (run.findings.length) part.append(make("h2", {}, "Findings"), make("ul", { class: "findings" }, ...[...run.findings].sort((one, other) => (one.outcome === "passed") - (other.outcome === "passed")).map(finding)));
     part.append(make("h2", {}, "Conversation"), ...talk(run));
