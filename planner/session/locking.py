@@ -12,13 +12,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 
 from planner.errors import StoreError
-<<<<<<< HEAD:planner/session/locking.py
-from planner.reports.phrasing import moment
-=======
-from planner.invocation.shell import Shell
-from planner.invocation.stores import Place
 from planner.reports.quantities import moment
->>>>>>> 95f05ee (Share the texts of reports between all formats):planner/invocation/locking.py
 from planner.results.directory import DirectoryStore
 from planner.results.file_lock import OPENING, locked_file, locked_folder
 from planner.session.shell import Shell
