@@ -61,8 +61,9 @@ def cost_details(result: RunResult) -> list[str]:
     if costs.service_estimate_cents is not None:
         lines.append(f"the service estimated {money(costs.service_estimate_cents)}")
     if (earlier := costs.earlier_estimates) is not None and earlier.mean_error is not None and costs.actual_cents:
-        estimates = f"the last {count(earlier.estimates, 'estimate')}" if earlier.estimates > 1 else "the last estimate"
-        lines.append(f"{estimates}: {percent(earlier.mean_error)} off on average")
+        error = percent(earlier.mean_error)
+        several = f"the previous {earlier.estimates:,} estimates were {error} off on average"
+        lines.append(several if earlier.estimates > 1 else f"the previous estimate was {error} off")
     if (judge := costs.judge) is not None:
         lines.append(_judge_calls(judge))
     if costs.ceiling_cents is not None:

@@ -46,4 +46,4 @@ plan.yaml:11:23 error wrong-type
 def test_no_page_lists_a_null_that_is_refused(check: str, name: str) -> None:
     """Null is no value of these fields, so that neither the page nor the schema lists it."""
     (field,) = [field for field in check_page(check).fields if field.name == name]
-    assert "null" not in field.kind
+    assert "null" not in field.type

@@ -217,7 +217,7 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
                 "earlier_estimates": EstimateAccuracy(estimates=9, mean_error=0.06, within=7, ranged=9),
                 "estimated_low_cents": None,
             },
-            ["the last 9 estimates: 6 % off on average"],
+            ["the previous 9 estimates were 6 % off on average"],
         ),
     ],
     ids=["within", "below", "above", "no range", "service", "earlier"],
