@@ -5,7 +5,7 @@ Reads are retried a few times. A launch is sent exactly once; the caller decides
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from planner.api.wire import (
     WireTranscript,
     WireTurn,
 )
+from planner.clock import Clock
 from planner.errors import (
     CredentialError,
     LostAnswerError,
@@ -140,18 +141,14 @@ class ApiClient:
         self,
         transport: Transport,
         *,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[None]],
-        monotonic: Callable[[], float] = lambda: 0.0,
+        clock: Clock,
         hooks: RequestHooks = NO_HOOKS,
         credential: str = "",
     ) -> None:
         self.credential = credential
         """A digest of the API key."""
         self._transport = transport
-        self._now = now
-        self._sleep = sleep
-        self._monotonic = monotonic
+        self._clock = clock
         self._hooks = hooks
         self._reads = anyio.CapacityLimiter(READS_AT_ONCE)
         self._last_date = "", datetime.min.replace(tzinfo=UTC)
@@ -161,7 +158,7 @@ class ApiClient:
         """The service has answered correctly, so its address is right."""
         self.clock_offset_seconds = 0.0
         self.clock_known = False
-        self._last_date_at = (now(), monotonic())
+        self._last_date_at = (clock.now(), clock.monotonic())
 
     async def close(self) -> None:
         await self._transport.close()
@@ -275,12 +272,12 @@ class ApiClient:
                 pause = min(max(pause_seconds, wanted or 0.0), 30.0)
                 if self._hooks.on_wait is not None:
                     self._hooks.on_wait(error, pause)
-                await self._sleep(pause)
+                await self._clock.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _exchange(self, request: _Request, adapter: TypeAdapter[T]) -> T:
         self.stats.requests += 1
-        started = self._monotonic()
+        started = self._clock.monotonic()
         answer: Answer | None = None
         failure: PlannerError | None = None
         is_cancelled = True
@@ -300,7 +297,7 @@ class ApiClient:
                 query = "&".join(f"{name}={value}" for name, value in request.query.items())
                 exchange = Exchange(
                     started=started,
-                    seconds=self._monotonic() - started,
+                    seconds=self._clock.monotonic() - started,
                     method=request.method,
                     path=f"{request.path}?{query}" if query else request.path,
                     status=answer.status if answer is not None else None,
@@ -330,18 +327,18 @@ class ApiClient:
                 self._last_date = date, aware(parsedate_to_datetime(date))
         except (ValueError, OverflowError):
             return  # ignore an invalid date
-        offset_seconds = (self._last_date[1] - self._now()).total_seconds()
+        offset_seconds = (self._last_date[1] - self._clock.now()).total_seconds()
         if abs(offset_seconds) < MAX_CLOCK_OFFSET_SECONDS:
             self.clock_offset_seconds = offset_seconds
             self.clock_known = True
-            self._last_date_at = (self._now(), self._monotonic())
+            self._last_date_at = (self._clock.now(), self._clock.monotonic())
 
     @property
     def clock_uncertainty_seconds(self) -> float:
         """Error bound of `clock_offset_seconds`: our clock may have been set, or slept, since the last `Date`
         header."""
         heard, heard_monotonic = self._last_date_at
-        return abs((self._now() - heard).total_seconds() - (self._monotonic() - heard_monotonic))
+        return abs((self._clock.now() - heard).total_seconds() - (self._clock.monotonic() - heard_monotonic))
 
 
 _UNLIMITED = nullcontext()

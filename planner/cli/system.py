@@ -34,7 +34,7 @@ def shell(verbosity: int) -> Shell:
     import anyio
     import click
 
-    from planner.execution.clock import Clock
+    from planner.clock import Clock
     from planner.session.shell import Shell
 
     if not gc.isenabled():

@@ -8,11 +8,11 @@ from typing import Any
 
 from planner.api.client import ApiClient
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
+from planner.clock import Clock
 from planner.errors import NotFoundError
 from planner.evidence import Evidence
 from planner.evidence.from_wire import evidence_from_wire
 from planner.evidence.tool_record import TOOL_CALL_ROLES
-from planner.execution.clock import Clock
 from planner.execution.transactions import Transactions
 
 FIRST_PAUSE_SECONDS = 0.25

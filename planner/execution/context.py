@@ -11,8 +11,8 @@ import anyio
 
 from planner.api.client import ApiClient
 from planner.api.wire import WireRun
+from planner.clock import Clock
 from planner.evidence import Evidence
-from planner.execution.clock import Clock
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.deferred import DeferredRuns
 from planner.execution.jobs import (

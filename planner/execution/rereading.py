@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import anyio
 
 from planner.api.wire import WireRun
+from planner.clock import Clock
 from planner.errors import IncompleteError
 from planner.evidence import Evidence
-from planner.execution.clock import Clock
 from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.listing import read_list
 from planner.execution.transactions import Transactions

@@ -11,6 +11,7 @@ import anyio
 
 from planner.checks.opinions import Question, Vote, checked
 from planner.checks.wording import shown
+from planner.clock import Clock
 from planner.errors import (
     CredentialError,
     IncompleteError,
@@ -22,7 +23,6 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
-from planner.execution.clock import Clock
 from planner.judging.answers import read_vote, void
 from planner.judging.budget import CeilingReachedError, JudgeBudget, is_plausible
 from planner.judging.cache import VoteCache, VoteRecord

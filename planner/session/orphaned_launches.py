@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 import anyio
 
 from planner.api.wire import WireBatch, WireRun
+from planner.clock import Clock
 from planner.errors import PlannerError, StoreError
 from planner.evidence.from_wire import evidence_from_wire
-from planner.execution.clock import Clock
 from planner.execution.jobs import UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.launch_search import possibly_sent, search_launches, unconfirmed_launches

@@ -79,9 +79,7 @@ async def open_client(
     transport = HttpxTransport(base_url, headers, app=app, keys=shell.keys)
     client = ApiClient(
         transport,
-        now=shell.clock.now,
-        sleep=shell.clock.sleep,
-        monotonic=shell.clock.monotonic,
+        clock=shell.clock,
         hooks=hooks,
         credential=sha256(f"{base_url} {key}".encode()).hexdigest()[:16],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from planner.execution.clock import Clock
+from planner.clock import Clock
 from planner.key_redaction import KeyRedactor, keys_of
 
 

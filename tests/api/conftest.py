@@ -18,6 +18,7 @@ from patience import PATIENCE_SECONDS
 from planner.api.client import ApiClient, LaunchRequest, RequestHooks
 from planner.api.exchange import Exchange
 from planner.api.transport import HttpxTransport
+from planner.clock import Clock
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEY = "sk_test_0123456789"
@@ -184,7 +185,7 @@ async def talk() -> AsyncGenerator[Callable[..., Any]]:
         settings: dict[str, Any] = {"timeout_seconds": PATIENCE_SECONDS, **options}
         transport = HttpxTransport(server.url, {"Authorization": f"Bearer {KEY}"}, **settings)
         slept, traced = Slept(), list[Exchange]()
-        client = ApiClient(transport, now=lambda: now, sleep=slept, hooks=RequestHooks(traced.append))
+        client = ApiClient(transport, clock=Clock(lambda: now, lambda: 0.0, slept), hooks=RequestHooks(traced.append))
         opened.append(Talk(client, server, slept, [], traced))
         return opened[-1]
 

@@ -12,6 +12,7 @@ from nowhere import NO_HOST, no_host
 
 from planner.api.client import ApiClient
 from planner.api.transport import HttpxTransport
+from planner.clock import Clock
 from planner.errors import (
     CredentialError,
     LostAnswerError,
@@ -123,7 +124,7 @@ async def test_the_sandbox_takes_what_we_send(launch_request: Callable[..., Any]
     async with HttpxTransport(
         "http://sandbox", {"Authorization": "Bearer sk_test_sandbox"}, app=sandbox.app
     ) as transport:
-        client = ApiClient(transport, now=lambda: NOW, sleep=no_sleep)
+        client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, no_sleep))
         single = await client.launch(launch_request("Ask."), on_sending=lambda: None)
         batch = await client.launch(launch_request("Ask.", "Ask again.", name="planner x"), on_sending=lambda: None)
     ledger: dict[str, Any] = sandbox.ledger()
@@ -238,7 +239,7 @@ async def test_an_address_where_nobody_is(launch_request: Callable[..., Any], ur
 
     with no_host():
         async with HttpxTransport(url, {}) as transport:
-            client = ApiClient(transport, now=lambda: NOW, sleep=no_sleep)
+            client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, no_sleep))
             with pytest.raises(UnreachableError) as caught:
                 await client.launch(launch_request(), on_sending=lambda: sent.append(1))
             with pytest.raises(UnreachableError):

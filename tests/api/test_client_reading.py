@@ -17,6 +17,7 @@ from patience import PATIENCE_SECONDS
 from planner.api.client import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE, ApiClient
 from planner.api.error_mapping import GARBAGE_HINT
 from planner.api.transport import Answer, HttpxTransport
+from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError, UnreachableError
 from planner.sandbox import Sandbox, load_world
 
@@ -228,7 +229,7 @@ async def test_lists_wait_for_no_evidence() -> None:
         await send({"type": "http.response.body", "body": b"[]" if scope["path"] == "/v1/test-calls" else b"{}"})
 
     evidence_is_read = anyio.Event()
-    client = ApiClient(HttpxTransport("http://x", {}, app=app), now=lambda: NOW, sleep=anyio.sleep)
+    client = ApiClient(HttpxTransport("http://x", {}, app=app), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     async with anyio.create_task_group() as tasks:
         for _ in range(READS_AT_ONCE):
             tasks.start_soon(client.billing)
@@ -256,7 +257,7 @@ async def test_few_reads_are_in_flight_at_once() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    client = ApiClient(HttpxTransport("http://x", {}, app=app), now=lambda: NOW, sleep=anyio.sleep)
+    client = ApiClient(HttpxTransport("http://x", {}, app=app), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
             tasks.start_soon(client.billing)
@@ -270,7 +271,7 @@ async def test_everything_the_sandbox_tells_can_be_read(dialect: Any) -> None:
     clock = [NOW.timestamp()]
     sandbox = Sandbox(load_world("demo"), dialect, now=lambda: clock[0])
     transport = HttpxTransport("http://sandbox", {"Authorization": "Bearer sk_test_sandbox"}, app=sandbox.app)
-    client = ApiClient(transport, now=lambda: NOW, sleep=anyio.sleep)
+    client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     from planner.api.client import LaunchRequest
 
     prompts = ("You are Ana. Ask for the opening hours.", "You are Bob. Ask for the opening hours.")
@@ -317,7 +318,7 @@ def heard(date: str) -> tuple[float, bool]:
         async def close(self) -> None:
             return
 
-    client = ApiClient(Dated(), now=lambda: NOW, sleep=anyio.sleep)
+    client = ApiClient(Dated(), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     anyio.run(client.billing)
     return client.clock_offset_seconds, client.clock_known
 

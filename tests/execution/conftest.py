@@ -19,9 +19,9 @@ from worlds import ANY_PROMPT
 
 from planner.api.client import ApiClient
 from planner.api.transport import Answer, HttpxTransport
+from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
-from planner.execution.clock import Clock
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.jobs import (
@@ -230,9 +230,7 @@ class Service:
             error = clock_error_seconds() if callable(clock_error_seconds) else clock_error_seconds
             return self.now() + timedelta(seconds=error)
 
-        client = ApiClient(
-            self.transport(self, life, intercept, amend), now=now, sleep=anyio.sleep, monotonic=loop.time
-        )
+        client = ApiClient(self.transport(self, life, intercept, amend), clock=Clock(now, loop.time, anyio.sleep))
         MortalJournal.life = Life()
         journal = MortalJournal(self.folder / "journal.sqlite")
         MortalJournal.life = life

@@ -13,9 +13,9 @@ import pytest
 from planner.api.client import ApiClient
 from planner.api.transport import Answer
 from planner.api.wire import WireRun
+from planner.clock import Clock
 from planner.errors import ServiceError
 from planner.evidence import Evidence, missing_parts
-from planner.execution.clock import Clock
 from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.transactions import Transactions
 
@@ -69,9 +69,9 @@ def fetch() -> Callable[..., Any]:
     ) -> Collected:
         service = Scripted({what: said if _is_timed(said) else {0: said} for what, said in script.items()})
         now = datetime(2026, 11, 24, tzinfo=UTC)
-        client = ApiClient(service, now=lambda: now, sleep=anyio.sleep)
-        wire = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
         clock = Clock(lambda: now, anyio.current_time, anyio.sleep)
+        client = ApiClient(service, clock=clock)
+        wire = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
         wait = WaitPolicy(wait_seconds, await_grade, ended_seconds_ago, on_late)
         transactions = Transactions(client, lambda _: None)
         evidence = await collect(client, wire, wait, clock=clock, transactions=transactions)

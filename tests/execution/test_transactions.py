@@ -12,6 +12,7 @@ import pytest
 
 from planner.api.client import ApiClient
 from planner.api.transport import Answer
+from planner.clock import Clock
 from planner.execution.transactions import MOST_PAGES, Transactions
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -52,7 +53,7 @@ def row(number: Any = 1, amount: Any = -16, call_id: Any = CALL, **fields: Any) 
 async def read(page_of: Callable[[int], Any], *, times: int = 1) -> tuple[Transactions, Account, list[str]]:
     said: list[str] = []
     account = Account(page_of)
-    client = ApiClient(account, now=lambda: NOW, sleep=anyio.sleep)
+    client = ApiClient(account, clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     transactions = Transactions(client, said.append)
     transactions.expect(CALL, NOW)
     for _ in range(times):

@@ -18,8 +18,8 @@ from slept_time import SleptTime
 
 from planner.api.transport import HttpxTransport
 from planner.checks.judge import Judge
+from planner.clock import Clock
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.execution.clock import Clock
 from planner.execution.ledger import Ceiling
 from planner.judging.budget import JudgeBudget
 from planner.judging.cache import VoteCache

@@ -15,7 +15,7 @@ from typing import TextIO
 import anyio
 import pytest
 
-from planner.execution.clock import Clock
+from planner.clock import Clock
 from planner.session.progress import LiveProgress, PlainProgress, ProgressState, line, open_progress
 from planner.session.shell import Shell
 

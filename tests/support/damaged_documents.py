@@ -27,10 +27,10 @@ from typing import Any
 import anyio
 
 from planner.changes.saved_plan import SavedPlan
+from planner.clock import Clock
 from planner.commands.plan import PlanOptions, plan
 from planner.commands.run import run
 from planner.errors import PlannerError
-from planner.execution.clock import Clock
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import Slot
 from planner.execution.sharing import IntentSharing

@@ -29,9 +29,9 @@ import planner.commands.run
 import planner.session.reporting
 import planner.session.service
 import planner.session.stores
+from planner.clock import Clock
 from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
-from planner.execution.clock import Clock
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
 from planner.sandbox import FaultSpec, Sandbox, load_world

@@ -14,7 +14,7 @@ import pytest
 
 from planner.changes.saved_plan import SavedPlan
 from planner.cli import system
-from planner.execution.clock import Clock
+from planner.clock import Clock
 from planner.execution.jobs import Outcome, UnsettledLaunch
 from planner.results.model import CaseDocument
 from planner.session.run_options import RunOptions, next_commands

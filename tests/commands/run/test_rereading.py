@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from planner.cli import system
+from planner.clock import Clock
 from planner.commands.run import run
-from planner.execution.clock import Clock
 from planner.session.run_options import RunOptions
 from planner.session.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
