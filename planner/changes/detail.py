@@ -17,12 +17,6 @@ _CONTEXT_CHARACTERS: Final = 40
 # Matching takes quadratic time. A longer difference is a rewrite, shown from its start.
 _MATCHED_LINES: Final = 200
 
-_SETTINGS: Final = (
-    ("direction", "direction"),
-    ("mode", "mode"),
-    ("target_number", "target number"),
-)
-
 
 def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
     """The changed inputs: settings as `name old → new`, the prompt as lines that start with `- ` and `+ `."""
@@ -102,10 +96,10 @@ def _settings_lines(old: CaseInputs, new: CaseInputs) -> list[str]:
         lines.append(f"target {old.target_kind} {old.target_id} → {new.target_kind} {new.target_id}")
     elif old.target_id != new.target_id:
         lines.append(f"target {old.target_id} → {new.target_id}")
-    for field, name in _SETTINGS:
+    for field in ("direction", "mode", "target_number"):
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
-            lines.append(f"{name} {before or 'none'} → {after or 'none'}")
+            lines.append(f"{field.replace('_', ' ')} {before or 'none'} → {after or 'none'}")
     return lines
 
 
@@ -116,10 +110,12 @@ def _prompt_lines(old: str, new: str) -> list[str]:
         return ["only line ends or a last empty line changed"]
     changed: list[str] = []
     for removed, added in _hunks(before, after):
-        pairs = len(removed) == len(added)
-        shown = [_around_difference(*pair) for pair in zip(removed, added, strict=True)] if pairs else []
-        changed += [f"- {line}" for line in ([pair[0] for pair in shown] or map(_clipped, removed))]
-        changed += [f"+ {line}" for line in ([pair[1] for pair in shown] or map(_clipped, added))]
+        # Of lines that changed in place, the part that differs is shown.
+        starts = [_start_of_difference(*pair) for pair in zip(removed, added, strict=False)]
+        if len(removed) != len(added):
+            starts = [0] * max(len(removed), len(added))
+        changed += [f"- {_clipped(line, start)}" for line, start in zip(removed, starts, strict=False)]
+        changed += [f"+ {_clipped(line, start)}" for line, start in zip(added, starts, strict=False)]
     return _bounded(changed)
 
 
@@ -156,14 +152,13 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
     return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
-def _around_difference(old: str, new: str) -> tuple[str, str]:
-    """Two versions of one line; of long lines, the part that differs."""
-    start = max(0, _common(old, new) - _CONTEXT_CHARACTERS)
+def _start_of_difference(old: str, new: str) -> int:
+    """From where to show a line that is too long to show whole."""
     if max(len(old), len(new)) <= _SHOWN_CHARACTERS:
-        start = 0
-    return _clipped(old, start), _clipped(new, start)
+        return 0
+    return max(0, _common(old, new) - _CONTEXT_CHARACTERS)
 
 
-def _clipped(line: str, start: int = 0) -> str:
+def _clipped(line: str, start: int) -> str:
     end = start + _SHOWN_CHARACTERS
     return ("…" if start else "") + line[start:end] + ("…" if end < len(line) else "")

@@ -24,132 +24,105 @@ alone, as the next one exceeds it with a probability below 5 %. `low_cents` mirr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import ceil, floor, gcd, sqrt
 from typing import Final
 
+from planner.changes.fingerprint import change_set_digest
 from planner.changes.history import PastRun, runs_of
-from planner.changes.model import Action, CasePrice, Change, Estimate, Source
-from planner.changes.prices import Bills, CasePricing, GroupKey, PriceHistory, Target, billed_basis
+from planner.changes.model import Action, CasePrice, Change, ChangeSet, Estimate, Source
+from planner.changes.prices import Bills, PriceHistory, Target, billed_basis
+from planner.planfile.project.prices import DEFAULT_RATES
 
 _Z: Final = 1.2816
 """Quantile of the normal distribution with 10 % on either side."""
+_WIDEST_LAST: Final = (Source.CASE, Source.SCENARIO, Source.TARGET, Source.PRODUCT)
 
 
-def estimate(
-    changes: Sequence[Change],
+def build_change_set(
+    changes: tuple[Change, ...],
     *,
-    history: Sequence[PastRun],
     products: Mapping[Target, str | None],
     rates: Mapping[str, float],
+    history: Sequence[PastRun],
     already_made: Mapping[str, int],
-) -> tuple[Estimate, dict[str, CasePrice]]:
-    """The range for all remaining calls, and the price per call by case id.
+) -> ChangeSet:
+    """Price `changes` (of all selected cases).
 
     Args:
-        history: past runs; the runs of the stored cases are added here.
         products: the product of the agent behind (kind, id); None or absent if unknown.
-        rates: cents per started minute by product, before the test multiplier.
-        already_made: runs that an interrupted session of this change set made, by case id.
+        rates: the project's cents per started minute by product, in addition to the published ones.
+        history: past runs; the runs of the stored cases are added here.
+        already_made: runs that an interrupted session of this change set made, by case id. They only lower the estimate.
     """
     stored = chain.from_iterable(runs_of(change.prior) for change in changes if change.prior is not None)
-    past = PriceHistory([*history, *stored], products, rates)
-    priced = {
-        change.case_id: past.price(change.case)
-        for change in changes
-        if change.action is Action.CALL and change.case is not None
-    }
-    calls = {
-        change.case_id: left
-        for change in changes
-        if change.action is Action.CALL and (left := change.runs - already_made.get(change.case_id, 0)) > 0
-    }
-    retries = {
-        change.case_id: change.case.retries for change in changes if change.case is not None and change.case.retries
-    }
-    return _total(calls, priced, retries), {case_id: found.price for case_id, found in priced.items()}
+    past = PriceHistory([*history, *stored], products, {**DEFAULT_RATES, **rates})
+    calls: list[tuple[int, int, CasePrice, Bills | None]] = []
+    prices: dict[str, CasePrice] = {}
+    for change in changes:
+        if change.action is Action.CALL and change.case is not None:
+            prices[change.case_id], bills = past.price(change.case)
+            runs = change.runs - already_made.get(change.case_id, 0)
+            if runs > 0:
+                calls.append((runs, change.case.retries, prices[change.case_id], bills))
+    return ChangeSet(change_set_digest(changes), changes, _total(calls), prices)
 
 
-def _total(calls: Mapping[str, int], priced: Mapping[str, CasePricing], retries: Mapping[str, int]) -> Estimate:
-    """The high end includes every retry at its highest price."""
-    count = sum(calls.values())
+def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimate:
+    """Of (runs, retries of each, price of one, its bills) by case. The high end includes every retry at its highest price."""
+    count = sum(runs for runs, *_ in calls)
     if not count:
         return Estimate(0, 0, 0, 0, "nothing to call")
-    known = {case_id: cents for case_id in calls if (cents := _known(priced[case_id].price)) is not None}
-    coverage = _coverage([priced[case_id].price.source for case_id in calls])
-    if len(known) < len(calls):
-        unknown = sorted({priced[case_id].price.basis for case_id in calls if case_id not in known})
-        return Estimate(count, None, None, None, "; ".join([*unknown, *coverage]))
-
-    expected = low = high = 0.0
-    runs_by_group: dict[GroupKey, list[int]] = defaultdict(list)
-    groups: dict[GroupKey, Bills] = {}
-    assumptions: dict[str, None] = {}
-    billed_low = billed_mean = reservation = 0.0
+    known = sum(price.source.is_history for _, _, price, _ in calls)
+    coverage = [f"{known:,} of {len(calls):,} cases from history"] if 0 < known < len(calls) else []
+    expected = low = high = billed_low = billed_mean = reservation = 0.0
     most_again = 0
-    for case_id, runs in calls.items():
-        found = priced[case_id]
-        case_expected, case_low, case_high = known[case_id]
-        expected += runs * case_expected
-        again = runs * retries.get(case_id, 0)
-        most_again += again
-        high += again * case_high
-        if found.bills is None:
-            low += runs * case_low
-            high += runs * case_high
-            assumptions.setdefault(found.price.basis)
+    runs_by_group: dict[Bills, list[int]] = defaultdict(list)
+    assumptions: dict[str, None] = {}
+    unknown: set[str] = set()
+    for runs, retries, price, bills in calls:
+        if price.expected_cents is None or price.low_cents is None or price.high_cents is None:
+            unknown.add(price.basis)
+            continue
+        expected += runs * price.expected_cents
+        most_again += runs * retries
+        high += runs * retries * price.high_cents
+        if bills is None:
+            low += runs * price.low_cents
+            high += runs * price.high_cents
+            assumptions.setdefault(price.basis)
         else:
-            billed_mean += runs * case_expected
-            billed_low += runs * case_low
-            reservation = max(reservation, case_high - case_expected)
-            runs_by_group[found.key].append(runs)
-            groups[found.key] = found.bills
-    spread = _spread([(groups[key], runs) for key, runs in runs_by_group.items()])
-    low += max(billed_low, billed_mean - spread)
-    high += billed_mean + spread + reservation
-    bases = [_billed_total_basis(groups.values())] if groups else []
+            billed_mean += runs * price.expected_cents
+            billed_low += runs * price.low_cents
+            reservation = max(reservation, price.high_cents - price.expected_cents)
+            runs_by_group[bills].append(runs)
+    if unknown:
+        return Estimate(count, None, None, None, "; ".join([*sorted(unknown), *coverage]))
+    bases: list[str] = []
+    if runs_by_group:
+        seen = len(frozenset[int]().union(*(bills.run_ids for bills in runs_by_group)))
+        spread = _spread(runs_by_group, seen)
+        low += max(billed_low, billed_mean - spread)
+        high += billed_mean + spread + reservation
+        bases.append(billed_basis(seen, max((bills.source for bills in runs_by_group), key=_WIDEST_LAST.index)))
     room = [f"with room for {most_again} retr{'y' if most_again == 1 else 'ies'}"] if most_again else []
     return Estimate(count, round(expected), floor(low), ceil(high), "; ".join([*bases, *assumptions, *coverage, *room]))
 
 
-def _spread(groups: Sequence[tuple[Bills, Sequence[int]]]) -> float:
-    """Half the width of the 80 % prediction interval of the sum of these further runs."""
-    if not groups:
-        return 0.0
-    parts = [(bills.variance_of_sum(runs), bills.freedom) for bills, runs in groups]
+def _spread(groups: Mapping[Bills, Sequence[int]], seen: int) -> float:
+    """Half the width of the 80 % prediction interval of the sum of these further runs; `seen` is the number of past runs."""
+    parts = [(bills.variance_of_sum(runs), bills.freedom) for bills, runs in groups.items()]
     whole = sum(part for part, _ in parts)
-    seen = len(frozenset[int]().union(*(bills.run_ids for bills, _ in groups)))
-    least_freedom = max(1, seen - len(groups))
     uncertainty = sum(part**2 / freedom for part, freedom in parts if freedom)
-    freedom = max(1.0, whole**2 / uncertainty) if uncertainty else least_freedom
-    runs = sum(sum(runs) for _, runs in groups)
+    freedom = max(1.0, whole**2 / uncertainty) if uncertainty else max(1, seen - len(groups))
+    runs = sum(map(sum, groups.values()))
     chance = 1 / (seen + 1)
-    unseen = gcd(*(bills.step for bills, _ in groups)) ** 2 * chance * (1 - chance) * (runs + runs**2 / seen)
+    minute = gcd(*chain.from_iterable(bills.all for bills in groups))  # bills are per started minute
+    unseen = minute**2 * chance * (1 - chance) * (runs + runs**2 / seen)
     return max(_student_t(freedom) * sqrt(whole), _student_t(max(1, seen - 1)) * sqrt(unseen))
 
 
 def _student_t(freedom: float) -> float:
     """Quantile of Student's t for `_Z` (Abramowitz and Stegun, 26.7.5; at most 2 % low from 2 degrees of freedom on)."""
     return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
-
-
-def _known(price: CasePrice) -> tuple[float, float, int] | None:
-    """Expected, low and high cents of a call; None if the price is unknown."""
-    if price.expected_cents is None or price.low_cents is None or price.high_cents is None:
-        return None
-    return price.expected_cents, price.low_cents, price.high_cents
-
-
-def _coverage(sources: Sequence[Source]) -> list[str]:
-    """`31 of 34 cases from history`; empty for all or none."""
-    known = sum(source.is_history for source in sources)
-    return [f"{known:,} of {len(sources):,} cases from history"] if 0 < known < len(sources) else []
-
-
-def _billed_total_basis(groups: Iterable[Bills]) -> str:
-    """The number of distinct runs, and the widest group."""
-    found = list(groups)
-    return billed_basis(
-        len(frozenset[int]().union(*(bills.run_ids for bills in found))), max(bills.width for bills in found)
-    )

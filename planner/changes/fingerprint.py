@@ -6,12 +6,13 @@ stored case look changed, and calls it again (charged).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, cast
 
 import rfc8785
 
+from planner.changes.model import Action, Change
 from planner.planfile.model import Case
 from planner.results.model import CaseInputs
 
@@ -71,6 +72,26 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
             **({} if case.caller_faults == "ignore" else {"caller_faults": case.caller_faults}),
         }
     )
+
+
+def change_set_digest(changes: Iterable[Change]) -> str:
+    """Identifies what happens to each case: its id, its calls and what is expected.
+
+    It does not depend on the order of cases, on reasons, prices or agent revisions, or on how many calls an interrupted session
+    already made: the same command with the same digest resumes after a crash.
+    """
+    return digest_of(sorted((_terms(change) for change in changes), key=lambda terms: terms[0]))
+
+
+def _terms(change: Change) -> list[str]:
+    terms = [change.case_id, change.action.value]
+    if change.action is Action.CALL:
+        terms += [str(change.runs), change.call_fingerprint]
+        if change.case is not None and change.case.retries:
+            terms.append(f"retries {change.case.retries}")
+    if change.action is not Action.DROP:
+        terms.append(change.check_fingerprint)
+    return terms
 
 
 def _canonical(value: Any) -> Any:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 
-from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
 from planner.changes.detail import revision_digest
+from planner.changes.history import Priced, accuracy, priced
 from planner.moments import aware
+from planner.results.costs import EstimateAccuracy
 from planner.results.model import CaseOutcomeName, PlanOutcome
 from planner.results.outline import CaseOutline, InvocationOutline, RunOutline
-from planner.statistics import median, wilson_interval
+from planner.statistics import wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Timeline:
         return self.flips / self.neighbours if self.neighbours else None
 
     @property
-    def accuracy(self) -> Accuracy:
+    def accuracy(self) -> EstimateAccuracy:
         return accuracy([entry.priced for entry in self.invocations if entry.priced])
 
 
@@ -116,49 +117,31 @@ class _Call:
         return self.run.fault is None
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The part of a session that is kept in memory while others are read."""
-
-    invocation_id: str
-    at: datetime
-    outcome: PlanOutcome
-    finished: bool
-    partial: bool
-    estimated_cents: int | None
-    priced: Priced | None
-
-
 def timeline(newest_first: Iterable[InvocationOutline], *, plan: str | None = None) -> Timeline:
     """The history of these sessions; with `plan`, only of its cases. Reads each outline once, to save memory."""
-    heads: list[_Head] = []
-    calls: dict[str, list[_Call]] = {}
-    cases: dict[str, tuple[str, str, CaseOutcomeName]] = {}
+    sessions: list[InvocationHistory] = []
+    calls: dict[str, list[_Call]] = defaultdict(list)
+    cases: dict[str, CaseOutline] = {}
     seen: set[int] = set()
     for outline in newest_first:
         if plan is not None and plan not in outline.plans:
             continue
-        heads.append(_head(outline, plan))
+        sessions.append(_session(outline, whole=plan is None))
         for case in outline.cases:
-            if plan is not None and case.plan != plan:
-                continue
-            cases.setdefault(case.case_id, (case.plan, case.scenario, case.outcome))
-            fresh = [run for run in case.runs if run.run_id not in seen]
-            if fresh:
-                seen.update(run.run_id for run in fresh)
-                calls.setdefault(case.case_id, []).extend(_calls(case, fresh, outline))
-    starts = {head.invocation_id: head.at for head in heads}
-    for case_id, made in list(calls.items()):
-        own = sorted((call for call in made if call.made_by in starts), key=_in_time)
-        if own:
-            calls[case_id] = own
-        else:
-            del calls[case_id]
-    histories = tuple(_case_history(case_id, *cases[case_id], calls[case_id], starts) for case_id in sorted(calls))
-    everything = [call for made in calls.values() for call in made]
-    by_invocation = _by_invocation(everything)
+            if plan is None or case.plan == plan:
+                cases.setdefault(case.case_id, replace(case, runs=[]))
+                calls[case.case_id] += _calls(case, [run for run in case.runs if run.run_id not in seen], outline)
+                seen.update(run.run_id for run in case.runs)
+    starts = {session.invocation_id: session.at for session in sessions}
+    own = {
+        case_id: sorted((call for call in made if call.made_by in starts), key=lambda call: (call.at, call.run.run_id))
+        for case_id, made in calls.items()
+    }
+    histories = tuple(_case_history(cases[case_id], own[case_id], starts) for case_id in sorted(own) if own[case_id])
+    everything = [call for made in own.values() for call in made]
+    made_by = _by_invocation(everything)
     return Timeline(
-        tuple(_invocation(head, by_invocation.get(head.invocation_id, [])) for head in heads),
+        tuple(replace(session, figures=figures_of(made_by[session.invocation_id])) for session in sessions),
         histories,
         figures_of(everything),
         sum(history.flips for history in histories),
@@ -166,57 +149,44 @@ def timeline(newest_first: Iterable[InvocationOutline], *, plan: str | None = No
     )
 
 
-def _calls(case: CaseOutline, runs: Sequence[RunOutline], outline: InvocationOutline) -> Iterator[_Call]:
-    same = (sys.intern(case.call_fingerprint), sys.intern(revision_digest(case.inputs.agent_revision or "")))
-    for run in runs:
-        yield _Call(
-            run,
-            same,
-            sys.intern(run.invocation_id or outline.invocation_id),
-            aware(run.completed_at or outline.started_at).astimezone(UTC),
-            case.counts(run),
-        )
-
-
-def _head(outline: InvocationOutline, plan: str | None) -> _Head:
-    return _Head(
+def _session(outline: InvocationOutline, *, whole: bool) -> InvocationHistory:
+    """Without the figures. `whole`: all of its cases are looked at."""
+    return InvocationHistory(
         outline.invocation_id,
         aware(outline.started_at).astimezone(UTC),
         outline.outcome,
         outline.finished,
         outline.partial,
-        outline.cost.estimated_cents if plan is None else None,
-        priced(outline) if plan is None else None,
+        figures_of(()),
+        outline.cost.estimated_cents if whole else None,
+        priced(outline) if whole else None,
     )
 
 
-def _in_time(call: _Call) -> tuple[datetime, int]:
-    return call.at, call.run.run_id
+def _calls(case: CaseOutline, runs: Sequence[RunOutline], outline: InvocationOutline) -> Iterator[_Call]:
+    same = (sys.intern(case.call_fingerprint), sys.intern(revision_digest(case.inputs.agent_revision or "")))
+    for run in runs:
+        made_by = sys.intern(run.invocation_id or outline.invocation_id)
+        at = aware(run.completed_at or outline.started_at).astimezone(UTC)
+        yield _Call(run, same, made_by, at, case.counts(run))
 
 
-def _by_invocation(calls: Iterable[_Call]) -> dict[str, list[_Call]]:
-    found: dict[str, list[_Call]] = defaultdict(list)
+def _by_invocation(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
+    found: defaultdict[str, list[_Call]] = defaultdict(list)
     for call in calls:
         found[call.made_by].append(call)
     return found
 
 
-def _case_history(
-    case_id: str,
-    plan: str,
-    scenario: str,
-    outcome: CaseOutcomeName,
-    calls: Sequence[_Call],
-    starts: Mapping[str, datetime],
-) -> CaseHistory:
+def _case_history(case: CaseOutline, calls: Sequence[_Call], starts: Mapping[str, datetime]) -> CaseHistory:
     counted = [call for call in calls if call.countable]
     alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
     points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]
     return CaseHistory(
-        case_id,
-        plan,
-        scenario,
-        outcome,
+        case.case_id,
+        case.plan,
+        case.scenario,
+        case.outcome,
         figures_of(calls),
         sum(one.passed is not other.passed for one, other in alike),
         len(alike),
@@ -224,27 +194,15 @@ def _case_history(
     )
 
 
-def _invocation(head: _Head, calls: Sequence[_Call]) -> InvocationHistory:
-    return InvocationHistory(
-        head.invocation_id,
-        head.at,
-        head.outcome,
-        head.finished,
-        head.partial,
-        figures_of(calls),
-        head.estimated_cents,
-        head.priced,
-    )
-
-
 def figures_of(calls: Sequence[_Call]) -> Figures:
     countable = [call for call in calls if call.countable]
     passed = sum(call.passed for call in countable)
-    runs = [call.run for call in calls]
-    seconds = [run.duration_seconds for run in runs if run.duration_seconds is not None]
-    latencies = [run.latency_ms for run in runs if run.latency_ms is not None]
-    grades = [run.grade_score for run in runs if run.grade_score is not None]
-    bills = [run.cost_cents for run in runs if run.cost_cents is not None]
+
+    def known(name: str) -> list[float]:
+        return [value for call in calls if (value := getattr(call.run, name)) is not None]
+
+    seconds, latencies, grades = known("duration_seconds"), known("latency_ms"), known("grade_score")
+    bills = [call.run.cost_cents for call in calls if call.run.cost_cents is not None]
     return Figures(
         calls=len(calls),
         countable=len(countable),

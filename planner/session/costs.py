@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from planner.changes.accuracy import Accuracy
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Slot
-from planner.results.costs import CostDocument, EstimateAccuracy
+from planner.results.costs import CostDocument
 from planner.results.model import CaseDocument
 from planner.session.preparing import Preparation, charged_slots
 
@@ -39,7 +38,7 @@ def costs(
         estimate_basis=estimate.basis,
         paid_before_cents=prepared.paid_before_cents,
         service_estimate_cents=_by_service(charged, cases),
-        earlier_estimates=_earlier(prepared.accuracy),
+        earlier_estimates=prepared.accuracy if prepared.accuracy.estimates else None,
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
@@ -63,11 +62,3 @@ def _by_service(charged: Sequence[Slot], cases: Sequence[CaseDocument]) -> int |
     estimates = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
     known = [cents for cents in estimates if cents is not None]
     return sum(known) if known and len(known) == len(charged) else None
-
-
-def _earlier(found: Accuracy) -> EstimateAccuracy | None:
-    if not found.estimates:
-        return None
-    return EstimateAccuracy(
-        estimates=found.estimates, mean_error=found.mean_error, within=found.within, ranged=found.ranged
-    )

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
-from planner.changes.build import build_change_set
 from planner.changes.consent import Progress
 from planner.changes.detail import revision_digest
 from planner.changes.diff import Request, StoredResults, diff
-from planner.changes.history import past_runs
+from planner.changes.estimate import build_change_set
+from planner.changes.history import Priced, accuracy, past_runs, priced
 from planner.changes.model import Action, Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
+from planner.results.costs import EstimateAccuracy
 from planner.results.model import CaseDocument, FreshDocument
 from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
@@ -52,7 +52,7 @@ class Preparation:
     """The reserved part of it, without a bill yet."""
     unconfirmed_runs: Mapping[str, int]
     """Number of `resumable` runs in unconfirmed launches, by case id."""
-    accuracy: Accuracy
+    accuracy: EstimateAccuracy
     """Accuracy of the estimates of the newest sessions."""
     judging: Judging
     """The judge of `check: judge`, with its stored answers."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import anyio
 
-from planner.changes.build import change_set_digest
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
+from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger

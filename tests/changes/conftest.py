@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
-from planner.changes.build import build_change_set
 from planner.changes.diff import Request, StoredResults, diff
+from planner.changes.estimate import build_change_set
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import Change, ChangeSet
 from planner.checks.base import Expectation, Judgement, passed

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from planner.changes.accuracy import Accuracy, Priced
+from planner.changes.history import Priced
 from planner.changes.timeline import timeline
+from planner.results.costs import EstimateAccuracy
 from planner.results.outline import InvocationOutline
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -158,10 +159,10 @@ def test_what_estimates_were_worth() -> None:
             _invocation(8, _case(_run(9, "day08", cost_cents=None)), cost=ranged),
         ]
     )
-    assert found.accuracy == Accuracy(3, (0.5 + 0.1 + 0.3) / 3, 1, 2)
+    assert found.accuracy == EstimateAccuracy(estimates=3, mean_error=(0.5 + 0.1 + 0.3) / 3, within=1, ranged=2)
     spared = _case(_run(10, "day09"), _run(11, "day09"), runs_not_needed=1)
     (entry,) = timeline([_invocation(9, spared, cost=dearer)]).invocations
     assert (entry.priced, entry.estimated_cents) == (Priced(60, 100, None), 90), (
         "calls that were not needed cost nothing"
     )
-    assert timeline([]).accuracy == Accuracy(0, None, 0, 0)
+    assert timeline([]).accuracy == EstimateAccuracy(estimates=0)
