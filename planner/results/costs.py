@@ -29,54 +29,28 @@ class JudgeCost(Document):
     votes: Count = Field(description="Requested in this session.")
     stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
     estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
-    actual_cents: Total = Field(description="Of this session. An interrupted session's spending is in its own results.")
+    actual_cents: Total = Field(description="Of this session.")
     this_invocation_cents: Total
-    ambiguous_cents: Total = Field(
-        default=0, description="Reserved for requests without an answer, which may have been charged."
-    )
+    ambiguous_cents: Total = Field(default=0, description="Reserved for requests without an answer.")
 
 
 class CostDocument(Document):
-    estimated_cents: Total | None = Field(
-        description="Expected before the first call of this session, including earlier payments; null if unknown."
-    )
-    estimated_low_cents: Total | None = Field(
-        default=None, description="The expected 80 % range of the bill; null if unknown."
-    )
+    estimated_cents: Total | None = Field(description="Expected before the first call, including earlier payments.")
+    estimated_low_cents: Total | None = Field(default=None, description="80 % range of the bill.")
     estimated_high_cents: Total | None = None
     estimate_basis: str = Field(default="", description="Basis of the estimate.")
-    paid_before_cents: Total = Field(
-        default=0,
-        description="Billed to earlier sessions of the same change set; part of the estimate.",
-    )
+    paid_before_cents: Total = Field(default=0, description="Billed to earlier sessions of the change set.")
     service_estimate_cents: Total | None = Field(
-        default=None, description="The service's own estimate of the calls; null unless known for each."
+        default=None, description="The service's own estimate, if known for each call."
     )
     earlier_estimates: EstimateAccuracy | None = None
-    actual_cents: Total = Field(
-        description="Bills of all runs that this change set launched, including earlier interrupted sessions."
-    )
+    actual_cents: Total = Field(description="Bills of all runs that this change set launched, in any session.")
     this_invocation_cents: Total
-    ambiguous_cents: Total = Field(
-        description="Reserved for unconfirmed launches, calls under way, and ended runs that have no bill or cannot be read."
-    )
-    calls_under_way: Count = Field(
-        default=0, description="Launched and not known to have ended; their reservations are in `ambiguous_cents`."
-    )
-    unbilled_calls: Count = Field(
-        default=0, description="Ended without a bill; their reservations are in `ambiguous_cents`."
-    )
-    unread_calls: Count = Field(
-        default=0,
-        description="Ended, but their data cannot be read; their reservations are in `ambiguous_cents`.",
-    )
+    ambiguous_cents: Total = Field(description="Reserved for unconfirmed launches and for runs without a bill.")
+    calls_under_way: Count = Field(default=0, description="Launched and not known to have ended.")
+    unbilled_calls: Count = Field(default=0, description="Ended without a bill.")
+    unread_calls: Count = Field(default=0, description="Ended, but their data cannot be read.")
     ceiling_cents: Total | None = None
-    carried_cents: Total = Field(
-        default=0, description="Cost of reused, rechecked and pooled runs; not part of this bill."
-    )
-    carried_ambiguous_cents: Total = Field(
-        default=0, description="Reserved for those of them without a bill; not part of this bill."
-    )
-    judge: JudgeCost | None = Field(
-        default=None, description="Cost of judge calls, in addition; null if none were needed."
-    )
+    carried_cents: Total = Field(default=0, description="Cost of earlier runs that count; not part of this bill.")
+    carried_ambiguous_cents: Total = Field(default=0, description="Reserved for those of them without a bill.")
+    judge: JudgeCost | None = Field(default=None, description="Cost of judge calls, in addition.")

@@ -53,48 +53,29 @@ class RunDocument(Document):
     outcome: RunOutcomeName
     fault: Literal["agent", "caller", "platform", "judge", "author"] | None = None
     reason: str = Field(default="", description="Why it did not pass, on one line.")
-    fault_quote: QuoteDocument | None = Field(
-        default=None, description="The turn that shows the test bot's fault, if it is the cause."
-    )
+    fault_quote: QuoteDocument | None = Field(default=None, description="The turn that shows the caller's fault.")
     cost_cents: Cents | None = Field(default=None, description="The bill; null while unknown.")
     cost_basis: CostBasis | None = Field(
-        default=None,
-        description="Source of the bill: the account's transactions, or the call's own bill. Null without a bill, without a"
-        " call, and in results of older versions.",
+        default=None, description="Source of the bill: the account's transactions, or the call's own bill."
     )
     duration_seconds: Amount | None = None
-    latency_ms: Amount | None = Field(
-        default=None, description="Median of the agent's response times on this call; null if none could be measured."
-    )
-    grade_score: Share | None = Field(default=None, description="The platform's grade, 0 to 1; null if there is none.")
+    latency_ms: Amount | None = Field(default=None, description="Median of the agent's response times on this call.")
+    grade_score: Share | None = Field(default=None, description="The platform's grade, 0 to 1.")
     grader_model: str | None = Field(default=None, description="The platform's grader, if the service names it.")
     grader_version: str | None = None
     judge_model: str | None = Field(
-        default=None,
-        description="The edition of the language model that judged this run (`check: judge`), as its endpoint names it.",
+        default=None, description="Language model of `check: judge`, as its endpoint names it."
     )
-    agent_variant_id: int | str | None = Field(
-        default=None, description="The variant of the agent that took the call; null if unknown."
-    )
+    agent_variant_id: int | str | None = Field(default=None, description="The variant of the agent that took the call.")
     agent_variant_label: str | None = None
-    service_estimate_cents: Cents | None = Field(
-        default=None, description="The service's own estimate of the run's cost at launch."
-    )
-    adopted: bool = Field(
-        default=False, description="Matched to its launch by reconciliation, after the answer to the launch was lost."
-    )
+    service_estimate_cents: Cents | None = Field(default=None, description="The service's own estimate at launch.")
+    adopted: bool = Field(default=False, description="Matched to its launch by reconciliation.")
     invocation_id: str = Field(default="", description="The session that launched it.")
-    pooled: bool = Field(
-        default=False, description="An earlier run that counts together with the new ones; not part of `latest`."
-    )
+    pooled: bool = Field(default=False, description="An earlier run that is counted with the new ones.")
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
     completed_at: StoredTime | None = None
-    missing: ListOf[Part] = Field(
-        default=[], description="Parts that the service had not provided yet; the next run reads them again, free."
-    )
-    votes_missing: Count = Field(
-        default=0, description="Judge calls that its findings still need; the next run makes them."
-    )
+    missing: ListOf[Part] = Field(default=[], description="Parts not provided yet; the next run reads them, free.")
+    votes_missing: Count = Field(default=0, description="Judge calls that the next run makes.")
     findings: ListOf[FindingDocument] = Field(default=[])
 
     @property
@@ -109,10 +90,9 @@ class ExpectationRate(Document):
     expectation: str = Field(description="Its id.")
     check: str
     held: Count
-    decided: Count = Field(description="Runs in which it was decided, without runs that had no proper call.")
+    decided: Count = Field(description="Runs with a proper call in which it was decided.")
     min_pass_rate: Share | None = Field(
-        default=None,
-        description="Its own required rate, if any: it is then evaluated over all runs and decides no single one.",
+        default=None, description="Its own required rate: it then decides no single run."
     )
 
 
@@ -145,9 +125,7 @@ class CaseInputs(Document):
     direction: str
     mode: str
     target_number: str | None = None
-    agent_revision: str | None = Field(
-        default=None, description="The agent's revision when it was called; null if unknown."
-    )
+    agent_revision: str | None = Field(default=None, description="The agent's revision when it was called.")
 
 
 class QuarantineDocument(Document):
@@ -171,8 +149,7 @@ class SampleDocument(Document):
     runs_countable: Count
     runs_not_made: Count = 0
     runs_clean: Count | None = Field(
-        default=None,
-        description="Passed runs in which all expectations with their own rate passed too; null if there are none.",
+        default=None, description="Passed runs in which expectations with their own rate passed too."
     )
     own_rates: ListOf[ExpectationRate] = Field(default=[], description="Expectations with their own rate.")
 
@@ -186,32 +163,21 @@ class CaseDocument(Document):
     action: Action
     reason: str = Field(description="Reason code of the action.")
     detail: str = ""
-    carried_from: str | None = Field(
-        default=None, description="The session that made the runs of a reused or rechecked case."
-    )
+    carried_from: str | None = Field(default=None, description="The session that made reused or rechecked runs.")
     outcome: CaseOutcomeName
     outcome_reason: str = Field(default="", description="Why it did not simply pass, on one line.")
-    quarantine: QuarantineDocument | None = Field(
-        default=None, description="In force when the case was judged: a failure is reported but not counted."
-    )
+    quarantine: QuarantineDocument | None = Field(default=None, description="A failure is reported but not counted.")
     runs_required: Count = Field(description="Calls the plan asks for.")
     runs_passed: Count
     runs_total: Count = Field(description="All runs that count for the case.")
-    runs_countable: Count | None = Field(
-        default=None, description="Runs in its pass rate; null in results of older versions."
-    )
-    runs_not_needed: Count = Field(
-        default=0, description="Runs not made because the outcome no longer depended on them."
-    )
+    runs_countable: Count | None = Field(default=None, description="Runs in its pass rate; null in older results.")
+    runs_not_needed: Count = Field(default=0, description="Runs not made because the outcome was settled.")
     runs_under_way: Count = Field(default=0, description="Launched or unconfirmed runs that have not ended.")
     pass_rate: Share | None = None
     interval: tuple[Share, Share] | None = None
     min_pass_rate: Share = 1.0
-    more_runs: Count | None = Field(
-        default=None,
-        description="Additional runs that would probably decide a case left open by `confidence`; otherwise null.",
-    )
-    more_runs_cents: Total | None = Field(default=None, description="Their approximate cost; null if unknown.")
+    more_runs: Count | None = Field(default=None, description="More runs that would probably decide (`confidence`).")
+    more_runs_cents: Total | None = Field(default=None, description="Their approximate cost.")
     expectations: ListOf[ExpectationRate] = Field(default=[])
     compared: Compared
     not_comparable: NotComparable | None = Field(
@@ -220,40 +186,23 @@ class CaseDocument(Document):
         " judging: the same calls, judged differently. grader, judge: measured with another one. variant: no variant of the agent has runs"
         " on both sides. Null if the case can be compared.",
     )
-    before: SampleDocument | None = Field(
-        default=None, description="The earlier side of the comparison; null if there is none."
-    )
-    latest: SampleDocument | None = Field(
-        default=None,
-        description="The later side of the comparison: the new runs, without those of `before`. Null if nothing was compared.",
-    )
+    before: SampleDocument | None = Field(default=None, description="The earlier side of the comparison.")
+    latest: SampleDocument | None = Field(default=None, description="The later side: the new runs.")
     set_aside: SampleDocument | None = Field(
-        default=None,
-        description="Earlier runs of a failed or undecided case that no longer count, because the new runs differ from them beyond"
-        " chance (1 %).",
+        default=None, description="Earlier runs that no longer count: the new runs differ beyond chance (1 %)."
     )
-    fresh: FreshDocument | None = Field(
-        default=None, description="Why its earlier runs do not count (`--fresh`); null if they do."
-    )
+    fresh: FreshDocument | None = Field(default=None, description="Why its earlier runs do not count (`--fresh`).")
     open_against: SampleDocument | None = Field(
-        default=None,
-        description="For an unknown case: what it is compared with once it is called again. Null for its own runs.",
+        default=None, description="What an unknown case will be compared with when it is called again."
     )
-    p_value: Share | None = Field(
-        default=None,
-        description="For the difference to the baseline, of this case alone; null without another sample.",
-    )
-    failing_since: str | None = Field(
-        default=None,
-        description="For a case that still fails: the session that first found it failing.",
-    )
+    p_value: Share | None = Field(default=None, description="For the difference to the baseline, of this case alone.")
+    failing_since: str | None = Field(default=None, description="The session that first found a failing case failing.")
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
     is_graded: bool = Field(default=False, description="Whether an expectation depends on the platform's grade.")
     judged_by: str | None = Field(
-        default=None,
-        description="The language model that judged it (check: judge), and the version of its prompt.",
+        default=None, description="The language model of `check: judge`, and the version of its prompt."
     )
     file: str = Field(default="", description="Plan file, relative to the working directory.")
     line: int = Field(default=0, description="Line of the scenario.")
@@ -322,43 +271,26 @@ class RunResult(Document):
     tool_version: str
     outcome: PlanOutcome
     exit_code: int
-    problems: ListOf[str] = Field(
-        default=[], description="Further problems, one line each: ceilings, service failures, interruption."
-    )
-    warnings: ListOf[str] = Field(
-        default=[],
-        description="Warnings about the agents that were called, one line each; no outcome depends on them.",
-    )
+    problems: ListOf[str] = Field(default=[], description="Other problems, one line each.")
+    warnings: ListOf[str] = Field(default=[], description="Warnings about the called agents, one line each.")
     next_steps: ListOf[str] = Field(default=[], description="Next steps, one line each.")
     invocation_id: str
     change_set_digest: str
     environment: str = ""
     sandbox: bool = False
     partial: bool = Field(default=False, description="Only some cases were selected.")
-    finished: bool = Field(
-        default=True,
-        description="False: interrupted, stopped by a ceiling or with unconfirmed launches; never a baseline.",
-    )
-    under_way: bool = Field(
-        default=False,
-        description="Written before the session ended; a killed session leaves it so. Its calls and costs are not included.",
-    )
+    finished: bool = Field(default=True, description="False: calls are missing or unconfirmed; never a baseline.")
+    under_way: bool = Field(default=False, description="Written before the session ended, without its calls and costs.")
     started_at: StoredTime
     ended_at: StoredTime
     consent: ConsentDocument
     plans: ListOf[str] = Field(default=[])
     cases: ListOf[CaseDocument]
-    suite: SuiteDocument | None = Field(
-        default=None, description="All cases with runs on both sides of the comparison, as a whole."
-    )
-    fail_on: ListOf[FailOnName] = Field(
-        default=["failure"], description="What causes the outcome `failed` and exit code 1 (`--fail-on`)."
-    )
+    suite: SuiteDocument | None = Field(default=None, description="All cases with runs on both sides, as a whole.")
+    fail_on: ListOf[FailOnName] = Field(default=["failure"], description="What causes exit code 1 (`--fail-on`).")
     repeated: ListOf[RepeatedPass] = Field(default=[], description="pass^k over all cases with repeated runs.")
     dropped: ListOf[DroppedCase] = Field(default=[])
-    fresh: FreshDocument | None = Field(
-        default=None, description="Earlier runs of the called cases are ignored: the reason, by whom and when."
-    )
+    fresh: FreshDocument | None = Field(default=None, description="Why earlier runs are ignored (`--fresh`).")
     open_launches: ListOf[OpenLaunch] = Field(default=[])
     cost: CostDocument
     stats: StatsDocument
