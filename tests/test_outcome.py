@@ -22,7 +22,7 @@ from planner.planfile.model import Case, Target
 from planner.planfile.yaml.source import Place, Source
 from planner.results.model import RunDocument
 from planner.statistics import fisher_mid_p
-from planner.verdicts.cases import CaseRules, judge_case, judge_parts, plan_outcome, sample_of_runs
+from planner.verdicts.cases import CaseRules, judge_case, judge_parts, sample_of_runs
 from planner.verdicts.comparison import (
     OwnRate,
     Sample,
@@ -33,7 +33,7 @@ from planner.verdicts.comparison import (
     could_show_change,
     strongest_rate,
 )
-from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, Finding, RunOutcome, RunVerdict
 from planner.verdicts.runs import judge_run, platform_verdict, questions_of_run
 from planner.verdicts.settling import calls_at_once, min_runs_to_settle, settled
 
@@ -397,24 +397,6 @@ def test_a_case_does_not_depend_on_the_order_of_its_runs(
         assert verdict.outcome is CaseOutcome.UNKNOWN
 
 
-@pytest.mark.parametrize(
-    ("cases", "refused", "interrupted", "expected"),
-    [
-        ([], False, False, "passed"),
-        ([CaseOutcome.PASSED, CaseOutcome.FLAKY], False, False, "passed"),
-        ([CaseOutcome.PASSED, CaseOutcome.UNKNOWN], False, False, "unknown"),
-        ([CaseOutcome.FAILED, CaseOutcome.UNKNOWN], False, False, "failed"),
-        ([CaseOutcome.FAILED], True, False, "refused"),
-        ([CaseOutcome.FAILED], True, True, "interrupted"),
-    ],
-)
-def test_a_plan_is_the_worst_of_its_cases(
-    cases: list[CaseOutcome], refused: bool, interrupted: bool, expected: str
-) -> None:
-    """In the order in which exit codes tell: 130, 3, 1, 4, 0."""
-    assert plan_outcome(cases, refused=refused, interrupted=interrupted).word == expected
-
-
 def test_every_fault_that_is_stored_can_be_read() -> None:
     """Whose fault a run was is compared with later runs, those included that another version stored."""
     stored = get_args(get_args(RunDocument.model_fields["fault"].annotation)[0])
@@ -423,7 +405,7 @@ def test_every_fault_that_is_stored_can_be_read() -> None:
 
 def test_every_outcome_has_a_word() -> None:
     """What results say is the name, in lower case, of each outcome there is."""
-    for kind in (RunOutcome, CaseOutcome, PlanOutcome):
+    for kind in (RunOutcome, CaseOutcome):
         assert [member.word for member in kind] == [member.name.lower() for member in kind]
 
 
@@ -517,14 +499,14 @@ def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
 def test_a_suite_counts_the_runs_in_which_all_held() -> None:
     """An expectation with a rate of its own that no longer holds makes it worse, though every run passed."""
     change = compare_suite({"case": (own(10, 10), own(0, 10))})
-    assert (change.word, change.passed_before, change.passed_now, change.runs_now) == ("worse", 10, 0, 10)
+    assert (change.compared, change.passed_before, change.passed_now, change.runs_now) == ("worse", 10, 0, 10)
 
 
 def test_a_suite_of_cases_left_open_is_compared() -> None:
     """Ten cases that fall from 20 of 20 to 14 of 20, each unknown and none of them told apart: worse beyond doubt."""
     cases = {f"case-{number}": (sample(20, 20), Sample(CaseOutcome.UNKNOWN, 14, 20)) for number in range(10)}
     change = compare_suite(cases)
-    assert (change.word, change.cases, change.passed_before, change.passed_now) == ("worse", 10, 200, 140)
+    assert (change.compared, change.cases, change.passed_before, change.passed_now) == ("worse", 10, 200, 140)
 
 
 def test_judged_runs_are_a_sample() -> None:
@@ -815,13 +797,12 @@ def test_a_suite_is_compared_as_a_whole() -> None:
     others = {"steady": (good, good), "new": (None, bad), "gone": (good, None), "unknown": (unknown, bad)}
     assert set(compare(fallen).values()) == {"not_enough_evidence"}
     change = compare_suite({**fallen, **others})
-    assert (change.word, change.cases) == ("worse", 11)
+    assert (change.compared, change.cases) == ("worse", 11)
     assert (change.passed_before, change.runs_before, change.passed_now, change.runs_now) == (33, 33, 3, 33)
     assert change.p_value == pytest.approx(2 / 20**10)
-    assert change.shift == pytest.approx(-15)
     back = compare_suite({name: (now, before) for name, (before, now) in fallen.items()})
-    assert (back.word, back.p_value) == ("better", pytest.approx(change.p_value))
-    assert compare_suite(others).word == "not_enough_evidence"
+    assert (back.compared, back.p_value) == ("better", pytest.approx(change.p_value))
+    assert compare_suite(others).compared == "not_enough_evidence"
     assert case_p_value(good, bad) == pytest.approx(0.05)
 
 
@@ -848,11 +829,11 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
     failed = Sample(CaseOutcome.FAILED, 10, 20)
     again = {f"again-{number}": (failed, replace(STOPPED, runs_passed=0, runs_countable=5)) for number in range(10)}
     change = compare_suite(again)
-    assert (change.word, change.p_value, change.runs_now) == ("not_enough_evidence", 1.0, 50)
+    assert (change.compared, change.p_value, change.runs_now) == ("not_enough_evidence", 1.0, 50)
     back = compare_suite({name: (now, before) for name, (before, now) in again.items()})
     assert back.p_value == 1.0
     broken = {"broken": (Sample(CaseOutcome.PASSED, 20, 20), Sample(CaseOutcome.FAILED, 0, 10, 10))}
-    assert compare_suite(broken).word == "worse"
+    assert compare_suite(broken).compared == "worse"
 
 
 @pytest.mark.parametrize(
@@ -881,9 +862,6 @@ def test_a_case_goes_on_where_more_runs_could_show_that_it_changed(before: Sampl
 
 
 def test_a_suite_that_could_not_differ_is_no_better() -> None:
-    """Without a shift there is no side, and with one there is a word up to five in a hundred."""
+    """Samples that all passed cannot differ."""
     same = compare_suite({"case": (sample(3, 3), sample(3, 3))})
-    assert (same.word, same.p_value, same.shift) == ("not_enough_evidence", 1.0, 0)
-    assert replace(same, p_value=0.0499, shift=-1.0).word == "worse"
-    assert replace(same, p_value=0.0499, shift=1.0).word == "better"
-    assert replace(same, p_value=0.0501, shift=1.0).word == "not_enough_evidence"
+    assert (same.compared, same.p_value) == ("not_enough_evidence", 1.0)

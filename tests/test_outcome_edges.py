@@ -12,9 +12,9 @@ from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault
-from planner.verdicts.cases import judge_case, plan_outcome
+from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import Sample, case_p_value, compare, compare_suite, could_show_change
-from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
+from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
 from planner.verdicts.runs import judge_run, platform_verdict
 from planner.verdicts.settling import calls_at_once, min_runs_to_settle
 
@@ -92,14 +92,6 @@ def test_when_a_caller_hung_up_at_once(
         assert fault is not None
         assert fault.reason == f"the caller hung up {reason}, before the agent could answer"
         assert (fault.quote.turn if fault.quote else None) == quoted
-
-
-def test_a_plan_of_passed_cases_passed_unless_it_was_refused_or_interrupted() -> None:
-    """Neither is taken for granted."""
-    assert plan_outcome([]) is PlanOutcome.PASSED
-    assert plan_outcome([CaseOutcome.FLAKY]) is PlanOutcome.PASSED
-    assert plan_outcome([CaseOutcome.FLAKY], refused=True) is PlanOutcome.REFUSED
-    assert plan_outcome([CaseOutcome.FLAKY], interrupted=True) is PlanOutcome.INTERRUPTED
 
 
 def test_runs_that_would_decide_are_told_only_where_they_would_decide_everything() -> None:
@@ -199,13 +191,6 @@ def test_what_runs_not_made_could_show_is_allowed_for(stopped: tuple[Sample, Sam
     broken = sample(3, 3), sample(0, 3)
     assert compare({"broken": broken}) == {"broken": "regressed"}
     assert compare({"broken": broken, "stopped": stopped})["broken"] == "not_enough_evidence"
-
-
-def test_a_small_shift_has_a_side() -> None:
-    """Half a run more is better, half a run fewer is worse."""
-    change = compare_suite({"case": (sample(3, 3), sample(0, 3))})
-    assert replace(change, p_value=0.01, shift=0.5).word == "better"
-    assert replace(change, p_value=0.01, shift=-0.5).word == "worse"
 
 
 @pytest.mark.parametrize(

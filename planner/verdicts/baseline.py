@@ -11,7 +11,6 @@ from planner.results.model import (
     CaseDocument,
     CaseInputs,
     Compared,
-    ExpectationRate,
     NotComparable,
     SampleDocument,
 )
@@ -19,7 +18,7 @@ from planner.verdicts.cases import judge_case, sample_of_runs
 from planner.verdicts.comparison import Sample, case_p_value
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, as_stored, judge_stored
 from planner.verdicts.outcomes import CaseOutcome
-from planner.verdicts.rates import RunKey, run_key, sample_from, sample_of
+from planner.verdicts.rates import RunKey, run_key, sample_document, sample_from, sample_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +149,6 @@ def kept_comparison(prior: CaseDocument) -> dict[str, object]:
     return kept | ({"compared": prior.compared, "p_value": prior.p_value} if prior.compared == "regressed" else {})
 
 
-def compare_recheck(change: Change, prior: CaseDocument, now: CaseOutcome) -> BaselineComparison:
-    """Compare a recheck with `prior`, which has the same calls."""
-    return compare_outcomes(prior, now, judgement_change(prior, change.check_fingerprint, change.judge))
-
-
 def is_recheck(change: Change) -> bool:
     """Whether both sides have the same calls. Reused older calls are compared with the baseline like new ones."""
     return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
@@ -164,20 +158,6 @@ def p_value_of(before: Sample | None, now: Sample | None) -> float | None:
     if before is None or now is None or not before.runs_countable or not now.runs_countable:
         return None
     return case_p_value(before, now)
-
-
-def sample_document(sample: Sample) -> SampleDocument:
-    return SampleDocument(
-        outcome=sample.outcome.word,
-        runs_passed=sample.runs_passed,
-        runs_countable=sample.runs_countable,
-        runs_not_made=sample.runs_not_made,
-        runs_clean=sample.runs_clean,
-        own_rates=[
-            ExpectationRate(expectation=own.expectation, check="", held=own.held, decided=own.decided)
-            for own in sample.own_rates
-        ],
-    )
 
 
 def _rechecked_runs(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> tuple[JudgedRun, ...]:

@@ -16,31 +16,26 @@ from planner.verdicts.baseline import (
     BaselineComparison,
     baseline_of,
     compare_outcomes,
-    compare_recheck,
     is_recheck,
+    judgement_change,
     keeps_comparison,
     kept_comparison,
     open_against,
     p_value_of,
-    sample_document,
 )
 from planner.verdicts.cases import has_own_rate, judge_case, sample_of_runs
 from planner.verdicts.comparability import (
     Pair,
-    Variant,
+    compare_pairs,
     differ_significantly,
     measurement_change,
-    pair_key,
-    pairs_by_key,
-    shared_variants,
-    variants_of,
-    worst_by_case,
+    variants_to_compare,
 )
-from planner.verdicts.comparison import Sample, compare, differ_too_much
+from planner.verdicts.comparison import Sample, differ_too_much
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored, rests_on_grade
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
-from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_from, sample_of, total
+from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_document, sample_from, sample_of, total
 from planner.verdicts.runs import expectation_name
 
 
@@ -75,22 +70,18 @@ class _JudgedCase:
 
     def pairs(self, baseline: Baseline, new_runs: Sequence[JudgedRun]) -> list[Pair]:
         """The samples to compare: all new runs with the baseline, or one pair per agent variant with runs on both sides."""
-        before, now = [run.document for run in baseline.judged], [run.document for run in new_runs]
-        variants = shared_variants(before, now)
-        if baseline.sample is None or not variants or variants_of(before) | variants_of(now) == {variants[0]}:
+        variants = variants_to_compare([run.document for run in baseline.judged], [run.document for run in new_runs])
+        if baseline.sample is None or not variants:
             return [(baseline.sample, self.sample(new_runs))]
-
-        def of(runs: Sequence[JudgedRun], variant: Variant) -> list[JudgedRun]:
-            return [run for run in runs if run.document.agent_variant_id == variant]
-
         outcome = baseline.sample.outcome
-        return [
-            (
-                sample_of_runs(self.case, [run.verdict for run in of(baseline.judged, variant)], outcome),
-                self.sample(of(new_runs, variant)),
+        found: list[Pair] = []
+        for variant in variants:
+            before, now = (
+                [run for run in side if run.document.agent_variant_id == variant]
+                for side in (baseline.judged, new_runs)
             )
-            for variant in variants
-        ]
+            found.append((sample_of_runs(self.case, [run.verdict for run in before], outcome), self.sample(now)))
+        return found
 
 
 def assemble_cases(
@@ -176,47 +167,51 @@ def _compare(
     earlier: dict[str, frozenset[RunKey]] = {}
     for each in judged:
         change, prior = each.change, each.change.prior
-        before = change.compared_with or prior
-        if is_recheck(change) and prior is not None:
-            if prior.before is not None and keeps_comparison(change, prior):
-                latest = each.sample([run for run in each.runs if not run.document.pooled])
-                pairs[change.case_id] = [(sample_from(prior.before), latest)]
-                earlier[change.case_id] = frozenset(run_key(run) for run in prior.runs if run.pooled)
-            else:
-                found[change.case_id] = compare_recheck(change, prior, each.verdict.outcome)
+        if not is_recheck(change) or prior is None:
+            result, pairs_of_case, shared = _compare_calls(each, load_evidence, ask)
+        elif prior.before is not None and keeps_comparison(change, prior):
+            latest = each.sample([run for run in each.runs if not run.document.pooled])
+            result = None
+            pairs_of_case: list[Pair] = [(sample_from(prior.before), latest)]
+            shared = frozenset(run_key(run) for run in prior.runs if run.pooled)
+        else:
+            why = judgement_change(prior, change.check_fingerprint, change.judge)
+            found[change.case_id] = compare_outcomes(prior, each.verdict.outcome, why)
             continue
-        baseline = baseline_of(change, load_evidence, ask)
-        kept = frozenset(map(run_key, stored_runs_to_judge(change))) if change.is_retry else frozenset[RunKey]()
-        shared = frozenset(run_key(run.document) for run in each.runs) & (baseline.runs | kept)
-        new_runs = [run for run in each.runs if run_key(run.document) not in shared]
-        measured = measurement_change(
-            [run.document for run in baseline.judged],
-            [run.document for run in new_runs],
-            is_graded=rests_on_grade(each.case),
-        )
-        if before is not None and (baseline.not_comparable or measured or (each.runs and not new_runs)):
-            result = compare_outcomes(before, each.verdict.outcome, baseline.not_comparable or measured)
-            if (
-                measured
-                and baseline.sample is not None
-                and differ_significantly(baseline.sample, each.sample(new_runs))
-            ):
-                result = replace(result, compared="not_enough_evidence")
-            if new_runs:
-                result = replace(result, before=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
+        if result is not None:
             found[change.case_id] = result
-            continue
-        pairs[change.case_id] = each.pairs(baseline, new_runs)
-        earlier[change.case_id] = shared
+        else:
+            pairs[change.case_id], earlier[change.case_id] = pairs_of_case, shared
     quarantined = {each.change.case_id for each in judged if _quarantine(each.case, today) is not None}
-    aside = {pair_key(case_id, number) for case_id in quarantined for number in range(len(pairs.get(case_id, ())))}
-    for case_id, word in worst_by_case(compare(pairs_by_key(pairs), aside=aside)).items():
+    for case_id, word in compare_pairs(pairs, quarantined).items():
         own = pairs[case_id]
         before, latest = total([before for before, _ in own]), total([latest for _, latest in own])
         p_values = [p_value for pair in own if (p_value := p_value_of(*pair)) is not None]
         p_value = min(1.0, len(own) * min(p_values)) if p_values else None
         found[case_id] = BaselineComparison(word, None, before, p_value, latest, earlier[case_id])
     return found
+
+
+def _compare_calls(
+    each: _JudgedCase, load_evidence: LoadEvidence, ask: Ask
+) -> tuple[BaselineComparison | None, list[Pair], frozenset[RunKey]]:
+    """The comparison of a case that cannot be compared by its counts, else None; its pairs, and runs of both sides."""
+    change = each.change
+    before = change.compared_with or change.prior
+    baseline = baseline_of(change, load_evidence, ask)
+    kept = frozenset(map(run_key, stored_runs_to_judge(change))) if change.is_retry else frozenset[RunKey]()
+    shared = frozenset(run_key(run.document) for run in each.runs) & (baseline.runs | kept)
+    new_runs = [run for run in each.runs if run_key(run.document) not in shared]
+    old, new = [run.document for run in baseline.judged], [run.document for run in new_runs]
+    measured = measurement_change(old, new, is_graded=rests_on_grade(each.case))
+    if before is None or not (baseline.not_comparable or measured or (each.runs and not new_runs)):
+        return None, each.pairs(baseline, new_runs), shared
+    result = compare_outcomes(before, each.verdict.outcome, baseline.not_comparable or measured)
+    if measured and baseline.sample is not None and differ_significantly(baseline.sample, each.sample(new_runs)):
+        result = replace(result, compared="not_enough_evidence")
+    if new_runs:
+        result = replace(result, before=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
+    return result, [], shared
 
 
 def _not_needed(change: Change, not_needed: Mapping[str, int]) -> int:

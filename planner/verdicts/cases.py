@@ -1,8 +1,8 @@
-"""Run outcomes → case outcome → plan outcome."""
+"""Run outcomes → case outcome."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
 from planner.checks.wording import counted
 from planner.statistics import decide, runs_to_decide, wilson_interval
 from planner.verdicts.comparison import OwnRate, Sample
-from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, PlanOutcome, RunOutcome, RunVerdict
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, RunOutcome, RunVerdict
 from planner.verdicts.runs import expectation_name
 
 
@@ -29,6 +29,15 @@ class CaseRules(Protocol):
     def expectations(self) -> Sequence[Expectation]: ...
 
 
+class Part(NamedTuple):
+    """The outcome of one requirement of a case, and the reason in one line ("" if passed)."""
+
+    outcome: CaseOutcome
+    reason: str = ""
+    left_open: tuple[int, int, float, float] | None = None
+    """Arguments of `runs_to_decide` if more runs are needed."""
+
+
 def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_run: float | None = None) -> CaseVerdict:
     """Judge a case by its runs.
 
@@ -41,11 +50,15 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     parts = judge_parts(rules, verdicts)
     outcome = max(part.outcome for part in parts)
     deciding = [part for part in parts if part.outcome is outcome]
-    more = [runs_to_decide(*part.left_open) for part in deciding if part.left_open is not None]
-    more_runs = _most(more)
     reasons = [part.reason for part in deciding if part.reason]
-    if more:
-        reasons.append(_more_runs_needed(more_runs, cents_per_run))
+    more = [runs_to_decide(*part.left_open) for part in deciding if part.left_open is not None]
+    known = [number for number in more if number is not None]
+    more_runs = max(known) if known and len(known) == len(more) else None
+    if more_runs is not None:
+        price = "" if cents_per_run is None else f", about ${more_runs * cents_per_run / 100:,.2f}"
+        reasons.append(f"about {counted(more_runs, 'more run')} would probably decide{price}")
+    elif more:
+        reasons.append("more than a thousand more runs would be needed: the rate is close to the required one")
     return CaseVerdict(
         outcome,
         passed,
@@ -57,20 +70,10 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     )
 
 
-class Part(NamedTuple):
-    """The outcome of one requirement of a case, and the reason in one line ("" if passed)."""
-
-    outcome: CaseOutcome
-    reason: str
-    left_open: tuple[int, int, float, float] | None = None
-    """Arguments of `runs_to_decide` if more runs are needed."""
-
-
 def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
     """Each requirement separately, in a fixed order: the pass rate, critical expectations, expectations with their own rate."""
-    countable, passed = count_runs(rules, verdicts)
     return [
-        _judge_rate(rules, verdicts, passed, countable),
+        _judge_rate(rules, verdicts),
         *(_judge_critical(expectation, verdicts) for expectation in rules.expectations),
         *(_judge_own_rate(expectation, rules, verdicts) for expectation in rules.expectations),
     ]
@@ -78,83 +81,81 @@ def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
 
 def count_runs(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(countable runs, how many of them passed)."""
-    countable = [verdict for verdict in verdicts if verdict.countable or _platform_counts(rules, verdict)]
-    return len(countable), sum(verdict.outcome is RunOutcome.PASSED for verdict in countable)
+    counted_runs = [verdict for verdict in verdicts if _counts(rules, verdict)]
+    return len(counted_runs), sum(verdict.outcome is RunOutcome.PASSED for verdict in counted_runs)
 
 
-def plan_outcome(cases: Iterable[CaseOutcome], *, refused: bool = False, interrupted: bool = False) -> PlanOutcome:
-    """The worst of all cases that count (without quarantined ones). No case at all is a pass."""
-    outcomes = [_OF_PLAN[case] for case in cases]
-    if refused:
-        outcomes.append(PlanOutcome.REFUSED)
-    if interrupted:
-        outcomes.append(PlanOutcome.INTERRUPTED)
-    return max(outcomes, default=PlanOutcome.PASSED)
+def _counts(rules: CaseRules, verdict: RunVerdict) -> bool:
+    return verdict.countable or (rules.platform_failures == "fail" and verdict.fault is Fault.PLATFORM)
 
 
-_OF_PLAN = {
-    CaseOutcome.PASSED: PlanOutcome.PASSED,
-    CaseOutcome.FLAKY: PlanOutcome.PASSED,
-    CaseOutcome.UNKNOWN: PlanOutcome.UNKNOWN,
-    CaseOutcome.FAILED: PlanOutcome.FAILED,
-}
-
-
-def _platform_counts(rules: CaseRules, verdict: RunVerdict) -> bool:
-    return rules.platform_failures == "fail" and verdict.fault is Fault.PLATFORM
-
-
-def _most(numbers: Sequence[int | None]) -> int | None:
-    return max((number or 0 for number in numbers), default=0) or None if None not in numbers else None
-
-
-def _more_runs_needed(more_runs: int | None, cents_per_run: float | None) -> str:
-    if more_runs is None:
-        return "more than a thousand more runs would be needed: the rate is close to the required one"
-    price = "" if cents_per_run is None else f", about ${more_runs * cents_per_run / 100:,.2f}"
-    return f"about {counted(more_runs, 'more run')} would probably decide{price}"
-
-
-def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict], passed: int, countable: int) -> Part:
-    left_out = _left_out(rules, verdicts)
+def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
     if not verdicts:
         return Part(CaseOutcome.UNKNOWN, "no run was made")
+    countable, passed = count_runs(rules, verdicts)
+    faults = [verdict.fault for verdict in verdicts if not _counts(rules, verdict)]
+    left_out = ", ".join(
+        f"{faults.count(fault)} {'undecided' if fault is Fault.JUDGE else fault.value}"
+        for fault in Fault
+        if fault in faults
+    )
     if countable < max(1, rules.min_runs):
         found = f"{countable} of {counted(len(verdicts), 'run')} can be counted, {max(1, rules.min_runs)} needed"
         return Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
-    outcome = _against(passed, countable, rules.min_pass_rate, rules.confidence)
-    if outcome is CaseOutcome.PASSED:
-        return Part(outcome, f"not counted: {left_out}" if left_out else "")
-    needed = _needed(rules.min_pass_rate, rules.confidence)
-    found = f"{passed} of {counted(countable, 'run')} passed, {needed}"
-    found = f"{found} (not counted: {left_out})" if left_out else found
-    return _left_open(outcome, found, passed, countable, rules.min_pass_rate, rules.confidence)
+    part = _against(passed, countable, rules.min_pass_rate, rules.confidence)
+    if part.outcome is CaseOutcome.PASSED:
+        return part._replace(reason=f"not counted: {left_out}" if left_out else "")
+    found = f"{passed} of {counted(countable, 'run')} passed, {part.reason}"
+    return part._replace(reason=_with_open(part, f"{found} (not counted: {left_out})" if left_out else found))
 
 
 def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> Part:
     if expectation.severity is not CheckSeverity.CRITICAL:
-        return Part(CaseOutcome.PASSED, "")
+        return Part(CaseOutcome.PASSED)
     name, of_runs = expectation_name(expectation), counted(len(verdicts), "run")
     if failing := _outcomes(expectation, verdicts).count(FindingOutcome.FAILED):
         return Part(CaseOutcome.FAILED, f"critical {name} failed in {failing} of {of_runs}")
     if undecided := _outcomes(expectation, _about_agent(verdicts)).count(FindingOutcome.ERRORED):
         return Part(CaseOutcome.UNKNOWN, f"critical {name} could not be decided in {undecided} of {of_runs}")
-    return Part(CaseOutcome.PASSED, "")
+    return Part(CaseOutcome.PASSED)
 
 
 def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
     if not has_own_rate(expectation) or expectation.min_pass_rate is None:
-        return Part(CaseOutcome.PASSED, "")
+        return Part(CaseOutcome.PASSED)
+    name = expectation_name(expectation)
     held, decided = decided_in(expectation, verdicts)
     if decided < max(1, rules.min_runs):
-        found = f"{expectation_name(expectation)} was decided in {decided} of {counted(len(verdicts), 'run')}"
+        found = f"{name} was decided in {decided} of {counted(len(verdicts), 'run')}"
         return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
-    outcome = _against(held, decided, expectation.min_pass_rate, rules.confidence)
-    if outcome is CaseOutcome.PASSED:
-        return Part(outcome, "")
-    needed = _needed(expectation.min_pass_rate, rules.confidence)
-    found = f"{expectation_name(expectation)} was met in {held} of {counted(decided, 'run')}, {needed}"
-    return _left_open(outcome, found, held, decided, expectation.min_pass_rate, rules.confidence)
+    part = _against(held, decided, expectation.min_pass_rate, rules.confidence)
+    if part.outcome is CaseOutcome.PASSED:
+        return Part(CaseOutcome.PASSED)
+    return part._replace(
+        reason=_with_open(part, f"{name} was met in {held} of {counted(decided, 'run')}, {part.reason}")
+    )
+
+
+def _against(passed: int, total: int, min_pass_rate: float, confidence: float | None) -> Part:
+    """The outcome of a rate; the reason is what is needed."""
+    needed = f"{min_pass_rate * 100:g} % needed"
+    left_open = None
+    if confidence is None or min_pass_rate >= 1:  # no number of runs can show a rate of 1
+        # As the author wrote it: 0.8 is exactly four fifths, so 4 of 5 are enough.
+        is_met: bool | None = Fraction(passed, total) >= Fraction(repr(min_pass_rate))
+    elif (is_met := decide(passed, total, min_pass_rate, confidence)) is None:
+        left_open = (passed, total, min_pass_rate, confidence)
+    if is_met:
+        outcome = CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
+    else:
+        outcome = CaseOutcome.UNKNOWN if is_met is None else CaseOutcome.FAILED
+    return Part(
+        outcome, needed if confidence is None else f"{needed} with {confidence * 100:g} % confidence", left_open
+    )
+
+
+def _with_open(part: Part, reason: str) -> str:
+    return f"{reason}: not enough to decide" if part.left_open else reason
 
 
 def has_own_rate(expectation: Expectation) -> bool:
@@ -172,19 +173,18 @@ def decided_in(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> tupl
 def sample_of_runs(rules: CaseRules, verdicts: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:
     """The runs as one side of a comparison. `not_made` runs were not needed for the `outcome`."""
     countable, passed = count_runs(rules, verdicts)
-    own_rates = [
+    own_rates = tuple(
         OwnRate(expectation_name(each), *decided_in(each, verdicts))
         for each in rules.expectations
         if has_own_rate(each)
-    ]
+    )
     names = {own.expectation for own in own_rates}
-    clean = [
-        verdict
-        for verdict in verdicts
-        if verdict.outcome is RunOutcome.PASSED
+    clean = sum(
+        verdict.outcome is RunOutcome.PASSED
         and not any(each.outcome is FindingOutcome.FAILED and each.expectation in names for each in verdict.findings)
-    ]
-    return Sample(outcome, passed, countable, not_made, tuple(own_rates), len(clean) if names else None)
+        for verdict in verdicts
+    )
+    return Sample(outcome, passed, countable, not_made, own_rates, clean if names else None)
 
 
 def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:
@@ -194,44 +194,3 @@ def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:
 def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[FindingOutcome]:
     name = expectation_name(expectation)
     return [finding.outcome for verdict in verdicts for finding in verdict.findings if finding.expectation == name]
-
-
-def _left_open(
-    outcome: CaseOutcome, found: str, passed: int, total: int, min_pass_rate: float, confidence: float | None
-) -> Part:
-    if outcome is not CaseOutcome.UNKNOWN or confidence is None:
-        return Part(outcome, found)
-    return Part(outcome, f"{found}: not enough to decide", (passed, total, min_pass_rate, confidence))
-
-
-def _needed(min_pass_rate: float, confidence: float | None) -> str:
-    needed = f"{_percent(min_pass_rate)} needed"
-    return needed if confidence is None else f"{needed} with {_percent(confidence)} confidence"
-
-
-def _against(passed: int, total: int, min_pass_rate: float, confidence: float | None) -> CaseOutcome:
-    if confidence is not None and min_pass_rate < 1:  # no number of runs can show a rate of 1
-        is_met = decide(passed, total, min_pass_rate, confidence)
-        if is_met is None:
-            return CaseOutcome.UNKNOWN
-        if not is_met:
-            return CaseOutcome.FAILED
-        return CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
-    # As the author wrote it: 0.8 is exactly four fifths, so 4 of 5 are enough.
-    if Fraction(passed, total) < Fraction(repr(min_pass_rate)):
-        return CaseOutcome.FAILED
-    return CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
-
-
-def _left_out(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> str:
-    """`2 platform, 1 undecided`: why runs are not counted."""
-    faults = [verdict.fault for verdict in verdicts if not verdict.countable and not _platform_counts(rules, verdict)]
-    return ", ".join(
-        f"{faults.count(fault)} {'undecided' if fault is Fault.JUDGE else fault.value}"
-        for fault in Fault
-        if fault in faults
-    )
-
-
-def _percent(rate: float) -> str:
-    return f"{rate * 100:g} %"

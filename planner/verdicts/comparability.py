@@ -1,15 +1,16 @@
-"""Check that two sets of runs were measured in the same way: same agent variants, grader and judge."""
+"""Compare cases whose runs were measured in the same way: same agent variants, grader and judge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from planner.results.model import NotComparable, RunDocument
-from planner.verdicts.comparison import Compared, Sample, compare
+from planner.results.model import Compared, NotComparable, RunDocument
+from planner.verdicts.comparison import Sample, compare
 from planner.verdicts.outcomes import CaseOutcome
 
 Pair: TypeAlias = tuple[Sample | None, Sample | None]
+"""Before and now."""
 Variant: TypeAlias = int | str
 
 _WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
@@ -21,6 +22,18 @@ _MAY_REST_ON: Final[Mapping[NotComparable, frozenset[str]]] = {
     "judge": _COMBINED | {"judge"},
 }
 """The checks that may depend on the grader, or on the judge."""
+
+
+def compare_pairs(pairs: Mapping[str, Sequence[Pair]], quarantined: Collection[str]) -> dict[str, Compared]:
+    """The worst word of the pairs of each case. Each pair is a separate hypothesis in the test across the suite."""
+    keyed = {
+        f"{case_id}{_SEPARATOR}{number}": pair for case_id, own in pairs.items() for number, pair in enumerate(own)
+    }
+    aside = {key for key in keyed if key.partition(_SEPARATOR)[0] in quarantined}
+    words: dict[str, list[Compared]] = {}
+    for key, word in compare(keyed, aside=aside).items():
+        words.setdefault(key.partition(_SEPARATOR)[0], []).append(word)
+    return {case_id: min(own, key=_WORST_FIRST.index) for case_id, own in words.items()}
 
 
 def measurement_change(
@@ -40,16 +53,14 @@ def measurement_change(
         differs = "grader"
     elif _differ({run.judge_model for run in old}, {run.judge_model for run in new}):
         differs = "judge"
-    return None if differs is None or _regressed_without(_MAY_REST_ON[differs], old, new) else differs
-
-
-def _regressed_without(checks: frozenset[str], before: Sequence[RunDocument], latest: Sequence[RunDocument]) -> bool:
-    """Whether the other checks alone show a significant regression."""
-    old, new = _sample_without(checks, before), _sample_without(checks, latest)
-    return compare({"": (old, new)})[""] == "regressed"
+    if differs is None:
+        return None
+    without = [_sample_without(_MAY_REST_ON[differs], side) for side in (old, new)]
+    return None if compare({"": (without[0], without[1])})[""] == "regressed" else differs
 
 
 def _sample_without(checks: frozenset[str], runs: Sequence[RunDocument]) -> Sample:
+    """As if the expectations of these checks did not exist."""
     counted = [run for run in runs if run.countable]
     failed = sum(
         any(
@@ -58,8 +69,7 @@ def _sample_without(checks: frozenset[str], runs: Sequence[RunDocument]) -> Samp
         )
         for run in counted
     )
-    outcome = CaseOutcome.FAILED if failed else CaseOutcome.PASSED
-    return Sample(outcome, len(counted) - failed, len(counted))
+    return Sample(CaseOutcome.FAILED if failed else CaseOutcome.PASSED, len(counted) - failed, len(counted))
 
 
 def differ_significantly(before: Sample, latest: Sample) -> bool:
@@ -76,22 +86,10 @@ def shared_variants(before: Iterable[RunDocument], latest: Iterable[RunDocument]
     return sorted(variants_of(before) & variants_of(latest), key=str)
 
 
-def pair_key(case_id: str, number: int) -> str:
-    """The key of one of several pairs of a case."""
-    return f"{case_id}{_SEPARATOR}{number}"
-
-
-def pairs_by_key(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Pair]:
-    """One entry per pair: each is a separate hypothesis in the test across the suite."""
-    return {pair_key(case_id, number): pair for case_id, own in pairs.items() for number, pair in enumerate(own)}
-
-
-def worst_by_case(words: Mapping[str, Compared]) -> dict[str, Compared]:
-    """The worst word of each case's pairs."""
-    found: dict[str, list[Compared]] = {}
-    for key, word in words.items():
-        found.setdefault(key.partition(_SEPARATOR)[0], []).append(word)
-    return {case_id: min(own, key=_WORST_FIRST.index) for case_id, own in found.items()}
+def variants_to_compare(before: Iterable[RunDocument], latest: Iterable[RunDocument]) -> list[Variant]:
+    """The variants to compare one by one: those with runs on both sides, if the sides have several; else none."""
+    shared, known = shared_variants(before, latest), variants_of(before) | variants_of(latest)
+    return [] if known == set(shared[:1]) else shared
 
 
 def _grader(run: RunDocument) -> tuple[str | None, str | None] | None:
@@ -99,9 +97,6 @@ def _grader(run: RunDocument) -> tuple[str | None, str | None] | None:
     return (run.grader_version, run.grader_model) if known else None
 
 
-def _differ(
-    before: set[tuple[str | None, str | None] | None] | set[str | None],
-    latest: set[tuple[str | None, str | None] | None] | set[str | None],
-) -> bool:
+def _differ(before: set[object], latest: set[object]) -> bool:
     old, new = before - {None}, latest - {None}
     return bool(old) and bool(new) and old != new

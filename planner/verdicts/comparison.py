@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from planner.results.model import Compared, SuiteDocument
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 from planner.verdicts.outcomes import CaseOutcome
 
@@ -15,9 +16,6 @@ SIGNIFICANCE = Fraction(1, 20)
 
 POOLING_LEVEL = Fraction(1, 100)
 """New runs with a smaller p-value against the earlier runs are not pooled with them."""
-
-Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
-"""Not enough evidence: the outcome changed, but that may be chance, or one side has no countable run."""
 
 
 class OwnRate(NamedTuple):
@@ -43,24 +41,22 @@ class Sample:
     runs_clean: int | None = None
     """Passed runs in which every expectation with its own rate was met, too; None: all passed runs."""
 
+    @property
+    def is_known(self) -> bool:
+        return self.runs_countable > 0
+
     def after(self, earlier: Sample) -> Sample:
         """The sum of both samples, with the outcome of this one."""
         rates_before = {own.expectation: own for own in earlier.own_rates}
-        clean = None
-        if self.runs_clean is not None or earlier.runs_clean is not None:
-            clean = _clean(self).passed + _clean(earlier).passed
+        rates = [(own, rates_before.get(own.expectation, OwnRate("", 0, 0))) for own in self.own_rates]
+        has_clean = self.runs_clean is not None or earlier.runs_clean is not None
         return Sample(
             self.outcome,
             self.runs_passed + earlier.runs_passed,
             self.runs_countable + earlier.runs_countable,
             self.runs_not_made + earlier.runs_not_made,
-            tuple(
-                own
-                if (was := rates_before.get(own.expectation)) is None
-                else OwnRate(own.expectation, own.held + was.held, own.decided + was.decided)
-                for own in self.own_rates
-            ),
-            clean,
+            tuple(OwnRate(own.expectation, own.held + was.held, own.decided + was.decided) for own, was in rates),
+            _clean(self).passed + _clean(earlier).passed if has_clean else None,
         )
 
 
@@ -91,45 +87,25 @@ class StrongestRate:
     now: Counts
 
 
-@dataclass(frozen=True, slots=True)
-class SuiteChange:
-    """The whole suite against the baseline. Many cases, each without enough evidence, may together show a change.
+def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> SuiteDocument:
+    """Whether the suite as a whole got better or worse: many cases, each without enough evidence, may together show a change.
 
-    `p_value` is the probability of a shift at least this large in either direction if no rate changed (exact; see
-    `planner.statistics.stratified_p`).
+    Takes all cases: excluding cases by their results would bias the rest.
     """
-
-    cases: int
-    """Cases with countable runs on both sides."""
-    passed_before: int
-    runs_before: int
-    passed_now: int
-    runs_now: int
-    p_value: float
-    shift: float
-    """How many more runs passed now than if the rates were equal; negative if fewer."""
-
-    @property
-    def word(self) -> Literal["worse", "better", "not_enough_evidence"]:
-        if self.p_value > SIGNIFICANCE:
-            return "not_enough_evidence"
-        return "worse" if self.shift < 0 else "better"
-
-
-def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> SuiteChange:
-    """Whether the suite as a whole got better or worse. Takes all cases: excluding cases by their results would bias the rest."""
     known = [(_clean(before), _clean(now)) for before, now in _known(cases).values()]
     seen = [(before[:2], now[:2]) for before, now in known]
     fewest, most = (_completed(known, now_passes=passes) for passes in (False, True))
     same_side = fewest == most or _shift(fewest) * _shift(most) > 0
-    return SuiteChange(
-        len(known),
-        sum(passed for (passed, _), _ in seen),
-        sum(total for (_, total), _ in seen),
-        sum(passed for _, (passed, _) in seen),
-        sum(total for _, (_, total) in seen),
-        max(stratified_p(fewest), stratified_p(most)) if same_side else 1.0,
-        _shift(seen),
+    p_value = max(stratified_p(fewest), stratified_p(most)) if same_side else 1.0
+    better = "worse" if _shift(seen) < 0 else "better"
+    return SuiteDocument(
+        cases=len(known),
+        passed_before=sum(passed for (passed, _), _ in seen),
+        runs_before=sum(total for (_, total), _ in seen),
+        passed_now=sum(passed for _, (passed, _) in seen),
+        runs_now=sum(total for _, (_, total) in seen),
+        p_value=p_value,
+        compared="not_enough_evidence" if p_value > SIGNIFICANCE else better,
     )
 
 
@@ -143,9 +119,7 @@ def case_p_value(before: Sample, now: Sample) -> float:
 
 def differ_too_much(earlier: Sample, new: Sample) -> bool:
     """Whether new runs differ so much from the earlier ones that something must have changed, and they may not be pooled."""
-    if not (_is_known(earlier) and _is_known(new)):
-        return False
-    return case_p_value(earlier, new) <= POOLING_LEVEL
+    return earlier.is_known and new.is_known and case_p_value(earlier, new) <= POOLING_LEVEL
 
 
 def strongest_rate(before: Sample, now: Sample) -> StrongestRate:
@@ -158,7 +132,7 @@ def could_show_change(before: Sample, now: Sample) -> bool:
 
     An improvement that does not change the outcome is not worth a call.
     """
-    if not _is_known(before):
+    if not before.is_known:
         return False
     better = now.outcome < before.outcome and now.outcome is not CaseOutcome.UNKNOWN
     pairs = _pairs(before, now, even_none_now=True).values()
@@ -202,7 +176,7 @@ def _known(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str
     return {
         case_id: (before, now)
         for case_id, (before, now) in cases.items()
-        if before is not None and now is not None and _is_known(before) and _is_known(now)
+        if before is not None and now is not None and before.is_known and now.is_known
     }
 
 
@@ -260,14 +234,10 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
         return "new"
     if now is None:
         return "gone"
-    if not (_is_known(before) and _is_known(now)):
+    if not (before.is_known and now.is_known):
         both_unknown = before.outcome is now.outcome is CaseOutcome.UNKNOWN
         return "same" if both_unknown else "not_enough_evidence"
     if is_different:
         most = strongest_rate(before, now)
         return "regressed" if _shift([(most.before, most.now)]) < 0 else "fixed"
     return "same" if before.outcome is now.outcome else "not_enough_evidence"
-
-
-def _is_known(sample: Sample) -> bool:
-    return sample.runs_countable > 0

@@ -1,17 +1,12 @@
-"""Outcomes of runs, cases and plans. They are ordered, so that merging is `max`."""
+"""Outcomes of runs and cases. They are ordered, so that merging is `max`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Final, Literal, TypeAlias
 
 from planner.checks.base import CheckSeverity, FindingOutcome, Quote
-
-RunWord: TypeAlias = Literal["passed", "errored", "failed"]
-CaseWord: TypeAlias = Literal["passed", "flaky", "unknown", "failed"]
-PlanWord: TypeAlias = Literal["passed", "unknown", "failed", "refused", "interrupted"]
+from planner.results.model import CaseOutcomeName, RunOutcomeName
 
 
 class RunOutcome(IntEnum):
@@ -21,9 +16,10 @@ class RunOutcome(IntEnum):
     FAILED = 2
 
     @property
-    def word(self) -> RunWord:
+    def word(self) -> RunOutcomeName:
         """The name in results and reports."""
-        return _RUN_WORDS[self]
+        names: tuple[RunOutcomeName, ...] = ("passed", "errored", "failed")
+        return names[self]
 
 
 class Fault(Enum):
@@ -45,17 +41,17 @@ class CaseOutcome(IntEnum):
     FAILED = 3
 
     @property
-    def word(self) -> CaseWord:
+    def word(self) -> CaseOutcomeName:
         """The name in results and reports."""
-        return _CASE_WORDS[self]
+        names: tuple[CaseOutcomeName, ...] = ("passed", "flaky", "unknown", "failed")
+        return names[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one expectation found in one run."""
+    """What one expectation (its id) found in one run."""
 
     expectation: str
-    """The expectation's id."""
     check: str
     outcome: FindingOutcome
     severity: CheckSeverity
@@ -72,7 +68,7 @@ class RunVerdict:
     findings: tuple[Finding, ...]
     reason: str = ""
     quote: Quote | None = None
-    """The turn that shows the test bot's mistake."""
+    """The turn that shows the caller's fault."""
 
     @property
     def countable(self) -> bool:
@@ -82,48 +78,13 @@ class RunVerdict:
 
 @dataclass(frozen=True, slots=True)
 class CaseVerdict:
+    """The rate and its interval (Wilson, 95 %) are None without countable runs; `reason` says in one line why it did not pass."""
+
     outcome: CaseOutcome
     runs_passed: int
     runs_countable: int
     pass_rate: float | None
-    """Of countable runs; None without any."""
     interval: tuple[float, float] | None
-    """Wilson, 95 %; None without countable runs."""
     reason: str = ""
-    """Why it did not pass, in one line."""
     more_runs: int | None = None
     """With `confidence`, how many more runs would probably decide; None if it is decided, or they are more than a thousand."""
-
-
-class PlanOutcome(IntEnum):
-    """In increasing order of precedence."""
-
-    PASSED = 0
-    UNKNOWN = 1
-    FAILED = 2
-    REFUSED = 3
-    INTERRUPTED = 4
-
-    @property
-    def word(self) -> PlanWord:
-        return _PLAN_WORDS[self]
-
-
-_RUN_WORDS: Final[Mapping[RunOutcome, RunWord]] = {
-    RunOutcome.PASSED: "passed",
-    RunOutcome.ERRORED: "errored",
-    RunOutcome.FAILED: "failed",
-}
-_CASE_WORDS: Final[Mapping[CaseOutcome, CaseWord]] = {
-    CaseOutcome.PASSED: "passed",
-    CaseOutcome.FLAKY: "flaky",
-    CaseOutcome.UNKNOWN: "unknown",
-    CaseOutcome.FAILED: "failed",
-}
-_PLAN_WORDS: Final[Mapping[PlanOutcome, PlanWord]] = {
-    PlanOutcome.PASSED: "passed",
-    PlanOutcome.UNKNOWN: "unknown",
-    PlanOutcome.FAILED: "failed",
-    PlanOutcome.REFUSED: "refused",
-    PlanOutcome.INTERRUPTED: "interrupted",
-}

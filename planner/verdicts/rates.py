@@ -15,7 +15,7 @@ from planner.results.model import (
     SuiteDocument,
 )
 from planner.statistics import all_of_k
-from planner.verdicts.comparison import OwnRate, Sample, SuiteChange, compare_suite
+from planner.verdicts.comparison import OwnRate, Sample, compare_suite
 from planner.verdicts.outcomes import CaseOutcome
 
 MOST_REPEATS = 10
@@ -45,7 +45,11 @@ def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
     As in the suite comparison, a call passes only if every expectation is met, including those with their own rate. Runs that were
     not needed count as failed, so this is a lower bound. Quarantined cases do not count.
     """
-    counts = [counted for case in cases if case.quarantine is None and (counted := _counts(case))[1] > 0]
+    counts: list[tuple[int, int]] = []
+    for sample in (sample_of(case) for case in cases if case.quarantine is None):
+        if sample.runs_countable:
+            passed = sample.runs_passed if sample.runs_clean is None else sample.runs_clean
+            counts.append((passed, sample.runs_countable + sample.runs_not_made))
     most = min(MOST_REPEATS, max((total for _, total in counts), default=0))
     if most < 2:
         return []
@@ -56,45 +60,19 @@ def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
     return found
 
 
-def _counts(case: CaseDocument) -> tuple[int, int]:
-    sample = sample_of(case)
-    passed = sample.runs_passed if sample.runs_clean is None else sample.runs_clean
-    return passed, sample.runs_countable + sample.runs_not_made if sample.runs_countable else 0
-
-
 def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:
     """Compare all cases together that have runs on both sides; None if there are none. Quarantined cases do not count.
 
     Kept cases count with their last comparison: a suite that got worse stays so until it is called again.
     """
-    return suite_document(compare_suite(compared_samples(cases)))
-
-
-def compared_samples(cases: Iterable[CaseDocument]) -> dict[str, tuple[Sample | None, Sample | None]]:
-    """(before, latest) by case id, of the cases that count in the suite comparison."""
-    return {
-        case.case_id: (sample_from(case.before), sample_from(case.latest))
-        for case in cases
-        if case.before is not None
-        and case.latest is not None
-        and case.not_comparable is None
-        and case.quarantine is None
-    }
-
-
-def suite_document(change: SuiteChange) -> SuiteDocument | None:
-    """None if no case has countable runs on both sides."""
-    if not change.cases:
-        return None
-    return SuiteDocument(
-        cases=change.cases,
-        passed_before=change.passed_before,
-        runs_before=change.runs_before,
-        passed_now=change.passed_now,
-        runs_now=change.runs_now,
-        p_value=change.p_value,
-        compared=change.word,
+    suite = compare_suite(
+        {
+            case.case_id: (sample_from(case.before), sample_from(case.latest))
+            for case in cases
+            if case.before and case.latest and case.not_comparable is None and case.quarantine is None
+        }
     )
+    return suite if suite.cases else None
 
 
 def sample_of(case: CaseDocument, *, without: Collection[RunKey] = ()) -> Sample:
@@ -136,13 +114,12 @@ def _failed_in(run: RunDocument) -> set[str]:
 
 def total(samples: Sequence[Sample | None]) -> Sample | None:
     """The sum of the samples of one case; None if one is unknown. Its runs not made are counted once."""
-    known = [sample for sample in samples if sample is not None]
-    if not known or len(known) < len(samples):
-        return None
-    first, *others = known
-    for other in others:
-        first = replace(first.after(other), runs_not_made=first.runs_not_made)
-    return first
+    found = samples[0] if samples else None
+    for other in samples[1:]:
+        if found is None or other is None:
+            return None
+        found = replace(found.after(other), runs_not_made=found.runs_not_made)
+    return found
 
 
 def sample_from(document: SampleDocument) -> Sample:
@@ -153,4 +130,19 @@ def sample_from(document: SampleDocument) -> Sample:
         document.runs_not_made,
         tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in document.own_rates),
         document.runs_clean,
+    )
+
+
+def sample_document(sample: Sample) -> SampleDocument:
+    own_rates = [
+        ExpectationRate(expectation=own.expectation, check="", held=own.held, decided=own.decided)
+        for own in sample.own_rates
+    ]
+    return SampleDocument(
+        outcome=sample.outcome.word,
+        runs_passed=sample.runs_passed,
+        runs_countable=sample.runs_countable,
+        runs_not_made=sample.runs_not_made,
+        runs_clean=sample.runs_clean,
+        own_rates=own_rates,
     )

@@ -11,17 +11,14 @@ from planner.verdicts.baseline import BaselineComparison, call_change, compare_o
 from planner.verdicts.comparability import (
     Pair,
     Variant,
+    compare_pairs,
     differ_significantly,
     measurement_change,
-    pair_key,
-    pairs_by_key,
-    shared_variants,
-    variants_of,
-    worst_by_case,
+    variants_to_compare,
 )
-from planner.verdicts.comparison import Sample, StrongestRate, case_p_value, compare, compare_suite, strongest_rate
+from planner.verdicts.comparison import Sample, StrongestRate, case_p_value, compare_suite, strongest_rate
 from planner.verdicts.outcomes import CaseOutcome
-from planner.verdicts.rates import RunKey, run_key, sample_of, suite_document, total
+from planner.verdicts.rates import RunKey, run_key, sample_of, total
 
 _METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
     ("duration", "seconds", lambda run: run.duration_seconds),
@@ -47,13 +44,13 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
         else:
             pairs[case_id] = _pairs(old, new, backwards=backwards)
     quarantined = {case_id for case_id, case in now.items() if case.quarantine is not None}
-    aside = {pair_key(case_id, number) for case_id in quarantined for number in range(len(pairs.get(case_id, ())))}
-    words = worst_by_case(compare(pairs_by_key(pairs), aside=aside))
-    found |= {case_id: BaselineComparison(word) for case_id, word in words.items()}
+    found |= {case_id: BaselineComparison(word) for case_id, word in compare_pairs(pairs, quarantined).items()}
     samples: dict[str, Pair] = {
         case_id: (total([before for before, _ in own]), total([now for _, now in own]))
         for case_id, own in pairs.items()
     }
+    suite = compare_suite({case_id: both for case_id, both in samples.items() if case_id not in quarantined})
+    in_both = [(before[case_id], now[case_id]) for case_id in case_ids if case_id in before and case_id in now]
     return Comparison(
         older,
         newer,
@@ -61,24 +58,9 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
             _compared(case_id, found[case_id], before.get(case_id), now.get(case_id), samples.get(case_id))
             for case_id in case_ids
         ),
-        tuple(
-            _metrics(
-                [(before[case_id], now[case_id]) for case_id in case_ids if case_id in before and case_id in now],
-                random,
-                backwards=backwards,
-            )
-        ),
-        suite_document(compare_suite(_counted(samples, now))),
+        tuple(_metrics(in_both, random, backwards=backwards)),
+        suite if suite.cases else None,
     )
-
-
-def _counted(samples: dict[str, Pair], now: dict[str, CaseDocument]) -> dict[str, Pair]:
-    """Without quarantined cases."""
-    return {
-        case_id: both
-        for case_id, both in samples.items()
-        if (case := now.get(case_id)) is None or case.quarantine is None
-    }
 
 
 def _compare_outcomes(before: CaseDocument, now: CaseDocument, backwards: bool) -> BaselineComparison | None:
@@ -152,8 +134,8 @@ def _pairs(before: CaseDocument | None, now: CaseDocument | None, *, backwards: 
         return [(None if before is None else sample_of(before), None if now is None else sample_of(now))]
     shared, none = _keys(before) & _keys(now), frozenset[RunKey]()
     not_before, not_now = (shared, none) if backwards else (none, shared)
-    variants = shared_variants(before.runs, now.runs)
-    if not variants or variants_of(before.runs) | variants_of(now.runs) == {variants[0]}:
+    variants = variants_to_compare(before.runs, now.runs)
+    if not variants:
         return [(sample_of(before, without=not_before), sample_of(now, without=not_now))]
     return [
         (

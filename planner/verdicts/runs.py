@@ -32,46 +32,41 @@ def judge_run(
     all runs of the case (`judge_case`), and warnings are only reported. With `caller_faults="count"` the test bot is never the
     cause; `prompt` is its instructions.
     """
-    if (broken := _platform_failure(evidence)) is not None:
-        return RunVerdict(
-            RunOutcome.ERRORED,
-            Fault.PLATFORM,
-            tuple(_finding(expectation, errored(f"not judged: {broken}")) for expectation in expectations),
-            broken,
-        )
-    if large := too_large(evidence):
-        unjudged = [_finding(expectation, errored(f"not judged: {large}")) for expectation in expectations]
-        return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, tuple(unjudged), large)
-    if (unscripted := unscripted_call(evidence)) is not None:
-        return RunVerdict(
-            RunOutcome.ERRORED,
-            Fault.CALLER,
-            tuple(_finding(expectation, errored(f"not judged: {unscripted.reason}")) for expectation in expectations),
-            unscripted.reason,
-            unscripted.quote,
-        )
-    findings = tuple(_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations)
-    if caller_faults == "ignore":
-        findings = tuple(
-            _without_callers_fault(expectation, finding, evidence, ask, prompt)
-            for expectation, finding in zip(expectations, findings, strict=True)
-        )
-    decisive = [
-        finding for expectation, finding in zip(expectations, findings, strict=True) if _decides_runs(expectation)
-    ]
-    broken_rules = [finding for finding in decisive if finding.outcome is FindingOutcome.FAILED]
-    undecided = [finding for finding in decisive if finding.outcome is FindingOutcome.ERRORED]
+    if (unjudged := _not_judged(expectations, evidence)) is not None:
+        return unjudged
+    ignores_callers = caller_faults == "ignore"
+    findings = [_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations]
+    both = list(zip(expectations, findings, strict=True))
+    if ignores_callers:
+        findings = [_without_callers_fault(each, finding, evidence, ask, prompt) for each, finding in both]
+        both = list(zip(expectations, findings, strict=True))
+    decisive = [(each, finding) for each, finding in both if _decides_runs(each)]
+    failed = [(each, finding) for each, finding in decisive if finding.outcome is FindingOutcome.FAILED]
+    broken_rules = [finding for _, finding in failed]
+    undecided = [finding for _, finding in decisive if finding.outcome is FindingOutcome.ERRORED]
     if not broken_rules and not undecided:
-        return RunVerdict(RunOutcome.PASSED, None, findings)
-    fault = caller_fault(evidence, broken_rules, prompt) if caller_faults == "ignore" else None
-    if fault is not None and not any(
-        finding.outcome is FindingOutcome.FAILED and _decides_runs(each) and _is_the_agents_own(each, evidence, ask)
-        for each, finding in zip(expectations, findings, strict=True)
-    ):
-        return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, findings, fault.reason, fault.quote)
+        return RunVerdict(RunOutcome.PASSED, None, tuple(findings))
+    fault = caller_fault(evidence, broken_rules, prompt) if ignores_callers else None
+    if fault is not None and not any(_is_the_agents_own(each, evidence, ask) for each, _ in failed):
+        return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, tuple(findings), fault.reason, fault.quote)
     if broken_rules:
-        return RunVerdict(RunOutcome.FAILED, Fault.AGENT, findings, _reason(broken_rules))
-    return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, findings, _reason(undecided))
+        return RunVerdict(RunOutcome.FAILED, Fault.AGENT, tuple(findings), _reason(broken_rules))
+    return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, tuple(findings), _reason(undecided))
+
+
+def _not_judged(expectations: Sequence[Expectation], evidence: Evidence) -> RunVerdict | None:
+    """The verdict on a run that no expectation can judge, else None."""
+    quote = None
+    if (why := _platform_failure(evidence)) is not None:
+        fault = Fault.PLATFORM
+    elif why := too_large(evidence):
+        fault = Fault.JUDGE
+    elif (unscripted := unscripted_call(evidence)) is not None:
+        fault, why, quote = Fault.CALLER, unscripted.reason, unscripted.quote
+    else:
+        return None
+    findings = tuple(_finding(expectation, errored(f"not judged: {why}")) for expectation in expectations)
+    return RunVerdict(RunOutcome.ERRORED, fault, findings, why, quote)
 
 
 def platform_verdict(reason: str) -> RunVerdict:
@@ -81,7 +76,7 @@ def platform_verdict(reason: str) -> RunVerdict:
 
 def questions_of_run(expectations: Sequence[Expectation], evidence: Evidence) -> list[Question]:
     """The judge calls needed for one finished run; none for a run that is not judged."""
-    if _platform_failure(evidence) is not None or too_large(evidence) or unscripted_call(evidence) is not None:
+    if _not_judged((), evidence) is not None:
         return []
     decidable = [expectation for expectation in expectations if not left_out(expectation, evidence)]
     return [question for expectation in decidable for question in expectation.questions(evidence)]
@@ -136,13 +131,8 @@ def expectation_name(expectation: Expectation) -> str:
 
 
 def _decides_runs(expectation: Expectation) -> bool:
-    match expectation.severity:
-        case CheckSeverity.CRITICAL:
-            return True
-        case CheckSeverity.ERROR:
-            return expectation.min_pass_rate is None
-        case CheckSeverity.WARNING:
-            return False
+    is_error = expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is None
+    return is_error or expectation.severity is CheckSeverity.CRITICAL
 
 
 def _reason(findings: Sequence[Finding]) -> str:

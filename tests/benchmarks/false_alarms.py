@@ -124,7 +124,7 @@ def false_alarms(suites: int, random: np.random.Generator) -> None:
                 rates = random.choice(RATES, CASES)
                 pairs = suite(random, side, rates, rates)
                 by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
-                by_suite += compare_suite(pairs).word != "not_enough_evidence"
+                by_suite += compare_suite(pairs).compared != "not_enough_evidence"
             print(
                 f"{suites:,} suites of {CASES} unchanged cases, {described(rules)}, {runs} runs a side, {way(stopping)}: "
                 f"any case called changed in {by_case / suites:.2%}, the suite in {by_suite / suites:.2%} (5 % allowed)",
@@ -149,7 +149,7 @@ def retries(suites: int, random: np.random.Generator) -> None:
                     )
                 }
                 by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
-                by_suite += compare_suite(pairs).word != "not_enough_evidence"
+                by_suite += compare_suite(pairs).compared != "not_enough_evidence"
             print(
                 f"{suites:,} suites of {CASES} unchanged cases, {runs} runs a side, up to {tries} tries: any case called changed in "
                 f"{by_case / suites:.1%}, the suite in {by_suite / suites:.1%}",
@@ -178,7 +178,7 @@ def gate(suites: int, random: np.random.Generator) -> None:
             for _ in range(suites):
                 pairs = suite(random, side, rates, rates)
                 has_failed = any(now is not None and now.outcome is CaseOutcome.FAILED for _, now in pairs.values())
-                is_worse = "regressed" in compare(pairs).values() or compare_suite(pairs).word == "worse"
+                is_worse = "regressed" in compare(pairs).values() or compare_suite(pairs).compared == "worse"
                 failing, regressed, either = (
                     failing + has_failed,
                     regressed + is_worse,
@@ -203,7 +203,7 @@ def power(suites: int, random: np.random.Generator) -> None:
                 for _ in range(suites):
                     pairs = suite(random, side, before, now)
                     found += sum(word == "regressed" for word in compare(pairs).values())
-                    whole += compare_suite(pairs).word == "worse"
+                    whole += compare_suite(pairs).compared == "worse"
                 print(
                     f"{fallen} of {CASES} cases from 100 % to 50 %, {runs} runs a side, {way(stopping)}: "
                     f"{found / suites / fallen:.0%} of them called regressed, the suite called worse in {whole / suites:.0%}",

@@ -13,12 +13,11 @@ from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument, SampleDocument
-from planner.verdicts.baseline import sample_document
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.judged_runs import JudgedRun
 from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
-from planner.verdicts.rates import sample_from, suite_of
+from planner.verdicts.rates import sample_document, sample_from, suite_of
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseDocument]

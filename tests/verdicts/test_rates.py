@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from planner.results.model import CaseDocument, ExpectationRate, QuarantineDocument, RunDocument
-from planner.verdicts.baseline import sample_document
 from planner.verdicts.comparison import OwnRate, Sample
 from planner.verdicts.outcomes import CaseOutcome
-from planner.verdicts.rates import expectation_rates, repeated_passes, sample_from, sample_of
+from planner.verdicts.rates import expectation_rates, repeated_passes, sample_document, sample_from, sample_of
 
 
 def run(fault: str | None = None, **found: str) -> RunDocument:
