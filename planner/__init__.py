@@ -1,3 +1,3 @@
-"""A declarative test-plan runner for phone agents. The way through the rooms is drawn in CONTRIBUTING.md."""
+"""A declarative test-plan runner for phone agents. CONTRIBUTING.md lists the packages."""
 
 __version__ = "0.1.0"

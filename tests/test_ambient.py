@@ -39,7 +39,7 @@ ALLOWED = {
         "secrets.token_hex", "shutil.get_terminal_size", "sys.stderr", "sys.stdout", "time.monotonic", "time.sleep", "anyio.sleep",
     },
     "cli/error_handler.py": {"os.environ", "sys.stderr", "sys.stdout"},
-    # A server of its own, outside of the house: `planner` passes it a clock; its default, a slow answer and the secret that signs
+    # A server of its own, a separate program: `planner` passes it a clock; its default, a slow answer and the secret that signs
     # its addresses are its own.
     "sandbox/service/exchange.py": {"asyncio.sleep"},
     "sandbox/sandbox.py": {"os.urandom", "time.time"},

@@ -20,7 +20,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def rooms() -> set[str]:
+def packages() -> set[str]:
     """The modules and packages right below `planner`."""
     here = ROOT / "planner"
     modules = {path.stem for path in here.glob("*.py")} - {"__init__"}
@@ -35,10 +35,10 @@ def contract(name: str) -> dict[str, Any]:
 
 def test_no_room_is_forgotten_in_the_import_contracts() -> None:
     """Every package has a place in the layers, and neither imports the sandbox nor is imported by it."""
-    others = rooms() - {"planner.sandbox"}
-    assert {f"planner.{layer}" for layer in contract("floors")["layers"]} == others
+    others = packages() - {"planner.sandbox"}
+    assert {f"planner.{layer}" for layer in contract("layers")["layers"]} == others
     assert set(contract("sandbox-imports-nothing")["forbidden_modules"]) == others
-    assert set(contract("two-doors-to-the-sandbox")["source_modules"]) == others
+    assert set(contract("sandbox-entry-points")["source_modules"]) == others
 
 
 def test_every_folder_of_the_package_is_a_package() -> None:
@@ -54,7 +54,7 @@ def test_no_module_is_two_things() -> None:
 
 
 def test_no_module_is_named_for_what_does_not_fit_elsewhere() -> None:
-    """There is no helper room: a thing that has no name yet has no place yet."""
+    """There is no package for helpers without a subject."""
     shapeless = {"utils", "util", "helpers", "helper", "common", "misc", "shared"}
     assert [path for path in SOURCES if path.stem in shapeless] == []
 
@@ -149,9 +149,9 @@ def test_documents_link_to_what_is_there(name: str) -> None:
 
 
 def test_the_contributors_table_has_all_rooms() -> None:
-    """CONTRIBUTING.md is the map of the house."""
+    """CONTRIBUTING.md lists all packages."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    paths = [room.replace(".", "/") for room in sorted(rooms())]
+    paths = [package.replace(".", "/") for package in sorted(packages())]
     names = [f"`{path}/`" if (ROOT / path).is_dir() else f"`{path}.py`" for path in paths]
     assert [name for name in names if name not in text] == []
 
@@ -160,9 +160,9 @@ def test_the_contributors_table_has_all_rooms_of_the_sandbox() -> None:
     """Each imports only those below it."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     inner = {path.parent.name for path in (ROOT / "planner" / "sandbox").glob("*/__init__.py")}
-    rows = table_rows(text, "Room of `planner/sandbox/`")
+    rows = table_rows(text, "Package of `planner/sandbox/`")
     assert {cell for row in rows for cell in re.findall(r"`(\w+)/`", row[0])} == inner
-    layers = contract("sandbox-rooms")["layers"]
+    layers = contract("sandbox-packages")["layers"]
     assert inner <= {name for layer in layers for name in layer.split(" | ")}
 
 

@@ -2,7 +2,7 @@
 
     uv run python tests/benchmarks/makespan.py [RUNS] [LIMIT…]
     … --virtual        calls of the sandbox's own length (half a minute), 0.1 s a request, in a clock that jumps
-    … --profile        where the CPU goes, by room
+    … --profile        where the CPU goes, by package
     … --time-scale 10  a served sandbox whose calls are six times as long as its usual 60 makes them
 
 No call can take less than itself, and no schedule less than all calls over the limit: the bound is max(longest call, sum of
@@ -154,9 +154,11 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        rooms = root / "rooms.txt"
+        packages = root / "packages.txt"
         environment = second_start()
-        command = [str(Path(__file__).with_name("rooms.py")), str(rooms)] if profile else ["-m", "planner"]
+        command = (
+            [str(Path(__file__).with_name("profile_by_package.py")), str(packages)] if profile else ["-m", "planner"]
+        )
         try:
             assert service.stdout is not None
             url = next(word for word in service.stdout.readline().split() if word.startswith("http"))
@@ -180,7 +182,7 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
             service.terminate()
             service.wait()
         if profile:
-            print(rooms.read_text())
+            print(packages.read_text())
     calls = [run["duration_seconds"] / time_scale for case in results["cases"] for run in case["runs"]]
     assert len(calls) == len(ledger["runs"]), "paid for other runs than reported"
     cpu_ms = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000

@@ -50,7 +50,7 @@ import pytest
 from mutation_trials import OPTIONS, ROOT, SAID, Nursery, first_failing, in_fork
 from mutations import Mutation, codes, importers, is_kept, module_name, mutations, taken
 
-ROOMS = (
+PACKAGES = (
     "planner/checks",
     *(f"planner/verdicts/{name}.py" for name in ("attribution", "cases", "comparison", "outcomes", "runs", "settling")),
     "planner/statistics.py",
@@ -97,8 +97,8 @@ def digest(*paths: Path) -> str:
 
 
 def modules() -> list[Path]:
-    rooms = [ROOT / room for room in ROOMS]
-    return [path for room in rooms for path in ([room] if room.is_file() else sorted(room.glob("*.py")))]
+    packages = [ROOT / package for package in PACKAGES]
+    return [path for package in packages for path in ([package] if package.is_file() else sorted(package.glob("*.py")))]
 
 
 class Trial:

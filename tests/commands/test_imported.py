@@ -58,7 +58,7 @@ CALLING_IN_PROCESS = {
     ],
 )
 def test_a_command_imports_what_it_needs(project: Any, arguments: str, unneeded: set[str]) -> None:
-    """Not the libraries and rooms of other commands, which cost more time than what it does."""
+    """Not the libraries and packages of other commands, which cost more time than what it does."""
     project.write("small.yaml", PLAN)
     done = subprocess.run(
         [sys.executable, "-c", TOLD, *arguments.split()], cwd=project.root, capture_output=True, text=True, check=True

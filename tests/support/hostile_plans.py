@@ -171,7 +171,7 @@ def _many(codes: str) -> frozenset[str]:
 
 
 def hostile_plans() -> list[Hostile]:
-    """Every one of them; small ones that differ in little are left to the rooms' own tests."""
+    """Every one of them; small ones that differ in little are left to the packages' own tests."""
     wide = "{" + ", ".join(f"k{number}: {number}" for number in range(50_000)) + "}"
     deep = "[" * 10_000 + "]" * 10_000
     cel = " && ".join(["call.duration_seconds < 120.0"] * 20_000)

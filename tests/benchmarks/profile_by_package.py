@@ -1,4 +1,4 @@
-"""Where a command's CPU goes, by room: `python tests/benchmarks/rooms.py FILE planner-arguments…` writes a table to FILE.
+"""Where a command's CPU goes, by package: `python tests/benchmarks/packages.py FILE planner-arguments…` writes a table to FILE.
 
 A signal comes every 2 ms of the process's CPU (`ITIMER_PROF`, threads included); what is on the stack then is asked for
 the innermost line of a known package. Code in C belongs to the line that called it. Signals that come while one waits are
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 EVERY_SECONDS = 0.002
-ROOMS = (
+PACKAGES = (
     # the innermost frame whose file has the word decides
     ("importing", ("importlib", "<frozen")),
     ("JSON and models", ("pydantic", "/planner/api/wire")),
@@ -45,31 +45,33 @@ ROOMS = (
 )
 
 
-def room_of(frame: FrameType | None) -> tuple[str, str]:
+def package_of(frame: FrameType | None) -> tuple[str, str]:
     while frame is not None:
         file = frame.f_code.co_filename
-        for room, words in ROOMS:
+        for package, words in PACKAGES:
             if any(word in file for word in words):
-                return room, f"{'/'.join(Path(file).parts[-3:])}:{frame.f_code.co_name}"
+                return package, f"{'/'.join(Path(file).parts[-3:])}:{frame.f_code.co_name}"
         frame = frame.f_back
     return "other", ""
 
 
 def main() -> int:
-    rooms: Counter[str] = Counter()
+    packages: Counter[str] = Counter()
     places: Counter[tuple[str, str]] = Counter()
 
     def sample(number: int, frame: FrameType | None) -> None:
         del number
-        room, place = room_of(frame)
-        rooms[room] += 1
-        places[room, place] += 1
+        package, place = package_of(frame)
+        packages[package] += 1
+        places[package, place] += 1
 
     def log() -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        each_ms = time.process_time() * 1000 / max(1, rooms.total())
-        lines = [f"{count * each_ms:8.0f} ms  {room}" for room, count in rooms.most_common()]
-        lines += [f"{count * each_ms:8.0f} ms  {room:18} {place}" for (room, place), count in places.most_common(45)]
+        each_ms = time.process_time() * 1000 / max(1, packages.total())
+        lines = [f"{count * each_ms:8.0f} ms  {package}" for package, count in packages.most_common()]
+        lines += [
+            f"{count * each_ms:8.0f} ms  {package:18} {place}" for (package, place), count in places.most_common(45)
+        ]
         Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     out, *arguments = sys.argv[1:]
