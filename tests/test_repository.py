@@ -33,7 +33,7 @@ def contract(name: str) -> dict[str, Any]:
     return next(found for found in contracts if found["id"] == name)
 
 
-def test_no_room_is_forgotten_in_the_import_contracts() -> None:
+def test_no_package_is_missing_in_the_import_contracts() -> None:
     """Every package has a place in the layers, and neither imports the sandbox nor is imported by it."""
     others = packages() - {"planner.sandbox"}
     assert {f"planner.{layer}" for layer in contract("layers")["layers"]} == others
@@ -148,7 +148,7 @@ def test_documents_link_to_what_is_there(name: str) -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
-def test_the_contributors_table_has_all_rooms() -> None:
+def test_the_contributors_table_has_all_packages() -> None:
     """CONTRIBUTING.md lists all packages."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     paths = [package.replace(".", "/") for package in sorted(packages())]
@@ -156,13 +156,13 @@ def test_the_contributors_table_has_all_rooms() -> None:
     assert [name for name in names if name not in text] == []
 
 
-def test_the_contributors_table_has_all_rooms_of_the_sandbox() -> None:
+def test_the_contributors_table_has_all_packages_of_the_sandbox() -> None:
     """Each imports only those below it."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     inner = {path.parent.name for path in (ROOT / "planner" / "sandbox").glob("*/__init__.py")}
     rows = table_rows(text, "Package of `planner/sandbox/`")
     assert {cell for row in rows for cell in re.findall(r"`(\w+)/`", row[0])} == inner
-    layers = contract("sandbox-packages")["layers"]
+    layers = contract("sandbox-layers")["layers"]
     assert inner <= {name for layer in layers for name in layer.split(" | ")}
 
 

@@ -18,7 +18,7 @@ from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact
 from planner.results.model import CaseDocument, RunResult
-from planner.results.shared import SharedRepository
+from planner.results.shared_store import SharedRepository
 from planner.results.store import Store
 from planner.session.reporting import redactor_patterns
 from planner.session.shell import Shell

@@ -14,7 +14,7 @@ from planner.planfile.project.stores import store_fault
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import GitStore
 from planner.results.repository import Access, ResultsRepository
-from planner.results.shared import SharedRepository, Tiers
+from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import Backoff, BranchStore, Store, segment_for
 from planner.session.folder_checks import STORE_NAMES, check_folder
 from planner.session.git import Git, shared_remote

@@ -14,7 +14,7 @@ from planner.errors import StoreError
 from planner.evidence import Evidence, Role, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
-from planner.results.shared import SharedRepository, Tiers
+from planner.results.shared_store import SharedRepository, Tiers
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MakeResult = Callable[..., RunResult]

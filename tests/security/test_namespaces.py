@@ -17,7 +17,7 @@ from store_writes import UNCONDITIONAL, put
 from planner.evidence import Evidence, Role, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
-from planner.results.shared import SharedRepository, Tiers
+from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import BranchStore
 from planner.session.namespaces import namespace_of
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
