@@ -166,7 +166,7 @@ class Expectations:
             detail = f"an expectation with templates may hold {MAX_NODES:,} values, aliases expanded"
             self.reporter.error("too-many-nodes", detail, draft.span)
             return False
-        compiler = Compiler(self.templates, [], [])
+        compiler = Compiler(self.templates)
         draft.shape.content = compiler.compile(draft.written)
         draft.shape.texts = compiler.texts
         draft.shape.names = frozenset([name for text in compiler.texts for name in text.template.names])
@@ -317,7 +317,7 @@ class Expectations:
         try:
             rendered = Rendered(render(shape.content, values))
         except TextFault as fault:
-            if fault.fault.is_told:
+            if fault.fault.already_reported:
                 self.reporter.errors += 1
                 return None
             text = next(text for text in shape.texts if text.route == fault.route)

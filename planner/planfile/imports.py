@@ -21,7 +21,6 @@ from planner.planfile.library import Libraries, Library
 from planner.planfile.matrix.axes import AxisValue
 from planner.planfile.reporter import Reporter
 from planner.planfile.targets import Imported
-from planner.planfile.templates.made_often import made_often
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Document, Items, Mapping
 
@@ -32,7 +31,7 @@ _JOINING = ("vars", "targets")
 _OVERRIDES = ("severity", "min_pass_rate", "id")
 
 
-@made_often
+@dataclass(slots=True)
 class Expected:
     """The sound expectations of one `expect`, how many items are written there, and whether these are all."""
 

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
-from planner.planfile.templates.made_often import made_often
 from planner.planfile.yaml.source import Place
 
 Direction = Literal["outbound", "inbound"]
@@ -33,7 +32,7 @@ class Quarantine:
     reason: str
 
 
-@made_often
+@dataclass(frozen=True, slots=True)
 class Case:
     """One scenario × target × matrix point, fully rendered. `case_id` is stable while unrelated things change."""
 

@@ -23,7 +23,7 @@ from planner.planfile.reporter import Reporter
 from planner.planfile.scenario import PlanContext, ScenarioReader
 from planner.planfile.settings import need_check, settings_of
 from planner.planfile.targets import TargetReader
-from planner.planfile.templates.names import is_name, mended_name
+from planner.planfile.templates.names import corrected_name, is_name
 from planner.planfile.templates.templates import Templates
 from planner.planfile.text import describe, shorten
 from planner.planfile.unresolved import Unresolved
@@ -81,7 +81,7 @@ class PlanReader:
             aliases=self.targets.read(document, imports.targets),
             imports=imports,
             variables=variables if variables is not None else Mapping(),
-            mended_names=frozenset(variables or ()).union(map(mended_name, variables or ())),
+            corrected_names=frozenset(variables or ()).union(map(corrected_name, variables or ())),
             own_variables_readable=variables is not None,
             variables_readable=variables is not None and imports.variables_readable,
             unresolved=Unresolved(self.reporter),

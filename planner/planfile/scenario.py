@@ -26,8 +26,7 @@ from planner.planfile.quarantine import read_quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.settings import DECIDING, CaseSettings, Settings, check_own_rates, need_check, settings_of
 from planner.planfile.targets import Aliases, check_slug, is_slug
-from planner.planfile.templates.made_often import made_often
-from planner.planfile.templates.names import is_name, mended_name, undefined
+from planner.planfile.templates.names import corrected_name, is_name, undefined
 from planner.planfile.templates.prompts import Prompt, PromptReader
 from planner.planfile.templates.templates import TemplateFault
 from planner.planfile.text import shorten
@@ -43,7 +42,7 @@ def _joined(tags: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
     return tags.union(more)
 
 
-@made_often
+@dataclass(slots=True)
 class PlanContext:
     """What a scenario takes from its plan."""
 
@@ -53,7 +52,7 @@ class PlanContext:
     aliases: Aliases
     imports: Imports
     variables: Lookup[str, Any]
-    mended_names: frozenset[str]
+    corrected_names: frozenset[str]
     """The variables' names, and what they should be where they cannot be names."""
     own_variables_readable: bool
     """False: `vars` has a fault, and names may be missing for that."""
@@ -75,7 +74,7 @@ class PlanContext:
     """Aliases that its scenarios name, as far as they were read."""
 
 
-@made_often
+@dataclass(slots=True)
 class Scenario:
     """`cases` are none where anything of the scenario has a fault; `names` are those its templates use.
 
@@ -316,8 +315,8 @@ class _Reading:
         for draft in drafts:
             if draft.shape.names:
                 used.update(draft.shape.names)
-        if prompt is not None and prompt.has_braces:
-            braced = prompt.single_braces(self.plan.variables, self._written_axes() or (), self.reporter)
+        if prompt is not None:
+            braced = prompt.warn_of_single_braces(self.plan.variables, self._written_axes() or (), self.reporter)
             used.update(name for name in braced if name in self.plan.variables)  # one fault is enough
         if "matrix" not in self.written and used <= self.plan.variables.keys():
             return used
@@ -328,7 +327,7 @@ class _Reading:
         strange = {name for name in used if name not in self.plan.variables and name not in here}
         if strange:
             # Templates may have the right name already.
-            known = self.plan.mended_names.union(here, map(mended_name, here))
+            known = self.plan.corrected_names.union(here, map(corrected_name, here))
             strange.difference_update(known)
             for name, use in self._undefined(prompt, drafts, known):
                 # What an import that cannot be read may define is left alone, unless it is nearly a name that there is.

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined
 
 from planner.planfile.templates.environment import FILTERS, TESTS, WORK_PER_RENDER
-from planner.planfile.templates.programs import Programs
 from planner.planfile.templates.templates import (
     MAX_PROGRAMS,
     MAX_SOURCE,
@@ -19,7 +18,6 @@ from planner.planfile.templates.templates import (
     Template,
     TemplateFault,
     Templates,
-    simple,
 )
 
 VALUES: dict[str, Any] = {
@@ -87,10 +85,10 @@ def outcome(template: Template, values: dict[str, Any]) -> tuple[str, str]:
 @given(st.lists(pieces, max_size=8).map("".join))
 def test_plain_names_render_as_jinja_renders_them(text: str) -> None:
     """Where the short way takes a template, it gives what Jinja gives: the same text, or a fault of the same kind."""
-    programs = Programs()
-    short = simple(text, programs)
+    templates = Templates()
+    short = templates.interpolation(text)
     if short is not None:
-        assert outcome(short, VALUES) == outcome(programs.compile(text), VALUES)
+        assert outcome(short, VALUES) == outcome(templates.program(text), VALUES)
 
 
 @patient
@@ -160,7 +158,7 @@ def test_names_are_what_the_template_takes() -> None:
         (
             "a\n{% if n %}\n{{ order.lines[7].sku }}{% endif %}",
             "template-undefined",
-            "{{ order.lines[7].sku }}{% endif %}",
+            "{{ order.lines[7].sku }}",
         ),
         ("{{ names }}", "template-failed", "names"),
         ("{{ order }}", "template-failed", "order"),
@@ -192,12 +190,12 @@ def test_names_are_what_the_template_takes() -> None:
         ("{% import 'y' as z %}", "template-forbidden", "import"),
         ("{% extends 'y' %}", "template-forbidden", "extends"),
         ("{% block b %}{% endblock %}", "template-forbidden", "block"),
-        ("{% filter upper %}{% endfilter %}", "template-forbidden", "{% filter upper %}{% endfilter %}"),
-        ("{% set q %}{% endset %}", "template-forbidden", "{% set q %}{% endset %}"),
+        ("{% filter upper %}{% endfilter %}", "template-forbidden", "{% filter upper %}"),
+        ("{% set q %}{% endset %}", "template-forbidden", "{% set q %}"),
         ("{% call x() %}{% endcall %}", "template-forbidden", "call"),
         ("{% autoescape true %}{% endautoescape %}", "template-forbidden", "autoescape"),
         ("{% for x in names recursive %}{% endfor %}", "template-forbidden", "recursive"),
-        ("{% for x in n %}{% endfor %}", "template-failed", "{% for x in n %}{% endfor %}"),
+        ("{% for x in n %}{% endfor %}", "template-failed", "{% for x in n %}"),
         ("{{ n", "template-syntax", "{{ n"),
         ("{{ n }} {{ n + }}", "template-syntax", "{{ n + }}"),
         ("a\n{% for x in names %}", "template-syntax", "{% for x in names %}"),
@@ -214,7 +212,7 @@ def test_names_are_what_the_template_takes() -> None:
         ("{{ names | map('uper') | join }}", "template-failed", "{{ names | map('uper') | join }}"),
         ("{{ names | select('nonsense') | join }}", "template-failed", "{{ names | select('nonsense') | join }}"),
         ("{{ names | map('upper', 1) | join }}", "template-failed", "{{ names | map('upper', 1) | join }}"),
-        ("{{ range }}{% if n %}{% endif %}", "template-failed", "{{ range }}{% if n %}{% endif %}"),
+        ("{{ range }}{% if n %}{% endif %}", "template-failed", "{{ range }}"),
         ("{{ name | truncate('x') }}", "template-failed", "{{ name | truncate('x') }}"),
     ],
 )
@@ -254,8 +252,8 @@ HOSTILE = {
     + "')) }}",
     "join": "{{ range(9000) | join('" + "x" * 100 + "') }}",
     "repeated output": "{% for a in range(3000) %}{{ name }} and some more text{% endfor %}",
-    "filters in a loop": "{% for a in range(9000) %}{{ name | upper | lower | title | trim }}{% endfor %}",
-    "comparisons in a loop": "{% for a in range(9000) %}{% if names == names %}{% endif %}{% endfor %}",
+    "filters in a loop": "{% for a in range(30000) %}{{ name | upper | lower | title | trim }}{% endfor %}",
+    "comparisons in a loop": "{% for a in range(30000) %}{% if names == names %}{% endif %}{% endfor %}",
     "slices": "{% for a in range(5000) %}{% set b = names[0:2] %}{% endfor %}" * 20,
     "deep parentheses": "{{ " + "(" * 20_000 + "n" + ")" * 20_000 + " }}",
     "deep not": "{{ " + "not " * 15_000 + "n }}",
@@ -288,12 +286,12 @@ def test_hostile_template_is_stopped(name: str) -> None:
 
 
 def test_steps_are_counted_not_timed() -> None:
-    """The same template stops at the same place on any machine: one round of an empty loop is two steps."""
-    programs = Programs()
-    rounds = (WORK_PER_RENDER - 100) // 2
-    assert programs.compile(f"{{% for a in range({rounds // 2}) %}}{{% endfor %}}x").render({}) == "x"
+    """The same template stops at the same place on any machine: one round of an empty loop is one step."""
+    templates = Templates()
+    rounds = WORK_PER_RENDER - 100
+    assert templates.compile(f"{{% for a in range({rounds}) %}}{{% endfor %}}x").render({}) == "x"
     with pytest.raises(TemplateFault):
-        programs.compile(f"{{% for a in range({rounds + 100}) %}}{{% endfor %}}x").render({})
+        templates.compile(f"{{% for a in range({rounds + 100}) %}}{{% endfor %}}x").render({})
 
 
 @pytest.mark.parametrize(
@@ -353,7 +351,7 @@ def test_programs_of_a_plan_are_bounded_together() -> None:
 def test_compiling_evaluates_nothing() -> None:
     """Constant parts are computed when rendering, within the budget, and only if they are reached."""
     templates = Templates()
-    spent = templates.compile("{% for a in range(99000) %}{% endfor %}")
+    spent = templates.compile("{% for a in range(100000) %}{% endfor %}")
     with pytest.raises(TemplateFault, match="does too much work"):
         spent.render({})
     assert templates.compile("{{ 'x' | upper }}{% if n %}{{ ('x')['y'] and n }}{% endif %}").render({"n": 0}) == "X"

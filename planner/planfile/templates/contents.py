@@ -1,10 +1,10 @@
-"""Values with templates in them: compiled once, rendered for each case. They know nothing of where they are written."""
+"""Values with templates in them: compiled once, rendered for each case, without knowledge of where they are written."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from planner.planfile.templates.templates import Constant, Template, TemplateFault, Templates, has_tags
@@ -27,10 +27,6 @@ class Text:
     whole: bool
 
 
-_FAULTY = Text(Constant("", {}), (), whole=True)
-"""Stands for a text whose template has a fault, which was reported: what it renders to is not known."""
-
-
 class TextFault(Exception):  # noqa: N818 - becomes a diagnostic where the text is written
     """The template of the text at this route has a fault."""
 
@@ -42,25 +38,22 @@ class TextFault(Exception):  # noqa: N818 - becomes a diagnostic where the text 
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles values. `texts` and `faults` are what it has met so far."""
+    """Compiles values, and collects their templates and faults."""
 
     templates: Templates
-    texts: list[Text]
-    faults: list[TextFault]
+    texts: list[Text] = field(default_factory=list[Text])
+    faults: list[TextFault] = field(default_factory=list[TextFault])
 
     def compile(self, value: Any, route: Route = ()) -> Content:
-        if isinstance(value, str):
-            return self._text(value, route) if has_tags(value) else value
         if isinstance(value, (dict, list)):
             return _rebuilt(value, [(key, self.compile(item, (*route, key))) for key, item in _entries(value)])  # pyright: ignore[reportUnknownArgumentType]
-        return value
-
-    def _text(self, value: str, route: Route) -> Content:
+        if not isinstance(value, str) or not has_tags(value):
+            return value
         try:
             text = Text(self.templates.compile(value), route, _WHOLE.match(value) is not None)
         except TemplateFault as fault:
-            self.faults.extend([TextFault(route, one) for one in (fault, *fault.others)])
-            return _FAULTY  # so that the rest can still be read
+            self.faults.append(TextFault(route, fault))
+            return Text(Constant("", {}), route, whole=True)  # so that the rest can still be checked
         self.texts.append(text)
         return text
 
@@ -78,7 +71,7 @@ def render(content: Content, values: Mapping[str, Any]) -> Any:
 
 
 def placeholders(content: Content) -> Any:
-    """The value with a letter for each template: what it is like where no template decides."""
+    """The value with a letter for each template, to check the rest of it."""
     if isinstance(content, Text):
         return "x"
     if isinstance(content, (dict, list)):
@@ -87,17 +80,19 @@ def placeholders(content: Content) -> Any:
 
 
 def varies(content: Content, route: Sequence[str | int]) -> bool:
-    """Whether there is a template at the end of the route, or below it."""
-    content = _at(content, route)
+    """Whether there is a template at the end of the route or below it. Steps that no container has are skipped."""
+    for step in route:
+        if isinstance(content, (dict, list)):
+            content = dict(_entries(content)).get(step, content)  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(content, (dict, list)):
         return any(varies(value, ()) for _, value in _entries(content))  # pyright: ignore[reportUnknownArgumentType]
     return isinstance(content, Text)
 
 
 def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> Any:
-    """Rendered texts that are wholly one template, at a faulty place or below one, read as YAML reads unquoted text.
+    """Rendered texts that are one whole template, at or below a faulty place, read as YAML reads unquoted text.
 
-    The same object where there is none.
+    Returns the same object if there is none. Steps that no container has, such as the tag of a union, are skipped.
     """
     if isinstance(content, Text):
         try:
@@ -106,25 +101,14 @@ def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> An
             return rendered
     if not isinstance(content, (dict, list)):
         return rendered
-    if isinstance(content, dict):  # steps that no container has, such as the tag of a union, are passed over
+    if isinstance(content, dict):
         faulty = [route[1:] if route and route[0] not in content else route for route in faulty]
-    changed: dict[Any, Any] = {}
+    entries: list[tuple[Any, Any]] = []
     for step, below in _entries(content):  # pyright: ignore[reportUnknownArgumentType]
         inner = [route[1:] for route in faulty if route[:1] == (step,)] or [route for route in faulty if route == ()]
-        value = read_numbers(below, rendered[step], inner)
-        if value is not rendered[step]:
-            changed[step] = value
-    if not changed:
-        return rendered
-    return _rebuilt(content, [(step, changed.get(step, rendered[step])) for step, _ in _entries(content)])  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _at(content: Content, route: Sequence[str | int]) -> Content:
-    """What is at the end of the route; steps that no container has, such as the tag of a union, are passed over."""
-    for step in route:
-        if isinstance(content, (dict, list)):
-            content = dict(_entries(content)).get(step, content)  # pyright: ignore[reportUnknownArgumentType]
-    return content
+        entries.append((step, read_numbers(below, rendered[step], inner)))
+    changed = any(value is not rendered[step] for step, value in entries)
+    return _rebuilt(content, entries) if changed else rendered  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _entries(content: dict[Any, Any] | list[Any]) -> Iterable[tuple[Any, Any]]:

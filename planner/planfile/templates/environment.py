@@ -1,82 +1,46 @@
-"""The Jinja environment of plan templates: sandboxed, repeatable, with bounded output and a hard bound on work.
+"""The Jinja environment of plan templates: sandboxed, repeatable, and bounded in output and work.
 
-Work is counted, not timed, so that a template is accepted or refused on every machine alike. A unit is about a microsecond.
+Every value that a template computes passes `count_value`, which charges its size to a budget. Work is counted rather than
+timed, so a template is accepted or refused on every machine alike. A step takes one or two microseconds.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
-from types import GeneratorType
+from itertools import islice
 from typing import Any
 
-from jinja2 import StrictUndefined, pass_context
+from jinja2 import StrictUndefined, nodes, pass_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.lexer import TokenStream
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
+from jinja2.visitor import NodeTransformer
 
+from planner.planfile.templates.layout import Layout
 from planner.planfile.templates.templates import MAX_TEXT
 from planner.planfile.text import shorten, unknown
 
 WORK_PER_RENDER = 100_000
-WORK_PER_PLAN = 4_000_000
+WORK_PER_PLAN = 2_000_000
+_CALL = 5
+_UNDEFINED = 200
+"""Steps that a call takes, and the search for a similar name."""
+COUNT = "__count"
+"""Name of the filter that counts a value."""
 _MAX_NUMBER = 10**30
-_MAX_RANGE = 10**18
-_JINJA_FILTERS = [
-    "abs",
-    "capitalize",
-    "count",
-    "d",
-    "default",
-    "dictsort",
-    "first",
-    "float",
-    "int",
-    "items",
-    "last",
-    "length",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "reject",
-    "rejectattr",
-    "reverse",
-    "select",
-    "selectattr",
-    "sort",
-    "title",
-    "truncate",
-    "unique",
-    "upper",
-    "wordcount",
-]
-_JINJA_TESTS = [
-    "boolean",
-    "defined",
-    "divisibleby",
-    "even",
-    "false",
-    "float",
-    "integer",
-    "iterable",
-    "lower",
-    "mapping",
-    "none",
-    "number",
-    "odd",
-    "sequence",
-    "string",
-    "true",
-    "undefined",
-    "upper",
-]
+_JINJA_FILTERS = (
+    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length", "list",
+    "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "title", "truncate",
+    "unique", "upper", "wordcount",
+)  # fmt: skip
+_JINJA_TESTS = (
+    "boolean", "defined", "divisibleby", "even", "false", "float", "integer", "iterable", "lower", "mapping", "none",
+    "number", "odd", "sequence", "string", "true", "undefined", "upper",
+)  # fmt: skip
 FILTERS = frozenset({*_JINJA_FILTERS, "join", "replace", "round", "string", "trim"})
 TESTS = frozenset(_JINJA_TESTS)
-_WEIGHTS = {"title": 4, "wordcount": 4}
-"""Filters that take longer for a text than others."""
 _ATTRIBUTES: dict[type, frozenset[str]] = {
     dict: frozenset({"get", "items", "keys", "values"}),
     str: frozenset({"capitalize", "endswith", "lower", "split", "startswith", "title", "upper"}),
@@ -91,15 +55,165 @@ class RenderError(Exception):
 
 
 class TooLargeError(RenderError):
-    pass
+    def __init__(self) -> None:
+        super().__init__(f"a text of more than {MAX_TEXT:,} characters is made")
 
 
 class TooCostlyError(RenderError):
-    """`of_plan`: all templates of the plan together did too much work, not this one alone."""
+    """`of_plan`: the templates of the plan did too much work together, not this one alone."""
 
-    def __init__(self, message: str, *, of_plan: bool) -> None:
-        super().__init__(message)
+    def __init__(self, *, of_plan: bool) -> None:
+        what = "the templates of this plan together do" if of_plan else "this template does"
+        super().__init__(f"{what} too much work; use fewer or shorter loops")
         self.of_plan = of_plan
+
+
+class PlanEnvironment(SandboxedEnvironment):
+    """Parses with offsets, plus 1, in the place of line numbers, and renders trees made by `Counted`."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
+
+    def __init__(self) -> None:
+        self._left = WORK_PER_RENDER
+        self._left_of_plan = WORK_PER_PLAN
+        self.layout = Layout("")
+        """Of the template that was parsed last."""
+        super().__init__(
+            undefined=StrictUndefined,
+            autoescape=False,
+            keep_trailing_newline=True,
+            optimized=False,  # compiling must not evaluate anything
+            cache_size=0,
+            finalize=shown,
+        )
+        self.filters: dict[str, Callable[..., Any]] = {
+            **{name: JINJA_FILTERS[name] for name in _JINJA_FILTERS},
+            "join": self._join,
+            "replace": _replace,
+            "round": _round,
+            "string": shown,
+            "trim": _trim,
+            COUNT: self.count_value,
+        }
+        self.tests = {name: JINJA_TESTS[name] for name in _JINJA_TESTS}
+        self.globals = {"range": _range}
+
+    def _tokenize(self, source: str, name: str | None, filename: str | None = None, state: str | None = None) -> Any:
+        self.layout = Layout(source)
+        tokens = self.layout.tokens(self.lexer.tokeniter(source, name, filename, state))
+        return TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
+
+    def new_plan(self) -> None:
+        self._left_of_plan = WORK_PER_PLAN
+
+    def write(self, pieces: Iterable[str]) -> str:
+        """Join the output of a compiled template. Raises `RenderError` and what Jinja raises."""
+        self._left = WORK_PER_RENDER
+        return _joined(pieces, "")
+
+    @pass_context  # Jinja evaluates nothing with a context while compiling
+    def count_value(self, _: Context, value: Any) -> Any:
+        """Charge a value's size. Generators and views become lists, so that their work is done and counted here."""
+        if isinstance(value, (Iterator, KeysView, ValuesView, ItemsView)) and not isinstance(value, LoopContext):
+            made: list[Any] = []
+            for item in value:  # pyright: ignore[reportUnknownVariableType]
+                self._charge(item)
+                made.append(item)
+            return made
+        self._charge(value)
+        return value
+
+    def _charge(self, value: Any) -> None:
+        pending = [value]
+        while pending:
+            part = pending.pop()
+            steps = 1
+            if isinstance(part, str):
+                steps += len(part) // 16
+            elif isinstance(part, dict):
+                pending.extend(part.values())  # pyright: ignore[reportUnknownArgumentType]
+            elif isinstance(part, (list, tuple)):
+                pending.extend(part)  # pyright: ignore[reportUnknownArgumentType]
+            self._work(steps)
+
+    def _work(self, steps: int) -> None:
+        self._left -= steps
+        self._left_of_plan -= steps
+        if self._left < 0 or self._left_of_plan < 0:
+            raise TooCostlyError(of_plan=self._left >= 0)
+
+    # What compiled templates call
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            return _joined([left, right], "")
+        for value in (left, right):
+            if isinstance(value, Undefined):
+                str(value)  # raises, and says what is missing
+            if not isinstance(value, (int, float)) or not -_MAX_NUMBER < value < _MAX_NUMBER:
+                raise RenderError(f"{operator} takes two numbers; use ~ to join a text and a number")
+        return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A key of a mapping comes before a method of the same name: `order.items` is the author's."""
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]  # pyright: ignore[reportUnknownVariableType]
+        for kind, names in _ATTRIBUTES.items():
+            if isinstance(obj, kind) and attribute in names:
+                return getattr(obj, attribute)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return self._undefined(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, (dict, list, tuple, str)):
+            try:
+                return obj[argument]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            except (LookupError, TypeError, ValueError):
+                return self._undefined(obj, argument)  # pyright: ignore[reportUnknownArgumentType]
+        return self._undefined(obj, argument)
+
+    def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Jinja passes its context second to last and itself first."""
+        self._work(_CALL)
+        if not callable(obj):
+            raise RenderError("this cannot be called: it is a value, not a function")
+        return super().call(context, obj, *args, **kwargs)
+
+    def _undefined(self, obj: Any, name: Any) -> Undefined:
+        if isinstance(obj, Undefined):
+            str(obj)
+        self._work(_UNDEFINED)
+        quoted = f"`{shorten(str(name), 40)}`"
+        hint = f"{quoted} cannot be taken from this value"
+        if isinstance(obj, dict):
+            hint = unknown(f"{quoted} is not a key of this mapping", str(name), map(str, obj))  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(obj, (list, tuple, str)) and isinstance(name, int):
+            hint = f"this {'text has no character' if isinstance(obj, str) else 'list has no item'} {name}"
+        return self.undefined(hint=hint, name=str(name))
+
+    def _join(self, values: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+        items = (value if attribute is None else self.getitem(value, attribute) for value in values)
+        return _joined(map(shown, items), shown(d))
+
+
+class Counted(NodeTransformer):
+    """Passes every value that the template computes through the counting filter."""
+
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+        self.generic_visit(node, *args, **kwargs)
+        if isinstance(node, nodes.Concat):  # Jinja's own writes `True` for true
+            items = nodes.List(node.nodes, lineno=node.lineno)  # pyright: ignore[reportUnknownMemberType]
+            node = nodes.Filter(items, "join", [], [], None, None, lineno=node.lineno)  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(node, (nodes.Getattr, nodes.Getitem)) and isinstance(node.node, nodes.Filter):
+            inner = node.node.node
+            is_part = isinstance(inner, (nodes.Name, nodes.Getattr)) or (
+                isinstance(inner, nodes.Getitem) and not isinstance(inner.arg, nodes.Slice)
+            )
+            if inner is not None and node.node.name == COUNT and is_part:
+                node.node = inner  # the time to take a part of a value does not depend on its size
+        is_value = isinstance(node, nodes.Expr) and not isinstance(node, (nodes.TemplateData, nodes.Slice))
+        if is_value and getattr(node, "ctx", "load") == "load":
+            return nodes.Filter(node, COUNT, [], [], None, None, lineno=node.lineno)  # pyright: ignore[reportUnknownMemberType]
+        return node
 
 
 def shown(value: Any) -> str:
@@ -121,187 +235,35 @@ def shown(value: Any) -> str:
             raise RenderError("the value is a function, not text; call it, as in name.upper()")
 
 
-def _size(value: Any) -> int:
-    """How much work comparing, copying or walking a value is."""
-    if isinstance(value, str):
-        return 1 + len(value) // 16
-    if isinstance(value, dict):
-        return 1 + sum(map(_size, value.values()))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    if isinstance(value, (list, tuple, KeysView, ValuesView, ItemsView)):
-        return 1 + sum(map(_size, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return 1 + len(value) if isinstance(value, range) else 1
+def _joined(texts: Iterable[str], separator: str) -> str:
+    made: list[str] = []
+    room = MAX_TEXT + len(separator)
+    for text in texts:
+        room -= len(text) + len(separator)
+        if room < 0:
+            raise TooLargeError
+        made.append(text)
+    return separator.join(made)
 
 
-class PlanEnvironment(SandboxedEnvironment):
-    """Compiles trees made by `parse` and `restrict`."""
+def _range(*bounds: Any) -> list[int]:
+    if not bounds or not all(isinstance(bound, int) for bound in bounds):
+        raise RenderError("range takes whole numbers")
+    return list(islice(range(*bounds), WORK_PER_RENDER + 1))
 
-    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
-    def __init__(self) -> None:
-        self._left = WORK_PER_RENDER
-        self._left_of_plan = WORK_PER_PLAN
-        super().__init__(
-            undefined=StrictUndefined,
-            autoescape=False,
-            keep_trailing_newline=True,
-            optimized=False,  # constant folding would run filters at compile time, uncounted
-            cache_size=0,
-            finalize=self._finalize,
-        )
-        own = {"join": self._join, "replace": self._replace, "round": _round, "string": shown, "trim": _trim}
-        counted = {**{name: JINJA_FILTERS[name] for name in _JINJA_FILTERS}, **own}
-        self.filters: dict[str, Callable[..., Any]] = {
-            **{name: self._counted(function, _WEIGHTS.get(name, 1)) for name, function in counted.items()},
-            "__each": self._each,
-            "__concat": self._join,
-            "__flat": self._flat,
-            "__operand": self._operand,
-        }
-        self.tests = {name: self._counted(JINJA_TESTS[name]) for name in _JINJA_TESTS}
-        self.globals = {"range": self._range}
+def _replace(value: Any, old: Any, new: Any) -> str:
+    text, old, new = shown(value), shown(old), shown(new)
+    if len(text) + text.count(old) * (len(new) - len(old)) > MAX_TEXT:
+        raise TooLargeError
+    return text.replace(old, new)
 
-    def new_plan(self) -> None:
-        self._left_of_plan = WORK_PER_PLAN
 
-    def new_render(self, text: str) -> None:
-        self._left = WORK_PER_RENDER
-        self._work(1 + len(text) // 32)
-
-    def text(self, value: str) -> str:
-        """A text that was made: not too large, and counted."""
-        if len(value) > MAX_TEXT:
-            raise TooLargeError(f"a text of more than {MAX_TEXT:,} characters is made")
-        self._work(1 + len(value) // 16)
-        return value
-
-    def _work(self, units: int) -> None:
-        self._left -= units
-        self._left_of_plan -= min(units, WORK_PER_RENDER)
-        if self._left < 0:
-            raise TooCostlyError("this template does too much work; use fewer or shorter loops", of_plan=False)
-        if self._left_of_plan < 0:
-            message = "the templates of this plan together do too much work; use fewer or shorter loops"
-            raise TooCostlyError(message, of_plan=True)
-
-    def _made(self, value: Any) -> Any:
-        """Any result of an operation, counted by its size; a generator is counted as it goes."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, GeneratorType):
-            return self._each(value)  # pyright: ignore[reportUnknownArgumentType]
-        self._work(_size(value))
-        return value
-
-    # What compiled templates call
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        self._work(1)
-        if operator == "+" and isinstance(left, str) and isinstance(right, str):
-            return self._join([left, right])
-        for value in (left, right):
-            if isinstance(value, Undefined):
-                str(value)
-            if not isinstance(value, (int, float)) or not -_MAX_NUMBER < value < _MAX_NUMBER:
-                raise RenderError(f"{operator} takes two numbers; use ~ to join a text and a number")
-        return super().call_binop(context, operator, left, right)
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """A key of a mapping comes before a method of the same name: `order.items` is the author's."""
-        if isinstance(obj, dict) and attribute in obj:
-            return obj[attribute]  # pyright: ignore[reportUnknownVariableType]
-        for kind, names in _ATTRIBUTES.items():
-            if isinstance(obj, kind) and attribute in names:
-                return getattr(obj, attribute)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        return self._undefined(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        self._work(1)
-        if isinstance(obj, (dict, list, tuple, str)):
-            try:
-                return self._made(obj[argument]) if isinstance(argument, slice) else obj[argument]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-            except (LookupError, TypeError, ValueError):
-                pass  # not there: undefined, as everywhere in Jinja
-        return self._undefined(obj, argument)  # pyright: ignore[reportUnknownArgumentType]
-
-    def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Jinja passes its context second to last and itself first."""
-        self._work(1 + sum(map(_size, args)) + _size(getattr(obj, "__self__", None)))
-        if not callable(obj):
-            raise RenderError("this cannot be called: it is a value, not a function")
-        return self._made(super().call(context, obj, *args, **kwargs))
-
-    def is_safe_callable(self, obj: Any) -> bool:
-        """`getattr` returns nothing else that can be called."""
-        return callable(obj)
-
-    def _undefined(self, obj: Any, name: Any) -> Undefined:
-        if isinstance(obj, Undefined):
-            str(obj)
-        shortened = f"`{shorten(str(name), 40)}`"
-        hint = f"{shortened} cannot be taken from this value"
-        if isinstance(obj, dict):
-            hint = unknown(f"{shortened} is not a key of this mapping", str(name), map(str, obj))  # pyright: ignore[reportUnknownArgumentType]
-        elif isinstance(obj, (list, tuple, str)) and isinstance(name, int):
-            hint = f"this {'text has no character' if isinstance(obj, str) else 'list has no item'} {name}"
-        return self.undefined(hint=hint, name=str(name))
-
-    @pass_context  # with it, Jinja does not evaluate constant output at compile time, uncounted
-    def _finalize(self, _: Context, value: Any) -> str:
-        return self.text(shown(value))
-
-    def _range(self, *bounds: Any) -> range:
-        if not bounds or not all(isinstance(bound, int) for bound in bounds):
-            raise RenderError("range takes whole numbers")
-        numbers = range(*bounds)
-        if abs(numbers.start - numbers.stop) > _MAX_RANGE:  # its length may be more than Python can say
-            self._work(WORK_PER_RENDER + 1)
-        return numbers
-
-    def _each(self, values: Iterable[Any], weight: int = 1) -> Iterator[Any]:
-        for value in values:
-            self._work(weight)
-            yield value
-
-    def _flat(self, values: Any) -> Any:
-        for value in self._each(values):
-            if isinstance(value, (list, tuple, dict)):
-                raise RenderError("a list written in a template holds texts and numbers only")
-        return values
-
-    def _operand(self, value: Any) -> Any:
-        self._work(_size(value))
-        return value
-
-    def _join(self, values: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
-        texts: list[str] = []
-        length = 0
-        for value in self._each(values):
-            texts.append(shown(value if attribute is None else self.getitem(value, attribute)))
-            length += len(texts[-1]) + len(d)
-            if length > MAX_TEXT + len(d):
-                raise TooLargeError(f"a text of more than {MAX_TEXT:,} characters is made")
-        return shown(d).join(texts)
-
-    def _replace(self, value: Any, old: Any, new: Any) -> str:
-        text, old, new = shown(value), shown(old), shown(new)
-        if len(text) + text.count(old) * (len(new) - len(old)) > MAX_TEXT:
-            raise TooLargeError(f"a text of more than {MAX_TEXT:,} characters is made")
-        return text.replace(old, new)
-
-    def _counted(self, function: Callable[..., Any], weight: int = 1) -> Callable[..., Any]:
-        @functools.wraps(function)  # keeps Jinja's mark of functions that take the context or environment first
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self._work(1 + weight * sum(_size(arg) for arg in args))
-            return self._made(function(*args, **kwargs))
-
-        return counted
+def _trim(value: Any) -> str:
+    return shown(value).strip()
 
 
 def _round(value: Any, precision: int = 0) -> float:
     if not isinstance(value, (int, float)) or not isinstance(precision, int) or not -_MAX_NUMBER < value < _MAX_NUMBER:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise RenderError("round takes a number and a number of digits")
     return round(float(value), max(-30, min(30, precision)))
-
-
-def _trim(value: Any) -> str:
-    return shown(value).strip()

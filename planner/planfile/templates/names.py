@@ -13,9 +13,6 @@ from planner.planfile.text import Searches, shorten, unknown
 
 MAX_NAME = 100
 _MOST_LISTED = 200
-"""Of more names none is listed, so that it does not matter which of them can be used."""
-
-_GROUPS = frozenset({"matrix", "vars", "axes", "axis", "variables", "inputs"})
 _OUTSIDE = frozenset({"env", "environ", "secrets"})
 _NAME = re.compile(NAME)
 
@@ -32,22 +29,20 @@ def check_name(name: str, what: str, span: Span, reporter: Reporter) -> None:
     if name in RESERVED_NAMES:
         detail = f"`{name}` is a word of the template language; give {what} another name"
     else:
-        fixed = mended_name(name)
+        fixed = corrected_name(name)
         hint = f"; write `{fixed}`" if is_name(fixed) else ""
         detail = f"`{shorten(name, 40)}` cannot be {what}: letters, digits and _, beginning with a letter{hint}"
     reporter.error("not-a-name", detail, span)
 
 
-def mended_name(name: str) -> str:
-    """The name that comes closest, which may still be none; a name that is one is its own."""
+def corrected_name(name: str) -> str:
+    """The most similar valid name; it may still be invalid."""
     return name if is_name(name) else "_".join(re.findall(r"[A-Za-z0-9]+", name)).lstrip("0123456789_")[:60]
 
 
 def undefined(name: str, known: Collection[str], scenario: str, searches: Searches) -> str:
-    """What to say of a name that a template of the scenario uses and nothing defines."""
+    """The error about a name that a template of the scenario uses and nothing defines."""
     what = f"`{shorten(name, 40)}` is neither a variable of the plan nor an axis of `{shorten(scenario, 40)}`"
-    if name in _GROUPS:
-        return f"{what}; a variable or an axis is written by its own name, such as {{{{ mood }}}}"
     if name in _OUTSIDE:
         return f"{what}; templates see neither the environment nor secrets"
     if len(known) <= _MOST_LISTED:

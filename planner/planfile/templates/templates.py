@@ -1,55 +1,37 @@
-"""Templates of prompts and expectations: compiled once, rendered with a case's values, faults at their place.
+"""Templates of prompts and expectations: compiled once, rendered with a case's values, errors at their place.
 
-Most templates are text and `{{ name }}` or `{{ name.key }}`. Those are rendered without Jinja, to the same text (a
-property test says so): compiling 10,000 prompts with Jinja takes seconds.
+Most templates are text and `{{ name }}` or `{{ name.key }}`. These are rendered without Jinja, to the same text (a
+property test compares the two): importing Jinja and compiling thousands of prompts with it takes seconds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-
-from planner.planfile.templates.made_often import made_often
 
 if TYPE_CHECKING:
     from planner.planfile.templates.programs import Programs
 
 _SIMPLE = re.compile(r"(\{\{[ \t]*)([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)([ \t]*\}\})")
 RESERVED_NAMES = frozenset(
-    [
-        "true",
-        "false",
-        "none",
-        "True",
-        "False",
-        "None",
-        "not",
-        "and",
-        "or",
-        "in",
-        "is",
-        "if",
-        "else",
-        "loop",
-        "range",
+    {
+        "true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "loop", "range",
         "recursive",
-    ]
-)
+    }
+)  # fmt: skip
 """Words of the template language: no variable or axis can have them as its name."""
 MAX_SOURCE = 64 * 1024
-MAX_PROGRAMS = 96 * 1024
-"""Characters in the tags of all templates of a plan that Jinja has to compile, which takes it some 10 µs for one."""
-_PROGRAM = 32
-"""Compiling takes as long as so many characters do, whatever there is to compile."""
-_MOST_KNOWN = 100
-"""Texts with plain names only: of more, most come but once, and taking one apart again takes little."""
-_WORD = re.compile(r"\w+")
-_TAG = re.compile(r"\{[{%#](?:(?!\{[{%#]).)*?[}%#]\}", re.DOTALL)
-"""None begins within one, so that a row of braces that nothing closes is looked at once."""
 MAX_TEXT = 32 * 1024
 """Characters of a rendered text, and of any text made on the way."""
+MAX_PROGRAMS = 96 * 1024
+"""Characters in the tags of all templates of a plan that Jinja compiles, which takes about 10 µs for each."""
+_PROGRAM = 32
+"""Compiling any template takes as long as this many characters."""
+_MOST_CACHED = 100
+_TAG = re.compile(r"\{[{%#](?:(?!\{[{%#]).)*?[}%#]\}", re.DOTALL)
+_MISSING = object()
 
 
 class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
@@ -62,25 +44,23 @@ class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
         self.start = start
         self.end = end
         self.others: tuple[TemplateFault, ...] = ()
-        """What is wrong with the same text besides."""
-        self.names: Mapping[str, int] = {}
-        """What tags of the same text use that are sound by themselves, each name with an offset."""
-        self.is_told = False
-        """Whether another template of the plan was told the same, and it is no more this one's fault than that one's."""
+        """Further faults of the same text."""
+        self.already_reported = False
+        """Whether another template of the plan had the same fault, which concerns the whole plan."""
 
 
 class Template(Protocol):
-    """`names` maps each name that the template takes from variables and axes to where it is first used (offset)."""
+    """`names` maps each name that the template takes from variables and axes to the offset of its first use."""
 
     @property
     def names(self) -> Mapping[str, int]: ...
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """The text for these values; all `names` must be there. Raises `TemplateFault`."""
+        """The text for these values, which must have all `names`. Raises `TemplateFault`."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Constant:
     """Text without a tag."""
 
@@ -92,7 +72,7 @@ class Constant:
         return self.text
 
 
-@made_often
+@dataclass(slots=True)
 class Interpolation:
     """Text and plain names only. Texts and routes alternate, a text first and last."""
 
@@ -100,57 +80,47 @@ class Interpolation:
     routes: tuple[tuple[str, ...], ...]
     offsets: tuple[int, ...]
     names: Mapping[str, int]
-    programs: Programs
+    templates: Templates
 
     def render(self, values: Mapping[str, Any]) -> str:
         written = [self.texts[0]]
         room = MAX_TEXT - len(self.texts[0])
+        faults: list[TemplateFault] = []
         for route, text, offset in zip(self.routes, self.texts[1:], self.offsets, strict=True):
             value = values[route[0]]
-            if len(route) == 1 and type(value) is int:
+            for step in route[1:]:
+                value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            if isinstance(value, bool):
+                value = "true" if value else "false"
+            elif isinstance(value, int | float):
                 value = repr(value)
-            elif len(route) > 1 or type(value) is not str:
-                try:
-                    value = self.programs.show(value, route, offset)
-                except TemplateFault as fault:
-                    fault.others = tuple(self._other_faults(values, offset))
-                    raise
-            written.append(value)
-            written.append(text)
+            if not isinstance(value, str):
+                faults.append(self.templates.fault_of(route, offset, values))
+                continue
+            written += (value, text)
             room -= len(value) + len(text)
-            if room < 0:
-                raise TemplateFault(
-                    "template-too-large",
-                    f"this renders to more than {MAX_TEXT:,} characters",
-                    offset,
-                    offset + len(".".join(route)),
-                )
+            if room < 0 and not faults:
+                detail = f"this renders to more than {MAX_TEXT:,} characters"
+                raise TemplateFault("template-too-large", detail, offset, offset + len(".".join(route)))
+        if faults:
+            faults[0].others = tuple(faults[1:])
+            raise faults[0]
         return "".join(written)
-
-    def _other_faults(self, values: Mapping[str, Any], after: int) -> Iterator[TemplateFault]:
-        """What is wrong with the names behind the first one that cannot be shown."""
-        for route, offset in zip(self.routes, self.offsets, strict=True):
-            if offset > after:
-                try:
-                    self.programs.show(values[route[0]], route, offset)
-                except TemplateFault as fault:
-                    yield fault
 
 
 class Templates:
     """Compiles; one for all plans loaded together, so that equal texts are compiled once."""
 
     def __init__(self) -> None:
-        self._simple: dict[str, Interpolation] = {}
         self._cache: dict[str, Template | TemplateFault] = {}
         self._programs: Programs | None = None
         self._room = MAX_PROGRAMS
 
     def new_plan(self) -> None:
-        """A plan begins: budgets are a plan's."""
+        """A plan begins: limits apply to each plan."""
         self._room = MAX_PROGRAMS
-        if len(self._simple) > _MOST_KNOWN:
-            self._simple.clear()
+        if len(self._cache) > _MOST_CACHED:
+            self._cache.clear()
         if self._programs is not None:
             self._programs.new_plan()
 
@@ -158,39 +128,73 @@ class Templates:
         """Raises `TemplateFault`."""
         if not has_tags(text):
             return Constant(text, {})
-        known = self._simple.get(text) or self._cache.get(text)
+        known = self._cache.get(text)
         if known is None:
             try:
                 known = self._compile(text)
             except TemplateFault as fault:
                 known = fault
-            if isinstance(known, Interpolation):
-                self._simple[text] = known
-            else:
-                self._cache[text] = known
+            self._cache[text] = known
         if isinstance(known, TemplateFault):
             raise known
         return known
 
     def _compile(self, text: str) -> Template:
         if len(text) > MAX_SOURCE:
-            raise TemplateFault(
-                "template-too-large", f"a template may have {MAX_SOURCE:,} characters, this has {len(text):,}"
-            )
-        if self._programs is None:
-            from planner.planfile.templates.programs import Programs
-
-            self._programs = Programs()
-        interpolation = simple(text, self._programs)
-        if interpolation is not None:
-            return interpolation
-        self._room -= _PROGRAM + len(text) // 16 + sum(len(tag) for tag in _TAG.findall(text))
+            detail = f"a template may have {MAX_SOURCE:,} characters, this has {len(text):,}"
+            raise TemplateFault("template-too-large", detail)
+        found = self.interpolation(text)
+        if found is not None:
+            return found
+        self._room -= _PROGRAM + len(text) // 16 + sum(map(len, _TAG.findall(text)))
         if self._room < 0:
             detail = (
                 f"the tags of all templates of a plan that are more than names may have {MAX_PROGRAMS:,} characters"
             )
             raise TemplateFault("template-too-costly", detail)
+        return self.program(text)
+
+    def program(self, text: str) -> Template:
+        """The template compiled by Jinja. Raises `TemplateFault`."""
+        if self._programs is None:
+            from planner.planfile.templates.programs import Programs
+
+            self._programs = Programs()
         return self._programs.compile(text)
+
+    def interpolation(self, text: str) -> Interpolation | None:
+        """The template, if it is text and plain names only."""
+        if "\r" in text:  # Jinja normalises line breaks
+            return None
+        pieces = _SIMPLE.split(text)
+        if any("{" in piece and (piece.endswith("{") or has_tags(piece)) for piece in pieces[::4]):
+            return None
+        offsets: list[int] = []
+        names: dict[str, int] = {}
+        end = 0
+        for before, opening, route, closing in zip(pieces[::4], pieces[1::4], pieces[2::4], pieces[3::4], strict=False):
+            start = end + len(before) + len(opening)
+            end = start + len(route) + len(closing)
+            offsets.append(start)
+            names.setdefault(route.partition(".")[0], start)
+        if not RESERVED_NAMES.isdisjoint(names):
+            return None
+        routes = tuple([tuple(route.split(".")) for route in pieces[2::4]])
+        return Interpolation(tuple(pieces[::4]), routes, tuple(offsets), names, self)
+
+    def fault_of(self, route: tuple[str, ...], offset: int, values: Mapping[str, Any]) -> TemplateFault:
+        """Why `{{ a.b }}` cannot be written; `offset` is that of `a`. Jinja says so."""
+        name = ".".join(route)
+        opening = "{{ "
+        try:
+            self.program(f"{opening}{name} }}}}").render({route[0]: values[route[0]]})
+        except TemplateFault as fault:
+            if fault.code == "template-undefined" and fault.start is not None and fault.end is not None:
+                shift = offset - len(opening)
+                return TemplateFault(fault.code, fault.detail, fault.start + shift, fault.end + shift)
+            detail = fault.detail.replace("rendering failed", f"`{name}`")
+            return TemplateFault(fault.code, detail, offset, offset + len(name))
+        raise AssertionError("Jinja writes what an interpolation cannot")
 
 
 def has_tags(text: str) -> bool:
@@ -204,29 +208,3 @@ def holds_tags(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(holds_tags, value.values()))  # pyright: ignore[reportUnknownArgumentType]
     return isinstance(value, list) and any(map(holds_tags, value))  # pyright: ignore[reportUnknownArgumentType]
-
-
-def simple(text: str, programs: Programs) -> Interpolation | None:
-    """The template, if it is text and plain names only."""
-    if "\r" in text:  # Jinja normalises line breaks
-        return None
-    pieces = _SIMPLE.split(text)
-    texts = tuple(pieces[::4])
-    for piece in texts:
-        if "{" in piece and (piece.endswith("{") or has_tags(piece)):
-            return None
-    routes: list[tuple[str, ...]] = []
-    offsets: list[int] = []
-    names: dict[str, int] = {}
-    end = 0
-    parts = iter(pieces)
-    for before, opening, route, closing in zip(parts, parts, parts, parts, strict=False):  # less the last text
-        start = end + len(before) + len(opening)
-        end = start + len(route) + len(closing)
-        steps = (route,) if "." not in route else tuple(route.split("."))
-        if steps[0] in RESERVED_NAMES:
-            return None
-        routes.append(steps)
-        offsets.append(start)
-        names.setdefault(steps[0], start)
-    return Interpolation(texts, tuple(routes), tuple(offsets), names, programs)
