@@ -26,7 +26,7 @@ PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(enco
         (keys.MAX_TARGETS, "{:,} targets"),
         (libraries.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
         (keys.MAX_ITEMS, "{:,} tags"),
-        (libraries.MAX_LIBRARY_EXPECTATIONS, "a library {:,} expectations"),
+        (libraries.MAX_LIBRARY_EXPECTATIONS, "A library has at most {:,} expectations"),
         (expansion.MAX_CASES_PER_PLAN, "{:,} cases"),
         (rendering.MAX_EXPECTATIONS, "{} expectations"),
         (rendering.MAX_NODES, "an expectation with templates has {:,} values"),
