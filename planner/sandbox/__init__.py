@@ -1,16 +1,16 @@
 """The Test Calls API on your own machine: the same endpoints, its own state, scripted calls, faults on demand.
 
-It imports nothing of this project but the reading of YAML: where the client is wrong about the API, the sandbox must disagree with it.
+It imports nothing of this project but the YAML reader: where the client is wrong about the API, the sandbox must disagree with it.
 """
 
-from planner.sandbox.sandbox import Sandbox
+from planner.sandbox.sandbox import Dialect, Sandbox
 from planner.sandbox.state.store import StateFileError
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError, WorldFault, builtin_worlds, load_world
-from planner.sandbox.worlds.schema import world_schema
 from planner.sandbox.worlds.world import World
 
 __all__ = [
+    "Dialect",
     "FaultSpec",
     "Sandbox",
     "StateFileError",
@@ -19,5 +19,4 @@ __all__ = [
     "WorldFault",
     "builtin_worlds",
     "load_world",
-    "world_schema",
 ]

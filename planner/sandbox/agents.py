@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
-from planner.sandbox.state.records import AgentChange, AgentEvent
-from planner.sandbox.state.state import AgentRecord, State
-from planner.sandbox.worlds.dialogues import Snapshot, Variant
-from planner.sandbox.worlds.world import World
+from planner.sandbox.state.records import AgentEvent, AgentRecord, Event
+from planner.sandbox.state.state import State
+from planner.sandbox.worlds.world import Snapshot, Variant, World
 
 FIELDS = ("name", "prompt", "voice", "product", "primary_language", "thinking_level")
 """What a draft may change."""
 
 
-def digest_of(snapshot: Snapshot) -> str:
-    return sha256(json.dumps(snapshot.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
-
-
 class Agents:
     """`append` makes events durable. Methods raise KeyError for an agent that does not exist."""
 
-    def __init__(self, world: World, state: State, append: Callable[..., None]) -> None:
+    def __init__(self, world: World, state: State, append: Callable[[Event], None]) -> None:
         self._world = world
         self._state = state
         self._append = append
-        self._declared = cache(self._read_declared)
 
     @property
     def ids(self) -> list[int]:
@@ -36,31 +30,53 @@ class Agents:
         return sorted({*self._world.agents, *records} - deleted)
 
     def record(self, agent_id: int) -> AgentRecord:
-        if agent_id not in self.ids:
+        record = self._state.agents.get(agent_id)
+        if record is not None and not record.is_deleted:
+            return record
+        declared = self._world.agents[agent_id] if record is None else None
+        if declared is None:
             raise KeyError(agent_id)
-        if agent_id in self._state.agents:
-            return self._state.agents[agent_id]
-        declared = self._world.agents[agent_id]
-        record = AgentRecord(agent_id)
-        if declared.draft_prompt is not None:
-            record.draft, record.draft_at = {"prompt": declared.draft_prompt}, self._declared(agent_id)[0].updated_at
-        return record
+        if declared.draft_prompt is None:
+            return AgentRecord(agent_id)
+        draft_at = self._world.snapshot(agent_id).updated_at
+        return AgentRecord(agent_id, draft={"prompt": declared.draft_prompt}, draft_at=draft_at)
 
-    def snapshot(self, agent_id: int) -> tuple[Snapshot, str]:
-        """The agent as it answers now, and the digest that runs remember it by. A newer revision of the world file counts."""
+    def snapshot(self, agent_id: int) -> Snapshot:
+        """The agent as it answers now. A newer revision of the world file overrides earlier deployments."""
         record = self.record(agent_id)
-        declared, digest = self._declared(record.copy_of)
+        declared = self._declared(record.copy_of)
         is_own = record.copy_of == agent_id
         if not record.deployments or (is_own and record.deployments[-1] <= declared.updated_at):
-            return declared, digest
-        update: dict[str, object] = {
+            return declared
+        update: dict[str, Any] = {
             **record.fields,
             "agent_id": agent_id,
             "revision": (declared.revision if is_own else 0) + len(record.deployments),
             "updated_at": record.deployments[-1],
         }
-        snapshot = declared.model_copy(update=update)
-        return snapshot, digest_of(snapshot)
+        return declared.model_copy(update=update)
+
+    def _declared(self, agent_id: int | None) -> Snapshot:
+        """As in the world file; None: an agent that is no copy, whose prompts any dialogue of the world may match."""
+        if agent_id is not None:
+            return self._world.snapshot(agent_id)
+        every = tuple(dialogue for agent in self._world.agents.values() for dialogue in agent.dialogues.values())
+        update = {"tools": self._world.tools, "dialogues": every, "model": None}
+        return self._world.snapshot(next(iter(self._world.agents))).model_copy(update=update)
+
+    def with_dialogues(self, stored: Snapshot) -> Snapshot:
+        """The agent of an earlier run, with the dialogues that the world has today."""
+        record = self._state.agents.get(stored.agent_id)
+        copy_of = record.copy_of if record else stored.agent_id
+        declared = self._declared(copy_of if copy_of in self._world.agents else None)
+        return stored.model_copy(update={"tables": declared.tables, "dialogues": declared.dialogues})
+
+    def configuration_digest(self, agent_id: int) -> str:
+        """Changes with everything that can change a call: the world and the agent, dialogues included."""
+        snapshot = self.snapshot(agent_id)
+        parts = [self._world.digest, snapshot.model_dump_json(exclude={"agent_id", "name", "updated_at", "revision"})]
+        parts += [dialogue.model_dump_json() for dialogue in snapshot.dialogues]
+        return sha256(" ".join(parts).encode()).hexdigest()
 
     def created_at(self, agent_id: int) -> float:
         if agent_id in self._world.agents:
@@ -71,59 +87,51 @@ class Agents:
         declared = self._world.agents.get(self.record(agent_id).copy_of or 0)
         return declared.variants if declared else {}
 
-    def split(self, agent_id: int) -> tuple[tuple[int, Snapshot, str], ...]:
-        """(weight, snapshot, digest) of each variant that answers calls."""
-        base = self.snapshot(agent_id)[0]
-        found: list[tuple[int, Snapshot, str]] = []
+    def split(self, agent_id: int) -> tuple[tuple[int, Snapshot], ...]:
+        """(weight, snapshot) of each variant that answers calls."""
+        base = self.snapshot(agent_id)
+        found: list[tuple[int, Snapshot]] = []
         for number, variant in self.variants(agent_id).items():
             changes = variant.model_dump(include={"prompt", "voice"}, exclude_none=True)
-            snapshot = base.model_copy(update={**changes, "variant_id": number, "variant_label": variant.label})
-            found.append((variant.weight, snapshot, digest_of(snapshot)))
+            update = {**changes, "variant_id": number, "variant_label": variant.label}
+            found.append((variant.weight, base.model_copy(update=update)))
         return tuple(found)
-
-    def _read_declared(self, agent_id: int | None) -> tuple[Snapshot, str]:
-        """As the world file has it; None: an agent that is no copy, whose prompts any dialogue of the world may match."""
-        if agent_id is not None:
-            snapshot = self._world.snapshot(agent_id)
-        else:
-            every = tuple(dialogue for agent in self._world.agents.values() for dialogue in agent.dialogues.values())
-            update = {"tools": self._world.tools, "dialogues": every, "model": None}
-            snapshot = self._world.snapshot(next(iter(self._world.agents))).model_copy(update=update)
-        return snapshot, digest_of(snapshot)
 
     # Changes
 
-    def deploy_revision(self, agent_id: int, revision: int | None, at: float) -> None:
-        """Deploy the prompt of a revision of the world file, or (None) the current one once more."""
-        prompt = (
-            self.snapshot(agent_id)[0].prompt if revision is None else self._world.snapshot(agent_id, revision).prompt
-        )
-        self._change(agent_id, "deploy", {**self.record(agent_id).fields, "prompt": prompt}, at)
-
     def create(self, fields: Mapping[str, str], at: float, copy_of: int | None = None) -> int:
-        """The new agent's id. A copy has the dialogues and tools of the world's agent that it comes from."""
+        """Deploy a new agent and return its id."""
         agent_id = max({*self._world.agents, *self._state.agents}) + 1
-        self._append(AgentEvent(at, agent_id, "create", dict(fields), copy_of))
+        self._append(AgentEvent(agent_id, AgentRecord(copy_of, dict(fields), (at,))))
         return agent_id
 
-    def duplicate(self, agent_id: int, name: str, at: float) -> int:
-        snapshot = self.snapshot(agent_id)[0]
+    def duplicate(self, agent_id: int, name: str | None, at: float) -> int:
+        """A copy has the dialogues and tools of the world's agent that it comes from."""
+        snapshot = self.snapshot(agent_id)
         fields = {field: str(getattr(snapshot, field)) for field in FIELDS}
-        return self.create({**fields, "name": name or f"{snapshot.name} (copy)"}, at, self.record(agent_id).copy_of)
+        fields["name"] = name or f"{snapshot.name} (copy)"
+        return self.create(fields, at, self.record(agent_id).copy_of)
 
     def draft(self, agent_id: int, fields: Mapping[str, str], at: float) -> None:
-        self._change(agent_id, "draft", {**(self.record(agent_id).draft or {}), **fields}, at)
+        self._change(agent_id, draft={**(self.record(agent_id).draft or {}), **fields}, draft_at=at)
 
-    def discard(self, agent_id: int, at: float) -> None:
-        self._change(agent_id, "discard", {}, at)
+    def discard(self, agent_id: int) -> None:
+        self._change(agent_id, draft=None, draft_at=None)
 
-    def deploy(self, agent_id: int, at: float) -> None:
-        """The draft becomes the configuration that calls use."""
+    def deploy(self, agent_id: int, fields: Mapping[str, str], at: float) -> None:
+        """Calls use these fields from now on; the draft is discarded."""
         record = self.record(agent_id)
-        self._change(agent_id, "deploy", {**record.fields, **(record.draft or {})}, at)
+        deployments = (*record.deployments, at)
+        fields = {**record.fields, **fields}
+        self._change(agent_id, fields=fields, deployments=deployments, draft=None, draft_at=None)
 
-    def delete(self, agent_id: int, at: float) -> None:
-        self._change(agent_id, "delete", {}, at)
+    def deploy_revision(self, agent_id: int, revision: int | None, at: float) -> None:
+        """Deploy the prompt of a revision of the world file, or (None) the current one once more."""
+        snapshot = self.snapshot(agent_id) if revision is None else self._world.snapshot(agent_id, revision)
+        self.deploy(agent_id, {"prompt": snapshot.prompt}, at)
 
-    def _change(self, agent_id: int, change: AgentChange, fields: Mapping[str, str], at: float) -> None:
-        self._append(AgentEvent(at, agent_id, change, dict(fields), self.record(agent_id).copy_of))
+    def delete(self, agent_id: int) -> None:
+        self._change(agent_id, is_deleted=True)
+
+    def _change(self, agent_id: int, **changes: Any) -> None:
+        self._append(AgentEvent(agent_id, replace(self.record(agent_id), **changes)))

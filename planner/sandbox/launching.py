@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations.playing import Conversations
-from planner.sandbox.draws import Draws, seed_of, shuffled
-from planner.sandbox.state.money import billable_minutes, estimate_cents, rate_cents
+from planner.sandbox.conversation import EMPTY, Conversation, Draws, seed_of
+from planner.sandbox.conversations.playing import converse
 from planner.sandbox.state.records import Batch, LaunchEvent, LaunchRequest, Run
 from planner.sandbox.state.state import State
-from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault
-from planner.sandbox.worlds.world import World
+from planner.sandbox.worlds.world import Snapshot, World
 
 NOBODY = "Nobody answers here: the number has no agent for this direction."
 NOT_PLACED = "The call could not be placed: no answer from the carrier."
@@ -22,28 +20,25 @@ NOT_PLACED = "The call could not be placed: no answer from the carrier."
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Who takes part for the organization: the snapshot and its digest (None: nobody), and the number called or calling.
-
-    `split` are the agent's variants with their weights: each run is answered by one of them.
-    """
+    """The organization's side of a call: its agent (None: nobody answers) and number."""
 
     snapshot: Snapshot | None
-    digest: str
     number: str
-    split: tuple[tuple[int, Snapshot, str], ...] = ()
+    split: tuple[tuple[int, Snapshot], ...] = ()
+    """The agent's variants with their weights: each run is answered by one of them."""
 
-    def of_run(self, seed: int) -> Answerer:
-        draw = Draws(seed_of(seed, "variant")).between(0, sum(weight for weight, _, _ in self.split))
-        for weight, snapshot, digest in self.split:
+    def of_run(self, seed: int) -> Snapshot | None:
+        draw = Draws(seed_of(seed, "variant")).between(0, sum(weight for weight, _ in self.split))
+        for weight, snapshot in self.split:
             draw -= weight
             if draw < 0:
-                return Answerer(snapshot, digest, self.number)
-        return self
+                return snapshot
+        return self.snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """An accepted request, who answers it, and what goes wrong with it."""
+    """An accepted request, who answers it, and the faults that affect it."""
 
     request: LaunchRequest
     answerer: Answerer
@@ -56,34 +51,37 @@ class Launcher:
     def __init__(self, world: World, state: State) -> None:
         self._world = world
         self._state = state
-        self.conversations = Conversations()
 
     def estimate_cents(self, answerer: Answerer) -> int:
         """Of one run."""
-        product = answerer.snapshot.product if answerer.snapshot else next(iter(self._world.rates), "")
-        return estimate_cents(self._world, product)
+        world = self._world
+        product = answerer.snapshot.product if answerer.snapshot else next(iter(world.rates), "")
+        return world.estimated_minutes * self._rate_cents(product) * world.charge_multiplier
+
+    def _rate_cents(self, product: str) -> int:
+        """Per minute. An agent created with a product that has no price gets the cheapest."""
+        rates: dict[str, int] = {str(name): cents for name, cents in self._world.rates.items()}
+        return rates.get(product, min(rates.values(), default=0))
 
     def make(self, launch: Launch) -> LaunchEvent:
         request, world, state = launch.request, self._world, self._state
-        line = (request.target_type, request.target_id, request.direction, request.mode)
         prompts = request.prompts or ("",)
         run_ids = list(range(state.next_run_id, state.next_run_id + request.run_count))
         if any(fault.spec.kind == "shuffle_ids" for fault in launch.faults):
-            run_ids = shuffled(run_ids, seed_of(world.seed, "shuffle", state.next_run_id))
+            draws = Draws(seed_of(world.seed, "shuffle", state.next_run_id))
+            run_ids = [run_id for _, run_id in sorted((draws.draw(), run_id) for run_id in run_ids)]
         batch_id = state.next_batch_id if request.is_batch else None
         call_id = state.next_call_id
+        line = (request.target_type, request.target_id, request.direction, request.mode)
         made = Counter[str]()
         runs: list[Run] = []
         for index, run_id in enumerate(run_ids):
             prompt = prompts[index % len(prompts)]
-            seed = seed_of(world.seed, *line, prompt, state.occurrences(*line, prompt) + made[prompt])
+            seed = seed_of(world.seed, *line, prompt, state.occurrences(request, prompt) + made[prompt])
             made[prompt] += 1
-            answerer = launch.answerer.of_run(seed)
-            queued = self._queued(launch, answerer, index)
-            run = replace(queued, id=run_id, batch_id=batch_id, prompt=prompt, seed=seed)
-            if answerer.snapshot is not None:
-                run = self._called(run, answerer.snapshot, call_id)
-                call_id += 1 if run.sip_call_id is None else 2
+            queued = self._queued(launch, launch.answerer.of_run(seed), index)
+            run = self._called(replace(queued, id=run_id, batch_id=batch_id, prompt=prompt, seed=seed), call_id)
+            call_id += (run.call_id is not None) + (run.sip_call_id is not None)
             runs.append(_with_faults(run, index, launch.faults))
         batch = None
         if batch_id is not None:
@@ -98,12 +96,11 @@ class Launcher:
             )
         return LaunchEvent(launch.at, batch, tuple(runs))
 
-    def _queued(self, launch: Launch, answerer: Answerer, index: int) -> Run:
-        """The run without a call yet: if nobody is there to answer, that is all."""
+    def _queued(self, launch: Launch, snapshot: Snapshot | None, index: int) -> Run:
+        """The run without a call yet."""
         request, world = launch.request, self._world
         starts_at = launch.at + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
-        bot = request.target_number or world.demo_number
-        ends = (bot, answerer.number) if request.direction == "outbound" else (answerer.number, bot)
+        bot, own = request.target_number or world.demo_number, launch.answerer.number
         return Run(
             id=0,
             batch_id=None,
@@ -114,45 +111,47 @@ class Launcher:
             target_number=bot,
             prompt="",
             requested_by_id=launch.requested_by_id,
-            snapshot=answerer.digest,
+            snapshot=snapshot,
             seed=0,
             time_scale=world.time_scale,
             created_at=launch.at,
             starts_at=starts_at,
             ends_at=starts_at,
-            from_number=ends[0],
-            to_number=ends[1],
+            from_number=bot if request.direction == "outbound" else own,
+            to_number=own if request.direction == "outbound" else bot,
             charge_multiplier=world.charge_multiplier,
-            estimated_cost_cents=self.estimate_cents(answerer),
-            error_message=NOBODY if answerer.snapshot is None else "",
+            estimated_cost_cents=self.estimate_cents(launch.answerer),
+            error_message=NOBODY if snapshot is None else "",
         )
 
-    def _called(self, run: Run, snapshot: Snapshot, call_id: int) -> Run:
-        """The run with its call. If models talk on it, its end and its bill are not known yet."""
+    def _called(self, run: Run, call_id: int) -> Run:
+        """The run with its call, if somebody answers. If models talk on it, its end and its bill are not known yet."""
+        snapshot = run.snapshot
+        if snapshot is None:
+            return run
         call_id_at = run.starts_at + self._world.delays.call_id_seconds / run.time_scale
         sip_call_id = call_id + 1 if run.mode == "sip" else None
         run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=call_id_at)
         if snapshot.model or self._world.bot.model:
             return replace(run, ends_at=None, is_pending=True)
-        conversation = self.conversations.of(run.snapshot, snapshot, run.prompt, run.seed)
-        return self.ended(run, conversation, snapshot.product, run.starts_at)
+        return self.ended(run, converse(snapshot, run.prompt, run.seed), run.starts_at)
 
-    def ended(self, run: Run, conversation: Conversation, product: str, not_before: float) -> Run:
-        """The run with its end and its bill. A call that broke off has failed and costs nothing.
+    def ended(self, run: Run, conversation: Conversation, not_before: float) -> Run:
+        """The run with its conversation, end and bill. A call that broke off has failed and costs nothing.
 
-        Until then `transcript_at` and `grade_at` are how late a fault makes them.
+        Until then `transcript_at` and `grade_at` are the delays by faults.
         """
         delays = self._world.delays
         ends_at = max(not_before, run.starts_at + conversation.duration_ms / 1000 / run.time_scale)
-        minutes = 0 if conversation.error else billable_minutes(conversation.duration_ms)
-        call_cents = minutes * rate_cents(self._world, product)
+        minutes = 0 if conversation.error else max(1, math.ceil(conversation.duration_ms / 60_000))
+        call_cents = minutes * self._rate_cents(run.snapshot.product if run.snapshot else "")
         return replace(
             run,
             is_pending=False,
+            conversation=conversation,
             ends_at=ends_at,
             transcript_at=ends_at + run.transcript_at + delays.transcript_seconds / run.time_scale,
             grade_at=ends_at + run.grade_at + delays.grade_seconds / run.time_scale,
-            duration_ms=conversation.duration_ms,
             billable_minutes=minutes,
             call_cents=call_cents,
             cost_cents=call_cents * run.charge_multiplier,
@@ -161,31 +160,19 @@ class Launcher:
 
 
 def _with_faults(run: Run, index: int, faults: Sequence[Fault]) -> Run:
-    for fault in faults:
-        spec = fault.spec
+    for spec in (fault.spec for fault in faults):
         if spec.runs is not None and index >= spec.runs:
             continue
-        unbilled = replace(run, is_pending=False, billable_minutes=0, call_cents=0, cost_cents=0)
-        match spec.kind:
-            case "hang":
-                run = replace(unbilled, ends_at=None)
-            case "fail_run":
-                run = replace(
-                    unbilled,
-                    call_id=None,
-                    sip_call_id=None,
-                    duration_ms=0,
-                    ends_at=run.starts_at,
-                    error_message=NOT_PLACED,
-                )
-            case "late":
-                late = {what: spec.seconds if what in spec.what else 0 for what in ("call_id", "transcript", "grade")}
-                run = replace(
-                    run,
-                    call_id_at=run.call_id_at + late["call_id"],
-                    transcript_at=run.transcript_at + late["transcript"],
-                    grade_at=run.grade_at + late["grade"],
-                )
-            case _:
-                pass
+        if spec.kind in ("hang", "fail_run"):
+            run = replace(run, is_pending=False, billable_minutes=0, call_cents=0, cost_cents=0, ends_at=None)
+        if spec.kind == "fail_run":
+            run = replace(run, call_id=None, sip_call_id=None, conversation=EMPTY, ends_at=run.starts_at)
+            run = replace(run, error_message=NOT_PLACED)
+        if spec.kind == "late":
+            run = replace(
+                run,
+                call_id_at=run.call_id_at + ("call_id" in spec.what) * spec.seconds,
+                transcript_at=run.transcript_at + ("transcript" in spec.what) * spec.seconds,
+                grade_at=run.grade_at + ("grade" in spec.what) * spec.seconds,
+            )
     return run

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from mortality import Life
 from troubled_plan import TROUBLES, boundaries, check, finish, organisation
 
-from planner.sandbox.wire.answers import Dialect
+from planner.sandbox import Dialect
 
 DIALECTS: tuple[Dialect, ...] = ("page", "client")
 

@@ -41,8 +41,7 @@ from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.transactions import Transactions
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.sandbox import Sandbox, load_world
-from planner.sandbox.wire.answers import Dialect
+from planner.sandbox import Dialect, Sandbox, load_world
 
 
 @pytest.fixture

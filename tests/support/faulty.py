@@ -203,7 +203,7 @@ def _compare(service: Organisation, met: Met, *, tight: bool) -> None:
         passes = TRUTH[case["scenario"]]
         for run in case["runs"]:
             mine = own.get(run["run_id"])
-            passed = mine is not None and not mine.error_message and passes(service.sandbox.conversation(mine))
+            passed = mine is not None and not mine.error_message and passes(mine.conversation)
             if run["outcome"] == "passed" and not passed:
                 met.wrong_passes += 1
             if run["outcome"] == "failed" and passed:

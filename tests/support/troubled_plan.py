@@ -10,7 +10,7 @@ from typing import Any
 from mortality import Life
 from whole_runs import Organisation, Ran
 
-from planner.sandbox.wire.answers import Dialect
+from planner.sandbox import Dialect
 
 PLAN = """\
 version: 1

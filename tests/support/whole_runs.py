@@ -34,8 +34,7 @@ from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
-from planner.sandbox import FaultSpec, Sandbox, load_world
-from planner.sandbox.wire.answers import Dialect
+from planner.sandbox import Dialect, FaultSpec, Sandbox, load_world
 from planner.session.run_options import RunOptions
 from planner.session.selection import Selection
 from planner.session.shell import Shell

@@ -1,103 +1,253 @@
-"""The routes: which operation of the API is which function. What every operation has around it is in `exchange.py`."""
+"""The ASGI application: routes, keys, the faults of an exchange, errors as JSON, and the routes for tests only."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
+from pydantic import ValidationError
+from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from planner.sandbox.errors import ApiError, detail, insufficient_balance, invalid, throttled
 from planner.sandbox.sandbox import Sandbox
-from planner.sandbox.service import agents, calls, control, organization, runs
-from planner.sandbox.service.exchange import Dated, Handler, answer, client_gone, error_answer, guarded
-from planner.sandbox.wire.errors import ApiError
-from planner.sandbox.wire.openapi import operations
+from planner.sandbox.service.endpoints import Exchange, read_recording
+from planner.sandbox.service.operations import Operation, operations
+from planner.sandbox.service.requests import Control
+from planner.sandbox.worlds.faults import Fault
+from planner.sandbox.worlds.files import WorldError
 
-Function = Callable[[Sandbox, Request], Awaitable[Response]]
+ABORT = "planner.sandbox.abort"
+"""The entry of the ASGI state with the function that cuts the connection without an answer (`server.py`)."""
 
-_FUNCTIONS: dict[str, Function] = {
-    "listRuns": runs.list_runs,
-    "startRun": runs.start_run,
-    "listBatches": runs.list_batches,
-    "startBatch": runs.start_batch,
-    "readBatch": runs.read_batch,
-    "listCalls": calls.list_calls,
-    "readCall": calls.read_call,
-    "readTranscript": calls.read_transcript,
-    "readHistory": calls.read_history,
-    "readGrade": calls.read_grade,
-    "regrade": calls.regrade,
-    "readAudio": calls.read_audio,
-    "listAgents": agents.list_agents,
-    "createAgent": agents.create_agent,
-    "readAgent": agents.read_agent,
-    "editAgent": agents.edit_agent,
-    "deleteAgent": agents.delete_agent,
-    "deployAgent": agents.deploy_draft,
-    "discardDraft": agents.discard_draft,
-    "duplicateAgent": agents.duplicate_agent,
-    "listVariants": agents.list_variants,
-    "listVersions": agents.list_versions,
-    "listPhoneNumbers": organization.list_phone_numbers,
-    "readPhoneNumber": organization.read_phone_number,
-    "readBilling": organization.read_billing,
-    "listTransactions": organization.list_transactions,
-    "readWhoAmI": organization.read_whoami,
-    "readHealth": organization.read_health,
-}
-"""By the operation's id in the OpenAPI document."""
+_KEY = re.compile(r"sk_[A-Za-z0-9_]{4,}")
+_HTML = "<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
 
-_OTHERS: tuple[tuple[str, str, Function], ...] = (
-    ("GET", "/recordings/{call_id}.wav", calls.read_recording),
-    ("GET", "/openapi.json", organization.read_openapi),
-    ("GET", "/_sandbox/ledger", control.read_ledger),
-    ("GET", "/_sandbox/control", control.read_control),
-    ("POST", "/_sandbox/control", control.change),
-)
+Endpoint = Callable[[Request], Awaitable[Any]]
+"""Returns a response, or the body of one."""
 
 
 def build_app(sandbox: Sandbox) -> ASGIApp:
-    paths: dict[str, dict[str, Handler]] = {}
+    paths: dict[str, dict[str, Endpoint]] = {}
     for operation in operations(sandbox.dialect):
-        function = partial(_FUNCTIONS[operation.id], sandbox)
-        handler = guarded(sandbox, operation.route, function) if operation.route else partial(_free, sandbox, function)
-        paths.setdefault(operation.path, {})[operation.method] = handler
-    for method, path, function in _OTHERS:
-        paths.setdefault(path, {})[method] = partial(_free, sandbox, partial(function, sandbox))
+        paths.setdefault(operation.path, {})[operation.method] = partial(_operate, sandbox, operation)
+    free: list[tuple[str, str, Callable[[Sandbox, Request], Awaitable[Any]]]] = [
+        ("GET", "/recordings/{call_id}.wav", _read_recording),
+        ("GET", "/openapi.json", _read_openapi),
+        ("GET", "/_sandbox/ledger", _read_ledger),
+        ("GET", "/_sandbox/control", _read_control),
+        ("POST", "/_sandbox/control", _change),
+    ]
+    for method, path, endpoint in free:
+        paths.setdefault(path, {})[method] = partial(endpoint, sandbox)
     # One Route per path: a wrong method is then 405 with all methods of the path in Allow, not 404.
-    routes = [Route(path, partial(_by_method, methods), methods=list(methods)) for path, methods in paths.items()]
+    routes = [Route(path, partial(_answer, sandbox, methods), methods=list(methods)) for path, methods in paths.items()]
     app = Starlette(
-        routes=routes, exception_handlers={HTTPException: _http_error, ClientDisconnect: client_gone, Exception: _bug}
+        routes=routes, exception_handlers={HTTPException: _http_error, ClientDisconnect: _client_gone, Exception: _bug}
     )
     app.router.redirect_slashes = False
     return Dated(app, sandbox)
 
 
-async def _by_method(methods: dict[str, Handler], request: Request) -> Response:
-    return await methods["GET" if request.method == "HEAD" else request.method](request)
+def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(to_json(body), status, headers, media_type="application/json")
 
 
-async def _free(sandbox: Sandbox, handler: Handler, request: Request) -> Response:
-    """An operation without a key and without faults."""
+async def _answer(sandbox: Sandbox, methods: dict[str, Endpoint], request: Request) -> Response:
     sandbox.refresh()
     try:
-        return await handler(request)
+        answered = await methods["GET" if request.method == "HEAD" else request.method](request)
     except ApiError as error:
-        return error_answer(error)
+        return _json(error.body, error.status, error.headers)
+    return answered if isinstance(answered, Response) else _json(answered)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     refusal = cast(HTTPException, error)
     message = "Not found." if refusal.status_code == 404 else f'Method "{request.method}" not allowed.'
-    return answer({"detail": message}, refusal.status_code, dict(refusal.headers or {}))
+    return _json({"detail": message}, refusal.status_code, dict(refusal.headers or {}))
+
+
+async def _client_gone(_request: Request, _error: Exception) -> Response:
+    """The client died before its request was complete: nothing of it was carried out, and nobody reads the answer."""
+    return Response(status_code=400)
 
 
 async def _bug(_request: Request, _error: Exception) -> Response:
-    """An error of the sandbox itself is JSON, too; Starlette raises it again afterwards, for the log or the test."""
-    return answer({"detail": "Internal server error."}, 500)
+    """Starlette raises the error again afterwards, for the log or the test."""
+    return _json({"detail": "Internal server error."}, 500)
+
+
+# Operations of the API
+
+
+async def _operate(sandbox: Sandbox, operation: Operation, request: Request) -> Response:
+    """Check the key, parse the request and answer it, with the faults of its route."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    key = key.strip() if scheme.lower() == "bearer" else ""
+    if operation.route:
+        _authenticate(sandbox, key)
+        for fault in sandbox.faults.firing("before", operation.route):
+            sandbox.note_fired(fault)
+            _fail_before(sandbox, fault)
+    body = await _body(request, operation) if operation.body else None
+    try:
+        query = operation.query.model_validate(dict(request.query_params)) if operation.query else None
+    except ValidationError as error:
+        raise invalid(error) from error
+    answered = operation.endpoint(Exchange(sandbox, request, key, body, query))
+    response = answered if isinstance(answered, Response) else _json(answered, operation.status)
+    for fault in sandbox.faults.firing("after", operation.route) if operation.route else ():
+        sandbox.note_fired(fault)
+        response = await _fail_after(fault, response)
+    return response
+
+
+def _authenticate(sandbox: Sandbox, key: str) -> None:
+    challenge = {"WWW-Authenticate": "Bearer"}
+    if not key:
+        raise detail(401, "Authentication credentials were not provided.", challenge)
+    if not (_KEY.fullmatch(key) if sandbox.api_keys is None else key in sandbox.api_keys):
+        raise detail(401, "Invalid API key.", challenge)
+
+
+async def _body(request: Request, operation: Operation) -> Any:
+    """Raises 415 or 400. No body is an empty object."""
+    assert operation.body is not None
+    body = await request.body()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and media_type != "application/json":
+        raise detail(415, f'Unsupported media type "{media_type}" in request.')
+    try:
+        return operation.body.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def _fail_before(sandbox: Sandbox, fault: Fault) -> None:
+    spec = fault.spec
+    match spec.kind:
+        case "error_before":
+            raise detail(spec.status, "Service unavailable.")
+        case "throttle":
+            raise throttled(spec.retry_after_seconds)
+        case "no_balance":
+            raise insufficient_balance()
+        case _:
+            sandbox.add_foreign_runs(spec.count, identical=spec.identical)
+
+
+async def _fail_after(fault: Fault, response: Response) -> Response:
+    spec = fault.spec
+    match spec.kind:
+        case "lost_answer":
+            return _LostResponse()
+        case "error_after":
+            return _json({"detail": "Internal server error."}, spec.status)
+        case "garbage":
+            cut, media_type = bytes(response.body)[: max(1, len(response.body) // 2)], "application/json"
+            if spec.body == "html":
+                cut, media_type = _HTML.encode(), "text/html"
+            return Response(cut, response.status_code, media_type=media_type)
+        case _:
+            await asyncio.sleep(spec.seconds)
+            return response
+
+
+class _LostResponse(Response):
+    """The client gets no answer, only a broken connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  nothing is sent
+        abort = cast("Callable[[], None] | None", scope.get("state", {}).get(ABORT))
+        if abort is None:  # in-process there is no connection to cut: raise what httpx raises for a broken one
+            from httpx import ReadError
+
+            raise ReadError("the sandbox lost the answer on purpose")
+        abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+class Dated:
+    """Adds the sandbox's own clock to every answer: clients measure the service's time by it."""
+
+    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
+        self._app = app
+        self._sandbox = sandbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(self._sandbox.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message.get("headers", []), (b"date", date)]}
+            await send(message)
+
+        await self._app(scope, receive, dated if scope["type"] == "http" else send)
+
+
+# Without a key and without faults
+
+
+async def _read_recording(sandbox: Sandbox, request: Request) -> Any:
+    return read_recording(Exchange(sandbox, request, ""))
+
+
+async def _read_openapi(sandbox: Sandbox, _request: Request) -> Any:
+    from planner.sandbox.service.openapi import document  # few clients ask for it
+
+    return document(sandbox.dialect)
+
+
+async def _read_ledger(sandbox: Sandbox, _request: Request) -> Any:
+    return sandbox.ledger()
+
+
+async def _read_control(sandbox: Sandbox, _request: Request) -> Any:
+    now = sandbox.now()
+    return {
+        "world": sandbox.world.world,
+        "dialect": sandbox.dialect,
+        "faults": sandbox.faults.state(),
+        "concurrency_limit": sandbox.concurrency_limit,
+        "ahead_seconds": sandbox.state.ahead_seconds,
+        "live_runs": len(sandbox.state.live_runs(now)),
+        "balance_cents": sandbox.state.balance_cents(now),
+    }
+
+
+async def _change(sandbox: Sandbox, request: Request) -> Any:
+    try:
+        wanted = Control.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise invalid(error) from error
+    try:
+        if wanted.deploy is not None:
+            sandbox.check_deploy(wanted.deploy.agent_id, wanted.deploy.revision)
+        for spec in wanted.faults:
+            sandbox.check_fault(spec)
+    except WorldError as error:
+        raise detail(400, str(error)) from error
+    if wanted.clear_faults:
+        sandbox.faults.active.clear()
+    for spec in wanted.faults:
+        sandbox.faults.add(spec)
+    if wanted.concurrency_limit is not None:
+        sandbox.concurrency_limit = wanted.concurrency_limit
+    if wanted.top_up_cents is not None:
+        sandbox.top_up(wanted.top_up_cents)
+    if wanted.deploy is not None:
+        sandbox.agents.deploy_revision(wanted.deploy.agent_id, wanted.deploy.revision, sandbox.now())
+    if wanted.foreign_runs is not None:
+        sandbox.add_foreign_runs(wanted.foreign_runs.count, identical=wanted.foreign_runs.identical)
+    if wanted.advance_seconds is not None:
+        sandbox.advance(wanted.advance_seconds)
+    return await _read_control(sandbox, request)

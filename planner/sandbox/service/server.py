@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from planner.sandbox.sandbox import Sandbox
-from planner.sandbox.service.exchange import ABORT
+from planner.sandbox.service.app import ABORT
 
 _KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep a connection, httpx 5 seconds: where both close it at one moment, a request may be lost in between."""

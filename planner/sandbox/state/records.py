@@ -1,18 +1,19 @@
 """What the service remembers, as events: one JSON line each in the state file, replayed in order.
 
-Times are seconds since the epoch by the sandbox's clock. Everything that was decided at a launch is in its event, so that neither a
-restart nor another world changes what a run was.
+Times are seconds since the epoch by the sandbox's clock. An event contains everything that was decided with it, so that neither a
+restart nor another world changes an earlier run. Nothing happens in the background: what a run shows follows from the clock.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from planner.sandbox.conversation import Conversation
-from planner.sandbox.worlds.dialogues import Snapshot
+from planner.sandbox.conversation import EMPTY, Conversation
+from planner.sandbox.worlds.world import Snapshot
 
 TargetType = Literal["agent", "phone_number"]
 Direction = Literal["outbound", "inbound"]
@@ -20,14 +21,14 @@ Mode = Literal["bot", "sip"]
 Status = Literal["queued", "in_progress", "completed", "failed"]
 
 OWN_USER_ID = 1
-"""Who asks with the keys of this organization."""
+"""The user of this organization's keys."""
 FOREIGN_USER_ID = 2
-"""Who asks for runs that a fault makes appear."""
+"""The user of runs that a fault makes appear."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """What a valid POST asks for. `prompts` rotates over the runs."""
+    """A valid POST. `prompts` rotates over the runs."""
 
     target_type: TargetType
     target_id: int
@@ -43,7 +44,7 @@ class LaunchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One test call. What it shows at a moment is computed from the times (`timeline.py`)."""
+    """One test call."""
 
     id: int
     batch_id: int | None
@@ -54,8 +55,8 @@ class Run:
     target_number: str
     prompt: str
     requested_by_id: int
-    snapshot: str
-    """Digest of the agent's snapshot; "" when nobody was there to answer."""
+    snapshot: Snapshot | None
+    """The agent that answers; None: nobody does."""
     seed: int
     """Of the conversation."""
     time_scale: float
@@ -74,19 +75,31 @@ class Run:
     call_id_at: float = 0
     transcript_at: float = 0
     grade_at: float = 0
-    duration_ms: int = 0
-    """Of the conversation, in its own time."""
+    conversation: Conversation = EMPTY
     billable_minutes: int = 0
     call_cents: int = 0
     """The call's bill before the multiplier."""
     cost_cents: int = 0
-    """What the run is charged once it ends."""
+    """The charge for the run once it ends."""
     is_pending: bool = False
     """Models are talking on its call: neither its end nor its bill is known yet."""
 
-    @property
-    def agent_id(self) -> int | None:
-        return self.target_id if self.target_type == "agent" else None
+    def has_ended(self, now: float) -> bool:
+        return self.ends_at is not None and now >= self.ends_at
+
+    def status(self, now: float) -> Status:
+        if self.has_ended(now):
+            return "failed" if self.error_message else "completed"
+        return "in_progress" if now >= self.starts_at else "queued"
+
+    def updated_at(self, now: float) -> float:
+        if self.ends_at is not None and now >= self.ends_at:
+            return self.ends_at
+        return self.starts_at if now >= self.starts_at else self.created_at
+
+    def call_exists(self, now: float) -> bool:
+        """A call can be read as soon as it rings, even before its run shows its id."""
+        return self.call_id is not None and now >= self.starts_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,32 +113,23 @@ class Batch:
     estimated_minutes: int
 
 
-Kind = Literal["call_usage", "adjustment", "manual_topup"]
-"""Of a transaction."""
-
-
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """One change of the prepaid balance; usage is negative."""
+class AgentRecord:
+    """All changes of an agent since the world was loaded."""
 
-    id: int
-    at: float
-    kind: Kind
-    amount_cents: int
-    call_id: int | None
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotEvent:
-    digest: str
-    snapshot: Snapshot
-    kind: Literal["snapshot"] = "snapshot"
+    copy_of: int | None
+    """The agent of the world whose dialogues and tools it has; None: any dialogue may match."""
+    fields: dict[str, str] = field(default_factory=dict[str, str])
+    """Deployed fields that differ from the world's."""
+    deployments: tuple[float, ...] = ()
+    draft: dict[str, str] | None = None
+    draft_at: float | None = None
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchEvent:
-    """One accepted POST (or somebody else's)."""
+    """One accepted POST."""
 
     at: float
     batch: Batch | None
@@ -134,12 +138,11 @@ class LaunchEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class TalkEvent:
-    """A call between models has ended: the run with its bill, and what was said, which cannot be computed again."""
+class EndEvent:
+    """A call that models played has ended: the run with its conversation and bill."""
 
     run: Run
-    conversation: Conversation
-    kind: Literal["talk"] = "talk"
+    kind: Literal["end"] = "end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +154,10 @@ class RegradeEvent:
     kind: Literal["regrade"] = "regrade"
 
 
-AgentChange = Literal["create", "draft", "discard", "deploy", "delete"]
-
-
 @dataclass(frozen=True, slots=True)
 class AgentEvent:
-    """An agent was changed. `fields`: of the new agent, the whole draft, or everything deployed so far."""
-
-    at: float
     agent_id: int
-    change: AgentChange
-    fields: dict[str, str]
-    copy_of: int | None
-    """The agent of the world whose dialogues and tools it has; None: any dialogue may match."""
+    record: AgentRecord
     kind: Literal["agent"] = "agent"
 
 
@@ -178,14 +172,13 @@ class TopUpEvent:
 class AdvanceEvent:
     """The clock was moved forward."""
 
-    at: float
     seconds: float
     kind: Literal["advance"] = "advance"
 
 
 @dataclass(frozen=True, slots=True)
 class FaultEvent:
-    """A declared fault fired, so that `times` holds across restarts."""
+    """A fault of the world file fired, so that `times` counts across restarts."""
 
     key: str
     seen: int
@@ -193,15 +186,9 @@ class FaultEvent:
     kind: Literal["fault"] = "fault"
 
 
-Event = SnapshotEvent | LaunchEvent | TalkEvent | RegradeEvent | AgentEvent | TopUpEvent | AdvanceEvent | FaultEvent
-
-_EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+Event = LaunchEvent | EndEvent | RegradeEvent | AgentEvent | TopUpEvent | AdvanceEvent | FaultEvent
 
 
-def to_line(event: Event) -> bytes:
-    return _EVENTS.dump_json(event, by_alias=True, exclude_defaults=False) + b"\n"
-
-
-def from_line(line: bytes) -> Event:
-    """Raises pydantic's ValidationError (a ValueError) when the line is none."""
-    return _EVENTS.validate_json(line)
+@cache
+def event_format() -> TypeAdapter[Event]:
+    return TypeAdapter(Annotated[Event, Field(discriminator="kind")])

@@ -1,30 +1,27 @@
-"""What the service knows, indexed: the events so far, and what follows from them at a moment."""
+"""The state of the service: the events so far, and what follows from them at a moment."""
 
 from __future__ import annotations
 
-import heapq
-import math
-from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal
 
-from planner.sandbox.conversation import Conversation
 from planner.sandbox.state.records import (
     AdvanceEvent,
     AgentEvent,
+    AgentRecord,
     Batch,
+    EndEvent,
     Event,
     FaultEvent,
-    Kind,
     LaunchEvent,
+    LaunchRequest,
     RegradeEvent,
     Run,
-    SnapshotEvent,
-    TalkEvent,
     TopUpEvent,
-    Transaction,
 )
-from planner.sandbox.worlds.dialogues import Snapshot
+from planner.sandbox.worlds.world import World
 
 # The first ids are the reference page's, so that its examples read like answers of this sandbox.
 _FIRST_RUN_ID = 7110
@@ -32,178 +29,138 @@ _FIRST_BATCH_ID = 201
 _FIRST_CALL_ID = 987654321
 
 
-@dataclass(slots=True)
-class AgentRecord:
-    """What was done to an agent since the world was loaded."""
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One change of the prepaid balance; usage is negative."""
 
-    copy_of: int | None
-    fields: dict[str, str] = field(default_factory=dict[str, str])
-    """Deployed, beyond what the world declares."""
-    deployments: list[float] = field(default_factory=list[float])
-    draft: dict[str, str] | None = None
-    draft_at: float | None = None
-    is_deleted: bool = False
-
-    def apply(self, event: AgentEvent) -> None:
-        match event.change:
-            case "create" | "deploy":
-                self.fields = dict(event.fields)
-                self.deployments.append(event.at)
-                self.draft = self.draft_at = None
-            case "draft":
-                self.draft, self.draft_at = dict(event.fields), event.at
-            case "discard":
-                self.draft = self.draft_at = None
-            case "delete":
-                self.is_deleted = True
+    at: float
+    kind: Literal["call_usage", "adjustment", "manual_topup"]
+    amount_cents: int
+    call_id: int | None
+    description: str
 
 
 class State:
-    """Built by `apply`, and by nothing else. The clock is taken to go forwards."""
+    """Only `apply` changes it. The clock must never go back."""
 
-    def __init__(self) -> None:
-        self.runs: list[Run] = []
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._runs: dict[int, Run] = {}
         """By id, ascending."""
-        self.batches: list[Batch] = []
+        self.batches: dict[int, Batch] = {}
         self.launches: list[LaunchEvent] = []
         self.regrades: list[RegradeEvent] = []
-        self.snapshots: dict[str, Snapshot] = {}
+        self.top_ups: list[TopUpEvent] = []
         self.agents: dict[int, AgentRecord] = {}
         self.faults: dict[str, FaultEvent] = {}
-        self.topped_up_cents = 0
-        self.transactions: list[Transaction] = []
-        """Oldest first; complete up to the last `billed_cents`."""
         self.ahead_seconds = 0.0
-        """Of the clock that it was given."""
+        """How far the clock was moved forward."""
         self.next_call_id = _FIRST_CALL_ID
-        self.pending: dict[int, Run] = {}
-        """By id: runs on whose calls models are talking."""
-        self.talks: dict[int, Conversation] = {}
-        """By run id: what was said on calls between models."""
-        self._runs_by_id: dict[int, Run] = {}
-        self._calls: dict[int, Run] = {}
-        self._batches_by_id: dict[int, Batch] = {}
-        self._occurrences: dict[tuple[object, ...], int] = {}
-        self._live: list[tuple[float, int]] = []
-        """A heap of (end, run id) of runs not seen ended yet."""
-        self._live_reserved_cents = 0
-        self._billed_cents = 0
-
-    @property
-    def next_run_id(self) -> int:
-        return self.runs[-1].id + 1 if self.runs else _FIRST_RUN_ID
-
-    @property
-    def next_batch_id(self) -> int:
-        return self.batches[-1].id + 1 if self.batches else _FIRST_BATCH_ID
+        self._run_ids_by_call: dict[int, int] = {}
+        self._occurrences: Counter[tuple[object, ...]] = Counter()
 
     def apply(self, event: Event) -> None:
         match event:
-            case SnapshotEvent():
-                self.snapshots[event.digest] = event.snapshot
             case LaunchEvent():
                 self.launches.append(event)
                 if event.batch is not None:
-                    self.batches.append(event.batch)
-                    self._batches_by_id[event.batch.id] = event.batch
+                    self.batches[event.batch.id] = event.batch
                 for run in sorted(event.runs, key=lambda run: run.id):
-                    self._add(run)
-            case TalkEvent():
-                self._talked(event)
+                    self._runs[run.id] = run
+                    for call_id in (run.call_id, run.sip_call_id):
+                        if call_id is not None:
+                            self._run_ids_by_call[call_id] = run.id
+                            self.next_call_id = max(self.next_call_id, call_id + 1)
+                    self._occurrences[_similarity(run, run.prompt)] += 1
+            case EndEvent(run):
+                if self._runs[run.id].is_pending:  # two processes may play the same call: the first result counts
+                    self._runs[run.id] = run
             case RegradeEvent():
                 self.regrades.append(event)
-                self._billed_cents += event.cost_cents
-                self._settle(event.at)
-                self._transact(event.at, "adjustment", -event.cost_cents, event.call_id, "Call graded again")
             case AgentEvent():
-                record = self.agents.setdefault(event.agent_id, AgentRecord(event.copy_of))
-                record.apply(event)
+                self.agents[event.agent_id] = event.record
             case TopUpEvent():
-                self.topped_up_cents += event.amount_cents
-                self._settle(event.at)
-                self._transact(event.at, "manual_topup", event.amount_cents, None, "Top-up")
+                self.top_ups.append(event)
             case AdvanceEvent():
                 self.ahead_seconds += event.seconds
             case FaultEvent():
                 self.faults[event.key] = event
 
-    def _add(self, run: Run) -> None:
-        self.runs.append(run)
-        self._runs_by_id[run.id] = run
-        for call_id in (run.call_id, run.sip_call_id):
-            if call_id is not None:
-                self._calls[call_id] = run
-                self.next_call_id = max(self.next_call_id, call_id + 1)
-        key = _occurrence_key(run.target_type, run.target_id, run.direction, run.mode, run.prompt)
-        self._occurrences[key] = self._occurrences.get(key, 0) + 1
-        heapq.heappush(self._live, (math.inf if run.ends_at is None else run.ends_at, run.id))
-        self._live_reserved_cents += run.estimated_cost_cents
-        if run.is_pending:
-            self.pending[run.id] = run
-
-    def _talked(self, event: TalkEvent) -> None:
-        """Two processes may run the same call after a restart: the first to end counts."""
-        run = event.run
-        if self.pending.pop(run.id, None) is None:
-            return
-        self.talks[run.id] = event.conversation
-        self.runs[bisect_left(self.runs, run.id, key=lambda known: known.id)] = run
-        self._runs_by_id[run.id] = run
-        for call_id in (run.call_id, run.sip_call_id):
-            if call_id is not None:
-                self._calls[call_id] = run
-        self._live.remove((math.inf, run.id))
-        self._live.append((math.inf if run.ends_at is None else run.ends_at, run.id))
-        heapq.heapify(self._live)
-
-    def occurrences(self, target_type: str, target_id: int, direction: str, mode: str, prompt: str) -> int:
-        """How many runs like this there have been: the next one's seed depends on it, not on ids or order."""
-        return self._occurrences.get(_occurrence_key(target_type, target_id, direction, mode, prompt), 0)
+    @property
+    def runs(self) -> list[Run]:
+        """By id, ascending."""
+        return list(self._runs.values())
 
     def run(self, run_id: int) -> Run:
-        return self._runs_by_id[run_id]
-
-    def call(self, call_id: int) -> Run | None:
-        """The run whose call, or whose SIP leg, this is."""
-        return self._calls.get(call_id)
-
-    def batch(self, batch_id: int) -> Batch | None:
-        return self._batches_by_id.get(batch_id)
+        return self._runs[run_id]
 
     def newest_first(self) -> Iterator[Run]:
-        return reversed(self.runs)
+        return reversed(self._runs.values())
 
-    def live_runs(self, now: float) -> int:
-        """Runs not ended: what counts against the concurrency limit."""
-        self._settle(now)
-        return len(self._live)
+    def run_of_call(self, call_id: int) -> Run | None:
+        """The run of this call, or of this SIP leg."""
+        run_id = self._run_ids_by_call.get(call_id)
+        return None if run_id is None else self._runs[run_id]
 
-    def reserved_cents(self, now: float) -> int:
-        """The estimates of runs not ended."""
-        self._settle(now)
-        return self._live_reserved_cents
+    @property
+    def next_run_id(self) -> int:
+        return next(reversed(self._runs), _FIRST_RUN_ID - 1) + 1
 
-    def billed_cents(self, now: float) -> int:
-        """Runs ended and calls graded again."""
-        self._settle(now)
-        return self._billed_cents
+    @property
+    def next_batch_id(self) -> int:
+        return next(reversed(self.batches), _FIRST_BATCH_ID - 1) + 1
+
+    def occurrences(self, request: LaunchRequest, prompt: str) -> int:
+        """The number of similar runs so far: the seed of the next one depends on it, not on ids or order."""
+        return self._occurrences[_similarity(request, prompt)]
+
+    def live_runs(self, now: float) -> list[Run]:
+        """Runs that have not ended, which count against the concurrency limit."""
+        return [run for run in self._runs.values() if not run.has_ended(now)]
 
     def grade_at(self, run: Run) -> float:
-        """When the newest grading of a run's call is through."""
+        """The time of the newest grade of a run's call."""
         return max((event.grade_at for event in self.regrades if event.call_id == run.call_id), default=run.grade_at)
 
-    def _settle(self, now: float) -> None:
-        while self._live and self._live[0][0] <= now:
-            run = self._runs_by_id[heapq.heappop(self._live)[1]]
-            self._live_reserved_cents -= run.estimated_cost_cents
-            self._billed_cents += run.cost_cents
-            if run.cost_cents and run.ends_at is not None:
-                self._transact(run.ends_at, "call_usage", -run.cost_cents, run.call_id, "Test call")
+    # Money, in whole cents
 
-    def _transact(self, at: float, kind: Kind, amount_cents: int, call_id: int | None, description: str) -> None:
-        number = len(self.transactions) + 1
-        self.transactions.append(Transaction(number, at, kind, amount_cents, call_id, description))
+    def transactions(self, now: float) -> list[Transaction]:
+        """Oldest first."""
+        found = [Transaction(each.at, "manual_topup", each.amount_cents, None, "Top-up") for each in self.top_ups]
+        found += [
+            Transaction(each.at, "adjustment", -each.cost_cents, each.call_id, "Call graded again")
+            for each in self.regrades
+        ]
+        found += [
+            Transaction(run.ends_at, "call_usage", -run.cost_cents, run.call_id, "Test call")
+            for run in self._runs.values()
+            if run.cost_cents and run.ends_at is not None and now >= run.ends_at
+        ]
+        return sorted(found, key=lambda transaction: transaction.at)
+
+    def billed_cents(self, now: float) -> int:
+        """The bills of ended runs and of calls graded again."""
+        return -sum(each.amount_cents for each in self.transactions(now) if each.kind != "manual_topup")
+
+    def reserved_cents(self, now: float) -> int:
+        """The estimates of runs that have not ended."""
+        return sum(run.estimated_cost_cents for run in self.live_runs(now))
+
+    def balance_cents(self, now: float) -> int:
+        """The rest of the prepaid balance, reservations not subtracted."""
+        return self._world.balance_cents + sum(each.amount_cents for each in self.transactions(now))
+
+    def budget_left_cents(self, now: float) -> int | None:
+        """The rest of the test-call budget; None if none is set."""
+        budget = self._world.test_call_budget_cents
+        return max(0, budget - self.billed_cents(now)) if budget else None
+
+    def can_cover(self, cents: int, now: float) -> bool:
+        """Whether balance and test-call budget cover `cents` more, besides the reservations."""
+        reserved, budget = self.reserved_cents(now), self.budget_left_cents(now)
+        balance = self.balance_cents(now) - reserved
+        return balance > 0 and balance >= cents and (budget is None or budget - reserved >= cents)
 
 
-def _occurrence_key(target_type: str, target_id: int, direction: str, mode: str, prompt: str) -> tuple[object, ...]:
-    return (target_type, target_id, direction, mode, prompt)
+def _similarity(target: Run | LaunchRequest, prompt: str) -> tuple[object, ...]:
+    return target.target_type, target.target_id, target.direction, target.mode, prompt

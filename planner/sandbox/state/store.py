@@ -1,7 +1,7 @@
-"""The state file: one JSON line per event, on disk (as far as the operating system) before the answer goes out.
+"""The state file: one JSON line per event, written before the answer is sent.
 
-Safe to share: every change is made under a lock, after reading what other processes have appended. A torn last line, as a killed process
-leaves it, is cut off by the next change; it was never acknowledged.
+Several processes can share it: every change is made under a lock, after reading what the others have appended. A torn last line, as a
+killed process leaves it, was never acknowledged: the next change cuts it off.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from planner.sandbox.state.records import Event, from_line, to_line
+from planner.sandbox.state.records import Event, event_format
 
 try:
     import fcntl
-except ImportError:  # Windows has no such thing: one process per state file there
+except ImportError:  # Windows: one process per state file
     fcntl = None
 
 
@@ -24,7 +24,7 @@ class StateFileError(ValueError):
 
 
 class Store:
-    """Events on disk, or nowhere (`path` None)."""
+    """Events in a file, or only in memory (`path` None). `apply` receives every event."""
 
     def __init__(self, path: Path | None, apply: Callable[[Event], None]) -> None:
         self._apply = apply
@@ -38,23 +38,23 @@ class Store:
             self.refresh()
 
     def refresh(self) -> None:
-        """Apply what others have appended since."""
+        """Apply the events that others have appended."""
         if self._fd is None or os.fstat(self._fd).st_size <= self._offset:
             return
-        unread = self._read_from(self._offset)
-        whole, newline, _ = unread.rpartition(b"\n")
+        with open(self._fd, "rb", closefd=False) as file:
+            file.seek(self._offset)
+            whole, newline, _ = file.read().rpartition(b"\n")
         for number, line in enumerate(whole.split(b"\n") if newline else ()):
             try:
-                self._apply(from_line(line))
+                self._apply(event_format().validate_json(line))
             except ValueError as error:
-                raise StateFileError(
-                    f"{self._path}: line {number + 1} after byte {self._offset} is no event of a sandbox; move the file away"
-                ) from error
+                place = f"{self._path}: line {number + 1} after byte {self._offset}"
+                raise StateFileError(f"{place} is no event of a sandbox; move the file away") from error
         self._offset += len(whole) + len(newline)
 
     @contextmanager
     def change(self) -> Generator[None]:
-        """Hold the file while deciding on a change, which `append` then makes."""
+        """Lock the file while a change is decided and appended."""
         if self._fd is None or self._locked:
             yield
             return
@@ -71,27 +71,17 @@ class Store:
             if fcntl is not None:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def append(self, *events: Event) -> None:
-        """Write, then apply."""
+    def append(self, event: Event) -> None:
+        """Write the event, then apply it."""
         with self.change():
             if self._fd is not None:
-                block = b"".join(to_line(event) for event in events)
-                written = 0
-                while written < len(block):
-                    written += os.write(self._fd, block[written:])
-                self._offset += len(block)
-            for event in events:
-                self._apply(event)
+                line = event_format().dump_json(event) + b"\n"
+                with open(self._fd, "ab", closefd=False) as file:
+                    file.write(line)
+                self._offset += len(line)
+            self._apply(event)
 
     def close(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-    def _read_from(self, offset: int) -> bytes:
-        assert self._fd is not None
-        chunks: list[bytes] = []
-        os.lseek(self._fd, offset, os.SEEK_SET)  # what is written is appended, wherever this is
-        while chunk := os.read(self._fd, 1 << 20):
-            chunks.append(chunk)
-        return b"".join(chunks)

@@ -1,4 +1,4 @@
-r"""The grammar of dialogues: which prompt is answered by which conversation, written out turn by turn.
+r"""The grammar of dialogues: scripted conversations, and the prompts that they answer.
 
 A dialogue::
 
@@ -11,19 +11,44 @@ A dialogue::
         - agent: "It is {lookup_order.status}."
         - caller: Thanks, bye.
 
-In texts, `{group}` is a named group of the pattern, `{group.column}` the column of a table of the world that has the group's name
-and a row for its value, `{tool.field}` a result of a tool that was called before, and `{code}` five digits that differ per call.
+In a text, `{group}` is a named group of the pattern, `{group.column}` a column of the world's table with that name, in the row that
+the group selects, `{tool.field}` a field in the result of an earlier tool call, and `{code}` five digits that differ per call.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from planner.sandbox.worlds.part import Part, Route, UnknownName, meant
+Route = tuple[str | int, ...]
+"""From the root of a world file to a value."""
+UnknownName = tuple[Route, str]
+"""The place of a name that does not exist, and the message."""
+Object = dict[str, JsonValue]
+Table = dict[str, Object]
+"""Row name → column → value. Row names are compared without case."""
+CODE = "code"
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)((?:\.\w+)*)\}")
+_MAX_LISTED = 8
+
+
+class Part(BaseModel):
+    """Part of a world file: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+def meant(name: str | int, known: Iterable[str | int]) -> str:
+    """The end of a message about an unknown name: the most similar known name, or all of them if they are few."""
+    names = sorted(map(str, known))
+    near = get_close_matches(str(name), names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; there is {', '.join(names)}" if 0 < len(names) <= _MAX_LISTED else ""
 
 
 def _one_or_several(value: object) -> object:
@@ -36,14 +61,8 @@ Lines = Annotated[
     Field(min_length=1),
     BeforeValidator(_one_or_several, json_schema_input_type=Line | tuple[Line, ...]),
 ]
-"""Ways of saying the same thing; the call's seed picks one."""
-Probability = Annotated[float, Field(gt=0, le=1)]
-Milliseconds = Annotated[int, Field(ge=-60_000, le=600_000)]
-Table = dict[str, dict[str, JsonValue]]
-"""Row name → column → value. Row names are compared without case."""
+"""Alternatives; the call's seed picks one."""
 E164 = Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]
-PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)((?:\.\w+)*)\}")
-CODE = "code"
 
 
 class Issue(Part):
@@ -62,9 +81,9 @@ class Grade(Part):
 
 
 class Branch(Part):
-    """One of several ways to go on."""
+    """One of several continuations."""
 
-    probability: Probability | None = None
+    probability: Annotated[float, Field(gt=0, le=1)] | None = None
     """Branches without one share what the others leave."""
     turns: tuple[Turn, ...] = ()
 
@@ -76,19 +95,19 @@ class Turn(Part):
     caller: Lines | None = None
     tool: str | None = None
     """A tool of the agent that it calls."""
-    with_: dict[str, JsonValue] = Field(alias="with", default={})
+    with_: Object = Field(alias="with", default={})
     """`tool`: its arguments."""
     result: JsonValue = None
-    """`tool`: what it answers; default: what the tool's `answers` say."""
+    """`tool`: its result; default: from the tool's `answers`."""
     choose: tuple[Branch, ...] = ()
-    end: Annotated[str, Field(min_length=1)] | None = None
+    end: Line | None = None
     """The call ends here, with this end reason, such as caller_hangup, agent_end, transfer or timeout."""
     to: E164 | None = None
-    """`end: transfer`: the number that the call is handed to."""
+    """`end: transfer`: the number that the call is transferred to."""
     grade: Grade | None = None
     """`end`: the grade of the call, instead of the dialogue's."""
-    after_ms: Milliseconds | None = None
-    """From the end of the turn before; negative: it overlaps. Default: a natural pause, by the seed."""
+    after_ms: Annotated[int, Field(ge=-60_000, le=600_000)] | None = None
+    """From the end of the previous turn; negative: it overlaps. Default: a natural pause, by the seed."""
     takes_ms: Annotated[int, Field(ge=0, le=600_000)] | None = None
     """Default: as long as it takes to say, or a natural response time of a tool."""
 
@@ -105,19 +124,23 @@ class Turn(Part):
             raise ValueError("the probabilities of `choose` add up to more than 1")
         return self
 
-    @property
-    def texts(self) -> Iterator[JsonValue]:
-        yield from self.agent or ()
-        yield from self.caller or ()
-        yield from strings(self.with_)
-        yield from strings(self.result)
+    def texts(self) -> Iterator[str]:
+        """Every text that may have placeholders."""
+        left: list[object] = [self.agent, self.caller, self.with_, self.result]
+        for value in left:
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, dict):
+                left += value.values()  # pyright: ignore[reportUnknownArgumentType]
+            elif isinstance(value, list | tuple):
+                left += value  # pyright: ignore[reportUnknownArgumentType]
 
 
 Branch.model_rebuild()
 
 
 class Dialogue(Part):
-    prompt: Annotated[str, Field(min_length=1)]
+    prompt: Line
     """A regular expression, searched in the scenario prompt, case ignored; white space of the prompt counts as one space."""
     agent_prompt: str | None = None
     """A regular expression that the agent's own prompt must match, too. Such a dialogue is preferred to one without."""
@@ -133,49 +156,30 @@ class Dialogue(Part):
             raise ValueError(f"not a regular expression: {error}") from error
         return pattern
 
-    def unknown_names(self, tools: frozenset[str], tables: Mapping[str, Table]) -> list[UnknownName]:
+    def unknown_names(self, tools: frozenset[str], tables: Mapping[str, Table]) -> Iterator[UnknownName]:
         """Placeholders and tools that do not exist."""
         groups = frozenset(re.compile(self.prompt).groupindex)
-        return list(_unknown_names(self.turns, ("turns",), groups, tools, tables))
-
-
-def _unknown_names(
-    turns: tuple[Turn, ...], route: Route, groups: frozenset[str], tools: frozenset[str], tables: Mapping[str, Table]
-) -> Iterator[UnknownName]:
-    known = groups | tools | {CODE}
-    for index, turn in enumerate(turns):
-        here = (*route, index)
-        if turn.tool is not None and turn.tool not in tools:
-            yield (*here, "tool"), f"no tool of the agent is called {turn.tool!r}{meant(turn.tool, tools)}"
-        for text in turn.texts:
-            for name, path in PLACEHOLDER.findall(str(text)):
-                if name not in known:
-                    yield here, f"`{{{name}{path}}}`: no group or tool is called {name!r}{meant(name, known)}"
-                elif path and name in groups:
+        known = groups | tools | {CODE}
+        left: list[tuple[Route, Turn]] = [(("turns", index), turn) for index, turn in enumerate(self.turns)]
+        for here, turn in left:
+            if turn.tool is not None and turn.tool not in tools:
+                yield (*here, "tool"), f"no tool of the agent is called {turn.tool!r}{meant(turn.tool, tools)}"
+            for text in turn.texts():
+                for name, path in _PLACEHOLDER.findall(text):
                     columns = {column for row in tables.get(name, {}).values() for column in row}
-                    if path[1:] not in columns:
+                    if name not in known:
+                        yield here, f"`{{{name}{path}}}`: no group or tool is called {name!r}{meant(name, known)}"
+                    elif path and name in groups and path[1:] not in columns:
                         where = f"the table {name!r} has no column" if name in tables else "there is no table for"
                         yield here, f"`{{{name}{path}}}`: {where} {path[1:]!r}{meant(path[1:], columns)}"
-        for number, branch in enumerate(turn.choose):
-            yield from _unknown_names(branch.turns, (*here, "choose", number, "turns"), groups, tools, tables)
-
-
-def strings(value: JsonValue) -> Iterator[str]:
-    """Every text in a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from strings(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from strings(each)
+            for number, branch in enumerate(turn.choose):
+                left += [((*here, "choose", number, "turns", at), each) for at, each in enumerate(branch.turns)]
 
 
 class Answer(Part):
     """What a tool answers to some arguments."""
 
-    when: dict[str, JsonValue] = Field(default={})
+    when: Object = Field(default={})
     """Arguments as called, compared as text without case; a list allows any of its items."""
     result: JsonValue
     """May name the arguments, and `{code}`."""
@@ -187,18 +191,15 @@ class Tool(Part):
     """Argument → its description for a model."""
     latency_ms: tuple[int, int] = (250, 900)
     answers: Annotated[tuple[Answer, ...], Field(min_length=1)] = (Answer(result={"ok": True}),)
-    """The first that fits counts."""
+    """The first one that fits is used."""
 
     def answer(self, arguments: Mapping[str, JsonValue], code: str) -> JsonValue:
         given = {name: str(value).casefold() for name, value in arguments.items()}
         for answer in self.answers:
-            if all(given.get(name) in _allowed(value) for name, value in answer.when.items()):
+            allowed = {name: value if isinstance(value, list) else [value] for name, value in answer.when.items()}
+            if all(given.get(name) in [str(each).casefold() for each in values] for name, values in allowed.items()):
                 return filled(answer.result, {**arguments, CODE: code})
         return {"error": "no answer is declared for these arguments"}
-
-
-def _allowed(value: JsonValue) -> list[str]:
-    return [str(each).casefold() for each in (value if isinstance(value, list) else [value])]
 
 
 def filled(value: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
@@ -209,14 +210,14 @@ def filled(value: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
         return [filled(each, values) for each in value]
     if not isinstance(value, str):
         return value
-    whole = PLACEHOLDER.fullmatch(value)
+    whole = _PLACEHOLDER.fullmatch(value)
     if whole:
         return _looked_up(whole, values)
-    return PLACEHOLDER.sub(lambda match: str(_looked_up(match, values)), value)
+    return _PLACEHOLDER.sub(lambda match: str(_looked_up(match, values)), value)
 
 
 def _looked_up(match: re.Match[str], values: Mapping[str, JsonValue]) -> JsonValue:
-    """Empty for what is unknown at this point of the call."""
+    """Empty if the value is unknown at this point of the call."""
     if match[1] + match[2] in values:
         return values[match[1] + match[2]]
     found: JsonValue = values.get(match[1], "")
@@ -228,34 +229,3 @@ def _looked_up(match: re.Match[str], values: Mapping[str, JsonValue]) -> JsonVal
         else:
             return ""
     return found
-
-
-class Variant(Part):
-    """One of several configurations that calls of an agent are split between."""
-
-    label: str
-    weight: Annotated[int, Field(ge=0)] = 1
-    prompt: str | None = None
-    voice: str | None = None
-
-
-class Snapshot(Part):
-    """Everything that decides how an agent behaves on a call. It is stored with the runs: a later edit changes no earlier run."""
-
-    agent_id: int
-    name: str
-    revision: int
-    product: str
-    model: str | None = None
-    """The world's model that plays the agent; None: its dialogues do."""
-    voice: str
-    primary_language: str
-    thinking_level: str
-    prompt: str
-    updated_at: float
-    """Seconds since the epoch."""
-    tools: dict[str, Tool]
-    tables: dict[str, Table]
-    dialogues: tuple[Dialogue, ...]
-    variant_id: int | None = None
-    variant_label: str | None = None

@@ -1,92 +1,51 @@
 """Faults on demand: what goes wrong, on which route, when and how often; seeded, so that a failing test fails again.
 
-A fault fires on a request of its route when all of its schedule agrees: the first `after` requests pass, then every `every`th,
-each with `probability`, at most `times` in all. Declared in a world file, or at run time by `POST /_sandbox/control`.
+A fault skips the first `after` requests of its route, then affects every `every`th request with `probability`, at most `times`
+times. It is declared in a world file, or at run time by `POST /_sandbox/control`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from planner.sandbox.worlds.part import Part
+from planner.sandbox.worlds.dialogues import Part
 
-Route = Literal[
-    "any",
-    "launch",
-    "list",
-    "batches",
-    "batch",
-    "calls",
-    "call",
-    "transcript",
-    "history",
-    "grade",
-    "audio",
-    "agents",
-    "agent",
-    "versions",
-    "phone_numbers",
-    "phone_number",
-    "billing",
-    "transactions",
-    "whoami",
+_OfRuns = Literal["launch", "list", "batches", "batch"]
+_OfCalls = Literal["calls", "call", "transcript", "history", "grade", "audio"]
+_OfAccount = Literal[
+    "agents", "agent", "versions", "phone_numbers", "phone_number", "billing", "transactions", "whoami"
 ]
+Route = Literal["any", _OfRuns, _OfCalls, _OfAccount]
 """`launch` is both POSTs; `list` is the list of runs."""
 
-Kind = Literal[
-    "lost_answer",
-    "error_before",
-    "error_after",
-    "slow",
-    "garbage",
-    "throttle",
-    "no_balance",
-    "hang",
-    "fail_run",
-    "late",
-    "shuffle_ids",
-    "foreign_runs",
-    "agent_edit",
-]
-
-Phase = Literal["before", "after", "launch"]
-PHASES: dict[Kind, Phase] = {
-    "error_before": "before",
-    "throttle": "before",
-    "no_balance": "before",
-    "foreign_runs": "before",
-    "lost_answer": "after",
-    "error_after": "after",
-    "garbage": "after",
-    "slow": "after",
-    "hang": "launch",
-    "fail_run": "launch",
-    "late": "launch",
-    "shuffle_ids": "launch",
-    "agent_edit": "launch",
-}
-"""When a fault strikes, and so what it counts: requests as they come, requests that were served, accepted launches."""
+_Before = Literal["error_before", "throttle", "no_balance", "foreign_runs"]
+_After = Literal["lost_answer", "error_after", "garbage", "slow"]
+_AtLaunch = Literal["hang", "fail_run", "late", "shuffle_ids", "agent_edit"]
+Kind = Literal[_Before, _After, _AtLaunch]
+_KINDS = {"before": get_args(_Before), "after": get_args(_After), "launch": get_args(_AtLaunch)}
+"""By what a fault counts: requests received, requests served, accepted launches."""
 
 
 class FaultSpec(Part):
     kind: Kind
     """
-    lost_answer   the work is done, the connection is cut without an answer
-    error_before  a 5xx, nothing was done
-    error_after   a 5xx, the work was done
-    slow          the work is done, the answer comes `seconds` late
-    garbage       the work is done, the answer is `body`: an HTML page or JSON cut in the middle
+    lost_answer   the request is carried out, the connection is cut without an answer
+    error_before  a 5xx, the request is not carried out
+    error_after   a 5xx, the request is carried out
+    slow          the request is carried out, the answer comes `seconds` late
+    garbage       the request is carried out, the answer is `body`: an HTML page or truncated JSON
     throttle      429, with `retry_after_seconds` or without
     no_balance    402
     hang          runs of the launch never end
     fail_run      runs of the launch end `failed`, without a call and without a bill
     late          call ids, transcripts and grades (`what`) of the launch come `seconds` late
     shuffle_ids   run ids do not follow the order of prompts
-    foreign_runs  `count` runs of somebody else appear; `identical`: same target and prompt as the newest run
+    foreign_runs  `count` runs of another user appear; `identical`: same target and prompt as the newest run
     agent_edit    `agent_id` is deployed again before the launch: its `revision`, or (null) the same configuration
     """
     route: Route = "launch"
@@ -116,7 +75,7 @@ class FaultSpec(Part):
 
 @dataclass(slots=True)
 class Fault:
-    """A declared fault and what it has seen and done so far. `key` names it across restarts."""
+    """A declared fault with its counters. `key` identifies it across restarts."""
 
     key: str
     spec: FaultSpec
@@ -125,7 +84,7 @@ class Fault:
     fired: int = 0
 
     def fires(self) -> bool:
-        """Count one request of its route and say whether it goes wrong."""
+        """Count one request of its route and decide whether it fails."""
         spec = self.spec
         self.seen += 1
         turn = self.seen - spec.after
@@ -140,37 +99,26 @@ class Fault:
 
 
 class Faults:
-    """The faults in force."""
+    """The active faults."""
 
-    def __init__(self, specs: tuple[FaultSpec, ...], seed: int) -> None:
+    def __init__(self, specs: Iterable[FaultSpec], seed: int) -> None:
         self._seed = seed
-        self._faults = [Fault(f"world:{index}:{spec.kind}", spec, seed) for index, spec in enumerate(specs)]
+        self.active = [Fault(f"world:{index}:{spec.kind}", spec, seed) for index, spec in enumerate(specs)]
         self._added = 0
 
-    def add(self, spec: FaultSpec) -> Fault:
-        fault = Fault(f"control:{self._added}:{spec.kind}", spec, self._seed)
+    def add(self, spec: FaultSpec) -> None:
+        self.active.append(Fault(f"control:{self._added}:{spec.kind}", spec, self._seed))
         self._added += 1
-        self._faults.append(fault)
-        return fault
 
-    def clear(self) -> None:
-        self._faults.clear()
-
-    def firing(self, phase: Phase, route: str) -> list[Fault]:
+    def firing(self, phase: Literal["before", "after", "launch"], route: str) -> list[Fault]:
         """The faults that fire now. Those of accepted launches fire for any route."""
         return [
             fault
-            for fault in self._faults
-            if PHASES[fault.spec.kind] == phase
+            for fault in self.active
+            if fault.spec.kind in _KINDS[phase]
             and (phase == "launch" or fault.spec.route in ("any", route))
             and fault.fires()
         ]
 
-    def recall(self, key: str, seen: int, fired: int) -> None:
-        """What a fault had done before a restart."""
-        for fault in self._faults:
-            if fault.key == key:
-                fault.seen, fault.fired = max(fault.seen, seen), max(fault.fired, fired)
-
     def state(self) -> list[dict[str, str | int]]:
-        return [{"key": fault.key, "seen": fault.seen, "fired": fault.fired} for fault in self._faults]
+        return [{"key": fault.key, "seen": fault.seen, "fired": fault.fired} for fault in self.active]

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from planner.diagnostics import Span
 from planner.planfile.yaml.reader import Document, read
-from planner.sandbox.worlds.part import Route
+from planner.sandbox.worlds.dialogues import Route
 from planner.sandbox.worlds.world import World
 
 _SHIPPED = Path(__file__).parent

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from planner.sandbox.worlds import dialogues, faults, world
-from planner.sandbox.worlds.part import Part
+from planner.sandbox.worlds.dialogues import Part
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXTENDS = {"type": "string", "description": "A shipped world, or the path of a file beside this one, to start from."}

@@ -1,4 +1,4 @@
-"""What a world file declares: one organization of the service, its agents, numbers, prices, limits and faults."""
+"""The grammar of world files: one organization of the service, its agents, numbers, prices, limits and faults."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.sandbox.worlds.dialogues import E164, Dialogue, Snapshot, Table, Tool, Variant
+from planner.sandbox.worlds.dialogues import E164, Dialogue, Part, Table, Tool, UnknownName, meant
 from planner.sandbox.worlds.faults import FaultSpec
-from planner.sandbox.worlds.part import Part, UnknownName, meant
 
 Cents = Annotated[int, Field(ge=0)]
 Product = Literal[
@@ -26,9 +25,31 @@ Product = Literal[
 ]
 
 
-def _epoch_seconds(moment: datetime) -> float:
-    """YAML timestamps without a zone are UTC."""
+def epoch_seconds(moment: datetime) -> float:
+    """A time without a zone is UTC."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+class Snapshot(Part):
+    """Everything that decides how an agent behaves on a call. Its runs store it without `tables` and `dialogues`."""
+
+    agent_id: int
+    name: str
+    revision: int
+    product: str
+    model: str | None = None
+    """The world's model that plays the agent; None: its dialogues do."""
+    voice: str
+    primary_language: str
+    thinking_level: str
+    prompt: str
+    updated_at: float
+    """Seconds since the epoch."""
+    tools: dict[str, Tool]
+    variant_id: int | None = None
+    variant_label: str | None = None
+    tables: dict[str, Table] = Field(default={}, exclude=True)
+    dialogues: tuple[Dialogue, ...] = Field(default=(), exclude=True)
 
 
 class Revision(Part):
@@ -37,6 +58,15 @@ class Revision(Part):
     updated_at: datetime
     note: str = ""
     prompt: str
+
+
+class Variant(Part):
+    """One of several configurations that calls of an agent are split between."""
+
+    label: str
+    weight: Annotated[int, Field(ge=0)] = 1
+    prompt: str | None = None
+    voice: str | None = None
 
 
 class Agent(Part):
@@ -53,11 +83,11 @@ class Agent(Part):
     variants: dict[int, Variant] = Field(default={})
     """Calls are split between these, by their weights."""
     revisions: Annotated[dict[int, Revision], Field(min_length=1)]
-    """Revision number → what was deployed; the highest is what answers."""
+    """Revision number → what was deployed; the highest answers calls."""
     draft_prompt: str | None = None
-    """Of an undeployed draft, which answers no call; null: there is none."""
+    """The prompt of an undeployed draft, which answers no call; null: there is none."""
     active: int | None = None
-    """The revision that answers, when it is not the highest: a roll-back, or one that a fault deploys later."""
+    """The revision that answers calls, if it is not the highest: after a roll-back, or until a fault deploys another."""
 
     @model_validator(mode="after")
     def _active(self) -> Self:
@@ -115,17 +145,17 @@ class Delays(Part):
     call_id_seconds: Annotated[float, Field(ge=0)] = 0
     """From `in_progress` until the run shows its `call_id`."""
     transcript_seconds: Annotated[float, Field(ge=0)] = 0
-    """From the call's end until its transcript and history are there."""
+    """From the call's end until its transcript and history can be read."""
     grade_seconds: Annotated[float, Field(ge=0)] = 8
     """From the call's end until the grade is no longer `pending`."""
 
 
 class RecordedAnswer(Part):
-    """What a judge said about one transcript of this world. It counts for exactly this rubric and this transcript."""
+    """The answer of a judge to one rubric about one transcript of this world."""
 
     rubric: str
     transcript: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-    """The digest of who said what, as an undecided check reports it."""
+    """The digest of the transcript, as an undecided check reports it."""
     verdict: Literal["holds", "does_not_hold", "cannot_tell"]
     turn: int | None = None
     quote: str = ""
@@ -144,21 +174,21 @@ class World(Part):
     test_call_budget_cents: Cents | None = None
     """0 or null: no budget is set."""
     concurrency_limit: Annotated[int, Field(ge=1)] = 20
-    """Test-call runs at once, queued ones included."""
+    """The most concurrent test-call runs, queued ones included."""
     charge_multiplier: Annotated[int, Field(ge=1)] = 2
     call_bill: Literal["charged", "base"] = "charged"
     """Whether a call's `billing_total_cents` includes the multiplier. The account is always charged with it."""
     estimated_minutes: Annotated[int, Field(ge=1)] = 1
-    """What `estimated_cost_cents` and reservations assume of a call."""
+    """The length of a call that `estimated_cost_cents` and reservations assume."""
     regrade_cents: Cents = 4
     retry_after_seconds: Annotated[int, Field(ge=0)] | None = None
     """Sent with a 429 for concurrency; null sends none."""
     rates: dict[Product, Cents] = Field(default={"spark": 8})
     """Cents per started minute."""
     demo_number: E164 = "+14155550199"
-    """The bot's caller id where the request names none."""
+    """The bot's caller id if the request names none."""
     assistant_role: Literal["agent", "assistant"] = "agent"
-    """What transcripts call the agent under test."""
+    """The role of the agent under test in transcripts."""
     trim_prompts: bool = False
     """Whether the service strips white space around prompts, as many frameworks do with any text."""
     delays: Delays = Delays()
@@ -166,7 +196,7 @@ class World(Part):
     bot: Bot = Bot()
     tools: dict[str, Tool] = Field(default={})
     tables: dict[str, Table] = Field(default={})
-    """A table that is called as a group of a pattern gives values for what the group found."""
+    """A table with the name of a group of a pattern gives values for the text that the group matched."""
     agents: Annotated[dict[int, Agent], Field(min_length=1)]
     phone_numbers: dict[int, PhoneNumber] = Field(default={})
     faults: tuple[FaultSpec, ...] = ()
@@ -175,7 +205,7 @@ class World(Part):
 
     @property
     def digest(self) -> str:
-        """Of what all agents share: an edited world is another one. Agents have digests of their own, and judge answers change no call."""
+        """Of everything that all agents share. Agents have digests of their own, and judge answers change no call."""
         return sha256(self.model_dump_json(exclude={"agents", "judge_answers"}).encode()).hexdigest()
 
     @field_validator("agents")
@@ -184,7 +214,7 @@ class World(Part):
         return dict(sorted(agents.items()))
 
     def unknown_names(self) -> list[UnknownName]:
-        """Everything that names something that does not exist."""
+        """Every name of something that does not exist."""
         found: list[UnknownName] = []
 
         def check(route: tuple[str | int, ...], what: str, name: str | int | None, known: Iterable[str | int]) -> None:
@@ -214,21 +244,17 @@ class World(Part):
         return found
 
     def snapshot(self, agent_id: int, number: int | None = None) -> Snapshot:
-        """An agent as it answers today, or one of its revisions; KeyError when there is none."""
+        """An agent in its current revision, or in another one; KeyError if there is none."""
         agent = self.agents[agent_id]
         chosen = agent.current if number is None else number
         revision = agent.revisions[chosen]
-        return Snapshot(
+        same = ("name", "product", "model", "voice", "primary_language", "thinking_level")
+        return Snapshot.model_construct(
+            **{name: getattr(agent, name) for name in same},
             agent_id=agent_id,
-            name=agent.name,
             revision=chosen,
-            product=agent.product,
-            model=agent.model,
-            voice=agent.voice,
-            primary_language=agent.primary_language,
-            thinking_level=agent.thinking_level,
             prompt=revision.prompt,
-            updated_at=_epoch_seconds(revision.updated_at),
+            updated_at=epoch_seconds(revision.updated_at),
             tools={name: self.tools[name] for name in agent.tools},
             tables=self.tables,
             dialogues=tuple(agent.dialogues.values()),

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,8 @@ from nowhere import nowhere
 from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
-from planner.sandbox.conversation import EMPTY
 from planner.sandbox.conversations.playing import NO_DIALOGUE
-from planner.sandbox.state.records import TalkEvent
+from planner.sandbox.state.records import EndEvent
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 Answer = dict[str, Any] | int | str | None
@@ -202,9 +201,9 @@ async def test_nothing_is_known_while_the_call_is_held(tmp_path: Path) -> None:
             call = await bench.get(f"/v1/calls/{run['call_id']}")
             transcript = await bench.get(f"/v1/calls/{run['call_id']}/transcript")
             billing = await bench.get("/v1/billing")
-            live = bench.sandbox.state.live_runs(bench.clock())
+            live = len(bench.sandbox.state.live_runs(bench.clock()))
             go_on.set()
-            while bench.sandbox.state.pending:
+            while any(run.is_pending for run in bench.sandbox.state.runs):
                 await bench.runs()
                 await asyncio.sleep(0.01)
             bench.clock.talk(700)
@@ -299,7 +298,7 @@ async def test_an_agent_transfers(tmp_path: Path) -> None:
         async with bench_of(world(tmp_path, scripted.url, agent=True), dialect="client") as bench:
             response = await bench.start(target_id=14, scenario_prompt=SCRIPTED)
             assert response.status_code == 200
-            while not bench.sandbox.state.talks:
+            while any(run.is_pending for run in bench.sandbox.state.runs):
                 await bench.runs()
                 await asyncio.sleep(0.01)
             bench.clock.talk(700)
@@ -345,20 +344,20 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
         async with bench_of(loaded, now=clock, state_path=state, environ={"WHO": "going on"}) as bench:
             await bench.start(target_id=14, scenario_prompt=SCRIPTED)
             stopped.refresh()  # the second process holds the same call
-            while bench.sandbox.state.pending:
+            while any(run.is_pending for run in bench.sandbox.state.runs):
                 await bench.runs()
                 await asyncio.sleep(0.01)
             ledger: Any = bench.sandbox.ledger()
             go_on.set()
-            await until(lambda: not stopped._talks._over.empty())  # its call, too, has come to an end
+            await until(lambda: not stopped._model_calls._ended.empty())  # its call, too, has come to an end
             stopped.refresh()
             assert bench.sandbox.ledger() == stopped.ledger() | {"runs": ledger["runs"]}
     again = Sandbox(loaded, now=clock, state_path=state, environ={"WHO": "again"})
     assert again.ledger() == ledger
     run = again.state.run(7110)
-    assert again.conversation(run).turns
-    again.state.apply(TalkEvent(run, EMPTY))  # as another process may have written at the same moment
-    assert again.conversation(run).turns
+    assert run.conversation.turns
+    again.state.apply(EndEvent(replace(run, cost_cents=0)))  # as another process may have written at the same moment
+    assert again.state.run(7110) == run
 
 
 def test_what_is_wrong_with_models_in_a_world(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from planner.sandbox import load_world
-from planner.sandbox.worlds.dialogues import Variant
+from planner.sandbox.worlds.world import Variant
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
 RETURNS = "You are calm. Ask how many days you have to return order 12345."

@@ -89,7 +89,7 @@ async def test_grade_comes_after_the_call(bench: Bench) -> None:
     bench.clock.talk(5)
     assert (await bench.http.get("/v1/calls/987654321/grade")).status_code == 404
     run = bench.sandbox.state.runs[0]
-    bench.clock.talk(run.duration_ms / 1000 - 1)
+    bench.clock.talk(run.conversation.duration_ms / 1000 - 1)
     pending = await bench.get("/v1/calls/987654321/grade")
     assert (pending["status"], pending["score"], pending["goal_achievement"]) == ("pending", None, None)
     assert (await bench.get("/v1/calls/987654321"))["grade_status"] == "pending"

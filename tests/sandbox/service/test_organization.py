@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from planner.sandbox import load_world
-from planner.sandbox.wire.answers import Dialect
+from planner.sandbox import Dialect, load_world
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
 

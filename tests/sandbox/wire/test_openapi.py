@@ -12,11 +12,9 @@ import pytest
 from patience import PATIENCE_SECONDS
 from starlette.routing import Route
 
-from planner.sandbox import Sandbox, World
-from planner.sandbox.service.app import build_app
-from planner.sandbox.service.exchange import Dated
-from planner.sandbox.wire.answers import Dialect
-from planner.sandbox.wire.openapi import document
+from planner.sandbox import Dialect, Sandbox, World
+from planner.sandbox.service.app import Dated, build_app
+from planner.sandbox.service.openapi import document
 from tests.sandbox.conftest import Bench, bench_of, served, single  # pyright: ignore[reportMissingImports]
 
 DIALECTS: list[Dialect] = ["page", "client"]

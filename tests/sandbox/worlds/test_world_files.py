@@ -11,7 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from planner.sandbox import WorldError, builtin_worlds, load_world, world_schema
+from planner.sandbox import WorldError, builtin_worlds, load_world
+from planner.sandbox.worlds.schema import world_schema
 
 SHIPPED = Path(__file__).parents[3] / "planner" / "sandbox" / "worlds"
 SMALL = """\

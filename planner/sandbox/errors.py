@@ -1,4 +1,4 @@
-"""Answers that are errors, in the shapes of the service: `{"detail": …}` or a map of field to messages."""
+"""Error answers in the shapes of the service: `{"detail": …}` or a map of field to messages."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MESSAGES = {
     "int_parsing": "A valid integer is required.",
     "int_from_float": "A valid integer is required.",
 }
-"""Type of pydantic's error → what the service says."""
+"""Type of pydantic's error → message of the service."""
 
 
 class ApiError(Exception):
-    """Raised by a handler, answered by the app."""
+    """Raised by an endpoint, answered by the app."""
 
     def __init__(self, status: int, body: JsonValue, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
@@ -54,12 +54,10 @@ def invalid(error: ValidationError) -> ApiError:
             message = "This field may not be null."
         elif each["type"] == "literal_error":
             message = f'"{each["input"]}" is not a valid choice.'
-        messages: list[JsonValue] = [message]
         field, *index = map(str, each["loc"] or ("non_field_errors",))
         if index:
-            fields[field] = (
-                {**items, index[0]: messages} if isinstance(items := fields.get(field), dict) else {index[0]: messages}
-            )
+            items = fields.get(field)
+            fields[field] = {**(items if isinstance(items, dict) else {}), index[0]: [message]}
         else:
-            fields[field] = messages
+            fields[field] = [message]
     return ApiError(400, fields)

@@ -1,0 +1,122 @@
+"""The OpenAPI document of each dialect, served without a key at `/openapi.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from planner.sandbox.sandbox import Dialect
+from planner.sandbox.service.fields import CLIENT, FIELDS, OPTIONAL, TYPES
+from planner.sandbox.service.operations import Operation, operations
+
+_TITLE = {"page": "as on its reference page", "client": "as in its official client 0.2.0"}
+_ANSWERS = {
+    200: "The answer.",
+    201: "It was created.",
+    204: "It was deleted.",
+    400: "The body or the query is wrong: messages by field, or one in `detail`.",
+    401: "The key is missing or invalid.",
+    402: "The balance or the test-call budget is too low.",
+    404: "It does not exist.",
+    409: "It is too early, or something changed meanwhile.",
+    415: "Only JSON is accepted.",
+    429: "Too many test-call runs at once.",
+}
+_FIELD_ERRORS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {
+        "anyOf": [
+            {"type": "array", "items": {"type": "string"}},
+            {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        ]
+    },
+    "minProperties": 1,
+}
+
+
+def document(dialect: Dialect) -> dict[str, Any]:
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations(dialect):
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Test Calls API, {_TITLE[dialect]}",
+            "version": "1",
+            "description": "Served by planner's sandbox: nobody is phoned and nothing is charged.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {name: _object(name, dialect) for name in FIELDS if " " not in name},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`sk_…`"}},
+        },
+    }
+
+
+def _object(name: str, dialect: Dialect) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        field: _type(kind)
+        for part in (name, f"{name} {dialect}")
+        for kind, fields in FIELDS.get(part, {}).items()
+        for field in fields.split()
+    }
+    if dialect == "client":
+        properties |= {field: {"const": value} for field, value in CLIENT.get(name, {}).items()}
+    required = [field for field in properties if field not in OPTIONAL]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _type(kind: str) -> dict[str, Any]:
+    if kind.endswith("?"):
+        return {"anyOf": [_type(kind.removesuffix("?")), {"type": "null"}]}
+    if kind.endswith("[]"):
+        return {"type": "array", "items": _type(kind.removesuffix("[]"))}
+    return {"$ref": f"#/components/schemas/{kind}"} if kind in FIELDS else TYPES[kind]
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    in_path = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    statuses = {*operation.refusals, *([401] if operation.route else []), *([404] if in_path else [])}
+    statuses |= {400, 415} if operation.body else {400} if operation.query else set()
+    errors = {status: _type("Error") for status in sorted(statuses)}
+    if 400 in errors:
+        errors[400] = {"anyOf": [_type("Error"), _FIELD_ERRORS]}
+    success, answer = operation.status, operation.answers
+    shown: dict[str, Any] = {
+        "operationId": operation.id,
+        "parameters": [_path_parameter(name) for name in in_path] + _query_parameters(operation.query),
+        "responses": {
+            str(success): _answer(success, _type(answer) if answer else None),
+            **{str(status): _answer(status, schema) for status, schema in errors.items()},
+        },
+    }
+    if operation.body is not None:
+        content = {"application/json": {"schema": operation.body.model_json_schema()}}
+        is_required = any(field.is_required() for field in operation.body.model_fields.values())
+        shown["requestBody"] = {"required": is_required, "content": content}
+    if not operation.route:
+        shown["security"] = []
+    return shown
+
+
+def _answer(status: int, schema: Any) -> dict[str, Any]:
+    content = {} if schema is None else {"content": {"application/json": {"schema": schema}}}
+    return {"description": _ANSWERS[status], **content}
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": TYPES["id"]}
+
+
+def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
+    """A value that may be left out is not null in a query."""
+    if query is None:
+        return []
+    parameters: list[dict[str, Any]] = []
+    for name, schema in query.model_json_schema()["properties"].items():
+        given = [each for each in schema.get("anyOf", [schema]) if each != {"type": "null"}]
+        parameters.append({"name": name, "in": "query", "schema": given[0] if len(given) == 1 else {"anyOf": given}})
+    return parameters

@@ -1,0 +1,82 @@
+"""The operations of the API: which request reaches which endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from planner.sandbox.sandbox import Dialect
+from planner.sandbox.service import endpoints as e
+from planner.sandbox.service import requests as r
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`answers` is the answer's name in `fields.py`. `route` is the name for faults; "" if no key is needed."""
+
+    endpoint: Callable[[e.Exchange], Any]
+    method: str
+    path: str
+    route: str
+    answers: str
+    status: int = 200
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    refusals: tuple[int, ...] = ()
+    """Beyond those for the key, an id in the path, the body and the query."""
+    client: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What is different in the client's dialect."""
+
+    @property
+    def id(self) -> str:
+        first, *others = self.endpoint.__name__.split("_")
+        return first + "".join(word.title() for word in others)
+
+
+_LAUNCH = (402, 404, 429)
+_RUN = {"status": 200, "body": r.ClientRun}
+_BATCH = {"body": r.ClientBatch}
+_RUNS = "/v1/test-calls"
+_BATCHES = "/v1/test-call-batches"
+_CALL = "/v1/calls/{call_id}"
+_AGENT = "/v1/agents/{agent_id}"
+
+_OPERATIONS = (
+    Operation(e.list_runs, "GET", _RUNS, "list", "Run[]", query=r.RunsQuery),
+    Operation(e.start_run, "POST", _RUNS, "launch", "Run", 201, r.PageRun, refusals=_LAUNCH, client=_RUN),
+    Operation(e.list_batches, "GET", _BATCHES, "batches", "Batch[]", query=r.Page),
+    Operation(e.start_batch, "POST", _BATCHES, "launch", "Batch", 201, r.PageBatch, refusals=_LAUNCH, client=_BATCH),
+    Operation(e.read_batch, "GET", f"{_BATCHES}/{{batch_id}}", "batch", "Batch"),
+    Operation(e.list_calls, "GET", "/v1/calls", "calls", "Calls", query=r.CallsQuery),
+    Operation(e.read_call, "GET", _CALL, "call", "Call"),
+    Operation(e.read_transcript, "GET", f"{_CALL}/transcript", "transcript", "Transcript"),
+    Operation(e.read_history, "GET", f"{_CALL}/history", "history", "Turn[]"),
+    Operation(e.read_grade, "GET", f"{_CALL}/grade", "grade", "Grade"),
+    Operation(e.regrade, "POST", f"{_CALL}/grade", "grade", "Grade", 201, refusals=(402, 409)),
+    Operation(e.read_audio, "GET", f"{_CALL}/audio", "audio", "Audio"),
+    Operation(e.list_agents, "GET", "/v1/agents", "agents", "Agent[]"),
+    Operation(e.create_agent, "POST", "/v1/agents", "agents", "Agent", 201, r.NewAgent),
+    Operation(e.read_agent, "GET", _AGENT, "agent", "Agent"),
+    Operation(e.edit_agent, "PATCH", _AGENT, "agent", "Agent", body=r.AgentEdit),
+    Operation(e.delete_agent, "DELETE", _AGENT, "agent", "", 204),
+    Operation(e.deploy_agent, "POST", f"{_AGENT}/deploy", "agent", "Agent", body=r.Deployment, refusals=(409,)),
+    Operation(e.discard_draft, "POST", f"{_AGENT}/discard-draft", "agent", "Agent"),
+    Operation(e.duplicate_agent, "POST", f"{_AGENT}/duplicate", "agent", "Agent", 201, r.AgentCopy),
+    Operation(e.list_variants, "GET", f"{_AGENT}/variants", "agent", "Variant[]"),
+    Operation(e.list_versions, "GET", f"{_AGENT}/versions", "versions", "Version[]", client={"answers": "Versions"}),
+    Operation(e.list_phone_numbers, "GET", "/v1/phone-numbers", "phone_numbers", "PhoneNumber[]"),
+    Operation(e.read_phone_number, "GET", "/v1/phone-numbers/{number_id}", "phone_number", "PhoneNumber"),
+    Operation(e.read_billing, "GET", "/v1/billing", "billing", "Billing"),
+    Operation(e.list_transactions, "GET", "/v1/billing/transactions", "transactions", "Transactions", query=r.Page),
+    Operation(e.read_who_am_i, "GET", "/v1/whoami", "whoami", "WhoAmI"),
+    Operation(e.read_health, "GET", "/v1/healthz", "", "Health"),
+)
+
+
+def operations(dialect: Dialect) -> tuple[Operation, ...]:
+    if dialect == "page":
+        return _OPERATIONS
+    return tuple(replace(operation, **operation.client) for operation in _OPERATIONS)
