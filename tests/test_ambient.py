@@ -41,7 +41,7 @@ ALLOWED = {
     "cli/error_handler.py": {"os.environ", "sys.stderr", "sys.stdout"},
     # A server of its own, a separate program: `planner` passes it a clock; its default, a slow answer and the secret that signs
     # its addresses are its own.
-    "sandbox/service/exchange.py": {"asyncio.sleep"},
+    "sandbox/service/app.py": {"asyncio.sleep"},
     "sandbox/sandbox.py": {"os.urandom", "time.time"},
 }  # fmt: skip
 """The composition root, file by file."""

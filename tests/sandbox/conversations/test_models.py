@@ -349,7 +349,8 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
             ledger: Any = bench.sandbox.ledger()
             go_on.set()
-            await until(lambda: not stopped._model_calls._ended.empty())  # its call, too, has come to an end
+            model_calls: Any = stopped._model_calls
+            await until(lambda: not model_calls._ended.empty())  # its call, too, has come to an end
             stopped.refresh()
             assert bench.sandbox.ledger() == stopped.ledger() | {"runs": ledger["runs"]}
     again = Sandbox(loaded, now=clock, state_path=state, environ={"WHO": "again"})
