@@ -9,18 +9,17 @@ from pydantic_core import to_json
 
 from planner.changes.detail import inputs_detail, revision_digest
 from planner.changes.model import Action, CasePrice, Change, ChangeSet, Reason
-from planner.moments import aware
-from planner.reports.change_phrasing import DONE
+from planner.reports.change_phrasing import ages
 from planner.reports.neutral import for_json_text, for_terminal
-from planner.reports.quantities import age, count, money, money_range
+from planner.reports.quantities import count, money, money_range, some
 from planner.reports.redaction import Redactor
-from planner.reports.terminal import Colour, Paint, painter, wrapped
+from planner.reports.terminal import Colour, labelled, painter
 from planner.results.model import CaseDocument, CaseInputs
 
 SCHEMA_VERSION = "1.0"
 
 _LABEL_CELLS = 14
-_NOT_ASKED = "not asked (--refresh asks the service)"
+_DONE = {Action.CALL: "called", Action.RECHECK: "rechecked", Action.KEEP: "kept", Action.DROP: "dropped"}
 
 
 def render_text(
@@ -32,7 +31,7 @@ def render_text(
     for change in changes:
         lines = [paint(for_terminal(redactor.name(change.case_id)), Colour.BOLD)]
         for label, texts in _entries(change, change_set.prices.get(change.case_id), redactor, now):
-            lines += _labelled(label, texts, width, paint)
+            lines += labelled(f"  {label}", list(map(for_terminal, texts)), _LABEL_CELLS, width, paint)
         paragraphs.append("\n".join(line.rstrip() for line in lines))
     return "\n\n".join(paragraphs) + "\n"
 
@@ -47,99 +46,79 @@ def render_json(change_set: ChangeSet, changes: Sequence[Change], *, redactor: R
     return for_json_text(to_json(document, indent=2).decode()) + "\n"
 
 
-def _labelled(label: str, texts: Sequence[str], width: int, paint: Paint) -> list[str]:
-    lines: list[str] = []
-    for number, text in enumerate(texts):
-        head = f"  {label}".ljust(_LABEL_CELLS) if number == 0 else " " * _LABEL_CELLS
-        colour = {"- ": Colour.RED, "+ ": Colour.GREEN}.get(text[:2])
-        parts = wrapped(for_terminal(text), width, indent=head, hanging=" " * (_LABEL_CELLS + 2 * bool(colour)))
-        lines += [paint(part, colour) for part in parts] if colour else parts
-    return lines
-
-
 def _entries(
     change: Change, price: CasePrice | None, redactor: Redactor, now: datetime
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    calls = f", {count(change.runs, 'call')}" if change.action is Action.CALL else ""
-    yield "action", [f"{DONE[change.action]}{calls}: {change.reason.label}"]
-    if change.detail and "\n" not in change.detail and change.action is not Action.CALL:
-        yield "detail", [redactor.text(change.detail)]
-    if change.kept_run_ids:
-        yield "keeps", [count(len(change.kept_run_ids), "stored run")]
-    before, now_inputs = change.prior.inputs if change.prior else None, change.inputs
-    if now_inputs is not None:
-        yield "calls", [_call(now_inputs, redactor)]
-        is_reused = change.action in (Action.KEEP, Action.RECHECK)
-        yield "agent", [_stored_agent(now_inputs) if is_reused else _agent(before, now_inputs)]
-    if before is not None and now_inputs is not None:
-        yield "inputs", _moved(change, before, now_inputs, redactor)
+    yield "action", [_action(change, redactor)]
+    before, inputs = change.prior.inputs if change.prior else None, change.inputs
+    if inputs is not None:
+        number = f" · number {redactor.text(inputs.target_number)}" if inputs.target_number else ""
+        target = f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id}"
+        yield "calls", [f"{target} · {inputs.direction} · {inputs.mode}{number}"]
+        yield "agent", [_agent(change, before, inputs)]
+    if before is not None and inputs is not None:
+        revision = {"agent_revision": None}  # it has a line of its own
+        equal = before.model_copy(update=revision) == inputs.model_copy(update=revision)
+        is_same = equal or change.action in (Action.KEEP, Action.RECHECK)
+        detail = "same as in the stored runs" if is_same else redactor.text(inputs_detail(before, inputs))
+        yield "inputs", detail.splitlines()
     if change.case is not None:
-        yield "expects", _expected(change)
-    yield "stored", _stored(change.prior, now)
+        yield "expects", list(_expected(change, [found.id or found.check for found in change.case.expectations]))
+    yield "stored", [_stored(change.prior, now)]
     if price is not None:
         yield "price", [_price(price)]
 
 
-def _call(inputs: CaseInputs, redactor: Redactor) -> str:
-    number = f" · number {redactor.text(inputs.target_number)}" if inputs.target_number else ""
-    return f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id} · {inputs.direction} · {inputs.mode}{number}"
+def _action(change: Change, redactor: Redactor) -> str:
+    """`called, 1 call, in addition to 2 stored runs: runs raised`."""
+    calls = f", {count(change.runs, 'call')}" if change.action is Action.CALL else ""
+    kept = f", in addition to {count(len(change.kept_run_ids), 'stored run')}" if change.kept_run_ids else ""
+    is_shown = change.detail and "\n" not in change.detail and change.action is not Action.CALL
+    detail = f" ({redactor.text(change.detail)})" if is_shown else ""
+    return f"{_DONE[change.action]}{calls}{kept}: {change.reason.label}{detail}"
 
 
-def _stored_agent(stored: CaseInputs) -> str:
-    revision = stored.agent_revision
-    return "unknown revision in the stored runs" if revision is None else f"revision {revision} in the stored runs"
-
-
-def _agent(before: CaseInputs | None, now: CaseInputs) -> str:
+def _agent(change: Change, before: CaseInputs | None, now: CaseInputs) -> str:
     today, then = now.agent_revision, before.agent_revision if before else None
+    if change.action in (Action.KEEP, Action.RECHECK):
+        return f"revision {today or 'unknown'} in the stored runs"
     if today is None:
-        return _NOT_ASKED
+        return "not asked (--refresh asks the service)"
     if before is None:
         return f"revision {today}"
     if then is None:
         return f"revision {today}; unknown revision in the stored runs"
-    same = revision_digest(today) == revision_digest(then)
-    return f"revision {today}, {'same as' if same else 'different from'} the stored runs"
+    same = "same as" if revision_digest(today) == revision_digest(then) else "different from"
+    return f"revision {today}, {same} the stored runs"
 
 
-def _moved(change: Change, before: CaseInputs, now: CaseInputs, redactor: Redactor) -> list[str]:
-    if change.action in (Action.KEEP, Action.RECHECK) or _call_equals(before, now):
-        return ["same as in the stored runs"]
-    return [redactor.text(line) for line in inputs_detail(before, now).splitlines()]
-
-
-def _call_equals(before: CaseInputs, now: CaseInputs) -> bool:
-    """Whether two calls are the same, whatever the agent's revision."""
-    return before.model_copy(update={"agent_revision": None}) == now.model_copy(update={"agent_revision": None})
-
-
-def _expected(change: Change) -> list[str]:
-    case, prior = change.case, change.prior
-    expectations = case.expectations if case else ()
-    ids = [expectation.id or expectation.check for expectation in expectations]
-    lines = [f"{count(len(ids), 'expectation')}: {', '.join(ids)}"]
+def _expected(change: Change, ids: Sequence[str]) -> Iterator[str]:
+    prior = change.prior
+    yield f"{count(len(ids), 'expectation')}: {', '.join(ids)}"
     if prior is None:
-        return lines
-    is_reused = change.reason in (Reason.CALLED_BEFORE, Reason.RENAMED)
-    if prior.check_fingerprint == change.check_fingerprint and (is_reused or change.action is not Action.RECHECK):
-        return [*lines, "same as for the stored runs"]
+        return
+    is_reused = change.reason in (Reason.CALLED_BEFORE, Reason.RENAMED) or change.action is not Action.RECHECK
+    if prior.check_fingerprint == change.check_fingerprint and is_reused:
+        yield "same as for the stored runs"
+        return
     stored = {finding.expectation for run in prior.runs for finding in run.findings}
-    added, gone = [name for name in ids if name not in stored], sorted(stored.difference(ids))
-    lines += [f"+ {name}" for name in added] + [f"- {name}" for name in gone]
-    if not added and not gone:
-        lines.append("an expectation or the required pass rate changed since the stored runs were judged")
-    return lines
+    yield from (f"+ {name}" for name in ids if name not in stored)
+    yield from (f"- {name}" for name in sorted(stored.difference(ids)))
+    if stored == set(ids):
+        yield "an expectation or the required pass rate changed since the stored runs were judged"
 
 
-def _stored(prior: CaseDocument | None, now: datetime) -> list[str]:
+def _stored(prior: CaseDocument | None, now: datetime) -> str:
     if prior is None:
-        return ["nothing"]
-    ended = [aware(run.completed_at) for run in prior.runs if run.completed_at is not None]
-    ages = f", newest {age(now - max(ended))} ago, oldest {age(now - min(ended))}" if ended else ""
+        return "nothing"
+    newest, oldest = ages([prior], now)
     sessions = sorted({run.invocation_id for run in prior.runs if run.invocation_id})
-    more = f" and {len(sessions) - 3} more" if len(sessions) > 3 else ""
-    by = f", made by {', '.join(sessions[:3])}{more}" if sessions else ""
-    return [f"{prior.outcome}: {prior.runs_passed} of {count(prior.runs_total, 'run')} passed{ages}{by}"]
+    parts = [
+        f"{prior.outcome}: {prior.runs_passed} of {count(prior.runs_total, 'run')} passed",
+        f"newest {newest} ago, oldest {oldest}" if newest else "",
+        f"made by {some(sessions, 3)}" if sessions else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _price(price: CasePrice) -> str:
@@ -151,6 +130,12 @@ def _price(price: CasePrice) -> str:
 
 def _document(change: Change, price: CasePrice | None, redactor: Redactor) -> dict[str, object]:
     prior, case = change.prior, change.case
+    stored, prices = None, None
+    if prior is not None:
+        stored = {name: getattr(prior, name) for name in ("outcome", "runs_passed", "runs_total")}
+        stored |= {"run_ids": [run.run_id for run in prior.runs]}
+    if price is not None:
+        prices = {name: getattr(price, name) for name in ("expected_cents", "low_cents", "high_cents", "basis")}
     return {
         "case_id": redactor.name(change.case_id),
         "action": change.action.value,
@@ -167,22 +152,8 @@ def _document(change: Change, price: CasePrice | None, redactor: Redactor) -> di
             "now": {"call": change.call_fingerprint, "check": change.check_fingerprint},
             "stored": {"call": prior.call_fingerprint, "check": prior.check_fingerprint} if prior else None,
         },
-        "stored": None
-        if prior is None
-        else {
-            "outcome": prior.outcome,
-            "runs_passed": prior.runs_passed,
-            "runs_total": prior.runs_total,
-            "run_ids": [run.run_id for run in prior.runs],
-        },
-        "price": None
-        if price is None
-        else {
-            "expected_cents": price.expected_cents,
-            "low_cents": price.low_cents,
-            "high_cents": price.high_cents,
-            "basis": price.basis,
-        },
+        "stored": stored,
+        "price": prices,
     }
 
 
@@ -190,6 +161,4 @@ def _inputs(inputs: CaseInputs | None, redactor: Redactor) -> dict[str, object] 
     if inputs is None:
         return None
     number = None if inputs.target_number is None else redactor.text(inputs.target_number)
-    shown: dict[str, object] = inputs.model_dump()
-    shown["prompt"], shown["target_number"] = redactor.text(inputs.prompt), number
-    return shown
+    return inputs.model_dump() | {"prompt": redactor.text(inputs.prompt), "target_number": number}

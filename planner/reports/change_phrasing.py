@@ -12,16 +12,13 @@ from planner.moments import aware
 from planner.planfile.model import Plan
 from planner.reports.quantities import age, count, money, money_range
 from planner.reports.redaction import Redactor
+from planner.results.model import CaseDocument
 
 _DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
 """Their detail is several lines; that of the others is a phrase."""
 _SHOWN_CEILINGS = 3
 _SIGNS = {Action.CALL: "~", Action.RECHECK: "?", Action.KEEP: "=", Action.DROP: "-"}
 _DONE = {Action.RECHECK: "recheck", Action.KEEP: "kept", Action.DROP: "dropped"}
-DONE = {Action.CALL: "called", Action.RECHECK: "rechecked, free", Action.KEEP: "kept", Action.DROP: "dropped"}
-"""For sentences."""
-
-
 _PLAIN = Redactor()
 
 
@@ -73,13 +70,16 @@ def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
         unconfirmed = preview.unconfirmed.get(change.case_id, 0)
         why = _why(change, preview.already_made.get(change.case_id, 0) - unconfirmed, unconfirmed, redactor)
         if change.reason in _DETAIL_BELOW and change.detail:
-            key = (_scenario(change), change.detail)
+            case = change.case
+            key = (f"{case.plan}/{case.scenario}" if case else change.case_id, change.detail)
             if key in seen:
                 why += ", same as above"
             else:
                 seen.add(key)
                 moved = tuple(redactor.text(line) for line in change.detail.splitlines())
-        shown.append(ShownChange(_sign(change), names[change.case_id], _what(change), why, moved))
+        sign = "+" if action is Action.CALL and change.prior is None else _SIGNS[action]
+        what = count(change.runs, "call") if action is Action.CALL else _DONE[action]
+        shown.append(ShownChange(sign, names[change.case_id], what, why, moved))
     return shown
 
 
@@ -108,31 +108,28 @@ def kept(preview: Preview) -> list[tuple[str, str]]:
     return lines
 
 
-def price(estimate: Estimate) -> str:
-    """`expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios)`, or `cost unknown (…)`."""
+def cost_lines(preview: Preview) -> list[str]:
+    """`Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceiling $9.00 (plan refunds)`, and the judge calls."""
+    estimate, votes = preview.change_set.estimate, preview.change_set.votes
+    parts = ["Calls: none"]
+    if estimate.calls:
+        limits = sorted(preview.ceilings, key=lambda limit: limit[1])[:_SHOWN_CEILINGS]
+        parts = [f"Calls: {estimate.calls:,}", _price(estimate)]
+        parts += [
+            f"ceiling{'s' * (len(limits) > 1)} {', '.join(f'{money(cents)} ({label})' for label, cents in limits)}"
+        ] * bool(limits)
+    lines = [" · ".join(filter(None, [*parts, _made_before(preview)]))]
+    if votes is not None and votes.votes:
+        cost = f"expected {money(votes.expected_cents)} (at most {money(votes.high_cents)}) in addition"
+        reused = f" · {votes.stored:,} more reused" if votes.stored else ""
+        lines.append(f"Judge: {count(votes.votes, 'call')} to {votes.model}, {'free' if votes.free else cost}{reused}")
+    return lines
+
+
+def _price(estimate: Estimate) -> str:
     if estimate.expected_cents is None:
         return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
     return f"expected {money(estimate.expected_cents)} ({money_range(estimate.low_cents, estimate.high_cents)}, {estimate.basis})"
-
-
-def votes(change_set: ChangeSet) -> str:
-    """`12 calls to gpt-4o-mini, expected $0.03 (at most $0.11) in addition · 4 more reused`; empty if none is needed."""
-    found = change_set.votes
-    if found is None or not found.votes:
-        return ""
-    cost = f"expected {money(found.expected_cents)} (at most {money(found.high_cents)}) in addition"
-    reused = [f"{found.stored:,} more reused"] if found.stored else []
-    return " · ".join([f"{count(found.votes, 'call')} to {found.model}, {'free' if found.free else cost}", *reused])
-
-
-def ceilings(limits: Sequence[tuple[str, int]]) -> str:
-    """`ceiling $9.00 (plan refunds)`: the lowest three, or empty."""
-    parts = [f"{money(cents)} ({label})" for label, cents in lowest_ceilings(limits)]
-    return f"ceiling{'s' if len(parts) > 1 else ''} {', '.join(parts)}" if parts else ""
-
-
-def lowest_ceilings(limits: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    return sorted(limits, key=lambda limit: limit[1])[:_SHOWN_CEILINGS]
 
 
 def call_reasons(change_set: ChangeSet) -> str:
@@ -153,7 +150,7 @@ def what_next(change_set: ChangeSet) -> str:
     return ""
 
 
-def made_before(preview: Preview) -> str:
+def _made_before(preview: Preview) -> str:
     """Calls that earlier sessions made, or may have made; empty if there are none."""
     unconfirmed = sum(preview.unconfirmed.values())
     made = sum(preview.already_made.values()) - unconfirmed
@@ -163,14 +160,6 @@ def made_before(preview: Preview) -> str:
             f"{count(unconfirmed, 'unconfirmed call')}, looked up at the service before anything is sent again"
         )
     return "; ".join(parts)
-
-
-def _sign(change: Change) -> str:
-    return "+" if change.action is Action.CALL and change.prior is None else _SIGNS[change.action]
-
-
-def _what(change: Change) -> str:
-    return count(change.runs, "call") if change.action is Action.CALL else _DONE[change.action]
 
 
 def _why(change: Change, made: int, unconfirmed: int, redactor: Redactor) -> str:
@@ -188,19 +177,14 @@ def _why(change: Change, made: int, unconfirmed: int, redactor: Redactor) -> str
     return " · ".join(parts)
 
 
-def _scenario(change: Change) -> str:
-    return f"{change.case.plan}/{change.case.scenario}" if change.case else change.case_id
-
-
 def _ages(changes: Sequence[Change], now: datetime | None) -> list[str]:
-    ended = [
-        aware(run.completed_at)
-        for change in changes
-        if change.prior is not None
-        for run in change.prior.runs
-        if run.completed_at is not None
-    ]
-    if now is None or not ended:
+    newest, oldest = ages([change.prior for change in changes if change.prior is not None], now)
+    if not newest:
         return []
-    newest, oldest = age(now - max(ended)), age(now - min(ended))
     return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]
+
+
+def ages(cases: Sequence[CaseDocument], now: datetime | None) -> tuple[str, str]:
+    """Of the newest and the oldest run; empty if unknown."""
+    ended = [aware(run.completed_at) for case in cases for run in case.runs if run.completed_at is not None]
+    return ("", "") if now is None or not ended else (age(now - max(ended)), age(now - min(ended)))

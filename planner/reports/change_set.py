@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from pydantic_core import to_json
 
@@ -23,29 +24,14 @@ _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour
 
 def render_text(preview: Preview, *, width: int, color: bool) -> str:
     """What happens to each case, the cost and the command to run it. `width` is in cells; case ids and the command are never cut."""
-    change_set, paint = preview.change_set, painter(color=color)
-    listed: list[Row] = []
-    for action in (Action.CALL, Action.RECHECK, Action.DROP):
-        listed += [_row(change, width, paint) for change in change_phrasing.shown_changes(preview, action)]
-    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(preview)]
-    lines = [change_phrasing.scope(preview), "", *rows(listed, width, paint)]
-    lines += ["", *_price_lines(preview, width)] if listed else []
-    for warning in (*preview.warnings, *preview.earlier):
-        lines += [paint(line, Colour.YELLOW) for line in wrapped(for_terminal(warning), width, hanging="  ")]
-    lines += _what_to_type(change_set, preview.command, preview.refused, width, paint)
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(line.rstrip() for line in _lines(preview, width, painter(color=color))) + "\n"
 
 
 def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -> str:
     """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs them."""
     change_set, redactor = preview.change_set, preview.redactor
-    names = redactor.names(
-        [
-            *(change.case_id for change in change_set.changes),
-            *(case_id for launch in open_launches for case_id in launch.cases),
-        ]
-    )
-    estimate = change_set.estimate
+    case_ids = [change.case_id for change in change_set.changes]
+    names = redactor.names([*case_ids, *(case_id for launch in open_launches for case_id in launch.cases)])
     document = {
         "schema_version": SCHEMA_VERSION,
         "digest": change_set.digest,
@@ -61,15 +47,9 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -
             }
             for change in change_set.changes
         ],
-        "estimate": {
-            "calls": estimate.calls,
-            "expected_cents": estimate.expected_cents,
-            "low_cents": estimate.low_cents,
-            "high_cents": estimate.high_cents,
-            "basis": estimate.basis,
-            "coverage": {source.value: number for source, number in change_set.coverage.items()},
-            **_judge_estimate(change_set),
-        },
+        "estimate": asdict(change_set.estimate)
+        | {"coverage": {source.value: number for source, number in change_set.coverage.items()}}
+        | _judge_estimate(change_set),
         "summary": {action.value: len(change_set.with_action(action)) for action in Action},
         "warnings": [redactor.text(line) for line in preview.warnings],
         "refused": None if preview.refused is None else redactor.name(preview.refused[0]),
@@ -102,43 +82,35 @@ def _judge_estimate(change_set: ChangeSet) -> dict[str, object]:
     }
 
 
+def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
+    changes = (Action.CALL, Action.RECHECK, Action.DROP)
+    listed = [
+        _row(change, width, paint) for action in changes for change in change_phrasing.shown_changes(preview, action)
+    ]
+    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(preview)]
+    yield from (change_phrasing.scope(preview), "", *rows(listed, width, paint))
+    if listed:
+        yield ""
+        for line in change_phrasing.cost_lines(preview):
+            yield from wrapped(for_terminal(line), width, hanging="  ")
+    for warning in (*preview.warnings, *preview.earlier):
+        yield from (paint(line, Colour.YELLOW) for line in wrapped(for_terminal(warning), width, hanging="  "))
+    if preview.refused is not None:
+        why, fix = map(for_terminal, preview.refused)
+        refused = wrapped(f"Nothing was called. `planner run` would refuse this: {why}", width, hanging="  ")
+        yield from (paint(line, Colour.YELLOW) for line in refused)
+        yield from wrapped(fix, width, indent="  ")
+    elif lead := change_phrasing.what_next(preview.change_set):
+        yield from (f"Nothing was called. {lead}", f"  {paint(for_terminal(preview.command), Colour.BOLD)}")
+    else:
+        yield "Nothing to do."
+
+
 def _row(change: ShownChange, width: int, paint: Paint) -> Row:
-    below = [line for text in change.moved for line in _moved(for_terminal(text), width, paint)]
+    below: list[str] = []
+    for text in map(for_terminal, change.moved):
+        colour = {"-": Colour.RED, "+": Colour.GREEN}.get(text[:1])
+        lines = wrapped(text, width, indent=" " * 6, hanging=" " * 8)
+        below += [paint(line, colour) for line in lines] if colour else lines
     columns = (change.what, for_terminal(change.why))
     return Row(change.sign, for_terminal(change.name), columns, _COLOURS[change.sign], tuple(below))
-
-
-def _moved(text: str, width: int, paint: Paint) -> list[str]:
-    colour = {"-": Colour.RED, "+": Colour.GREEN}.get(text[:1])
-    lines = wrapped(text, width, indent=" " * 6, hanging=" " * 8)
-    return [paint(line, colour) for line in lines] if colour else lines
-
-
-def _price_lines(preview: Preview, width: int) -> list[str]:
-    estimate, before = preview.change_set.estimate, change_phrasing.made_before(preview)
-    if not estimate.calls:
-        parts = ["Calls: none", before]
-    else:
-        parts = [
-            f"Calls: {estimate.calls:,}",
-            change_phrasing.price(estimate),
-            change_phrasing.ceilings(preview.ceilings),
-            before,
-        ]
-    lines = wrapped(for_terminal(" · ".join(filter(None, parts))), width, hanging="  ")
-    if votes := change_phrasing.votes(preview.change_set):
-        lines += wrapped(for_terminal(f"Judge: {votes}"), width, hanging="  ")
-    return lines
-
-
-def _what_to_type(
-    change_set: ChangeSet, command: str, refused: tuple[str, str] | None, width: int, paint: Paint
-) -> list[str]:
-    if refused is not None:
-        why, fix = map(for_terminal, refused)
-        lines = wrapped(f"Nothing was called. `planner run` would refuse this: {why}", width, hanging="  ")
-        return [paint(line, Colour.YELLOW) for line in lines] + wrapped(fix, width, indent="  ", hanging="  ")
-    lead = change_phrasing.what_next(change_set)
-    if not lead:
-        return ["Nothing to do."]
-    return [f"Nothing was called. {lead}", f"  {paint(for_terminal(command), Colour.BOLD)}"]

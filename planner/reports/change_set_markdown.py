@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from planner.changes.model import Action, ChangeSet
+from planner.changes.model import Action
 from planner.reports import change_phrasing
 from planner.reports.change_phrasing import Preview, ShownChange
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
-from planner.reports.quantities import count, money, money_range
+from planner.reports.quantities import count, money
 
 MAX_BYTES = 60_000
 """A pull request comment may have 65,536 characters."""
@@ -19,64 +19,47 @@ _LISTED = (1_000, 200, 50, 10, 0)
 
 def render(preview: Preview, *, max_bytes: int = MAX_BYTES) -> str:
     """Markdown of at most `max_bytes` of UTF-8 (at least 4,000)."""
-    head = _head(preview)
-    if preview.refused is not None:
-        why, fix = map(markdown_prose, preview.refused)
-        head.insert(1, f"✋ **`planner run` would refuse this:** {why}. {fix}")
-    head += [f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier)]
-    foot = [*_kept(preview), *_what_to_type(preview)]
     text = ""
     for listed in _LISTED:
-        text = "\n\n".join([*head, *_changes(preview, listed), *foot]) + "\n"
+        text = "\n\n".join([*_head(preview), *_changes(preview, listed), *_foot(preview)]) + "\n"
         if len(text.encode()) <= max_bytes:
             break
     return text
 
 
-def _head(preview: Preview) -> list[str]:
-    change_set, before = preview.change_set, change_phrasing.made_before(preview)
-    estimate = change_set.estimate
+def _head(preview: Preview) -> Iterator[str]:
+    estimate = preview.change_set.estimate
     if estimate.calls:
         cost = "of unknown cost" if estimate.expected_cents is None else f"{money(estimate.expected_cents)} expected"
-        headline = f"{count(estimate.calls, 'call')} would be made, {cost}"
+        yield f"## {count(estimate.calls, 'call')} would be made, {cost}"
     else:
-        headline = "No calls would be made"
-    facts = [change_phrasing.scope(preview), change_phrasing.call_reasons(change_set)]
-    return [
-        f"## {headline}",
-        "**Nothing was called and nothing was charged.**",
-        " · ".join(filter(None, facts)),
-        *([_price_table(change_set, preview.ceilings)] if estimate.calls else []),
-        *filter(None, [for_markdown(before)]),
-        *([f"Judge: {for_markdown(votes)}"] if (votes := change_phrasing.votes(change_set)) else []),
-    ]
+        yield "## No calls would be made"
+    if preview.refused is not None:
+        why, fix = map(markdown_prose, preview.refused)
+        yield f"✋ **`planner run` would refuse this:** {why}. {fix}"
+    yield "**Nothing was called and nothing was charged.**"
+    facts = [change_phrasing.scope(preview), change_phrasing.call_reasons(preview.change_set)]
+    lines = [" · ".join(filter(None, facts)), *map(for_markdown, change_phrasing.cost_lines(preview))]
+    yield "\n".join(f"- {line}" for line in lines)
+    yield from (f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier))
 
 
-def _price_table(change_set: ChangeSet, ceilings: Sequence[tuple[str, int]]) -> str:
-    estimate = change_set.estimate
-    limits = change_phrasing.lowest_ceilings(ceilings)
-    cells = [
-        f"{estimate.calls:,}",
-        money(estimate.expected_cents),
-        money_range(estimate.low_cents, estimate.high_cents),
-        ", ".join(f"{money(cents)} ({for_markdown(label)})" for label, cents in limits) or "none",
-        for_markdown(estimate.basis),
-    ]
-    return f"| Calls | Expected | Low–high | Ceiling | Based on |\n| ---: | ---: | ---: | --- | --- |\n| {' | '.join(cells)} |"
-
-
-def _changes(preview: Preview, listed: int) -> list[str]:
+def _changes(preview: Preview, listed: int) -> Iterator[str]:
     calls, rechecks, drops = (
         change_phrasing.shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP)
     )
     moved = [change for change in calls if change.moved]
-    charged = preview.change_set.votes is not None and preview.change_set.votes.charged
-    return [
-        *_folded("Why each case is called", calls, _table(calls, listed), listed),
-        *_folded("What changed", moved, _moved(moved, listed), listed),
-        *_folded(f"Stored runs to recheck{'' if charged else ', free'}", rechecks, _table(rechecks, listed), listed),
-        *_folded("Dropped", drops, _table(drops, listed), listed),
+    blocks = [
+        block
+        for change in moved[:listed]
+        for block in (markdown_code(change.name), markdown_block("\n".join(change.moved), "diff"))
     ]
+    charged = preview.change_set.votes is not None and preview.change_set.votes.charged
+    yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
+    yield from _folded("What changed", moved, blocks, listed)
+    recheck = f"Stored runs to recheck{'' if charged else ', free'}"
+    yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
+    yield from _folded("Dropped", drops, _table(drops, listed), listed)
 
 
 def _folded(title: str, changes: Sequence[ShownChange], content: list[str], listed: int) -> list[str]:
@@ -96,19 +79,9 @@ def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
     return ["\n".join(lines)] if listed else []
 
 
-def _moved(changes: Sequence[ShownChange], listed: int) -> list[str]:
-    blocks: list[str] = []
-    for change in changes[:listed]:
-        blocks += [markdown_code(change.name), markdown_block("\n".join(change.moved), "diff")]
-    return blocks
-
-
-def _kept(preview: Preview) -> list[str]:
-    lines = [f"- {name}: {why}" for name, why in change_phrasing.kept(preview)]
-    return ["\n".join(lines)] if lines else []
-
-
-def _what_to_type(preview: Preview) -> list[str]:
-    lead = "" if preview.refused else change_phrasing.what_next(preview.change_set)
-    digest = f"Change set {markdown_code(preview.change_set.digest)}"
-    return [digest, lead, markdown_block(preview.command, "sh")] if lead else [digest]
+def _foot(preview: Preview) -> Iterator[str]:
+    if kept := change_phrasing.kept(preview):
+        yield "\n".join(f"- {name}: {why}" for name, why in kept)
+    yield f"Change set {markdown_code(preview.change_set.digest)}"
+    if preview.refused is None and (lead := change_phrasing.what_next(preview.change_set)):
+        yield from (lead, markdown_block(preview.command, "sh"))

@@ -8,16 +8,23 @@ or a `+` make a phone number, so that order numbers stay readable.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
-from planner.evidence import LEFT_OUT, MASK, Evidence
+from pydantic import BaseModel
+
+from planner.evidence import LEFT_OUT, MASK
+from planner.results.costs import CostDocument
 from planner.results.model import (
     CaseDocument,
+    CaseInputs,
+    ConsentDocument,
+    DroppedCase,
     FindingDocument,
     FreshDocument,
     OpenLaunch,
+    QuarantineDocument,
     QuoteDocument,
     RunDocument,
     RunResult,
@@ -86,19 +93,7 @@ class Redactor:
 
     def names(self, names: Iterable[str]) -> dict[str, str]:
         """The redacted form of each name; different names stay different (`…~2`)."""
-        shown: dict[str, str] = {}
-        taken: set[str] = set()
-        for name in names:
-            if name in shown:
-                continue
-            candidate = base = self.name(name)
-            number = 1
-            while candidate in taken:
-                number += 1
-                candidate = f"{base}~{number}"
-            taken.add(candidate)
-            shown[name] = candidate
-        return shown
+        return distinct(names, self.name)
 
     def _leave_out(self, text: str) -> str:
         for pattern in self.patterns:
@@ -121,6 +116,21 @@ class Redactor:
         return _DIGITS.sub(masked, text)
 
 
+def distinct(texts: Iterable[str], redacted: Callable[[str], str]) -> dict[str, str]:
+    """The redacted form of each text; different texts stay different (`…~2`)."""
+    shown: dict[str, str] = {}
+    taken: set[str] = set()
+    for text in dict.fromkeys(texts):
+        candidate = base = redacted(text)
+        number = 1
+        while candidate in taken:
+            number += 1
+            candidate = f"{base}~{number}"
+        taken.add(candidate)
+        shown[text] = candidate
+    return shown
+
+
 def mask_digits(number: str) -> str:
     """`(415) 555-0199` → `(•••) •••-••99`."""
     hidden = max(0, len(_DIGIT.findall(number)) - _SHOWN_DIGITS)
@@ -130,105 +140,58 @@ def mask_digits(number: str) -> str:
 def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
     """The document to render and upload. Case ids stay unique. Judging needs the original document."""
     redactor = Redactor(tuple(patterns), _ids(result))
-    names = redactor.names(
-        [
-            *(case.case_id for case in result.cases),
-            *(case.case_id for case in result.dropped),
-            *(case_id for launch in result.open_launches for case_id in launch.cases),
-        ]
-    )
-    return result.model_copy(
-        update={
-            "problems": [redactor.text(line) for line in result.problems],
-            "warnings": [redactor.text(line) for line in result.warnings],
-            "next_steps": [redactor.name(line) for line in result.next_steps],
-            "environment": redactor.name(result.environment),
-            "fresh": _fresh(result.fresh, redactor),
-            "consent": result.consent.model_copy(update={"by": redactor.text(result.consent.by)}),
-            "plans": [redactor.name(plan) for plan in result.plans],
-            "cases": [_case(case, names, redactor) for case in result.cases],
-            "dropped": [
-                dropped.model_copy(update={"case_id": names[dropped.case_id], "reason": redactor.text(dropped.reason)})
-                for dropped in result.dropped
-            ],
-            "open_launches": [_launch(launch, names, redactor) for launch in result.open_launches],
-            "cost": result.cost.model_copy(update={"estimate_basis": redactor.text(result.cost.estimate_basis)}),
-        }
-    )
+    ids = [*(case.case_id for case in result.cases), *(case.case_id for case in result.dropped)]
+    names = redactor.names([*ids, *(case_id for launch in result.open_launches for case_id in launch.cases)])
+    how = {"text": redactor.text, "name": redactor.name, "number": mask_digits, "case": names.__getitem__}
+    return redact_fields(result, _FIELDS, how)
 
 
-def redact_conversation(evidence: Evidence, redactor: Redactor) -> Evidence:
-    """Redact the turns only. The rest of the evidence must not be shown."""
-    if evidence.turns is None:
-        return evidence
-    texts = [redactor.text(turn.text) for turn in evidence.turns]
-    turns = tuple(
-        turn if turn.text == text else turn.model_copy(update={"text": text})
-        for turn, text in zip(evidence.turns, texts, strict=True)
-    )
-    return evidence.model_copy(update={"turns": turns})
+Fields = Mapping[type[BaseModel], Mapping[str, tuple[str, ...]]]
+"""The fields of documents by how they are redacted; `document` stands for field by field."""
+
+_FIELDS: Fields = {
+    RunResult: {
+        "text": ("problems", "warnings"),
+        "name": ("next_steps", "environment", "plans"),
+        "document": ("fresh", "consent", "cases", "dropped", "open_launches", "cost"),
+    },
+    CaseDocument: {
+        "case": ("case_id",),
+        "name": ("plan", "scenario", "target", "tags", "file"),
+        "text": ("detail", "outcome_reason"),
+        "document": ("quarantine", "inputs", "fresh", "runs"),
+    },
+    CaseInputs: {"text": ("prompt",), "number": ("target_number",)},
+    RunDocument: {"text": ("reason", "agent_variant_label"), "document": ("fault_quote", "findings")},
+    FindingDocument: {"text": ("message",), "document": ("quote",)},
+    QuoteDocument: {"text": ("text",)},
+    QuarantineDocument: {"text": ("reason",)},
+    FreshDocument: {"text": ("reason", "by")},
+    ConsentDocument: {"text": ("by",)},
+    CostDocument: {"text": ("estimate_basis",)},
+    DroppedCase: {"case": ("case_id",), "text": ("reason",)},
+    OpenLaunch: {"case": ("cases",), "text": ("detail",)},
+}
+_Document = TypeVar("_Document", bound=BaseModel)
 
 
-def _case(case: CaseDocument, names: dict[str, str], redactor: Redactor) -> CaseDocument:
-    number = case.inputs.target_number
-    inputs = case.inputs.model_copy(
-        update={
-            "prompt": redactor.text(case.inputs.prompt),
-            "target_number": None if number is None else mask_digits(number),
-        }
-    )
-    return case.model_copy(
-        update={
-            "case_id": names[case.case_id],
-            "plan": redactor.name(case.plan),
-            "scenario": redactor.name(case.scenario),
-            "target": redactor.name(case.target),
-            "tags": [redactor.name(tag) for tag in case.tags],
-            "file": redactor.name(case.file),
-            "detail": redactor.text(case.detail),
-            "outcome_reason": redactor.text(case.outcome_reason),
-            "quarantine": case.quarantine
-            and case.quarantine.model_copy(update={"reason": redactor.text(case.quarantine.reason)}),
-            "inputs": inputs,
-            "fresh": _fresh(case.fresh, redactor),
-            "runs": [_run(run, redactor) for run in case.runs],
-        }
-    )
+def redact_fields(document: _Document, fields: Fields, how: Mapping[str, Callable[[Any], Any]]) -> _Document:
+    """A copy with redacted fields; the same object if nothing changes, which saves memory. Other fields stay."""
 
+    def redacted(value: Any, kind: str) -> Any:
+        if isinstance(value, list | tuple) and kind != "value":
+            items = cast("Sequence[Any]", value)
+            return type(items)(redacted(item, kind) for item in items)  # pyright: ignore[reportCallIssue]
+        return redact_fields(value, fields, how) if kind == "document" else how[kind](value)
 
-def _run(run: RunDocument, redactor: Redactor) -> RunDocument:
-    reason, quote = redactor.text(run.reason), _quote(run.fault_quote, redactor)
-    findings = [_finding(finding, redactor) for finding in run.findings]
-    label = run.agent_variant_label and redactor.text(run.agent_variant_label)
-    if (reason, quote, findings, label) == (run.reason, run.fault_quote, run.findings, run.agent_variant_label):
-        return run  # saves memory
-    return run.model_copy(
-        update={"reason": reason, "fault_quote": quote, "findings": findings, "agent_variant_label": label}
-    )
-
-
-def _fresh(fresh: FreshDocument | None, redactor: Redactor) -> FreshDocument | None:
-    if fresh is None:
-        return None
-    return fresh.model_copy(update={"reason": redactor.text(fresh.reason), "by": redactor.text(fresh.by)})
-
-
-def _finding(finding: FindingDocument, redactor: Redactor) -> FindingDocument:
-    message, quote = redactor.text(finding.message), _quote(finding.quote, redactor)
-    if (message, quote) == (finding.message, finding.quote):
-        return finding
-    return finding.model_copy(update={"message": message, "quote": quote})
-
-
-def _quote(quote: QuoteDocument | None, redactor: Redactor) -> QuoteDocument | None:
-    if quote is None or (text := redactor.text(quote.text)) == quote.text:
-        return quote
-    return quote.model_copy(update={"text": text})
-
-
-def _launch(launch: OpenLaunch, names: dict[str, str], redactor: Redactor) -> OpenLaunch:
-    cases = [names[case_id] for case_id in launch.cases]
-    return launch.model_copy(update={"cases": cases, "detail": redactor.text(launch.detail)})
+    changed: dict[str, Any] = {}
+    for kind, names in fields[type(document)].items():
+        for name in names:
+            value: Any = getattr(document, name)
+            shown = None if value is None else redacted(value, kind)
+            if shown is not value and shown != value:
+                changed[name] = shown
+    return document.model_copy(update=changed) if changed else document
 
 
 def _ids(result: RunResult) -> frozenset[str]:

@@ -86,9 +86,9 @@ def wrapped(text: str, width: int, *, indent: str = "", hanging: str | None = No
     return [*lines, line]
 
 
-def labelled(label: str, texts: Sequence[str], cells_of_label: int, width: int, paint: Paint) -> list[str]:
-    """Wrapped texts with a dim label to the left of the first one."""
-    lines = [line for text in texts for line in wrapped(text, width, indent=" " * cells_of_label)]
+def labelled(label: str, texts: Sequence[str], margin: int, width: int, paint: Paint) -> list[str]:
+    """Wrapped texts with a dim label in the margin of the first one."""
+    lines = [line for text in texts for line in wrapped(text, width, indent=" " * margin)]
     return [paint(label, Colour.DIM) + lines[0][len(label) :], *lines[1:]] if lines else []
 
 

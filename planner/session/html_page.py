@@ -9,7 +9,8 @@ from typing import Final
 from planner.changes.timeline import timeline
 from planner.errors import StoreError, UsageError
 from planner.evidence import Evidence
-from planner.reports.redaction import Pattern, Redactor, redact_conversation
+from planner.reports.evidence_redaction import redact_evidence
+from planner.reports.redaction import Pattern
 from planner.results.model import RunResult
 from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
@@ -30,14 +31,12 @@ def page(
 
 
 def _conversations(repository: ResultsRepository, patterns: Sequence[Pattern]) -> Callable[[str], Evidence | None]:
-    redactor = Redactor(tuple(patterns))
-
     def of(digest: str) -> Evidence | None:
         try:
             found = repository.load_evidence(digest)
         except (StoreError, UsageError):
             return None
-        return None if found is None else redact_conversation(found, redactor)
+        return None if found is None else redact_evidence(found, patterns)
 
     return of
 

@@ -152,7 +152,7 @@ def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Pl
     change_set = many_calls(3)
     assert "Calls: 3 · cost unknown (no past runs and the product is unknown)" in _text(change_set, plans, ceilings=[])
     assert "## 3 calls would be made, of unknown cost" in _markdown(change_set, plans)
-    assert "| 3 | unknown | unknown | none |" in _markdown(change_set, plans, ceilings=[])
+    assert "- Calls: 3 · cost unknown" in _markdown(change_set, plans, ceilings=[])
     assert json.loads(render_json(_preview(change_set, plans)))["estimate"]["expected_cents"] is None
     assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
 

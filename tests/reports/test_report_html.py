@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
 from planner.evidence import Evidence, Role, Turn
+from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.html import conversations, pieces, render
 from planner.reports.neutral import without_controls
-from planner.reports.redaction import Redactor, redact, redact_conversation
+from planner.reports.redaction import redact
 from planner.results.model import RepeatedPass, RunResult, SuiteDocument
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ TALK = Evidence(
 
 
 def _page(result: RunResult, evidence: Evidence | None = TALK) -> str:
-    shown = None if evidence is None else redact_conversation(evidence, Redactor())
+    shown = None if evidence is None else redact_evidence(evidence)
     return "".join(pieces(redact(result), lambda _: shown, {"hours/opening@hotline": [1.0, 0.5, 0.75]}))
 
 

@@ -64,8 +64,7 @@ def test_an_edited_expectation(called: Project) -> None:
     called.edit("plans/hours.yaml", "{check: duration, max_seconds: 600}", "{check: latency, max_ms: 60000}")
     assert _told(called, "--explain", "*cancel*") == snapshot("""\
 hours/cancel@clinic
-  action      rechecked, free: expectations changed
-  detail      1 stored run · free
+  action      rechecked: expectations changed (1 stored run · free)
   calls       agent 14 · outbound · bot
   agent       revision WHEN DIGEST in the stored runs
   inputs      same as in the stored runs
@@ -103,8 +102,7 @@ def test_more_runs_and_a_dropped_case(called: Project) -> None:
     message = _told(called, "--explain", "*name=Ana*", "--explain", "hours/cancel@clinic")
     assert message == snapshot("""\
 hours/saturday[name=Ana]@clinic
-  action      called, 1 call: runs raised
-  keeps       2 stored runs
+  action      called, 1 call, in addition to 2 stored runs: runs raised
   calls       agent 14 · outbound · bot
   agent       not asked (--refresh asks the service)
   inputs      same as in the stored runs
