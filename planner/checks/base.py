@@ -1,4 +1,4 @@
-"""What every kind of check shares: the fields an author may always write, and what judging one run gives."""
+"""What all checks share: the common fields, the result of judging one run, and how it is combined from several conditions."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class FindingOutcome(Enum):
     PASSED = "passed"
     FAILED = "failed"
     ERRORED = "errored"
-    """The check could not be decided: what it asks about is not in the evidence."""
+    """Undecided: the evidence lacks what the check needs."""
 
 
 class Missed(Enum):
-    """Why something of a call is not in the evidence."""
+    """Why the evidence is incomplete."""
 
     MASKED = auto()
-    """Words were left out where they stood; every turn and tool call is still in its place."""
+    """Words were redacted; every turn and tool call is still in its place."""
     UNREAD = auto()
-    """Turns, tool calls, results or all of them may be missing, or be other than they are told."""
+    """The service sent something unreadable, so turns, tool calls or results may be missing or wrong."""
 
 
 class CheckSeverity(Enum):
     CRITICAL = "critical"
-    """Failing in any run fails the case, whatever the pass rate."""
+    """A failure in any run fails the case, whatever the pass rate."""
     ERROR = "error"
     WARNING = "warning"
     """Reported; never fails a case."""
@@ -43,7 +43,7 @@ class CheckSeverity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The words a finding rests on. `turn` counts from 1; `start_ms` from the recording's start."""
+    """The words that support a finding. `turn` counts from 1; `start_ms` from the start of the recording."""
 
     turn: int
     role: str
@@ -57,7 +57,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one check says of one run. `message` is one line: what was found, against what was asked."""
+    """The result of one check on one run. `message` is one line: what was found, and what was expected."""
 
     outcome: FindingOutcome
     message: str
@@ -76,10 +76,28 @@ def errored(message: str, quote: Quote | None = None) -> Judgement:
     return Judgement(FindingOutcome.ERRORED, message, quote)
 
 
+def with_outcome(judgements: Sequence[Judgement], outcome: FindingOutcome) -> list[Judgement]:
+    return [judgement for judgement in judgements if judgement.outcome is outcome]
+
+
+def merged(outcome: FindingOutcome, prefix: str, deciding: Sequence[Judgement]) -> Judgement:
+    """One judgement with the messages of all that decided it, and their first quote."""
+    messages = "; ".join(judgement.message for judgement in deciding)
+    quote = next((judgement.quote for judgement in deciding if judgement.quote is not None), None)
+    return Judgement(outcome, f"{prefix}{messages}", quote)
+
+
+def all_hold(conditions: Sequence[Judgement]) -> Judgement:
+    """Failed if any condition failed, else errored if any errored, else passed. Needs at least one condition."""
+    for outcome in (FindingOutcome.FAILED, FindingOutcome.ERRORED):
+        if deciding := with_outcome(conditions, outcome):
+            return merged(outcome, "", deciding)
+    return merged(FindingOutcome.PASSED, "", conditions)
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something that can be judged but was hardly meant. `route` leads to it from the expectation, `why` is one clause;
-    `code` names the kind of fault."""
+    """A valid but suspicious part of an expectation. `route` leads to it, `why` is one clause, `code` the diagnostic's."""
 
     route: tuple[str | int, ...]
     why: str
@@ -87,33 +105,38 @@ class Doubt:
 
 
 def idle_rate(written: Mapping[str, Any]) -> Sequence[Doubt]:
-    """A rate of its own is counted of what is an error; what is critical may fail in no run, and what is a warning in any."""
-    told = _WITHOUT_RATE.get(str(written.get("severity")))
-    if told is None or written.get("min_pass_rate") is None:
+    """`min_pass_rate` has no effect beside a severity other than error."""
+    reason = _WITHOUT_RATE.get(str(written.get("severity")))
+    if reason is None or written.get("min_pass_rate") is None:
         return ()
-    why = f"what is {told}, so that this rate has no effect; leave it out, or the severity"
+    why = f"{reason}, so this rate has no effect; remove it, or the severity"
     return (Doubt(("min_pass_rate",), why, "idle-rate"),)
 
 
 _WITHOUT_RATE = {
-    "critical": "critical fails the case in whichever run it fails",
-    "warning": "a warning fails no case",
+    "critical": "one failure of a critical expectation fails the case",
+    "warning": "a warning never fails a case",
 }
 
 
+def examples(*documents: dict[str, Any]) -> ConfigDict:
+    """A model configuration with examples for the documentation and the JSON Schema."""
+    return ConfigDict(json_schema_extra={"examples": [*documents]})
+
+
 class Expectation(BaseModel, ABC, frozen=True):
-    """One declared check. Subclasses add their fields, a `check: Literal[...]`, a `version` and `judge`."""
+    """One check with its fields. Subclasses add fields, `check: Literal[...]`, `version` and `judge`."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
     version: ClassVar[int] = 1
-    """Raised when the same fields may be judged differently: stored runs are then judged again."""
+    """Increased when the same fields may be judged differently: stored runs are then judged again."""
 
     opposes: ClassVar[tuple[str, ...]] = ()
-    """Kinds of check that `contradicts` knows something about; it is not asked about others."""
+    """Kinds of check that `contradicts` compares with."""
 
     looks_at: ClassVar[PartsRead] = EVERY_PART
-    """The parts of the evidence that may decide it: a kind that does not say so may look at anything."""
+    """The parts of the evidence that can decide it."""
 
     check: str = Field(description="The kind of check.")
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
@@ -136,56 +159,51 @@ class Expectation(BaseModel, ABC, frozen=True):
 
     @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:
-        """Judge one run. Pure: no I/O, no clock. Missing data is `errored`, never passed."""
+        """Judge one run, without I/O or clock. Missing data is `errored`, never passed."""
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
-        """The parts that may decide it on this call, where it is so that something of them is missed."""
+        """The parts that can decide it for this call, if the evidence is incomplete in this way."""
         del evidence, missed
         return self.looks_at
 
     def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
-        """Whether an outcome that was found stays, whatever it was that was missed."""
+        """Whether an outcome is certain although the evidence is incomplete."""
         del outcome, missed
         return False
 
     def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
-        """Judge one run, `ask` telling what a language model answered. Just as pure, and the same where none is asked."""
+        """Judge one run with the answers of a language model, which `ask` looks up."""
         del ask
         return self.judge(evidence)
 
     def questions(self, evidence: Evidence) -> Sequence[Question]:
-        """What a language model would have to be asked to judge this run; nothing where it is decided without."""
+        """What a language model must answer to judge this run; empty if it is decided without."""
         del evidence
         return ()
 
     @property
+    def is_trivial(self) -> bool:
+        """Whether every call that is judged satisfies it. Allowed alone, but not within `any_of` and `not`."""
+        return False
+
+    @property
     def asks_model(self) -> bool:
-        """Whether judging it may need a language model's answers."""
         return bool(self.rubrics())
 
     def rubrics(self) -> Sequence[tuple[str, int]]:
-        """What a language model may be asked of one run, each with how many votes."""
+        """(rubric, votes) of the questions it may ask a language model about one run."""
         return ()
 
     def doubts(self) -> Sequence[Doubt]:
-        """What its author can hardly have meant: a warning each. What can never fail, or never hold, is refused instead."""
+        """Suspicious content, each reported as a warning. What can never fail, or never hold, is an error instead."""
         return ()
 
     def contradicts(self, other: Expectation) -> str:
-        """Why no call can satisfy both, as one clause; empty where one can, or where it cannot be told.
-
-        It is asked in both directions, so that one of two kinds has to know.
-        """
+        """Why no call can satisfy both, as one clause; empty if one can or it is unknown. Called in both directions."""
         del other
         return ""
 
-    def implies(self, other: Expectation) -> bool:
-        """Whether on every call on which this one holds the other one does, too; False where that cannot be told."""
-        apart = {"severity", "min_pass_rate"}
-        mine, others = self.fingerprint_fields(), other.fingerprint_fields()
-        return {k: v for k, v in mine.items() if k not in apart} == {k: v for k, v in others.items() if k not in apart}
-
     def fingerprint_fields(self) -> dict[str, Any]:
-        """All that decides a judgement, as JSON values; `id` and `description` do not."""
+        """Everything that can change a judgement, as JSON values; not `id` and `description`."""
         fields = self.model_dump(mode="json", exclude={"id", "description"}, exclude_none=True, by_alias=True)
         return {**fields, "version": self.version}

@@ -5,71 +5,64 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from planner.checks.base import Doubt, Expectation, Judgement, Missed, PartsRead, errored, failed, passed
-from planner.checks.combining import all_hold
-from planner.checks.fields import Count, Name, Names, Positive, given, one_message
+from planner.checks.base import (
+    Doubt,
+    Expectation,
+    Judgement,
+    Missed,
+    PartsRead,
+    all_hold,
+    errored,
+    examples,
+    failed,
+    passed,
+)
+from planner.checks.fields import Count, Name, Names, Positive, check_given, check_order, given, one_message, within
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Call, Evidence, Role
 
-_OLDER_WORDS = {"ai_hangup": "agent_end", "user_hangup": "caller_hangup"}
-_DIALLED = re.compile(r"\+?\d+")
-
-
-KNOWN_REASONS = ("agent_end", "caller_hangup", "transfer", "timeout", "error")
-"""What the service has been seen to say. It may say others, so that only what is nearly one of these is doubted."""
-_MIXED = {
-    "agent_hangup": "agent_end",
-    "caller_end": "caller_hangup",
-    "user_end": "caller_hangup",
-    "ai_end": "agent_end",
-    "hangup": "caller_hangup",
-}
-"""What the service's words, and its older ones, are mixed up to."""
-_ALIKE = 0.8
-_LONGEST = 40
+_RENAMED: Final = {"ai_hangup": "agent_end", "user_hangup": "caller_hangup"}
+"""End reasons that the service has renamed."""
+_REASONS: Final = ("agent_end", "caller_hangup", "transfer", "timeout", "error", *_RENAMED)
+"""The service's known reasons. It may use others, so only near misses are reported."""
 
 
 def end_reason_of(call: Call) -> str | None:
-    """The reason in today's words, whichever of the service's vocabularies it came in."""
-    return None if call.end_reason is None else _today(call.end_reason)
+    """The reason in the service's current vocabulary."""
+    return None if call.end_reason is None else _current(call.end_reason)
 
 
 def status_of(call: Call) -> str | None:
     return None if call.status == "unknown" else call.status
 
 
-def _today(end_reason: str) -> str:
-    return _OLDER_WORDS.get(end_reason, end_reason)
+def _current(end_reason: str) -> str:
+    return _RENAMED.get(end_reason, end_reason)
 
 
 class CallCheck(Expectation, frozen=True):
-    """How the call went: all that is written must hold."""
+    """How the call went. All given fields must hold."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"check": "call", "status": "completed", "min_turns": 4},
-                {"check": "call", "end_reason": ["agent_end", "caller_hangup"]},
-                {"check": "call", "transferred_to": "+14155550142"},
-            ]
-        }
+    model_config = examples(
+        {"check": "call", "status": "completed", "min_turns": 4},
+        {"check": "call", "end_reason": ["agent_end", "caller_hangup"]},
+        {"check": "call", "transferred_to": "+14155550142"},
     )
-
-    version: ClassVar[int] = 2  # a status that was not told
+    version: ClassVar[int] = 2  # an unknown status is undecided
     opposes = ("call",)
 
     check: Literal["call"] = Field(description="The kind of check.")
     status: Literal["completed"] | None = Field(
         default=None,
-        description="How the service says the call ended. A call that `failed` is the platform's fault and is not judged.",
+        description="The status of the call. A call that `failed` is the platform's fault and is not judged.",
     )
     end_reason: Annotated[Name | Names, one_message("must be a word or a list of words")] | None = Field(
         default=None,
-        description="Why the call ended: one of the service's words, or a list of those that are welcome.",
+        description="Why the call ended: one of the service's words, or a list of accepted ones.",
         examples=["agent_end", ["agent_end", "caller_hangup"]],
     )
     min_turns: Count | None = Field(
@@ -84,47 +77,44 @@ class CallCheck(Expectation, frozen=True):
 
     @field_validator("status", mode="before")
     @classmethod
-    def _judged_at_all(cls, status: Any) -> Any:
+    def _is_judged(cls, status: Any) -> Any:
         if status == "failed":
             raise ValueError(
-                "a call that failed is the platform's fault and is not judged, so that this holds for no call; "
-                "`platform_failures: fail` in the scenario lets such calls count against it"
+                "this never holds: a call that failed is the platform's fault and is not judged; to count failed calls "
+                "against the case, write `platform_failures: fail` in the scenario"
             )
         return status
 
     @model_validator(mode="after")
-    def _something_to_check(self) -> Self:
-        if not given(self.status, self.end_reason, self.min_turns, self.max_turns, self.transferred_to):
-            raise ValueError("needs at least one of `status`, `end_reason`, `min_turns`, `max_turns`, `transferred_to`")
-        if self.min_turns == 0 and not given(self.status, self.end_reason, self.max_turns, self.transferred_to):
-            raise ValueError("`min_turns: 0` alone always holds, so it checks nothing")
-        if self.min_turns is not None and self.max_turns is not None and self.max_turns < self.min_turns:
-            raise ValueError(f"`max_turns` ({self.max_turns}) is less than `min_turns` ({self.min_turns})")
+    def _limits_agree(self) -> Self:
+        check_given(self, "min_turns", "max_turns", "status", "end_reason", "transferred_to")
+        check_order(self, "min_turns", "max_turns")
         return self
 
     @property
-    def is_foregone(self) -> bool:
-        """Whether it asks for nothing but what is so of every call that is judged."""
-        return self.status is not None and not given(
-            self.end_reason, self.min_turns, self.max_turns, self.transferred_to
-        )
+    def is_trivial(self) -> bool:
+        return not given(self.end_reason, self.min_turns, self.max_turns, self.transferred_to)
+
+    @property
+    def _reasons(self) -> tuple[str, ...]:
+        return (self.end_reason,) if isinstance(self.end_reason, str) else self.end_reason or ()
 
     def doubts(self) -> Sequence[Doubt]:
-        words = (self.end_reason,) if isinstance(self.end_reason, str) else self.end_reason or ()
         found: list[Doubt] = []
-        for index, word in enumerate(words):
-            if (meant := _nearly(word)) is not None:
+        for index, reason in enumerate(self._reasons):
+            plain = re.sub(r"[\W_]+", "_", reason[:40].strip().lower())
+            if reason not in _REASONS and (near := get_close_matches(plain, _REASONS, 1, 0.8)):
                 route = ("end_reason",) if isinstance(self.end_reason, str) else ("end_reason", index)
-                why = f"no call is known to have ended with {shown(word)}; did you mean `{meant}`?"
+                why = f"no call is known to have ended with {shown(reason)}; did you mean `{near[0]}`?"
                 found.append(Doubt(route, why, "near-miss"))
         return found
 
     def contradicts(self, other: Expectation) -> str:
         if not isinstance(other, CallCheck):
             return ""
-        mine, others = _welcome(self.end_reason), _welcome(other.end_reason)
+        mine, others = (set(map(_current, check._reasons)) for check in (self, other))  # noqa: SLF001 - its own class
         if mine and others and not mine & others:
-            return "no reason to end is welcome to both"
+            return "no end reason satisfies both"
         if self.max_turns is not None and other.min_turns is not None and self.max_turns < other.min_turns:
             return f"no call has at most {counted(self.max_turns, 'turn')} and at least {other.min_turns}"
         here, there = self.transferred_to, other.transferred_to
@@ -134,7 +124,7 @@ class CallCheck(Expectation, frozen=True):
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         del evidence
-        # Turns are counted, whatever words of theirs were left out; some may not have been read.
+        # Redaction does not change the number of turns.
         counts = missed is Missed.UNREAD and given(self.min_turns, self.max_turns)
         return frozenset({"transferred_to", "turns"} if counts else {"transferred_to"})
 
@@ -146,43 +136,27 @@ class CallCheck(Expectation, frozen=True):
         if self.status is not None:
             conditions.append(_judge_status(call, self.status))
         if self.end_reason is not None:
-            conditions.append(_judge_end(call, self.end_reason))
-        if self.min_turns is not None or self.max_turns is not None:
+            conditions.append(self._judge_end(call))
+        if given(self.min_turns, self.max_turns):
             conditions.append(self._judge_turns(evidence))
         if self.transferred_to is not None:
             conditions.append(_judge_transfer(call, self.transferred_to))
         return all_hold(conditions)
+
+    def _judge_end(self, call: Call) -> Judgement:
+        reason = end_reason_of(call)
+        if reason is None:
+            return errored("the service did not say why the call ended")
+        expected = listed([shown(each) for each in self._reasons], "or")
+        return _is(f"ended with {shown(reason)}", reason in map(_current, self._reasons), expected)
 
     def _judge_turns(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
             return errored("the service gave no transcript to count turns in")
         count = sum(turn.role is not Role.TOOL for turn in evidence.turns)
         if not count:
-            return errored("the transcript is empty: how many turns there were cannot be told")
-        found = f"had {counted(count, 'turn')}"
-        if self.min_turns is not None and count < self.min_turns:
-            return failed(f"{found}, expected at least {self.min_turns}")
-        if self.max_turns is not None and count > self.max_turns:
-            return failed(f"{found}, expected at most {self.max_turns}")
-        return passed(found)
-
-
-def known_reason(end_reason: str) -> str | None:
-    """Today's word for what the service once said, or for what is nearly one of its words; None of any other."""
-    return _OLDER_WORDS.get(end_reason) or _nearly(end_reason)
-
-
-def _nearly(end_reason: str) -> str | None:
-    """The known word that a reason to end is nearly, or means; None of one that is known, or far from all of them."""
-    known = (*KNOWN_REASONS, *_OLDER_WORDS)
-    word = re.sub(r"[\W_]+", "_", end_reason.strip().lower())
-    if end_reason in known or len(word) > _LONGEST:
-        return None
-    return _MIXED.get(word) or next(iter(get_close_matches(word, known, 1, _ALIKE)), None)
-
-
-def _welcome(end_reason: str | tuple[str, ...] | None) -> frozenset[str]:
-    return frozenset(map(_today, (end_reason,) if isinstance(end_reason, str) else end_reason or ()))
+            return errored("the transcript is empty, so the number of turns is unknown")
+        return within(f"had {counted(count, 'turn')}", count, (self.min_turns, self.max_turns))
 
 
 def _is(found: str, holds: bool, expected: str) -> Judgement:
@@ -193,14 +167,6 @@ def _judge_status(call: Call, expected: str) -> Judgement:
     if status_of(call) in (None, "in_progress"):
         return errored("the service did not say how the call ended")
     return _is(f"the call {call.status}", call.status == expected, expected)
-
-
-def _judge_end(call: Call, expected: str | tuple[str, ...]) -> Judgement:
-    welcome = (expected,) if isinstance(expected, str) else expected
-    reason = end_reason_of(call)
-    if reason is None:
-        return errored("the service did not say why the call ended")
-    return _is(f"ended with {shown(reason)}", reason in map(_today, welcome), listed(list(map(shown, welcome)), "or"))
 
 
 def _judge_transfer(call: Call, expected: str) -> Judgement:
@@ -214,6 +180,6 @@ def _judge_transfer(call: Call, expected: str) -> Judgement:
 
 
 def _address(text: str) -> str:
-    """Phone numbers without what people write between digits; anything else whatever its case."""
+    """A phone number without separators; anything else in lower case."""
     dialled = re.sub(r"[\s().-]", "", text.removeprefix("tel:"))
-    return dialled if _DIALLED.fullmatch(dialled) else text.casefold()
+    return dialled if re.fullmatch(r"\+?\d+", dialled) else text.casefold()

@@ -1,108 +1,188 @@
-"""CEL (the Common Expression Language, cel.dev) over the evidence: typed where it is written, bounded where it is judged.
+"""CEL (Common Expression Language, cel.dev) over the evidence.
 
-An expression is compiled twice: against types, so that a wrong name or a comparison that cannot be is known in the plan
-file; and against plain maps, in which what the service did not tell is not there, so that asking for it is an error and
-never a value. Bounds: the library's 10,000 steps of all macros together and 32 levels of nesting, and ours below, without
-which concatenation inside macros could multiply a text.
+An expression is compiled twice: when a plan is read, with types, so that wrong names and impossible comparisons are errors;
+and when a run is judged, over plain maps that lack what the service did not provide, so that reading it is an error, never a
+value. The library bounds the steps of all macros together (10,000) and the nesting (32); the bounds below stop concatenation
+inside macros from multiplying a text.
 """
 
 from __future__ import annotations
 
 import re
 from ast import literal_eval
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Final
 
 from planner.checks.call import end_reason_of, status_of
-from planner.checks.cel_faults import CelError, fault_of, kind_named, one_line
-from planner.checks.cel_fields import FIELDS, VARIABLES
 from planner.checks.patterns import compile_pattern
 from planner.evidence import Evidence
 
-MAX_LENGTH = 1_000
+MAX_LENGTH: Final = 1_000
 """Characters of an expression."""
-MAX_MACROS = 4
-MAX_PLUSES = 4
+MAX_MACROS: Final = 4
+MAX_PLUSES: Final = 4
 
-_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(")
-_NOT_THERE = re.compile(r'(?:Key not found in map : |No value with name )"([^"]*)"')
-_WORD = re.compile(r"\w+")
-_MATCHES = re.compile(r"""\bmatches\s*\((?:[^'"(),]*,)?\s*([rR]?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))\s*\)""")
-"""A pattern written out: a text whose escapes are those of Python's texts."""
-_LISTS = frozenset({"turns", "tools"})
-_NO_ARGUMENTS = {"arguments"}
+_WORD: Final = re.compile(r"\w+")
+_LISTS: Final = frozenset({"turns", "tools"})
+_NO_ARGUMENTS: Final = {"arguments"}
+
+FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Run": {
+        "run_id": "int",
+        "status": "string",
+        "error_message": "string",
+        "cost_cents": "int",
+        "cost_basis": "string",
+    },
+    "Call": {
+        "call_id": "int",
+        "status": "string",
+        "end_reason": "string",
+        "duration_seconds": "double",
+        "product": "string",
+        "transferred_to": "string",
+        "variant_id": "any",
+        "variant_label": "string",
+        "document": "map",
+    },
+    "Turn": {"number": "int", "role": "string", "text": "string", "start_ms": "int", "end_ms": "int", "ttfa_ms": "int"},
+    "Tool": {
+        "name": "string",
+        "arguments": "map",
+        "arguments_told": "bool",
+        "has_result": "bool",
+        "result": "any",
+        "turn": "int",
+        "start_ms": "int",
+    },
+    "Grade": {
+        "status": "string",
+        "score": "double",
+        "outcome": "string",
+        "goal": "string",
+        "issues": "int",
+        "critical_issues": "int",
+        "summary": "string",
+        "grader_model": "string",
+        "grader_version": "string",
+    },
+}
+"""What an expression can read, by type, in the names of `planner.evidence`."""
+
+VARIABLES: Final[Mapping[str, str]] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
+
+
+class CelError(ValueError):
+    """An invalid expression. `start` and `end` are the offsets of the error."""
+
+    def __init__(self, message: str, start: int, end: int) -> None:
+        super().__init__(message)
+        self.start = start
+        self.end = end
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Why an expression gave neither true nor false."""
+    """Why an expression was neither true nor false."""
 
     why: str
 
 
 def check_cel(expression: str) -> None:
-    """Raises `CelError` with a sentence for the author."""
+    """Raises `CelError` with a message for the author."""
+
+    def whole(message: str) -> CelError:
+        return CelError(message, 0, len(expression))
+
     if len(expression) > MAX_LENGTH:
-        raise CelError(
-            f"an expression may have {MAX_LENGTH:,} characters, this one has {len(expression):,}", 0, len(expression)
-        )
-    if len(macros := list(_MACRO.finditer(expression))) > MAX_MACROS:
-        place = macros[MAX_MACROS]
-        raise CelError(f"an expression may use {MAX_MACROS} of all, exists, exists_one, map and filter", *place.span())
+        raise whole(f"an expression may have {MAX_LENGTH:,} characters, this one has {len(expression):,}")
+    macros = list(re.finditer(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(", expression))
+    if len(macros) > MAX_MACROS:
+        place = macros[MAX_MACROS].span()
+        raise CelError(f"an expression may use {MAX_MACROS} of all, exists, exists_one, map and filter", *place)
     if macros and expression.count("+") > MAX_PLUSES:
-        raise CelError(f"an expression with all, exists, map or filter may have {MAX_PLUSES} `+`", 0, len(expression))
+        raise whole(f"an expression with all, exists, map or filter may have {MAX_PLUSES} `+`")
     cel = _library()
     try:
         compiled = _typed().compile(expression)
     except RuntimeError as error:
-        raise fault_of(expression, str(error)) from error
+        raise located(expression, str(error)) from error
     kind = compiled.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
-        detail = f"this gives {kind_named(kind.name().lower())}, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0"
-        raise CelError(detail, 0, len(expression))
+        raise whole(
+            f"this is {kind.name().lower()}, not true or false; compare it, as in call.duration_seconds < 120.0"
+        )
     _check_patterns(expression)
-    # Without any value: what is decided all the same is decided so for every call.
+    # Evaluated without any evidence: a result now would be the result for every call.
     value = compiled.eval(data={})
     if value.type() == cel.Type.BOOL:
-        calls = "every" if value.plain_value() else "no"
-        detail = f"this holds for {calls} call, so it decides nothing: ask of run, call, turns, tools or grade"
-        raise CelError(detail, 0, len(expression))
+        always = "always" if value.plain_value() else "never"
+        raise whole(f"this {always} holds, so it checks nothing; use run, call, turns, tools or grade")
     if VARIABLES.keys().isdisjoint(_WORD.findall(expression)):
-        detail = f"this can be decided for no call: {one_line(str(value.value()))}"
-        raise CelError(detail, 0, len(expression))
+        raise whole(f"this is never decided: {_detail(str(value.value()))}")
 
 
 def _check_patterns(expression: str) -> None:
-    """Of patterns that are written out, those that cannot be read: the library would see so when the call is paid for."""
-    for found in _MATCHES.finditer(expression):
+    """Check patterns written as literals, which the library compiles only during evaluation."""
+    literal = r"""[rR]?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+    for found in re.finditer(rf"""\bmatches\s*\((?:[^'"(),]*,)?\s*({literal})\s*\)""", expression):
         try:
             compile_pattern(str(literal_eval(found[1])))
+        except SyntaxError:
+            continue  # an escape that Python lacks
         except ValueError as error:
             raise CelError(str(error), *found.span(1)) from error
-        except SyntaxError:
-            pass  # an escape that the two languages do not share
+
+
+def located(expression: str, message: str) -> CelError:
+    """The first error in the library's message, and its place in the expression."""
+    found = re.search(r"ERROR: <input>:([1-9]\d*):(\d+): (.*)", message)
+    if found is None:
+        deep = "recursion" in message
+        why = "this is nested too deeply; write several expectations" if deep else f"not CEL: {_detail(message)}"
+        return CelError(why, 0, len(expression))
+    lines = expression.splitlines(keepends=True)
+    why = f"not CEL: {found[3]}"
+    start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
+    if (name := re.search(r"undeclared reference to '([^']*)'", why)) is not None:
+        # The library's place is that of the last dot.
+        start = max(expression[: start + len(name[1])].rfind(name[1]), 0)
+        why = f"`{name[1]}` is unknown, or takes other arguments; known: {', '.join(VARIABLES)}"
+    elif expression[start : start + 1] == "." and start + 1 < len(expression):
+        start += 1
+    if (field := re.search(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'", why)) is not None:
+        why = f"a {field[2].lower()} has no `{field[1]}`; known: {', '.join(FIELDS[field[2]])}"
+    word = _WORD.match(expression, start)
+    return CelError(why, start, word.end() if word else start + 1)
+
+
+def _detail(text: str) -> str:
+    """A message of the library on one line, without its kind."""
+    line = " ".join(text.split())
+    return line.partition(": ")[2] or line
 
 
 def evaluate(expression: str, evidence: Evidence) -> bool | Undecided:
-    """What the expression says of one run."""
+    """Evaluate the expression on one run."""
     cel = _library()
     try:
         value = _compiled(expression).eval(data=_values(evidence))
     except RuntimeError as error:
-        return Undecided(f"it takes too much work or cannot be evaluated: {one_line(str(error))}")
+        return Undecided(f"it takes too much work or cannot be evaluated: {_detail(str(error))}")
     if value.type() == cel.Type.ERROR:
-        told = one_line(str(value.value()))
-        missing = _NOT_THERE.search(told)
-        return Undecided(f"the service did not tell `{missing[1]}`" if missing else told)
+        message = _detail(str(value.value()))
+        missing = re.search(r'(?:Key not found in map : |No value with name )"([^"]*)"', message)
+        return Undecided(f"the service gave no `{missing[1]}`" if missing else message)
     plain = value.plain_value()
     if not isinstance(plain, bool):
-        return Undecided(f"it gives {value.type().name().lower()}, which is neither true nor false")
+        return Undecided(f"it is {value.type().name().lower()}, neither true nor false")
     return plain
 
 
 def _values(evidence: Evidence) -> dict[str, Any]:
-    """As plain maps. What the service did not tell is left out; without a transcript there are no turns, not none."""
+    """The evidence as plain maps without missing values. Without a transcript `turns` is missing, not empty."""
     call, grade = evidence.call, evidence.grade
     run = {
         "run_id": evidence.run_id,
@@ -111,34 +191,32 @@ def _values(evidence: Evidence) -> dict[str, Any]:
         "cost_cents": evidence.cost_cents,
         "cost_basis": evidence.cost_basis,
     }
+    about_call = {**call.model_dump(), "status": status_of(call), "end_reason": end_reason_of(call)} if call else {}
     values: dict[str, Any] = {
-        "run": _told(run),
-        "call": _told({**call.model_dump(), "status": status_of(call), "end_reason": end_reason_of(call)})
-        if call
-        else {},
-        "grade": _told(grade.model_dump()) if grade else {},
+        "run": _present(run),
+        "call": _present(about_call),
+        "grade": _present(grade.model_dump() if grade else {}),
     }
     if evidence.turns is not None:
-        values["turns"] = [_told({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
+        values["turns"] = [_present({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
     if evidence.tools is not None:
-        values["tools"] = [
-            _told(
-                {
-                    **tool.model_dump(exclude=None if tool.arguments_told else _NO_ARGUMENTS),
-                    "arguments_told": tool.arguments_told,
-                }
-            )
+        tools = [
+            {
+                **tool.model_dump(exclude=None if tool.arguments_told else _NO_ARGUMENTS),
+                "arguments_told": tool.arguments_told,
+            }
             for tool in evidence.tools
         ]
+        values["tools"] = [_present(tool) for tool in tools]
     return values
 
 
-def _told(fields: dict[str, Any]) -> dict[str, Any]:
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
 def _library() -> Any:
-    """Imported late: most plans have no expression. It ships no types."""
+    """Imported late, since most plans have no expression. It has no type hints."""
     from cel_expr_python import cel  # pyright: ignore[reportMissingTypeStubs]
 
     library: Any = cel
@@ -147,19 +225,19 @@ def _library() -> Any:
 
 @lru_cache(maxsize=1024)
 def _compiled(expression: str) -> Any:
-    return _plain().compile(expression)
+    return _untyped().compile(expression)
 
 
-@lru_cache(maxsize=1)
-def _plain() -> Any:
+@cache
+def _untyped() -> Any:
     cel = _library()
     plain = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
     return cel.NewEnv(variables={name: cel.Type.List(plain) if name in _LISTS else plain for name in VARIABLES})
 
 
-@lru_cache(maxsize=1)
+@cache
 def _typed() -> Any:
-    """The environment in which every name has its type: CEL knows types of fields from descriptors only."""
+    """The environment with types, which CEL reads from protobuf descriptors only."""
     cel = _library()
     from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, errored, failed, passed
-from planner.checks.fields import PositiveSeconds, Seconds, at_least, at_most, given
+from planner.checks.base import Expectation, Judgement, errored, examples
+from planner.checks.fields import PositiveSeconds, Seconds, check_given, check_order, within
 from planner.checks.wording import number
 from planner.evidence import Evidence
+
+
+def _seconds(value: float) -> str:
+    return f"{number(value)} s"
 
 
 class Duration(Expectation, frozen=True):
     """The length of the call, in seconds."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"check": "duration", "min_seconds": 10, "max_seconds": 180}]}
-    )
-
+    model_config = examples({"check": "duration", "min_seconds": 10, "max_seconds": 180})
     opposes = ("duration",)
-
     looks_at = frozenset()
 
     check: Literal["duration"] = Field(description="The kind of check.")
@@ -29,12 +29,8 @@ class Duration(Expectation, frozen=True):
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
-        if not given(self.min_seconds, self.max_seconds):
-            raise ValueError("needs `min_seconds`, `max_seconds` or both")
-        if self.max_seconds is None and self.min_seconds == 0:
-            raise ValueError("`min_seconds: 0` alone always holds, so it checks nothing")
-        if self.min_seconds is not None and self.max_seconds is not None and self.max_seconds < self.min_seconds:
-            raise ValueError(f"`max_seconds` ({self.max_seconds:g}) is less than `min_seconds` ({self.min_seconds:g})")
+        check_given(self, "min_seconds", "max_seconds")
+        check_order(self, "min_seconds", "max_seconds")
         return self
 
     def contradicts(self, other: Expectation) -> str:
@@ -42,19 +38,10 @@ class Duration(Expectation, frozen=True):
             return ""
         if self.max_seconds >= other.min_seconds:
             return ""
-        return f"no call lasts at most {self.max_seconds:g} s and at least {other.min_seconds:g} s"
-
-    def implies(self, other: Expectation) -> bool:
-        if not isinstance(other, Duration):
-            return False
-        return at_least(self.min_seconds, other.min_seconds) and at_most(self.max_seconds, other.max_seconds)
+        return f"no call lasts at most {_seconds(self.max_seconds)} and at least {_seconds(other.min_seconds)}"
 
     def judge(self, evidence: Evidence) -> Judgement:
         seconds = evidence.duration_seconds
         if seconds is None:
             return errored("the service did not say how long the call lasted")
-        if self.min_seconds is not None and seconds < self.min_seconds:
-            return failed(f"lasted {number(seconds)} s, expected at least {number(self.min_seconds)} s")
-        if self.max_seconds is not None and seconds > self.max_seconds:
-            return failed(f"lasted {number(seconds)} s, expected at most {number(self.max_seconds)} s")
-        return passed(f"lasted {number(seconds)} s")
+        return within(f"lasted {_seconds(seconds)}", seconds, (self.min_seconds, self.max_seconds), _seconds)

@@ -1,11 +1,13 @@
-"""Types of fields that several checks share; each refuses what cannot be meant in words an author understands."""
+"""Field types, validations and comparisons that several checks share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, cast
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     Field,
     ValidationError,
@@ -13,11 +15,13 @@ from pydantic import (
     WrapValidator,
 )
 
+from planner.checks.base import Judgement, Quote, failed, passed
 from planner.checks.phrases import padded_words
+from planner.checks.wording import number
 
 
 def _no_bool(value: Any) -> Any:
-    """YAML's `true` must not pass for the number 1."""
+    """YAML's `true` is not the number 1."""
     if isinstance(value, bool):
         raise ValueError(f"must be a number, not {str(value).lower()}")  # noqa: TRY004 - pydantic reports ValueError only
     return value
@@ -30,14 +34,14 @@ def _has_words(phrase: str) -> str:
 
 
 def _not_empty(phrases: tuple[str, ...]) -> tuple[str, ...]:
-    """Not pydantic's `min_length`, which also counts out the items that were refused for another reason."""
+    """Unlike pydantic's `min_length`, does not also report a list whose items were rejected."""
     if not phrases:
         raise ValueError("needs at least one phrase")
     return phrases
 
 
 def _as_tuple(value: Any) -> Any:
-    """Behind a wrap validator a list of JSON is a list of Python, which strictness would not take for a tuple."""
+    """Inside a wrap validator a JSON list is a Python list, which strict mode rejects for a tuple."""
     return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
@@ -46,17 +50,16 @@ Count = Annotated[int, Field(ge=0), NotBool]
 Positive = Annotated[int, Field(ge=1), NotBool]
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBool]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), NotBool]
-PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBool]
+PositiveSeconds = Milliseconds
 Phrase = Annotated[str, AfterValidator(_has_words)]
 Phrases = Annotated[tuple[Phrase, ...], AfterValidator(_not_empty), Field(json_schema_extra={"minItems": 1})]
 ListOfPhrases = Annotated[Phrases, BeforeValidator(_as_tuple)]
-"""Beside something else that may be written in its place: see `_as_tuple`."""
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
 
 
 def one_message(message: str) -> WrapValidator:
-    """For a field that may be written in several ways: one sentence, not a complaint from each way."""
+    """For a field with alternative types: one message instead of one for each alternative."""
 
     def parse(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -67,16 +70,38 @@ def one_message(message: str) -> WrapValidator:
     return WrapValidator(parse)
 
 
-def given(*limits: object) -> bool:
-    """Whether any of the limits was written."""
-    return any(limit is not None for limit in limits)
+def given(*values: object) -> bool:
+    """Whether any of the values is not None."""
+    return any(value is not None for value in values)
 
 
-def at_least(limit: float | None, other: float | None) -> bool:
-    """Whether what reaches `limit` reaches `other`, too, where there is such a limit."""
-    return other is None or (limit is not None and limit >= other)
+def check_given(model: BaseModel, *names: str) -> None:
+    """Raises `ValueError` if none of the fields is given, or only a lower limit of 0, which always holds."""
+    values = {name: value for name in names if (value := getattr(model, name)) is not None}
+    if not values:
+        raise ValueError(f"needs at least one of {', '.join(f'`{name}`' for name in names)}")
+    if len(values) == 1 and names[0].startswith("min") and values.get(names[0]) == 0:
+        raise ValueError(f"`{names[0]}: 0` alone always holds, so it checks nothing")
 
 
-def at_most(limit: float | None, other: float | None) -> bool:
-    """Whether what is within `limit` is within `other`, too, where there is such a limit."""
-    return other is None or (limit is not None and limit <= other)
+def check_order(model: BaseModel, low: str, high: str) -> None:
+    """Raises `ValueError` if the upper limit is less than the lower one."""
+    least, most = getattr(model, low), getattr(model, high)
+    if given(least) and given(most) and most < least:
+        raise ValueError(f"`{high}` ({most:g}) is less than `{low}` ({least:g})")
+
+
+def within(
+    found: str,
+    value: float,
+    limits: tuple[float | None, float | None],
+    form: Callable[[float], str] = number,
+    quote: Quote | None = None,
+) -> Judgement:
+    """Judge a value by its lower and upper limit. `form` formats a limit for the message."""
+    low, high = limits
+    if low is not None and value < low:
+        return failed(f"{found}, expected at least {form(low)}", quote)
+    if high is not None and value > high:
+        return failed(f"{found}, expected at most {form(high)}", quote)
+    return passed(found)

@@ -1,38 +1,30 @@
-"""`grade`: what the platform's own grading made of the call."""
+"""`grade`: the platform's own grade of the call."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from planner.checks.base import Expectation, Judgement, errored, failed, passed
-from planner.checks.combining import all_hold
-from planner.checks.fields import Count, NotBool, at_least, at_most, given
+from planner.checks.base import Expectation, Judgement, all_hold, errored, examples, failed, passed
+from planner.checks.fields import Count, NotBool, check_given, within
 from planner.checks.wording import counted, number, shown
-from planner.evidence import Evidence
+from planner.evidence import Evidence, Grade
 
 Outcome = Literal["success", "failure", "unknown", "no_conversation"]
 Goal = Literal["achieved", "missed", "no_opportunity"]
 
 
 class GradeCheck(Expectation, frozen=True):
-    """The platform's own grade: all that is written must hold."""
+    """The platform's own grade. All given fields must hold."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"check": "grade", "min_score": 0.8},
-                {"check": "grade", "outcome": "success", "max_critical_issues": 0},
-            ]
-        }
+    model_config = examples(
+        {"check": "grade", "min_score": 0.8},
+        {"check": "grade", "outcome": "success", "max_critical_issues": 0},
     )
-
-    version: ClassVar[int] = 2  # words that are none of the service's
-
+    version: ClassVar[int] = 2  # unknown words are undecided
     opposes = ("grade",)
-
     looks_at = frozenset()
 
     check: Literal["grade"] = Field(description="The kind of check.")
@@ -55,12 +47,7 @@ class GradeCheck(Expectation, frozen=True):
 
     @model_validator(mode="after")
     def _something_to_check(self) -> Self:
-        if not given(self.min_score, self.outcome, self.goal, self.max_issues, self.max_critical_issues):
-            raise ValueError(
-                "needs at least one of `min_score`, `outcome`, `goal`, `max_issues`, `max_critical_issues`"
-            )
-        if self.min_score == 0 and not given(self.outcome, self.goal, self.max_issues, self.max_critical_issues):
-            raise ValueError("`min_score: 0` alone always holds, so it checks nothing")
+        check_given(self, "min_score", "outcome", "goal", "max_issues", "max_critical_issues")
         return self
 
     def contradicts(self, other: Expectation) -> str:
@@ -72,17 +59,6 @@ class GradeCheck(Expectation, frozen=True):
                 return f"no grade has both the {name} {mine} and {others}"
         return ""
 
-    def implies(self, other: Expectation) -> bool:
-        if not isinstance(other, GradeCheck):
-            return False
-        return (
-            at_least(self.min_score, other.min_score)
-            and other.outcome in (None, self.outcome)
-            and other.goal in (None, self.goal)
-            and at_most(self.max_issues, other.max_issues)
-            and at_most(self.max_critical_issues, other.max_critical_issues)
-        )
-
     def judge(self, evidence: Evidence) -> Judgement:
         grade = evidence.grade
         if grade is None:
@@ -91,53 +67,37 @@ class GradeCheck(Expectation, frozen=True):
             return errored(f"the service has no finished grade: its status is {shown(grade.status)}")
         conditions: list[Judgement] = []
         if self.min_score is not None:
-            conditions.append(_at_least("score", grade.score, self.min_score, untold=_untold_score(evidence)))
+            conditions.append(_judge_score(grade, evidence, self.min_score))
         if self.outcome is not None:
-            conditions.append(_equal("outcome", grade.outcome, self.outcome, get_args(Outcome)))
+            conditions.append(_judge_word("outcome", grade.outcome, self.outcome, get_args(Outcome)))
         if self.goal is not None:
-            conditions.append(_equal("goal", grade.goal, self.goal, get_args(Goal)))
+            conditions.append(_judge_word("goal", grade.goal, self.goal, get_args(Goal)))
         if self.max_issues is not None:
-            conditions.append(_at_most("issue", grade.issues, self.max_issues))
+            conditions.append(_judge_issues("issue", grade.issues, self.max_issues))
         if self.max_critical_issues is not None:
-            conditions.append(_at_most("critical issue", grade.critical_issues, self.max_critical_issues))
+            conditions.append(_judge_issues("critical issue", grade.critical_issues, self.max_critical_issues))
         return all_hold(conditions)
 
 
-def _untold_score(evidence: Evidence) -> Judgement:
+def _judge_score(grade: Grade, evidence: Evidence, least: float) -> Judgement:
+    if grade.score is not None:
+        return within(f"score {number(grade.score)}", grade.score, (least, None))
     if evidence.call is not None and evidence.call.document.get("grade_score") == 1:
-        return errored("the grade's score is told as 1, and not whether of 1 or of 100")
-    return _not_told("score")
+        return errored("the grade's score is 1, and the service does not say whether of 1 or of 100")
+    return errored("the grade has no score")
 
 
-def _at_least(what: str, found: float | None, limit: float, untold: Judgement) -> Judgement:
+def _judge_issues(what: str, found: int | None, limit: int) -> Judgement:
     if found is None:
-        return untold
-    return (
-        passed(f"{what} {number(found)}")
-        if found >= limit
-        else failed(f"{what} {number(found)}, expected at least {number(limit)}")
-    )
+        return errored(f"the grade has no number of {what}s, or several that differ")
+    return within(counted(found, what), found, (None, limit))
 
 
-def _at_most(what: str, found: int | None, limit: int) -> Judgement:
+def _judge_word(what: str, found: str | None, expected: str, known: Collection[str]) -> Judgement:
+    """Undecided for an unknown word, which may mean any of the known ones."""
     if found is None:
-        return errored(f"how many {what}s the grade found is not told, or not in one number")
-    told = counted(found, what)
-    return passed(told) if found <= limit else failed(f"{told}, expected at most {limit}")
-
-
-def _equal(what: str, found: str | None, expected: str, known: Collection[str]) -> Judgement:
-    """A word that nobody knows may mean any of those that are known."""
-    if found is None:
-        return _not_told(what)
+        return errored(f"the grade has no {what}")
     if (word := found.strip().lower()) not in known:
-        return errored(f"the grade tells the {what} in a word that is not known: {shown(found)}")
-    return (
-        passed(f"{what} {shown(found)}")
-        if word == expected
-        else failed(f"{what} {shown(found)}, expected {shown(expected)}")
-    )
-
-
-def _not_told(what: str) -> Judgement:
-    return errored(f"the grade does not tell the {what}")
+        return errored(f"the grade has an unknown {what}: {shown(found)}")
+    message = f"{what} {shown(found)}"
+    return passed(message) if word == expected else failed(f"{message}, expected {shown(expected)}")

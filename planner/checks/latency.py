@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, Missed, PartsRead, Quote, errored, failed, passed
-from planner.checks.combining import all_hold
-from planner.checks.fields import Milliseconds, given
+from planner.checks.base import (
+    Expectation,
+    Judgement,
+    Missed,
+    PartsRead,
+    Quote,
+    all_hold,
+    errored,
+    examples,
+    failed,
+    passed,
+)
+from planner.checks.fields import Milliseconds, check_given, check_order
 from planner.checks.wording import counted
 from planner.evidence import Evidence, Role, Turn
 
@@ -18,13 +28,13 @@ from planner.evidence import Evidence, Role, Turn
 class Latency(Expectation, frozen=True):
     """The agent's response time over its turns.
 
-    A turn's response time is its time to first audio where the service tells it, else the gap from the caller's end to the
-    agent's start (0 where they overlap). Where an answer is timed before what it answers nothing is told. Percentiles are by nearest rank, so that each is the time of a real turn.
+    The response time of a turn is its time to first audio if the service provides it, else the gap from the caller's end to
+    the agent's start (0 if they overlap). Undecided if an answer is timed before its question. Percentiles are by nearest
+    rank, so each is the time of a real turn.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"check": "latency", "p50_ms": 1200, "p95_ms": 2500}]})
-
-    version: ClassVar[int] = 2  # times that contradict the order of the turns
+    model_config = examples({"check": "latency", "p50_ms": 1200, "p95_ms": 2500})
+    version: ClassVar[int] = 2  # undecided if times contradict the order of turns
 
     check: Literal["latency"] = Field(description="The kind of check.")
     p50_ms: Milliseconds | None = Field(default=None, description="Half of the turns are this fast, in milliseconds.")
@@ -33,30 +43,21 @@ class Latency(Expectation, frozen=True):
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
-        if not given(self.p50_ms, self.p95_ms, self.max_ms):
-            raise ValueError("needs at least one of `p50_ms`, `p95_ms`, `max_ms`")
-        written = [
-            (name, limit) for name in ("p50_ms", "p95_ms", "max_ms") if (limit := getattr(self, name)) is not None
-        ]
-        for (name, limit), (next_name, next_limit) in pairwise(written):
-            if next_limit < limit:
-                raise ValueError(
-                    f"`{next_name}` ({next_limit:g}) is less than `{name}` ({limit:g}), which can then never decide"
-                )
+        check_given(self, "p50_ms", "p95_ms", "max_ms")
+        for low, high in (("p50_ms", "p95_ms"), ("p95_ms", "max_ms"), ("p50_ms", "max_ms")):
+            check_order(self, low, high)
         return self
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         del evidence
-        # Who spoke when is left out nowhere, but may not have been read.
+        # Redaction does not change who spoke when.
         return frozenset({"turns"} if missed is Missed.UNREAD else ())
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
             return errored("the service gave no transcript to time turns in")
-        if (early := _answer_before_question(evidence.turns)) is not None:
-            return errored(
-                f"the times contradict the order of the turns: turn {early.number} is over before what it answers"
-            )
+        if (early := _early_answer(evidence.turns)) is not None:
+            return errored(f"the times contradict the order of the turns: turn {early.number} ends before its question")
         timed, untimed = response_times(evidence.turns)
         if not timed:
             return errored(
@@ -71,34 +72,34 @@ class Latency(Expectation, frozen=True):
 
 
 def response_times(turns: Sequence[Turn]) -> tuple[list[tuple[float, Turn]], int]:
-    """(milliseconds, turn) of each agent turn that can be timed, fastest first, and how many answers cannot be."""
+    """(milliseconds, turn) of each timed answer of the agent, fastest first, and the number of untimed ones."""
     timed: list[tuple[float, Turn]] = []
     untimed = 0
-    before: Turn | None = None
+    previous: Turn | None = None
     for turn in turns:
         if turn.role is Role.AGENT:
             if turn.ttfa_ms is not None:
                 timed.append((turn.ttfa_ms, turn))
-            elif before is not None and before.role is Role.CALLER:
-                if before.end_ms is None or turn.start_ms is None:
+            elif previous is not None and previous.role is Role.CALLER:
+                if previous.end_ms is None or turn.start_ms is None:
                     untimed += 1
                 else:
-                    timed.append((max(0, turn.start_ms - before.end_ms), turn))
+                    timed.append((max(0, turn.start_ms - previous.end_ms), turn))
         if turn.role is not Role.TOOL:
-            before = turn
+            previous = turn
     return sorted(timed, key=lambda item: (item[0], item[1].number)), untimed
 
 
-def _answer_before_question(turns: Sequence[Turn]) -> Turn | None:
-    """The first agent turn that would be timed by the turn before it, and is told to have come before that."""
+def _early_answer(turns: Sequence[Turn]) -> Turn | None:
+    """The first answer whose times are before its question, where these times would be used."""
     spoken = [turn for turn in turns if turn.role is not Role.TOOL]
-    for before, turn in pairwise(spoken):
-        if turn.role is not Role.AGENT or before.role is not Role.CALLER or turn.ttfa_ms is not None:
+    for question, turn in pairwise(spoken):
+        if turn.role is not Role.AGENT or question.role is not Role.CALLER or turn.ttfa_ms is not None:
             continue
-        if turn.start_ms is None or before.start_ms is None or before.end_ms is None:
+        if turn.start_ms is None or question.start_ms is None or question.end_ms is None:
             continue
-        over = turn.start_ms if turn.end_ms is None else turn.end_ms
-        if turn.start_ms < before.start_ms and over <= before.start_ms:
+        end = turn.start_ms if turn.end_ms is None else turn.end_ms
+        if turn.start_ms < question.start_ms and end <= question.start_ms:
             return turn
     return None
 

@@ -1,7 +1,6 @@
-"""What a language model is asked about a call, and what it answered: all of `judge` that needs no service.
+"""Questions to a language model about a call, and its votes: the part of `judge` without I/O.
 
-Whoever judges passes in how to ask (`Ask`). Nothing here reaches a network, and no vote counts because it says so: its
-quote is looked for in the transcript every time it is counted, also when it comes from a store.
+A vote counts only if its quote is in the transcript, which is checked whenever it is counted, also if it was stored.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
-from planner.checks.phrases import padded_words
 from planner.evidence import Turn
 
 _LEAST_QUOTED: Final = 2
-"""Words of a quote, unless the whole turn has fewer: a single "the" is said on every call."""
+"""Words in a quote, unless the whole turn has fewer: a single "the" proves nothing."""
 
 
 class Verdict(Enum):
@@ -26,7 +24,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whether a rubric holds on one call, to be voted on so often. `turns` are all of the transcript."""
+    """Whether a rubric holds on one call. `turns` are the whole transcript."""
 
     rubric: str
     turns: tuple[Turn, ...]
@@ -35,10 +33,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One answer of a model. `quote` is what it says was said at `turn`; `reason` is its own words.
+    """One answer of a model. `quote` is from `turn`; `reason` is in the model's words.
 
-    `void` says why it does not count, whatever it says: it was not told apart from what the transcript may have told the
-    model to say. Empty where nothing speaks against it so far.
+    `void` says why the vote does not count; empty if it does.
     """
 
     verdict: Verdict
@@ -47,41 +44,43 @@ class Vote:
     reason: str = ""
     void: str = ""
     model: str = field(default="", compare=False)
-    """The edition of the model that gave it, as its endpoint names it."""
+    """The model's edition, as its endpoint names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """The votes on a question, at most as many as it asks for, and why there are fewer if there are."""
+    """The votes on a question, and why some are missing."""
 
     votes: tuple[Vote, ...] = ()
     missing: str = ""
     is_final: bool = False
-    """No later session will ask for the missing votes: there is no model to ask."""
+    """No later session will request the missing votes, since no model is configured."""
 
 
 Ask: TypeAlias = Callable[[Question], Ballot]
-"""How a question is answered: from what was asked before. It asks nobody itself."""
+"""Looks up the answers to a question. Makes no judge call."""
 
 
 def nobody_asked(question: Question) -> Ballot:
-    """Judges what can be judged without a model."""
+    """For judging without a model."""
     del question
     return Ballot(missing="no language model was asked")
 
 
 def checked(vote: Vote, turns: Sequence[Turn]) -> Vote:
-    """The vote, void where it does not quote what was said: words of the turn it names, in their order."""
+    """The vote; void if its quote is not in the turn it names."""
     if vote.void or vote.verdict is Verdict.CANNOT_TELL:
         return vote
+    from planner.checks.phrases import padded_words
+
     turn = next((turn for turn in turns if turn.number == vote.turn), None)
     if turn is None:
-        return replace(vote, void="it quotes a turn that there is not")
+        return replace(vote, void="it quotes a turn that does not exist")
     quoted, said = padded_words(vote.quote, fold=True), padded_words(turn.text, fold=True)
     if not quoted:
         return replace(vote, void="it quotes nothing")
     if quoted not in said:
         return replace(vote, void="its quote is not in the turn it names")
     if len(quoted.split()) < _LEAST_QUOTED and quoted != said:
-        return replace(vote, void="it quotes too little to rest on")
+        return replace(vote, void="its quote is too short")
     return vote

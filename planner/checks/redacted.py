@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, PartsRead, errored
+from planner.checks.combinators import Combinator
 from planner.checks.opinions import Ask
-from planner.checks.parts import Combinator
 from planner.evidence import Evidence, RedactedPart
 
 _WORDS: Final[Mapping[RedactedPart, str]] = {

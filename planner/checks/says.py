@@ -7,8 +7,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from planner.checks.base import FindingOutcome, Judgement, Missed, Quote, errored, failed, passed
-from planner.checks.combining import all_hold
+from planner.checks.base import FindingOutcome, Judgement, Missed, Quote, all_hold, errored, failed, passed
 from planner.checks.fields import Count, Positive
 from planner.checks.phrases import overlap
 from planner.checks.speech import SpeechCheck

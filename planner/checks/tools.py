@@ -1,59 +1,69 @@
-"""What `tool_called` and `tool_not_called` share: which calls of a tool are meant."""
+"""`tool_called` and `tool_not_called`: which tools the agent calls, how often, and with which arguments."""
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
-from planner.checks.base import Expectation, Judgement, Missed, PartsRead, Quote, errored
-from planner.checks.fields import Name
+from planner.checks.base import (
+    Expectation,
+    FindingOutcome,
+    Judgement,
+    Missed,
+    PartsRead,
+    Quote,
+    errored,
+    examples,
+    failed,
+    passed,
+)
+from planner.checks.fields import Count, Name, Positive, check_order
 from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Fields, Matcher, read_fields, read_matcher
 from planner.checks.wording import counted, shown
 from planner.evidence import Evidence, ToolCall, Turn
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """A call of the tool that is not one of those meant, and why not."""
-
-    call: ToolCall
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallsOfTool:
-    """The calls of one tool on one call, sorted by whether they are meant."""
+    """The calls of one tool, sorted by whether they match the expectation."""
 
-    fitting: Sequence[ToolCall]
-    misfits: Sequence[Misfit]
-    undecided: Sequence[ToolCall]
-    """Meant if what the service does not tell of them, their arguments or their results, is as expected."""
     all_tools: Sequence[ToolCall]
     turns: Sequence[Turn]
+    matching: list[ToolCall] = field(default_factory=list[ToolCall])
+    others: list[tuple[ToolCall, str]] = field(default_factory=list[tuple[ToolCall, str]])
+    """With the reason why each does not match."""
+    undecided: list[ToolCall] = field(default_factory=list[ToolCall])
+    """Calls whose arguments or results the service did not provide."""
 
     def quote_of(self, call: ToolCall) -> Quote | None:
         return next((Quote.of(turn) for turn in self.turns if turn.number == call.turn), None)
 
-    @property
-    def quote_of_misfit(self) -> Quote | None:
-        return self.quote_of(self.misfits[-1].call) if self.misfits else None
-
-    def untold(self) -> str:
-        """What the service does not tell of those undecided."""
+    def why_undecided(self) -> str:
         calls = self.undecided
         what = "results" if all(call.arguments_told for call in calls) else "arguments"
-        return f"the service tells no {what}: {counted(len(calls), 'call')} of {shown_name(calls[0].name)} cannot be decided"
+        name = shown_name(calls[0].name)
+        return f"the service gave no {what}: {counted(len(calls), 'call')} of {name} cannot be decided"
 
-    def told_tools(self) -> str:
+    def tool_names(self) -> str:
         """`tools called: create_return, lookup_order` or `no tool was called`."""
         names = list(dict.fromkeys(shown_name(call.name) for call in self.all_tools))
         if not names:
@@ -63,8 +73,8 @@ class CallsOfTool:
 
 
 def shown_name(name: str) -> str:
-    """A tool's name as it is, unless the call put something else in its place."""
-    return name if _PLAIN_NAME.fullmatch(name) else shown(name)
+    """A tool's name, in quotes if it has unusual characters."""
+    return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else shown(name)
 
 
 class ToolCheck(Expectation, frozen=True):
@@ -74,20 +84,18 @@ class ToolCheck(Expectation, frozen=True):
     arguments: dict[str, Expected] | None = Field(
         default=None,
         description=(
-            "Arguments the call is made with: a value, or {matches: …}, {any_of: […]} or {exists: true} in place of one. "
-            "Further arguments are welcome unless `exact: true`. An object with one key that looks like a matcher's is refused; "
-            "{any_of: [{min: 3}]} says that it is meant."
+            "Expected arguments: a value, or {matches: …}, {any_of: […]} or {exists: true} in place of one. Other arguments "
+            "are accepted unless `exact: true`. An object with one key that looks like a matcher's is rejected; if it is "
+            "meant, write {any_of: [{min: 3}]}."
         ),
         examples=[{"order_id": "A-17", "reason": {"matches": "late|delayed"}, "note": {"exists": False}}],
     )
-    exact: bool = Field(
-        default=False, description="Whether arguments (and keys within them) not written here are unwelcome."
-    )
+    exact: bool = Field(default=False, description="Reject arguments (and keys within them) that are not listed here.")
     result: ExpectedUnlessNull = Field(
         default=None,
         description=(
-            "What the tool answers: a value or a matcher, as in `arguments`; {any_of: [null]} for null. Undecided where the service tells neither by id, "
-            "nor by name, nor by as many answers as calls whose answer it is."
+            "What the tool answers: a value or a matcher, as in `arguments`; {any_of: [null]} for null. Undecided if the "
+            "service does not show which call an answer belongs to, by id, by name or by their number."
         ),
         examples=[{"matches": "refunded"}, {"status": "ok"}],
     )
@@ -108,8 +116,8 @@ class ToolCheck(Expectation, frozen=True):
     @field_validator("result")
     @classmethod
     def _not_null(cls, result: JsonValue) -> JsonValue:
-        if result is None:  # as written: a default is not validated
-            raise ValueError("null asks nothing here: for an answer of null write `{any_of: [null]}`")
+        if result is None:  # written: a default is not validated
+            raise ValueError("null has no effect here: to expect null write `{any_of: [null]}`")
         return result
 
     @model_validator(mode="after")
@@ -117,37 +125,33 @@ class ToolCheck(Expectation, frozen=True):
         if self.exact and self.arguments is None:
             raise ValueError("`exact: true` needs `arguments`: write `arguments: {}` to allow none")
         if self.after is not None and self.after == self.before:
-            raise ValueError("`after` and `before` name the same tool, so no call can be meant")
+            raise ValueError("`after` and `before` name the same tool, so no call can match")
         return self
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.tools is None:
             return errored("the service gave no record of tool calls")
         if not evidence.tools and evidence.turns == ():
-            return errored("the transcript is empty: whether a tool was called cannot be told")
+            return errored("the transcript is empty, so it is unknown which tools were called")
         return self.judge_calls(self._sort(evidence.tools, evidence.turns or ()))
 
     @abstractmethod
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
-        """Judge the calls of the tool that the evidence knows of."""
+        """Judge the recorded calls of the tool."""
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         del evidence, missed
         return frozenset({"tools"} if self.result is None else {"tools", "results"})
 
-    def found_for_certain(self, missed: Missed) -> bool:
-        """Whether calls that fit still do, whatever was missed: of what was not read, arguments may be told as none."""
+    def match_is_certain(self, missed: Missed) -> bool:
+        """Whether matching calls match although the evidence is incomplete. Unread arguments may appear as none."""
         told = not self.exact and (not self.arguments or self._arguments.mismatch({}, "") is not None)
         return missed is Missed.UNREAD and told and self.result is None and self.before is None
 
     @property
-    def narrowed(self) -> dict[str, object]:
-        """What is asked of a call besides the tool's name."""
+    def conditions(self) -> dict[str, object]:
+        """What is expected of a call besides the tool's name."""
         return self.model_dump(include={"arguments", "exact", "result", "after", "before"}, exclude_defaults=True)
-
-    @property
-    def shown_name(self) -> str:
-        return shown_name(self.name)
 
     @cached_property
     def _arguments(self) -> Fields:
@@ -158,35 +162,151 @@ class ToolCheck(Expectation, frozen=True):
         return None if self.result is None else read_matcher(self.result)
 
     def _sort(self, tools: Sequence[ToolCall], turns: Sequence[Turn]) -> CallsOfTool:
-        fitting: list[ToolCall] = []
-        misfits: list[Misfit] = []
-        undecided: list[ToolCall] = []
+        calls = CallsOfTool(tools, turns)
         called: set[str] = set()
-        # A service that tells the result of one tool call tells them all: one without was not answered.
-        untold = self._result is not None and not any(call.has_result for call in tools)
+        # If the service has the result of one tool call it has them all, so a call without one was not answered.
+        no_results = self._result is not None and not any(call.has_result for call in tools)
         for call in tools:
             if call.name == self.name:
-                if (why := self._misfit(call, called) or (None if untold else self._wrong_result(call))) is not None:
-                    misfits.append(Misfit(call, why))
-                elif untold or not self._tells_arguments(call):
-                    undecided.append(call)
+                why = self._mismatch(call, called) or (None if no_results else self._wrong_result(call))
+                if why is not None:
+                    calls.others.append((call, why))
+                elif no_results or not self._has_arguments(call):
+                    calls.undecided.append(call)
                 else:
-                    fitting.append(call)
+                    calls.matching.append(call)
             called.add(call.name)
-        return CallsOfTool(fitting, misfits, undecided, tools, turns)
+        return calls
 
-    def _tells_arguments(self, call: ToolCall) -> bool:
+    def _has_arguments(self, call: ToolCall) -> bool:
         return call.arguments_told or self.arguments is None or (not self.arguments and not self.exact)
 
-    def _misfit(self, call: ToolCall, called: set[str]) -> str | None:
-        """Why a call is not meant; `called` are the tools called before it."""
+    def _mismatch(self, call: ToolCall, called: set[str]) -> str | None:
+        """Why a call does not match; `called` are the tools called before it."""
         if self.after is not None and self.after not in called:
             return f"{shown_name(self.after)} had not been called before"
         if self.before is not None and self.before in called:
             return f"{shown_name(self.before)} had already been called"
-        return self._arguments.mismatch(call.arguments, "") if self._tells_arguments(call) else None
+        return self._arguments.mismatch(call.arguments, "") if self._has_arguments(call) else None
 
     def _wrong_result(self, call: ToolCall) -> str | None:
         if self._result is None:
             return None
         return self._result.mismatch(call.result if call.has_result else ABSENT, "the result")
+
+
+class Times(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    min: Count = Field(default=1, description="How often at least, by default once.")
+    max: Positive | None = Field(default=None, description="How often at most.")
+
+    @model_validator(mode="after")
+    def _limits_agree(self) -> Self:
+        check_order(self, "min", "max")
+        if self.max is None and self.min == 0:
+            raise ValueError("`min: 0` without `max` always holds, so it checks nothing")
+        return self
+
+
+def _read_times(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    """One message instead of one for each way to write it."""
+    if isinstance(value, dict):
+        return Times.model_validate(value)
+    if value == 0 and value is not False:
+        raise ValueError("must be 1 or more: for no call at all use the check `tool_not_called`")
+    try:
+        return parse(value)
+    except ValidationError as error:
+        raise ValueError("must be a whole number of 1 or more, or {min: N, max: M}") from error
+
+
+class ToolCalled(ToolCheck, frozen=True):
+    """The agent calls a tool, at least once unless `times` says otherwise."""
+
+    model_config = examples(
+        {"check": "tool_called", "name": "lookup_order", "arguments": {"order_id": "A-17"}},
+        {"check": "tool_called", "name": "issue_refund", "times": 1, "after": "verify_identity"},
+    )
+    opposes = ("tool_called",)
+
+    check: Literal["tool_called"] = Field(description="The kind of check.")
+    times: Annotated[Positive | Times, WrapValidator(_read_times)] = Field(
+        default=Times(),
+        description="How often: exactly N, or {min: N, max: M}; by default at least once.",
+        examples=[1, {"min": 1, "max": 3}],
+    )
+
+    @property
+    def bounds(self) -> tuple[int, int | None]:
+        """How often at least, and at most."""
+        return (self.times, self.times) if isinstance(self.times, int) else (self.times.min, self.times.max)
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, ToolCalled) or other.name != self.name:
+            return ""
+        most, least = self.bounds[1], other.bounds[0]
+        if most is None or most >= least or (self.conditions and self.conditions != other.conditions):
+            return ""  # without conditions, this one counts all calls that the other one counts
+        name = shown_name(self.name)
+        return f"{name} is to be called at most {counted(most, 'time')} and at least {counted(least, 'time')}"
+
+    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+        return outcome is FindingOutcome.PASSED and self.bounds[1] is None and self.match_is_certain(missed)
+
+    def judge_calls(self, calls: CallsOfTool) -> Judgement:
+        least, most = self.bounds
+        certain, possible = len(calls.matching), len(calls.matching) + len(calls.undecided)
+        made = possible + len(calls.others)
+        found = f"called {shown_name(self.name)} {counted(made, 'time')}"
+        if made > certain:
+            found = f"{found}, {certain} of them as described"
+        quote = calls.quote_of(calls.matching[-1]) if calls.matching else None
+        if possible < least:
+            call, why = calls.others[-1] if calls.others else (None, calls.tool_names())
+            return failed(f"{found}, expected {_range(least, most)}; {why}", (call and calls.quote_of(call)) or quote)
+        if most is not None and certain > most:
+            return failed(f"{found}, expected {_range(least, most)}", quote)
+        if certain < least or (most is not None and possible > most):
+            return errored(calls.why_undecided())
+        return passed(found, quote)
+
+
+def _range(least: int, most: int | None) -> str:
+    if most is None:
+        return f"at least {least}"
+    return f"exactly {least}" if least == most else f"{least} to {most}"
+
+
+class ToolNotCalled(ToolCheck, frozen=True):
+    """The agent makes no call that matches all given fields; other calls of the tool are accepted."""
+
+    model_config = examples(
+        {"check": "tool_not_called", "name": "issue_refund"},
+        {"check": "tool_not_called", "name": "issue_refund", "before": "verify_identity"},
+    )
+    opposes = ("tool_called",)
+
+    check: Literal["tool_not_called"] = Field(description="The kind of check.")
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, ToolCalled) or other.name != self.name or not other.bounds[0]:
+            return ""
+        if self.conditions and self.conditions != other.conditions:
+            return ""
+        return f"{shown_name(self.name)} is to be called and not to be called"
+
+    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+        return outcome is FindingOutcome.FAILED and self.match_is_certain(missed)
+
+    def judge_calls(self, calls: CallsOfTool) -> Judgement:
+        name = shown_name(self.name)
+        if calls.matching:
+            call = calls.matching[0]
+            place = f" at turn {call.turn}" if call.turn is not None else ""
+            return failed(f"called {name}{place} with {shown(call.arguments)}", calls.quote_of(call))
+        if calls.undecided:
+            return errored(calls.why_undecided())
+        if calls.others:
+            return passed(f"called {name} {counted(len(calls.others), 'time')}, never in this way")
+        return passed(f"never called {name}; {calls.tool_names()}")

@@ -1,4 +1,4 @@
-"""How findings put things: one line, values as JSON, nothing longer than a reader wants."""
+"""Formats values for messages: one line, JSON, limited length."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from pydantic_core import to_json
 
 LONGEST_VALUE = 120
-"""Characters of one value that a message shows."""
+"""Longest value in a message, in characters."""
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, on one line, cut when it is long."""
+    """A value as JSON on one line, cut if long."""
     text = to_json(value, inf_nan_mode="constants").decode()
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
@@ -24,8 +24,13 @@ def listed(items: Sequence[str], conjunction: str = "and") -> str:
     return f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
 
 
+def named(names: Sequence[str], conjunction: str = "and") -> str:
+    """`listed`, with each name in backquotes."""
+    return listed([f"`{name}`" for name in names], conjunction)
+
+
 def number(value: float) -> str:
-    """With all of its digits, so that what misses a limit by little is not told as what would reach it; whole ones without a point."""
+    """A number with all its digits, so that a value just off a limit does not look equal to it; `2.0` as `2`."""
     return repr(value).removesuffix(".0")
 
 

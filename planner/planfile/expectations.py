@@ -14,10 +14,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from planner.checks.all_of import AllOf
-from planner.checks.any_of import AnyOf
 from planner.checks.base import Expectation, idle_rate
-from planner.checks.not_ import Not
+from planner.checks.combinators import Combinator
 from planner.checks.wording import shown
 from planner.diagnostics import Span
 from planner.planfile.contradictions import Contradictions, Stated, may_contradict
@@ -67,7 +65,6 @@ _NULL_ITSELF = {"result": "result: {any_of: [null]}", "equals": "in: [null]"}
 """How null is asked for, where null as the value asks nothing."""
 
 _WARNING_KEYS = frozenset(_FREE_FORM)
-_COMBINATORS: frozenset[type[Expectation]] = frozenset({AllOf, AnyOf, Not})
 
 _TAG = re.compile(rb"\{[{%#]")
 _MANY = object()
@@ -234,7 +231,7 @@ class Expectations:
             elif key == "id" and not isinstance(value, str):
                 detail = wrong_type("text", value, as_written(document, written, key))
                 self.reporter.error("wrong-type", detail, document.value(written, key))
-        for container, key in parts_of(written) if kind in _COMBINATORS else ():
+        for container, key in parts_of(written) if issubclass(kind, Combinator) else ():
             part_kind = kind_of(document, container, key, self.reporter)
             if part_kind is not None:
                 self._sound(document, at(container, key), part_kind)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
+from planner.checks.combinators import OfSeveral
 from planner.checks.opinions import Ask, Question, nobody_asked
-from planner.checks.parts import OfSeveral
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence, too_large
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault, unscripted_call

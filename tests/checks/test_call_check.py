@@ -94,14 +94,14 @@ def test_turns_cannot_be_counted_without_a_transcript(talk: Any, judge: Any) -> 
     """Neither a missing transcript nor an empty one says that nobody spoke."""
     missing = ("errored", "the service gave no transcript to count turns in", None)
     assert judge(talk(turns=None), check="call", max_turns=3) == missing
-    empty = ("errored", "the transcript is empty: how many turns there were cannot be told", None)
+    empty = ("errored", "the transcript is empty, so the number of turns is unknown", None)
     assert judge(talk("tool: lookup"), check="call", max_turns=3) == empty
 
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, [((), "needs at least one of `status`, `end_reason`, `min_turns`, `max_turns`, `transferred_to`")]),
+        ({}, [((), "needs at least one of `min_turns`, `max_turns`, `status`, `end_reason`, `transferred_to`")]),
         ({"min_turns": 4, "max_turns": 3}, [((), "`max_turns` (3) is less than `min_turns` (4)")]),
         ({"min_turns": -1}, [(("min_turns",), "Input should be greater than or equal to 0")]),
         ({"status": "complete"}, [(("status",), "Input should be 'completed'")]),
@@ -111,8 +111,8 @@ def test_turns_cannot_be_counted_without_a_transcript(talk: Any, judge: Any) -> 
                 (
                     ("status",),
                     (
-                        "a call that failed is the platform's fault and is not judged, so that this holds for no call; "
-                        "`platform_failures: fail` in the scenario lets such calls count against it"
+                        "this never holds: a call that failed is the platform's fault and is not judged; to count failed "
+                        "calls against the case, write `platform_failures: fail` in the scenario"
                     ),
                 )
             ],

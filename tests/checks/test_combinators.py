@@ -33,7 +33,7 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
         ),
         (
             [HOLDS, UNTOLD],
-            ("errored", "1 of 2 parts cannot be told: the service has not billed this run yet", None),
+            ("errored", "1 of 2 parts cannot be decided: the service has not billed this run yet", None),
         ),
         (
             [{**FAILS, "id": "bye"}, HOLDS],
@@ -55,7 +55,7 @@ def test_all_parts_hold(talk: Any, judge: Any, of: list[Any], expected: object) 
             [FAILS, UNTOLD],
             (
                 "errored",
-                "none holds, and 1 of 2 parts cannot be told: the service has not billed this run yet",
+                "none holds, and 1 of 2 parts cannot be decided: the service has not billed this run yet",
                 None,
             ),
         ),
@@ -157,7 +157,7 @@ def test_the_schema_of_a_combinator_asks_a_part_for_its_check(read: Any) -> None
         assert (of["items"], of["minItems"]) == (part, 2)
 
 
-OF_THE_WHOLE = "is the whole's: write it beside `of`, not inside"
+OF_THE_WHOLE = "applies to the whole: write it beside `of`, not inside"
 TOO_FEW = "needs at least two expectations: one alone needs no combinator"
 
 

@@ -239,7 +239,7 @@ def test_one_thing_right_after_another(judge: Any, steps: list[dict[str, Any]], 
         ({"name": "find", "arguments": {"id": "A"}, "exact": True}, "called find 1 time, never in this way"),
         ({"name": "find", "after": "refund"}, "called find 1 time, never in this way"),
         ({"name": "refund", "before": "find"}, "called refund 1 time, never in this way"),
-        ({"name": "find", "result": "ok"}, "the service tells no results: 1 call of find cannot be decided"),
+        ({"name": "find", "result": "ok"}, "the service gave no results: 1 call of find cannot be decided"),
         ({"name": "drop"}, "never called drop; tools called: find, refund"),
     ],
 )

@@ -12,9 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from planner.checks.cel import MAX_LENGTH, MAX_MACROS, check_cel
-from planner.checks.cel_faults import CelError, fault_of
-from planner.checks.cel_fields import FIELDS, VARIABLES
+from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, CelError, check_cel, located
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 
 TALK = ("agent: You have 30 days.", "caller: Thanks.")
@@ -38,15 +36,15 @@ TOOLS = (ToolCall(name="look", arguments={"id": 17, "deep": {"x": ["a"]}}, has_r
         ("tools[0].result == 'ok' && tools[0].has_result", ("passed", "is true")),
         ("call.end_reason == 'agent_end'", ("passed", "is true")),
         ("call.document.flag", ("passed", "is true")),
-        ("call.product == 'spark'", ("errored", "cannot be decided: the service did not tell `product`")),
-        ("call.product != 'spark'", ("errored", "cannot be decided: the service did not tell `product`")),
+        ("call.product == 'spark'", ("errored", "cannot be decided: the service gave no `product`")),
+        ("call.product != 'spark'", ("errored", "cannot be decided: the service gave no `product`")),
         ("has(call.product) && call.product == 'spark'", ("failed", "is false: call.product is null")),
         ("call.product == 'spark' || call.duration_seconds > 1.0", ("passed", "is true")),
-        ("grade.score > 0.5", ("errored", "cannot be decided: the service did not tell `score`")),
+        ("grade.score > 0.5", ("errored", "cannot be decided: the service gave no `score`")),
         ("has(grade.score)", ("failed", "is false: grade.score is null")),
         ("turns[5].text == ''", ("errored", "cannot be decided: Index error: index=5 size=2")),
-        ("turns[0].start_ms > 0", ("errored", "the service did not tell `start_ms`")),
-        ("call.document.number", ("errored", "it gives int, which is neither true nor false")),
+        ("turns[0].start_ms > 0", ("errored", "the service gave no `start_ms`")),
+        ("call.document.number", ("errored", "it is int, neither true nor false")),
         ("1 / (run.run_id - 1) == 0", ("errored", "cannot be decided: divide by zero")),
         ("turns[0].text.matches('^You .* days')", ("passed", "is true")),
     ],
@@ -250,15 +248,15 @@ def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
     error: dict[str, Any] = dict(caught.value.errors()[0])
     assert (error["type"], error["ctx"]["start"], error["ctx"]["end"]) == ("text_fault", 5, 13)
     assert error["msg"] == error["ctx"]["why"]
-    assert error["msg"].startswith("a call has no `nonsense`; known: `call_id`")
+    assert error["msg"].startswith("a call has no `nonsense`; known: call_id")
 
 
 def test_a_message_without_a_place_is_about_the_whole() -> None:
     """Whatever the library says."""
     for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  odd to read", "too  odd"):
-        fault = fault_of("call == 1", message)
+        fault = located("call == 1", message)
         assert (fault.start, fault.end) == (0, 9)
-    fault = fault_of("call == 1", "ERROR: <input>:1:6: Syntax error: too odd")
+    fault = located("call == 1", "ERROR: <input>:1:6: Syntax error: too odd")
     assert (fault.start, fault.end) == (5, 6)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from planner.checks.json_path_faults import PathError
-from planner.checks.json_paths import MAX_LENGTH, MAX_VALUES, compile_path, find_values
+from planner.checks.json_paths import MAX_LENGTH, MAX_VALUES, PathError, compile_path, find_values
 from planner.evidence import Call
 
 DOCUMENT = {
@@ -31,12 +30,12 @@ DOCUMENT = {
         ({"path": "$['odd name'].x", "in": [16, "17"]}, ("passed", '$["odd name"].x is "17"')),
         ({"path": "$.score", "in": [1, 2]}, ("failed", "$.score was 0.9, expected one of 1, 2")),
         ({"path": "$.items[*].n", "min": 1}, ("passed", "$.items[0].n is 1; 2 further values hold as well")),
-        ({"path": "$.items[*].n", "max": 2}, ("failed", "$.items[2].n was 3, expected at most 2")),
-        ({"path": "$.items[*].n", "min": 2, "max": 3}, ("failed", "$.items[0].n was 1, expected at least 2")),
+        ({"path": "$.items[*].n", "max": 2}, ("failed", "$.items[2].n is 3, expected at most 2")),
+        ({"path": "$.items[*].n", "min": 2, "max": 3}, ("failed", "$.items[0].n is 1, expected at least 2")),
         ({"path": "$.items[?@.tag == 'a'].n", "equals": 1}, ("passed", "$.items[0].n is 1")),
-        ({"path": "$.locale", "min": 1}, ("errored", '$.locale was "en-US", which is no number to compare')),
-        ({"path": "$.flag", "min": 0}, ("errored", "$.flag was true, which is no number to compare")),
-        ({"path": "$.nothing", "equals": "x"}, ("errored", "the service tells no value of $.nothing: it is null")),
+        ({"path": "$.locale", "min": 1}, ("errored", '$.locale was "en-US", which is not a number')),
+        ({"path": "$.flag", "min": 0}, ("errored", "$.flag was true, which is not a number")),
+        ({"path": "$.nothing", "equals": "x"}, ("errored", "the service gave no value of $.nothing: it is null")),
         ({"path": "$.nothing", "in": ["x", None]}, ("passed", "$.nothing is null")),
         ({"path": "$.locale", "in": ["x", None]}, ("failed", '$.locale was "en-US", expected one of "x", null')),
         (
@@ -45,11 +44,11 @@ DOCUMENT = {
         ),
         (
             {"path": "$.items[*].tag", "matches": "a"},
-            ("errored", "the service tells no value of $.items[1].tag: it is null"),
+            ("errored", "the service gave no value of $.items[1].tag: it is null"),
         ),
         ({"path": "$.items[1].tag", "exists": True}, ("passed", "$.items[1].tag finds 1 value")),
         ({"path": "$.items[*].tag", "exists": False}, ("failed", "$.items[*].tag finds 2 values, expected nothing")),
-        ({"path": "$.items[2].tag", "equals": "a"}, ("errored", "the service did not tell $.items[2].tag")),
+        ({"path": "$.items[2].tag", "equals": "a"}, ("errored", "the service gave no $.items[2].tag")),
     ],
 )
 def test_field_is_told_against_what_is_expected(talk: Any, judge: Any, fields: Any, expected: tuple[str, str]) -> None:
@@ -84,12 +83,12 @@ def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None
         ("a b", "a path begins with `$`, which is the call, as in $.locale"),
         ("/a-b/0", "a path begins with `$`, which is the call, as in $.locale"),
         ("$" + ".a" * 150, "a path may have 300 characters, this one has 301"),
-        ("$..a..b", "`..` may stand in a path once"),
+        ("$..a..b", "`..` may occur in a path once"),
         ("$[0,0][0,0]", "only one pair of brackets may list several selectors"),
-        ("$.a[?$.b]", "a filter may look only at what it filters: write `@`, not `$`"),
-        ("$.a[?!@..b]", "a path inside a filter takes names, indices, slices and `*` only"),
-        ("$.a[?@.x == 1 && @[?@.b]]", "a path inside a filter takes names, indices, slices and `*` only"),
-        ("$.a[?@[0,1]]", "a path inside a filter takes names, indices, slices and `*` only"),
+        ("$.a[?$.b]", "a filter may use only `@`, not `$`"),
+        ("$.a[?!@..b]", "a path inside a filter may have names, indices, slices and `*` only"),
+        ("$.a[?@.x == 1 && @[?@.b]]", "a path inside a filter may have names, indices, slices and `*` only"),
+        ("$.a[?@[0,1]]", "a path inside a filter may have names, indices, slices and `*` only"),
     ],
 )
 def test_paths_that_could_cost_too_much_are_refused(refusal: Any, path: str, message: str) -> None:

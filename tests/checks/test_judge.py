@@ -63,7 +63,7 @@ def test_votes_decide_only_where_those_that_are_missing_could_not(
         ),
         ([UNSURE], "undecided: the judge cannot tell", None),
         ([Vote(Verdict.CANNOT_TELL, reason="It is in Greek.")], "undecided: the judge cannot tell: It is in Greek.", None),
-        ([Vote(Verdict.HOLDS)], "undecided: the vote is void, for it quotes a turn that there is not", None),
+        ([Vote(Verdict.HOLDS)], "undecided: the vote is void, for it quotes a turn that does not exist", None),
         ([], "not judged: the endpoint was gone", None),
     ],
 )  # fmt: skip
@@ -89,7 +89,7 @@ def test_several_votes_tell_how_they_fell(talk: Any, read: Any) -> None:
     judgement = read(check="judge", rubric=RUBRIC, votes=7).judge_with(talk(*TALK), lambda _: Ballot(votes, "late"))
     assert judgement.message == (
         "undecided: 1 of 7 votes say that it holds, 1 that it does not, 1 cannot tell,"
-        " 2 void (it quotes a turn that there is not), 2 missing (late)"
+        " 2 void (it quotes a turn that does not exist), 2 missing (late)"
     )
     one = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Ballot((YES,), "late"))
     assert one.message == "undecided: 1 of 2 votes say that it holds, 0 that it does not, 1 missing (late)"
@@ -107,11 +107,11 @@ def test_several_votes_tell_how_they_fell(talk: Any, read: Any) -> None:
         (Vote(Verdict.HOLDS, 2, "it COMES on friday"), ""),
         (Vote(Verdict.HOLDS, 3, "goodbye"), ""),
         (Vote(Verdict.HOLDS, 2, "comes on"), ""),
-        (Vote(Verdict.HOLDS, 2, "Friday"), "it quotes too little to rest on"),
+        (Vote(Verdict.HOLDS, 2, "Friday"), "its quote is too short"),
         (Vote(Verdict.HOLDS, 2, "on Monday"), "its quote is not in the turn it names"),
         (Vote(Verdict.HOLDS, 1, "It comes on Friday"), "its quote is not in the turn it names"),
         (Vote(Verdict.HOLDS, 2, "…"), "it quotes nothing"),
-        (Vote(Verdict.HOLDS, 4, "Goodbye"), "it quotes a turn that there is not"),
+        (Vote(Verdict.HOLDS, 4, "Goodbye"), "it quotes a turn that does not exist"),
         (Vote(Verdict.CANNOT_TELL, 4, "x"), ""),
         (Vote(Verdict.HOLDS, 2, "It comes on Friday", void="it told two things"), "it told two things"),
         (Vote(Verdict.HOLDS, 9, "", void="it told two things"), "it told two things"),
@@ -155,7 +155,7 @@ def test_what_is_asked(talk: Any, read: Any) -> None:
     [
         ({}, []),
         ({"votes": 3}, []),
-        ({"votes": 2}, [("votes", "2 votes can tie, and a tie decides nothing: ask for 3, or set a `threshold`")]),
+        ({"votes": 2}, [("votes", "2 votes can tie, which is undecided: use 3, or set a `threshold`")]),
         ({"votes": 2, "threshold": 0.51}, []),
         ({"votes": 2, "threshold": 1.0}, []),
         (

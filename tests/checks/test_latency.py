@@ -88,11 +88,11 @@ def test_latency_is_told_against_its_limits(
         ({"max_ms": False}, [(("max_ms",), "must be a number, not false")]),
         (
             {"p95_ms": 900, "max_ms": 800},
-            [((), "`max_ms` (800) is less than `p95_ms` (900), which can then never decide")],
+            [((), "`max_ms` (800) is less than `p95_ms` (900)")],
         ),
         (
             {"p50_ms": 900, "p95_ms": 800},
-            [((), "`p95_ms` (800) is less than `p50_ms` (900), which can then never decide")],
+            [((), "`p95_ms` (800) is less than `p50_ms` (900)")],
         ),
     ],
 )

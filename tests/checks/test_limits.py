@@ -71,8 +71,8 @@ def test_cost_is_told_against_its_limit(talk: Any, judge: Any, cents: int | None
             (
                 "errored",
                 (
-                    "the grade does not tell the score; the grade does not tell the outcome; "
-                    "the grade does not tell the goal; how many issues the grade found is not told, or not in one number"
+                    "the grade has no score; the grade has no outcome; "
+                    "the grade has no goal; the grade has no number of issues, or several that differ"
                 ),
                 None,
             ),
@@ -95,7 +95,7 @@ def test_grade_is_told_against_what_is_expected(
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"check": "duration"}, [((), "needs `min_seconds`, `max_seconds` or both")]),
+        ({"check": "duration"}, [((), "needs at least one of `min_seconds`, `max_seconds`")]),
         (
             {"check": "duration", "min_seconds": 9, "max_seconds": 7.5},
             [((), "`max_seconds` (7.5) is less than `min_seconds` (9)")],

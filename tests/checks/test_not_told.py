@@ -42,17 +42,17 @@ ASKS = turn("user", 5000, 6000)
         (
             turn("agent", 0, 1000),
             "errored",
-            "the times contradict the order of the turns: turn 3 is over before what it answers",
+            "the times contradict the order of the turns: turn 3 ends before its question",
         ),
         (
             turn("agent", 100, None),
             "errored",
-            "the times contradict the order of the turns: turn 3 is over before what it answers",
+            "the times contradict the order of the turns: turn 3 ends before its question",
         ),
         (
             turn("agent", 4000, 5000),
             "errored",
-            "the times contradict the order of the turns: turn 3 is over before what it answers",
+            "the times contradict the order of the turns: turn 3 ends before its question",
         ),
         (turn("agent", 5000, 5000), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 4000, 5001), "passed", "max 0 ms (over 1 agent turn)"),
@@ -134,7 +134,7 @@ def test_a_score_that_may_be_of_two_scales_is_not_judged() -> None:
     """One of one is perfect, one of a hundred the worst: of a plain 1 it is not told which, and the finding says so."""
     assert found(told(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8) == (
         "errored",
-        "the grade's score is told as 1, and not whether of 1 or of 100",
+        "the grade's score is 1, and the service does not say whether of 1 or of 100",
     )
 
 
@@ -189,8 +189,8 @@ def test_a_word_that_is_none_of_the_grades_decides_nothing(field: str, told_as: 
     [
         ({"check": "grade", "min_score": 0.8}, "score 0.79999999, expected at least 0.8"),
         ({"check": "duration", "max_seconds": 180}, "lasted 180.0000001 s, expected at most 180 s"),
-        ({"check": "field", "path": "$.n", "min": 12345678}, "$.n was 12345677, expected at least 12345678"),
-        ({"check": "field", "path": "$.n", "max": 0.5}, "$.n was 12345677, expected at most 0.5"),
+        ({"check": "field", "path": "$.n", "min": 12345678}, "$.n is 12345677, expected at least 12345678"),
+        ({"check": "field", "path": "$.n", "max": 0.5}, "$.n is 12345677, expected at most 0.5"),
     ],
 )
 def test_what_misses_a_limit_by_little_is_told_in_full(asked: dict[str, Any], message: str) -> None:

@@ -44,7 +44,7 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
             {"max_silence_ms": 500},
             ("passed", "longest silence 500 ms", None),
         ),
-        (GAP, {"max_silence_ms": 100}, ("errored", "silences cannot be told: 1 turn without timing", None)),
+        (GAP, {"max_silence_ms": 100}, ("errored", "silences are unknown: 1 turn without timing", None)),
         (
             OVER,
             {"max_agent_overlaps": 0, "max_caller_overlaps": 1},
@@ -79,7 +79,7 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
             {"max_caller_overlaps": 0},
             (
                 "errored",
-                "whether the caller spoke over the other side cannot be told: 1 turn without timing",
+                "overlaps of the caller are unknown: 1 turn without timing",
                 None,
             ),
         ),
@@ -101,12 +101,12 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
         (
             GAP,
             {"talk_ratio": {"min": 0.1}},
-            ("errored", "the agent's share of speech cannot be told: 1 turn without timing", None),
+            ("errored", "the agent's share of speech is unknown: 1 turn without timing", None),
         ),
         (
             timed(("agent", 5, 5)),
             {"talk_ratio": {"min": 0.1}},
-            ("errored", "the agent's share of speech cannot be told: every turn took 0 ms", None),
+            ("errored", "the agent's share of speech is unknown: every turn took 0 ms", None),
         ),
         (
             GAP,
@@ -121,18 +121,18 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
         (
             timed(("agent", None, 5), ("agent", 5, 3000)),
             {"words_per_minute": {"max": 180}},
-            ("errored", "how fast the agent spoke cannot be told: 1 turn without timing", None),
+            ("errored", "the agent's speed is unknown: 1 turn without timing", None),
         ),
         (
             timed(("caller", 0, 5)),
             {"words_per_minute": {"max": 180}},
-            ("errored", "how fast the agent spoke cannot be told: it has no turn that takes time", None),
+            ("errored", "the agent's speed is unknown: none of its turns takes time", None),
         ),
         (timed(("agent", 9, 5)), {"max_silence_ms": 9}, ("errored", "the service timed none of the turns", None)),
         (
             timed(("tool", 1, 5)),
             {"max_silence_ms": 9},
-            ("errored", "the transcript is empty: how the talk flowed cannot be told", None),
+            ("errored", "the transcript is empty, so there is no talk to time", None),
         ),
         (None, {"max_silence_ms": 9}, ("errored", "the service gave no transcript to time turns in", None)),
     ],
@@ -153,8 +153,8 @@ def test_pacing_is_told_against_its_limits(
                 (
                     (),
                     (
-                        "needs at least one of `max_silence_ms`, `max_agent_overlaps`, `max_caller_overlaps`, `talk_ratio`, "
-                        "`words_per_minute`"
+                        "needs at least one of `max_silence_ms`, `max_agent_overlaps`, `max_caller_overlaps`, `words_per_minute`, "
+                        "`talk_ratio`"
                     ),
                 )
             ],

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-import planner.checks
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.checks.meaning import missing_packages
 
-FOLDER = Path(planner.checks.__file__).parent
 EXAMPLES = [
     (name, example)
     for name, kind in CHECKS.items()
@@ -28,15 +24,6 @@ def test_every_check_goes_by_the_name_it_is_registered_under() -> None:
     """The `check:` an author writes, the registry's key and the model's literal are one."""
     names = {name: get_args(kind.model_fields["check"].annotation) for name, kind in CHECKS.items()}
     assert names == {name: (name,) for name in CHECKS}
-
-
-def test_every_kind_of_check_has_a_file_of_its_own() -> None:
-    """One file per kind, which never imports the registry back."""
-    for name, kind in CHECKS.items():
-        assert kind.__module__.rpartition(".")[2].rstrip("_") == name  # `not` is a word Python keeps
-    for file in FOLDER.glob("*.py"):
-        imported = [node.module for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
-        assert "planner.checks" not in imported, file.name
 
 
 @pytest.mark.parametrize(

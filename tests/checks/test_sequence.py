@@ -79,7 +79,7 @@ def test_a_tool_whose_time_is_not_told_leaves_the_order_open(talk: Any, judge: A
     """Known only from the history it has no place among the turns; never called at all it has none either."""
     evidence = talk(*TALK, tools=(ToolCall(name="refund"),))
     steps = [said("hello"), {"tool": "refund"}]
-    expected = ("errored", "the service does not tell when refund was called", None)
+    expected = ("errored", "the service does not say when refund was called", None)
     assert judge(evidence, check="sequence", steps=steps) == expected
     expected = ("errored", "the service gave no record of tool calls", None)
     assert judge(talk(*TALK, tools=None), check="sequence", steps=steps) == expected
@@ -90,7 +90,7 @@ def test_a_tool_whose_time_is_not_told_leaves_the_order_open(talk: Any, judge: A
 
 def test_an_empty_transcript_tells_no_order(talk: Any, judge: Any) -> None:
     """Nothing happened, or nothing was transcribed."""
-    expected = ("errored", "the transcript is empty: what happened cannot be told", None)
+    expected = ("errored", "the transcript is empty, so it is unknown what happened", None)
     assert judge(talk(), check="sequence", steps=[said("a"), said("b")]) == expected
 
 

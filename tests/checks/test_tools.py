@@ -165,7 +165,7 @@ UNTOLD = tuple(call.model_copy(update={"has_result": False, "result": None}) for
 def test_where_the_service_tells_no_results_none_is_judged(talk: Any, judge: Any, check: str, result: object) -> None:
     """No result of any tool is in the evidence: the service keeps them to itself, the tools may well have answered."""
     evidence = talk(*LINES, tools=UNTOLD)
-    expected = ("errored", "the service tells no results: 1 call of issue_refund cannot be decided", None)
+    expected = ("errored", "the service gave no results: 1 call of issue_refund cannot be decided", None)
     assert judge(evidence, check=check, name="issue_refund", result=result) == expected
 
 
@@ -209,7 +209,7 @@ def test_too_many_calls_fail_at_the_last(talk: Any, judge: Any) -> None:
     ("lines", "fields", "message"),
     [
         ((), {"tools": None}, "the service gave no record of tool calls"),
-        ((), {}, "the transcript is empty: whether a tool was called cannot be told"),
+        ((), {}, "the transcript is empty, so it is unknown which tools were called"),
     ],
 )
 def test_without_a_record_nothing_is_told_of_tools(
@@ -272,12 +272,12 @@ def test_a_tool_name_made_up_by_the_agent_stays_on_one_line(talk: Any, judge: An
         ({"name": "a", "after": "a"}, [(("after",), "must be another tool than `name`")]),
         (
             {"name": "a", "after": "b", "before": "b"},
-            [((), "`after` and `before` name the same tool, so no call can be meant")],
+            [((), "`after` and `before` name the same tool, so no call can match")],
         ),
         ({"name": "a", "exact": True}, [((), "`exact: true` needs `arguments`: write `arguments: {}` to allow none")]),
         (
             {"name": "a", "result": None},
-            [(("result",), "null asks nothing here: for an answer of null write `{any_of: [null]}`")],
+            [(("result",), "null has no effect here: to expect null write `{any_of: [null]}`")],
         ),
         (
             {"name": "a", "arguments": {"x": {"matches": "("}}},

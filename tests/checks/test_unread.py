@@ -118,7 +118,7 @@ def test_arguments_that_are_not_told_are_not_none(content: Any, in_history: bool
     """That the tool was called stands; with what, neither passes nor fails, unless the call is not meant for another reason."""
     made = {"role": "tool_call", "content": content}
     evidence = told(HELLO, ASKS, history=[made]) if in_history else told(HELLO, made, ASKS)
-    no_arguments = "errored", "the service tells no arguments: 1 call of f cannot be decided"
+    no_arguments = "errored", "the service gave no arguments: 1 call of f cannot be decided"
     for check in ("tool_called", "tool_not_called"):
         for asked in (
             {"arguments": {"a": 1}},

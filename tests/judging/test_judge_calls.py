@@ -174,9 +174,9 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
     ),
     "quotes a turn that is not there": (
         lambda asked: honest(asked, turn=99, quote="I am sorry about that"),
-        f"{VOID}it quotes a turn that there is not",
+        f"{VOID}it quotes a turn that does not exist",
     ),
-    "quotes one little word": (lambda asked: honest(asked, turn=2, quote="I"), f"{VOID}it quotes too little to rest on"),
+    "quotes one little word": (lambda asked: honest(asked, turn=2, quote="I"), f"{VOID}its quote is too short"),
     "quotes nothing": (lambda asked: honest(asked, turn=2, quote="…"), f"{VOID}it quotes nothing"),
     "says yes to everything": (yes_to_all, f"{VOID}it affirms a control statement that is plainly false"),
     "says no to everything": (

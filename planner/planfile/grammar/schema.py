@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from planner.checks import CHECKS
-from planner.checks.parts import OF_THE_WHOLE, PART_SCHEMA
+from planner.checks.combinators import OF_THE_WHOLE, PART_SCHEMA
 from planner.planfile.grammar.models import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, UseFields
 from planner.planfile.grammar.project_models import ProjectFields
 from planner.planfile.grammar.schema_hints import choices, hinted

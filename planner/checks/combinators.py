@@ -1,0 +1,250 @@
+"""`all_of`, `any_of` and `not`: expectations made of others, judged by three-valued logic.
+
+An undecided part leaves the whole undecided unless the other parts decide alone.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, Union
+
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
+from pydantic_core import CoreSchema
+
+from planner.checks.base import (
+    Doubt,
+    Expectation,
+    FindingOutcome,
+    Judgement,
+    Missed,
+    PartsRead,
+    all_hold,
+    examples,
+    merged,
+    with_outcome,
+)
+from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.checks.wording import counted
+from planner.evidence import Evidence
+
+OF_THE_WHOLE = ("severity", "min_pass_rate")
+"""Fields of the combinator that its parts lack."""
+
+PART_SCHEMA: Mapping[str, Any] = MappingProxyType({"type": "object", "required": ["check"]})
+"""A placeholder for any expectation, which the schema of plan files replaces."""
+
+
+class _AnyKind:
+    """Validates any kind of expectation by its `check`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from planner.checks import CHECKS
+
+        del source
+        union: Any = Union
+        return handler.generate_schema(Annotated[union[tuple(CHECKS.values())], Field(discriminator="check")])
+
+
+def _as_part(part: Expectation) -> Expectation:
+    for name in OF_THE_WHOLE:
+        if name in part.model_fields_set:
+            raise ValueError(f"`{name}` applies to the whole: write it beside `of`, not inside")
+    return part
+
+
+def _at_least_two(parts: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
+    """Unlike pydantic's `min_length`, does not also report a list whose items were rejected."""
+    if len(parts) < 2:
+        raise ValueError("needs at least two expectations: one alone needs no combinator")
+    return parts
+
+
+Part = Annotated[Expectation, _AnyKind(), AfterValidator(_as_part), WithJsonSchema(dict(PART_SCHEMA))]
+Parts = Annotated[tuple[Part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})]
+
+
+class Combinator(Expectation, frozen=True):
+    """An expectation made of others. `combined` judges the whole from its parts."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+        """The parts by their route from the whole."""
+
+    @abstractmethod
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
+        """One judgement from those of the parts, in order."""
+
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        return frozenset(read for part in self.parts.values() for read in part.reads(evidence, missed))
+
+    def judge_by(self, judge: Callable[[Expectation], Judgement]) -> Judgement:
+        """Judge each part with `judge`, and combine the results."""
+        judged = [(part, judge(part)) for part in self.parts.values()]
+        return self.combined(
+            [
+                judgement if part.id is None else replace(judgement, message=f"{part.id}: {judgement.message}")
+                for part, judgement in judged
+            ]
+        )
+
+    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
+        return self.judge_by(lambda part: part.judge_with(evidence, ask))
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        return self.judge_with(evidence, nobody_asked)
+
+    def questions(self, evidence: Evidence) -> Sequence[Question]:
+        """The questions of the parts; none if the other parts decide alone, so that no answer is paid for in vain."""
+        found = [question for part in self.parts.values() for question in part.questions(evidence)]
+        return found if found and self.judge(evidence).outcome is FindingOutcome.ERRORED else ()
+
+    def rubrics(self) -> Sequence[tuple[str, int]]:
+        return [rubric for part in self.parts.values() for rubric in part.rubrics()]
+
+    def doubts(self) -> Sequence[Doubt]:
+        return [
+            replace(doubt, route=(*route, *doubt.route))
+            for route, part in self.parts.items()
+            for doubt in part.doubts()
+        ]
+
+
+class OfSeveral(Combinator, frozen=True):
+    of: tuple[Expectation, ...]
+
+    @property
+    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+        return {("of", index): part for index, part in enumerate(self.of)}
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        return {**super().fingerprint_fields(), "of": [part.fingerprint_fields() for part in self.of]}
+
+    def undecided(self, judgements: Sequence[Judgement], prefix: str = "") -> Judgement:
+        deciding = with_outcome(judgements, FindingOutcome.ERRORED)
+        found = f"{prefix}{len(deciding)} of {counted(len(self.of), 'part')} cannot be decided: "
+        return merged(FindingOutcome.ERRORED, found, deciding)
+
+
+class AllOf(OfSeveral, frozen=True):
+    """All parts hold on the same call.
+
+    Fails if a part fails, else is undecided if a part is, else holds. All expectations of a scenario must hold anyway: use
+    this one inside `any_of` and `not`, or to give several expectations one severity and one pass rate.
+    """
+
+    model_config = examples(
+        {
+            "check": "all_of",
+            "id": "identity-first",
+            "severity": "critical",
+            "of": [
+                {"check": "tool_called", "name": "verify_identity"},
+                {"check": "tool_not_called", "name": "issue_refund", "before": "verify_identity"},
+            ],
+        }
+    )
+
+    check: Literal["all_of"] = Field(description="The kind of check.")
+    of: Parts = Field(
+        description=(
+            "The expectations that must all hold, each written as usual but without `severity` and `min_pass_rate`, which "
+            "belong to the whole; an `id` names a part in the finding."
+        ),
+    )
+
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
+        if failing := with_outcome(judgements, FindingOutcome.FAILED):
+            verb = "does" if len(failing) == 1 else "do"
+            found = f"{len(failing)} of {counted(len(self.of), 'part')} {verb} not hold: "
+            return merged(FindingOutcome.FAILED, found, failing)
+        judgement = all_hold(judgements)
+        return self.undecided(judgements) if judgement.outcome is FindingOutcome.ERRORED else judgement
+
+
+class AnyOf(OfSeveral, frozen=True):
+    """At least one part holds.
+
+    Holds if a part holds, else is undecided if a part is, else fails. For several phrases of one speaker, `says` has its
+    own `any_of`.
+    """
+
+    model_config = examples(
+        {
+            "check": "any_of",
+            "id": "solves-or-hands-over",
+            "of": [
+                {"check": "tool_called", "name": "issue_refund"},
+                {"check": "call", "end_reason": "transfer"},
+            ],
+        }
+    )
+
+    check: Literal["any_of"] = Field(description="The kind of check.")
+    of: Parts = Field(
+        description=(
+            "The expectations of which one must hold, each written as usual but without `severity` and `min_pass_rate`, "
+            "which belong to the whole; an `id` names a part in the finding."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _may_fail(self) -> Self:
+        if any(part.is_trivial for part in self.of):
+            raise ValueError(
+                "this always holds, since every call that is judged is completed: remove the part `status: completed`"
+            )
+        return self
+
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
+        if holding := with_outcome(judgements, FindingOutcome.PASSED):
+            return merged(FindingOutcome.PASSED, "", holding)
+        if with_outcome(judgements, FindingOutcome.ERRORED):
+            return self.undecided(judgements, "none holds, and ")
+        return merged(FindingOutcome.FAILED, f"none of {counted(len(self.of), 'part')} holds: ", judgements)
+
+
+class Not(Combinator, frozen=True):
+    """The part does not hold.
+
+    Undecided if the part is. Prefer `never_says` and `tool_not_called`, which are clearer; use this for checks without an
+    opposite.
+    """
+
+    model_config = examples({"check": "not", "of": {"check": "call", "end_reason": "transfer"}})
+
+    check: Literal["not"] = Field(description="The kind of check.")
+    of: Part = Field(
+        description=(
+            "The expectation that must not hold, written as usual but without `severity` and `min_pass_rate`, which belong "
+            "to the whole."
+        )
+    )
+
+    @model_validator(mode="after")
+    def _may_hold(self) -> Self:
+        if self.of.is_trivial:
+            raise ValueError(
+                "this never holds, since every call that is judged is completed; to count failed calls against the case, "
+                "write `platform_failures: fail` in the scenario"
+            )
+        return self
+
+    @property
+    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+        return {("of",): self.of}
+
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
+        match judgements[0].outcome:
+            case FindingOutcome.PASSED:
+                return merged(FindingOutcome.FAILED, "holds, expected not to: ", judgements)
+            case FindingOutcome.FAILED:
+                return merged(FindingOutcome.PASSED, "does not hold, as expected: ", judgements)
+            case FindingOutcome.ERRORED:
+                return judgements[0]
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        return {**super().fingerprint_fields(), "of": self.of.fingerprint_fields()}
