@@ -213,7 +213,7 @@ def _read_times(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
     """One message instead of one for each way to write it."""
     if isinstance(value, dict):
         return Times.model_validate(value)
-    if value == 0 and value is not False:
+    if isinstance(value, int) and not isinstance(value, bool) and value == 0:
         raise ValueError("must be 1 or more: for no call at all use the check `tool_not_called`")
     try:
         return parse(value)
