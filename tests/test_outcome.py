@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, Quote, errored, failed, passed
+from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judge import Judge
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.source import Place, Source

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pytest
 
 from planner.checks import CHECKS
-from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
+from planner.checks.base import CheckSeverity, Expectation
+from planner.checks.judgement import FindingOutcome
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault
 from planner.verdicts.cases import judge_case

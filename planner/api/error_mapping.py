@@ -47,7 +47,7 @@ def error_of(answer: Answer, request: str) -> PlannerError:
         case 429:
             return ThrottledError(
                 f"the service refuses more requests for now (429: {detail})",
-                retry_after_seconds=_retry_after_seconds(answer.headers),
+                retry_after_seconds=retry_after_seconds(answer.headers),
             )
         case 408:
             return ServiceError(f"{request}: the service timed out (408: {detail})", status=status)
@@ -68,7 +68,7 @@ def error_of(answer: Answer, request: str) -> PlannerError:
             )
 
 
-def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """`Retry-After` in seconds, or as a date (RFC 9110, 10.2.3) relative to the answer's `Date`; None if invalid."""
     value = headers.get("retry-after", "")
     try:

@@ -1,4 +1,4 @@
-"""What all checks share: the common fields, the result of judging one run, and how it is combined from several conditions."""
+"""What all checks share: the common fields, and the methods that a kind of check implements."""
 
 from __future__ import annotations
 
@@ -10,18 +10,12 @@ from typing import Annotated, Any, ClassVar, Final, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from planner.checks.judgement import FindingOutcome, Judgement
 from planner.checks.opinions import Ask, Question
-from planner.evidence import Evidence, RedactedPart, Turn, UnreadPart
+from planner.evidence import Evidence, RedactedPart, UnreadPart
 
 PartsRead = frozenset[RedactedPart | UnreadPart]
 EVERY_PART: Final[PartsRead] = frozenset((*get_args(RedactedPart), *get_args(UnreadPart)))
-
-
-class FindingOutcome(Enum):
-    PASSED = "passed"
-    FAILED = "failed"
-    ERRORED = "errored"
-    """Undecided: the evidence lacks what the check needs."""
 
 
 class Missed(Enum):
@@ -39,60 +33,6 @@ class CheckSeverity(Enum):
     ERROR = "error"
     WARNING = "warning"
     """Reported; never fails a case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The words that support a finding. `turn` counts from 1; `start_ms` from the start of the recording."""
-
-    turn: int
-    role: str
-    start_ms: int | None
-    text: str
-
-    @classmethod
-    def of(cls, turn: Turn) -> Quote:
-        return cls(turn.number, turn.role.value, turn.start_ms, turn.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The result of one check on one run. `message` is one line: what was found, and what was expected."""
-
-    outcome: FindingOutcome
-    message: str
-    quote: Quote | None = None
-
-
-def passed(message: str, quote: Quote | None = None) -> Judgement:
-    return Judgement(FindingOutcome.PASSED, message, quote)
-
-
-def failed(message: str, quote: Quote | None = None) -> Judgement:
-    return Judgement(FindingOutcome.FAILED, message, quote)
-
-
-def errored(message: str, quote: Quote | None = None) -> Judgement:
-    return Judgement(FindingOutcome.ERRORED, message, quote)
-
-
-def with_outcome(judgements: Sequence[Judgement], outcome: FindingOutcome) -> list[Judgement]:
-    return [judgement for judgement in judgements if judgement.outcome is outcome]
-
-
-def merged(outcome: FindingOutcome, prefix: str, deciding: Sequence[Judgement]) -> Judgement:
-    """One judgement with the messages of all that decided it, and their first quote."""
-    messages = "; ".join(judgement.message for judgement in deciding)
-    quote = next((judgement.quote for judgement in deciding if judgement.quote is not None), None)
-    return Judgement(outcome, f"{prefix}{messages}", quote)
-
-
-def all_hold(conditions: Sequence[Judgement]) -> Judgement:
-    """Failed if any condition failed, else errored if any errored, else passed. Needs at least one condition."""
-    for outcome in (FindingOutcome.FAILED, FindingOutcome.ERRORED):
-        if deciding := with_outcome(conditions, outcome):
-            return merged(outcome, "", deciding)
-    return merged(FindingOutcome.PASSED, "", conditions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.checks.base import (
-    Doubt,
-    Expectation,
-    Judgement,
-    Missed,
-    PartsRead,
-    all_hold,
-    errored,
-    examples,
-    failed,
-    passed,
-)
+from planner.checks.base import Doubt, Expectation, Missed, PartsRead, examples
 from planner.checks.fields import Count, Name, Names, Positive, check_given, check_order, given, one_message, within
+from planner.checks.judgement import Judgement, all_hold, errored, failed, passed
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Call, Evidence, Role
 

@@ -14,18 +14,8 @@ from typing import Annotated, Any, Literal, Self, Union
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
 
-from planner.checks.base import (
-    Doubt,
-    Expectation,
-    FindingOutcome,
-    Judgement,
-    Missed,
-    PartsRead,
-    all_hold,
-    examples,
-    merged,
-    with_outcome,
-)
+from planner.checks.base import Doubt, Expectation, Missed, PartsRead, examples
+from planner.checks.judgement import FindingOutcome, Judgement, all_hold, merged, with_outcome
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.wording import counted
 from planner.evidence import Evidence

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from planner.checks.base import Expectation, Judgement, errored, examples
+from planner.checks.base import Expectation, examples
 from planner.checks.fields import Count, within
+from planner.checks.judgement import Judgement, errored
 from planner.evidence import Evidence
 
 

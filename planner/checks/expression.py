@@ -10,18 +10,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from planner.checks.base import (
-    EVERY_PART,
-    Doubt,
-    Expectation,
-    Judgement,
-    Missed,
-    PartsRead,
-    errored,
-    examples,
-    failed,
-    passed,
-)
+from planner.checks.base import EVERY_PART, Doubt, Expectation, Missed, PartsRead, examples
+from planner.checks.judgement import Judgement, errored, failed, passed
 from planner.checks.wording import shown
 from planner.evidence import Evidence, RedactedPart, Role, UnreadPart
 

@@ -9,20 +9,10 @@ import pydantic_core
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from planner.checks.base import (
-    Expectation,
-    FindingOutcome,
-    Judgement,
-    Missed,
-    PartsRead,
-    all_hold,
-    errored,
-    examples,
-    failed,
-    passed,
-)
+from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import NotBool, check_order, within
 from planner.checks.json_paths import MAX_VALUES, PathError, TooManyValuesError, compile_path, find_values
+from planner.checks.judgement import FindingOutcome, Judgement, all_hold, errored, failed, passed
 from planner.checks.matching import AnyOf, Expected, ExpectedUnlessNull, Matcher, Matches, read_matcher
 from planner.checks.patterns import Pattern
 from planner.checks.wording import counted, named, number, shown

@@ -15,7 +15,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from planner.checks.base import Judgement, Quote, failed, passed
+from planner.checks.judgement import Judgement, Quote, failed, passed
 from planner.checks.phrases import padded_words
 from planner.checks.wording import number
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.checks.base import Expectation, Judgement, all_hold, errored, examples, failed, passed
+from planner.checks.base import Expectation, examples
 from planner.checks.fields import Count, NotBool, check_given, within
+from planner.checks.judgement import Judgement, all_hold, errored, failed, passed
 from planner.checks.wording import counted, number, shown
 from planner.evidence import Evidence, Grade
 

@@ -8,8 +8,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored, examples, failed, passed
+from planner.checks.base import Doubt, Expectation, examples
 from planner.checks.fields import NotBool
+from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.opinions import Ask, Question, Verdict, Vote, checked, nobody_asked
 from planner.checks.phrases import padded_words
 from planner.checks.wording import counted

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
+from planner.checks.base import Expectation
 from planner.checks.fields import NotBool
+from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.speech import Speaker
 from planner.checks.wording import counted
 from planner.evidence import Evidence, Role, Turn

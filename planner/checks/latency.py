@@ -8,19 +8,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from planner.checks.base import (
-    Expectation,
-    Judgement,
-    Missed,
-    PartsRead,
-    Quote,
-    all_hold,
-    errored,
-    examples,
-    failed,
-    passed,
-)
+from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import Milliseconds, check_given, check_order
+from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
 from planner.checks.wording import counted
 from planner.evidence import Evidence, Role, Turn
 

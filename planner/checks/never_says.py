@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, errored, failed, passed
+from planner.checks.base import Expectation, Missed
+from planner.checks.judgement import FindingOutcome, Judgement, errored, failed, passed
 from planner.checks.patterns import compile_pattern
 from planner.checks.phrases import padded_words, readings, straight
 from planner.checks.says import Says

@@ -10,8 +10,9 @@ from typing import Annotated, ClassVar, Literal, Self, assert_never
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
+from planner.checks.base import Expectation
 from planner.checks.fields import Name
+from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.patterns import Pattern, compile_pattern
 from planner.checks.personal_data import (
     KINDS,

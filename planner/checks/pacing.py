@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, all_hold, errored, examples, failed, passed
+from planner.checks.base import Expectation, examples
 from planner.checks.fields import Count, Milliseconds, NotBool, check_given, check_order, within
+from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
 from planner.checks.phrases import padded_words
 from planner.checks.wording import counted
 from planner.evidence import Evidence, Role, Turn

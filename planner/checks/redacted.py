@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, PartsRead, errored
+from planner.checks.base import Expectation, Missed, PartsRead
 from planner.checks.combinators import Combinator
+from planner.checks.judgement import FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask
 from planner.evidence import Evidence, RedactedPart
 

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from planner.checks.base import FindingOutcome, Judgement, Missed, Quote, all_hold, errored, failed, passed
+from planner.checks.base import Missed
 from planner.checks.fields import Count, Positive
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, all_hold, errored, failed, passed
 from planner.checks.phrases import overlap
 from planner.checks.speech import SpeechCheck
 from planner.checks.utterances import Sought, Utterance

@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Doubt, Expectation, Judgement, errored, examples, failed, passed
+from planner.checks.base import Doubt, Expectation, examples
 from planner.checks.fields import Name
+from planner.checks.judgement import Judgement, errored, failed, passed
 from planner.checks.speech import Words
 from planner.checks.tools import ToolNotCalled, shown_name
 from planner.checks.utterances import Place, quote_of, utterances_of

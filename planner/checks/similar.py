@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
+from planner.checks.base import Expectation
 from planner.checks.fields import ListOfPhrases, NotBool, Phrase, one_message
+from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.meaning import closeness, takes_seconds, unusable
 from planner.checks.speech import Speaker, Where, place_of, turns_asked
 from planner.checks.wording import shown

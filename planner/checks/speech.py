@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Doubt, Expectation, Judgement, errored
+from planner.checks.base import Doubt, Expectation
 from planner.checks.fields import Phrases, Positive, one_message
+from planner.checks.judgement import Judgement, errored
 from planner.checks.pattern_doubts import doubtful_patterns
 from planner.checks.patterns import Pattern
 from planner.checks.phrases import padded_words

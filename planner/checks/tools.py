@@ -22,19 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from planner.checks.base import (
-    Expectation,
-    FindingOutcome,
-    Judgement,
-    Missed,
-    PartsRead,
-    Quote,
-    errored,
-    examples,
-    failed,
-    passed,
-)
+from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import Count, Name, Positive, check_order
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed
 from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Fields, Matcher, read_fields, read_matcher
 from planner.checks.wording import counted, shown
 from planner.evidence import Evidence, ToolCall, Turn

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
-from planner.checks.base import Quote
+from planner.checks.judgement import Quote
 from planner.checks.patterns import Found, RegularExpression, compile_pattern
 from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, readings, straight
 from planner.checks.wording import shown

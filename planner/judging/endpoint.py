@@ -6,15 +6,15 @@ simpler form is tried, and kept once accepted. A rejected request is not charged
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
+from planner.api.error_mapping import retry_after_seconds
 from planner.api.transport import Answer, Transport
 from planner.checks.wording import shown
 from planner.errors import (
@@ -30,8 +30,7 @@ from planner.errors import (
 from planner.judging.prompt import Prompt, answer_schema
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
-_TOLD: Final = 160
-"""Longest text of an endpoint that an error repeats."""
+_LONGEST_REASON: Final = 160
 _LEAST_SECRET: Final = 8
 """Shortest key that is secret; private endpoints accept any word."""
 _MAX_TOKENS: Final = 2**40
@@ -92,12 +91,23 @@ class _ChatCompletion(BaseModel):
     model: Any = None
 
 
+class _Error(BaseModel):
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+    error: Any = None
+    detail: Any = None
+    message: Any = None
+
+
+_FORMATS: Final = ("its schema", "any JSON", "plain text")
+"""Formats of the answer, from the most to the least reliable."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The form of a request."""
+    """The form of a request. `format` is an index in `_FORMATS`."""
 
-    answer: str = "json_schema"
-    """Then json_object, then plain."""
+    format: int = 0
     limit: str = "max_tokens"
     temperature: bool = True
 
@@ -107,12 +117,7 @@ class _Form:
             return replace(self, limit="max_completion_tokens")
         if "temperature" in reason and self.temperature:
             return replace(self, temperature=False)
-        simpler_form = _SIMPLER.get(self.answer)
-        return None if simpler_form is None else replace(self, answer=simpler_form)
-
-
-_SIMPLER: Final = {"json_schema": "json_object", "json_object": "plain"}
-_ASKED_FOR: Final = {"json_object": "as any JSON", "plain": "in words alone"}
+        return replace(self, format=self.format + 1) if self.format + 1 < len(_FORMATS) else None
 
 
 @dataclass(slots=True)
@@ -124,7 +129,6 @@ class Endpoint:
     model: str
     max_output_tokens: int
     key: str
-    now: Callable[[], datetime]
     log: Callable[[str], None]
     _form: _Form = _Form()
     """The form that the endpoint accepted last."""
@@ -136,20 +140,20 @@ class Endpoint:
             ThrottledError, UnreachableError, DeclinedError, CredentialError, NotFoundError, RefusedError: not charged.
             LostAnswerError, ServiceError: may have been charged.
         """
-        form, refused = self._form, None
+        form, rejected = self._form, ""
         while True:
             answer = await self._post(prompt, form)
             other = form.simpler(_text(answer).lower()) if answer.status in (400, 415, 422) else None
             if other is None:
                 break
-            if refused is None and other.answer != form.answer:
-                refused = answer
+            if other.format != form.format:
+                rejected = rejected or f"{answer.status}{self._reason(answer)}"
             form = other
         self._check(answer)
-        if refused is not None and form.answer != self._form.answer:
+        if rejected and form.format != self._form.format:
             self.log(
-                f"the judge's endpoint does not accept a JSON schema for the answers of {self.model} ({refused.status}"
-                f"{self._reason(refused)}): answers are requested {_ASKED_FOR[form.answer]}"
+                f"the judge's endpoint does not accept a JSON schema for the answers of {self.model} ({rejected}):"
+                f" answers are requested as {_FORMATS[form.format]}"
             )
         self._form = form
         return self._completion(answer)
@@ -172,13 +176,11 @@ class Endpoint:
         }
         if form.temperature:
             request["temperature"] = 0
-        if form.answer == "json_schema":
-            schema = {"name": "judgement", "strict": True, "schema": answer_schema(prompt)}
-            request["response_format"] = {"type": "json_schema", "json_schema": schema}
-        elif form.answer == "json_object":
-            request["response_format"] = {"type": "json_object"}
-        body = to_json(request)
-        return await self.transport.send("POST", "chat/completions", query={}, body=body)
+        schema = {"name": "judgement", "strict": True, "schema": answer_schema(prompt)}
+        formats = ({"type": "json_schema", "json_schema": schema}, {"type": "json_object"}, None)
+        if (response_format := formats[form.format]) is not None:
+            request["response_format"] = response_format
+        return await self.transport.send("POST", "chat/completions", query={}, body=to_json(request))
 
     def _check(self, answer: Answer) -> None:
         status, reason = answer.status, self._reason(answer)
@@ -202,7 +204,8 @@ class Endpoint:
                 )
             case 429:
                 raise ThrottledError(
-                    f"the judge's endpoint asks to wait (429{reason})", retry_after_seconds=self._wait(answer)
+                    f"the judge's endpoint asks to wait (429{reason})",
+                    retry_after_seconds=retry_after_seconds(answer.headers),
                 )
             case 400 | 405 | 409 | 413 | 415 | 422:
                 raise DeclinedError(f"the judge's endpoint rejects the request ({status}{reason})")
@@ -214,16 +217,6 @@ class Endpoint:
             case _:
                 raise ServiceError(f"the judge's endpoint failed ({status}{reason})", status=status)
 
-    def _wait(self, answer: Answer) -> float | None:
-        """`Retry-After`, in seconds or as a date."""
-        written = answer.headers.get("retry-after", "").strip()
-        try:
-            if written.isdigit():
-                return float(written[:9])
-            return max(0.0, (parsedate_to_datetime(written) - self.now()).total_seconds()) if written else None
-        except (TypeError, ValueError, OverflowError):
-            return None
-
     def _completion(self, answer: Answer) -> Completion:
         """Parse a charged answer."""
         if len(answer.body) > MAX_ANSWER_BYTES:
@@ -232,7 +225,7 @@ class Endpoint:
             completion = _ChatCompletion.model_validate_json(answer.body)
         except ValidationError:
             return Completion(None, "its answer is not a chat completion")
-        content, problem = self._content(completion)
+        content, problem = _content(completion)
         usage = completion.usage or _Usage()
         model = completion.model if isinstance(completion.model, str) else ""
         return Completion(
@@ -242,17 +235,6 @@ class Endpoint:
             _tokens(usage.completion_tokens),
             self._without_key(model),
         )
-
-    def _content(self, completion: _ChatCompletion) -> tuple[str | None, str]:
-        """(content, problem)."""
-        if not completion.choices:
-            return None, "its answer is not a chat completion"
-        choice = completion.choices[0]
-        if choice.message.refusal or choice.finish_reason == "content_filter":
-            return None, "the model refused to answer"
-        if choice.finish_reason == "length":
-            return None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low"
-        return choice.message.content or "", ""
 
     def _without_key(self, text: str) -> str:
         """Remove the key from an answer, which is stored and shown. A short key is a plain word that may occur on a
@@ -264,7 +246,19 @@ class Endpoint:
         text = " ".join(_text(answer).split())
         if self.key:
             text = text.replace(self.key, "…")
-        return f": {text if len(text) <= _TOLD else text[: _TOLD - 1] + '…'}" if text else ""
+        return f": {text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + '…'}" if text else ""
+
+
+def _content(completion: _ChatCompletion) -> tuple[str | None, str]:
+    """(content, problem)."""
+    if not completion.choices:
+        return None, "its answer is not a chat completion"
+    choice = completion.choices[0]
+    if choice.message.refusal or choice.finish_reason == "content_filter":
+        return None, "the model refused to answer"
+    if choice.finish_reason == "length":
+        return None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low"
+    return choice.message.content or "", ""
 
 
 def _tokens(count: int | None) -> int | None:
@@ -283,14 +277,6 @@ def _text(answer: Answer) -> str:
     return error if isinstance(error, str) else ""
 
 
-class _Error(BaseModel):
-    model_config = ConfigDict(extra="ignore", defer_build=True)
-
-    error: Any = None
-    detail: Any = None
-    message: Any = None
-
-
 def reworded(error: Exception) -> Exception:
     """Transport errors reworded for the judge's endpoint."""
     reason = str(error).rpartition(": ")[2]
@@ -302,3 +288,27 @@ def reworded(error: Exception) -> Exception:
     if isinstance(error, LostAnswerError):
         return LostAnswerError(f"the judge's endpoint gave no answer: {reason}")
     return error
+
+
+def is_asked_model(answered: str, asked: str, also: Iterable[str] = ()) -> bool:
+    """Whether `answered` names the model requested as `asked` or as one of `also`.
+
+    The answer may add an edition (`gpt-4o-2024-08-06` for `gpt-4o`), and the provider may be missing on either side
+    (`openai/gpt-4o`). A missing name is accepted.
+    """
+    return not answered.strip() or any(_is_same(_parts(answered), _parts(name)) for name in (asked, *also))
+
+
+def _is_same(answered: tuple[str, str], asked: tuple[str, str]) -> bool:
+    if answered[0] and asked[0] and answered[0] != asked[0]:
+        return False
+    stem = re.sub(r"[-:]latest$", "", asked[1])
+    # Endpoints add `-2024-08-06`, `-0613`, `@20240229`, `-002` or `:latest`.
+    edition = r"[-@:](?:latest|[0-9]{3,8}|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}-[0-9]{2})"
+    return answered[1] == asked[1] or re.fullmatch(f"{re.escape(stem)}(?:{edition})?", answered[1]) is not None
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """(provider, name); Google's names start with `models/`."""
+    provider, _, own = name.strip().lower().removeprefix("models/").rpartition("/")
+    return provider, own

@@ -9,7 +9,7 @@ from typing import Final
 
 import anyio
 
-from planner.checks.opinions import Question, Vote, checked
+from planner.checks.opinions import Vote, checked
 from planner.checks.wording import shown
 from planner.clock import Clock
 from planner.errors import (
@@ -23,18 +23,20 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
-from planner.judging.answers import read_vote, void
-from planner.judging.budget import CeilingReachedError, JudgeBudget, is_plausible
-from planner.judging.cache import VoteCache, VoteRecord
-from planner.judging.endpoint import Completion, DeclinedError, Endpoint, OtherModelError, reworded
-from planner.judging.models import is_asked_model
-from planner.judging.pricing import Pricing
-from planner.judging.prompt import compose
+from planner.judging.endpoint import (
+    Completion,
+    DeclinedError,
+    Endpoint,
+    OtherModelError,
+    is_asked_model,
+    reworded,
+)
+from planner.judging.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible
+from planner.judging.prompt import compose, read_vote, void
+from planner.judging.votes import VOID_RETRIES, JudgeCallsResult, VoteCache, VoteRecord, WantedVotes
 
 ATTEMPTS: Final = 3
 """Attempts per vote without a usable answer."""
-VOID_RETRIES: Final = 1
-"""Additional attempts after a void answer: models sometimes misquote."""
 GIVE_UP_SECONDS: Final = 300.0
 """Give up after only 429 answers for this long."""
 ANSWER_GRACE_SECONDS: Final = 3.0
@@ -42,39 +44,6 @@ ANSWER_GRACE_SECONDS: Final = 3.0
 _FAILURES_IN_A_ROW: Final = 6
 """Consecutive failures, beyond those in flight, that mean the endpoint is down."""
 _LONGEST_WAIT_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class WantedVotes:
-    """Votes wanted on one question, by number; `plan` is whose budget pays."""
-
-    plan: str
-    question: Question
-    key: str
-    numbers: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class JudgeCallsResult:
-    """The result of the judge calls. The texts say why votes are missing; empty if that is not the reason.
-
-    `spent` and `uncertain` are millionths of a cent; uncertain amounts may have been charged without an answer.
-    """
-
-    given: int = 0
-    spent: int = 0
-    uncertain: int = 0
-    ceiling: str = ""
-    refusal: str = ""
-    usage: str = ""
-    trouble: str = ""
-    interrupted: bool = False
-
-    @property
-    def why_stopped(self) -> str:
-        if self.ceiling:
-            return f"the ceiling was reached ({self.ceiling})"
-        return self.refusal or self.usage or self.trouble or ("interrupted" if self.interrupted else "")
 
 
 @dataclass(slots=True)
@@ -215,7 +184,7 @@ class JudgeCaller:
             raise reworded(error) from error
         except LostAnswerError as error:
             raise reworded(error) from error
-        cost = self.pricing.billed(completion)
+        cost = self.pricing.billed(completion.read_tokens, completion.written_tokens)
         if cost is not None and not is_plausible(cost, reserved):
             self.log(
                 f"the endpoint reports {completion.read_tokens:,} and {completion.written_tokens:,} tokens for one vote, which is"

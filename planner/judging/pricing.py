@@ -1,22 +1,25 @@
-"""Prices of judge calls in millionths of a cent, as integers, since one costs less than a cent."""
+"""Price and budget of judge calls in millionths of a cent, as integers, since one call costs less than a cent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
-from planner.changes.votes import MICROCENTS
-from planner.judging.endpoint import Completion
+from planner.changes.votes import MICROCENTS, whole_cents
+from planner.execution.ledger import Ceiling
 from planner.planfile.model import JudgePrice
 
 INSTRUCTION_BYTES: Final = 2_700
 """Approximate size of a prompt without rubric and transcript."""
-
 _BYTES_A_TOKEN: Final = 4
 _FRAME_TOKENS: Final = 300
 """Tokens that an endpoint may add, including the schema of the answer."""
 _TYPICAL_ANSWER_TOKENS: Final = 250
+_PLAUSIBLE: Final = 10
+"""Largest plausible cost, as a multiple of the reservation. Endpoints add tokens, but not that many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +32,74 @@ class Pricing:
         return self._cost(size_bytes + _FRAME_TOKENS, self.max_output_tokens)
 
     def expected(self, size_bytes: int) -> int:
-        return self._cost(
-            size_bytes // _BYTES_A_TOKEN + _FRAME_TOKENS, min(_TYPICAL_ANSWER_TOKENS, self.max_output_tokens)
-        )
+        answer_tokens = min(_TYPICAL_ANSWER_TOKENS, self.max_output_tokens)
+        return self._cost(size_bytes // _BYTES_A_TOKEN + _FRAME_TOKENS, answer_tokens)
 
-    def billed(self, completion: Completion) -> int | None:
+    def billed(self, read_tokens: int | None, written_tokens: int | None) -> int | None:
         """The cost of an answer; None if it depends on tokens that were not reported."""
-        price = self.price
-        if price.per_million_read or price.per_million_written:
-            if completion.read_tokens is None or completion.written_tokens is None:
-                return None
-            return self._cost(completion.read_tokens, completion.written_tokens)
-        return self._cost(0, 0)
+        if not self.price.per_million_read and not self.price.per_million_written:
+            return self._cost(0, 0)
+        if read_tokens is None or written_tokens is None:
+            return None
+        return self._cost(read_tokens, written_tokens)
 
     def _cost(self, read_tokens: int, written_tokens: int) -> int:
         price = self.price
         # Cents per million tokens are millionths of a cent per token.
         by_length = price.per_million_read * read_tokens + price.per_million_written * written_tokens
         return ceil(price.per_vote * MICROCENTS + by_length)
+
+
+class CeilingReachedError(Exception):
+    """The message is the ceiling's label."""
+
+
+@dataclass(slots=True)
+class JudgeBudget:
+    """The judge budget of one session: reserved before each request, settled by its answer.
+
+    It shares the ceilings of phone calls, except those that the phone service enforces (`by_service`). Ceilings count
+    whole cents, so started cents are committed.
+    """
+
+    ceilings: Sequence[Ceiling] = ()
+    spent: int = 0
+    uncertain: int = 0
+    """Reserved for requests under way, or without an answer, which may have been charged."""
+    _committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    def reserve(self, plan: str, amount: int) -> None:
+        """Raises `CeilingReachedError` if a ceiling has no room."""
+        for place, ceiling in self._covering(plan):
+            more = whole_cents(self._committed[place] + amount) - whole_cents(self._committed[place])
+            if more > ceiling.left_cents:
+                raise CeilingReachedError(ceiling.label)
+        self.uncertain += amount
+        self._commit(plan, amount)
+
+    def settle(self, plan: str, reserved: int, cost: int | None) -> None:
+        """Replace a reservation by the cost. An unknown or implausible cost counts as the reservation."""
+        paid = reserved if cost is None or not is_plausible(cost, reserved) else cost
+        self.uncertain -= reserved
+        self.spent += paid
+        self._commit(plan, paid - reserved)
+
+    def release(self, plan: str, reserved: int) -> None:
+        """Undo a reservation: the request was not charged."""
+        self.uncertain -= reserved
+        self._commit(plan, -reserved)
+
+    def _covering(self, plan: str) -> Iterator[tuple[int, Ceiling]]:
+        for place, ceiling in enumerate(self.ceilings):
+            if ceiling.covers(plan) and not ceiling.by_service:
+                yield place, ceiling
+
+    def _commit(self, plan: str, amount: int) -> None:
+        for place, ceiling in self._covering(plan):
+            before = whole_cents(self._committed[place])
+            self._committed[place] += amount
+            ceiling.committed_cents += whole_cents(self._committed[place]) - before
+
+
+def is_plausible(cost: int, reserved: int) -> bool:
+    return cost <= _PLAUSIBLE * reserved

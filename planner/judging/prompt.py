@@ -1,4 +1,4 @@
-"""The prompt of one judge call. The transcript is hostile: anybody on a call may address the judge.
+"""The prompt of one judge call, and its answer parsed into a vote. The transcript is hostile: anybody on a call may address the judge.
 
 Defences:
 
@@ -15,15 +15,19 @@ still be persuaded about this one rubric; for facts that matter, use `says`, `to
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import permutations
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
-from planner.checks.opinions import Question
+from planner.checks.opinions import Question, Verdict, Vote
 from planner.evidence import Role, Turn
 
 PROMPT_VERSION: Final = 1
@@ -31,6 +35,9 @@ PROMPT_VERSION: Final = 1
 
 _HIDDEN: Final = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 """Characters that are invisible to people but not to models."""
+
+_LONGEST: Final = 2_000
+"""Longest stored quote or reason, in characters."""
 
 _INSTRUCTIONS: Final = """\
 You judge one telephone call by its transcript. You decide {count} statements about it, each on its own.
@@ -63,20 +70,22 @@ _AFTER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The text of one request, and the seal and names that identify its answer."""
+    """The text of one request, and what identifies its answer: the seal, and the names of the three statements."""
 
     system: str
     user: str
     seal: str
-    rubric_name: str
-    true_name: str
-    """Name of the true control."""
-    false_name: str
-    """Name of the false control."""
+    rubric: str
+    true_control: str
+    false_control: str
 
     @property
     def size_bytes(self) -> int:
         return len(self.system.encode()) + len(self.user.encode())
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        return (self.rubric, self.true_control, self.false_control)
 
 
 def question_key(question: Question, model: str) -> str:
@@ -91,61 +100,47 @@ def compose(question: Question, new_token: Callable[[], str]) -> Prompt:
     transcript = "\n".join(_line(turn) for turn in question.turns)
     mark = f"<<<{new_token()}{new_token()}>>>"
     seal = new_token()
+    # Names are numbered by place, so they do not reveal which statement is which.
     names = [f"s-{new_token()[:6]}-{number}" for number in (1, 2, 3)]
     draw = int(new_token(), 16)
     spoken = [turn for turn in question.turns if turn.role is not Role.TOOL]
     one, other = spoken[draw % len(spoken)], spoken[(draw >> 16) % len(spoken)]
-    rubric_name, true_name, false_name = names
+    opposite = Role.CALLER if other.role is Role.AGENT else Role.AGENT
     statements = [
-        (rubric_name, encodable(question.rubric)),
-        (true_name, f"Turn {one.number} was spoken by the {one.role.value}."),
-        (false_name, f"Turn {other.number} was spoken by the {_opposite(other.role)}."),
+        encodable(question.rubric),
+        f"Turn {one.number} was spoken by the {one.role.value}.",
+        f"Turn {other.number} was spoken by the {opposite.value}.",
     ]
-    order = _ORDERS[(draw >> 32) % len(_ORDERS)]
-    # Names are assigned after shuffling, so they do not reveal which statement is which.
-    placed = [statements[index] for index in order]
-    renamed = dict(zip([name for name, _ in placed], names, strict=True))
-    listed = "\n".join(f"{renamed[name]}: {' '.join(text.split())}" for name, text in placed)
-    return Prompt(
-        system=_INSTRUCTIONS.format(count=len(placed), mark=mark, seal=seal, statements=listed),
-        user=f"{mark}\n{transcript}\n{mark}\n{_AFTER}",
-        seal=seal,
-        rubric_name=renamed[rubric_name],
-        true_name=renamed[true_name],
-        false_name=renamed[false_name],
+    order = list(permutations(range(3)))[(draw >> 32) % 6]
+    listed = "\n".join(
+        f"{name}: {' '.join(statements[index].split())}" for name, index in zip(names, order, strict=True)
     )
-
-
-_ORDERS: Final = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+    return Prompt(
+        _INSTRUCTIONS.format(count=len(statements), mark=mark, seal=seal, statements=listed),
+        f"{mark}\n{transcript}\n{mark}\n{_AFTER}",
+        seal,
+        *(names[order.index(index)] for index in range(3)),
+    )
 
 
 def answer_schema(prompt: Prompt) -> dict[str, Any]:
     """The JSON Schema of an answer, for endpoints that support it."""
     text = {"type": "string"}
-    answer: dict[str, Any] = {
-        "statement": {"type": "string", "enum": sorted((prompt.rubric_name, prompt.true_name, prompt.false_name))},
-        "verdict": {"type": "string", "enum": ["holds", "does_not_hold", "cannot_tell"]},
-        "turn": {"type": "integer"},
-        "quote": text,
-        "reason": text,
-    }
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["seal", "answers"],
-        "properties": {
-            "seal": text,
-            "answers": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": list(answer),
-                    "properties": answer,
-                },
-            },
-        },
-    }
+    answer = _closed_object(
+        {
+            "statement": {"type": "string", "enum": sorted(prompt.names)},
+            "verdict": {"type": "string", "enum": [verdict.value for verdict in Verdict]},
+            "turn": {"type": "integer"},
+            "quote": text,
+            "reason": text,
+        }
+    )
+    return _closed_object({"seal": text, "answers": {"type": "array", "items": answer}})
+
+
+def _closed_object(properties: dict[str, Any]) -> dict[str, Any]:
+    required = list(properties)
+    return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
 
 
 def _line(turn: Turn) -> str:
@@ -160,5 +155,61 @@ def encodable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _opposite(role: Role) -> str:
-    return (Role.CALLER if role is Role.AGENT else Role.AGENT).value
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+    statement: str
+    verdict: Verdict
+    turn: int | None = None
+    quote: str = ""
+    reason: str = ""
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+    seal: str = ""
+    answers: list[_Answer]
+
+
+def void(why: str) -> Vote:
+    return Vote(Verdict.CANNOT_TELL, void=why)
+
+
+def read_vote(content: str, prompt: Prompt) -> Vote:
+    """The vote on the prompt's rubric; void if the answer does not belong to exactly this prompt."""
+    try:
+        reply = _Reply.model_validate(json.loads(_json_of(content), object_pairs_hook=_once_each))
+    except (ValidationError, ValueError, RecursionError):
+        return void("its answer is not the requested JSON")
+    if reply.seal.strip() != prompt.seal:
+        return void("its answer lacks the request's seal")
+    given = {answer.statement: answer for answer in reply.answers}
+    if Counter(answer.statement for answer in reply.answers) != Counter(prompt.names):
+        return void("it did not answer each statement exactly once")
+    if given[prompt.true_control].verdict is not Verdict.HOLDS:
+        return void("it denies a control statement that is plainly true")
+    if given[prompt.false_control].verdict is not Verdict.DOES_NOT_HOLD:
+        return void("it affirms a control statement that is plainly false")
+    answer = given[prompt.rubric]
+    return Vote(answer.verdict, answer.turn, _kept(answer.quote), _kept(answer.reason))
+
+
+def _kept(text: str) -> str:
+    """Cut to the limit and without lone surrogates, which no file can hold."""
+    return encodable(text[:_LONGEST])
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; duplicate keys are an error, since the intended value is unclear."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("duplicate key")
+    return fields
+
+
+def _json_of(content: str) -> str:
+    """The JSON without the thoughts, fence or text that some models add."""
+    text = content.rpartition("</think>")[2]  # thoughts may contain braces
+    start, end = text.find("{"), text.rfind("}")
+    return text[start : end + 1] if 0 <= start < end else text

@@ -9,7 +9,7 @@ from planner.changes.model import Consent
 from planner.errors import RefusedError, StoreError
 from planner.execution.jobs import Outcome, RunRecord
 from planner.execution.journal import Journal
-from planner.judging.judge_calls import JudgeCallsResult
+from planner.judging.votes import JudgeCallsResult
 from planner.results.model import CaseDocument, RunResult
 from planner.session.preparing import Preparation
 from planner.session.report_session import ReportSession

@@ -17,9 +17,10 @@ from planner.changes.votes import whole_cents
 from planner.errors import CredentialError
 from planner.execution.jobs import Outcome, RunRecord
 from planner.execution.ledger import Ledger
-from planner.judging.budget import JudgeBudget
 from planner.judging.endpoint import Endpoint
-from planner.judging.judge_calls import JudgeCaller, JudgeCallsResult, WantedVotes
+from planner.judging.judge_calls import JudgeCaller
+from planner.judging.pricing import JudgeBudget
+from planner.judging.votes import JudgeCallsResult, WantedVotes
 from planner.planfile.model import Case
 from planner.results.costs import JudgeCost
 from planner.session.judging import Judging
@@ -50,7 +51,7 @@ async def open_endpoint(shell: Shell, judging: Judging, log: Callable[[str], Non
         keys=shell.keys,
     )
     try:
-        yield Endpoint(transport, settings.model, settings.max_output_tokens, key, shell.clock.now, log)
+        yield Endpoint(transport, settings.model, settings.max_output_tokens, key, log)
     finally:
         await transport.close()
 

@@ -11,11 +11,9 @@ from planner.checks.opinions import Question, Verdict, Vote
 from planner.errors import UsageError
 from planner.evidence import Evidence
 from planner.execution.launches import Slot
-from planner.judging.cache import VoteCache
-from planner.judging.judge_calls import VOID_RETRIES, WantedVotes
 from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judging.prompt import PROMPT_VERSION
-from planner.judging.recorded import RecordedAnswers
+from planner.judging.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell

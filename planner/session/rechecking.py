@@ -15,7 +15,7 @@ from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger
-from planner.judging.judge_calls import JudgeCallsResult
+from planner.judging.votes import JudgeCallsResult
 from planner.results.costs import JudgeCost
 from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of

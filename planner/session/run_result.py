@@ -8,7 +8,7 @@ from planner import __version__
 from planner.changes.model import Action, Consent
 from planner.execution.jobs import Outcome
 from planner.execution.journal import Journal
-from planner.judging.judge_calls import JudgeCallsResult
+from planner.judging.votes import JudgeCallsResult
 from planner.results.model import CaseDocument, ConsentDocument, DroppedCase, RunResult
 from planner.session.costs import costs
 from planner.session.judge_calls import judge_cost

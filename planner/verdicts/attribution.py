@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from planner.checks.base import CheckSeverity, Quote
+from planner.checks.base import CheckSeverity
 from planner.checks.call import end_reason_of
+from planner.checks.judgement import Quote
 from planner.checks.phrases import searchable
 from planner.checks.wording import shown
 from planner.evidence import Evidence, Role, Turn

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple, Protocol
 
-from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
+from planner.checks.base import CheckSeverity, Expectation
+from planner.checks.judgement import FindingOutcome
 from planner.checks.wording import counted
 from planner.statistics import decide, runs_to_decide, wilson_interval
 from planner.verdicts.comparison import OwnRate, Sample

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from planner.checks.base import CheckSeverity, FindingOutcome, Quote
+from planner.checks.base import CheckSeverity
+from planner.checks.judgement import FindingOutcome, Quote
 from planner.checks.latency import percentile, response_times
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence, Part, missing_parts

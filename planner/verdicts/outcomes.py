@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from planner.checks.base import CheckSeverity, FindingOutcome, Quote
+from planner.checks.base import CheckSeverity
+from planner.checks.judgement import FindingOutcome, Quote
 from planner.results.model import CaseOutcomeName, RunOutcomeName
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
+from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.combinators import OfSeveral
+from planner.checks.judgement import FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence, too_large

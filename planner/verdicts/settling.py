@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.checks.base import CheckSeverity, FindingOutcome
+from planner.checks.base import CheckSeverity
+from planner.checks.judgement import FindingOutcome
 from planner.verdicts.cases import CaseRules, judge_parts
 from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
 from planner.verdicts.runs import expectation_name

@@ -13,7 +13,8 @@ from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import Change, ChangeSet
-from planner.checks.base import Expectation, Judgement, passed
+from planner.checks.base import Expectation
+from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Plan, Target
 from planner.planfile.yaml.source import Place, Source

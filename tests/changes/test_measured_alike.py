@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pytest
 
 from planner.changes.model import ChangeSet
-from planner.checks.base import Expectation, Judgement, passed
+from planner.checks.base import Expectation
+from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case
 from planner.reports import case_phrasing

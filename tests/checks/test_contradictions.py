@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from planner.checks import CHECKS
-from planner.checks.base import Expectation, FindingOutcome, idle_rate
+from planner.checks.base import Expectation, idle_rate
+from planner.checks.judgement import FindingOutcome
 from planner.evidence import Call, Evidence, ToolCall
 
 SAYS = {"check": "says", "any_of": ["I guarantee 30 days"]}

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.checks import CHECKS
-from planner.checks.base import FindingOutcome
+from planner.checks.judgement import FindingOutcome
 from planner.checks.meaning import missing_packages
 from planner.checks.opinions import Ballot, Question, Verdict, Vote
 from planner.checks.redacted import judge_redacted

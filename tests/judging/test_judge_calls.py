@@ -21,12 +21,10 @@ from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.execution.ledger import Ceiling
-from planner.judging.budget import JudgeBudget
-from planner.judging.cache import VoteCache
-from planner.judging.endpoint import Endpoint
-from planner.judging.judge_calls import JudgeCaller, JudgeCallsResult, WantedVotes
-from planner.judging.models import is_asked_model
-from planner.judging.pricing import MICROCENTS, Pricing
+from planner.judging.endpoint import Endpoint, is_asked_model
+from planner.judging.judge_calls import JudgeCaller
+from planner.judging.pricing import MICROCENTS, JudgeBudget, Pricing
+from planner.judging.votes import JudgeCallsResult, VoteCache, WantedVotes
 from planner.planfile.model import JudgePrice
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
@@ -91,7 +89,7 @@ class Bench:
         interrupted = anyio.Event()
         asking = JudgeCallsResult()
         async with HttpxTransport(self.model.url, headers, timeout_seconds=PATIENCE_SECONDS) as transport:
-            endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", now, self.noted.append)
+            endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", self.noted.append)
             budget = JudgeBudget(self.ceilings)
             self.budgets.append(budget)
             pricing = Pricing(self.price, 1_000)

@@ -20,7 +20,7 @@ from planner.cli import system
 from planner.commands.run import run
 from planner.errors import StoreError
 from planner.execution.ledger import Ledger
-from planner.judging.judge_calls import JudgeCallsResult
+from planner.judging.votes import JudgeCallsResult
 from planner.session.judge_calls import JudgeSession
 from planner.session.preparing import prepare
 from planner.session.run_options import RunOptions

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTranscript
-from planner.checks.base import CheckSeverity, FindingOutcome, Judgement
+from planner.checks.base import CheckSeverity
+from planner.checks.judgement import FindingOutcome, Judgement
 from planner.evidence import Evidence
 from planner.evidence.from_wire import evidence_from_wire
 from planner.planfile.load import load_plans

@@ -1,17 +1,25 @@
-"""Caches judge answers by content: the same question to the same model is charged once."""
+"""Votes of a language model: stored ones, recorded ones of a sandbox world, and those to request.
+
+Votes are cached by content: the same question to the same model is charged once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from hashlib import sha256
+from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from planner.checks.opinions import Ballot, Question, Verdict, Vote
-from planner.judging.prompt import question_key
-from planner.judging.recorded import RecordedAnswers
+from planner.evidence import Turn
+from planner.judging.prompt import encodable, question_key
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Final = "1.0"
+VOID_RETRIES: Final = 1
+"""Additional attempts after a void answer: models sometimes misquote."""
 
 
 class VoteRecord(BaseModel):
@@ -46,6 +54,31 @@ class VoteStore(Protocol):
     def save_vote(self, key: str, number: int, data: bytes) -> bytes:
         """Store durably. Returns what the store holds then: the first answer wins."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswers:
+    """The judge's answers in a sandbox world, by rubric and transcript digest. Several votes count in order."""
+
+    world: str
+    answers: Mapping[tuple[str, str], Sequence[Vote]]
+
+    def find(self, question: Question, number: int) -> Vote | None:
+        votes = self.answers.get((question.rubric, transcript_digest(question.turns)), ())
+        return votes[number - 1] if number <= len(votes) else None
+
+    def missing(self, question: Question) -> str:
+        """Why a question is not answered, with the digest to record an answer under."""
+        return (
+            f"no judge is configured, and the world {self.world} has no recorded answer for this transcript"
+            f" ({transcript_digest(question.turns)})"
+        )
+
+
+def transcript_digest(turns: Sequence[Turn]) -> str:
+    """`sha256:` and 64 hex digits over who said what, in order; times do not count."""
+    said = [[turn.role.value, encodable(turn.text)] for turn in turns]
+    return f"sha256:{sha256(to_json(said)).hexdigest()}"
 
 
 @dataclass(slots=True)
@@ -98,10 +131,43 @@ class VoteCache:
 
 
 def _read(data: bytes, key: str, number: int) -> VoteRecord | None:
-    """None if this is not that vote or from a newer version; it is then requested again."""
+    """None if this is another vote or from a newer version; it is then requested again."""
     try:
         record = VoteRecord.model_validate_json(data)
     except ValidationError:
         return None
     is_newer = int(record.schema_version.partition(".")[0]) > int(SCHEMA_VERSION.partition(".")[0])
-    return None if is_newer or record.key != key or record.number != number else record
+    return None if is_newer or (record.key, record.number) != (key, number) else record
+
+
+@dataclass(frozen=True, slots=True)
+class WantedVotes:
+    """Votes to request on one question, by number; `plan` is whose budget pays."""
+
+    plan: str
+    question: Question
+    key: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class JudgeCallsResult:
+    """The result of the judge calls. The texts say why votes are missing; empty if that is not the reason.
+
+    `spent` and `uncertain` are millionths of a cent; uncertain amounts may have been charged without an answer.
+    """
+
+    given: int = 0
+    spent: int = 0
+    uncertain: int = 0
+    ceiling: str = ""
+    refusal: str = ""
+    usage: str = ""
+    trouble: str = ""
+    interrupted: bool = False
+
+    @property
+    def why_stopped(self) -> str:
+        if self.ceiling:
+            return f"the ceiling was reached ({self.ceiling})"
+        return self.refusal or self.usage or self.trouble or ("interrupted" if self.interrupted else "")
