@@ -13,11 +13,14 @@ from ast import literal_eval
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Final
+from types import NoneType, UnionType
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel
 
 from planner.checks.call import end_reason_of, status_of
 from planner.checks.patterns import compile_pattern
-from planner.evidence import Evidence
+from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 
 MAX_LENGTH: Final = 1_000
 """Characters of an expression."""
@@ -28,6 +31,22 @@ _WORD: Final = re.compile(r"\w+")
 _LISTS: Final = frozenset({"turns", "tools"})
 _NO_ARGUMENTS: Final = {"arguments"}
 
+VARIABLES: Final[Mapping[str, str]] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, str]:
+    return {name: _kind_of(field.annotation) for name, field in model.model_fields.items()}
+
+
+def _kind_of(annotation: Any) -> str:
+    """The CEL type of a field, `any` for a union of several."""
+    types = {*(get_args(annotation) if isinstance(annotation, UnionType) else (annotation,))} - {NoneType}
+    kind = types.pop() if len(types) == 1 else None
+    return "map" if get_origin(kind) is dict else _KINDS.get(kind, "any")
+
+
+_KINDS: Final[Mapping[Any, str]] = {int: "int", float: "double", str: "string", bool: "bool", Role: "string"}
+
 FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Run": {
         "run_id": "int",
@@ -36,42 +55,12 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "cost_cents": "int",
         "cost_basis": "string",
     },
-    "Call": {
-        "call_id": "int",
-        "status": "string",
-        "end_reason": "string",
-        "duration_seconds": "double",
-        "product": "string",
-        "transferred_to": "string",
-        "variant_id": "any",
-        "variant_label": "string",
-        "document": "map",
-    },
-    "Turn": {"number": "int", "role": "string", "text": "string", "start_ms": "int", "end_ms": "int", "ttfa_ms": "int"},
-    "Tool": {
-        "name": "string",
-        "arguments": "map",
-        "arguments_told": "bool",
-        "has_result": "bool",
-        "result": "any",
-        "turn": "int",
-        "start_ms": "int",
-    },
-    "Grade": {
-        "status": "string",
-        "score": "double",
-        "outcome": "string",
-        "goal": "string",
-        "issues": "int",
-        "critical_issues": "int",
-        "summary": "string",
-        "grader_model": "string",
-        "grader_version": "string",
-    },
+    "Call": _fields_of(Call),
+    "Turn": _fields_of(Turn),
+    "Tool": _fields_of(ToolCall),
+    "Grade": _fields_of(Grade),
 }
-"""What an expression can read, by type, in the names of `planner.evidence`."""
-
-VARIABLES: Final[Mapping[str, str]] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
+"""What an expression can read, by type."""
 
 
 class CelError(ValueError):

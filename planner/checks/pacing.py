@@ -37,12 +37,6 @@ class _Range(BaseModel):
         return getattr(self, "min", None), getattr(self, "max", None)
 
 
-def _apart(one: _Range | None, other: _Range | None) -> bool:
-    """Whether no value is within both."""
-    low, high = one.limits[0] if one else None, other.limits[1] if other else None
-    return low is not None and high is not None and low > high
-
-
 class ShareRange(_Range):
     min: Share | None = Field(default=None, description="At least, from 0 to 1.")
     max: Share | None = Field(default=None, description="At most, from 0 to 1.")
@@ -76,7 +70,6 @@ class Pacing(Expectation, frozen=True):
         {"check": "pacing", "talk_ratio": {"max": 0.6}, "words_per_minute": {"min": 100, "max": 190}},
     )
     looks_at = frozenset({"turns"})
-    opposes = ("pacing",)
 
     check: Literal["pacing"] = Field(description="The kind of check.")
     max_silence_ms: Milliseconds | None = Field(
@@ -108,15 +101,6 @@ class Pacing(Expectation, frozen=True):
         if is_open and all(getattr(self, name) is None for name in others):
             raise ValueError("`talk_ratio` from 0 to 1 alone always holds, so it checks nothing")
         return self
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, Pacing):
-            return ""
-        if _apart(self.talk_ratio, other.talk_ratio):
-            return "no share of the time is within both of `talk_ratio`"
-        if _apart(self.words_per_minute, other.words_per_minute):
-            return "no speed is within both of `words_per_minute`"
-        return ""
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

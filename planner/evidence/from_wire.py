@@ -8,7 +8,7 @@ from typing import Any, Final, cast, get_args
 import pydantic_core
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
-from planner.evidence.model import Call, Evidence, Grade, Role, ToolCall, Turn, UnreadPart
+from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn, UnreadPart
 from planner.evidence.tool_record import (
     AGENT_ROLES,
     CALLER_ROLES,
@@ -59,7 +59,7 @@ def evidence_from_wire(
             call[0] if call else None, grade, in_percent=call is not None and not _PERCENT.isdisjoint(call[1])
         ),
         **_bill(run, call[0] if call else None, charged_cents),
-        service_estimate_cents=_estimate(run),
+        service_estimate_cents=None if (run.estimated_cost_cents or 0) < 0 else run.estimated_cost_cents,
         unread=tuple(part for part in get_args(UnreadPart) if part in unread),
     )
 
@@ -98,12 +98,6 @@ def _bill(run: WireRun, call: WireCall | None, charged_cents: int | None) -> dic
     if cents is None or not 0 <= cents < 2**63:
         return {}
     return {"cost_cents": round(cents), "cost_basis": "call"}
-
-
-def _estimate(run: WireRun) -> int | None:
-    """Less than nothing is no estimate."""
-    cents = run.estimated_cost_cents
-    return None if cents is None or cents < 0 else cents
 
 
 def _grade(call: WireCall | None, grade: WireGrade | None, *, in_percent: bool) -> Grade | None:

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import pydantic_core
 
-from planner.evidence.model import ToolCall, UnreadPart
+from planner.evidence import ToolCall, UnreadPart
 
 AGENT_ROLES: Final = frozenset({"agent", "assistant"})
 CALLER_ROLES: Final = frozenset({"user", "caller"})

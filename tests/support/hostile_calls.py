@@ -17,8 +17,18 @@ from typing import Any
 
 from planner.bounds import MAX_INTEGER
 from planner.checks import CHECKS
-from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
-from planner.evidence.size import MAX_CHARACTERS, MAX_TURN_CHARACTERS, MAX_TURNS, MAX_VALUES
+from planner.evidence import (
+    MAX_CHARACTERS,
+    MAX_TURN_CHARACTERS,
+    MAX_TURNS,
+    MAX_VALUES,
+    Call,
+    Evidence,
+    Grade,
+    Role,
+    ToolCall,
+    Turn,
+)
 from planner.verdicts.runs import judge_run
 
 PARTS = {
