@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from planner.execution.journal_values import (
     check_tables,
     checked_launch,
     checked_slot,
+    launch_row,
     line_of,
     line_text,
     parsing,
     quoted,
-    row_of,
+    slot_row,
 )
 from planner.execution.launches import (
     DUPLICATE_ANSWER,
@@ -111,38 +112,20 @@ class Journal:
 
     def intend(self, intent: LaunchIntent) -> None:
         with self._transaction() as db:
-            db.execute(
-                "INSERT INTO launches (launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    intent.launch_id,
-                    intent.invocation_id,
-                    intent.change_set_digest,
-                    LaunchState.INTENDED.value,
-                    line_text(intent.line),
-                    intent.name,
-                    intent.sent_at.isoformat(),
-                    intent.slack_seconds,
-                ),
-            )
-            db.executemany(
-                "INSERT INTO slots (launch_id, ordinal, case_id, plan, prompt, call_fingerprint, agent_revision, reserved_cents)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        intent.launch_id,
-                        ordinal,
-                        slot.case_id,
-                        slot.plan,
-                        slot.prompt,
-                        slot.call_fingerprint,
-                        slot.agent_revision,
-                        slot.reserved_cents,
-                    )
-                    for ordinal, slot in enumerate(intent.slots)
-                ],
-            )
-            db.execute("INSERT INTO launched_with VALUES (?, ?)", (intent.launch_id, intent.credential))
+            launch = {
+                "launch_id": intent.launch_id,
+                "invocation_id": intent.invocation_id,
+                "change_set_digest": intent.change_set_digest,
+                "state": LaunchState.INTENDED.value,
+                "line": line_text(intent.line),
+                "name": intent.name,
+                "sent_at": intent.sent_at.isoformat(),
+                "slack_seconds": intent.slack_seconds,
+            }
+            _insert(db, "launches", launch)
+            for ordinal, slot in enumerate(intent.slots):
+                _insert(db, "slots", {"launch_id": intent.launch_id, "ordinal": ordinal, **asdict(slot)})
+            _insert(db, "launched_with", {"launch_id": intent.launch_id, "credential": intent.credential})
 
     def settle(
         self,
@@ -229,37 +212,21 @@ class Journal:
     def take_over(self, launch: Launch, slots: Sequence[Slot], *, credential: str) -> None:
         """Import a launch of another machine. Runs already claimed here keep their claim."""
         with self._transaction() as db:
-            db.execute(
-                f"INSERT INTO launches ({_LAUNCH_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - ours
-                (
-                    launch.launch_id,
-                    launch.invocation_id,
-                    launch.change_set_digest,
-                    launch.state.value,
-                    line_text(launch.line),
-                    launch.name,
-                    launch.sent_at.isoformat(),
-                    launch.slack_seconds,
-                    launch.batch_id,
-                    launch.detail,
-                ),
-            )
-            db.execute("INSERT INTO launched_with VALUES (?, ?)", (launch.launch_id, credential))
+            _insert(db, "launches", launch_row(launch))
+            _insert(db, "launched_with", {"launch_id": launch.launch_id, "credential": credential})
             run_ids = {*launch.run_ids, *(slot.run_id for slot in slots if slot.run_id is not None)}
             claim_free(db, launch.launch_id, run_ids)
             mine = {row[0] for row in db.execute("SELECT run_id FROM claims WHERE launch_id = ?", (launch.launch_id,))}
-            db.executemany(
-                f"INSERT INTO slots VALUES ({', '.join('?' * len(fields(Slot)))})",  # noqa: S608 - as many as a slot has
-                [row_of(slot if slot.run_id in mine else replace(slot, run_id=None)) for slot in slots],
-            )
+            for slot in slots:
+                _insert(db, "slots", slot_row(slot if slot.run_id in mine else replace(slot, run_id=None)))
 
     def record_claimed(self, run_ids: Iterable[int], now: datetime) -> None:
         """Claim runs that are in stored results of other machines, so that no unconfirmed launch adopts them."""
+        line = Line("", 0, "", "", None, 0)
+        stored = Launch(_STORED, "", "", LaunchState.ACKNOWLEDGED, line, "", now, 0.0, None, (), "")
         with self._transaction() as db:
-            db.execute(
-                f"INSERT OR IGNORE INTO launches ({_LAUNCH_COLUMNS}) VALUES (?, '', '', ?, ?, '', ?, 0, NULL, '')",  # noqa: S608 - ours
-                (_STORED, LaunchState.ACKNOWLEDGED.value, line_text(Line("", 0, "", "", None, 0)), now.isoformat()),
-            )
+            if db.execute("SELECT 1 FROM launches WHERE launch_id = ?", (_STORED,)).fetchone() is None:
+                _insert(db, "launches", launch_row(stored))
             claim_free(db, _STORED, run_ids)
 
     def record_requester(self, credential: str, requested_by_id: int) -> None:
@@ -391,3 +358,9 @@ def _move(db: sqlite3.Connection, launch_id: str, state: LaunchState, detail: st
         "UPDATE launches SET state = ?, detail = ?, batch_id = ? WHERE launch_id = ?",
         (state.value, detail, batch_id, launch_id),
     )
+
+
+def _insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+    """`table` and the keys of `row` are our own names."""
+    places = ", ".join("?" * len(row))
+    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))  # noqa: S608 - ours

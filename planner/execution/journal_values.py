@@ -12,7 +12,7 @@ import math
 import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple
+from dataclasses import asdict, fields
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -182,6 +182,16 @@ def slot_of(row: Sequence[Any]) -> Slot:
     )
 
 
-def row_of(slot: Slot) -> list[Any]:
-    """In the order of the table's columns, which is the order of the fields."""
-    return [value.isoformat() if isinstance(value, datetime) else value for value in astuple(slot)]
+def launch_row(launch: Launch) -> dict[str, Any]:
+    """By column; claims hold its runs."""
+    row = {field.name: getattr(launch, field.name) for field in fields(launch) if field.name != "run_ids"}
+    return row | {
+        "state": launch.state.value,
+        "line": line_text(launch.line),
+        "sent_at": launch.sent_at.isoformat(),
+    }
+
+
+def slot_row(slot: Slot) -> dict[str, Any]:
+    """By column."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(slot).items()}

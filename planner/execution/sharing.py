@@ -11,8 +11,8 @@ Of two concurrent sessions, the second writer sees the first one's launches and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -56,6 +56,10 @@ class SlotDocument(_Document):
     cost_cents: Cents | None = None
     completed_at: AwareDatetime | None = None
     consumed_by: str | None = None
+
+
+_LEARNED: Final = ("run_id", "evidence", "cost_cents", "completed_at", "consumed_by")
+"""Fields of a slot that are unknown at first."""
 
 
 class IntentDocument(_Document):
@@ -238,7 +242,7 @@ class IntentSharing:
             if launch is None or (data := now.get(key)) is None:
                 continue
             stored = self._read(key, data)
-            mine = list(self._slots(launch))
+            mine = [self._redacted(slot) for slot in self._journal.slots_of(launch.launch_id)]
             if len(mine) != len(stored.slots):
                 raise self._impossible(key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}")
             slots = [_merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]
@@ -264,46 +268,29 @@ class IntentSharing:
     # Documents
 
     def _document(self, intent: LaunchIntent) -> IntentDocument:
-        line = intent.line
-        return IntentDocument(
-            launch_id=intent.launch_id,
-            invocation_id=intent.invocation_id,
-            change_set_digest=intent.change_set_digest,
-            state=LaunchState.INTENDED,
-            target_type=line.target_type,
-            target_id=line.target_id,
-            direction=line.direction,
-            mode=line.mode,
-            stagger_seconds=line.stagger_seconds,
-            name=intent.name,
-            sent_at=intent.sent_at,
-            slack_seconds=intent.slack_seconds,
-            credential=intent.credential,
-            requesters=tuple(sorted(self._journal.requesters(intent.credential))),
-            slots=tuple(self._redacted(slot) for slot in intent.slots),
+        line = asdict(intent.line)
+        del line["target_number"]
+        known = {name: getattr(intent, name) for name in IntentDocument.model_fields if hasattr(intent, name)}
+        return IntentDocument.model_validate(
+            known
+            | line
+            | {
+                "state": LaunchState.INTENDED,
+                "requesters": tuple(sorted(self._journal.requesters(intent.credential))),
+                "slots": tuple(self._redacted(slot) for slot in intent.slots),
+            }
         )
 
     def _redacted(self, slot: SlotIntent | Slot) -> SlotDocument:
-        return SlotDocument(
-            case_id=self._show_name(slot.case_id),
-            plan=self._show_name(slot.plan),
-            prompt=prompt_key(slot.prompt),
-            call_fingerprint=slot.call_fingerprint,
-            agent_revision=slot.agent_revision,
-            reserved_cents=slot.reserved_cents,
+        known = {name: getattr(slot, name) for name in SlotDocument.model_fields if hasattr(slot, name)}
+        return SlotDocument.model_validate(
+            known
+            | {
+                "case_id": self._show_name(slot.case_id),
+                "plan": self._show_name(slot.plan),
+                "prompt": prompt_key(slot.prompt),
+            }
         )
-
-    def _slots(self, launch: Launch) -> Iterator[SlotDocument]:
-        for slot in self._journal.slots_of(launch.launch_id):
-            yield self._redacted(slot).model_copy(
-                update={
-                    "run_id": slot.run_id,
-                    "evidence": slot.evidence,
-                    "cost_cents": slot.cost_cents,
-                    "completed_at": slot.completed_at,
-                    "consumed_by": slot.consumed_by,
-                }
-            )
 
     def _read(self, key: str, data: bytes) -> IntentDocument:
         try:
@@ -342,34 +329,14 @@ def _refuse_newer(key: str, data: bytes) -> None:
 
 def _merged(mine: SlotDocument, theirs: SlotDocument) -> SlotDocument:
     """Merge what both know; consumed stays consumed."""
-    return mine.model_copy(
-        update={
-            "run_id": theirs.run_id if mine.run_id is None else mine.run_id,
-            "evidence": mine.evidence or theirs.evidence,
-            "cost_cents": theirs.cost_cents if mine.cost_cents is None else mine.cost_cents,
-            "completed_at": mine.completed_at or theirs.completed_at,
-            "consumed_by": mine.consumed_by or theirs.consumed_by,
-        }
-    )
+    missing = [name for name in _LEARNED if getattr(mine, name) is None]
+    return mine.model_copy(update={name: getattr(theirs, name) for name in missing})
 
 
 def _slot(launch_id: str, ordinal: int, document: SlotDocument, calls: Calls) -> Slot:
+    slot = Slot(launch_id=launch_id, ordinal=ordinal, **document.model_dump())
     known = calls.get((document.case_id, document.call_fingerprint))
-    return Slot(
-        launch_id=launch_id,
-        ordinal=ordinal,
-        case_id=known.case_id if known else document.case_id,
-        plan=known.plan if known else document.plan,
-        prompt=document.prompt,
-        call_fingerprint=document.call_fingerprint,
-        agent_revision=document.agent_revision,
-        reserved_cents=document.reserved_cents,
-        run_id=document.run_id,
-        evidence=document.evidence,
-        cost_cents=document.cost_cents,
-        completed_at=document.completed_at,
-        consumed_by=document.consumed_by,
-    )
+    return replace(slot, case_id=known.case_id, plan=known.plan) if known else slot
 
 
 def _key(launch_id: str) -> str:
