@@ -101,6 +101,11 @@ class Expectation(BaseModel, ABC, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         """Judge one run, without I/O or clock. Missing data is `errored`, never passed."""
 
+    @property
+    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+        """The expectations that a combinator is made of, by their route from the whole."""
+        return {}
+
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         """The parts that can decide it for this call, if the evidence is incomplete in this way."""
         del evidence, missed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -90,6 +89,8 @@ class CallCheck(Expectation, frozen=True):
         return (self.end_reason,) if isinstance(self.end_reason, str) else self.end_reason or ()
 
     def doubts(self) -> Sequence[Doubt]:
+        from difflib import get_close_matches
+
         found: list[Doubt] = []
         for index, reason in enumerate(self._reasons):
             plain = re.sub(r"[\W_]+", "_", reason[:40].strip().lower())

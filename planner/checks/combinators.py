@@ -59,11 +59,6 @@ Parts = Annotated[tuple[Part, ...], AfterValidator(_at_least_two), Field(json_sc
 class Combinator(Expectation, frozen=True):
     """An expectation made of others. `combined` judges the whole from its parts."""
 
-    @property
-    @abstractmethod
-    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
-        """The parts by their route from the whole."""
-
     @abstractmethod
     def combined(self, judgements: Sequence[Judgement]) -> Judgement:
         """One judgement from those of the parts, in order."""

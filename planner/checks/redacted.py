@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from planner.checks.base import Expectation, Missed, PartsRead
-from planner.checks.combinators import Combinator
 from planner.checks.judgement import FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask
 from planner.evidence import Evidence, RedactedPart
@@ -37,7 +36,10 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
     missed, masked = left_out(expectation, evidence), _masked(expectation, evidence)
     if not missed:
         return expectation.judge_with(evidence, ask)
-    if isinstance(expectation, Combinator):
+    if expectation.parts:
+        from planner.checks.combinators import Combinator
+
+        assert isinstance(expectation, Combinator)
         return expectation.judge_by(lambda part: judge_redacted(part, evidence, ask))
     judgement = expectation.judge_with(evidence, ask)
     how = {Missed.MASKED: masked, Missed.UNREAD: _not_read(expectation, evidence)}

@@ -16,7 +16,6 @@ still be persuaded about this one rubric; for facts that matter, use `says`, `to
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,9 @@ from planner.evidence import Role, Turn
 PROMPT_VERSION: Final = 1
 """Increased when the wording of prompts changes: stored answers to the old wording no longer count."""
 
-_HIDDEN: Final = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+_HIDDEN: Final = dict.fromkeys(
+    [0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, *range(0xE0000, 0xE0080)]
+)
 """Characters that are invisible to people but not to models."""
 
 _LONGEST: Final = 2_000
@@ -144,7 +145,7 @@ def _closed_object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(turn: Turn) -> str:
-    document = {"turn": turn.number, "speaker": turn.role.value, "said": _HIDDEN.sub("", encodable(turn.text))}
+    document = {"turn": turn.number, "speaker": turn.role.value, "said": encodable(turn.text).translate(_HIDDEN)}
     text = to_json(document).decode()
     # Some readers treat these as line ends, and JSON does not escape them.
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")

@@ -15,7 +15,6 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from planner.checks.base import Expectation, idle_rate
-from planner.checks.combinators import Combinator
 from planner.checks.wording import shown
 from planner.diagnostics import Span
 from planner.planfile.contradictions import Contradictions, Stated, may_contradict
@@ -231,7 +230,7 @@ class Expectations:
             elif key == "id" and not isinstance(value, str):
                 detail = wrong_type("text", value, as_written(document, written, key))
                 self.reporter.error("wrong-type", detail, document.value(written, key))
-        for container, key in parts_of(written) if issubclass(kind, Combinator) else ():
+        for container, key in parts_of(written) if "of" in kind.model_fields else ():
             part_kind = kind_of(document, container, key, self.reporter)
             if part_kind is not None:
                 self._sound(document, at(container, key), part_kind)

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Quote
-from planner.checks.latency import percentile, response_times
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence, Part, missing_parts
 from planner.execution.jobs import RunRecord
@@ -90,6 +89,8 @@ def _measured(case: Case, evidence: Evidence | None, ask: Ask) -> dict[str, Any]
     """The measured values, and the grader, judge and agent variant they depend on."""
     if evidence is None:
         return {}
+    from planner.checks.latency import percentile, response_times
+
     timed, _ = response_times(evidence.turns or ())
     judges = {vote.model for question in questions(case, evidence) for vote in ask(question).votes if vote.model}
     return {

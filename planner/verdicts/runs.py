@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation
-from planner.checks.combinators import OfSeveral
 from planner.checks.judgement import FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
@@ -108,9 +107,9 @@ def _without_callers_fault(
 
 def _is_the_agents_own(failed: Expectation, evidence: Evidence, ask: Ask) -> bool:
     """Whether the agent alone caused the failure; a combination is judged by its parts."""
-    if not isinstance(failed, OfSeveral):
+    if failed.check not in ("all_of", "any_of"):
         return failed.check in DONE_BY_THE_AGENT
-    failing = [part for part in failed.of if _judge(part, evidence, ask).outcome is FindingOutcome.FAILED]
+    failing = [part for part in failed.parts.values() if _judge(part, evidence, ask).outcome is FindingOutcome.FAILED]
     own = [_is_the_agents_own(part, evidence, ask) for part in failing]
     return any(own) if failed.check == "all_of" else all(own)
 
