@@ -1,4 +1,4 @@
-"""One expectation as written: where it stands, what it is, and who uses it."""
+"""One expectation as written: its place, what it means, and who uses it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from planner.planfile.yaml.source import Place
 
 @dataclass(slots=True)
 class Rendered:
-    """An expectation with the values of its templates, and what it is by the ids it has in different cases."""
+    """An expectation with the values of its templates, and the validated expectations by the ids of different cases."""
 
     content: Mapping[str, Any]
-    named: dict[str, Expectation] = field(default_factory=lambda: {})  # noqa: PIE807 - typed, as dict[…] is, which takes longer
+    named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
 
 
 @dataclass(slots=True)
 class Shape:
-    """What an expectation is, wherever it is written: plans repeat themselves, so that one is read once."""
+    """The meaning of an expectation. Equal ones share it, so that each is read once."""
 
     json: bytes
     written: Written
@@ -37,18 +37,18 @@ class Shape:
     content: Content
     texts: Sequence[Text] = ()
     names: frozenset[str] = frozenset()
-    """What its templates use."""
+    """Names in its templates."""
     fixed: Rendered | None = None
-    """Without templates: what it is in every case."""
+    """Without templates: the same in every case."""
     doubts: Sequence[Doubt] = ()
-    """Without templates: what was hardly meant."""
+    """Without templates: warnings about its meaning."""
     may_warn: bool = True
-    """Whether there is anything in it that can be written in a way that deserves a warning."""
+    """Whether the way in which it is written may deserve a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Where a plan uses an expectation of a library: the whole `use`, and the part of it that an id would be changed in."""
+    """Where a plan uses an expectation of a library: the whole `use`, and the part that gives it an id."""
 
     place: Place
     id_place: Place
@@ -56,7 +56,7 @@ class Used:
 
 @dataclass(slots=True)
 class Draft:
-    """One expectation as written, in a plan or, under `key` of `container`, in the library that it `used` from."""
+    """One expectation as written under `key` of `container`, in a plan or in the library that a plan `used` it from."""
 
     document: Document
     container: Container
@@ -64,16 +64,10 @@ class Draft:
     written: Written
     shape: Shape
     place: Place
-    """Where the plan says it: the `use` of one from a library."""
+    """In the plan: the `use` of one from a library."""
     used: Used | None = None
-    _said: Said | None = None
-
-    @property
-    def said(self) -> Said:
-        """Faults of it that were reported; all that use one of a library share them."""
-        if self._said is None:
-            self._said = Said()
-        return self._said
+    said: Said = field(default_factory=dict[tuple[str, Span], int | None])
+    """Its errors that were reported; all uses of one of a library share them."""
 
     @property
     def id(self) -> str | None:
@@ -91,14 +85,12 @@ class Draft:
 
     @property
     def id_span(self) -> Span:
-        """Where the plan gives it its id, if it has one, or could."""
-        if self.used is not None:
-            return self.used.id_place.span
-        return self.document.value(self.written, "id")
+        """Where the plan gives it its id, or could."""
+        return self.used.id_place.span if self.used is not None else self.document.value(self.written, "id")
 
     @property
     def user(self) -> Span | None:
-        """What to tell besides the place of a fault."""
+        """The place to report besides that of an error in a library."""
         return self.used.place.span if self.used else None
 
 
@@ -111,7 +103,7 @@ def parts_of(written: Written) -> Iterable[tuple[Container, str | int]]:
 
 
 def free_id(name: str, taken: set[str]) -> str:
-    """The name, with -2, -3 and so on where it is taken."""
+    """The name, with -2, -3 and so on if it is taken."""
     free, repeat = name, 1
     while free in taken:
         repeat += 1

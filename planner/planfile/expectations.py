@@ -174,7 +174,7 @@ class Expectations:
     def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
         """An expectation of a library as a plan uses it, with the fields that the plan `changed`: sound ones, no templates."""
         if not changed:
-            return replace(draft, place=used.place, used=used, _said=draft.said)
+            return replace(draft, place=used.place, used=used, said=draft.said)
         written = Written()
         whole = value_mark(draft.container, draft.key)
         for key, value in {**draft.written, **changed}.items():
@@ -191,7 +191,7 @@ class Expectations:
                 draft.shape, json=json, written=written, id=name, content=content, fixed=fixed, doubts=doubts
             )
             self._shapes[json] = shape
-        return replace(draft, place=used.place, used=used, written=written, shape=shape, _said=draft.said)
+        return replace(draft, place=used.place, used=used, written=written, shape=shape, said=draft.said)
 
     def sound_alone(self, draft: Draft) -> bool:
         """Whether nothing is wrong with an expectation whatever its templates render to; reported if not."""

@@ -1,4 +1,4 @@
-"""What a plan's `imports` bring into it: names of libraries, and where the plan uses them."""
+"""What a plan imports: names that libraries define, and the places where the plan uses them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
 from planner.planfile.files import FileFault
 from planner.planfile.grammar.fields import missing, read_fields
 from planner.planfile.grammar.models import AxisUseFields, PlanFields, UseFields
-from planner.planfile.library import Libraries, Library
+from planner.planfile.library import PARTS, Libraries, Library
 from planner.planfile.matrix.axes import AxisValue
 from planner.planfile.reporter import Reporter
 from planner.planfile.targets import Imported
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Document, Items, Mapping
 
-_PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}
-"""What a library defines under a name, by the key it stands under."""
 _JOINING = ("vars", "targets")
 """What a plan may define itself."""
 _OVERRIDES = ("severity", "min_pass_rate", "id")
@@ -33,17 +31,17 @@ _OVERRIDES = ("severity", "min_pass_rate", "id")
 
 @dataclass(slots=True)
 class Expected:
-    """The sound expectations of one `expect`, how many items are written there, and whether these are all."""
+    """The sound expectations of one `expect`, the number of items written there, and whether all are sound."""
 
     drafts: tuple[Draft, ...] = ()
     written: int = 0
     complete: bool = True
     unsound: tuple[Draft, ...] = ()
-    """Of the others, those that have templates that can be read."""
+    """Of the others, those whose templates can be read."""
 
 
 UNREADABLE = Expected(written=1, complete=False)
-"""What is there cannot be read, which was reported."""
+"""An `expect` with an error that was reported."""
 
 
 @dataclass(slots=True)
@@ -57,14 +55,14 @@ class _Import:
 
 @dataclass(slots=True)
 class Imports:
-    """Everything one plan imports. `complete`: all of it could be read, so that what is not among it is nowhere."""
+    """Everything one plan imports. `complete`: every import could be read."""
 
     reporter: Reporter
     expectations: Expectations
     complete: bool = True
     _imports: list[_Import] = field(default_factory=list[_Import])
     _names: dict[str, dict[str, _Import]] = field(
-        default_factory=lambda: {part: dict[str, _Import]() for part in _PARTS}
+        default_factory=lambda: {part: dict[str, _Import]() for part in PARTS}
     )
 
     # What joins the plan's own
@@ -85,7 +83,7 @@ class Imports:
         return Imported(targets, self._all_read())
 
     def _all_read(self) -> bool:
-        """Whether a name that is not there is nowhere: each import could be read, and all that stands in it."""
+        """Whether a name that is not found is defined nowhere."""
         return self.complete and all(found.library.complete for found in self._imports)
 
     def definition(self, part: str, name: str) -> Library:
@@ -105,8 +103,8 @@ class Imports:
     def report_unused(self) -> None:
         for found in self._imports:
             if not found.used:
-                told = shorten(found.library.document.source.file)
-                detail = f"this plan uses nothing of {told}; remove the import"
+                file = shorten(found.library.document.source.file)
+                detail = f"this plan uses nothing of {file}; remove the import"
                 self.reporter.warning("unused-import", detail, found.place)
 
     # What the plan uses by name
@@ -121,39 +119,38 @@ class Imports:
         unsound: list[Draft] = []
         complete = True
         for index, written in enumerate(items):
-            if not isinstance(written, Mapping) or "check" not in written or len(written) == 1:
-                if isinstance(written, Mapping) and "use" in written and "check" not in written:
-                    used = self._used(document, items, index)
-                    drafts.extend(used or ())
-                    complete = complete and used is not None
-                    continue
-                if (name := self._without_use(written)) is not None:
-                    detail = f"`{shorten(name, 40)}` is of a library: write - use: {shorten(name, 40)}"
-                    self.reporter.error("missing-key", detail, document.value(items, index))
-                    complete = False
-                    continue
-            draft = self.expectations.draft(document, items, index)
-            if draft is not None:
-                drafts.append(draft)
+            if isinstance(written, Mapping) and "use" in written and "check" not in written:
+                used = self._used(document, items, index)
+                drafts.extend(used or ())
+                complete = complete and used is not None
+                continue
+            name = self._without_use(written)
+            draft = None
+            if name is not None:
+                detail = f"`{name}` is of a library: write - use: {name}"
+                self.reporter.error("missing-key", detail, document.value(items, index))
             else:
-                complete = False
+                draft = self.expectations.draft(document, items, index)
                 last = self.expectations.unsound
-                unsound += [last] if last is not None and last.container is items and last.key == index else []
+                if draft is None and last is not None and last.container is items and last.key == index:
+                    unsound.append(last)
+            complete = complete and draft is not None
+            drafts += [draft] if draft is not None else []
         return Expected(tuple(drafts), len(items), complete, tuple(unsound))
 
     def axis(self, document: Document, axes: Mapping, name: str) -> dict[str, AxisValue]:
-        """The values of an axis written as `{use: NAME}`; none, and a fault, where there are none."""
+        """The values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
         written: Mapping = axes[name]
         fields = read_fields(AxisUseFields, document, written, self.reporter)
         library = self._find("axes", fields.use, document, written)
         if library is None or fields.use is None:
             return {}
         if fields.use in library.doubted_axes:
-            self.reporter.errors += 1  # so that nothing is said of values that it may have
+            self.reporter.errors += 1  # it may have other values
         return library.axes[fields.use]
 
     def _without_use(self, written: Any) -> str | None:
-        """The name of imported expectations that stands as an item, or as its only key; None for anything else."""
+        """The name of imported expectations that is written as an item, or as its only key; None for anything else."""
         name = next(iter(written)) if isinstance(written, Mapping) and len(written) == 1 else written
         return name if isinstance(name, str) and name in self._names["expectations"] and name not in CHECKS else None
 
@@ -173,42 +170,34 @@ class Imports:
         changed = {key: written[key] for key in _OVERRIDES if key in fields.model_fields_set}
         place = document.place(items, index)
         used = Used(place, document.place(written, "id") if "id" in changed else place)
-        if "min_pass_rate" in changed:
-            self._doubt_rate(document, written, drafts, changed)
+        if "min_pass_rate" in changed:  # a warning if the plan's rate has no effect on any of them
+            doubts = [idle_rate({**draft.written, **changed}) for draft in drafts]
+            if doubts and all(doubts):
+                place_of_rate = document.value(written, "min_pass_rate")
+                self.reporter.warning(doubts[0][0].code, doubts[0][0].why, place_of_rate)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
 
-    def _doubt_rate(self, document: Document, written: Mapping, drafts: list[Draft], changed: dict[str, Any]) -> None:
-        """Warns of a rate that the plan gives and that has no effect on anything of the name. One of the library's that a severity of
-        the plan's takes the effect of was meant for other plans: nothing could be left out here but the severity."""
-        doubts = [idle_rate({**draft.written, **changed}) for draft in drafts]
-        if doubts and all(doubts):
-            doubt = doubts[0][0]
-            self.reporter.warning(doubt.code, doubt.why, document.value(written, "min_pass_rate"))
-
     def _find(self, part: str, name: str | None, document: Document, written: Mapping) -> Library | None:
-        """The library that defines what is named under `use`; None, and a fault, where none does."""
+        """The library that defines what is named under `use`; None, and an error, if none does."""
         if name is None:
             return None  # reported with the fields
         found = self._names[part].get(name)
         if found is not None:
             found.used = True
             return found.library
-        if self._all_read():
-            self.reporter.error("unknown-use", self._unknown(part, name), document.value(written, "use"))
-        else:
+        if not self._all_read():
             self.reporter.errors += 1  # it may be in the import that was reported
-        return None
-
-    def _unknown(self, part: str, name: str) -> str:
+            return None
         shown = f"`{shorten(name, 40)}`"
-        if not self._imports:
-            return f"{shown} is of a library, and this plan imports none; write imports: [lib/voice.yaml]"
         other = next((other for other, names in self._names.items() if name in names), None)
-        if other is not None:
-            return f"{shown} is {_PARTS[other]} of an imported library, not {_PARTS[part]}"
-        known = self._names[part]
-        told = f"no imported library defines {_PARTS[part]} named {shown}"
-        return unknown(told, name, known) if known else f"{told}, nor any other"
+        if not self._imports:
+            detail = f"{shown} is of a library, and this plan imports none; write imports: [lib/voice.yaml]"
+        elif other is not None:
+            detail = f"{shown} is {PARTS[other]} of an imported library, not {PARTS[part]}"
+        else:
+            detail = unknown(f"no imported library defines {PARTS[part]} named {shown}", name, self._names[part])
+        self.reporter.error("unknown-use", detail, document.value(written, "use"))
+        return None
 
     # Reading
 
@@ -216,25 +205,23 @@ class Imports:
         """One more library; a name that the plan or an earlier import has as well is reported."""
         entry = _Import(library, place)
         self._imports.append(entry)
-        for part, what in _PARTS.items():
+        for part, what in PARTS.items():
             written: Any = own.root.get(part) if part in _JOINING else None
             for name in library.names(part):
                 first = self._names[part].setdefault(name, entry)
                 entry.used = entry.used or first is not entry
                 if isinstance(written, Mapping) and name in written:
-                    told = f"an import defines {what} `{shorten(name, 40)}` as well; rename one, or take it out"
-                    self._conflict(told, own.key(written, name), Related("the imported one", library.place(part, name)))
+                    detail = f"an import also defines {what} `{shorten(name, 40)}`; rename or remove one"
+                    related = Related("the imported one", library.place(part, name))
+                    self.reporter.error("import-conflict", detail, own.key(written, name), related)
                 elif first is not entry:
-                    told = f"two imports define {what} `{shorten(name, 40)}`; rename one, or import one of the two"
-                    places = [found.library.place(part, name) for found in (first, entry)]
-                    self._conflict(told, place, Related("one", places[0]), Related("the other", places[1]))
-
-    def _conflict(self, detail: str, place: Span, *related: Related) -> None:
-        self.reporter.error("import-conflict", detail, place, *related)
+                    detail = f"two imports define {what} `{shorten(name, 40)}`; rename one, or import one of the two"
+                    places = [Related("defined here", found.library.place(part, name)) for found in (first, entry)]
+                    self.reporter.error("import-conflict", detail, place, *places)
 
 
 def read_expected(model: type[BaseModel], document: Document, holder: Mapping, imports: Imports) -> Expected:
-    """The `expect` of a scenario or of the defaults, whose `model` tells whether it is there under a mistyped name."""
+    """The `expect` of a scenario or of the defaults; `model` finds it under a mistyped name."""
     items: Any = holder.get("expect")
     if isinstance(items, Items):
         return imports.expected(document, items)
@@ -242,7 +229,7 @@ def read_expected(model: type[BaseModel], document: Document, holder: Mapping, i
 
 
 def read_imports(document: Document, path: Path, paths: list[str], libraries: Libraries, imports: Imports) -> None:
-    """Fill `imports` with what the plan at `path` imports; `paths` are its `imports`, if these could be read."""
+    """Fill `imports` with what the plan at `path` imports; `paths` are its `imports`, as far as they could be read."""
     root = document.root
     written: Any = root.get("imports")
     if "imports" not in root:

@@ -1,4 +1,4 @@
-"""Libraries: what several plans share. Each is read once, whoever imports it, and checked as far as it can be alone."""
+"""Libraries: what several plans share. Each is read once and checked as far as it can be without a plan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from planner.diagnostics import Related, Span
+from planner.diagnostics import Span
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import Neighbours, display_name
@@ -21,7 +21,7 @@ from planner.planfile.matrix.axes import AxisReader, AxisValue
 from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import ImportedTarget, check_slug, read_target
-from planner.planfile.templates.names import check_name, is_name
+from planner.planfile.templates.names import check_name
 from planner.planfile.templates.templates import Templates, holds_tags
 from planner.planfile.text import shorten
 from planner.planfile.yaml.decoding import MAX_BYTES, decode
@@ -31,15 +31,16 @@ from planner.planfile.yaml.parsing import parse
 from planner.planfile.yaml.plain_texts import warn_of_plain_texts
 
 KIND = "library"
-_PARTS: dict[str, type] = {"expectations": Mapping, "axes": Mapping, "vars": Mapping, "targets": Mapping}
+PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}
+"""What a library defines under a name, by the key above it."""
 MAX_TEMPLATE_VALUES = 10_000
+"""Values in a file's `vars`, aliases expanded."""
 MAX_LIBRARY_EXPECTATIONS = 5_000
-"""Values in a file's `vars`, aliases expanded: a template's step may walk all of them."""
 
 
 @dataclass(slots=True)
 class Library:
-    """What a library defines, by name. What has a fault, which was reported, is None, or is left out of a list."""
+    """What a library defines, by name. What has errors, which were reported, is None, or left out of a list."""
 
     document: Document
     expectations: dict[str, list[Draft] | None] = field(default_factory=dict[str, list[Draft] | None])
@@ -53,39 +54,21 @@ class Library:
     """Axes that may have more values than could be read."""
 
     def place(self, part: str, name: str) -> Span:
-        """Where a name is defined; `part` is the key it stands under."""
+        """Where a name is defined; `part` is the key above it."""
         return self.document.key(self.document.root[part], name)
 
     def names(self, part: str) -> list[str]:
-        """What is written under a key, the faulty too."""
+        """What is written under a key, with errors or without."""
         written: Any = self.document.root.get(part)
         return list(written) if isinstance(written, Mapping) else []
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
-    """How much had been found wrong before a file was read."""
-
-    told: int
-    errors: int
-
-    @classmethod
-    def of(cls, reporter: Reporter) -> Faults:
-        return cls(len(reporter.diagnostics), reporter.errors)
-
-    def since(self, reporter: Reporter) -> range:
-        """The positions of what was told from then on."""
-        return range(self.told, len(reporter.diagnostics))
-
-
-@dataclass(slots=True)
 class _Known:
-    """A file that was read as a library. `library` is None where nothing of it can be used; `faults` are diagnostics' positions."""
+    """A file that was read as a library. `library` is None if nothing of it can be used; `sound`: it has no errors."""
 
     library: Library | None
     sound: bool
-    faults: range
-    importers: dict[Related, None] = field(default_factory=dict[Related, None])
 
 
 def is_library(document: Document, reporter: Reporter) -> bool:
@@ -131,62 +114,47 @@ class Libraries:
         """Their files, links resolved."""
         return frozenset(self._known)
 
-    def read(self, document: Document | None, path: Path, before: Faults) -> None:
-        """Read a library that was come upon among the files to load; None: there is no knowing what is in the file."""
-        if document is None:
-            self._remember(path, _Known(None, False, before.since(self.reporter)))
-        else:
-            self._read(document, path, before)
+    def read(self, document: Document | None, path: Path, errors: int) -> _Known:
+        """Read a library; None: the file is no YAML. `errors`: how many there were before the file."""
+        library = Library(document) if document is not None else None
+        try:
+            readable = library is not None and _Reading(self, library, path).read()
+        except EnoughFaults:
+            readable = False
+        known = _Known(library if readable else None, self.reporter.errors == errors)
+        self._known[os.path.realpath(path)] = known
+        return known
 
     def imported(self, plan: Path, path: str, place: Span) -> Library | None:
-        """What `plan` imports as `path`, at this place; None where that cannot be used, which is reported.
+        """What `plan` imports as `path`, at this place; None if it cannot be used, which is reported.
 
-        Its faults count as the plan's. Raises `FileFault`.
+        Its errors count as the plan's. Raises `FileFault`.
         """
         shown, resolved = self.neighbours.find(plan, path)
-        known = self._known.get(str(resolved))
-        if known is None:
-            known = self._open(plan, path, shown, place)
+        known = self._known.get(str(resolved)) or self._open(plan, path, shown, place)
         if known is None:
             return None
         if not known.sound:
             self.reporter.errors += 1
-            known.importers[Related("imported here", place)] = None
-            self.reporter.add_users(known.faults, known.importers)
         return known.library
 
     def _open(self, plan: Path, path: str, shown: Path, place: Span) -> _Known | None:
-        before = Faults.of(self.reporter)
+        errors = self.reporter.errors
         _, content = self.neighbours.read(plan, path, MAX_BYTES)
         file = display_name(shown, self.neighbours.cwd)
+        document = None
         try:
             source = decode(content, file, self.reporter)
             document = parse(source, self.reporter) if source is not None else None
             if document is not None:
                 warn_of_plain_texts(document, self.reporter)
-            library = document is None or is_library(document, self.reporter)
-            if document is not None and not library:
+            if document is not None and not is_library(document, self.reporter):
                 kind = "a plan" if "scenarios" in document.root else "no library: it does not say kind: library"
                 self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)
                 return None
         except EnoughFaults:
             document = None
-        if document is None:
-            return self._remember(shown, _Known(None, False, before.since(self.reporter)))
-        return self._read(document, shown, before)
-
-    def _read(self, document: Document, path: Path, before: Faults) -> _Known:
-        library = Library(document)
-        try:
-            readable = _Reading(self, library, path).read()
-        except EnoughFaults:
-            readable = False
-        sound = self.reporter.errors == before.errors
-        return self._remember(path, _Known(library if readable else None, sound, before.since(self.reporter)))
-
-    def _remember(self, path: Path, known: _Known) -> _Known:
-        self._known[os.path.realpath(path)] = known
-        return known
+        return self.read(document, shown, errors)
 
 
 class _Reading:
@@ -198,7 +166,7 @@ class _Reading:
         self.path = path
 
     def read(self) -> bool:
-        """Fill the library; False where its version is unknown, so that nothing of it can be understood."""
+        """Fill the library; False if its version is unknown."""
         document, reporter = self.document, self.reporter
         if not check_version(document, reporter, required=True):
             return False
@@ -207,10 +175,11 @@ class _Reading:
         if "imports" in root:
             detail = "a library imports nothing; a plan may import both"
             reporter.error("nested-library", detail, document.key(root, "imports"))
-            root.take_out("imports")  # said once is enough
+            root.take_out("imports")  # one error is enough
         read_fields(LibraryFields, document, root, reporter)
+        is_mapping = {key: isinstance(root[key], Mapping) for key in root}
         self.library.complete = all(
-            key in LibraryFields.model_fields and isinstance(root[key], _PARTS.get(key, object)) for key in root
+            key in LibraryFields.model_fields and (is_mapping[key] or key not in PARTS) for key in root
         )
         self._expectations()
         self._axes()
@@ -270,7 +239,7 @@ class _Reading:
 
 
 def read_variables(model: type[BaseModel], document: Document, reporter: Reporter) -> Mapping | None:
-    """The `vars` of a plan or a library; None where they cannot be read, which is reported."""
+    """The `vars` of a plan or a library; None if they cannot be read, which is reported."""
     if "vars" not in document.root:
         return Mapping() if missing(model, document.root, "vars") else None
     written: Any = document.root["vars"]
@@ -284,8 +253,7 @@ def read_variables(model: type[BaseModel], document: Document, reporter: Reporte
         reporter.error("too-many-nodes", detail, document.key(document.root, "vars"))
         return None
     for name in written:
-        if not is_name(name):
-            check_name(name, "a variable", document.key(written, name), reporter)
+        check_name(name, "a variable", document.key(written, name), reporter)
     warn_of_rewritten(document, document.root, "vars", reporter)
     for name in written:
         if holds_tags(written[name]):

@@ -13,8 +13,7 @@ from planner.planfile.reporter import Reporter
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Items, Mapping
 
-_ANCHOR = re.compile(r"(?<=[\s,\[{:])&([^\s,\[\]{}]+)")
-_ALIAS = re.compile(r"(?<=[\s,\[{:])\*([^\s,\[\]{}]+)")
+_WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
 
 
 def warn_of_unused_targets(document: Document, called: Collection[str], reporter: Reporter) -> None:
@@ -25,19 +24,16 @@ def warn_of_unused_targets(document: Document, called: Collection[str], reporter
     for index, alias in enumerate(written):
         if isinstance(alias, str) and alias not in called:
             place = document.key(written, alias) if isinstance(written, Mapping) else document.value(written, index)
-            reporter.warning(
-                "unused-target", f"no scenario of this plan calls `{shorten(alias, 40)}`; remove it", place
-            )
+            detail = f"no scenario of this plan calls `{shorten(alias, 40)}`; remove it"
+            reporter.warning("unused-target", detail, place)
 
 
-def holds_used_anchor(document: Document, variables: Mapping, name: str) -> bool:
-    """Whether an alias elsewhere stands for the variable or for something in it: there is no other place to keep that."""
+def has_used_anchor(document: Document, variables: Mapping, name: str) -> bool:
+    """Whether an alias below stands for the variable or for a part of it: then it is used, and only `vars` can hold it."""
     text = document.source.text
     _, start, _, end = variables.mark(name)
-    anchors = {found[1] for found in _ANCHOR.finditer(text, start, end)}
-    if not anchors:
-        return False
-    return any(found[1] in anchors for found in _ALIAS.finditer(text, end))
+    anchors = set(re.findall(r"[\s,\[{:]&([^\s,\[\]{}]+)", text[start - 1 : end]))
+    return bool(anchors) and not anchors.isdisjoint(re.findall(r"[\s,\[{:]\*([^\s,\[\]{}]+)", text[end - 1 :]))
 
 
 def warn_of_shadowed_variables(
@@ -54,31 +50,20 @@ def warn_of_shadowed_variables(
 
 
 def warn_of_equal(drafts: Sequence[Draft], reporter: Reporter) -> None:
-    """Expectations that say the same word for word; what a library has twice was told as an error."""
+    """Expectations that are written alike; one of a library that is used twice is an error of its own."""
     first: dict[int, Draft] = {}
     for draft in drafts:
         other = first.setdefault(id(draft.shape), draft)
         if other is not draft and (other.container is not draft.container or other.key != draft.key):
-            reporter.warning(
-                "duplicate-item",
-                "this is expected already; keep one",
-                draft.span,
-                Related("the first time", other.span),
-            )
-
-
-_WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
+            related = Related("the first time", other.span)
+            reporter.warning("duplicate-item", "this is expected already; keep one", draft.span, related)
 
 
 def cannot_fail(drafts: Sequence[Draft], min_pass_rate: float) -> bool:
-    """Whether a scenario passes whatever its expectations find."""
-    for draft in drafts:
-        if not _is_harmless(draft, min_pass_rate):
-            return False
-    return bool(drafts)
+    """Whether a scenario passes with any results of its expectations."""
+    return bool(drafts) and all(_is_harmless(draft.written, min_pass_rate) for draft in drafts)
 
 
-def _is_harmless(draft: Draft, min_pass_rate: float) -> bool:
-    severity = draft.written.get("severity", _ERROR)
-    own = draft.written.get("min_pass_rate", min_pass_rate)
-    return severity == _WARNING or (own == 0 and severity == _ERROR)
+def _is_harmless(written: Mapping, min_pass_rate: float) -> bool:
+    severity = written.get("severity", _ERROR)
+    return severity == _WARNING or (severity == _ERROR and written.get("min_pass_rate", min_pass_rate) == 0)

@@ -13,7 +13,7 @@ from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
-from planner.planfile.library import Faults, Libraries, is_library
+from planner.planfile.library import Libraries, is_library
 from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.model import Plan, Project
 from planner.planfile.plan import PlanReader
@@ -128,7 +128,6 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     if libraries.has(path):
         return None  # imported by a plan before
     errors = reporter.errors
-    before = Faults.of(reporter)
     try:
         # One byte too many is `decode`'s to tell.
         source = decode(libraries.neighbours.plan(path, file, MAX_BYTES + 1), file, reporter)
@@ -139,7 +138,7 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     if document is not None:
         warn_of_plain_texts(document, reporter)
     if document is None or is_library(document, reporter):
-        libraries.read(document, path, before)
+        libraries.read(document, path, errors)
         return None
     plan = reader.read(document, path)
     if plan is not None:

@@ -1,11 +1,11 @@
-"""Where each part of a case was written: found when somebody asks, by reading its plan once more.
+"""Where each part of a case is written: found on request, by reading its plan once more.
 
-Loading does not remember this: it would cost every plan what a reader of one case wants now and then.
+Loading does not remember this, because only `planner show` needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from enum import Enum
@@ -32,7 +32,7 @@ from planner.planfile.yaml.parsing import parse
 
 
 class Source(Enum):
-    """Who says it."""
+    """Who defines it."""
 
     SCENARIO = "scenario"
     DEFAULTS = "defaults"
@@ -45,7 +45,7 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`span` is None where no plan says it. `used` is where a plan uses what a library, or a file beside the plan, says."""
+    """`span` is None if no plan defines it. `used`: where a plan uses what a library, or a file beside the plan, defines."""
 
     source: Source
     span: Span | None = None
@@ -82,13 +82,13 @@ SETTINGS = tuple(
 
 @dataclass(slots=True)
 class OriginReader:
-    """Looks up cases of plans that were loaded without fault, and have not changed since. Each plan is read once."""
+    """Finds the origins of cases whose plans loaded without errors and did not change since. Each plan is read once."""
 
     cwd: Path
     _plans: dict[str, _Plan] = field(default_factory=dict[str, "_Plan"])
 
     def of(self, case: Case) -> CaseOrigins:
-        """Raises `FileFault` where the plan cannot be read any more."""
+        """Raises `FileFault` if the plan cannot be read any more."""
         if case.span.file not in self._plans:
             self._plans[case.span.file] = _Plan(case.span.file, self.cwd)
         return self._plans[case.span.file].origins(case)
@@ -114,115 +114,81 @@ class _Plan:
         self.defaults: Mapping = document.root.get("defaults", Mapping())
 
     def origins(self, case: Case) -> CaseOrigins:
-        scenario: Mapping = self.document.root["scenarios"][case.scenario]
+        document = self.document
+        scenario: Mapping = document.root["scenarios"][case.scenario]
+        holders = ((Source.SCENARIO, scenario), (Source.DEFAULTS, self.defaults), (Source.PLAN, document.root))
         drafts = [
             (source, draft)
-            for source, holder in ((Source.DEFAULTS, self.defaults), (Source.SCENARIO, scenario))
-            for draft in read_expected(ScenarioFields, self.document, holder, self.imports).drafts
+            for source, holder in (holders[1], holders[0])
+            for draft in read_expected(ScenarioFields, document, holder, self.imports).drafts
         ]
+        settings = {name: Origin(Source.FORMAT) for name in SETTINGS}
+        tags = {tag: Origin(Source.FORMAT) for tag in sorted(case.tags)}
+        for source, holder in reversed(holders):  # the scenario's come last, and win
+            listed: Any = holder.get("tags")
+            for index, tag in enumerate(listed if isinstance(listed, Items) else ()):
+                tags[tag] = Origin(source, document.value(listed, index))
+            for name in SETTINGS if source is not Source.PLAN else ():
+                if name in holder:
+                    settings[name] = Origin(source, document.value(holder, name))
+        fields = read_fields(ScenarioFields, document, scenario, self.reporter)
+        prompt = self.prompts.read(document, self.path, scenario, fields)
+        assert prompt is not None, "it was read before"
+        used = document.value(scenario, prompt.key)
+        file = prompt.file
+        names = {name for _, draft in drafts for name in draft.shape.names}.union(prompt.template.names)
         matrix: Any = scenario.get("matrix", Mapping())
-        axes: Any = matrix.get("axes", Mapping())
-        included = _included(matrix, case)
         return CaseOrigins(
-            prompt=self._prompt(scenario),
+            prompt=Origin(Source.SCENARIO, used) if file is None else Origin(Source.SCENARIO, file.whole(), used),
             target=self._target(case.target.alias),
-            axes={name: self._axis(axes, name, shown, included) for name, shown in case.point},
-            variables=tuple(self._variables(scenario, [draft for _, draft in drafts], axes)),
-            settings={name: self._setting(scenario, name) for name in SETTINGS},
-            tags={tag: self._tag(scenario, tag) for tag in sorted(case.tags)},
-            expectations=tuple(self._expectation(source, draft) for source, draft in drafts),
+            axes={name: self._axis(matrix, name, case) for name, _ in case.point},
+            variables=tuple(self._variables(names.difference(dict(case.point)))),
+            settings=settings,
+            tags={tag: tags[tag] for tag in sorted(case.tags)},
+            expectations=tuple(_expectation(source, draft) for source, draft in drafts),
         )
-
-    def _setting(self, scenario: Mapping, name: str) -> Origin:
-        for source, holder in ((Source.SCENARIO, scenario), (Source.DEFAULTS, self.defaults)):
-            if name in holder:
-                return Origin(source, self.document.value(holder, name))
-        return Origin(Source.FORMAT)
-
-    def _expectation(self, source: Source, draft: Draft) -> Origin:
-        if draft.used is None:
-            return Origin(source, draft.span)
-        return Origin(Source.LIBRARY, draft.document.value(draft.container, draft.key), draft.used.place.span)
-
-    def _prompt(self, scenario: Mapping) -> Origin:
-        if "prompt" in scenario:
-            return Origin(Source.SCENARIO, self.document.value(scenario, "prompt"))
-        prompt = self._read_prompt(scenario)
-        used = self.document.value(scenario, "prompt_file")
-        return Origin(Source.SCENARIO, prompt.file.whole() if prompt.file is not None else None, used)
-
-    def _read_prompt(self, scenario: Mapping) -> Any:
-        fields = read_fields(ScenarioFields, self.document, scenario, self.reporter)
-        return self.prompts.read(self.document, self.path, scenario, fields)
 
     def _target(self, alias: str) -> Origin:
         written: Any = self.document.root.get("targets")
         if isinstance(written, Mapping) and alias in written:
             return Origin(Source.PLAN, self.document.key(written, alias))
-        listed = [index for index, item in enumerate(written) if item == alias] if isinstance(written, Items) else []
-        used = self.document.value(self.document.root["targets"], listed[0]) if listed else None
+        used = None
+        if isinstance(written, Items) and alias in written:
+            used = self.document.value(written, written.index(alias))
         found = self.imports.targets.targets.get(alias)
         return Origin(Source.ENVIRONMENT, used=used) if found is None else Origin(Source.LIBRARY, found.span, used)
 
-    def _tag(self, scenario: Mapping, tag: str) -> Origin:
-        holders = (
-            (Source.SCENARIO, scenario),
-            (Source.DEFAULTS, self.defaults),
-            (Source.PLAN, self.document.root),
-        )
-        for source, holder in holders:
-            tags: Any = holder.get("tags")
-            if isinstance(tags, Items) and tag in tags:
-                return Origin(source, self.document.value(tags, tags.index(tag)))
-        return Origin(Source.FORMAT)
-
-    def _axis(self, axes: Mapping, name: str, shown: str, included: Mapping | None) -> Origin:
-        """Where this value stands: in the axis, or else in what includes the case; the axis for what is in a file."""
-        written: Any = axes[name]
-        found = self.imports.definition("axes", written["use"]) if _is_use(written) else None
-        document, holder, key = self.document, axes, name
-        if found is not None:
-            document, holder, key = found.document, found.document.root["axes"], written["use"]
+    def _axis(self, matrix: Mapping, name: str, case: Case) -> Origin:
+        """Where the case's value is: in the axis, or in what includes the case; the axis, if its values are in a file."""
+        shown = dict(case.point)
+        written: Any = matrix["axes"][name]
+        document, holder, key = self.document, matrix["axes"], name
+        source, used = Source.SCENARIO, None
+        if isinstance(written, Mapping) and "use" in written:
+            document, key = self.imports.definition("axes", written["use"]).document, written["use"]
+            source, holder, used = Source.LIBRARY, document.root["axes"], self.document.value(matrix["axes"], name)
         values: Any = holder[key]
-        index = (
-            next((at for at, value in enumerate(values) if token(value) == shown), -1)
-            if isinstance(values, Items)
-            else -1
-        )
-        if index < 0 and included is not None:
-            return Origin(Source.SCENARIO, self.document.value(included, name))
-        place = document.value(values, index) if index >= 0 else document.value(holder, key)
-        return (
-            Origin(Source.SCENARIO, place)
-            if found is None
-            else Origin(Source.LIBRARY, place, self.document.value(axes, name))
-        )
+        for index, value in enumerate(values if isinstance(values, Items) else ()):
+            if token(value) == shown[name]:
+                return Origin(source, document.value(values, index), used)
+        included: Any = matrix.get("include")
+        for entry in included if isinstance(included, Items) else ():
+            if all(token(entry[axis]) == value for axis, value in shown.items()):
+                return Origin(Source.SCENARIO, self.document.value(entry, name))
+        return Origin(source, document.value(holder, key), used)
 
-    def _variables(self, scenario: Mapping, drafts: Iterable[Draft], axes: Mapping) -> Iterable[Variable]:
-        used = {name for draft in drafts for name in draft.shape.names}.union(
-            self._read_prompt(scenario).template.names
-        )
+    def _variables(self, used: Iterable[str]) -> Iterator[Variable]:
         own: Any = self.document.root.get("vars", Mapping())
         for name, value in {**own, **self.imports.variables}.items():
-            if name not in used or name in axes:
+            if name not in used:
                 continue
-            if name in own:
-                yield Variable(name, value, Origin(Source.PLAN, self.document.value(own, name)))
-            else:
-                found = self.imports.definition("vars", name)
-                place = found.document.value(found.document.root["vars"], name)
-                yield Variable(name, value, Origin(Source.LIBRARY, place))
+            source, document = Source.PLAN, self.document
+            if name not in own:
+                source, document = Source.LIBRARY, self.imports.definition("vars", name).document
+            yield Variable(name, value, Origin(source, document.value(document.root["vars"], name)))
 
 
-def _is_use(written: Any) -> bool:
-    return isinstance(written, Mapping) and "use" in written
-
-
-def _included(matrix: Mapping, case: Case) -> Mapping | None:
-    """The `include` that adds the case, if one does."""
-    entries: Any = matrix.get("include")
-    point = dict(case.point)
-    for entry in entries if isinstance(entries, Items) else ():
-        if all(token(entry[name]) == shown for name, shown in point.items()):
-            return entry
-    return None
+def _expectation(source: Source, draft: Draft) -> Origin:
+    if draft.used is None:
+        return Origin(source, draft.span)
+    return Origin(Source.LIBRARY, draft.document.value(draft.container, draft.key), draft.used.place.span)

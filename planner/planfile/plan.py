@@ -15,7 +15,7 @@ from planner.planfile.grammar.models import BudgetFields, PlanFields, ScenarioDe
 from planner.planfile.grammar.version import check_version
 from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, read_variables
-from planner.planfile.lint import holds_used_anchor, warn_of_unused_targets
+from planner.planfile.lint import has_used_anchor, warn_of_unused_targets
 from planner.planfile.matrix.expand import Allowance
 from planner.planfile.model import Case, Plan
 from planner.planfile.quarantine import read_quarantine
@@ -170,7 +170,7 @@ class PlanReader:
         unused = {
             name: document.key(own, name)
             for name in own
-            if name not in used and not holds_used_anchor(document, own, name)
+            if name not in used and not has_used_anchor(document, own, name)
         }
         plan.unresolved.report()
         plan.aliases.unknown.report()

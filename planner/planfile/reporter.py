@@ -83,11 +83,6 @@ class Reporter:
         if user is not None and position is not None:
             self._users.setdefault(position, {})[Related("used here", user)] = None
 
-    def add_users(self, positions: Iterable[int], users: dict[Related, None]) -> None:
-        """Places to show with the diagnostics at these positions; `users` may grow until `show_users`."""
-        for position in positions:
-            self._users.setdefault(position, users)
-
     def show_users(self) -> None:
         """Add to the diagnostics of libraries the first few places that use what has the error."""
         for position, users in self._users.items():

@@ -224,11 +224,8 @@ class _Reading:
         if isinstance(written.get("axes"), Mapping):
             imported = self.plan.imports.place_of_variable
             warn_of_shadowed_variables(self.document, written["axes"], imported, self.reporter)
-        place = self.document.key(self.written, "matrix")
-        reader = MatrixReader(
-            self.document, place, written, fields, axes, self.reporter, cases_per_point=cases_per_point
-        )
-        found = reader.read()
+        reader = MatrixReader(written, fields, axes, cases_per_point=cases_per_point)
+        found = reader.read(self.document.key(self.written, "matrix"))
         self.unknown_axes = reader.unknown_axes
         return found
 

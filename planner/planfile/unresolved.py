@@ -1,8 +1,8 @@
-"""Names that a plan uses and nothing defines, kept until all of it is read: each is reported once, however often it is used."""
+"""Names that a plan uses and nothing defines, collected until all of it is read: each is reported once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from planner.diagnostics import Related, Span
@@ -11,7 +11,7 @@ from planner.planfile.reporter import MAX_PER_FILE, Reporter, Said, first_few
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A place where the name is used, and what to say of it; `detail` is empty where another place of the name has it.
+    """A place where the name is used, and the message; `detail` is empty if another place of the name has it.
 
     `user` is where the plan uses what is in a library, with `said` of that; several plans may.
     """
@@ -31,7 +31,7 @@ class Unresolved:
     _uses: dict[str, list[Use]] = field(default_factory=dict[str, list[Use]])
 
     def add(self, name: str, uses: Iterable[Use]) -> None:
-        """Raises `EnoughFaults` where there are more names than are shown."""
+        """Raises `EnoughFaults` if there are more names than are shown."""
         self.reporter.errors += 1
         self._uses.setdefault(name, []).extend(uses)
         if len(self._uses) > MAX_PER_FILE:
@@ -42,21 +42,17 @@ class Unresolved:
         return bool(self._uses)
 
     def has(self, name: str) -> bool:
-        """Whether what to say of the name is known."""
+        """Whether the message about the name is known."""
         return any(use.user is None for use in self._uses.get(name, ()))
 
     def report(self) -> None:
-        """At the end of the plan."""
+        """At the end of the plan: each name at its first place in the plan, or at every place in libraries."""
         for uses in self._uses.values():
-            self._report(uses)
-        self._uses.clear()
-
-    def _report(self, uses: Sequence[Use]) -> None:
-        own = [use for use in uses if use.user is None and use.detail]
-        if not own:
-            for use in uses:
+            own = [use for use in uses if use.user is None and use.detail]
+            if own:
+                first = min(own, key=lambda use: (use.place.file != own[0].place.file, use.place))
+                others = [Related("also used here", use.place) for use in uses if use.place != first.place]
+                self.reporter.error(first.code, first.detail, first.place, *first_few(others))
+            for use in () if own else uses:
                 self.reporter.error_once(use.said, use.code, use.detail, use.place, use.user)
-            return
-        first = min(own, key=lambda use: (use.place.file != own[0].place.file, use.place))
-        others = [Related("used here as well", use.place) for use in uses if use.place != first.place]
-        self.reporter.error(first.code, first.detail, first.place, *first_few(others))
+        self._uses.clear()

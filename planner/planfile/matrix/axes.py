@@ -80,7 +80,7 @@ def token(value: Any) -> str:
 
 
 UseAxis = Callable[[Document, Mapping, str], dict[str, AxisValue]]
-"""Looks up the values of an axis written as `{use: NAME}` among what is imported; none, and a fault, where there are none."""
+"""Looks up the imported values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
 
 
 class AxisReader:
@@ -95,9 +95,9 @@ class AxisReader:
         self.reporter = reporter
         self.use = use
         self.faulty: set[str] = set()
-        """Axes that have a fault: they may have other values than could be read."""
+        """Axes with errors: they may have other values than could be read."""
         self.origin: Span | None = None
-        """Where the file is named that values come from, for faults of those."""
+        """Where the file is named that values come from."""
 
     def read(self, axes: Mapping) -> tuple[Axis, ...]:
         """The axes that could be read; one without any sound value is left out."""
@@ -128,118 +128,85 @@ class AxisReader:
         return {}
 
     def value(self, written: Any, place: Callable[[], Span]) -> AxisValue | None:
-        """One value, written at `place`; None, and a fault, where it cannot be one."""
+        """One value, written at `place`; None, and an error, if it cannot be one."""
         if isinstance(written, list):
-            self._error(
-                "bad-axis", "a list cannot be one value of an axis; a mapping with an `id` can hold one", place()
-            )
+            detail = "a list cannot be one value of an axis; a mapping with an `id` can hold one"
+            self._error("bad-axis", detail, place())
             return None
-        if isinstance(written, dict):
-            if "id" not in written:
-                self._error("bad-axis", _without_id(written), place())  # pyright: ignore[reportUnknownArgumentType]
-                return None
-            name: Any = written["id"]  # pyright: ignore[reportUnknownVariableType]
-            if not isinstance(name, str) or not name:
-                at = self.document.value(written, "id") if isinstance(written, Mapping) else place()
-                cure = (
-                    f"; write {json.dumps(_as_id(written, name, self.document))}"
-                    if isinstance(name, int | float)
-                    else ""
-                )
-                told = "is empty" if name == "" else f"is {describe(name)}"
-                self._error("bad-axis", f"an `id` is a text that names the case, but this {told}{cure}", at)
-                return None
-            if larger_than(written, MAX_VALUE_NODES):
-                self._error(
-                    "too-many-nodes",
-                    f"one value of an axis may hold {MAX_VALUE_NODES:,} values, aliases expanded",
-                    place(),
-                )
-                return None
+        if isinstance(written, dict) and not self._has_id(written, place):  # pyright: ignore[reportUnknownArgumentType]
+            return None
+        if isinstance(written, dict) and larger_than(written, MAX_VALUE_NODES):
+            detail = f"one value of an axis may hold {MAX_VALUE_NODES:,} values, aliases expanded"
+            self._error("too-many-nodes", detail, place())
+            return None
         if holds_tags(written):
             self.reporter.warning("literal-template", LITERAL, place())
         made = AxisValue(token(written), written, place)
         if len(made.token) > MAX_TOKEN:
-            self._error(
-                "bad-axis",
-                f"a text of {len(made.token):,} characters is too long for a case id; write {{id: short-name, text: …}}",
-                place(),
+            detail = (
+                f"a text of {len(made.token):,} characters is too long for a case id; write {{id: short-name, text: …}}"
             )
+            self._error("bad-axis", detail, place())
             return None
         return made
+
+    def _has_id(self, written: dict[str, Any], place: Callable[[], Span]) -> bool:
+        """Whether a mapping has a usable id; reported if not."""
+        if "id" not in written:
+            meant = next((key for key in ("use", "file") if key in written), None)
+            detail = "a mapping needs an `id`: it names the case"
+            if meant is not None:
+                detail = f"{{{meant}: …}} stands for all values of an axis: write it without the brackets"
+            self._error("bad-axis", detail, place())
+            return False
+        name: Any = written["id"]
+        if isinstance(name, str) and name:
+            return True
+        at, hint = place(), ""
+        if isinstance(written, Mapping):
+            at = self.document.value(written, "id")
+            quoted = as_written(self.document, written, "id") if isinstance(name, int | float) else ""
+            hint = f'; write "{quoted}"' if quoted else ""
+        self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}{hint}", at)
+        return False
 
     def _candidates(self, axes: Mapping, name: str) -> list[tuple[Any, Callable[[], Span]]]:
         """Values with their places."""
         values: Any = axes[name]
-        report = self.reporter.error
+        shown = shorten(name, 40)
         if isinstance(values, Mapping) and "file" in values:
             self.origin = self.document.value(values, "file")
             return self.files.read(self.document, self.path, values)
-        if not isinstance(values, Items):
-            report("wrong-type", _not_a_list(values, uses=self.use is not None), self.document.value(axes, name))
-        elif not values:
-            report(
-                "bad-axis",
-                f"axis `{shorten(name, 40)}` has no values, so that there would be no case",
-                self.document.value(axes, name),
-            )
-        elif len(values) > MAX_CASES:
-            detail = f"axis `{shorten(name, 40)}` has {len(values):,} values; more than {MAX_CASES:,} can be in no plan"
-            report("too-many-cases", detail, self.document.value(axes, name))
-        else:
+        if isinstance(values, Items) and 0 < len(values) <= MAX_CASES:
             warn_of_rewritten(self.document, axes, name, self.reporter)
             return [(value, partial(self.document.value, values, index)) for index, value in enumerate(values)]
+        if not isinstance(values, Items):
+            kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if self.use is not None else "")
+            code = "wrong-type"
+            detail = f"{wrong_type('a list', values).partition(';')[0]}; write [first, second], or {kinds}"
+        elif not values:
+            code, detail = "bad-axis", f"axis `{shown}` has no values, so that there would be no case"
+        else:
+            code = "too-many-cases"
+            detail = f"axis `{shown}` has {len(values):,} values; more than {MAX_CASES:,} can be in no plan"
+        self.reporter.error(code, detail, self.document.value(axes, name))
         return []
 
     def _error(self, code: str, detail: str, span: Span, *related: Related) -> None:
-        """A fault of a value: where it is in another file, with the place that names the file."""
+        """An error of a value: where it is in another file, with the place that names the file."""
         if self.origin is not None and span.file != self.document.source.file:
             related = (*related, Related("used here", self.origin))
         self.reporter.error(code, detail, span, *related)
 
     def _distinct(self, candidates: list[tuple[Any, Callable[[], Span]]]) -> dict[str, AxisValue]:
         found: dict[str, AxisValue] = {}
-        first: dict[str, Callable[[], Span]] = {}
         for written, place in candidates:
             value = self.value(written, place)
-            if value is None:
+            other = found.setdefault(value.token, value) if value is not None else None
+            if other is value or value is None or other is None:
                 continue
-            other = found.setdefault(value.token, value)
-            if other is value:
-                first[value.token] = place
-            elif type(other.value) is type(written) and other.value == written:
-                self._error(
-                    "duplicate-item",
-                    f"{describe(written)} is listed twice; remove one",
-                    place(),
-                    Related("the first one", first[value.token]()),
-                )
-            else:
-                self._error(
-                    "colliding-case-id",
-                    f"two values are written {shorten(value.token)} in case ids; change one",
-                    place(),
-                    Related("the first one", first[value.token]()),
-                )
+            code, detail = "colliding-case-id", f"two values are written {shorten(value.token)} in case ids; change one"
+            if type(other.value) is type(written) and other.value == written:
+                code, detail = "duplicate-item", f"{describe(written)} is listed twice; remove one"
+            self._error(code, detail, place(), Related("the first one", other.place()))
         return found
-
-
-def _not_a_list(written: Any, *, uses: bool) -> str:
-    """What the values of an axis can be, if they are no list."""
-    kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if uses else "")
-    return f"{wrong_type('a list', written).partition(';')[0]}; write [first, second], or {kinds}"
-
-
-def _as_id(written: Any, name: float, document: Document) -> str:
-    """An id that is a number as its author wrote it: 007 is no 7."""
-    return (as_written(document, written, "id") if isinstance(written, Mapping) else "") or json.dumps(name)
-
-
-def _without_id(written: dict[str, Any]) -> str:
-    """What to do about a value that is a mapping without an `id`."""
-    meant = next((key for key in ("use", "file") if key in written), None)
-    if meant is None:
-        return "a mapping needs an `id`: it names the case"
-    return (
-        f"{{{meant}: …}} stands for all values of an axis: write it without the brackets, and without others beside it"
-    )

@@ -1,4 +1,4 @@
-"""Errors of the case that is being made: each text is reported once, with the first case that it cannot be used in."""
+"""Errors of cases: each text is reported once, with the first case in which it has the error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from planner.planfile.reporter import Reporter, Said
 
 @dataclass(slots=True)
 class CaseErrors:
-    """Of one scenario. Whoever makes a case sets `which`, the words that name it."""
+    """Of one scenario. `which` names the current case in messages."""
 
     reporter: Reporter
     axes: frozenset[str]
@@ -20,7 +20,7 @@ class CaseErrors:
     def report(
         self, said: Said, code: str, detail: str, places: tuple[Span, Span | None], names: Collection[str]
     ) -> None:
-        """`places`: of the text, and of what uses it if it is in a library. `names` are those that the text uses."""
+        """`places`: of the text, and of what uses it if it is in a library. `names`: those that the text uses."""
         if not self.reporter.doubted_variables.isdisjoint(names):
             self.reporter.errors += 1  # the value of one of them could not be read, which was reported
             return

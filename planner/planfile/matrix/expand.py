@@ -1,11 +1,12 @@
-"""A scenario's parts to its cases: one per point of the matrix and target, within what one plan may make."""
+"""The cases of a scenario: one for each point of the matrix and target, within the limits of a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from planner.checks.base import Expectation
 from planner.planfile.drafts import Draft
@@ -19,16 +20,15 @@ from planner.planfile.settings import CaseSettings
 from planner.planfile.templates.prompts import Prompt
 from planner.planfile.yaml.source import Place
 
+Made = TypeVar("Made")
+
 MAX_CASES_PER_PLAN = 100_000
 MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
-"""Characters of all prompts and expectations of a plan: they are in memory together."""
-
-
+"""Characters of all prompts and expectations of a plan, which are in memory together."""
 EXPECTATION_WEIGHT = 16
-"""An expectation counts as so much text: validating one takes far longer than rendering a prompt of its length."""
-
+"""Validating an expectation takes as long as rendering so much more text."""
 RENDERING_WEIGHT = 64
-"""So does finding out which one of them a case has."""
+"""So does finding out which expectation a case has."""
 
 
 @dataclass(slots=True)
@@ -37,12 +37,12 @@ class Allowance:
 
     cases: int = MAX_CASES_PER_PLAN
     characters: int = MAX_RENDERED_PER_PLAN
-    is_told: bool = False
-    """That there are too many cases: of the first scenario that makes them so."""
+    reported: bool = False
+    """Whether it was reported that there are too many cases."""
 
 
 class Parts(NamedTuple):
-    """A scenario, read. Parts with faults are left out, and then no case counts."""
+    """A scenario, read. Parts with errors are left out, and then the cases are not used."""
 
     plan: str
     scenario: str
@@ -58,25 +58,30 @@ class Parts(NamedTuple):
     quarantine: Quarantine | None
 
 
-@dataclass(slots=True)
-class _Memo:
-    """What was rendered, by the tokens of the axes that it depends on."""
-
-    axes: list[int]
-    known: dict[tuple[str, ...], Any]
-
-
 def expand(
     parts: Parts, expectations: Expectations, allowance: Allowance, reporter: Reporter, *, errors: int
 ) -> list[Case]:
-    """All cases of a scenario; none where a fault of it is reported, now or since there were so many `errors`."""
-    expansion = _Expansion(parts, expectations, allowance, reporter)
-    cases = expansion.cases() if parts.matrix.axes else expansion.alone()
+    """All cases of a scenario; none if it has errors, now or since there were so many `errors`."""
+    cases = _Expansion(parts, expectations, allowance, reporter).cases()
     if reporter.errors > errors:
         return []
     if parts.matrix.axes:
         warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
     return cases
+
+
+class _Memo(Generic[Made]):
+    """What was made, by the tokens of the axes whose names it uses."""
+
+    def __init__(self, axes: Sequence[str], used: Collection[str]) -> None:
+        self._axes = [position for position, name in enumerate(axes) if name in used]
+        self._known: dict[tuple[str, ...], Made] = {}
+
+    def get(self, point: Point, make: Callable[[], Made]) -> Made:
+        key = tuple([point[position].token for position in self._axes])
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
 
 class _Expansion:
@@ -85,127 +90,78 @@ class _Expansion:
         self.expectations = expectations
         self.allowance = allowance
         self.reporter = reporter
-        self.case_errors = CaseErrors(reporter, frozenset(axis.name for axis in parts.matrix.axes))
-        self.places = tuple([draft.place for draft in parts.drafts])
-
-    def alone(self) -> list[Case]:
-        """Without a matrix: most scenarios are, and what is rendered once need not be remembered."""
-        parts = self.parts
-        if not self._allowed():
-            return []
-        prompt = self._render_prompt(parts.variables)
-        expectations = self._render_expectations(parts.variables)
-        if self.allowance.characters < 0:
-            self._report_size()
-        if prompt is None or expectations is None:
-            return []
-        return self._of_point(f"{parts.plan}/{parts.scenario}", (), prompt, expectations)
-
-    def _allowed(self) -> bool:
-        """Whether the plan may make so many cases; reported if not."""
-        parts = self.parts
-        self.allowance.cases -= len(parts.matrix.points) * len(parts.targets)
-        if self.allowance.cases >= 0:
-            return True
-        self.allowance.cases += len(parts.matrix.points) * len(parts.targets)
-        if self.allowance.is_told:
-            self.reporter.errors += 1
-            return False
-        self.allowance.is_told = True
-        self.reporter.error(
-            "too-many-cases",
-            f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more; split the plan",
-            parts.place.span,
-        )
-        return False
-
-    def _report_size(self) -> None:
-        self.reporter.error(
-            "template-too-large",
-            "the prompts and expectations of all cases of this plan are too long, or too many; split the plan",
-            self.parts.place.span,
-        )
+        self.names = [axis.name for axis in parts.matrix.axes]
+        self.case_errors = CaseErrors(reporter, frozenset(self.names))
 
     def cases(self) -> list[Case]:
         parts = self.parts
         if not self._allowed():
             return []
-        self.names = [axis.name for axis in parts.matrix.axes]
-        self.prompts = self._memo([parts.prompt.template.names] if parts.prompt else [])
-        self.rendered = self._memo([draft.shape.names for draft in parts.drafts])
+        prompts = _Memo[str | None](self.names, parts.prompt.template.names if parts.prompt else ())
+        used = {name for draft in parts.drafts for name in draft.shape.names}
+        expected = _Memo[tuple[Expectation, ...] | None](self.names, used)
+        places = tuple([draft.place for draft in parts.drafts])
         cases: list[Case] = []
         for point in parts.matrix.points:
-            values = {
-                **parts.variables,
-                **{name: value.value for name, value in zip(self.names, point, strict=True)},
-            }
-            label = self._label(point)
-            self.case_errors.which = f" (in case {label})"
-            prompt = self._prompt(point, values)
-            expectations = self._expectations(point, values)
+            shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
+            label = f"{parts.plan}/{parts.scenario}"
+            values = parts.variables
+            if shown:
+                label += f"[{','.join([f'{name}={token}' for name, token in shown])}]"
+                values = {**values, **{name: value.value for name, value in zip(self.names, point, strict=True)}}
+                self.case_errors.which = f" (in case {label})"
+            prompt = prompts.get(point, partial(self._prompt, values))
+            expectations = expected.get(point, partial(self._expectations, values))
             if self.allowance.characters < 0:
-                self._report_size()
+                detail = (
+                    "the prompts and expectations of all cases of this plan are too long, or too many; split the plan"
+                )
+                self.reporter.error("template-too-large", detail, parts.place.span)
                 return []
             if prompt is None or expectations is None:
                 if self.expectations.validations.exhausted:
-                    break  # and so it would be with each of the others
+                    break  # the other cases would fail as well
                 continue
-            shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
-            cases.extend(self._of_point(label, shown, prompt, expectations))
+            cases += [
+                Case(
+                    f"{label}@{target.alias}",
+                    parts.plan,
+                    parts.scenario,
+                    target,
+                    shown,
+                    prompt,
+                    expectations,
+                    places,
+                    parts.tags,
+                    parts.place,
+                    *parts.settings,
+                    parts.description,
+                    parts.quarantine,
+                )
+                for target in parts.targets
+            ]
         return cases
 
-    def _of_point(
-        self, label: str, point: tuple[tuple[str, str], ...], prompt: str, expectations: tuple[Expectation, ...]
-    ) -> list[Case]:
-        parts = self.parts
-        return [
-            Case(
-                f"{label}@{target.alias}",
-                parts.plan,
-                parts.scenario,
-                target,
-                point,
-                prompt,
-                expectations,
-                self.places,
-                parts.tags,
-                parts.place,
-                *parts.settings,
-                parts.description,
-                parts.quarantine,
-            )
-            for target in parts.targets
-        ]
+    def _allowed(self) -> bool:
+        """Whether the plan may make so many cases; reported once if not."""
+        count = len(self.parts.matrix.points) * len(self.parts.targets)
+        if count <= self.allowance.cases:
+            self.allowance.cases -= count
+            return True
+        if self.allowance.reported:
+            self.reporter.errors += 1
+            return False
+        self.allowance.reported = True
+        detail = f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more; split the plan"
+        self.reporter.error("too-many-cases", detail, self.parts.place.span)
+        return False
 
-    def _memo(self, used: Sequence[Collection[str]]) -> _Memo:
-        """For what templates make that use these names."""
-        return _Memo([place for place, name in enumerate(self.names) if any(name in uses for uses in used)], {})
-
-    def _label(self, point: Point) -> str:
-        """The case id without its target."""
-        shown = ",".join([f"{name}={value.token}" for name, value in zip(self.names, point, strict=True)])
-        return f"{self.parts.plan}/{self.parts.scenario}[{shown}]"
-
-    def _prompt(self, point: Point, values: Lookup[str, Any]) -> str | None:
-        memo = self.prompts
-        key = tuple([point[position].token for position in memo.axes])
-        if key not in memo.known:
-            memo.known[key] = self._render_prompt(values)
-        return memo.known[key]
-
-    def _render_prompt(self, values: Lookup[str, Any]) -> str | None:
+    def _prompt(self, values: Lookup[str, Any]) -> str | None:
         text = self.parts.prompt.render(values, self.case_errors) if self.parts.prompt is not None else None
         self.allowance.characters -= len(text or "")
         return text
 
-    def _expectations(self, point: Point, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
-        memo = self.rendered
-        key = tuple([point[position].token for position in memo.axes])
-        if key not in memo.known:
-            memo.known[key] = self._render_expectations(values)
-        return memo.known[key]
-
-    def _render_expectations(self, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
+    def _expectations(self, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
         before = self.expectations.validations.made_bytes
         found = self.expectations.of_case(self.parts.drafts, values, self.case_errors)
         self.allowance.characters -= (self.expectations.validations.made_bytes - before) * EXPECTATION_WEIGHT

@@ -1,9 +1,10 @@
-"""Axes to points: the combinations, less what is excluded, and what is included besides."""
+"""Axes to points: the combinations, without those in `exclude` and with those in `include`."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,26 +14,29 @@ from planner.planfile.grammar.field_errors import wrong_type
 from planner.planfile.grammar.fields import missing
 from planner.planfile.grammar.models import MAX_CASES, MatrixFields
 from planner.planfile.matrix.axes import Axis, AxisReader, AxisValue
-from planner.planfile.matrix.exclusions import Exclusions
 from planner.planfile.matrix.pairs_allowed import TooMuchSearchError
 from planner.planfile.matrix.pairwise import Row, fewest_rows, pairwise
-from planner.planfile.reporter import Reporter
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.unresolved import Use
-from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.numbers import warn_of_rewritten
 
 _MAX_WALK = 1_000_000
 """Combinations, times the kinds of exclusions to look for in each: a second's work."""
+_MAX_COMPARED = 500
+"""Exclusions that are compared with each other."""
 _SAMPLE = 500
-"""Cases that are looked at for more faults where there are too many, or which they are cannot be told."""
-
+"""Cases to find more errors in, if the cases that are meant are unknown or too many."""
 _PAIR = 2
 _GIVEN_UP = 1_000_000
 """Work that a pairwise table took which was too much work."""
 
 Point = tuple[AxisValue, ...]
 """A value for each axis, in the order of the axes."""
+Pattern = dict[int, str]
+"""Position of an axis to the token of its value; the other axes may have any value."""
+Entry = tuple[Items, int]
+"""An item of `exclude` or `include`: the list and its index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,91 +48,98 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
-    """How many points there are before exclusions, and how that comes about, axis by axis."""
+class _Sum:
+    """How many points there are before exclusions. `pairs`: the axes, if the points are to have every pair of their values."""
 
     shown: str
     total: int
-    before: str = ""
-    """What stands before the sum."""
+    pairs: str = ""
 
 
-def _fewer(total: int, *, in_pairs: bool) -> str:
-    pairs = "" if in_pairs else "use `strategy: pairwise`, "
-    return f"{pairs}exclude some, or {'raise `max_cases`' if total <= MAX_CASES else 'make several scenarios of it'}"
+class Exclusions:
+    """Patterns grouped by the axes they name: a point is looked up once for each group."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self.patterns = patterns
+        self._groups: dict[tuple[int, ...], dict[tuple[str, ...], int]] = {}
+        for number, pattern in enumerate(patterns):
+            axes = tuple(sorted(pattern))
+            self._groups.setdefault(axes, {}).setdefault(tuple([pattern[axis] for axis in axes]), number)
+
+    @property
+    def kinds(self) -> int:
+        return len(self._groups)
+
+    def hold(self, point: Point) -> bool:
+        """Whether a pattern excludes the point."""
+        return any(tuple([point[axis].token for axis in axes]) in numbers for axes, numbers in self._groups.items())
+
+    def named(self, point: Point) -> int | None:
+        """The pattern that names every axis with the values of this point."""
+        return self._groups.get(tuple(range(len(point))), {}).get(tuple([value.token for value in point]))
+
+    def repeated(self) -> dict[int, int]:
+        """Patterns to another one that excludes all they do; of equal ones, the later to the earlier."""
+        found: dict[int, int] = {}
+        for number, pattern in enumerate(self.patterns[:_MAX_COMPARED]):
+            for other, general in enumerate(self.patterns[:_MAX_COMPARED]):
+                if general.items() <= pattern.items() and (len(general) < len(pattern) or other < number):
+                    found.setdefault(number, other)
+        return found
 
 
 class MatrixReader:
-    """Reads one scenario's matrix, `written` in `document` under the key at `place`; every point makes `cases_per_point` cases."""
+    """Reads one scenario's matrix; every point makes `cases_per_point` cases."""
 
-    def __init__(
-        self,
-        document: Document,
-        place: Span,
-        written: Mapping,
-        fields: MatrixFields,
-        axes: AxisReader,
-        reporter: Reporter,
-        *,
-        cases_per_point: int,
-    ) -> None:
-        self.document = document
-        self.place = place
+    def __init__(self, written: Mapping, fields: MatrixFields, axes: AxisReader, *, cases_per_point: int) -> None:
         self.written = written
         self.fields = fields
         self.axis_reader = axes
-        self.reporter = reporter
+        self.document = axes.document
+        self.reporter = axes.reporter
         self.cases_per_point = cases_per_point
         self._new_values: dict[tuple[str, str], AxisValue] = {}
         """By axis and token, values that only `include` has."""
         self.unknown_axes: dict[str, list[Use]] = {}
-        """Names in `exclude` and `include` that are no axes; its caller reports them."""
+        """Names in `exclude` and `include` that are no axes; the caller reports them."""
 
-    def read(self) -> Matrix:
-        """The matrix; where there are faults, what is left of it without them, so that more can be found."""
+    def read(self, place: Span) -> Matrix:
+        """The matrix under the key at `place`; after errors, what is left of it, so that more can be found."""
         errors = self.reporter.errors
-        axes = self._axes()
+        axes = self._axes(place)
+        excludes, includes = self._entries("exclude"), self._entries("include")
         if self.reporter.errors > errors or not axes:
             if axes or self.axis_reader.faulty:
-                self._report_entries(axes)
+                for entry in excludes:
+                    self._pattern(axes, entry)
+                for entry in includes:
+                    self._included(axes, entry)
             return Matrix(axes, self._some(axes))
-        return Matrix(axes, self._points(axes))
+        return Matrix(axes, self._points(axes, excludes, includes))
 
-    def _axes(self) -> tuple[Axis, ...]:
+    def _axes(self, place: Span) -> tuple[Axis, ...]:
         axes: Any = self.written.get("axes")
+        report = self.reporter.error
         if "axes" not in self.written:
             known = [name for name in self.written if name in MatrixFields.model_fields]
             if missing(MatrixFields, self.written, "axes") and (known or not self.written):
-                place = self.document.key(self.written, known[0]) if known else self.place
-                self.reporter.error("missing-key", "a matrix needs `axes`: names and their lists of values", place)
-        elif not isinstance(axes, Mapping):
-            if axes is not None:
-                self.reporter.error(
-                    "wrong-type",
-                    wrong_type("a mapping of axis names to lists of values", axes),
-                    self.document.value(self.written, "axes"),
-                )
-        elif not axes:
-            self.reporter.error(
-                "bad-axis", "a matrix needs at least one axis", self.document.value(self.written, "axes")
-            )
-        else:
+                place = self.document.key(self.written, known[0]) if known else place
+                report("missing-key", "a matrix needs `axes`: names and their lists of values", place)
+        elif isinstance(axes, Mapping) and axes:
             return self.axis_reader.read(axes)
+        elif isinstance(axes, Mapping):
+            report("bad-axis", "a matrix needs at least one axis", self.document.value(self.written, "axes"))
+        elif axes is not None:
+            detail = wrong_type("a mapping of axis names to lists of values", axes)
+            report("wrong-type", detail, self.document.value(self.written, "axes"))
         return ()
-
-    def _report_entries(self, axes: tuple[Axis, ...]) -> None:
-        """What is wrong with `exclude` and `include` whatever the axes with faults are."""
-        for entry in self._entries("exclude"):
-            self._pattern(axes, entry)
-        for entry in self._entries("include"):
-            self._included(axes, entry)
 
     # Points
 
-    def _points(self, axes: tuple[Axis, ...]) -> tuple[Point, ...]:
+    def _points(
+        self, axes: tuple[Axis, ...], excludes: Sequence[Entry], includes: Sequence[Entry]
+    ) -> tuple[Point, ...]:
         errors = self.reporter.errors
-        excludes = self._entries("exclude")
-        includes = self._entries("include")
         exclusions = Exclusions([self._pattern(axes, entry) for entry in excludes])
         included = [self._included(axes, entry) for entry in includes]
         if self.reporter.errors > errors:
@@ -138,75 +149,67 @@ class MatrixReader:
         made = (self._pairs if in_pairs else self._combinations)(axes, exclusions, len(includes))
         if made is None:
             return self._some(axes)
-        points, terms = made
-        self._warn_of_repeats(exclusions, excludes, walked=not in_pairs)
-        names = {tuple([value.token for value in point]) for point in points}
+        points, counted = made
+        for number, other in exclusions.repeated().items():
+            place, by = self.document.value(*excludes[number]), self.document.value(*excludes[other])
+            self.reporter.warning(
+                "matches-nothing", "what this excludes is excluded already", place, Related("by this", by)
+            )
+        names = {_tokens(point) for point in points}
         kept = len(points)
-        for (entries, index), point in zip(includes, included, strict=True):
-            tokens = tuple([value.token for value in point])
+        for entry, point in zip(includes, included, strict=True):
             excluding = exclusions.named(point)
+            place = self.document.value(*entry)
             if excluding is not None:
-                self.reporter.error(
-                    "contradiction",
-                    "this case is included and excluded; remove one",
-                    self.document.value(entries, index),
-                    Related("excluded", self.document.value(*excludes[excluding])),
-                )
-            elif tokens not in names:
-                names.add(tokens)
+                related = Related("excluded", self.document.value(*excludes[excluding]))
+                self.reporter.error("contradiction", "this case is included and excluded; remove one", place, related)
+            elif _tokens(point) not in names:
+                names.add(_tokens(point))
                 points.append(point)
-            elif not in_pairs or tokens in {tuple([value.token for value in other]) for other in points[kept:]}:
-                # A table of pairs may have the case or not: there, including it makes sure that it does.
-                self.reporter.error(
-                    "colliding-case-id", "this case is in the matrix already", self.document.value(entries, index)
-                )
+            elif not in_pairs or _tokens(point) in map(_tokens, points[kept:]):
+                # A table of pairs may have the case or not: including it makes sure that it does.
+                self.reporter.error("colliding-case-id", "this case is in the matrix already", place)
         if points and excludes:
             self._warn_of_unused(axes, points)
         if not points:
             self.reporter.error("no-cases", "everything is excluded", self.document.value(self.written, "exclude"))
         if len(points) * self.cases_per_point > self.fields.max_cases:
-            self._too_many(terms, kept, len(points) - kept)
+            self._too_many(counted, kept, len(points) - kept)
             return tuple(points[:_SAMPLE])
         return tuple(points)
 
     def _some(self, axes: tuple[Axis, ...]) -> tuple[Point, ...]:
-        """Points to find more faults with, where those that are meant cannot be told."""
-        combinations = itertools.product(*(axis.values.values() for axis in axes))
-        return tuple(itertools.islice(combinations, _SAMPLE))
+        return tuple(itertools.islice(_products(axes), _SAMPLE))
 
     def _combinations(
         self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
-    ) -> tuple[list[Point], _Terms] | None:
-        """All combinations that are not excluded; None, and a fault, where they are too many to look at."""
+    ) -> tuple[list[Point], _Sum] | None:
+        """All combinations that are not excluded; None, and an error, if they are too many to look at."""
         total = math.prod(len(axis.values) for axis in axes)
-        terms = _Terms(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
+        counted = _Sum(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
         hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
         if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
-            self._too_many(terms, total, included)
+            self._too_many(counted, total, included)
             return None
-        combinations = itertools.product(*(axis.values.values() for axis in axes))
-        points = [point for point in combinations if not exclusions.hold(point)]
-        return points, terms
+        return [point for point in _products(axes) if not exclusions.hold(point)], counted
 
-    def _pairs(
-        self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
-    ) -> tuple[list[Point], _Terms] | None:
-        """Combinations with every pair of values; None, and an error, where they are too many."""
-        shown = f"every pair of {', '.join(f'{axis.name} {len(axis.values):,}' for axis in axes)} takes "
+    def _pairs(self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int) -> tuple[list[Point], _Sum] | None:
+        """Combinations with every pair of values; None, and an error, if they are too many."""
+        shown = ", ".join(f"{axis.name} {len(axis.values):,}" for axis in axes)
         rows = self._rows(axes, exclusions)
         if rows is None:
             least = fewest_rows([len(axis.values) for axis in axes])
             bound = "about" if exclusions.patterns else "at least"
-            self._too_many(_Terms(f"{bound} {least:,}", least, before=shown), least, included)
+            self._too_many(_Sum(f"{bound} {least:,}", least, shown), least, included)
             return None
         values = [list(axis.values.values()) for axis in axes]
         points = [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows]
-        return points, _Terms(f"{len(rows):,}", len(rows), before=shown)
+        return points, _Sum(f"{len(rows):,}", len(rows), shown)
 
     def _rows(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[Row, ...] | None:
-        """A pairwise table of the axes' positions; None where it would be too large, or too much work.
+        """A pairwise table of the axes' positions; None if it would be too large, or too much work.
 
-        The work for all tables of one loading is bounded.
+        The work for all tables that are loaded together is bounded.
         """
         sizes = [len(axis.values) for axis in axes]
         if not exclusions.patterns and fewest_rows(sizes) * self.cases_per_point > self.fields.max_cases:
@@ -228,13 +231,6 @@ class MatrixReader:
             self.reporter.tables_room -= table.looks
         return table.rows
 
-    def _warn_of_repeats(self, exclusions: Exclusions, excludes: list[tuple[Items, int]], *, walked: bool) -> None:
-        repeated = exclusions.repeated()
-        for number in sorted({*repeated, *(exclusions.unused() if walked else ())}):
-            by = [Related("by this", self.document.value(*excludes[repeated[number]]))] if number in repeated else []
-            place = self.document.value(*excludes[number])
-            self.reporter.warning("matches-nothing", "what this excludes is excluded already", place, *by)
-
     def _warn_of_unused(self, axes: tuple[Axis, ...], points: list[Point]) -> None:
         """Of values written here: those of a file may be used elsewhere."""
         for position, axis in enumerate(axes):
@@ -244,55 +240,51 @@ class MatrixReader:
                     detail = f"every case with this value of `{axis.name}` is excluded; remove it from the axis"
                     self.reporter.warning("unused-value", detail, value.place())
 
-    def _entries(self, key: str) -> list[tuple[Items, int]]:
+    def _too_many(self, counted: _Sum, kept: int, included: int) -> None:
+        """Show the sum. `kept` are the points that exclusions leave."""
+        limit = self.fields.max_cases
+        if self.written.get("max_cases", limit) != limit:
+            return  # it could not be read, which was reported
+        shown = counted.shown
+        if kept < counted.total:
+            shown += f" − {counted.total - kept:,} excluded"
+        if included:
+            shown += f" + {included:,} included"
+        if self.cases_per_point > 1:
+            shown = f"({shown})" if " + " in shown or " − " in shown else shown
+            shown += f" × {self.cases_per_point} targets"
+        total = (kept + included) * self.cases_per_point
+        if any(sign in shown for sign in "×+−"):
+            shown += f" = {total:,}"
+        if total <= limit:
+            advice = "which takes too long to find; write fewer axes, values or exclusions"
+        else:
+            cure = "exclude some, or raise `max_cases`" if total <= MAX_CASES else "or make several scenarios of it"
+            advice = f"more than {limit:,}; {'' if counted.pairs else 'use `strategy: pairwise`, '}{cure}"
+        before = f"every pair of {counted.pairs} takes " if counted.pairs else ""
+        is_set = "max_cases" in self.written
+        place = self.document.value(self.written, "max_cases") if is_set else self.document.key(self.written, "axes")
+        self.reporter.error("too-many-cases", f"{before}{shown} cases, {advice}", place)
+
+    # Exclusions and inclusions
+
+    def _entries(self, key: str) -> list[Entry]:
         entries = self.written.get(key)
         if not isinstance(entries, Items):
             return []  # reported with the fields
         warn_of_rewritten(self.document, self.written, key, self.reporter)
         return [(entries, index) for index in range(len(entries))]
 
-    def _too_many(self, terms: _Terms, kept: int, included: int) -> None:
-        """Show the sum. `kept` are the points that exclusions leave."""
-        if self.written.get("max_cases", self.fields.max_cases) != self.fields.max_cases:
-            return  # it could not be read, which was reported: how many there may be is not known
-        shown = terms.shown
-        excluded = terms.total - kept
-        shown += (
-            f" − {excluded:,} excluded" if excluded > 0 else f" + {-excluded:,} around exclusions" if excluded else ""
-        )
-        shown += f" + {included:,} included" if included else ""
-        if self.cases_per_point > 1:
-            shown = f"({shown})" if " + " in shown or " − " in shown else shown
-            shown += f" × {self.cases_per_point} targets"
-        total = (kept + included) * self.cases_per_point
-        told = f"{shown} = {total:,}" if set(shown) & set("×+−") else f"{total:,}"
-        limit = self.fields.max_cases
-        more = (
-            f"more than {limit:,}; {_fewer(total, in_pairs=bool(terms.before))}"
-            if total > limit
-            else "which takes too long to find; write fewer axes, values or exclusions"
-            if terms.before
-            else "too many to exclude so many of; write fewer"
-        )
-        place = (
-            self.document.value(self.written, "max_cases")
-            if "max_cases" in self.written
-            else self.document.key(self.written, "axes")
-        )
-        self.reporter.error("too-many-cases", f"{terms.before}{told} cases, {more}", place)
-
-    def _pattern(self, axes: tuple[Axis, ...], entry: tuple[Items, int], *, exclude: bool = True) -> dict[int, str]:
-        """Axis position to token, for the axes an entry names."""
+    def _pattern(self, axes: tuple[Axis, ...], entry: Entry, *, exclude: bool = True) -> Pattern:
+        """The axes that an entry names."""
         entries, index = entry
         written = entries[index]
-        pattern: dict[int, str] = {}
-        if written == {}:
-            self.reporter.error("bad-value", "this names no axis", self.document.value(entries, index))
-            return pattern
-        if not isinstance(written, Mapping):
-            self.reporter.error(
-                "wrong-type", wrong_type("a mapping of axes to values", written), self.document.value(entries, index)
-            )
+        pattern: Pattern = {}
+        if not written or not isinstance(written, Mapping):
+            code, detail = "bad-value", "this names no axis"
+            if written != {}:
+                code, detail = "wrong-type", wrong_type("a mapping of axes to values", written)
+            self.reporter.error(code, detail, self.document.value(entries, index))
             return pattern
         names = {axis.name: position for position, axis in enumerate(axes)}
         for name in written:
@@ -314,54 +306,52 @@ class MatrixReader:
 
     def _no_value(self, axis: Axis, written: Mapping) -> None:
         value = written[axis.name]
-        said = f'"{shorten(value, 40)}"' if isinstance(value, str) else describe(value)
         meant = self.reporter.searches.nearest(value, axis.values) if isinstance(value, str) else None
         hint = f"did you mean `{meant}`?" if meant is not None else f"it has {one_of(axis.values)}"
-        if isinstance(value, list):
-            hint = "write an entry of its own for each value"
-        detail = f"{said} is no value of axis `{axis.name}`; {hint}"
+        detail = f"{describe(value)} is no value of axis `{axis.name}`; {hint}"
         self.reporter.error("matches-nothing", detail, self.document.value(written, axis.name))
 
-    def _with_one_content(self, axis: Axis, value: AxisValue, written: Mapping) -> AxisValue:
-        """What this id means already, if it does. Another content under it is a fault: one name would be two values."""
-        content = written[axis.name]
-        first = self._new_values.setdefault((axis.name, value.token), value)
-        known = axis.values.get(value.token, first)
-        if isinstance(content, Mapping) and list(content) != ["id"] and content != known.value:
-            name = shorten(value.token, 40)
-            detail = (
-                f"`{name}` is another value of `{axis.name}` already; write {{id: {name}}} for that one, or another id"
-            )
-            place = self.document.value(written, axis.name)
-            self.reporter.error("colliding-case-id", detail, place, Related("the first one", known.place()))
-        return known
-
-    def _included(self, axes: tuple[Axis, ...], entry: tuple[Items, int]) -> Point:
+    def _included(self, axes: tuple[Axis, ...], entry: Entry) -> Point:
         entries, index = entry
         written = entries[index]
         self._pattern(axes, entry, exclude=False)
         if not isinstance(written, Mapping):
             return ()
-        missing = [axis.name for axis in axes if axis.name not in written]
-        if missing:
-            self.reporter.error(
-                "missing-key",
-                f"an include names every axis; {one_of(missing)} is missing",
-                self.document.value(entries, index),
-            )
+        lacking = [axis.name for axis in axes if axis.name not in written]
+        if lacking:
+            detail = f"an include names every axis; {one_of(lacking)} is missing"
+            self.reporter.error("missing-key", detail, self.document.value(entries, index))
         values: list[AxisValue] = []
         for axis in axes:
             if axis.name not in written or axis.name in self.axis_reader.faulty:
                 continue
-            value = axis.find(written[axis.name])
-            if (
-                value is None
-                and not isinstance(written[axis.name], dict)
-                and all(isinstance(known.value, dict) for known in axis.values.values())
-            ):
+            content = written[axis.name]
+            value = axis.find(content)
+            has_ids = all(isinstance(known.value, dict) for known in axis.values.values())
+            if value is None and has_ids and not isinstance(content, dict):
                 self._no_value(axis, written)  # an id that no mapping has
             elif value is None:
-                value = self.axis_reader.value(written[axis.name], partial(self.document.value, written, axis.name))
+                value = self.axis_reader.value(content, partial(self.document.value, written, axis.name))
             if value is not None:
-                values.append(self._with_one_content(axis, value, written))
+                values.append(self._known_value(axis, value, written))
         return tuple(values)
+
+    def _known_value(self, axis: Axis, value: AxisValue, written: Mapping) -> AxisValue:
+        """The value that has this id already, if any. Another content under the id is an error."""
+        content = written[axis.name]
+        first = self._new_values.setdefault((axis.name, value.token), value)
+        known = axis.values.get(value.token, first)
+        if isinstance(content, Mapping) and list(content) != ["id"] and content != known.value:
+            name = shorten(value.token, 40)
+            detail = f"`{name}` is another value of `{axis.name}`; write {{id: {name}}} for that one, or another id"
+            place = self.document.value(written, axis.name)
+            self.reporter.error("colliding-case-id", detail, place, Related("the first one", known.place()))
+        return known
+
+
+def _tokens(point: Point) -> tuple[str, ...]:
+    return tuple([value.token for value in point])
+
+
+def _products(axes: tuple[Axis, ...]) -> itertools.product[Point]:
+    return itertools.product(*(axis.values.values() for axis in axes))
