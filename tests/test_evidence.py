@@ -1,4 +1,4 @@
-"""One vocabulary from two dialects: roles, tools, grades, money; and nothing made up where the service was silent."""
+"""Tests of evidence from both dialects of the service."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ PAGE_TRANSCRIPT: list[dict[str, Any]] = [
 ]
 
 
-def test_a_whole_run_of_the_page_dialect() -> None:
-    """Everything the service tells, as it is stored."""
+def test_a_complete_run() -> None:
+    """As it is stored."""
     grade = {"status": "completed", "score": 0.87, "call_outcome": "success", "goal_achievement": "achieved"}
     told = evidence(
         {"error_message": "", "estimated_cost_cents": 32},
@@ -143,8 +143,8 @@ def test_a_whole_run_of_the_page_dialect() -> None:
     )
 
 
-def test_evidence_survives_storage() -> None:
-    """Read back, it is the same, and goes by the same name; fields of a later version are ignored."""
+def test_stored_evidence_is_read_back() -> None:
+    """With the same digest; unknown fields are ignored."""
     told = evidence(transcript=PAGE_TRANSCRIPT)
     document = told.to_bytes()
     again = Evidence.model_validate_json(document)
@@ -172,15 +172,15 @@ def test_evidence_survives_storage() -> None:
         ("tool", Role.TOOL),
     ],
 )
-def test_every_name_of_a_speaker_is_understood(role: str, expected: Role) -> None:
-    """The agent under test is one, however it is called; so is the test bot."""
+def test_names_of_speakers(role: str, expected: Role) -> None:
+    """Of both dialects."""
     turns = evidence(transcript=[{"role": role, "content": "x"}]).turns
     assert turns is not None
     assert [turn.role for turn in turns] == [expected]
 
 
-def test_turns_of_nobody_are_left_out_and_the_others_counted() -> None:
-    """Numbers count what reports show."""
+def test_turns_without_a_known_speaker_are_skipped() -> None:
+    """The others are numbered."""
     turns = evidence(
         transcript=[
             {"role": "system", "content": "Be nice."},
@@ -194,8 +194,8 @@ def test_turns_of_nobody_are_left_out_and_the_others_counted() -> None:
     assert [(turn.number, turn.text) for turn in turns] == [(1, "Hi"), (2, '{"text":"Hi"}')]
 
 
-def test_no_transcript_an_empty_one_and_one_not_understood() -> None:
-    """Nobody spoke only where the service says so."""
+def test_missing_empty_and_unreadable_transcripts() -> None:
+    """Only an empty one means that nobody spoke."""
     assert evidence(transcript=None).turns is None
     assert evidence(transcript=[]).turns == ()
     assert evidence(transcript=[{"role": "narrator", "content": "Once"}]).turns is None
@@ -209,8 +209,8 @@ def tools_of(**wire: Any) -> Any:
     return None if tools is None else [(tool.name, tool.arguments, tool.has_result, tool.result) for tool in tools]
 
 
-def test_results_answer_the_earliest_call_without_one() -> None:
-    """In pairs, nested or one after the other; a result too many answers nothing."""
+def test_results_answer_the_earliest_open_call() -> None:
+    """Extra results answer nothing."""
     transcript = [
         {"role": "tool_call", "content": {"name": "a"}},
         {"role": "tool_call", "content": '{"name": "b", "arguments": "{\\"x\\": 1}"}'},
@@ -239,14 +239,14 @@ def test_results_answer_the_earliest_call_without_one() -> None:
     ],
     ids=str,
 )
-def test_a_tool_call_in_any_shape(content: Any, expected: tuple[str, dict[str, Any]]) -> None:
-    """An object, an object in a string, a chat model's function, or whatever else came."""
+def test_shapes_of_tool_calls(content: Any, expected: tuple[str, dict[str, Any]]) -> None:
+    """An object, JSON text, or a chat model's function."""
     (tool,) = tools_of(transcript=[{"role": "tool_call", "content": content}])
     assert tool[:2] == expected
 
 
-def test_the_history_tells_of_tools_that_the_transcript_does_not() -> None:
-    """One dialect's transcript holds speech only; a transcript that has tools is believed."""
+def test_tools_from_the_history() -> None:
+    """If the transcript has none."""
     spoken = [{"role": "agent", "content": "Hi"}]
     history: list[dict[str, Any]] = [
         {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "a", "arguments": '{"x": 1}'}}]},
@@ -267,8 +267,8 @@ def test_the_history_tells_of_tools_that_the_transcript_does_not() -> None:
     assert [(tool.turn, tool.start_ms) for tool in tools] == [(None, None), (None, None), (None, 13)]
 
 
-def test_no_tools_is_known_only_from_the_history() -> None:
-    """A transcript without tool turns does not say that none was called."""
+def test_only_a_history_proves_that_no_tool_was_called() -> None:
+    """A transcript does not."""
     assert tools_of(transcript=[{"role": "agent", "content": "Hi"}]) is None
     assert tools_of(transcript=[{"role": "agent", "content": "Hi"}], history=[]) == []
     assert tools_of() is None
@@ -297,8 +297,8 @@ def test_no_tools_is_known_only_from_the_history() -> None:
         (None, False, None),
     ],
 )
-def test_scores_are_shares(score: Any, in_percent: bool, expected: float | None) -> None:
-    """0.0 to 1.0 in one dialect, whole percent in the other; a 1 that another program may have made of 1.0 is neither."""
+def test_scores_run_from_0_to_1(score: Any, in_percent: bool, expected: float | None) -> None:
+    """In both dialects; an ambiguous 1 is unknown."""
     call = {**CALL, "collected_values": {}} if in_percent else CALL
     told = evidence(call=call, grade={"status": "completed", "score": score}).grade
     assert told is not None
@@ -306,15 +306,15 @@ def test_scores_are_shares(score: Any, in_percent: bool, expected: float | None)
 
 
 @pytest.mark.parametrize(("repeated", "expected"), [(100, 1.0), (0.01, 0.01), (1, None), (None, None)])
-def test_a_score_of_one_is_told_by_the_call_that_repeats_it(repeated: float | None, expected: float | None) -> None:
-    """On the other scale, where it does."""
+def test_a_score_of_1_is_clear_if_the_call_repeats_it(repeated: float | None, expected: float | None) -> None:
+    """In the other scale."""
     told = evidence(call={**CALL, "grade_score": repeated}, grade={"status": "completed", "score": 1}).grade
     assert told is not None
     assert told.score == expected
 
 
-def test_the_call_completes_what_the_grade_does_not_tell() -> None:
-    """Both repeat the same; the grade goes first."""
+def test_the_call_completes_the_grade() -> None:
+    """The grade wins."""
     call = {**CALL, "grade_status": "completed", "grade_score": 40, "issue_count": 2, "critical_issue_count": 1}
     call |= {"call_outcome": "failure", "goal_achievement": "missed"}
     told = evidence(call=call, grade={"status": "completed", "score": 0.5, "call_outcome": "success"}).grade
@@ -328,8 +328,8 @@ def test_the_call_completes_what_the_grade_does_not_tell() -> None:
     assert (told.status, told.score, told.issues, told.critical_issues) == ("unknown", None, None, None)
 
 
-def test_an_unfinished_grade_tells_nothing_yet() -> None:
-    """No issues found so far are not no issues."""
+def test_a_pending_grade_has_no_values() -> None:
+    """No issues so far does not mean no issues."""
     pending = {"status": "pending", "call_outcome": "unknown", "detected_issues": [], "score": None}
     for told in (
         evidence(call={**CALL, "grade_status": "pending", "issue_count": 0}).grade,
@@ -339,8 +339,8 @@ def test_an_unfinished_grade_tells_nothing_yet() -> None:
         assert told.model_dump(exclude_none=True) == {"status": "pending"}
 
 
-def test_no_grade_is_none() -> None:
-    """Neither asked for nor told of."""
+def test_a_missing_grade_is_none() -> None:
+    """Requested or not."""
     assert evidence().grade is None
     assert evidence(call=None).grade is None
 
@@ -371,21 +371,21 @@ def test_no_grade_is_none() -> None:
     ],
     ids=str,
 )
-def test_a_run_costs_what_its_transactions_say_or_else_its_call(
+def test_transactions_are_the_bill_or_else_the_call(
     run: dict[str, Any],
     call: dict[str, Any] | None,
     charged_cents: int | None,
     bill: tuple[int | None, str | None],
 ) -> None:
-    """As they stand: nothing is multiplied."""
+    """Without a multiplier."""
     document = None if call is None else {**{key: CALL[key] for key in CALL if key != "billing_total_cents"}, **call}
     wire = None if document is None else (WireCall.model_validate(document), document)
     told = evidence_from_wire(WireRun.model_validate({**RUN, **run}), wire, None, None, None, charged_cents)
     assert (told.cost_cents, told.cost_basis) == bill
 
 
-def test_a_transaction_outlives_a_later_reading_of_the_call() -> None:
-    """What the account was charged is known once and for all, until transactions say otherwise."""
+def test_a_bill_from_transactions_is_kept() -> None:
+    """Until transactions change it."""
 
     def told(charged_cents: int | None, call_cents: int | None) -> Evidence:
         document = {**CALL, "billing_total_cents": call_cents}
@@ -402,8 +402,8 @@ def test_a_transaction_outlives_a_later_reading_of_the_call() -> None:
     assert bills == [(16, "transaction"), (16, "transaction"), (24, "transaction"), (8, "call")]
 
 
-def test_without_a_call_there_is_no_call() -> None:
-    """A run that failed before it, or whose call cannot be read."""
+def test_runs_without_a_call() -> None:
+    """Or whose call cannot be read."""
     told = evidence({"call_id": None, "status": "failed", "error_message": "No carrier."}, None)
     assert (told.call, told.call_id, told.duration_seconds) == (None, None, None)
     assert (told.run_status, told.error_message) == ("failed", "No carrier.")
@@ -411,8 +411,8 @@ def test_without_a_call_there_is_no_call() -> None:
     assert evidence({"error_message": None}).error_message == ""
 
 
-def test_a_call_that_tells_little() -> None:
-    """Its status is then unknown, and the rest is missing, not empty."""
+def test_a_call_with_little_data() -> None:
+    """Its status is unknown, and the rest is missing."""
     told = evidence(call={}).call
     assert told is not None
     assert told.model_dump() == {
@@ -426,8 +426,8 @@ def test_a_call_that_tells_little() -> None:
     }
 
 
-def test_signed_addresses_are_never_stored() -> None:
-    """At no depth: they are credentials."""
+def test_signed_urls_are_never_stored() -> None:
+    """At any depth: they are credentials."""
     call = {
         **CALL,
         "recording_url": "https://x/?sig=1",
@@ -458,8 +458,8 @@ ITEM = st.fixed_dictionaries(
     turns=st.lists(st.fixed_dictionaries({"role": ROLES, "content": JSON}), max_size=5),
     history=st.lists(ITEM, max_size=5),
 )
-def test_no_transcript_and_no_history_break_it(turns: list[dict[str, Any]], history: list[dict[str, Any]]) -> None:
-    """Whatever JSON comes becomes evidence that can be stored; nobody's words get lost."""
+def test_any_json_becomes_evidence(turns: list[dict[str, Any]], history: list[dict[str, Any]]) -> None:
+    """All words are kept."""
     told = evidence(transcript=turns, history=history)
     assert Evidence.model_validate_json(told.to_bytes()).run_id == 7110
     known = [turn for turn in turns if turn["role"] not in ("x", None)]
@@ -467,8 +467,8 @@ def test_no_transcript_and_no_history_break_it(turns: list[dict[str, Any]], hist
     assert [turn.number for turn in told.turns or ()] == list(range(1, len(known) + 1))
 
 
-def test_who_graded_and_which_variant_answered_is_kept() -> None:
-    """As the service names them; what is no name is none, and what is not told is not stored."""
+def test_grader_and_variant_are_kept() -> None:
+    """If known."""
     told = evidence(
         call={**CALL, "agent_variant_id": 7, "agent_variant_label": "B"},
         grade={"status": "completed", "score": 0.5, "grader_model": "g-1", "grader_version": 3},

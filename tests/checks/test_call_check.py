@@ -1,4 +1,4 @@
-"""`call`: judgement, messages, refusals."""
+"""Tests of `call`."""
 
 from __future__ import annotations
 
@@ -83,15 +83,13 @@ def called(**fields: Any) -> Call:
         (None, {"status": "completed"}, ("errored", "no call was made", None)),
     ],
 )
-def test_call_tells_how_the_call_went(
-    talk: Any, judge: Any, call: Call | None, fields: dict[str, Any], expected: object
-) -> None:
-    """All that is written must hold; a certain failure is told even where something else is not known."""
+def test_call_is_judged(talk: Any, judge: Any, call: Call | None, fields: dict[str, Any], expected: object) -> None:
+    """All given fields must hold; a failure decides even if another field is undecided."""
     assert judge(talk(*LINES, call=call), check="call", **fields) == expected
 
 
-def test_turns_cannot_be_counted_without_a_transcript(talk: Any, judge: Any) -> None:
-    """Neither a missing transcript nor an empty one says that nobody spoke."""
+def test_turns_are_undecided_without_a_transcript(talk: Any, judge: Any) -> None:
+    """A missing or empty transcript does not prove silence."""
     missing = ("errored", "the service gave no transcript to count turns in", None)
     assert judge(talk(turns=None), check="call", max_turns=3) == missing
     empty = ("errored", "the transcript is empty, so the number of turns is unknown", None)
@@ -121,13 +119,13 @@ def test_turns_cannot_be_counted_without_a_transcript(talk: Any, judge: Any) -> 
         ({"end_reason": 3}, [(("end_reason",), "must be a word or a list of words")]),
     ],
 )
-def test_call_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every refusal stands at its field and says what to write instead."""
+def test_invalid_call_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """At the field, with a fix."""
     assert refusal(check="call", **fields) == expected
 
 
 @pytest.mark.parametrize("told", ["tel:+14155550142", "+1 (415) 555-0142", "+1.415.555.0142", "+14155550142"])
-def test_a_number_of_a_transfer_is_the_same_however_it_is_written(talk: Any, judge: Any, told: str) -> None:
-    """With and without its scheme, spaces, dots and dashes."""
+def test_phone_numbers_match_in_every_notation(talk: Any, judge: Any, told: str) -> None:
+    """With and without scheme, spaces, dots and dashes."""
     call = Call(call_id=9, status="completed", end_reason="transfer", duration_seconds=54, transferred_to=told)
     assert judge(talk("agent: Hello.", call=call), check="call", transferred_to="+14155550142")[0] == "passed"

@@ -1,4 +1,4 @@
-"""`all_of`, `any_of` and `not`: three-valued judgement, messages, refusals."""
+"""Tests of `all_of`, `any_of` and `not`."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
         ),
     ],
 )
-def test_all_parts_hold(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
-    """A part that fails decides and is told by its id; else one that cannot be told does; else all are told."""
+def test_all_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
+    """A failed part decides, else an undecided one."""
     assert judge(talk(*TALK), check="all_of", of=of) == expected
 
 
@@ -69,8 +69,8 @@ def test_all_parts_hold(talk: Any, judge: Any, of: list[Any], expected: object) 
         ),
     ],
 )
-def test_any_part_holds(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
-    """A part that holds decides; where none does, one that cannot be told leaves it open."""
+def test_any_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
+    """A part that holds decides, else an undecided one."""
     assert judge(talk(*TALK), check="any_of", of=of) == expected
 
 
@@ -83,14 +83,14 @@ def test_any_part_holds(talk: Any, judge: Any, of: list[Any], expected: object) 
         ({**UNTOLD, "id": "cheap"}, ("errored", "cheap: the service has not billed this run yet", None)),
     ],
 )
-def test_the_opposite_holds(talk: Any, judge: Any, of: Any, expected: object) -> None:
-    """Held becomes failed and the other way round; what cannot be told has no opposite."""
+def test_not(talk: Any, judge: Any, of: Any, expected: object) -> None:
+    """Passed becomes failed and the other way round; undecided stays."""
     assert judge(talk(*TALK), check="not", of=of) == expected
 
 
 @pytest.mark.parametrize("outcomes", list(product(PARTS, repeat=3)), ids="-".join)
-def test_combinators_keep_de_morgans_laws(talk: Any, judge: Any, outcomes: tuple[str, ...]) -> None:
-    """For every mix of parts: all hold exactly when not any does not, and the other way round, the untold included."""
+def test_de_morgans_laws_hold(talk: Any, judge: Any, outcomes: tuple[str, ...]) -> None:
+    """For every mix of passed, failed and undecided parts."""
     parts = [PARTS[outcome] for outcome in outcomes]
     negated: list[Any] = [{"check": "not", "of": part} for part in parts]
     evidence = talk(*TALK)
@@ -105,8 +105,8 @@ def test_combinators_keep_de_morgans_laws(talk: Any, judge: Any, outcomes: tuple
     assert outcome(check="any_of", of=parts) == max(outcomes, key=rank)
 
 
-def test_the_fingerprint_of_a_combinator_is_that_of_its_parts(read: Any) -> None:
-    """Parts may be named and described for free; their fields and versions decide, as they do outside."""
+def test_fingerprint_includes_the_parts(read: Any) -> None:
+    """Without their ids and descriptions."""
     for check, of in (("all_of", [HOLDS, FAILS]), ("any_of", [HOLDS, FAILS])):
         plain = read(check=check, of=of).fingerprint_fields()
         assert plain["of"] == [read(**part).fingerprint_fields() for part in of]
@@ -136,10 +136,10 @@ KIND: dict[str, Any] = {"check": "judge", "rubric": "The agent is kind."}
     ],
     ids=str,
 )
-def test_a_model_is_asked_only_where_the_other_parts_leave_it_open(
+def test_a_model_is_asked_only_if_other_parts_do_not_decide(
     talk: Any, read: Any, whole: dict[str, Any], asked: list[str]
 ) -> None:
-    """Nobody pays for an answer that changes nothing; what it may cost counts every rubric all the same."""
+    """The estimate still counts every rubric."""
     expectation = read(**whole)
     questions = expectation.questions(talk(*TALK))
     assert [question.rubric for question in questions] == [f"The agent is {how}." for how in asked]
@@ -149,8 +149,8 @@ def test_a_model_is_asked_only_where_the_other_parts_leave_it_open(
     assert len(questions) == 0 or questions[0].votes == (3 if asked[0] == "polite" else 1)
 
 
-def test_the_schema_of_a_combinator_asks_a_part_for_its_check(read: Any) -> None:
-    """Whatever else it is: the schema of plan files puts all expectations there are in its place."""
+def test_schema_of_a_part_requires_check(read: Any) -> None:
+    """The schema of plan files replaces it by all expectations."""
     part = {"type": "object", "required": ["check"]}
     for kind in ("all_of", "any_of"):
         of = type(read(check=kind, of=[HOLDS, FAILS])).model_json_schema()["properties"]["of"]
@@ -178,13 +178,13 @@ TOO_FEW = "needs at least two expectations: one alone needs no combinator"
         ),
     ],
 )
-def test_combinators_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """A refusal stands at the part it is about; severity and rate are the whole's."""
+def test_invalid_combinators_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """At the part; severity and rate belong to the whole."""
     assert refusal(**fields) == expected
 
 
-def test_what_decides_a_combinator_is_what_decides_its_parts(read: Any) -> None:
-    """In its fingerprint stand theirs, versions included; the id of a part does not."""
+def test_fingerprint_depends_on_versions_of_the_parts(read: Any) -> None:
+    """But not on their ids."""
     said, cheap = {"check": "says", "any_of": ["a"], "id": "greets"}, {"check": "cost", "max_cents": 8}
     parts = [read(**said).fingerprint_fields(), read(**cheap).fingerprint_fields()]
     for kind in ("all_of", "any_of"):

@@ -1,4 +1,4 @@
-"""Expectations that no call can satisfy together, and what is said twice in one."""
+"""Tests of contradictions between expectations, and of other suspicious content."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def field(**fields: Any) -> dict[str, Any]:
         (field(exists=False), field(exists=True), "$.a is expected to exist and not to exist"),
     ],
 )  # fmt: skip
-def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str, Any], why: str) -> None:
-    """Whatever satisfies the one breaks the other."""
+def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[str, Any], why: str) -> None:
+    """No call satisfies both."""
     assert read(**one).contradicts(read(**other)) == why
     assert other["check"] in CHECKS[one["check"]].opposes
 
@@ -155,14 +155,14 @@ def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str
         ({"check": "never_says", "matches": r"(?i)\bx\b"}, {"check": "says", "any_of": ["guarantee"]}),
     ],
 )
-def test_what_one_call_can_satisfy_is_no_contradiction(read: Any, one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Another speaker, other turns, another case, an alternative, a narrower condition: both can hold."""
+def test_compatible_expectations_do_not_contradict(read: Any, one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Other speaker, turns, case or arguments: both can hold."""
     assert read(**one).contradicts(read(**other)) == ""
     assert read(**other).contradicts(read(**one)) == ""
 
 
-def test_no_call_satisfies_what_is_told_as_a_contradiction(read: Any, talk: Any) -> None:
-    """Tried on every order of up to four calls of two tools, and on each value, for every pair that is told of."""
+def test_no_call_satisfies_both_sides_of_a_contradiction(read: Any, talk: Any) -> None:
+    """Checked on every order of up to four calls of two tools, and on each value of a field."""
     ways: list[dict[str, Any]] = [{}, {"after": "b"}, {"before": "b"}]
     asked = [
         {"check": "tool_called", "name": "a", **way, "times": times} for way in ways for times in (1, 2, {"min": 2})
@@ -179,7 +179,7 @@ def test_no_call_satisfies_what_is_told_as_a_contradiction(read: Any, talk: Any)
         talk("agent: Hi.", *["tool: x"] * 4, "caller: Hi.", tools=tuple(ToolCall(name=tool, arguments={}, turn=turn) for turn, tool in enumerate(row, start=2)))
         for row in calls
     ]  # fmt: skip
-    told = _told_wrongly([read(**fields) for fields in asked], heard)
+    told = _wrong_contradictions([read(**fields) for fields in asked], heard)
     assert (told[0] > 30, told[1]) == (True, [])
 
     values: list[Any] = [1, 2, 2.0, "1", "2", "2.0", "a", True, "true", None, 0, 3]
@@ -188,12 +188,14 @@ def test_no_call_satisfies_what_is_told_as_a_contradiction(read: Any, talk: Any)
     written += [field(min=2), field(max=1), field(min=1, max=2), field(matches="^[12]$"), field(matches="a")]
     written += [field(exists=True), field(exists=False)]
     heard = [talk("agent: Hi.", call=Call(call_id=9, status="completed", document=document)) for document in ({}, *({"a": value} for value in values))]  # fmt: skip
-    told = _told_wrongly([read(**fields) for fields in written], heard)
+    told = _wrong_contradictions([read(**fields) for fields in written], heard)
     assert (told[0] > 40, told[1]) == (True, [])
 
 
-def _told_wrongly(asked: list[Expectation], heard: list[Evidence]) -> tuple[int, list[tuple[Expectation, Expectation]]]:
-    """How many pairs are told of, and those of them that some call satisfies."""
+def _wrong_contradictions(
+    asked: list[Expectation], heard: list[Evidence]
+) -> tuple[int, list[tuple[Expectation, Expectation]]]:
+    """The number of contradictions, and those that some call satisfies."""
     held = [
         {number for number, call in enumerate(heard) if one.judge(call).outcome is FindingOutcome.PASSED}
         for one in asked
@@ -216,8 +218,8 @@ def test_a_rate_has_no_effect_beside_another_severity(severity: str) -> None:
     assert not idle_rate({"severity": severity, "min_pass_rate": None})
 
 
-def test_phrases_that_are_the_same_words_are_doubted(read: Any) -> None:
-    """Case and punctuation make no other phrase, unless case is asked for."""
+def test_duplicate_phrases_are_reported(read: Any) -> None:
+    """Case and punctuation do not matter, unless case does."""
     says = read(check="says", any_of=["30 days", "thirty days", "30-Days"])
     assert [(doubt.route, doubt.why) for doubt in says.doubts()] == [
         (("any_of", 2), '"30-Days" says the same words as "30 days"')
@@ -255,8 +257,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize("phrase", PATTERNS)
-def test_a_phrase_that_is_a_regular_expression_is_doubted(read: Any, phrase: str) -> None:
-    """It would be looked for word by word, and `never_says` would hold whatever is said; in a step and a part as well."""
+def test_a_regular_expression_as_a_phrase_is_reported(read: Any, phrase: str) -> None:
+    """Also in steps and parts."""
     says = {"check": "says", "any_of": [phrase]}
     step = {"check": "sequence", "steps": [{"tool": "a"}, {"says": {"all_of": ["yes", phrase]}}]}
     parts = {"check": "any_of", "of": [{"check": "not", "of": says}, {"check": "all_of", "of": [says, CALLED]}]}
@@ -269,13 +271,13 @@ def test_a_phrase_that_is_a_regular_expression_is_doubted(read: Any, phrase: str
 
 
 @pytest.mark.parametrize("phrase", WORDS)
-def test_signs_that_people_write_make_no_pattern(read: Any, phrase: str) -> None:
-    """Nobody is asked about a phrase that is one."""
+def test_ordinary_signs_are_no_regular_expression(read: Any, phrase: str) -> None:
+    """No warning."""
     assert not read(check="says", any_of=[phrase]).doubts()
 
 
-def test_a_pattern_between_slashes_is_doubted(read: Any) -> None:
-    """They are no part of it here, and flags are written inside."""
+def test_slashes_around_a_pattern_are_reported(read: Any) -> None:
+    """With the pattern to write instead."""
     found = [
         read(check="says", matches=matches).doubts() for matches in ("/order/gi", "/order/", "and/or/nor", "order/")
     ]
@@ -297,15 +299,15 @@ def test_a_mistyped_end_reason_is_a_near_miss(read: Any) -> None:
     assert [doubt.route for doubt in read(check="call", end_reason="errors").doubts()] == [("end_reason",)]
 
 
-def test_kinds_that_can_contradict_are_declared() -> None:
-    """Only kinds that `opposes` names are asked about each other, so that whatever tells a contradiction must name some."""
+def test_opposes_lists_the_kinds_that_contradict() -> None:
+    """Others are not compared."""
     telling = {name for name, kind in CHECKS.items() if kind.contradicts is not Expectation.contradicts}
     assert telling == {name for name, kind in CHECKS.items() if kind.opposes}
     assert all(name in CHECKS for kind in CHECKS.values() for name in kind.opposes)
 
 
-def test_phrases_that_are_said_alike_are_doubted_in_their_first_reading(read: Any) -> None:
-    """`thirty days` is `30 days` where it is spoken; `nine thirty` is `930` only as a row of digits, and is left alone."""
+def test_phrases_with_the_same_spoken_form_are_reported(read: Any) -> None:
+    """Only by their first reading."""
 
     def doubts(*phrases: str) -> list[Any]:
         return [(each.route, each.code) for each in read(check="says", spoken=True, any_of=list(phrases)).doubts()]

@@ -1,4 +1,4 @@
-"""Where each check's limits lie, exactly: what is still allowed, and what is not any more."""
+"""Tests of exact limits."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def answered_after(*milliseconds: int) -> Evidence:
         ({"p50_ms": 5, "p95_ms": 5, "max_ms": 5}, (5,), ("passed", "p50 5 ms; p95 5 ms; max 5 ms (over 1 agent turn)", None)),
     ],
 )  # fmt: skip
-def test_percentiles_are_those_of_the_nearest_rank(
+def test_percentiles_by_nearest_rank(
     judge: Any, fields: dict[str, int], slower: tuple[int, ...], expected: object
 ) -> None:
-    """At the limit is within it, and limits may be equal."""
+    """A limit includes itself, and limits may be equal."""
     assert judge(answered_after(*slower), check="latency", **fields) == expected
 
 
-def test_an_agent_that_interrupts_answers_at_once(judge: Any) -> None:
-    """Not sooner than the caller spoke, and not a millisecond later."""
+def test_overlapping_answers_take_0_ms(judge: Any) -> None:
+    """Not less."""
     interrupted = call(turn(1, "caller", "I want", 0, 900), turn(2, "agent", "Yes?", 500, 800))
     assert judge(interrupted, check="latency", max_ms=10) == ("passed", "max 0 ms (over 1 agent turn)", None)
 
@@ -75,16 +75,16 @@ def test_an_agent_that_interrupts_answers_at_once(judge: Any) -> None:
         (((0, 1000), (1000, 1000)), {"words_per_minute": {"min": 60, "max": 60}}, ("passed", "the agent spoke 60 words a minute", None)),
     ],
 )  # fmt: skip
-def test_silences_overlaps_and_shares(
+def test_limits_of_pacing_include_themselves(
     judge: Any, times: tuple[tuple[int, int], ...], fields: dict[str, Any], expected: object
 ) -> None:
-    """At the limit is within it; of two silences as long the first is shown."""
+    """The first of equal silences is quoted."""
     turns = [turn(number, "agent" if number % 2 else "caller", "Yes.", *each) for number, each in enumerate(times, 1)]
     assert judge(call(*turns), check="pacing", **fields) == expected
 
 
-def test_a_path_may_be_so_long_and_find_so_much() -> None:
-    """Up to the limit, and no further."""
+def test_bounds_of_paths() -> None:
+    """Length and number of values."""
     longest = "$." + "a" * (MAX_LENGTH - 2)
     assert find_values(longest, {longest[2:]: 1}) == [(longest, 1)]
     with pytest.raises(ValueError, match="this one has 301"):
@@ -94,8 +94,8 @@ def test_a_path_may_be_so_long_and_find_so_much() -> None:
         find_values("$.a[*]", {"a": [0] * (MAX_VALUES + 1)})
 
 
-def test_functions_of_a_path_are_those_that_take_no_pattern() -> None:
-    """`length`, `count` and `value` are RFC 9535's; `match` and `search` would need patterns of linear time."""
+def test_path_functions() -> None:
+    """Those of RFC 9535 without patterns."""
     items = {"items": [{"name": "cup", "of": [1, 2]}, {"name": "pots", "of": [1]}]}
     assert [place for place, _ in find_values("$.items[?length(@.name) > 3]", items)] == ["$.items[1]"]
     assert [place for place, _ in find_values("$.items[?count(@.of[*]) > 1]", items)] == ["$.items[0]"]
@@ -107,15 +107,15 @@ def test_functions_of_a_path_are_those_that_take_no_pattern() -> None:
 @pytest.mark.parametrize(
     ("score", "said"), [(1.5, "a score runs from 0 to 1: for 1.5 of 100 write 0.015"), (100, "write 1"), (101, "less than")]
 )  # fmt: skip
-def test_a_score_of_a_hundred_is_told_how_to_be_written(refusal: Any, score: float, said: str) -> None:
-    """What lies between 1 and 100 was most likely meant so."""
+def test_a_score_in_percent_is_rejected_with_a_fix(refusal: Any, score: float, said: str) -> None:
+    """Between 1 and 100."""
     (((place,), message),) = refusal(check="grade", min_score=score)
     assert place == "min_score"
     assert said in message
 
 
-def test_limits_that_are_equal_can_be_met(read: Any) -> None:
-    """`min` and `max` alike ask for exactly that."""
+def test_equal_limits_are_valid(read: Any) -> None:
+    """They ask for exactly that value."""
     assert read(check="field", path="$.a", min=2, max=2).max == 2
     assert read(check="call", min_turns=3, max_turns=3).max_turns == 3
     assert read(check="duration", min_seconds=3, max_seconds=3).max_seconds == 3
@@ -197,8 +197,8 @@ def test_a_pattern_that_finds_something_is_taken(pattern: str) -> None:
         assert check_pattern(pattern) == pattern
 
 
-def test_a_value_is_shown_up_to_its_length() -> None:
-    """The longest whole, a longer one cut to as much with an ellipsis."""
+def test_long_values_are_cut() -> None:
+    """With an ellipsis."""
     fitting = "a" * (LONGEST_VALUE - 2)
     assert LONGEST_VALUE == 120
     assert shown(fitting) == f'"{fitting}"'
@@ -226,8 +226,8 @@ TOOLS = (
         ([{"says": {"all_of": ["bye", "done"]}}, {"tool": "find"}], "failed"),
     ],
 )
-def test_one_thing_right_after_another(judge: Any, steps: list[dict[str, Any]], outcome: str) -> None:
-    """Tools in neighbouring turns, words right after a tool, words of the same turn."""
+def test_adjacent_steps_of_a_sequence(judge: Any, steps: list[dict[str, Any]], outcome: str) -> None:
+    """In neighbouring turns, or in one."""
     evidence = call(turn(1, "tool", "find()"), turn(2, "tool", "refund()"), turn(3, "agent", "Done, bye."), tools=TOOLS)
     assert judge(evidence, check="sequence", steps=steps)[0] == outcome
 
@@ -243,14 +243,14 @@ def test_one_thing_right_after_another(judge: Any, steps: list[dict[str, Any]], 
         ({"name": "drop"}, "never called drop; tools called: find, refund"),
     ],
 )
-def test_a_tool_called_in_another_way(judge: Any, fields: dict[str, Any], message: str) -> None:
-    """What narrows a call down is part of what is found."""
+def test_other_calls_of_a_tool_are_described(judge: Any, fields: dict[str, Any], message: str) -> None:
+    """Each field that narrows a call down."""
     evidence = call(turn(1, "tool", "find()"), turn(2, "tool", "refund()"), turn(3, "agent", "Done."), tools=TOOLS)
     assert judge(evidence, check="tool_not_called", **fields)[1].startswith(message)
 
 
-def test_what_decides_a_judgement_is_in_its_fingerprint(read: Any) -> None:
-    """Parts of combinations too; an id is no part of it."""
+def test_fingerprint_includes_parts_without_ids(read: Any) -> None:
+    """Of combinators."""
     said = {"check": "says", "any_of": ["bye"]}
     plain = read(check="not", of=said).fingerprint_fields()
     assert plain == {
@@ -303,8 +303,8 @@ def test_what_the_caller_said_in_groups_may_be_said(
     assert judge(evidence, check="no_pii", **fields)[0] == outcome
 
 
-def test_an_expression_without_the_name_is_decided_whatever_was_not_read() -> None:
-    """It rests on nothing that could not be read."""
+def test_an_expression_ignores_unread_parts_it_does_not_name() -> None:
+    """So it is decided."""
     evidence = call(turn(1, "agent", "Hi.")).model_copy(update={"unread": ("turns", "tools")})
     expression = CHECKS["expression"].model_validate({"check": "expression", "cel": "run.status == 'completed'"})
     assert judge_redacted(expression, evidence, lambda _: None).outcome.value == "passed"  # pyright: ignore[reportArgumentType]

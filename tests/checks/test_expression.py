@@ -1,4 +1,4 @@
-"""`expression`: CEL over the evidence, typed where it is written, bounded where it is judged."""
+"""Tests of `expression`."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ TOOLS = (ToolCall(name="look", arguments={"id": 17, "deep": {"x": ["a"]}}, has_r
         ("turns[0].text.matches('^You .* days')", ("passed", "is true")),
     ],
 )
-def test_an_expression_is_judged(talk: Any, judge: Any, cel: str, expected: tuple[str, str]) -> None:
-    """True holds; false tells what it looked at; what the service did not tell decides nothing, neither == nor !=."""
+def test_expressions_are_judged(talk: Any, judge: Any, cel: str, expected: tuple[str, str]) -> None:
+    """Undecided if a needed value is missing, with == and != alike."""
     call = Call(
         call_id=9,
         status="completed",
@@ -63,15 +63,15 @@ def test_an_expression_is_judged(talk: Any, judge: Any, cel: str, expected: tupl
     assert expected[1] in message
 
 
-def test_what_was_not_told_at_all_is_not_empty(talk: Any, judge: Any) -> None:
-    """Without a transcript there are no turns to count, not zero of them."""
+def test_missing_parts_are_not_empty(talk: Any, judge: Any) -> None:
+    """Without a transcript the number of turns is unknown, not 0."""
     evidence = talk(turns=None, tools=None, call=None)
     for cel in ("turns.size() == 0", "tools.size() == 0", "call.status != 'failed'"):
         assert judge(evidence, check="expression", cel=cel)[0] == "errored"
 
 
-def test_whether_arguments_were_told_can_be_asked(talk: Any, judge: Any) -> None:
-    """Where they were not, they are not empty: whoever asks for them gets no verdict."""
+def test_missing_arguments_are_undecided(talk: Any, judge: Any) -> None:
+    """`arguments_told` says whether they are there."""
     untold = ToolCall(name="look", arguments={}, arguments_told=False)
     for tools, told in ((TOOLS, "passed"), ((untold,), "failed")):
         evidence = talk(*TALK, tools=tools)
@@ -80,8 +80,8 @@ def test_whether_arguments_were_told_can_be_asked(talk: Any, judge: Any) -> None
     assert judge(evidence, check="expression", cel="tools[0].arguments == {}")[0] == "errored"
 
 
-def test_work_is_bounded(talk: Any, judge: Any) -> None:
-    """Nested loops over a long call come to an end, and to no verdict."""
+def test_nested_loops_are_undecided(talk: Any, judge: Any) -> None:
+    """The library stops them."""
     evidence = talk(*["agent: Hello."] * 150)
     outcome, message, _ = judge(evidence, check="expression", cel="turns.all(a, turns.all(b, a.text == b.text))")
     assert outcome == "errored"
@@ -145,8 +145,8 @@ ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
         ("(" * 60 + "true" + ")" * 60, "(" * 60 + "true" + ")" * 60),
     ],
 )
-def test_a_fault_is_known_where_it_is_written(read: Any, cel: str, part: str) -> None:
-    """A wrong name or comparison is refused, with its place within the text."""
+def test_errors_have_a_place_in_the_expression(read: Any, cel: str, part: str) -> None:
+    """At the wrong name or operator."""
     with pytest.raises(ValidationError) as caught:
         read(check="expression", cel=cel)
     (error,) = caught.value.errors()
@@ -155,8 +155,8 @@ def test_a_fault_is_known_where_it_is_written(read: Any, cel: str, part: str) ->
     assert cel[context["start"] : context["end"]] == part
 
 
-def test_bounds_are_included() -> None:
-    """What is just within them is welcome."""
+def test_expressions_at_the_bounds_are_valid() -> None:
+    """Length, macros and additions."""
     check_cel("turns.size() > 2" + " " * (MAX_LENGTH - 16))
     check_cel(" && ".join(["turns.all(t, true)"] * MAX_MACROS))
     check_cel("turns.all(t, 1 + 1 + 1 + 1 + 1 == 5) && 1 == 1")
@@ -174,14 +174,13 @@ def test_bounds_are_included() -> None:
         "size(tools) >= 0",
     ],
 )
-def test_what_depends_on_the_call_is_welcome(cel: str) -> None:
-    """Be it only on whether the service told anything."""
+def test_expressions_that_depend_on_the_call_are_valid(cel: str) -> None:
+    """Even if only on whether a value is there."""
     check_cel(cel)
 
 
-def test_expressions_see_the_evidence_whole() -> None:
-    """Every field of the evidence can be asked for, under its own name; a new one is not forgotten. What the service expected a
-    run to cost is no part of what happened, nor is what our record of it lacks."""
+def test_every_field_of_the_evidence_is_readable() -> None:
+    """Except those about the record itself."""
     models = {"Call": Call, "Turn": Turn, "Tool": ToolCall, "Grade": Grade}
     assert {name: set(model.model_fields) for name, model in models.items()} == {
         name: set(FIELDS[name]) for name in models
@@ -194,8 +193,8 @@ def test_expressions_see_the_evidence_whole() -> None:
     assert run == set(FIELDS["Run"])
 
 
-def test_every_type_is_as_declared(talk: Any, judge: Any) -> None:
-    """An expression that compares each field with a value of its declared type compiles, and on full evidence decides."""
+def test_declared_types_match_the_evidence(talk: Any, judge: Any) -> None:
+    """Each field compared with a value of its type."""
     literals = {"int": "1", "double": "1.0", "string": "'x'", "bool": "true", "map": "{'x': 1}", "any": "'x'"}
     turn = Turn(number=1, role=Role.AGENT, text="Hi", start_ms=1, end_ms=2, ttfa_ms=3)
     tool = ToolCall(name="a", arguments={"b": 1}, has_result=True, result="x", turn=1, start_ms=4)
@@ -226,8 +225,8 @@ def test_every_type_is_as_declared(talk: Any, judge: Any) -> None:
             assert outcome[0] == "passed", place
 
 
-def test_a_failing_expression_shows_all_it_asked_for(talk: Any, judge: Any) -> None:
-    """Of run, call and grade, also where there was no call; four values at most, each once."""
+def test_a_failure_shows_the_values_read(talk: Any, judge: Any) -> None:
+    """Of run, call and grade; at most four, each once."""
     cel = "run.status == 'x' && run.cost_cents > 5"
     told = f'"{cel}" is false: run.status is "completed", run.cost_cents is 16'
     assert judge(talk(*TALK, cost_cents=16), check="expression", cel=cel) == ("failed", told, None)
@@ -241,8 +240,8 @@ def test_a_failing_expression_shows_all_it_asked_for(talk: Any, judge: Any) -> N
     )
 
 
-def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
-    """For a diagnostic that points there."""
+def test_a_diagnostic_points_into_the_expression(read: Any) -> None:
+    """By start and end."""
     with pytest.raises(ValidationError) as caught:
         read(check="expression", cel="call.nonsense == 3")
     error: dict[str, Any] = dict(caught.value.errors()[0])
@@ -251,7 +250,7 @@ def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
     assert error["msg"].startswith("a call has no `nonsense`; known: call_id")
 
 
-def test_a_message_without_a_place_is_about_the_whole() -> None:
+def test_an_error_without_a_place_covers_the_expression() -> None:
     """Whatever the library says."""
     for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  odd to read", "too  odd"):
         fault = located("call == 1", message)
@@ -264,8 +263,8 @@ FAULTS = Path(__file__).parent / "tables" / "expression_faults.txt"
 """Each line: an expression, where it is wrong, and which part of it that is."""
 
 
-def test_what_is_told_of_an_expression_that_cannot_be_used() -> None:
-    """Names, functions and operators of other languages, types that do not go together, and signs that stand alone."""
+def test_places_of_common_mistakes() -> None:
+    """Names, functions and operators of other languages, wrong types."""
     written = FAULTS.read_text(encoding="utf-8").splitlines()
     lines: list[str] = []
     for line in written:
@@ -283,8 +282,8 @@ SIGNS = r"""call turns run_id . ( ) [ ] { } , : ? ! - + * / % == < && || in and 
 
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from([*SIGNS.split(), " ", "\n"]), max_size=8).map("".join))
-def test_whatever_is_written_is_taken_or_refused(cel: str) -> None:
-    """With a place within the text, and no other error."""
+def test_any_text_is_valid_or_rejected_with_a_place(cel: str) -> None:
+    """No other exception."""
     fault = None
     try:
         check_cel(cel)
@@ -302,13 +301,13 @@ def test_whatever_is_written_is_taken_or_refused(cel: str) -> None:
         ("call.document.people.exists(p, p.role == 'user')", 0),
     ],
 )
-def test_roles_that_no_turn_has_are_doubted(read: Any, cel: str, warned: int) -> None:
-    """Negated, a comparison with them holds for every call."""
+def test_unknown_roles_are_reported(read: Any, cel: str, warned: int) -> None:
+    """Compared with !=, they always hold."""
     assert [doubt.code for doubt in read(check="expression", cel=cel).doubts()] == ["near-miss"] * warned
 
 
-def test_without_the_library_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Known before anything is spent."""
+def test_without_the_extra_the_message_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is charged."""
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)
     ((place, message),) = refusal(check="expression", cel="call.duration_seconds < 120.0")
     assert place == ("cel",)

@@ -1,4 +1,4 @@
-"""`field`: values of the call object, and paths that are bounded."""
+"""Tests of `field` and its paths."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ DOCUMENT = {
         ({"path": "$.items[2].tag", "equals": "a"}, ("errored", "the service gave no $.items[2].tag")),
     ],
 )
-def test_field_is_told_against_what_is_expected(talk: Any, judge: Any, fields: Any, expected: tuple[str, str]) -> None:
-    """All that is found must hold, a failure among them decides; what is not there or null decides nothing."""
+def test_fields_are_judged(talk: Any, judge: Any, fields: Any, expected: tuple[str, str]) -> None:
+    """All values must hold; missing or null is undecided."""
     evidence = talk(call=Call(call_id=9, status="completed", document=DOCUMENT))
     assert judge(evidence, check="field", **fields) == (*expected, None)
 
 
-def test_field_of_no_call_cannot_be_told(talk: Any, judge: Any) -> None:
-    """Not even whether something exists."""
+def test_without_a_call_fields_are_undecided(talk: Any, judge: Any) -> None:
+    """Also `exists`."""
     assert judge(talk(call=None), check="field", path="$.a", exists=False) == ("errored", "no call was made", None)
 
 
-def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None:
-    """The work is bounded whatever the service answers."""
+def test_too_many_values_are_undecided(talk: Any, judge: Any) -> None:
+    """The work is bounded."""
     many = Call(call_id=9, status="completed", document={"a": [1] * (MAX_VALUES + 1)})
     expected = ("errored", "$.a[*] finds more than 1,000 values, or goes too deep", None)
     assert judge(talk(call=many), check="field", path="$.a[*]", max=1) == expected
@@ -91,8 +91,8 @@ def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None
         ("$.a[?@[0,1]]", "a path inside a filter may have names, indices, slices and `*` only"),
     ],
 )
-def test_paths_that_could_cost_too_much_are_refused(refusal: Any, path: str, message: str) -> None:
-    """What would multiply the work, or is no JSONPath, is refused where it is written."""
+def test_costly_paths_are_rejected(refusal: Any, path: str, message: str) -> None:
+    """As are texts that are no JSONPath."""
     assert refusal(check="field", path=path, exists=True) == [(("path",), message)]
 
 
@@ -151,8 +151,8 @@ $.a\b
 """
 
 
-def test_where_a_path_is_wrong() -> None:
-    """The place is the part that cannot be read."""
+def test_path_errors_have_a_place() -> None:
+    """At the part that cannot be parsed."""
     places: list[str] = []
     for path in PATHS.split("\n")[1:-1]:
         with pytest.raises(PathError) as caught:
@@ -265,15 +265,15 @@ $.a\\b
 """)
 
 
-def test_a_fault_of_a_path_is_one_of_its_field(refusal: Any) -> None:
-    """A diagnostic points at what is wrong in it."""
+def test_a_diagnostic_points_into_the_path(refusal: Any) -> None:
+    """By start and end."""
     ((place, _),) = refusal(check="field", path="$.a[?@.b = 1]", exists=True)
     assert place == ("path",)
 
 
 @pytest.mark.parametrize("path", ["$", "$..n", "$[*][0,1]", "$.items[?count(@.*) > 1 && (@.n > 0 || !@.tag)]"])
-def test_other_paths_are_welcome(path: str) -> None:
-    """One descent, one list of selectors, filters that look at what they filter."""
+def test_valid_paths(path: str) -> None:
+    """One descent, one list of selectors, filters on `@`."""
     assert len(path) <= MAX_LENGTH
     assert compile_path(path) is compile_path(path)
     assert find_values(path, DOCUMENT)
@@ -294,6 +294,6 @@ def test_other_paths_are_welcome(path: str) -> None:
         ({"min": 2, "max": 1.5}, "`max` (1.5) is less than `min` (2)"),
     ],
 )
-def test_field_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: str) -> None:
-    """One way to say what is expected."""
+def test_invalid_field_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: str) -> None:
+    """Exactly one way to say what is expected."""
     assert refusal(check="field", path="$.a", **fields) == [((), expected)]

@@ -1,4 +1,4 @@
-"""`judge`: what is asked, how votes are counted, and which rubrics and votes are refused or doubted. No model is asked here."""
+"""Tests of `judge` without a model: questions, counting, validation."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ UNSURE = Vote(Verdict.CANNOT_TELL)
         (10, 0.7, [NO] * 3, "errored"),
     ],
 )
-def test_votes_decide_only_where_those_that_are_missing_could_not(
+def test_votes_are_counted(
     talk: Any, read: Any, votes: int, threshold: float | None, given: list[Vote], outcome: str
 ) -> None:
-    """More than half, or the share that is asked for, as it is written; what comes on top of the votes asked for is not counted."""
+    """Undecided while missing votes could change the result."""
     fields = {"votes": votes} | ({"threshold": threshold} if threshold else {})
     expectation = read(check="judge", rubric=RUBRIC, **fields)
     assert expectation.judge_with(talk(*TALK), lambda _: Ballot(tuple(given), "gone")).outcome.value == outcome
@@ -67,10 +67,10 @@ def test_votes_decide_only_where_those_that_are_missing_could_not(
         ([], "not judged: the endpoint was gone", None),
     ],
 )  # fmt: skip
-def test_one_vote_is_told_in_its_own_words(
+def test_one_vote_is_reported_with_its_reason(
     talk: Any, read: Any, given: list[Vote], message: str, turn: int | None
 ) -> None:
-    """With its reason, cut where it is long, and the turn that it quotes."""
+    """Cut if long, with the quoted turn."""
     judgement = read(check="judge", rubric=RUBRIC).judge_with(
         talk(*TALK), lambda _: Ballot(tuple(given), "the endpoint was gone")
     )
@@ -78,13 +78,13 @@ def test_one_vote_is_told_in_its_own_words(
     assert (judgement.quote.turn if judgement.quote else None) == turn
 
 
-def test_verdicts_are_stored_under_these_names() -> None:
-    """Which stored answers of earlier days are read by."""
+def test_stored_names_of_verdicts() -> None:
+    """They must not change."""
     assert [verdict.value for verdict in Verdict] == ["holds", "does_not_hold", "cannot_tell"]
 
 
-def test_several_votes_tell_how_they_fell(talk: Any, read: Any) -> None:
-    """Those for, against, unsure, void and missing, each with why."""
+def test_several_votes_are_reported_by_kind(talk: Any, read: Any) -> None:
+    """For, against, unsure, void and missing."""
     votes = (YES, NO, UNSURE, Vote(Verdict.HOLDS, 9), Vote(Verdict.HOLDS, 8))
     judgement = read(check="judge", rubric=RUBRIC, votes=7).judge_with(talk(*TALK), lambda _: Ballot(votes, "late"))
     assert judgement.message == (
@@ -117,8 +117,8 @@ def test_several_votes_tell_how_they_fell(talk: Any, read: Any) -> None:
         (Vote(Verdict.HOLDS, 9, "", void="it told two things"), "it told two things"),
     ],
 )
-def test_a_vote_counts_only_with_words_that_were_said(talk: Any, vote: Vote, void: str) -> None:
-    """In the turn that it names, in whatever case; one word only where the turn has no more."""
+def test_a_vote_must_quote_the_turn_it_names(talk: Any, vote: Vote, void: str) -> None:
+    """At least two words, unless the turn has only one."""
     assert checked(vote, talk(*TALK).turns).void == void
 
 
@@ -128,8 +128,8 @@ def long_talk(*lengths: int) -> tuple[Turn, ...]:
     )
 
 
-def test_what_is_asked(talk: Any, read: Any) -> None:
-    """The rubric about the whole transcript; nothing where nobody spoke or it is too long to be read whole."""
+def test_questions(talk: Any, read: Any) -> None:
+    """None if nobody spoke or the transcript is too long."""
     expectation = read(check="judge", rubric=f"  {RUBRIC} ", votes=3)
     evidence = talk(*TALK)
     assert expectation.rubrics() == ((RUBRIC, 3),)
@@ -169,8 +169,8 @@ def test_what_is_asked(talk: Any, read: Any) -> None:
         ),
     ],
 )
-def test_votes_that_were_hardly_meant_are_doubted(read: Any, fields: Any, doubts: list[tuple[str, str]]) -> None:
-    """Those that can tie, and a threshold that no majority has to reach."""
+def test_suspicious_votes_are_reported(read: Any, fields: Any, doubts: list[tuple[str, str]]) -> None:
+    """Ties, and thresholds below a majority."""
     found = read(check="judge", rubric=RUBRIC, **fields).doubts()
     assert [(doubt.route, doubt.why, doubt.code) for doubt in found] == [
         ((route,), why, "doubtful-votes") for route, why in doubts
@@ -194,12 +194,12 @@ def test_votes_that_were_hardly_meant_are_doubted(read: Any, fields: Any, doubts
         ({"threshold": True}, ("threshold",), "must be a number, not true"),
     ],
 )
-def test_judge_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: object, message: str) -> None:
-    """Every refusal stands at its field; the greatest of each is taken."""
+def test_invalid_judge_checks_are_rejected(refusal: Any, fields: Any, place: object, message: str) -> None:
+    """At the field."""
     assert refusal(check="judge", **{"rubric": RUBRIC, **fields}) == [(place, message)]
 
 
-def test_the_most_that_may_be_asked_for(read: Any) -> None:
-    """Fifteen votes on four thousand characters."""
+def test_largest_valid_values(read: Any) -> None:
+    """Fifteen votes, 4,000 characters."""
     expectation = read(check="judge", rubric="a" * 4_000, votes=15, threshold=1.0)
     assert (expectation.votes, expectation.threshold) == (15, 1.0)

@@ -1,4 +1,4 @@
-"""`latency`: what is measured, percentiles, messages."""
+"""Tests of `latency`."""
 
 from __future__ import annotations
 
@@ -73,10 +73,8 @@ GAPS = (
         (None, {"max_ms": 400}, ("errored", "the service gave no transcript to time turns in", None)),
     ],
 )
-def test_latency_is_told_against_its_limits(
-    talk: Any, judge: Any, turns: object, fields: dict[str, Any], expected: object
-) -> None:
-    """The service's own figure where there is one, else the gap; without any timing nothing is decided."""
+def test_latency_is_judged(talk: Any, judge: Any, turns: object, fields: dict[str, Any], expected: object) -> None:
+    """By the service's own times, else by the gaps."""
     assert judge(talk(turns=turns), check="latency", **fields) == expected
 
 
@@ -96,14 +94,14 @@ def test_latency_is_told_against_its_limits(
         ),
     ],
 )
-def test_latency_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every refusal stands at its field and says what to write instead."""
+def test_invalid_latency_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """At the field."""
     assert refusal(check="latency", **fields) == expected
 
 
 @given(st.lists(st.integers(0, 9000), min_size=1), st.integers(1, 100))
-def test_a_percentile_is_a_real_value_that_enough_do_not_exceed(milliseconds: list[int], share: int) -> None:
-    """Nearest rank: the least measured value that at least this share of all values do not exceed."""
+def test_percentile_is_the_smallest_sufficient_value(milliseconds: list[int], share: int) -> None:
+    """By nearest rank."""
     ordered = [(float(value), said(number, "agent")) for number, value in enumerate(sorted(milliseconds), start=1)]
     found, _ = percentile(ordered, share)
     values = [value for value, _ in ordered]

@@ -1,4 +1,4 @@
-"""`duration`, `cost` and `grade`: judgement, messages, refusals."""
+"""Tests of `duration`, `cost` and `grade`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ GRADED = Grade(status="completed", score=0.8, outcome="success", goal="achieved"
         (None, {"max_seconds": 40}, ("errored", "the service did not say how long the call lasted", None)),
     ],
 )
-def test_duration_is_told_against_its_limit(
+def test_duration_is_judged(
     talk: Any, judge: Any, seconds: float | None, fields: dict[str, Any], expected: object
 ) -> None:
-    """Limits are included; an unknown length is neither a pass nor a failure."""
+    """Limits include themselves; an unknown length is undecided."""
     call = Call(call_id=9, status="completed", duration_seconds=seconds)
     assert judge(talk(call=call), check="duration", **fields) == expected
 
 
-def test_duration_of_no_call_cannot_be_decided(talk: Any, judge: Any) -> None:
-    """Without a call there is no length, not one of 0 s."""
+def test_without_a_call_duration_is_undecided(talk: Any, judge: Any) -> None:
+    """Not 0 s."""
     expected = ("errored", "the service did not say how long the call lasted", None)
     assert judge(talk(call=None), check="duration", max_seconds=9) == expected
 
@@ -42,8 +42,8 @@ def test_duration_of_no_call_cannot_be_decided(talk: Any, judge: Any) -> None:
         (None, ("errored", "the service has not billed this run yet", None)),
     ],
 )
-def test_cost_is_told_against_its_limit(talk: Any, judge: Any, cents: int | None, expected: object) -> None:
-    """An unknown bill is not a bill of 0."""
+def test_cost_is_judged(talk: Any, judge: Any, cents: int | None, expected: object) -> None:
+    """An unknown bill is not 0."""
     assert judge(talk(cost_cents=cents), check="cost", max_cents=16) == expected
 
 
@@ -85,10 +85,8 @@ def test_cost_is_told_against_its_limit(talk: Any, judge: Any, cents: int | None
         (None, {"min_score": 0.5}, ("errored", "the service gave no grade", None)),
     ],
 )
-def test_grade_is_told_against_what_is_expected(
-    talk: Any, judge: Any, grade: Grade | None, fields: dict[str, Any], expected: object
-) -> None:
-    """All that is written must hold; a grade that is pending, absent or silent about it decides nothing."""
+def test_grade_is_judged(talk: Any, judge: Any, grade: Grade | None, fields: dict[str, Any], expected: object) -> None:
+    """A missing or pending grade is undecided."""
     assert judge(talk(grade=grade), check="grade", **fields) == expected
 
 
@@ -115,8 +113,8 @@ def test_grade_is_told_against_what_is_expected(
         ({"check": "grade", "min_score": False}, [(("min_score",), "must be a number, not false")]),
     ],
 )
-def test_limits_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every refusal stands at its field and says what to write instead."""
+def test_invalid_limits_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """At the field."""
     assert refusal(**fields) == expected
 
 
@@ -134,8 +132,8 @@ def test_limits_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any]
         ),
     ],
 )
-def test_what_can_never_fail_or_never_hold_is_refused(refusal: Any, fields: dict[str, Any], told: str) -> None:
-    """A limit that every call keeps, or none, checks nothing."""
+def test_checks_that_never_fail_or_never_hold_are_rejected(refusal: Any, fields: dict[str, Any], told: str) -> None:
+    """They check nothing."""
     assert [message for _, message in refusal(**fields)] == [told]
 
 
@@ -148,6 +146,6 @@ def test_what_can_never_fail_or_never_hold_is_refused(refusal: Any, fields: dict
         {"check": "cost", "max_cents": 9, "min_pass_rate": 0, "severity": "critical"},
     ],
 )
-def test_a_limit_of_zero_beside_others_is_taken(read: Any, fields: dict[str, Any]) -> None:
-    """It does no harm where something else can still fail."""
+def test_a_trivial_limit_beside_others_is_valid(read: Any, fields: dict[str, Any]) -> None:
+    """Something else can still fail."""
     assert read(**fields)

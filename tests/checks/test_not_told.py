@@ -1,4 +1,4 @@
-"""What a service leaves empty, tells as a flag, or tells twice and not alike, is not told: nothing passes or fails by it."""
+"""Tests with empty, invalid and contradictory values of the service: they are undecided."""
 
 from __future__ import annotations
 
@@ -66,8 +66,10 @@ ASKS = turn("user", 5000, 6000)
         (turn("agent", 0, 1000, ttfa_ms=True), "errored", None),
     ],
 )
-def test_an_answer_before_its_question_is_not_timed(answer: dict[str, Any], outcome: str, message: str | None) -> None:
-    """An overlap is no time at all; times that run backwards tell nothing, and what is no time is none."""
+def test_answers_timed_before_their_question_are_undecided(
+    answer: dict[str, Any], outcome: str, message: str | None
+) -> None:
+    """Overlaps take 0 ms."""
     judged = found(told(FIRST, ASKS, answer), check="latency", max_ms=1000)
     assert judged == (outcome, judged[1] if message is None else message)
 
@@ -95,10 +97,10 @@ def test_an_answer_before_its_question_is_not_timed(answer: dict[str, Any], outc
         ({}, {"issue_count": 0, "critical_issue_count": 0}, "passed", "passed"),
     ],
 )
-def test_issues_that_cannot_be_counted_are_not_none(
+def test_unknown_numbers_of_issues_are_undecided(
     grade: dict[str, Any], call: dict[str, Any], issues: str, critical: str
 ) -> None:
-    """Nor are those that are told twice, in two numbers."""
+    """Also two that differ."""
     evidence = told(FIRST, grade=grade, **call)
     assert found(evidence, check="grade", max_issues=0)[0] == issues
     assert found(evidence, check="grade", max_critical_issues=0)[0] == critical
@@ -114,15 +116,13 @@ def test_issues_that_cannot_be_counted_are_not_none(
         ({"end_reason": ""}, {"end_reason": "agent_end"}, ("errored", "the service did not say why the call ended")),
     ],
 )
-def test_how_a_call_ended_is_not_told_by_an_empty_word(
-    call: dict[str, Any], fields: dict[str, Any], judged: tuple[str, str]
-) -> None:
-    """What is missing never fails an agent."""
+def test_an_empty_end_reason_is_missing(call: dict[str, Any], fields: dict[str, Any], judged: tuple[str, str]) -> None:
+    """It never fails an agent."""
     assert found(told(FIRST, **call), check="call", **fields) == judged
 
 
-def test_a_flag_is_no_number() -> None:
-    """`true` is neither a second, nor a cent, nor a score of all there is."""
+def test_booleans_are_no_numbers() -> None:
+    """Neither seconds, nor cents, nor scores."""
     evidence = told(FIRST, grade={"score": True}, duration_seconds=True, billing_total_cents=True, grade_score=True)
     assert found(evidence, check="duration", max_seconds=10)[0] == "errored"
     assert found(evidence, check="grade", min_score=0.5)[0] == "errored"
@@ -130,8 +130,8 @@ def test_a_flag_is_no_number() -> None:
     assert found(told(FIRST, status=None), check="expression", cel="call.status != 'completed'")[0] == "errored"
 
 
-def test_a_score_that_may_be_of_two_scales_is_not_judged() -> None:
-    """One of one is perfect, one of a hundred the worst: of a plain 1 it is not told which, and the finding says so."""
+def test_an_ambiguous_score_is_undecided() -> None:
+    """1 may be of 1 or of 100."""
     assert found(told(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8) == (
         "errored",
         "the grade's score is 1, and the service does not say whether of 1 or of 100",
@@ -147,14 +147,14 @@ def test_a_score_that_may_be_of_two_scales_is_not_judged() -> None:
     ],
 )
 @pytest.mark.parametrize("words", ["", "  "])
-def test_a_turn_without_a_word_tells_nothing_of_what_was_not_said(check: dict[str, Any], words: str) -> None:
-    """It is as good as no turn: of an agent that has no other, nothing is known."""
+def test_turns_without_words_do_not_prove_silence(check: dict[str, Any], words: str) -> None:
+    """As if the speaker had no turn."""
     assert found(told({"role": "agent", "content": words}, ASKS), **check)[0] == "errored"
     assert found(told({"role": "agent", "content": words}, ASKS, FIRST), **check)[0] == "passed"
 
 
-def test_a_turn_without_a_word_is_neither_the_first_nor_the_last() -> None:
-    """Where the last turn is asked for, it is the last one in which something was said."""
+def test_turns_without_words_are_not_first_or_last() -> None:
+    """The last turn is the last one with words."""
     silent = {"role": "agent", "content": ""}
     evidence = told(silent, {"role": "agent", "content": "no guarantee"}, ASKS, silent)
     for place in ("first", "last"):
@@ -175,8 +175,8 @@ def test_a_turn_without_a_word_is_neither_the_first_nor_the_last() -> None:
         ("goal_achievement", "partially", "achieved", "errored"),
     ],
 )
-def test_a_word_that_is_none_of_the_grades_decides_nothing(field: str, told_as: str, wanted: str, outcome: str) -> None:
-    """Nor its opposite: it may mean any of those that are known, which are the same in capitals."""
+def test_unknown_words_of_a_grade_are_undecided(field: str, told_as: str, wanted: str, outcome: str) -> None:
+    """Case does not matter."""
     evidence = told(FIRST, grade={field: told_as})
     asked = {"check": "grade", "outcome" if field == "call_outcome" else "goal": wanted}
     assert found(evidence, **asked)[0] == outcome
@@ -193,7 +193,7 @@ def test_a_word_that_is_none_of_the_grades_decides_nothing(field: str, told_as: 
         ({"check": "field", "path": "$.n", "max": 0.5}, "$.n is 12345677, expected at most 0.5"),
     ],
 )
-def test_what_misses_a_limit_by_little_is_told_in_full(asked: dict[str, Any], message: str) -> None:
-    """Rounded it would read as what holds."""
+def test_values_just_off_a_limit_are_shown_in_full(asked: dict[str, Any], message: str) -> None:
+    """Rounded they would seem to hold."""
     evidence = told(FIRST, grade={"score": 0.79999999}, duration_seconds=180.0000001, n=12345677)
     assert found(evidence, **asked) == ("failed", message)

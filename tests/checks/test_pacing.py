@@ -1,4 +1,4 @@
-"""`pacing`: silences, overlaps, shares, words a minute."""
+"""Tests of `pacing`."""
 
 from __future__ import annotations
 
@@ -137,10 +137,8 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
         (None, {"max_silence_ms": 9}, ("errored", "the service gave no transcript to time turns in", None)),
     ],
 )
-def test_pacing_is_told_against_its_limits(
-    talk: Any, judge: Any, turns: Any, fields: dict[str, Any], expected: object
-) -> None:
-    """Limits are included; what was not timed leaves open only what it could have changed."""
+def test_pacing_is_judged(talk: Any, judge: Any, turns: Any, fields: dict[str, Any], expected: object) -> None:
+    """Untimed turns leave undecided only what they could change."""
     assert judge(talk(turns=turns), check="pacing", **fields) == expected
 
 
@@ -173,6 +171,6 @@ def test_pacing_is_told_against_its_limits(
         ({"words_per_minute": {"mean": 1}}, [(("words_per_minute", "mean"), "Extra inputs are not permitted")]),
     ],
 )
-def test_pacing_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every refusal stands at its field and says what to write instead."""
+def test_invalid_pacing_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """At the field."""
     assert refusal(check="pacing", **fields) == expected

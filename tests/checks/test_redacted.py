@@ -1,4 +1,4 @@
-"""Checks on evidence in which a shared store left something out: undecided where it matters, and only there."""
+"""Tests of checks on evidence with redacted parts: undecided only if they matter."""
 
 from __future__ import annotations
 
@@ -69,8 +69,10 @@ def expectation(check: str, **fields: Any) -> Expectation:
         ),
     ],
 )
-def test_what_can_still_be_told(check: str, fields: dict[str, Any], outcome: str, said: str | None) -> None:
-    """What was found and is enough stands; what was not found may have been left out; what reads none of it is as ever."""
+def test_redaction_leaves_checks_undecided_only_if_needed(
+    check: str, fields: dict[str, Any], outcome: str, said: str | None
+) -> None:
+    """Words that were found were said."""
     judged = judge_redacted(expectation(check, **fields), EVIDENCE, nobody_asked)
     assert judged.outcome.value == outcome
     if said is not None:
@@ -84,14 +86,14 @@ PARTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def test_every_kind_of_check_says_what_it_reads() -> None:
-    """A new one stands in the table above. Of the others it depends on their text, or on their parts."""
+def test_every_kind_is_listed() -> None:
+    """In the table above, unless it depends on its text or parts."""
     assert set(CHECKS) - set(PARTS) == {"field", "expression", "all_of", "any_of", "not"}
 
 
 @pytest.mark.parametrize(("check", "parts"), PARTS.items(), ids=PARTS)
-def test_a_check_is_left_open_by_the_parts_that_it_reads(check: str, parts: tuple[str, ...]) -> None:
-    """And by no other, whatever of it was left out."""
+def test_a_check_is_undecided_by_parts_it_reads(check: str, parts: tuple[str, ...]) -> None:
+    """And by no others."""
     if check == "similar" and missing_packages():
         pytest.skip("needs the extra `semantic`")
     written = expectation(**CHECKS[check].model_json_schema()["examples"][0])
@@ -112,8 +114,8 @@ def test_a_check_is_left_open_by_the_parts_that_it_reads(check: str, parts: tupl
         ("turns.size() == tools.size()", ("turns", "tools")),
     ],
 )
-def test_an_expression_is_left_open_by_what_it_names(cel: str, parts: tuple[str, ...]) -> None:
-    """A whole object may be any part of it; the finding tells which parts were left out."""
+def test_an_expression_is_undecided_by_parts_it_names(cel: str, parts: tuple[str, ...]) -> None:
+    """A whole object includes all of its parts."""
     evidence = EVIDENCE.model_copy(update={"redacted": get_args(RedactedPart)})
     assert left_out(expectation("expression", cel=cel), evidence) == set(parts)
 
@@ -126,17 +128,17 @@ def test_an_expression_is_left_open_by_what_it_names(cel: str, parts: tuple[str,
         ("error_message", "expression", {"cel": "run.error_message == 'x'"}, "the error message"),
     ],
 )
-def test_the_finding_says_where_something_was_left_out(
+def test_the_finding_names_the_redacted_part(
     part: RedactedPart, check: str, fields: dict[str, Any], words: str
 ) -> None:
-    """In words for the part, so that its reader knows what to look for where the call was made."""
+    """In plain words."""
     evidence = EVIDENCE.model_copy(update={"redacted": (part,)})
     judged = judge_redacted(expectation(check, **fields), evidence, nobody_asked)
     assert (judged.outcome.value, judged.message) == ("errored", SAID.format(words))
 
 
-def test_a_path_that_leads_to_too_much_is_left_open() -> None:
-    """Of what is not read to its end it is not known whether something was left out."""
+def test_a_path_with_too_many_values_is_undecided() -> None:
+    """Its values may be redacted."""
     many = Call(call_id=2, status="completed", document={"a": [1] * (MAX_VALUES + 1)})
     evidence = EVIDENCE.model_copy(update={"call": many})
     judged = judge_redacted(expectation("field", path="$.a[*]", equals=1), evidence, nobody_asked)
@@ -154,16 +156,14 @@ def test_a_path_that_leads_to_too_much_is_left_open() -> None:
         ("says", {"any_of": ["goodbye"]}, False),
     ],
 )
-def test_a_result_that_was_not_read_leaves_open_what_may_ask_for_it(
-    check: str, fields: dict[str, Any], is_open: bool
-) -> None:
-    """That the tool was called, and before what, is told all the same."""
+def test_an_unread_result_is_undecided(check: str, fields: dict[str, Any], is_open: bool) -> None:
+    """That the tool was called is certain."""
     evidence = EVIDENCE.model_copy(update={"redacted": (), "unread": ("results",)})
     assert left_out(expectation(check, **fields), evidence) == ({"results"} if is_open else set())
 
 
-def test_the_run_is_nobodys_fault() -> None:
-    """A run that only such a check leaves open is errored, for its judge to mend; whole evidence is judged as ever."""
+def test_an_undecided_run_is_the_judges_fault() -> None:
+    """Complete evidence is judged as usual."""
     check = expectation("says", any_of=["415 555"])
     verdict = judge_run([check], EVIDENCE)
     assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.JUDGE)

@@ -1,4 +1,4 @@
-"""The registry of checks, and what every check promises."""
+"""Tests of all kinds of check together."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ EXAMPLES = [
 ]
 
 
-def test_every_check_goes_by_the_name_it_is_registered_under() -> None:
-    """The `check:` an author writes, the registry's key and the model's literal are one."""
+def test_names_match_the_models() -> None:
+    """In the registry and in `check:`."""
     names = {name: get_args(kind.model_fields["check"].annotation) for name, kind in CHECKS.items()}
     assert names == {name: (name,) for name in CHECKS}
 
@@ -29,15 +29,15 @@ def test_every_check_goes_by_the_name_it_is_registered_under() -> None:
 @pytest.mark.parametrize(
     ("name", "example"), EXAMPLES, ids=[f"{name}-{index}" for index, (name, _) in enumerate(EXAMPLES)]
 )
-def test_every_example_of_the_schema_can_be_written(read: Any, name: str, example: dict[str, Any]) -> None:
-    """Documentation and editors show nothing that validation refuses."""
+def test_examples_are_valid(read: Any, name: str, example: dict[str, Any]) -> None:
+    """Those of documentation and editors."""
     assert example["check"] == name
     assert isinstance(read(**example), Expectation)
 
 
 @pytest.mark.parametrize("kind", CHECKS.values(), ids=CHECKS)
-def test_every_field_is_described(kind: type[Expectation]) -> None:
-    """Editors have a sentence for each field, and the check itself has one."""
+def test_every_field_has_a_description(kind: type[Expectation]) -> None:
+    """As does every check."""
     schema = kind.model_json_schema()
     assert schema["description"]
     undescribed = [name for name, field in schema["properties"].items() if "description" not in field]
@@ -45,8 +45,8 @@ def test_every_field_is_described(kind: type[Expectation]) -> None:
     assert all(re.search(r"[.…]$", field["description"]) for field in schema["properties"].values())
 
 
-def test_the_fingerprint_holds_what_decides_a_judgement(read: Any) -> None:
-    """Names and descriptions may change for free; fields, defaults and the check's own version may not."""
+def test_fingerprint_fields(read: Any) -> None:
+    """Without id and description, with defaults and version."""
     said = read(check="says", any_of=["a"], id="greets", description="Because.")
     assert said.fingerprint_fields() == {
         "check": "says",
@@ -64,29 +64,29 @@ def test_the_fingerprint_holds_what_decides_a_judgement(read: Any) -> None:
     )
 
 
-def test_a_version_that_was_raised_stays_raised() -> None:
-    """Runs that an older version judged are judged again; those of this one are not, and no model is asked again."""
+def test_versions_do_not_decrease() -> None:
+    """Runs judged by an older version are judged again."""
     raised = {"call": 2, "grade": 2, "latency": 2, "similar": 2, "no_pii": 8, "says": 8, "never_says": 8, "sequence": 8}
     assert {name: CHECKS[name].version for name in raised} == raised
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES[::2], ids=str)
-def test_an_expectation_cannot_be_changed(read: Any, name: str, example: dict[str, Any]) -> None:
-    """Cases share expectations: what one reader sees, all see."""
+def test_expectations_are_immutable(read: Any, name: str, example: dict[str, Any]) -> None:
+    """Cases share them."""
     with pytest.raises(ValidationError, match="frozen"):
         read(**example).check = name
 
 
-def test_the_fingerprint_keeps_a_null_that_is_expected(read: Any) -> None:
-    """`{x: null}` and no `x` ask different things."""
+def test_fingerprint_keeps_expected_nulls(read: Any) -> None:
+    """`{x: null}` differs from no `x`."""
     with_null = read(check="tool_called", name="a", arguments={"x": None}).fingerprint_fields()
     without = read(check="tool_called", name="a", arguments={}).fingerprint_fields()
     assert with_null["arguments"] == {"x": None}
     assert without["arguments"] == {}
 
 
-def test_judging_twice_gives_the_same(talk: Any, read: Any) -> None:
-    """What is cached inside a check changes neither its equality nor its judgement."""
+def test_judging_twice_gives_the_same_result(talk: Any, read: Any) -> None:
+    """Caches do not change equality."""
     evidence = talk("agent: Hello.", "caller: Hi.")
     for _, example in EXAMPLES:
         expectation, twin = read(**example), read(**example)
@@ -118,8 +118,8 @@ def keywords(schema: Any) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("kind", CHECKS.values(), ids=CHECKS)
-def test_limits_reach_the_schema_as_json_schema_spells_them(kind: type[Expectation]) -> None:
-    """No keyword of the validation library leaks into what editors read, and none stands beside the wrong type."""
+def test_schemas_use_json_schema_keywords(kind: type[Expectation]) -> None:
+    """Beside the right types."""
     found = keywords(kind.model_json_schema())
     assert {key for key, _ in found} <= KEYWORDS
     assert {beside for key, beside in found if key == "minLength"} <= {"string"}

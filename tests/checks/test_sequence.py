@@ -1,4 +1,4 @@
-"""`sequence`: order across turns and within one, tools whose time is not told, refusals."""
+"""Tests of `sequence`."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ REFUND = ToolCall(name="refund", turn=3)
         ([said("hello"), {"tool": "lookup"}], ("failed", "step 2 of 2, the call of lookup, did not happen after", 1)),
     ],
 )
-def test_steps_happen_in_order(talk: Any, judge: Any, steps: list[Any], expected: tuple[str, str, int | None]) -> None:
-    """Each step begins where the one before is over, in the same turn or a later one; a failure says where it is."""
+def test_sequence_is_judged(talk: Any, judge: Any, steps: list[Any], expected: tuple[str, str, int | None]) -> None:
+    """Each step begins where the previous one ends."""
     outcome, message, quote = judge(talk(*TALK, tools=(REFUND,)), check="sequence", steps=steps)
     assert (outcome, quote) == (expected[0], expected[2])
     assert expected[1] in message
 
 
-def test_a_tool_whose_time_is_not_told_leaves_the_order_open(talk: Any, judge: Any) -> None:
-    """Known only from the history it has no place among the turns; never called at all it has none either."""
+def test_a_tool_call_without_a_turn_is_undecided(talk: Any, judge: Any) -> None:
+    """If it was called at all."""
     evidence = talk(*TALK, tools=(ToolCall(name="refund"),))
     steps = [said("hello"), {"tool": "refund"}]
     expected = ("errored", "the service does not say when refund was called", None)
@@ -88,8 +88,8 @@ def test_a_tool_whose_time_is_not_told_leaves_the_order_open(talk: Any, judge: A
     assert judge(talk(*TALK, tools=()), check="sequence", steps=[said("hello"), {"tool": "refund"}])[0] == "failed"
 
 
-def test_an_empty_transcript_tells_no_order(talk: Any, judge: Any) -> None:
-    """Nothing happened, or nothing was transcribed."""
+def test_an_empty_transcript_is_undecided(talk: Any, judge: Any) -> None:
+    """It may not have been transcribed."""
     expected = ("errored", "the transcript is empty, so it is unknown what happened", None)
     assert judge(talk(), check="sequence", steps=[said("a"), said("b")]) == expected
 
@@ -110,6 +110,6 @@ def test_an_empty_transcript_tells_no_order(talk: Any, judge: Any) -> None:
         ([said("a", **{"in": "last"}), said("a")], [(("steps", 0, "says", "in"), "Extra inputs are not permitted")]),
     ],
 )
-def test_sequence_refuses_what_cannot_be_meant(refusal: Any, steps: list[Any], expected: object) -> None:
-    """A refusal stands at its step."""
+def test_invalid_sequences_are_rejected(refusal: Any, steps: list[Any], expected: object) -> None:
+    """At the step."""
     assert refusal(check="sequence", steps=steps) == expected

@@ -1,4 +1,4 @@
-"""Every kind of check on the same call, told in both of the service's dialects, whole, in part and not at all."""
+"""Tests of every kind of check on one call, in both dialects of the service, with complete and missing data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COMMON = {
 
 
 def page() -> Evidence:
-    """As the reference page tells it."""
+    """In the dialect of the reference page."""
     document = {**COMMON, "call_id": 9, "end_reason": "agent_end", "grade_status": "completed"}
     return _evidence(
         document, WORDS, WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[])
@@ -49,7 +49,7 @@ def page() -> Evidence:
 
 
 def client() -> Evidence:
-    """As the official client's models tell it: older names for roles and reasons, other scales, more fields."""
+    """In the dialect of the official client: other names, scales and fields."""
     document = {
         **COMMON,
         "id": 9,
@@ -65,28 +65,28 @@ def client() -> Evidence:
 
 
 def untimed(words: list[Any]) -> list[Any]:
-    """Only what people said, and neither when nor what tools were called: what a transcript may come to."""
+    """Only the spoken words, without times."""
     return [(role, content, None, None, None) for role, content, *_ in words if isinstance(content, str)]
 
 
 def page_in_part() -> Evidence:
-    """Words alone, as the reference page tells them; the call has no length, no bill and no reason yet, its grade is pending."""
+    """Words only; no length, bill or end reason, and a pending grade."""
     return _evidence({"call_id": 9, "status": "completed"}, untimed(WORDS), WireGrade(status="pending"))
 
 
 def client_in_part() -> Evidence:
-    """The same, as the official client's models tell it."""
+    """The same in the other dialect."""
     words = [("assistant" if role == "agent" else role, *rest) for role, *rest in untimed(WORDS)]
     return _evidence({"id": 9, "status": "completed", "grade_status": "pending"}, words, None)
 
 
 def page_untold() -> Evidence:
-    """A completed call of which the service tells nothing else."""
+    """A completed call without any other data."""
     return _untold({"call_id": 9, "status": "completed"})
 
 
 def client_untold() -> Evidence:
-    """The same, as the official client's models tell it."""
+    """The same in the other dialect."""
     return _untold({"id": 9, "status": "completed"})
 
 
@@ -206,7 +206,7 @@ _ANSWERS = {
 
 
 def asked(question: Question) -> Ballot:
-    """What a language model said of these rubrics."""
+    """The answers of a language model."""
     votes = _ANSWERS[question.rubric]
     return Ballot(votes, "" if len(votes) >= question.votes else "the endpoint was gone")
 
@@ -217,9 +217,8 @@ UNTOLD = {"page, untold": page_untold, "client, untold": client_untold}
 
 
 @pytest.mark.parametrize("name", [name for name in CHECKS if name != "similar" or not missing_packages()])
-def test_a_check_on_a_call_told_whole_in_part_and_not_at_all_in_both_dialects(read: Any, name: str) -> None:
-    """Each shows passing, failing and undecidable in both dialects, which agree; what is told in part is never found otherwise
-    than what is told whole, and of a call that was not told nothing is decided."""
+def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> None:
+    """The dialects agree; with less data a finding is the same or undecided."""
     lines: list[str] = []
     outcomes: dict[str, list[str]] = {dialect: [] for dialect in (*DIALECTS, *IN_PART, *UNTOLD)}
     for fields in EXAMPLES[name]:
@@ -244,13 +243,13 @@ def test_a_check_on_a_call_told_whole_in_part_and_not_at_all_in_both_dialects(re
         assert asks or untold == "errored", "only `exists` asks whether the service tells it"
 
 
-def test_every_kind_of_check_has_its_table() -> None:
-    """A new check comes with examples of its own."""
+def test_every_kind_has_examples() -> None:
+    """A new check needs its own."""
     assert EXAMPLES.keys() == CHECKS.keys()
 
 
 def told(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = None, **call: Any) -> Evidence:
-    """The call as the reference page tells it, but with these turns, and these fields of the call object."""
+    """The call with these turns and fields, in the page's dialect."""
     document = {**COMMON, "call_id": 9, "end_reason": "agent_end", "grade_status": "completed", **call}
     turns = [
         WireTurn.model_validate({"role": role, "content": content, "start_ms": start, "end_ms": end, "ttfa_ms": first})
@@ -262,7 +261,7 @@ def told(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = None, 
 
 
 def changed(change: Callable[..., Any], *roles: str) -> list[Any]:
-    """The words, turns of these roles changed."""
+    """The words, with turns of these roles changed."""
     return [change(*turn) if turn[0] in roles else turn for turn in WORDS]
 
 
@@ -317,8 +316,8 @@ STRICTER: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("how", NOT_READ)
-def test_what_cannot_be_read_never_passes_what_fails_when_it_is_read(read: Any, how: str) -> None:
-    """Of every kind of check: whatever the service garbles, it is undecided rather than passed for want of the words."""
+def test_unreadable_data_never_turns_a_failure_into_a_pass(read: Any, how: str) -> None:
+    """For every kind of check."""
     for name in CHECKS:
         if name == "similar" and missing_packages():
             continue
@@ -329,8 +328,8 @@ def test_what_cannot_be_read_never_passes_what_fails_when_it_is_read(read: Any, 
                 assert judgement.outcome is not FindingOutcome.PASSED, (name, fields, judgement.message)
 
 
-def test_what_cannot_be_read_says_so_and_what_was_found_stands() -> None:
-    """Words that were said were said, whoever else spoke; that others were not said cannot be told."""
+def test_unreadable_turns_leave_what_was_found() -> None:
+    """Words that were said were said."""
     garbled = NOT_READ["one unknown speaker"]
     cannot = (
         "cannot be told: in the transcript the service tells something that cannot be read: a speaker, words or a tool call"

@@ -1,4 +1,4 @@
-"""`tool_called` and `tool_not_called`: judgement, messages, refusals."""
+"""Tests of `tool_called` and `tool_not_called`."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ TOOLS = (
         ),
     ],
 )
-def test_tool_called_tells_what_was_called(talk: Any, judge: Any, fields: dict[str, Any], expected: object) -> None:
-    """Calls are counted that fit all that is written; the message says why others do not."""
+def test_tool_called_is_judged(talk: Any, judge: Any, fields: dict[str, Any], expected: object) -> None:
+    """The message says why other calls do not match."""
     assert judge(talk(*LINES, tools=TOOLS), check="tool_called", **fields) == expected
 
 
@@ -143,15 +143,13 @@ def test_tool_called_tells_what_was_called(talk: Any, judge: Any, fields: dict[s
         ),
     ],
 )
-def test_tool_not_called_quotes_the_call_that_was_made(
-    talk: Any, judge: Any, fields: dict[str, Any], expected: object
-) -> None:
-    """Only a call that fits all that is written is unwelcome."""
+def test_tool_not_called_is_judged(talk: Any, judge: Any, fields: dict[str, Any], expected: object) -> None:
+    """Only a matching call fails it."""
     assert judge(talk(*LINES, tools=TOOLS), check="tool_not_called", **fields) == expected
 
 
-def test_a_tool_that_no_turn_shows_is_judged_without_a_quote(talk: Any, judge: Any) -> None:
-    """The history may know of calls that the transcript does not have."""
+def test_a_tool_call_without_a_turn_has_no_quote(talk: Any, judge: Any) -> None:
+    """It is known from the history only."""
     evidence = talk(turns=None, tools=(ToolCall(name="cancel"),))
     assert judge(evidence, check="tool_not_called", name="cancel") == ("failed", "called cancel with {}", None)
     assert judge(evidence, check="tool_called", name="cancel") == ("passed", "called cancel 1 time", None)
@@ -162,15 +160,15 @@ UNTOLD = tuple(call.model_copy(update={"has_result": False, "result": None}) for
 
 @pytest.mark.parametrize("result", ["refunded", {"matches": "refunded"}, {"exists": True}, {"exists": False}])
 @pytest.mark.parametrize("check", ["tool_called", "tool_not_called"])
-def test_where_the_service_tells_no_results_none_is_judged(talk: Any, judge: Any, check: str, result: object) -> None:
-    """No result of any tool is in the evidence: the service keeps them to itself, the tools may well have answered."""
+def test_without_any_results_result_is_undecided(talk: Any, judge: Any, check: str, result: object) -> None:
+    """The service may not provide them."""
     evidence = talk(*LINES, tools=UNTOLD)
     expected = ("errored", "the service gave no results: 1 call of issue_refund cannot be decided", None)
     assert judge(evidence, check=check, name="issue_refund", result=result) == expected
 
 
-def test_what_is_certain_without_results_is_judged(talk: Any, judge: Any) -> None:
-    """Too few calls, or none with these arguments, are failures whatever the results may be."""
+def test_failures_that_do_not_depend_on_results(talk: Any, judge: Any) -> None:
+    """Too few calls, or other arguments."""
     evidence = talk(*LINES, tools=UNTOLD)
     asked: dict[str, Any] = {"name": "issue_refund", "result": "refunded"}
     assert judge(evidence, check="tool_called", times=2, **asked) == (
@@ -193,8 +191,8 @@ def test_what_is_certain_without_results_is_judged(talk: Any, judge: Any) -> Non
     )
 
 
-def test_too_many_calls_fail_at_the_last(talk: Any, judge: Any) -> None:
-    """The quote is of the latest call that was one too many."""
+def test_too_many_calls_quote_the_last(talk: Any, judge: Any) -> None:
+    """Of those that match."""
     calls = tuple(ToolCall(name="cancel", has_result=True, result="ok", turn=number) for number in (1, 2))
     evidence = talk("tool: cancel", "tool: cancel", tools=calls)
     assert judge(evidence, check="tool_called", name="cancel", times=1, result="ok") == (
@@ -212,15 +210,15 @@ def test_too_many_calls_fail_at_the_last(talk: Any, judge: Any) -> None:
         ((), {}, "the transcript is empty, so it is unknown which tools were called"),
     ],
 )
-def test_without_a_record_nothing_is_told_of_tools(
+def test_without_a_record_tools_are_undecided(
     talk: Any, judge: Any, check: str, lines: tuple[str, ...], fields: dict[str, Any], message: str
 ) -> None:
-    """Neither a missing record nor an empty transcript proves that a tool was not called."""
+    """Also with an empty transcript."""
     assert judge(talk(*lines, **fields), check=check, name="cancel") == ("errored", message, None)
 
 
-def test_a_transcript_without_tool_turns_proves_that_none_was_called(talk: Any, judge: Any) -> None:
-    """People spoke, no tool did: that is a fact about the agent."""
+def test_a_transcript_without_tool_turns_proves_no_call(talk: Any, judge: Any) -> None:
+    """If people spoke."""
     evidence = talk("agent: Hello.", "caller: Hi.")
     assert judge(evidence, check="tool_called", name="cancel") == (
         "failed",
@@ -234,16 +232,16 @@ def test_a_transcript_without_tool_turns_proves_that_none_was_called(talk: Any, 
     )
 
 
-def test_all_of_eight_tools_are_named(talk: Any, judge: Any) -> None:
-    """Names are cut from nine on, and then by how many is told."""
+def test_at_most_eight_tools_are_named(talk: Any, judge: Any) -> None:
+    """The rest is counted."""
     tools = tuple(ToolCall(name=f"tool-{number}") for number in range(8))
     _, message, _ = judge(talk("agent: Hi.", tools=tools), check="tool_not_called", name="cancel")
     assert message.endswith("tool-6, tool-7")
     assert "more" not in message
 
 
-def test_a_tool_name_made_up_by_the_agent_stays_on_one_line(talk: Any, judge: Any) -> None:
-    """What stands in place of a name is shown as JSON, and not all of fifty."""
+def test_unusual_tool_names_are_shown_as_json(talk: Any, judge: Any) -> None:
+    """On one line."""
     tools = [ToolCall(name="a\n::error::b"), *(ToolCall(name=f"tool-{number}") for number in range(9))]
     _, message, _ = judge(talk("agent: Hi.", tools=tuple(tools)), check="tool_not_called", name="cancel")
     assert message == (
@@ -290,13 +288,13 @@ def test_a_tool_name_made_up_by_the_agent_stays_on_one_line(talk: Any, judge: An
         ),
     ],
 )
-def test_tool_checks_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every refusal stands at its field and says what to write instead."""
+def test_invalid_tool_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """At the field."""
     assert refusal(check="tool_called", **fields) == expected
 
 
-def test_an_answer_of_null_is_asked_for_among_values(talk: Any, judge: Any) -> None:
-    """Null by itself asks nothing; among values it is one, and nothing else is it."""
+def test_null_results(talk: Any, judge: Any) -> None:
+    """Written as `{any_of: [null]}`."""
     for result, outcome in ((None, "passed"), ("null", "failed"), (0, "failed")):
         evidence = talk("agent: Hi.", tools=(ToolCall(name="cancel", has_result=True, result=result, turn=1),))
         assert judge(evidence, check="tool_called", name="cancel", result={"any_of": [None]})[0] == outcome

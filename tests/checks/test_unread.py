@@ -1,4 +1,4 @@
-"""What the service tells that planner cannot read decides nothing: neither that something did not happen, nor which came first."""
+"""Tests with data of the service that planner cannot read: undecided where it matters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ABSENT: list[dict[str, Any]] = [
 @pytest.mark.parametrize("absent", ABSENT, ids=str)
 @pytest.mark.parametrize("role", ["toolcall", "tool", "tool_calls", "narrator", "action", "", None])
 def test_an_unknown_speaker_may_be_a_tool(role: str | None, absent: dict[str, Any]) -> None:
-    """Whatever the service calls the one who made a tool call, nothing says that none was made."""
+    """So no tool call can be excluded."""
     assert found(told(HELLO, ASKS, {"role": role, "content": CALL_F}, BYE), **absent) == "errored"
     assert found(told(HELLO, ASKS, BYE), **absent) == "passed"
 
@@ -57,23 +57,23 @@ def test_an_unknown_speaker_may_be_a_tool(role: str | None, absent: dict[str, An
         {"role": "tool_response", "content": {"ok": True}},
     ],
 )
-def test_a_tool_call_may_hide_in_a_turn(item: dict[str, Any]) -> None:
-    """In fields and blocks of a turn that is spoken, or behind a result of no call that was told."""
+def test_a_tool_call_may_be_inside_a_turn(item: dict[str, Any]) -> None:
+    """In fields and blocks, or behind a result without a call."""
     assert found(told(HELLO, ASKS, item, BYE), **ABSENT[0]) == "errored"
 
 
 @pytest.mark.parametrize(
     "item", [{"role": "toolcall", "content": CALL_F}, {"type": "action"}, {"function_call": CALL_F}]
 )
-def test_an_unknown_item_of_the_history_may_be_a_tool_call(item: dict[str, Any]) -> None:
+def test_an_unknown_history_item_may_be_a_tool_call(item: dict[str, Any]) -> None:
     """As in the transcript."""
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "system"}]
     assert found(told(HELLO, ASKS, history=[*messages, item]), **ABSENT[0]) == "errored"
     assert found(told(HELLO, ASKS, history=messages), **ABSENT[0]) == "passed"
 
 
-def test_a_call_that_was_told_stands_beside_an_unknown_speaker() -> None:
-    """That a tool was called is known, whoever else there was; how often at most, or before what, is not."""
+def test_a_recorded_tool_call_is_certain() -> None:
+    """But not how often at most, or before what."""
     stranger = {"role": "robot", "content": "beep"}
     garbled = {"role": "tool_call", "content": {"name": "f", "arguments": "none that can be read"}}
     call = {"role": "tool_call", "content": {"name": "f", "arguments": {"x": 1}}}
@@ -101,10 +101,8 @@ def test_a_call_that_was_told_stands_beside_an_unknown_speaker() -> None:
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 3])
-def test_a_turn_that_was_not_read_may_be_the_first_the_last_or_one_too_many(
-    place: int, fields: dict[str, Any], outcome: str
-) -> None:
-    """Words that were said stand only where neither their place nor their number is asked for."""
+def test_an_unread_turn_may_be_first_last_or_one_too_many(place: int, fields: dict[str, Any], outcome: str) -> None:
+    """Words are certain only without place and number."""
     turns = [HELLO, ASKS, BYE]
     turns.insert(place, {"role": "robot", "content": "hello and goodbye"})
     assert found(told(*turns), **fields) == outcome
@@ -114,8 +112,8 @@ def test_a_turn_that_was_not_read_may_be_the_first_the_last_or_one_too_many(
     "content", [{"name": "f"}, {"name": "f", "arguments": None}, {"name": "f", "input": {"a": 1}}, "f"]
 )
 @pytest.mark.parametrize("in_history", [False, True])
-def test_arguments_that_are_not_told_are_not_none(content: Any, in_history: bool) -> None:
-    """That the tool was called stands; with what, neither passes nor fails, unless the call is not meant for another reason."""
+def test_unreadable_arguments_are_undecided(content: Any, in_history: bool) -> None:
+    """The call itself is certain."""
     made = {"role": "tool_call", "content": content}
     evidence = told(HELLO, ASKS, history=[made]) if in_history else told(HELLO, made, ASKS)
     no_arguments = "errored", "the service gave no arguments: 1 call of f cannot be decided"
@@ -168,15 +166,15 @@ def result(content: Any = None, **fields: Any) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("in_history", [False, True])
-def test_a_result_answers_its_own_call(turns: list[dict[str, Any]], f: str, g: str, in_history: bool) -> None:
-    """By id, then by name, then in order if there are as many; whom it answers otherwise cannot be told."""
+def test_results_are_matched_to_calls(turns: list[dict[str, Any]], f: str, g: str, in_history: bool) -> None:
+    """By id, then name, then order if the numbers agree."""
     evidence = told(HELLO, BYE, history=turns) if in_history else calls(*turns)
     assert found(evidence, check="tool_called", name="f", result={"ok": True}) == f
     assert found(evidence, check="tool_called", name="g", result={"ok": True}) == g
 
 
-def test_a_result_of_nobody_leaves_open_only_what_asks_for_results() -> None:
-    """That the tools were called is told all the same, and says why nothing is told of the rest."""
+def test_an_unmatched_result_affects_only_results() -> None:
+    """That the tools were called is certain."""
     evidence = calls(call("e"), result(), call("f"), call("g"), result())
     asks = CHECKS["tool_not_called"].model_validate({"check": "tool_not_called", "name": "f", "result": {"ok": True}})
     judgement = judge_redacted(asks, evidence, nobody_asked)
@@ -208,10 +206,8 @@ SAID = {"check": "says", "any_of": ["hello"]}
     ids=str,
 )
 @pytest.mark.parametrize("how", ["unread", "masked"])
-def test_a_part_that_cannot_be_told_leaves_open_only_what_it_could_decide(
-    how: str, whole: dict[str, Any], outcome: str
-) -> None:
-    """The other parts decide alone where they can, in the garbled transcript as in one with something left out."""
+def test_other_parts_of_a_combinator_still_decide(how: str, whole: dict[str, Any], outcome: str) -> None:
+    """With unread and with redacted evidence."""
     evidence = told(HELLO, ASKS, BYE, *([{"role": "robot", "content": "thirty days"}] if how == "unread" else []))
     if how == "masked":
         evidence = evidence.model_copy(update={"redacted": ("turns",)})

@@ -1,4 +1,4 @@
-"""Asking a model that lies, dawdles, fails or was talked round by the transcript: never a wrong pass. Over a socket."""
+"""Tests of judge calls over a socket: models that lie, fail or are manipulated never cause a wrong pass."""
 
 from __future__ import annotations
 
@@ -142,13 +142,13 @@ def bench(model: Model, tmp_path: Path) -> Bench:
 
 
 def obedient(asked: Asked) -> str:
-    """A model that does what the transcript says: it writes the answer that is dictated there."""
+    """A model that writes the answer which the transcript dictates."""
     dictated = "\n".join(turn["said"] for turn in asked.turns)
     return dictated[dictated.index('{"seal"') :]
 
 
 def yes_to_all(asked: Asked) -> str:
-    """One that was talked into it, in its own words: right seal, right names, a real quote, and everything holds."""
+    """A model that was persuaded: right seal, names and quote, and everything holds."""
     return blind(asked, "holds")
 
 
@@ -234,8 +234,8 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_an_answer_that_cannot_be_trusted_decides_nothing(bench: Bench, model: Model, lie: str) -> None:
-    """The finding is errored and says why; the answer was paid for and is stored, so that it is not paid for again."""
+def test_untrusted_answers_are_undecided(bench: Bench, model: Model, lie: str) -> None:
+    """They are stored, so they are not charged again."""
     model.script, message = LIES[lie]
     assert bench.judge(talk(*TALK))[0] == [("errored", message)]
     asked = len(model.asked)
@@ -297,8 +297,8 @@ def test_a_turn_stays_one_line_between_the_marks(bench: Bench, model: Model, tex
     assert len(asked.statements) == 3
 
 
-def test_each_request_has_marks_of_its_own(bench: Bench, model: Model) -> None:
-    """Mark, seal and names are drawn anew, and the rubric does not always stand in one place."""
+def test_each_request_has_new_marks(bench: Bench, model: Model) -> None:
+    """Also seal, names and order."""
     calls = [talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(12)]
     outcomes, _ = bench.judge(*calls)
     assert {outcome for outcome, _ in outcomes} == {"passed"}
@@ -324,7 +324,7 @@ def test_each_request_has_marks_of_its_own(bench: Bench, model: Model) -> None:
     ],
 )  # fmt: skip
 def test_votes_are_counted(bench: Bench, model: Model, verdicts: str, fields: Any, expected: str) -> None:
-    """More than half, or the threshold; votes that do not count can neither pass nor fail it."""
+    """By majority or threshold; void votes count for neither side."""
     bench.max_concurrent = 1
     given = iter(verdicts)
 
@@ -338,15 +338,15 @@ def test_votes_are_counted(bench: Bench, model: Model, verdicts: str, fields: An
     assert f"{outcome}: {message}".removesuffix(": So it is.") == expected
 
 
-def test_calls_that_say_the_same_are_one_question(bench: Bench, model: Model) -> None:
-    """Two calls with one transcript, to the letter, are asked about once, also at the same time."""
+def test_equal_transcripts_are_asked_about_once(bench: Bench, model: Model) -> None:
+    """Also at the same time."""
     outcomes, _ = bench.judge(talk(*TALK), talk(*TALK, run_id=2), talk(*TALK, run_id=3))
     assert [outcome for outcome, _ in outcomes] == ["passed"] * 3
     assert (len(model.asked), bench.spent_cents()) == (1, 1)
 
 
-def test_more_votes_keep_those_that_were_paid_for(bench: Bench, model: Model) -> None:
-    """From one vote to three, two are asked for; another rubric, transcript or model asks anew."""
+def test_more_votes_reuse_stored_ones(bench: Bench, model: Model) -> None:
+    """Another rubric, transcript or model does not."""
     bench.judge(talk(*TALK))
     bench.judge(talk(*TALK), votes=3)
     assert len(model.asked) == 3
@@ -368,8 +368,8 @@ FAILURES: dict[str, tuple[Reply, str, int, float]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_an_endpoint_that_fails_leaves_the_vote_missing(bench: Bench, model: Model, failure: str) -> None:
-    """A few attempts, each counted as spent where it may have been charged; nothing is stored, so that it is asked again."""
+def test_a_failing_endpoint_leaves_votes_missing(bench: Bench, model: Model, failure: str) -> None:
+    """Requests that may have been charged count as spent."""
     reply, name, requests, spent = FAILURES[failure]
     model.script = lambda _: bench.too_late(reply) if reply.seconds else reply
     outcomes, asking = bench.judge(talk(*TALK))
@@ -379,8 +379,8 @@ def test_an_endpoint_that_fails_leaves_the_vote_missing(bench: Bench, model: Mod
     assert bench.judge(talk(*TALK))[0] == [("passed", "the rubric holds: So it is.")]
 
 
-def test_an_endpoint_that_is_down_is_left_alone(bench: Bench, model: Model) -> None:
-    """Not three times for each of a hundred calls: after some failures in a row nothing more is asked."""
+def test_requests_stop_after_failures_in_a_row(bench: Bench, model: Model) -> None:
+    """Not three attempts for each of a hundred calls."""
     model.script = lambda _: Reply("", 500)
     calls = [talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(100)]
     outcomes, asking = bench.judge(*calls)
@@ -389,8 +389,8 @@ def test_an_endpoint_that_is_down_is_left_alone(bench: Bench, model: Model) -> N
     assert len(model.asked) <= 20
 
 
-def test_a_model_that_asks_to_wait_is_waited_for(bench: Bench, model: Model) -> None:
-    """429 is not charged, and what it says in Retry-After, as seconds or as a date, is obeyed by all."""
+def test_retry_after_is_obeyed(bench: Bench, model: Model) -> None:
+    """As seconds or a date; 429 is not charged."""
     waits = iter([{"Retry-After": "7"}, {}, {"Retry-After": "Wed, 25 Nov 2020 10:00:00 GMT"}, {"Retry-After": "soon"}])
 
     def script(asked: Asked) -> Reply | str:
@@ -403,8 +403,8 @@ def test_a_model_that_asks_to_wait_is_waited_for(bench: Bench, model: Model) -> 
     assert [line for line in bench.name if line.endswith(": 7 s")]
 
 
-def test_nothing_but_waiting_ends(bench: Bench, model: Model) -> None:
-    """After five minutes of 429 it is left to another time, and nothing was charged."""
+def test_gives_up_after_five_minutes_of_429(bench: Bench, model: Model) -> None:
+    """Without a charge."""
     model.script = lambda _: Reply("", 429, {"Retry-After": "100"})
     outcomes, asking = bench.judge(talk(*TALK))
     assert outcomes[0][0] == "errored"
@@ -412,8 +412,8 @@ def test_nothing_but_waiting_ends(bench: Bench, model: Model) -> None:
     assert bench.spent_cents() == 0
 
 
-def test_no_more_at_once_than_allowed(bench: Bench, model: Model) -> None:
-    """`max_concurrent` bounds requests in flight."""
+def test_max_concurrent_limits_requests(bench: Bench, model: Model) -> None:
+    """In flight."""
     bench.max_concurrent = 3
     three = threading.Barrier(3)
 
@@ -426,8 +426,8 @@ def test_no_more_at_once_than_allowed(bench: Bench, model: Model) -> None:
     assert model.most_at_once == 3
 
 
-def test_what_an_endpoint_does_not_take_is_put_otherwise(bench: Bench, model: Model) -> None:
-    """A schema becomes JSON mode, then plain; `max_tokens` and the temperature give way; once found out it is kept to."""
+def test_rejected_forms_are_simplified(bench: Bench, model: Model) -> None:
+    """The accepted form is kept."""
     refused = [
         "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
         "temperature does not support 0 with this model",
@@ -452,8 +452,8 @@ def test_what_an_endpoint_does_not_take_is_put_otherwise(bench: Bench, model: Mo
     assert len(bench.noted) == 1
 
 
-def test_one_thing_that_is_not_taken_costs_one_step(bench: Bench, model: Model) -> None:
-    """Also where several requests find it out at the same time: JSON mode is not given up for it."""
+def test_concurrent_rejections_simplify_once(bench: Bench, model: Model) -> None:
+    """JSON mode is not given up."""
 
     def script(asked: Asked) -> Reply | str:
         if asked.body.get("response_format", {}).get("type") == "json_schema":
@@ -471,8 +471,8 @@ def answer_form(asked: Asked) -> str:
     return asked.body.get("response_format", {}).get("type", "plain")
 
 
-def test_a_request_that_no_form_is_accepted_for_changes_no_other(bench: Bench, model: Model) -> None:
-    """It is refused for what it says: all others are sent with the schema."""
+def test_a_request_rejected_in_every_form_changes_no_other(bench: Bench, model: Model) -> None:
+    """Others are sent with the schema."""
     bench.max_concurrent = 1
     model.script = lambda asked: (
         Reply({"error": {"message": "invalid prompt"}}, 400) if "the bad one" in asked.user else honest(asked)
@@ -482,7 +482,8 @@ def test_a_request_that_no_form_is_accepted_for_changes_no_other(bench: Bench, m
     assert bench.noted == []
 
 
-def test_a_form_that_was_accepted_is_used_from_then_on(bench: Bench, model: Model) -> None:
+def test_an_accepted_form_is_kept(bench: Bench, model: Model) -> None:
+    """For all later requests."""
     bench.max_concurrent = 1
     model.script = lambda asked: honest(asked) if answer_form(asked) != "json_schema" else Reply(b"", 422)
     bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(3)])
@@ -493,16 +494,16 @@ def test_a_form_that_was_accepted_is_used_from_then_on(bench: Bench, model: Mode
 @pytest.mark.parametrize(
     "name", ["Scripted-1", "scripted-1-2026-08-06", "me/scripted-1", "", None, 7, "other", "alias-001"]
 )
-def test_who_tells_the_model_or_no_name_is_counted(bench: Bench, model: Model, name: Any) -> None:
-    """An edition of the model, and what was listed as its other names; and an endpoint that does not say whose answer it is."""
+def test_votes_of_editions_and_aliases_count(bench: Bench, model: Model, name: Any) -> None:
+    """And of endpoints that do not name the model."""
     bench.answers_as = ("other", "alias")
     model.script = lambda asked: Reply(completion(honest(asked), model=name))
     outcomes, asking = bench.judge(talk(*TALK))
     assert (outcomes[0][0], asking.usage) == ("passed", "")
 
 
-def test_the_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> None:
-    """The answer is paid, reported and not stored, and judge calls stop; a later answer of the right model counts."""
+def test_an_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> None:
+    """It is charged but not stored, and judge calls stop."""
     bench.max_concurrent, bench.answers_as = 1, ("alias",)
     bench.price = JudgePrice(per_million_read=15, per_million_written=60)
     model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
@@ -515,8 +516,8 @@ def test_the_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> N
     assert [outcome for outcome, _ in bench.judge(talk(*TALK), talk(*TALK[:2]))[0]] == ["passed"] * 2
 
 
-def test_another_name_in_the_first_answer_is_accepted_and_reported(bench: Bench, model: Model) -> None:
-    """It may be an alias or a deployment. If the name changes later, it is another model, whose answer does not count."""
+def test_an_alias_in_the_first_answer_is_accepted(bench: Bench, model: Model) -> None:
+    """With a message, unless it changes later."""
     bench.max_concurrent = 1
     names = iter(["deployed", "deployed", "", "scripted-1", "scripted-1", "deployed"])
     model.script = lambda asked: Reply(completion(honest(asked), model=next(names)))
@@ -557,13 +558,13 @@ def test_another_name_in_the_first_answer_is_accepted_and_reported(bench: Bench,
         ("llama3:8b", "llama3:70b", False),
     ],
 )
-def test_editions_are_of_a_model_and_others_are_not(asked: str, name: str, is_it: bool) -> None:
-    """A date or a number behind the name, and who offers it, are no other model; anything else is."""
+def test_editions_and_other_models(asked: str, name: str, is_it: bool) -> None:
+    """Dates, numbers and providers do not make another model."""
     assert is_asked_model(name, asked) is is_it
 
 
-def test_tokens_are_paid_as_they_are_told(bench: Bench, model: Model) -> None:
-    """By `usage`; where that is missing or cannot be, what was reserved counts as spent."""
+def test_reported_tokens_are_the_cost(bench: Bench, model: Model) -> None:
+    """Without them the reservation counts."""
     bench.price = JudgePrice(per_million_read=15, per_million_written=60)
     bench.judge(talk(*TALK))
     assert bench.spent_cents() == (1000 * 15 + 100 * 60) / 1e6
@@ -577,8 +578,8 @@ def test_tokens_are_paid_as_they_are_told(bench: Bench, model: Model) -> None:
     assert bench.spent_cents() > before
 
 
-def test_tokens_that_cannot_be_close_no_ceiling(bench: Bench, model: Model) -> None:
-    """More than the words of a prompt and an answer could ever be is no bill: what was reserved counts, as where none was told."""
+def test_implausible_tokens_are_ignored(bench: Bench, model: Model) -> None:
+    """The reservation counts."""
     bench.price = JudgePrice(per_million_read=15, per_million_written=60)
     model.script = lambda asked: Reply(completion(honest(asked), usage=None))
     bench.judge(talk(*TALK))
@@ -590,8 +591,8 @@ def test_tokens_that_cannot_be_close_no_ceiling(bench: Bench, model: Model) -> N
     assert reserved < bench.spent_cents() < 3 * reserved
 
 
-def test_no_vote_is_asked_for_over_a_ceiling(bench: Bench, model: Model) -> None:
-    """Reserved before it is sent: with room for three votes three are given, and the rest says which ceiling it was."""
+def test_no_request_exceeds_a_ceiling(bench: Bench, model: Model) -> None:
+    """The finding names the ceiling."""
     bench.ceilings = [Ceiling("--max-cost", 10, None, committed_cents=7), Ceiling("of another plan", 0, "q")]
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(8)])
     assert sorted(outcome for outcome, _ in outcomes) == ["errored"] * 5 + ["passed"] * 3
@@ -601,7 +602,7 @@ def test_no_vote_is_asked_for_over_a_ceiling(bench: Bench, model: Model) -> None
 
 
 def test_fractions_of_a_cent_add_up(bench: Bench, model: Model) -> None:
-    """A ceiling of one cent has room for ten votes of a tenth, not for one vote a cent."""
+    """Ten votes of a tenth fit in one cent."""
     bench.price = JudgePrice(per_vote=0.1)
     bench.max_concurrent = 1
     bench.ceilings = [Ceiling("--max-cost", 1)]
@@ -610,8 +611,8 @@ def test_fractions_of_a_cent_add_up(bench: Bench, model: Model) -> None:
     assert bench.ceilings[0].committed_cents == 1
 
 
-def test_an_interruption_ends_the_asking(bench: Bench, model: Model) -> None:
-    """Within seconds: what is in flight may have been charged, and counts as spent; nothing more is sent."""
+def test_an_interruption_stops_requests(bench: Bench, model: Model) -> None:
+    """Those in flight count as spent."""
     bench.interrupt_when = lambda: len(model.asked) == 2
     bench.max_concurrent = 2
     model.script = lambda asked: Reply(completion(honest(asked)), seconds=1000)
@@ -621,8 +622,8 @@ def test_an_interruption_ends_the_asking(bench: Bench, model: Model) -> None:
     assert (len(model.asked), bench.spent_cents()) == (2, 2)
 
 
-def test_the_ceiling_of_one_plan_stops_no_other(bench: Bench, model: Model) -> None:
-    """What it has no room for is missing; what another plan asks for is asked."""
+def test_a_ceiling_of_one_plan_stops_no_other(bench: Bench, model: Model) -> None:
+    """Only its own votes are missing."""
     bench.ceilings = [Ceiling("the budget of plan a", 2, "a")]
     bench.plans = ["a"] * 6 + ["b"] * 2
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(8)])
@@ -631,8 +632,8 @@ def test_the_ceiling_of_one_plan_stops_no_other(bench: Bench, model: Model) -> N
     assert (asking.ceiling, asking.given, len(model.asked)) == ("the budget of plan a", 4, 4)
 
 
-def test_half_a_character_is_stored_as_none(bench: Bench, model: Model) -> None:
-    """JSON can write what no file can hold: it is a question mark, and the vote counts."""
+def test_lone_surrogates_are_replaced(bench: Bench, model: Model) -> None:
+    """The vote counts."""
     model.script = lambda asked: honest(asked).replace("So it is.", "So \\ud800 it is.")
     expected = [("passed", "the rubric holds: So ? it is.")]
     assert bench.judge(talk(*TALK))[0] == expected
@@ -640,8 +641,8 @@ def test_half_a_character_is_stored_as_none(bench: Bench, model: Model) -> None:
     assert len(model.asked) == 1
 
 
-def test_thoughts_before_an_answer_are_no_part_of_it(bench: Bench, model: Model) -> None:
-    """Also where a model thinks in braces; what is thought is no answer."""
+def test_thoughts_are_ignored(bench: Bench, model: Model) -> None:
+    """Also with braces."""
     model.script = lambda asked: f'<think>Maybe {{"seal": 1}}?</think>\n{honest(asked)}'
     assert bench.judge(talk(*TALK))[0][0][0] == "passed"
     model.script = lambda asked: f"<think>{honest(asked)}</think> It holds."
@@ -649,16 +650,16 @@ def test_thoughts_before_an_answer_are_no_part_of_it(bench: Bench, model: Model)
     assert bench.judge(talk(*TALK[:3]))[0] == [("errored", message)]
 
 
-def test_the_key_is_in_no_answer(bench: Bench, model: Model) -> None:
-    """An endpoint repeats its key: the key is neither stored nor shown."""
+def test_the_key_is_removed_from_answers(bench: Bench, model: Model) -> None:
+    """It is neither stored nor shown."""
     model.script = lambda asked: honest(asked).replace("So it is.", "Asked with Bearer sk_secret.")
     assert bench.judge(talk(*TALK))[0] == [("passed", "the rubric holds: Asked with Bearer ….")]
     (file,) = (bench.folder / "store" / "votes").glob("*/*.json")
     assert "sk_secret" not in file.read_text(encoding="utf-8")
 
 
-def test_the_key_is_in_no_message(bench: Bench, model: Model) -> None:
-    """Also where the endpoint repeats it; and it goes with no redirect."""
+def test_the_key_is_removed_from_messages(bench: Bench, model: Model) -> None:
+    """And not sent with redirects."""
     model.script = lambda _: Reply({"error": {"message": "Incorrect API key provided: sk_secret"}}, 401)
     outcomes, asking = bench.judge(talk(*TALK))
     assert "sk_secret" not in asking.usage + json.dumps(outcomes)
@@ -669,8 +670,8 @@ def test_the_key_is_in_no_message(bench: Bench, model: Model) -> None:
     assert {asked.path for asked in model.asked} == {"/v1/chat/completions"}
 
 
-def test_a_store_that_cannot_be_written_stops_the_asking(bench: Bench, model: Model) -> None:
-    """An answer that cannot be kept would be paid for again: nothing more is asked, and it counts as spent."""
+def test_a_failing_store_stops_requests(bench: Bench, model: Model) -> None:
+    """An answer that is not stored would be charged again."""
     bench.repository = ResultsRepository(full_disk(DirectoryStore(bench.folder / "store")))
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(9)])
     assert {outcome for outcome, _ in outcomes} == {"errored"}
@@ -689,8 +690,8 @@ def full_disk(store: DirectoryStore) -> Any:
     return Full(store._folder)
 
 
-def test_a_damaged_vote_is_asked_for_again(bench: Bench, model: Model) -> None:
-    """What is stored and is no vote on this question counts for nothing."""
+def test_a_damaged_vote_is_requested_again(bench: Bench, model: Model) -> None:
+    """It counts for nothing."""
     bench.judge(talk(*TALK))
     (file,) = (bench.folder / "store" / "votes").glob("*/*.json")
     document = json.loads(file.read_text())

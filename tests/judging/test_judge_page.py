@@ -1,4 +1,4 @@
-"""docs/judge.md shows a plan and a configuration: both are taken from the page and used as a reader would."""
+"""Tests of the examples in docs/judge.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.commands.conftest import Project  # pyright: ignore[reportMissingImpo
 PAGE = Path(__file__).parents[2] / "docs" / "judge.md"
 
 
-def test_the_pages_example_validates_and_is_priced(project: Project) -> None:
-    """The plan says what is in it, `plan` prices the votes as the page has it, and without a judge the sandbox passes nothing."""
+def test_the_example_is_valid_and_priced(project: Project) -> None:
+    """As the page says."""
     page = PAGE.read_text(encoding="utf-8")
     project.root.joinpath("plans/hours.yaml").unlink()
     for name, text in re.findall(r"```yaml\n# (\S+\.yaml)\n(.*?)```", page, re.DOTALL):

@@ -1,4 +1,4 @@
-"""`check: judge` as a user has it: `planner run` and `planner recheck` against a served sandbox and a model on sockets."""
+"""Tests of `check: judge` with `planner run` and `planner recheck`, a served sandbox and a model on a socket."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def manners(project: Project, model: Model, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_another_edition_of_the_model_is_no_regression(manners: Project, service: Served, model: Model) -> None:
-    """The endpoint names the edition that voted; each run keeps it. All calls fall under the next one: not comparable, no regression."""
+    """The results are not comparable."""
     manners.edit("plans/manners.yaml", "runs: 2", "runs: 5\n    min_pass_rate: 0")
 
     def session(edition: str, verdict: str) -> Any:
@@ -73,8 +73,8 @@ def test_another_edition_of_the_model_is_no_regression(manners: Project, service
     assert session("scripted-1-2026-11-01", "holds")["compared"] == "fixed"
 
 
-def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, model: Model) -> None:
-    """Priced before, with consent only, paid for once, and used again by a second run and a recheck, which need no consent."""
+def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) -> None:
+    """Priced, with consent; reused by a second run and a recheck."""
     planned = manners.planner("plan", "--format", "json")
     assert planned.json["estimate"]["judge"] == {
         "model": "scripted-1", "votes": 2, "stored_votes": 0, "expected_cents": 4, "high_cents": 8,
@@ -105,9 +105,8 @@ def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, mod
     assert {asked.headers["authorization"] for asked in model.asked} == {"Bearer sk_judge_secret"}
 
 
-def test_a_model_that_answers_for_another_is_told_of(manners: Project, service: Served, model: Model) -> None:
-    """Where planner.yaml says how the model calls itself, and this is none of it: its answers decide nothing and are asked for
-    again, until it is listed; nobody is called twice for it."""
+def test_an_answer_of_an_unlisted_model_is_reported(manners: Project, service: Served, model: Model) -> None:
+    """It is undecided and requested again once the name is listed; no phone call is repeated."""
     model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
     manners.write("planner.yaml", config(model, max_concurrent=1, answers_as="[scripted-one]"))
     ran = manners.planner("run", "--consent-to-charge")
@@ -121,9 +120,8 @@ def test_a_model_that_answers_for_another_is_told_of(manners: Project, service: 
     assert (len(model.asked), len(service.own_runs())) == (3, 2)
 
 
-def test_another_model_judges_anew(manners: Project, service: Served, model: Model) -> None:
-    """What was judged by one model and would be judged by another is a change like any other: named, priced, consented, and no
-    call. Its verdict holds from then on."""
+def test_another_model_requires_new_judge_calls(manners: Project, service: Served, model: Model) -> None:
+    """Priced and consented; no phone call."""
     assert manners.planner("run", "--consent-to-charge").code == 0
     manners.write("planner.yaml", config(model).replace("scripted-1", "scripted-2"))
     model.script = lambda asked: honest(asked, "does_not_hold")
@@ -152,8 +150,8 @@ def test_another_model_judges_anew(manners: Project, service: Served, model: Mod
     )
 
 
-def test_another_rubric_asks_again_with_consent_only(manners: Project, service: Served, model: Model) -> None:
-    """The calls are kept; `recheck` and `run` say how many votes are missing and refuse, until somebody agrees to pay."""
+def test_another_rubric_requires_consent(manners: Project, service: Served, model: Model) -> None:
+    """The phone calls are kept."""
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
     calls = len(service.own_runs())
@@ -170,10 +168,8 @@ def test_another_rubric_asks_again_with_consent_only(manners: Project, service: 
     assert len(service.own_runs()) == calls
 
 
-def test_nobody_pays_for_what_was_not_known_when_consent_was_asked_for(
-    manners: Project, service: Served, model: Model
-) -> None:
-    """A transcript that came late may ask for votes of which no price was told: without consent they stay missing."""
+def test_late_transcripts_need_consent(manners: Project, service: Served, model: Model) -> None:
+    """Their votes had no price before."""
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
     shell = system.shell(0)
@@ -190,8 +186,8 @@ def test_nobody_pays_for_what_was_not_known_when_consent_was_asked_for(
     assert (len(model.asked), prepared.judging.cache.missing) == (asked, "consent to charge for it was not given")
 
 
-def test_a_free_model_needs_no_consent_to_judge_again(manners: Project, service: Served, model: Model) -> None:
-    """`cents_per_vote: 0` says that nothing is charged: rechecks ask it as they like."""
+def test_a_free_model_needs_no_consent(manners: Project, service: Served, model: Model) -> None:
+    """With `cents_per_vote: 0`."""
     manners.write("planner.yaml", config(model, "cents_per_vote: 0"))
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
@@ -200,7 +196,7 @@ def test_a_free_model_needs_no_consent_to_judge_again(manners: Project, service:
 
 
 def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model: Model) -> None:
-    """The agent is at fault, with the quoted turn."""
+    """The fault is the agent's, with a quote."""
     model.script = lambda asked: honest(asked, "does_not_hold")
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code == 1
@@ -224,7 +220,7 @@ def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model
         ),
     ],
 )
-def test_what_cannot_be_judged_is_unknown(
+def test_without_answers_the_case_is_unknown(
     manners: Project,
     service: Served,
     model: Model,
@@ -232,7 +228,7 @@ def test_what_cannot_be_judged_is_unknown(
     code: int,
     name: str,
 ) -> None:
-    """Never passed; the calls stay paid for once, and are judged when the endpoint is fixed."""
+    """It is judged once the endpoint works, without new phone calls."""
     model.script = script
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code == code
@@ -247,10 +243,8 @@ def test_what_cannot_be_judged_is_unknown(
         assert len(service.own_runs()) == calls
 
 
-def test_a_key_that_is_refused_is_found_before_anybody_is_called(
-    manners: Project, service: Served, model: Model
-) -> None:
-    """One free read tells; nobody pays for calls that nobody could judge."""
+def test_a_rejected_key_stops_before_any_call(manners: Project, service: Served, model: Model) -> None:
+    """By one free request."""
     model.refuses_key = True
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code == 2
@@ -258,8 +252,8 @@ def test_a_key_that_is_refused_is_found_before_anybody_is_called(
     assert not service.own_runs()
 
 
-def test_without_a_model_nobody_is_called(manners: Project, service: Served) -> None:
-    """`validate` warns, `run` refuses before anything is spent, and in the sandbox the check is undecided."""
+def test_without_a_model_no_call_is_made(manners: Project, service: Served) -> None:
+    """`validate` warns; in the sandbox the check is undecided."""
     manners.root.joinpath("planner.yaml").unlink()
     ran = manners.planner("validate")
     assert (ran.code, "[judge-not-configured]" in ran.err) == (0, True)
@@ -270,8 +264,8 @@ def test_without_a_model_nobody_is_called(manners: Project, service: Served) -> 
     assert (ran.code, manners.results()["cases"][0]["outcome"]) == (4, "unknown")
 
 
-def test_a_kill_costs_at_most_what_was_in_flight(manners: Project, service: Served, model: Model) -> None:
-    """Kill -9 while votes are requested: nobody is called again, answers that came are used, only the one in flight is requested again."""
+def test_a_kill_repeats_only_the_request_in_flight(manners: Project, service: Served, model: Model) -> None:
+    """No phone call is repeated."""
     manners.write("planner.yaml", config(model, max_concurrent=1))
     arrived = threading.Event()
 
@@ -307,11 +301,10 @@ FOUR_CALLS = PLAN.replace("runs: 2", "runs: 4")
 
 
 @pytest.mark.parametrize("ceiling", [[], ["--max-cost", "1.50"]], ids=["no ceiling", "a ceiling"])
-def test_votes_are_asked_for_while_calls_are_made(
+def test_judge_calls_are_made_during_phone_calls(
     manners: Project, service: Served, model: Model, ceiling: list[str]
 ) -> None:
-    """Of four calls one after another the first is judged while the others are still to come, and each is asked about once; but
-    where a ceiling does not hold all at their dearest, votes come after the calls."""
+    """After them if a ceiling lacks room for all."""
     manners.write("plans/manners.yaml", FOUR_CALLS)
     launched: list[int] = []
 
@@ -329,8 +322,8 @@ def test_votes_are_asked_for_while_calls_are_made(
     assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 8
 
 
-def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: Served, model: Model) -> None:
-    """Kill -9 with a vote in flight and calls to come: the next run resumes both and pays no call twice."""
+def test_a_kill_during_phone_and_judge_calls(manners: Project, service: Served, model: Model) -> None:
+    """The next run resumes both and pays no call twice."""
     manners.write("plans/manners.yaml", FOUR_CALLS)
     model.script = lambda asked: Reply(completion(honest(asked)), seconds=1000)
     service.hold(2, retry_after_seconds=600)
@@ -354,8 +347,8 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
     assert (judge["this_invocation_cents"], judge["actual_cents"], judge["ambiguous_cents"]) == (8, 8, 0)
 
 
-def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, service: Served, model: Model) -> None:
-    """SIGINT with a vote in flight and calls to come: what is answered within seconds is kept, and not asked for again."""
+def test_an_interruption_waits_for_answers_in_flight(manners: Project, service: Served, model: Model) -> None:
+    """They are stored and not requested again."""
     manners.write("plans/manners.yaml", FOUR_CALLS)
 
     signals = iter([signal.SIGINT])  # one, with the first vote: a second would end everything at once
@@ -379,10 +372,10 @@ def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, servi
     assert (len(service.own_runs()), len(model.asked)) == (4, 4)
 
 
-def test_what_goes_wrong_with_the_asking_gives_up_no_call(
+def test_an_error_of_judge_calls_abandons_no_phone_call(
     manners: Project, service: Served, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls that are under way are made and stored whatever happens beside them; it is reported at the end."""
+    """It is reported at the end."""
 
     async def broken(self: object, **_: object) -> None:
         raise ZeroDivisionError
@@ -398,8 +391,8 @@ def test_what_goes_wrong_with_the_asking_gives_up_no_call(
     assert (manners.planner("run", "--consent-to-charge").code, len(service.own_runs()), len(model.asked)) == (0, 2, 2)
 
 
-def test_what_goes_wrong_with_the_calls_is_told_as_it_is(manners: Project, model: Model) -> None:
-    """An error of theirs is that error, not one of the asking beside it."""
+def test_an_error_of_phone_calls_is_reported_as_such(manners: Project, model: Model) -> None:
+    """Not as one of judge calls."""
     shell = system.shell(0)
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())

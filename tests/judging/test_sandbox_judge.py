@@ -1,4 +1,4 @@
-"""`check: judge` in the sandbox: the project's judge, else answers recorded in the world, else undecided."""
+"""Tests of `check: judge` in the sandbox: a configured judge, else recorded answers, else undecided."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_case_whose_recorded_answers_are_removed_is_unknown(orders: Project) -
 
 
 def test_another_rubric_is_undecided(orders: Project) -> None:
-    """No recorded answer is for it, so that it neither passes nor fails."""
+    """No recorded answer is for it."""
     orders.edit("plans/orders.yaml", RUBRIC, "The agent is rude.")
     assert orders.planner(*RUN).code == 4
     assert set(outcomes(orders).values()) == {"unknown"}
@@ -97,7 +97,8 @@ def test_a_recorded_answer_does_not_count_for_an_edited_conversation(orders: Pro
     assert "unknown" in outcomes(orders).values()
 
 
-def test_the_projects_judge_is_asked_and_paid(orders: Project, model: Model) -> None:
+def test_a_configured_judge_is_asked_and_paid(orders: Project, model: Model) -> None:
+    """As outside the sandbox."""
     orders.write("planner.yaml", f"judge: {{base_url: '{model.url}', model: scripted-1, cents_per_vote: 2}}\n")
     ran = orders.planner(*RUN)
     assert ran.code == 0
@@ -107,7 +108,7 @@ def test_the_projects_judge_is_asked_and_paid(orders: Project, model: Model) -> 
 
 @pytest.mark.parametrize("change", ["another world", "another line", "another tool result", "another limit"])
 def test_another_world_is_another_agent_configuration(orders: Project, change: str) -> None:
-    """The cases are called again, although the prompts and the agent's prompt are the same."""
+    """The cases are called again."""
     assert orders.planner(*RUN).code == 0
     assert orders.actions("--sandbox", "--world", "world.yaml") == dict.fromkeys(CASES, ("keep", "passed", 0))
     name = "world.yaml"
@@ -123,8 +124,8 @@ def test_another_world_is_another_agent_configuration(orders: Project, change: s
     assert orders.actions("--sandbox", "--world", name) == dict.fromkeys(CASES, ("call", "agent_edited", 2))
 
 
-def test_a_recorded_answer_that_is_added_is_used_without_a_call(orders: Project) -> None:
-    """What a judge said is no part of the agent's configuration."""
+def test_an_added_recorded_answer_needs_no_call(orders: Project) -> None:
+    """It is no part of the agent's configuration."""
     world = orders.root.joinpath("world.yaml").read_text(encoding="utf-8")
     orders.write("world.yaml", world.partition("\njudge_answers:\n")[0] + "\n")
     assert orders.planner(*RUN).code == 4
