@@ -9,13 +9,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, Union
+from typing import Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
 
 from planner.checks.base import Doubt, Expectation, Missed, PartsRead, examples
-from planner.checks.judgement import FindingOutcome, Judgement, all_hold, merged, with_outcome
+from planner.checks.judgement import FindingOutcome, Judgement, merged, with_outcome
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.wording import counted
 from planner.evidence import Evidence
@@ -53,7 +53,6 @@ def _at_least_two(parts: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
 
 
 Part = Annotated[Expectation, _AnyKind(), AfterValidator(_as_part), WithJsonSchema(dict(PART_SCHEMA))]
-Parts = Annotated[tuple[Part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})]
 
 
 class Combinator(Expectation, frozen=True):
@@ -99,19 +98,31 @@ class Combinator(Expectation, frozen=True):
 
 
 class OfSeveral(Combinator, frozen=True):
-    of: tuple[Expectation, ...]
+    """The fields of `all_of` and `any_of`."""
+
+    decisive: ClassVar[FindingOutcome]
+    """The outcome of one part that decides the whole."""
+
+    of: Annotated[tuple[Part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})] = Field(
+        description=(
+            "The expectations, each written as usual but without `severity` and `min_pass_rate`, which belong to the whole; "
+            "an `id` names a part in the finding."
+        ),
+    )
 
     @property
     def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
         return {("of", index): part for index, part in enumerate(self.of)}
 
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
+        deciding = with_outcome(judgements, self.decisive) or with_outcome(judgements, FindingOutcome.ERRORED)
+        outcome = (deciding or judgements)[0].outcome
+        count = f"{len(deciding or judgements)} of {counted(len(self.of), 'part')}"
+        prefixes = {FindingOutcome.FAILED: f"{count} failed: ", FindingOutcome.ERRORED: f"{count} cannot be decided: "}
+        return merged(outcome, prefixes.get(outcome, ""), deciding or judgements)
+
     def fingerprint_fields(self) -> dict[str, Any]:
         return {**super().fingerprint_fields(), "of": [part.fingerprint_fields() for part in self.of]}
-
-    def undecided(self, judgements: Sequence[Judgement], prefix: str = "") -> Judgement:
-        deciding = with_outcome(judgements, FindingOutcome.ERRORED)
-        found = f"{prefix}{len(deciding)} of {counted(len(self.of), 'part')} cannot be decided: "
-        return merged(FindingOutcome.ERRORED, found, deciding)
 
 
 class AllOf(OfSeveral, frozen=True):
@@ -132,22 +143,9 @@ class AllOf(OfSeveral, frozen=True):
             ],
         }
     )
+    decisive = FindingOutcome.FAILED
 
     check: Literal["all_of"] = Field(description="The kind of check.")
-    of: Parts = Field(
-        description=(
-            "The expectations that must all hold, each written as usual but without `severity` and `min_pass_rate`, which "
-            "belong to the whole; an `id` names a part in the finding."
-        ),
-    )
-
-    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
-        if failing := with_outcome(judgements, FindingOutcome.FAILED):
-            verb = "does" if len(failing) == 1 else "do"
-            found = f"{len(failing)} of {counted(len(self.of), 'part')} {verb} not hold: "
-            return merged(FindingOutcome.FAILED, found, failing)
-        judgement = all_hold(judgements)
-        return self.undecided(judgements) if judgement.outcome is FindingOutcome.ERRORED else judgement
 
 
 class AnyOf(OfSeveral, frozen=True):
@@ -167,14 +165,9 @@ class AnyOf(OfSeveral, frozen=True):
             ],
         }
     )
+    decisive = FindingOutcome.PASSED
 
     check: Literal["any_of"] = Field(description="The kind of check.")
-    of: Parts = Field(
-        description=(
-            "The expectations of which one must hold, each written as usual but without `severity` and `min_pass_rate`, "
-            "which belong to the whole; an `id` names a part in the finding."
-        ),
-    )
 
     @model_validator(mode="after")
     def _may_fail(self) -> Self:
@@ -183,13 +176,6 @@ class AnyOf(OfSeveral, frozen=True):
                 "this always holds, since every call that is judged is completed: remove the part `status: completed`"
             )
         return self
-
-    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
-        if holding := with_outcome(judgements, FindingOutcome.PASSED):
-            return merged(FindingOutcome.PASSED, "", holding)
-        if with_outcome(judgements, FindingOutcome.ERRORED):
-            return self.undecided(judgements, "none holds, and ")
-        return merged(FindingOutcome.FAILED, f"none of {counted(len(self.of), 'part')} holds: ", judgements)
 
 
 class Not(Combinator, frozen=True):

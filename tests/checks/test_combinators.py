@@ -22,12 +22,12 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
     [
         ([HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
         ([ALSO_HOLDS, HOLDS], ("passed", 'lasted 54 s; said "30 days" at turn 3', 3)),
-        ([HOLDS, FAILS], ("failed", '1 of 2 parts does not hold: never said "goodbye" in 2 agent turns', None)),
+        ([HOLDS, FAILS], ("failed", '1 of 2 parts failed: never said "goodbye" in 2 agent turns', None)),
         (
             [FAILS, UNTOLD, ALSO_FAILS],
             (
                 "failed",
-                ('2 of 3 parts do not hold: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s'),
+                ('2 of 3 parts failed: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s'),
                 None,
             ),
         ),
@@ -37,7 +37,7 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
         ),
         (
             [{**FAILS, "id": "bye"}, HOLDS],
-            ("failed", '1 of 2 parts does not hold: bye: never said "goodbye" in 2 agent turns', None),
+            ("failed", '1 of 2 parts failed: bye: never said "goodbye" in 2 agent turns', None),
         ),
     ],
 )
@@ -55,7 +55,7 @@ def test_all_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
             [FAILS, UNTOLD],
             (
                 "errored",
-                "none holds, and 1 of 2 parts cannot be decided: the service has not billed this run yet",
+                "1 of 2 parts cannot be decided: the service has not billed this run yet",
                 None,
             ),
         ),
@@ -63,7 +63,7 @@ def test_all_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
             [FAILS, ALSO_FAILS],
             (
                 "failed",
-                'none of 2 parts holds: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s',
+                '2 of 2 parts failed: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s',
                 None,
             ),
         ),
