@@ -19,8 +19,6 @@ from planner.evidence import Evidence, Role, Turn
 MAX_RUBRIC: Final = 4_000
 """Characters; each vote pays for them."""
 MAX_VOTES: Final = 15
-MAX_TRANSCRIPT: Final = 200_000
-"""Characters. A longer transcript is undecided: cutting it could remove what decides."""
 _LONGEST_REASON: Final = 240
 
 
@@ -101,8 +99,6 @@ class Judge(Expectation, frozen=True):
             return errored("the service gave no transcript")
         if not any(turn.role is not Role.TOOL and turn.text.strip() for turn in turns):
             return errored("the transcript is empty: there is nothing to judge")
-        if (length := sum(len(turn.text) for turn in turns)) > MAX_TRANSCRIPT:
-            return errored(f"the transcript has {length:,} characters, and at most {MAX_TRANSCRIPT:,} are judged")
         return Question(self.rubric, turns, self.votes)
 
     def _count(self, votes: Sequence[Vote], missing: str, turns: Sequence[Turn]) -> Judgement:
@@ -111,31 +107,27 @@ class Judge(Expectation, frozen=True):
         holding = [vote for vote in valid if vote.verdict is Verdict.HOLDS]
         against = [vote for vote in valid if vote.verdict is Verdict.DOES_NOT_HOLD]
         enough_to_pass, enough_to_fail = self._needed
-        if len(votes) == self.votes == 1:
-            agreement = ""
-        else:
-            unsure = len(valid) - len(holding) - len(against)
-            reasons = "; ".join(dict.fromkeys(vote.void for vote in votes if vote.void))
-            parts = [
-                f"{len(holding)} of {counted(self.votes, 'vote')} say that it holds",
-                f"{len(against)} that it does not",
-            ]
-            parts += [f"{unsure} cannot tell"] if unsure else []
-            parts += [f"{len(votes) - len(valid)} void ({reasons})"] if len(valid) < len(votes) else []
-            parts += [f"{self.votes - len(votes)} missing ({missing})"] if len(votes) < self.votes else []
-            agreement = f": {', '.join(parts)}"
+        reasons = "; ".join(dict.fromkeys(vote.void for vote in votes if vote.void))
+        others = {
+            "against": len(against),
+            "undecided": len(valid) - len(holding) - len(against),
+            f"void ({reasons})": len(votes) - len(valid),
+            f"missing ({missing})": self.votes - len(votes),
+        }
+        counts = [f"{count} {kind}" for kind, count in others.items() if count]
+        counts = [f"{len(holding)} of {counted(self.votes, 'vote')} for", *counts] if self.votes > 1 else []
+        agreement = f": {', '.join(counts)}" if counts else ""
         if len(holding) >= enough_to_pass:
             return passed(f"the rubric holds{agreement}{_because(holding[0])}", _quote(holding[0], turns))
         if len(against) >= enough_to_fail:
             return failed(f"the rubric does not hold{agreement}{_because(against[0])}", _quote(against[0], turns))
         if not votes:
             return errored(f"not judged: {missing or 'there is no vote'}")
-        single = (
-            f": the vote is void, for {votes[0].void}"
-            if votes[0].void
-            else f": the judge cannot tell{_because(votes[0])}"
-        )
-        return errored(f"undecided{agreement or single}")
+        if self.votes == 1:
+            agreement = (
+                f": the vote is void, for {reasons}" if reasons else f": the judge cannot tell{_because(votes[0])}"
+            )
+        return errored(f"undecided{agreement}")
 
     @property
     def _needed(self) -> tuple[int, int]:

@@ -310,17 +310,17 @@ def test_each_request_has_new_marks(bench: Bench, model: Model) -> None:
 @pytest.mark.parametrize(
     ("verdicts", "fields", "expected"),
     [
-        ("HHH", {}, "passed: the rubric holds: 3 of 3 votes say that it holds, 0 that it does not"),
-        ("HHD", {}, "passed: the rubric holds: 2 of 3 votes say that it holds, 1 that it does not"),
-        ("HDD", {}, "failed: the rubric does not hold: 1 of 3 votes say that it holds, 2 that it does not"),
-        ("HHD", {"threshold": 1.0}, "failed: the rubric does not hold: 2 of 3 votes say that it holds, 1 that it does not"),
-        ("HDV", {}, "errored: undecided: 1 of 3 votes say that it holds, 1 that it does not, 1 void (it quotes nothing)"),
-        ("HHV", {}, "passed: the rubric holds: 2 of 3 votes say that it holds, 0 that it does not, 1 void (it quotes nothing)"),
-        ("HHV", {"threshold": 0.9}, "errored: undecided: 2 of 3 votes say that it holds, 0 that it does not, 1 void (it quotes nothing)"),
-        ("HUU", {}, "errored: undecided: 1 of 3 votes say that it holds, 0 that it does not, 2 cannot tell"),
-        ("HHDD", {}, "errored: undecided: 2 of 4 votes say that it holds, 2 that it does not"),
-        ("HHDD", {"threshold": 0.5}, "passed: the rubric holds: 2 of 4 votes say that it holds, 2 that it does not"),
-        ("HHHHHHHD", {"threshold": 0.875}, "passed: the rubric holds: 7 of 8 votes say that it holds, 1 that it does not"),
+        ("HHH", {}, "passed: the rubric holds: 3 of 3 votes for"),
+        ("HHD", {}, "passed: the rubric holds: 2 of 3 votes for, 1 against"),
+        ("HDD", {}, "failed: the rubric does not hold: 1 of 3 votes for, 2 against"),
+        ("HHD", {"threshold": 1.0}, "failed: the rubric does not hold: 2 of 3 votes for, 1 against"),
+        ("HDV", {}, "errored: undecided: 1 of 3 votes for, 1 against, 1 void (it quotes nothing)"),
+        ("HHV", {}, "passed: the rubric holds: 2 of 3 votes for, 1 void (it quotes nothing)"),
+        ("HHV", {"threshold": 0.9}, "errored: undecided: 2 of 3 votes for, 1 void (it quotes nothing)"),
+        ("HUU", {}, "errored: undecided: 1 of 3 votes for, 2 undecided"),
+        ("HHDD", {}, "errored: undecided: 2 of 4 votes for, 2 against"),
+        ("HHDD", {"threshold": 0.5}, "passed: the rubric holds: 2 of 4 votes for, 2 against"),
+        ("HHHHHHHD", {"threshold": 0.875}, "passed: the rubric holds: 7 of 8 votes for, 1 against"),
     ],
 )  # fmt: skip
 def test_votes_are_counted(bench: Bench, model: Model, verdicts: str, fields: Any, expected: str) -> None:
