@@ -67,6 +67,7 @@ def field(**fields: Any) -> dict[str, Any]:
             {**CALLED, "arguments": {"id": 1}, "times": 3},
             "refund is to be called at most 2 times and at least 3 times",
         ),
+        ({"check": "grade", "goal": "missed"}, {"check": "grade", "goal": "achieved"}, "no grade has both the goal missed and achieved"),
         (
             {"check": "call", "end_reason": "agent_end"},
             {"check": "call", "end_reason": ["transfer", "caller_hangup"]},
