@@ -13,7 +13,7 @@ from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import NotBool, check_order, within
 from planner.checks.json_paths import MAX_VALUES, PathError, TooManyValuesError, compile_path, find_values
 from planner.checks.judgement import FindingOutcome, Judgement, all_hold, errored, failed, passed
-from planner.checks.matching import AnyOf, Expected, ExpectedUnlessNull, Matcher, Matches, read_matcher
+from planner.checks.matching import Expected, ExpectedUnlessNull, Matcher
 from planner.checks.patterns import Pattern
 from planner.checks.wording import counted, named, number, shown
 from planner.evidence import LEFT_OUT, MASK, Evidence
@@ -144,7 +144,7 @@ class FieldCheck(Expectation, frozen=True):
     @cached_property
     def _matcher(self) -> Matcher:
         if self.matches is not None:
-            return Matches(self.matches)
+            return Matcher({"matches": self.matches})
         if self.in_ is not None:
-            return AnyOf(tuple(map(read_matcher, self.in_)), ", ".join(map(shown, self.in_)))
-        return read_matcher(self.equals)
+            return Matcher({"any_of": list(self.in_)})
+        return Matcher(self.equals)

@@ -1,29 +1,39 @@
-"""What a tool's arguments or result should be: a value, or `{matches}`, `{any_of}`, `{exists}` in place of one.
+"""What a tool's arguments or result should be: a value, or `{matches}`, `{any_of}` or `{exists}` in place of one.
 
-A mapping with one of these three keys is a matcher; any other mapping is an object, compared key by key (further keys
-are welcome unless `exact`), whose values may again be matchers. A plan may not write one that looks like a mistyped matcher. Lists are compared item by item. A string in the plan
-equals a number or boolean of the call that is spelled alike (`"17"` and `17`), because a template can only give strings;
-a number in the plan does not equal a string of the call.
+A mapping with one of these three keys is a matcher. Any other mapping is an object that is compared key by key, whose values may be
+matchers again; further keys are allowed unless `exact`. Lists are compared item by item. A string in the plan equals a number or
+boolean of the call that is spelled alike (`"17"` and `17`), because a template can only produce strings; a number in the plan does
+not equal a string of the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, JsonValue, WithJsonSchema
 from pydantic_core import to_json
 
-from planner.checks.near_matchers import check_no_near_matcher
 from planner.checks.patterns import check_pattern, compile_pattern
 from planner.checks.wording import shown
 
 MATCHER_KEYS = ("matches", "any_of", "exists")
 
+_TAKES = {"matches": str, "any_of": list, "exists": bool}
+_NEAR: Final = {
+    **dict.fromkeys(("match", "matching", "regex", "regexp", "contains", "includes"), "matches"),
+    **dict.fromkeys(("in", "one_of", "oneof"), "any_of"),
+    **dict.fromkeys(("present", "given"), "exists"),
+}
+_EQUAL: Final = frozenset({"equals", "equal", "eq"})
+_RANGE: Final = frozenset({"min", "max", "minimum", "maximum", "gt", "gte", "ge", "lt", "lte", "le"})
+_ALIKE = 0.85
+"""Ratio of difflib: `matchs` and `matches` have 0.92, `mathces` 0.86, `maximum` 0.43."""
+
 
 class Absent:
-    """The type of `ABSENT`: what a key that is not there holds. Not None, which is a value."""
+    """The type of `ABSENT`, which stands for a key that is missing. None is a value."""
 
 
 ABSENT: Final = Absent()
@@ -31,132 +41,132 @@ ABSENT: Final = Absent()
 Actual = JsonValue | Absent
 
 
-class Matcher(Protocol):
-    def mismatch(self, actual: Actual, where: str) -> str | None:
-        """None when `actual` is as expected, else what it was instead; `where` names it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Matches:
-    pattern: str
+class Matcher:
+    """What a value should be. `exact` allows no further keys in an object; `is_object` takes `matches` and the like as plain keys."""
+
+    written: JsonValue
+    exact: bool = False
+    is_object: bool = False
 
     def mismatch(self, actual: Actual, where: str) -> str | None:
-        if isinstance(actual, Absent):
-            return f"{where} was not given, expected a match of {shown(self.pattern)}"
-        text = actual if isinstance(actual, str) else to_json(actual).decode()
-        if compile_pattern(self.pattern).search(text):
+        """None if the value is as expected, else what it is instead; `where` names it."""
+        written = self.written
+        if isinstance(written, dict):
+            if self.is_object or not _is_matcher(written):
+                return self._object_mismatch(written, actual, where)
+            ((kind, value),) = written.items()
+            return self._special_mismatch(kind, value, actual, where)
+        if isinstance(written, list):
+            if not isinstance(actual, list) or len(actual) != len(written):
+                return f"{where} was {_as_found(actual)}, expected {shown(written)}"
+            items = zip(written, actual, strict=True)
+            found = (self._of(item).mismatch(each, f"{where}[{index}]") for index, (item, each) in enumerate(items))
+            return next(filter(None, found), None)
+        if not isinstance(actual, Absent | list | dict) and _same_scalar(written, actual):
             return None
-        return f"{where} was {shown(actual)}, expected a match of {shown(self.pattern)}"
+        kind = "the string " if isinstance(actual, str) and not isinstance(written, str) else ""
+        return f"{where} was {kind}{_as_found(actual)}, expected {shown(written)}"
 
+    def _of(self, written: JsonValue) -> Matcher:
+        return Matcher(written, self.exact)
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    options: tuple[Matcher, ...]
-    written: str
-
-    def mismatch(self, actual: Actual, where: str) -> str | None:
-        if any(option.mismatch(actual, where) is None for option in self.options):
-            return None
-        return f"{where} was {_as_found(actual)}, expected one of {self.written}"
-
-
-@dataclass(frozen=True, slots=True)
-class Exists:
-    expected: bool
-
-    def mismatch(self, actual: Actual, where: str) -> str | None:
-        if isinstance(actual, Absent) is not self.expected:
-            return None
-        return (
-            f"{where} was not given" if self.expected else f"{where} was {_as_found(actual)}, expected not to be given"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Equals:
-    """A scalar."""
-
-    value: str | float | bool | None
-
-    def mismatch(self, actual: Actual, where: str) -> str | None:
-        if not isinstance(actual, Absent | list | dict) and _same_scalar(self.value, actual):
-            return None
-        expected, found = shown(self.value), _as_found(actual)
-        if isinstance(actual, str) and not isinstance(self.value, str):
-            return f"{where} was the string {found}, expected {expected}"
-        return f"{where} was {found}, expected {expected}"
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    items: tuple[Matcher, ...]
-    written: str
-
-    def mismatch(self, actual: Actual, where: str) -> str | None:
-        if not isinstance(actual, list) or len(actual) != len(self.items):
-            return f"{where} was {_as_found(actual)}, expected {self.written}"
-        for index, (item, found) in enumerate(zip(self.items, actual, strict=True)):
-            if (fault := item.mismatch(found, f"{where}[{index}]")) is not None:
-                return fault
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    fields: tuple[tuple[str, Matcher], ...]
-    exact: bool
-    written: str
-
-    def mismatch(self, actual: Actual, where: str) -> str | None:
+    def _object_mismatch(self, written: Mapping[str, JsonValue], actual: Actual, where: str) -> str | None:
         if not isinstance(actual, dict):
-            return f"{where} was {_as_found(actual)}, expected {self.written}"
+            return f"{where} was {_as_found(actual)}, expected {shown(written)}"
         prefix = f"{where}." if where else ""
-        for key, field in self.fields:
-            if (fault := field.mismatch(actual.get(key, ABSENT), f"{prefix}{key}")) is not None:
+        for key, value in written.items():
+            if (fault := self._of(value).mismatch(actual.get(key, ABSENT), f"{prefix}{key}")) is not None:
                 return fault
-        known = {key for key, _ in self.fields}
-        if self.exact and (extra := [key for key in actual if key not in known]):
+        if self.exact and (extra := [key for key in actual if key not in written]):
             return f"{prefix}{extra[0]} was {shown(actual[extra[0]])}, expected not to be given"
         return None
 
+    def _special_mismatch(self, kind: str, value: JsonValue, actual: Actual, where: str) -> str | None:
+        found = f"{where} was {_as_found(actual)}"
+        match kind, value:
+            case "matches", str():
+                text = actual if isinstance(actual, str | Absent) else to_json(actual).decode()
+                matches = not isinstance(text, Absent) and compile_pattern(value).search(text)
+                return None if matches else f"{found}, expected a match of {shown(value)}"
+            case "any_of", list():
+                matches = any(self._of(option).mismatch(actual, where) is None for option in value)
+                return None if matches else f"{found}, expected one of {', '.join(map(shown, value))}"
+            case _:
+                if isinstance(actual, Absent) is not value:
+                    return None
+                return found if value else f"{found}, expected not to be given"
 
-def read_matcher(written: JsonValue, *, exact: bool = False) -> Matcher:
-    """What is written in a plan, understood. Raises `ValueError` with a sentence for the author."""
-    if isinstance(written, dict):
-        if any(key in MATCHER_KEYS for key in written):
-            return _read_special(written, exact=exact)
-        return read_fields(written, exact=exact)
+
+def check_matcher(written: JsonValue) -> None:
+    """Raise `ValueError` with a message for the author unless this can be compared, and was probably meant to be."""
     if isinstance(written, list):
-        return Items(tuple(read_matcher(item, exact=exact) for item in written), shown(written))
-    return Equals(written)
+        for item in written:
+            check_matcher(item)
+    elif isinstance(written, dict) and _is_matcher(written):
+        _check_special(written)
+    elif isinstance(written, dict):
+        if (meant := _meant(written)) is not None:
+            key = next(iter(written))
+            raise ValueError(
+                f"`{key}` is not a matcher: write {meant}; for an object with this key write {{any_of: [{{{key}: …}}]}}"
+            )
+        for value in written.values():
+            check_matcher(value)
 
 
-def read_fields(written: Mapping[str, JsonValue], *, exact: bool = False) -> Fields:
-    """Expected keys of an object, such as a tool's arguments; `exact` allows no others."""
-    return Fields(
-        tuple((key, read_matcher(value, exact=exact)) for key, value in written.items()), exact, shown(written)
-    )
+def _is_matcher(written: Mapping[str, JsonValue]) -> bool:
+    return any(key in written for key in MATCHER_KEYS)
 
 
-def _read_special(written: Mapping[str, JsonValue], *, exact: bool) -> Matcher:
+def _check_special(written: Mapping[str, JsonValue]) -> None:
     if len(written) != 1:
         raise ValueError("takes one of `matches`, `any_of` and `exists`, with no other key beside it")
-    ((kind, value),) = written.items()
-    match kind:
-        case "matches" if isinstance(value, str):
-            check_pattern(value)
-            return Matches(value)
-        case "any_of" if isinstance(value, list) and value:
-            return AnyOf(tuple(read_matcher(option, exact=exact) for option in value), ", ".join(map(shown, value)))
-        case "exists" if isinstance(value, bool):
-            return Exists(value)
-        case "matches":
+    match next(iter(written.items())):
+        case "matches", str(pattern):
+            check_pattern(pattern)
+        case "any_of", [dict() as alone] if not _is_matcher(alone):  # an object that only looks like a matcher
+            for value in alone.values():
+                check_matcher(value)
+        case "any_of", [_, *_] as options:
+            check_matcher(options)
+        case "exists", bool():
+            return
+        case "matches", _:
             raise ValueError("`matches` takes a regular expression, in quotes")
-        case "any_of":
+        case "any_of", _:
             raise ValueError("`any_of` takes a list of at least one value")
         case _:
             raise ValueError("`exists` takes true or false")
+
+
+def _meant(written: Mapping[str, JsonValue]) -> str | None:
+    """What to write in place of an object whose keys belong to another matcher language, or are misspelled.
+
+    Compared as an object it would hardly ever be equal, and in `tool_not_called` it would hide every call.
+    """
+    keys = [key.lower().replace("-", "_").replace(" ", "_") for key in written]
+    values = list(written.values())
+    if (
+        keys
+        and _RANGE.issuperset(keys)
+        and all(isinstance(each, int | float) and not isinstance(each, bool) for each in values)
+    ):
+        return "a pattern, such as {matches: '^[3-9]$'}"
+    if len(keys) != 1:
+        return None
+    if keys[0] in _EQUAL and not isinstance(values[0], dict):
+        return f"the value itself, {shown(values[0])}"
+    if keys[0] == "not":
+        return "the opposite, or use `tool_not_called` or the check `not`"
+    matcher = _NEAR.get(keys[0]) or _closest(keys[0])
+    return f"`{matcher}`" if matcher and isinstance(values[0], _TAKES[matcher]) else None
+
+
+def _closest(key: str) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(key, MATCHER_KEYS, n=1, cutoff=_ALIKE)), None)
 
 
 def _same_scalar(expected: str | float | bool | None, actual: str | float | bool | None) -> bool:
@@ -172,49 +182,31 @@ def _as_found(actual: Actual) -> str:
 
 
 def _readable(written: JsonValue) -> JsonValue:
-    if not isinstance(written, (dict, list)):
-        return written
-    check_no_near_matcher(written)
-    read_matcher(written)
+    check_matcher(written)
     return written
 
 
 def _schema(*scalars: str) -> dict[str, Any]:
+    def matcher(key: str, **takes: Any) -> dict[str, Any]:
+        return {"type": "object", "required": [key], "properties": {key: takes}, "additionalProperties": False}
+
     return {
         "description": "A value to equal, or a matcher in place of one.",
-        "anyOf": [*_MATCHERS, {"type": [*scalars, "array"]}, _PLAIN],
+        "anyOf": [
+            matcher("matches", type="string", description="A regular expression (RE2 syntax) to find in it."),
+            matcher("any_of", type="array", minItems=1, description="Values, one of which it equals."),
+            matcher("exists", type="boolean", description="Whether it is given at all."),
+            {"type": [*scalars, "array"]},
+            {"type": "object", "not": {"anyOf": [{"required": [key]} for key in MATCHER_KEYS]}},
+        ],
     }
 
-
-_MATCHERS: list[dict[str, Any]] = [
-    {
-        "type": "object",
-        "required": ["matches"],
-        "properties": {
-            "matches": {"type": "string", "description": "A regular expression (RE2 syntax) to find in it."}
-        },
-        "additionalProperties": False,
-    },
-    {
-        "type": "object",
-        "required": ["any_of"],
-        "properties": {"any_of": {"type": "array", "minItems": 1, "description": "Values, one of which it equals."}},
-        "additionalProperties": False,
-    },
-    {
-        "type": "object",
-        "required": ["exists"],
-        "properties": {"exists": {"type": "boolean", "description": "Whether it is given at all."}},
-        "additionalProperties": False,
-    },
-]
-_PLAIN: dict[str, Any] = {"type": "object", "not": {"anyOf": [{"required": [key]} for key in MATCHER_KEYS]}}
 
 Expected = Annotated[
     JsonValue, AfterValidator(_readable), WithJsonSchema(_schema("string", "number", "boolean", "null"))
 ]
-"""A field that holds what was written, known to be readable by `read_matcher`."""
+"""A field that holds what was written, which `check_matcher` accepts."""
 ExpectedUnlessNull = Annotated[
     JsonValue, AfterValidator(_readable), WithJsonSchema(_schema("string", "number", "boolean"))
 ]
-"""The same where no value, and so null, is no expectation."""
+"""The same for a field in which null is no expectation."""

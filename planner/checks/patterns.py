@@ -1,32 +1,20 @@
-"""Regular expressions in plans: RE2 syntax, compiled once, linear time whatever a plan or a call says."""
+"""Regular expressions in plans: RE2 syntax, which takes linear time on any pattern and text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any, Final, Protocol, cast
 
-import re2  # pyright: ignore[reportMissingTypeStubs] - it ships none; `RegularExpression` is the part we use
 from pydantic import AfterValidator, Field
 
-_re2: Any = re2
-
-_ANY_CHARACTER = "\u2603"
-"""A character no plan is about: a pattern that finds both it and the empty text finds every text."""
-
-MAX_LENGTH = 10_000
-"""Characters of a pattern: one that is refused for its size took memory for each of its classes before, some 30 kB."""
+MAX_LENGTH: Final = 10_000
+"""Characters of a pattern. RE2 needs some 30 kB for each character class before it refuses a pattern as too large."""
+TOO_LARGE: Final = "written out, it is too large; repeat less"
 _MAX_DETAIL = 80
-TOO_LARGE = "written out, it is too large; repeat less"
-_UNSUPPORTED = (
-    (re.compile(r"\(\?<?[=!]"), "looks ahead or behind, which RE2 does not have; write two expectations"),
-    (re.compile(r"\\[1-9]|\(\?P=|\\k<"), "refers back to a group, which RE2 does not have; write the text out"),
-    (re.compile(r"\(\?>|[*+?}]\+"), "keeps RE2 from going back, which it never does; remove it"),
-)
-_SKIPPED = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-"""Escaped characters and classes: a `$` in one is the character itself."""
-_PRICE = re.compile(r"\$[\w ](?![*?{])")
+_SNOWMAN = "\N{SNOWMAN}"
+"""No plan is about it: a pattern that matches both it and the empty text matches every text."""
 
 
 class Found(Protocol):
@@ -42,71 +30,60 @@ class RegularExpression(Protocol):
     def programsize(self) -> int: ...
     def search(self, text: str) -> Found | None: ...
     def finditer(self, text: str) -> Iterator[Found]: ...
-    def findall(self, text: str) -> list[str]: ...
     def sub(self, repl: str, text: str) -> str: ...
 
 
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpression:
-    """Raises `ValueError` with a sentence for the author when RE2 cannot read the pattern.
+    """Compile a pattern. Raises `ValueError` with a message for its author.
 
-    Groups do not capture: google-re2 asks for all of them at each search, which takes memory with the square of their
-    number, and nobody here wants more than the whole of what was found.
+    Groups do not capture, because google-re2 uses memory quadratic in their number at each search.
     """
+    import re2  # pyright: ignore[reportMissingTypeStubs]
+
+    engine: Any = re2
     if len(pattern) > MAX_LENGTH:
         raise ValueError(
             f"a regular expression may have {MAX_LENGTH:,} characters, this one has {len(pattern):,}; shorten it"
         )
-    options = _re2.Options()
+    options = engine.Options()
     options.log_errors = False
     options.never_capture = True
     options.case_sensitive = not ignore_case
     try:
-        return cast("RegularExpression", _re2.compile(pattern, options))
-    except _re2.error as error:
+        return cast("RegularExpression", engine.compile(pattern, options))
+    except engine.error as error:
         detail = error.args[0].decode("utf-8", "replace")
-        raise ValueError(f"this is not a regular expression: {_explained(detail, pattern)}") from error
-
-
-def _explained(detail: str, pattern: str) -> str:
-    """`detail` is what RE2 says of the pattern."""
-    for form, why in _UNSUPPORTED:
-        if (found := form.search(pattern)) is not None:
-            return f"`{found[0]}` {why}"
-    if detail.startswith("pattern too large"):
-        return TOO_LARGE
-    return detail if len(detail) <= _MAX_DETAIL else f"{detail[: _MAX_DETAIL - 1]}…"  # it may quote all of the pattern
+        if detail.startswith("pattern too large"):
+            detail = TOO_LARGE
+        elif len(detail) > _MAX_DETAIL:  # it may quote the whole pattern
+            detail = f"{detail[: _MAX_DETAIL - 1]}…"
+        raise ValueError(f"this is not a regular expression: {detail}") from error
 
 
 def check_pattern(pattern: str) -> str:
-    """The pattern itself, when it compiles and can tell texts apart. Raises `ValueError` with a sentence for the author."""
+    """The pattern itself if it compiles and matches some texts but not all. Raises `ValueError` with a message for its author."""
     compiled = compile_pattern(pattern)
-    if compiled.search("") and compiled.search(_ANY_CHARACTER):
+    if compiled.search("") and compiled.search(_SNOWMAN):
         raise ValueError("this regular expression matches every text, so it checks nothing")
     if compiled.programsize == 1:
         raise ValueError("this regular expression matches no text at all")
-    prices = unescaped_prices(pattern)
-    if all(prices):
-        raise ValueError(never_found(prices))
+    if "$" in pattern and (price := _unescaped_price(pattern)):
+        raise ValueError(f"`{price}` is never found: `$` is the end of the text; write \\$ for the character itself")
     return pattern
 
 
-def unescaped_prices(pattern: str) -> list[str]:
-    """For each alternative the part like `$5`, which is never found, or nothing."""
-    if "\\Q" in pattern:  # up to \E, all characters are themselves
-        return [""]
-    found = map(_PRICE.search, _SKIPPED.sub("\0", pattern).split("|"))
-    return [price[0] if price is not None else "" for price in found]
-
-
-def never_found(prices: list[str]) -> str:
-    price = next(filter(None, prices))
-    return f"`{price}` is never found: `$` is the end of the text; write \\$ for the character itself"
+def _unescaped_price(pattern: str) -> str:
+    """A part like `$5` if every alternative has one; in a class or after a backslash `$` is the character itself."""
+    literal = r"\\Q.*|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
+    alternatives = re.sub(literal, "\0", pattern, flags=re.DOTALL).split("|")
+    prices = [re.search(r"\$[\w ](?![*?{])", each) for each in alternatives]
+    return prices[0][0] if all(prices) and prices[0] else ""
 
 
 def finds_everything(compiled: RegularExpression) -> bool:
-    """Whether any one character is found, so that of no text anything is left."""
-    return all(compiled.search(character) for character in (_ANY_CHARACTER, "x", "7"))
+    """Whether any single character matches, so that nothing of a text would be left."""
+    return all(compiled.search(character) for character in (_SNOWMAN, "x", "7"))
 
 
 Pattern = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from planner.checks.base import Doubt, Expectation
 from planner.checks.fields import Phrases, Positive, one_message
 from planner.checks.judgement import Judgement, errored
-from planner.checks.pattern_doubts import doubtful_patterns
 from planner.checks.patterns import Pattern
 from planner.checks.phrases import padded_words
 from planner.checks.utterances import Occurrence, Sought, Utterance, utterances_of
@@ -22,6 +22,10 @@ from planner.evidence import Evidence, Role, Turn
 Speaker = Literal["agent", "caller", "any"]
 
 Said = TypeVar("Said")
+_AS_PATTERN = re.compile(
+    r"\(\?(?:[a-zA-Z]+\)|[:=!<P])|(?<![\w:])\\[bBdDwWsS]|\.[*+]|[\w)]\|[\w(]|\[\^?\w-\w|^\^\w|^/.+/[a-z]*$"
+)
+_DELIMITED = re.compile(r"/.+/[a-z]*")
 _SPEAKERS = frozenset({Role.AGENT, Role.CALLER})
 
 
@@ -91,10 +95,16 @@ class Words(BaseModel, frozen=True):
         return self
 
     def doubts(self) -> Sequence[Doubt]:
-        found = doubtful_patterns(self.any_of, self.all_of, self.matches)
+        found: list[Doubt] = []
+        if self.matches is not None and _DELIMITED.fullmatch(self.matches):
+            why = "the slashes are part of the pattern; leave them out, and write flags as in (?i)"
+            found.append(Doubt(("matches",), why, "literal-pattern"))
         for name, phrases in (("any_of", self.any_of or ()), ("all_of", self.all_of or ())):
             first: dict[str, str] = {}
             for index, phrase in enumerate(phrases):
+                if _AS_PATTERN.search(phrase):
+                    why = f"phrases are compared word by word; if {shown(phrase)} is a regular expression, write `matches`"
+                    found.append(Doubt((name, index), why, "literal-pattern"))
                 words = self._words_of(phrase)
                 if words in first:
                     found.append(Doubt((name, index), f"{shown(phrase)} says the same words as {shown(first[words])}"))

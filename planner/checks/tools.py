@@ -25,7 +25,7 @@ from pydantic import (
 from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import Count, Name, Positive, check_order
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed
-from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Fields, Matcher, read_fields, read_matcher
+from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Matcher
 from planner.checks.wording import counted, shown
 from planner.evidence import Evidence, ToolCall, Turn
 
@@ -144,12 +144,12 @@ class ToolCheck(Expectation, frozen=True):
         return self.model_dump(include={"arguments", "exact", "result", "after", "before"}, exclude_defaults=True)
 
     @cached_property
-    def _arguments(self) -> Fields:
-        return read_fields(self.arguments or {}, exact=self.exact)
+    def _arguments(self) -> Matcher:
+        return Matcher(self.arguments or {}, self.exact, is_object=True)
 
     @cached_property
     def _result(self) -> Matcher | None:
-        return None if self.result is None else read_matcher(self.result)
+        return None if self.result is None else Matcher(self.result)
 
     def _sort(self, tools: Sequence[ToolCall], turns: Sequence[Turn]) -> CallsOfTool:
         calls = CallsOfTool(tools, turns)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from planner.checks.pattern_doubts import doubtful_patterns
 from planner.checks.patterns import TOO_LARGE, check_pattern, compile_pattern, finds_everything
 
 
@@ -78,13 +77,6 @@ def test_a_bad_pattern_is_refused(pattern: str) -> None:
 def test_a_pattern_that_can_tell_texts_apart_is_taken(pattern: str) -> None:
     """Whatever RE2 can read, anchors for an empty text included."""
     assert check_pattern(pattern) == pattern
-
-
-def test_one_alternative_that_is_never_found_is_doubted() -> None:
-    """The others still find something, so that it is no error."""
-    assert check_pattern("refund|don't ($5)") == "refund|don't ($5)"
-    assert [doubt.code for doubt in doubtful_patterns(None, None, "refund|don't ($5)")] == ["bad-regex"]
-    assert not doubtful_patterns(None, None, r"refund|don't (\$5)|^a|b$|[$]5|\Q$5\E")
 
 
 def test_nothing_is_printed_about_a_bad_pattern(capfd: pytest.CaptureFixture[str]) -> None:
@@ -165,30 +157,24 @@ def test_a_pattern_that_re2_cannot_hold_is_too_large() -> None:
     ],
 )
 def test_phrases_that_look_like_patterns_are_doubted(
-    any_of: list[str], all_of: list[str] | None, routes: list[Any]
+    read: Any, any_of: list[str] | None, all_of: list[str] | None, routes: list[Any]
 ) -> None:
-    """Each at its place."""
-    doubts = doubtful_patterns(any_of, all_of, None)
-    assert [(doubt.route, doubt.code) for doubt in doubts] == [(route, "literal-pattern") for route in routes]
+    """A pattern among phrases, or slashes around a pattern, gives a warning at its place."""
+    written = {"any_of": any_of, "all_of": all_of}
+    for name, phrases in written.items():
+        if phrases is not None:
+            doubts = read(check="says", **{name: phrases}).doubts()
+            expected = [(route, "literal-pattern") for route in routes if route[0] == name]
+            assert [(doubt.route, doubt.code) for doubt in doubts] == expected
 
 
 @pytest.mark.parametrize(
-    ("matches", "fixed"),
-    [
-        ("/order/i", '"(?i)order"'),
-        ("/order/", '"order"'),
-        ("/order/gimsxu", '"(?ims)order"'),
-        ("/or/der/g", '"or/der"'),
-        ("order/i", None),
-        ("and/or", None),
-        ("//", None),
-    ],
+    ("matches", "doubtful"),
+    [("/order/i", True), ("/order/", True), ("/or/der/g", True), ("order/i", False), ("and/or", False), ("//", False)],
 )
-def test_slashes_around_a_pattern_are_doubted(matches: str, fixed: str | None) -> None:
-    """With the flags that these patterns know, written as they know them."""
-    found = doubtful_patterns(None, None, matches)
-    assert [doubt.code for doubt in found] == ["literal-pattern"] * (fixed is not None)
-    assert all(fixed is not None and fixed in doubt.why for doubt in found)
+def test_slashes_around_a_pattern_are_doubted(read: Any, matches: str, doubtful: bool) -> None:
+    """Slashes are part of a pattern here."""
+    assert [doubt.code for doubt in read(check="says", matches=matches).doubts()] == ["literal-pattern"] * doubtful
 
 
 @pytest.mark.parametrize(("pattern", "everything"), [(".", True), ("[^a]", True), ("[^x]", False), ("[^7]", False), ("[x7]", False), (r"\d", False)])  # fmt: skip
