@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Self, assert_never
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self, assert_never
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -14,44 +13,42 @@ from planner.checks.base import Expectation
 from planner.checks.fields import Name
 from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.patterns import Pattern, compile_pattern
-from planner.checks.personal_data import (
-    KINDS,
-    Kind,
-    PersonalDatum,
-    digit_rows,
-    goes_on,
-    joined,
-    meeting,
-    personal_data,
-    plain_address,
-    plain_digits,
-)
 from planner.checks.phrases import readings
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
 
-_NAMES: dict[Kind, str] = {
+if TYPE_CHECKING:
+    from planner.checks.spoken.personal_data import PersonalDatum
+
+Kind = Literal["card", "bank", "identity", "email"]
+
+KINDS: Final[tuple[Kind, ...]] = ("card", "bank", "identity", "email")
+_NAMES: Final[dict[Kind, str]] = {
     "card": "card number",
     "bank": "bank account number",
     "identity": "identity number",
     "email": "e-mail address",
 }
 
-_ADDRESS = re.compile(r"[^\s@*]*@[^\s@*]+\.[^\s@*]+")
-_NUMBER = re.compile(r"[A-Za-z0-9 -]*[0-9][A-Za-z0-9 -]*|[+0-9 ().-]*[0-9][0-9 ().-]*")
-"""An IBAN, or digits as cards and telephones have them: a hotline's number may be as long as a card's."""
-_BETWEEN_DIGITS = re.compile(r"[ +().-]")
-
 _MOST_TURNS = 8
-"""Back from a turn, that a number or a sentence may have begun in."""
-_MOST_SIGNS = 20
-"""Characters after the last word that are looked at."""
+"""Turns before one in which a number or a sentence may have begun."""
 _SENTENCE_END = re.compile(r"[.?!…]\W*$")
+_LONGEST_END = 20
+"""Characters at the end of a turn in which its sentence may end."""
+
+
+def plain_address(text: str) -> str:
+    """An e-mail address, or a text with some, in the form in which addresses are compared."""
+    return text.lower().replace(" dot ", ".").replace(" at ", "@")
 
 
 def _allowable(written: str) -> str:
-    """One that may equal something that is looked for; any other would allow nothing."""
-    if _ADDRESS.fullmatch(plain_address(written).strip()) is None and _NUMBER.fullmatch(written) is None:
+    """What may equal a number, such as an IBAN or those of cards and telephones, or an e-mail address."""
+    address = re.fullmatch(r"[^\s@*]*@[^\s@*]+\.[^\s@*]+", plain_address(written).strip())
+    if (
+        address is None
+        and re.fullmatch(r"[A-Za-z0-9 -]*[0-9][A-Za-z0-9 -]*|[+0-9 ().-]*[0-9][0-9 ().-]*", written) is None
+    ):
         raise ValueError(
             "this allows nothing: write a number, an e-mail address, or @ and a domain for all addresses of it"
         )
@@ -63,10 +60,9 @@ class NoPii(Expectation, frozen=True):
 
     Card numbers are rows of 13 to 19 digits whose check digit holds, bank account numbers are IBANs, identity numbers are US
     social security numbers; digits may be said word by word in English. An e-mail address that is spoken ("ana at example
-    dot com") is one only in a turn that speaks of mail. Names and postal addresses are not looked for: list what else must
-    not be said under `also`. A number may go on in the agent's next turn,
-    also when the caller speaks in between; consecutive turns of the agent are one utterance. The finding names
-    what kind of data it was, never the data.
+    dot com") counts only in a turn that mentions mail. Names and postal addresses are not looked for: list what else must
+    not be said under `also`. A number may go on in the agent's next turn, also when the caller speaks in between; consecutive
+    turns of the agent are one utterance. The finding names the kind of data, never the data.
     """
 
     model_config = ConfigDict(
@@ -120,49 +116,35 @@ class NoPii(Expectation, frozen=True):
         return failed(f"spoke {what}{more}", Quote.of(turn))
 
     def _found(self, turns: list[Turn]) -> Iterator[tuple[str, Turn]]:
+        from planner.checks.spoken.personal_data import goes_on, joined_ends, joined_number, personal_data
+
         said = _Said()
-        begun: list[Turn] = []
-        sentence: list[tuple[Turn, list[str]]] = []
+        number: list[Turn] = []
+        sentence: list[Turn] = []
+        in_sentence: set[str] = set()
         for turn in turns:
             if turn.role is Role.CALLER:
                 said.add(turn.text)
                 sentence = [] if turn.text.strip() else sentence
                 continue
-            for datum in self._personal(turn.text, said):
-                yield f"{_told(datum)} at turn {turn.number}", turn
-            for what in self._matched(turn.text):
+            words = self._words(turn.text, said)
+            in_sentence = in_sentence.union(words) if sentence else set(words)
+            for what in [*self._personal(turn.text, said), *self._matched(turn.text)]:
                 yield f"{what} at turn {turn.number}", turn
-            over: list[PersonalDatum] = []
-            begun = begun[-_MOST_TURNS:] if begun and goes_on(begun[-1].text, turn.text) else []
-            for first in reversed(range(len(begun))):
-                if over := self._personal(joined([each.text for each in [*begun[first:], turn]]), said):
-                    yield f"{_told(over[0])} over turns {begun[first].number} to {turn.number}", turn
-                    break
-            # A number that is whole does not go on.
-            begun = [] if over or personal_data(turn.text) else [*begun, turn]
-            own = self._words(turn.text, said)
-            if what := self._split(
-                [each for each, _ in sentence], turn, said, {*own}.union(*(seen for _, seen in sentence))
-            ):
+            number = [*number[-_MOST_TURNS:], turn] if number and goes_on(number[-1].text, turn.text) else [turn]
+            sentence = [*sentence[-_MOST_TURNS:], turn]
+            over_number = _over(number, lambda texts: self._personal(joined_number(texts), said))
+            over_sentence = _over(sentence, lambda texts: self._words(joined_ends(texts), said), in_sentence)
+            for what in filter(None, (over_number, over_sentence)):
                 yield what, turn
-            ended = _SENTENCE_END.search(turn.text[-_MOST_SIGNS:])
-            sentence = [] if ended else [*sentence[1 - _MOST_TURNS :], (turn, own)]
-
-    def _split(self, before: Sequence[Turn], turn: Turn, said: _Said, alone: AbstractSet[str]) -> str:
-        """An address, or what a pattern matches, over several turns of a sentence and in no turn alone; empty without one."""
-
-        def new(first: int) -> list[str]:
-            text = " ".join(meeting([each.text for each in (*before[first:], turn)]))
-            return [what for what in self._words(text, said) if what not in alone]
-
-        if not before or not new(0):
-            return ""
-        first = next(first for first in reversed(range(len(before))) if new(first))
-        return f"{new(first)[0]} over turns {before[first].number} to {turn.number}"
+            if over_number or personal_data(turn.text):  # a whole number does not go on
+                number = []
+            if _SENTENCE_END.search(turn.text[-_LONGEST_END:]):
+                sentence = []
 
     def _words(self, text: str, said: _Said) -> list[str]:
-        addresses = [_told(datum) for datum in self._personal(text, said) if datum.kind == "email"]
-        return [*addresses, *self._matched(text)]
+        """What may be split over the turns of a sentence: addresses, and what a pattern matches."""
+        return [*self._personal(text, said, kinds=("email",)), *self._matched(text)]
 
     def _matched(self, text: str) -> list[str]:
         return [
@@ -171,21 +153,30 @@ class NoPii(Expectation, frozen=True):
             if any(compile_pattern(pattern).search(read) for read in readings(text))
         ]
 
-    def _personal(self, text: str, said: _Said) -> list[PersonalDatum]:
-        return [
-            datum
-            for datum in personal_data(text)
-            if datum.kind in self.kinds and not self._is_allowed(datum) and datum not in said
-        ]
+    def _personal(self, text: str, said: _Said, kinds: Collection[Kind] = KINDS) -> list[str]:
+        """The personal data of a text that nothing allows, without the data themselves."""
+        from planner.checks.spoken.personal_data import personal_data
+
+        found = [datum for datum in personal_data(text) if datum.kind in self.kinds and datum.kind in kinds]
+        return [_named(datum) for datum in found if not self._is_allowed(datum) and datum not in said]
 
     def _is_allowed(self, datum: PersonalDatum) -> bool:
-        value = _plain(datum.value, datum.kind)
+        value = datum.value.lower()
         return value in self._allowed or f"@{value.rpartition('@')[2]}" in self._allowed
 
     @cached_property
     def _allowed(self) -> frozenset[str]:
         plain = [plain_address(each).strip() for each in self.allow]
-        return frozenset([*plain, *(_BETWEEN_DIGITS.sub("", each) for each in plain if "@" not in each)])
+        return frozenset([*plain, *(re.sub("[ +().-]", "", each) for each in plain if "@" not in each)])
+
+
+def _over(turns: Sequence[Turn], find: Callable[[Sequence[str]], list[str]], known: Collection[str] = ()) -> str:
+    """What is found, and not yet known, in the fewest of these turns that end with the last; empty if nothing is."""
+    for first in reversed(range(len(turns) - 1)):
+        found = [what for what in find([turn.text for turn in turns[first:]]) if what not in known]
+        if found:
+            return f"{found[0]} over turns {turns[first].number} to {turns[-1].number}"
+    return ""
 
 
 class _Said:
@@ -194,39 +185,29 @@ class _Said:
     def __init__(self) -> None:
         self._words = ""
         self._rows = ""
-        self._in_groups = ""
+        self._groups = ""
 
     def add(self, text: str) -> None:
+        from planner.checks.spoken.personal_data import digit_rows, plain_digits
+
         words = f" {plain_address(plain_digits(text))}"
         self._words += words
-        self._in_groups += _plain(words, "bank")
+        self._groups += words.replace(" ", "").replace("-", "")
         self._rows += "".join(digit_rows(text))
 
     def __contains__(self, datum: PersonalDatum) -> bool:
-        value = _plain(datum.value, datum.kind)
         match datum.kind:
             case "email":
-                return value in self._words
+                return datum.value in self._words
             case "bank":
-                return value in self._in_groups
+                return datum.value.lower() in self._groups
             case "card" | "identity":
-                return value in self._rows
+                return datum.value in self._rows
             case _:
                 assert_never(datum.kind)
 
 
-def _plain(text: str, kind: Kind) -> str:
-    """In the form that is compared: IBANs may be said in groups."""
-    match kind:
-        case "bank":
-            return text.lower().replace(" ", "").replace("-", "")
-        case "email" | "card" | "identity":
-            return text
-        case _:
-            assert_never(kind)
-
-
-def _told(datum: PersonalDatum) -> str:
+def _named(datum: PersonalDatum) -> str:
     article = "a" if datum.kind in ("card", "bank") else "an"
     ending = f" ending in {datum.value[-2:]}" if datum.kind == "card" else ""
     return f"{article} {_NAMES[datum.kind]}{ending}"

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from planner.checks import personal_data as module
-from planner.checks.personal_data import digit_rows, personal_data
+from planner.checks.spoken.personal_data import personal_data
 
 CARD = "4242 4242 4242 4242"
 CARD_SPOKEN = "four two four two, four two four two, four two four two, four two four two"
@@ -141,16 +138,6 @@ def test_the_agent_speaks_no_personal_data(
 def test_no_pii_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> None:
     """Nothing is told from what was not transcribed."""
     assert judge(talk(turns=None), check="no_pii") == ("errored", "the service gave no transcript", None)
-
-
-PARTS = "4242 42 4 four forty-two double triple one hundred thousand oh zero and social security 078-05-1120 ４２ the".split()  # noqa: SIM905
-
-
-@given(st.lists(st.sampled_from(PARTS), max_size=9).map(" ".join))
-def test_a_text_that_is_passed_over_has_no_long_row_of_digits(text: str) -> None:
-    """Rows are looked for only where nine digits may be said; nowhere else are there so many."""
-    if not module._may_have_rows(module.plain_digits(text)):
-        assert all(len(row) < 9 for row in digit_rows(text))
 
 
 @pytest.mark.parametrize(

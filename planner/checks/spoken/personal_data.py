@@ -1,7 +1,6 @@
-"""Personal data in what was said: card, bank and identity numbers by their check digits and forms, e-mail addresses.
+"""Personal data in a text: card, bank and identity numbers by their check digits and forms, e-mail addresses.
 
-Numbers are found however they are said: in digits, in groups, or word by word in English. Nothing here is shown to anyone:
-what is found is named by its kind.
+Numbers are found however they are said: in digits, in groups, or word by word in English.
 """
 
 from __future__ import annotations
@@ -11,14 +10,10 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
+from planner.checks.no_pii import Kind, plain_address
 from planner.checks.spoken.forms import spoken_forms
 from planner.checks.spoken.numbers import SCALES, TEENS, TENS, UNITS, ZEROS
-
-Kind = Literal["card", "bank", "identity", "email"]
-
-KINDS: tuple[Kind, ...] = ("card", "bank", "identity", "email")
 
 _CARD = re.compile(r"(?:[3-6]\d|2[2-7])\d{11,17}")
 _DOTTED = re.compile(r"(?<![\d.])\d{3,4}(?:\.\d{2,7}){2,4}(?![\d.]\d)", re.ASCII)
@@ -46,11 +41,8 @@ _EMAIL_SPOKEN = re.compile(
 _EMAIL_NAMED = re.compile(r"\be-?mail|\bmail\b", re.IGNORECASE)
 
 _DIGIT = re.compile(r"[0-9]")
-_NUMBER_WORDS = "|".join((*UNITS, *TEENS, *TENS, *ZEROS, *SCALES, "hundred", "double", "triple"))
-_NUMBER_WORD = re.compile(rf"(?<![a-z])(?:{_NUMBER_WORDS})(?![a-z])", re.IGNORECASE)
-_DASH = re.compile(rf"(?<![a-z])({_NUMBER_WORDS}|\d+),? (?:dash|hyphen),?(?= (?:{_NUMBER_WORDS}|\d))", re.IGNORECASE)
-_LEAST_DIGITS = 9
-"""Of a number that is personal, in a row."""
+_NUMBER_WORDS = frozenset((*UNITS, *TEENS, *TENS, *ZEROS, *SCALES, "hundred", "double", "triple"))
+_DASH = re.compile(r",? (?:dash|hyphen)\b,?(?= )", re.IGNORECASE)
 
 _IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24,
@@ -64,18 +56,17 @@ _LEAD = re.compile(
     r"^(?:\W*\b(?:and|then|followed by|next|okay|ok|uh|um|so|the last four are|ending in)\b)*\W*", re.IGNORECASE
 )
 """What may be said before a number goes on."""
-
-_WORD_AT = re.compile(r"[^\W_]+")
+_FIRST_WORD = re.compile(r"[^\W_]+")
 _LAST_WORD = re.compile(r"([^\W_]+)\W*$")
 _LONGEST_NUMBER = 300
-"""Characters of one, or of an address, that is said over several turns."""
+"""Characters of a number or an address that is said over several turns."""
 _LONGEST_WORD = 100
-"""Characters at the end of a text that the last word is looked for in."""
+"""Characters at the end of a text in which its last word is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalDatum:
-    """`value` is in one form however it was said, for comparison only."""
+    """`value` has one form however it was said. It is for comparison and must not be shown."""
 
     kind: Kind
     value: str
@@ -83,11 +74,11 @@ class PersonalDatum:
 
 @lru_cache(maxsize=1_024)
 def personal_data(text: str) -> tuple[PersonalDatum, ...]:
-    """What is personal in a text, in no particular order."""
+    """The personal data in a text, in no particular order."""
     text = plain_digits(text)
-    rows = digit_rows(text) if _may_have_rows(text) else []
-    cards = [*rows, *_printed_rows(text)]
-    found = [PersonalDatum("card", row) for row in cards if _CARD.fullmatch(row) and _luhn_holds(row)]
+    rows = digit_rows(text)
+    cards = [row for row in (*rows, *_printed_rows(text)) if _CARD.fullmatch(row) and _luhn_holds(row)]
+    found = [PersonalDatum("card", row) for row in cards]
     found += [PersonalDatum("bank", number) for number in _bank_numbers(text)]
     found += [PersonalDatum("identity", number) for number in _identity_numbers(text, rows)]
     found += [PersonalDatum("email", address) for address in _addresses(text)]
@@ -95,65 +86,43 @@ def personal_data(text: str) -> tuple[PersonalDatum, ...]:
 
 
 def goes_on(text: str, following: str) -> bool:
-    """Whether a number that the first text ends with may go on at the beginning of the second."""
-    last, first = _LAST_WORD.search(text[-_LONGEST_WORD:]), _WORD_AT.match(_LEAD.sub("", following))
+    """Whether a number at the end of the first text may continue at the start of the second."""
+    last, first = _LAST_WORD.search(text[-_LONGEST_WORD:]), _FIRST_WORD.match(_LEAD.sub("", following))
     return last is not None and first is not None and _is_number(last[1]) and _is_number(first[0])
 
 
-def joined(texts: Sequence[str]) -> str:
-    """Texts of which each goes on with the number that the one before ends with: what is far from where they meet is left out."""
-    first, *rest = meeting(texts)
-    return " ".join([first, *(_LEAD.sub("", text) for text in rest)])
+def joined_number(texts: Sequence[str]) -> str:
+    """Texts each of which continues the number that the one before ends with."""
+    first, *rest = texts
+    return joined_ends([first, *(_LEAD.sub("", text) for text in rest)])
 
 
-def meeting(texts: Sequence[str]) -> list[str]:
-    """The end of the first text, the beginning of the last, and those in between as far as they are short."""
+def joined_ends(texts: Sequence[str]) -> str:
+    """The texts as far as they are near to where they meet: the end of the first, the start of the last."""
     first, *between, last = texts
-    return [_end(first), *map(_end, between), _end(last[::-1])[::-1]]
+    return " ".join([_end(first), *map(_end, between), _end(last[::-1])[::-1]])
 
 
 def _end(text: str) -> str:
-    """The last words of a text."""
-    if len(text) <= _LONGEST_NUMBER:
-        return text
-    return text[-_LONGEST_NUMBER:].partition(" ")[2]
+    return text if len(text) <= _LONGEST_NUMBER else text[-_LONGEST_NUMBER:].partition(" ")[2]
 
 
 def _is_number(word: str) -> bool:
-    return any(character.isdecimal() for character in word) or _NUMBER_WORD.fullmatch(word) is not None
+    return word.lower() in _NUMBER_WORDS or any(character.isdecimal() for character in word)
 
 
 def plain_digits(text: str) -> str:
-    """Characters of the usual width, digits of every script as ours, groups of a long number apart instead of dotted, or with a
-    dash that is said."""
+    """The text with ASCII digits, and with spaces in place of dots and spoken dashes within long numbers."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         text = "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
-    lower = text.lower()
-    if "dash" in lower or "hyphen" in lower:
-        text = _DASH.sub(r"\1", text)
+    text = _DASH.sub("", text)
     return _DOTTED.sub(lambda found: found[0].replace(".", " "), text) if "." in text else text
-
-
-def _may_have_rows(text: str) -> bool:
-    """Whether there may be nine digits: written, or in words, none of which but those for scales has more than three."""
-    if not text.isascii():  # characters that nobody sees may stand within its words
-        return True
-    digits = len(_DIGIT.findall(text))
-    if digits >= _LEAST_DIGITS:
-        return True
-    words = _NUMBER_WORD.findall(text)
-    return digits + 3 * len(words) >= _LEAST_DIGITS or any(word.lower() in SCALES for word in words)
 
 
 def digit_rows(text: str) -> list[str]:
     """Digits said one after another, as rows."""
     return [word for word in spoken_forms(plain_digits(text), fold=True).amounts.padded.split() if word.isdecimal()]
-
-
-def plain_address(text: str) -> str:
-    """An e-mail address, or a text with some, in the form that addresses are compared in."""
-    return text.lower().replace(" dot ", ".").replace(" at ", "@")
 
 
 def _luhn_holds(row: str) -> bool:
