@@ -46,17 +46,11 @@ class Doubt:
 
 def idle_rate(written: Mapping[str, Any]) -> Sequence[Doubt]:
     """`min_pass_rate` has no effect beside a severity other than error."""
-    reason = _WITHOUT_RATE.get(str(written.get("severity")))
-    if reason is None or written.get("min_pass_rate") is None:
+    severity = written.get("severity")
+    if severity not in ("critical", "warning") or written.get("min_pass_rate") is None:
         return ()
-    why = f"{reason}, so this rate has no effect; remove it, or the severity"
+    why = f"this rate has no effect with `severity: {severity}`; remove it, or the severity"
     return (Doubt(("min_pass_rate",), why, "idle-rate"),)
-
-
-_WITHOUT_RATE = {
-    "critical": "one failure of a critical expectation fails the case",
-    "warning": "a warning never fails a case",
-}
 
 
 def examples(*documents: dict[str, Any]) -> ConfigDict:

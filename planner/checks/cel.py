@@ -29,7 +29,6 @@ MAX_PLUSES: Final = 4
 
 _WORD: Final = re.compile(r"\w+")
 _LISTS: Final = frozenset({"turns", "tools"})
-_NO_ARGUMENTS: Final = {"arguments"}
 
 VARIABLES: Final[Mapping[str, str]] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
 
@@ -189,14 +188,16 @@ def _values(evidence: Evidence) -> dict[str, Any]:
     if evidence.turns is not None:
         values["turns"] = [_present({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
     if evidence.tools is not None:
-        tools = [
-            {
-                **tool.model_dump(exclude=None if tool.arguments_told else _NO_ARGUMENTS),
-                "arguments_told": tool.arguments_told,
-            }
+        values["tools"] = [
+            _present(
+                {
+                    **tool.model_dump(),
+                    "arguments": tool.arguments if tool.arguments_told else None,
+                    "arguments_told": tool.arguments_told,
+                }
+            )
             for tool in evidence.tools
         ]
-        values["tools"] = [_present(tool) for tool in tools]
     return values
 
 

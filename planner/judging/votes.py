@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
@@ -16,6 +16,9 @@ from pydantic_core import to_json
 from planner.checks.opinions import Ballot, Question, Verdict, Vote
 from planner.evidence import Turn
 from planner.judging.prompt import encodable, question_key
+
+if TYPE_CHECKING:
+    from planner.results.repository import ResultsRepository
 
 SCHEMA_VERSION: Final = "1.0"
 VOID_RETRIES: Final = 1
@@ -44,16 +47,6 @@ class VoteRecord(BaseModel):
     @property
     def vote(self) -> Vote:
         return Vote(self.verdict, self.turn, self.quote, self.reason, self.void, self.edition or self.model)
-
-
-class VoteStore(Protocol):
-    """Stores votes; `planner.results.repository.ResultsRepository` is one."""
-
-    def load_vote(self, key: str, number: int) -> bytes | None: ...
-
-    def save_vote(self, key: str, number: int, data: bytes) -> bytes:
-        """Store durably. Returns what the store holds then: the first answer wins."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,7 @@ class VoteCache:
     """
 
     model: str
-    store: VoteStore | None
+    store: ResultsRepository | None
     world: RecordedAnswers | None = None
     missing: str = "no judge call was made"
     problems: dict[str, str] = field(default_factory=dict[str, str])
