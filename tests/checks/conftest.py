@@ -1,4 +1,4 @@
-"""Calls told in few words, and checks judged as a plan writes them."""
+"""Short notation for calls, and expectations read as in a plan."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def judge(read: Callable[..., Expectation]) -> Judge:
 
 @pytest.fixture
 def refusal(read: Callable[..., Expectation]) -> Refusal:
-    """What an author is told, by field, about an expectation that cannot be meant."""
+    """(place, message) of each error in an invalid expectation."""
 
     def refusal(**fields: Any) -> list[tuple[tuple[int | str, ...], str]]:
         with pytest.raises(ValidationError) as caught:
@@ -66,3 +66,9 @@ def refusal(read: Callable[..., Expectation]) -> Refusal:
         return [(error["loc"], error["msg"].removeprefix("Value error, ")) for error in caught.value.errors()]
 
     return refusal
+
+
+@pytest.fixture
+def rejected_at(refusal: Refusal) -> Callable[..., list[tuple[int | str, ...]]]:
+    """The places at which an invalid expectation is rejected."""
+    return lambda **fields: [place for place, _ in refusal(**fields)]

@@ -158,29 +158,25 @@ def test_schema_of_a_part_requires_check(read: Any) -> None:
 
 
 OF_THE_WHOLE = "applies to the whole: write it beside `of`, not inside"
-TOO_FEW = "needs at least two expectations: one alone needs no combinator"
 
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"check": "all_of", "of": []}, [(("of",), TOO_FEW)]),
-        ({"check": "any_of", "of": [HOLDS]}, [(("of",), TOO_FEW)]),
-        ({"check": "not"}, [(("of",), "Field required")]),
-        ({"check": "not", "of": {**HOLDS, "severity": "error"}}, [(("of",), f"`severity` {OF_THE_WHOLE}")]),
-        (
-            {"check": "all_of", "of": [{**HOLDS, "min_pass_rate": 0.5}, HOLDS]},
-            [(("of", 0), f"`min_pass_rate` {OF_THE_WHOLE}")],
-        ),
+        ({"check": "all_of", "of": []}, [("of",)]),
+        ({"check": "any_of", "of": [HOLDS]}, [("of",)]),
+        ({"check": "not"}, [("of",)]),
+        ({"check": "not", "of": {**HOLDS, "severity": "error"}}, [("of",)]),
+        ({"check": "all_of", "of": [{**HOLDS, "min_pass_rate": 0.5}, HOLDS]}, [("of", 0)]),
         (
             {"check": "any_of", "of": [{"check": "not", "of": {"check": "cost"}}, HOLDS]},
-            [(("of", 0, "not", "of", "cost", "max_cents"), "Field required")],
+            [("of", 0, "not", "of", "cost", "max_cents")],
         ),
     ],
 )
-def test_invalid_combinators_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+def test_invalid_combinators_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
     """At the part; severity and rate belong to the whole."""
-    assert refusal(**fields) == expected
+    assert rejected_at(**fields) == expected
 
 
 def test_fingerprint_depends_on_versions_of_the_parts(read: Any) -> None:

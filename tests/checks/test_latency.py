@@ -81,22 +81,16 @@ def test_latency_is_judged(talk: Any, judge: Any, turns: object, fields: dict[st
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, [((), "needs at least one of `p50_ms`, `p95_ms`, `max_ms`")]),
-        ({"p50_ms": 0}, [(("p50_ms",), "Input should be greater than 0")]),
-        ({"max_ms": False}, [(("max_ms",), "must be a number, not false")]),
-        (
-            {"p95_ms": 900, "max_ms": 800},
-            [((), "`max_ms` (800) is less than `p95_ms` (900)")],
-        ),
-        (
-            {"p50_ms": 900, "p95_ms": 800},
-            [((), "`p95_ms` (800) is less than `p50_ms` (900)")],
-        ),
+        ({}, [()]),
+        ({"p50_ms": 0}, [("p50_ms",)]),
+        ({"max_ms": False}, [("max_ms",)]),
+        ({"p95_ms": 900, "max_ms": 800}, [()]),
+        ({"p50_ms": 900, "p95_ms": 800}, [()]),
     ],
 )
-def test_invalid_latency_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+def test_invalid_latency_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
     """At the field."""
-    assert refusal(check="latency", **fields) == expected
+    assert rejected_at(check="latency", **fields) == expected
 
 
 @given(st.lists(st.integers(0, 9000), min_size=1), st.integers(1, 100))

@@ -93,29 +93,20 @@ def test_grade_is_judged(talk: Any, judge: Any, grade: Grade | None, fields: dic
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"check": "duration"}, [((), "needs at least one of `min_seconds`, `max_seconds`")]),
-        (
-            {"check": "duration", "min_seconds": 9, "max_seconds": 7.5},
-            [((), "`max_seconds` (7.5) is less than `min_seconds` (9)")],
-        ),
-        ({"check": "duration", "max_seconds": True}, [(("max_seconds",), "must be a number, not true")]),
-        ({"check": "cost"}, [(("max_cents",), "Field required")]),
-        ({"check": "cost", "max_cents": -1}, [(("max_cents",), "Input should be greater than or equal to 0")]),
-        (
-            {"check": "grade"},
-            [((), "needs at least one of `min_score`, `outcome`, `goal`, `max_issues`, `max_critical_issues`")],
-        ),
-        (
-            {"check": "grade", "min_score": 80},
-            [(("min_score",), "a score runs from 0 to 1: for 80 of 100 write 0.8")],
-        ),
-        ({"check": "grade", "min_score": 101}, [(("min_score",), "Input should be less than or equal to 1")]),
-        ({"check": "grade", "min_score": False}, [(("min_score",), "must be a number, not false")]),
+        ({"check": "duration"}, [()]),
+        ({"check": "duration", "min_seconds": 9, "max_seconds": 7.5}, [()]),
+        ({"check": "duration", "max_seconds": True}, [("max_seconds",)]),
+        ({"check": "cost"}, [("max_cents",)]),
+        ({"check": "cost", "max_cents": -1}, [("max_cents",)]),
+        ({"check": "grade"}, [()]),
+        ({"check": "grade", "min_score": 80}, [("min_score",)]),
+        ({"check": "grade", "min_score": 101}, [("min_score",)]),
+        ({"check": "grade", "min_score": False}, [("min_score",)]),
     ],
 )
-def test_invalid_limits_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+def test_invalid_limits_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
     """At the field."""
-    assert refusal(**fields) == expected
+    assert rejected_at(**fields) == expected
 
 
 @pytest.mark.parametrize(

@@ -147,30 +147,16 @@ def test_pacing_is_judged(talk: Any, judge: Any, turns: Any, fields: dict[str, A
     [
         (
             {},
-            [
-                (
-                    (),
-                    (
-                        "needs at least one of `max_silence_ms`, `max_agent_overlaps`, `max_caller_overlaps`, `words_per_minute`, "
-                        "`talk_ratio`"
-                    ),
-                )
-            ],
+            [()],
         ),
-        (
-            {"talk_ratio": {"min": 0, "max": 1}},
-            [((), "`talk_ratio` from 0 to 1 alone always holds, so it checks nothing")],
-        ),
-        ({"talk_ratio": {}}, [(("talk_ratio",), "needs `min`, `max` or both")]),
-        ({"talk_ratio": {"min": 0.5, "max": 0.25}}, [(("talk_ratio",), "`max` (0.25) is less than `min` (0.5)")]),
-        (
-            {"talk_ratio": {"min": 50}},
-            [(("talk_ratio", "min"), "Input should be less than or equal to 1")],
-        ),
-        ({"words_per_minute": {"min": 0}}, [(("words_per_minute", "min"), "Input should be greater than 0")]),
-        ({"words_per_minute": {"mean": 1}}, [(("words_per_minute", "mean"), "Extra inputs are not permitted")]),
+        ({"talk_ratio": {"min": 0, "max": 1}}, [()]),
+        ({"talk_ratio": {}}, [("talk_ratio",)]),
+        ({"talk_ratio": {"min": 0.5, "max": 0.25}}, [("talk_ratio",)]),
+        ({"talk_ratio": {"min": 50}}, [("talk_ratio", "min")]),
+        ({"words_per_minute": {"min": 0}}, [("words_per_minute", "min")]),
+        ({"words_per_minute": {"mean": 1}}, [("words_per_minute", "mean")]),
     ],
 )
-def test_invalid_pacing_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+def test_invalid_pacing_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
     """At the field."""
-    assert refusal(check="pacing", **fields) == expected
+    assert rejected_at(check="pacing", **fields) == expected

@@ -97,19 +97,19 @@ def test_an_empty_transcript_is_undecided(talk: Any, judge: Any) -> None:
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        ([said("a")], [(("steps",), "needs at least two steps: one alone has no order")]),
-        ([{}, said("a")], [(("steps", 0), "a step is either {says: {any_of: […]}} or {tool: name}")]),
+        ([said("a")], [("steps",)]),
+        ([{}, said("a")], [("steps", 0)]),
         (
             [{**said("a"), "tool": "b"}, said("a")],
-            [(("steps", 0), "a step is either {says: {any_of: […]}} or {tool: name}")],
+            [("steps", 0)],
         ),
         (
             [{"says": {}}, said("a")],
-            [(("steps", 0, "says"), "needs one of `any_of`, `all_of` or `matches`: the words to look for")],
+            [("steps", 0, "says")],
         ),
-        ([said("a", **{"in": "last"}), said("a")], [(("steps", 0, "says", "in"), "Extra inputs are not permitted")]),
+        ([said("a", **{"in": "last"}), said("a")], [("steps", 0, "says", "in")]),
     ],
 )
-def test_invalid_sequences_are_rejected(refusal: Any, steps: list[Any], expected: object) -> None:
+def test_invalid_sequences_are_rejected(rejected_at: Any, steps: list[Any], expected: object) -> None:
     """At the step."""
-    assert refusal(check="sequence", steps=steps) == expected
+    assert rejected_at(check="sequence", steps=steps) == expected

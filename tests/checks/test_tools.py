@@ -252,45 +252,28 @@ def test_unusual_tool_names_are_shown_as_json(talk: Any, judge: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, [(("name",), "Field required")]),
-        ({"name": ""}, [(("name",), "String should have at least 1 character")]),
-        (
-            {"name": "a", "times": 0},
-            [(("times",), "must be 1 or more: for no call at all use the check `tool_not_called`")],
-        ),
-        ({"name": "a", "times": "two"}, [(("times",), "must be a whole number of 1 or more, or {min: N, max: M}")]),
-        ({"name": "a", "times": True}, [(("times",), "must be a whole number of 1 or more, or {min: N, max: M}")]),
-        ({"name": "a", "times": {"min": 3, "max": 2}}, [(("times",), "`max` (2) is less than `min` (3)")]),
-        (
-            {"name": "a", "times": {"min": 0}},
-            [(("times",), "`min: 0` without `max` always holds, so it checks nothing")],
-        ),
-        ({"name": "a", "times": {"least": 1}}, [(("times", "least"), "Extra inputs are not permitted")]),
-        ({"name": "a", "times": {"min": True}}, [(("times", "min"), "must be a number, not true")]),
-        ({"name": "a", "after": "a"}, [(("after",), "must be another tool than `name`")]),
-        (
-            {"name": "a", "after": "b", "before": "b"},
-            [((), "`after` and `before` name the same tool, so no call can match")],
-        ),
-        ({"name": "a", "exact": True}, [((), "`exact: true` needs `arguments`: write `arguments: {}` to allow none")]),
-        (
-            {"name": "a", "result": None},
-            [(("result",), "null has no effect here: to expect null write `{any_of: [null]}`")],
-        ),
+        ({}, [("name",)]),
+        ({"name": ""}, [("name",)]),
+        ({"name": "a", "times": 0}, [("times",)]),
+        ({"name": "a", "times": "two"}, [("times",)]),
+        ({"name": "a", "times": True}, [("times",)]),
+        ({"name": "a", "times": {"min": 3, "max": 2}}, [("times",)]),
+        ({"name": "a", "times": {"min": 0}}, [("times",)]),
+        ({"name": "a", "times": {"least": 1}}, [("times", "least")]),
+        ({"name": "a", "times": {"min": True}}, [("times", "min")]),
+        ({"name": "a", "after": "a"}, [("after",)]),
+        ({"name": "a", "after": "b", "before": "b"}, [()]),
+        ({"name": "a", "exact": True}, [()]),
+        ({"name": "a", "result": None}, [("result",)]),
         (
             {"name": "a", "arguments": {"x": {"matches": "("}}},
-            [
-                (
-                    ("arguments", "x"),
-                    r"this is not a regular expression: missing ): (",
-                )
-            ],
+            [("arguments", "x")],
         ),
     ],
 )
-def test_invalid_tool_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+def test_invalid_tool_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
     """At the field."""
-    assert refusal(check="tool_called", **fields) == expected
+    assert rejected_at(check="tool_called", **fields) == expected
 
 
 def test_null_results(talk: Any, judge: Any) -> None:
