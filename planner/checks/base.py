@@ -36,7 +36,7 @@ class CheckSeverity(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Lint:
     """A valid but suspicious part of an expectation. `route` leads to it, `why` is one clause, `code` the diagnostic's."""
 
     route: tuple[str | int, ...]
@@ -44,13 +44,13 @@ class Doubt:
     code: str = "duplicate-item"
 
 
-def idle_rate(written: Mapping[str, Any]) -> Sequence[Doubt]:
+def idle_rate(written: Mapping[str, Any]) -> Sequence[Lint]:
     """`min_pass_rate` has no effect beside a severity other than error."""
     severity = written.get("severity")
     if severity not in ("critical", "warning") or written.get("min_pass_rate") is None:
         return ()
     why = f"this rate has no effect with `severity: {severity}`; remove it, or the severity"
-    return (Doubt(("min_pass_rate",), why, "idle-rate"),)
+    return (Lint(("min_pass_rate",), why, "idle-rate"),)
 
 
 def examples(*documents: dict[str, Any]) -> ConfigDict:
@@ -105,7 +105,7 @@ class Expectation(BaseModel, ABC, frozen=True):
         del evidence, missed
         return self.looks_at
 
-    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+    def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         """Whether an outcome is certain although the evidence is incomplete."""
         del outcome, missed
         return False
@@ -133,7 +133,7 @@ class Expectation(BaseModel, ABC, frozen=True):
         """(rubric, votes) of the questions it may ask a language model about one run."""
         return ()
 
-    def doubts(self) -> Sequence[Doubt]:
+    def lints(self) -> Sequence[Lint]:
         """Suspicious content, each reported as a warning. What can never fail, or never hold, is an error instead."""
         return ()
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.checks.base import Doubt, Expectation, Missed, PartsRead, examples
+from planner.checks.base import Expectation, Lint, Missed, PartsRead, examples
 from planner.checks.fields import Count, Name, Names, Positive, check_given, check_order, given, one_message, within
 from planner.checks.judgement import Judgement, all_hold, errored, failed, passed
 from planner.checks.wording import counted, listed, shown
@@ -88,16 +88,16 @@ class CallCheck(Expectation, frozen=True):
     def _reasons(self) -> tuple[str, ...]:
         return (self.end_reason,) if isinstance(self.end_reason, str) else self.end_reason or ()
 
-    def doubts(self) -> Sequence[Doubt]:
+    def lints(self) -> Sequence[Lint]:
         from difflib import get_close_matches
 
-        found: list[Doubt] = []
+        found: list[Lint] = []
         for index, reason in enumerate(self._reasons):
             plain = re.sub(r"[\W_]+", "_", reason[:40].strip().lower())
             if reason not in _REASONS and (near := get_close_matches(plain, _REASONS, 1, 0.8)):
                 route = ("end_reason",) if isinstance(self.end_reason, str) else ("end_reason", index)
                 why = f"no call is known to have ended with {shown(reason)}; did you mean `{near[0]}`?"
-                found.append(Doubt(route, why, "near-miss"))
+                found.append(Lint(route, why, "near-miss"))
         return found
 
     def contradicts(self, other: Expectation) -> str:

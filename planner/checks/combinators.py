@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
 
-from planner.checks.base import Doubt, Expectation, Missed, PartsRead, examples
+from planner.checks.base import Expectation, Lint, Missed, PartsRead, examples
 from planner.checks.judgement import FindingOutcome, Judgement, merged, with_outcome
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.wording import counted
@@ -89,11 +89,9 @@ class Combinator(Expectation, frozen=True):
     def rubrics(self) -> Sequence[tuple[str, int]]:
         return [rubric for part in self.parts.values() for rubric in part.rubrics()]
 
-    def doubts(self) -> Sequence[Doubt]:
+    def lints(self) -> Sequence[Lint]:
         return [
-            replace(doubt, route=(*route, *doubt.route))
-            for route, part in self.parts.items()
-            for doubt in part.doubts()
+            replace(lint, route=(*route, *lint.route)) for route, part in self.parts.items() for lint in part.lints()
         ]
 
 

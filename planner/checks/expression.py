@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from planner.checks.base import EVERY_PART, Doubt, Expectation, Missed, PartsRead, examples
+from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples
 from planner.checks.judgement import Judgement, errored, failed, passed
 from planner.checks.wording import shown
 from planner.evidence import Evidence, RedactedPart, Role, UnreadPart
@@ -56,14 +56,14 @@ class Expression(Expectation, frozen=True):
         examples=["call.duration_seconds < 120.0 && turns.size() > 4"],
     )
 
-    def doubts(self) -> Sequence[Doubt]:
+    def lints(self) -> Sequence[Lint]:
         """Compared with a role that no turn has, `!=` always holds."""
         if re.search(r"\.\s*(?:document|arguments|result)\b", self.cel):
             return ()  # these may have roles of their own
         known = [role.value for role in Role]
         words = dict.fromkeys(word for _, word in re.findall(r"""\.\s*role\s*[!=]=\s*(["'])(\w*)\1""", self.cel))
         return [
-            Doubt(("cel",), f"no turn has the role {shown(word)}; known: {', '.join(known)}", "near-miss")
+            Lint(("cel",), f"no turn has the role {shown(word)}; known: {', '.join(known)}", "near-miss")
             for word in words
             if word not in known
         ]

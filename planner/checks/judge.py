@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from planner.checks.base import Doubt, Expectation, examples
+from planner.checks.base import Expectation, Lint, examples
 from planner.checks.fields import NotBool
 from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.opinions import Ask, Question, Verdict, Vote, checked, nobody_asked
@@ -69,13 +69,13 @@ class Judge(Expectation, frozen=True):
     def rubrics(self) -> Sequence[tuple[str, int]]:
         return ((self.rubric, self.votes),)
 
-    def doubts(self) -> Sequence[Doubt]:
+    def lints(self) -> Sequence[Lint]:
         if self.threshold is None and self.votes % 2 == 0:
             why = f"{self.votes} votes can tie, which is undecided: use {self.votes + 1}, or set a `threshold`"
-            return (Doubt(("votes",), why, "doubtful-votes"),)
+            return (Lint(("votes",), why, "doubtful-votes"),)
         if self.threshold is not None and self.threshold <= 0.5:
             why = f"with `threshold: {self.threshold:g}` it passes although as many votes, or more, say that it does not hold"
-            return (Doubt(("threshold",), why, "doubtful-votes"),)
+            return (Lint(("threshold",), why, "doubtful-votes"),)
         return ()
 
     def questions(self, evidence: Evidence) -> Sequence[Question]:

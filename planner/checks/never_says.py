@@ -91,7 +91,7 @@ class NeverSays(SpeechCheck, frozen=True):
         phrases = self.all_of or self.any_of or ()
         return frozenset([word for one in phrases for word in padded_words(one, fold=self.ignore_case).split()[:1]])
 
-    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+    def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.FAILED and (missed is Missed.MASKED or self.in_ == "any")
 
     def judge_utterances(self, said: Sequence[Utterance]) -> Judgement:

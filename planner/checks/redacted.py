@@ -43,7 +43,7 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
         return expectation.judge_by(lambda part: judge_redacted(part, evidence, ask))
     judgement = expectation.judge_with(evidence, ask)
     how = {Missed.MASKED: masked, Missed.UNREAD: _not_read(expectation, evidence)}
-    if all(expectation.stands(judgement.outcome, kind) for kind, parts in how.items() if parts):
+    if all(expectation.is_certain(judgement.outcome, kind) for kind, parts in how.items() if parts):
         return judgement
     if judgement.outcome is FindingOutcome.ERRORED and not masked:
         return judgement

@@ -57,7 +57,7 @@ class Says(SpeechCheck, frozen=True):
     def _least(self) -> int:
         return 1 if self.min_count is None else self.min_count
 
-    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+    def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         """More words may be too many, and turns that were not read may be the first or the last."""
         in_place = missed is Missed.MASKED or self.in_ == "any"
         return outcome is FindingOutcome.PASSED and in_place and self.max_count is None

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Doubt, Expectation, examples
+from planner.checks.base import Expectation, Lint, examples
 from planner.checks.fields import Name
 from planner.checks.judgement import Judgement, errored, failed, passed
 from planner.checks.speech import Words
@@ -85,12 +85,12 @@ class Sequence(Expectation, frozen=True):
         examples=[[{"says": {"any_of": ["may I have your name"]}}, {"tool": "lookup_customer"}]],
     )
 
-    def doubts(self) -> Several[Doubt]:
+    def lints(self) -> Several[Lint]:
         return [
-            replace(doubt, route=("steps", index, "says", *doubt.route))
+            replace(lint, route=("steps", index, "says", *lint.route))
             for index, step in enumerate(self.steps)
             if step.says is not None
-            for doubt in step.says.doubts()
+            for lint in step.says.lints()
         ]
 
     def contradicts(self, other: Expectation) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Doubt, Expectation
+from planner.checks.base import Expectation, Lint
 from planner.checks.fields import Phrases, Positive, one_message
 from planner.checks.judgement import Judgement, errored
 from planner.checks.patterns import Pattern
@@ -94,20 +94,20 @@ class Words(BaseModel, frozen=True):
             raise ValueError("`spoken: true` compares phrases: write `any_of` or `all_of` in place of `matches`")
         return self
 
-    def doubts(self) -> Sequence[Doubt]:
-        found: list[Doubt] = []
+    def lints(self) -> Sequence[Lint]:
+        found: list[Lint] = []
         if self.matches is not None and _DELIMITED.fullmatch(self.matches):
             why = "the slashes are part of the pattern; leave them out, and write flags as in (?i)"
-            found.append(Doubt(("matches",), why, "literal-pattern"))
+            found.append(Lint(("matches",), why, "literal-pattern"))
         for name, phrases in (("any_of", self.any_of or ()), ("all_of", self.all_of or ())):
             first: dict[str, str] = {}
             for index, phrase in enumerate(phrases):
                 if _AS_PATTERN.search(phrase):
                     why = f"phrases are compared word by word; if {shown(phrase)} is a regular expression, write `matches`"
-                    found.append(Doubt((name, index), why, "literal-pattern"))
+                    found.append(Lint((name, index), why, "literal-pattern"))
                 words = self._words_of(phrase)
                 if words in first:
-                    found.append(Doubt((name, index), f"{shown(phrase)} says the same words as {shown(first[words])}"))
+                    found.append(Lint((name, index), f"{shown(phrase)} says the same words as {shown(first[words])}"))
                 first.setdefault(words, phrase)
         return found
 

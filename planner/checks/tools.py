@@ -241,7 +241,7 @@ class ToolCalled(ToolCheck, frozen=True):
         name = shown_name(self.name)
         return f"{name} is to be called at most {counted(most, 'time')} and at least {counted(least, 'time')}"
 
-    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+    def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.PASSED and self.bounds[1] is None and self.match_is_certain(missed)
 
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
@@ -286,7 +286,7 @@ class ToolNotCalled(ToolCheck, frozen=True):
             return ""
         return f"{shown_name(self.name)} is to be called and not to be called"
 
-    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+    def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.FAILED and self.match_is_certain(missed)
 
     def judge_calls(self, calls: CallsOfTool) -> Judgement:

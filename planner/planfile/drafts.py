@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.checks.base import Doubt, Expectation
+from planner.checks.base import Expectation, Lint
 from planner.diagnostics import Span
 from planner.planfile.reporter import Said
 from planner.planfile.templates.contents import Content, Text
@@ -40,7 +40,7 @@ class Shape:
     """Names in its templates."""
     fixed: Rendered | None = None
     """Without templates: the same in every case."""
-    doubts: Sequence[Doubt] = ()
+    lints: Sequence[Lint] = ()
     """Without templates: warnings about its meaning."""
     may_warn: bool = True
     """Whether the way in which it is written may deserve a warning."""

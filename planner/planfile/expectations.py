@@ -111,7 +111,7 @@ class Expectations:
             draft = Draft(document, container, key, written, shape, place)
             if shape.may_warn:
                 self._warn(document, written)
-            if shape.doubts:
+            if shape.lints:
                 self._doubt(draft)
             return draft
         return self._new(document, container, key, written, place, json, raw)
@@ -148,8 +148,8 @@ class Expectations:
             expectation = self._expectation(draft, shape.fixed, draft.id or written["check"], None)
             if expectation is None:
                 return None
-            shape.doubts = expectation.doubts()
-        shape.doubts = (*shape.doubts, *idle_rate(written))
+            shape.lints = expectation.lints()
+        shape.lints = (*shape.lints, *idle_rate(written))
         self._doubt(draft)
         self._shapes[json] = shape
         if raw and "*" not in raw:  # what an alias stands for is not the same everywhere
@@ -185,11 +185,9 @@ class Expectations:
             content = {**draft.shape.content, **changed}
             fixed = Rendered(written) if draft.shape.fixed else None
             name = written.get("id")
-            doubts = [doubt for doubt in draft.shape.doubts if doubt.code != "idle-rate"]
-            doubts.extend(idle_rate(written))
-            shape = replace(
-                draft.shape, json=json, written=written, id=name, content=content, fixed=fixed, doubts=doubts
-            )
+            lints = [lint for lint in draft.shape.lints if lint.code != "idle-rate"]
+            lints.extend(idle_rate(written))
+            shape = replace(draft.shape, json=json, written=written, id=name, content=content, fixed=fixed, lints=lints)
             self._shapes[json] = shape
         return replace(draft, place=used.place, used=used, written=written, shape=shape, said=draft.said)
 
@@ -209,9 +207,9 @@ class Expectations:
         return True
 
     def _doubt(self, draft: Draft) -> None:
-        for doubt in draft.shape.doubts:
-            container, key = draft.document.follow(doubt.route, draft.written) or (draft.container, draft.key)
-            self.reporter.warning(doubt.code, doubt.why, draft.document.value(container, key))
+        for lint in draft.shape.lints:
+            container, key = draft.document.follow(lint.route, draft.written) or (draft.container, draft.key)
+            self.reporter.warning(lint.code, lint.why, draft.document.value(container, key))
 
     def _warn(self, document: Document, written: Written) -> None:
         for key in _FREE_FORM:

@@ -212,8 +212,8 @@ def _wrong_contradictions(
 @pytest.mark.parametrize("severity", ["critical", "warning", "error"])
 def test_a_rate_has_no_effect_beside_another_severity(severity: str) -> None:
     """Only an expectation of severity error has a pass rate."""
-    doubts = idle_rate({"severity": severity, "min_pass_rate": 0.9})
-    found = [(doubt.route, doubt.code) for doubt in doubts]
+    lints = idle_rate({"severity": severity, "min_pass_rate": 0.9})
+    found = [(lint.route, lint.code) for lint in lints]
     assert found == ([] if severity == "error" else [(("min_pass_rate",), "idle-rate")])
     assert not idle_rate({"severity": severity})
     assert not idle_rate({"severity": severity, "min_pass_rate": None})
@@ -222,11 +222,11 @@ def test_a_rate_has_no_effect_beside_another_severity(severity: str) -> None:
 def test_duplicate_phrases_are_reported(read: Any) -> None:
     """Case and punctuation do not matter, unless case does."""
     says = read(check="says", any_of=["30 days", "thirty days", "30-Days"])
-    assert [(doubt.route, doubt.why) for doubt in says.doubts()] == [
+    assert [(lint.route, lint.why) for lint in says.lints()] == [
         (("any_of", 2), '"30-Days" says the same words as "30 days"')
     ]
-    assert not read(check="says", any_of=["30 days", "30 Days"], ignore_case=False).doubts()
-    assert not read(check="call", min_turns=1).doubts()
+    assert not read(check="says", any_of=["30 days", "30 Days"], ignore_case=False).lints()
+    assert not read(check="call", min_turns=1).lints()
 
 
 PATTERNS = [
@@ -263,7 +263,7 @@ def test_a_regular_expression_as_a_phrase_is_reported(read: Any, phrase: str) ->
     says = {"check": "says", "any_of": [phrase]}
     step = {"check": "sequence", "steps": [{"tool": "a"}, {"says": {"all_of": ["yes", phrase]}}]}
     parts = {"check": "any_of", "of": [{"check": "not", "of": says}, {"check": "all_of", "of": [says, CALLED]}]}
-    found = [[(doubt.code, doubt.route) for doubt in read(**written).doubts()] for written in (says, step, parts)]
+    found = [[(lint.code, lint.route) for lint in read(**written).lints()] for written in (says, step, parts)]
     assert found == [
         [("literal-pattern", ("any_of", 0))],
         [("literal-pattern", ("steps", 1, "says", "all_of", 1))],
@@ -274,30 +274,24 @@ def test_a_regular_expression_as_a_phrase_is_reported(read: Any, phrase: str) ->
 @pytest.mark.parametrize("phrase", WORDS)
 def test_ordinary_signs_are_no_regular_expression(read: Any, phrase: str) -> None:
     """No warning."""
-    assert not read(check="says", any_of=[phrase]).doubts()
+    assert not read(check="says", any_of=[phrase]).lints()
 
 
-def test_slashes_around_a_pattern_are_reported(read: Any) -> None:
-    """With the pattern to write instead."""
-    found = [
-        read(check="says", matches=matches).doubts() for matches in ("/order/gi", "/order/", "and/or/nor", "order/")
-    ]
-    assert [[(doubt.route, doubt.why.rpartition(" ")[2]) for doubt in doubts] for doubts in found] == [
-        [(("matches",), '"(?i)order"')],
-        [(("matches",), '"order"')],
-        [],
-        [],
-    ]
+@pytest.mark.parametrize(("matches", "count"), [("/order/gi", 1), ("/order/", 1), ("and/or/nor", 0), ("order/", 0)])
+def test_slashes_around_a_pattern_are_reported(read: Any, matches: str, count: int) -> None:
+    """They are part of the pattern here."""
+    lints = read(check="says", matches=matches).lints()
+    assert [(lint.route, lint.code) for lint in lints] == [(("matches",), "literal-pattern")] * count
 
 
 def test_a_mistyped_end_reason_is_a_near_miss(read: Any) -> None:
     """The service may have other reasons, so only near misses are reported."""
     near = {"transfered": "transfer", "caller-hangup": "caller_hangup", "Timeout": "timeout", "timed out": "timeout"}
     for word in (*near, "agent_end", "user_hangup", "voicemail", "max_duration", "no_answer", "x" * 5_000):
-        doubts = read(check="call", end_reason=["error", word]).doubts()
-        assert [(doubt.code, doubt.route) for doubt in doubts] == [("near-miss", ("end_reason", 1))] * (word in near)
-        assert all(f"`{near[word]}`" in doubt.why for doubt in doubts)
-    assert [doubt.route for doubt in read(check="call", end_reason="errors").doubts()] == [("end_reason",)]
+        lints = read(check="call", end_reason=["error", word]).lints()
+        assert [(lint.code, lint.route) for lint in lints] == [("near-miss", ("end_reason", 1))] * (word in near)
+        assert all(f"`{near[word]}`" in lint.why for lint in lints)
+    assert [lint.route for lint in read(check="call", end_reason="errors").lints()] == [("end_reason",)]
 
 
 def test_opposes_lists_the_kinds_that_contradict() -> None:
@@ -310,10 +304,10 @@ def test_opposes_lists_the_kinds_that_contradict() -> None:
 def test_phrases_with_the_same_spoken_form_are_reported(read: Any) -> None:
     """Only by their first reading."""
 
-    def doubts(*phrases: str) -> list[Any]:
-        return [(each.route, each.code) for each in read(check="says", spoken=True, any_of=list(phrases)).doubts()]
+    def lints(*phrases: str) -> list[Any]:
+        return [(each.route, each.code) for each in read(check="says", spoken=True, any_of=list(phrases)).lints()]
 
-    assert doubts("30 days", "thirty days") == [(("any_of", 1), "duplicate-item")]
-    assert doubts("nine thirty", "930") == []
-    assert read(check="cost", max_cents=1).doubts() == ()
-    assert read(check="says", any_of=["30 days", "thirty days"]).doubts() == []
+    assert lints("30 days", "thirty days") == [(("any_of", 1), "duplicate-item")]
+    assert lints("nine thirty", "930") == []
+    assert read(check="cost", max_cents=1).lints() == ()
+    assert read(check="says", any_of=["30 days", "thirty days"]).lints() == []

@@ -277,7 +277,7 @@ def test_a_phrase_that_is_there_already_is_doubtful(
     read: Any, fields: dict[str, Any], places: list[tuple[str, int]]
 ) -> None:
     """By the words that are compared."""
-    assert [doubt.route for doubt in read(check="says", **fields).doubts()] == places
+    assert [lint.route for lint in read(check="says", **fields).lints()] == places
 
 
 @pytest.mark.parametrize(

@@ -303,7 +303,7 @@ def test_any_text_is_valid_or_rejected_with_a_place(cel: str) -> None:
 )
 def test_unknown_roles_are_reported(read: Any, cel: str, warned: int) -> None:
     """Compared with !=, they always hold."""
-    assert [doubt.code for doubt in read(check="expression", cel=cel).doubts()] == ["near-miss"] * warned
+    assert [lint.code for lint in read(check="expression", cel=cel).lints()] == ["near-miss"] * warned
 
 
 def test_without_the_extra_the_message_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:

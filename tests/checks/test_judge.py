@@ -136,7 +136,7 @@ def test_questions(talk: Any, read: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "doubts"),
+    ("fields", "lints"),
     [
         ({}, []),
         ({"votes": 3}, []),
@@ -154,11 +154,11 @@ def test_questions(talk: Any, read: Any) -> None:
         ),
     ],
 )
-def test_suspicious_votes_are_reported(read: Any, fields: Any, doubts: list[tuple[str, str]]) -> None:
+def test_suspicious_votes_are_reported(read: Any, fields: Any, lints: list[tuple[str, str]]) -> None:
     """Ties, and thresholds below a majority."""
-    found = read(check="judge", rubric=RUBRIC, **fields).doubts()
-    assert [(doubt.route, doubt.why, doubt.code) for doubt in found] == [
-        ((route,), why, "doubtful-votes") for route, why in doubts
+    found = read(check="judge", rubric=RUBRIC, **fields).lints()
+    assert [(lint.route, lint.why, lint.code) for lint in found] == [
+        ((route,), why, "doubtful-votes") for route, why in lints
     ]
 
 

@@ -163,9 +163,9 @@ def test_phrases_that_look_like_patterns_are_doubted(
     written = {"any_of": any_of, "all_of": all_of}
     for name, phrases in written.items():
         if phrases is not None:
-            doubts = read(check="says", **{name: phrases}).doubts()
+            lints = read(check="says", **{name: phrases}).lints()
             expected = [(route, "literal-pattern") for route in routes if route[0] == name]
-            assert [(doubt.route, doubt.code) for doubt in doubts] == expected
+            assert [(lint.route, lint.code) for lint in lints] == expected
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_phrases_that_look_like_patterns_are_doubted(
 )
 def test_slashes_around_a_pattern_are_doubted(read: Any, matches: str, doubtful: bool) -> None:
     """Slashes are part of a pattern here."""
-    assert [doubt.code for doubt in read(check="says", matches=matches).doubts()] == ["literal-pattern"] * doubtful
+    assert [lint.code for lint in read(check="says", matches=matches).lints()] == ["literal-pattern"] * doubtful
 
 
 @pytest.mark.parametrize(("pattern", "everything"), [(".", True), ("[^a]", True), ("[^x]", False), ("[^7]", False), ("[x7]", False), (r"\d", False)])  # fmt: skip
