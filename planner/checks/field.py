@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
 import pydantic_core
@@ -141,7 +140,7 @@ class FieldCheck(Expectation, frozen=True):
             return errored(f"{place} was {shown(value)}, which is not a number")
         return within(f"{place} is {shown(value)}", value, (self.min, self.max))
 
-    @cached_property
+    @property
     def _matcher(self) -> Matcher:
         if self.matches is not None:
             return Matcher({"matches": self.matches})

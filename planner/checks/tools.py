@@ -6,7 +6,6 @@ import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -143,19 +142,15 @@ class ToolCheck(Expectation, frozen=True):
         """What is expected of a call besides the tool's name."""
         return self.model_dump(include={"arguments", "exact", "result", "after", "before"}, exclude_defaults=True)
 
-    @cached_property
+    @property
     def _arguments(self) -> Matcher:
         return Matcher(self.arguments or {}, self.exact, is_object=True)
-
-    @cached_property
-    def _result(self) -> Matcher | None:
-        return None if self.result is None else Matcher(self.result)
 
     def _sort(self, tools: Sequence[ToolCall], turns: Sequence[Turn]) -> CallsOfTool:
         calls = CallsOfTool(tools, turns)
         called: set[str] = set()
         # If the service has the result of one tool call it has them all, so a call without one was not answered.
-        no_results = self._result is not None and not any(call.has_result for call in tools)
+        no_results = self.result is not None and not any(call.has_result for call in tools)
         for call in tools:
             if call.name == self.name:
                 why = self._mismatch(call, called) or (None if no_results else self._wrong_result(call))
@@ -180,9 +175,9 @@ class ToolCheck(Expectation, frozen=True):
         return self._arguments.mismatch(call.arguments, "") if self._has_arguments(call) else None
 
     def _wrong_result(self, call: ToolCall) -> str | None:
-        if self._result is None:
+        if self.result is None:
             return None
-        return self._result.mismatch(call.result if call.has_result else ABSENT, "the result")
+        return Matcher(self.result).mismatch(call.result if call.has_result else ABSENT, "the result")
 
 
 class Times(BaseModel):
