@@ -55,7 +55,7 @@ class _Import:
 
 @dataclass(slots=True)
 class Imports:
-    """Everything one plan imports. `complete`: every import could be read."""
+    """Everything one plan imports. `complete`: all of it could be read, so a name that is not here is defined nowhere."""
 
     reporter: Reporter
     expectations: Expectations
@@ -70,21 +70,12 @@ class Imports:
     @property
     def variables(self) -> dict[str, Any]:
         known = self._names["vars"].items()
-        return {name: found.library.variables[name] for name, found in known if found.library.variables_readable}
-
-    @property
-    def variables_readable(self) -> bool:
-        """False: names may be missing for a fault that was reported."""
-        return self.complete and all(found.library.variables_readable for found in self._imports)
+        return {name: found.library.variables[name] for name, found in known if name in found.library.variables}
 
     @property
     def targets(self) -> Imported:
         targets = {alias: found.library.targets[alias] for alias, found in self._names["targets"].items()}
-        return Imported(targets, self._all_read())
-
-    def _all_read(self) -> bool:
-        """Whether a name that is not found is defined nowhere."""
-        return self.complete and all(found.library.complete for found in self._imports)
+        return Imported(targets, self.complete)
 
     def definition(self, part: str, name: str) -> Library:
         """The library that defines a name that is known to be there."""
@@ -143,11 +134,10 @@ class Imports:
         written: Mapping = axes[name]
         fields = read_fields(AxisUseFields, document, written, self.reporter)
         library = self._find("axes", fields.use, document, written)
-        if library is None or fields.use is None:
-            return {}
-        if fields.use in library.doubted_axes:
-            self.reporter.errors += 1  # it may have other values
-        return library.axes[fields.use]
+        values = library.axes[fields.use] if library is not None and fields.use is not None else {}
+        if not values:
+            self.reporter.errors += 1  # reported here or in the library
+        return values
 
     def _without_use(self, written: Any) -> str | None:
         """The name of imported expectations that is written as an item, or as its only key; None for anything else."""
@@ -185,7 +175,7 @@ class Imports:
         if found is not None:
             found.used = True
             return found.library
-        if not self._all_read():
+        if not self.complete:
             self.reporter.errors += 1  # it may be in the import that was reported
             return None
         shown = f"`{shorten(name, 40)}`"
@@ -205,6 +195,7 @@ class Imports:
         """One more library; a name that the plan or an earlier import has as well is reported."""
         entry = _Import(library, place)
         self._imports.append(entry)
+        self.complete = self.complete and library.complete
         for part, what in PARTS.items():
             written: Any = own.root.get(part) if part in _JOINING else None
             for name in library.names(part):

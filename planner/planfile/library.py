@@ -45,13 +45,11 @@ class Library:
     document: Document
     expectations: dict[str, list[Draft] | None] = field(default_factory=dict[str, list[Draft] | None])
     axes: dict[str, dict[str, AxisValue]] = field(default_factory=dict[str, dict[str, AxisValue]])
+    """Those with errors have no values."""
     variables: Mapping = field(default_factory=Mapping)
-    variables_readable: bool = True
     targets: dict[str, ImportedTarget] = field(default_factory=dict[str, ImportedTarget])
     complete: bool = True
     """False: it may define more than could be read, which was reported."""
-    doubted_axes: set[str] = field(default_factory=set[str])
-    """Axes that may have more values than could be read."""
 
     def place(self, part: str, name: str) -> Span:
         """Where a name is defined; `part` is the key above it."""
@@ -185,7 +183,7 @@ class _Reading:
         self._axes()
         variables = read_variables(LibraryFields, document, reporter)
         self.library.variables = variables or Mapping()
-        self.library.variables_readable = variables is not None
+        self.library.complete = self.library.complete and variables is not None
         targets = self._part("targets", "a mapping such as {support: {agent: 12}}")
         for alias in targets:
             check_slug(alias, document.key(targets, alias), reporter)
@@ -233,9 +231,8 @@ class _Reading:
         for name in axes:
             check_slug(name, self.document.key(axes, name), self.reporter)
             errors = self.reporter.errors
-            self.library.axes[name] = reader.values(axes, name)
-            if self.reporter.errors > errors:
-                self.library.doubted_axes.add(name)
+            values = reader.values(axes, name)
+            self.library.axes[name] = values if self.reporter.errors == errors else {}
 
 
 def read_variables(model: type[BaseModel], document: Document, reporter: Reporter) -> Mapping | None:

@@ -83,7 +83,7 @@ class PlanReader:
             variables=variables if variables is not None else Mapping(),
             corrected_names=frozenset(variables or ()).union(map(corrected_name, variables or ())),
             own_variables_readable=variables is not None,
-            variables_readable=variables is not None and imports.variables_readable,
+            variables_readable=variables is not None and imports.complete,
             unresolved=Unresolved(self.reporter),
             tags=frozenset(fields.tags),
             defaults=defaults[1],

@@ -14,8 +14,7 @@ from planner.planfile.grammar.field_errors import wrong_type
 from planner.planfile.grammar.fields import missing
 from planner.planfile.grammar.models import MAX_CASES, MatrixFields
 from planner.planfile.matrix.axes import Axis, AxisReader, AxisValue
-from planner.planfile.matrix.pairs_allowed import TooMuchSearchError
-from planner.planfile.matrix.pairwise import Row, fewest_rows, pairwise
+from planner.planfile.matrix.pairwise import Row, TooMuchSearchError, fewest_rows, pairwise
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.unresolved import Use
 from planner.planfile.yaml.document import Items, Mapping
@@ -146,10 +145,10 @@ class MatrixReader:
             return self._some(axes)
         # Of less than three axes every pair is every combination.
         in_pairs = self.fields.strategy == "pairwise" and len(axes) > _PAIR
-        made = (self._pairs if in_pairs else self._combinations)(axes, exclusions, len(includes))
-        if made is None:
+        counted, points = (self._pairs if in_pairs else self._combinations)(axes, exclusions)
+        if points is None:
+            self._too_many(counted, counted.total, len(includes))
             return self._some(axes)
-        points, counted = made
         for number, other in exclusions.repeated().items():
             place, by = self.document.value(*excludes[number]), self.document.value(*excludes[other])
             self.reporter.warning(
@@ -181,30 +180,25 @@ class MatrixReader:
     def _some(self, axes: tuple[Axis, ...]) -> tuple[Point, ...]:
         return tuple(itertools.islice(_products(axes), _SAMPLE))
 
-    def _combinations(
-        self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
-    ) -> tuple[list[Point], _Sum] | None:
-        """All combinations that are not excluded; None, and an error, if they are too many to look at."""
+    def _combinations(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[_Sum, list[Point] | None]:
+        """All combinations that are not excluded; None if they are too many to look at."""
         total = math.prod(len(axis.values) for axis in axes)
         counted = _Sum(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
         hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
         if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
-            self._too_many(counted, total, included)
-            return None
-        return [point for point in _products(axes) if not exclusions.hold(point)], counted
+            return counted, None
+        return counted, [point for point in _products(axes) if not exclusions.hold(point)]
 
-    def _pairs(self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int) -> tuple[list[Point], _Sum] | None:
-        """Combinations with every pair of values; None, and an error, if they are too many."""
+    def _pairs(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[_Sum, list[Point] | None]:
+        """Combinations with every pair of values; None if they are too many."""
         shown = ", ".join(f"{axis.name} {len(axis.values):,}" for axis in axes)
         rows = self._rows(axes, exclusions)
         if rows is None:
             least = fewest_rows([len(axis.values) for axis in axes])
-            bound = "about" if exclusions.patterns else "at least"
-            self._too_many(_Sum(f"{bound} {least:,}", least, shown), least, included)
-            return None
+            return _Sum(f"{'about' if exclusions.patterns else 'at least'} {least:,}", least, shown), None
         values = [list(axis.values.values()) for axis in axes]
         points = [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows]
-        return points, _Sum(f"{len(rows):,}", len(rows), shown)
+        return _Sum(f"{len(rows):,}", len(rows), shown), points
 
     def _rows(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[Row, ...] | None:
         """A pairwise table of the axes' positions; None if it would be too large, or too much work.

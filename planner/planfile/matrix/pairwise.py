@@ -10,23 +10,29 @@ Values are numbers: positions in their axis. A cell is one number for an axis an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, permutations
 
-from planner.planfile.matrix.pairs_allowed import Allowed, Pattern, TooMuchSearchError
-
 Row = tuple[int, ...]
+Pattern = Mapping[int, int]
+"""Axis to value: an excluded combination, with any values of the other axes."""
 
 _MAX_PAIRS = 100_000
 """Pairs of values that a table is made for; more would take too much memory."""
 _MAX_BUILDING = 600_000
 """Values that are looked at while the first table is built: about a second of work."""
+_MAX_STEPS = 1_000_000
+"""Exclusions that are looked at for all rows of a table: about a second of work."""
 _MAX_SHRINKING = 100_000
 """Cells that are looked at while rows are removed: about a tenth of a second of work."""
 _TABU_STEPS = 5
 """For so many steps a cell may not get back the value it had."""
+
+
+class TooMuchSearchError(Exception):
+    """The table would take too long or too much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,64 @@ def _pairwise(sizes: tuple[int, ...], exclusions: tuple[tuple[tuple[int, int], .
     return Table(tuple(sorted(shrinking.rows)), building.looks + shrinking.looks)
 
 
+class _Allowed:
+    """Which values the exclusions leave for each axis while a row is filled, value by value.
+
+    A set of values is a set of bits. A row is a list of them, with one bit for each axis when it is full.
+    """
+
+    def __init__(self, sizes: Sequence[int], exclusions: Sequence[Pattern]) -> None:
+        self._sizes = sizes
+        self._patterns = [tuple((axis, 1 << value) for axis, value in pattern.items()) for pattern in exclusions]
+        self._by_cell: dict[tuple[int, int], list[tuple[tuple[int, int], ...]]] = {}
+        """For an axis and the bit of its value, the patterns that it is in: axes and bits."""
+        for pattern in self._patterns:
+            for cell in pattern:
+                self._by_cell.setdefault(cell, []).append(pattern)
+        self._steps = 0
+
+    def start(self) -> list[int] | None:
+        """What is left of all values; None if nothing is. Raises `TooMuchSearchError`."""
+        left = [(1 << size) - 1 for size in self._sizes]
+        for pattern in self._patterns:
+            if len(pattern) == 1:
+                ((axis, bit),) = pattern
+                left[axis] &= ~bit
+        decided = [axis for axis, bits in enumerate(left) if _is_one(bits)]
+        return left if all(left) and self._follow(left, decided) else None
+
+    def narrowed(self, left: Sequence[int], axis: int, value: int) -> list[int] | None:
+        """What is left with this value; None if nothing is. Raises `TooMuchSearchError`."""
+        bit = 1 << value
+        if not left[axis] & bit:
+            return None
+        narrowed = list(left)
+        narrowed[axis] = bit
+        return narrowed if left[axis] == bit or self._follow(narrowed, [axis]) else None
+
+    def _follow(self, left: list[int], decided: list[int]) -> bool:
+        """Remove what decided values exclude, which may decide others. False if an axis has no value left."""
+        while decided:
+            axis = decided.pop()
+            for pattern in self._by_cell.get((axis, left[axis]), ()):
+                self._steps += len(pattern)
+                if self._steps > _MAX_STEPS:
+                    raise TooMuchSearchError
+                undecided = [(other, bit) for other, bit in pattern if left[other] != bit]
+                if not undecided:
+                    return False
+                other, bit = undecided[0]
+                if len(undecided) == 1 and left[other] & bit:
+                    left[other] &= ~bit
+                    if _is_one(left[other]):
+                        decided.append(other)
+        return True
+
+
+def _is_one(bits: int) -> bool:
+    return bits & (bits - 1) == 0
+
+
 class _Building:
     """A first table. For each uncovered pair, a row with it whose other values cover the most other uncovered pairs."""
 
@@ -69,14 +133,14 @@ class _Building:
         self.sizes = sizes
         self.shifts = [sum(sizes[:axis]) for axis in range(len(sizes))]
         self.owner = [axis for axis, size in enumerate(sizes) for _ in range(size)]
-        self.allowed = Allowed(sizes, exclusions)
+        self.allowed = _Allowed(sizes, exclusions)
         self.ties = Counter(axis for pattern in exclusions for axis in pattern)
         """How many exclusions name an axis. Those with many are filled first, so that dead ends show early."""
         self.random = _numbers()
         everything = (1 << len(self.owner)) - 1
         self.missing = [everything ^ ((1 << sizes[axis]) - 1 << self.shifts[axis]) for axis in self.owner]
         """For each cell, a set of bits: the cells it was not yet in a row with."""
-        start = self.allowed.within([range(size) for size in sizes])
+        start = self.allowed.start()
         if start is not None:
             self._build(start)
 
