@@ -17,15 +17,8 @@ SILENT_ROLES: Final = frozenset({"system", "developer"})
 """Roles in a transcript that did not speak on the call."""
 TOOL_CALL_ROLES: Final = frozenset({"tool_call", "function_call"})
 TOOL_RESULT_ROLES: Final = frozenset({"tool_response", "tool_result", "tool", "function_call_output"})
-_TOOL_NAME = re.compile(r"[\w.:/-]+")
 _IDS = ("tool_call_id", "call_id", "id")
 """Fields with ids. The last may be a result's own id."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    value: object
-    name: str | None
 
 
 @dataclass(slots=True)
@@ -41,8 +34,8 @@ class ToolRecord:
     _ids: dict[str | int, int | None] = field(default_factory=dict[str | int, int | None])
     _open: list[int] = field(default_factory=list[int])
     """Indexes of calls without a result."""
-    _waiting: list[_Result] = field(default_factory=list[_Result])
-    """Results without an id since the last call."""
+    _waiting: list[tuple[object, str | None]] = field(default_factory=list[tuple[object, str | None]])
+    """(result, tool name) without an id since the last call."""
 
     def call(
         self, content: object, *, turn: int | None = None, start_ms: int | None = None, ids: Iterable[object] = ()
@@ -54,7 +47,7 @@ class ToolRecord:
         if isinstance(fields.get("function"), dict):
             fields = cast("dict[str, Any]", fields["function"])
         name, arguments = fields.get("name"), read_json(fields.get("arguments"))
-        if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name) or not isinstance(arguments or {}, dict):
+        if not isinstance(name, str) or not re.fullmatch(r"[\w.:/-]+", name) or not isinstance(arguments or {}, dict):
             self.unread.add("tools")
         tool = ToolCall(
             name=str(name or "unknown"),
@@ -85,7 +78,7 @@ class ToolRecord:
         elif self._ids and any(each is not None and each not in self._ids for each in answered):
             self.unread.update(("tools", "results"))  # its call is missing
         else:
-            self._waiting.append(_Result(result, name if isinstance(name, str) and name else None))
+            self._waiting.append((result, name if isinstance(name, str) and name else None))
         return result
 
     def finish(self) -> tuple[ToolCall, ...]:
@@ -101,9 +94,9 @@ class ToolRecord:
 
     def _settle(self) -> None:
         """Match results without an id, those with a name first."""
-        names = dict.fromkeys(result.name for result in self._waiting if result.name is not None)
-        for name in (*names, *((None,) if any(result.name is None for result in self._waiting) else ())):
-            results = [result.value for result in self._waiting if result.name == name]
+        names = dict.fromkeys(name for _, name in self._waiting)
+        for name in sorted(names, key=lambda name: name is None):
+            results = [result for result, of in self._waiting if of == name]
             calls = [place for place in self._open if name is None or self._tools[place].name == name]
             if len(results) < len(calls):
                 self.unread.add("results")

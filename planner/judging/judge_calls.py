@@ -246,8 +246,9 @@ class JudgeCaller:
         now = self.clock.monotonic()
         self._throttled_since = now if self._throttled_since is None else self._throttled_since
         self._throttles += 1
-        name = error.retry_after_seconds
-        seconds = min(2.0 ** min(self._throttles - 1, 6), _LONGEST_WAIT_SECONDS) if name is None else name
+        seconds = error.retry_after_seconds
+        if seconds is None:
+            seconds = min(2.0 ** min(self._throttles - 1, 6), _LONGEST_WAIT_SECONDS)
         if now + seconds - self._throttled_since > GIVE_UP_SECONDS:
             self.result.trouble = f"{error}, for {GIVE_UP_SECONDS:.0f} s and more"
             return

@@ -159,7 +159,7 @@ def main() -> None:
         verdict = judge_run(expectations, evidence)
         seconds = time.process_time() - start
         broken = sorted(
-            {f"{one.check}: {one.message[:200]}" for one in verdict.findings if "a bug in planner" in one.message}
+            {f"{one.check}: {one.message[:200]}" for one in verdict.findings if "bug in planner" in one.message}
         )
         sys.stdout.write(json.dumps([name, seconds, verdict.outcome.name.lower(), broken, peak_bytes()]) + "\n")
         sys.stdout.flush()
