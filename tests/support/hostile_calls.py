@@ -1,7 +1,7 @@
-"""Calls that mean harm: what a service, or a stored document, could make a check look at.
+"""Hostile calls: what a service, or a stored document, could make a check look at.
 
-As a program it judges each with every kind of check and prints a line of JSON for each: name, seconds of CPU, outcome, whether a check broke,
-and the peak of memory so far in bytes.
+As a program it judges each with every kind of check and prints a line of JSON for each: name, seconds of CPU, outcome, broken checks, and
+the peak of memory so far in bytes.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ PARTS = {
     "invisible characters": "\u00ad a",
     "the phrase itself": "thirty days ",
 }
+IN_MANY_TURNS = ("digits with spaces", "one long number", "card numbers", "account numbers", "fractions", "dashes")
 EXPECTATIONS: tuple[dict[str, Any], ...] = (
     {"check": "says", "any_of": ["30 days", "$12.50", "9:30 am", "May 3"], "spoken": True, "min_count": 2},
     {"check": "never_says", "all_of": ["thirty days", "1 1 1 1 1 1 1 2"]},
@@ -78,7 +79,8 @@ def calls() -> Iterator[tuple[str, Evidence]]:
     for name, part in PARTS.items():
         text = (part * (MAX_CHARACTERS // len(part) + 1))[:MAX_CHARACTERS]
         yield f"{name}, in long turns", call(text, MAX_TURN_CHARACTERS)
-        yield f"{name}, in very many turns", call(text, -(-len(text) // MAX_TURNS))
+        if name in IN_MANY_TURNS:
+            yield f"{name}, in very many turns", call(text, -(-len(text) // MAX_TURNS))
     yield "too many turns", call("a" * (MAX_TURNS + 1), 1)
     yield "too long a turn", call("a" * (MAX_TURN_CHARACTERS + 1), MAX_TURN_CHARACTERS + 1)
     yield "too long a transcript", call("a" * (MAX_CHARACTERS + 1), MAX_TURN_CHARACTERS)
