@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
-from math import ceil
 from typing import Any, cast
-
-from rich.cells import cell_len
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
-from planner.planfile.model import Case, Quarantine, Target
+from planner.planfile.model import Case, Quarantine
 from planner.planfile.origins import SETTINGS, CaseOrigins, Origin, Source
+from planner.reports.documents import picked
 from planner.reports.neutral import for_json_text, for_terminal, for_terminal_block
-from planner.reports.terminal import Colour, Paint, painter, wrapped
+from planner.reports.terminal import Colour, cells, painter, wrapped
 
 _LABEL = 12
 _GAP = 3
@@ -42,21 +38,27 @@ def render_page(page: CasePage, *, width: int, color: bool) -> str:
     """The page as text. The prompt is never wrapped, so that it can be copied."""
     paint = painter(color=color)
     case, origins = page.case, page.origins
+    target = f"{case.target.alias}: {case.target.kind.replace('_', ' ')} {case.target.id}"
     parts = (
-        ("Target", [(_target(case.target), origins.target)]),
+        ("Target", [(target, origins.target)]),
         ("Tags", [(tag, origin) for tag, origin in origins.tags.items()]),
         ("Axes", [(f"{name} = {shown}", origins.axes[name]) for name, shown in case.point]),
         ("Variables", [(f"{found.name} = {_json(found.value)}", found.origin) for found in origins.variables]),
-        (
-            "Settings",
-            [(f"{name} = {_shown(value)}{_in_runs(case, name)}", origin) for name, value, origin in page.settings],
-        ),
+        ("Settings", [(f"{name} = {_shown(value)}", origin) for name, value, origin in page.settings]),
     )
     lines = [paint(for_terminal(case.case_id), Colour.BOLD)]
-    if case.description:
-        lines += wrapped(for_terminal(case.description), width)
+    lines += wrapped(for_terminal(case.description), width) if case.description else []
     lines.append("")
-    lines += _listed(parts, page.environment, width, paint)
+    entries = [(label, for_terminal(text), origin) for label, items in parts for text, origin in items]
+    room = max((cells(text) for _, text, _ in entries if cells(text) <= max(width // 2 - _LABEL, 28)), default=0)
+    previous = ""
+    for label, text, origin in entries:
+        head = f"{'' if label == previous else label:{_LABEL}}{text}"
+        place, previous = paint(_place(origin, page.environment), Colour.DIM), label
+        is_wide = cells(text) > room
+        lines += (
+            [head, f"{'':{_LABEL + _GAP}}{place}"] if is_wide else [f"{head}{' ' * (room - cells(text) + _GAP)}{place}"]
+        )
     lines += ["", f"{'Prompt':{_LABEL}}{paint(_place(origins.prompt, page.environment), Colour.DIM)}"]
     lines += for_terminal_block(case.prompt, "  | ")
     lines += ["", "Expected"]
@@ -66,33 +68,17 @@ def render_page(page: CasePage, *, width: int, color: bool) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _in_runs(case: Case, name: str) -> str:
-    """` (4 of 5)`: the required number of runs. With `confidence` it depends on the results."""
-    if name != "min_pass_rate" or case.min_pass_rate >= 1 or case.confidence is not None:
-        return ""
-    return f" ({ceil(Fraction(repr(case.min_pass_rate)) * case.runs)} of {case.runs})"
-
-
 def page_document(page: CasePage) -> dict[str, Any]:
     """The page as JSON values; `from` is the place where a part is defined."""
     case, origins = page.case, page.origins
+    target = picked(case.target, "alias", "kind", "id")
     return {
-        "case_id": case.case_id,
-        "plan": case.plan,
-        "scenario": case.scenario,
-        "description": case.description,
+        **picked(case, "case_id", "plan", "scenario", "description"),
         **_span(case.span),
-        "target": {
-            "alias": case.target.alias,
-            "kind": case.target.kind,
-            "id": case.target.id,
-            "from": _from(origins.target),
-        },
+        "target": target | {"from": _from(origins.target)},
         "tags": [{"tag": tag, "from": _from(origin)} for tag, origin in origins.tags.items()],
         "axes": [{"axis": name, "value": shown, "from": _from(origins.axes[name])} for name, shown in case.point],
-        "variables": [
-            {"name": found.name, "value": found.value, "from": _from(found.origin)} for found in origins.variables
-        ],
+        "variables": [picked(found, "name", "value") | {"from": _from(found.origin)} for found in origins.variables],
         "settings": [{"name": name, "value": value, "from": _from(origin)} for name, value, origin in page.settings],
         "prompt": {"text": case.prompt, "from": _from(origins.prompt)},
         "expectations": [
@@ -100,26 +86,6 @@ def page_document(page: CasePage) -> dict[str, Any]:
             for expectation, origin in zip(case.expectations, origins.expectations, strict=True)
         ],
     }
-
-
-def _listed(
-    parts: Iterable[tuple[str, Sequence[tuple[str, Origin]]]], environment: str | None, width: int, paint: Paint
-) -> list[str]:
-    """Labelled lists of texts, each with its place to the right, or below if the text is wide."""
-    entries = [
-        (label if first else "", for_terminal(text), _place(origin, environment))
-        for label, items in parts
-        for first, (text, origin) in zip([True, *[False] * len(items)], items, strict=False)
-    ]
-    room = max((cell_len(text) for _, text, _ in entries if cell_len(text) <= max(width // 2 - _LABEL, 28)), default=0)
-    lines: list[str] = []
-    for label, text, place in entries:
-        head = f"{label:{_LABEL}}{text}"
-        if cell_len(text) <= room:
-            lines.append(f"{head}{' ' * (room - cell_len(text) + _GAP)}{paint(place, Colour.DIM)}")
-        else:
-            lines += [head, f"{'':{_LABEL}}{' ' * _GAP}{paint(place, Colour.DIM)}"]
-    return lines
 
 
 def _fields(expectation: Expectation) -> dict[str, Any]:
@@ -130,13 +96,9 @@ def _fields(expectation: Expectation) -> dict[str, Any]:
 
 def _place(origin: Origin, environment: str | None) -> str:
     """`plans/refunds.yaml:12 (defaults)`, `environment staging`, `default`."""
-    place = f"{origin.span.file}:{origin.span.line}" if origin.span is not None else ""
-    if origin.source is Source.DEFAULTS:
-        place += " (defaults)"
-    elif origin.source is Source.ENVIRONMENT:
-        place = f"environment {environment}"
-    elif origin.source is Source.FORMAT:
-        place = "default"
+    named = {Source.ENVIRONMENT: f"environment {environment}", Source.FORMAT: "default"}
+    written = f"{origin.span.file}:{origin.span.line}" if origin.span is not None else ""
+    place = named.get(origin.source, f"{written}{' (defaults)' if origin.source is Source.DEFAULTS else ''}")
     used = f", used at {origin.used.file}:{origin.used.line}" if origin.used is not None else ""
     return for_terminal(place + used)
 
@@ -150,11 +112,7 @@ def _from(origin: Origin) -> dict[str, Any]:
 
 
 def _span(span: Span) -> dict[str, Any]:
-    return {"file": span.file, "line": span.line, "column": span.column}
-
-
-def _target(target: Target) -> str:
-    return f"{target.alias}: {target.kind.replace('_', ' ')} {target.id}"
+    return picked(span, "file", "line", "column")
 
 
 def _value(value: Any) -> Any:

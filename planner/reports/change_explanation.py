@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from pydantic_core import to_json
-
 from planner.changes.detail import inputs_detail, revision_digest
 from planner.changes.model import Action, CasePrice, Change, ChangeSet, Reason
 from planner.reports.change_phrasing import ages
-from planner.reports.neutral import for_json_text, for_terminal
+from planner.reports.documents import json_document, picked
+from planner.reports.neutral import for_terminal
 from planner.reports.quantities import count, money, money_range, some
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, labelled, painter
@@ -38,12 +37,8 @@ def render_text(
 
 def render_json(change_set: ChangeSet, changes: Sequence[Change], *, redactor: Redactor) -> str:
     """The same as JSON."""
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "digest": change_set.digest,
-        "explanations": [_document(change, change_set.prices.get(change.case_id), redactor) for change in changes],
-    }
-    return for_json_text(to_json(document, indent=2).decode()) + "\n"
+    explanations = [_document(change, change_set.prices.get(change.case_id), redactor) for change in changes]
+    return json_document({"schema_version": SCHEMA_VERSION, "digest": change_set.digest, "explanations": explanations})
 
 
 def _entries(
@@ -132,17 +127,14 @@ def _document(change: Change, price: CasePrice | None, redactor: Redactor) -> di
     prior, case = change.prior, change.case
     stored, prices = None, None
     if prior is not None:
-        stored = {name: getattr(prior, name) for name in ("outcome", "runs_passed", "runs_total")}
-        stored |= {"run_ids": [run.run_id for run in prior.runs]}
+        stored = picked(prior, "outcome", "runs_passed", "runs_total") | {"run_ids": [run.run_id for run in prior.runs]}
     if price is not None:
-        prices = {name: getattr(price, name) for name in ("expected_cents", "low_cents", "high_cents", "basis")}
+        prices = picked(price, "expected_cents", "low_cents", "high_cents", "basis")
     return {
         "case_id": redactor.name(change.case_id),
-        "action": change.action.value,
-        "reason": change.reason.value,
+        **picked(change, "action", "reason"),
         "detail": redactor.text(change.detail),
-        "runs": change.runs,
-        "kept_run_ids": list(change.kept_run_ids),
+        **picked(change, "runs", "kept_run_ids"),
         "inputs": {
             "now": _inputs(change.inputs, redactor),
             "stored": _inputs(prior.inputs if prior else None, redactor),

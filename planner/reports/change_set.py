@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from pydantic_core import to_json
-
-from planner.changes.model import Action, ChangeSet
+from planner.changes.model import Action, Change
 from planner.reports import change_phrasing
 from planner.reports.change_phrasing import Preview, ShownChange
 from planner.reports.change_set_markdown import render as render_markdown
-from planner.reports.neutral import for_json_text, for_terminal
+from planner.reports.documents import json_document, picked
+from planner.reports.neutral import for_terminal
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
 from planner.results.model import OpenLaunch
 
@@ -31,54 +30,42 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -
     """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs them."""
     change_set, redactor = preview.change_set, preview.redactor
     case_ids = [change.case_id for change in change_set.changes]
+    coverage = {source.value: number for source, number in change_set.coverage.items()}
     names = redactor.names([*case_ids, *(case_id for launch in open_launches for case_id in launch.cases)])
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "digest": change_set.digest,
-        "changes": [
-            {
-                "case_id": names[change.case_id],
-                "action": change.action.value,
-                "reason": change.reason.value,
-                "runs": change.runs,
-                "runs_made": preview.already_made.get(change.case_id, 0) - preview.unconfirmed.get(change.case_id, 0),
-                "runs_of_unknown_fate": preview.unconfirmed.get(change.case_id, 0),
-                "detail": redactor.text(change.detail),
-            }
-            for change in change_set.changes
-        ],
-        "estimate": asdict(change_set.estimate)
-        | {"coverage": {source.value: number for source, number in change_set.coverage.items()}}
-        | _judge_estimate(change_set),
-        "summary": {action.value: len(change_set.with_action(action)) for action in Action},
-        "warnings": [redactor.text(line) for line in preview.warnings],
-        "refused": None if preview.refused is None else redactor.name(preview.refused[0]),
-        "open_launches": [
-            {
-                "launch_id": launch.launch_id,
-                "cases": [names[case_id] for case_id in launch.cases],
-                "reserved_cents": launch.reserved_cents,
-                "detail": redactor.text(launch.detail),
-            }
-            for launch in open_launches
-        ],
-    }
-    return for_json_text(to_json(document, indent=2).decode()) + "\n"
-
-
-def _judge_estimate(change_set: ChangeSet) -> dict[str, object]:
-    """Empty if no expectation uses a judge."""
     votes = change_set.votes
-    if votes is None:
-        return {}
-    return {
-        "judge": {
-            "model": votes.model,
-            "votes": votes.votes,
-            "stored_votes": votes.stored,
-            "expected_cents": votes.expected_cents,
-            "high_cents": votes.high_cents,
+    judge = {} if votes is None else {"judge": picked(votes, "model", "votes") | {"stored_votes": votes.stored}}
+    if votes is not None:
+        judge["judge"] |= picked(votes, "expected_cents", "high_cents")
+    return json_document(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "digest": change_set.digest,
+            "changes": [_change_document(change, preview, names[change.case_id]) for change in change_set.changes],
+            "estimate": asdict(change_set.estimate) | {"coverage": coverage} | judge,
+            "summary": {action.value: len(change_set.with_action(action)) for action in Action},
+            "warnings": [redactor.text(line) for line in preview.warnings],
+            "refused": None if preview.refused is None else redactor.name(preview.refused[0]),
+            "open_launches": [
+                {
+                    "launch_id": launch.launch_id,
+                    "cases": [names[case_id] for case_id in launch.cases],
+                    "reserved_cents": launch.reserved_cents,
+                    "detail": redactor.text(launch.detail),
+                }
+                for launch in open_launches
+            ],
         }
+    )
+
+
+def _change_document(change: Change, preview: Preview, name: str) -> dict[str, object]:
+    unconfirmed = preview.unconfirmed.get(change.case_id, 0)
+    return {
+        "case_id": name,
+        **picked(change, "action", "reason", "runs"),
+        "runs_made": preview.already_made.get(change.case_id, 0) - unconfirmed,
+        "runs_of_unknown_fate": unconfirmed,
+        "detail": preview.redactor.text(change.detail),
     }
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from pydantic_core import to_json
-
 from planner.reports.case_phrasing import compared_word
-from planner.reports.neutral import for_json_text, for_markdown, markdown_code
+from planner.reports.documents import json_document, picked
+from planner.reports.neutral import for_markdown, markdown_code
 from planner.reports.phrasing import FAILING, NO_EVIDENCE, counted, suite, verdict
 from planner.reports.quantities import chance, count, duration, moment, money, shortened
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
@@ -21,7 +20,6 @@ SCHEMA_VERSION = "1.0"
 _ORDER: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
 _MARKS: Final = {"regressed": "❌", "fixed": "✅", "not_enough_evidence": "❔", "new": "➕", "gone": "➖", "same": "="}
 _LISTED = 200
-_FOLDED = 1_000
 _CHARACTERS = 240
 
 
@@ -104,39 +102,34 @@ class Comparison:
 
 
 def render_markdown(comparison: Comparison) -> str:
-    """Headline, changed cases with reasons, metrics, and a table of all cases."""
+    """Headline, changed and failing cases with reasons, and metrics."""
     return "\n\n".join(_blocks(comparison)) + "\n"
 
 
 def render_json(comparison: Comparison) -> str:
     """All cases with both sides and the difference, and the metrics."""
     numbers = Counter(case.compared for case in comparison.cases)
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "older": comparison.older.invocation_id,
-        "newer": comparison.newer.invocation_id,
-        "summary": {compared: numbers[compared] for compared in _ORDER if numbers[compared]},
-        "cases": [
-            {
-                "case_id": case.case_id,
-                "compared": case.compared,
-                "before": case.before,
-                "now": case.now,
-                "difference": None if case.difference is None else case.difference.points,
-                "interval": None if case.difference is None else case.difference.interval,
-                "expectation": None if case.difference is None else case.difference.expectation,
-                "same_runs": case.same_runs,
-                "shared_runs": case.shared_runs,
-                "p_value": case.p_value,
-                "not_comparable": case.not_comparable,
-                "quarantined": case.quarantined,
-            }
-            for case in comparison.cases
-        ],
-        "suite": comparison.suite,
-        "metrics": comparison.metrics,
+    return json_document(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "older": comparison.older.invocation_id,
+            "newer": comparison.newer.invocation_id,
+            "summary": {compared: numbers[compared] for compared in _ORDER if numbers[compared]},
+            "cases": list(map(_case_document, comparison.cases)),
+            **picked(comparison, "suite", "metrics"),
+        }
+    )
+
+
+def _case_document(case: ComparedCase) -> dict[str, object]:
+    difference = case.difference
+    return {
+        **picked(case, "case_id", "compared", "before", "now"),
+        "difference": None if difference is None else difference.points,
+        "interval": None if difference is None else difference.interval,
+        "expectation": None if difference is None else difference.expectation,
+        **picked(case, "same_runs", "shared_runs", "p_value", "not_comparable", "quarantined"),
     }
-    return for_json_text(to_json(document, indent=2).decode()) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
@@ -183,8 +176,6 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
             yield from (f"## {title} ({len(cases):,})", _listed(cases))
     if comparison.metrics:
         yield from ("## Metrics", _metrics(comparison.metrics))
-    if comparison.cases:
-        yield from _table(comparison.cases)
 
 
 def _result(result: RunResult) -> str:
@@ -254,30 +245,3 @@ def _value(metric: Metric, value: float) -> str:
 def _signed(metric: Metric, value: float) -> str:
     shown = _value(metric, abs(value))
     return shown if shown == _value(metric, 0) else f"{'-' if value < 0 else '+'}{shown}"
-
-
-def _table(cases: Sequence[ComparedCase]) -> Iterator[str]:
-    ranked = sorted(cases, key=lambda case: _ORDER.index(case.compared))
-    lines = ["| Case | Compared | Before | Now |", "| --- | --- | --- | --- |"]
-    for case in ranked[:_FOLDED]:
-        name = markdown_code(case.case_id, in_table=True)
-        word = f"{_MARKS[case.compared]} {compared_word(case.compared, case.not_comparable)}"
-        lines.append(f"| {name} | {word} | {_cell(case.before, case)} | {_cell(case.now, case)} |")
-    yield f"<details><summary>All {count(len(ranked), 'case')}</summary>"
-    yield "\n".join(lines)
-    if len(ranked) > _FOLDED:
-        yield f"*{count(len(ranked) - _FOLDED, 'more case')}: see `--format json`.*"
-    yield "</details>"
-
-
-def _cell(side: Side | None, case: ComparedCase) -> str:
-    if side is None:
-        return "–"
-    is_now = side is case.now
-    outcome = f"{side.outcome}{' (quarantine)' if is_now and case.quarantined else ''}"
-    difference = case.difference
-    if difference is not None and difference.expectation is not None:
-        passed, total = difference.now if is_now else difference.before
-        return f"{outcome}, {for_markdown(difference.expectation)} {passed} of {total}"
-    rate = "" if side.interval is None else f" ({round(side.interval[0] * 100)}–{round(side.interval[1] * 100)} %)"
-    return f"{outcome}, {_passed(side)}{rate}"

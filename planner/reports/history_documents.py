@@ -7,11 +7,10 @@ import io
 from operator import attrgetter
 from typing import Any, Final
 
-from pydantic_core import to_json
-
 from planner.changes.timeline import CaseHistory, Figures, InvocationHistory
+from planner.reports.documents import json_document, picked
 from planner.reports.history import HistoryPage
-from planner.reports.neutral import for_json_text, one_line
+from planner.reports.neutral import one_line
 from planner.reports.redaction import Redactor
 
 SCHEMA_VERSION: Final = "1.0"
@@ -33,12 +32,12 @@ def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> s
         "schema_version": SCHEMA_VERSION,
         "environment": redactor.name(environment),
         "sandbox": page.sandbox,
-        "suite": _figures(timeline.figures) | _picked(timeline, _FLIPS),
+        "suite": _figures(timeline.figures) | picked(timeline, *_FLIPS),
         "estimates": timeline.accuracy,
         "invocations": [_session(entry) for entry in timeline.invocations],
         "cases": [_case(case, names[case.case_id], redactor) for case in page.cases],
     }
-    return for_json_text(to_json(document, indent=2).decode())
+    return json_document(document)
 
 
 def render_csv(page: HistoryPage, *, redactor: Redactor) -> str:
@@ -63,12 +62,8 @@ def _cell(text: str) -> str:
     return f"'{line}" if line.startswith(_FORMULA) else line
 
 
-def _picked(value: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in names}
-
-
 def _figures(figures: Figures) -> dict[str, Any]:
-    return _picked(figures, _FIGURES)
+    return picked(figures, *_FIGURES)
 
 
 def _case(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:
@@ -78,7 +73,7 @@ def _case(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:
         "scenario": redactor.name(case.scenario),
         "outcome": case.outcome,
         **_figures(case.figures),
-        **_picked(case, _FLIPS),
+        **picked(case, *_FLIPS),
         "points": [
             {"invocation_id": point.invocation_id, "at": point.at, **_figures(point.figures)} for point in case.points
         ],
@@ -88,7 +83,7 @@ def _case(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:
 def _session(entry: InvocationHistory) -> dict[str, Any]:
     priced = entry.priced
     return {
-        **_picked(entry, ("invocation_id", "at", "outcome", "finished", "partial")),
+        **picked(entry, "invocation_id", "at", "outcome", "finished", "partial"),
         **_figures(entry.figures),
         "estimated_cents": entry.estimated_cents,
         "actual_cents": priced.actual_cents if priced else None,

@@ -6,6 +6,7 @@ Mentions, links and references are broken by a zero-width space, as dependency b
 
 from __future__ import annotations
 
+import json
 import re
 
 REMOVED = "�"
@@ -81,14 +82,6 @@ def without_controls(text: str) -> str:
     return _UNWANTED.sub(REMOVED, _SEQUENCE.sub(REMOVED, _LINE_ENDS.sub("\n", text)))
 
 
-def is_harmless_json(document: str) -> bool:
-    """Whether `without_controls` would not change any text of a JSON document. May be False if the document has escapes."""
-    escapes = ("\\u", "\\b", "\\f", "\\r")
-    return not any(map(document.__contains__, escapes)) and not (
-        _UNWANTED.search(document) or _LINE_ENDS.search(document)
-    )
-
-
 def for_markdown(text: str) -> str:
     """Inline Markdown that only shows `text`, anywhere in a line or table cell."""
     broken = _MARKDOWN_BREAKS.sub(_BREAK, one_line(text))
@@ -160,7 +153,7 @@ def for_json_text(document: str) -> str:
     r"""A JSON document with the same values, in which control characters and workflow commands are `\\u`-escaped.
 
     `document` must be valid JSON, so that these can only occur inside strings."""
-    escaped = _UNPRINTABLE.sub(lambda found: _json_escape(found[0]), document)
+    escaped = _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], document)
     return escaped.replace("##[", "#\\u0023[")
 
 
@@ -172,11 +165,3 @@ def for_xml(text: str) -> str:
 def _without_old_commands(text: str) -> str:
     """Older runners treat `##[…` anywhere in a line as a command."""
     return text.replace("##[", "# #[")
-
-
-def _json_escape(character: str) -> str:
-    code = ord(character)
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    code -= 0x10000
-    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from planner.evidence import Evidence, ToolCall, Turn
 from planner.reports import case_phrasing
-from planner.reports.neutral import for_json_text, for_terminal
+from planner.reports.documents import json_document, picked
+from planner.reports.neutral import for_terminal
 from planner.reports.quantities import clock
 from planner.reports.terminal import SIGNS, Colour, Paint, painter, wrapped
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
@@ -37,26 +38,22 @@ def render_text(conversations: Sequence[Conversation], *, width: int, color: boo
 
 def render_json(conversations: Sequence[Conversation]) -> str:
     """`{"schema_version", "transcripts": [{"case_id", "run_id", "turns", "tools", "findings", …}]}`."""
-    document = {"schema_version": "1.0", "transcripts": [_document(conversation) for conversation in conversations]}
-    return for_json_text(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+    transcripts = [_document(conversation) for conversation in conversations]
+    return json_document({"schema_version": "1.0", "transcripts": transcripts})
 
 
 def _document(conversation: Conversation) -> dict[str, object]:
     run, evidence = conversation.run, conversation.evidence
     call = evidence.call if evidence else None
-    turns, tools = (evidence.turns, evidence.tools) if evidence else (None, None)
     return {
         "case_id": conversation.case.case_id,
-        "run_id": run.run_id,
-        "call_id": run.call_id,
-        "outcome": run.outcome,
-        "fault": run.fault,
+        **picked(run, "run_id", "call_id", "outcome", "fault"),
         "stored": evidence is not None,
         "end_reason": call.end_reason if call else None,
         "transferred_to": call.transferred_to if call else None,
-        "turns": None if turns is None else [turn.model_dump(mode="json") for turn in turns],
-        "tools": None if tools is None else [tool.model_dump(mode="json") for tool in tools],
-        "findings": [finding.model_dump(mode="json") for finding in run.findings],
+        "turns": evidence.turns if evidence else None,
+        "tools": evidence.tools if evidence else None,
+        "findings": run.findings,
     }
 
 

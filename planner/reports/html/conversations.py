@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from planner.evidence import Evidence, Turn
 from planner.reports import EvidenceOf, case_phrasing
-from planner.reports.neutral import is_harmless_json, without_controls
+from planner.reports.documents import picked
+from planner.reports.neutral import without_controls
 from planner.reports.transcript import NO_CALL, NO_TRANSCRIPT, NOT_STORED
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
 
@@ -80,9 +81,7 @@ def _finding(finding: FindingDocument) -> dict[str, Any]:
     return {
         "id": finding.expectation,
         "label": case_phrasing.finding_label(finding),
-        "outcome": finding.outcome,
-        "severity": finding.severity,
-        "message": finding.message,
+        **picked(finding, "outcome", "severity", "message"),
         "turn": quote.turn if quote else None,
         "place": case_phrasing.quote_place(quote) if quote else "",
         "quote": quote.text if quote else "",
@@ -95,14 +94,8 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 def script_json(document: object) -> str:
     """JSON for a script element: nothing in it ends the element, and no text hides or reorders characters."""
-    text = _dumped(document)
-    if not is_harmless_json(text):  # faster than checking each text
-        text = _dumped(_plain(document))
+    text = json.dumps(_plain(document), ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _dumped(document: object) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _plain(value: object) -> object:
@@ -111,7 +104,7 @@ def _plain(value: object) -> object:
             return without_controls(value)
         case dict():
             return {key: _plain(item) for key, item in cast("dict[str, object]", value).items()}
-        case list() | tuple():
+        case list():
             return [_plain(item) for item in cast("list[object]", value)]
         case _:
             return value
