@@ -12,8 +12,7 @@ from typing import Literal
 from planner.changes.timeline import CaseHistory, Timeline, timeline
 from planner.errors import UsageError
 from planner.moments import age_of, aware
-from planner.reports.history import HistoryPage, render_text
-from planner.reports.history_documents import render_csv, render_json
+from planner.reports.history import HistoryPage, render_csv, render_json, render_text
 from planner.results.outline import InvocationOutline
 from planner.session.current_project import load_current_project
 from planner.session.reporting import redactor_of

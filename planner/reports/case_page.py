@@ -11,8 +11,7 @@ from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.planfile.model import Case, Quarantine
 from planner.planfile.origins import SETTINGS, CaseOrigins, Origin, Source
-from planner.reports.documents import picked
-from planner.reports.neutral import for_json_text, for_terminal, for_terminal_block
+from planner.reports.neutral import for_json_text, for_terminal, for_terminal_block, picked
 from planner.reports.terminal import Colour, cells, painter, wrapped
 
 _LABEL = 12

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
 from planner.reports.quantities import chance, clock, count, duration, money, percent, shortened
@@ -293,48 +292,41 @@ def run_lines(run: RunDocument, characters: int) -> Iterator[str]:
             yield f"    {quote_text(finding.quote, quoted, characters)}"
 
 
-# Expectations that failed in several cases
+def first_failed(case: CaseDocument) -> str:
+    """`says (critical): never said "30 days" (and 1 more)`: the most severe failed expectation; empty if none failed."""
+    found: dict[str, FindingDocument] = {}
+    for finding in _failures(case):
+        found.setdefault(finding.expectation, finding)
+    if not found:
+        return ""
+    first = min(found.values(), key=lambda finding: _SEVERITIES.index(finding.severity))
+    return f"{finding_text(first)}{f' (and {len(found) - 1:,} more)' if len(found) > 1 else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class FailedExpectation:
-    """An expectation that failed: its first finding and case, and in how many runs and cases it failed."""
-
-    finding: FindingDocument
-    case: CaseDocument
-    place: str
-    """`plans/orders.yaml:22`, or empty."""
-    cases: int
-    how_many: str
-    """`failed in 20 of 20 runs of 4 cases`."""
-
-
-def failed_expectations(ranked: Sequence[CaseDocument]) -> list[FailedExpectation]:
-    """Critical ones first, then by number of cases. Empty for fewer than two failed cases."""
-    failed = [case for case in ranked if shown_outcome(case) == "failed"]
+def what_failed(result: RunResult, shown: int, characters: int) -> list[str]:
+    """One line for each expectation of a plan: in how many runs and cases it failed, with a message, a quote and its place. Critical
+    ones first. Empty for fewer than two failed cases."""
+    failed = with_outcome(result, "failed")
     groups: dict[tuple[str, str, str], list[tuple[CaseDocument, FindingDocument]]] = {}
     for case in failed if len(failed) > 1 else ():
         for finding in _failures(case):
             line = case.finding_lines.get(finding.expectation, case.line)
-            place = f"{case.file}:{line}" if case.file else ""
+            place = f" · `{case.file}:{line}`" if case.file else ""
             groups.setdefault((case.plan, place, finding.expectation), []).append((case, finding))
-    summaries: list[FailedExpectation] = []
-    for (_, place, expectation), found in groups.items():
-        cases = {case.case_id: case for case, _ in found}
-        decided = sum(_decided(case, expectation) for case in cases.values())
-        how_many = f"failed in {len(found):,} of {count(decided, 'run')} of {count(len(cases), 'case')}"
-        case, finding = found[0]
-        summaries.append(FailedExpectation(finding, case, place, len(cases), how_many))
-    return sorted(summaries, key=lambda one: (_SEVERITIES.index(one.finding.severity), -one.cases))
+    lines: list[str] = []
+    for (_, place, expectation), found in sorted(groups.items(), key=lambda group: _severity_and_number(group[1])):
+        cases, finding = {case.case_id: case for case, _ in found}, found[0][1]
+        runs = count(sum(_decided(case, expectation) for case in cases.values()), "run")
+        how_many = f"failed in {len(found):,} of {runs} of {count(len(cases), 'case')}"
+        quote = f" “{shortened(finding.quote.text, characters)}”" if finding.quote else ""
+        message = shortened(finding.message, characters)
+        lines.append(f"`{expectation}`{finding_label(finding)} {how_many}: {message}{quote}{place}")
+    more = [f"{count(len(lines) - shown, 'more expectation')}"] if len(lines) > shown else []
+    return [*lines[:shown], *more]
 
 
-def first_failed(case: CaseDocument) -> str:
-    """`says (critical): never said "30 days" (and 1 more)`: the most severe failed expectation; empty if none failed."""
-    found = {finding.expectation: finding for finding in reversed(list(_failures(case)))}
-    if not found:
-        return ""
-    first = min(reversed(found.values()), key=lambda finding: _SEVERITIES.index(finding.severity))
-    return f"{finding_text(first)}{f' (and {len(found) - 1:,} more)' if len(found) > 1 else ''}"
+def _severity_and_number(found: list[tuple[CaseDocument, FindingDocument]]) -> tuple[int, int]:
+    return _SEVERITIES.index(found[0][1].severity), -len(found)
 
 
 def _failures(case: CaseDocument) -> Iterator[FindingDocument]:
@@ -345,9 +337,6 @@ def _failures(case: CaseDocument) -> Iterator[FindingDocument]:
 
 
 def _decided(case: CaseDocument, expectation: str) -> int:
-    """Number of runs in which it was decided."""
-    return sum(
-        run.countable
-        and any(finding.expectation == expectation and finding.outcome != "errored" for finding in run.findings)
-        for run in case.runs
-    )
+    """Number of countable runs in which it was decided."""
+    findings = (finding for run in case.runs if run.countable for finding in run.findings)
+    return sum(finding.expectation == expectation and finding.outcome != "errored" for finding in findings)

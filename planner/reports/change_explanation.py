@@ -7,9 +7,8 @@ from datetime import datetime
 
 from planner.changes.detail import inputs_detail, revision_digest
 from planner.changes.model import Action, CasePrice, Change, ChangeSet, Reason
-from planner.reports.change_phrasing import ages
-from planner.reports.documents import json_document, picked
-from planner.reports.neutral import for_terminal
+from planner.reports.change_set import ages
+from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.quantities import count, money, money_range, some
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, labelled, painter

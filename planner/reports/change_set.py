@@ -1,20 +1,204 @@
-"""The change set as terminal text and as JSON, with phone numbers and the project's own patterns redacted."""
+"""The change set as terminal text, JSON and Markdown, with phone numbers and the project's own patterns redacted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
-from planner.changes.model import Action, Change
-from planner.reports import change_phrasing
-from planner.reports.change_phrasing import Preview, ShownChange
-from planner.reports.change_set_markdown import render as render_markdown
-from planner.reports.documents import json_document, picked
-from planner.reports.neutral import for_terminal
+from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.moments import aware
+from planner.planfile.model import Plan
+from planner.reports.neutral import (
+    for_markdown,
+    for_terminal,
+    json_document,
+    markdown_block,
+    markdown_code,
+    markdown_prose,
+    picked,
+)
+from planner.reports.quantities import age, count, money, money_range
+from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
-from planner.results.model import OpenLaunch
+from planner.results.model import CaseDocument, OpenLaunch
 
-__all__ = ["Preview", "render_json", "render_markdown", "render_text"]
+_DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
+"""Their detail is several lines; that of the others is a phrase."""
+_SHOWN_CEILINGS = 3
+_SIGNS = {Action.CALL: "~", Action.RECHECK: "?", Action.KEEP: "=", Action.DROP: "-"}
+_DONE = {Action.RECHECK: "recheck", Action.KEEP: "kept", Action.DROP: "dropped"}
+_PLAIN = Redactor()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A change set, and everything else that `planner plan` shows."""
+
+    change_set: ChangeSet
+    plans: Sequence[Plan]
+    """The loaded plans, even if only some of their cases are selected."""
+    ceilings: Sequence[tuple[str, int]]
+    """(`plan refunds`, cents)."""
+    command: str
+    """The command that runs exactly this."""
+    already_made: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Runs of this change set that an interrupted session made or may have made, by case id."""
+    unconfirmed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The part of `already_made` that is unconfirmed."""
+    now: datetime | None = None
+    """To show the age of kept runs."""
+    redactor: Redactor = _PLAIN
+    refused: tuple[str, str] | None = None
+    """Why `run` would refuse this even with consent, and how to fix it."""
+    warnings: Sequence[str] = ()
+    """Sentences about the agents that would be called."""
+    earlier: Sequence[str] = ()
+    """Sentences about orphaned launches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """One change to list: `sign` `name` `what`, `why`; `moved` are the changed lines, empty if shown before."""
+
+    sign: str
+    name: str
+    what: str
+    why: str
+    moved: tuple[str, ...]
+
+
+def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
+    """The changes with an action, in order. Equal changed lines are shown once per scenario, as the cases of a matrix share them."""
+    change_set, redactor = preview.change_set, preview.redactor
+    names = redactor.names(change.case_id for change in change_set.changes)
+    seen: set[tuple[str, str]] = set()
+    shown: list[ShownChange] = []
+    for change in change_set.with_action(action):
+        moved: tuple[str, ...] = ()
+        unconfirmed = preview.unconfirmed.get(change.case_id, 0)
+        why = _why(change, preview.already_made.get(change.case_id, 0) - unconfirmed, unconfirmed, redactor)
+        if change.reason in _DETAIL_BELOW and change.detail:
+            case = change.case
+            key = (f"{case.plan}/{case.scenario}" if case else change.case_id, change.detail)
+            if key in seen:
+                why += ", same as above"
+            else:
+                seen.add(key)
+                moved = tuple(redactor.text(line) for line in change.detail.splitlines())
+        sign = "+" if action is Action.CALL and change.prior is None else _SIGNS[action]
+        what = count(change.runs, "call") if action is Action.CALL else _DONE[action]
+        shown.append(ShownChange(sign, names[change.case_id], what, why, moved))
+    return shown
+
+
+def scope(preview: Preview) -> str:
+    """`3 plans · 24 cases · 72 runs`, or `24 of 60 cases` if only some are selected."""
+    cases = [change.case for change in preview.change_set.changes if change.case is not None]
+    written = sum(len(plan.cases) for plan in preview.plans)
+    selected = count(len(cases), "case") if written <= len(cases) else f"{len(cases):,} of {count(written, 'case')}"
+    return " · ".join([count(len(preview.plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
+
+
+def kept(preview: Preview) -> list[tuple[str, str]]:
+    """Kept cases by reason: (`20 cases kept`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`)."""
+    by_reason: dict[Reason, list[Change]] = {}
+    for change in preview.change_set.with_action(Action.KEEP):
+        by_reason.setdefault(change.reason, []).append(change)
+    lines: list[tuple[str, str]] = []
+    for reason, changes in by_reason.items():
+        parts = [reason.label]
+        flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in changes)
+        parts += [f"{flaky:,} flaky"] if flaky else []
+        parts += _ages(changes, preview.now)
+        if reason is Reason.OUT_OF_REACH:
+            parts.append("to call again: --fresh REASON, or more `runs`")
+        lines.append((f"{count(len(changes), 'case')} kept", ", ".join(parts)))
+    return lines
+
+
+def cost_lines(preview: Preview) -> list[str]:
+    """`Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceiling $9.00 (plan refunds)`, and the judge calls."""
+    estimate, votes = preview.change_set.estimate, preview.change_set.votes
+    parts = ["Calls: none"]
+    if estimate.calls:
+        limits = sorted(preview.ceilings, key=lambda limit: limit[1])[:_SHOWN_CEILINGS]
+        parts = [f"Calls: {estimate.calls:,}", _price(estimate)]
+        parts += [
+            f"ceiling{'s' * (len(limits) > 1)} {', '.join(f'{money(cents)} ({label})' for label, cents in limits)}"
+        ] * bool(limits)
+    lines = [" · ".join(filter(None, [*parts, _made_before(preview)]))]
+    if votes is not None and votes.votes:
+        cost = f"expected {money(votes.expected_cents)} (at most {money(votes.high_cents)}) in addition"
+        reused = f" · {votes.stored:,} more reused" if votes.stored else ""
+        lines.append(f"Judge: {count(votes.votes, 'call')} to {votes.model}, {'free' if votes.free else cost}{reused}")
+    return lines
+
+
+def _price(estimate: Estimate) -> str:
+    if estimate.expected_cents is None:
+        return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
+    return f"expected {money(estimate.expected_cents)} ({money_range(estimate.low_cents, estimate.high_cents)}, {estimate.basis})"
+
+
+def call_reasons(change_set: ChangeSet) -> str:
+    """`2 prompt changed, 1 new`."""
+    counted = Counter(change.reason.label for change in change_set.with_action(Action.CALL))
+    return ", ".join(f"{number:,} {label}" for label, number in counted.most_common())
+
+
+def what_next(change_set: ChangeSet) -> str:
+    """Introduces the command; empty if there is nothing to do."""
+    if change_set.estimate.calls:
+        unknown = change_set.estimate.high_cents is None
+        return f"To run exactly this{', with --max-cost to bound what it costs' if unknown else ''}:"
+    if change_set.votes is not None and change_set.votes.charged:
+        return "To make the judge calls and update the stored results:"
+    if any(change.action is not Action.KEEP for change in change_set.changes):
+        return "To update the stored results, free of charge:"
+    return ""
+
+
+def _made_before(preview: Preview) -> str:
+    """Calls that earlier sessions made, or may have made; empty if there are none."""
+    unconfirmed = sum(preview.unconfirmed.values())
+    made = sum(preview.already_made.values()) - unconfirmed
+    parts = [f"{count(made, 'more call')} already made by an earlier session, not charged again"] if made else []
+    if unconfirmed:
+        parts.append(
+            f"{count(unconfirmed, 'unconfirmed call')}, looked up at the service before anything is sent again"
+        )
+    return "; ".join(parts)
+
+
+def _why(change: Change, made: int, unconfirmed: int, redactor: Redactor) -> str:
+    parts = [change.reason.label]
+    if change.detail and change.reason not in _DETAIL_BELOW:
+        detail = redactor.text(" ".join(change.detail.split()))
+        if change.reason is Reason.AGENT_EDITED:
+            parts = [f"{parts[0]} ({detail})"]
+        else:
+            parts.append(detail)
+    if made:
+        parts.append(f"{made:,} already made")
+    if unconfirmed:
+        parts.append(f"{unconfirmed:,} unconfirmed")
+    return " · ".join(parts)
+
+
+def _ages(changes: Sequence[Change], now: datetime | None) -> list[str]:
+    newest, oldest = ages([change.prior for change in changes if change.prior is not None], now)
+    if not newest:
+        return []
+    return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]
+
+
+def ages(cases: Sequence[CaseDocument], now: datetime | None) -> tuple[str, str]:
+    """Of the newest and the oldest run; empty if unknown."""
+    ended = [aware(run.completed_at) for case in cases for run in case.runs if run.completed_at is not None]
+    return ("", "") if now is None or not ended else (age(now - max(ended)), age(now - min(ended)))
+
 
 SCHEMA_VERSION = "1.3"
 
@@ -71,14 +255,12 @@ def _change_document(change: Change, preview: Preview, name: str) -> dict[str, o
 
 def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
     changes = (Action.CALL, Action.RECHECK, Action.DROP)
-    listed = [
-        _row(change, width, paint) for action in changes for change in change_phrasing.shown_changes(preview, action)
-    ]
-    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(preview)]
-    yield from (change_phrasing.scope(preview), "", *rows(listed, width, paint))
+    listed = [_row(change, width, paint) for action in changes for change in shown_changes(preview, action)]
+    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in kept(preview)]
+    yield from (scope(preview), "", *rows(listed, width, paint))
     if listed:
         yield ""
-        for line in change_phrasing.cost_lines(preview):
+        for line in cost_lines(preview):
             yield from wrapped(for_terminal(line), width, hanging="  ")
     for warning in (*preview.warnings, *preview.earlier):
         yield from (paint(line, Colour.YELLOW) for line in wrapped(for_terminal(warning), width, hanging="  "))
@@ -87,7 +269,7 @@ def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
         refused = wrapped(f"Nothing was called. `planner run` would refuse this: {why}", width, hanging="  ")
         yield from (paint(line, Colour.YELLOW) for line in refused)
         yield from wrapped(fix, width, indent="  ")
-    elif lead := change_phrasing.what_next(preview.change_set):
+    elif lead := what_next(preview.change_set):
         yield from (f"Nothing was called. {lead}", f"  {paint(for_terminal(preview.command), Colour.BOLD)}")
     else:
         yield "Nothing to do."
@@ -101,3 +283,78 @@ def _row(change: ShownChange, width: int, paint: Paint) -> Row:
         below += [paint(line, colour) for line in lines] if colour else lines
     columns = (change.what, for_terminal(change.why))
     return Row(change.sign, for_terminal(change.name), columns, _COLOURS[change.sign], tuple(below))
+
+
+MAX_BYTES = 60_000
+"""A pull request comment may have 65,536 characters."""
+
+_LISTED = (1_000, 200, 50, 10, 0)
+"""Cases listed in each folded part: reduced until the text fits."""
+
+
+def render_markdown(preview: Preview, *, max_bytes: int = MAX_BYTES) -> str:
+    """Markdown of at most `max_bytes` of UTF-8 (at least 4,000)."""
+    text = ""
+    for listed in _LISTED:
+        text = "\n\n".join([*_head(preview), *_changes(preview, listed), *_foot(preview)]) + "\n"
+        if len(text.encode()) <= max_bytes:
+            break
+    return text
+
+
+def _head(preview: Preview) -> Iterator[str]:
+    estimate = preview.change_set.estimate
+    if estimate.calls:
+        cost = "of unknown cost" if estimate.expected_cents is None else f"{money(estimate.expected_cents)} expected"
+        yield f"## {count(estimate.calls, 'call')} would be made, {cost}"
+    else:
+        yield "## No calls would be made"
+    if preview.refused is not None:
+        why, fix = map(markdown_prose, preview.refused)
+        yield f"✋ **`planner run` would refuse this:** {why}. {fix}"
+    yield "**Nothing was called and nothing was charged.**"
+    facts = [scope(preview), call_reasons(preview.change_set)]
+    lines = [" · ".join(filter(None, facts)), *map(for_markdown, cost_lines(preview))]
+    yield "\n".join(f"- {line}" for line in lines)
+    yield from (f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier))
+
+
+def _changes(preview: Preview, listed: int) -> Iterator[str]:
+    calls, rechecks, drops = (shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP))
+    moved = [change for change in calls if change.moved]
+    blocks = [
+        block
+        for change in moved[:listed]
+        for block in (markdown_code(change.name), markdown_block("\n".join(change.moved), "diff"))
+    ]
+    charged = preview.change_set.votes is not None and preview.change_set.votes.charged
+    yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
+    yield from _folded("What changed", moved, blocks, listed)
+    recheck = f"Stored runs to recheck{'' if charged else ', free'}"
+    yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
+    yield from _folded("Dropped", drops, _table(drops, listed), listed)
+
+
+def _folded(title: str, changes: Sequence[ShownChange], content: list[str], listed: int) -> list[str]:
+    if not changes:
+        return []
+    left_out = len(changes) - listed
+    more = [f"*{left_out:,} more: `planner plan` shows all.*"] if left_out > 0 else []
+    return [f"<details><summary>{title} ({len(changes):,})</summary>", *content, *more, "</details>"]
+
+
+def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
+    lines = ["| | Case | What | Why |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{change.sign}` | {markdown_code(change.name, in_table=True)} | {change.what} | {for_markdown(change.why)} |"
+        for change in changes[:listed]
+    ]
+    return ["\n".join(lines)] if listed else []
+
+
+def _foot(preview: Preview) -> Iterator[str]:
+    if groups := kept(preview):
+        yield "\n".join(f"- {name}: {why}" for name, why in groups)
+    yield f"Change set {markdown_code(preview.change_set.digest)}"
+    if preview.refused is None and (lead := what_next(preview.change_set)):
+        yield from (lead, markdown_block(preview.command, "sh"))

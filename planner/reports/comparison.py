@@ -9,8 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from planner.reports.case_phrasing import compared_word
-from planner.reports.documents import json_document, picked
-from planner.reports.neutral import for_markdown, markdown_code
+from planner.reports.neutral import for_markdown, json_document, markdown_code, picked
 from planner.reports.phrasing import FAILING, NO_EVIDENCE, counted, suite, verdict
 from planner.reports.quantities import chance, count, duration, moment, money, shortened
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.reports.quantities import count, money, money_range, percent
+from planner.reports.quantities import count, money
 from planner.results.costs import JudgeCost
 from planner.results.model import RunResult
 
@@ -57,13 +57,6 @@ def cost_details(result: RunResult) -> list[str]:
     if costs.paid_before_cents and costs.estimated_cents is not None:
         rest = money(costs.estimated_cents - costs.paid_before_cents)
         lines.append(f"expected: {money(costs.paid_before_cents)} paid before, plus {rest} for the remaining calls")
-    lines += _against_range(result)
-    if costs.service_estimate_cents is not None:
-        lines.append(f"the service estimated {money(costs.service_estimate_cents)}")
-    if (earlier := costs.earlier_estimates) is not None and earlier.mean_error is not None and costs.actual_cents:
-        error = percent(earlier.mean_error)
-        several = f"the previous {earlier.estimates:,} estimates were {error} off on average"
-        lines.append(several if earlier.estimates > 1 else f"the previous estimate was {error} off")
     if (judge := costs.judge) is not None:
         lines.append(_judge_calls(judge))
     if costs.ceiling_cents is not None:
@@ -89,22 +82,6 @@ def _still_unknown(result: RunResult) -> str:
     return f" for {' and '.join(filter(None, [', '.join(parts[:-1]), *parts[-1:]]))}" if parts else ""
 
 
-def _against_range(result: RunResult) -> list[str]:
-    """`within the estimated range of $1.44–$2.40`, once the whole bill is known."""
-    costs = result.cost
-    low, high = costs.estimated_low_cents, costs.estimated_high_cents
-    if low is None or high is None or not costs.actual_cents or costs.ambiguous_cents or _unbilled_runs(result):
-        return []
-    where = "below" if costs.actual_cents < low else "above" if costs.actual_cents > high else "within"
-    if where == "below" and (calls_not_needed(result) or not result.finished):
-        return []  # the range is for all calls
-    return [f"{where} the estimated range of {money_range(low, high)}"]
-
-
 def _unbilled_runs(result: RunResult) -> int:
     """Runs of this change set without a known bill."""
     return sum(run.cost_cents is None for case in result.cases for run in case.own_runs)
-
-
-def calls_not_needed(result: RunResult) -> int:
-    return sum(case.runs_not_needed for case in result.cases if case.action == "call")

@@ -1,13 +1,16 @@
-"""`planner history` as text: results over time, of the suite or of single cases. Sparklines show the newest last."""
+"""`planner history` as text, JSON and CSV: results over time, of the suite or of single cases."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from planner.changes.timeline import CaseHistory, Figures, InvocationHistory, Point, Timeline
-from planner.reports.neutral import for_terminal
+from planner.reports.neutral import for_terminal, json_document, one_line, picked
 from planner.reports.phrasing import SANDBOX_NOTE
 from planner.reports.quantities import count, duration, money, percent
 from planner.reports.redaction import Redactor
@@ -204,3 +207,82 @@ def _row(case: CaseHistory, name: str) -> Row:
     parts += [f"{money(round(figures.cents_per_call))} a call"] if figures.cents_per_call is not None else []
     parts += [f"flaky {percent(case.flip_rate)}"] if case.flip_rate else []
     return Row(sign, name, (graph, rate, " · ".join(parts)), colour)
+
+
+SCHEMA_VERSION: Final = "1.0"
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""The start of a formula in a spreadsheet (OWASP, CSV injection), including full-width forms."""
+_COUNTS: Final = ("calls", "countable", "passed", "pass_rate")
+_MEANS: Final = ("duration_seconds", "latency_ms", "grade", "cents_per_call", "total_cents", "unbilled")
+_FIGURES: Final = (*_COUNTS, "interval", *_MEANS)
+_CASE: Final = ("case_id", "plan", "scenario", "invocation_id", "at")
+_FLIPS: Final = ("flips", "neighbours", "flip_rate")
+
+
+def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> str:
+    """Sessions newest first, points oldest first; unknown values are null."""
+    timeline = page.timeline
+    names = redactor.names(case.case_id for case in timeline.cases)
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "environment": redactor.name(environment),
+        "sandbox": page.sandbox,
+        "suite": _figures(timeline.figures) | picked(timeline, *_FLIPS),
+        "estimates": timeline.accuracy,
+        "invocations": [_session_document(entry) for entry in timeline.invocations],
+        "cases": [_case_document(case, names[case.case_id], redactor) for case in page.cases],
+    }
+    return json_document(document)
+
+
+def render_csv(page: HistoryPage, *, redactor: Redactor) -> str:
+    """One line per case and session that called it, oldest first within a case; unknown values are empty."""
+    names = redactor.names(case.case_id for case in page.timeline.cases)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow((*_CASE, *_COUNTS, "interval_low", "interval_high", *_MEANS))
+    for case in page.cases:
+        texts = (names[case.case_id], redactor.name(case.plan), redactor.name(case.scenario))
+        for point in case.points:
+            cells = [*map(_cell, (*texts, point.invocation_id)), f"{point.at:%Y-%m-%dT%H:%M:%SZ}"]
+            low, high = point.figures.interval or (None, None)
+            cells += [*attrgetter(*_COUNTS)(point.figures), low, high, *attrgetter(*_MEANS)(point.figures)]
+            writer.writerow(cells)
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """On one line; an apostrophe makes spreadsheets show a formula as text."""
+    line = one_line(text)
+    return f"'{line}" if line.startswith(_FORMULA) else line
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return picked(figures, *_FIGURES)
+
+
+def _case_document(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:
+    return {
+        "case_id": name,
+        "plan": redactor.name(case.plan),
+        "scenario": redactor.name(case.scenario),
+        "outcome": case.outcome,
+        **_figures(case.figures),
+        **picked(case, *_FLIPS),
+        "points": [
+            {"invocation_id": point.invocation_id, "at": point.at, **_figures(point.figures)} for point in case.points
+        ],
+    }
+
+
+def _session_document(entry: InvocationHistory) -> dict[str, Any]:
+    priced = entry.priced
+    return {
+        **picked(entry, "invocation_id", "at", "outcome", "finished", "partial"),
+        **_figures(entry.figures),
+        "estimated_cents": entry.estimated_cents,
+        "actual_cents": priced.actual_cents if priced else None,
+        "estimate_error": priced.error if priced else None,
+        "within_range": priced.within if priced else None,
+    }

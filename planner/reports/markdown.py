@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.reports.quantities import count, shortened
-from planner.results.model import CaseDocument, QuoteDocument, RunDocument, RunResult
+from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
 
 MAX_BYTES = 1_000_000
 """A job summary may have 1 MiB per step, shared with other output."""
@@ -25,11 +25,9 @@ _MARKS = {
     "refused": "✋",
     "interrupted": "⏹️",
 }
+_SHOWN_EXPECTATIONS = 6
 _FOLD_FROM = 10
 """More passed cases than this are folded."""
-_OPEN_CASES = 10
-"""Cases shown in full, one of each group, before the others are folded."""
-_SHOWN_EXPECTATIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +49,9 @@ class _Detail:
 
 
 _DETAILS = (
-    _Detail(cases=50, runs=5, findings=8, characters=600, rows=10_000, listed=100),
-    _Detail(cases=25, runs=3, findings=4, characters=400, rows=2_000, listed=50),
-    _Detail(cases=20, runs=2, findings=3, characters=240, rows=200, listed=20),
+    _Detail(cases=20, runs=5, findings=8, characters=600, rows=10_000, listed=100),
+    _Detail(cases=10, runs=3, findings=4, characters=400, rows=2_000, listed=50),
+    _Detail(cases=10, runs=2, findings=3, characters=240, rows=200, listed=20),
     _Detail(cases=5, runs=1, findings=1, characters=120, rows=0, listed=5),
 )
 
@@ -87,7 +85,8 @@ def _blocks(result: RunResult, detail: _Detail) -> Iterator[str]:
     if problems := [*result.problems, *(f"⚠️ {warning}" for warning in result.warnings)]:
         yield _list([detail.prose(problem) for problem in problems], detail)
     yield _list([f"**{label}:** {markdown_prose(text)}" for label, text in phrasing.facts(result)], detail)
-    yield from _what_failed(result, detail)
+    if failed := case_phrasing.what_failed(result, min(_SHOWN_EXPECTATIONS, detail.findings), detail.characters):
+        yield from ("## What failed", _list([markdown_prose(line) for line in failed], detail))
     for outcome in case_phrasing.OUTCOMES[:-1]:
         yield from _cases_in_full(result, outcome, detail)
     yield from _table(result, detail)
@@ -95,42 +94,16 @@ def _blocks(result: RunResult, detail: _Detail) -> Iterator[str]:
         yield from (f"## {title}", _list([markdown_prose(line) for line in lines], detail))
 
 
-def _what_failed(result: RunResult, detail: _Detail) -> Iterator[str]:
-    """One line per failed expectation."""
-    failed = case_phrasing.failed_expectations(case_phrasing.worst_first(result.cases))
-    if not failed:
-        return
-    shown = failed[: min(_SHOWN_EXPECTATIONS, detail.findings)]
-    quoted: set[QuoteDocument] = set()
-    lines: list[str] = []
-    for one in shown:
-        finding, place = one.finding, f" · {markdown_code(one.place)}" if one.place else ""
-        label = for_markdown(case_phrasing.finding_label(finding).strip())
-        name = " ".join(filter(None, [markdown_code(finding.expectation), label]))
-        lines.append(f"- {name} {one.how_many}: {detail.text(finding.message)}{place}")
-        lines += [line.removeprefix("  ") for line in _quote(finding.quote, quoted, detail)]
-    if len(failed) > len(shown):
-        lines.append(f"- *{count(len(failed) - len(shown), 'more expectation')}*")
-    yield from ("## What failed", "\n".join(lines).rstrip("\n"))
-
-
 def _cases_in_full(result: RunResult, outcome: str, detail: _Detail) -> Iterator[str]:
     cases = case_phrasing.with_outcome(result, outcome)
     if not cases:
         return
     yield f"## {outcome.capitalize()} ({len(cases):,})"
-    leaders = [group[0] for group in case_phrasing.group_similar(cases)][: min(_OPEN_CASES, detail.cases)]
+    leaders = [group[0] for group in case_phrasing.group_similar(cases)][: detail.cases]
     for case in leaders:
         yield from _case(case, detail)
-    others = [case for case in cases if all(case is not leader for leader in leaders)]
-    folded = others[: detail.cases - len(leaders)]
-    if folded:
-        yield f"<details><summary>{count(len(folded), f'more {outcome} case')}</summary>"
-        for case in folded:
-            yield from _case(case, detail)
-        yield "</details>"
-    if len(cases) > detail.cases:
-        more = count(len(cases) - detail.cases, f"more {outcome} case")
+    if len(cases) > len(leaders):
+        more = count(len(cases) - len(leaders), f"more {outcome} case")
         yield f"*{more}: see {'the table of all cases' if detail.rows else '`results.json`'}.*"
 
 
@@ -158,13 +131,16 @@ def _run(run: RunDocument, detail: _Detail) -> str:
     lines += _quote(run.fault_quote, quoted, detail)
     findings = case_phrasing.open_findings(run)
     for finding in findings[: detail.findings]:
-        label = for_markdown(case_phrasing.finding_label(finding).strip())
-        name = " ".join(filter(None, [markdown_code(finding.expectation), label]))
-        lines.append(f"  - {name}: {detail.text(finding.message)}")
+        lines.append(f"  - {_name(finding)}: {detail.text(finding.message)}")
         lines += _quote(finding.quote, quoted, detail)
     if len(findings) > detail.findings:
         lines.append(f"  - *{count(len(findings) - detail.findings, 'more finding')}*")
     return "\n".join(lines)
+
+
+def _name(finding: FindingDocument) -> str:
+    label = for_markdown(case_phrasing.finding_label(finding).strip())
+    return f"{markdown_code(finding.expectation)}{label and f' {label}'}"
 
 
 def _quote(quote: QuoteDocument | None, quoted: set[QuoteDocument], detail: _Detail) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 REMOVED = "�"
 _BREAK = "\u200b"
@@ -155,6 +156,18 @@ def for_json_text(document: str) -> str:
     `document` must be valid JSON, so that these can only occur inside strings."""
     escaped = _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], document)
     return escaped.replace("##[", "#\\u0023[")
+
+
+def picked(value: object, *names: str) -> dict[str, Any]:
+    """Attributes of an object, by name."""
+    return {name: getattr(value, name) for name in names}
+
+
+def json_document(document: object) -> str:
+    """JSON that is safe to print."""
+    from pydantic_core import to_json  # imported late: most commands print text
+
+    return for_json_text(to_json(document, indent=2).decode()) + "\n"
 
 
 def for_xml(text: str) -> str:

@@ -75,36 +75,34 @@ class CheckField:
 
 @dataclass(frozen=True, slots=True)
 class CheckPage:
-    """`shared` are the fields that every check has. `examples` are items of `expect`."""
+    """`fields` are its own, then those of every check. `examples` are items of `expect`."""
 
     name: str
     description: str
     fields: tuple[CheckField, ...]
-    shared: tuple[CheckField, ...]
     examples: tuple[dict[str, Any], ...]
+
+    def own(self, *, shared: bool = False) -> list[CheckField]:
+        return [field for field in self.fields if (field.name in Expectation.model_fields) is shared]
 
 
 def check_page(name: str) -> CheckPage:
     schema = check_schema(name)
     fields = [field for field in fields_of(schema, schema.get("$defs", {})) if field.name != "check"]
-    return CheckPage(
-        name=name,
-        description=schema.get("description", ""),
-        fields=tuple(field for field in fields if field.name not in Expectation.model_fields),
-        shared=tuple(field for field in fields if field.name in Expectation.model_fields),
-        examples=tuple(schema.get("examples", ())),
-    )
+    ordered = sorted(fields, key=lambda field: field.name in Expectation.model_fields)
+    return CheckPage(name, schema.get("description", ""), tuple(ordered), tuple(schema.get("examples", ())))
 
 
 def fields_of(schema: dict[str, Any], definitions: dict[str, Any]) -> list[CheckField]:
     """The keys of a mapping, by its JSON Schema."""
+    required = schema.get("required", [])
     return [
         CheckField(
-            name=name,
-            type=_type(about, definitions),
-            required=name in schema.get("required", []),
-            default=_written(about.get("default")),
-            description=about.get("description", ""),
+            name,
+            _type(about, definitions),
+            name in required,
+            _written(about.get("default")),
+            about.get("description", ""),
         )
         for name, about in schema["properties"].items()
     ]
@@ -116,7 +114,7 @@ def rule_text(page: RulePage, width: int) -> str:
 
 def check_text(page: CheckPage, width: int) -> str:
     lines = [f"# check: {page.name}", "", *_check(page, width, str)]
-    return "\n".join([*lines, "", "Fields of every check:", "", *_listed(page.shared, width, str)])
+    return "\n".join([*lines, "", "Fields of every check:", "", *_listed(page.own(shared=True), width, str)])
 
 
 def rules_document(pages: Sequence[RulePage]) -> str:
@@ -137,7 +135,7 @@ def rules_document(pages: Sequence[RulePage]) -> str:
 
 def checks_document(pages: Sequence[CheckPage]) -> str:
     """docs/checks.md"""
-    lines = [_CHECKS_HEAD, *_listed(pages[0].shared, WIDTH, escaped)]
+    lines = [_CHECKS_HEAD, *_listed(pages[0].own(shared=True), WIDTH, escaped)]
     for page in pages:
         lines += ["", f"## {page.name}", "", *_check(page, WIDTH, escaped)]
     return "\n".join(lines) + "\n"
@@ -169,7 +167,7 @@ def check_json(page: CheckPage) -> dict[str, Any]:
     return {
         "check": page.name,
         "description": page.description,
-        "fields": [asdict(field) for field in (*page.fields, *page.shared)],
+        "fields": [asdict(field) for field in page.fields],
         "examples": list(page.examples),
     }
 
@@ -221,7 +219,7 @@ def _files(files: Mapping[str, str]) -> Iterator[str]:
 def _check(page: CheckPage, width: int, escape: _Escape) -> Iterator[str]:
     for paragraph in page.description.split("\n\n"):
         yield from [*wrapped(escape(" ".join(paragraph.split())), width), ""]
-    yield from [*_listed(page.fields, width, escape), "", "```yaml", "expect:"]
+    yield from [*_listed(page.own(), width, escape), "", "```yaml", "expect:"]
     for example in page.examples:
         flow = f"- {_flow(example)}"
         lines = [flow] if len(flow) <= _REPORT_WIDTH else _dumped([example], flow=False).splitlines()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from planner.reports.case_phrasing import OUTCOMES, change_word, reason_label, shown_outcome, why, with_outcome
-from planner.reports.cost_phrasing import calls_not_needed, cost, cost_details
+from planner.reports.cost_phrasing import cost, cost_details
 from planner.reports.quantities import chance, count, duration, moment, money, percent, some
 from planner.results.model import CaseDocument, FreshDocument, RunResult, SuiteDocument
 
@@ -289,7 +289,8 @@ def _not_a_baseline(result: RunResult) -> str:
 
 def numbers(result: RunResult) -> str:
     """`31 requests · 12 launches · 2 rate-limited (429) · 5 calls not needed · 3 min 2 s`."""
-    stats, skipped = result.stats, calls_not_needed(result)
+    stats = result.stats
+    skipped = sum(case.runs_not_needed for case in result.cases if case.action == "call")
     parts = [
         count(stats.requests, "request"),
         count(stats.launches, "launch", "launches"),
@@ -302,11 +303,10 @@ def numbers(result: RunResult) -> str:
 
 def steps(result: RunResult) -> list[tuple[str, str]]:
     """Next steps as prose and command; either may be empty."""
-    return [step(line) for line in result.next_steps]
-
-
-def step(line: str) -> tuple[str, str]:
-    if line.startswith("planner "):
-        return "", line
-    prose, found, command = line.partition(": planner ")
-    return (prose + ":", "planner " + command) if found else (line, "")
+    found: list[tuple[str, str]] = []
+    for line in result.next_steps:
+        prose, colon, command = (
+            ("", ": planner ", line[8:]) if line.startswith("planner ") else line.partition(": planner ")
+        )
+        found.append((f"{prose}:" if prose and colon else prose, f"planner {command}" if colon else ""))
+    return found

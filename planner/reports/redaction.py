@@ -66,7 +66,6 @@ _WORDS = "|".join(_WORTH)
 _SPOKEN = re.compile(rf"\b(?:{_WORDS}|\d+)(?:[\s,.…‐-―-]+(?:{_WORDS}|\d+))+\b", re.IGNORECASE)
 _SPOKEN_PART = re.compile(r"[^\W_]+")
 _SPOKEN_WORD = re.compile(r"[^\W\d_]")
-_ASCII_PART = re.compile(r"[0-9a-z]+")
 
 
 class Pattern(Protocol):
@@ -84,8 +83,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """For prose, prompts and transcripts."""
-        masked = self._mask(self._leave_out(text), _MIN_DIGITS_IN_TEXT)
-        return _SPOKEN.sub(_mask_spoken, masked) if _may_be_spoken(masked) else masked
+        return _SPOKEN.sub(_mask_spoken, self._mask(self._leave_out(text), _MIN_DIGITS_IN_TEXT))
 
     def name(self, name: str) -> str:
         """For case ids, aliases, files and commands."""
@@ -180,9 +178,9 @@ def redact_fields(document: _Document, fields: Fields, how: Mapping[str, Callabl
 
     def redacted(value: Any, kind: str) -> Any:
         if isinstance(value, list | tuple) and kind != "value":
-            items = cast("Sequence[Any]", value)
-            return type(items)(redacted(item, kind) for item in items)  # pyright: ignore[reportCallIssue]
-        return redact_fields(value, fields, how) if kind == "document" else how[kind](value)
+            shown = [redacted(item, kind) for item in cast("Sequence[Any]", value)]
+            return shown if isinstance(value, list) else tuple(shown)
+        return redact_fields(cast("BaseModel", value), fields, how) if kind == "document" else how[kind](value)
 
     changed: dict[str, Any] = {}
     for kind, names in fields[type(document)].items():
@@ -201,17 +199,6 @@ def _ids(result: RunResult) -> frozenset[str]:
         for run in case.runs:
             ids |= {run.run_id, run.batch_id, run.call_id}
     return frozenset(str(number) for number in ids if number is not None)
-
-
-def _may_be_spoken(text: str) -> bool:
-    """A fast check that is nearly always False: whether the text has words for enough digits. Always True for non-ASCII text, whose
-    letters may match ASCII letters when case is ignored."""
-    if not text.isascii():
-        return True
-    words = _ASCII_PART.findall(text.lower())
-    if _WORTH.keys().isdisjoint(words):
-        return False
-    return sum(len(word) if word.isdigit() else _WORTH.get(word, 0) for word in words) >= _MIN_DIGITS_IN_TEXT
 
 
 def _mask_spoken(found: re.Match[str]) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from planner.evidence import Evidence, ToolCall, Turn
 from planner.reports import case_phrasing
-from planner.reports.documents import json_document, picked
-from planner.reports.neutral import for_terminal
+from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.quantities import clock
 from planner.reports.terminal import SIGNS, Colour, Paint, painter, wrapped
 from planner.results.model import CaseDocument, FindingDocument, RunDocument

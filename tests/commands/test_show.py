@@ -74,26 +74,26 @@ def test_a_case_with_all_its_origins(written: Project) -> None:
 refunds/window[language=English,order=1,caller=ana]@support
 A caller asks how long they have.
 
-Target      support: agent 12              environment staging, used at plans/hours.yaml:5
-Tags        billing                        plans/hours.yaml:4
-            policy                         plans/hours.yaml:15
-Axes        language = English             plans/lib/voice.yaml:5, used at plans/hours.yaml:19
-            order = 1                      plans/hours.yaml:20
-            caller = ana                   plans/hours.yaml:21
-Variables   greeting = "Good morning"      plans/hours.yaml:6
-            policy_days = 30               plans/lib/voice.yaml:3
-Settings    direction = outbound           default
-            mode = bot                     default
-            runs = 3                       plans/hours.yaml:8 (defaults)
-            min_pass_rate = 0.5            plans/hours.yaml:23
-            min_runs = 2                   default
-            platform_failures = ignore     default
-            caller_faults = ignore         default
-            when_settled = stop            default
-            stagger_seconds = 0            default
-            timeout_seconds = 900          default
-            retries = 0                    default
-            max_age = "14d"                plans/hours.yaml:24
+Target      support: agent 12            environment staging, used at plans/hours.yaml:5
+Tags        billing                      plans/hours.yaml:4
+            policy                       plans/hours.yaml:15
+Axes        language = English           plans/lib/voice.yaml:5, used at plans/hours.yaml:19
+            order = 1                    plans/hours.yaml:20
+            caller = ana                 plans/hours.yaml:21
+Variables   greeting = "Good morning"    plans/hours.yaml:6
+            policy_days = 30             plans/lib/voice.yaml:3
+Settings    direction = outbound         default
+            mode = bot                   default
+            runs = 3                     plans/hours.yaml:8 (defaults)
+            min_pass_rate = 0.5          plans/hours.yaml:23
+            min_runs = 2                 default
+            platform_failures = ignore   default
+            caller_faults = ignore       default
+            when_settled = stop          default
+            stagger_seconds = 0          default
+            timeout_seconds = 900        default
+            retries = 0                  default
+            max_age = "14d"              plans/hours.yaml:24
             quarantine = {"until": "2999-01-31", "reason": "ticket VOX-41"}
                plans/hours.yaml:25
 
@@ -122,13 +122,13 @@ def test_an_included_case_and_an_imported_target(written: Project) -> None:
     ran = written.planner("show", "refunds/window[language=Welsh,*]@hotline", "--environment", "staging")
     assert ran.out.splitlines()[3:10] == snapshot(
         [
-            "Target      hotline: phone number 77       plans/lib/voice.yaml:4, used at plans/hours.yaml:5",
-            "Tags        billing                        plans/hours.yaml:4",
-            "            policy                         plans/hours.yaml:15",
-            "Axes        language = Welsh               plans/hours.yaml:22",
-            "            order = 3                      plans/hours.yaml:22",
-            "            caller = bob                   plans/hours.yaml:21",
-            'Variables   greeting = "Good morning"      plans/hours.yaml:6',
+            "Target      hotline: phone number 77     plans/lib/voice.yaml:4, used at plans/hours.yaml:5",
+            "Tags        billing                      plans/hours.yaml:4",
+            "            policy                       plans/hours.yaml:15",
+            "Axes        language = Welsh             plans/hours.yaml:22",
+            "            order = 3                    plans/hours.yaml:22",
+            "            caller = bob                 plans/hours.yaml:21",
+            'Variables   greeting = "Good morning"    plans/hours.yaml:6',
         ]
     )
 
@@ -141,26 +141,26 @@ def test_a_narrow_terminal(written: Project, monkeypatch: pytest.MonkeyPatch) ->
 refunds/window[language=Welsh,order=3,caller=bob]@support
 A caller asks how long they have.
 
-Target      support: agent 12              environment staging, used at plans/hours.yaml:5
-Tags        billing                        plans/hours.yaml:4
-            policy                         plans/hours.yaml:15
-Axes        language = Welsh               plans/hours.yaml:22
-            order = 3                      plans/hours.yaml:22
-            caller = bob                   plans/hours.yaml:21
-Variables   greeting = "Good morning"      plans/hours.yaml:6
-            policy_days = 30               plans/lib/voice.yaml:3
-Settings    direction = outbound           default
-            mode = bot                     default
-            runs = 3                       plans/hours.yaml:8 (defaults)
-            min_pass_rate = 0.5            plans/hours.yaml:23
-            min_runs = 2                   default
-            platform_failures = ignore     default
-            caller_faults = ignore         default
-            when_settled = stop            default
-            stagger_seconds = 0            default
-            timeout_seconds = 900          default
-            retries = 0                    default
-            max_age = "14d"                plans/hours.yaml:24
+Target      support: agent 12            environment staging, used at plans/hours.yaml:5
+Tags        billing                      plans/hours.yaml:4
+            policy                       plans/hours.yaml:15
+Axes        language = Welsh             plans/hours.yaml:22
+            order = 3                    plans/hours.yaml:22
+            caller = bob                 plans/hours.yaml:21
+Variables   greeting = "Good morning"    plans/hours.yaml:6
+            policy_days = 30             plans/lib/voice.yaml:3
+Settings    direction = outbound         default
+            mode = bot                   default
+            runs = 3                     plans/hours.yaml:8 (defaults)
+            min_pass_rate = 0.5          plans/hours.yaml:23
+            min_runs = 2                 default
+            platform_failures = ignore   default
+            caller_faults = ignore       default
+            when_settled = stop          default
+            stagger_seconds = 0          default
+            timeout_seconds = 900        default
+            retries = 0                  default
+            max_age = "14d"              plans/hours.yaml:24
             quarantine = {"until": "2999-01-31", "reason": "ticket VOX-41"}
                plans/hours.yaml:25
 

@@ -16,8 +16,7 @@ from rich.cells import cell_len
 
 from planner.changes.model import Action, ChangeSet, Reason
 from planner.planfile.model import Plan
-from planner.reports.change_set import Preview, render_json, render_markdown, render_text
-from planner.reports.change_set_markdown import MAX_BYTES
+from planner.reports.change_set import MAX_BYTES, Preview, render_json, render_markdown, render_text
 from planner.reports.redaction import Redactor
 
 _NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)

@@ -13,8 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from planner.changes.timeline import Timeline, timeline
-from planner.reports.history import HistoryPage, render_text, sparkline
-from planner.reports.history_documents import render_csv, render_json
+from planner.reports.history import HistoryPage, render_csv, render_json, render_text, sparkline
 from planner.reports.redaction import Redactor
 from planner.results.outline import InvocationOutline
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from inline_snapshot import snapshot
@@ -10,7 +10,6 @@ from inline_snapshot import snapshot
 from planner.changes.model import Reason
 from planner.reports import case_phrasing, phrasing
 from planner.reports.quantities import moment, shortened, some
-from planner.results.costs import EstimateAccuracy
 from planner.results.model import Action, Compared, PlanOutcome, RunDocument, RunResult
 
 
@@ -199,53 +198,6 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
 
 
 @pytest.mark.parametrize(
-    ("changed", "lines"),
-    [
-        ({}, ["within the estimated range of $0.30–$0.40"]),
-        (
-            {"actual_cents": 29, "this_invocation_cents": 29},
-            [
-                "$0.03 more was paid by earlier sessions, for runs reused here",
-                "below the estimated range of $0.30–$0.40",
-            ],
-        ),
-        ({"actual_cents": 41, "this_invocation_cents": 41}, ["above the estimated range of $0.30–$0.40"]),
-        ({"estimated_low_cents": None}, []),
-        ({"service_estimate_cents": 48, "estimated_low_cents": None}, ["the service estimated $0.48"]),
-        (
-            {
-                "earlier_estimates": EstimateAccuracy(estimates=9, mean_error=0.06, within=7, ranged=9),
-                "estimated_low_cents": None,
-            },
-            ["the previous 9 estimates were 6 % off on average"],
-        ),
-    ],
-    ids=["within", "below", "above", "no range", "service", "earlier"],
-)
-def test_the_bill_against_what_was_estimated(all_passed: RunResult, changed: dict[str, Any], lines: list[str]) -> None:
-    """Whether it is within the range, what the service expected, and how well earlier estimates did."""
-    cost = all_passed.cost.model_copy(update={"estimated_low_cents": 30, "estimated_high_cents": 40, **changed})
-    assert phrasing.cost_details(all_passed.model_copy(update={"cost": cost})) == lines
-
-
-def test_a_bill_that_is_not_whole_is_held_against_no_range(all_passed: RunResult) -> None:
-    """A run without a bill, a launch of unknown fate, and calls that were not made or not needed leave nothing to compare."""
-    cost = all_passed.cost.model_copy(update={"estimated_low_cents": 40, "estimated_high_cents": 50})
-    whole = all_passed.model_copy(update={"cost": cost})
-    assert phrasing.cost_details(whole) == ["below the estimated range of $0.40–$0.50"]
-    case = next(case for case in whole.cases if case.action == "call")
-    spared = case.model_copy(update={"runs_not_needed": 1})
-    for changed in (
-        {"finished": False},
-        {"cases": [spared]},
-        {"cost": cost.model_copy(update={"ambiguous_cents": 16})},
-        {"cases": [case.model_copy(update={"runs": [case.runs[0].model_copy(update={"cost_cents": None})]})]},
-    ):
-        said = phrasing.cost_details(whole.model_copy(update=changed))
-        assert [line for line in said if "range" in line] == []
-
-
-@pytest.mark.parametrize(
     ("bills", "text"),
     [((), "–"), ((None,), "unknown"), ((16, None), "at least $0.16"), ((16, 0), "$0.16")],
     ids=["none", "unknown", "some", "all"],
@@ -272,9 +224,9 @@ def test_some_of_many() -> None:
     ],
     ids=["command", "both", "prose"],
 )
-def test_a_step_is_prose_and_a_command(line: str, prose: str, command: str) -> None:
+def test_a_step_is_prose_and_a_command(canonical: RunResult, line: str, prose: str, command: str) -> None:
     """What is to be typed is told apart from what is to be read."""
-    assert phrasing.step(line) == (prose, command)
+    assert phrasing.steps(canonical.model_copy(update={"next_steps": [line]})) == [(prose, command)]
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,9 @@ Cases    1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · 10 cases · 15
          runs · 3 plans · environment staging · only some cases were selected
 Cost     at least $15.02 of $14.20 expected; $14.70 of it in this session, the
          rest in earlier sessions of this change set; 1 run without a known bill
-         not included; up to $0.32 more for 1 unconfirmed launch; the service
-         estimated $8.00; the previous 12 estimates were 8 % off on average; the
-         ceiling is $9.00; reused runs cost $0.48 in earlier sessions and were
-         not charged again
+         not included; up to $0.32 more for 1 unconfirmed launch; the ceiling is
+         $9.00; reused runs cost $0.48 in earlier sessions and were not charged
+         again
 Calls    31 requests · 5 launches · 2 rate-limited (429) · 3 min 2 s
 Warnings `latency` failed in 3 runs of 1 case
 Reports  reports/report.md

@@ -59,7 +59,7 @@ def pieces(
         sandbox_note=phrasing.sandbox_note(result),
         problems=[*result.problems, *(f"⚠ {warning}" for warning in result.warnings)],
         facts=phrasing.facts(result),
-        failed=_failed(ranked),
+        failed=case_phrasing.what_failed(result, _SHOWN_EXPECTATIONS, _MESSAGE_CHARACTERS),
         outcomes=[(name, SIGNS[name][0], outcomes[name]) for name in case_phrasing.OUTCOMES if outcomes[name]],
         plans=sorted({case.plan for case in ranked}),
         moved=sum(case.compared in ("regressed", "fixed") for case in ranked),
@@ -71,23 +71,6 @@ def pieces(
         ),
         sections=phrasing.sections(result),
     )
-
-
-def _failed(ranked: list[CaseDocument]) -> list[dict[str, object]]:
-    """Failed expectations, each with its first case."""
-    places = {case.case_id: index for index, case in enumerate(ranked)}
-    return [
-        {
-            "expectation": one.finding.expectation,
-            "label": case_phrasing.finding_label(one.finding),
-            "how_many": one.how_many,
-            "message": shortened(one.finding.message, _MESSAGE_CHARACTERS),
-            "quote": shortened(one.finding.quote.text, _MESSAGE_CHARACTERS) if one.finding.quote else "",
-            "index": places[one.case.case_id],
-            "place": one.place,
-        }
-        for one in case_phrasing.failed_expectations(ranked)[:_SHOWN_EXPECTATIONS]
-    ]
 
 
 def _row(index: int, case: CaseDocument, trend: Trend) -> dict[str, object]:
@@ -131,14 +114,9 @@ def _prose(text: str) -> Markup:
 
 def _policy(css: str, script: str) -> str:
     """Allows this script and style, but no network, frames or forms."""
-    return (
-        f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(css)};"
-        " base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+    style_digest, script_digest = (b64encode(sha256(text.encode()).digest()).decode() for text in (css, script))
+    sources = f"script-src 'sha256-{script_digest}'; style-src 'sha256-{style_digest}'"
+    return f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
 
 
 @cache

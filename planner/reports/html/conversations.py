@@ -8,8 +8,7 @@ from typing import Any, cast
 
 from planner.evidence import Evidence, Turn
 from planner.reports import EvidenceOf, case_phrasing
-from planner.reports.documents import picked
-from planner.reports.neutral import without_controls
+from planner.reports.neutral import picked, without_controls
 from planner.reports.transcript import NO_CALL, NO_TRANSCRIPT, NOT_STORED
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
 
