@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from planner.changes.detail import inputs_detail, revision_digest
 from planner.changes.model import Action, CasePrice, Change, ChangeSet, Reason
@@ -148,7 +149,7 @@ def _document(change: Change, price: CasePrice | None, redactor: Redactor) -> di
     }
 
 
-def _inputs(inputs: CaseInputs | None, redactor: Redactor) -> dict[str, object] | None:
+def _inputs(inputs: CaseInputs | None, redactor: Redactor) -> dict[str, Any] | None:
     if inputs is None:
         return None
     number = None if inputs.target_number is None else redactor.text(inputs.target_number)
