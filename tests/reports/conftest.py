@@ -1,4 +1,4 @@
-"""The one canonical result set that every format renders, and its opposite, in which nobody was called; a change set likewise."""
+"""A canonical result that every format renders, one without calls, and change sets."""
 
 from __future__ import annotations
 
@@ -352,7 +352,7 @@ def canonical() -> RunResult:
 
 @pytest.fixture
 def nothing_called() -> RunResult:
-    """Consent was withheld: nobody was called, and no price is known."""
+    """Consent was not given: no calls, and no known price."""
     return RunResult(
         tool_version="0.1.0",
         outcome="refused",
@@ -387,7 +387,7 @@ def nothing_called() -> RunResult:
 
 @pytest.fixture
 def all_passed() -> RunResult:
-    """The usual day on the sandbox: a few calls, all passed, all bills known."""
+    """A small sandbox session: all passed, all bills known."""
     return RunResult(
         tool_version="0.1.0",
         outcome="passed",
@@ -410,7 +410,7 @@ def all_passed() -> RunResult:
 
 @pytest.fixture
 def many() -> Callable[[int], RunResult]:
-    """A result of so many cases, every tenth failed with a quote, as a large suite of matrices gives."""
+    """A large result: every tenth case failed, with a quote."""
 
     def build(number: int) -> RunResult:
         cases = [
@@ -494,7 +494,7 @@ def _change(
 
 @pytest.fixture
 def change_set() -> ChangeSet:
-    """Every action and every way to tell why."""
+    """Every action, and every kind of reason."""
     call, prior = Action.CALL, _case("hours/any@hotline")
     numbers = "target number +14155550199 → +14155550142"
     changes = (
@@ -547,7 +547,7 @@ def nothing_to_do() -> ChangeSet:
 
 @pytest.fixture
 def many_calls() -> Callable[[int], ChangeSet]:
-    """A first plan of so many cases, at a price nobody knows."""
+    """A change set of `number` new cases without a known price."""
 
     def build(number: int) -> ChangeSet:
         changes = tuple(

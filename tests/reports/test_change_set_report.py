@@ -41,7 +41,7 @@ def _markdown(change_set: ChangeSet, plans: list[Plan], max_bytes: int = MAX_BYT
 
 
 def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Each case with what will happen and why, the price with its basis and ceilings, and what to type."""
+    """Each case with its action and reason, the price with its basis and ceilings, and the command."""
     assert _text(change_set, plans) == snapshot("""\
 2 plans · 29 cases · 83 runs
 
@@ -112,21 +112,21 @@ Nothing was called. To run exactly this:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_only_names_and_the_command_are_wider(change_set: ChangeSet, plans: list[Plan], width: int) -> None:
-    """What is copied stays in one piece; nothing else is wider than the terminal."""
+    """Names and the command are never broken; all other lines fit."""
     wide = [line for line in _text(change_set, plans, width).splitlines() if cell_len(line) > width]
     names = {change.case_id for change in change_set.changes}
     assert [line for line in wide if line[4:] not in names and not line.startswith("  planner run")] == []
 
 
 def test_colour_is_only_added(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Without its colour codes the coloured text is the plain one."""
+    """Without colour codes, the coloured text equals the plain text."""
     coloured = _text(change_set, plans, color=True)
     assert re.sub(r"\x1b\[\d+m", "", coloured) == _text(change_set, plans)
     assert "\x1b[31m      - You are a polite caller" in coloured
 
 
 def test_nothing_to_do(nothing_to_do: ChangeSet, plans: list[Plan]) -> None:
-    """Where every case is kept there is nothing to type."""
+    """No command if every case is kept."""
     assert _text(nothing_to_do, plans, now=None) == snapshot("""\
 2 plans · 1 case · 3 runs
 
@@ -138,7 +138,7 @@ Nothing to do.
 
 
 def test_only_a_recheck(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """What costs nothing says so."""
+    """Free actions are marked as free."""
     only = tuple(change for change in change_set.changes if change.action in (Action.RECHECK, Action.DROP))
     free = ChangeSet(change_set.digest, only, replace(change_set.estimate, calls=0, basis="nothing to call"), {})
     text = _text(free, plans)
@@ -147,7 +147,7 @@ def test_only_a_recheck(change_set: ChangeSet, plans: list[Plan]) -> None:
 
 
 def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Plan]) -> None:
-    """What is unknown is said to be, with the reason, in every form; never $0.00."""
+    """An unknown price is shown as unknown with the reason, never as $0.00."""
     change_set = many_calls(3)
     assert "Calls: 3 · cost unknown (no past runs and the product is unknown)" in _text(change_set, plans, ceilings=[])
     assert "## 3 calls would be made, of unknown cost" in _markdown(change_set, plans)
@@ -157,14 +157,14 @@ def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Pl
 
 
 def test_some_cases_are_selected(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Where plans hold more cases than were selected, the first line says so."""
+    """The first line shows how many of the cases are selected."""
     case = change_set.changes[0].case
     assert case is not None
     assert _text(change_set, [replace(plans[0], cases=(case,) * 60)]).startswith("1 plan · 29 of 60 cases · 83 runs\n")
 
 
 def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """What is kept tells how old it is, where a clock was given, and how much of it is flaky."""
+    """Kept cases show the age of their runs and the number of flaky ones."""
     kept = next(change for change in change_set.changes if change.action is Action.KEEP)
     assert kept.prior is not None
     old_run = kept.prior.runs[0].model_copy(update={"completed_at": (_NOW - timedelta(days=6)).replace(tzinfo=None)})
@@ -176,7 +176,7 @@ def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
 
 
 def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """The fields that programs were promised, with their values."""
+    """The documented fields and their values."""
     document = json.loads(render_json(_preview(change_set, plans)))
     assert list(document) == [
         "schema_version", "digest", "changes", "estimate", "summary", "warnings", "refused", "open_launches"
@@ -208,14 +208,14 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
 
 
 def test_the_whole_markdown(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Headline and cost are open, the reasons folded, and the digest says what to do next."""
+    """Headline and cost are visible, reasons are folded, the digest and command follow."""
     assert _markdown(change_set, plans, already_made={"hours/opening@hotline": 2}) == external_file(
         "golden/change_set.md", format=".txt"
     )
 
 
 def test_no_changes_in_markdown(nothing_to_do: ChangeSet, plans: list[Plan]) -> None:
-    """Without changes the comment says so, and there is nothing to type."""
+    """Without changes there is no command."""
     text = _markdown(nothing_to_do, plans)
     assert text.startswith("## No calls would be made\n\n**Nothing was called and nothing was charged.**\n")
     assert "planner run" not in text
@@ -223,7 +223,7 @@ def test_no_changes_in_markdown(nothing_to_do: ChangeSet, plans: list[Plan]) -> 
 
 @pytest.mark.parametrize("number", [3, 300, 3_000])
 def test_a_comment_never_gets_too_long(many_calls: Callable[[int], ChangeSet], plans: list[Plan], number: int) -> None:
-    """However many calls, the comment fits, with its headline and the digest, and says what it leaves out."""
+    """The comment fits for any number of calls, and says what it omits."""
     change_set = many_calls(number)
     text = _markdown(change_set, plans)
     assert len(text.encode()) <= 60_000
@@ -233,7 +233,7 @@ def test_a_comment_never_gets_too_long(many_calls: Callable[[int], ChangeSet], p
 
 
 def test_the_smallest_comment(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Where not even ten cases fit, none is listed, and the folded parts count them."""
+    """If not even ten cases fit, only their number is shown."""
     wordy = tuple(replace(change, case_id=f"{'x' * 600}{index}") for index, change in enumerate(change_set.changes))
     text = _markdown(replace(change_set, changes=wordy), plans, max_bytes=4_000)
     assert len(text.encode()) <= 4_000
@@ -241,13 +241,13 @@ def test_the_smallest_comment(change_set: ChangeSet, plans: list[Plan]) -> None:
 
 
 def test_the_command_is_never_cut(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """What cannot be left out stays whole, even where it alone is too long."""
+    """The command stays whole even if it alone is too long."""
     command = "planner run " + " ".join(f"--select 'plan/scenario-{number}@*'" for number in range(200))
     assert command in _markdown(change_set, plans, command=command, max_bytes=4_000)
 
 
 def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """On a pull request from a fork a stranger wrote the plan: no markup, escape sequence or command comes out of it."""
+    """Plans of a fork are hostile: no markup, escape sequence or command comes out of them."""
     hostile = tuple(
         replace(
             change,
@@ -271,7 +271,7 @@ def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> N
 
 
 def test_numbers_and_more_are_redacted(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Phone numbers always, and what the project lists when its redactor is given."""
+    """Phone numbers, and the project's own patterns."""
     redactor = Redactor((re.compile("polite"),))
     for shown in (_text(change_set, plans, redactor=redactor), _markdown(change_set, plans, redactor=redactor)):
         assert "4155550199" not in shown
@@ -279,7 +279,7 @@ def test_numbers_and_more_are_redacted(change_set: ChangeSet, plans: list[Plan])
 
 
 def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Whatever the reason code, text shows its phrase and no code."""
+    """The text shows the phrase of each reason, not its code."""
     for reason in Reason:
         change = replace(change_set.changes[0], reason=reason)
         text = _text(replace(change_set, changes=(change,)), plans)
@@ -288,7 +288,7 @@ def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> 
 
 
 def test_what_run_would_refuse(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Why, and how to mend it, stand where the command would: in text, Markdown and JSON."""
+    """The reason and the fix replace the command."""
     refused = ("$1.76 expected, policy allows $1.00 to @acme", "raise the ceiling")
     preview = Preview(change_set, plans, [], "planner run", refused=refused)
     text = render_text(preview, width=60, color=False)

@@ -1,4 +1,4 @@
-"""Faults as text, JSON, annotations and SARIF, each compared whole."""
+"""Diagnostics as text, JSON, annotations and SARIF."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOURCES = {
 
 @pytest.fixture
 def diagnostics() -> Diagnostics:
-    """One of everything: an error with a related place, a warning, a stretch of lines, hostile words."""
+    """An error with a related place, a warning, a span of several lines, hostile text."""
     found = Diagnostics()
     found.warning("unused-variable", "variable is used by no template", "remove `x`", Span("plans/b.yaml", 1, 1, 1, 2))
     found.error(
@@ -47,7 +47,7 @@ def read_source() -> Callable[[str], str | None]:
 
 
 def test_text(diagnostics: Diagnostics, read_source: Callable[[str], str | None]) -> None:
-    """Each fault with its line, a caret under it, wrapped words, related places, and a count at the end."""
+    """Each diagnostic with its line and caret, wrapped text, related places, and a count at the end."""
     assert render_text(diagnostics, read_source=read_source, width=80, color=False) == snapshot("""\
 plans/a.yaml:3:2: error: key is written twice [duplicate-key]
     3 |     runs: \\u202efive 名前 x
@@ -73,7 +73,7 @@ plans/b.yaml:1:1: error: value cannot be used [bad-value]
 
 
 def test_text_in_colour_says_the_same(diagnostics: Diagnostics, read_source: Callable[[str], str | None]) -> None:
-    """Colour adds escape codes of its own and nothing else."""
+    """Colour only adds escape codes."""
     coloured = render_text(diagnostics, read_source=read_source, width=80, color=True)
     assert coloured.splitlines()[0] == snapshot(
         "\x1b[1mplans/a.yaml:3:2\x1b[0m: \x1b[31merror\x1b[0m: key is written twice [duplicate-key]"
@@ -84,8 +84,8 @@ def test_text_in_colour_says_the_same(diagnostics: Diagnostics, read_source: Cal
     assert coloured == render_text(diagnostics, read_source=read_source, width=80, color=False)
 
 
-def test_no_fault_is_no_text() -> None:
-    """Silence where there is nothing to say; the other formats are complete documents all the same."""
+def test_no_diagnostics() -> None:
+    """No text without diagnostics; the other formats are complete documents."""
     nothing = Diagnostics()
     assert render_text(nothing, read_source=SOURCES.get, width=80, color=False) == ""
     assert render_github(nothing) == ""
@@ -198,7 +198,7 @@ def test_json(diagnostics: Diagnostics) -> None:
 
 
 def test_github(diagnostics: Diagnostics) -> None:
-    """Workflow commands with errors first, their special characters written so that no other command can come of them."""
+    """Workflow commands with errors first and special characters escaped."""
     assert render_github(diagnostics) == snapshot("""\
 ::error file=plans/a.yaml,line=3,endLine=3,title=key is written twice [duplicate-key],col=2,endColumn=6::`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one%0Athe first one: plans/a.yaml:2:1
 ::error file=plans/b.yaml,line=1,endLine=4,title=value cannot be used [bad-value]::50%25 of%0A::error::� it�
@@ -207,7 +207,7 @@ def test_github(diagnostics: Diagnostics) -> None:
 
 
 def test_github_shows_nine_and_counts_the_rest() -> None:
-    """A step has ten annotations: nine faults, errors before warnings, and how many more there are."""
+    """A step has ten annotations: nine diagnostics, errors first, and the number of the others."""
     found = Diagnostics()
     for number in range(12):
         report = found.warning if number < 6 else found.error
@@ -393,16 +393,16 @@ def test_sarif_is_what_the_standard_says(diagnostics: Diagnostics) -> None:
     assert [error.message for error in validator.iter_errors(log)] == []
     results = log["runs"][0]["results"]
     rules = log["runs"][0]["tool"]["driver"]["rules"]
-    told = {result["ruleId"]: result["ruleIndex"] for result in results}
-    assert told.pop("x") == -1
-    assert {code: rules[index]["id"] for code, index in told.items()} == {code: code for code in told}
+    indexes = {result["ruleId"]: result["ruleIndex"] for result in results}
+    assert indexes.pop("x") == -1
+    assert {code: rules[index]["id"] for code, index in indexes.items()} == {code: code for code in indexes}
     assert all(rule["help"]["text"] for rule in rules)
 
 
 @settings(deadline=None)
 @given(st.text(), st.text())
 def test_authored_text_commands_nothing(detail: str, file: str) -> None:
-    """Whatever an author writes: one annotation a fault, and no control character on the terminal."""
+    """One annotation per diagnostic, and no control character on the terminal, for any text."""
     found = Diagnostics()
     found.error("x", "summary", detail, Span(file, 1, 1, 1, 2))
     assert render_github(found).count("\n") == 1

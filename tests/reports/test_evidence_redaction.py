@@ -1,4 +1,4 @@
-"""Evidence for other machines: numbers and what a project lists are left out at whatever depth, and it says where."""
+"""Evidence for shared stores: numbers and the project's patterns are redacted at any depth, and the changed parts are named."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PLAIN = evidence(
 )
 
 
-def test_what_others_may_see_stays() -> None:
-    """Evidence without a number is the same object: it goes by the same digest everywhere."""
+def test_evidence_without_numbers_is_unchanged() -> None:
+    """The same object, so it keeps its digest."""
     assert redact_evidence(PLAIN) is PLAIN
 
 
@@ -52,8 +52,8 @@ def test_what_others_may_see_stays() -> None:
         ({"error_message": "no answer from +14155550199"}, "error_message", "no answer from +•••••••••99"),
     ],
 )
-def test_what_is_left_out(fields: dict[str, Any], part: str, shown: str) -> None:
-    """Each place a number or a listed text may stand in is redacted, named, and stays so when it is done again."""
+def test_redacted_parts(fields: dict[str, Any], part: str, shown: str) -> None:
+    """Each part is redacted and named; redacting twice changes nothing more."""
     redacted = redact_evidence(evidence(**fields), [re.compile(r"Member M-\d+")])
     text = redacted.to_bytes().decode()
     assert shown in text
@@ -64,15 +64,15 @@ def test_what_is_left_out(fields: dict[str, Any], part: str, shown: str) -> None
 
 
 def test_keys_that_look_the_same_stay_apart() -> None:
-    """No entry of an object is lost where two keys are redacted to one."""
+    """No entry is lost if two keys have the same redacted form."""
     tool = ToolCall(name="t", arguments={"4155550199": 1, "4155550299": 2})
     redacted = redact_evidence(evidence(tools=(tool,)))
     assert redacted.tools is not None
     assert redacted.tools[0].arguments == {"••••••••99": 1, "••••••••99~2": 2}
 
 
-def test_what_is_read_again_is_whole() -> None:
-    """A part that the service tells once more is as it was told; one that only the redacted record has stays marked."""
+def test_parts_that_are_read_again() -> None:
+    """A part that is read again replaces the redacted one; other parts stay marked."""
     stored = redact_evidence(
         evidence(
             turns=(Turn(number=1, role=Role.AGENT, text="415 555 0199"),),

@@ -1,4 +1,4 @@
-"""What failed, told once for all cases in which it did: what a reviewer reads first."""
+"""Failed expectations, summarised over all cases."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def _section(text: str) -> str:
     return text[text.index("## What failed") : text.index("## Failed (")]
 
 
-def test_many_cases_are_told_by_what_failed(many: Callable[[int], RunResult]) -> None:
-    """A line an expectation, the critical one first: in how many runs and cases, what was found, where it is written, and a quote."""
+def test_expectations_that_failed_in_several_cases(many: Callable[[int], RunResult]) -> None:
+    """One line per expectation, critical first: runs and cases, message, quote and place."""
     result = many(20)
     places = {"states-window": 22, "no-guarantee": 25}
     cases = [
@@ -37,26 +37,26 @@ def test_many_cases_are_told_by_what_failed(many: Callable[[int], RunResult]) ->
     )
 
 
-def test_one_case_tells_it_itself(canonical: RunResult) -> None:
-    """Where a single case failed, its own section is the first already."""
+def test_one_failed_case_has_no_summary(canonical: RunResult) -> None:
+    """The section of a single failed case is enough."""
     assert "What failed" not in markdown.render(canonical)
     assert "What failed" not in render(canonical)
 
 
 def test_expectations_of_one_name_in_two_plans_are_two(many: Callable[[int], RunResult]) -> None:
-    """Two plans, or two lines of one, are two expectations: their counts are not added up."""
+    """Expectations of two plans, or of two lines, are counted separately."""
     result = many(120)
     section = _section(markdown.render(result))
     assert section.count("`no-guarantee` (never\\_says) failed in 12 of 12 runs of 6 cases") == 2
 
 
 def test_what_is_beyond_six_is_counted(many: Callable[[int], RunResult]) -> None:
-    """A reader is shown the gravest few, and told that there are more."""
+    """The most severe are shown, the others counted."""
     assert "\n- 4 more expectations\n" in _section(markdown.render(many(300)))
 
 
-def test_a_row_of_the_page_says_what_failed(many: Callable[[int], RunResult], canonical: RunResult) -> None:
-    """In the list, unopened: what was found, the comparison of what failed, and the first such case a click away."""
+def test_a_row_of_the_page(many: Callable[[int], RunResult], canonical: RunResult) -> None:
+    """The list shows the first failed expectation and the comparison of each case."""
     page = render(many(20))
     found = (
         "states-window (says, critical): the agent never said any of &#34;30 days&#34;, &#34;thirty days&#34;"
@@ -73,7 +73,7 @@ def test_a_row_of_the_page_says_what_failed(many: Callable[[int], RunResult], ca
 
 
 def test_warnings_and_what_is_undecided_are_no_failures(canonical: RunResult) -> None:
-    """A case that holds, or of which nothing is known, has failed nothing."""
+    """Passed and unknown cases have no failed expectation."""
     warned, unknown = canonical.cases[2].runs[0], canonical.cases[7]
     assert first_failed(canonical.cases[2].model_copy(update={"runs": [warned]})) == ""
     assert first_failed(unknown) == ""
@@ -88,7 +88,7 @@ def test_the_page_shows_p_values_and_costs(canonical: RunResult) -> None:
 
 
 def test_what_was_not_called_is_not_compared(canonical: RunResult) -> None:
-    """Evidence is not what a case lacks that nobody called: it is not compared."""
+    """A case that was not called is not compared."""
     not_called = canonical.cases[8].model_copy(update={"compared": "not_enough_evidence"})
     assert compared(not_called) == "not compared"
     assert compared(not_called.model_copy(update={"not_comparable": "prompt"})) == "not comparable: prompt changed"
@@ -96,14 +96,14 @@ def test_what_was_not_called_is_not_compared(canonical: RunResult) -> None:
 
 
 def test_commands_in_a_sentence_are_code_on_the_page(canonical: RunResult) -> None:
-    """Backticks are for programs: the page shows what stands between them as code, and hostile words as words."""
+    """Text in backticks is code; hostile text is escaped."""
     page = render(canonical.model_copy(update={"problems": ["see `planner plan`: <b>", "one ` alone"]}))
     assert "<li>see <code>planner plan</code>: &lt;b&gt;</li>" in page
     assert "<li>one ` alone</li>" in page
 
 
-def test_calls_that_say_nothing_of_the_agent_are_not_counted(many: Callable[[int], RunResult]) -> None:
-    """Where the test bot left its role, what did not hold is not the agent's: neither counted nor quoted."""
+def test_runs_spoilt_by_the_test_bot(many: Callable[[int], RunResult]) -> None:
+    """Runs that the test bot spoilt are neither counted nor quoted."""
     result = many(20)
     cases = [
         case.model_copy(

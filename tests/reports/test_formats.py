@@ -1,4 +1,4 @@
-"""Every format tells the same story, and none can be made to tell another."""
+"""All formats show the same facts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _read_json(text: str) -> Iterator[str]:
 
 
 def _read_html(text: str) -> Iterator[str]:
-    """What the page lists, and what its script would draw."""
+    """The texts of the page and of its data."""
     yield re.sub(r"<[^>]*>", " ", re.sub(r"<(script|style)\b.*?</\1>", "", text, flags=re.DOTALL)).replace("&#39;", "'")
     for document in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text):
         yield from _read_json(document)
@@ -66,7 +66,7 @@ def _letters(text: str) -> str:
 
 
 def _facts(result: RunResult) -> set[str]:
-    """What a reader of any format must be able to find."""
+    """Facts that every format must show."""
     facts = {
         result.invocation_id,
         result.change_set_digest,
@@ -86,7 +86,7 @@ def _facts(result: RunResult) -> set[str]:
         facts |= {case.outcome_reason, *case.detail.splitlines(), case.file}
         for run in case.runs:
             if run.outcome != "passed":
-                # A reason that a finding gives already is told once.
+                # A reason that a finding contains is shown once.
                 reason = "" if any(finding.message in run.reason for finding in run.findings) else run.reason
                 facts |= {str(run.run_id), str(run.batch_id), str(run.call_id or ""), run.outcome, reason}
             for finding in run.findings:
@@ -98,41 +98,41 @@ def _facts(result: RunResult) -> set[str]:
 
 
 REPORTS = [name for name in FORMATS if name != "sarif"]
-"""SARIF is no report: it tells what did not hold, and nothing else."""
+"""SARIF only has failures."""
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_every_format_tells_every_fact(name: str, canonical: RunResult) -> None:
-    """What is shown in one format is shown in all."""
+def test_every_format_has_every_fact(name: str, canonical: RunResult) -> None:
+    """All formats show every fact."""
     result = redact(canonical)
-    told = _letters(" ".join(_READERS[name](FORMATS[name](result))))
-    told = re.sub("8evilexampleclick8|31mred0m", lambda hidden: hidden[0], told)
-    missing = {fact for fact in _facts(result) if fact not in told}
+    text = _letters(" ".join(_READERS[name](FORMATS[name](result))))
+    text = re.sub("8evilexampleclick8|31mred0m", lambda hidden: hidden[0], text)
+    missing = {fact for fact in _facts(result) if fact not in text}
     # JSON keeps the letters of terminal sequences, escaped; the other formats leave the sequences out.
     hostile = {fact for fact in missing if "evilexample" in fact}
     assert missing - hostile == set()
     for fact in hostile:
         start, end = fact[:20], fact[-20:]
-        assert start in told
-        assert end in told
+        assert start in text
+        assert end in text
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_no_format_hides_the_sandbox(name: str, all_passed: RunResult) -> None:
-    """A simulated result is labelled, whatever it is read in."""
+    """Simulated results are labelled in every format."""
     assert "sandbox" in FORMATS[name](all_passed)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_format_leaks_a_number(name: str, canonical: RunResult) -> None:
     """The redacted document has no phone number in any format."""
-    told = _letters(" ".join(_READERS[name](FORMATS[name](redact(canonical)))))
-    assert "4155550199" not in told
+    text = _letters(" ".join(_READERS[name](FORMATS[name](redact(canonical)))))
+    assert "4155550199" not in text
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_an_unknown_price_is_never_nothing(name: str, nothing_called: RunResult) -> None:
-    """What is not known to cost something is not shown as costing $0.00."""
+def test_an_unknown_price(name: str, nothing_called: RunResult) -> None:
+    """An unknown cost is not shown as $0.00."""
     shown = FORMATS[name](nothing_called)
     expected = {
         "markdown": "unknown cost",
@@ -144,14 +144,14 @@ def test_an_unknown_price_is_never_nothing(name: str, nothing_called: RunResult)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_no_format_changes_the_time_or_the_place(name: str, canonical: RunResult) -> None:
-    """A report is a function of the result: twice the same text, and text that can be written as UTF-8."""
+def test_reports_are_deterministic(name: str, canonical: RunResult) -> None:
+    """The same result gives the same text, which can be written as UTF-8."""
     assert FORMATS[name](canonical) == FORMATS[name](canonical)
     assert FORMATS[name](canonical).encode().decode() == FORMATS[name](canonical)
 
 
 def test_a_format_is_imported_when_it_is_used() -> None:
-    """Who asks for JSON does not wait for an XML library."""
+    """JSON loads no template engine."""
     program = "import sys, planner.reports; print(sorted({'junitparser', 'jinja2', 'rich'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "junitparser" not in done.stdout

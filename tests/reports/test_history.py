@@ -1,4 +1,4 @@
-"""The history of calls as people and as programs read it."""
+"""The history of calls as text, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_the_suite() -> None:
 
 
 def test_a_narrow_terminal() -> None:
-    """No line is too wide but one with a case id, and columns become prose."""
+    """All lines fit except case ids, and columns become prose."""
     text = _text(HistoryPage(_invocations(), None, ("sandbox",), sandbox=True), 46)
     assert NARROW_CASES in text
     assert text.endswith("These are simulated calls on the sandbox:\nnobody was phoned, and nothing was charged.\n")
@@ -146,13 +146,13 @@ def test_a_narrow_terminal() -> None:
 
 
 def test_one_case() -> None:
-    """The same of one case, and what each invocation found of it."""
+    """Measures of one case, and each session that called it."""
     found = _invocations()
     assert _text(HistoryPage(found, (found.cases[1],), (), sandbox=False)) == CASE
 
 
-def test_colour_changes_no_word() -> None:
-    """What is coloured reads the same without."""
+def test_colour_is_only_added() -> None:
+    """Without colour codes, the text is the same."""
     page = HistoryPage(_invocations(), None, (), sandbox=False)
     coloured = _text(page, color=True)
     assert "\x1b[31m✗\x1b[0m" in coloured
@@ -162,14 +162,14 @@ def test_colour_changes_no_word() -> None:
 
 
 def test_nothing_stored() -> None:
-    """It says so, and of what."""
+    """The text names the selection."""
     page = HistoryPage(timeline([]), None, ("sandbox", "environment staging"), sandbox=False)
     assert _text(page) == "No session is stored: sandbox · environment staging\n"
     assert _text(replace(page, scope=())) == "No session is stored\n"
 
 
 def test_csv_holds_a_line_for_each_case_and_invocation() -> None:
-    """What is not known is an empty cell."""
+    """Unknown values are empty cells."""
     found = _invocations()
     lines = list(
         csv.DictReader(io.StringIO(render_csv(HistoryPage(found, None, (), sandbox=False), redactor=Redactor())))
@@ -198,7 +198,7 @@ def test_csv_holds_a_line_for_each_case_and_invocation() -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝"])
 def test_no_cell_is_a_formula(start: str) -> None:
-    """A spreadsheet that opens the file runs nothing that a plan or a store wrote."""
+    """Text from plans and stores is never a formula."""
     found = _invocations((f"{start}cmd|' /C calc'!A0/s@t",))
     text = render_csv(HistoryPage(found, None, (), sandbox=False), redactor=Redactor())
     cells = [cell for line in csv.reader(io.StringIO(text)) for cell in line]
@@ -207,7 +207,7 @@ def test_no_cell_is_a_formula(start: str) -> None:
 
 
 def test_json_names_its_schema_and_holds_all() -> None:
-    """Points are oldest first, invocations newest first, and each invocation's bill stands against its estimate."""
+    """Points are oldest first, sessions newest first, with estimates and bills."""
     found = _invocations()
     document = json.loads(
         render_json(HistoryPage(found, None, (), sandbox=False), environment="staging", redactor=Redactor())

@@ -1,4 +1,4 @@
-"""The sentences that every format shares."""
+"""Texts that all formats share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from planner.results.model import Action, Compared, PlanOutcome, RunDocument, Ru
 
 
 def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
-    """Whoever reads the report need not look up the exit code."""
+    """Each exit code is explained."""
     codes = (0, 1, 2, 3, 4, 5, 130, 77)
     assert {code: phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes} == snapshot(
         {
@@ -30,13 +30,13 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
     )
 
 
-def test_what_is_unknown_once_all_was_done_is_not_to_be_gone_on_with(canonical: RunResult) -> None:
-    """Running the same command again would call failed cases again, and decide nothing."""
+def test_unknown_after_all_calls_does_not_suggest_to_resume(canonical: RunResult) -> None:
+    """Running the same command again would decide nothing."""
     assert "same command" not in phrasing.meaning(canonical.model_copy(update={"exit_code": 4, "finished": True}))
 
 
 def test_every_outcome_has_a_word(canonical: RunResult) -> None:
-    """The first word of a report, and the sandbox beside it."""
+    """Each outcome has a word; sandbox results are marked."""
     words = {
         outcome: phrasing.verdict(canonical.model_copy(update={"outcome": outcome, "sandbox": True}))
         for outcome in get_args(PlanOutcome)
@@ -52,19 +52,19 @@ def test_every_outcome_has_a_word(canonical: RunResult) -> None:
     )
 
 
-def test_calls_under_way_are_no_calls_that_were_not_made(canonical: RunResult) -> None:
-    """A case whose calls were launched and have not ended is under way, wherever it is told: money is held for it."""
+def test_calls_in_progress(canonical: RunResult) -> None:
+    """A case whose calls have not ended is under way, not “not called”."""
     case = next(case for case in canonical.cases if case.case_id == "orders/status@support")
     launched = case.model_copy(update={"runs_under_way": 1, "outcome_reason": ""})
-    told = [
+    texts = [
         (case_phrasing.runs_passed(each), case_phrasing.why(each), case_phrasing.reason(each))
         for each in (launched, launched.model_copy(update={"runs_under_way": 0}))
     ]
-    assert told == [("under way", "under way: new", "under way"), ("not called", "not called: new", "not called")]
+    assert texts == [("under way", "under way: new", "under way"), ("not called", "not called: new", "not called")]
 
 
-def test_what_is_not_known_of_the_bill_is_told_apart(canonical: RunResult) -> None:
-    """What has ended and cannot be read is not under way, and what was paid before is no estimate."""
+def test_unknown_parts_of_the_bill(canonical: RunResult) -> None:
+    """Unreadable calls are not in progress, and earlier payments are not estimates."""
     cost = {
         "ambiguous_cents": 96,
         "calls_under_way": 2,
@@ -72,17 +72,17 @@ def test_what_is_not_known_of_the_bill_is_told_apart(canonical: RunResult) -> No
         "unbilled_calls": 0,
         "paid_before_cents": 500,
     }
-    told = phrasing.cost_details(
+    texts = phrasing.cost_details(
         canonical.model_copy(update={"open_launches": [], "cost": canonical.cost.model_copy(update=cost)})
     )
-    assert told[1:3] == [
+    assert texts[1:3] == [
         "up to $0.96 more for 2 calls in progress and 1 ended call that cannot be read",
         "expected: $5.00 paid before, plus $9.20 for the remaining calls",
     ]
 
 
 def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
-    """What was done with a case, and how it compares, is said in words."""
+    """Each action and each comparison has a phrase."""
     case = canonical.cases[0]
     compared = [case_phrasing.compared(case.model_copy(update={"compared": name})) for name in get_args(Compared)]
     assert compared == snapshot(["regressed", "improved", "same", "new", "gone", "not enough evidence"])
@@ -93,7 +93,7 @@ def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
 
 
 def test_the_headline_counts_each_case_once(canonical: RunResult) -> None:
-    """By its change, with those that fail among them; unknown, quarantined and (unless they moved) flaky ones by their outcome."""
+    """By its change, with the number that fail; unknown, quarantined and unchanged flaky cases by their outcome."""
     case = canonical.cases[1].model_copy(update={"quarantine": None})
     kinds = (
         ("regressed", "failed", None),
@@ -110,15 +110,15 @@ def test_the_headline_counts_each_case_once(canonical: RunResult) -> None:
         case.model_copy(update={"compared": compared, "outcome": outcome, "not_comparable": why})
         for compared, outcome, why in kinds
     ]
-    told = phrasing.headline(canonical.model_copy(update={"cases": cases})).split(";")[0]
-    assert told == (
+    texts = phrasing.headline(canonical.model_copy(update={"cases": cases})).split(";")[0]
+    assert texts == (
         "2 regressed (1 flaky), 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable (1 failing),"
         " 1 same (1 failing), 1 flaky, 2 unknown, 1 dropped"
     )
 
 
-def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResult) -> None:
-    """A changed expectation that fails tells nothing of the agent; one failure beside it that is the agent's does."""
+def test_the_meaning_of_failures_after_changes_of_the_plan(canonical: RunResult) -> None:
+    """A failure of a changed expectation does not blame the agent; another failure does."""
     case = canonical.cases[0].model_copy(update={"compared": "not_enough_evidence", "not_comparable": "expectations"})
     changed = canonical.model_copy(update={"cases": [case], "exit_code": 1})
     assert phrasing.meaning(changed) == (
@@ -134,8 +134,8 @@ def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResu
     assert case_phrasing.compared(case, p_value=True) == "not comparable: expectations changed"
 
 
-def test_what_was_not_told_is_shown(canonical: RunResult) -> None:
-    """A warning that could not be decided beside those that came true; of a case that passed, the calls that say nothing of it."""
+def test_undecided_warnings_and_uncounted_runs(canonical: RunResult) -> None:
+    """Undecided warnings are listed after failed ones; runs that do not count are shown."""
     case = next(case for case in canonical.cases if case.outcome == "passed")
     run = case.runs[0]
     found = run.findings[0] if run.findings else canonical.cases[0].runs[0].findings[0]
@@ -159,7 +159,7 @@ def test_what_was_not_told_is_shown(canonical: RunResult) -> None:
 
 
 def test_every_fault_has_a_phrase(canonical: RunResult) -> None:
-    """A run that did not pass says whose fault that is."""
+    """Each cause has a phrase."""
     run = canonical.cases[0].runs[0]
     faults = (None, "agent", "caller", "platform", "judge", "author")
     assert [case_phrasing.cause(run.model_copy(update={"fault": fault})) for fault in faults] == snapshot(
@@ -175,7 +175,7 @@ def test_every_fault_has_a_phrase(canonical: RunResult) -> None:
 
 
 def test_a_reason_code_is_shown_as_its_phrase() -> None:
-    """Known codes have the label of the change; one of a later version is still readable."""
+    """Known codes have a label; unknown codes are readable."""
     assert [case_phrasing.reason_label(reason.value) for reason in Reason] == [reason.label for reason in Reason]
     assert case_phrasing.reason_label("moon_phase_changed") == "moon phase changed"
 
@@ -191,7 +191,7 @@ def test_a_reason_code_is_shown_as_its_phrase() -> None:
     ],
 )
 def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches: int, text: str) -> None:
-    """What was spent of what was expected; nothing called is not the same as called for nothing."""
+    """Spent and expected cost; “nothing called” is not $0.00."""
     cost = all_passed.cost.model_copy(update={"actual_cents": spent, "estimated_cents": expected})
     stats = all_passed.stats.model_copy(update={"launches": launches})
     assert phrasing.cost(all_passed.model_copy(update={"cost": cost, "stats": stats})) == text
@@ -203,14 +203,14 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
     ids=["none", "unknown", "some", "all"],
 )
 def test_case_cost(canonical: RunResult, bills: tuple[int | None, ...], text: str) -> None:
-    """A bill that is missing makes the sum a lower bound, and no bill at all makes it unknown."""
+    """A missing bill makes the sum a lower bound; without any bill it is unknown."""
     run: RunDocument = canonical.cases[0].runs[0]
     runs = [run.model_copy(update={"cost_cents": cents}) for cents in bills]
     assert case_phrasing.case_cost(canonical.cases[0].model_copy(update={"runs": runs})) == text
 
 
 def test_some_of_many() -> None:
-    """A list is cut after what is read, and what is left is counted."""
+    """A long list is cut and the rest counted."""
     assert some(["a", "b", "c"], 3) == "a, b, c"
     assert some([str(number) for number in range(1_204)], 2) == "0, 1 and 1,202 more"
 
@@ -225,7 +225,7 @@ def test_some_of_many() -> None:
     ids=["command", "both", "prose"],
 )
 def test_a_step_is_prose_and_a_command(canonical: RunResult, line: str, prose: str, command: str) -> None:
-    """What is to be typed is told apart from what is to be read."""
+    """Prose and command are separate."""
     assert phrasing.steps(canonical.model_copy(update={"next_steps": [line]})) == [(prose, command)]
 
 
@@ -234,18 +234,18 @@ def test_a_step_is_prose_and_a_command(canonical: RunResult, line: str, prose: s
     [("short", "short"), ("x" * 20, "x" * 20), ("beginning of it, and the end", "beginning … the end")],
 )
 def test_a_long_text_is_cut_in_the_middle(text: str, shown: str) -> None:
-    """How it begins and how it ends stays."""
+    """Start and end stay."""
     assert shortened(text, 20) == shown
 
 
 def test_a_time_without_a_zone_is_utc(canonical: RunResult) -> None:
-    """Times are shown in UTC, whatever zone they were stored in."""
+    """Times are shown in UTC."""
     naive = canonical.started_at.replace(tzinfo=None)
     assert moment(naive) == moment(canonical.started_at) == "2026-11-24 10:00:00 UTC"
 
 
-def test_a_run_that_passed_says_what_did_not_hold_in_it() -> None:
-    """An expectation with a rate of its own decides no run, and is named beside the word all the same."""
+def test_a_passed_run_with_a_failed_expectation() -> None:
+    """An expectation with its own rate decides no run, but is named."""
     finding = {"check": "says", "outcome": "failed", "message": "never said it"}
     found = [
         {**finding, "expectation": "polite", "severity": "error"},

@@ -84,13 +84,13 @@ def test_duration(seconds: float | None, text: str) -> None:
     ],
 )
 def test_age(passed: timedelta, text: str) -> None:
-    """An age is told in one unit, rounded down."""
+    """One unit, rounded down."""
     assert age(passed) == text
 
 
 @pytest.mark.parametrize(("milliseconds", "text"), [(0, "0:00"), (42_900, "0:42"), (3_727_000, "1:02:07")])
 def test_clock(milliseconds: int, text: str) -> None:
-    """A moment of a recording reads as a player shows it."""
+    """Minutes and seconds, as a player shows them."""
     assert clock(milliseconds) == text
 
 

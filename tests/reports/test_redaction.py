@@ -70,7 +70,7 @@ def test_every_country_is_covered(style: int) -> None:
 
 @given(st.text(st.sampled_from("0123456789+-. ()/Tab,one two:"), max_size=60))
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
-    """What is redacted already stays as it is."""
+    """Redacting twice is the same as once."""
     redactor = Redactor()
     assert redactor.text(redactor.text(text)) == redactor.text(text)
     assert redactor.name(redactor.name(text)) == redactor.name(text)
@@ -132,13 +132,13 @@ def test_names_stay_readable(name: str, redacted: str | None) -> None:
 
 
 def test_a_short_number_is_masked_where_it_is_one() -> None:
-    """A field that holds a phone number is masked whatever its length."""
+    """A phone number field is masked at any length."""
     assert [mask_digits(number) for number in ("+41", "112", "+14155550199")] == ["+41", "•12", "+•••••••••99"]
 
 
 @pytest.mark.parametrize("compile_pattern", [re.compile, re2.compile], ids=["re", "re2"])
-def test_a_project_lists_more(compile_pattern: Any) -> None:
-    """What a project's expressions match is left out of texts and names, whichever library compiled them."""
+def test_patterns_of_the_project(compile_pattern: Any) -> None:
+    """The project's patterns are removed from texts and names."""
     redactor = Redactor((compile_pattern(r"(?i)acct-\w+"),))
     assert redactor.text("Your account ACCT-9x is open") == "Your account [redacted] is open"
     assert redactor.name("plan/x[account=acct-9x]@t") == "plan/x[account=[redacted]]@t"
@@ -179,7 +179,7 @@ def _poisoned(value: Any, field: str, poison: str) -> Any:
 
 @pytest.mark.parametrize("number", ["+14155550199", "(415) 555-0199", "4155550199", "+1 415.555.0199"])
 def test_no_field_of_the_document_leaks(canonical: RunResult, number: str) -> None:
-    """A number in any text of the document is gone from the redacted one, whichever field it stands in."""
+    """No text field of the redacted document has the number."""
     poisoned = _poisoned(canonical, "", number)
     assert poisoned.model_dump_json().count(number) > 100
     assert number not in redact(poisoned).model_dump_json()
@@ -197,7 +197,7 @@ def test_redaction_keeps_everything_else(canonical: RunResult) -> None:
 
 
 def test_open_launches_and_dropped_cases_go_by_the_same_names(canonical: RunResult) -> None:
-    """A case is called the same wherever the document names it."""
+    """A case has one redacted name everywhere."""
     case_id = "orders/status[n=+14155550199]@support"
     launch = canonical.open_launches[0].model_copy(update={"cases": [case_id]})
     result = canonical.model_copy(

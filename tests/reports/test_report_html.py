@@ -1,4 +1,4 @@
-"""`report.html` in a browser: what a person sees and does, and what a page of hostile text cannot do."""
+"""`report.html` in a browser."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _page(result: RunResult, evidence: Evidence | None = TALK) -> str:
 
 
 def test_the_policy_allows_this_script_and_no_other(canonical: RunResult) -> None:
-    """No network, no frame, no form: what runs is what is written here, by its digest."""
+    """The policy allows only this script and style, by digest."""
     page = _page(canonical)
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
@@ -73,8 +73,8 @@ def test_the_policy_allows_this_script_and_no_other(canonical: RunResult) -> Non
     )
 
 
-def test_what_was_said_ends_no_element_and_shows_no_number(canonical: RunResult) -> None:
-    """A transcript is data: it cannot close the script it stands in, and is redacted like the rest."""
+def test_transcripts_are_escaped_and_redacted(canonical: RunResult) -> None:
+    """A transcript cannot close its script element, and is redacted."""
     page = _page(canonical)
     assert page.count("</script>") == len(canonical.cases) + 1
     assert "\\u003c/script\\u003e" in page
@@ -84,7 +84,7 @@ def test_what_was_said_ends_no_element_and_shows_no_number(canonical: RunResult)
 
 
 def test_a_page_too_large_leaves_conversations_out(canonical: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond what a browser takes, findings and quotes stay, and the page says what is not there."""
+    """Findings and quotes stay, and the page says what it omits."""
     monkeypatch.setattr(
         "planner.reports.html.MAX_CONVERSATION_BYTES", 1
     )  # the bound itself; 48 MiB of text would do as well
@@ -97,15 +97,15 @@ def test_a_page_too_large_leaves_conversations_out(canonical: RunResult, monkeyp
 
 
 def test_without_the_store_it_says_so(canonical: RunResult) -> None:
-    """Results from elsewhere have no conversations here; findings with their quotes are whole."""
+    """Without stored evidence, findings and quotes are shown."""
     page = _page(canonical, None)
     assert "is not in this store" in page
     assert "Thanks for calling." not in page
     assert render(redact(canonical)).count("data-outcome=") == len(canonical.cases)
 
 
-def test_the_suite_is_told_as_in_every_other_report(canonical: RunResult) -> None:
-    """What no case shows on its own: together they are worse, and how likely so many calls of a case are to pass."""
+def test_the_suite(canonical: RunResult) -> None:
+    """The page shows the comparison of the suite and the repeated passes."""
     suite = SuiteDocument(
         cases=3, passed_before=9, runs_before=9, passed_now=4, runs_now=9, p_value=0.03, compared="worse"
     )
@@ -136,7 +136,7 @@ Opened = Callable[[str], "Page"]
 
 @pytest.fixture(params=["light", "dark"])
 def opened(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """Opens a page. At the end: nothing was asked of any network, and the script had no fault."""
+    """Opens a page, and checks that it used no network and had no script error."""
     context = browser.new_context(color_scheme=request.param)
     context.set_default_timeout(PATIENCE_SECONDS * 1000)
     asked: list[str] = []
@@ -189,7 +189,7 @@ def test_the_list_is_filtered_searched_and_walked_by_keys(opened: Opened, canoni
 
 @in_browser
 def test_a_case_shows_who_said_what_and_where_it_went_wrong(opened: Opened, canonical: RunResult) -> None:
-    """The run that failed opens; its finding stands at its turn, in two lanes and in the words; hostile words stay words."""
+    """The failed run opens, with its finding on its turn in lanes and text; hostile text stays text."""
     page = opened(_page(canonical))
     page.get_by_role("link", name="refund-window").click()
     run = page.locator("[aria-current=true]")
@@ -214,8 +214,8 @@ def test_a_case_shows_who_said_what_and_where_it_went_wrong(opened: Opened, cano
 
 
 @in_browser
-def test_what_was_found_comes_before_how_it_was_called(opened: Opened, canonical: RunResult) -> None:
-    """On a telephone the findings are on the first screen of a case; target and prompt are a tap away."""
+def test_findings_come_before_call_settings(opened: Opened, canonical: RunResult) -> None:
+    """On a phone, findings are on the first screen of a case."""
     page = opened(_page(canonical))
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("link", name="refund-window").click()
@@ -229,7 +229,7 @@ def test_what_was_found_comes_before_how_it_was_called(opened: Opened, canonical
 
 @in_browser
 def test_it_is_printed_dark_on_light(opened: Opened, canonical: RunResult) -> None:
-    """On paper too what passed and what failed is drawn, and no text is white, whatever the screen was."""
+    """Printed pages have dark text and show passed and failed runs."""
     page = opened(_page(canonical))
     page.emulate_media(media="print")
     style = "getComputedStyle(document.querySelector('{}')).{}"
@@ -241,7 +241,7 @@ def test_it_is_printed_dark_on_light(opened: Opened, canonical: RunResult) -> No
 @in_browser
 @pytest.mark.skipif(not AXE.is_file(), reason="needs PLANNER_NODE_MODULES with axe-core in it")
 @pytest.mark.parametrize("place", ["", "#case-0", "#case-9"])
-def test_a_screen_reader_has_nothing_to_complain_of(opened: Opened, canonical: RunResult, place: str) -> None:
+def test_accessibility(opened: Opened, canonical: RunResult, place: str) -> None:
     """axe-core finds no fault: names, roles, contrast in light and dark, order of headings."""
     page = opened(_page(canonical))
     page.evaluate(f"location.hash = {place!r}")
@@ -253,7 +253,7 @@ def test_a_screen_reader_has_nothing_to_complain_of(opened: Opened, canonical: R
 
 @in_browser
 def test_nothing_runs_out_of_a_narrow_screen(opened: Opened, canonical: RunResult) -> None:
-    """Neither the list nor a case is wider than a telephone's screen, however long its id."""
+    """The list and a case fit a narrow screen."""
     page = opened(_page(canonical))
     page.set_viewport_size({"width": 390, "height": 844})
     for place in ("", "#case-0"):
@@ -276,15 +276,15 @@ def test_thousands_of_cases_open_and_are_listed_on_demand(opened: Opened, many: 
 
 
 def test_the_data_of_a_case_is_plain_json() -> None:
-    """What stands in the page reads back as it was, less what hides or reorders text."""
+    """The data reads back the same, without characters that hide or reorder text."""
     assert (
         conversations.script_json({"a": ["<b>&", 1, None, "\x00x"]}) == '{"a":["\\u003cb\\u003e\\u0026",1,null,"�x"]}'
     )
 
 
 @given(st.text(st.sampled_from("ab \t\n\b\f\x1b[m\\u0\x7f\x9b\u202e\u200b\ud800é<")))
-def test_no_text_of_a_case_reaches_the_page_with_what_hides(text: str) -> None:
-    """Whether there is any is asked of the whole: the answer is that for each text."""
+def test_hidden_characters_are_replaced(text: str) -> None:
+    """Each text of the data is neutralised."""
     assert json.loads(conversations.script_json({"a": [text, {"b": "plain"}]})) == {
         "a": [without_controls(text), {"b": "plain"}]
     }

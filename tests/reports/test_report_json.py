@@ -1,4 +1,4 @@
-"""`results.json`: the contract, whole."""
+"""`results.json`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_it_is_the_document_itself(canonical: RunResult) -> None:
 
 
 def test_the_promised_fields(canonical: RunResult) -> None:
-    """The fields that programs were promised are present in each object, even if null."""
+    """Documented fields are present, even if null."""
     document = json.loads(FORMATS["json"](canonical))
     assert {
         "schema_version", "outcome", "exit_code", "invocation_id", "change_set_digest", "consent", "cases", "cost", "stats"

@@ -18,7 +18,7 @@ def _read(text: str) -> JUnitXml:
 
 
 def test_the_whole_report(canonical: RunResult) -> None:
-    """Every outcome, action, comparison and fault reads as it should. Pythons differ in what they escape without need."""
+    """Every outcome, action, comparison and cause."""
     assert canonicalize(junit.render(redact(canonical))) == external_file("golden/canonical.xml", format=".txt")
 
 
@@ -43,7 +43,7 @@ def test_failure_error_and_skipped_are_three_things(canonical: RunResult) -> Non
 
 
 def test_a_refusal_is_not_green(nothing_called: RunResult) -> None:
-    """An invocation that did not do what it was asked to is an error of its own, sandbox or not."""
+    """A refused session is an error."""
     document = _read(junit.render(nothing_called))
     (invocation,) = next(iter(document))
     assert [result.type for result in invocation.result] == ["refused"]
@@ -57,8 +57,8 @@ def test_a_good_day_is_green(all_passed: RunResult) -> None:
     assert (document.tests, document.failures, document.errors, document.skipped) == (3, 0, 0, 0)
 
 
-def test_an_undecided_run_of_a_passed_case_is_told(canonical: RunResult) -> None:
-    """What could not be decided is in the output of a case that passed all the same."""
+def test_an_undecided_run_of_a_passed_case(canonical: RunResult) -> None:
+    """It is in the output of the case."""
     undecided = canonical.cases[7].runs[1]
     case = canonical.cases[3].model_copy(update={"runs": [undecided]})
     (_, suite) = _read(junit.render(canonical.model_copy(update={"cases": [case], "dropped": [], "plans": []})))
@@ -68,7 +68,7 @@ def test_an_undecided_run_of_a_passed_case_is_told(canonical: RunResult) -> None
 
 
 def test_a_case_without_a_file_has_no_place(canonical: RunResult) -> None:
-    """No attribute is written for what is not known."""
+    """Unknown attributes are omitted."""
     case = canonical.cases[1].model_copy(update={"file": "", "line": 0})
     text = junit.render(canonical.model_copy(update={"cases": [case]}))
     assert "file=" not in text

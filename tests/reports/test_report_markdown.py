@@ -27,7 +27,7 @@ def test_the_whole_report(canonical: RunResult) -> None:
 
 
 def test_nobody_was_called(nothing_called: RunResult) -> None:
-    """A refusal says that nothing was called, why, and what to type; an unknown price is no price."""
+    """A refusal shows the reason and the command; an unknown price is not $0.00."""
     text = markdown.render(redact(nothing_called))
     assert text == external_file("golden/nothing_called.md", format=".txt")
     assert "$0.00" not in text
@@ -38,14 +38,14 @@ def test_a_good_day(all_passed: RunResult) -> None:
     assert markdown.render(redact(all_passed)) == external_file("golden/all_passed.md", format=".txt")
 
 
-def test_where_all_passed_all_are_folded(all_passed: RunResult) -> None:
-    """A good day of many cases is a headline and a fold."""
+def test_many_passed_cases_are_folded(all_passed: RunResult) -> None:
+    """Many passed cases are folded."""
     text = markdown.render(all_passed.model_copy(update={"cases": all_passed.cases * 10}))
     assert "## All cases (20)\n\n<details><summary>20 passed cases</summary>\n\n| Case |" in text
 
 
-def test_what_was_kept_without_a_known_maker(canonical: RunResult) -> None:
-    """Kept cases are counted also where nobody knows which invocation made their runs."""
+def test_kept_cases_without_a_known_session(canonical: RunResult) -> None:
+    """Kept cases are counted even if the session of their runs is unknown."""
     case = canonical.cases[4].model_copy(update={"carried_from": None})
     text = markdown.render(canonical.model_copy(update={"cases": [case], "dropped": []}))
     assert "## Not called\n\n- 1 case kept: passed\n" in text
@@ -59,7 +59,7 @@ def test_nothing_to_do(all_passed: RunResult) -> None:
 
 
 def test_hostile_text_does_nothing(canonical: RunResult) -> None:
-    """Whatever was said on a call, the only HTML is our own folding, and nothing is a link, an image or emphasis of theirs."""
+    """The only HTML is our own folding; text from calls is no link, image or emphasis."""
     tokens = _tokens(markdown.render(canonical))
     assert not {"link_open", "image", "em_open", "s_open", "html_inline"} & {token.type for token in tokens}
     html = {token.content.strip() for token in tokens if token.type == "html_block"}
@@ -83,7 +83,7 @@ def test_it_stays_small_and_readable(many: Callable[[int], RunResult], number: i
 
 @pytest.mark.parametrize("max_bytes", [4_000, 60_000, 300_000])
 def test_it_fits_where_it_goes(many: Callable[[int], RunResult], max_bytes: int) -> None:
-    """With less room there is less detail, but the headline, the way on and the consent are always there."""
+    """A smaller limit means less detail, but always headline and consent."""
     text = markdown.render(many(3_000), max_bytes=max_bytes)
     assert len(text.encode()) <= max_bytes
     assert text.startswith("# ❌ Failed: 300 regressed, 2,700 same; at least $480.00 of $480.00 expected\n")
@@ -91,8 +91,8 @@ def test_it_fits_where_it_goes(many: Callable[[int], RunResult], max_bytes: int)
     assert "see `results.json`" in text
 
 
-def test_what_fails_as_before_is_not_hidden_among_the_same(all_passed: RunResult) -> None:
-    """The headline tells how many of the cases that did not change are failing."""
+def test_failing_cases_among_unchanged_ones(all_passed: RunResult) -> None:
+    """The headline counts failing cases among unchanged ones."""
     same = [case.model_copy(update={"compared": "same"}) for case in all_passed.cases]
     cases = [same[0].model_copy(update={"outcome": "failed"}), same[1]]
     text = markdown.render(all_passed.model_copy(update={"cases": cases}))
@@ -100,7 +100,7 @@ def test_what_fails_as_before_is_not_hidden_among_the_same(all_passed: RunResult
 
 
 def test_what_is_folded_is_closed(many: Callable[[int], RunResult]) -> None:
-    """Each fold that is opened is closed before the next heading of its own level."""
+    """Every fold is closed."""
     text = markdown.render(many(1_000))
     folds = [token.content.strip() for token in _tokens(text) if token.type == "html_block"]
     assert folds == [
@@ -128,7 +128,7 @@ def test_one_case_of_each_kind_is_shown(many: Callable[[int], RunResult]) -> Non
 
 
 def test_one_turn_is_quoted_once(canonical: RunResult) -> None:
-    """Where two findings of a run rest on the same words, the second says so."""
+    """A second finding with the same quote refers to the first."""
     run = canonical.cases[0].runs[1]
     findings = [run.findings[2], run.findings[2].model_copy(update={"expectation": "other"})]
     case = canonical.cases[0].model_copy(update={"runs": [run.model_copy(update={"findings": findings})]})
@@ -138,7 +138,7 @@ def test_one_turn_is_quoted_once(canonical: RunResult) -> None:
 
 
 def test_many_findings_are_counted(canonical: RunResult) -> None:
-    """Runs and findings beyond what is read are counted, not dropped in silence."""
+    """Omitted runs and findings are counted."""
     failed = canonical.cases[0]
     run = failed.runs[1]
     many_findings = run.model_copy(update={"findings": run.findings[1:2] * 12})
@@ -148,7 +148,7 @@ def test_many_findings_are_counted(canonical: RunResult) -> None:
     assert text.count("  - *4 more findings*") == 5
 
 
-def test_what_was_said_is_quoted_even_if_it_was_nothing(canonical: RunResult) -> None:
+def test_an_empty_turn_is_quoted(canonical: RunResult) -> None:
     """An empty turn is quoted as such."""
     failed: CaseDocument = canonical.cases[0]
     run = failed.runs[1]
@@ -160,8 +160,8 @@ def test_what_was_said_is_quoted_even_if_it_was_nothing(canonical: RunResult) ->
     assert "    > turn 6, agent, 0:42: “(nothing)”" in text
 
 
-def test_consent_to_another_change_set_is_told(canonical: RunResult) -> None:
-    """Where what was agreed to is not what ran, both digests are shown."""
+def test_consent_to_another_change_set(canonical: RunResult) -> None:
+    """Both digests are shown if they differ."""
     consent = canonical.consent.model_copy(update={"digest": "sha256:" + "0" * 64})
     text = markdown.render(canonical.model_copy(update={"consent": consent}))
     assert f"- change set `{canonical.change_set_digest}`\n- consented to `sha256:{'0' * 64}`" in text

@@ -1,4 +1,4 @@
-"""How sure a result is, in each format's words: stopped early, chance alone, the suite, repeated passes, expectations."""
+"""Statistics in reports: early stops, p-values, the suite, repeated passes, rates of expectations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from planner.results.model import (
 
 @pytest.fixture
 def measured(canonical: RunResult) -> RunResult:
-    """The canonical result, its failed case stopped after a run of which the test bot left its role."""
+    """The canonical result with statistics, and a run that the test bot spoilt."""
     failed = next(case for case in canonical.cases if case.outcome == "failed")
     quote = QuoteDocument(turn=4, role="caller", start_ms=12_000, text="I'm an AI. Call @all at 415 555 0142.")
     run = failed.runs[0].model_copy(
@@ -65,14 +65,14 @@ REPEATED = "at least pass^1 90 % · pass^2 82 % · pass^5 60 %"
 
 
 def test_repeated_passes_of_fewer_cases_say_so(measured: RunResult) -> None:
-    """Where cases have fewer runs than k they are not in its mean, so that pass^k may seem to rise: it says of how many it is."""
+    """The number of cases is shown if it differs between values of k."""
     repeated = [RepeatedPass(k=k, cases=cases, rate=rate) for k, cases, rate in ((1, 9, 0.36), (3, 1, 0.39))]
-    told = phrasing.repeated(measured.model_copy(update={"repeated": repeated}))
-    assert told == "at least pass^1 36 % of 9 cases · pass^3 39 % of 1 case"
+    text = phrasing.repeated(measured.model_copy(update={"repeated": repeated}))
+    assert text == "at least pass^1 36 % of 9 cases · pass^3 39 % of 1 case"
 
 
-def test_markdown_tells_how_sure_it_is(measured: RunResult) -> None:
-    """Suite and repeated passes at the head; of a case how it was stopped, chance alone, its expectations, the bot's words."""
+def test_statistics_in_markdown(measured: RunResult) -> None:
+    """Suite and repeated passes at the head; early stop, p-value and rates of each case."""
     shown = unescape(markdown.render(redact(measured))).replace("\\", "")
     assert f"- **Suite:** {SUITE}\n- **Repeats:** {REPEATED}\n" in shown
     assert "regressed (p = 0.031 on its own)" in shown
@@ -84,8 +84,8 @@ def test_markdown_tells_how_sure_it_is(measured: RunResult) -> None:
     assert "555" not in quoted
 
 
-def test_the_terminal_tells_how_sure_it_is(measured: RunResult) -> None:
-    """In the lines at the foot, and beside the case."""
+def test_statistics_in_the_terminal(measured: RunResult) -> None:
+    """At the end, and with each case."""
     shown = " ".join(render_text(redact(measured), report_paths=(), width=200, color=False).split())
     assert f"Suite {SUITE} Repeats {REPEATED}" in shown
     assert "settled after 3 of 5 runs, the others were not needed · regressed (p = 0.031 on its own)" in shown
@@ -93,7 +93,7 @@ def test_the_terminal_tells_how_sure_it_is(measured: RunResult) -> None:
 
 
 def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
-    """Runs that passed of those that count, before and now, and those of an expectation with a rate of its own that moved."""
+    """Passed and countable runs before and now, and those of changed expectations with their own rate."""
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
     fell, stayed = (ExpectationRate(expectation=name, check="says", held=9, decided=9) for name in ("fell", "stayed"))
     before = SampleDocument(outcome="passed", runs_passed=9, runs_countable=9, own_rates=[fell, stayed])
@@ -111,8 +111,8 @@ def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     assert "9/9 → 3/8" in html.render(measured.model_copy(update={"cases": [both]}))
 
 
-def test_what_tells_nothing_is_not_told(measured: RunResult, all_passed: RunResult) -> None:
-    """Neither repeated passes where all pass, nor a suite of one case, nor chances of what did not change."""
+def test_meaningless_statistics_are_omitted(measured: RunResult, all_passed: RunResult) -> None:
+    """No pass^k if all pass, no suite of one case, no p-value without a change."""
     plain = all_passed.model_copy(update={"repeated": [RepeatedPass(k=1, cases=1, rate=1.0)]})
     assert phrasing.repeated(plain) == ""
     assert phrasing.repeated(measured.model_copy(update={"repeated": []})) == ""
@@ -131,18 +131,18 @@ def test_what_tells_nothing_is_not_told(measured: RunResult, all_passed: RunResu
 
 
 @pytest.mark.parametrize(
-    ("p_value", "told"), [(0.0009, "p < 0.001"), (0.001, "p = 0.001"), (0.0499, "p = 0.05"), (1, "p = 1")]
+    ("p_value", "text"), [(0.0009, "p < 0.001"), (0.001, "p = 0.001"), (0.0499, "p = 0.05"), (1, "p = 1")]
 )
-def test_a_chance(p_value: float, told: str) -> None:
-    """Two digits, and no zero that is none."""
-    assert chance(p_value) == told
+def test_a_chance(p_value: float, text: str) -> None:
+    """Two digits; a small value is not 0."""
+    assert chance(p_value) == text
 
 
-def test_what_says_nothing_of_the_agent_is_counted_in_no_failure(canonical: RunResult) -> None:
-    """Of a case that failed the failures are told first, with the runs in which they were; a spoilt run by its reason, once."""
+def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
+    """Failures come first, with the number of runs; spoilt runs are shown by their reason, once."""
     failed = next(case for case in canonical.cases if case.outcome == "failed")
     finding = {"expectation": "a", "check": "says", "severity": "error"}
-    untold = {**finding, "outcome": "errored", "message": "not judged: the run failed: boom"}
+    undecided = {**finding, "outcome": "errored", "message": "not judged: the run failed: boom"}
     missed = {**finding, "outcome": "failed", "message": 'never said "alpha"'}
     runs = [
         RunDocument.model_validate(
@@ -150,18 +150,18 @@ def test_what_says_nothing_of_the_agent_is_counted_in_no_failure(canonical: RunR
         )
         for number, (outcome, fault, why, found) in enumerate(
             [
-                ("errored", "platform", "the run failed: boom", untold),
+                ("errored", "platform", "the run failed: boom", undecided),
                 ("errored", "caller", "the caller hung up", missed),
                 ("failed", "agent", 'a: never said "alpha"', missed),
-                ("errored", "platform", "the run failed: boom", untold),
+                ("errored", "platform", "the run failed: boom", undecided),
                 ("failed", "agent", 'a: never said "alpha"', missed),
             ]
         )
     ]
     result = canonical.model_copy(update={"cases": [failed.model_copy(update={"runs": runs})]})
     shown = render_text(redact(result), report_paths=(), width=200, color=False)
-    told = [line.strip() for line in shown.splitlines() if "alpha" in line or "boom" in line or "hung up" in line]
-    assert told == [
+    text = [line.strip() for line in shown.splitlines() if "alpha" in line or "boom" in line or "hung up" in line]
+    assert text == [
         'a (says): never said "alpha" (in 2 runs)',
         "caused by the platform: the run failed: boom",
         "caused by the test bot: the caller hung up",
@@ -170,21 +170,21 @@ def test_what_says_nothing_of_the_agent_is_counted_in_no_failure(canonical: RunR
     assert page.index("caused by the agent") < page.index("caused by the platform")
 
 
-def test_the_headline_says_what_only_all_cases_show(measured: RunResult) -> None:
-    """Where no case alone shows a change, and all together do; not of one case, nor of chance."""
+def test_the_suite_in_the_headline(measured: RunResult) -> None:
+    """Shown if only all cases together show a significant change."""
     cases = [
         case.model_copy(update={"compared": "not_enough_evidence", "outcome": "failed"}) for case in measured.cases[:3]
     ]
 
-    def told(**suite: object) -> str:
+    def headline(**suite: object) -> str:
         assert measured.suite is not None
         whole = measured.suite.model_copy(update=suite)
         return phrasing.headline(measured.model_copy(update={"cases": cases, "suite": whole, "dropped": []})).split(
             ";"
         )[0]
 
-    assert told(compared="worse") == "3 failing (not enough evidence of a change), worse as a whole"
-    assert told(compared="not_enough_evidence") == "3 failing (not enough evidence of a change)"
-    assert told(compared="worse", cases=1) == "3 failing (not enough evidence of a change)"
+    assert headline(compared="worse") == "3 failing (not enough evidence of a change), worse as a whole"
+    assert headline(compared="not_enough_evidence") == "3 failing (not enough evidence of a change)"
+    assert headline(compared="worse", cases=1) == "3 failing (not enough evidence of a change)"
     cases[0] = cases[0].model_copy(update={"compared": "regressed"})
-    assert told(compared="worse") == "1 regressed, 2 failing (not enough evidence of a change)"
+    assert headline(compared="worse") == "1 regressed, 2 failing (not enough evidence of a change)"

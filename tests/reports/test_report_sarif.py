@@ -1,4 +1,4 @@
-"""`planner report --format sarif`: what did not hold, for code scanning."""
+"""`planner report --format sarif`: failures for code scanning."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SCHEMA = Path(
 )
 
 
-def test_each_failed_expectation_is_told_at_its_line(canonical: RunResult) -> None:
-    """By case and expectation; what fails no case is a warning, an unknown case an error, a case that passed nothing."""
+def test_failed_expectations_have_their_line(canonical: RunResult) -> None:
+    """One result per case and expectation; a warning if it fails no case; unknown cases are errors."""
     log = json.loads(FORMATS["sarif"](redact(canonical)))
-    told = [
+    shown = [
         (
             result["ruleId"],
             result["level"],
@@ -33,7 +33,7 @@ def test_each_failed_expectation_is_told_at_its_line(canonical: RunResult) -> No
         for result in log["runs"][0]["results"]
     ]
     window = "refunds/refund-window[mood=furious]@support"
-    assert told == [
+    assert shown == [
         ("check/says", "error", "plans/refunds.yaml", 22, window),
         ("check/never_says", "error", "plans/refunds.yaml", 25, window),
         ("check/latency", "warning", "plans/hours.yaml", 12, "hours/opening@hotline"),
@@ -49,8 +49,8 @@ def test_each_failed_expectation_is_told_at_its_line(canonical: RunResult) -> No
     assert "[a](" not in message
 
 
-def test_a_fault_is_the_same_fault_tomorrow(canonical: RunResult) -> None:
-    """Its fingerprint does not move with its line, its words or how many runs failed, and no two faults share one."""
+def test_fingerprints_are_stable(canonical: RunResult) -> None:
+    """Fingerprints do not depend on lines, messages or counts, and are unique."""
 
     def fingerprints(result: RunResult) -> list[str]:
         log = json.loads(FORMATS["sarif"](result))
@@ -70,7 +70,7 @@ def test_a_fault_is_the_same_fault_tomorrow(canonical: RunResult) -> None:
 
 @pytest.mark.skipif(not SCHEMA.is_file(), reason="needs PLANNER_NODE_MODULES with @microsoft/jest-sarif in it")
 def test_the_log_is_what_the_standard_says(canonical: RunResult, all_passed: RunResult) -> None:
-    """Valid by the official schema of SARIF 2.1.0, also when there is nothing to tell."""
+    """Valid by the official schema of SARIF 2.1.0, also without results."""
     validator = Draft4Validator(json.loads(SCHEMA.read_text(encoding="utf-8")), format_checker=FormatChecker())
     for result in (canonical, all_passed):
         assert [error.message for error in validator.iter_errors(json.loads(FORMATS["sarif"](result)))] == []

@@ -1,4 +1,4 @@
-"""What `planner run` prints at its end."""
+"""The summary at the end of `planner run`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _plain(result: RunResult, width: int = 80) -> str:
 
 
 def test_the_whole_summary(canonical: RunResult) -> None:
-    """What failed comes with its quotes, then what is unknown or flaky, the cost, the reports and how to go on."""
+    """Failures with quotes, unknown and flaky cases, cost, reports and next steps."""
     assert _plain(canonical) == snapshot("""\
 ✗ Failed: 1 regressed, 1 fixed, 1 not enough evidence of a change, 3 same, 1
   flaky, 2 unknown, 1 quarantined, 1 dropped; at least $15.02 of $14.20 expected
@@ -83,7 +83,7 @@ Next     To resume (nothing is charged twice):
 
 
 def test_nobody_was_called(nothing_called: RunResult) -> None:
-    """A refusal says why and what to type."""
+    """A refusal shows the reason and the command."""
     assert _plain(nothing_called) == snapshot("""\
 ! Refused (sandbox): 1 unknown; nothing called
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
@@ -128,7 +128,7 @@ Reports  reports/report.md
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_line_is_too_wide(canonical: RunResult, width: int) -> None:
-    """Only what must stay in one piece to be copied runs over: case ids, paths, commands."""
+    """Only case ids, paths and commands are wider."""
     lines = _plain(canonical, width).splitlines()
     too_wide = [line for line in lines if cell_len(line) > width]
     copied = re.compile(r"  [✗?~] |\s+planner |(Reports)?\s+reports/")
@@ -144,22 +144,22 @@ def test_colour_is_only_added(canonical: RunResult) -> None:
 
 
 def test_hostile_text_does_nothing(canonical: RunResult) -> None:
-    """No escape sequence and no workflow command comes out, however the lines are wrapped."""
+    """No escape sequence or workflow command in the output."""
     for width in range(40, 130, 7):
         text = render_text(canonical, report_paths=_PATHS, width=width, color=False)
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]|##\\[", text)
         assert not re.search(r"^\s*::", text, re.MULTILINE)
 
 
-def test_ten_seconds(many: Callable[[int], RunResult]) -> None:
+def test_a_thousand_cases_fit_on_two_screens(many: Callable[[int], RunResult]) -> None:
     """A thousand cases fit on a screen or two: the first kinds of failure, and how many more there are."""
     text = _plain(many(1_000))
     assert len(text.splitlines()) < 110
     assert "  … and 88 more failed cases, in the report\n" in text
 
 
-def test_cases_that_fail_alike_are_told_together(many: Callable[[int], RunResult]) -> None:
-    """The cases of a matrix mostly fail alike: one is told in full, the others by their ids, the first two of them."""
+def test_similar_failures_are_grouped(many: Callable[[int], RunResult]) -> None:
+    """Similar failures: the first in full, two ids, and the number of the others."""
     result = many(100)
     failed = [
         case.model_copy(update={"plan": "one", "scenario": "one"}) for case in result.cases if case.outcome == "failed"
@@ -174,7 +174,7 @@ def test_cases_that_fail_alike_are_told_together(many: Callable[[int], RunResult
 
 
 def test_one_turn_is_quoted_once(canonical: RunResult) -> None:
-    """Where two findings rest on the same words, the second says so."""
+    """A second finding with the same quote refers to the first."""
     run = canonical.cases[0].runs[1]
     findings = [run.findings[2], run.findings[2].model_copy(update={"expectation": "other"})]
     case = canonical.cases[0].model_copy(update={"runs": [run.model_copy(update={"findings": findings})]})
@@ -184,7 +184,7 @@ def test_one_turn_is_quoted_once(canonical: RunResult) -> None:
 
 
 def test_many_of_everything_is_counted(canonical: RunResult) -> None:
-    """Problems, findings and cases beyond what is read are counted, not dropped in silence."""
+    """Omitted problems, findings and cases are counted."""
     failed = canonical.cases[0]
     unknown = [canonical.cases[7].model_copy(update={"scenario": str(number)}) for number in range(6)]
     run = failed.runs[1]
@@ -200,7 +200,7 @@ def test_many_of_everything_is_counted(canonical: RunResult) -> None:
 
 
 def test_a_failure_without_a_finding_gives_its_reason(canonical: RunResult) -> None:
-    """Where the platform failed the runs of a failed case, the reason is told once."""
+    """The reason of failed runs is shown once."""
     lost = canonical.cases[7].runs[0]
     case = canonical.cases[0].model_copy(update={"runs": [lost, lost]})
     text = _plain(canonical.model_copy(update={"cases": [case]}))
@@ -208,7 +208,7 @@ def test_a_failure_without_a_finding_gives_its_reason(canonical: RunResult) -> N
 
 
 def test_a_case_without_a_reason(all_passed: RunResult) -> None:
-    """An outcome without a reason stands alone."""
+    """Without a reason, the pass rate is shown."""
     case = all_passed.cases[0].model_copy(update={"outcome": "flaky", "outcome_reason": ""})
     assert "\n      flaky: 1 of 1 runs passed, 100 % needed · " in _plain(
         all_passed.model_copy(update={"cases": [case]})

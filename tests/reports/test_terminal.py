@@ -72,7 +72,7 @@ def test_rows_are_aligned() -> None:
 
 
 def test_paint() -> None:
-    """Colour is added on demand, and nothing is painted around nothing."""
+    """Colour is optional; empty text has none."""
     assert painter(color=True)("x", Colour.RED) == "\x1b[31mx\x1b[0m"
     assert painter(color=True)("", Colour.RED) == ""
     assert painter(color=False)("x", Colour.RED) == "x"
