@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from planner.errors import UsageError
-from planner.reports.evidence_redaction import redact_evidence
-from planner.reports.redaction import Pattern, redact
+from planner.reports.redaction import Pattern, redact, redact_evidence
 from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.session.current_project import load_current_project

@@ -1,4 +1,4 @@
-"""Redact results: phone numbers show only their last two digits, and the project's patterns are removed.
+"""Redact results and evidence: phone numbers show only their last two digits, and the project's patterns are removed.
 
 Any seven digits or more count as a phone number, with or without separators, or spoken in English. Exceptions are dates, ids of the
 document's runs, hexadecimal digests and ids, and digits attached to a word (`W2378156`). In names, such as case ids, only ten digits
@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
-from planner.evidence import LEFT_OUT, MASK
+from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
 from planner.results.costs import CostDocument
 from planner.results.model import (
     CaseDocument,
@@ -190,6 +190,58 @@ def redact_fields(document: _Document, fields: Fields, how: Mapping[str, Callabl
             if shown is not value and shown != value:
                 changed[name] = shown
     return document.model_copy(update=changed) if changed else document
+
+
+_EVIDENCE_FIELDS: Fields = {
+    Evidence: {"document": ("turns", "tools", "call", "grade"), "text": ("error_message",)},
+    Turn: {"text": ("text",)},
+    ToolCall: {"text": ("name",), "value": ("arguments", "result")},
+    Call: {"text": ("transferred_to",), "value": ("document",)},
+    Grade: {"text": ("summary",)},
+}
+
+
+def redact_evidence(evidence: Evidence, patterns: Sequence[Pattern] = ()) -> Evidence:
+    """Redact evidence at any depth. `redacted` names the changed parts, so that no check judges a mask."""
+    ids = frozenset(str(number) for number in (evidence.run_id, evidence.call_id) if number is not None)
+    redactor = Redactor(tuple(patterns), ids)
+    found = redact_fields(
+        evidence, _EVIDENCE_FIELDS, {"text": redactor.text, "value": lambda value: _value(value, redactor)}
+    )
+    if found is evidence:
+        return evidence
+    changed: dict[RedactedPart, bool] = {
+        "turns": found.turns != evidence.turns,
+        "tools": found.tools != evidence.tools,
+        "transferred_to": (found.call and found.call.transferred_to)
+        != (evidence.call and evidence.call.transferred_to),
+        "document": (found.call and found.call.document) != (evidence.call and evidence.call.document),
+        "grade": found.grade != evidence.grade,
+        "error_message": found.error_message != evidence.error_message,
+    }
+    parts = (part for part, is_changed in changed.items() if is_changed)
+    return found.model_copy(update={"redacted": tuple(dict.fromkeys((*evidence.redacted, *parts)))})
+
+
+def _value(value: object, redactor: Redactor) -> Any:
+    """Redacts a JSON value. A number that looks like a phone number becomes a text."""
+    match value:
+        case str():
+            return redactor.text(value)
+        case bool() | None:
+            return value
+        case int() | float():
+            written = str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+            shown = redactor.text(written)
+            return value if shown == written else shown
+        case Mapping():
+            fields = cast("Mapping[str, object]", value)
+            names = distinct(fields, redactor.text)
+            return {names[key]: _value(item, redactor) for key, item in fields.items()}
+        case list() | tuple():
+            return [_value(item, redactor) for item in cast("Sequence[object]", value)]
+        case _:
+            return redactor.text(str(value))
 
 
 def _ids(result: RunResult) -> frozenset[str]:

@@ -9,8 +9,7 @@ from typing import Final
 from planner.changes.timeline import timeline
 from planner.errors import StoreError, UsageError
 from planner.evidence import Evidence
-from planner.reports.evidence_redaction import redact_evidence
-from planner.reports.redaction import Pattern
+from planner.reports.redaction import Pattern, redact_evidence
 from planner.results.model import RunResult
 from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository

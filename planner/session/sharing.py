@@ -14,9 +14,8 @@ from planner.errors import PlannerError
 from planner.evidence import Evidence
 from planner.key_redaction import KeyRedactor
 from planner.planfile.model import Case, Project
-from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.quantities import count
-from planner.reports.redaction import Pattern, Redactor, redact
+from planner.reports.redaction import Pattern, Redactor, redact, redact_evidence
 from planner.results.model import CaseDocument, RunResult
 from planner.results.shared_store import SharedRepository
 from planner.results.store import Store

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn, merged
-from planner.reports.evidence_redaction import redact_evidence
+from planner.reports.redaction import redact_evidence
 
 
 def evidence(**fields: Any) -> Evidence:

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
 from planner.evidence import Evidence, Role, Turn
-from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.html import conversations, pieces, render
 from planner.reports.neutral import without_controls
-from planner.reports.redaction import redact
+from planner.reports.redaction import redact, redact_evidence
 from planner.results.model import RepeatedPass, RunResult, SuiteDocument
 
 if TYPE_CHECKING:
