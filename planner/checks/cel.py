@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from ast import literal_eval
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, get_args, get_origin
@@ -69,13 +68,6 @@ class CelError(ValueError):
         super().__init__(message)
         self.start = start
         self.end = end
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """Why an expression was neither true nor false."""
-
-    why: str
 
 
 def check_cel(expression: str) -> None:
@@ -152,20 +144,20 @@ def _detail(text: str) -> str:
     return line.partition(": ")[2] or line
 
 
-def evaluate(expression: str, evidence: Evidence) -> bool | Undecided:
-    """Evaluate the expression on one run."""
+def evaluate(expression: str, evidence: Evidence) -> bool | str:
+    """Evaluate the expression on one run; a text says why it is undecided."""
     cel = _library()
     try:
         value = _compiled(expression).eval(data=_values(evidence))
     except RuntimeError as error:
-        return Undecided(f"it takes too much work or cannot be evaluated: {_detail(str(error))}")
+        return f"it takes too much work or cannot be evaluated: {_detail(str(error))}"
     if value.type() == cel.Type.ERROR:
         message = _detail(str(value.value()))
         missing = re.search(r'(?:Key not found in map : |No value with name )"([^"]*)"', message)
-        return Undecided(f"the service gave no `{missing[1]}`" if missing else message)
+        return f"the service gave no `{missing[1]}`" if missing else message
     plain = value.plain_value()
     if not isinstance(plain, bool):
-        return Undecided(f"it is {value.type().name().lower()}, neither true nor false")
+        return f"it is {value.type().name().lower()}, neither true nor false"
     return plain
 
 

@@ -75,11 +75,11 @@ class Expression(Expectation, frozen=True):
         return frozenset(part for part in EVERY_PART if whole or _NAMES.get(part, part) in self.cel)
 
     def judge(self, evidence: Evidence) -> Judgement:
-        from planner.checks.cel import Undecided, evaluate
+        from planner.checks.cel import evaluate
 
         found = evaluate(self.cel, evidence)
-        if isinstance(found, Undecided):
-            return errored(f"{shown(self.cel)} cannot be decided: {found.why}")
+        if isinstance(found, str):
+            return errored(f"{shown(self.cel)} cannot be decided: {found}")
         message = f"{shown(self.cel)} is {str(found).lower()}"
         if found:
             return passed(message)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import NotBool, check_order, within
-from planner.checks.json_paths import MAX_VALUES, PathError, TooManyValuesError, compile_path, find_values
+from planner.checks.json_paths import MAX_VALUES, PathError, compile_path, find_values
 from planner.checks.judgement import FindingOutcome, Judgement, all_hold, errored, failed, passed
 from planner.checks.matching import Expected, ExpectedUnlessNull, Matcher
 from planner.checks.patterns import Pattern
@@ -102,19 +102,15 @@ class FieldCheck(Expectation, frozen=True):
         """Whether something was redacted in what the path finds, or in the keys that lead there."""
         if evidence.call is None or "?" in self.path:
             return True
-        try:
-            found = find_values(self.path, evidence.call.document)
-        except TooManyValuesError:
-            return True
-        text = pydantic_core.to_json(list(found)).decode()
-        return MASK in text or LEFT_OUT in text
+        found = find_values(self.path, evidence.call.document)
+        text = pydantic_core.to_json(found).decode()
+        return found is None or MASK in text or LEFT_OUT in text
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.call is None:
             return errored("no call was made")
-        try:
-            found = find_values(self.path, evidence.call.document)
-        except TooManyValuesError:
+        found = find_values(self.path, evidence.call.document)
+        if found is None:
             return errored(f"{self.path} finds more than {MAX_VALUES:,} values, or goes too deep")
         if self.exists is not None:
             message = f"{self.path} finds {counted(len(found), 'value') if found else 'nothing'}"

@@ -33,10 +33,6 @@ class PathError(ValueError):
         self.end = end
 
 
-class TooManyValuesError(Exception):
-    """The path finds more than `MAX_VALUES` values, or the document is nested too deeply."""
-
-
 @lru_cache(maxsize=1024)
 def compile_path(path: str) -> JSONPath:
     """Raises `ValueError`, mostly a `PathError`, with a message for the author."""
@@ -105,17 +101,15 @@ def _queries(expression: BaseExpression) -> Iterator[FilterQuery]:
             yield from _queries(child)
 
 
-def find_values(path: str, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """(place, value) of everything the path finds. Raises `TooManyValuesError`."""
+def find_values(path: str, document: Mapping[str, Any]) -> list[tuple[str, Any]] | None:
+    """(place, value) of everything the path finds; None for more than `MAX_VALUES`, or nested too deeply."""
     from jsonpath.exceptions import JSONPathError
 
     try:
         matches = [*islice(compile_path(path).finditer(document), MAX_VALUES + 1)]
-    except JSONPathError as error:  # nested too deeply
-        raise TooManyValuesError from error
-    if len(matches) > MAX_VALUES:
-        raise TooManyValuesError
-    return [(_place(match.parts), match.obj) for match in matches]
+    except JSONPathError:
+        return None
+    return None if len(matches) > MAX_VALUES else [(_place(match.parts), match.obj) for match in matches]
 
 
 def _place(parts: Sequence[object]) -> str:

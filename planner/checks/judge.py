@@ -118,9 +118,11 @@ class Judge(Expectation, frozen=True):
         counts = [f"{len(holding)} of {counted(self.votes, 'vote')} for", *counts] if self.votes > 1 else []
         agreement = f": {', '.join(counts)}" if counts else ""
         if len(holding) >= enough_to_pass:
-            return passed(f"the rubric holds{agreement}{_because(holding[0])}", _quote(holding[0], turns))
+            return passed(f"the rubric holds{agreement}{_because(holding[0])}", Quote.at(holding[0].turn, turns))
         if len(against) >= enough_to_fail:
-            return failed(f"the rubric does not hold{agreement}{_because(against[0])}", _quote(against[0], turns))
+            return failed(
+                f"the rubric does not hold{agreement}{_because(against[0])}", Quote.at(against[0].turn, turns)
+            )
         if not votes:
             return errored(f"not judged: {missing or 'there is no vote'}")
         if self.votes == 1:
@@ -137,10 +139,6 @@ class Judge(Expectation, frozen=True):
         share = Fraction(repr(self.threshold)) * self.votes  # exact: the float's shortest decimal is what the plan has
         to_pass = max(1, -(-share.numerator // share.denominator))
         return to_pass, self.votes - to_pass + 1
-
-
-def _quote(vote: Vote, turns: Sequence[Turn]) -> Quote | None:
-    return next((Quote.of(turn) for turn in turns if turn.number == vote.turn), None)
 
 
 def _because(vote: Vote) -> str:

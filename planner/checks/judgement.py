@@ -29,6 +29,11 @@ class Quote:
     def of(cls, turn: Turn) -> Quote:
         return cls(turn.number, turn.role.value, turn.start_ms, turn.text)
 
+    @classmethod
+    def at(cls, number: int | None, turns: Sequence[Turn]) -> Quote | None:
+        """The turn with this number, if there is one."""
+        return next((cls.of(turn) for turn in turns if turn.number == number), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

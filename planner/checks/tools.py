@@ -44,7 +44,7 @@ class CallsOfTool:
     """Calls whose arguments or results the service did not provide."""
 
     def quote_of(self, call: ToolCall) -> Quote | None:
-        return next((Quote.of(turn) for turn in self.turns if turn.number == call.turn), None)
+        return Quote.at(call.turn, self.turns)
 
     def why_undecided(self) -> str:
         calls = self.undecided
