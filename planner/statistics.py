@@ -1,4 +1,4 @@
-"""How sure a rate or a difference is. Small, exact where it can be, and free of clocks and hidden randomness.
+"""How sure a rate or a difference is: exact where possible, without clocks or hidden randomness.
 
 Sources: E. B. Wilson, JASA 22 (1927) 209-212. C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404-413. R. A. Fisher,
 Statistical Methods for Research Workers (1934), section 21.02; its mid-p: H. O. Lancaster, JASA 56 (1961) 223-234.
@@ -8,37 +8,16 @@ S. Holm, Scand. J. Statist. 6 (1979) 65-70. R. E. Tarone, Biometrics 46 (1990) 5
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
 from math import ceil, comb, exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
-from statistics import median as exact_median
 from typing import Protocol, TypeAlias
-
-__all__ = [
-    "Counts",
-    "RandomSource",
-    "all_of_k",
-    "bootstrap_interval",
-    "chances",
-    "could_differ",
-    "decide",
-    "fisher_mid_p",
-    "holm",
-    "least_mid_p",
-    "least_runs_to_pass",
-    "median",
-    "one_sided_bounds",
-    "runs_to_decide",
-    "stratified_p",
-    "thresholds",
-    "wilson_interval",
-]
 
 
 class RandomSource(Protocol):
-    """What we use of a `random.Random`, which the caller makes and seeds."""
+    """The part of a `random.Random` that is used; the caller seeds it."""
 
     def choices(self, population: Sequence[float], *, k: int) -> list[float]: ...
 
@@ -60,69 +39,36 @@ def wilson_interval(passed: int, total: int, confidence: float = 0.95) -> tuple[
     return low, high
 
 
-def one_sided_bounds(passed: int, total: int, confidence: float) -> tuple[float, float]:
-    """The exact lower and the exact upper bound of a rate (Clopper and Pearson's), each on its own with this confidence."""
-    tail = 1 - confidence
-    low, high = 0.0, 1.0
-    if passed > 0:
-        low = _bisect(partial(_is_below, _upper_tail(passed, total), tail))
-    if passed < total:  # as many failures at least, seen from the other end
-        high = 1 - _bisect(partial(_is_below, _upper_tail(total - passed, total), tail))
-    return low, high
-
-
-def _is_below(tail_of: Callable[[float], float], tail: float, rate: float) -> bool:
-    return tail_of(rate) < tail
-
-
-def _bisect(is_below: Callable[[float], bool]) -> float:
-    """Where a condition on 0..1 turns from true to false."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_below(middle) else (low, middle)
-    return (low + high) / 2
-
-
-def _upper_tail(passed: int, total: int) -> Callable[[float], float]:
-    """P(X >= passed) of a binomial, as a function of a rate between 0 and 1."""
-    counts = range(passed, total + 1)
-    logs = [_log_comb(total, k) for k in counts]
-
-    def tail(rate: float) -> float:
-        log_pass, log_fail = log(rate), log1p(-rate)
-        return min(
-            1.0, sum(exp(ways + k * log_pass + (total - k) * log_fail) for k, ways in zip(counts, logs, strict=True))
-        )
-
-    return tail
-
-
-def _log_comb(total: int, k: int) -> float:
-    return lgamma(total + 1) - lgamma(k + 1) - lgamma(total - k + 1)
+def _upper_tail(passed: int, total: int, rate: float) -> float:
+    """P(X >= passed) of a binomial, for a rate between 0 and 1."""
+    log_pass, log_fail, ways = log(rate), log1p(-rate), lgamma(total + 1)
+    terms = (
+        exp(ways - lgamma(k + 1) - lgamma(total - k + 1) + k * log_pass + (total - k) * log_fail)
+        for k in range(passed, total + 1)
+    )
+    return min(1.0, sum(terms))
 
 
 def decide(passed: int, total: int, required: float, confidence: float) -> bool | None:
-    """Whether a rate is at least `required`, with this confidence; None when these runs leave it open.
+    """Whether a rate is at least `required`, with this confidence; None if these runs do not decide it.
 
-    True when the exact lower bound is not below what is required, False when the exact upper bound is. A case whose true
-    rate is exactly what is required is failed at most as often as `1 - confidence`, and so is one passed that is below it.
-    A rate of 1 can be disproved only: no number of runs proves it. `total` may be 0.
+    By the exact one-sided bounds (Clopper and Pearson): a case whose true rate is exactly the required one fails at most as often as
+    `1 - confidence`, and so does one that passes although it is below. No number of runs proves a rate of 1. `total` may be 0.
     """
     if required <= 0:
         return True
     if required >= 1:
         return None if passed == total else False
-    allowed = (1 - confidence) * (1 + 1e-9)  # a chance exactly as small as allowed is allowed, however it is rounded
-    if passed > 0 and _upper_tail(passed, total)(required) <= allowed:
+    allowed = (1 - confidence) * (1 + 1e-9)  # rounding must not decide
+    if passed > 0 and _upper_tail(passed, total, required) <= allowed:
         return True
-    if passed < total and _upper_tail(total - passed, total)(1 - required) <= allowed:
+    if passed < total and _upper_tail(total - passed, total, 1 - required) <= allowed:
         return False
     return None
 
 
 def least_runs_to_pass(required: float, confidence: float) -> int | None:
-    """How many runs, all passed, `decide` takes at least; None where no number is enough."""
+    """The least number of runs that, if all pass, decide a pass; None if no number does."""
     if required <= 0:
         return 1
     if required >= 1:
@@ -134,24 +80,17 @@ def least_runs_to_pass(required: float, confidence: float) -> int | None:
 
 
 def thresholds(total: int, required: float, confidence: float) -> tuple[int, int]:
-    """(most passed runs of `total` that fail, least that pass): -1 and `total + 1` where none does."""
-    low, high = 0, total + 1
-    while low < high:  # as runs pass, False turns to None and None to True
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if decide(middle, total, required, confidence) is False else (low, middle)
-    failing = low - 1
-    high = total + 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decide(middle, total, required, confidence) else (middle + 1, high)
-    passing = low
-    return failing, passing
+    """(most passed runs of `total` that fail, least that pass): -1 and `total + 1` if none does."""
+    counts = range(total + 1)  # as more runs pass, False turns to None, and None to True
+    failing = bisect_left(counts, True, key=lambda passed: decide(passed, total, required, confidence) is not False)
+    passing = bisect_left(counts, True, key=lambda passed: decide(passed, total, required, confidence) is True)
+    return failing - 1, passing
 
 
 def chances(
     rate: float, total: int, required: float, confidence: float, already: Counts = (0, 0)
 ) -> tuple[float, float]:
-    """(chance to be passed, chance to be failed) of a case with this true rate after `total` runs more than `already`."""
+    """(chance to pass, chance to fail) of a case with this true rate after `total` runs more than `already`."""
     passed, made = already
     failing, passing = thresholds(made + total, required, confidence)
     return _chance_of(passing - passed, total, rate), _chance_of(total - (failing - passed), total, 1 - rate)
@@ -162,16 +101,15 @@ def _chance_of(least: int, total: int, rate: float) -> float:
         return 1.0
     if least > total or rate <= 0:
         return 0.0
-    return 1.0 if rate >= 1 else _upper_tail(least, total)(rate)
+    return 1.0 if rate >= 1 else _upper_tail(least, total, rate)
 
 
 def runs_to_decide(
     passed: int, total: int, required: float, confidence: float, *, chance: float = 0.8, most: int = 1000
 ) -> int | None:
-    """How many runs more would decide with this chance, if the rate is what it looks like; None where `most` would not.
+    """How many more runs would decide with this chance; None if `most` would not.
 
-    What it looks like is (passed + 1/2) / (total + 1), Jeffreys' estimate: 3 of 3 is not taken for a promise of 1. The number
-    is exact up to 20 and within a tenth above that.
+    The rate is taken to be (passed + 1/2) / (total + 1), Jeffreys' estimate. The number is exact up to 20, then within a tenth.
     """
     rate = (passed + 0.5) / (total + 1)
     more = 1
@@ -183,7 +121,7 @@ def runs_to_decide(
 
 
 def all_of_k(passed: int, total: int, k: int) -> float:
-    """pass^k, without bias: the chance that `k` of these runs, drawn without putting back, all passed. `total` is at least k.
+    """pass^k, without bias: the chance that `k` of these runs, drawn without replacement, all passed. `total` is at least k.
 
     Source: S. Yao et al., tau-bench (2024), section 3, after M. Chen et al. (2021).
     """
@@ -209,8 +147,8 @@ def difference_interval(before: Counts, now: Counts, confidence: float = 0.95) -
 def fisher_mid_p(before: Counts, now: Counts) -> Fraction:
     """Two-sided mid-p of Fisher's exact test that both samples have the same rate; exact.
 
-    The probability, given all totals, of tables less likely than the one seen, plus half of that of tables just as likely.
-    1/2 where the totals allow but one table.
+    The probability, given all totals, of tables less likely than the observed one, plus half of that of equally likely tables.
+    1/2 if the totals allow only one table.
     """
     weights, seen = _tables(before, now)
     mine = weights[seen]
@@ -219,14 +157,14 @@ def fisher_mid_p(before: Counts, now: Counts) -> Fraction:
 
 
 def least_mid_p(before: Counts, now: Counts) -> Fraction:
-    """The least mid-p that any samples of these sizes with this many passed in all could give."""
+    """The least mid-p of any samples with these sizes and this total of passed runs."""
     weights, _ = _tables(before, now)
     least = min(weights)
     return Fraction(least * weights.count(least), 2 * sum(weights))
 
 
 def _tables(before: Counts, now: Counts) -> tuple[list[int], int]:
-    """Weights (over their sum: probabilities) of all 2x2 tables with these totals, and the index of the one seen."""
+    """Weights (relative to their sum: probabilities) of all 2x2 tables with these totals, and the index of the observed one."""
     (passed_before, total_before), (passed_now, total_now) = before, now
     passed = passed_before + passed_now
     first, last = max(0, passed - total_now), min(passed, total_before)
@@ -235,7 +173,7 @@ def _tables(before: Counts, now: Counts) -> tuple[list[int], int]:
 
 
 def holm(p_values: Mapping[str, Fraction], level: Fraction) -> frozenset[str]:
-    """Which hypotheses Holm's step-down rejects: the chance of any false one is at most `level`."""
+    """The hypotheses that Holm's step-down procedure rejects: the chance of any false rejection is at most `level`."""
     ordered = sorted(p_values.items(), key=lambda item: item[1])
     rejected: set[str] = set()
     for index, (key, p_value) in enumerate(ordered):
@@ -246,10 +184,9 @@ def holm(p_values: Mapping[str, Fraction], level: Fraction) -> frozenset[str]:
 
 
 def could_differ(least_p_values: Mapping[str, Fraction], level: Fraction) -> frozenset[str]:
-    """Tarone's reduction: hypotheses that could be rejected at all once the others are allowed for.
+    """Tarone's reduction: the hypotheses that could be rejected at all, given the number of others.
 
-    Samples that all passed, before and now, could not differ whatever was seen, so they need not weaken what is said of
-    others. Depends on totals only, not on which table was seen, so a correction over what remains is still honest.
+    Depends on totals only, not on the observed tables, so that a correction over the remaining hypotheses is valid.
     """
     ordered = sorted(least_p_values, key=lambda key: least_p_values[key])
     within = len(ordered)
@@ -262,11 +199,10 @@ def could_differ(least_p_values: Mapping[str, Fraction], level: Fraction) -> fro
 
 
 def stratified_p(pairs: Sequence[tuple[Counts, Counts]]) -> float:
-    """Two-sided p that in no case of a suite the rate has changed, against a change in the same direction everywhere.
+    """Two-sided p that no rate of a suite has changed, against a change of all in the same direction; 1 if nothing could differ.
 
-    The exact form of Cochran's and Mantel and Haenszel's test: given each case's totals, how likely a sum of passed runs is
-    that lies as far off as the one seen. Many small changes that tell nothing alone may tell much together. Not a mid-p: one
-    test for a whole suite can afford never to be wrong more often than it says. 1 where nothing could differ.
+    The exact form of the test by Cochran, Mantel and Haenszel: given each case's totals, the probability of a sum of passed runs
+    at least as extreme as the observed one. Not a mid-p.
     """
     rows: list[_Row] = []
     seen = 0
@@ -278,7 +214,7 @@ def stratified_p(pairs: Sequence[tuple[Counts, Counts]]) -> float:
             seen += index
     if not rows:
         return 1.0
-    while len(rows) > 1:  # as a tree: thousands of cases take seconds, added one after another minutes
+    while len(rows) > 1:  # pairwise, which is much faster than one after another
         merged = [_added(one, other) for one, other in zip(rows[::2], rows[1::2], strict=False)]
         rows = merged + rows[2 * len(merged) :]
     ((weights, first, lost),) = rows
@@ -288,10 +224,10 @@ def stratified_p(pairs: Sequence[tuple[Counts, Counts]]) -> float:
 
 
 _Row: TypeAlias = tuple[list[float], int, float]
-"""How likely a count is: from the second, the least that is kept, on; the third is all that is not kept, together."""
+"""Probabilities of counts, the first count, and the total probability of counts that were left out."""
 
 _NEGLIGIBLE = 1e-20
-"""What is less likely at the ends of a row is not kept, and counted as if it were as far off as what was seen."""
+"""Less likely counts at the ends of a row are left out, and treated as if they were extreme."""
 
 
 def _added(one: _Row, other: _Row) -> _Row:
@@ -306,11 +242,6 @@ def _added(one: _Row, other: _Row) -> _Row:
     return weights[low:high], one[1] + other[1] + low, lost
 
 
-def median(values: Sequence[float]) -> float:
-    """The middle value, or the mean of the middle two; of at least one value."""
-    return exact_median(values)
-
-
 def bootstrap_interval(
     samples: Sequence[Sequence[float]],
     statistic: Callable[..., float],
@@ -319,11 +250,7 @@ def bootstrap_interval(
     confidence: float = 0.95,
     resamples: int = 2000,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of `statistic(*samples)`, each sample drawn again on its own; none is empty.
-
-    For one median: `bootstrap_interval([seconds], median, random)`. For the change of one:
-    `bootstrap_interval([before, now], lambda before, now: median(now) - median(before), random)`.
-    """
+    """Percentile bootstrap interval of `statistic(*samples)`; each sample is drawn again separately, none is empty."""
     drawn = sorted(statistic(*(random.choices(sample, k=len(sample)) for sample in samples)) for _ in range(resamples))
     cut = (1 - confidence) / 2
     return _quantile(drawn, cut), _quantile(drawn, 1 - cut)

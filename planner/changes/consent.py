@@ -12,7 +12,7 @@ from typing import Final
 from planner.changes.model import Action, Change, ChangeSet, Consent, Estimate, Reason
 from planner.changes.votes import VoteEstimate
 from planner.errors import RefusedError, UsageError
-from planner.planfile.model import Case, Plan, Policy
+from planner.planfile.model import Plan, Policy
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
@@ -78,7 +78,7 @@ def check_consent(
         raise RefusedError(
             f"{', plus '.join(prices)}: consent to the charge is missing", f"to run exactly this: {request.command}"
         )
-    _check_ceilings(change_set, calls, progress, _ceilings(limits, request.max_cost_cents))
+    _check_ceilings(change_set, calls, progress, _ceilings(change_set, limits, request.max_cost_cents))
     return consent
 
 
@@ -91,7 +91,7 @@ def policy_refusal(change_set: ChangeSet, limits: Limits, progress: Progress) ->
     try:
         check_consent(change_set, limits, ConsentRequest(given=True, by="", command=""), progress)
         if calls := _calls_left(change_set, progress):
-            _check_first_call(change_set, calls, progress, _ceilings(limits, None))
+            _check_first_call(change_set, calls, progress, _ceilings(change_set, limits, None))
     except RefusedError as refusal:
         return refusal
     return None
@@ -149,12 +149,12 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
         )
     if plan_digest == change_set.digest:
         return
-    edited = Counter(
-        f"{_target(change).removesuffix(')')}; {change.detail}"
-        for change in change_set.with_action(Action.CALL)
-        if change.reason is Reason.AGENT_EDITED
-    )
-    agents = [f"{target}; {cases} case{'' if cases == 1 else 's'})" for target, cases in edited.items()]
+    called = change_set.with_action(Action.CALL)
+    edited = Counter((_target(each), each.detail) for each in called if each.reason is Reason.AGENT_EDITED)
+    agents = [
+        f"{target.removesuffix(')')}; {detail}; {cases} case{'' if cases == 1 else 's'})"
+        for (target, detail), cases in edited.items()
+    ]
     review = (
         "review it with `planner plan --refresh` and a key (without them, `planner plan` does not see edited agents)"
         if agents
@@ -168,12 +168,15 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
 
 
 def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Policy, now: datetime) -> None:
-    retries = {change.case_id: change.case.retries for change in change_set.changes if change.case is not None}
-    count = sum(left * (1 + retries[case_id]) for case_id, left in calls.items())
+    called = [
+        (change, change.case) for change in change_set.changes if change.case is not None and change.case_id in calls
+    ]
+    count = sum(calls[change.case_id] * (1 + case.retries) for change, case in called)
     if count > policy.max_calls:
+        retries = any(case.retries for _, case in called)
         raise RefusedError(
-            f"{count} calls would be made{', retries included' if any(retries.values()) else ''}, policy.max_calls allows {policy.max_calls} per session",
-            f"select fewer cases with --select{', lower `retries`' if any(retries.values()) else ''}, or raise it in planner.yaml",
+            f"{count} calls would be made{', retries included' if retries else ''}, policy.max_calls allows {policy.max_calls} per session",
+            f"select fewer cases with --select{', lower `retries`' if retries else ''}, or raise it in planner.yaml",
         )
     if policy.quiet_hours is not None and policy.quiet_hours.at(now):
         raise RefusedError(
@@ -182,16 +185,11 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
         )
     if policy.allowed_targets is None:
         return
-    forbidden = {
-        _target(change): None
-        for change in change_set.changes
-        if change.case is not None
-        and change.case_id in calls
-        and (change.case.target.kind, change.case.target.id) not in policy.allowed_targets
-    }
+    allowed = policy.allowed_targets
+    forbidden = [_target(each) for each, case in called if (case.target.kind, case.target.id) not in allowed]
     if forbidden:
         raise RefusedError(
-            f"policy.allowed_targets does not allow calls to {_some(forbidden)}",
+            f"policy.allowed_targets does not allow calls to {_some(dict.fromkeys(forbidden))}",
             "add it in planner.yaml, or exclude its cases with --select",
         )
 
@@ -203,44 +201,46 @@ def _target(change: Change) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Ceiling:
-    """A limit on the cost of one plan's cases; of all cases if `plan` is None."""
+    """A limit on the cost of these cases of one plan, or of all (None)."""
 
     name: str
     cents: int
     plan: str | None
+    case_ids: frozenset[str]
 
-    def covers(self, case: Case) -> bool:
-        return self.plan is None or self.plan == case.plan
+    def total(self, by_case: Mapping[str, float]) -> float:
+        return sum(cents for case_id, cents in by_case.items() if case_id in self.case_ids)
 
 
-def _ceilings(limits: Limits, max_cost_cents: int | None) -> list[_Ceiling]:
+def _ceilings(change_set: ChangeSet, limits: Limits, max_cost_cents: int | None) -> list[_Ceiling]:
     found = [
         ("--max-cost", max_cost_cents, None),
         ("policy.max_cost_cents", limits.policy.max_cost_cents, None),
         *((f"budget.max_cost_cents of plan {plan.name}", plan.max_cost_cents, plan.name) for plan in limits.plans),
     ]
-    return [_Ceiling(name, cents, plan) for name, cents, plan in found if cents is not None]
+    cases = [change.case for change in change_set.changes if change.case is not None]
+    return [
+        _Ceiling(name, cents, plan, frozenset(case.case_id for case in cases if plan in (None, case.plan)))
+        for name, cents, plan in found
+        if cents is not None
+    ]
 
 
 def _check_ceilings(
     change_set: ChangeSet, calls: Mapping[str, int], progress: Progress, ceilings: Sequence[_Ceiling]
 ) -> None:
-    cases = [change.case for change in change_set.changes if change.case is not None]
+    # An unknown price is not 0: the budget ledger launches such calls one at a time.
+    prices = {case_id: (change_set.prices[case_id].expected_cents or 0) * left for case_id, left in calls.items()}
     broken: list[str] = []
     for ceiling in ceilings:
-        covered = [case.case_id for case in cases if ceiling.covers(case)]
-        prices = {case_id: change_set.prices[case_id] for case_id in covered if case_id in calls}
         votes = change_set.votes.weight_cents(ceiling.plan) if change_set.votes else 0
-        if not prices and not votes:
+        if not votes and ceiling.case_ids.isdisjoint(calls):
             continue
-        # An unknown price is not 0: the budget ledger launches such calls one at a time.
-        expected = round(sum((price.expected_cents or 0) * calls[case_id] for case_id, price in prices.items()))
-        spent = sum(progress.spent_cents.get(case_id, 0) for case_id in covered)
+        expected, spent = round(ceiling.total(prices)), round(ceiling.total(progress.spent_cents))
         if expected + spent + votes > ceiling.cents:
-            reserved = sum(progress.reserved_cents.get(case_id, 0) for case_id in covered)
-            before = _spent_before(spent - reserved, reserved) + (
-                f" plus {_dollars(votes)} for judge calls" if votes else ""
-            )
+            reserved = round(ceiling.total(progress.reserved_cents))
+            judging = f" plus {_dollars(votes)} for judge calls" if votes else ""
+            before = _spent_before(spent - reserved, reserved) + judging
             broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "select fewer cases with --select, or raise the ceiling")
@@ -250,20 +250,10 @@ def _check_first_call(
     change_set: ChangeSet, calls: Mapping[str, int], progress: Progress, ceilings: Sequence[_Ceiling]
 ) -> None:
     """Raises `RefusedError` if no call could be launched, even if every reservation were released."""
-    cases = [change.case for change in change_set.changes if change.case is not None]
-    billed = [
-        sum(
-            progress.spent_cents.get(case.case_id, 0) - progress.reserved_cents.get(case.case_id, 0)
-            for case in cases
-            if ceiling.covers(case)
-        )
-        for ceiling in ceilings
-    ]
+    billed = [round(each.total(progress.spent_cents) - each.total(progress.reserved_cents)) for each in ceilings]
     blocked: list[tuple[int, str]] = []
-    for case in cases:
-        if case.case_id not in calls:
-            continue
-        high = change_set.prices[case.case_id].high_cents
+    for case_id in calls:
+        high = change_set.prices[case_id].high_cents
         if high is None:  # the budget ledger launches such calls one at a time
             return
         exceeded = [
@@ -272,7 +262,7 @@ def _check_first_call(
                 f"one call may cost up to {_dollars(high)}{_spent_before(spent, 0)}, {ceiling.name} allows {_dollars(ceiling.cents)}",
             )
             for ceiling, spent in zip(ceilings, billed, strict=True)
-            if ceiling.covers(case) and spent + high > ceiling.cents
+            if case_id in ceiling.case_ids and spent + high > ceiling.cents
         ]
         if not exceeded:
             return

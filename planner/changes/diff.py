@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias
 
 from planner.changes.detail import agent_edit, expired, incomplete_evidence, inputs_detail, stored_runs
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
@@ -24,30 +24,34 @@ _REUSABLE: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT
 """For these reasons, the same call may have been made before."""
 _DIFFERENT_CALL: Final = (*_REUSABLE, Reason.EXPIRED)
 """For these reasons, earlier runs do not count."""
+_NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 _NO_CALL_FAULTS: Final = ("platform", "caller")
 """No expectation can make such a run countable: there was no proper call."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResults:
-    """What earlier sessions stored, and functions that evaluate it."""
+    """What earlier sessions stored, by case id, and functions that evaluate it.
+
+    Args:
+        baseline: every stored case of the loaded plans.
+        deleted: the stored cases of plans that no longer exist: a new case may be one of them, renamed.
+        partial_results: cases that failed or were undecided in partial sessions since the baseline.
+        on_branch: cases that sessions of the same pull request called.
+        called_before: finds older calls that equal today's (`reusable_calls`).
+        has_evidence: whether the evidence of a digest is stored; None: always.
+        still_settled: whether, by today's expectations, a stored case still does not need the runs it skipped; None: never.
+        could_pass: None: always.
+    """
 
     baseline: Mapping[str, CaseDocument]
-    """Every stored case of the loaded plans, by case id."""
     deleted: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
-    """The stored cases of plans that no longer exist: a new case may be one of them, renamed."""
     partial_results: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
-    """Cases that failed or were undecided in partial sessions since the baseline."""
     on_branch: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
-    """Cases that sessions of the same pull request called."""
     called_before: CalledBefore | None = None
-    """Finds older calls that equal today's (`reusable_calls`)."""
     has_evidence: Callable[[str], bool] | None = None
-    """Whether the evidence of a digest is stored; None: always."""
     still_settled: Callable[[Case, CaseDocument], bool] | None = None
-    """Whether, by today's expectations, a stored case still does not need the runs it skipped; None: never."""
     could_pass: CouldPass | None = None
-    """None: always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,13 @@ class _Today:
         has_evidence = self.stored.has_evidence
         return run.evidence is not None and (has_evidence is None or has_evidence(run.evidence))
 
+    def is_rejudged(self, prior: CaseDocument) -> bool:
+        """Whether expectations or judge changed."""
+        return self.check_fingerprint != prior.check_fingerprint or self.is_judge_changed(prior)
+
+    def is_judge_changed(self, prior: CaseDocument) -> bool:
+        return self.judge is not None and prior.judged_by is not None and self.judge != prior.judged_by
+
     def counts_again(self, run: RunDocument) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young enough."""
         if run.fault in _NO_CALL_FAULTS and not (run.fault == "platform" and self.case.platform_failures == "fail"):
@@ -120,18 +131,11 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
 
     A case whose call was made before, or under another name, is rechecked on those calls. Otherwise the first reason that applies
     is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last time, runs raised,
-    expectations changed. If only expectations changed, stored evidence is rechecked first, even if the case failed: it is free
-    and shows whether the expectation was wrong.
+    expectations changed. If only expectations changed, stored evidence is rechecked first, even if the case failed: it is free.
 
-    `rerun="all"` calls every case (`forced` without a better reason). `rerun="failed"` keeps what passed or is new
-    (`not_selected`).
-
-    A case that failed or was undecided is called again and counted together with its earlier runs (`kept_run_ids`). If even
-    passing calls could not reach its rate, `rerun="changed"` keeps it as failed (`out_of_reach`). `fresh` discards the earlier
-    runs of the called cases.
-
-    Other calls are added to kept runs only for what is missing: raised `runs`, or runs of an undecided case without a call. Calls
-    that could not be judged are read again, free (`recheck`). If expectations changed, only runs with evidence are kept.
+    A case that failed or was undecided is called again and counted together with its earlier runs (`kept_run_ids`), unless even
+    passing calls could not reach its rate (`out_of_reach`). Other calls are added to kept runs only for what is missing: raised
+    `runs`, or runs of an undecided case without a call. Calls that could not be judged are read again, free (`recheck`).
 
     `keep` and `recheck` carry the inputs and call fingerprint of the stored runs, and `keep` their check fingerprint.
     """
@@ -231,27 +235,22 @@ def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior
 
 
 def _change(today: _Today, prior: CaseDocument | None) -> Change:
-    case, inputs, call, check = today.case, today.inputs, today.call_fingerprint, today.check_fingerprint
+    inputs, call, check = today.inputs, today.call_fingerprint, today.check_fingerprint
     step = _step(today, prior)
-    match today.request.rerun:
-        case "changed":
-            pass
-        case "failed":
-            step = _only_failed(today, step, prior)
-        case "all":
-            step = _forced(today, step, prior)
-        case _:
-            assert_never(today.request.rerun)
+    if today.request.rerun == "failed":
+        step = _only_failed(today, step, prior)
+    elif today.request.rerun == "all":
+        step = _forced(today, step, prior)
     if prior is not None and step.action in (Action.KEEP, Action.RECHECK):
         inputs, call = prior.inputs, prior.call_fingerprint
         check = check if step.action is Action.RECHECK else prior.check_fingerprint
     return Change(
-        case.case_id,
+        today.case.case_id,
         step.action,
         step.reason,
         step.runs,
         step.detail,
-        case,
+        today.case,
         prior,
         inputs,
         call,
@@ -277,31 +276,21 @@ def _step(today: _Today, prior: CaseDocument | None) -> _Step:
 
 def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     """The call is the same as that of the stored runs; if expectations changed, they are rechecked."""
-    case = today.case
-    edited = today.check_fingerprint != prior.check_fingerprint
-    expectations_changed = edited or _judge_changed(today, prior)
-
-    def usable(run: RunDocument) -> bool:
-        return not expectations_changed or today.can_recheck(run)
-
+    case, expectations_changed = today.case, today.is_rejudged(prior)
+    usable = [run for run in prior.runs if not expectations_changed or today.can_recheck(run)]
+    usable_ids = {run.run_id for run in usable}
+    kept = [run for run in prior.runs if run.run_id in usable_ids or run.fault in _NO_CALL_FAULTS]
+    recheckable = bool(prior.runs) and len(kept) == len(prior.runs)
     skipped = _not_needed(today, prior, expectations_changed=expectations_changed)
-    recheckable = bool(prior.runs) and all(usable(run) or run.fault in _NO_CALL_FAULTS for run in prior.runs)
-    match prior.outcome:
-        case "failed":
-            if not (expectations_changed and recheckable):
-                return _retry(today, prior, Reason.FAILED_LAST_TIME)
-        case "unknown":
-            # A call that happened is not repeated unless asked: its missing evidence is read again, free.
-            kept = [run for run in prior.runs if today.counts_again(run) and usable(run)]
-            if len(kept) + skipped < case.runs:
-                return _missing(case, Reason.UNKNOWN_LAST_TIME, kept)
-            if not expectations_changed:
-                return _Step(Action.RECHECK, Reason.UNKNOWN_LAST_TIME, detail=incomplete_evidence(kept))
-        case "passed" | "flaky":
-            pass
-        case _:
-            assert_never(prior.outcome)
-    kept = [run for run in prior.runs if usable(run) or run.fault in _NO_CALL_FAULTS]
+    if prior.outcome == "failed" and not (expectations_changed and recheckable):
+        return _retry(today, prior, Reason.FAILED_LAST_TIME)
+    if prior.outcome == "unknown":
+        # A call that happened is not repeated unless asked: its missing evidence is read again, free.
+        counted = [run for run in usable if today.counts_again(run)]
+        if len(counted) + skipped < case.runs:
+            return _missing(case, Reason.UNKNOWN_LAST_TIME, counted)
+        if not expectations_changed:
+            return _Step(Action.RECHECK, Reason.UNKNOWN_LAST_TIME, detail=incomplete_evidence(counted))
     if case.runs > prior.runs_required and len(kept) < case.runs:
         return _missing(case, Reason.RUNS_RAISED, kept)
     if skipped < prior.runs_not_needed and len(kept) + skipped < case.runs:
@@ -311,7 +300,7 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
         return _Step(Action.KEEP, Reason.PASSED, detail=flaky)
     if not recheckable:
         return _call(case, Reason.EXPECTATIONS_CHANGED, "the stored evidence is missing")
-    if not edited:
+    if today.check_fingerprint == prior.check_fingerprint:
         detail = f"{stored_runs(len(prior.runs))} · judged by {prior.judged_by}, now {today.judge} · free"
         return _Step(Action.RECHECK, Reason.JUDGE_CHANGED, detail=detail)
     return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{stored_runs(len(prior.runs))} · free")
@@ -320,8 +309,8 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
 def _retry(today: _Today, prior: CaseDocument, reason: Reason) -> _Step:
     """Call a failed or undecided case again; its earlier runs count together with the new ones."""
     case = today.case
-    changed = today.check_fingerprint != prior.check_fingerprint or _judge_changed(today, prior)
-    pool = [run for run in prior.runs if today.counts_again(run) and (not changed or today.can_recheck(run))]
+    rejudged = today.is_rejudged(prior)
+    pool = [run for run in prior.runs if today.counts_again(run) and (not rejudged or today.can_recheck(run))]
     if not pool:
         return _call(case, reason)
     calls = case.runs
@@ -333,10 +322,6 @@ def _retry(today: _Today, prior: CaseDocument, reason: Reason) -> _Step:
         return _Step(Action.KEEP, Reason.OUT_OF_REACH, detail=detail)
     detail = f"counted with {stored_runs(len(pool))}"
     return _Step(Action.CALL, reason, calls, detail, tuple(run.run_id for run in pool))
-
-
-def _judge_changed(today: _Today, prior: CaseDocument) -> bool:
-    return today.judge is not None and prior.judged_by is not None and today.judge != prior.judged_by
 
 
 def _not_needed(today: _Today, prior: CaseDocument, *, expectations_changed: bool) -> int:
@@ -377,13 +362,9 @@ def _forced(today: _Today, step: _Step, prior: CaseDocument | None) -> _Step:
     if prior is not None and prior.outcome in ("failed", "unknown") and step.reason not in _DIFFERENT_CALL:
         last = Reason.FAILED_LAST_TIME if prior.outcome == "failed" else Reason.UNKNOWN_LAST_TIME
         return _retry(today, prior, last)
-    if step.action is not Action.CALL or step.reason in (
-        Reason.RUNS_RAISED,
-        Reason.EXPECTATIONS_CHANGED,
-        Reason.JUDGE_CHANGED,
-    ):
+    if step.action is not Action.CALL or step.reason in _NOT_A_CHANGE_OF_THE_CALL:
         return _call(case, Reason.FORCED)
-    return step if not step.kept else _call(case, step.reason)
+    return _call(case, step.reason) if step.kept else step
 
 
 def _dropped(prior: CaseDocument) -> Change:

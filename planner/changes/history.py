@@ -8,7 +8,6 @@ from statistics import fmean
 
 from planner.results.costs import EstimateAccuracy
 from planner.results.model import CaseDocument, RunResult
-from planner.results.outline import CaseOutline, InvocationOutline
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class PastRun:
     service_estimate_cents: int | None = None
 
 
-def past_runs(results: Iterable[RunResult | InvocationOutline]) -> tuple[PastRun, ...]:
+def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
     """Every run of these sessions once, in the order first found."""
     found: dict[int, PastRun] = {}
     for result in results:
@@ -37,7 +36,7 @@ def past_runs(results: Iterable[RunResult | InvocationOutline]) -> tuple[PastRun
     return tuple(found.values())
 
 
-def runs_of(case: CaseDocument | CaseOutline) -> Iterator[PastRun]:
+def runs_of(case: CaseDocument) -> Iterator[PastRun]:
     """The runs of one stored case, except free ones that the platform failed: no call was made."""
     target = (case.inputs.target_kind, case.inputs.target_id)
     for run in case.runs:
@@ -64,7 +63,7 @@ class Priced:
         return (self.estimated_cents - self.actual_cents) / self.actual_cents
 
 
-def priced(outline: InvocationOutline) -> Priced | None:
+def priced(outline: RunResult) -> Priced | None:
     """None without an estimate or a complete bill, or if the session did not finish."""
     cost = outline.cost
     if not outline.finished or cost.ambiguous_cents or not cost.estimated_cents or not cost.actual_cents:

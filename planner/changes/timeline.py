@@ -19,8 +19,7 @@ from planner.changes.detail import revision_digest
 from planner.changes.history import Priced, accuracy, priced
 from planner.moments import aware
 from planner.results.costs import EstimateAccuracy
-from planner.results.model import CaseOutcomeName, PlanOutcome
-from planner.results.outline import CaseOutline, InvocationOutline, RunOutline
+from planner.results.model import CaseDocument, CaseOutcomeName, PlanOutcome, RunDocument, RunResult
 from planner.statistics import wilson_interval
 
 
@@ -106,7 +105,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    run: RunOutline
+    run: RunDocument
     same: tuple[str, str]
     made_by: str
     at: datetime
@@ -117,11 +116,11 @@ class _Call:
         return self.run.fault is None
 
 
-def timeline(newest_first: Iterable[InvocationOutline], *, plan: str | None = None) -> Timeline:
+def timeline(newest_first: Iterable[RunResult], *, plan: str | None = None) -> Timeline:
     """The history of these sessions; with `plan`, only of its cases. Reads each outline once, to save memory."""
     sessions: list[InvocationHistory] = []
     calls: dict[str, list[_Call]] = defaultdict(list)
-    cases: dict[str, CaseOutline] = {}
+    cases: dict[str, CaseDocument] = {}
     seen: set[int] = set()
     for outline in newest_first:
         if plan is not None and plan not in outline.plans:
@@ -129,7 +128,7 @@ def timeline(newest_first: Iterable[InvocationOutline], *, plan: str | None = No
         sessions.append(_session(outline, whole=plan is None))
         for case in outline.cases:
             if plan is None or case.plan == plan:
-                cases.setdefault(case.case_id, replace(case, runs=[]))
+                cases.setdefault(case.case_id, case.model_copy(update={"runs": []}))
                 calls[case.case_id] += _calls(case, [run for run in case.runs if run.run_id not in seen], outline)
                 seen.update(run.run_id for run in case.runs)
     starts = {session.invocation_id: session.at for session in sessions}
@@ -149,7 +148,7 @@ def timeline(newest_first: Iterable[InvocationOutline], *, plan: str | None = No
     )
 
 
-def _session(outline: InvocationOutline, *, whole: bool) -> InvocationHistory:
+def _session(outline: RunResult, *, whole: bool) -> InvocationHistory:
     """Without the figures. `whole`: all of its cases are looked at."""
     return InvocationHistory(
         outline.invocation_id,
@@ -163,12 +162,12 @@ def _session(outline: InvocationOutline, *, whole: bool) -> InvocationHistory:
     )
 
 
-def _calls(case: CaseOutline, runs: Sequence[RunOutline], outline: InvocationOutline) -> Iterator[_Call]:
+def _calls(case: CaseDocument, runs: Sequence[RunDocument], outline: RunResult) -> Iterator[_Call]:
     same = (sys.intern(case.call_fingerprint), sys.intern(revision_digest(case.inputs.agent_revision or "")))
     for run in runs:
         made_by = sys.intern(run.invocation_id or outline.invocation_id)
         at = aware(run.completed_at or outline.started_at).astimezone(UTC)
-        yield _Call(run, same, made_by, at, case.counts(run))
+        yield _Call(run, same, made_by, at, case.counts_run(run))
 
 
 def _by_invocation(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
@@ -178,7 +177,7 @@ def _by_invocation(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
     return found
 
 
-def _case_history(case: CaseOutline, calls: Sequence[_Call], starts: Mapping[str, datetime]) -> CaseHistory:
+def _case_history(case: CaseDocument, calls: Sequence[_Call], starts: Mapping[str, datetime]) -> CaseHistory:
     counted = [call for call in calls if call.countable]
     alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
     points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]

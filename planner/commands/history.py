@@ -13,7 +13,7 @@ from planner.changes.timeline import CaseHistory, Timeline, timeline
 from planner.errors import UsageError
 from planner.moments import age_of, aware
 from planner.reports.history import HistoryPage, render_csv, render_json, render_text
-from planner.results.outline import InvocationOutline
+from planner.results.model import RunResult
 from planner.session.current_project import load_current_project
 from planner.session.reporting import redactor_of
 from planner.session.selection import Selection, matches
@@ -62,21 +62,21 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     return 0
 
 
-def _outlines(shell: Shell, options: HistoryOptions, place: Place) -> Iterator[InvocationOutline]:
+def _outlines(shell: Shell, options: HistoryOptions, place: Place) -> Iterator[RunResult]:
     """The selected sessions, newest first."""
     earliest = _moment(options.since, shell.clock.now()) if options.since is not None else None
     return islice(_since(place, options, earliest), options.limit)
 
 
-def _since(place: Place, options: HistoryOptions, earliest: datetime | None) -> Iterator[InvocationOutline]:
-    for outline in place.repository.outlines():
+def _since(place: Place, options: HistoryOptions, earliest: datetime | None) -> Iterator[RunResult]:
+    for outline in place.repository.invocations():
         if earliest is not None and aware(outline.started_at) < earliest:
             return
         if _belongs(outline, options):
             yield outline
 
 
-def _belongs(outline: InvocationOutline, options: HistoryOptions) -> bool:
+def _belongs(outline: RunResult, options: HistoryOptions) -> bool:
     return outline.sandbox is options.sandbox and outline.environment == (options.environment or "")
 
 
@@ -107,7 +107,7 @@ def _chosen(wanted: str, found: Timeline) -> tuple[CaseHistory, ...]:
 
 def _known_plans(options: HistoryOptions, place: Place) -> str:
     known = sorted(
-        {plan for outline in place.repository.outlines() if _belongs(outline, options) for plan in outline.plans}
+        {plan for outline in place.repository.invocations() if _belongs(outline, options) for plan in outline.plans}
     )
     near = difflib.get_close_matches(options.plan or "", known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}? " if near else ""

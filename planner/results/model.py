@@ -222,8 +222,11 @@ class CaseDocument(Document):
     @property
     def counts(self) -> tuple[int, int]:
         """(passed runs, counted runs) of its pass rate."""
-        passed = sum(run.fault is None for run in self.runs)
-        return passed, sum(run.countable or (run.fault == "platform" and self.counts_platform) for run in self.runs)
+        return sum(run.fault is None for run in self.runs), sum(map(self.counts_run, self.runs))
+
+    def counts_run(self, run: RunDocument) -> bool:
+        """Whether the run counts in the pass rate; platform failures do if the plan says so."""
+        return run.countable or (run.fault == "platform" and self.counts_platform)
 
     @property
     def counts_platform(self) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Final, Protocol, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from planner import evidence as evidence_module
 from planner.errors import StoreError
@@ -19,7 +19,6 @@ from planner.results import model
 from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument, baselines_of, joined
 from planner.results.documents import UnreadableError, impossible_in, parsed
 from planner.results.model import CaseDocument, RunResult
-from planner.results.outline import InvocationOutline, read_outline
 from planner.results.store import Reader, Store, segment_for
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -144,37 +143,16 @@ class ResultsRepository:
         data = self._store.get(key)
         return None if data is None else self._read_plausible(RunResult, key, data)
 
-    def invocations(self) -> Iterator[RunResult]:
-        """Every stored session, newest first, read one at a time."""
+    def invocations(self, *, before: str | None = None) -> Iterator[RunResult]:
+        """Every stored session, newest first, read one at a time; optionally only those `before` one."""
+        older = None if before is None else invocation_key(before)
         for key in sorted(self._store.keys("runs/"), reverse=True):
-            data = self._store.get(key)
-            if data is not None:  # pruned in the meantime
+            if (older is None or key < older) and (data := self._store.get(key)) is not None:
                 yield self._read_plausible(RunResult, key, data)
 
     def invocations_since(self, invocation_id: str) -> Iterator[RunResult]:
         """This session and all later ones, newest first."""
         return takewhile(lambda result: result.invocation_id >= invocation_id, self.invocations())
-
-    def outlines(self, *, before: str | None = None) -> Iterator[InvocationOutline]:
-        """Outlines of stored sessions, newest first, optionally only those `before` one: several times faster than
-        `invocations`."""
-        older = "" if before is None else invocation_key(before)
-        for key in sorted(self._store.keys("runs/"), reverse=True):
-            if before is not None and key >= older:
-                continue
-            data = self._store.get(key)
-            if data is not None:
-                yield self._outline(key, data)
-
-    def _outline(self, key: str, data: bytes) -> InvocationOutline:
-        try:
-            outline = read_outline(data)
-        except ValidationError as error:
-            self._read_plausible(RunResult, key, data)  # raises an error that says more
-            raise self._unreadable(RunResult, key, "it is damaged") from error
-        if outline.schema_version != model.SCHEMA_VERSION:
-            self._read_plausible(RunResult, key, data)  # a newer planner may have written it
-        return outline
 
     def promote(self, result: RunResult, environment: str) -> None:
         """Make the session the baseline of its plans, merged with concurrent ones (`baselines.joined`).

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
-from planner.results.model import CaseDocument
-from planner.results.outline import InvocationOutline
+from planner.results.model import CaseDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.selection import Loaded
 
@@ -58,14 +57,14 @@ class EarlierCalls:
         """Implements `planner.changes.reusable_calls.CalledBefore`."""
         if not self._is_whole:
             self._is_whole = True
-            for outline in islice(self._repository.outlines(before=self._oldest), MAX_SESSIONS - self._noted):
+            for outline in islice(self._repository.invocations(before=self._oldest), MAX_SESSIONS - self._noted):
                 self.note(outline)
         for _, invocation_id in self._found.get(_call(case_id, call_fingerprint), ()):
             case = self._cases(invocation_id).get(case_id)
             if case is not None:
                 yield case
 
-    def note(self, outline: InvocationOutline) -> None:
+    def note(self, outline: RunResult) -> None:
         """Note an outline that was read for another purpose; each is older than the one before."""
         self._noted += 1
         self._oldest = outline.invocation_id
@@ -92,7 +91,7 @@ class EarlierCalls:
         }
         return {case_id: case for case_id, case in found.items() if case is not None}
 
-    def _note_partial(self, outline: InvocationOutline) -> None:
+    def _note_partial(self, outline: RunResult) -> None:
         for case in outline.cases:
             if case.action != "call" or case.case_id in self._decided:
                 continue

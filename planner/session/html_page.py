@@ -11,7 +11,6 @@ from planner.errors import StoreError, UsageError
 from planner.evidence import Evidence
 from planner.reports.redaction import Pattern, redact_evidence
 from planner.results.model import RunResult
-from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
 
 _SHOWN_INVOCATIONS: Final = 12
@@ -43,8 +42,8 @@ def _conversations(repository: ResultsRepository, patterns: Sequence[Pattern]) -
 def _pass_rates(result: RunResult, repository: ResultsRepository) -> Mapping[str, Sequence[float]]:
     """Pass rates by case in the newest sessions up to this one, oldest first."""
 
-    def alike() -> Iterator[InvocationOutline]:
-        for outline in repository.outlines():
+    def alike() -> Iterator[RunResult]:
+        for outline in repository.invocations():
             place = (outline.sandbox, outline.environment)
             if place == (result.sandbox, result.environment) and outline.started_at <= result.started_at:
                 yield outline

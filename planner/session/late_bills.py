@@ -77,7 +77,7 @@ async def correct_bills(
 
 
 def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Unconfirmed]:
-    for outline in islice(repository.outlines(), HISTORY_INVOCATIONS):
+    for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
         if now - outline.ended_at > LATEST_CHARGE:
             return
         for run in (run for case in outline.cases for run in case.runs):

@@ -18,8 +18,7 @@ from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.results.costs import EstimateAccuracy
-from planner.results.model import CaseDocument, FreshDocument
-from planner.results.outline import InvocationOutline
+from planner.results.model import CaseDocument, FreshDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of
@@ -199,10 +198,10 @@ def _baseline(
 
 def _newest_outlines(
     repository: ResultsRepository, environment: str, estimates: list[Priced], earlier: EarlierCalls
-) -> Iterator[InvocationOutline]:
+) -> Iterator[RunResult]:
     """The newest sessions, one at a time, noting their estimates and bills in `estimates` and their calls in
     `earlier`."""
-    for outline in islice(repository.outlines(), HISTORY_INVOCATIONS):
+    for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
         if outline.environment == environment and (entry := priced(outline)):
             estimates.append(entry)
         earlier.note(outline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,6 @@ from planner.execution.rereading import LONGEST_RUN
 from planner.reports.quantities import count, moment, money
 from planner.results.model import CaseDocument, PlanOutcome
 from planner.verdicts.gate import DEFAULT_GATE, FailOn, Gate
-from planner.verdicts.next_steps import steps_to_decide
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
 """If several apply, the first wins: a failure is reported even if something else is unknown."""
@@ -33,6 +32,7 @@ WORDS: Final[Mapping[int, PlanOutcome]] = {
 
 BALANCE: Final = "the organisation's balance"
 TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
+_NAMED: Final = 3
 
 
 def first_of(codes: Iterable[int]) -> int:
@@ -97,9 +97,8 @@ def ending_of(
         overdue: cases with a run that is late or unreadable, and may still end.
         out_of_reach: failed cases whose required rate new calls could not reach.
     """
-    counted = [case for case in cases if case.quarantine is None]
-    unknown = [case for case in counted if case.outcome == "unknown"]
-    waiting = sorted(case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue)
+    unknown = [case for case in cases if case.outcome == "unknown" and case.quarantine is None]
+    waiting = {case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue}
     codes, problems, steps = _stopped(outcome, commands)
     finished = not (codes or outcome.left or waiting)
     stopped_at_failure = outcome.fail_fast and FailOn.FAILURE in gate.fail_on  # its case may not be decided any more
@@ -119,11 +118,11 @@ def ending_of(
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
     if finished:
-        steps += steps_to_decide(cases, unknown, out_of_reach, again=commands.rerun, free=commands.rerun_free)
+        steps += _steps_to_decide(cases, unknown, out_of_reach, commands)
     elif not outcome.ceiling:  # the same ceiling would stop it again
-        only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
+        is_free = waiting and {case.case_id for case in unknown} <= waiting
         charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.blocked
-        resume = commands.resume_free if only_waiting and not charged else commands.resume
+        resume = commands.resume_free if is_free and not charged else commands.resume
         steps.append(f"To resume (nothing is charged twice): {resume}")
     code = first_of(codes)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
@@ -131,69 +130,52 @@ def ending_of(
 
 def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[str], list[str]]:
     """(exit codes, problems, steps) for everything that stopped calls or left their result unconfirmed."""
-    codes: set[int] = set()
-    problems: list[str] = []
+    found: list[tuple[int, str]] = []
     steps: list[str] = []
     if outcome.interrupted:
-        codes.add(130)
-        problems.append("interrupted: no further calls were launched; the next session resumes the calls in progress")
-    if outcome.usage:
-        codes.add(2)
-        problems.append(outcome.usage)
-    if outcome.refusal:
-        codes.add(3)
-        problems.append(outcome.refusal)
+        found.append(
+            (130, "interrupted: no further calls were launched; the next session resumes the calls in progress")
+        )
+    found += [(code, text) for code, text in ((2, outcome.usage), (3, outcome.refusal)) if text]
     if outcome.ceiling:
-        codes.add(3)
-        problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
+        found.append((3, f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})"))
         enough = f" ({outcome.ceiling_enough} is enough)" if outcome.ceiling_enough else ""
         fix = f"Top up {BALANCE}" if outcome.ceiling == BALANCE else f"Raise the ceiling{enough}"
         steps.append(f"{fix} to {'make the remaining calls' if outcome.left else 'resume'}; nothing is charged twice.")
     if outcome.broken:
-        problems.append(
-            f"a ceiling was exceeded: {outcome.broken}; calls in progress cost more than was reserved for them"
-        )
+        text = f"a ceiling was exceeded: {outcome.broken}; calls in progress cost more than was reserved for them"
+        found.append((0, text))
     for trouble in filter(None, (outcome.trouble, outcome.blocked)):
-        codes.add(4)
-        if not outcome.usage.startswith(trouble):  # a refused read is both
-            problems.append(trouble)
-    if outcome.anomalies:
-        codes.add(4)
-        problems += outcome.anomalies.values()
+        found.append((4, "" if outcome.usage.startswith(trouble) else trouble))  # a refused read is both
+    found += [(4, anomaly) for anomaly in outcome.anomalies.values()]
     if outcome.unsettled:
-        codes.add(4)
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)
-        problems.append(
-            f"{count(len(outcome.unsettled), 'unconfirmed launch', 'unconfirmed launches')} (up to {money(cents)}):"
-            " not sent again until the service shows what happened"
-        )
+        launches = count(len(outcome.unsettled), "unconfirmed launch", "unconfirmed launches")
+        found.append((4, f"{launches} (up to {money(cents)}): not sent again until the service shows what happened"))
         steps += _steps_to_confirm(outcome.unsettled, commands.reconcile)
-    return codes, problems, steps
+    return {code for code, _ in found if code}, [text for _, text in found if text], steps
 
 
-def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> list[str]:
-    steps: list[str] = []
+def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[str]:
     if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]:
-        steps.append(
+        yield (
             "The next session looks for unconfirmed launches. It sends them again only if the service does not show them by"
             f" {moment(max(times))}; details: {reconcile}"
         )
     if any(launch.needs_person for launch in unsettled):
-        steps.append(f"Several runs of the service match a launch. Choose one: {reconcile}")
-    return steps
+        yield f"Several runs of the service match a launch. Choose one: {reconcile}"
 
 
-def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
+def _undecided(unknown: Sequence[CaseDocument]) -> Iterator[str]:
     """Why unknown cases are undecided although their calls were made."""
     undecided = [run for case in unknown for run in case.runs if run.fault == "judge"]
-    problems: list[str] = []
     if lacking := {part for run in undecided for part in run.missing}:
-        problems.append(
+        yield (
             f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it again, free;"
             " --rerun failed makes new calls (charged)"
         )
     elif any(not run.votes_missing for run in undecided):
-        problems.append(
+        yield (
             "some calls could not be judged although their evidence is complete: change the expectations or the judge, or call"
             " again (--rerun failed, charged)"
         )
@@ -201,10 +183,41 @@ def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
         reasons = list(dict.fromkeys(run.reason for run in undecided if run.votes_missing and run.reason))
         others = f"; and for {count(len(reasons) - 1, 'other reason')}" if len(reasons) > 1 else ""
         why = f" ({reasons[0]}{others})" if reasons else ""
-        problems.append(
-            f"{count(votes, 'judge call')} without an answer{why}: the next session repeats {'it' if votes == 1 else 'them'}"
+        them = "it" if votes == 1 else "them"
+        yield f"{count(votes, 'judge call')} without an answer{why}: the next session repeats {them}"
+
+
+def _steps_to_decide(
+    cases: Sequence[CaseDocument],
+    unknown: Sequence[CaseDocument],
+    out_of_reach: AbstractSet[str],
+    commands: NextCommands,
+) -> Iterator[str]:
+    """What decides unknown cases once every call was made."""
+    incomplete = any(run.missing or run.votes_missing for case in unknown for run in case.runs)
+    inconclusive = sum(any(run.fault in ("platform", "caller") for run in case.runs) for case in unknown)
+    failed = sum(case.outcome == "failed" and case.case_id not in out_of_reach for case in cases)
+    numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
+    called = " and ".join(count(number, name) for number, name in numbers if number)
+    charged = f"calls {called} again (charged)"
+    if incomplete:
+        also, command = (f", and {charged}", commands.rerun) if called else ("", commands.rerun_free)
+        yield f"The next session reads the missing evidence, free{also}: {command}"
+    elif inconclusive:
+        yield f"The next session {charged}: {commands.rerun}"
+    open_cases = [(case, case.more_runs) for case in unknown if case.more_runs]
+    for case, more in open_cases[:_NAMED]:
+        price = "" if case.more_runs_cents is None else f", about {money(case.more_runs_cents)}"
+        runs = f"from {case.runs_required} to about {case.runs_required + more}"
+        yield f"To decide {case.case_id}, raise its `runs` {runs}{price}. The calls made so far count."
+    if (left := len(open_cases) - _NAMED) > 0:
+        yield f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
+    if out_of_reach:
+        yield (
+            f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all new calls"
+            " passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls after a fix that planner"
+            f" cannot see: {commands.rerun} --fresh REASON"
         )
-    return problems
 
 
 def why_not_called(outcome: Outcome) -> str:
@@ -216,4 +229,4 @@ def why_not_called(outcome: Outcome) -> str:
         "--fail-fast" if outcome.fail_fast else "",
         "their launch is unconfirmed" if outcome.unsettled else "",
     ]
-    return "; ".join(reason for reason in reasons if reason)
+    return "; ".join(filter(None, reasons))

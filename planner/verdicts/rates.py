@@ -87,7 +87,7 @@ def sample_of(case: CaseDocument, *, without: Collection[RunKey] = ()) -> Sample
     return Sample(
         CaseOutcome[case.outcome.upper()],
         passed,
-        sum(run.countable or (run.fault == "platform" and case.counts_platform) for run in runs),
+        sum(map(case.counts_run, runs)),
         case.runs_not_needed,
         tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in rates),
         passed - not_clean if names else None,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import median
 
 from planner.reports.comparison import ComparedCase, Comparison, Difference, Metric, Side
 from planner.results.model import CaseDocument, RunDocument, RunResult
-from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
+from planner.statistics import RandomSource, bootstrap_interval, difference_interval, wilson_interval
 from planner.verdicts.baseline import BaselineComparison, call_change, compare_outcomes, judgement_change
 from planner.verdicts.comparability import (
     Pair,

@@ -6,19 +6,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from planner.changes.history import Priced
 from planner.changes.timeline import timeline
 from planner.results.costs import EstimateAccuracy
-from planner.results.outline import InvocationOutline
+from planner.results.model import RunResult
 
+INPUTS = {"prompt": "Ask.", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"}
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 
 def _run(run_id: int, made_by: str, **fields: Any) -> dict[str, Any]:
     at = START + timedelta(minutes=run_id)
-    return {"run_id": run_id, "invocation_id": made_by, "cost_cents": 16, "completed_at": at, **fields}
+    return {
+        "run_id": run_id,
+        "outcome": "passed",
+        "invocation_id": made_by,
+        "cost_cents": 16,
+        "completed_at": at,
+        **fields,
+    }
 
 
 def _case(*runs: dict[str, Any], case_id: str = "p/s@t", fingerprint: str = "c", **fields: Any) -> dict[str, Any]:
@@ -29,20 +36,28 @@ def _case(*runs: dict[str, Any], case_id: str = "p/s@t", fingerprint: str = "c",
         "target": "t",
         "action": "call",
         "outcome": "passed",
-        "inputs": {"target_kind": "agent", "target_id": 1, "agent_revision": "2026-11-01 r1"},
+        **dict.fromkeys(("reason", "check_fingerprint"), ""),
+        **dict.fromkeys(("runs_required", "runs_passed", "runs_total"), 1),
+        "compared": "same",
+        "inputs": INPUTS | {"agent_revision": "2026-11-01 r1"},
         "call_fingerprint": fingerprint,
         "runs": list(runs),
         **fields,
     }
 
 
-def _invocation(day: int, *cases: dict[str, Any], **fields: Any) -> InvocationOutline:
+def _invocation(day: int, *cases: dict[str, Any], **fields: Any) -> RunResult:
     at = START + timedelta(days=day)
     costs = {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0, "ambiguous_cents": 0}
     costs |= fields.pop("cost", {})
-    return TypeAdapter(InvocationOutline).validate_python(
+    return RunResult.model_validate(
         {
             "schema_version": "1.0",
+            "tool_version": "0.1.0",
+            "exit_code": 0,
+            "change_set_digest": "",
+            "consent": {"given": True},
+            "stats": {},
             "invocation_id": f"day{day:02}",
             "outcome": "passed",
             "started_at": at,
@@ -119,7 +134,7 @@ def test_flakiness_is_how_often_like_neighbours_differ(faults: list[str | None],
 @pytest.mark.parametrize("moved", ["prompt", "agent"])
 def test_calls_of_another_prompt_or_agent_are_no_neighbours(moved: str) -> None:
     """A case that broke because the prompt or the agent was edited is not flaky."""
-    inputs = {"target_kind": "agent", "target_id": 1, "agent_revision": "2026-11-02 r2"}
+    inputs = INPUTS | {"agent_revision": "2026-11-02 r2"}
     changed: dict[str, Any] = {"fingerprint": "other"} if moved == "prompt" else {"inputs": inputs}
     newer = _case(_run(2, "day02", fault="agent"), **changed)
     found = timeline([_invocation(2, newer), _invocation(1, _case(_run(1, "day01")))])

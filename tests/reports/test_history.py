@@ -10,12 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from planner.changes.timeline import Timeline, timeline
 from planner.reports.history import HistoryPage, render_csv, render_json, render_text, sparkline
 from planner.reports.redaction import Redactor
-from planner.results.outline import InvocationOutline
+from planner.results.model import RunResult
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 FORMULA = '=HYPERLINK("https://evil.example")/s@t'
@@ -24,7 +23,7 @@ FORMULA = '=HYPERLINK("https://evil.example")/s@t'
 def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hours/opening@hotline")) -> Timeline:
     """Three days; the first case gets worse, the other has no grade, and the last day has a bill that is late."""
     passes = [[None, None, None], [None, "agent", None], ["agent", "agent", None]]
-    outlines: list[InvocationOutline] = []
+    outlines: list[RunResult] = []
     for day, faults in enumerate(passes):
         name, at = f"day{day}", START + timedelta(days=day)
         cases: list[dict[str, Any]] = []
@@ -33,6 +32,7 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
                 {
                     "run_id": day * 100 + index * 10 + number,
                     "invocation_id": name,
+                    "outcome": "passed",
                     "fault": fault if index == 0 else None,
                     "cost_cents": None if (day, index, number) == (2, 1, 2) else 16 * (1 + day),
                     "duration_seconds": 50.0 + 10 * day + number,
@@ -50,15 +50,29 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
                     "target": "t",
                     "action": "call",
                     "outcome": "failed" if index == 0 and day == 2 else "passed",
-                    "inputs": {"target_kind": "agent", "target_id": 1},
+                    **dict.fromkeys(("reason", "check_fingerprint"), ""),
+                    **dict.fromkeys(("runs_required", "runs_passed", "runs_total"), 3),
+                    "compared": "same",
+                    "inputs": {
+                        "prompt": "Ask.",
+                        "target_kind": "agent",
+                        "target_id": 1,
+                        "direction": "outbound",
+                        "mode": "bot",
+                    },
                     "call_fingerprint": "c",
                     "runs": runs,
                 }
             )
         outlines.append(
-            TypeAdapter(InvocationOutline).validate_python(
+            RunResult.model_validate(
                 {
                     "schema_version": "1.0",
+                    "tool_version": "0.1.0",
+                    "exit_code": 0,
+                    "change_set_digest": "",
+                    "consent": {"given": True},
+                    "stats": {},
                     "invocation_id": name,
                     "outcome": "failed" if day == 2 else "passed",
                     "started_at": at,

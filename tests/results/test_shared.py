@@ -104,7 +104,7 @@ def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: Mak
     elsewhere.publish()
     assert list(here.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
     assert [result.invocation_id for result in here.invocations()] == ["i2", "i1"]
-    assert [outline.invocation_id for outline in elsewhere.outlines()] == ["i2", "i1"]
+    assert [outline.invocation_id for outline in elsewhere.invocations()] == ["i2", "i1"]
     here.save_invocation(first)
     here.promote(first, "secret")
     here.publish()

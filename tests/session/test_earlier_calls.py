@@ -71,7 +71,7 @@ def repository(tmp_path: Path) -> Noted:
 def test_calls_are_found_newest_first(repository: Noted, noted: int) -> None:
     """One of each revision of the agent, of whole and finished invocations of this environment, whoever read them."""
     earlier = EarlierCalls(repository, environment="", sandbox=False)
-    for _, outline in zip(range(noted), repository.outlines(), strict=False):
+    for _, outline in zip(range(noted), repository.invocations(), strict=False):
         earlier.note(outline)
     repository.outlined.clear()
     found = [stored.inputs.agent_revision for stored in earlier("p/a@t", "call")]
@@ -85,7 +85,7 @@ def test_calls_are_found_newest_first(repository: Noted, noted: int) -> None:
 def test_nothing_is_read_on_unless_somebody_asks(repository: Noted) -> None:
     """Where every case is kept, no call is looked for."""
     earlier = EarlierCalls(repository, environment="", sandbox=False)
-    earlier.note(next(repository.outlines()))
+    earlier.note(next(repository.invocations()))
     assert repository.outlined == ["i6"]
     assert not list(EarlierCalls(repository, environment="us", sandbox=False)("p/a@t", "call"))
     assert repository.outlined == ["i6", "i6", "i5", "i4", "i3", "i2", "i1"]
