@@ -1,7 +1,7 @@
-r"""Keys are replaced in everything that planner prints or writes, in whatever form a server sends them back.
+r"""Replaces keys in everything that planner prints or writes.
 
-Found are the key itself, the key split over lines or wrapped by a table, with characters written as `%5F`, `\u005f` or `&#95;`, and
-its base64 forms, also inside a longer base64 text (`Authorization: Basic …`).
+Finds a key that is split over lines or by a table, with characters written as `%5F`, `\u005f` or `&#95;`, and its base64 forms, also
+inside a longer base64 text (`Authorization: Basic …`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 REPLACEMENT: Final = "[redacted]"
 SHORTEST_KEY: Final = 8
-"""Shorter values are words, which endpoints of one's own take for a key: replacing them would garble reports."""
+"""Shorter values are not redacted: they may be words."""
 _LONGEST_PIECE: Final = 64
 _MOST_PIECES: Final = 8
-"""Of a long key (a token of a thousand characters, a file in a variable), so many pieces of so many characters are looked for."""
+"""A long key is searched for in pieces."""
 
 _ANCHOR: Final = 12
 _TOKEN: Final = re.compile(r"[\w.~+/=-]{20,64}")
-"""A key that is cut short is found by its first or last characters, if it is one token."""
+"""A token that was cut short is found by its first or last characters."""
 
 _NAMES: Final = re.compile(r"THUNDERPHONE_API_KEY|PLANNER_JUDGE_API_KEY|INPUT_GITHUB[-_]TOKEN")
 _PREFIXES: Final = ("ACTIONS_", "AWS_", "AZURE_", "BUILDKITE_", "CI_", "GCP_", "GH_", "GITHUB_", "GOOGLE_")
@@ -32,7 +32,7 @@ _BETWEEN: Final = (
     r"(?:[\s│|\\\u00AD\u034F\u200B-\u200F\u2060]|=\r?\n|</?[a-zA-Z]\w{0,10}>|\\[nrt]|\\u(?:00[aA][dD]|000[9aAdD]|200[b-fB-F]|2060|2502)|%(?:0[9aAdD]|20)"
     r"|&#(?:10|13|32);|<br ?/?>|(?:\x1b|\\u001[bB])\[[0-9;]*m)*"
 )
-"""What a line end, a table, a colour, an escape or a neutral form may put between two characters."""
+"""What may be between two characters: line ends, tables, colours, escapes."""
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 
 _NAMED: Final = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
@@ -47,11 +47,7 @@ _ESCAPE: Final = re.compile(
 
 
 class KeyRedactor:
-    """Replaces keys in texts. Without keys it changes nothing.
-
-    Nearly no text has a key in it. Whether one has is found out in a plain form of the text, which takes a nanosecond or so a
-    character; only then are the places looked for.
-    """
+    """Replaces keys in texts. Searches a plain form of each text first, since few texts contain a key."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         pieces = dict.fromkeys(piece for key in keys for piece in _pieces(key.strip()))
@@ -60,7 +56,7 @@ class KeyRedactor:
             for piece in pieces
             for form in (piece, *_base64(piece.encode()))
         ]
-        """What to look for in the plain form of a text, and the expression for it in the text itself."""
+        """What to find in the plain form of a text, and the expression for it in the text itself."""
         self._wanted += [part for piece in pieces if _TOKEN.fullmatch(piece) for part in _cut_short(piece)]
 
     def __bool__(self) -> bool:
@@ -71,23 +67,23 @@ class KeyRedactor:
         return self.sub(REPLACEMENT, text)
 
     def data(self, data: bytes) -> bytes:
-        """Of UTF-8; anything else comes back as it is where there is no key in it."""
+        """Redact bytes, which may be invalid UTF-8."""
         if not self._found(data):
             return data
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def sub(self, repl: str, string: str, /) -> str:
-        """As of a compiled expression, so that it can stand among those that a project redacts."""
+        """Like `re.Pattern.sub`, so that it can be used as a pattern."""
         if not self._wanted or not (found := self._found(string.encode("utf-8", "surrogatepass"))):
             return string
         for expression in found:
-            # The backslash of an escape belongs to the character after it: without it the rest is no JSON.
+            # With the backslash of an escape, or the rest would be invalid JSON.
             string = re.compile(r"\\*" + expression, re.ASCII).sub(lambda _: repl, string)
-        # A form that is not known where it stands: better no text than a key.
+        # The key is there, but in an unknown form: return no text rather than a key.
         return repl if self._found(string.encode("utf-8", "surrogatepass")) else string
 
     def _found(self, data: bytes) -> list[str]:
-        """The expressions of those that are in it."""
+        """The expressions for the keys in it."""
         if not self._wanted:
             return []
         plain = _plain(data)
@@ -95,7 +91,7 @@ class KeyRedactor:
 
 
 def _plain(data: bytes) -> bytes:
-    """Without what may stand between the characters of a key, and with escapes as what they mean."""
+    """The text without what may be between characters, and with decoded escapes."""
     if b"\\u" in data or b"\\x" in data or b"%" in data or b"&" in data:
         data = _ESCAPE.sub(_meant, data)
     if b"\x1b" in data or b"<" in data or b"=" in data or not data.isascii():
@@ -117,7 +113,7 @@ NO_KEYS: Final = KeyRedactor(())
 
 
 def keys_of(environ: Mapping[str, str]) -> KeyRedactor:
-    """The keys of the service, the judge, GitHub and the stores, as the environment has them."""
+    """The keys of the service, the judge, GitHub and the stores in the environment."""
     return KeyRedactor(_values(environ))
 
 
@@ -134,8 +130,8 @@ def _values(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _pieces(key: str) -> Iterator[str]:
-    """A key of several lines by its lines, a long one in parts."""
-    if len(key) < SHORTEST_KEY or "/" in key[:1]:  # a path names a file with keys, and is none
+    """The lines of a key, and the parts of long lines."""
+    if len(key) < SHORTEST_KEY or "/" in key[:1]:  # the path of a file with keys is not a key
         return
     for line in key.splitlines():
         if line.startswith("-----") or len(line) < SHORTEST_KEY:
@@ -149,7 +145,7 @@ def _pieces(key: str) -> Iterator[str]:
 
 
 def _cut_short(token: str) -> Iterator[tuple[bytes, str]]:
-    """The first and the last characters of a token, each with as much of the rest as there is: a server may cut its text."""
+    """The first and the last characters of a token, each with as much of the rest as there is."""
     first, last = token[:_ANCHOR], token[-_ANCHOR:]
     rest = "".join(f"(?:{_BETWEEN}{_character(character)}" for character in token[_ANCHOR:])
     yield first.encode(), _BETWEEN.join(map(_character, first)) + rest + ")?" * (len(token) - _ANCHOR)
@@ -158,19 +154,12 @@ def _cut_short(token: str) -> Iterator[tuple[bytes, str]]:
 
 
 def _character(character: str) -> str:
-    """In every way that a server or a report may write it."""
+    """The character in every way that a server or a report may write it."""
     code = ord(character)
-    ways = [
-        re.escape(character),
-        rf"(?i:\\u{code:04x})",
-        rf"(?i:\\x{code:02x})",
-        rf"&#0*{code};",
-        rf"(?i:&#x0*{code:x};)",
-    ]
-    ways.append("".join(rf"(?i:%{byte:02x})" for byte in character.encode()))
-    if character in _ENTITIES:
-        ways.append(_ENTITIES[character])
-    return f"(?:{'|'.join(ways)})"
+    percent = "".join(f"%{byte:02x}" for byte in character.encode())
+    escapes = rf"(?i:\\u{code:04x}|\\x{code:02x}|&#0*{code};|&#x0*{code:x};|{percent})"
+    entity = f"|{_ENTITIES[character]}" if character in _ENTITIES else ""
+    return f"(?:{re.escape(character)}|{escapes}{entity})"
 
 
 def _base64_character(character: str) -> str:
@@ -178,10 +167,10 @@ def _base64_character(character: str) -> str:
 
 
 def _base64(key: bytes) -> Iterator[str]:
-    """What stands for the key in the base64 of any text that contains it, by where in a group of three bytes it begins."""
+    """The part of the base64 of any text with the key that depends on the key alone, for each position in a group of three bytes."""
     for before in range(3):
         written = b64encode(b"\0" * before + key).decode().rstrip("=")
-        first = -(-before * 8 // 6)  # characters that also tell of what is before it
+        first = -(-before * 8 // 6)  # earlier characters depend on what is before the key
         last = (before + len(key)) * 8 // 6
         found = written[first:last]
         if len(found) >= SHORTEST_KEY:

@@ -34,9 +34,9 @@ from planner.verdicts.comparison import (
     could_show_change,
     strongest_rate,
 )
+from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
 from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, Finding, RunOutcome, RunVerdict
 from planner.verdicts.runs import judge_run, platform_verdict, questions_of_run
-from planner.verdicts.settling import calls_at_once, min_runs_to_settle, settled
 
 
 class Fixed(Expectation, frozen=True):

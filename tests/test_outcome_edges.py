@@ -15,9 +15,9 @@ from planner.evidence import Call, Evidence, Role, Turn
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import Sample, case_p_value, compare, compare_suite, could_show_change
+from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
 from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
 from planner.verdicts.runs import judge_run, platform_verdict
-from planner.verdicts.settling import calls_at_once, min_runs_to_settle
 
 GOOD = RunVerdict(RunOutcome.PASSED, None, ())
 BAD = RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())

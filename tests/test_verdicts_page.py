@@ -14,8 +14,8 @@ from planner.checks.base import Expectation
 from planner.statistics import chances, decide, wilson_interval
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import Sample, case_p_value, compare, differ_too_much
+from planner.verdicts.early_stopping import settled
 from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, RunOutcome, RunVerdict
-from planner.verdicts.settling import settled
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from planner.changes.model import Action, Change, ChangeSet, Consent, Estimate, Reason
-from planner.changes.votes import VoteEstimate
+from planner.changes.model import Action, Change, ChangeSet, Consent, Estimate, Reason, VoteEstimate
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
 

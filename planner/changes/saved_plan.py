@@ -5,7 +5,7 @@ CI jobs pass the file on, so its texts are redacted. Changes are detected by dig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Literal
 
@@ -22,12 +22,7 @@ SCHEMA_VERSION: Final = "1.1"
 Show = Callable[[str], str]
 """Redacts a text."""
 
-_DONE: Final = {
-    Action.CALL: "called",
-    Action.RECHECK: "rechecked",
-    Action.KEEP: "kept",
-    Action.DROP: "dropped",
-}
+_DONE: Final = {Action.CALL: "called", Action.RECHECK: "rechecked", Action.KEEP: "kept", Action.DROP: "dropped"}
 
 
 class _Saved(BaseModel):
@@ -96,15 +91,8 @@ def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:
     """All changes except kept cases, in order."""
     return [
         SavedChange.model_validate(
-            {
-                "case_id": change.case_id,
-                "action": change.action.value,
-                "reason": change.reason.value,
-                "runs": change.runs,
-                "call_fingerprint": change.call_fingerprint,
-                "check_fingerprint": change.check_fingerprint,
-                "inputs": _shown(change.inputs, show),
-            }
+            {name: getattr(change, name) for name in ("case_id", "runs", "call_fingerprint", "check_fingerprint")}
+            | {"action": change.action.value, "reason": change.reason.value, "inputs": _shown(change.inputs, show)}
         )
         for change in change_set.changes
         if change.action is not Action.KEEP
@@ -119,13 +107,12 @@ def moved_since(saved: SavedPlan, change_set: ChangeSet, show: Show) -> list[str
     """
     before = {change.case_id: change for change in saved.changes}
     today = {change.case_id: change for change in change_set.changes}
-    lines = [_moved(before[case_id], today.get(case_id), show) for case_id in before]
-    lines += [
+    found = [line for case_id in before if (line := _moved(before[case_id], today.get(case_id), show))]
+    found += [
         f"{case_id} would also be {_DONE[change.action]}: {change.reason.label}"
         for case_id, change in today.items()
         if case_id not in before and change.action is not Action.KEEP
     ]
-    found = [line for line in lines if line]
     if not found and saved.digest != change_set.digest:
         found = [f"the change set is {change_set.digest}, the saved one {saved.digest}"]
     return found
@@ -155,8 +142,5 @@ def _moved(before: SavedChange, now: Change | None, show: Show) -> str:
 def _shown(inputs: CaseInputs | None, show: Show) -> CaseInputs | None:
     if inputs is None:
         return None
-    texts: Mapping[str, str | None] = {
-        "prompt": show(inputs.prompt),
-        "target_number": None if inputs.target_number is None else show(inputs.target_number),
-    }
-    return inputs.model_copy(update=texts)
+    number = inputs.target_number and show(inputs.target_number)
+    return inputs.model_copy(update={"prompt": show(inputs.prompt), "target_number": number})

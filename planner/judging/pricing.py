@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
-from planner.changes.votes import MICROCENTS, whole_cents
+from planner.changes.model import MICROCENTS, whole_cents
 from planner.execution.ledger import Ceiling
 from planner.planfile.model import JudgePrice
 

@@ -12,8 +12,7 @@ import anyio
 
 from planner import __version__
 from planner.api.transport import HttpxTransport
-from planner.changes.model import ChangeSet
-from planner.changes.votes import whole_cents
+from planner.changes.model import ChangeSet, whole_cents
 from planner.errors import CredentialError
 from planner.execution.jobs import Outcome, RunRecord
 from planner.execution.ledger import Ledger

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from planner.changes.model import Action, Change, ChangeSet
-from planner.changes.votes import PlanVotes, VoteEstimate
+from planner.changes.model import Action, Change, ChangeSet, PlanVotes, VoteEstimate
 from planner.checks.opinions import Question, Verdict, Vote
 from planner.errors import UsageError
 from planner.evidence import Evidence

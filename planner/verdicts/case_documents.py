@@ -24,14 +24,15 @@ from planner.verdicts.baseline import (
     p_value_of,
 )
 from planner.verdicts.cases import has_own_rate, judge_case, sample_of_runs
-from planner.verdicts.comparability import (
+from planner.verdicts.comparison import (
     Pair,
+    Sample,
     compare_pairs,
     differ_significantly,
+    differ_too_much,
     measurement_change,
     variants_to_compare,
 )
-from planner.verdicts.comparison import Sample, differ_too_much
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored, rests_on_grade
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.outcomes import CaseOutcome, CaseVerdict

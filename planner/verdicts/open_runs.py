@@ -15,9 +15,9 @@ from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Sl
 from planner.execution.rereading import LONGEST_RUN
 from planner.planfile.model import Case
 from planner.verdicts.cases import judge_case
+from planner.verdicts.early_stopping import settled
 from planner.verdicts.judged_runs import JudgedRun
 from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
-from planner.verdicts.settling import settled
 
 
 @dataclass(frozen=True, slots=True)

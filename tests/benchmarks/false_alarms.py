@@ -25,8 +25,8 @@ from planner.statistics import chances
 from planner.verdicts import comparison
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import Sample, compare, compare_suite, could_show_change, differ_too_much
+from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
 from planner.verdicts.outcomes import CaseOutcome, Fault, RunOutcome, RunVerdict
-from planner.verdicts.settling import calls_at_once, min_runs_to_settle, settled
 
 CASES = 50
 RUNS = (3, 5, 10, 20)

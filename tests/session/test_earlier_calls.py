@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,17 +33,17 @@ def case(case_id: str, fingerprint: str, revision: str) -> dict[str, Any]:
 
 
 class Noted(ResultsRepository):
-    """Notes which invocations are read, in outline and whole."""
+    """Notes which sessions are listed, and which are loaded."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(DirectoryStore(folder))
-        self.outlined: list[str] = []
+        self.listed: list[str] = []
         self.whole: list[str] = []
 
-    def _outline(self, key: str, data: bytes) -> Any:
-        outline = super()._outline(key, data)
-        self.outlined.append(outline.invocation_id)
-        return outline
+    def invocations(self, *, before: str | None = None) -> Iterator[RunResult]:
+        for result in super().invocations(before=before):
+            self.listed.append(result.invocation_id)
+            yield result
 
     def load_invocation(self, invocation_id: str) -> RunResult | None:
         self.whole.append(invocation_id)
@@ -71,14 +72,14 @@ def repository(tmp_path: Path) -> Noted:
 def test_calls_are_found_newest_first(repository: Noted, noted: int) -> None:
     """One of each revision of the agent, of whole and finished invocations of this environment, whoever read them."""
     earlier = EarlierCalls(repository, environment="", sandbox=False)
-    for _, outline in zip(range(noted), repository.invocations(), strict=False):
-        earlier.note(outline)
-    repository.outlined.clear()
+    for _, result in zip(range(noted), repository.invocations(), strict=False):
+        earlier.note(result)
+    repository.listed.clear()
     found = [stored.inputs.agent_revision for stored in earlier("p/a@t", "call")]
     assert found == ["later rev1", "then rev2"]
     assert [stored.case_id for stored in earlier("p/b@t", "other")] == ["p/b@t"]
     assert not list(earlier("p/b@t", "call"))
-    assert repository.outlined == ["i6", "i5", "i4", "i3", "i2", "i1"][noted:]
+    assert repository.listed == ["i6", "i5", "i4", "i3", "i2", "i1"][noted:]
     assert repository.whole == ["i6", "i2", "i1"]
 
 
@@ -86,6 +87,6 @@ def test_nothing_is_read_on_unless_somebody_asks(repository: Noted) -> None:
     """Where every case is kept, no call is looked for."""
     earlier = EarlierCalls(repository, environment="", sandbox=False)
     earlier.note(next(repository.invocations()))
-    assert repository.outlined == ["i6"]
+    assert repository.listed == ["i6"]
     assert not list(EarlierCalls(repository, environment="us", sandbox=False)("p/a@t", "call"))
-    assert repository.outlined == ["i6", "i6", "i5", "i4", "i3", "i2", "i1"]
+    assert repository.listed == ["i6", "i6", "i5", "i4", "i3", "i2", "i1"]
