@@ -13,7 +13,7 @@ from planner.changes.model import Action, Change, Reason
 from planner.changes.reusable_calls import CalledBefore, Renamed, Revisions
 from planner.moments import aware
 from planner.planfile.model import Case
-from planner.results.baselines import called_at
+from planner.results.documents import called_at
 from planner.results.model import CaseDocument, CaseInputs, FreshDocument, RunDocument
 
 Rerun = Literal["changed", "failed", "all"]

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from planner.results.costs import EstimateAccuracy
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseDocument, EstimateAccuracy, RunResult
 
 
 @dataclass(frozen=True, slots=True)

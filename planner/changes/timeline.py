@@ -18,8 +18,7 @@ from statistics import fmean, median
 from planner.changes.detail import revision_digest
 from planner.changes.history import Priced, accuracy, priced
 from planner.moments import aware
-from planner.results.costs import EstimateAccuracy
-from planner.results.model import CaseDocument, CaseOutcomeName, PlanOutcome, RunDocument, RunResult
+from planner.results.model import CaseDocument, CaseOutcomeName, EstimateAccuracy, PlanOutcome, RunDocument, RunResult
 from planner.statistics import wilson_interval
 
 

@@ -13,8 +13,7 @@ from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.errors import UsageError
 from planner.reports.quantities import count
-from planner.results.costs import CostDocument
-from planner.results.model import ConsentDocument, RunResult
+from planner.results.model import ConsentDocument, CostDocument, RunResult
 from planner.session.preparing import open_journal, prepare
 from planner.session.rechecking import RecheckOptions, request_missing_answers
 from planner.session.report_session import ReportSession, report_session

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from planner.reports.quantities import count, money
-from planner.results.costs import JudgeCost
-from planner.results.model import RunResult
+from planner.reports.quantities import count, money, money_range, percent
+from planner.results.model import JudgeCost, RunResult
 
 
 def cost(result: RunResult) -> str:

@@ -14,12 +14,12 @@ from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
-from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
-from planner.results.costs import CostDocument
+from planner.evidence import LEFT_OUT, MASK
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
     ConsentDocument,
+    CostDocument,
     DroppedCase,
     FindingDocument,
     FreshDocument,

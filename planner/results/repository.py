@@ -16,8 +16,15 @@ from planner import evidence as evidence_module
 from planner.errors import StoreError
 from planner.evidence import Evidence, evidence_digest
 from planner.results import model
-from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument, baselines_of, joined
-from planner.results.documents import UnreadableError, impossible_in, parsed
+from planner.results.documents import (
+    BASELINE_SCHEMA_VERSION,
+    BaselineDocument,
+    UnreadableError,
+    baselines_of,
+    impossible_in,
+    joined,
+    parsed,
+)
 from planner.results.model import CaseDocument, RunResult
 from planner.results.store import Reader, Store, segment_for
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from planner.errors import PlannerError, StoreError
 from planner.evidence import Evidence, evidence_digest
-from planner.results.baselines import baselines_of, joined
+from planner.results.documents import baselines_of, joined
 from planner.results.model import CaseDocument, RunResult
 from planner.results.repository import (
     Access,

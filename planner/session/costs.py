@@ -7,8 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Slot
-from planner.results.costs import CostDocument
-from planner.results.model import CaseDocument
+from planner.results.model import CaseDocument, CostDocument
 from planner.session.preparing import Preparation, charged_slots
 
 

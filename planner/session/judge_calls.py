@@ -21,7 +21,7 @@ from planner.judging.judge_calls import JudgeCaller
 from planner.judging.pricing import JudgeBudget
 from planner.judging.votes import JudgeCallsResult, WantedVotes
 from planner.planfile.model import Case
-from planner.results.costs import JudgeCost
+from planner.results.model import JudgeCost
 from planner.session.judging import Judging
 from planner.session.shell import Shell
 from planner.verdicts.judged_runs import JudgedRun, judge_record

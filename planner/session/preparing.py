@@ -17,8 +17,7 @@ from planner.changes.model import Action, Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
-from planner.results.costs import EstimateAccuracy
-from planner.results.model import CaseDocument, FreshDocument, RunResult
+from planner.results.model import CaseDocument, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of

@@ -16,7 +16,7 @@ from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger
 from planner.judging.votes import JudgeCallsResult
-from planner.results.costs import JudgeCost
+from planner.results.model import JudgeCost
 from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost

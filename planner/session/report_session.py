@@ -19,8 +19,7 @@ from planner.diagnostics import Severity
 from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageError
 from planner.planfile.model import Project
 from planner.reports.redaction import redact
-from planner.results.costs import CostDocument
-from planner.results.model import ConsentDocument, RunResult, StatsDocument
+from planner.results.model import ConsentDocument, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
 from planner.session.deferred_signals import release
 from planner.session.folder_checks import check_folder

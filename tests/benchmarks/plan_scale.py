@@ -24,7 +24,7 @@ from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fin
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
 from planner.planfile.project.load import load_project
-from planner.results.baselines import BaselineDocument
+from planner.results.documents import BaselineDocument
 from planner.results.model import RunResult
 from planner.results.repository import document_bytes
 

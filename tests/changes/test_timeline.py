@@ -9,8 +9,7 @@ import pytest
 
 from planner.changes.history import Priced
 from planner.changes.timeline import timeline
-from planner.results.costs import EstimateAccuracy
-from planner.results.model import RunResult
+from planner.results.model import EstimateAccuracy, RunResult
 
 INPUTS = {"prompt": "Ask.", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"}
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)

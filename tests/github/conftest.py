@@ -12,11 +12,11 @@ import pytest
 
 from planner.changes.model import ChangeSet, Estimate
 from planner.diagnostics import Diagnostics, Span
-from planner.results.costs import CostDocument
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
     ConsentDocument,
+    CostDocument,
     FindingDocument,
     QuoteDocument,
     RunDocument,

@@ -14,8 +14,7 @@ from inline_snapshot import snapshot
 from planner.changes.model import ChangeSet
 from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
 from planner.reports.neutral import printable
-from planner.results.costs import CostDocument
-from planner.results.model import RunResult
+from planner.results.model import CostDocument, RunResult
 
 
 def read_as_the_runner_does(text: str) -> dict[str, str]:

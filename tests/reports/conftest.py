@@ -11,12 +11,13 @@ import pytest
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
 from planner.planfile.model import Case, Plan, Target
 from planner.planfile.yaml.source import Place, Source
-from planner.results.costs import CostDocument, EstimateAccuracy
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
     ConsentDocument,
+    CostDocument,
     DroppedCase,
+    EstimateAccuracy,
     FindingDocument,
     OpenLaunch,
     QuoteDocument,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from planner.results.baselines import BaselineDocument, baselines_of, joined
+from planner.results.documents import BaselineDocument, baselines_of, joined
 from planner.results.model import RunResult
 
 MakeResult = Callable[..., RunResult]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from planner.results.baselines import BaselineDocument
+from planner.results.documents import BaselineDocument
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
