@@ -40,7 +40,7 @@ from planner.verdicts.runs import judge_run, platform_verdict, questions_of_run
 
 
 class Fixed(Expectation, frozen=True):
-    """A check that finds what it is told to find."""
+    """A check with fixed results."""
 
     check: Literal["fixed"] = "fixed"
     finds: Literal["passed", "failed", "errored", "crash"] = "passed"
@@ -65,7 +65,7 @@ def expect(finds: str, id: str | None = None, severity: str = "error", min_pass_
 
 
 def evidence(*lines: str, **fields: Any) -> Evidence:
-    """A completed run whose call lasted 54 s, with turns told as `agent: Hello.`"""
+    """A completed run whose call lasted 54 s, with turns written as `agent: Hello.`"""
     turns = tuple(
         Turn(number=number, role=Role(line.partition(":")[0]), text=line.partition(":")[2].strip())
         for number, line in enumerate(lines or ("agent: Hello.", "caller: Hi.", "agent: Bye."), start=1)
@@ -118,7 +118,7 @@ def test_findings_tell_check_severity_message_and_quote() -> None:
 
 
 def test_a_check_that_breaks_leaves_its_traceback_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The report has one line; whoever mends the check has the traceback."""
+    """The report has one line; the debug log has the traceback."""
     with caplog.at_level(logging.DEBUG, "planner"):
         judge_run([expect("crash")], evidence())
     assert "ZeroDivisionError: boom" in caplog.text
@@ -153,8 +153,8 @@ def test_a_model_is_asked_only_of_a_run_that_its_answer_decides() -> None:
     polite, kind = (Judge(check="judge", rubric=rubric) for rubric in ("It is polite.", "It is kind."))
     asked = questions_of_run([polite, expect("passed"), kind], evidence)
     assert [question.rubric for question in asked] == ["It is polite.", "It is kind."]
-    for untold in ({"run_status": "failed"}, {"call": None}, {"redacted": ("turns",)}, {"unread": ("turns",)}):
-        assert questions_of_run([polite, kind], evidence.model_copy(update=untold)) == []
+    for unread in ({"run_status": "failed"}, {"call": None}, {"redacted": ("turns",)}, {"unread": ("turns",)}):
+        assert questions_of_run([polite, kind], evidence.model_copy(update=unread)) == []
 
 
 def test_a_call_that_timed_out_is_judged_like_any_other() -> None:
@@ -367,7 +367,7 @@ def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
 
 @given(st.integers(1, 200), st.data())
 def test_the_rate_as_written_is_exact(total: int, data: st.DataObject) -> None:
-    """`min_pass_rate: 0.35` of 20 runs is 7 runs, whatever binary floating point makes of 0.35 * 20."""
+    """`min_pass_rate: 0.35` of 20 runs is 7 runs, regardless of floating point."""
     hundredths = data.draw(st.integers(0, 100))
     passing = data.draw(st.integers(0, total))
     verdict = judge_case(
@@ -425,7 +425,7 @@ UNKNOWN = Sample(CaseOutcome.UNKNOWN, 1, 1)
         (sample(5, 5), None, "gone"),
         (sample(5, 5), sample(5, 5), "same"),
         (sample(0, 5), sample(1, 5), "same"),
-        # The counts decide, whatever the two outcomes are.
+        # The counts decide, not the two outcomes.
         (sample(19, 20), sample(0, 20), "regressed"),
         (sample(0, 20), sample(19, 20), "fixed"),
         (sample(20, 20), sample(12, 20, CaseOutcome.PASSED), "regressed"),
@@ -457,14 +457,14 @@ def test_a_case_against_the_baseline(before: Sample | None, now: Sample | None, 
     assert compare({"case": (before, now)}) == {"case": expected}
 
 
-def own(held: int, decided: int, not_made: int = 0, outcome: CaseOutcome = CaseOutcome.PASSED) -> Sample:
-    """All runs passed, and an expectation with a rate of its own held in some."""
+def own(met: int, decided: int, not_made: int = 0, outcome: CaseOutcome = CaseOutcome.PASSED) -> Sample:
+    """All runs passed, and an expectation with a rate of its own was met in some."""
     made = decided + not_made
-    return Sample(outcome, decided, decided, made - decided, (OwnRate("b", held, decided),), held)
+    return Sample(outcome, decided, decided, made - decided, (OwnRate("b", met, decided),), met)
 
 
 def test_a_case_regresses_by_an_expectation_with_a_rate_of_its_own() -> None:
-    """Its runs all passed before and now, and that expectation held in none: the rate that tells most is what is tested."""
+    """Its runs all passed before and now, and that expectation was met in none: the rate with the strongest evidence is tested."""
     before, now = own(10, 10), own(0, 10, outcome=CaseOutcome.FAILED)
     assert compare({"case": (before, now), "back": (now, before)}) == {"case": "regressed", "back": "fixed"}
     assert strongest_rate(before, now) == StrongestRate("b", (10, 10), (0, 10))
@@ -475,26 +475,26 @@ def test_a_case_regresses_by_an_expectation_with_a_rate_of_its_own() -> None:
 
 
 def test_an_expectation_with_a_rate_of_its_own_is_compared_where_both_sides_know_it() -> None:
-    """What was never decided, or is new, tells nothing; of runs not made it could yet be told."""
-    untold = own(0, 0, outcome=CaseOutcome.UNKNOWN)
+    """Rates that were never decided, or are new, show nothing; runs not made could still decide them."""
+    unread = own(0, 0, outcome=CaseOutcome.UNKNOWN)
     assert case_p_value(replace(own(10, 10), own_rates=(OwnRate("b", 0, 0),)), own(0, 10)) == 0.5
     assert case_p_value(replace(own(10, 10), own_rates=()), own(0, 10)) == 0.5
-    assert could_show_change(own(10, 10), replace(untold, outcome=CaseOutcome.FAILED, runs_not_made=10))
+    assert could_show_change(own(10, 10), replace(unread, outcome=CaseOutcome.FAILED, runs_not_made=10))
     assert not could_show_change(own(10, 10), replace(own(10, 10), outcome=CaseOutcome.FAILED))
 
 
 def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
-    """Rates are corrected for how many are compared, and what is certain of none is told of all; runs not made could yet decide it."""
+    """Rates are corrected for their number; runs not made could still decide."""
     before = Sample(CaseOutcome.PASSED, 3, 3, own_rates=(OwnRate("b", 3, 3),))
     now = Sample(CaseOutcome.FAILED, 0, 3, own_rates=(OwnRate("b", 0, 0),))
     assert compare({"case": (before, now)}) == {"case": "regressed"}
     assert case_p_value(before, now) == 0.05
     alike = Sample(CaseOutcome.FAILED, 5, 10, own_rates=(OwnRate("b", 5, 10), OwnRate("c", 5, 10)))
     assert case_p_value(alike, alike) == 1
-    held = Sample(CaseOutcome.PASSED, 10, 20, own_rates=(OwnRate("b", 20, 20),))
+    met = Sample(CaseOutcome.PASSED, 10, 20, own_rates=(OwnRate("b", 20, 20),))
     open_ = Sample(CaseOutcome.FAILED, 10, 20, runs_not_made=1, own_rates=(OwnRate("b", 0, 0),))
-    assert could_show_change(held, open_)
-    assert not could_show_change(held, replace(open_, own_rates=()))
+    assert could_show_change(met, open_)
+    assert not could_show_change(met, replace(open_, own_rates=()))
 
 
 def test_a_suite_counts_the_runs_in_which_all_held() -> None:
@@ -504,7 +504,7 @@ def test_a_suite_counts_the_runs_in_which_all_held() -> None:
 
 
 def test_a_suite_of_cases_left_open_is_compared() -> None:
-    """Ten cases that fall from 20 of 20 to 14 of 20, each unknown and none of them told apart: worse beyond doubt."""
+    """Ten cases that fall from 20 of 20 to 14 of 20, none of them significant alone: the suite is worse."""
     cases = {f"case-{number}": (sample(20, 20), Sample(CaseOutcome.UNKNOWN, 14, 20)) for number in range(10)}
     change = compare_suite(cases)
     assert (change.compared, change.cases, change.passed_before, change.passed_now) == ("worse", 10, 200, 140)
@@ -517,7 +517,7 @@ def test_judged_runs_are_a_sample() -> None:
         platform_failures="fail",
         expectations=(expect("passed"), expect("failed", "b", min_pass_rate=0.5)),
     )
-    held, fell = (
+    met, fell = (
         RunVerdict(
             RunOutcome.PASSED,
             None,
@@ -525,7 +525,7 @@ def test_judged_runs_are_a_sample() -> None:
         )
         for found in (FindingOutcome.PASSED, FindingOutcome.FAILED)
     )
-    verdicts = [held, held, fell, platform_verdict("gone")]
+    verdicts = [met, met, fell, platform_verdict("gone")]
     assert sample_of_runs(rules, verdicts, CaseOutcome.FLAKY, 2) == Sample(
         CaseOutcome.FLAKY, 3, 4, 2, (OwnRate("b", 2, 3),), 2
     )
@@ -648,7 +648,7 @@ def test_with_confidence_a_rate_is_shown_or_left_open(
 
 
 def test_an_expectations_own_rate_is_shown_or_left_open_too() -> None:
-    """The one that needs more runs says how many; without a price none is told."""
+    """The reason says how many more runs are needed, with a price if known."""
     rules = Rules(0.5, expectations=(POLITE,), confidence=0.9)
     finding = Finding("polite", "fixed", FindingOutcome.PASSED, CheckSeverity.ERROR, "")
     verdicts = [RunVerdict(RunOutcome.PASSED, None, (finding,))] * 4
@@ -703,7 +703,7 @@ def test_stopping_early_never_changes_an_outcome(rules: Rules, verdicts: list[Ru
 
 def test_a_failure_is_settled_only_where_one_requirement_fails_in_any_case() -> None:
     """Here the rate fails if the last run counts, the expectation's own rate if it does not, and neither where it fails with
-    the expectation held."""
+    the expectation was met."""
     rules = Rules(0.5, min_runs=2, expectations=(POLITE,))
     verdicts = [with_findings(BAD, polite="passed"), with_findings(JUDGE, polite="failed")]
     assert judge_case(rules, verdicts).outcome is CaseOutcome.FAILED
@@ -791,7 +791,7 @@ def test_a_case_is_settled_as_soon_as_nothing_can_change_it(
 
 
 def test_a_suite_is_compared_as_a_whole() -> None:
-    """Ten cases from 3 of 3 to 0 of 3: none can be told apart alone, the suite as a whole is worse without a doubt."""
+    """Ten cases from 3 of 3 to 0 of 3: none is significant alone, the suite is worse."""
     good, bad = Sample(CaseOutcome.PASSED, 3, 3), Sample(CaseOutcome.FAILED, 0, 3)
     unknown = Sample(CaseOutcome.UNKNOWN, 0, 0)
     fallen = {f"fallen-{number}": (good, bad) for number in range(10)}

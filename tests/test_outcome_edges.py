@@ -100,8 +100,8 @@ def test_runs_that_would_decide_are_told_only_where_they_would_decide_everything
     polite = CHECKS["says"].model_validate(
         {"check": "says", "id": "polite", "any_of": ["please"], "min_pass_rate": 0.5}
     )
-    held = (replace(finding("says"), expectation="polite", outcome=FindingOutcome.PASSED),)
-    verdicts = [replace(GOOD, findings=held)] * 6 + [GOOD] * 35 + [BAD] * 9
+    met = (replace(finding("says"), expectation="polite", outcome=FindingOutcome.PASSED),)
+    verdicts = [replace(GOOD, findings=met)] * 6 + [GOOD] * 35 + [BAD] * 9
     open_part = Rules(min_pass_rate=0.5, confidence=0.999, expectations=(polite,))
     assert judge_case(open_part, verdicts).more_runs is not None
     both = Rules(min_pass_rate=0.8, confidence=0.999, expectations=(polite,))
@@ -127,7 +127,7 @@ class Broken(Expectation, frozen=True):
 
 
 def test_the_log_names_the_check_and_the_run(caplog: pytest.LogCaptureFixture) -> None:
-    """For whoever mends it."""
+    """The debug log has the traceback."""
     with caplog.at_level(logging.DEBUG, "planner"):
         judge_run([Broken()], SLIPPED)
     assert [record.getMessage() for record in caplog.records] == ["check broken broke on run 1"]
@@ -164,7 +164,7 @@ def test_a_rate_that_changed_under_the_same_outcome_is_a_change() -> None:
 
 
 def test_runs_not_made_speak_against_a_difference_on_both_sides() -> None:
-    """As far as they could: where they could make both sides alike, nothing is told."""
+    """If runs not made could make both sides equal, there is no difference."""
     stopped_high, stopped_low = sample(15, 15, 5), sample(0, 5, 15)
     assert compare_suite({"case": (stopped_high, stopped_low)}).p_value == 1
     assert compare_suite({"case": (stopped_low, stopped_high)}).p_value == 1

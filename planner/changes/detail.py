@@ -34,13 +34,12 @@ def revision_digest(revision: str) -> str:
 def revision_detail(old: str, new: str) -> str:
     """`2026-11-20 → 2026-11-24`; with times if the days are equal, or digests if there are no dates."""
     before, after = _instant(old), _instant(new)
-    if before is None or after is None:
-        return f"revision {revision_digest(old)} → {revision_digest(new)}"
+    if before is None or after is None or before == after:
+        date = f"{before:%Y-%m-%d}, " if before and after else ""
+        return f"{date}revision {revision_digest(old)} → {revision_digest(new)}"
     if before.date() != after.date():
         return f"{before:%Y-%m-%d} → {after:%Y-%m-%d}"
-    if before != after:
-        return f"{before:%Y-%m-%d %H:%M:%S} → {after:%H:%M:%S}"
-    return f"{before:%Y-%m-%d}, revision {revision_digest(old)} → {revision_digest(new)}"
+    return f"{before:%Y-%m-%d %H:%M:%S} → {after:%H:%M:%S}"
 
 
 def age(span: timedelta) -> str:

@@ -36,7 +36,16 @@ from planner.verdicts.comparison import (
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored, rests_on_grade
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
-from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_document, sample_from, sample_of, total
+from planner.verdicts.rates import (
+    RunKey,
+    expectation_rates,
+    run_key,
+    sample_document,
+    sample_from,
+    sample_of,
+    total,
+    verdict_fields,
+)
 from planner.verdicts.runs import expectation_name
 
 
@@ -257,16 +266,10 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         scenario=case.scenario,
         target=case.target.alias,
         carried_from=_newest_session(documents) if change.action is Action.RECHECK else None,
-        outcome=verdict.outcome.word,
         outcome_reason="; ".join(reasons),
         runs_required=case.runs,
-        runs_passed=verdict.runs_passed,
-        runs_total=len(judged.runs),
-        runs_countable=verdict.runs_countable,
         runs_not_needed=judged.not_needed,
         runs_under_way=launched,
-        pass_rate=verdict.pass_rate,
-        interval=verdict.interval,
         min_pass_rate=case.min_pass_rate,
         more_runs=verdict.more_runs,
         more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
@@ -276,11 +279,11 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         check_fingerprint=change.check_fingerprint,
         is_graded=rests_on_grade(case),
         judged_by=change.judge,
-        runs=documents,
         failing_since=_failing_since(change, verdict.outcome),
         open_against=open_against(change, verdict.outcome, comparison),
         set_aside=set_aside or (continued.set_aside if continued else None),
         fresh=change.fresh or (continued.fresh if continued else None),
+        **verdict_fields(verdict, documents),
         **comparison.fields(),
         **_current(change, case, today),
     )

@@ -125,15 +125,15 @@ def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequen
     if not has_own_rate(expectation) or expectation.min_pass_rate is None:
         return Part(CaseOutcome.PASSED)
     name = expectation_name(expectation)
-    held, decided = decided_in(expectation, verdicts)
+    met, decided = decided_in(expectation, verdicts)
     if decided < max(1, rules.min_runs):
         found = f"{name} was decided in {decided} of {counted(len(verdicts), 'run')}"
         return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
-    part = _against(held, decided, expectation.min_pass_rate, rules.confidence)
+    part = _against(met, decided, expectation.min_pass_rate, rules.confidence)
     if part.outcome is CaseOutcome.PASSED:
         return Part(CaseOutcome.PASSED)
     return part._replace(
-        reason=_with_open(part, f"{name} was met in {held} of {counted(decided, 'run')}, {part.reason}")
+        reason=_with_open(part, f"{name} was met in {met} of {counted(decided, 'run')}, {part.reason}")
     )
 
 
@@ -167,8 +167,8 @@ def has_own_rate(expectation: Expectation) -> bool:
 def decided_in(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(runs in which it was met, runs in which it was decided)."""
     outcomes = _outcomes(expectation, _about_agent(verdicts))
-    held = outcomes.count(FindingOutcome.PASSED)
-    return held, held + outcomes.count(FindingOutcome.FAILED)
+    met = outcomes.count(FindingOutcome.PASSED)
+    return met, met + outcomes.count(FindingOutcome.FAILED)
 
 
 def sample_of_runs(rules: CaseRules, verdicts: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from planner.results.model import (
     CaseDocument,
@@ -16,7 +16,7 @@ from planner.results.model import (
 )
 from planner.statistics import all_of_k
 from planner.verdicts.comparison import OwnRate, Sample, compare_suite
-from planner.verdicts.outcomes import CaseOutcome
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
 
 MOST_REPEATS = 10
 
@@ -146,3 +146,16 @@ def sample_document(sample: Sample) -> SampleDocument:
         runs_clean=sample.runs_clean,
         own_rates=own_rates,
     )
+
+
+def verdict_fields(verdict: CaseVerdict, runs: Sequence[RunDocument]) -> dict[str, Any]:
+    """Fields of a `CaseDocument`."""
+    return {
+        "outcome": verdict.outcome.word,
+        "runs_passed": verdict.runs_passed,
+        "runs_total": len(runs),
+        "runs_countable": verdict.runs_countable,
+        "pass_rate": verdict.pass_rate,
+        "interval": verdict.interval,
+        "runs": list(runs),
+    }

@@ -17,7 +17,7 @@ from planner.results.model import CaseDocument, RunDocument
 from planner.verdicts.cases import judge_case
 from planner.verdicts.judged_runs import LoadEvidence, judge_stored
 from planner.verdicts.outcomes import Fault, RunOutcome
-from planner.verdicts.rates import expectation_rates
+from planner.verdicts.rates import expectation_rates, verdict_fields
 
 _TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]
 _NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be checked"
@@ -76,23 +76,13 @@ class UntrustedCases:
         documents = [run.document for run in judged]
         if (verdict.outcome.word, documents) == (stored.outcome, stored.runs):
             return stored
-        rates = {rate.expectation: rate.min_pass_rate for rate in stored.expectations}
-        return stored.model_copy(
-            update={
-                "outcome": verdict.outcome.word,
-                "outcome_reason": verdict.reason,
-                "runs": documents,
-                "runs_passed": verdict.runs_passed,
-                "runs_total": len(documents),
-                "runs_countable": verdict.runs_countable,
-                "pass_rate": verdict.pass_rate,
-                "interval": verdict.interval,
-                "expectations": [
-                    rate.model_copy(update={"min_pass_rate": rates.get(rate.expectation)})
-                    for rate in expectation_rates(documents)
-                ],
-            }
-        )
+        own = {rate.expectation: rate.min_pass_rate for rate in stored.expectations}
+        rates = [
+            rate.model_copy(update={"min_pass_rate": own.get(rate.expectation)})
+            for rate in expectation_rates(documents)
+        ]
+        update = {**verdict_fields(verdict, documents), "outcome_reason": verdict.reason, "expectations": rates}
+        return stored.model_copy(update=update)
 
     def _run(self, run: RunDocument) -> RunDocument:
         """A countable run without its own evidence is undecided; its evidence is read again, free."""

@@ -133,8 +133,8 @@ def test_the_pool_begins_again_with_another_call_or_after_a_pass(night: Night, t
     assert (edited.reason, pool(edited)) == ("agent_edited", ("flaky", 9, 10))
     good = night(ten, failed, 9, 1)
     assert pool(good) == ("flaky", 16, 20)
-    anew = night(ten, good, 9, 1, rerun="all")
-    assert (pool(anew), sides(anew)) == (("flaky", 9, 10), ((16, 20), (9, 10)))
+    again = night(ten, good, 9, 1, rerun="all")
+    assert (pool(again), sides(again)) == (("flaky", 9, 10), ((16, 20), (9, 10)))
 
 
 def test_runs_that_are_too_old_leave_the_pool(
@@ -212,7 +212,7 @@ def test_a_retry_stops_early_only_where_both_views_agree(
 
 
 def test_all_that_a_case_rests_on_is_summed() -> None:
-    """Also how often an expectation with a rate of its own held, calls that were not needed, and calls in which all held."""
+    """Also the rates of expectations, calls that were not needed, and calls in which every expectation was met."""
     earlier = Sample(CaseOutcome.FAILED, 6, 10, 2, (OwnRate("polite", 3, 9), OwnRate("gone", 1, 1)))
     last = Sample(CaseOutcome.FLAKY, 9, 10, 0, (OwnRate("polite", 8, 10), OwnRate("new", 5, 5)), 7)
     assert last.after(earlier) == Sample(

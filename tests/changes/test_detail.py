@@ -77,14 +77,14 @@ def test_one_changed_line_among_many() -> None:
 
 def test_rewritten_prompts_are_not_matched() -> None:
     """Two prompts of the largest size are not compared line by line, which takes as many steps as one has lines times the other:
-    even lines that both have are told as changed."""
+    even lines that both have count as changed."""
     old, new = "\n".join(["x", *"ab" * 4000, "x"]), "\n".join(["y", *"bba" * 3000, "y"])
     assert _detail(old, new).splitlines()[-1] == "… 16996 more changed lines"
 
 
 @given(st.text(), st.text())
 def test_detail_is_bounded_and_says_something(old: str, new: str) -> None:
-    """Whatever two prompts are, what differs is told in at most nine lines of at most 164 characters."""
+    """For any two prompts, the difference has at most nine lines of at most 164 characters."""
     lines = _detail(old, new).split("\n")
     assert all(lines)
     assert len(lines) <= 9

@@ -68,7 +68,7 @@ def test_settings_changed(make_case: MakeCase, store_case: StoreCase, decide: De
 
 
 def test_prompt_and_settings_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """Where both moved, the reason is the prompt and the detail tells both."""
+    """If both changed, the reason is the prompt, and the detail shows both."""
     after = make_case(target=Target("support", "phone_number", 31), prompt="Ask.")
     assert decide(after, store_case(make_case(prompt="Say.")))[1:] == (
         "prompt_changed",
@@ -92,7 +92,7 @@ def test_prompt_and_settings_changed(make_case: MakeCase, store_case: StoreCase,
 def test_agent_edited(
     make_case: MakeCase, store_case: StoreCase, decide: Decide, before: str, after: str, detail: str
 ) -> None:
-    """An agent that is another one now is called afresh; the detail tells when it was edited, as far as that is known."""
+    """If the agent was edited, the case is called again; the detail says when, if that is known."""
     prior = store_case(make_case(), revision=before)
     assert decide(make_case(), prior, revisions={_AGENT: after}) == ("call", "agent_edited", 3, (), detail)
 
@@ -125,7 +125,7 @@ def test_failed_last_time(make_case: MakeCase, store_case: StoreCase, make_runs:
 
 
 def test_unknown_last_time(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """Of an undecided case only what was no call is called again; what could not be judged stands beside the others."""
+    """Only runs without a call are called again; runs that could not be judged are kept."""
     prior = store_case(
         make_case(runs=5, min_runs=3), outcome="unknown", runs=make_runs("platform", None, "judge", "agent", "caller")
     )
@@ -172,7 +172,7 @@ def test_unknown_though_all_count(make_case: MakeCase, store_case: StoreCase, ma
 def test_missing_evidence_is_read_again(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """Where the service was late to tell of a call, the plan says what is read again, and that it is free."""
+    """If evidence was late, the plan says what is read again, and that it is free."""
     late = [run.model_copy(update={"missing": ["grade"]}) for run in make_runs("judge", "judge")]
     prior = store_case(make_case(), outcome="unknown", runs=[*late, *make_runs(None, None, None)[2:]])
     assert decide(make_case(), prior) == (
@@ -185,7 +185,7 @@ def test_missing_evidence_is_read_again(
 
 
 def test_runs_raised(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """Raising `runs` calls only the missing ones; a run the platform failed is not made up for (that is what retries are for)."""
+    """Raising `runs` calls only the missing ones; a run that the platform failed is not replaced (retries do that)."""
     prior = store_case(make_case(), runs=make_runs(None, "platform", None))
     assert decide(make_case(runs=5, min_runs=3), prior) == (
         "call",
@@ -211,7 +211,7 @@ def test_stopped_early(make_case: MakeCase, store_case: StoreCase, make_runs: An
 
 
 def test_flaky_is_kept(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """A flaky case held its rate: it is kept, and said to be flaky."""
+    """A flaky case met its rate: it is kept, and shown as flaky."""
     case = make_case(runs=5, min_runs=3, min_pass_rate=0.8)
     prior = store_case(case, outcome="flaky", runs=make_runs(None, None, "agent", None, None))
     assert decide(case, prior) == ("keep", "passed", 0, (), "flaky: 4 of 5 runs passed")
@@ -267,7 +267,7 @@ def test_recheck_needs_evidence(make_case: MakeCase, store_case: StoreCase, make
 def test_recheck_without_evidence_of_calls_that_never_happened(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """A run the platform failed has nothing to judge, so it does not stand in the way of a recheck."""
+    """A run that the platform failed has nothing to judge, so it does not prevent a recheck."""
     runs = [*make_runs(None, None), *make_runs("platform", first=103, evidence=None)]
     assert decide(make_case(min_pass_rate=0.5), store_case(make_case(), runs=runs))[:3] == (
         "recheck",
@@ -343,7 +343,7 @@ def test_expired(make_case: MakeCase, store_case: StoreCase, make_runs: Any, now
 
 
 def test_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """With max_age, runs that nobody knows the age of do not stand; without it they do."""
+    """With max_age, runs of unknown age are not reused; without it they are."""
     case = make_case(max_age=timedelta(hours=36))
     prior = store_case(case, runs=[*make_runs(None), *make_runs(None, None, first=102, completed_at=None)])
     assert decide(case, prior)[1:] == ("expired", 3, (), "the age of the stored runs is unknown, max_age 36 h")
@@ -363,7 +363,7 @@ def test_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: A
     ],
 )
 def test_ages(minutes: int, text: str) -> None:
-    """An age is told in the largest unit that still tells it well, rounded down."""
+    """An age is shown in the largest suitable unit, rounded down."""
     assert age(timedelta(minutes=minutes)) == text
 
 
@@ -469,7 +469,7 @@ def test_a_case_left_alone_keeps_what_it_was_made_with(
 
 
 def test_redacted_store(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """Where the store shows no difference (it is redacted), the fingerprint still tells that something moved."""
+    """If the redacted texts are equal, the fingerprint still shows a change."""
     prior = store_case(make_case(), call_fingerprint=f"sha256:{'0' * 64}")
     assert decide(make_case(), prior)[1:] == (
         "settings_changed",

@@ -25,7 +25,7 @@ _REVISIONS = st.sampled_from([None, "2026-11-20T08:00:00Z a1", "2026-11-24T08:00
 def test_order_and_revision_do_not_matter(
     make_case: MakeCase, build: Build, order: list[int], revision: str | None
 ) -> None:
-    """The digest is the same in whatever order cases come, and whatever is known of the agent."""
+    """The digest depends neither on the order of cases nor on the agent's revision."""
     cases = [make_case(f"s{n}") for n in range(5)]
     shuffled = build([cases[index] for index in order], revisions={_AGENT: revision})
     assert shuffled.digest == build(cases).digest

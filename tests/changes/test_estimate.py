@@ -42,7 +42,7 @@ def test_bills_of_one_basis_are_compared(make_case: MakeCase, build: Build) -> N
     assert build([case], history=[*of_calls, *charged], rates={"spark": 16}).prices[key].expected_cents == 24
 
 
-def test_the_services_estimate_stands_in_for_a_bill(make_case: MakeCase, build: Build) -> None:
+def test_the_services_estimate_replaces_a_bill(make_case: MakeCase, build: Build) -> None:
     """Where neither a bill nor a rate is known."""
     case = make_case()
     runs = [replace(run, service_estimate_cents=48) for run in _past(case, None, None, None)]
@@ -143,7 +143,7 @@ def test_too_few_runs_give_way_to_a_wider_group(make_case: MakeCase, build: Buil
     assert price.basis == "1 past run of these cases"
 
 
-def test_a_bill_that_is_late_is_reckoned_from_the_length(make_case: MakeCase, build: Build) -> None:
+def test_a_missing_bill_is_estimated_from_the_length(make_case: MakeCase, build: Build) -> None:
     """Started minutes at twice the rate; where the rate is not known, such a run prices nothing, and is no bill of 0."""
     case = make_case()
     late = [*_past(case, None, None, seconds=61.0), *_past(case, None, first=11, seconds=0.0)]
@@ -155,7 +155,7 @@ def test_a_bill_that_is_late_is_reckoned_from_the_length(make_case: MakeCase, bu
     assert price == CasePrice(32.0, 16.0, 64, None, "assumed 1–4 minutes at 16 ¢/min (spark)", Source.RATE)
 
 
-def test_length_from_the_narrowest_group_that_tells(make_case: MakeCase, build: Build) -> None:
+def test_length_from_the_narrowest_group_that_has_one(make_case: MakeCase, build: Build) -> None:
     """The expected length is the mean of the case's own runs, else of a wider group."""
     case, other = make_case(), make_case("other")
     history = [*_past(case, 16, seconds=None), *_past(other, 16, 16, first=11, seconds=30.0)]
@@ -181,7 +181,7 @@ def test_what_is_reserved(make_case: MakeCase, build: Build) -> None:
 def test_runs_stored_with_the_case_count(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
 ) -> None:
-    """The runs of the baseline are past runs, each once also where the history tells of them again; failed connections are not."""
+    """The runs of the baseline are past runs, each once even if the history has them too; failed connections are not."""
     case = make_case(prompt="Ask.")
     runs = [*make_runs(None, None, None), *make_runs("platform", first=104, cost_cents=0)]
     prior = store_case(make_case(), runs=runs)
@@ -193,7 +193,7 @@ def test_runs_stored_with_the_case_count(
 def test_a_platform_failure_that_was_billed_counts(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
 ) -> None:
-    """A call that failed after it was paid for tells what a call costs."""
+    """A failed call that was billed shows what a call costs."""
     prior = store_case(make_case(), outcome="failed", runs=make_runs("platform", "agent", None))
     assert build([make_case()], [prior]).estimate.basis == "3 past runs of these cases"
 
@@ -218,7 +218,7 @@ def test_varying_bills(make_case: MakeCase, build: Build) -> None:
 
 
 def test_one_and_two_bills(make_case: MakeCase, build: Build) -> None:
-    """One bill tells nothing of the spread, so a started minute more or less is as likely as not; two tell a little."""
+    """One bill shows no spread, so another started minute is as likely as not; two show a little."""
     case = make_case(runs=4)
     # 32² · 1/2 · 1/2, 4 + 4² of them, t = 2.699 with 1 degree: ± 193.1; reserved 16 over the mean.
     assert build([case], history=_past(case, 32)).estimate == Estimate(4, 128, 64, 338, "1 past run of these cases")
@@ -268,7 +268,7 @@ def test_the_range_holds_what_it_says(make_case: MakeCase, build: Build) -> None
         assert inside / 400 >= 0.8, seen
 
 
-def test_many_cases_of_few_runs_tell_much_together(make_case: MakeCase, build: Build) -> None:
+def test_many_cases_of_few_runs_are_pooled(make_case: MakeCase, build: Build) -> None:
     """Thirty cases with three bills each are ninety bills: their range is that of sums, not thirty times that of three bills."""
     cases = [make_case(f"s{number}") for number in range(30)]
     history = [run for index, case in enumerate(cases) for run in _past(case, 16, 32, 48, first=1 + 10 * index)]
@@ -342,7 +342,7 @@ def test_laws_of_an_estimate(
     assert price.expected_cents * (runs - 1) + price.high_cents <= estimate.high_cents
 
 
-def test_past_runs_are_each_told_once(store_case: StoreCase, make_case: MakeCase, make_runs: Any, now: Any) -> None:
+def test_each_past_run_counts_once(store_case: StoreCase, make_case: MakeCase, make_runs: Any, now: Any) -> None:
     """A run carried through several invocations is one past run."""
     case = store_case(make_case(), runs=make_runs(None, None))
     later = store_case(make_case(), runs=[*case.runs, *make_runs(None, first=103, cost_cents=None)])

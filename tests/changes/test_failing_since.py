@@ -42,7 +42,7 @@ def test_the_first_invocation_that_found_it_failing_is_named(
     make_runs: Callable[..., list[RunDocument]],
     build: Callable[..., Any],
 ) -> None:
-    """It is carried on as long as the case fails, by all runs that count; one that passed, or of which nothing is known, begins anew."""
+    """It is kept while the case fails; a case that passed or is unknown starts over."""
     case = make_case("one")
     fault = None if before == "passed" else "agent"
     stored = store_case(

@@ -31,7 +31,7 @@ def _reversed_keys(value: Any) -> Any:
 
 @given(_JSON)
 def test_key_order_does_not_matter(document: Any) -> None:
-    """The digest of a document is the same in whatever order its keys are written."""
+    """The digest does not depend on the order of keys."""
     assert digest_of(document) == digest_of(_reversed_keys(document))
 
 
@@ -110,7 +110,7 @@ def _sha256(canonical: bytes) -> str:
     ids=str,
 )
 def test_each_input_of_a_call_counts(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
-    """Whatever decides what a call is changes its fingerprint, and nothing else about the case does."""
+    """Every input of a call changes its fingerprint, and nothing else does."""
     before, after = make_case(), make_case(**edit)
     assert call_fingerprint(case_inputs(before, None)) != call_fingerprint(case_inputs(after, None))
     assert check_fingerprint(before) == check_fingerprint(after)
@@ -150,7 +150,7 @@ def test_what_decides_neither_call_nor_judgement(make_case: Callable[..., Case],
     ids=str,
 )
 def test_each_rule_of_judgement_counts(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
-    """Whatever decides a verdict changes the check fingerprint."""
+    """Everything that decides a verdict changes the check fingerprint."""
     assert check_fingerprint(make_case()) != check_fingerprint(make_case(**edit))
 
 

@@ -111,7 +111,7 @@ def _reorder(document: Document) -> None:
 
 
 EDITS: dict[str, Callable[[Document], None]] = {
-    "a description": _set("description", to="Whatever."),
+    "a description": _set("description", to="Any text."),
     "owners and tags": _set("owners", to=["@acme/voice"]),
     "the budget": _set("budget", to={"max_cost_cents": 900}),
     "the order": _reorder,
@@ -142,7 +142,7 @@ EDITS: dict[str, Callable[[Document], None]] = {
 def test_one_edit_calls_exactly_the_cases_whose_call_it_changes(
     tmp_path: Path, store_case: StoreCase, name: str
 ) -> None:
-    """Held against a rendering by hand: other calls are made, other expectations judged again, and all else kept."""
+    """Compared with a simple model: changed calls are made, changed expectations rechecked, and all else kept."""
     before, after = PLAN, copy.deepcopy(PLAN)
     EDITS[name](after)
     stored = {case.case_id: store_case(case) for case in _load(tmp_path, before)}

@@ -1,4 +1,4 @@
-"""A case in quarantine is told by itself: what it does changes nothing that is said of another."""
+"""A quarantined case is compared separately: it changes nothing for the others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_it_holds_to_its_last_day(
     make_runs: Callable[..., list[RunDocument]],
     build: Callable[..., Any],
 ) -> None:
-    """Two cases fall from 3 of 3 to 0 of 3, which tells of one alone; from the day after its last the one counts again."""
+    """Two cases fall from 3 of 3 to 0 of 3, which is significant for one alone; after its last day, the quarantined one counts again."""
     cases = [make_case("one"), make_case("apart", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41"))]
     stored = [store_case(case, runs=make_runs(None, None, None)) for case in cases]
     changes = build(cases, stored, rerun="all").changes

@@ -68,7 +68,7 @@ def test_new_calls_are_compared_with_the_stored_ones(
 def test_stored_calls_alone_are_nothing_new(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """Where none of the calls that are wanted beside them could be made, the case stands as it did."""
+    """If none of the additional calls could be made, the case keeps its outcome."""
     stored = store_case(make_case(runs=4, min_runs=2))
     found = assembled(build([make_case(runs=8, min_runs=4)], [stored]), [])
     assert (found.runs_total, found.outcome, found.compared, found.before) == (4, "passed", "same", None)
@@ -88,7 +88,7 @@ def test_all_calls_anew_are_told_as_before(
 def test_calls_are_not_stopped_for_what_stood_before(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """8 of 8 before, and the first three new calls fail: the case has failed whatever the other two do, and seems to have changed. 8 of
+    """8 of 8 before, and the first three new calls fail: the case has failed regardless of the other two, and seems to have changed. 8 of
     8 and 0 of 5 would show so, which 8 of 8 and 8 of 13 would not."""
     case = make_case(runs=13, min_runs=7, min_pass_rate=0.8, when_settled="stop")
     stored = store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))

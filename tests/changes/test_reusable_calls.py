@@ -1,4 +1,4 @@
-"""Calls that were made before, to the letter, are not made again: a change taken back, a case under another name."""
+"""Identical calls are not made again: after a revert, or under another case name."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_prompt_that_is_what_it_was_needs_no_call(
 
 
 @pytest.mark.parametrize(
-    ("then", "baseline", "today", "stands"),
+    ("then", "baseline", "today", "reusable"),
     [
         (OLD, OLD, OLD, True),
         (OLD, NEW, OLD, True),
@@ -85,13 +85,13 @@ def test_only_where_the_agent_is_known_to_be_the_same(
     then: str | None,
     baseline: str | None,
     today: str | None,
-    stands: bool,
+    reusable: bool,
 ) -> None:
     """By what the service says now, or (where it is not asked) by all that the baseline knows of that target."""
     change = compare(
         make_case(), [store_case(edited, revision=baseline)], [store_case(make_case(), revision=then)], today
     )
-    assert (change.action is Action.RECHECK) is stands
+    assert (change.action is Action.RECHECK) is reusable
 
 
 def test_an_agent_rolled_back_needs_no_call(
@@ -136,7 +136,7 @@ def test_what_would_be_called_anyway_is_called(
 def test_another_name_needs_no_call(
     make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], changes_of: Any
 ) -> None:
-    """The runs of the case that is gone are judged again under the new id, and the old one is not told as dropped."""
+    """The runs of the deleted case are judged again under the new id, and the old one is not dropped."""
     gone, case = store_case(make_case("late-order")), make_case("delayed-order")
     (change,) = changes_of([case], [gone])
     assert (change.action, change.reason, change.prior) == (Action.RECHECK, Reason.RENAMED, gone)

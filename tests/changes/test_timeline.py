@@ -91,7 +91,7 @@ def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() ->
 
 
 def test_calls_made_before_the_invocations_looked_at_are_not_theirs() -> None:
-    """Of a carried run whose maker is out of sight, nothing is told: it would be told at the wrong time."""
+    """A carried run whose session is not read is left out: its time would be wrong."""
     found = timeline([_invocation(3, _case(_run(1, "day01"), _run(2, "day03")))])
     assert [case.figures.calls for case in found.cases] == [1]
 
@@ -174,8 +174,8 @@ def test_what_estimates_were_worth() -> None:
         ]
     )
     assert found.accuracy == EstimateAccuracy(estimates=3, mean_error=(0.5 + 0.1 + 0.3) / 3, within=1, ranged=2)
-    spared = _case(_run(10, "day09"), _run(11, "day09"), runs_not_needed=1)
-    (entry,) = timeline([_invocation(9, spared, cost=dearer)]).invocations
+    skipped = _case(_run(10, "day09"), _run(11, "day09"), runs_not_needed=1)
+    (entry,) = timeline([_invocation(9, skipped, cost=dearer)]).invocations
     assert (entry.priced, entry.estimated_cents) == (Priced(60, 100, None), 90), (
         "calls that were not needed cost nothing"
     )

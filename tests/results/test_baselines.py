@@ -38,7 +38,7 @@ def whose(document: BaselineDocument) -> dict[str, str]:
 
 
 def test_one_after_the_other(make_result: MakeResult) -> None:
-    """The later one stands, whole, whichever is stored first: what it dropped is gone, what it carried is as it carried it."""
+    """The later one wins as a whole, whichever is stored first."""
     before = baseline(make_result, "before", 0, 5, a=("call", 4), b=("call", 4), dropped=("call", 4))
     after = baseline(make_result, "after", 5, 9, a=("keep", 4), b=("call", 8))
     assert joined(None, before) == before
@@ -47,7 +47,7 @@ def test_one_after_the_other(make_result: MakeResult) -> None:
 
 
 def test_two_at_the_same_time(make_result: MakeResult) -> None:
-    """Each case stands as it was called last, in either order of storing; what only one of them has, and called, stays."""
+    """Each case keeps its latest calls, in either order of storing; cases that only one session called are kept."""
     calls: dict[str, Any] = {
         "a": ("call", 3),
         "b": ("keep", -9),
@@ -65,7 +65,7 @@ def test_two_at_the_same_time(make_result: MakeResult) -> None:
 
 
 def test_documents_of_older_versions(make_result: MakeResult) -> None:
-    """A baseline that does not tell when its invocation began counts as made alone."""
+    """A baseline without a start time counts as made alone."""
     one = baseline(make_result, "one", 0, 5, a=("call", 4))
     other = baseline(make_result, "other", 2, 9, b=("call", 8)).model_copy(update={"started_at": None})
     assert joined(one, other) == other

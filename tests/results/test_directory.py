@@ -95,7 +95,7 @@ def test_it_is_a_dictionary_with_compare_and_swap(
 
 
 def test_it_is_private_and_ignored_by_git(store: DirectoryStore, folder: Path) -> None:
-    """The folder is 0700 with a .gitignore for all of it, folders within are 0700 and files 0600, whatever the umask."""
+    """The folder is 0700 with a .gitignore for all of it, folders within are 0700 and files 0600, with any umask."""
     before = os.umask(0)
     try:
         put(store, "runs/a.json", b"1", expected=None)
@@ -333,7 +333,7 @@ def test_what_to_do_about_the_disk(folder: Path, number: int, message: str, hint
 
 
 def test_files_in_the_way(store: DirectoryStore, folder: Path) -> None:
-    """A file where a folder should be, or a folder where a document should be, is told from a missing document."""
+    """A file in place of a folder, or a folder in place of a document, is not a missing document."""
     put(store, "runs", b"1", expected=None)
     for attempt in (lambda: store.get("runs/a"), lambda: put(store, "runs/a", b"1", expected=None)):
         with pytest.raises(StoreError, match=r"runs/a: (Not a directory|File exists)") as caught:

@@ -110,7 +110,7 @@ def test_it_is_a_dictionary_with_compare_and_swap(
 
 
 def test_many_keys_in_one_commit(clone: Clones, shared: Path) -> None:
-    """An update is one commit whatever it holds; keys are removed, empty folders with them, and what is the same makes none."""
+    """An update is one commit; removed keys take empty folders with them, and equal content makes no commit."""
     store = store_in(clone("ci"))
     store.update(lambda _: {f"evidence/{number}.json": b"%d" % number for number in range(30)})
     store.update(lambda _: {"evidence/0.json": None, "evidence/absent": None, "latest/_/a.json": b"1", "top": b"2"})
@@ -160,7 +160,7 @@ def test_nothing_of_the_users_is_touched(clone: Clones, depth: tuple[str, ...]) 
 
 
 def test_who_is_second_thinks_again(clone: Clones, shared: Path) -> None:
-    """When another machine wrote in between, a change is made of what is there then: both writes stand, in one line of history."""
+    """If another machine wrote in between, the change is computed again: both writes are kept, in one line of history."""
     here, there = store_in(clone("here", "--depth=1")), store_in(clone("there"))
     assert [here.get("counter"), there.get("counter")] == [None, None]
     put(there, "counter", b"5", expected=None)
@@ -354,7 +354,7 @@ def test_a_remote_that_cannot_be_reached(clone: Clones, said: str, kind: type[Pl
 
 
 def test_where_git_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No repository, no git at all, and a ref that is a branch are each told as what they are, exit 2."""
+    """No repository, no git at all, and a ref that is a branch are each reported as such, exit 2."""
     with pytest.raises(UsageError, match="needs a git repository"):
         store_in(tmp_path, remote=None).get("a")
     for ref in ("refs/heads/main", "refs/tags/v1", "main", "refs/planner", "refs/planner/../x"):

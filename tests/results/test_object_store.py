@@ -1,4 +1,4 @@
-"""Results in a bucket, held to what every store keeps; the bucket is one in memory."""
+"""Results in a bucket (in memory)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def store_in(
 
 @given(_WRITES)
 def test_it_is_a_store(writes: list[tuple[str, bytes, Expected]]) -> None:
-    """Whatever is written under whichever condition, a bucket holds what a mapping would."""
+    """After any sequence of conditional writes, a bucket has the content of a dictionary."""
     bucket, model = MemoryStore(), dict[str, bytes]()
     store, other = store_in(bucket), store_in(bucket, folder="sandbox")
     for key, data, expected in writes:
@@ -47,7 +47,7 @@ def test_it_is_a_store(writes: list[tuple[str, bytes, Expected]]) -> None:
 
 
 def test_who_is_second_thinks_again() -> None:
-    """When another job wrote what a change was made of, the change is made again: both writes stand."""
+    """If another job changed what was read, the change is computed again: both writes are kept."""
     bucket, pauses = MemoryStore(), list[float]()
     here, there = store_in(bucket, pauses=pauses), store_in(bucket)
     meanwhile: list[Callable[[], object]] = [
@@ -83,7 +83,7 @@ def test_who_never_gets_through_says_so() -> None:
 
 @pytest.mark.parametrize("address", ["file:///tmp/x", "s3://", "ftp://x/y", "s3://key:secret@bucket/x", "s3:x"])
 def test_what_is_no_address(address: str) -> None:
-    """Only buckets with conditional writes are taken, and no address with a key in it; the key is not told again."""
+    """Only buckets with conditional writes are taken, and no address with a key in it; the message does not repeat the key."""
     with pytest.raises(UsageError, match="is not the address of an object store") as caught:
         open_bucket(address)
     assert "secret" not in str(caught.value)

@@ -153,7 +153,7 @@ def test_cases_of_plans_not_loaded(repository: ResultsRepository, make_result: M
 
 
 def test_an_older_invocation_does_not_replace_a_newer(repository: ResultsRepository, make_result: MakeResult) -> None:
-    """Of two jobs the one that ended later is the baseline, in whatever order they store."""
+    """Of two jobs the one that ended later is the baseline, in any order of storing."""
     ended = datetime(2026, 11, 24, 13, tzinfo=UTC)
     repository.promote(make_result("refunds/newer@s", ended_at=ended), "")
     repository.promote(make_result("refunds/older@s", ended_at=ended - timedelta(seconds=1)), "")

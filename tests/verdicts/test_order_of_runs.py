@@ -1,4 +1,4 @@
-"""In which order the runs of a case are told."""
+"""The order of the runs of a case."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ scenarios:
 """
 
 
-def test_runs_are_told_as_they_were_launched(tmp_path: Path) -> None:
+def test_runs_are_listed_as_they_were_launched(tmp_path: Path) -> None:
     """Not as they ended, which depends on who was looked at first: the same calls make the same report, word for word."""
     service = Organisation(tmp_path)
     service.write("plans/order.yaml", PLAN)
     assert service.run().code == 0
     (case,) = service.results()["cases"]
-    told = [run["run_id"] for run in case["runs"]]
+    listed = [run["run_id"] for run in case["runs"]]
     ended = [run.id for run in sorted(service.sandbox.state.runs, key=lambda run: run.ends_at or 0)]
-    assert told == sorted(told) != ended
+    assert listed == sorted(listed) != ended

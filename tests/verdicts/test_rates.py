@@ -1,4 +1,4 @@
-"""What calls come to beyond verdicts: expectations over runs, repeated passes, the suite as a whole."""
+"""Rates beyond verdicts: of expectations, of repeated passes, of the suite."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def test_a_stored_case_is_a_sample_of_its_countable_runs() -> None:
     """With the runs that were not needed, which stand for what might have been."""
     stored = case(3, 1, not_needed=2, others=("platform", "author"))
     assert sample_of(stored) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
-    told = stored.model_copy(update={"runs_countable": 6})  # platform_failures: fail
-    assert sample_of(told) == Sample(CaseOutcome.FLAKY, 3, 6, 2)
+    found = stored.model_copy(update={"runs_countable": 6})  # platform_failures: fail
+    assert sample_of(found) == Sample(CaseOutcome.FLAKY, 3, 6, 2)
     assert sample_of(stored.model_copy(update={"pass_rate": 0.5})) == Sample(CaseOutcome.FLAKY, 3, 6, 2)
     assert sample_of(stored.model_copy(update={"runs_countable": 99})) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
 
@@ -116,8 +116,8 @@ def test_a_stored_case_tells_of_expectations_with_a_rate_of_their_own() -> None:
     stored = case(2, 1).model_copy(update={"runs": runs, "expectations": rates})
     own = (OwnRate("b", 1, 3),)
     assert sample_of(stored) == Sample(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
-    told = stored.model_copy(update={"runs_countable": 3})
-    assert sample_of(told) == Sample(CaseOutcome.FLAKY, 2, 3)
-    told.expectations[1] = rates[1].model_copy(update={"min_pass_rate": 0.2})
-    assert sample_of(told) == Sample(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
-    assert sample_from(sample_document(sample_of(told))) == sample_of(told)
+    found = stored.model_copy(update={"runs_countable": 3})
+    assert sample_of(found) == Sample(CaseOutcome.FLAKY, 2, 3)
+    found.expectations[1] = rates[1].model_copy(update={"min_pass_rate": 0.2})
+    assert sample_of(found) == Sample(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
+    assert sample_from(sample_document(sample_of(found))) == sample_of(found)

@@ -1,4 +1,4 @@
-"""Two results compared: by the rate that tells most, with what is left open and what is in quarantine said to be so."""
+"""Compare two results: by the rate with the strongest evidence, with open and quarantined cases."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
 def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 0, **fields: Any) -> CaseDocument:
-    """`b_held`: of how many of the passed runs an expectation with a rate of its own held."""
-    b_held, check = fields.pop("b_held", passed), fields.pop("check", "says")
+    """`b_met`: in how many of the passed runs an expectation with its own rate was met."""
+    b_met, check = fields.pop("b_met", passed), fields.pop("check", "says")
     total = passed + failed + platform
     faults = [None] * passed + ["agent"] * failed + ["platform"] * platform
     runs = [
@@ -29,7 +29,7 @@ def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 
                 {
                     "expectation": "b",
                     "check": check,
-                    "outcome": "passed" if number < b_held else "failed",
+                    "outcome": "passed" if number < b_met else "failed",
                     "severity": "error",
                     "message": "",
                 }
@@ -67,10 +67,10 @@ RANDOM = Random(1)  # noqa: S311 - a seed, for a test
 B_FELL = "b was met in 0 of 10 runs, 60 % needed"
 
 
-def own(held: int) -> CaseDocument:
-    told = case("own", "passed" if held else "failed", 10, b_held=held, outcome_reason="" if held else B_FELL)
-    rate = ExpectationRate(expectation="b", check="says", held=held, decided=10, min_pass_rate=0.6)
-    return told.model_copy(update={"expectations": [rate]})
+def own(met: int) -> CaseDocument:
+    found = case("own", "passed" if met else "failed", 10, b_met=met, outcome_reason="" if met else B_FELL)
+    rate = ExpectationRate(expectation="b", check="says", held=met, decided=10, min_pass_rate=0.6)
+    return found.model_copy(update={"expectations": [rate]})
 
 
 def test_another_grader_and_variants_are_not_compared() -> None:
@@ -138,6 +138,19 @@ GOLDEN = [
     "",
     "- ❔ `p/shaky@s`: 6 of 6 → 2 of 3 runs passed, -33 points (-79 to +14 points, 95 % interval; p = 0.17 on its own)",
     "- ❔ `p/platform@s`: 4 of 4 → 2 of 4 runs passed, -50 points (-85 to +10 points, 95 % interval; p = 0.21 on its own)",
+    "",
+    "<details><summary>All 6 cases</summary>",
+    "",
+    "| Case | Compared | Before | Now |",
+    "| --- | --- | --- | --- |",
+    "| `p/own@s` | ❌ regressed | passed, b 10 of 10 | failed, b 0 of 10 |",
+    "| `p/open@s` | ❌ regressed | passed, 50 of 50 (93–100 %) | unknown, 36 of 50 (58–83 %) |",
+    "| `p/apart@s` | ❌ regressed | passed, 4 of 4 (51–100 %) | failed (quarantine), 0 of 4 (0–49 %) |",
+    "| `p/shaky@s` | ❔ not enough evidence | passed, 6 of 6 (61–100 %) | flaky, 2 of 3 (21–94 %) |",
+    "| `p/platform@s` | ❔ not enough evidence | passed, 4 of 4 (51–100 %) | failed, 2 of 4 (15–85 %) |",
+    "| `p/nobody@s` | = same | unknown, 0 of 0 | unknown, 0 of 0 |",
+    "",
+    "</details>",
 ]
 
 
@@ -153,7 +166,7 @@ def test_what_changed_is_told_by_what_changed() -> None:
         case("shaky", "passed", 6),
         case("apart", "passed", 4),
         case("platform", "passed", 4, runs_countable=4),
-        case("untold", "unknown", 0),
+        case("nobody", "unknown", 0),
     )
     newer = result(
         "new",
@@ -163,10 +176,10 @@ def test_what_changed_is_told_by_what_changed() -> None:
         case("shaky", "flaky", 2, 1),
         case("apart", "failed", 0, 4, quarantine=quarantine),
         case("platform", "failed", 2, 0, 2, runs_countable=4),
-        case("untold", "unknown", 0),
+        case("nobody", "unknown", 0),
     )
-    told = unescape(render_markdown(compare_results(older, newer, RANDOM))).replace("\\", "")
-    assert told.splitlines() == GOLDEN
+    found = unescape(render_markdown(compare_results(older, newer, RANDOM))).replace("\\", "")
+    assert found.splitlines() == GOLDEN
 
 
 def test_quarantine_counts_in_no_suite() -> None:
@@ -177,15 +190,15 @@ def test_quarantine_counts_in_no_suite() -> None:
     assert compare_results(older, newer, RANDOM).suite is None
 
 
-def raised(passed: int, failed: int, *, b_held: int | None = None) -> CaseDocument:
+def raised(passed: int, failed: int, *, b_met: int | None = None) -> CaseDocument:
     """After eight runs that passed, as many more: those that failed first."""
-    stood = case("raised", "passed", 8, b_held=8).runs
-    more = case("raised", "failed", passed, failed, b_held=passed if b_held is None else b_held).runs
+    stood = case("raised", "passed", 8, b_met=8).runs
+    more = case("raised", "failed", passed, failed, b_met=passed if b_met is None else b_met).runs
     runs = [*stood, *(run.model_copy(update={"run_id": 100 + run.run_id, "invocation_id": "new"}) for run in more)]
-    told = case("raised", "failed", 8 + passed, failed).model_copy(update={"runs": runs})
-    held = 8 + (passed if b_held is None else b_held)
-    rate = ExpectationRate(expectation="b", check="says", held=held, decided=8 + passed + failed, min_pass_rate=0.8)
-    return told if b_held is None else told.model_copy(update={"expectations": [rate]})
+    found = case("raised", "failed", 8 + passed, failed).model_copy(update={"runs": runs})
+    met = 8 + (passed if b_met is None else b_met)
+    rate = ExpectationRate(expectation="b", check="says", held=met, decided=8 + passed + failed, min_pass_rate=0.8)
+    return found if b_met is None else found.model_copy(update={"expectations": [rate]})
 
 
 def lines(before: CaseDocument, now: CaseDocument) -> list[str]:
@@ -193,8 +206,8 @@ def lines(before: CaseDocument, now: CaseDocument) -> list[str]:
         result(name, AT + timedelta(hours=hours)).model_copy(update={"cases": [each]})
         for name, hours, each in (("old", 0, before), ("new", 1, now))
     )
-    told = unescape(render_markdown(compare_results(older, newer, RANDOM))).replace("\\", "")
-    return [line for line in told.splitlines() if "raised" in line]
+    found = unescape(render_markdown(compare_results(older, newer, RANDOM))).replace("\\", "")
+    return [line for line in found.splitlines() if "raised" in line]
 
 
 def test_runs_that_stand_on_both_sides_are_of_the_first() -> None:
@@ -212,7 +225,7 @@ def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:
     """So does an expectation with a rate of its own."""
     eight = ExpectationRate(expectation="b", check="says", held=8, decided=8, min_pass_rate=0.8)
     before = case("raised", "passed", 8).model_copy(update={"expectations": [eight]})
-    assert lines(before, raised(8, 0, b_held=1)) == [
+    assert lines(before, raised(8, 0, b_met=1)) == [
         (
             "- ❌ `p/raised@s`: b was met in 8 of 8 → 1 of 8 runs, not counting 8 shared runs, -88 points (-98 to -40 points, 95 % interval;"
             " p = 0.0014 on its own)"
@@ -231,26 +244,26 @@ def test_what_fails_as_before_is_told() -> None:
         case("apart", "failed", 0, 3, quarantine=quarantine),
         case("good", "passed", 3),
     )
-    told = render_markdown(compare_results(older, newer, RANDOM))
-    assert told.startswith("# 3 same (1 failing)\n")
-    assert f"## Failing as before (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n" in told
+    found = render_markdown(compare_results(older, newer, RANDOM))
+    assert found.startswith("# 3 same (1 failing)\n")
+    assert f"## Failing as before (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n\n<details>" in found
     again = render_markdown(compare_results(newer, newer, RANDOM))
     assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed (same runs)\n" in again
 
 
 def test_a_part_of_the_same_runs_is_nothing_new() -> None:
-    """Lowered `runs` keep some of the calls, and no chance has a part in what they come to."""
+    """Lowered `runs` keep some of the calls, so that nothing is due to chance."""
     before, now = case("raised", "passed", 8), case("raised", "passed", 4)
     (found,) = compare_results(result("old", AT, before), result("new", AT, now), RANDOM).cases
     assert found.compared == "same"
 
 
 def test_quarantine_raises_no_bar_for_other_cases() -> None:
-    """3 of 3 and then 0 of 3 is just enough for one case in doubt; one in quarantine beside it, which fell alike, is no second one."""
+    """3 of 3 and then 0 of 3 is just significant for one case; a quarantined case that fell as well is no second one."""
     quarantine = {"until": "2026-12-31", "reason": "x"}
     older = result("old", AT, case("one", "passed", 3), case("apart", "passed", 3))
     newer = result("new", AT, case("one", "failed", 0, 3), case("apart", "failed", 0, 3, quarantine=quarantine))
-    told = compare_results(older, newer, RANDOM).cases
-    assert [each.compared for each in told] == ["regressed", "regressed"]
+    found = compare_results(older, newer, RANDOM).cases
+    assert [each.compared for each in found] == ["regressed", "regressed"]
     both = result("new", AT, case("one", "failed", 0, 3), case("apart", "failed", 0, 3))
     assert [each.compared for each in compare_results(older, both, RANDOM).cases] == ["not_enough_evidence"] * 2
