@@ -15,7 +15,7 @@ from planner.results.model import (
     SampleDocument,
 )
 from planner.verdicts.cases import judge_case, sample_of_runs
-from planner.verdicts.comparison import Sample, case_p_value
+from planner.verdicts.comparison import Sample
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, as_stored, judge_stored
 from planner.verdicts.outcomes import CaseOutcome
 from planner.verdicts.rates import RunKey, run_key, sample_document, sample_from, sample_of
@@ -152,12 +152,6 @@ def kept_comparison(prior: CaseDocument) -> dict[str, object]:
 def is_recheck(change: Change) -> bool:
     """Whether both sides have the same calls. Reused older calls are compared with the baseline like new ones."""
     return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
-
-
-def p_value_of(before: Sample | None, now: Sample | None) -> float | None:
-    if before is None or now is None or not before.runs_countable or not now.runs_countable:
-        return None
-    return case_p_value(before, now)
 
 
 def _rechecked_runs(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> tuple[JudgedRun, ...]:

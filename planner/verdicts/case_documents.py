@@ -21,12 +21,12 @@ from planner.verdicts.baseline import (
     keeps_comparison,
     kept_comparison,
     open_against,
-    p_value_of,
 )
 from planner.verdicts.cases import has_own_rate, judge_case, sample_of_runs
 from planner.verdicts.comparison import (
     Pair,
     Sample,
+    case_p_value,
     compare_pairs,
     differ_significantly,
     differ_too_much,
@@ -196,7 +196,7 @@ def _compare(
     for case_id, word in compare_pairs(pairs, quarantined).items():
         own = pairs[case_id]
         before, latest = total([before for before, _ in own]), total([latest for _, latest in own])
-        p_values = [p_value for pair in own if (p_value := p_value_of(*pair)) is not None]
+        p_values = [p_value for pair in own if (p_value := case_p_value(*pair)) is not None]
         p_value = min(1.0, len(own) * min(p_values)) if p_values else None
         found[case_id] = BaselineComparison(word, None, before, p_value, latest, earlier[case_id])
     return found

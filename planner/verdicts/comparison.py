@@ -109,17 +109,21 @@ def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> S
     )
 
 
-def case_p_value(before: Sample, now: Sample) -> float:
+def case_p_value(before: Sample | None, now: Sample | None) -> float | None:
     """The p-value of one case: Fisher's exact test, two-sided mid-p, not corrected for the other cases.
 
     With runs not made, the largest that they could have led to. With several rates, the smallest times their number (Bonferroni).
+    None if a side has no countable runs.
     """
+    if before is None or now is None or not (before.is_known and now.is_known):
+        return None
     return float(_of_all(_largest_p, _pairs(before, now)))
 
 
 def differ_too_much(earlier: Sample, new: Sample) -> bool:
     """Whether new runs differ so much from the earlier ones that something must have changed, and they may not be pooled."""
-    return earlier.is_known and new.is_known and case_p_value(earlier, new) <= POOLING_LEVEL
+    p_value = case_p_value(earlier, new)
+    return p_value is not None and p_value <= POOLING_LEVEL
 
 
 def strongest_rate(before: Sample, now: Sample) -> StrongestRate:
