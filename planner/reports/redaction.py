@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
-from planner.evidence import LEFT_OUT, MASK
+from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
