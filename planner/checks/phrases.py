@@ -1,17 +1,16 @@
 """Phrases are compared word by word, not character by character.
 
-Two texts are alike when their words are: whatever the white space, the punctuation between words, the kind of quotes,
-apostrophes and dashes, the width and composition of characters (Unicode NFKC) and, unless asked otherwise, case. So
-"30 days" is found in "Within 30-days." and not in "130 days". Kept as they are: apostrophes inside words, what joins
-digits (`9:30`, `3.5`, `12/24`; a thousands comma is dropped) and the symbols that are read aloud (`$ % & @ # + =`).
-Scripts that write no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are compared character by character.
+Punctuation between words, white space, kinds of quotes and dashes, width and composition of characters (Unicode NFKC) and, unless asked
+otherwise, case do not matter: "30 days" is found in "Within 30-days." and not in "130 days". Kept are apostrophes inside words, what
+joins digits (`9:30`, `3.5`, `12/24`; a thousands comma is dropped) and the symbols that are read aloud (`$ % & @ # + =`). Scripts
+without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are compared character by character.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -27,10 +26,11 @@ _STRAIGHT_QUOTES = {
     "\N{DOUBLE LOW-9 QUOTATION MARK}": '"',
 }
 _QUOTES = str.maketrans(_STRAIGHT_QUOTES)
-_BEFORE_NFKC = str.maketrans(
-    # NFKC would take an accent used as an apostrophe apart, and glue "TM" to the word before it.
-    {**_STRAIGHT_QUOTES, "\N{ACUTE ACCENT}": "'", "\N{TRADE MARK SIGN}": " "}
-)
+# NFKC would decompose an accent used as an apostrophe, and join "TM" to the word before it.
+_BEFORE_NFKC = str.maketrans({**_STRAIGHT_QUOTES, "\N{ACUTE ACCENT}": "'", "\N{TRADE MARK SIGN}": " "})
+_LATIN_WORD = re.compile(r"\d+(?:[.,:/]\d+)+|[^\W_]+(?:'[^\W_]+)*|[$¢£¤¥%&@#+=]")
+_BEYOND_LATIN = "\N{COMBINING GRAVE ACCENT}"
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 @cache
@@ -46,24 +46,21 @@ def _unspaced() -> RegularExpression:
 @cache
 def _any_word() -> RegularExpression:
     return compile_pattern(
-        r"\p{N}+(?:[.,:/]\p{N}+)+"  # 9:30
-        r"|[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)*"  # don't
-        r"|\p{Sc}|[%&@#+=]"
+        r"\p{N}+(?:[.,:/]\p{N}+)+|[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)*|\p{Sc}|[%&@#+=]",
     )
-
-
-_LATIN_WORD = re.compile(r"\d+(?:[.,:/]\d+)+|[^\W_]+(?:'[^\W_]+)*|[$¢£¤¥%&@#+=]")
-_BEYOND_LATIN = "\N{COMBINING GRAVE ACCENT}"
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 @lru_cache(maxsize=1_024)
 def padded_words(text: str, *, fold: bool) -> str:
-    """The words of a text, each between two spaces of its own (`" thirty  days "`); empty when it has none.
+    """The words of a text, each between two spaces of its own (`" thirty  days "`). `fold` ignores case.
 
-    The padding turns "is this phrase in that text, at word boundaries" into a search for a substring. `fold` ignores case.
+    The padding turns "is this phrase in that text, at word boundaries" into a search for a substring.
     """
     return "".join(f" {word} " for word, _, _ in words_with_places(normalized(text, fold=fold)))
+
+
+def words_in(text: str) -> int:
+    return len(padded_words(text, fold=True).split())
 
 
 def normalized(text: str, *, fold: bool) -> str:
@@ -82,16 +79,15 @@ def words_with_places(text: str) -> Iterator[tuple[str, int, int]]:
     # Python's own engine is twenty times as fast, but does not know combining marks.
     pattern = _LATIN_WORD if max(text, default="") < _BEYOND_LATIN else _any_word()
     for found in pattern.finditer(text):
-        yield _plain_number(found.group()), found.start(), found.end()
-
-
-def _plain_number(word: str) -> str:
-    return word.replace(",", "") if "," in word and _THOUSANDS.fullmatch(word) else word
+        word = found.group()
+        if "," in word and _THOUSANDS.fullmatch(word):
+            word = word.replace(",", "")
+        yield word, found.start(), found.end()
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedPhrase:
-    """A phrase, as the plan writes it, said in the words of a text from `start` to before `end`."""
+    """A phrase as the plan writes it, found in the words of a text from `start` to before `end`."""
 
     phrase: str
     start: int
@@ -99,25 +95,18 @@ class PlacedPhrase:
 
 
 class PhraseFinder:
-    """Finds any of some phrases; where two overlap, the one that begins first, then the longer, is the one said."""
+    """Finds phrases; of two that overlap, the one that starts first, then the longer one."""
 
-    __slots__ = ("_fold", "_phrases", "_search")
+    __slots__ = ("_phrases", "_search")
 
-    def __init__(self, phrases: Sequence[str], *, fold: bool) -> None:
-        self._fold = fold
-        self._phrases = {padded_words(phrase, fold=fold): phrase for phrase in phrases}
-        alternatives = sorted(self._phrases, key=len, reverse=True)
-        self._search = re.compile("|".join(map(re.escape, alternatives)))
+    def __init__(self, phrases: Mapping[str, str]) -> None:
+        """`phrases` has them as the plan writes them, by their padded words."""
+        self._phrases = phrases
+        self._search = re.compile("|".join(map(re.escape, sorted(phrases, key=len, reverse=True))))
 
-    def find(self, text: str) -> list[str]:
-        """The phrases said in `text`, as the plan writes them, one item for each time."""
-        words = padded_words(text, fold=self._fold)
-        return [self._phrases[found] for found in self._search.findall(words)]
-
-    def find_placed(self, text: str) -> list[PlacedPhrase]:
-        """The same, with where in the text."""
+    def find(self, padded: str) -> list[PlacedPhrase]:
+        """The phrases in the padded words of a text, one item for each time."""
         found: list[PlacedPhrase] = []
-        padded = padded_words(text, fold=self._fold)
         words = before = 0
         for match in self._search.finditer(padded):
             words += padded.count("  ", before, match.start() + 1)
@@ -128,33 +117,35 @@ class PhraseFinder:
 
 @lru_cache(maxsize=4096)
 def phrase_finder(phrases: tuple[str, ...], *, fold: bool) -> PhraseFinder:
-    return PhraseFinder(phrases, fold=fold)
+    return PhraseFinder({padded_words(phrase, fold=fold): phrase for phrase in phrases})
 
 
 def overlap(phrase: str, text: str) -> float:
-    """Share of the phrase's words that the text has too, in whatever order and case: how close it comes."""
+    """Share of the phrase's words that the text has too, whatever their order and case."""
     wanted = set(padded_words(phrase, fold=True).split())
     return len(wanted & set(padded_words(text, fold=True).split())) / len(wanted)
 
 
 @lru_cache(maxsize=1_024)
 def searchable(text: str) -> str:
-    """What a regular expression is tried on: composed characters, straight quotes, single spaces; else as transcribed."""
+    """The text with composed characters, straight quotes and single spaces, as regular expressions see it."""
     return " ".join(straight(text).split())
 
 
 @lru_cache(maxsize=1_024)
 def readings(text: str) -> tuple[str, ...]:
-    """The texts that a regular expression is tried on: as transcribed, without what nobody sees (a soft hyphen), and with
-    characters of the usual width. So that a pattern may be about any of these, and none of them hides a word."""
-    as_told = searchable(text)
-    if as_told.isascii():
-        return (as_told,)
-    seen = _invisible().sub("", as_told)
-    usual = " ".join(unicodedata.normalize("NFKC", seen.translate(_BEFORE_NFKC)).split())
-    return tuple(dict.fromkeys((as_told, seen, usual)))
+    """The texts that a regular expression is tried on: as transcribed, without invisible characters, and in NFKC.
+
+    So a pattern may be about any of these, and a soft hyphen or a wide letter hides no word.
+    """
+    written = searchable(text)
+    if written.isascii():
+        return (written,)
+    visible = _invisible().sub("", written)
+    usual = " ".join(unicodedata.normalize("NFKC", visible.translate(_BEFORE_NFKC)).split())
+    return tuple(dict.fromkeys((written, visible, usual)))
 
 
 def straight(text: str) -> str:
-    """Composed characters and straight quotes, for the pattern as for the text, so that both spell `don't` alike."""
+    """Composed characters and straight quotes, for patterns and texts, so that both spell `don't` alike."""
     return unicodedata.normalize("NFC", text).translate(_QUOTES)

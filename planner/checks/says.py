@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from planner.checks.base import Missed
+from planner.checks.base import Missed, examples
 from planner.checks.fields import Count, Positive
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, all_hold, errored, failed, passed
 from planner.checks.phrases import overlap
@@ -22,13 +22,9 @@ _CLOSE = 0.5
 class Says(SpeechCheck, frozen=True):
     """Somebody, by default the agent, says something."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"check": "says", "any_of": ["30 days", "thirty days"]},
-                {"check": "says", "matches": r"\bthank(s| you)\b", "in": "last"},
-            ]
-        }
+    model_config = examples(
+        {"check": "says", "any_of": ["30 days", "thirty days"]},
+        {"check": "says", "matches": r"\bthank(s| you)\b", "in": "last"},
     )
 
     version: ClassVar[int] = 8  # consecutive turns of one speaker are one utterance
@@ -70,29 +66,24 @@ class Says(SpeechCheck, frozen=True):
 
     def _judge_one(self, sought: Sought, said: Sequence[Utterance]) -> Judgement:
         found = [occurrence for each in said for occurrence in each.find(sought)]
-        times = f"{self.subject}said {sought.told()} {counted(len(found), 'time')}"
+        times = f"{self.subject}said {sought} {counted(len(found), 'time')}"
         if not found and self._least:
             expected = "" if self._least == 1 else f", expected at least {self._least} times"
-            return failed(
-                f"{self.subject}never said {sought.told()} {self.place(said)}{expected}", _closest(sought, said)
-            )
+            return failed(f"{self.subject}never said {sought} {self.place(said)}{expected}", _closest(sought, said))
         if len(found) < self._least:
             return failed(f"{times} {self.place(said)}, expected at least {self._least}", found[-1].quote)
         if self.max_count is not None and len(found) > self.max_count:
             return failed(f"{times} {self.place(said)}, expected at most {self.max_count}", found[self.max_count].quote)
         if not found or self.min_count is not None or self.max_count is not None:
             return passed(f"{times} {self.place(said)}", found[0].quote if found else None)
-        return passed(self.told(found[0]), found[0].quote)
+        return passed(self.found(found[0]), found[0].quote)
 
 
 def _closest(sought: Sought, said: Sequence[Utterance]) -> Quote | None:
-    """The one turn that was asked about, or the one that comes closest to the phrases, the latest of several."""
+    """The only turn, or the one that has most of a phrase's words, if it has enough of them; the latest of several."""
     turns = [turn for each in said for turn in each.turns]
     if len(turns) == 1:
         return Quote.of(turns[0])
-    near = [
-        (max((overlap(phrase, turn.text) for phrase in sought.phrases), default=0.0), turn.number, turn)
-        for turn in turns
-    ]
-    share, _, turn = max(near)
-    return Quote.of(turn) if share >= _CLOSE else None
+    shares = [max((overlap(phrase, turn.text) for phrase in sought.phrases), default=0.0) for turn in turns]
+    share, place = max((share, place) for place, share in enumerate(shares))
+    return Quote.of(turns[place]) if share >= _CLOSE else None

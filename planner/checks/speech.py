@@ -16,8 +16,8 @@ from planner.checks.judgement import Judgement, errored
 from planner.checks.patterns import Pattern
 from planner.checks.phrases import padded_words
 from planner.checks.utterances import Occurrence, Sought, Utterance, utterances_of
-from planner.checks.wording import counted, listed, shown
-from planner.evidence import Evidence, Role, Turn
+from planner.checks.wording import counted, named, shown
+from planner.evidence import Evidence, Role
 
 Speaker = Literal["agent", "caller", "any"]
 
@@ -25,8 +25,6 @@ Said = TypeVar("Said")
 _AS_PATTERN = re.compile(
     r"\(\?(?:[a-zA-Z]+\)|[:=!<P])|(?<![\w:])\\[bBdDwWsS]|\.[*+]|[\w)]\|[\w(]|\[\^?\w-\w|^\^\w|^/.+/[a-z]*$"
 )
-_DELIMITED = re.compile(r"/.+/[a-z]*")
-_SPEAKERS = frozenset({Role.AGENT, Role.CALLER})
 
 
 class FirstTurns(BaseModel):
@@ -73,11 +71,11 @@ class Words(BaseModel, frozen=True):
         default=False,
         description=(
             "Whether numbers, money, percentages, dates, times and durations are alike however they are said or written: `thirty "
-            "days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an hour` (but `7 days` no week), "
-            "`5-7 days` is `five to seven days`; `AB73` is `A B seven three`; `uh` and `um` are passed over. What is ambiguous is found as each thing it may be: `it "
-            "costs twelve fifty` as 1250, 12 and 50, and $12.50 where a price is spoken of; `ten to five` as 4:50 only after `at`, "
-            "`by`, `it is` or the like, or with `minutes`; `08:00` as eight o'clock and 8 AM, `08:30` as 8:30 and 8:30 AM. Reads "
-            "English words; of other languages, digits."
+            "days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an hour` (but `7 days` is not `a "
+            "week`), `5-7 days` is `five to seven days`, `AB73` is `A B seven three`; `uh` and `um` are ignored. What is ambiguous "
+            "is found as everything it may mean: `it costs twelve fifty` as 1250, as 12 and 50, and as $12.50 where a price is "
+            "mentioned; `ten to five` as 4:50 only after `at`, `by`, `it is` or the like, or with `minutes`; `08:00` as eight "
+            "o'clock and 8 AM, `08:30` as 8:30 and 8:30 AM. Reads English words; of other languages, digits."
         ),
     )
 
@@ -87,25 +85,25 @@ class Words(BaseModel, frozen=True):
         if not written:
             raise ValueError("needs one of `any_of`, `all_of` or `matches`: the words to look for")
         if len(written) > 1:
-            raise ValueError(
-                f"takes one of `any_of`, `all_of` and `matches`, not {listed([f'`{name}`' for name in written])}"
-            )
+            raise ValueError(f"takes one of `any_of`, `all_of` and `matches`, not {named(written)}")
         if self.spoken and self.matches is not None:
             raise ValueError("`spoken: true` compares phrases: write `any_of` or `all_of` in place of `matches`")
         return self
 
     def lints(self) -> Sequence[Lint]:
         found: list[Lint] = []
-        if self.matches is not None and _DELIMITED.fullmatch(self.matches):
-            why = "the slashes are part of the pattern; leave them out, and write flags as in (?i)"
+        if self.matches is not None and re.fullmatch("/.+/[a-z]*", self.matches):
+            why = "the slashes are part of the pattern; remove them, and write flags as in (?i)"
             found.append(Lint(("matches",), why, "literal-pattern"))
         for name, phrases in (("any_of", self.any_of or ()), ("all_of", self.all_of or ())):
             first: dict[str, str] = {}
             for index, phrase in enumerate(phrases):
                 if _AS_PATTERN.search(phrase):
-                    why = f"phrases are compared word by word; if {shown(phrase)} is a regular expression, write `matches`"
+                    why = (
+                        f"phrases are compared word by word; if {shown(phrase)} is a regular expression, use `matches`"
+                    )
                     found.append(Lint((name, index), why, "literal-pattern"))
-                words = self._words_of(phrase)
+                words = self._words_of(phrase) if len(phrases) > 1 else ""
                 if words in first:
                     found.append(Lint((name, index), f"{shown(phrase)} says the same words as {shown(first[words])}"))
                 first.setdefault(words, phrase)
@@ -121,19 +119,18 @@ class Words(BaseModel, frozen=True):
     @cached_property
     def sought(self) -> tuple[Sought, ...]:
         """What has to be said: one thing, or every phrase of `all_of`."""
-        if self.all_of is not None:
-            return tuple(Sought((phrase,), None, self.ignore_case, self.spoken) for phrase in self.all_of)
-        return (Sought(self.any_of or (), self.matches, self.ignore_case, self.spoken),)
+        alternatives = [(phrase,) for phrase in self.all_of] if self.all_of is not None else [self.any_of or ()]
+        return tuple(Sought(phrases, self.matches, self.ignore_case, self.spoken) for phrases in alternatives)
 
     @property
     def subject(self) -> str:
         """Before "said": nothing for the agent, which every report is about."""
         return "the caller " if self.who == "caller" else ""
 
-    def told(self, occurrence: Occurrence) -> str:
-        """`said "refunded" at turn 6`, and for a regular expression which one that matches."""
-        told = f"{self.subject}said {shown(occurrence.words)} {occurrence.place}"
-        return told if self.matches is None else f"{told}, which matches {shown(self.matches)}"
+    def found(self, occurrence: Occurrence) -> str:
+        """`said "refunded" at turn 6`, and the regular expression that it matches, if any."""
+        found = f"{self.subject}said {shown(occurrence.words)} {occurrence.place}"
+        return found if self.matches is None else f"{found}, which matches {shown(self.matches)}"
 
 
 class SpeechCheck(Words, Expectation, frozen=True):
@@ -154,9 +151,9 @@ class SpeechCheck(Words, Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
             return errored("the service gave no transcript")
-        spoken = [turn for turn in evidence.turns if turn.role in _SPEAKERS]
+        spoken = [turn for turn in evidence.turns if turn.role is not Role.TOOL]
         if not spoken:
-            return errored("the transcript is empty: whether anybody spoke cannot be told")
+            return errored("the transcript is empty")
         said = [each for each in utterances_of(spoken) if self.who in ("any", each.role.value)]
         if not said:
             return self.judge_silence(f"the {self.who} has no turn in a transcript of {len(spoken)}")
@@ -164,11 +161,11 @@ class SpeechCheck(Words, Expectation, frozen=True):
 
     @abstractmethod
     def judge_utterances(self, said: Sequence[Utterance]) -> Judgement:
-        """Judge what was said in the utterances that were asked about; at least one."""
+        """Judge the selected utterances; there is at least one."""
 
     @abstractmethod
     def judge_silence(self, message: str) -> Judgement:
-        """Judge a call on which the other side spoke and this one did not."""
+        """Judge a call on which this speaker said nothing and the other one spoke."""
 
     def place(self, said: Sequence[Utterance]) -> str:
         """`in 5 agent turns`, `in the last agent utterance`."""
@@ -179,38 +176,27 @@ class SpeechCheck(Words, Expectation, frozen=True):
 def place_of(count: int, who: Speaker, where: Where, noun: str = "turn") -> str:
     """`in 5 agent turns`, `in the last agent turn`: where something was looked for."""
     noun = noun if who == "any" else f"{who} {noun}"
-    match where:
-        case "any":
-            return f"in {counted(count, noun)}"
-        case "first" | FirstTurns():
-            which = "first"
-        case "last" | LastTurns():
-            which = "last"
-        case _:
-            assert_never(where)
+    which, _ = _part(where)
+    if not which:
+        return f"in {counted(count, noun)}"
     return f"in the {which} {noun}" if count == 1 else f"in the {which} {count} {noun}s"
 
 
 def selected(said: Sequence[Said], where: Where) -> Sequence[Said]:
-    """As many of the first or last as are asked about."""
+    """The first or last ones, as many as `where` selects."""
+    which, count = _part(where)
+    return said if not which else said[:count] if which == "first" else said[-count:]
+
+
+def _part(where: Where) -> tuple[Literal["", "first", "last"], int]:
     match where:
         case "any":
-            return said
-        case "first":
-            return said[:1]
-        case "last":
-            return said[-1:]
+            return "", 0
+        case "first" | "last":
+            return where, 1
         case FirstTurns(first=count):
-            return said[:count]
+            return "first", count
         case LastTurns(last=count):
-            return said[-count:]
+            return "last", count
         case _:
             assert_never(where)
-
-
-def turns_asked(turns: Sequence[Turn], who: Speaker, where: Where) -> Sequence[Turn]:
-    """The turns of a speaker that are asked about. Tools do not speak, and a turn without a word does not count."""
-    spoken = [
-        turn for turn in turns if turn.role in _SPEAKERS and who in ("any", turn.role.value) and turn.text.strip()
-    ]
-    return selected(spoken, where)

@@ -1,7 +1,7 @@
 """Utterances: what one speaker says until another one speaks, and what is found in them.
 
-A transcript may split one sentence over several turns. Consecutive turns of one speaker are therefore searched as one text. Tool calls
-and turns without a word do not end an utterance: nobody else spoke.
+A transcript may split one sentence over several turns, so consecutive turns of one speaker are searched as one text. Tool calls and
+turns without a word do not end an utterance.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from planner.checks.judgement import Quote
-from planner.checks.patterns import Found, RegularExpression, compile_pattern
-from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, readings, straight
+from planner.checks.patterns import compile_pattern
+from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, readings, straight, words_in
 from planner.checks.wording import shown
 from planner.evidence import Role, Turn
 
@@ -62,7 +62,7 @@ class Utterance:
         return self.turns[0].role
 
     def find(self, sought: Sought) -> list[Occurrence]:
-        """Matches in the whole text; or those in each turn, where these are more: an anchor may rely on a turn's end."""
+        """Matches in the whole text, or in the single turns if these are more: an anchor may match the end of a turn."""
         each = [
             Occurrence(found.phrase, (turn,), (turn.number, found.start), (turn.number, found.end))
             for turn in self.turns
@@ -87,7 +87,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """One thing to look for: phrases that are as good as each other, or a regular expression."""
+    """One thing to look for: phrases of which each is enough, or a regular expression."""
 
     phrases: tuple[str, ...]
     pattern: str | None
@@ -96,20 +96,15 @@ class Sought:
 
     def find(self, text: str) -> list[PlacedPhrase]:
         """Matches in one text, with their places among its words."""
-        if self.pattern is None:
-            if not self.spoken:
-                return phrase_finder(self.phrases, fold=self.ignore_case).find_placed(text)
-            from planner.checks.spoken.finder import spoken_finder
+        if self.pattern is not None:
+            return _find_pattern(straight(self.pattern), text, ignore_case=self.ignore_case)
+        if not self.spoken:
+            return phrase_finder(self.phrases, fold=self.ignore_case).find(padded_words(text, fold=self.ignore_case))
+        from planner.checks.spoken.finder import spoken_finder
 
-            return spoken_finder(self.phrases, fold=self.ignore_case).find(text)
-        expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
-        searched, matches = _matches(expression, text)
-        if not matches:
-            return []
-        before = _WordsBefore(searched)
-        return [PlacedPhrase(found.group(), before[found.start()], before[found.end()]) for found in matches]
+        return spoken_finder(self.phrases, fold=self.ignore_case).find(text)
 
-    def told(self) -> str:
+    def __str__(self) -> str:
         """`"30 days"`, `any of "30 days", "thirty days"` or `anything that matches "thirty|30"`."""
         if self.pattern is not None:
             return f"anything that matches {shown(self.pattern)}"
@@ -123,31 +118,19 @@ def utterances_of(turns: Sequence[Turn]) -> list[Utterance]:
     return [Utterance(tuple(group)) for _, group in groupby(spoken, lambda turn: turn.role)]
 
 
-def words_in(text: str) -> int:
-    """How many words a text has, as places count them."""
-    return padded_words(text, fold=True).count("  ") + 1 if text.strip() else 0
+def _find_pattern(pattern: str, text: str, *, ignore_case: bool) -> list[PlacedPhrase]:
+    """The matches in the reading of a text that has most of them."""
+    expression = compile_pattern(pattern, ignore_case=ignore_case)
+    found = [(read, [*expression.finditer(read)]) for read in readings(text)]
+    read, matches = max(found, key=lambda each: len(each[1]))
+    if not matches:
+        return []
+    pieces = read.split(" ")
+    starts = [0, *accumulate(len(piece) + 1 for piece in pieces)]
+    counts = [0, *accumulate(map(words_in, pieces))]
 
+    def words_before(offset: int) -> int:
+        place = bisect_right(starts, offset, hi=len(pieces)) - 1
+        return counts[place] + words_in(pieces[place][: min(offset - starts[place], _LONGEST_WORD)])
 
-def _matches(expression: RegularExpression, text: str) -> tuple[str, list[Found]]:
-    """The reading of a text in which there are most matches, and these."""
-    return max(((read, [*expression.finditer(read)]) for read in readings(text)), key=lambda found: len(found[1]))
-
-
-class _WordsBefore:
-    """How many words of a text begin before an offset."""
-
-    def __init__(self, text: str) -> None:
-        self._starts: list[int] = []
-        self._counts: list[int] = []
-        self._pieces = text.split(" ")
-        start = count = 0
-        for piece in self._pieces:
-            self._starts.append(start)
-            self._counts.append(count)
-            start += len(piece) + 1
-            count += words_in(piece)
-
-    def __getitem__(self, offset: int) -> int:
-        number = bisect_right(self._starts, offset) - 1
-        piece = self._pieces[number][: min(offset - self._starts[number], _LONGEST_WORD)]
-        return self._counts[number] + words_in(piece)
+    return [PlacedPhrase(each.group(), words_before(each.start()), words_before(each.end())) for each in matches]
