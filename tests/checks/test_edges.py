@@ -161,7 +161,8 @@ def test_quotes_of_a_pattern_are_as_straight_as_the_texts(judge: Any) -> None:
 
 def test_phrases_have_places_among_the_words() -> None:
     """From the first word to before the one after."""
-    found = phrase_finder(("thirty days", "we"), fold=True).find_placed("We give, as said, thirty days.")
+    text = padded_words("We give, as said, thirty days.", fold=True)
+    found = phrase_finder(("thirty days", "we"), fold=True).find(text)
     assert found == [PlacedPhrase("we", 0, 1), PlacedPhrase("thirty days", 4, 6)]
     sought = Sought((), "thirty|as", ignore_case=True)
     assert sought.find("We give, as said, Thirty days.") == [

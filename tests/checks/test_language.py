@@ -38,13 +38,13 @@ SPANISH = "Hola, buenos días, ¿en qué puedo ayudarle hoy?"
         (
             ("agent: Ok.", "agent: Yes."),
             {"is": "en"},
-            ("errored", "the language of none of 2 agent turns can be told", None),
+            ("errored", "no language could be detected in 2 agent turns", None),
         ),
-        (("caller: Hello.",), {"is": "en"}, ("errored", "the language of none of 0 agent turns can be told", None)),
+        (("caller: Hello.",), {"is": "en"}, ("errored", "no language could be detected in 0 agent turns", None)),
     ],
 )
 def test_language_is_told_by_turns(talk: Any, judge: Any, lines: Any, fields: Any, expected: object) -> None:
-    """Turns that can be told are counted; where none can, nothing is decided."""
+    """Turns whose language is certain are counted; the check is undecided if there is none."""
     assert judge(talk(*lines), check="language", **fields) == expected
 
 
@@ -56,7 +56,7 @@ def test_language_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> 
 @pytest.mark.parametrize(
     ("fields", "place", "message"),
     [
-        ({"is": "xx"}, (), "`is: xx` is no language that can be told apart: write a code of two letters such as en"),
+        ({"is": "xx"}, (), "`is: xx` is not a language that can be detected: write a code of two letters such as en"),
         ({"is": "eng"}, ("is",), "String should match pattern '^[a-z]{2}$'"),
         ({"is": "en", "min_share": 0}, ("min_share",), "Input should be greater than 0"),
     ],

@@ -47,10 +47,10 @@ def test_never_says_quotes_what_was_said(talk: Any, judge: Any, fields: dict[str
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ((), "the transcript is empty: whether anybody spoke cannot be told"),
+        ((), "the transcript is empty"),
         (
             ("caller: Hello?",),
-            "the agent has no turn in a transcript of 1: nothing can be told from what was not said",
+            "the agent has no turn in a transcript of 1",
         ),
     ],
 )

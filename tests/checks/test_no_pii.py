@@ -124,7 +124,7 @@ def test_personal_data_however_it_is_said(text: str, expected: list[tuple[str, s
         (
             ("caller: Hi.", "tool: a@b.com"),
             {},
-            ("errored", "the agent has no turn in the transcript: nothing can be told from what was not said", None),
+            ("errored", "the agent has no turn in the transcript", None),
         ),
     ],
 )

@@ -97,7 +97,7 @@ def test_says_cannot_be_decided_without_a_transcript(talk: Any, judge: Any) -> N
 
 def test_says_cannot_be_decided_on_an_empty_transcript(talk: Any, judge: Any) -> None:
     """Where nobody is known to have spoken, the transcript may be what is missing."""
-    expected = ("errored", "the transcript is empty: whether anybody spoke cannot be told", None)
+    expected = ("errored", "the transcript is empty", None)
     assert judge(talk("tool: lookup"), check="says", any_of=["hello"]) == expected
 
 
