@@ -42,8 +42,6 @@ class Shape:
     """Without templates: the same in every case."""
     lints: Sequence[Lint] = ()
     """Without templates: warnings about its meaning."""
-    may_warn: bool = True
-    """Whether the way in which it is written may deserve a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Draft:
     place: Place
     """In the plan: the `use` of one from a library."""
     used: Used | None = None
-    said: Said = field(default_factory=dict[tuple[str, Span], int | None])
+    said: Said = field(default_factory=Said)
     """Its errors that were reported; all uses of one of a library share them."""
 
     @property

@@ -14,9 +14,8 @@ from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.grammar.field_errors import LITERAL, wrong_type
-from planner.planfile.grammar.fields import missing, read_fields
+from planner.planfile.grammar.fields import check_version, missing, read_fields
 from planner.planfile.grammar.models import LibraryFields
-from planner.planfile.grammar.version import check_version
 from planner.planfile.matrix.axes import AxisReader, AxisValue
 from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.reporter import EnoughFaults, Reporter
@@ -24,11 +23,9 @@ from planner.planfile.targets import ImportedTarget, check_slug, read_target
 from planner.planfile.templates.names import check_name
 from planner.planfile.templates.templates import Templates, holds_tags
 from planner.planfile.text import shorten
-from planner.planfile.yaml.decoding import MAX_BYTES, decode
 from planner.planfile.yaml.document import Document, Items, Mapping, larger_than
-from planner.planfile.yaml.numbers import warn_of_rewritten
-from planner.planfile.yaml.parsing import parse
-from planner.planfile.yaml.plain_texts import warn_of_plain_texts
+from planner.planfile.yaml.reader import MAX_BYTES
+from planner.planfile.yaml.reading import decode, parse, warn_of_rewritten
 
 KIND = "library"
 PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}
@@ -144,8 +141,6 @@ class Libraries:
         try:
             source = decode(content, file, self.reporter)
             document = parse(source, self.reporter) if source is not None else None
-            if document is not None:
-                warn_of_plain_texts(document, self.reporter)
             if document is not None and not is_library(document, self.reporter):
                 kind = "a plan" if "scenarios" in document.root else "no library: it does not say kind: library"
                 self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)
@@ -255,7 +250,5 @@ def read_variables(model: type[BaseModel], document: Document, reporter: Reporte
     for name in written:
         if holds_tags(written[name]):
             place = document.value(written, name)
-            if reporter.is_unreadable(place):
-                reporter.doubted_variables.add(name)
             reporter.warning("literal-template", LITERAL, place)
     return written

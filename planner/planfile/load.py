@@ -25,9 +25,8 @@ from planner.planfile.targets import TargetReader
 from planner.planfile.templates.prompts import PromptReader
 from planner.planfile.templates.templates import Templates
 from planner.planfile.text import unknown
-from planner.planfile.yaml.decoding import MAX_BYTES, decode
-from planner.planfile.yaml.parsing import parse
-from planner.planfile.yaml.plain_texts import warn_of_plain_texts
+from planner.planfile.yaml.reader import MAX_BYTES
+from planner.planfile.yaml.reading import decode, parse
 from planner.planfile.yaml.source import Place
 
 
@@ -100,9 +99,8 @@ def load_files(
                 continue
             if plan is not None:
                 plans.append(plan)
-    if project.judge is None and "judge" not in project.doubted:
+    if project.judge is None and project.readable:
         warn_of_unasked_model(plans, reporter)
-    reporter.show_users()
     return LoadedFiles(tuple(plans), libraries.paths, diagnostics)
 
 
@@ -135,8 +133,6 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
         reporter.file_fault(file, fault.code, fault.detail)
         return None
     document = parse(source, reporter) if source is not None else None
-    if document is not None:
-        warn_of_plain_texts(document, reporter)
     if document is None or is_library(document, reporter):
         libraries.read(document, path, errors)
         return None

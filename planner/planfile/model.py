@@ -175,8 +175,6 @@ class Project:
     redact: tuple[str, ...] = ()
     """RE2 patterns of what others may not see."""
     readable: bool = True
-    """False: it has a fault, which was reported, and environments may be missing for that."""
-    doubted: frozenset[str] = frozenset()
-    """Parts (`environments`, `allowed_targets`, `judge`) that may say more than could be read, which was reported."""
+    """False: it has an error, so that checks of plans against it would mislead."""
     store: str | None = None
     """Where results live, as written."""

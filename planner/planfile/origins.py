@@ -26,9 +26,9 @@ from planner.planfile.model import Case
 from planner.planfile.reporter import Reporter
 from planner.planfile.templates.prompts import PromptReader
 from planner.planfile.templates.templates import Templates
-from planner.planfile.yaml.decoding import MAX_BYTES, decode
 from planner.planfile.yaml.document import Document, Items, Mapping
-from planner.planfile.yaml.parsing import parse
+from planner.planfile.yaml.reader import MAX_BYTES
+from planner.planfile.yaml.reading import decode, parse
 
 
 class Source(Enum):

@@ -10,9 +10,8 @@ from typing import Any
 
 from planner.planfile.expectations import Expectations
 from planner.planfile.grammar.field_errors import wrong_type
-from planner.planfile.grammar.fields import missing, read_fields, read_nested
+from planner.planfile.grammar.fields import check_version, missing, read_fields, read_nested
 from planner.planfile.grammar.models import BudgetFields, PlanFields, ScenarioDefaults
-from planner.planfile.grammar.version import check_version
 from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, read_variables
 from planner.planfile.lint import has_used_anchor, warn_of_unused_targets
@@ -53,12 +52,11 @@ class PlanReader:
             return None
         root = document.root
         fields = read_fields(PlanFields, document, root, self.reporter)
-        self.reporter.doubted_variables.clear()
         imports = Imports(self.reporter, self.expectations)
         read_imports(document, path, fields.imports, self.libraries, imports)
         self.templates.new_plan()
         self.expectations.new_plan()
-        if missing(PlanFields, root, "plan") and id(root) not in self.reporter.incomplete:
+        if missing(PlanFields, root, "plan") and not self.reporter.is_incomplete(root):
             self.reporter.error(
                 "missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document)
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from planner.planfile.grammar.fields import absent, read_nested
+from planner.planfile.grammar.fields import read_nested, require
 from planner.planfile.grammar.models import QuarantineFields
 from planner.planfile.model import Quarantine
 from planner.planfile.reporter import Reporter
@@ -26,8 +26,7 @@ def read_quarantine(
     if nested is None:
         return None
     mapping, fields = nested
-    for key in absent(QuarantineFields, mapping, _WANTED):
-        reporter.error("missing-key", f"`{key}` is required: {_WANTED[key]}", document.key(written, "quarantine"))
+    require(QuarantineFields, mapping, _WANTED, document.key(written, "quarantine"), reporter)
     if fields.until is None:
         return None
     try:

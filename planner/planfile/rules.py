@@ -5,11 +5,13 @@ The texts are in rules.yaml; `planner explain CODE` prints them. A code never ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
+Value = TypeVar("Value")
 _FILE = Path(__file__).with_name("rules.yaml")
 
 
@@ -39,33 +41,23 @@ def _rules() -> Mapping[str, Rule]:
     return {rule.code: rule for rules in _areas().values() for rule in rules}
 
 
-class _Areas(Mapping[str, tuple[Rule, ...]]):
-    """Read when someone asks: most runs have no diagnostic."""
+class _Lazy(Mapping[str, Value]):
+    """Read on first use: most commands report no diagnostic."""
 
-    def __getitem__(self, area: str) -> tuple[Rule, ...]:
-        return _areas()[area]
+    def __init__(self, load: Callable[[], Mapping[str, Value]]) -> None:
+        self._load = load
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(_areas())
-
-    def __len__(self) -> int:
-        return len(_areas())
-
-
-class _Rules(Mapping[str, Rule]):
-    """As `_Areas`."""
-
-    def __getitem__(self, code: str) -> Rule:
-        return _rules()[code]
+    def __getitem__(self, key: str) -> Value:
+        return self._load()[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_rules())
+        return iter(self._load())
 
     def __len__(self) -> int:
-        return len(_rules())
+        return len(self._load())
 
 
-AREAS: Mapping[str, tuple[Rule, ...]] = _Areas()
+AREAS: Mapping[str, tuple[Rule, ...]] = _Lazy(_areas)
 """Part of a file, in the order in which it is read, to the rules about it."""
-RULES: Mapping[str, Rule] = _Rules()
+RULES: Mapping[str, Rule] = _Lazy(_rules)
 """Every rule, by its code."""

@@ -231,7 +231,7 @@ class _Reading:
 
     def _prompt(self) -> Prompt | None:
         if "prompt" not in self.written and "prompt_file" not in self.written:
-            needed = id(self.written) not in self.reporter.incomplete
+            needed = not self.reporter.is_incomplete(self.written)
             if needed and all(missing(ScenarioFields, self.written, key) for key in ("prompt", "prompt_file")):
                 detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
                 self.reporter.error("no-prompt", detail, self.where)
@@ -244,7 +244,7 @@ class _Reading:
             self.plan.default_expected,
             read_expected(ScenarioFields, self.document, self.written, self.plan.imports),
         )
-        written = own.written or defaults.written or id(self.written) in self.reporter.incomplete
+        written = own.written or defaults.written or self.reporter.is_incomplete(self.written)
         if not written and "expect" not in self.document.root:
             self.reporter.error(
                 "no-expectations",

@@ -10,7 +10,7 @@ from planner.diagnostics import Diagnostics
 from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
 from planner.planfile.files import FileFault, Neighbours
-from planner.planfile.yaml.decoding import MAX_BYTES
+from planner.planfile.yaml.reader import MAX_BYTES
 from planner.reports import FORMATS
 from planner.session.shell import Shell
 

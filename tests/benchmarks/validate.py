@@ -35,8 +35,7 @@ from planner.diagnostics import Diagnostics
 from planner.planfile.load import load_plans
 from planner.planfile.model import Project
 from planner.planfile.reporter import Reporter
-from planner.planfile.yaml.decoding import decode
-from planner.planfile.yaml.parsing import parse
+from planner.planfile.yaml.reading import decode, parse
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "plan.schema.json"
 CASES = 10_000

@@ -151,7 +151,7 @@ prompts/y.md:2:14 error template-undefined
                 [
                     (
                         "control-character",
-                        "this text holds a control character, written as an escape; remove it",
+                        "this text has a control character, written as an escape; put a regular expression in single quotes",
                         "plan.yaml:7:18",
                     ),
                     ("file-outside", "write a path relative to this file, inside the repository", "plan.yaml:7:18"),

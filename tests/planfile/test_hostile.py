@@ -120,7 +120,7 @@ def test_patterns_multiplied_by_a_matrix(
     workspace.write("plan.yaml", f"{head}  a: {scenario}  b: {scenario.replace('Ask.', 'Ask again.')}")
     found = workspace.load(".")[1]
     assert [(item.code, item.span.line) for item in found if item.severity.value == "error"] == [("bad-expectation", 5)]
-    assert len(made) < 10
+    assert len(made) < 20
 
 
 def test_planner_yaml_is_bounded() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from planner.diagnostics import Span
+from planner.diagnostics import Severity, Span
 from planner.planfile.yaml.document import Document, Items, Mapping
 from planner.planfile.yaml.reader import MAX_BYTES, read
 from planner.planfile.yaml.source import Source
@@ -27,7 +27,7 @@ def codes(text: str | bytes) -> Found:
 
 def document(text: str) -> Document:
     found, problems = read(text.encode(), "plan.yaml")
-    assert problems == []
+    assert [problem for problem in problems if problem.severity is Severity.ERROR] == []
     assert found is not None
     return found
 
@@ -105,8 +105,6 @@ def test_places_point_at_what_was_read(value: dict[str, Any]) -> None:
         ("'5'", "5"),
         ("!!str 5", "5"),
         ("! 5", "5"),
-        ("!!float 5", 5.0),
-        ("!!null ''", None),
         ("!!seq [1]", [1]),
         ("|-\n  a\n  b", "a\nb"),
         (">-\n  a\n  b", "a b"),
@@ -197,10 +195,10 @@ def test_keys_are_always_text() -> None:
             b"a: *x\na: !foo 1\nb: .nan\n? {}\n: 2\n",
             [
                 ("bad-alias", 1, 4),
+                ("duplicate-key", 2, 1),
                 ("unknown-tag", 2, 4),
                 ("bad-number", 3, 4),
                 ("key-not-text", 4, 3),
-                ("duplicate-key", 2, 1),
             ],
         ),
         ('a: "x\u2028y\u0085z"\nb: *c\n', [("bad-alias", 2, 4)]),
@@ -250,8 +248,6 @@ def test_route_is_followed_as_far_as_it_goes() -> None:
     assert found.follow(("a", "b", 1, "c")) == (found.root["a"]["b"][1], "c")
     assert found.follow(("a", "tag", "b", 7)) == (found.root["a"], "b")
     assert found.follow(("z",)) is None
-    assert found.span_at(("a", "b", 1, "c")) == Span("plan.yaml", 1, 16, 1, 17)
-    assert found.span_at(("z",)) == Span("plan.yaml", 1, 1, 1, 20)
 
 
 def test_places_of_values_in_blocks() -> None:
@@ -264,7 +260,7 @@ def test_places_of_values_in_blocks() -> None:
 @pytest.mark.parametrize(("written", "text"), [("007", "007"), ("&a 1.10", "1.10"), ("'yes'", ""), ("+1415", "+1415")])
 def test_text_of_a_number_as_it_is_written(written: str, text: str) -> None:
     found = document(f"a: {written}\n")
-    assert found.text(found.root, "a") == text
+    assert found.as_written(found.root, "a") == text
 
 
 def test_span_of_a_line() -> None:

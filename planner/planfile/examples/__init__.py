@@ -21,8 +21,8 @@ from planner.planfile.load import load_plans
 from planner.planfile.project.load import load_project
 from planner.planfile.project.places import misplaced_projects
 from planner.planfile.reporter import Reporter
-from planner.planfile.yaml.decoding import MAX_BYTES, decode
-from planner.planfile.yaml.parsing import parse
+from planner.planfile.yaml.reader import MAX_BYTES
+from planner.planfile.yaml.reading import decode, parse
 
 FOLDER = Path(__file__).parent
 TODAY = date(2026, 11, 25)

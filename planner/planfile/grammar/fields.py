@@ -1,17 +1,18 @@
-"""A written mapping to a pydantic model: every error at its place, and what is valid kept so that reading goes on."""
+"""A written mapping to a pydantic model: every error at its place; valid fields are kept so that reading goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping as Lookup
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from planner.diagnostics import Span
 from planner.planfile.grammar.field_errors import EMPTY, explain, mistyped, wrong_type
+from planner.planfile.grammar.models import FORMAT_VERSION, PlanFields
 from planner.planfile.reporter import MAX_PER_FILE, Reporter
-from planner.planfile.yaml.document import Document, Mapping
-from planner.planfile.yaml.numbers import as_written
+from planner.planfile.yaml.document import Container, Document, Mapping, at, start_of
 
 _EXAMPLES = {
     "budget": "{max_cost_cents: 900}",
@@ -28,22 +29,17 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`. Keys with an error are reported and left out; `model_fields_set` has the others."""
     known = model.model_fields
-    if len(written) > MAX_PER_FILE:  # most are no keys of the model, and no more of them are reported
-        unknown = islice((key for key in written if key not in known), MAX_PER_FILE + 1)
-        values = {key: written[key] for key in [*known, *unknown] if key in written}
-    else:
-        values = dict(written)  # pydantic reads a builtin faster than a subclass of it
-    if None in written.values():
-        for key in [key for key, value in values.items() if value is None and key in known]:
-            reporter.error("wrong-type", EMPTY, document.key(written, key))
-            del values[key]
-    for _ in range(2):  # the second time without what the first found
-        try:
-            return model.__pydantic_validator__.validate_python(values)  # as `model_validate`, without a call
-        except ValidationError as error:
-            faulty = _report(error, model, document, written, reporter)
-        values = {key: value for key, value in values.items() if key not in faulty}
-    return model.model_validate(values)
+    values = {key: value for key, value in written.items() if key in known}
+    if len(values) < len(written):  # no more errors than are shown of a file
+        values.update(islice(((key, written[key]) for key in written if key not in known), MAX_PER_FILE + 1))
+    for key in [key for key, value in values.items() if value is None and key in known]:
+        reporter.error("wrong-type", EMPTY, document.key(written, key))
+        del values[key]
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        faulty = _report(error, model, document, written, reporter)
+    return model.model_validate({key: value for key, value in values.items() if key not in faulty})
 
 
 def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
@@ -54,22 +50,61 @@ def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     return not any(mistyped(other, [key]) for other in unknown)
 
 
-def absent(model: type[BaseModel], written: Mapping, keys: Iterable[str]) -> list[str]:
-    """Which of these keys are not there; none if a key is unknown, which was reported: it may be one of them, mistyped."""
-    return [] if any(key not in model.model_fields for key in written) else [key for key in keys if key not in written]
+def require(
+    model: type[BaseModel],
+    written: Mapping,
+    wanted: Lookup[str, str],
+    place: Span,
+    reporter: Reporter,
+) -> None:
+    """Report each of the wanted keys that is missing; `wanted` says what each is. An unknown key may be one, mistyped."""
+    if reporter.is_incomplete(written) or any(key not in model.model_fields for key in written):
+        return
+    for key, meaning in wanted.items():
+        if key not in written:
+            reporter.error("missing-key", f"`{key}` is required: {meaning}", place)
 
 
 def read_nested(
     model: type[Model], document: Document, parent: Mapping, key: str, reporter: Reporter
 ) -> tuple[Mapping, Model] | None:
     """The mapping under `key` as `model`; None if there is none, reported if it is something else."""
-    written = parent.get(key)
+    wanted = f"a mapping such as {_EXAMPLES[key]}" if key in _EXAMPLES else "a mapping of keys to values"
+    written = read_mapping(document, parent, key, wanted, reporter)
+    return None if written is None else (written, read_fields(model, document, written, reporter))
+
+
+def read_mapping(
+    document: Document, parent: Container, key: str | int, wanted: str, reporter: Reporter
+) -> Mapping | None:
+    """The mapping under `key`; None if there is none, reported if it is something else.
+
+    An empty key of a model is reported with the model's fields.
+    """
+    if isinstance(parent, Mapping) and parent.get(str(key)) is None:
+        return None
+    written: Any = at(parent, key)
     if isinstance(written, Mapping):
-        return written, read_fields(model, document, written, reporter)
-    if written is not None:  # an empty key was reported with the parent's fields
-        wanted = f"a mapping such as {_EXAMPLES[key]}" if key in _EXAMPLES else "a mapping of keys to values"
-        reporter.error("wrong-type", wrong_type(wanted, written), document.value(parent, key))
+        return written
+    reporter.error("wrong-type", wrong_type(wanted, written), document.value(parent, key))
     return None
+
+
+def check_version(document: Document, reporter: Reporter, *, required: bool) -> bool:
+    """Whether this planner reads the file's format; reported if not."""
+    from planner import __version__
+
+    root = document.root
+    if required and missing(PlanFields, root, "version") and not reporter.is_incomplete(root):
+        detail = f"`version` is required: write version: {FORMAT_VERSION} at the top"
+        reporter.error("missing-key", detail, start_of(document))
+    version = root.get("version")
+    if isinstance(version, bool) or not isinstance(version, int) or version == FORMAT_VERSION:
+        return True  # a wrong type is reported with the fields
+    advice = "upgrade planner to read it" if version > FORMAT_VERSION else f"write version: {FORMAT_VERSION}"
+    message = f"planner {__version__} reads version {FORMAT_VERSION} of the plan format, this file has version {version}; {advice}"
+    reporter.error("version-unknown", message, document.value(root, "version"))
+    return False
 
 
 def _report(
@@ -80,7 +115,10 @@ def _report(
         first = str(fault["loc"][0])
         faulty.add(first)
         container, key = document.follow(fault["loc"], written) or (written, first)
-        code, message = explain(fault, model, as_written(document, container, key), written)
+        code, message = explain(fault, model, document.as_written(container, key), written)
+        if code == "unknown-key" and reporter.is_incomplete(container):
+            reporter.errors += 1
+            continue
         about_key = code == "unknown-key" or fault["loc"][-1] == "[key]"
         at_key = about_key and isinstance(container, Mapping)
         place = document.key(container, str(key)) if at_key else document.value(container, key)  # pyright: ignore[reportArgumentType]

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SkipValidation, StringConstraints
-
-from planner.planfile.grammar.model_terms import Authored, Text
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
 FORMAT_VERSION = 1
 
@@ -29,11 +27,16 @@ MAX_TARGETS = 10_000
 MAX_ITEMS = 1_000
 """Of a list of texts: what is wrong with each is told."""
 
+Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
 Tag = Annotated[str, StringConstraints(pattern=TAG, max_length=100)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_ITEMS)]
 Texts = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
 TargetId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class Authored(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class TargetFields(Authored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +13,6 @@ from planner.checks import CHECKS
 from planner.checks.combinators import OF_THE_WHOLE, PART_SCHEMA
 from planner.planfile.grammar.models import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, UseFields
 from planner.planfile.grammar.project_models import ProjectFields
-from planner.planfile.grammar.schema_hints import choices, hinted
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
@@ -20,10 +20,6 @@ _DATA = frozenset({"examples", "default", "const", "enum"})
 _EXPECTED = "Something that must hold on every call."
 _EXPECTATION = {"$ref": "#/$defs/Expectation"}
 _SCALARS = frozenset({"integer", "number", "boolean"})
-_OF_THE_SAME = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "not"})
-_OF_WHAT_IS_INSIDE = frozenset({"items", "prefixItems", "additionalProperties", "propertyNames", "contains"})
-_BY_NAME = frozenset({"properties", "$defs"})
-"""Keywords whose values are schemas: of the same value, of what is in it, and by name."""
 
 
 def plan_schema() -> dict[str, Any]:
@@ -60,7 +56,7 @@ def plan_schema() -> dict[str, Any]:
     }
     for holder in ("ScenarioFields", "ScenarioDefaults"):
         defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
-    return _words_templated(hinted(_naming_required(schema)))
+    return _words_templated(schema)
 
 
 def library_schema() -> dict[str, Any]:
@@ -82,42 +78,43 @@ def library_schema() -> dict[str, Any]:
         "then": several,
         "else": _EXPECTATION,
     }
-    return _words_templated(hinted(_naming_required(schema)))
+    return _words_templated(schema)
 
 
-_OF_A_WORD = ("type", "const", "enum", "pattern", "enumDescriptions", "markdownEnumDescriptions")
+_OF_A_WORD = ("type", "const", "enum", "pattern")
 _WRITTEN_OUT = frozenset({"check", "id"})
-"""Fields of an expectation that are no template as a whole."""
+"""Fields of an expectation that cannot be a template as a whole."""
 _PARTLY = {"type": "string", "pattern": r"\{\{|\{%", "description": "A template, amid other characters or alone."}
 
 
 def _words_templated(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, taking a template wherever an expectation takes one of some words, or a text of some form."""
+    """The schema, with a template allowed wherever an expectation takes a word of a list, or a text of some form."""
     defs: dict[str, Any] = schema["$defs"]
+    words = {f"#/$defs/{name}": part for name, part in defs.items() if "enum" in part}
     for name in [name for name in defs if name.startswith("check-") or name == "Words"]:
         properties: dict[str, Any] = defs[name]["properties"]
         for key in properties.keys() - _WRITTEN_OUT:
-            properties[key] = _word_templated(properties[key])
+            properties[key] = _word_templated(properties[key], words)
         if "id" in properties:
             word = {key: properties["id"][key] for key in _OF_A_WORD if key in properties["id"]}
             about = {key: value for key, value in properties["id"].items() if key not in word}
             properties["id"] = {**about, "anyOf": [word, _PARTLY]}
-    return schema
+    return {**schema, "$defs": dict(sorted(defs.items()))}  # their first order depends on which models were used before
 
 
-def _word_templated(schema: Any) -> Any:
+def _word_templated(schema: Any, words: Mapping[str, dict[str, Any]]) -> Any:
     if not isinstance(schema, dict):
         return schema
     known: dict[str, Any] = dict(schema)  # pyright: ignore[reportUnknownArgumentType]
     if "anyOf" in known and _TEMPLATE not in known["anyOf"]:
-        known["anyOf"] = [_word_templated(part) for part in known["anyOf"]]
+        known["anyOf"] = [_word_templated(part, words) for part in known["anyOf"]]
     if "items" in known:
-        known["items"] = _word_templated(known["items"])
-    if (
-        known.get("type") != "string"
-        or not {"const", "enum", "pattern"} & known.keys()
-        or known.get("pattern") == r"\S"
-    ):
+        known["items"] = _word_templated(known["items"], words)
+    if known.get("$ref") in words:
+        known |= {key: words[known["$ref"]][key] for key in ("type", "enum")}
+        del known["$ref"]
+    form = known.get("pattern")
+    if known.get("type") != "string" or form == r"\S" or not {"const", "enum", "pattern"} & known.keys():
         return known
     word = {key: known.pop(key) for key in _OF_A_WORD if key in known}
     return {**known, "anyOf": [word, _TEMPLATE]}
@@ -133,7 +130,7 @@ def project_schema() -> dict[str, Any]:
     _one_target(schema["$defs"])
     schema["$defs"]["QuietHoursFields"]["required"] = ["start", "end", "time_zone"]
     schema["$defs"]["JudgeFields"]["required"] = ["base_url", "model"]
-    return hinted(_naming_required(schema))
+    return {**schema, "$defs": dict(sorted(schema["$defs"].items()))}
 
 
 def check_schema(name: str) -> dict[str, Any]:
@@ -142,7 +139,11 @@ def check_schema(name: str) -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """In a plan a key that does not apply is left out; it is never null. Keys stay in the order in which models have them."""
+    """A key that does not apply is left out, never null. Keys stay in the order of the models; they are their own titles."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
 
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
         del parent_key
@@ -159,27 +160,6 @@ class _Generator(GenerateJsonSchema):
 
 def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
     return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Generator), "title": title}
-
-
-def _naming_required(schema: Any, named: frozenset[str] = frozenset()) -> Any:
-    """The schema with each required key among its properties, or among those of what it is a part of: strict validators ask for it."""
-    if isinstance(schema, list):
-        return [_naming_required(part, named) for part in schema]  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(schema, dict):
-        return schema
-    known: dict[str, Any] = dict(schema)  # pyright: ignore[reportUnknownArgumentType]
-    named = named | known.get("properties", {}).keys()
-    if unnamed := [key for key in known.get("required", []) if key not in named]:
-        known["properties"] = {**known.get("properties", {}), **dict.fromkeys(unnamed, True)}
-        named = named.union(unnamed)
-    for key, part in known.items():
-        if key in _OF_THE_SAME:
-            known[key] = _naming_required(part, named)
-        elif key in _BY_NAME:
-            known[key] = {name: _naming_required(below) for name, below in part.items()}
-        elif key in _OF_WHAT_IS_INSIDE:
-            known[key] = _naming_required(part)
-    return known
 
 
 def _one_target(defs: dict[str, Any]) -> None:
@@ -208,7 +188,13 @@ def _add_expectation(defs: dict[str, Any]) -> None:
         "description": _EXPECTED,
         "type": "object",
         "required": ["check"],
-        "properties": {"check": {"description": "The kind of check.", **choices(meanings)}},
+        "properties": {
+            "check": {
+                "description": "The kind of check.",
+                "enum": list(meanings),
+                "enumDescriptions": list(meanings.values()),  # VS Code shows them, others ignore them
+            }
+        },
         "allOf": branches,
     }
     defs["Part"] = {**_EXPECTATION, "properties": dict.fromkeys(OF_THE_WHOLE, False)}

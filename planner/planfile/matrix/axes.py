@@ -19,7 +19,7 @@ from planner.planfile.templates.names import check_name
 from planner.planfile.templates.templates import holds_tags
 from planner.planfile.text import describe, shorten
 from planner.planfile.yaml.document import Document, Items, Mapping, larger_than
-from planner.planfile.yaml.numbers import as_written, warn_of_rewritten
+from planner.planfile.yaml.reading import warn_of_rewritten
 
 MAX_AXES = 100
 MAX_TOKEN = 200

@@ -19,8 +19,9 @@ from planner.planfile.grammar.fields import read_fields
 from planner.planfile.grammar.models import MAX_CASES, AxisFileFields
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import one_of, shorten, unknown
-from planner.planfile.yaml.decoding import MAX_BYTES, decode
 from planner.planfile.yaml.document import Document, Mapping
+from planner.planfile.yaml.reader import MAX_BYTES
+from planner.planfile.yaml.reading import decode
 from planner.planfile.yaml.source import Source
 from planner.planfile.yaml.syntax import NOT_IN_YAML
 

@@ -21,8 +21,5 @@ class CaseErrors:
         self, said: Said, code: str, detail: str, places: tuple[Span, Span | None], names: Collection[str]
     ) -> None:
         """`places`: of the text, and of what uses it if it is in a library. `names`: those that the text uses."""
-        if not self.reporter.doubted_variables.isdisjoint(names):
-            self.reporter.errors += 1  # the value of one of them could not be read, which was reported
-            return
         which = "" if self.axes.isdisjoint(names) else self.which
         self.reporter.error_once(said, code, detail + which, *places)

@@ -18,7 +18,7 @@ from planner.planfile.matrix.pairwise import Row, TooMuchSearchError, fewest_row
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.unresolved import Use
 from planner.planfile.yaml.document import Items, Mapping
-from planner.planfile.yaml.numbers import warn_of_rewritten
+from planner.planfile.yaml.reading import warn_of_rewritten
 
 _MAX_WALK = 1_000_000
 """Combinations, times the kinds of exclusions to look for in each: a second's work."""

@@ -2,141 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from planner.checks.patterns import compile_pattern, finds_everything
 from planner.diagnostics import Diagnostics
 from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.planfile.grammar.field_errors import wrong_type
-from planner.planfile.grammar.fields import absent, read_fields, read_nested
+from planner.planfile.grammar.fields import check_version, read_fields, read_mapping, read_nested, require
 from planner.planfile.grammar.project_models import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
-from planner.planfile.grammar.version import check_version
 from planner.planfile.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.planfile.project.judge import read_judge
 from planner.planfile.project.prices import KNOWN_PRODUCTS
 from planner.planfile.project.stores import store_fault
-from planner.planfile.project.zones import zone_fault
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, read_target
-from planner.planfile.text import nearest, shorten
-from planner.planfile.yaml.decoding import MAX_BYTES, decode
+from planner.planfile.text import nearest, shorten, unknown
 from planner.planfile.yaml.document import Document, Items, Mapping, larger_than, start_of
-from planner.planfile.yaml.numbers import as_written
-from planner.planfile.yaml.parsing import parse
+from planner.planfile.yaml.reader import MAX_BYTES
+from planner.planfile.yaml.reading import decode, parse
 
-PARTS = frozenset({"environments", "allowed_targets", "judge"})
-"""What plans are held against."""
-_UNREADABLE = Project(readable=False, doubted=PARTS)
+_UNREADABLE = Project(readable=False)
 MAX_VALUES = 50_000
 """In all of planner.yaml, which every command reads."""
 MAX_PATTERNS = 300
-"""Each is looked for in everything that is shown, and compiling one may take a millisecond."""
+"""Each is searched in everything that is shown, and compiling one may take a millisecond."""
+_QUIET_HOURS = {
+    "start": 'such as start: "20:00"',
+    "end": 'such as end: "08:00"',
+    "time_zone": "such as time_zone: Europe/Berlin",
+}
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
-    """The project at `root`, or the defaults where it has no `planner.yaml`; defaults, too, for whatever has a fault."""
+    """The project at `root`, or the defaults if it has no `planner.yaml`; defaults, too, for everything with an error."""
     diagnostics = Diagnostics()
-    reporter = Reporter(diagnostics)
     path = root / PROJECT_FILE
     file = display_name(path, cwd)
     try:
         if not path.exists():
             return Project(), diagnostics
-        data = read_authored(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
+        data = read_authored(path, file, MAX_BYTES + 1)  # `decode` reports a file with one byte too many
     except FileFault as fault:
-        reporter.file_fault(file, fault.code, fault.detail)
+        Reporter(diagnostics).file_fault(file, fault.code, fault.detail)
         return _UNREADABLE, diagnostics
     except OSError as error:
-        reporter.file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
+        Reporter(diagnostics).file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
         return _UNREADABLE, diagnostics
-    return _read(data, file, diagnostics), diagnostics
+    return read_project(data, file, diagnostics)
 
 
-def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
-    """The project that these bytes are, under the name `file`."""
-    diagnostics = Diagnostics()
-    return _read(data, file, diagnostics), diagnostics
-
-
-def _read(data: bytes, file: str, diagnostics: Diagnostics) -> Project:
+def read_project(data: bytes, file: str, diagnostics: Diagnostics | None = None) -> tuple[Project, Diagnostics]:
+    """The project in these bytes, with `file` as its name in diagnostics."""
+    diagnostics = Diagnostics() if diagnostics is None else diagnostics
     reporter = Reporter(diagnostics)
     try:
         source = decode(data, file, reporter)
-        document = parse(source, reporter) if source is not None and not is_blank(source.text) else None
+        document = parse(source, reporter) if source is not None and not _is_blank(source.text) else None
         if document is None or not check_version(document, reporter, required=False):
-            return _UNREADABLE if reporter.errors else Project()
+            return _UNREADABLE if reporter.errors else Project(), diagnostics
         if larger_than(document.root, MAX_VALUES):
             detail = f"this file may hold {MAX_VALUES:,} values, aliases expanded"
             reporter.error("too-many-nodes", detail, start_of(document))
-            return _UNREADABLE
-        return _project(document, reporter)
+            return _UNREADABLE, diagnostics
+        return _project(document, reporter), diagnostics
     except EnoughFaults:
-        return _UNREADABLE
+        return _UNREADABLE, diagnostics
 
 
 def _project(document: Document, reporter: Reporter) -> Project:
     root = document.root
     fields = read_fields(ProjectFields, document, root, reporter)
     execution = read_nested(ExecutionFields, document, root, "execution", reporter)
-    policy = read_nested(PolicyFields, document, root, "policy", reporter)
     settings = execution[1] if execution else ExecutionFields()
-    for product in fields.rates:
+    for product, rate in fields.rates.items():
         meant = None if product in KNOWN_PRODUCTS else nearest(product, KNOWN_PRODUCTS)
         if meant is not None and meant not in fields.rates:
-            detail = f"the service has no product `{shorten(product, 40)}` that is known; did you mean `{meant}`?"
+            detail = f"the service has no known product `{shorten(product, 40)}`; did you mean `{meant}`?"
             reporter.warning("near-miss", detail, document.key(root["rates"], product))
-    for product, rate in fields.rates.items():
-        if 0 < rate < 1:  # cents are meant: an estimate in hundredths of them would let every ceiling be broken
-            detail = f"rates are cents a minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
+        if 0 < rate < 1:  # a rate in dollars would make every budget useless
+            detail = f"rates are cents per minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
             reporter.warning("bad-value", detail, document.value(root["rates"], product))
     if fields.store is not None and (fault := store_fault(fields.store)):
         reporter.error("bad-value", fault, document.value(root, "store"))
-    doubted = set(() if {*root} <= {*ProjectFields.model_fields} else PARTS)  # an unknown key may be any of them
-    with _doubting("environments", doubted, reporter):
-        environments = _environments(document, reporter)
-    with _doubting("judge", doubted, reporter):
-        judge = read_judge(document, reporter)
-    with _doubting("allowed_targets", doubted, reporter):
-        limits = _policy(document, policy, reporter) if policy else Policy()
     project = Project(
-        environments=environments,
+        environments=_environments(document, reporter),
         execution=ExecutionSettings(settings.settle_seconds, settings.linger_seconds, settings.mark_prompts),
-        policy=limits,
+        policy=_policy(document, reporter),
         rates=tuple(fields.rates.items()),
-        judge=judge,
+        judge=read_judge(document, reporter),
         redact=_redact(document, reporter),
         store=fields.store,
-        doubted=frozenset(doubted),
     )
     return project if not reporter.errors else replace(project, readable=False)
 
 
-@contextmanager
-def _doubting(part: str, doubted: set[str], reporter: Reporter) -> Generator[None]:
-    """Doubt a part that has a fault: plans that need it are not to be blamed."""
-    errors = reporter.errors
-    yield
-    if reporter.errors > errors:
-        doubted.add(part)
-
-
-def _policy(document: Document, policy: tuple[Mapping, PolicyFields], reporter: Reporter) -> Policy:
-    written, fields = policy
+def _policy(document: Document, reporter: Reporter) -> Policy:
+    nested = read_nested(PolicyFields, document, document.root, "policy", reporter)
+    if nested is None:
+        return Policy()
+    written, fields = nested
     allowed: frozenset[tuple[str, int]] | None = None
     items: Any = written.get("allowed_targets")
     if isinstance(items, Items):
         targets = [read_target(document, items, index, reporter) for index in range(len(items))]
         allowed = frozenset((target.kind, target.id) for target in targets if target is not None)
     elif items is not None:
-        reporter.error(
-            "wrong-type", wrong_type("a list such as [{agent: 12}]", items), document.value(written, "allowed_targets")
-        )
+        detail = wrong_type("a list such as [{agent: 12}]", items)
+        reporter.error("wrong-type", detail, document.value(written, "allowed_targets"))
         allowed = frozenset()
     quiet_hours = _quiet_hours(document, written, reporter)
     return Policy(fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours)
@@ -147,30 +123,22 @@ def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> Qui
     if nested is None:
         return None
     written, fields = nested
-    examples = {"start": '"20:00"', "end": '"08:00"', "time_zone": "Europe/Berlin"}
-    for key in absent(QuietHoursFields, written, examples):
-        reporter.error(
-            "missing-key", f"`{key}` is required, such as {key}: {examples[key]}", document.key(policy, "quiet_hours")
-        )
+    require(QuietHoursFields, written, _QUIET_HOURS, document.key(policy, "quiet_hours"), reporter)
+    if fields.start is not None and fields.start == fields.end:
+        detail = "they end when they start, so it is not clear whether that means always or never"
+        reporter.error("bad-value", detail, document.value(written, "end"))
     zone = fields.time_zone
-    if zone is not None and (fault := zone_fault(zone)):
-        reporter.error("bad-value", fault, document.value(written, "time_zone"))
-        zone = None
-    if fields.start is None or fields.end is None:
+    if zone is not None and zone not in available_timezones():
+        detail = unknown(f"`{shorten(zone, 40)}` is not a name of the time zone database", zone, available_timezones())
+        reporter.error("bad-value", detail, document.value(written, "time_zone"))
         return None
-    if fields.start == fields.end:
-        reporter.error(
-            "bad-value",
-            "they end when they begin, so it is not clear whether that is always or never",
-            document.value(written, "end"),
-        )
-    if zone is None:
+    if fields.start is None or fields.end is None or zone is None:
         return None
     return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(zone))
 
 
 def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
-    """The patterns; one that cannot be read is reported, at its place."""
+    """The patterns that can be used; others are reported."""
     written: Any = document.root.get("redact")
     if not isinstance(written, Items):
         if written is not None:
@@ -184,41 +152,29 @@ def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
     for index, pattern in enumerate(written):
         place = document.value(written, index)
         if not isinstance(pattern, str):
-            reporter.error("wrong-type", wrong_type("text", pattern, as_written(document, written, index)), place)
+            detail = wrong_type("text", pattern, document.as_written(written, index))
+            reporter.error("wrong-type", detail, place)
             continue
         try:
             compiled = compile_pattern(pattern)
         except ValueError as error:
             reporter.error("bad-regex", str(error), place)
             continue
-        if compiled.search(""):
-            reporter.error("bad-value", "this matches the empty text, so it would leave out everything", place)
-        elif finds_everything(compiled):
-            reporter.error("bad-value", "this matches every character, so it would leave out everything", place)
+        if compiled.search("") or finds_everything(compiled):
+            reporter.error("bad-value", "this matches everything, so nothing would be shown", place)
         patterns.append(pattern)
     return tuple(patterns)
 
 
 def _environments(document: Document, reporter: Reporter) -> tuple[tuple[str, tuple[Target, ...]], ...]:
-    written: Any = document.root.get("environments")
-    if not isinstance(written, Mapping):
-        if written is not None:
-            reporter.error(
-                "wrong-type",
-                wrong_type("a mapping of environments", written),
-                document.value(document.root, "environments"),
-            )
-        return ()
+    written = read_mapping(document, document.root, "environments", "a mapping of environments", reporter) or Mapping()
     environments: list[tuple[str, tuple[Target, ...]]] = []
     for name in written:
         check_slug(name, document.key(written, name), reporter)
         aliases: Any = written[name]
         if not isinstance(aliases, Mapping):
-            reporter.error(
-                "wrong-type",
-                wrong_type("a mapping such as {support: {agent: 12}}", aliases),
-                document.value(written, name),
-            )
+            detail = wrong_type("a mapping such as {support: {agent: 12}}", aliases)
+            reporter.error("wrong-type", detail, document.value(written, name))
             continue
         for alias in aliases:
             check_slug(alias, document.key(aliases, alias), reporter)
@@ -227,6 +183,6 @@ def _environments(document: Document, reporter: Reporter) -> tuple[tuple[str, tu
     return tuple(environments)
 
 
-def is_blank(text: str) -> bool:
-    """Whether there is nothing but comments: a project that sets nothing yet."""
+def _is_blank(text: str) -> bool:
+    """Whether there are only comments: a project that sets nothing yet."""
     return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())

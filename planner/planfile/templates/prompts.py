@@ -23,8 +23,8 @@ from planner.planfile.templates.templates import (
     TemplateFault,
     Templates,
 )
-from planner.planfile.yaml.decoding import decode
 from planner.planfile.yaml.document import Document, Mapping
+from planner.planfile.yaml.reading import decode
 from planner.planfile.yaml.source import Source
 
 MAX_PROMPT_BYTES = 32 * 1024
@@ -41,7 +41,7 @@ class Prompt:
     file: Source | None
     sound: bool = True
     """False: it has errors, which were reported, and the template is empty."""
-    said: Said = field(default_factory=dict[tuple[str, Span], int | None])
+    said: Said = field(default_factory=Said)
 
     def render(self, values: Lookup[str, Any], case_errors: CaseErrors) -> str | None:
         """The prompt of one case; None after an error for these values."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -15,6 +14,11 @@ from planner.planfile.yaml.source import Place, Source
 
 Route = Sequence[str | int]
 """Keys and indexes from the root of a file to a value."""
+
+KeyMark = tuple[int, int, int, int]
+"""Offsets of key start, key end, value start, value end."""
+
+_NUMBER_STARTS = frozenset("+-.0123456789tTfF")
 
 
 class Problem(NamedTuple):
@@ -27,51 +31,36 @@ class Problem(NamedTuple):
     severity: Severity = Severity.ERROR
 
 
-KeyMark = tuple[int, int, int, int]
-"""Offsets of key start, key end, value start, value end."""
-
-
 class Mapping(dict[str, Any]):
-    """A YAML mapping in the order written, with the place of each key. Keys are taken out by `take_out` only."""
+    """A YAML mapping in the order written, with the place of each key. Remove keys with `take_out` only."""
 
-    __slots__ = ("_index", "_moved", "spots")
+    __slots__ = ("_positions", "spots")
 
     def __init__(self) -> None:
         super().__init__()
         self.spots = array("I")
-        """Four offsets for each key, in the order written."""
-        self._index: dict[str, int] = {}
-        self._moved: dict[str, KeyMark] | None = None
-        """Places of keys that were put here from elsewhere."""
+        """Four offsets for each key."""
+        self._positions: dict[str, int] | None = None
 
     def mark(self, key: str) -> KeyMark:
-        if self._moved is not None and key in self._moved:
-            return self._moved[key]
         position = self._indexed()[key]
         key_start, key_end, start, end = self.spots[position : position + 4]
         return key_start, key_end, start, end
 
     def put(self, key: str, value: Any, mark: KeyMark) -> None:
-        """Add a key that is written elsewhere."""
-        self._indexed()
+        """Set a key that is written elsewhere."""
+        self._indexed()[key] = len(self.spots)
+        self.spots.extend(mark)
         self[key] = value
-        self._moved = {**(self._moved or {}), key: mark}
-
-    def refill(self, entries: dict[str, tuple[Any, KeyMark]]) -> None:
-        """Replace all keys by these, each with its value and place."""
-        self.clear()
-        self.update({key: value for key, (value, _) in entries.items()})
-        self.spots = array("I", chain.from_iterable(mark for _, mark in entries.values()))
-        self._index = {}
 
     def take_out(self, key: str) -> None:
         self._indexed()
         del self[key]
 
     def _indexed(self) -> dict[str, int]:
-        if not self._index:
-            self._index = dict(zip(self, range(0, len(self.spots), 4), strict=False))
-        return self._index
+        if self._positions is None:
+            self._positions = dict(zip(self, range(0, len(self.spots), 4), strict=False))
+        return self._positions
 
 
 class Items(list[Any]):
@@ -95,29 +84,28 @@ class Document:
     source: Source
     root: Mapping
     top: tuple[int, int]
-    unreadable: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    """Offsets of what could not be read, which was reported: a placeholder is there, so a second diagnostic would mislead."""
-    duplicates: list[tuple[Mapping, int]] = field(default_factory=list[tuple[Mapping, int]])
-    """Mappings with a duplicate key, and its offset: keys after it may belong to a mapping whose start is missing."""
     incomplete: set[int] = field(default_factory=set[int])
-    """Identities of mappings that lack keys, because what was to be merged into them was refused."""
+    """Identities of mappings whose keys are uncertain: one is a duplicate, or a merge was refused."""
 
     def key(self, container: Mapping, key: str) -> Span:
         """Where the key is written."""
-        start, end, *_ = container.mark(key)
-        return self.source.span(start, end)
+        return self.place_of_key(container, key).span
 
     def value(self, container: Container, key: str | int) -> Span:
         """Where the value is written (an alias, not what it stands for), or its key if there is no value."""
-        return self.source.span(*self.offsets(container, key))
+        return self.place(container, key).span
+
+    def place(self, container: Container, key: str | int) -> Place:
+        """As `value`, for callers that may never need the line."""
+        return Place(self.source, *self.offsets(container, key))
+
+    def place_of_key(self, container: Mapping, key: str) -> Place:
+        return Place(self.source, *container.mark(key)[:2])
 
     def offsets(self, container: Container, key: str | int) -> tuple[int, int]:
         """As `value`, in characters from the start of the file."""
-        if isinstance(container, Items):
-            index = int(key)
-            return container.spots[2 * index], container.spots[2 * index + 1]
-        key_start, key_end, start, end = container.mark(str(key))
-        return (start, end) if end > start else (key_start, key_end)
+        start, end = value_mark(container, key)
+        return (start, end) if end > start or isinstance(container, Items) else container.mark(str(key))[:2]
 
     def follow(self, route: Route, start: Container | None = None) -> tuple[Container, str | int] | None:
         """The last container on the route and the key in it; None if nothing on the route exists.
@@ -135,26 +123,18 @@ class Document:
                 current = current[step]
         return found
 
-    def place(self, container: Container, key: str | int) -> Place:
-        """Where `value` is, for those who may never ask for the line."""
-        return Place(self.source, *self.offsets(container, key))
+    def as_written(self, container: Container, key: str | int) -> str:
+        """The characters of an unquoted number or boolean, which YAML may change: `007`, `1.10`, `+14155550199`.
 
-    def place_of_key(self, container: Mapping, key: str) -> Place:
-        start, end, *_ = container.mark(key)
-        return Place(self.source, start, end)
-
-    def span_at(self, route: Route) -> Span:
-        """Where the value at the end of the route is written, or as much of the route as exists."""
-        found = self.follow(route)
-        return self.source.span(*self.top) if found is None else self.value(*found)
-
-    def text(self, container: Container, key: str | int) -> str:
-        """The characters of an unquoted number or boolean, which YAML may change: `007`, `1.10`, `+14155550199`, `yes`."""
-        start, end = self.offsets(container, key)
+        Empty for another value, and for one that an alias stands for.
+        """
+        if not isinstance(at(container, key), (int, float)):
+            return ""
+        start, end = value_mark(container, key)
         written = self.source.text[start:end].strip()
-        if written.startswith(("&", "!")):
+        if written.startswith("&"):
             written = written.partition(" ")[2].strip()
-        return "" if written[:1] in {"*", '"', "'", "|", ">"} or "\n" in written else written
+        return written if written[:1] in _NUMBER_STARTS and " " not in written else ""
 
 
 def at(container: Container, key: str | int) -> Any:
@@ -188,7 +168,7 @@ def _builtin(value: Any) -> Any:
 
 
 def larger_than(value: Any, limit: int) -> bool:
-    """Whether a value holds more than `limit` values, aliases expanded; looks no further than that."""
+    """Whether a value holds more than `limit` values, aliases expanded."""
     pending = [value]
     count = 0
     while pending and count <= limit:

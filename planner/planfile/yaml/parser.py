@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from ruamel.yaml import YAMLError, events
 
-from planner.diagnostics import Related
+from planner.diagnostics import Related, Severity
 from planner.planfile.text import Searches, describe, shorten
 from planner.planfile.yaml.document import Document, Items, Mapping, Problem
-from planner.planfile.yaml.scalars import NOT_TEXT_STARTS, STANDARD_TAG, TAGGED_TYPES, NumberError, resolve, tag_name
+from planner.planfile.yaml.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.planfile.yaml.source import Source
-from planner.planfile.yaml.syntax import NOT_IN_YAML, ODD_SPACES, control_escape, odd_indentation
+from planner.planfile.yaml.syntax import NOT_IN_YAML, ODD_SPACES, odd_indentation
 
 MAX_NODES = 1_000_000
 MAX_DEPTH = 64
 MAX_ANCHORS = 10_000
+MAX_PROBLEMS = 1_000
 
 
 class _StopError(Exception):
@@ -26,39 +27,33 @@ class _StopError(Exception):
 
 
 class _Unusable:
-    """Stands for a key that cannot be used, and for an anchored container that is not complete yet."""
+    """Replaces a key that cannot be used, and an anchored container that is not complete yet."""
 
 
 _UNUSABLE: Final = _Unusable()
-_TEMPLATE = re.compile(r"\{\{[^{}\n]*[A-Za-z_][^{}\n]*\}\}")
 _MERGE: Final = _Unusable()
 """The key `<<`."""
-_FEW_DIGITS = 10
-_SPECIAL_KEYS = frozenset({"", "<<"})
-_MANY = 1_000
-"""No more problems than these are shown of a file."""
-_NODES = frozenset({events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent})
+_TAG_PREFIX = "tag:yaml.org,2002:"
+_TEMPLATE = re.compile(r"\{\{[^{}\n]*[A-Za-z_][^{}\n]*\}\}")
+_CUT = re.compile(r" +(#(?=[0-9A-Za-z])([^\n]*))")
+_JOINED = re.compile(r"[^\n]*\n( +)- ")
 _Event = Any
 _Read = tuple[Any, int, int]
 """A value, and the offsets of its start and end."""
 
 
 class Parser:
-    """Reads events by recursive descent. Containers are what takes time: they read plain scalars without a call."""
+    """Reads events by recursive descent."""
 
     def __init__(self, source: Source, next_event: Callable[[], _Event], *, pure: bool = False) -> None:
         self.source = source
+        self.text = source.text
         self.next_event = next_event
         self.pure = pure
-        self.ascii = source.text.isascii()
         self.sound = True
         self.problems: list[Problem] = []
-        self.unreadable: list[tuple[int, int]] = []
-        self.duplicates: list[tuple[Mapping, int]] = []
         self.incomplete: set[int] = set()
         self.found: Document | None = None
-        self.repeated: list[tuple[Mapping, tuple[int, int], list[_Read]]] = []
-        """Mappings with duplicate keys: where the first one is written first, and all that are written again."""
         self.room = MAX_NODES
         self.levels = 0
         self.anchors: dict[str, Any] = {}
@@ -68,16 +63,13 @@ class Parser:
         """Nodes and levels of anchored containers, by identity; the container is kept so that its identity is."""
 
     def run(self) -> Exception | None:
-        """Read the file into `found`. What the parser says if this is no YAML."""
+        """Read the file into `found`. Returns the parser's error if this is no YAML."""
         try:
             self.found = self._document()
         except _StopError:
             return None
         except (YAMLError, AssertionError, ValueError) as error:  # the slow parser has assertions
             return error
-        finally:
-            for container, first, repeated in self.repeated[:_MANY]:
-                self._duplicates(container, first, repeated)
         return None
 
     def _document(self) -> Document | None:
@@ -87,13 +79,14 @@ class Parser:
             if kind is events.DocumentStartEvent:
                 start: int = event.start_mark.index
                 if found:
-                    message = "a second document starts here; put it into its own file"
-                    self._add("several-documents", message, start, start + 3)
+                    self._add(
+                        "several-documents", "a second document starts here; put it into its own file", start, start + 3
+                    )
                     raise _StopError
                 if event.version is not None and tuple(event.version) != (1, 2):
-                    start = max(0, self.source.text.find("%YAML"))
+                    start = max(0, self.text.find("%YAML"))
                     self._add("yaml-version", "remove this line: plans are YAML 1.2", start, start + len("%YAML 1.1"))
-            elif kind in _NODES:
+            elif kind in {events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent}:
                 found.append(self._value(event))
         if not found:
             message = "there is nothing in this file; write a plan, or delete it"
@@ -105,74 +98,74 @@ class Parser:
         if not isinstance(root, Mapping):
             self._add("wrong-type", f"a file is a mapping of keys to values, but this is {describe(root)}", start, end)
             return None
-        return Document(self.source, root, (start, end), self.unreadable, self.duplicates, self.incomplete)
+        return Document(self.source, root, (start, end), self.incomplete)
 
     def _value(self, event: _Event) -> _Read:
         kind = event.__class__
+        start: int = event.start_mark.index
+        end: int = event.end_mark.index
+        if kind is events.ScalarEvent:
+            return self._scalar(event, start, end), start, end
         if kind is events.MappingStartEvent:
             return self._mapping(event)
         if kind is events.SequenceStartEvent:
             return self._items(event)
-        start: int = event.start_mark.index
-        end: int = event.end_mark.index
-        if kind is events.AliasEvent:
-            return self._aliased(event.anchor, start, end), start, end
+        return self._aliased(event.anchor, start, end), start, end
+
+    def _scalar(self, event: _Event, start: int, end: int) -> Any:
         value: Any = event.value
         if event.ctag is not None:
-            value = self._tagged(str(event.ctag), value, start, end)
+            self._check_tag(str(event.ctag), "str", start, end)
         elif event.implicit[0]:
-            value = self._resolved(value, start, end)
-        else:
-            self._check_escapes(event)
+            if not value or value[0] in NOT_TEXT_STARTS:
+                value = self._resolved(value, start, end)
+            if value.__class__ is str:
+                self._check_plain(value, start, end)
+        elif event.style == '"' and NOT_IN_YAML.search(value):
+            message = (
+                "this text has a control character, written as an escape; put a regular expression in single quotes"
+            )
+            self._add("control-character", message, start, end)
         if event.anchor is not None:
             self._anchor(event.anchor, value, start)
-        return value, start, end
+        return value
+
+    def _resolved(self, text: str, start: int, end: int) -> Any:
+        try:
+            return resolve(text)
+        except NumberError as error:
+            self._add("bad-number", str(error), start, end)
+            return 0
+
+    def _check_plain(self, value: str, start: int, end: int) -> None:
+        """Report unquoted texts that YAML reads in another way than they look."""
+        if self.pure and value.endswith(":"):  # only the C parser refuses it
+            self._add("yaml-syntax", "write a space and a value after a colon; or quote the text", end - 1)
+            self.sound = False
+        cut = _CUT.match(self.text, end)
+        if cut is not None and "\n" not in self.text[start:end] and (cut[2][:1].isdigit() or " " in value):
+            quoted = shorten(self.text[start : cut.end()], 40)
+            message = f'the text ends before the #: quote all of it, "{quoted}"; or write a space after the #'
+            self._warn(message, *cut.span(1))
+        joined = _JOINED.match(self.text, start, end)
+        if joined is not None and not self.text.startswith(joined[1], self.text.rfind("\n", 0, start) + 1):
+            message = f'this is one text, "{shorten(value, 40)}": align the items, or quote a text that contains " - "'
+            self._warn(message, joined.end() - 2, joined.end() - 1)
 
     def _mapping(self, opening: _Event) -> _Read:
         start = end = self._open(opening, "map")
-        next_event, scalar, ascii_only = self.next_event, events.ScalarEvent, self.ascii
         container = Mapping()
         spots: list[int] = []
         merged: list[_Read] = []
-        repeated: list[_Read] = []
-        while (event := next_event()).__class__ is not events.MappingEndEvent:
-            key: Any
-            if event.__class__ is scalar and event.anchor is None and event.value not in _SPECIAL_KEYS and ascii_only:
-                key, key_start, key_end = event.value, event.start_mark.index, event.end_mark.index
-            else:
-                key, key_start, key_end = self._key(event)
-            if key in container:
-                if not repeated:
-                    first = 4 * list(container).index(key)
-                    self.repeated.append((container, (spots[first], spots[first + 1]), repeated))
-                if len(repeated) < _MANY:
-                    repeated.append((key, key_start, key_end))
-                key = _UNUSABLE
-            event = next_event()
-            if (
-                event.__class__ is scalar
-                and event.implicit[0]
-                and event.ctag is None
-                and event.anchor is None
-                and event.value
-            ):
-                value: Any = event.value
-                value_start: int = event.start_mark.index
-                end = event.end_mark.index
-                if value[0] in NOT_TEXT_STARTS:
-                    value = self._resolved(value, value_start, end)
-                elif self.pure:
-                    self._check_colon(value, end)
-            else:
-                value, value_start, end = self._value(event)
-                if value is None and key.__class__ is str and ":" in key:
-                    key, value = self._glued(key, key_start, key_end)
-                    if key in container:
-                        key = _UNUSABLE
-            self.room -= 2
-            if self.room < 0:
-                self._too_many(value_start)
-            if key.__class__ is str:
+        while (event := self.next_event()).__class__ is not events.MappingEndEvent:
+            key, key_start, key_end = self._key(event)
+            key = self._unique(container, spots, key, (key_start, key_end))
+            value, value_start, end = self._value(self.next_event())
+            if value is None and key.__class__ is str and ":" in key:
+                key, value = self._glued(key, key_start, key_end)
+                key = self._unique(container, spots, key, (key_start, key_end))
+            self._count(2, value_start)
+            if isinstance(key, str):
                 container[key] = value
                 spots += (key_start, key_end, value_start, end)
             elif key is _MERGE:
@@ -181,35 +174,17 @@ class Parser:
         if merged:
             self._merge(container, merged)
         read = self._close(opening, event, container, start, end)
-        if not container and _TEMPLATE.fullmatch(self.source.text[start : read[2]]):
-            return self.source.text[start : read[2]], start, read[2]  # a template without quotes, as was reported
+        if not container and _TEMPLATE.fullmatch(self.text[start : read[2]]):
+            return self.text[start : read[2]], start, read[2]  # a template without quotes, which was reported
         return read
 
     def _items(self, opening: _Event) -> _Read:
         start = end = self._open(opening, "seq")
-        next_event, scalar = self.next_event, events.ScalarEvent
         container = Items()
         spots: list[int] = []
-        while (event := next_event()).__class__ is not events.SequenceEndEvent:
-            if (
-                event.__class__ is scalar
-                and event.implicit[0]
-                and event.ctag is None
-                and event.anchor is None
-                and event.value
-            ):
-                value: Any = event.value
-                value_start: int = event.start_mark.index
-                end = event.end_mark.index
-                if value[0] in NOT_TEXT_STARTS:
-                    value = self._resolved(value, value_start, end)
-                elif self.pure:
-                    self._check_colon(value, end)
-            else:
-                value, value_start, end = self._value(event)
-            self.room -= 1
-            if self.room < 0:
-                self._too_many(value_start)
+        while (event := self.next_event()).__class__ is not events.SequenceEndEvent:
+            value, value_start, end = self._value(event)
+            self._count(1, value_start)
             container.append(value)
             spots += (value_start, end)
         container.spots = array("I", spots)
@@ -221,8 +196,8 @@ class Parser:
         if self.levels > MAX_DEPTH:
             self._add("too-much-nesting", f"a file may have {MAX_DEPTH} levels; close a bracket before", start)
             raise _StopError
-        if event.ctag is not None and str(event.ctag) not in {"!", STANDARD_TAG + kind}:
-            self._unreadable("unknown-tag", f"{tag_name(str(event.ctag))} is not known here; remove it", start)
+        if event.ctag is not None:
+            self._check_tag(str(event.ctag), kind, start, start + 1)
         if event.anchor is not None:
             self._anchor(event.anchor, _UNUSABLE, start)
         return start
@@ -234,7 +209,12 @@ class Parser:
         close: int = closing.end_mark.index  # a block ends with its last value, not at the next token
         return container, start, end if closing.start_mark.index == close else close
 
-    def _key(self, event: _Event) -> tuple[str | _Unusable, int, int]:
+    def _check_tag(self, tag: str, expected: str, start: int, end: int) -> None:
+        if tag not in {"!", _TAG_PREFIX + expected}:
+            shown = f"!!{tag.removeprefix(_TAG_PREFIX)}" if tag.startswith(_TAG_PREFIX) else tag
+            self._add("unknown-tag", f"{shorten(shown)} is not known here; remove it", start, end)
+
+    def _key(self, event: _Event) -> tuple[Any, int, int]:
         start: int = event.start_mark.index
         end: int = event.end_mark.index
         if event.__class__ is events.ScalarEvent:
@@ -244,93 +224,56 @@ class Parser:
             if key == "<<" and event.implicit[0]:
                 return _MERGE, start, end
             if not key and event.implicit[0]:
-                self._unreadable("key-not-text", "a key is missing before this colon", start)
+                self._add("key-not-text", "a key is missing before this colon", start)
                 return _UNUSABLE, start, end
-            if not self.ascii and key and key[0] in ODD_SPACES and self.source.text[start] == key[0]:
-                self._add("yaml-syntax", odd_indentation(key[0]), start)
+            if key[:1] in ODD_SPACES and key and self.text[start] == key[0]:
+                self._add("yaml-syntax", odd_indentation(key), start)
                 self.sound = False
             return key, start, end
         value, start, end = self._value(event)
         if isinstance(value, str):
             return value, start, end
         message = "a key is one text, not a mapping, a list or an alias of one"
-        text = self.source.text
-        if text[start : start + 1] == "*":
-            message = f"to take over the keys of an anchor, write <<: {shorten(text[start:end], 40)}"
-        if text.startswith("{{", start):
+        if self.text.startswith("*", start):
+            message = f"to take over the keys of an anchor, write <<: {shorten(self.text[start:end], 40)}"
+        if self.text.startswith("{{", start):
             start, end = start + 1, end - 1
-        if text[start - 1 : start + 1] == "{{":
-            start, end = start - 1, min(end + 1, len(text))
-            message = f'YAML reads this as a mapping; quote the template: "{shorten(text[start:end])}"'
-        self._unreadable("key-not-text", message, start, end)
+        if self.text[start - 1 : start + 1] == "{{":
+            start, end = start - 1, min(end + 1, len(self.text))
+            message = f'YAML reads this as a mapping; quote the template: "{shorten(self.text[start:end])}"'
+        self._add("key-not-text", message, start, end)
         return _UNUSABLE, start, end
 
     def _glued(self, key: str, start: int, end: int) -> tuple[str, Any]:
         """A key without a value that has a colon in it, as in {check:says}: reported, and read as it is meant."""
         name, _, value = key.partition(":")
-        if not name or not value or self.source.text[start : start + 1] in {'"', "'"}:
+        if not name or not value or self.text[start : start + 1] in {'"', "'"}:
             return key, None
         self._add("colon-without-space", f"write `{shorten(name)}: {shorten(value)}`, with a space", start, end)
         return name, self._resolved(value, start, end)
-
-    def _resolved(self, text: str, start: int, end: int) -> Any:
-        if len(text) < _FEW_DIGITS and text.isascii() and text.isdigit():
-            return int(text)
-        try:
-            return resolve(text)
-        except NumberError as error:
-            self._unreadable("bad-number", str(error), start, end)
-            return 0
-
-    def _tagged(self, tag: str, text: str, start: int, end: int) -> Any:
-        name = tag.removeprefix(STANDARD_TAG)
-        if tag == "!" or name == "str":
-            return text
-        wanted = TAGGED_TYPES.get(name) if name != tag else None
-        if wanted is None:
-            self._unreadable("unknown-tag", f"{tag_name(tag)} is not known here; remove it", start, end)
-            return text
-        value = self._resolved(text, start, end)
-        if not isinstance(value, wanted) or (isinstance(value, bool) and name != "bool"):
-            self._unreadable("unknown-tag", f"this is not what !!{name} says it is", start, end)
-        return float(value) if name == "float" and isinstance(value, int) else value
-
-    def _check_escapes(self, event: _Event) -> None:
-        if event.style == '"' and NOT_IN_YAML.search(event.value):
-            start, end = event.start_mark.index, event.end_mark.index
-            self._add("control-character", control_escape(self.source.text[start:end]), start, end)
-
-    def _check_colon(self, value: str, end: int) -> None:
-        """A text between brackets that ends with a colon is a mistake, which only the C parser refuses."""
-        if value.endswith(":"):
-            self._add("yaml-syntax", "a space and a value follow a colon; or quote the text", end - 1)
-            self.sound = False
 
     def _anchor(self, name: str, value: Any, start: int) -> None:
         self.anchors[name] = value
         self.anchored += 1
         if self.anchored > MAX_ANCHORS:
-            self._add(
-                "too-many-nodes", f"a file may have {MAX_ANCHORS:,} anchors; write values out, or split it", start
-            )
+            message = f"a file may have {MAX_ANCHORS:,} anchors; write values out, or split it"
+            self._add("too-many-nodes", message, start)
             raise _StopError
 
     def _aliased(self, name: str, start: int, end: int) -> Any:
         if name not in self.anchors:
             meant = self.searches.nearest(name, self.anchors)
-            hint = f"; did you mean *{meant}?" if meant else "; write it first, or quote this text"
-            self._unreadable("bad-alias", f"there is no anchor &{shorten(name)} above{hint}", start, end)
-            if meant is None or self.anchors[meant] is _UNUSABLE:
-                return None
-            name = meant
+            hint = f"did you mean *{meant}?" if meant else "write it first, or quote this text"
+            self._add("bad-alias", f"there is no anchor &{shorten(name)} above; {hint}", start, end)
+            return None
         value = self.anchors[name]
         if value is _UNUSABLE:
-            self._unreadable("bad-alias", f"*{shorten(name)} would contain itself", start, end)
+            self._add("bad-alias", f"*{shorten(name)} would contain itself", start, end)
             return None
         nodes, levels = self._measured(value)
         self.room -= nodes - 1
         if self.levels + levels > MAX_DEPTH:
-            message = f"a file may be nested {MAX_DEPTH} levels deep; this alias stands for some of them"
+            message = f"a file may be nested {MAX_DEPTH} levels deep; this alias adds some of them"
             self._add("too-much-nesting", message, start, end)
             raise _StopError
         return value
@@ -351,7 +294,7 @@ class Parser:
         if len(merged) > 1:
             message = "`<<` is written twice in this mapping; write one, with a list, such as <<: [*one, *other]"
             first = Related("the first one", self.source.span(*merged[0][1:]))
-            self.problems.append(Problem("duplicate-key", message, self.source.span(*merged[1][1:]), (first,)))
+            self._add("duplicate-key", message, *merged[1][1:], related=(first,))
         entries: dict[str, tuple[Any, tuple[int, int, int, int]]] = {}
         for value, start, end in merged:
             for mapping in value if isinstance(value, Items) else [value]:
@@ -360,40 +303,43 @@ class Parser:
                         entries.setdefault(key, (mapping[key], mapping.mark(key)))
                     continue
                 self.incomplete.add(id(container))
-                if (start, end) not in self.unreadable:  # an alias that stands for nothing was reported
-                    message = (
-                        f"<< takes a mapping, or a list of mappings, but it is {describe(mapping)}; write <<: *NAME"
-                    )
-                    self._unreadable("bad-alias", message, start, end)
+                message = f"<< takes a mapping, or a list of mappings, but it is {describe(mapping)}; write <<: *NAME"
+                self._add("bad-alias", message, start, end)
         entries |= {key: (value, container.mark(key)) for key, value in container.items()}
-        container.refill(entries)
+        container.clear()
+        for key, (value, mark) in entries.items():
+            container.put(key, value, mark)
 
-    def _duplicates(self, container: Mapping, first: tuple[int, int], repeated: list[_Read]) -> None:
-        """One problem per mapping: if several keys are repeated, what starts a second mapping is missing."""
-        key, start, end = repeated[0]
-        keys = list(dict.fromkeys(name for name, *_ in repeated))
-        if len(keys) > 1:
-            names = ", ".join(f"`{shorten(name, 40)}`" for name in keys[:3])
-            message = f"{names} are written twice in this mapping; look for a name or a `- ` that is missing above"
-        else:
-            message = f"`{shorten(key)}` is written twice in this mapping; keep one"
-        self.duplicates.append((container, start))
-        related = Related("the first one", self.source.span(*first))
-        self.problems.append(Problem("duplicate-key", message, self.source.span(start, end), (related,)))
+    def _unique(self, container: Mapping, spots: list[int], key: Any, place: tuple[int, int]) -> Any:
+        """The key if it is not a duplicate. Only the first one is reported: many mean that a mapping's start is missing."""
+        if key not in container:
+            return key
+        if id(container) not in self.incomplete:
+            self.incomplete.add(id(container))
+            first = 4 * list(container).index(key)
+            related = Related("the first one", self.source.span(spots[first], spots[first + 1]))
+            message = (
+                f"`{shorten(key)}` is written twice in this mapping; keep one, or add the missing name or `- ` above"
+            )
+            self._add("duplicate-key", message, *place, related=(related,))
+        return _UNUSABLE
 
-    def _add(self, code: str, message: str, start: int, end: int | None = None) -> None:
-        place = self.source.span(start, start + 1 if end is None else end)
-        self.problems.append(Problem(code, message, place))
-        if len(self.problems) == _MANY:
+    def _count(self, nodes: int, start: int) -> None:
+        self.room -= nodes
+        if self.room < 0:
+            message = f"a file may hold {MAX_NODES:,} values, each alias counted as what it refers to; split it"
+            self._add("too-many-nodes", message, start)
             raise _StopError
 
-    def _unreadable(self, code: str, message: str, start: int, end: int | None = None) -> None:
-        place = (start, start + 1 if end is None else end)
-        if self.unreadable[-1:] != [place]:  # each brace of {{ x }} begins a mapping
-            self.unreadable.append(place)
-            self._add(code, message, *place)
+    def _warn(self, message: str, start: int, end: int) -> None:
+        self.problems.append(Problem("not-as-it-looks", message, self.source.span(start, end), (), Severity.WARNING))
 
-    def _too_many(self, start: int) -> NoReturn:
-        message = f"a file may hold {MAX_NODES:,} values, each alias counted as what it stands for; split it"
-        self._add("too-many-nodes", message, start)
-        raise _StopError
+    def _add(
+        self, code: str, message: str, start: int, end: int | None = None, *, related: tuple[Related, ...] = ()
+    ) -> None:
+        place = self.source.span(start, start + 1 if end is None else end)
+        if self.problems and (self.problems[-1].code, self.problems[-1].span) == (code, place):
+            return  # each brace of {{ x }} begins a mapping
+        self.problems.append(Problem(code, message, place, related))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise _StopError

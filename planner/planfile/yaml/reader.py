@@ -8,12 +8,16 @@ that it refuses for that reason is read again by ruamel.yaml's own parser, which
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from codecs import BOM_UTF8
+from itertools import islice
 from typing import Any
 
 from ruamel.yaml import YAML, cyaml
 
-from planner.diagnostics import Span
+from planner.diagnostics import Severity, Span
+from planner.planfile.reporter import UNREADABLE
 from planner.planfile.yaml.document import Document, Problem
 from planner.planfile.yaml.parser import Parser
 from planner.planfile.yaml.source import Source
@@ -21,7 +25,8 @@ from planner.planfile.yaml.syntax import explain_syntax, refused_by_old_parser
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PURE_CHARACTERS = 256 * 1024
-_MOST_LOOKED_AT = 1_000
+_MAX_HIDDEN = 20
+_MAX_EXPLAINING = 1_000
 
 
 def read(data: bytes, file: str) -> tuple[Document | None, list[Problem]]:
@@ -29,6 +34,15 @@ def read(data: bytes, file: str) -> tuple[Document | None, list[Problem]]:
 
     `file` is the name for diagnostics.
     """
+    source, problems = to_text(data, file)
+    if source is None:
+        return None, problems
+    document, more = parse_text(source)
+    return document, problems + more
+
+
+def to_text(data: bytes, file: str) -> tuple[Source | None, list[Problem]]:
+    """The bytes as text, without a byte order mark, and what is wrong with them."""
     if len(data) > MAX_BYTES:
         message = f"{file} has more than {MAX_BYTES // 1024:,} KiB; split or shorten it"
         return None, [Problem("file-too-large", message, Source(file, "").whole())]
@@ -41,10 +55,10 @@ def read(data: bytes, file: str) -> tuple[Document | None, list[Problem]]:
         message = f"byte 0x{data[error.start]:02x} here is not UTF-8{guess}; save the file as UTF-8"
         place = Source(file, before + "\ufffd").span(len(before), len(before) + 1)
         return None, [Problem("not-utf8", message, place)]
-    return parse(source)
+    return source, [] if source.text.isascii() else _hidden_characters(source)
 
 
-def parse(source: Source) -> tuple[Document | None, list[Problem]]:
+def parse_text(source: Source) -> tuple[Document | None, list[Problem]]:
     """As `read`, of text."""
     c_parser: Any = cyaml
     parser = Parser(source, c_parser.CParser(source.text.encode()).get_event)
@@ -54,15 +68,34 @@ def parse(source: Source) -> tuple[Document | None, list[Problem]]:
         stream = slow.parse(source.text)
         parser = Parser(source, lambda: next(stream, None), pure=True)
         error = parser.run()
+    problems = parser.problems
     if error is not None:
-        problem = Problem(*explain_syntax(error, source))
-        if not any(
-            _just_before(source.span(*offsets), problem.span) for offsets in parser.unreadable[:_MOST_LOOKED_AT]
-        ):
-            parser.problems.append(problem)
-    return parser.found, parser.problems
+        problem = explain_syntax(error, source)
+        causes = [other.span for other in problems[:_MAX_EXPLAINING] if other.code in UNREADABLE]
+        if not any(_just_before(cause, problem.span) for cause in causes):
+            problems.append(problem)
+    if parser.found is None:
+        problems = [problem for problem in problems if problem.severity is Severity.ERROR]
+    return parser.found, problems
 
 
 def _just_before(place: Span, other: Span) -> bool:
     """Whether what is at this place explains why the parser stopped at the other."""
     return place.end_line == other.line and place.column < other.column
+
+
+def _hidden_characters(source: Source) -> list[Problem]:
+    """Warnings about invisible characters, which make a reader see other words than are said, compared or compiled."""
+    hidden = re.compile(
+        r"[\u202a-\u202e\u2066-\u2069]+"  # text that runs backwards, and its end
+        r"|[\u200b\u2060\ufeff]+"  # spaces without width
+        r"|(?<![^\x00-\x7f])[\u200c\u200d]+"  # joiners, which letters of some scripts, and emoji, have behind them
+        r"|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"  # tags, which only flags have
+    )
+    problems: list[Problem] = []
+    for found in islice(hidden.finditer(source.text), _MAX_HIDDEN):
+        name = unicodedata.name(found[0][0], "a character without a name").lower()
+        message = f"U+{ord(found[0][0]):04X} ({name}) is invisible and can hide what a text really says; remove it"
+        place = source.span(*found.span())
+        problems.append(Problem("control-character", message, place, severity=Severity.WARNING))
+    return problems

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from array import array
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import NamedTuple
 
 from planner.diagnostics import Span
-
-_BLOCK = 1 << 16
-"""Characters. Line breaks are counted once per block, so that a place costs at most one block."""
 
 
 @dataclass(slots=True)
@@ -18,10 +17,8 @@ class Source:
 
     file: str
     text: str = field(repr=False)
-    _lines: str = field(default="", repr=False, compare=False)
-    """The text with every line break as one `\\n`, at the same offsets."""
-    _breaks: list[int] = field(default_factory=list[int], repr=False, compare=False)
-    """Line breaks before each block. Empty until someone asks for a place."""
+    _starts: array[int] = field(default_factory=lambda: array("I"), repr=False, compare=False)
+    """Offsets of lines. Empty until a place is needed."""
 
     def __hash__(self) -> int:
         return hash((self.file, self.text))
@@ -40,27 +37,21 @@ class Source:
 
     def line(self, number: int) -> Span:
         """The line with this number, or the last one if the file is shorter."""
-        start = 0
-        for _ in range(number - 1):
-            found = self.text.find("\n", start)
-            if found < 0:
-                break
-            start = found + 1
+        self._position(0)
+        start = self._starts[min(number, len(self._starts)) - 1]
         end = self.text.find("\n", start)
         return self.span(start, max(start, end if end >= 0 else len(self.text)))
 
     def _position(self, offset: int) -> tuple[int, int]:
-        if not self._breaks:
-            self._lines = self.text.replace("\r\n", " \n").replace("\r", "\n") if "\r" in self.text else self.text
-            counts = (self._lines.count("\n", start, start + _BLOCK) for start in range(0, len(self._lines), _BLOCK))
-            self._breaks = list(accumulate(counts, initial=0))
-        block = offset // _BLOCK
-        line = self._breaks[min(block, len(self._breaks) - 1)] + self._lines.count("\n", block * _BLOCK, offset)
-        return line + 1, offset - self._lines.rfind("\n", 0, offset)
+        if not self._starts:
+            self._starts.append(0)
+            self._starts.extend(found.end() for found in re.finditer(r"\r\n?|\n", self.text))
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
 
 
 class Place(NamedTuple):
-    """A stretch of a file's text. Its line and column are computed only when someone asks: there are many places."""
+    """A stretch of a file's text. Its line and column are computed only when needed: there are many places."""
 
     source: Source
     start: int
