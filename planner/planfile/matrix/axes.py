@@ -165,7 +165,7 @@ class AxisReader:
         at, hint = place(), ""
         if isinstance(written, Mapping):
             at = self.document.value(written, "id")
-            quoted = as_written(self.document, written, "id") if isinstance(name, int | float) else ""
+            quoted = self.document.as_written(written, "id") if isinstance(name, int | float) else ""
             hint = f'; write "{quoted}"' if quoted else ""
         self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}{hint}", at)
         return False
