@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Annotated, Any, ClassVar, Final, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.judgement import FindingOutcome, Judgement
-from planner.checks.opinions import Ask, Question
 from planner.evidence import Evidence, RedactedPart, UnreadPart
+
+if TYPE_CHECKING:
+    from planner.checks.opinions import Ask, Question
 
 PartsRead = frozenset[RedactedPart | UnreadPart]
 EVERY_PART: Final[PartsRead] = frozenset((*get_args(RedactedPart), *get_args(UnreadPart)))
