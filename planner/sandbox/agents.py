@@ -7,16 +7,16 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from planner.sandbox.state.records import AgentEvent, AgentRecord, Event
+from planner.sandbox.state.records import AgentRecord, Event
 from planner.sandbox.state.state import State
 from planner.sandbox.worlds.world import Snapshot, Variant, World
-
-FIELDS = ("name", "prompt", "voice", "product", "primary_language", "thinking_level")
-"""What a draft may change."""
 
 
 class Agents:
     """`append` makes events durable. Methods raise KeyError for an agent that does not exist."""
+
+    FIELDS = ("name", "prompt", "voice", "product", "primary_language", "thinking_level")
+    """What a draft may change."""
 
     def __init__(self, world: World, state: State, append: Callable[[Event], None]) -> None:
         self._world = world
@@ -102,36 +102,36 @@ class Agents:
     def create(self, fields: Mapping[str, str], at: float, copy_of: int | None = None) -> int:
         """Deploy a new agent and return its id."""
         agent_id = max({*self._world.agents, *self._state.agents}) + 1
-        self._append(AgentEvent(agent_id, AgentRecord(copy_of, dict(fields), (at,))))
+        self._append(Event(at, agents={agent_id: AgentRecord(copy_of, dict(fields), (at,))}))
         return agent_id
 
     def duplicate(self, agent_id: int, name: str | None, at: float) -> int:
         """A copy has the dialogues and tools of the world's agent that it comes from."""
         snapshot = self.snapshot(agent_id)
-        fields = {field: str(getattr(snapshot, field)) for field in FIELDS}
+        fields = {field: str(getattr(snapshot, field)) for field in self.FIELDS}
         fields["name"] = name or f"{snapshot.name} (copy)"
         return self.create(fields, at, self.record(agent_id).copy_of)
 
     def draft(self, agent_id: int, fields: Mapping[str, str], at: float) -> None:
-        self._change(agent_id, draft={**(self.record(agent_id).draft or {}), **fields}, draft_at=at)
+        self._change(agent_id, at, draft={**(self.record(agent_id).draft or {}), **fields}, draft_at=at)
 
-    def discard(self, agent_id: int) -> None:
-        self._change(agent_id, draft=None, draft_at=None)
+    def discard(self, agent_id: int, at: float) -> None:
+        self._change(agent_id, at, draft=None, draft_at=None)
 
     def deploy(self, agent_id: int, fields: Mapping[str, str], at: float) -> None:
         """Calls use these fields from now on; the draft is discarded."""
         record = self.record(agent_id)
         deployments = (*record.deployments, at)
         fields = {**record.fields, **fields}
-        self._change(agent_id, fields=fields, deployments=deployments, draft=None, draft_at=None)
+        self._change(agent_id, at, fields=fields, deployments=deployments, draft=None, draft_at=None)
 
     def deploy_revision(self, agent_id: int, revision: int | None, at: float) -> None:
         """Deploy the prompt of a revision of the world file, or (None) the current one once more."""
         snapshot = self.snapshot(agent_id) if revision is None else self._world.snapshot(agent_id, revision)
         self.deploy(agent_id, {"prompt": snapshot.prompt}, at)
 
-    def delete(self, agent_id: int) -> None:
-        self._change(agent_id, is_deleted=True)
+    def delete(self, agent_id: int, at: float) -> None:
+        self._change(agent_id, at, is_deleted=True)
 
-    def _change(self, agent_id: int, **changes: Any) -> None:
-        self._append(AgentEvent(agent_id, replace(self.record(agent_id), **changes)))
+    def _change(self, agent_id: int, at: float, **changes: Any) -> None:
+        self._append(Event(at, agents={agent_id: replace(self.record(agent_id), **changes)}))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from planner.sandbox.conversation import EMPTY, Conversation, Draws, seed_of
 from planner.sandbox.conversations.playing import converse
-from planner.sandbox.state.records import Batch, LaunchEvent, LaunchRequest, Run
+from planner.sandbox.state.records import Batch, Event, LaunchRequest, Run
 from planner.sandbox.state.state import State
 from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import Snapshot, World
@@ -63,7 +63,7 @@ class Launcher:
         rates: dict[str, int] = {str(name): cents for name, cents in self._world.rates.items()}
         return rates.get(product, min(rates.values(), default=0))
 
-    def make(self, launch: Launch) -> LaunchEvent:
+    def make(self, launch: Launch) -> Event:
         request, world, state = launch.request, self._world, self._state
         prompts = request.prompts or ("",)
         run_ids = list(range(state.next_run_id, state.next_run_id + request.run_count))
@@ -94,7 +94,7 @@ class Launcher:
                 estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
                 estimated_minutes=world.estimated_minutes * len(runs),
             )
-        return LaunchEvent(launch.at, batch, tuple(runs))
+        return Event(launch.at, tuple(runs), batch)
 
     def _queued(self, launch: Launch, snapshot: Snapshot | None, index: int) -> Run:
         """The run without a call yet."""

@@ -15,18 +15,7 @@ from starlette.types import ASGIApp
 from planner.sandbox.agents import Agents
 from planner.sandbox.errors import insufficient_balance, not_found, throttled
 from planner.sandbox.launching import Answerer, Launch, Launcher
-from planner.sandbox.state.records import (
-    FOREIGN_USER_ID,
-    OWN_USER_ID,
-    AdvanceEvent,
-    EndEvent,
-    FaultEvent,
-    LaunchEvent,
-    LaunchRequest,
-    RegradeEvent,
-    Run,
-    TopUpEvent,
-)
+from planner.sandbox.state.records import FOREIGN_USER_ID, OWN_USER_ID, Charge, Event, LaunchRequest, Run
 from planner.sandbox.state.state import State
 from planner.sandbox.state.store import Store
 from planner.sandbox.worlds.dialogues import Object, meant
@@ -71,8 +60,7 @@ class Sandbox:
 
             self._model_calls = ModelCalls(world, environ or {})
         for fault in self.faults.active:
-            if recorded := self.state.faults.get(fault.key):
-                fault.seen, fault.fired = recorded.seen, recorded.fired
+            fault.seen, fault.fired = self.state.faults.get(fault.key, (0, 0))
 
     @cached_property
     def app(self) -> ASGIApp:
@@ -92,7 +80,8 @@ class Sandbox:
         for run_id, conversation in self._model_calls.finished():
             run = self.state.run(run_id)
             if run.is_pending:
-                self._store.append(EndEvent(self._launcher.ended(run, conversation, self.now())))
+                now = self.now()
+                self._store.append(Event(now, (self._launcher.ended(run, conversation, now),)))
         for run in self.state.runs:
             if run.is_pending and run.snapshot is not None:
                 self._model_calls.start(run, self.agents.with_dialogues(run.snapshot))
@@ -102,7 +91,7 @@ class Sandbox:
 
     # Launches
 
-    def launch(self, request: LaunchRequest) -> LaunchEvent:
+    def launch(self, request: LaunchRequest) -> Event:
         """Accept a valid request, or raise 404, 402 or 429 (in this order). The launch is in the state file on return."""
         with self._store.change():
             answerer = self._answerer(request)
@@ -160,14 +149,18 @@ class Sandbox:
         if not self.state.can_cover(self.world.regrade_cents, now):
             raise insufficient_balance()
         grade_at = now + self.world.delays.grade_seconds / self.world.time_scale
-        self._store.append(RegradeEvent(now, run.call_id or 0, self.world.regrade_cents, grade_at))
+        cents = -self.world.regrade_cents
+        self._store.append(
+            Event(now, charge=Charge(now, "adjustment", cents, run.call_id, "Call graded again", grade_at))
+        )
 
     def top_up(self, amount_cents: int) -> None:
-        self._store.append(TopUpEvent(self.now(), amount_cents))
+        now = self.now()
+        self._store.append(Event(now, charge=Charge(now, "manual_topup", amount_cents, None, "Top-up")))
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward: calls end, late results appear."""
-        self._store.append(AdvanceEvent(seconds))
+        self._store.append(Event(self.now(), advance_seconds=seconds))
 
     def check_fault(self, spec: FaultSpec) -> None:
         """Raises `WorldError` if the fault deploys an agent or revision that the world does not have."""
@@ -185,7 +178,7 @@ class Sandbox:
     def note_fired(self, fault: Fault) -> None:
         """Remember that a fault of the world file fired, so that `times` counts across restarts."""
         if fault.key.startswith("world:"):
-            self._store.append(FaultEvent(fault.key, fault.seen, fault.fired))
+            self._store.append(Event(self.now(), faults={fault.key: (fault.seen, fault.fired)}))
 
     def ledger(self) -> Object:
         """All charges, also those that will be made once calls end: the bill of a run is fixed at its launch."""
@@ -217,14 +210,16 @@ class Sandbox:
             for launch in self.state.launches
         ]
         regrades: list[JsonValue] = [
-            {"at": event.at, "call_id": event.call_id, "cost_cents": event.cost_cents} for event in self.state.regrades
+            {"at": charge.at, "call_id": charge.call_id, "cost_cents": -charge.amount_cents}
+            for charge in self.state.charges
+            if charge.kind == "adjustment"
         ]
-        billed = [run.cost_cents for run in runs] + [event.cost_cents for event in self.state.regrades]
+        regraded_cents = -sum(charge.amount_cents for charge in self.state.charges if charge.kind == "adjustment")
         return {
             "launches": launches,
             "runs": shown_runs,
             "regrades": regrades,
-            "total_cents": sum(billed),
+            "total_cents": sum(run.cost_cents for run in runs) + regraded_cents,
             "foreign_cents": sum(run.cost_cents for run in runs if run.requested_by_id != OWN_USER_ID),
             "faults": [dict[str, JsonValue](item) for item in self.faults.state()],
         }

@@ -1,4 +1,4 @@
-"""Answers as the two dialects show them. The types of their fields are in `fields.py`."""
+"""Answers as the two dialects show them. The fields of each are listed in `fields.py`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 from planner.sandbox.conversation import Turn
 from planner.sandbox.sandbox import Dialect, Sandbox
-from planner.sandbox.service.fields import CLIENT
+from planner.sandbox.service.fields import CONSTANTS, fields_of
 from planner.sandbox.state.records import Batch, Run
-from planner.sandbox.state.state import Transaction
-from planner.sandbox.worlds.world import PhoneNumber, Snapshot, Variant
+from planner.sandbox.worlds.world import Snapshot
 
 Answer = dict[str, Any]
 
@@ -32,45 +31,44 @@ def timestamp(moment: float) -> str:
     return datetime.fromtimestamp(round(moment, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def answer(name: str, dialect: Dialect, computed: Answer, *sources: object) -> Answer:
+    """All fields of the answer: computed, or attributes of the first source that has them."""
+    shown: Answer = {}
+    for field, kind in fields_of(name, dialect).items():
+        if field in computed:
+            value = computed[field]
+        else:
+            source = next(source for source in sources if hasattr(source, field))
+            value = getattr(source, field)
+        if value is not None or not kind.endswith("!"):
+            shown[field] = timestamp(value) if kind.startswith("moment") and value is not None else value
+    return shown | CONSTANTS.get(name, {}) if dialect == "client" else shown
+
+
 def run(shown: Run, sandbox: Sandbox, now: float) -> Answer:
-    ended, has_started = shown.has_ended(now), now >= shown.starts_at
-    shows_call = now >= shown.call_id_at
-    answer: Answer = {
-        "id": shown.id,
-        "target_type": shown.target_type,
-        "target_id": shown.target_id,
-        "direction": shown.direction,
-        "target_number": shown.target_number,
+    ended, shows_call = shown.has_ended(now), now >= shown.call_id_at
+    computed: Answer = {
         "scenario_prompt": shown.prompt,
-        "mode": shown.mode,
         "status": shown.status(now),
-        "charge_multiplier": shown.charge_multiplier,
-        "estimated_cost_cents": shown.estimated_cost_cents,
         "call_id": shown.call_id if shows_call else None,
         "sip_call_id": shown.sip_call_id if shows_call else None,
         "error_message": shown.error_message if ended else "",
-        "started_at": timestamp(shown.starts_at) if has_started else None,
-        "completed_at": timestamp(shown.ends_at) if shown.ends_at is not None and ended else None,
-        "batch_id": shown.batch_id,
-        "created_at": timestamp(shown.created_at),
-        "updated_at": timestamp(shown.updated_at(now)),
+        "started_at": shown.starts_at if now >= shown.starts_at else None,
+        "completed_at": shown.ends_at if ended else None,
+        "updated_at": shown.updated_at(now),
     }
-    if sandbox.dialect == "page":
-        return answer
-    del answer["sip_call_id"], answer["batch_id"]
-    agent = shown.snapshot.name if shown.snapshot else None
-    number = sandbox.world.phone_numbers.get(shown.target_id) if shown.target_type == "phone_number" else None
-    view = CallView(sandbox, shown, shown.call_id, now) if ended and shown.call_id is not None else None
-    return {
-        **answer,
-        **CLIENT["Run"],
-        "agent_name": agent,
-        "target_name": (number.label or number.number) if number else agent or "",
-        "duration_seconds": view.duration_seconds if view else None,
-        "grade": grade(view) if view else None,
-        "requested_by_id": shown.requested_by_id,
-        "transcript": transcript(view) if view else [],
-    }
+    if sandbox.dialect == "client":
+        agent = shown.snapshot.name if shown.snapshot else None
+        number = sandbox.world.phone_numbers.get(shown.target_id) if shown.target_type == "phone_number" else None
+        view = CallView(sandbox, shown, shown.call_id, now) if ended and shown.call_id is not None else None
+        computed |= {
+            "agent_name": agent,
+            "target_name": (number.label or number.number) if number else agent or "",
+            "duration_seconds": view.duration_seconds if view else None,
+            "grade": grade(view) if view else None,
+            "transcript": transcript(view) if view else [],
+        }
+    return answer("Run", sandbox.dialect, computed, shown)
 
 
 def batch(shown: Batch, sandbox: Sandbox, now: float) -> Answer:
@@ -78,40 +76,24 @@ def batch(shown: Batch, sandbox: Sandbox, now: float) -> Answer:
     statuses = [run.status(now) for run in runs]
     completed, failed = statuses.count("completed"), statuses.count("failed")
     is_over = completed + failed == len(runs)
-    updated_at = timestamp(max(run.updated_at(now) for run in runs))
-    answer: Answer = {
-        "id": shown.id,
-        "name": shown.request.name,
-        "target_type": shown.request.target_type,
-        "target_id": shown.request.target_id,
-        "direction": shown.request.direction,
-        "target_number": shown.request.target_number,
+    updated_at = max(run.updated_at(now) for run in runs)
+    computed: Answer = {
         "scenario_prompts": shown.request.prompts,
-        "run_count": shown.request.run_count,
-        "stagger_seconds": shown.request.stagger_seconds,
         "status": "in_progress" if not is_over else "completed" if completed else "failed",
         "total_runs": len(runs),
         "completed_runs": completed,
         "failed_runs": failed,
         "error_message": "",
-        "requested_by_id": shown.requested_by_id,
-        "started_at": timestamp(shown.created_at),
+        "started_at": shown.created_at,
         "completed_at": updated_at if is_over else None,
-        "created_at": timestamp(shown.created_at),
         "updated_at": updated_at,
-        "run_ids": shown.run_ids,
     }
     if sandbox.dialect == "client":
         begins_at = min(run.starts_at for run in runs)
-        answer |= {
-            **CLIENT["Batch"],
-            "started_at": timestamp(begins_at) if now >= begins_at else None,
-            "estimated_cost_cents": shown.estimated_cost_cents,
-            "estimated_minutes": shown.estimated_minutes,
-        }
+        computed["started_at"] = begins_at if now >= begins_at else None
         if now < begins_at:
-            answer["status"] = "pending"
-    return answer
+            computed["status"] = "pending"
+    return answer("Batch", sandbox.dialect, computed, shown, shown.request)
 
 
 @dataclass(frozen=True)
@@ -163,9 +145,9 @@ class CallView:
         return "inbound" if self.is_sip_leg else self.run.direction
 
     @property
-    def duration_seconds(self) -> int:
+    def duration_seconds(self) -> int | None:
         """Whole seconds of conversation; an answered call has at least one."""
-        return max(1, round(self.run.conversation.duration_ms / 1000))
+        return max(1, round(self.run.conversation.duration_ms / 1000)) if self.has_ended else None
 
     @property
     def turns(self) -> list[Turn]:
@@ -184,47 +166,31 @@ def call(view: CallView) -> Answer:
     issues = given.issues if graded else ()
     billed = ended and not view.is_sip_leg
     bill_cents = run.cost_cents if view.sandbox.world.call_bill == "charged" else run.call_cents
-    ends_at = timestamp(run.ends_at) if run.ends_at is not None and ended else None
     grade_status = "completed" if graded else "pending"
-    answer: Answer = {
-        "call_id": view.call_id,
-        "agent_id": view.snapshot.agent_id,
-        "direction": view.direction,
-        "from_number": run.from_number,
-        "to_number": run.to_number,
-        "start_time": timestamp(run.starts_at),
-        "end_time": ends_at,
-        "duration_seconds": view.duration_seconds if ended else None,
-        "status": view.status,
+    transferred = run.conversation.transferred_to if ended else ""
+    computed: Answer = {
+        "start_time": run.starts_at,
+        "end_time": run.ends_at if ended else None,
         "end_reason": run.conversation.end_reason if ended else None,
         "is_test_call": True,
-        "product": view.snapshot.product,
-        "voice": view.snapshot.voice,
         "billable_minutes": (run.billable_minutes if billed else 0) if ended else None,
         "billing_total_cents": (bill_cents if billed else 0) if ended else None,
-        "billed_at": ends_at if billed else None,
+        "billed_at": run.ends_at if billed else None,
         "grade_score": view.score,
         "grade_status": grade_status if ended else None,
         "issue_count": len(issues),
         "critical_issue_count": sum(issue.severity == "critical" for issue in issues),
         "agent_variant_id": view.snapshot.variant_id,
         "agent_variant_label": view.snapshot.variant_label,
-    }
-    if view.sandbox.dialect == "page":
-        return answer
-    transferred = run.conversation.transferred_to if ended else ""
-    return {
-        **answer,
-        **CLIENT["Call"],
         "call_outcome": given.outcome if graded else None,
         "collected_values": {} if ended else None,
         "goal_achievement": given.goal if graded else None,
         "goal_reasoning": given.summary if graded else None,
-        "grade_updated_at": timestamp(view.grade_at) if graded else None,
+        "grade_updated_at": view.grade_at if graded else None,
         "locale": view.snapshot.primary_language,
         "outbound_dial_state": "answered" if run.direction == "inbound" else None,
         "prompt_snapshot": view.snapshot.prompt,
-        "sip_answered_at": timestamp(run.starts_at) if view.is_sip_leg else None,
+        "sip_answered_at": run.starts_at if view.is_sip_leg else None,
         "summary": given.summary if graded else "",
         "summary_status": grade_status,
         "tool_snapshot": [
@@ -235,47 +201,38 @@ def call(view: CallView) -> Answer:
         "transfer_destination": transferred,
         "transfer_outcome": "bridged" if transferred else None,
     }
+    return answer("Call", view.sandbox.dialect, computed, view, run, view.snapshot)
 
 
 def grade(view: CallView) -> Answer:
-    given, graded = view.run.conversation.grade, view.is_graded
-    answer: Answer = {
+    given, graded, ends_at = view.run.conversation.grade, view.is_graded, view.run.ends_at
+    created_at = view.now if ends_at is None else ends_at
+    computed: Answer = {
         "status": "completed" if graded else "pending",
-        "score": view.score,
         "call_outcome": given.outcome if graded else "unknown",
         "goal_achievement": given.goal if graded else None,
         "detected_issues": [issue.model_dump() for issue in given.issues] if graded else [],
         "rubric_breakdown": {"overall": given.score} if graded and given.score is not None else {},
         "summary": given.summary if graded else "",
-    }
-    if view.sandbox.dialect == "page":
-        return answer
-    ends_at = timestamp(view.now if view.run.ends_at is None else view.run.ends_at)
-    graded_at = timestamp(view.grade_at) if graded else None
-    return {
-        **answer,
-        **CLIENT["Grade"],
         "id": view.run.id,
-        "call_id": view.call_id,
-        "created_at": ends_at,
+        "created_at": created_at,
         "goal_reasoning": given.summary if graded else None,
-        "graded_at": graded_at,
+        "graded_at": view.grade_at if graded else None,
         "outcome_reasoning": given.summary if graded else "",
-        "updated_at": graded_at or ends_at,
+        "updated_at": view.grade_at if graded else created_at,
     }
+    return answer("Grade", view.sandbox.dialect, computed, view)
 
 
 def turns(spoken: Iterable[Turn], assistant_role: str) -> list[Answer]:
-    """Agent turns have `ttfa_ms`; tool calls and their answers have `content_type`."""
     shown: list[Answer] = []
     for turn in spoken:
-        role = assistant_role if turn.role == "agent" else turn.role
-        answer: Answer = {"role": role, "content": turn.content, "start_ms": turn.start_ms, "end_ms": turn.end_ms}
-        if turn.ttfa_ms is not None:
-            answer["ttfa_ms"] = turn.ttfa_ms
-        if turn.role in ("tool_call", "tool_response"):
-            answer["content_type"] = "application/json"
-        shown.append(answer)
+        is_tool = turn.role in ("tool_call", "tool_response")
+        computed = {
+            "role": assistant_role if turn.role == "agent" else turn.role,
+            "content_type": "application/json" if is_tool else None,
+        }
+        shown.append(answer("Turn", "page", computed, turn))
     return shown
 
 
@@ -288,89 +245,14 @@ def transcript(view: CallView) -> list[Answer]:
 
 def agent(agent_id: int, sandbox: Sandbox) -> Answer:
     """The service has no `configuration_digest`: here it shows changes of dialogues and of the world."""
-    snapshot, record = sandbox.agents.snapshot(agent_id), sandbox.agents.record(agent_id)
-    return {
+    agents = sandbox.agents
+    record = agents.record(agent_id)
+    computed: Answer = {
         "id": agent_id,
-        "name": snapshot.name,
-        "prompt": snapshot.prompt,
-        "voice": snapshot.voice,
-        "product": snapshot.product,
-        "primary_language": snapshot.primary_language,
-        "thinking_level": snapshot.thinking_level,
-        "created_at": timestamp(sandbox.agents.created_at(agent_id)),
-        "updated_at": timestamp(snapshot.updated_at),
+        "created_at": agents.created_at(agent_id),
         "has_draft": record.draft is not None,
-        "draft_updated_at": None if record.draft_at is None else timestamp(record.draft_at),
-        "configuration_digest": sandbox.agents.configuration_digest(agent_id),
-        **{f"draft_{name}": value for name, value in (record.draft or {}).items()},
-        **(CLIENT["Agent"] if sandbox.dialect == "client" else {}),
+        "draft_updated_at": record.draft_at,
+        "configuration_digest": agents.configuration_digest(agent_id),
+        **{f"draft_{name}": (record.draft or {}).get(name) for name in agents.FIELDS},
     }
-
-
-def variant(number: int, declared: Variant, snapshot: Snapshot) -> Answer:
-    return {
-        "id": number,
-        "label": declared.label,
-        "weight": declared.weight,
-        "prompt": snapshot.prompt if declared.prompt is None else declared.prompt,
-        "voice": snapshot.voice if declared.voice is None else declared.voice,
-        "product": snapshot.product,
-    }
-
-
-def version(snapshot: Snapshot, note: str) -> Answer:
-    same = ("name", "prompt", "voice", "product")
-    return {
-        **{name: getattr(snapshot, name) for name in same},
-        "version": snapshot.revision,
-        "note": note,
-        "created_at": timestamp(snapshot.updated_at),
-    }
-
-
-def phone_number(number_id: int, number: PhoneNumber, dialect: Dialect) -> Answer:
-    answer: Answer = {"id": number_id, **number.model_dump()}
-    if dialect == "page":
-        return answer
-    eligible = number.outbound_agent_id is not None
-    reason = None if eligible else "no_outbound_agent"
-    return {**answer, **CLIENT["PhoneNumber"], "outbound_eligible": eligible, "outbound_ineligible_reason": reason}
-
-
-def billing(sandbox: Sandbox, now: float) -> Answer:
-    state = sandbox.state
-    balance = state.balance_cents(now)
-    answer: Answer = {"balance_cents": balance, "balance_usd": f"{balance / 100:.2f}", "currency": "usd"}
-    if sandbox.dialect == "page":
-        return answer
-    return {
-        **answer,
-        **CLIENT["Billing"],
-        "available_cash_cents": max(0, balance - state.reserved_cents(now)),
-        "current_month_usage_spend_cents": state.billed_cents(now),
-        "spending_limit_reached": balance <= 0,
-        "test_call_budget_cents": sandbox.world.test_call_budget_cents,
-        "test_call_budget_remaining_cents": state.budget_left_cents(now),
-    }
-
-
-def transaction(number: int, entry: Transaction) -> Answer:
-    return {
-        "id": number,
-        "kind": entry.kind,
-        "amount_cents": entry.amount_cents,
-        "call_id": entry.call_id,
-        "created_at": timestamp(entry.at),
-        "description": entry.description,
-        "metadata": {},
-    }
-
-
-def whoami(sandbox: Sandbox, key: str) -> Answer:
-    return {
-        "organization": sandbox.world.organization.model_dump(),
-        "credential_kind": "api_key",
-        "key_prefix": key[:12],
-        "scopes": _SCOPES,
-        **(CLIENT["WhoAmI"] if sandbox.dialect == "client" else {}),
-    }
+    return answer("Agent", sandbox.dialect, computed, agents.snapshot(agent_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
@@ -20,11 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.sandbox.errors import ApiError, detail, insufficient_balance, invalid, throttled
 from planner.sandbox.sandbox import Sandbox
-from planner.sandbox.service.endpoints import Exchange, read_recording
-from planner.sandbox.service.operations import Operation, operations
-from planner.sandbox.service.requests import Control
+from planner.sandbox.service.endpoints import Exchange
+from planner.sandbox.service.operations import UNDOCUMENTED, Operation, operations
 from planner.sandbox.worlds.faults import Fault
-from planner.sandbox.worlds.files import WorldError
 
 ABORT = "planner.sandbox.abort"
 """The entry of the ASGI state with the function that cuts the connection without an answer (`server.py`)."""
@@ -32,23 +30,11 @@ ABORT = "planner.sandbox.abort"
 _KEY = re.compile(r"sk_[A-Za-z0-9_]{4,}")
 _HTML = "<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
 
-Endpoint = Callable[[Request], Awaitable[Any]]
-"""Returns a response, or the body of one."""
-
 
 def build_app(sandbox: Sandbox) -> ASGIApp:
-    paths: dict[str, dict[str, Endpoint]] = {}
-    for operation in operations(sandbox.dialect):
-        paths.setdefault(operation.path, {})[operation.method] = partial(_operate, sandbox, operation)
-    free: list[tuple[str, str, Callable[[Sandbox, Request], Awaitable[Any]]]] = [
-        ("GET", "/recordings/{call_id}.wav", _read_recording),
-        ("GET", "/openapi.json", _read_openapi),
-        ("GET", "/_sandbox/ledger", _read_ledger),
-        ("GET", "/_sandbox/control", _read_control),
-        ("POST", "/_sandbox/control", _change),
-    ]
-    for method, path, endpoint in free:
-        paths.setdefault(path, {})[method] = partial(endpoint, sandbox)
+    paths: dict[str, dict[str, Operation]] = {}
+    for operation in (*operations(sandbox.dialect), *UNDOCUMENTED):
+        paths.setdefault(operation.path, {})[operation.method] = operation
     # One Route per path: a wrong method is then 405 with all methods of the path in Allow, not 404.
     routes = [Route(path, partial(_answer, sandbox, methods), methods=list(methods)) for path, methods in paths.items()]
     app = Starlette(
@@ -62,13 +48,12 @@ def _json(body: object, status: int = 200, headers: dict[str, str] | None = None
     return Response(to_json(body), status, headers, media_type="application/json")
 
 
-async def _answer(sandbox: Sandbox, methods: dict[str, Endpoint], request: Request) -> Response:
+async def _answer(sandbox: Sandbox, methods: dict[str, Operation], request: Request) -> Response:
     sandbox.refresh()
     try:
-        answered = await methods["GET" if request.method == "HEAD" else request.method](request)
+        return await _operate(sandbox, methods["GET" if request.method == "HEAD" else request.method], request)
     except ApiError as error:
         return _json(error.body, error.status, error.headers)
-    return answered if isinstance(answered, Response) else _json(answered)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -125,7 +110,7 @@ async def _body(request: Request, operation: Operation) -> Any:
     assert operation.body is not None
     body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and media_type != "application/json":
+    if body and operation.route and media_type != "application/json":
         raise detail(415, f'Unsupported media type "{media_type}" in request.')
     try:
         return operation.body.model_validate_json(body or b"{}")
@@ -192,62 +177,3 @@ class Dated:
             await send(message)
 
         await self._app(scope, receive, dated if scope["type"] == "http" else send)
-
-
-# Without a key and without faults
-
-
-async def _read_recording(sandbox: Sandbox, request: Request) -> Any:
-    return read_recording(Exchange(sandbox, request, ""))
-
-
-async def _read_openapi(sandbox: Sandbox, _request: Request) -> Any:
-    from planner.sandbox.service.openapi import document  # few clients ask for it
-
-    return document(sandbox.dialect)
-
-
-async def _read_ledger(sandbox: Sandbox, _request: Request) -> Any:
-    return sandbox.ledger()
-
-
-async def _read_control(sandbox: Sandbox, _request: Request) -> Any:
-    now = sandbox.now()
-    return {
-        "world": sandbox.world.world,
-        "dialect": sandbox.dialect,
-        "faults": sandbox.faults.state(),
-        "concurrency_limit": sandbox.concurrency_limit,
-        "ahead_seconds": sandbox.state.ahead_seconds,
-        "live_runs": len(sandbox.state.live_runs(now)),
-        "balance_cents": sandbox.state.balance_cents(now),
-    }
-
-
-async def _change(sandbox: Sandbox, request: Request) -> Any:
-    try:
-        wanted = Control.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise invalid(error) from error
-    try:
-        if wanted.deploy is not None:
-            sandbox.check_deploy(wanted.deploy.agent_id, wanted.deploy.revision)
-        for spec in wanted.faults:
-            sandbox.check_fault(spec)
-    except WorldError as error:
-        raise detail(400, str(error)) from error
-    if wanted.clear_faults:
-        sandbox.faults.active.clear()
-    for spec in wanted.faults:
-        sandbox.faults.add(spec)
-    if wanted.concurrency_limit is not None:
-        sandbox.concurrency_limit = wanted.concurrency_limit
-    if wanted.top_up_cents is not None:
-        sandbox.top_up(wanted.top_up_cents)
-    if wanted.deploy is not None:
-        sandbox.agents.deploy_revision(wanted.deploy.agent_id, wanted.deploy.revision, sandbox.now())
-    if wanted.foreign_runs is not None:
-        sandbox.add_foreign_runs(wanted.foreign_runs.count, identical=wanted.foreign_runs.identical)
-    if wanted.advance_seconds is not None:
-        sandbox.advance(wanted.advance_seconds)
-    return await _read_control(sandbox, request)

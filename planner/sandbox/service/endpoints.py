@@ -13,9 +13,19 @@ from starlette.responses import Response
 from planner.sandbox.errors import detail, not_found
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service import answers
-from planner.sandbox.service.answers import CallView
+from planner.sandbox.service.answers import CallView, answer
+from planner.sandbox.worlds.files import WorldError
 
 _RECORDING_VALID_SECONDS = 3600
+_SCOPES = [
+    "agents:read",
+    "agents:write",
+    "billing:read",
+    "calls:read",
+    "phone_numbers:read",
+    "test_calls:read",
+    "test_calls:write",
+]
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,10 @@ class Exchange:
     key: str
     body: Any = None
     query: Any = None
+
+    @property
+    def now(self) -> float:
+        return self.sandbox.now()
 
     def id(self, name: str, what: str) -> int:
         """An id in the path: anything that is not a 64-bit integer does not exist."""
@@ -54,7 +68,7 @@ class Exchange:
 
 def list_runs(exchange: Exchange) -> Any:
     """Newest first."""
-    sandbox, query, now = exchange.sandbox, exchange.query, exchange.sandbox.now()
+    sandbox, query, now = exchange.sandbox, exchange.query, exchange.now
     matching = (
         run
         for run in sandbox.state.newest_first()
@@ -74,7 +88,7 @@ def start_run(exchange: Exchange) -> Any:
 def list_batches(exchange: Exchange) -> Any:
     """Newest first."""
     newest = exchange.query.of(reversed(exchange.sandbox.state.batches.values()))
-    return [answers.batch(batch, exchange.sandbox, exchange.sandbox.now()) for batch in newest]
+    return [answers.batch(batch, exchange.sandbox, exchange.now) for batch in newest]
 
 
 def start_batch(exchange: Exchange) -> Any:
@@ -88,7 +102,7 @@ def read_batch(exchange: Exchange) -> Any:
     batch = exchange.sandbox.state.batches.get(exchange.id("batch_id", "Test call batch"))
     if batch is None:
         raise not_found("Test call batch")
-    return answers.batch(batch, exchange.sandbox, exchange.sandbox.now())
+    return answers.batch(batch, exchange.sandbox, exchange.now)
 
 
 # Calls
@@ -96,7 +110,7 @@ def read_batch(exchange: Exchange) -> Any:
 
 def list_calls(exchange: Exchange) -> Any:
     """Newest first; the SIP leg comes after its call. All calls here are test calls."""
-    sandbox, query, now = exchange.sandbox, exchange.query, exchange.sandbox.now()
+    sandbox, query, now = exchange.sandbox, exchange.query, exchange.now
 
     def matches(view: CallView) -> bool:
         run = view.run
@@ -205,7 +219,7 @@ def edit_agent(exchange: Exchange) -> Any:
 
 
 def delete_agent(exchange: Exchange) -> Any:
-    exchange.sandbox.agents.delete(exchange.agent_id())
+    exchange.sandbox.agents.delete(exchange.agent_id(), exchange.now)
     return Response(status_code=204)
 
 
@@ -222,7 +236,7 @@ def deploy_agent(exchange: Exchange) -> Any:
 
 def discard_draft(exchange: Exchange) -> Any:
     agent_id = exchange.agent_id()
-    exchange.sandbox.agents.discard(agent_id)
+    exchange.sandbox.agents.discard(agent_id, exchange.now)
     return answers.agent(agent_id, exchange.sandbox)
 
 
@@ -234,20 +248,24 @@ def duplicate_agent(exchange: Exchange) -> Any:
 
 def list_variants(exchange: Exchange) -> Any:
     agents, agent_id = exchange.sandbox.agents, exchange.agent_id()
-    snapshot = agents.snapshot(agent_id)
-    return [answers.variant(number, variant, snapshot) for number, variant in agents.variants(agent_id).items()]
+    snapshot, shown = agents.snapshot(agent_id), list[answers.Answer]()
+    for number, variant in agents.variants(agent_id).items():
+        own = variant.model_dump(include={"prompt", "voice"}, exclude_none=True)
+        shown.append(answer("Variant", "page", {"id": number, **own}, snapshot, variant))
+    return shown
 
 
 def list_versions(exchange: Exchange) -> Any:
     """Revisions, newest first: an array on the page, counted in the client."""
     world, agent_id = exchange.sandbox.world, exchange.agent_id()
     current = exchange.sandbox.agents.snapshot(agent_id)
-    declared = world.agents.get(agent_id)
-    revisions = {} if declared is None else declared.revisions
+    revisions = world.agents[agent_id].revisions if agent_id in world.agents else {}
     earlier = sorted((number for number in revisions if number < current.revision), reverse=True)
-    snapshots = [current, *(world.snapshot(agent_id, number) for number in earlier)]
-    notes = {number: revision.note for number, revision in revisions.items()}
-    versions = [answers.version(each, notes.get(each.revision, "")) for each in snapshots]
+    versions: list[answers.Answer] = []
+    for each in [current, *(world.snapshot(agent_id, number) for number in earlier)]:
+        note = revisions[each.revision].note if each.revision in revisions else ""
+        computed = {"version": each.revision, "note": note, "created_at": each.updated_at}
+        versions.append(answer("Version", "page", computed, each))
     return versions if exchange.sandbox.dialect == "page" else {"count": len(versions), "results": versions}
 
 
@@ -255,33 +273,110 @@ def list_versions(exchange: Exchange) -> Any:
 
 
 def list_phone_numbers(exchange: Exchange) -> Any:
-    numbers = exchange.sandbox.world.phone_numbers.items()
-    return [answers.phone_number(number_id, number, exchange.sandbox.dialect) for number_id, number in numbers]
+    return [_phone_number(exchange.sandbox, number_id) for number_id in exchange.sandbox.world.phone_numbers]
 
 
 def read_phone_number(exchange: Exchange) -> Any:
     number_id = exchange.id("number_id", "Phone number")
-    number = exchange.sandbox.world.phone_numbers.get(number_id)
-    if number is None:
+    if number_id not in exchange.sandbox.world.phone_numbers:
         raise not_found("Phone number")
-    return answers.phone_number(number_id, number, exchange.sandbox.dialect)
+    return _phone_number(exchange.sandbox, number_id)
+
+
+def _phone_number(sandbox: Sandbox, number_id: int) -> answers.Answer:
+    number = sandbox.world.phone_numbers[number_id]
+    eligible = number.outbound_agent_id is not None
+    reason = None if eligible else "no_outbound_agent"
+    computed = {"id": number_id, "outbound_eligible": eligible, "outbound_ineligible_reason": reason}
+    return answer("PhoneNumber", sandbox.dialect, computed, number)
 
 
 def read_billing(exchange: Exchange) -> Any:
-    return answers.billing(exchange.sandbox, exchange.sandbox.now())
+    state, now = exchange.sandbox.state, exchange.now
+    balance = state.balance_cents(now)
+    computed = {
+        "balance_cents": balance,
+        "balance_usd": f"{balance / 100:.2f}",
+        "currency": "usd",
+        "available_cash_cents": max(0, balance - state.reserved_cents(now)),
+        "current_month_usage_spend_cents": state.billed_cents(now),
+        "spending_limit_reached": balance <= 0,
+        "test_call_budget_remaining_cents": state.budget_left_cents(now),
+    }
+    return answer("Billing", exchange.sandbox.dialect, computed, exchange.sandbox.world)
 
 
 def list_transactions(exchange: Exchange) -> Any:
     """Newest first."""
-    query, entries = exchange.query, exchange.sandbox.state.transactions(exchange.sandbox.now())
-    shown = [answers.transaction(number, entry) for number, entry in enumerate(entries, 1)]
-    results = query.of(reversed(shown))
+    query, entries = exchange.query, exchange.sandbox.state.transactions(exchange.now)
+    results: list[answers.Answer] = []
+    for number, entry in query.of(reversed([*enumerate(entries, 1)])):
+        computed: answers.Answer = {"id": number, "created_at": entry.at, "metadata": {}}
+        results.append(answer("Transaction", "page", computed, entry))
     return {"results": results, "total": len(entries), "limit": query.size, "offset": query.offset}
 
 
 def read_who_am_i(exchange: Exchange) -> Any:
-    return answers.whoami(exchange.sandbox, exchange.key)
+    computed = {
+        "organization": exchange.sandbox.world.organization.model_dump(),
+        "credential_kind": "api_key",
+        "key_prefix": exchange.key[:12],
+        "scopes": _SCOPES,
+    }
+    return answer("WhoAmI", exchange.sandbox.dialect, computed)
 
 
 def read_health(_exchange: Exchange) -> Any:
     return {"ok": True}
+
+
+# Not part of the API: without a key and without faults
+
+
+def read_openapi(exchange: Exchange) -> Any:
+    from planner.sandbox.service.openapi import document  # few clients ask for it
+
+    return document(exchange.sandbox.dialect)
+
+
+def read_ledger(exchange: Exchange) -> Any:
+    return exchange.sandbox.ledger()
+
+
+def read_control(exchange: Exchange) -> Any:
+    sandbox, now = exchange.sandbox, exchange.now
+    return {
+        "world": sandbox.world.world,
+        "dialect": sandbox.dialect,
+        "faults": sandbox.faults.state(),
+        "concurrency_limit": sandbox.concurrency_limit,
+        "ahead_seconds": sandbox.state.ahead_seconds,
+        "live_runs": len(sandbox.state.live_runs(now)),
+        "balance_cents": sandbox.state.balance_cents(now),
+    }
+
+
+def change_control(exchange: Exchange) -> Any:
+    sandbox, wanted = exchange.sandbox, exchange.body
+    try:
+        if wanted.deploy is not None:
+            sandbox.check_deploy(wanted.deploy.agent_id, wanted.deploy.revision)
+        for spec in wanted.faults:
+            sandbox.check_fault(spec)
+    except WorldError as error:
+        raise detail(400, str(error)) from error
+    if wanted.clear_faults:
+        sandbox.faults.active.clear()
+    for spec in wanted.faults:
+        sandbox.faults.add(spec)
+    if wanted.concurrency_limit is not None:
+        sandbox.concurrency_limit = wanted.concurrency_limit
+    if wanted.top_up_cents is not None:
+        sandbox.top_up(wanted.top_up_cents)
+    if wanted.deploy is not None:
+        sandbox.agents.deploy_revision(wanted.deploy.agent_id, wanted.deploy.revision, exchange.now)
+    if wanted.foreign_runs is not None:
+        sandbox.add_foreign_runs(wanted.foreign_runs.count, identical=wanted.foreign_runs.identical)
+    if wanted.advance_seconds is not None:
+        sandbox.advance(wanted.advance_seconds)
+    return read_control(exchange)

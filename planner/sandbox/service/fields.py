@@ -1,18 +1,74 @@
-"""The fields of answers: their types, for the OpenAPI document, and those that always have the same value here."""
+"""The fields of answers: their types, and those of the client's dialect that always have the same value here."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, get_args
 
+from planner.sandbox.sandbox import Dialect
 from planner.sandbox.service.requests import INT64_MAX
 from planner.sandbox.state.records import Direction, Mode, Status, TargetType
+
+_PAGE = {
+    "Run": "id:id target_type:target target_id:id direction:direction target_number:text scenario_prompt:text mode:mode "
+    "status:run_status charge_multiplier:count estimated_cost_cents:count call_id:id? sip_call_id:id? "
+    "error_message:text started_at:moment? completed_at:moment? batch_id:id? created_at:moment updated_at:moment",
+    "Batch": "id:id name:text target_type:target target_id:id direction:direction target_number:text "
+    "scenario_prompts:texts run_count:count stagger_seconds:count status:batch_status total_runs:count "
+    "completed_runs:count failed_runs:count error_message:text requested_by_id:id started_at:moment? "
+    "completed_at:moment? created_at:moment updated_at:moment run_ids:ids",
+    "Call": "call_id:id agent_id:id direction:direction from_number:text to_number:text start_time:moment end_time:moment? "
+    "duration_seconds:count? status:call_status end_reason:text? is_test_call:boolean product:text voice:text "
+    "billable_minutes:count? billing_total_cents:count? billed_at:moment? grade_score:score? grade_status:progress? "
+    "issue_count:count critical_issue_count:count agent_variant_id:id? agent_variant_label:text?",
+    "Calls": "results:Call[] total:count limit:count offset:count",
+    "Tool": "name:text description:text parameters:texts_by_name",
+    "Turn": "role:role content:anything start_ms:count end_ms:count ttfa_ms:count! content_type:media_type!",
+    "Transcript": "call_id:id transcripts:Turn[]",
+    "Issue": "severity:severity description:text",
+    "Grade": "status:progress score:score? call_outcome:outcome goal_achievement:goal? detected_issues:Issue[] "
+    "rubric_breakdown:numbers_by_name summary:text",
+    "Audio": "url:text",
+    "Agent": "id:id name:text prompt:text voice:text product:text primary_language:text thinking_level:text "
+    "created_at:moment updated_at:moment has_draft:boolean draft_updated_at:moment? configuration_digest:text "
+    "draft_name:text! draft_prompt:text! draft_voice:text! draft_product:text! draft_primary_language:text! "
+    "draft_thinking_level:text!",
+    "Variant": "id:id label:text weight:count prompt:text voice:text product:text",
+    "Version": "version:integer name:text prompt:text voice:text product:text note:text created_at:moment",
+    "Versions": "count:count results:Version[]",
+    "PhoneNumber": "id:id number:text label:text inbound_agent_id:id? outbound_agent_id:id? status:number_status",
+    "Billing": "balance_cents:integer balance_usd:text currency:text",
+    "Transaction": "id:id kind:transaction amount_cents:integer call_id:id? created_at:moment description:text "
+    "metadata:texts_by_name",
+    "Transactions": "results:Transaction[] total:count limit:count offset:count",
+    "Organization": "id:id name:text",
+    "WhoAmI": "organization:Organization credential_kind:text key_prefix:text scopes:texts",
+    "Health": "ok:boolean",
+    "Error": "detail:text",
+}
+"""Answer → `field:type` of each field. With `?` a value may be null; with `!` the field may be left out."""
+_CLIENT = {
+    "Run": "sip_call_id:- batch_id:- agent_name:text? target_name:text duration_seconds:count? grade:Grade? "
+    "requested_by_id:id transcript:Turn[]",
+    "Batch": "estimated_cost_cents:count estimated_minutes:count",
+    "Call": "grade_score:percent? call_outcome:outcome? collected_values:texts_by_name? goal_achievement:goal? "
+    "goal_reasoning:text? grade_updated_at:moment? locale:text outbound_dial_state:text? prompt_snapshot:text "
+    "sip_answered_at:moment? summary:text summary_status:progress tool_snapshot:Tool[] transfer_bridge_kind:text? "
+    "transfer_destination:text transfer_outcome:text?",
+    "Grade": "score:percent? id:id call_id:id created_at:moment goal_reasoning:text? graded_at:moment? "
+    "outcome_reasoning:text updated_at:moment",
+    "PhoneNumber": "outbound_eligible:boolean outbound_ineligible_reason:text?",
+    "Billing": "available_cash_cents:count current_month_usage_spend_cents:count spending_limit_reached:boolean "
+    "test_call_budget_cents:count? test_call_budget_remaining_cents:count?",
+}
+"""The changes of the client's dialect; `-` removes a field."""
 
 
 def _nulls(names: str) -> dict[str, Any]:
     return dict.fromkeys(names.split())
 
 
-CLIENT: dict[str, dict[str, Any]] = {
+CONSTANTS: dict[str, dict[str, Any]] = {
     "Run": {"metadata": {}, "recording_url": None},
     "Batch": {"matrix_dimensions": {}},
     "Call": {
@@ -85,166 +141,31 @@ TYPES: dict[str, Any] = {
     "texts": {"type": "array", "items": {"type": "string"}},
     "moment": {"type": "string", "format": "date-time"},
     "anything": {},
-    "texts by name": {"type": "object", "additionalProperties": {"type": "string"}},
-    "numbers by name": {"type": "object", "additionalProperties": {"type": "number"}},
+    "texts_by_name": {"type": "object", "additionalProperties": {"type": "string"}},
+    "numbers_by_name": {"type": "object", "additionalProperties": {"type": "number"}},
     "target": {"enum": [*get_args(TargetType)]},
     "direction": {"enum": [*get_args(Direction)]},
     "mode": {"enum": [*get_args(Mode)]},
-    "run status": {"enum": [*get_args(Status)]},
-    "batch status": {"enum": ["pending", "in_progress", "completed", "failed"]},
-    "call status": {"enum": ["in_progress", "completed", "failed"]},
-    "number status": {"enum": ["provisioning", "active", "failed", "releasing", "released", "draft"]},
+    "run_status": {"enum": [*get_args(Status)]},
+    "batch_status": {"enum": ["pending", "in_progress", "completed", "failed"]},
+    "call_status": {"enum": ["in_progress", "completed", "failed"]},
+    "number_status": {"enum": ["provisioning", "active", "failed", "releasing", "released", "draft"]},
     "progress": {"enum": ["pending", "completed"]},
     "outcome": {"enum": ["success", "failure", "unknown", "no_conversation"]},
     "goal": {"enum": ["achieved", "missed", "no_opportunity"]},
     "severity": {"enum": ["minor", "major", "critical"]},
     "role": {"enum": ["agent", "assistant", "user", "tool_call", "tool_response"]},
-    "media type": {"enum": ["application/json"]},
+    "media_type": {"enum": ["application/json"]},
     "transaction": {"enum": ["call_usage", "adjustment", "manual_topup"]},
-    "true": {"enum": [True]},
 }
-"""Name of a type → its JSON Schema. A `?` behind the name allows null; a capital letter begins the name of an answer, `[]` a list."""
-OPTIONAL = frozenset(
-    [
-        "ttfa_ms",
-        "content_type",
-        "draft_name",
-        "draft_prompt",
-        "draft_voice",
-        "draft_product",
-        "draft_primary_language",
-        "draft_thinking_level",
-    ]
-)
-"""Fields that are left out if they have no value."""
+"""Type → its JSON Schema. Besides these, the name of an answer is a type, and `Name[]` a list of them."""
+ANSWERS = tuple(_PAGE)
 
 
-FIELDS: dict[str, dict[str, str]] = {
-    "Run": {
-        "id": "id target_id",
-        "id?": "call_id",
-        "target": "target_type",
-        "direction": "direction",
-        "mode": "mode",
-        "run status": "status",
-        "count": "charge_multiplier estimated_cost_cents",
-        "text": "target_number scenario_prompt error_message",
-        "moment": "created_at updated_at",
-        "moment?": "started_at completed_at",
-    },
-    "Run page": {"id?": "sip_call_id batch_id"},
-    "Run client": {
-        "id": "requested_by_id",
-        "text": "target_name",
-        "text?": "agent_name",
-        "count?": "duration_seconds",
-        "Grade?": "grade",
-        "Turn[]": "transcript",
-    },
-    "Batch": {
-        "id": "id target_id requested_by_id",
-        "target": "target_type",
-        "direction": "direction",
-        "batch status": "status",
-        "count": "run_count stagger_seconds total_runs completed_runs failed_runs",
-        "text": "name target_number error_message",
-        "texts": "scenario_prompts",
-        "ids": "run_ids",
-        "moment": "created_at updated_at",
-        "moment?": "started_at completed_at",
-    },
-    "Batch client": {"count": "estimated_cost_cents estimated_minutes"},
-    "Call": {
-        "id": "call_id agent_id",
-        "id?": "agent_variant_id",
-        "direction": "direction",
-        "call status": "status",
-        "progress?": "grade_status",
-        "count": "issue_count critical_issue_count",
-        "count?": "duration_seconds billable_minutes billing_total_cents",
-        "boolean": "is_test_call",
-        "text": "from_number to_number product voice",
-        "text?": "end_reason agent_variant_label",
-        "moment": "start_time",
-        "moment?": "end_time billed_at",
-    },
-    "Call page": {"score?": "grade_score"},
-    "Call client": {
-        "percent?": "grade_score",
-        "progress": "summary_status",
-        "outcome?": "call_outcome",
-        "goal?": "goal_achievement",
-        "text": "locale prompt_snapshot summary transfer_destination",
-        "text?": "goal_reasoning outbound_dial_state transfer_bridge_kind transfer_outcome",
-        "texts by name?": "collected_values",
-        "moment?": "grade_updated_at sip_answered_at",
-        "Tool[]": "tool_snapshot",
-    },
-    "Calls": {"Call[]": "results", "count": "total limit offset"},
-    "Tool": {"text": "name description", "texts by name": "parameters"},
-    "Turn": {
-        "role": "role",
-        "anything": "content",
-        "count": "start_ms end_ms ttfa_ms",
-        "media type": "content_type",
-    },
-    "Transcript": {"id": "call_id", "Turn[]": "transcripts"},
-    "Issue": {"severity": "severity", "text": "description"},
-    "Grade": {
-        "progress": "status",
-        "outcome": "call_outcome",
-        "goal?": "goal_achievement",
-        "Issue[]": "detected_issues",
-        "numbers by name": "rubric_breakdown",
-        "text": "summary",
-    },
-    "Grade page": {"score?": "score"},
-    "Grade client": {
-        "percent?": "score",
-        "id": "id call_id",
-        "text": "outcome_reasoning",
-        "text?": "goal_reasoning",
-        "moment": "created_at updated_at",
-        "moment?": "graded_at",
-    },
-    "Audio": {"text": "url"},
-    "Agent": {
-        "id": "id",
-        "boolean": "has_draft",
-        "text": "name prompt voice product primary_language thinking_level configuration_digest draft_name draft_prompt "
-        "draft_voice draft_product draft_primary_language draft_thinking_level",
-        "moment": "created_at updated_at",
-        "moment?": "draft_updated_at",
-    },
-    "Variant": {"id": "id", "count": "weight", "text": "label prompt voice product"},
-    "Version": {"integer": "version", "text": "name prompt voice product note", "moment": "created_at"},
-    "PhoneNumber": {
-        "id": "id",
-        "id?": "inbound_agent_id outbound_agent_id",
-        "text": "number label",
-        "number status": "status",
-    },
-    "PhoneNumber client": {"boolean": "outbound_eligible", "text?": "outbound_ineligible_reason"},
-    "Billing": {"integer": "balance_cents", "text": "balance_usd currency"},
-    "Billing client": {
-        "count": "available_cash_cents current_month_usage_spend_cents",
-        "count?": "test_call_budget_cents test_call_budget_remaining_cents",
-        "boolean": "spending_limit_reached",
-    },
-    "Transaction": {
-        "id": "id",
-        "id?": "call_id",
-        "transaction": "kind",
-        "integer": "amount_cents",
-        "moment": "created_at",
-        "text": "description",
-        "texts by name": "metadata",
-    },
-    "Transactions": {"Transaction[]": "results", "count": "total limit offset"},
-    "Organization": {"id": "id", "text": "name"},
-    "WhoAmI": {"Organization": "organization", "text": "credential_kind key_prefix", "texts": "scopes"},
-    "Health": {"true": "ok"},
-    "Versions": {"Version[]": "results", "count": "count"},
-    "Error": {"text": "detail"},
-}
-"""Answer, or what one dialect adds to it → type → fields."""
+@cache
+def fields_of(answer: str, dialect: Dialect) -> dict[str, str]:
+    """Field → type, without the constant fields."""
+    fields = dict(each.split(":") for each in _PAGE[answer].split())
+    if dialect == "client":
+        fields |= dict(each.split(":") for each in _CLIENT.get(answer, "").split())
+    return {field: kind for field, kind in fields.items() if kind != "-"}

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from planner.sandbox.sandbox import Dialect
-from planner.sandbox.service.fields import CLIENT, FIELDS, OPTIONAL, TYPES
+from planner.sandbox.service.fields import ANSWERS, CONSTANTS, TYPES, fields_of
 from planner.sandbox.service.operations import Operation, operations
 
 _TITLE = {"page": "as on its reference page", "client": "as in its official client 0.2.0"}
@@ -50,22 +50,20 @@ def document(dialect: Dialect) -> dict[str, Any]:
         "security": [{"key": []}],
         "paths": paths,
         "components": {
-            "schemas": {name: _object(name, dialect) for name in FIELDS if " " not in name},
+            "schemas": {name: _object(name, dialect) for name in ANSWERS},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`sk_…`"}},
         },
     }
 
 
 def _object(name: str, dialect: Dialect) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        field: _type(kind)
-        for part in (name, f"{name} {dialect}")
-        for kind, fields in FIELDS.get(part, {}).items()
-        for field in fields.split()
-    }
+    fields = fields_of(name, dialect)
+    properties = {field: _type(kind) for field, kind in fields.items()}
+    required = [field for field, kind in fields.items() if not kind.endswith("!")]
     if dialect == "client":
-        properties |= {field: {"const": value} for field, value in CLIENT.get(name, {}).items()}
-    required = [field for field in properties if field not in OPTIONAL]
+        constants = CONSTANTS.get(name, {})
+        properties |= {field: {"const": value} for field, value in constants.items()}
+        required += constants
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
@@ -74,7 +72,8 @@ def _type(kind: str) -> dict[str, Any]:
         return {"anyOf": [_type(kind.removesuffix("?")), {"type": "null"}]}
     if kind.endswith("[]"):
         return {"type": "array", "items": _type(kind.removesuffix("[]"))}
-    return {"$ref": f"#/components/schemas/{kind}"} if kind in FIELDS else TYPES[kind]
+    kind = kind.removesuffix("!")
+    return {"$ref": f"#/components/schemas/{kind}"} if kind in ANSWERS else TYPES[kind]
 
 
 def _described(operation: Operation) -> dict[str, Any]:

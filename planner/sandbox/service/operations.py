@@ -15,7 +15,7 @@ from planner.sandbox.service import requests as r
 
 @dataclass(frozen=True)
 class Operation:
-    """`answers` is the answer's name in `fields.py`. `route` is the name for faults; "" if no key is needed."""
+    """`answers` is the answer's name in `fields.py`. `route` is the name for faults; "" if there are no key and no faults."""
 
     endpoint: Callable[[e.Exchange], Any]
     method: str
@@ -73,6 +73,15 @@ _OPERATIONS = (
     Operation(e.list_transactions, "GET", "/v1/billing/transactions", "transactions", "Transactions", query=r.Page),
     Operation(e.read_who_am_i, "GET", "/v1/whoami", "whoami", "WhoAmI"),
     Operation(e.read_health, "GET", "/v1/healthz", "", "Health"),
+)
+
+
+UNDOCUMENTED = (
+    Operation(e.read_recording, "GET", "/recordings/{call_id}.wav", "", ""),
+    Operation(e.read_openapi, "GET", "/openapi.json", "", ""),
+    Operation(e.read_ledger, "GET", "/_sandbox/ledger", "", ""),
+    Operation(e.read_control, "GET", "/_sandbox/control", "", ""),
+    Operation(e.change_control, "POST", "/_sandbox/control", "", "", body=r.Control),
 )
 
 

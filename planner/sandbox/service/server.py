@@ -40,7 +40,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(sandbox: Sandbox, host: str, port: int, *, on_ready: Callable[[str], None]) -> None:
-    """Serve until interrupted. Port 0 takes any free one; `on_ready` gets the base URL once connections are accepted.
+    """Serve until interrupted. Port 0 takes any free one; `on_ready` receives the base URL once clients can connect.
 
     Raises OSError when the address cannot be had.
     """

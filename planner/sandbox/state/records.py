@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.worlds.world import Snapshot
@@ -128,67 +128,34 @@ class AgentRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class LaunchEvent:
-    """One accepted POST."""
+class Charge:
+    """A change of the prepaid balance besides the bills of runs; usage is negative."""
 
     at: float
-    batch: Batch | None
-    runs: tuple[Run, ...]
-    kind: Literal["launch"] = "launch"
-
-
-@dataclass(frozen=True, slots=True)
-class EndEvent:
-    """A call that models played has ended: the run with its conversation and bill."""
-
-    run: Run
-    kind: Literal["end"] = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class RegradeEvent:
-    at: float
-    call_id: int
-    cost_cents: int
-    grade_at: float
-    kind: Literal["regrade"] = "regrade"
-
-
-@dataclass(frozen=True, slots=True)
-class AgentEvent:
-    agent_id: int
-    record: AgentRecord
-    kind: Literal["agent"] = "agent"
-
-
-@dataclass(frozen=True, slots=True)
-class TopUpEvent:
-    at: float
+    kind: Literal["call_usage", "adjustment", "manual_topup"]
     amount_cents: int
-    kind: Literal["top_up"] = "top_up"
+    call_id: int | None
+    description: str
+    grade_at: float = 0
+    """For a call that is graded again: when its new grade is there."""
 
 
 @dataclass(frozen=True, slots=True)
-class AdvanceEvent:
-    """The clock was moved forward."""
+class Event:
+    """One change of the state."""
 
-    seconds: float
-    kind: Literal["advance"] = "advance"
-
-
-@dataclass(frozen=True, slots=True)
-class FaultEvent:
-    """A fault of the world file fired, so that `times` counts across restarts."""
-
-    key: str
-    seen: int
-    fired: int
-    kind: Literal["fault"] = "fault"
-
-
-Event = LaunchEvent | EndEvent | RegradeEvent | AgentEvent | TopUpEvent | AdvanceEvent | FaultEvent
+    at: float
+    runs: tuple[Run, ...] = ()
+    """New runs of one launch, or a run whose call between models has ended."""
+    batch: Batch | None = None
+    agents: dict[int, AgentRecord] = field(default_factory=dict[int, AgentRecord])
+    charge: Charge | None = None
+    faults: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """(seen, fired) of faults of the world file, so that `times` counts across restarts."""
+    advance_seconds: float = 0
+    """How far the clock was moved forward."""
 
 
 @cache
 def event_format() -> TypeAdapter[Event]:
-    return TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+    return TypeAdapter(Event)

@@ -4,40 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-from planner.sandbox.state.records import (
-    AdvanceEvent,
-    AgentEvent,
-    AgentRecord,
-    Batch,
-    EndEvent,
-    Event,
-    FaultEvent,
-    LaunchEvent,
-    LaunchRequest,
-    RegradeEvent,
-    Run,
-    TopUpEvent,
-)
+from planner.sandbox.state.records import AgentRecord, Batch, Charge, Event, LaunchRequest, Run
 from planner.sandbox.worlds.world import World
 
 # The first ids are the reference page's, so that its examples read like answers of this sandbox.
 _FIRST_RUN_ID = 7110
 _FIRST_BATCH_ID = 201
 _FIRST_CALL_ID = 987654321
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """One change of the prepaid balance; usage is negative."""
-
-    at: float
-    kind: Literal["call_usage", "adjustment", "manual_topup"]
-    amount_cents: int
-    call_id: int | None
-    description: str
 
 
 class State:
@@ -48,11 +22,10 @@ class State:
         self._runs: dict[int, Run] = {}
         """By id, ascending."""
         self.batches: dict[int, Batch] = {}
-        self.launches: list[LaunchEvent] = []
-        self.regrades: list[RegradeEvent] = []
-        self.top_ups: list[TopUpEvent] = []
+        self.launches: list[Event] = []
+        self.charges: list[Charge] = []
         self.agents: dict[int, AgentRecord] = {}
-        self.faults: dict[str, FaultEvent] = {}
+        self.faults: dict[str, tuple[int, int]] = {}
         self.ahead_seconds = 0.0
         """How far the clock was moved forward."""
         self.next_call_id = _FIRST_CALL_ID
@@ -60,31 +33,28 @@ class State:
         self._occurrences: Counter[tuple[object, ...]] = Counter()
 
     def apply(self, event: Event) -> None:
-        match event:
-            case LaunchEvent():
-                self.launches.append(event)
-                if event.batch is not None:
-                    self.batches[event.batch.id] = event.batch
-                for run in sorted(event.runs, key=lambda run: run.id):
-                    self._runs[run.id] = run
-                    for call_id in (run.call_id, run.sip_call_id):
-                        if call_id is not None:
-                            self._run_ids_by_call[call_id] = run.id
-                            self.next_call_id = max(self.next_call_id, call_id + 1)
-                    self._occurrences[_similarity(run, run.prompt)] += 1
-            case EndEvent(run):
-                if self._runs[run.id].is_pending:  # two processes may play the same call: the first result counts
-                    self._runs[run.id] = run
-            case RegradeEvent():
-                self.regrades.append(event)
-            case AgentEvent():
-                self.agents[event.agent_id] = event.record
-            case TopUpEvent():
-                self.top_ups.append(event)
-            case AdvanceEvent():
-                self.ahead_seconds += event.seconds
-            case FaultEvent():
-                self.faults[event.key] = event
+        if event.runs and event.runs[0].id not in self._runs:
+            self.launches.append(event)
+            for run in sorted(event.runs, key=lambda run: run.id):
+                self._add(run)
+        for run in event.runs:
+            if self._runs[run.id].is_pending:  # two processes may play the same call: the first result counts
+                self._runs[run.id] = run
+        if event.batch is not None:
+            self.batches[event.batch.id] = event.batch
+        if event.charge is not None:
+            self.charges.append(event.charge)
+        self.agents |= event.agents
+        self.faults |= event.faults
+        self.ahead_seconds += event.advance_seconds
+
+    def _add(self, run: Run) -> None:
+        self._runs[run.id] = run
+        for call_id in (run.call_id, run.sip_call_id):
+            if call_id is not None:
+                self._run_ids_by_call[call_id] = run.id
+                self.next_call_id = max(self.next_call_id, call_id + 1)
+        self._occurrences[_similarity(run, run.prompt)] += 1
 
     @property
     def runs(self) -> list[Run]:
@@ -120,23 +90,19 @@ class State:
 
     def grade_at(self, run: Run) -> float:
         """The time of the newest grade of a run's call."""
-        return max((event.grade_at for event in self.regrades if event.call_id == run.call_id), default=run.grade_at)
+        again = (charge.grade_at for charge in self.charges if charge.call_id == run.call_id)
+        return max((run.grade_at, *again))
 
     # Money, in whole cents
 
-    def transactions(self, now: float) -> list[Transaction]:
+    def transactions(self, now: float) -> list[Charge]:
         """Oldest first."""
-        found = [Transaction(each.at, "manual_topup", each.amount_cents, None, "Top-up") for each in self.top_ups]
-        found += [
-            Transaction(each.at, "adjustment", -each.cost_cents, each.call_id, "Call graded again")
-            for each in self.regrades
-        ]
-        found += [
-            Transaction(run.ends_at, "call_usage", -run.cost_cents, run.call_id, "Test call")
+        usage = [
+            Charge(run.ends_at, "call_usage", -run.cost_cents, run.call_id, "Test call")
             for run in self._runs.values()
             if run.cost_cents and run.ends_at is not None and now >= run.ends_at
         ]
-        return sorted(found, key=lambda transaction: transaction.at)
+        return sorted(self.charges + usage, key=lambda charge: charge.at)
 
     def billed_cents(self, now: float) -> int:
         """The bills of ended runs and of calls graded again."""

@@ -75,39 +75,65 @@ def _locate(name: str, beside: Path) -> Path:
     )
 
 
-@dataclass(slots=True)
 class _Files:
-    """The files of a world, the requested one first, and what is wrong with them."""
+    """The files of a world, the requested one first, and their errors."""
 
-    documents: dict[Path, Document]
-    faults: list[WorldFault]
-    within: Path | None
+    def __init__(self, within: Path | None) -> None:
+        self.within = within
+        self._documents: dict[Path, Document] = {}
+        self._faults: list[WorldFault] = []
+
+    def merged(self, path: Path) -> dict[str, Any]:
+        """The file over the world that it extends."""
+        within = self.within
+        if within is not None and path.parent != _SHIPPED and not path.resolve().is_relative_to(within.resolve()):
+            raise WorldError(f"{path.name} leads out of the repository")
+        try:
+            document, problems = read(path.read_bytes(), path.as_posix())
+        except OSError as error:
+            raise WorldError(f"{path}: {error.strerror or error}") from error
+        errors = [problem for problem in problems if problem.severity.value == "error"]
+        self._faults += [WorldFault(path, _first_line(each.span), each.message, each.code) for each in errors]
+        if document is None:
+            return {}
+        self._documents[path] = document
+        own = dict(document.root)
+        base = own.pop("extends", None)
+        if base is None:
+            return own
+        try:
+            return _overlay(self.merged(self._extended(base, path.parent)), own)
+        except WorldError as error:
+            self.add(("extends",), str(error))
+            return own
+
+    def _extended(self, base: object, beside: Path) -> Path:
+        if not isinstance(base, str):
+            raise WorldError("`extends` names a world or a file")
+        path = _locate(base, beside)
+        if path in self._documents or len(self._documents) >= _MAX_EXTENDS:
+            raise WorldError("`extends` goes round in a circle")
+        return path
 
     def add(self, route: Route, message: str, error: ErrorDetails | None = None) -> None:
-        """A fault at the end of the route: in the file that has most of it."""
-        path, document = max(self.documents.items(), key=lambda each: _depth(each[1].root, route))
-        at_key = error is not None and error["type"] in ("missing", "extra_forbidden")
+        """An error at the end of the route, in the file that contains most of it."""
+        path, document = max(self._documents.items(), key=lambda each: _depth(each[1].root, route))
         found = document.follow(route)
         if found is None:
             span = document.source.whole()
-        elif at_key and isinstance(found[1], str):
+        elif error is not None and error["type"] in ("missing", "extra_forbidden") and isinstance(found[1], str):
             span = document.key(cast(Any, found[0]), found[1])
         else:
             span = _first_line(document.value(*found))
         dotted = ".".join(map(str, route))
-        self.faults.append(WorldFault(path, span, f"{dotted}: {message}" if dotted else message, error=error))
+        self._faults.append(WorldFault(path, span, f"{dotted}: {message}" if dotted else message, error=error))
 
-    def error(self) -> WorldError:
-        order = list(self.documents)
-        ordered = sorted(
-            self.faults,
-            key=lambda fault: (
-                order.index(fault.path) if fault.path in order else 0,
-                fault.span.line,
-                fault.span.column,
-            ),
-        )
-        return WorldError(str(ordered[0]), ordered)
+    def check(self) -> None:
+        """Raises `WorldError` if there are errors."""
+        order = {path: index for index, path in enumerate(self._documents)}
+        faults = sorted(self._faults, key=lambda each: (order.get(each.path, 0), each.span.line, each.span.column))
+        if faults:
+            raise WorldError(str(faults[0]), faults)
 
 
 def _first_line(span: Span) -> Span:
@@ -115,23 +141,19 @@ def _first_line(span: Span) -> Span:
 
 
 def _depth(value: Any, route: Route) -> int:
-    depth = 0
-    for step in route:
-        if isinstance(value, dict) and str(step) in value:
-            value = cast("dict[str, Any]", value)[str(step)]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(cast("list[Any]", value)):
-            value = cast("list[Any]", value)[step]
-        else:
+    """The number of steps of the route that exist below the value."""
+    for depth, step in enumerate(route):
+        try:
+            value = value[str(step) if isinstance(value, dict) else step]
+        except (LookupError, TypeError):
             return depth
-        depth += 1
-    return depth
+    return len(route)
 
 
 def _load(path: Path, within: Path | None) -> World:
-    files = _Files({}, [], within)
-    written = _merged(path, files)
-    if files.faults:
-        raise files.error()
+    files = _Files(within)
+    written = files.merged(path)
+    files.check()
     try:
         world = World.model_validate(written)
     except ValidationError as error:
@@ -140,47 +162,12 @@ def _load(path: Path, within: Path | None) -> World:
             place = each["loc"]
             if not any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors):
                 files.add(place, each["msg"].removeprefix("Value error, "), each)
-        raise files.error() from error
+        files.check()
+        raise
     for route, message in world.unknown_names():
         files.add(route, message)
-    if files.faults:
-        raise files.error()
+    files.check()
     return world
-
-
-def _merged(path: Path, files: _Files) -> dict[str, Any]:
-    """The file over what it extends."""
-    within = files.within
-    if within is not None and path.parent != _SHIPPED and not path.resolve().is_relative_to(within.resolve()):
-        raise WorldError(f"{path.name} leads out of the repository")
-    try:
-        document, problems = read(path.read_bytes(), path.as_posix())
-    except OSError as error:
-        raise WorldError(f"{path}: {error.strerror or error}") from error
-    files.faults += [
-        WorldFault(path, _first_line(problem.span), problem.message, problem.code)
-        for problem in problems
-        if problem.severity.value == "error"
-    ]
-    if document is None:
-        return {}
-    files.documents[path] = document
-    base: object = document.root.get("extends")
-    own = {key: value for key, value in document.root.items() if key != "extends"}
-    if base is None:
-        return own
-    if not isinstance(base, str):
-        files.add(("extends",), "`extends` names a world or a file")
-        return own
-    try:
-        below = _locate(base, path.parent)
-        if below in files.documents or len(files.documents) >= _MAX_EXTENDS:
-            files.add(("extends",), "`extends` goes round in a circle")
-            return own
-        return _overlay(_merged(below, files), own)
-    except WorldError as error:
-        files.add(("extends",), str(error))
-        return own
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

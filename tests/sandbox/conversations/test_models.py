@@ -19,7 +19,7 @@ from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
 from planner.sandbox.conversations.playing import NO_DIALOGUE
-from planner.sandbox.state.records import EndEvent
+from planner.sandbox.state.records import Event
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 Answer = dict[str, Any] | int | str | None
@@ -357,7 +357,7 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
     assert again.ledger() == ledger
     run = again.state.run(7110)
     assert run.conversation.turns
-    again.state.apply(EndEvent(replace(run, cost_cents=0)))  # as another process may have written at the same moment
+    again.state.apply(Event(0, (replace(run, cost_cents=0),)))  # as another process may have written at the same moment
     assert again.state.run(7110) == run
 
 

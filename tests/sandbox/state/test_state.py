@@ -48,8 +48,8 @@ async def test_an_answer_is_on_disk_before_it_is_given(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     async with bench_of(state_path=state) as bench:
         await bench.start()
-        kinds = [json.loads(line)["kind"] for line in state.read_bytes().splitlines()]
-        assert kinds == ["launch"]
+        runs = [json.loads(line)["runs"] for line in state.read_bytes().splitlines()]
+        assert [[run["id"] for run in each] for each in runs] == [[7110]]
         await bench.start(consent_to_charge=False)
         assert len(state.read_bytes().splitlines()) == 1
 
