@@ -47,7 +47,8 @@ class Conversation:
     """Why the call broke off, if a model did not answer."""
 
 
-EMPTY = Conversation((), 0, "", "", Grade(score=None, outcome="unknown", goal="no_opportunity", summary=""))
+UNKNOWN = Grade.model_construct(score=None, outcome="unknown", goal="no_opportunity", summary="")
+EMPTY = Conversation((), 0, "", "", UNKNOWN)
 """Nothing has been said yet."""
 
 

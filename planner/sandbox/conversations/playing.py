@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from planner.sandbox.conversation import Conversation, Draws, Recording, seed_of
-from planner.sandbox.worlds.dialogues import CODE, Branch, Dialogue, Grade, Object, Turn, filled
+from planner.sandbox.conversation import UNKNOWN, Conversation, Draws, Recording, seed_of
+from planner.sandbox.worlds.dialogues import CODE, Branch, Dialogue, Object, Turn, filled
 from planner.sandbox.worlds.world import Snapshot
 
 NO_DIALOGUE = "no scripted dialogue matches this prompt"
 """What the caller says on a call whose prompt is not scripted."""
-_UNSCRIPTED = Grade(score=None, outcome="unknown", goal="no_opportunity", summary=f"Sandbox: {NO_DIALOGUE}.")
 
 
 def converse(snapshot: Snapshot, prompt: str, seed: int) -> Conversation:
@@ -26,7 +25,8 @@ def converse(snapshot: Snapshot, prompt: str, seed: int) -> Conversation:
     recording.agent_says(f"Hello, this is {snapshot.name}. How can I help?")
     recording.caller_says(f"This is the sandbox: {NO_DIALOGUE}.")
     recording.agent_says("Goodbye.")
-    return Conversation(tuple(recording.turns), recording.ends_ms(), "agent_end", "", _UNSCRIPTED)
+    grade = UNKNOWN.model_copy(update={"summary": f"Sandbox: {NO_DIALOGUE}."})
+    return Conversation(tuple(recording.turns), recording.ends_ms(), "agent_end", "", grade)
 
 
 def find_script(snapshot: Snapshot, prompt: str) -> tuple[Dialogue, Object] | None:

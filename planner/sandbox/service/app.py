@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from planner.sandbox.errors import ApiError, detail, insufficient_balance, invalid, throttled
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.endpoints import Exchange
-from planner.sandbox.service.operations import UNDOCUMENTED, Operation, operations
+from planner.sandbox.service.operations import UNDOCUMENTED, Operation, model, operations
 from planner.sandbox.worlds.faults import Fault
 
 ABORT = "planner.sandbox.abort"
@@ -86,7 +86,7 @@ async def _operate(sandbox: Sandbox, operation: Operation, request: Request) -> 
             _fail_before(sandbox, fault)
     body = await _body(request, operation) if operation.body else None
     try:
-        query = operation.query.model_validate(dict(request.query_params)) if operation.query else None
+        query = model(operation.query).model_validate(dict(request.query_params)) if operation.query else None
     except ValidationError as error:
         raise invalid(error) from error
     answered = operation.endpoint(Exchange(sandbox, request, key, body, query))
@@ -107,13 +107,12 @@ def _authenticate(sandbox: Sandbox, key: str) -> None:
 
 async def _body(request: Request, operation: Operation) -> Any:
     """Raises 415 or 400. No body is an empty object."""
-    assert operation.body is not None
     body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and operation.route and media_type != "application/json":
         raise detail(415, f'Unsupported media type "{media_type}" in request.')
     try:
-        return operation.body.model_validate_json(body or b"{}")
+        return model(operation.body).model_validate_json(body or b"{}")
     except ValidationError as error:
         raise invalid(error) from error
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from planner.sandbox.sandbox import Dialect
-from planner.sandbox.service.requests import INT64_MAX
-from planner.sandbox.state.records import Direction, Mode, Status, TargetType
 
 _PAGE = {
     "Run": "id:id target_type:target target_id:id direction:direction target_number:text scenario_prompt:text mode:mode "
@@ -129,36 +127,6 @@ CONSTANTS: dict[str, dict[str, Any]] = {
 }
 """Answer → fields of the client's dialect with the value that they always have here."""
 
-TYPES: dict[str, Any] = {
-    "id": {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
-    "ids": {"type": "array", "items": {"type": "integer"}},
-    "count": {"type": "integer", "minimum": 0},
-    "integer": {"type": "integer"},
-    "percent": {"type": "integer", "minimum": 0, "maximum": 100},
-    "score": {"type": "number", "minimum": 0, "maximum": 1},
-    "boolean": {"type": "boolean"},
-    "text": {"type": "string"},
-    "texts": {"type": "array", "items": {"type": "string"}},
-    "moment": {"type": "string", "format": "date-time"},
-    "anything": {},
-    "texts_by_name": {"type": "object", "additionalProperties": {"type": "string"}},
-    "numbers_by_name": {"type": "object", "additionalProperties": {"type": "number"}},
-    "target": {"enum": [*get_args(TargetType)]},
-    "direction": {"enum": [*get_args(Direction)]},
-    "mode": {"enum": [*get_args(Mode)]},
-    "run_status": {"enum": [*get_args(Status)]},
-    "batch_status": {"enum": ["pending", "in_progress", "completed", "failed"]},
-    "call_status": {"enum": ["in_progress", "completed", "failed"]},
-    "number_status": {"enum": ["provisioning", "active", "failed", "releasing", "released", "draft"]},
-    "progress": {"enum": ["pending", "completed"]},
-    "outcome": {"enum": ["success", "failure", "unknown", "no_conversation"]},
-    "goal": {"enum": ["achieved", "missed", "no_opportunity"]},
-    "severity": {"enum": ["minor", "major", "critical"]},
-    "role": {"enum": ["agent", "assistant", "user", "tool_call", "tool_response"]},
-    "media_type": {"enum": ["application/json"]},
-    "transaction": {"enum": ["call_usage", "adjustment", "manual_topup"]},
-}
-"""Type → its JSON Schema. Besides these, the name of an answer is a type, and `Name[]` a list of them."""
 ANSWERS = tuple(_PAGE)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel
+from typing import Any, get_args
 
 from planner.sandbox.sandbox import Dialect
-from planner.sandbox.service.fields import ANSWERS, CONSTANTS, TYPES, fields_of
-from planner.sandbox.service.operations import Operation, operations
+from planner.sandbox.service.fields import ANSWERS, CONSTANTS, fields_of
+from planner.sandbox.service.operations import Operation, model, operations
+from planner.sandbox.service.requests import INT64_MAX
+from planner.sandbox.state.records import Direction, Mode, Status, TargetType
 
 _TITLE = {"page": "as on its reference page", "client": "as in its official client 0.2.0"}
 _ANSWERS = {
@@ -33,6 +33,37 @@ _FIELD_ERRORS: dict[str, Any] = {
     },
     "minProperties": 1,
 }
+
+_TYPES: dict[str, Any] = {
+    "id": {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+    "ids": {"type": "array", "items": {"type": "integer"}},
+    "count": {"type": "integer", "minimum": 0},
+    "integer": {"type": "integer"},
+    "percent": {"type": "integer", "minimum": 0, "maximum": 100},
+    "score": {"type": "number", "minimum": 0, "maximum": 1},
+    "boolean": {"type": "boolean"},
+    "text": {"type": "string"},
+    "texts": {"type": "array", "items": {"type": "string"}},
+    "moment": {"type": "string", "format": "date-time"},
+    "anything": {},
+    "texts_by_name": {"type": "object", "additionalProperties": {"type": "string"}},
+    "numbers_by_name": {"type": "object", "additionalProperties": {"type": "number"}},
+    "target": {"enum": [*get_args(TargetType)]},
+    "direction": {"enum": [*get_args(Direction)]},
+    "mode": {"enum": [*get_args(Mode)]},
+    "run_status": {"enum": [*get_args(Status)]},
+    "batch_status": {"enum": ["pending", "in_progress", "completed", "failed"]},
+    "call_status": {"enum": ["in_progress", "completed", "failed"]},
+    "number_status": {"enum": ["provisioning", "active", "failed", "releasing", "released", "draft"]},
+    "progress": {"enum": ["pending", "completed"]},
+    "outcome": {"enum": ["success", "failure", "unknown", "no_conversation"]},
+    "goal": {"enum": ["achieved", "missed", "no_opportunity"]},
+    "severity": {"enum": ["minor", "major", "critical"]},
+    "role": {"enum": ["agent", "assistant", "user", "tool_call", "tool_response"]},
+    "media_type": {"enum": ["application/json"]},
+    "transaction": {"enum": ["call_usage", "adjustment", "manual_topup"]},
+}
+"""Type → its JSON Schema. Besides these, the name of an answer is a type, and `Name[]` a list of them."""
 
 
 def document(dialect: Dialect) -> dict[str, Any]:
@@ -73,7 +104,7 @@ def _type(kind: str) -> dict[str, Any]:
     if kind.endswith("[]"):
         return {"type": "array", "items": _type(kind.removesuffix("[]"))}
     kind = kind.removesuffix("!")
-    return {"$ref": f"#/components/schemas/{kind}"} if kind in ANSWERS else TYPES[kind]
+    return {"$ref": f"#/components/schemas/{kind}"} if kind in ANSWERS else _TYPES[kind]
 
 
 def _described(operation: Operation) -> dict[str, Any]:
@@ -92,9 +123,10 @@ def _described(operation: Operation) -> dict[str, Any]:
             **{str(status): _answer(status, schema) for status, schema in errors.items()},
         },
     }
-    if operation.body is not None:
-        content = {"application/json": {"schema": operation.body.model_json_schema()}}
-        is_required = any(field.is_required() for field in operation.body.model_fields.values())
+    if operation.body:
+        body = model(operation.body)
+        content = {"application/json": {"schema": body.model_json_schema()}}
+        is_required = any(field.is_required() for field in body.model_fields.values())
         shown["requestBody"] = {"required": is_required, "content": content}
     if not operation.route:
         shown["security"] = []
@@ -107,15 +139,13 @@ def _answer(status: int, schema: Any) -> dict[str, Any]:
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": TYPES["id"]}
+    return {"name": name, "in": "path", "required": True, "schema": _TYPES["id"]}
 
 
-def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
+def _query_parameters(query: str) -> list[dict[str, Any]]:
     """A value that may be left out is not null in a query."""
-    if query is None:
-        return []
     parameters: list[dict[str, Any]] = []
-    for name, schema in query.model_json_schema()["properties"].items():
+    for name, schema in model(query).model_json_schema()["properties"].items() if query else ():
         given = [each for each in schema.get("anyOf", [schema]) if each != {"type": "null"}]
         parameters.append({"name": name, "in": "query", "schema": given[0] if len(given) == 1 else {"anyOf": given}})
     return parameters

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any
 
 from planner.sandbox.sandbox import Dialect
 from planner.sandbox.service import endpoints as e
-from planner.sandbox.service import requests as r
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`answers` is the answer's name in `fields.py`. `route` is the name for faults; "" if there are no key and no faults."""
+    """`answers` names the answer in `fields.py`, `body` and `query` their models in `requests.py`. `route` is the name for faults; "" if there are no key and no faults."""
 
     endpoint: Callable[[e.Exchange], Any]
     method: str
@@ -23,8 +23,8 @@ class Operation:
     route: str
     answers: str
     status: int = 200
-    body: type[BaseModel] | None = None
-    query: type[BaseModel] | None = None
+    body: str = ""
+    query: str = ""
     refusals: tuple[int, ...] = ()
     """Beyond those for the key, an id in the path, the body and the query."""
     client: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -36,21 +36,28 @@ class Operation:
         return first + "".join(word.title() for word in others)
 
 
+def model(name: str) -> type[BaseModel]:
+    """The model of a body or a query."""
+    from planner.sandbox.service import requests  # not at start: many sessions only read
+
+    return getattr(requests, name)
+
+
 _LAUNCH = (402, 404, 429)
-_RUN = {"status": 200, "body": r.ClientRun}
-_BATCH = {"body": r.ClientBatch}
+_RUN = {"status": 200, "body": "ClientRun"}
+_BATCH = {"body": "ClientBatch"}
 _RUNS = "/v1/test-calls"
 _BATCHES = "/v1/test-call-batches"
 _CALL = "/v1/calls/{call_id}"
 _AGENT = "/v1/agents/{agent_id}"
 
 _OPERATIONS = (
-    Operation(e.list_runs, "GET", _RUNS, "list", "Run[]", query=r.RunsQuery),
-    Operation(e.start_run, "POST", _RUNS, "launch", "Run", 201, r.PageRun, refusals=_LAUNCH, client=_RUN),
-    Operation(e.list_batches, "GET", _BATCHES, "batches", "Batch[]", query=r.Page),
-    Operation(e.start_batch, "POST", _BATCHES, "launch", "Batch", 201, r.PageBatch, refusals=_LAUNCH, client=_BATCH),
+    Operation(e.list_runs, "GET", _RUNS, "list", "Run[]", query="RunsQuery"),
+    Operation(e.start_run, "POST", _RUNS, "launch", "Run", 201, "PageRun", refusals=_LAUNCH, client=_RUN),
+    Operation(e.list_batches, "GET", _BATCHES, "batches", "Batch[]", query="Page"),
+    Operation(e.start_batch, "POST", _BATCHES, "launch", "Batch", 201, "PageBatch", refusals=_LAUNCH, client=_BATCH),
     Operation(e.read_batch, "GET", f"{_BATCHES}/{{batch_id}}", "batch", "Batch"),
-    Operation(e.list_calls, "GET", "/v1/calls", "calls", "Calls", query=r.CallsQuery),
+    Operation(e.list_calls, "GET", "/v1/calls", "calls", "Calls", query="CallsQuery"),
     Operation(e.read_call, "GET", _CALL, "call", "Call"),
     Operation(e.read_transcript, "GET", f"{_CALL}/transcript", "transcript", "Transcript"),
     Operation(e.read_history, "GET", f"{_CALL}/history", "history", "Turn[]"),
@@ -58,19 +65,19 @@ _OPERATIONS = (
     Operation(e.regrade, "POST", f"{_CALL}/grade", "grade", "Grade", 201, refusals=(402, 409)),
     Operation(e.read_audio, "GET", f"{_CALL}/audio", "audio", "Audio"),
     Operation(e.list_agents, "GET", "/v1/agents", "agents", "Agent[]"),
-    Operation(e.create_agent, "POST", "/v1/agents", "agents", "Agent", 201, r.NewAgent),
+    Operation(e.create_agent, "POST", "/v1/agents", "agents", "Agent", 201, "NewAgent"),
     Operation(e.read_agent, "GET", _AGENT, "agent", "Agent"),
-    Operation(e.edit_agent, "PATCH", _AGENT, "agent", "Agent", body=r.AgentEdit),
+    Operation(e.edit_agent, "PATCH", _AGENT, "agent", "Agent", body="AgentEdit"),
     Operation(e.delete_agent, "DELETE", _AGENT, "agent", "", 204),
-    Operation(e.deploy_agent, "POST", f"{_AGENT}/deploy", "agent", "Agent", body=r.Deployment, refusals=(409,)),
+    Operation(e.deploy_agent, "POST", f"{_AGENT}/deploy", "agent", "Agent", body="Deployment", refusals=(409,)),
     Operation(e.discard_draft, "POST", f"{_AGENT}/discard-draft", "agent", "Agent"),
-    Operation(e.duplicate_agent, "POST", f"{_AGENT}/duplicate", "agent", "Agent", 201, r.AgentCopy),
+    Operation(e.duplicate_agent, "POST", f"{_AGENT}/duplicate", "agent", "Agent", 201, "AgentCopy"),
     Operation(e.list_variants, "GET", f"{_AGENT}/variants", "agent", "Variant[]"),
     Operation(e.list_versions, "GET", f"{_AGENT}/versions", "versions", "Version[]", client={"answers": "Versions"}),
     Operation(e.list_phone_numbers, "GET", "/v1/phone-numbers", "phone_numbers", "PhoneNumber[]"),
     Operation(e.read_phone_number, "GET", "/v1/phone-numbers/{number_id}", "phone_number", "PhoneNumber"),
     Operation(e.read_billing, "GET", "/v1/billing", "billing", "Billing"),
-    Operation(e.list_transactions, "GET", "/v1/billing/transactions", "transactions", "Transactions", query=r.Page),
+    Operation(e.list_transactions, "GET", "/v1/billing/transactions", "transactions", "Transactions", query="Page"),
     Operation(e.read_who_am_i, "GET", "/v1/whoami", "whoami", "WhoAmI"),
     Operation(e.read_health, "GET", "/v1/healthz", "", "Health"),
 )
@@ -81,7 +88,7 @@ UNDOCUMENTED = (
     Operation(e.read_openapi, "GET", "/openapi.json", "", ""),
     Operation(e.read_ledger, "GET", "/_sandbox/ledger", "", ""),
     Operation(e.read_control, "GET", "/_sandbox/control", "", ""),
-    Operation(e.change_control, "POST", "/_sandbox/control", "", "", body=r.Control),
+    Operation(e.change_control, "POST", "/_sandbox/control", "", "", body="Control"),
 )
 
 

@@ -22,12 +22,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 Route = tuple[str | int, ...]
 """From the root of a world file to a value."""
-UnknownName = tuple[Route, str]
-"""The place of a name that does not exist, and the message."""
+PlacedError = tuple[Route, str]
+"""The place of an error and its message."""
 Object = dict[str, JsonValue]
 Table = dict[str, Object]
 """Row name → column → value. Row names are compared without case."""
@@ -136,28 +136,22 @@ class Turn(Part):
                 left += value  # pyright: ignore[reportUnknownArgumentType]
 
 
-Branch.model_rebuild()
-
-
 class Dialogue(Part):
     prompt: Line
     """A regular expression, searched in the scenario prompt, case ignored; white space of the prompt counts as one space."""
     agent_prompt: str | None = None
     """A regular expression that the agent's own prompt must match, too. Such a dialogue is preferred to one without."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
-    grade: Grade = Grade()
+    grade: Grade = Grade.model_construct()
 
-    @field_validator("prompt", "agent_prompt")
-    @classmethod
-    def _pattern(cls, pattern: str | None) -> str | None:
-        try:
-            re.compile(pattern or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return pattern
-
-    def unknown_names(self, tools: frozenset[str], tables: Mapping[str, Table]) -> Iterator[UnknownName]:
-        """Placeholders and tools that do not exist."""
+    def errors(self, tools: frozenset[str], tables: Mapping[str, Table]) -> Iterator[PlacedError]:
+        """Patterns that are not regular expressions, placeholders and tools that do not exist."""
+        for field, pattern in (("prompt", self.prompt), ("agent_prompt", self.agent_prompt)):
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                yield (field,), f"not a regular expression: {error}"
+                return
         groups = frozenset(re.compile(self.prompt).groupindex)
         known = groups | tools | {CODE}
         left: list[tuple[Route, Turn]] = [(("turns", index), turn) for index, turn in enumerate(self.turns)]
@@ -190,7 +184,7 @@ class Tool(Part):
     parameters: dict[str, str] = Field(default={})
     """Argument → its description for a model."""
     latency_ms: tuple[int, int] = (250, 900)
-    answers: Annotated[tuple[Answer, ...], Field(min_length=1)] = (Answer(result={"ok": True}),)
+    answers: Annotated[tuple[Answer, ...], Field(min_length=1)] = (Answer.model_construct(result={"ok": True}),)
     """The first one that fits is used."""
 
     def answer(self, arguments: Mapping[str, JsonValue], code: str) -> JsonValue:

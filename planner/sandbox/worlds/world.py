@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.sandbox.worlds.dialogues import E164, Dialogue, Part, Table, Tool, UnknownName, meant
+from planner.sandbox.worlds.dialogues import E164, Dialogue, Part, PlacedError, Table, Tool, meant
 from planner.sandbox.worlds.faults import FaultSpec
 
 Cents = Annotated[int, Field(ge=0)]
@@ -169,7 +169,7 @@ class World(Part):
     seed: int = 1
     time_scale: Annotated[float, Field(gt=0)] = 60
     """How many seconds of conversation pass in one second of the clock."""
-    organization: Organization = Organization()
+    organization: Organization = Organization.model_construct()
     balance_cents: int = 50_000
     test_call_budget_cents: Cents | None = None
     """0 or null: no budget is set."""
@@ -191,9 +191,9 @@ class World(Part):
     """The role of the agent under test in transcripts."""
     trim_prompts: bool = False
     """Whether the service strips white space around prompts, as many frameworks do with any text."""
-    delays: Delays = Delays()
+    delays: Delays = Delays.model_construct()
     models: dict[str, Model] = Field(default={})
-    bot: Bot = Bot()
+    bot: Bot = Bot.model_construct()
     tools: dict[str, Tool] = Field(default={})
     tables: dict[str, Table] = Field(default={})
     """A table with the name of a group of a pattern gives values for the text that the group matched."""
@@ -213,9 +213,9 @@ class World(Part):
     def _named(cls, agents: dict[int, Agent]) -> dict[int, Agent]:
         return dict(sorted(agents.items()))
 
-    def unknown_names(self) -> list[UnknownName]:
-        """Every name of something that does not exist."""
-        found: list[UnknownName] = []
+    def errors(self) -> list[PlacedError]:
+        """Names of things that do not exist, and patterns that are not regular expressions."""
+        found: list[PlacedError] = []
 
         def check(route: tuple[str | int, ...], what: str, name: str | int | None, known: Iterable[str | int]) -> None:
             if name is not None and name not in set(known):
@@ -229,7 +229,7 @@ class World(Part):
             for index, tool in enumerate(agent.tools):
                 check((*here, "tools", index), "tool", tool, self.tools)
             for name, dialogue in agent.dialogues.items():
-                wrong = dialogue.unknown_names(frozenset(agent.tools), self.tables)
+                wrong = dialogue.errors(frozenset(agent.tools), self.tables)
                 found += [((*here, "dialogues", name, *route), what) for route, what in wrong]
         check(("bot", "model"), "model", self.bot.model, self.models)
         for number_id, number in self.phone_numbers.items():

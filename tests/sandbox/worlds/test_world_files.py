@@ -50,6 +50,7 @@ def _error(path: Path) -> WorldError:
 def test_shipped_worlds_load() -> None:
     assert builtin_worlds() == ("busy", "demo", "faulty", "regressed")
     assert [load_world(name).world for name in builtin_worlds()] == list(builtin_worlds())
+    assert [load_world(name).errors() for name in builtin_worlds()] == [[], [], [], []]
     assert load_world("demo") is load_world("demo")
 
 
