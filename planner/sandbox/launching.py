@@ -94,7 +94,7 @@ class Launcher:
                 estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
                 estimated_minutes=world.estimated_minutes * len(runs),
             )
-        return Event(launch.at, tuple(runs), batch)
+        return Event(launch.at, "launch", tuple(runs), batch)
 
     def _queued(self, launch: Launch, snapshot: Snapshot | None, index: int) -> Run:
         """The run without a call yet."""

@@ -81,7 +81,7 @@ class Sandbox:
             run = self.state.run(run_id)
             if run.is_pending:
                 now = self.now()
-                self._store.append(Event(now, (self._launcher.ended(run, conversation, now),)))
+                self._store.append(Event(now, runs=(self._launcher.ended(run, conversation, now),)))
         for run in self.state.runs:
             if run.is_pending and run.snapshot is not None:
                 self._model_calls.start(run, self.agents.with_dialogues(run.snapshot))

@@ -1,4 +1,4 @@
-"""`planner sandbox`: what is wrong with a world is said as of a plan, and faults of the command line are in force."""
+"""`planner sandbox`: errors of a world are reported like those of a plan; faults of the command line."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     return run
 
 
-def test_every_fault_of_a_world_at_its_place(ran: Any, tmp_path: Path) -> None:
-    """All at once, each with its line, in the words that plans have for the same."""
+def test_all_errors_of_a_world_have_places(ran: Any, tmp_path: Path) -> None:
+    """All are reported at once, each with its line, in the words that plans use."""
     (tmp_path / "w.yaml").write_text(WRONG, encoding="utf-8")
     code, err = ran("sandbox", "--world", "w.yaml")
     assert code == 2
@@ -63,7 +63,7 @@ def test_every_fault_of_a_world_at_its_place(ran: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("version: 1\nworld: w\nextends: dmo\n", "w.yaml:3:10: error: value cannot be used [bad-value]"),
         ("a: 1\na: 2\n", "[duplicate-key]"),
@@ -73,11 +73,11 @@ def test_every_fault_of_a_world_at_its_place(ran: Any, tmp_path: Path) -> None:
         ("extends: demo\nagents: {14: {tools: [lookup_oder]}}\nversion: 1\nworld: w\n", "did you mean 'lookup_order'?"),
     ],
 )
-def test_other_faults_of_a_world(ran: Any, tmp_path: Path, text: str, told: str) -> None:
-    """Whatever kind it is of, a fault has a code that `planner explain` knows."""
+def test_other_errors_of_a_world(ran: Any, tmp_path: Path, text: str, message: str) -> None:
+    """Every error has a code that `planner explain` knows."""
     (tmp_path / "w.yaml").write_text(text, encoding="utf-8")
     code, err = ran("sandbox", "--world", "w.yaml")
-    assert (code, told in err) == (2, True), err
+    assert (code, message in err) == (2, True), err
 
 
 def test_a_world_that_is_not_there(ran: Any, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_faults_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("lost_answr", "did you mean `lost_answer`?"),
         ("slow,5", "'5' is not key=value"),
@@ -125,11 +125,11 @@ def test_faults_are_read() -> None:
         ("agent_edit", "agent_id belongs to agent_edit"),
     ],
 )
-def test_faults_that_are_none(text: str, told: str) -> None:
-    """What is wrong with a fault of the command line is said with what was meant."""
+def test_invalid_faults(text: str, message: str) -> None:
+    """What is wrong with a fault of the command line is reported with a suggestion."""
     with pytest.raises(UsageError) as caught:
         read_fault(text)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_examples_of_the_documentation_pass(ran: Any, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_prompt_without_a_dialogue_is_the_callers_problem(ran: Any, tmp_path: 
     assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["fault"]) == ("unknown", "errored", "caller")
 
 
-def test_a_fault_that_names_nothing(ran: Any) -> None:
+def test_a_fault_for_an_unknown_agent(ran: Any) -> None:
     """An agent that the world does not have cannot be edited."""
     code, err = ran("sandbox", "--fault", "agent_edit,agent_id=15")
     assert (code, "there is no agent 15; did you mean '12'?" in err or "there is 12, 14, 17" in err) == (2, True), err
@@ -171,8 +171,8 @@ def test_a_port_in_use(ran: Any) -> None:
     assert (code, f"port {port} of 127.0.0.1 cannot be used" in err) == (2, True)
 
 
-def test_faults_of_the_command_line_are_in_force() -> None:
-    """`--fault` strikes besides what the world declares, as often as it says."""
+def test_faults_of_the_command_line_are_active() -> None:
+    """`--fault` adds a fault with its own schedule."""
     command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--fault", "no_balance,times=1,after=1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -55,7 +55,7 @@ FAULTS = (
     "  - {kind: error_after, route: launch, after: 2, times: 1}\n"
     "  - {kind: garbage, route: launch, after: 4, times: 1}\n"
 )
-"""Answers of launches that get lost in every way, besides what the `faulty` world does."""
+"""Launches lose their answers in every way, in addition to the faults of the `faulty` world."""
 
 
 @pytest.fixture
@@ -117,8 +117,8 @@ def _check_money(folder: Path) -> None:
     made = _own_runs(folder)
     billed = Counter(each["prompt"].strip() for each in made if each["cost_cents"])
     assert max(billed.values()) <= 2, billed
-    told = [each for case in _results(folder)["cases"] for each in case["runs"] if each["run_id"]]
-    numbers = [each["run_id"] for each in told]
+    runs = [each for case in _results(folder)["cases"] for each in case["runs"] if each["run_id"]]
+    numbers = [each["run_id"] for each in runs]
     assert len(numbers) == len(set(numbers))
     assert set(numbers) <= {each["id"] for each in made}
 

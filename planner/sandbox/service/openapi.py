@@ -63,7 +63,7 @@ _TYPES: dict[str, Any] = {
     "media_type": {"enum": ["application/json"]},
     "transaction": {"enum": ["call_usage", "adjustment", "manual_topup"]},
 }
-"""Type → its JSON Schema. Besides these, the name of an answer is a type, and `Name[]` a list of them."""
+"""Type → its JSON Schema. The name of an answer is also a type, and `Name[]` is a list of them."""
 
 
 def document(dialect: Dialect) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class AgentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A change of the prepaid balance besides the bills of runs; usage is negative."""
+    """A change of the prepaid balance; usage is negative. The bills of runs are not stored as charges."""
 
     at: float
     kind: Literal["call_usage", "adjustment", "manual_topup"]
@@ -145,8 +145,9 @@ class Event:
     """One change of the state."""
 
     at: float
+    kind: Literal["launch", "change"] = "change"
     runs: tuple[Run, ...] = ()
-    """New runs of one launch, or a run whose call between models has ended."""
+    """The new runs of a launch; otherwise a run whose call between models has ended."""
     batch: Batch | None = None
     agents: dict[int, AgentRecord] = field(default_factory=dict[int, AgentRecord])
     charge: Charge | None = None

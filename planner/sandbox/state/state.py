@@ -33,7 +33,7 @@ class State:
         self._occurrences: Counter[tuple[object, ...]] = Counter()
 
     def apply(self, event: Event) -> None:
-        if event.runs and event.runs[0].id not in self._runs:
+        if event.kind == "launch":
             self.launches.append(event)
             for run in sorted(event.runs, key=lambda run: run.id):
                 self._add(run)
@@ -122,7 +122,7 @@ class State:
         return max(0, budget - self.billed_cents(now)) if budget else None
 
     def can_cover(self, cents: int, now: float) -> bool:
-        """Whether balance and test-call budget cover `cents` more, besides the reservations."""
+        """Whether balance and test-call budget cover `cents` on top of the reservations."""
         reserved, budget = self.reserved_cents(now), self.budget_left_cents(now)
         balance = self.balance_cents(now) - reserved
         return balance > 0 and balance >= cents and (budget is None or budget - reserved >= cents)

@@ -123,7 +123,7 @@ def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) 
         ("{end: agent_end}", "{end: agent_end, takes: 1}", "27:", "takes"),
     ],
 )
-def test_what_is_wrong_with_a_dialogue_and_where(tmp_path: Path, old: str, new: str, place: str, what: str) -> None:
+def test_errors_of_dialogues_and_their_places(tmp_path: Path, old: str, new: str, place: str, what: str) -> None:
     with pytest.raises(WorldError) as caught:
         pizza(tmp_path, old, new)
     fault = caught.value.faults[0]

@@ -23,7 +23,7 @@ from planner.sandbox.state.records import Event
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 Answer = dict[str, Any] | int | str | None
-"""A message; a status; a body as it stands; none at all."""
+"""A message, a status, a raw body, or no answer."""
 KEY = "sk-only-in-the-environment"
 SCRIPTED = "Ask where your order 12345 is."
 
@@ -100,7 +100,7 @@ def world(tmp_path: Path, url: str, *, agent: bool = False, bot: bool = False, *
 
 
 async def ended(bench: Bench, **fields: Any) -> dict[str, Any]:
-    """One run that models hold, until it is over; the clock stands still but for the end."""
+    """One run played by models, until it has ended. The clock only moves at the end."""
     response = await bench.start(target_id=14, **fields)
     assert response.status_code == 201, response.text
     bench.clock.talk(3)
@@ -117,7 +117,7 @@ async def ended(bench: Bench, **fields: Any) -> dict[str, Any]:
 
 
 def order_agent(request: dict[str, Any]) -> Answer:
-    """An agent that looks the order up, tells, and ends the call after a goodbye."""
+    """An agent that looks the order up, reports its status, and ends the call after a goodbye."""
     last = request["messages"][-1]
     if last["role"] == "tool":
         found = json.loads(last["content"])
@@ -185,7 +185,7 @@ async def test_models_on_both_ends_and_the_agent_calls(tmp_path: Path) -> None:
     assert any("You are calling" in message["content"] for message in scripted.requests[1]["messages"])
 
 
-async def test_nothing_is_known_while_the_call_is_held(tmp_path: Path) -> None:
+async def test_a_run_is_in_progress_until_its_models_have_finished(tmp_path: Path) -> None:
     """Until the models are through the run is in progress, its transcript empty and its reservation kept."""
     go_on = threading.Event()
 
@@ -215,7 +215,7 @@ async def test_nothing_is_known_while_the_call_is_held(tmp_path: Path) -> None:
 
 
 async def test_the_key_comes_from_the_environment(tmp_path: Path) -> None:
-    """It is sent to the endpoint and stands nowhere else; without it the world cannot be used."""
+    """It is sent to the endpoint and stored nowhere; without it the world cannot be used."""
     with endpoint(order_agent) as scripted:
         loaded = world(tmp_path, scripted.url, agent=True, api_key_env="TINY_KEY")
         with pytest.raises(WorldError, match="TINY_KEY, which is not set"):
@@ -261,7 +261,7 @@ async def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
 
 
 async def test_a_turn_limit(tmp_path: Path) -> None:
-    """Two models that never come to an end are cut off: `timeout`, and billed."""
+    """Two models that never end are cut off: `timeout`, and billed."""
     with endpoint(lambda _request: say("And then?")) as scripted:
         async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True, max_turns=7)) as bench:
             run = await ended(bench)
@@ -328,8 +328,8 @@ async def test_a_scripted_party_needs_a_dialogue(tmp_path: Path, party: str) -> 
     assert scripted.requests == []
 
 
-async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
-    """A sandbox that was stopped in the middle of a call holds it again; the first to end counts, and later ones change nothing."""
+async def test_a_restart_starts_the_call_again(tmp_path: Path) -> None:
+    """A sandbox with the same state starts the call again; the first result counts."""
     go_on = threading.Event()
 
     def first_hangs(request: dict[str, Any]) -> Answer:
@@ -343,26 +343,28 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
         stopped = Sandbox(loaded, now=clock, state_path=state, environ={"WHO": "stopped"})
         async with bench_of(loaded, now=clock, state_path=state, environ={"WHO": "going on"}) as bench:
             await bench.start(target_id=14, scenario_prompt=SCRIPTED)
-            stopped.refresh()  # the second process holds the same call
+            stopped.refresh()  # the second process plays the same call
             while any(run.is_pending for run in bench.sandbox.state.runs):
                 await bench.runs()
                 await asyncio.sleep(0.01)
             ledger: Any = bench.sandbox.ledger()
             go_on.set()
             model_calls: Any = stopped._model_calls
-            await until(lambda: not model_calls._ended.empty())  # its call, too, has come to an end
+            await until(lambda: not model_calls._ended.empty())  # its call has ended, too
             stopped.refresh()
             assert bench.sandbox.ledger() == stopped.ledger() | {"runs": ledger["runs"]}
     again = Sandbox(loaded, now=clock, state_path=state, environ={"WHO": "again"})
     assert again.ledger() == ledger
     run = again.state.run(7110)
     assert run.conversation.turns
-    again.state.apply(Event(0, (replace(run, cost_cents=0),)))  # as another process may have written at the same moment
+    again.state.apply(
+        Event(0, runs=(replace(run, cost_cents=0),))
+    )  # as another process may have written at the same moment
     assert again.state.run(7110) == run
 
 
-def test_what_is_wrong_with_models_in_a_world(tmp_path: Path) -> None:
-    """A model that is named but not there is found while loading; a key never stands in the file."""
+def test_errors_of_models_in_a_world(tmp_path: Path) -> None:
+    """A model that does not exist is an error of the file, and so is a key in the file."""
     for line, reason in (
         ("agents: {14: {model: tinny}}", "agents.14.model: there is no model 'tinny'; did you mean 'tiny'?"),
         ("bot: {model: big}", "bot.model: there is no model 'big'; there is tiny"),

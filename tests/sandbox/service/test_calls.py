@@ -48,7 +48,7 @@ async def test_call_under_way(bench: Bench) -> None:
 
 
 async def test_page_transcript_has_speech_and_tools(bench: Bench, window: dict[str, Any]) -> None:
-    """On the page a transcript tells of tools, too, and the history is the same."""
+    """On the page a transcript includes tools, like the history."""
     document = await bench.get(f"/v1/calls/{window['call_id']}/transcript")
     turns = document["transcripts"]
     called = next(turn for turn in turns if turn["role"] == "tool_call")
@@ -84,7 +84,7 @@ async def test_assistant_role(demo: Any) -> None:
 
 
 async def test_grade_comes_after_the_call(bench: Bench) -> None:
-    """A grade is 404 before the end, pending at first, then tells of goals and issues; the call object repeats it."""
+    """A grade is 404 before the end, pending at first, then has goals and issues; the call object repeats it."""
     await bench.start(target_id=14, scenario_prompt=RETURN_WINDOW)
     bench.clock.talk(5)
     assert (await bench.http.get("/v1/calls/987654321/grade")).status_code == 404

@@ -173,7 +173,7 @@ async def test_health_needs_no_key(bench: Bench) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/v1/test-calls/7110", "/v1/test-calls/", "/v1/calls/1/2"])
 async def test_unknown_paths(bench: Bench, path: str) -> None:
-    """There is no way to fetch one run by id, and whatever else does not exist is 404 in JSON."""
+    """A single run cannot be read by id; every unknown path is 404 in JSON."""
     response = await bench.http.get(path)
     assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
 

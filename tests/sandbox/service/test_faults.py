@@ -152,7 +152,7 @@ async def test_shuffled_ids(bench: Bench) -> None:
 
 
 async def test_foreign_runs_between_pages(bench: Bench) -> None:
-    """Somebody else's runs appear between two pages of the list; the ledger tells them apart."""
+    """Somebody else's runs appear between two pages of the list; the ledger distinguishes them."""
     await bench.start(scenario_prompt="mine")
     await bench.control(faults=[{"kind": "foreign_runs", "route": "list", "after": 1, "times": 1, "count": 2}])
     assert [run["id"] for run in await bench.runs(limit=1)] == [7110]
@@ -163,7 +163,7 @@ async def test_foreign_runs_between_pages(bench: Bench) -> None:
 
 
 async def test_identical_foreign_runs(client_bench: Bench) -> None:
-    """Somebody else may ask for the very same; only `requested_by_id` tells."""
+    """Somebody else may ask for the very same; only `requested_by_id` differs."""
     await client_bench.start(scenario_prompt="mine", target_number="+14155550123")
     await client_bench.control(foreign_runs={"count": 1, "identical": True})
     theirs, mine = await client_bench.runs()
@@ -204,7 +204,7 @@ async def test_faults_of_a_world_file_hold_across_restarts(demo: World, tmp_path
     assert hanging == [7110]
 
 
-async def test_control_says_what_is_in_force(bench: Bench) -> None:
+async def test_control_lists_active_faults_and_settings(bench: Bench) -> None:
     """GET and POST answer what is in force; faults can be cleared."""
     await bench.control(faults=[{"kind": "error_before"}], concurrency_limit=3)
     await bench.start()

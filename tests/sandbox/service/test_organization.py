@@ -94,22 +94,22 @@ async def test_balance_falls_with_bills(bench: Bench) -> None:
 @pytest.mark.parametrize(("call_bill", "share"), [("charged", 1), ("base", 2)])
 @pytest.mark.parametrize("dialect", ["page", "client"])
 async def test_transactions(dialect: Dialect, call_bill: str, share: int) -> None:
-    """The account is charged with the multiplier, whatever the call object shows; newest first, a page at a time."""
+    """The account is charged with the multiplier, even if the call object shows less; newest first, a page at a time."""
     world = load_world("demo").model_copy(update={"call_bill": call_bill})
     async with bench_of(world, dialect=dialect) as bench:
         for _ in range(3):
             await bench.start()
         assert (await bench.get("/v1/billing/transactions"))["results"] == []
         bench.clock.talk(600)
-        told = await bench.get("/v1/billing/transactions")
-        assert (told["total"], told["limit"], told["offset"]) == (3, 50, 0)
+        listed = await bench.get("/v1/billing/transactions")
+        assert (listed["total"], listed["limit"], listed["offset"]) == (3, 50, 0)
         ledger: Any = bench.sandbox.ledger()
         runs = {run["call_id"]: run["cost_cents"] for run in ledger["runs"]}
-        assert {entry["call_id"]: -entry["amount_cents"] for entry in told["results"]} == runs
-        assert {entry["kind"] for entry in told["results"]} == {"call_usage"}
+        assert {entry["call_id"]: -entry["amount_cents"] for entry in listed["results"]} == runs
+        assert {entry["kind"] for entry in listed["results"]} == {"call_usage"}
         for call_id, cents in runs.items():
             assert (await bench.get(f"/v1/calls/{call_id}"))["billing_total_cents"] * share == cents
-        newest, *rest = told["results"]
+        newest, *rest = listed["results"]
         assert newest["created_at"] >= rest[-1]["created_at"]
         page = await bench.get("/v1/billing/transactions?limit=1&offset=1")
         assert page["results"] == rest[:1]

@@ -1,4 +1,4 @@
-"""What outlives the process: the state file, whatever happened to its last line, and who else uses it."""
+"""The state file: restarts, a torn last line, and several processes."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_another_seed_gives_other_conversations() -> None:
 
 
 async def test_ledger(bench: Bench) -> None:
-    """The ledger tells every launch and run, with the bill that was fixed at the launch."""
+    """The ledger lists every launch and run, with the bill that was fixed at the launch."""
     await bench.start_batch(run_count=2)
     await bench.start(scenario_prompt="Ask when you open.")
     ledger: Any = bench.sandbox.ledger()

@@ -36,7 +36,7 @@ async def test_statuses_of_the_posts(client_bench: Bench) -> None:
 
 
 async def test_run_object(client_bench: Bench, night: dict[str, Any]) -> None:
-    """A run tells of its call, but neither of its batch nor of a SIP leg."""
+    """A run has a call id, but neither a batch id nor a SIP call id."""
     assert night.keys().isdisjoint({"batch_id", "sip_call_id"})
     assert (night["agent_name"], night["target_name"]) == ("Larkfield after-hours line", "Larkfield after-hours line")
     assert night["grade"]["score"] == 95
@@ -77,7 +77,7 @@ async def test_defaults(client_bench: Bench) -> None:
 
 
 async def test_call_object(client_bench: Bench, night: dict[str, Any]) -> None:
-    """A call also tells outcome, goal, what was collected, prompt and tools as they were, and the transfer."""
+    """A call also has outcome, goal, collected values, snapshots of prompt and tools, and the transfer."""
     call = await client_bench.get(f"/v1/calls/{night['call_id']}")
     assert (call["call_outcome"], call["goal_achievement"], call["grade_score"]) == ("success", "achieved", 95)
     assert (call["transfer_destination"], call["transfer_outcome"]) == ("+14155550131", "bridged")

@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 TABLE = HERE.parents[2] / "docs" / "sandbox-reference-page.md"
 PAGE_TESTS = ("test_reference_page.py", "test_curl.py")
-"""Files whose tests are about the page and nothing else: each of them stands in the table."""
+"""Files whose tests are only about the page: the table lists each test."""
 
 
 def _rows() -> list[tuple[str, tuple[str, ...]]]:
@@ -46,7 +46,7 @@ def test_each_test_about_the_page_is_in_the_table(file: str) -> None:
 
 
 def test_tests_quote_the_sentence_they_stand_for() -> None:
-    """What a test of the page quotes in its docstring stands, word for word, in a row that names the test."""
+    """A sentence that a test of the page quotes in its docstring is in a row that names the test."""
     for name, docstring in _tests(HERE / PAGE_TESTS[0]).items():
         sentences = " ".join(_squeezed(sentence) for sentence, tests in _rows() if name in tests)
         for quote in re.findall(r"`([^`]+)`", docstring):
