@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from planner.sandbox.conversation import Turn
@@ -26,6 +27,7 @@ _SCOPES = [
 ]
 
 
+@lru_cache(maxsize=1 << 16)
 def timestamp(moment: float) -> str:
     """`2026-04-20T18:24:10.113Z`: UTC, milliseconds."""
     return datetime.fromtimestamp(round(moment, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
