@@ -7,51 +7,41 @@ from typing import Any
 
 import click
 
-from planner.cli.options import FAIL_ON, FRESH, POLICY_FROM, REPORT_DIR, RERUN, STORE, Dollars, selecting, selection
+from planner.cli import options
+from planner.cli.options import selection
 from planner.cli.system import shell
 
 
 @click.command()
-@selecting
-@RERUN
+@options.SELECTING
+@options.RERUN
 @click.option("--refresh", is_flag=True, help="Read agent revisions and the balance from the service (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 if calls would be made.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.output_format("text", "json")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `planner run FILE`.")
 @click.option("--explain", multiple=True, metavar="CASE", help="Explain these cases (an id or a glob) in full instead.")
 @click.pass_obj
-def plan(
-    verbosity: int,
-    refresh: bool,
-    detailed_exitcode: bool,
-    output_format: Any,
-    out: Path | None,
-    explain: tuple[str, ...],
-    **values: Any,
-) -> int:
+def plan(verbosity: int, **values: Any) -> int:
     """Show what would be called, why, and what it would cost. Makes no calls.
 
     PATH… are plan files or folders (default: plans/).
     """
-    from planner.commands.plan import PlanOptions
-    from planner.commands.plan import plan as command
+    from planner.commands import plan as command
 
-    return command(
-        shell(verbosity), PlanOptions(selection(values), refresh, detailed_exitcode, output_format, out, explain)
-    )
+    return command.plan(shell(verbosity), command.PlanOptions(selection(values), **values))
 
 
 @click.command()
-@selecting
-@RERUN
-@click.option("--consent-to-charge", is_flag=True, help="Agree to pay for these calls. Without it, no call is made.")
-@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Hard ceiling on the cost, such as 12.50.")
+@options.SELECTING
+@options.RERUN
+@options.CONSENT
+@options.MAX_COST
 @click.option("--plan-digest", metavar="SHA256:…", help="Refuse any call outside the change set with this digest.")
-@REPORT_DIR
+@options.REPORT_DIR
 @click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="Run at most N calls at the same time.")
 @click.option("--fail-fast", is_flag=True, help="Stop launching after the first failed run.")
-@FAIL_ON
-@FRESH
+@options.FAIL_ON
+@options.FRESH
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -71,33 +61,20 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
 
     To resume an interrupted or killed run, run the same command; nothing is charged twice.
     """
-    from planner.commands.run import run as command
-    from planner.session.run_options import RunOptions
+    from planner.commands import run as command
+    from planner.session.run_session import RunOptions
 
-    return command(
-        shell(verbosity + verbose),
-        RunOptions(
-            selection=selection(values),
-            consent_to_charge=values["consent_to_charge"],
-            max_cost_cents=values["max_cost"],
-            plan_digest=values["plan_digest"],
-            report_dir=values["report_dir"],
-            max_concurrent=values["max_concurrent"],
-            fail_fast=values["fail_fast"],
-            fail_on=values["fail_on"],
-            trace=values["trace"],
-        ),
-    )
+    return command.run(shell(verbosity + verbose), RunOptions(selection(values), **values))
 
 
 @click.command()
-@selecting
-@REPORT_DIR
-@FAIL_ON
-@click.option("--consent-to-charge", is_flag=True, help="Agree to pay for judge calls whose answers are not stored.")
-@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Spend at most this on judge calls.")
+@options.SELECTING
+@options.REPORT_DIR
+@options.FAIL_ON
+@options.CONSENT
+@options.MAX_COST
 @click.pass_obj
-def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
+def recheck(verbosity: int, **values: Any) -> int:
     """Evaluate stored calls with today's expectations. Makes no phone calls and stores no verdict.
 
     PATH… are plan files or folders (default: plans/). Cases that were never called are skipped. `planner run` also
@@ -106,19 +83,9 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     Free, unless an expectation with `check: judge` needs a new judge call; that requires --consent-to-charge. Stored
     answers are reused.
     """
-    from planner.commands.recheck import RecheckOptions
-    from planner.commands.recheck import recheck as command
+    from planner.commands import recheck as command
 
-    return command(
-        shell(verbosity),
-        RecheckOptions(
-            selection(values),
-            report_dir,
-            values["consent_to_charge"],
-            values["max_cost"],
-            values["fail_on"],
-        ),
-    )
+    return command.recheck(shell(verbosity), command.RecheckOptions(selection(values), **values))
 
 
 @click.command()
@@ -136,9 +103,7 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     metavar="RUN_ID",
     help="With --assume-not-sent: this run does not belong to the launch; repeat for each run.",
 )
-@STORE
-@POLICY_FROM
-@click.option("--sandbox", is_flag=True, help="Use the sandbox's launches.")
+@options.STORED
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
 def reconcile(verbosity: int, **values: Any) -> int:
@@ -161,18 +126,9 @@ def reconcile(verbosity: int, **values: Any) -> int:
       planner reconcile 3f9c0a7d5e21b846 --adopt 7110 --adopt 7111
       planner reconcile 3f9c0a7d5e21b846 --assume-not-sent
     """  # noqa: D301 - click keeps these lines as they are
-    from planner.commands.reconcile import ReconcileOptions
-    from planner.commands.reconcile import reconcile as command
-    from planner.session.selection import Selection
+    from planner.commands import reconcile as command
 
-    journal = Selection(
-        store=values["store"],
-        sandbox=values["sandbox"],
-        world=values["world"],
-        policy_from=values["policy_from"],
-    )
-    said = (values["adopt"], values["assume_not_sent"], values["not_ours"])
-    return command(shell(verbosity), ReconcileOptions(journal, values["launch"], *said))
+    return command.reconcile(shell(verbosity), command.ReconcileOptions(selection(values), **values))
 
 
 @click.command()
@@ -192,7 +148,6 @@ def reconcile(verbosity: int, **values: Any) -> int:
 @click.pass_obj
 def sandbox(verbosity: int, **values: Any) -> int:
     """Serve the embedded API on a port, for any client."""
-    from planner.commands.sandbox import SandboxOptions
-    from planner.commands.sandbox import sandbox as command
+    from planner.commands import sandbox as command
 
-    return command(shell(verbosity), SandboxOptions(**values))
+    return command.sandbox(shell(verbosity), command.SandboxOptions(**values))

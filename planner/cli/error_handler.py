@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 
 import click
@@ -31,7 +30,9 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
         return error.exit_code
     except click.ClickException as error:
         error.show()
-        _replace_old_report(arguments, error)
+        with contextlib.suppress(OSError, click.ClickException):  # the usage error is already printed
+            _report_usage_error(arguments, error)
+        _publish_exit_code(USAGE)
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         _print_error("Interrupted. Run the same command to resume; nothing is charged twice.")
@@ -48,26 +49,22 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
         return error.exit_code
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            _bug()
-            return BUG
+            return _bug()
         _print_error("planner: the disk is full. Free some space, then run the same command to resume.")
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - or Python fails again at exit
         return INCOMPLETE
     except Exception:  # noqa: BLE001 - anything else is a bug in planner
-        _bug()
-        return BUG
+        return _bug()
     code = code if isinstance(code, int) else 0
     _publish_exit_code(code)
     return code
 
 
-def _replace_old_report(arguments: Sequence[str], error: click.ClickException) -> None:
+def _report_usage_error(arguments: Sequence[str], error: click.ClickException) -> None:
     from planner.errors import UsageError
     from planner.session.report_session import report_usage_error
 
-    with contextlib.suppress(OSError, click.ClickException):  # the usage error is already printed
-        report_usage_error(shell(0), arguments, UsageError(error.format_message()))
-    _publish_exit_code(USAGE)
+    report_usage_error(shell(0), arguments, UsageError(error.format_message()))
 
 
 def _publish_exit_code(code: int) -> None:
@@ -98,15 +95,17 @@ def _report(error: PlannerError) -> None:
         to_github.exit_code(error.exit_code)
 
 
-def _bug() -> None:
+def _bug() -> int:
     """Write the traceback to a file and print where it is."""
     import tempfile
+    import traceback
 
     with tempfile.NamedTemporaryFile("w", prefix="planner-bug-", suffix=".log", delete=False, encoding="utf-8") as log:
         log.write(f"planner {__version__}, Python {sys.version}\n{keys_of(os.environ).text(traceback.format_exc())}")
     _print_error(
         f"planner: this is a bug in planner, not in your plans. Please report it with the details in {log.name}."
     )
+    return BUG
 
 
 def _print_error(text: str) -> None:

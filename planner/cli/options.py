@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -103,42 +104,53 @@ RERUN = click.option(
 )
 
 
-def selecting(command: F) -> F:
-    """Options of `plan`, `run` and `recheck` that select cases."""
-    for decorate in reversed(
-        (
-            PATHS,
-            click.option(
-                "--select", multiple=True, metavar="GLOB", help="Only cases whose id matches (* and ?); repeatable."
-            ),
-            click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
-            click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
-            STORE,
-            POLICY_FROM,
-            click.option(
-                "--sandbox", is_flag=True, help="Use the embedded sandbox: no key, no charges, no phone calls."
-            ),
-            click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
-        )
-    ):
-        command = decorate(command)
-    return command
+SANDBOX = click.option("--sandbox", is_flag=True, help="Use the embedded sandbox: no key, no charges, no phone calls.")
+ENVIRONMENT = click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
+CONSENT = click.option(
+    "--consent-to-charge", is_flag=True, help="Agree to pay for these calls. Without it, no charged call is made."
+)
+MAX_COST = click.option(
+    "--max-cost", "max_cost_cents", type=Dollars(), metavar="DOLLARS", help="Hard ceiling on the cost, such as 12.50."
+)
+
+
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+SELECTING = together(
+    PATHS,
+    click.option("--select", multiple=True, metavar="GLOB", help="Only cases whose id matches (* and ?); repeatable."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
+    ENVIRONMENT,
+    STORE,
+    POLICY_FROM,
+    SANDBOX,
+    click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
+)
+"""Options of `plan`, `run` and `recheck` that select cases."""
+STORED = together(STORE, POLICY_FROM, SANDBOX)
+"""Options of commands that read stored results."""
+
+
+def output_format(*formats: str, **settings: Any) -> Callable[[F], F]:
+    """The option `--format`; the first format is the default."""
+    kind = click.Choice(formats)
+    return click.option("--format", "output_format", type=kind, default=formats[0], show_default=True, **settings)
 
 
 def selection(values: dict[str, Any]) -> Selection:
+    """The selection of the typed `values`, which are removed from them."""
     from planner.session.selection import Selection
 
-    if values["world"] is not None and not values["sandbox"]:
+    if values.get("world") is not None and not values["sandbox"]:
         raise click.UsageError("--world needs --sandbox")
-    return Selection(
-        paths=tuple(values["paths"]),
-        select=tuple(values["select"]),
-        tags=tuple(values["tags"]),
-        environment=values["environment"],
-        store=values["store"],
-        rerun=values.get("rerun", "changed"),
-        fresh=values.get("fresh"),
-        sandbox=values["sandbox"],
-        world=values["world"],
-        policy_from=values["policy_from"],
-    )
+    names = {field.name for field in fields(Selection)}
+    return Selection(**{name: values.pop(name) for name in list(values) if name in names})

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from planner.cli.options import PATHS
+from planner.cli.options import ENVIRONMENT, PATHS, output_format
 from planner.cli.system import shell
 
 
@@ -23,63 +23,54 @@ from planner.cli.system import shell
 @click.pass_obj
 def init(verbosity: int, directory: Path) -> int:
     """Write a first plan, planner.yaml and a workflow. Overwrites nothing."""
-    from planner.commands.init import init as command
+    from planner.commands import init as command
 
-    return command(shell(verbosity), directory)
+    return command.init(shell(verbosity), directory)
 
 
 @click.command()
 @PATHS
-@click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json", "github", "sarif"]),
-    default="text",
-    show_default=True,
-    help="github: workflow commands; sarif: for code scanning.",
-)
+@ENVIRONMENT
+@output_format("text", "json", "github", "sarif", help="github: workflow commands; sarif: for code scanning.")
 @click.pass_obj
-def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
+def validate(verbosity: int, **values: Any) -> int:
     """Report everything that is wrong with the plans. Offline, needs no key.
 
     PATH… are plan files or folders (default: plans/).
     """
-    from planner.commands.validate import validate as command
+    from planner.commands import validate as command
 
-    return command(shell(verbosity), paths, environment=environment, output_format=output_format)
+    return command.validate(shell(verbosity), **values)
 
 
 @click.command()
 @click.argument("topic", required=False, metavar="[CODE | check:KIND | checks]")
-@click.option(
-    "--format", "output_format", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
-)
+@output_format("text", "json", "markdown")
 @click.pass_obj
-def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
+def explain(verbosity: int, **values: Any) -> int:
     """Explain a diagnostic or a kind of check.
 
     Shows an example and its fix. CODE is the word in brackets, such as unknown-key. Without it: a list of everything.
     """
-    from planner.commands.explain import explain as command
+    from planner.commands import explain as command
 
-    return command(shell(verbosity), topic, output_format=output_format)
+    return command.explain(shell(verbosity), **values)
 
 
 @click.command()
 @click.argument("case", metavar="CASE")
 @PATHS
-@click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@ENVIRONMENT
+@output_format("text", "json")
 @click.pass_obj
-def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
+def show(verbosity: int, **values: Any) -> int:
     """Show a case in full, and where each part of it is written.
 
     CASE is a case id, or a pattern with * and ?. Offline, needs no key.
     """
-    from planner.commands.show import show as command
+    from planner.commands import show as command
 
-    return command(shell(verbosity), case, paths, environment=environment, output_format=output_format)
+    return command.show(shell(verbosity), **values)
 
 
 @click.command()
@@ -90,6 +81,6 @@ def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | 
 @click.pass_obj
 def schema(verbosity: int, directory: Path, check: bool) -> int:
     """Write the JSON Schemas of plans, planner.yaml and results."""
-    from planner.commands.schema import schema as command
+    from planner.commands import schema as command
 
-    return command(shell(verbosity), directory, check=check)
+    return command.schema(shell(verbosity), directory, check=check)

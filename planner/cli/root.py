@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
-from typing import Any, Final, cast
+from typing import Final
 
 import click
 
@@ -49,30 +48,17 @@ _COMPLETION: Final = (
 """Lines for the shell's start-up file."""
 
 
-class _Commands(Mapping[str, click.Command]):
-    """Imports a command's module when the command is used."""
-
-    def __getitem__(self, name: str) -> click.Command:
-        module, _, command = _COMMANDS[name].partition(":")
-        return getattr(import_module(f"planner.cli.{module}"), command)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_COMMANDS)
-
-    def __len__(self) -> int:
-        return len(_COMMANDS)
-
-
 class Root(click.Group):
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = cast(
-            "MutableMapping[str, click.Command]", _Commands()
-        )  # read-only, which click does not need to know
+    """Imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(self.commands)
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        module, _, command = _COMMANDS.get(cmd_name, "").partition(":")
+        return getattr(import_module(f"planner.cli.{module}"), command) if module else None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

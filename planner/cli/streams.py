@@ -1,4 +1,5 @@
-"""Standard output and standard error that accept any text, strip control characters, and survive a closed terminal."""
+"""Standard output and standard error that accept any text, remove keys and control characters, and survive a closed
+terminal."""
 
 from __future__ import annotations
 
@@ -27,51 +28,20 @@ class _ClosableTerminal(io.FileIO):
             return memoryview(data).nbytes
 
 
-class _Printable:
-    """A text stream that passes all text through `printable`."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        if not text.replace("\n", "").isprintable():
-            from planner.reports.neutral import printable
-
-            text = printable(text, terminal=self._stream.isatty())
-        return self._stream.write(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-
-def lenient(stream: TextIO) -> TextIO:
-    """The stream with unencodable characters escaped and control characters removed, on a terminal that may be
-    closed."""
-    if isinstance(stream, _WithoutKeys):
-        stream = stream.stream
-    if isinstance(stream, _Printable):
-        return stream
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
-    if isinstance(stream, io.TextIOWrapper) and stream.isatty():
-        terminal = io.BufferedWriter(_ClosableTerminal(stream.fileno(), "w", closefd=False))
-        stream = io.TextIOWrapper(terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
-    return cast("TextIO", _Printable(cast("TextIO", stream)))
-
-
-class _WithoutKeys:
-    """A stream that replaces API keys in everything written to it, including tracebacks."""
+class _SafeStream:
+    """A text stream that replaces API keys and control characters in everything written to it, tracebacks included."""
 
     def __init__(self, stream: TextIO, keys: KeyRedactor) -> None:
         self.stream = stream
         self._keys = keys
 
     def write(self, text: str) -> int:
-        self.stream.write(self._keys.text(text))
+        text = self._keys.text(text) if self._keys else text
+        if not text.replace("\n", "").isprintable():
+            from planner.reports.neutral import printable
+
+            text = printable(text, terminal=self.stream.isatty())
+        self.stream.write(text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -81,6 +51,14 @@ class _WithoutKeys:
         return getattr(self.stream, name)
 
 
-def without_keys(stream: TextIO, keys: KeyRedactor) -> TextIO:
-    """The stream with keys replaced; the same stream if there are no keys."""
-    return cast("TextIO", _WithoutKeys(stream, keys)) if keys else stream
+def safe(stream: TextIO, keys: KeyRedactor) -> TextIO:
+    """The stream without keys and control characters, with unencodable characters escaped, on a terminal that may be
+    closed."""
+    if isinstance(stream, _SafeStream):
+        stream = stream.stream
+    elif isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+        if stream.isatty():
+            terminal = io.BufferedWriter(_ClosableTerminal(stream.fileno(), "w", closefd=False))
+            stream = io.TextIOWrapper(terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
+    return cast("TextIO", _SafeStream(cast("TextIO", stream), keys))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.cli.streams import lenient, without_keys
+from planner.cli.streams import safe
 from planner.key_redaction import keys_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def open_streams() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open
     keys = keys_of(os.environ)
-    sys.stdout, sys.stderr = (without_keys(lenient(stream), keys) for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = (safe(stream, keys) for stream in (sys.stdout, sys.stderr))
 
 
 def shell(verbosity: int) -> Shell:
@@ -31,7 +31,6 @@ def shell(verbosity: int) -> Shell:
     import secrets
     import shutil
 
-    import anyio
     import click
 
     from planner.clock import Clock
@@ -59,7 +58,7 @@ def shell(verbosity: int) -> Shell:
         environ=os.environ,
         out=sys.stdout,
         err=sys.stderr,
-        clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=anyio.sleep),
+        clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=_sleep),
         new_id=lambda: secrets.token_hex(8),
         width=shutil.get_terminal_size((100, 24)).columns,
         verbosity=verbosity,
@@ -68,6 +67,12 @@ def shell(verbosity: int) -> Shell:
         chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,
         pause=time.sleep,
     )
+
+
+async def _sleep(seconds: float) -> None:
+    import anyio
+
+    await anyio.sleep(seconds)
 
 
 def _user() -> str:

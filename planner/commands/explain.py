@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -12,7 +10,6 @@ from typing import Literal
 from pydantic_core import to_json
 
 from planner.checks import CHECKS
-from planner.checks.wording import listed
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.examples import check, example_of
@@ -24,19 +21,10 @@ from planner.session.shell import Shell
 
 _CHECK = "check:"
 _CHECKS = "checks"
-_WORD = re.compile(r"[a-z]+")
-_LONG = 4
-_FEW = 4
-_MISTYPED = 0.9
-"""Two words with at least this difflib ratio count as a typing mistake."""
 
 
 def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "json", "markdown"]) -> int:
-    """Explain a diagnostic code, `check:KIND`, `checks` (all of them), or list everything.
-
-    Raises:
-        UsageError: no such topic.
-    """
+    """Explain a diagnostic code, `check:KIND`, `checks` (all of them), or list everything."""
     rules, checks = _chosen(topic)
     if output_format == "json":
         document = {
@@ -72,21 +60,12 @@ def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
         raise UsageError(
             unknown(f"there is no check `{word}`", word, CHECKS), "Run `planner explain checks` for the list."
         )
-    if (code := topic.strip("[]` ").lower()) != topic and code in RULES:  # copied from the output of `planner validate`
+    code = topic.strip("[]` ").lower()  # copied from the output of `planner validate`
+    if code in RULES:
         return [code], []
-    raise UsageError(f"there is no diagnostic `{topic}`{_meant(topic)}", "Run `planner explain` for the list.")
-
-
-def _meant(topic: str) -> str:
-    """Suggestions: similar names, and codes that share a word with the topic."""
-    words = {word for word in _WORD.findall(topic.lower()) if len(word) >= _LONG}
-    codes = [code for code in RULES if words.intersection(_WORD.findall(code))]
-    nearly = nearest(topic, [*RULES, *CHECKS, _CHECKS])
-    if nearly is not None and SequenceMatcher(None, topic, nearly).ratio() >= _MISTYPED:
-        codes = [nearly]
-    elif nearly is not None and (not codes or nearly in codes):
-        codes = [nearly, *(code for code in codes if code != nearly)]
-    return f"; did you mean {listed([f'`{code}`' for code in codes[:_FEW]], 'or')}?" if codes else ""
+    near = nearest(topic, [*RULES, *CHECKS, _CHECKS])
+    meant = f"; did you mean `{near}`?" if near else ""
+    raise UsageError(f"there is no diagnostic `{topic}`{meant}", "Run `planner explain` for the list.")
 
 
 def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequence[str]) -> str:
@@ -99,11 +78,7 @@ def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequenc
 
 
 def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
-    """Pages of these rules, with the diagnostics of their examples.
-
-    Raises:
-        UsageError: the examples cannot be written to a temporary folder.
-    """
+    """Pages of these rules, with the diagnostics of their examples."""
     area_of = {rule.code: area for area, rules in AREAS.items() for rule in rules}
     found: list[RulePage] = []
     for code in codes:

@@ -21,11 +21,7 @@ _FILES = {PLAN: "first.yaml", Path(PROJECT_FILE): "planner.yaml", WORKFLOW: "pho
 
 
 def init(shell: Shell, directory: Path) -> int:
-    """Write the missing files; return 0.
-
-    Raises:
-        UsageError: a file cannot be written. Files written before stay.
-    """
+    """Write the missing files; return 0."""
     folder = shell.cwd / directory
     written: set[Path] = set()
     for target, source in _FILES.items():

@@ -7,43 +7,62 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from planner import __version__
-from planner.changes.model import Action, Change, ChangeSet, Reason
+import anyio
+
+from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
+from planner.changes.fingerprint import change_set_digest
+from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
 from planner.errors import UsageError
+from planner.execution.jobs import Outcome
+from planner.execution.ledger import Ledger
+from planner.judging.votes import JudgeCallsResult
 from planner.reports.quantities import count
-from planner.results.model import ConsentDocument, CostDocument, RunResult
+from planner.results.model import ConsentDocument, JudgeCost, RunResult
+from planner.session.interruption import interruptible
+from planner.session.jobs import ledger_of
+from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost
+from planner.session.judging import Judging
+from planner.session.locking import locked
 from planner.session.preparing import open_journal, prepare
-from planner.session.rechecking import RecheckOptions, request_missing_answers
-from planner.session.report_session import ReportSession, report_session
-from planner.session.reporting import print_diagnostics, show_result
-from planner.session.selection import Loaded, load
+from planner.session.report_session import NO_COST, ReportSession, report_session
+from planner.session.reporting import print_diagnostics
+from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
-from planner.session.stores import place_of
+from planner.session.stores import Place, place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import NextCommands, ending_of
-from planner.verdicts.gate import Gate
+from planner.verdicts.gate import EVERYTHING, FailOn, Gate, fail_on_words
 from planner.verdicts.open_runs import open_runs_of_stored
-from planner.verdicts.rates import repeated_passes, suite_of
+from planner.verdicts.rates import suite_of
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckOptions:
+    selection: Selection
+    report_dir: Path = Path("reports")
+    consent_to_charge: bool = False
+    """For judge calls whose answers are not stored; everything else is free."""
+    max_cost_cents: int | None = None
+    fail_on: frozenset[FailOn] = EVERYTHING
+
+    def command(self) -> str:
+        return shlex.join(["planner", "recheck", *self.selection.words(), *fail_on_words(self.fail_on)])
 
 
 def recheck(shell: Shell, options: RecheckOptions) -> int:
-    """Recheck the stored cases; return the exit code of the verdict, as `run` does.
-
-    Raises:
-        PlanInvalidError: a plan is invalid.
-        UsageError: no run of these plans is stored.
-    """
+    """Recheck the stored cases; return the exit code of the verdict, as `run` does."""
     selection = options.selection
-    again = shlex.join(options.words())
-    with report_session(shell, options.report_dir, selection, again=again, prefix="recheck-") as reports:
+    with report_session(shell, options.report_dir, selection, again=options.command(), prefix="recheck-") as reports:
         loaded = load(shell, selection)
         reports.project, reports.plans = loaded.project, loaded.plan_names
         print_diagnostics(shell, loaded.diagnostics)
         result = _judge(shell, options, loaded, reports)
         reports.write(result)
-    show_result(shell, result, options.report_dir, loaded.project)
+    reports.show(result)
     return result.exit_code
 
 
@@ -59,14 +78,13 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     finally:
         if journal:
             journal.close()
-    changes = [_recheck(change) for change in change_set.changes if change.case and change.prior]
-    changes = [change for change in changes if change.prior and change.prior.runs]
+    changes = [_recheck(change) for change in change_set.changes if change.case and change.prior and change.prior.runs]
     if not changes:
         raise UsageError(
             "no run of these plans has finished, so there is nothing to recheck",
             "Make the calls first: planner run. It also resumes calls of an interrupted session.",
         )
-    votes = request_missing_answers(shell, options, loaded, place, prepared.judging, changes)
+    outcome, judge_calls = _request_missing_answers(shell, options, loaded, place, prepared.judging, changes)
     cases = assemble_cases(
         changes,
         {},
@@ -77,35 +95,25 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     )
     command = shlex.join(["planner", "run", *selection.words()])
     gate = Gate(options.fail_on, suite_of(cases))
-    ending = ending_of(cases, votes.outcome, frozenset(), NextCommands(command, command, command, command), gate)
-    return RunResult(
-        tool_version=__version__,
-        outcome=ending.outcome,
-        exit_code=ending.exit_code,
-        problems=[*ending.problems, *_problems(change_set, changes)],
-        next_steps=list(ending.next_steps),
-        invocation_id=reports.invocation_id,
+    ending = ending_of(cases, outcome, frozenset(), NextCommands(command, command, command, command), gate)
+    stored = {change.case_id for change in changes}
+    missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)
+    moved = sum(
+        change.case_id in stored and change.reason in (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
+        for change in change_set.with_action(Action.CALL)
+    )
+    skipped = [f"{count(missing, 'case')} skipped: no stored run"] if missing else []
+    if moved:
+        skipped.append(f"{count(moved, 'case')} rechecked with runs whose inputs have changed since")
+    carried_cents = sum(run.cost_cents or 0 for case in cases for run in case.runs)
+    return reports.result(
+        replace(ending, problems=(*ending.problems, *skipped), finished=True),
+        cases,
+        gate,
         change_set_digest=change_set.digest,
-        environment=selection.environment or "",
-        sandbox=selection.sandbox,
-        partial=selection.partial or bool(_without_calls(change_set, changes)),
-        started_at=reports.started_at,
-        ended_at=shell.clock.now(),
+        partial=selection.partial or bool(missing),
         consent=ConsentDocument(given=options.consent_to_charge),
-        plans=loaded.plan_names,
-        cases=cases,
-        suite=gate.suite,
-        fail_on=gate.names,
-        repeated=repeated_passes(cases),
-        cost=CostDocument(
-            estimated_cents=None,
-            actual_cents=0,
-            this_invocation_cents=0,
-            ambiguous_cents=0,
-            carried_cents=sum(run.cost_cents or 0 for case in cases for run in case.runs),
-            judge=votes.cost,
-        ),
-        stats=reports.stats(),
+        cost=NO_COST.model_copy(update={"carried_cents": carried_cents, "judge": judge_calls}),
     )
 
 
@@ -115,21 +123,36 @@ def _recheck(change: Change) -> Change:
     return replace(change, action=Action.RECHECK, reason=reason, runs=0, detail="", inputs=inputs, kept_run_ids=())
 
 
-def _problems(change_set: ChangeSet, changes: Sequence[Change]) -> list[str]:
-    """Cases that were skipped or whose inputs changed since their calls."""
-    stored = {change.case_id for change in changes}
-    missing = _without_calls(change_set, changes)
-    moved = [
-        change
-        for change in change_set.with_action(Action.CALL)
-        if change.case_id in stored and change.reason in (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
-    ]
-    lines = [f"{count(len(missing), 'case')} skipped: no stored run"] if missing else []
-    if moved:
-        lines.append(f"{count(len(moved), 'case')} rechecked with runs whose inputs have changed since")
-    return lines
+def _request_missing_answers(
+    shell: Shell,
+    options: RecheckOptions,
+    loaded: Loaded,
+    place: Place,
+    judging: Judging,
+    changes: Sequence[Change],
+) -> tuple[Outcome, JudgeCost | None]:
+    """Make the judge calls whose answers are not stored: how they ended, and their cost (None if none were needed)."""
+    plain = ChangeSet(change_set_digest(changes), tuple(changes), Estimate(0, 0, 0, 0, "nothing to call"), {})
+    change_set = judging.with_votes(plain, {})
+    outcome = Outcome()
+    if change_set.votes is None:
+        return outcome, None
+    # Without a digest, which recheck does not need.
+    command = consent_command(options.command(), change_set).partition(" --plan-digest ")[0]
+    request = ConsentRequest(options.consent_to_charge, "", command, options.max_cost_cents)
+    limits = Limits(loaded.plans, loaded.project.policy, shell.clock.now())
+    consent = check_consent(change_set, limits, request)
+    must_ask = change_set.votes.votes > 0
+    judge = JudgeSession(shell, judging, change_set, consent.given, shell.log)
+    with locked(shell, place, options.command()) if must_ask else nullcontext():
+        ledger = ledger_of(loaded, (), max_cost_cents=options.max_cost_cents, billing=None)
+        asked = anyio.run(_ask, judge, ledger) if must_ask else judge.result
+    copy_stop_reasons(outcome, asked)
+    return outcome, judge_cost(change_set, asked)
 
 
-def _without_calls(change_set: ChangeSet, changes: Sequence[Change]) -> list[Change]:
-    stored = {change.case_id for change in changes}
-    return [change for change in change_set.changes if change.case and change.case_id not in stored]
+async def _ask(judge: JudgeSession, ledger: Ledger) -> JudgeCallsResult:
+    async with interruptible() as interrupted:
+        await judge.check()
+        async with judge.calling(ledger, interrupted):
+            return await judge.finish({}, ledger, interrupted)

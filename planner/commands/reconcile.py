@@ -7,30 +7,24 @@ not sent only after checking the service: otherwise its calls are charged twice.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
 
-from planner.api.client import ApiClient
-from planner.api.wire import WireRun
 from planner.errors import UsageError
 from planner.execution.journal import Journal
 from planner.execution.launch_search import possibly_sent, search_launches, unconfirmed_launches
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
 from planner.execution.reconciling import Candidate, Match, Unconfirmed, asks_the_same, bind_slots
-from planner.reports.quantities import count
-from planner.session.current_project import load_current_project
+from planner.reports.quantities import count, money
 from planner.session.interruption import interruptible
 from planner.session.locking import locked
 from planner.session.selection import Selection
 from planner.session.service import open_client
-from planner.session.sharing import shared_session
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of
-from planner.session.worlds import named_world
+from planner.session.stores import Place, open_results, shared_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +38,10 @@ class ReconcileOptions:
     assume_not_sent: bool = False
     not_ours: Sequence[int] = ()
 
+    def command(self, launch_id: str | None) -> str:
+        launch = [launch_id] if launch_id else []
+        return shlex.join(["planner", "reconcile", *launch, *self.selection.words()])
+
 
 def reconcile(shell: Shell, options: ReconcileOptions) -> int:
     """Settle or list launches; return 4 while any launch is open, otherwise 0."""
@@ -53,203 +51,171 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         raise UsageError("--adopt and --assume-not-sent exclude each other")
     if options.not_ours and not options.assume_not_sent:
         raise UsageError("--not-ours needs --assume-not-sent")
-    root, project = load_current_project(shell, options.selection.policy_from)
-    place = place_of(shell, root, options.selection, project)
+    _, place = open_results(shell, options.selection)
     if not place.journal_path.exists() and place.shared is None:
         shell.print("No launch is open: nothing was ever launched from this store.")
         return 0
-    words = ["planner", "reconcile", *([options.launch] if options.launch else []), *options.selection.words()]
-    with locked(shell, place, shlex.join(words)):
+    with locked(shell, place, options.command(options.launch)):
         journal = Journal(place.journal_path, now=shell.clock.now())
         try:
-            with shared_session(shell, place.shared, journal, ()):
+            with shared_session(shell, place, journal, ()):
                 journal.mark_interrupted()
-                shown = options.launch
-                if options.launch is not None:
-                    launch = _open_launch(journal, options.launch)
-                    if options.adopt or options.assume_not_sent:
-                        _settle(shell, place, journal, launch, options)
-                        shown = None  # then list what else is open
-                return anyio.run(_list, shell, options, place, journal, shown)
+                return anyio.run(_reconcile, _Reconciliation(shell, options, place, journal))
         finally:
             journal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reconciliation:
+    shell: Shell
+    options: ReconcileOptions
+    place: Place
+    journal: Journal
+
+
+async def _reconcile(work: _Reconciliation) -> int:
+    journal, options = work.journal, work.options
+    shown = options.launch
+    if options.launch is not None:
+        launch = _open_launch(journal, options.launch)
+        if options.assume_not_sent:
+            await _assume_not_sent(work, launch)
+        elif options.adopt:
+            await _adopt(work, launch)
+        if options.adopt or options.assume_not_sent:
+            shown = None  # then list what else is open
+    launches = [launch for launch in journal.launches(UNSETTLED) if shown in (None, launch.launch_id)]
+    if not launches:
+        work.shell.print("No launch is open.")
+        return 0
+    found = await _search(work, launches)
+    for match in sorted(found.matches, key=lambda match: match.unconfirmed.launch.sent_at):
+        work.shell.print("\n".join(_shown(match, options, found)))
+    return 4
 
 
 def _open_launch(journal: Journal, launch_id: str) -> Launch:
     launch = journal.launch(launch_id)
     if launch is None or launch.state not in UNSETTLED:
-        known = (
-            "" if launch is None else f": it is {launch.state.value}" + (f", {launch.detail}" if launch.detail else "")
-        )
+        known = ""
+        if launch is not None:
+            known = f": it is {launch.state.value}" + (f", {launch.detail}" if launch.detail else "")
         raise UsageError(
             f"launch {launch_id} is not open{known}", "Run `planner reconcile` for a list of open launches."
         )
     return launch
 
 
-def _settle(shell: Shell, place: Place, journal: Journal, launch: Launch, options: ReconcileOptions) -> None:
-    launch_id, slots = launch.launch_id, journal.slots_of(launch.launch_id)
-    calls = count(len(slots), "call")
-    if options.assume_not_sent:
-        anyio.run(_check_not_shown, shell, options, place, journal, launch)
-        journal.settle(launch_id, LaunchState.ABSENT, detail="a person confirmed that it was not sent")
-        shell.print(f"{launch_id} is settled as not sent; the next run may make its {calls} again.")
-        return
-    if len(options.adopt) != len(slots):
+async def _assume_not_sent(work: _Reconciliation, launch: Launch) -> None:
+    """Settle the launch as not sent. Raises `UsageError` if a run may belong to the launch and is not named with
+    --not-ours. Sending the launch again could charge its calls twice."""
+    options, launch_id = work.options, launch.launch_id
+    found = await _search(work, work.journal.launches(UNSETTLED))
+    match = next(match for match in found.matches if match.unconfirmed.launch.launch_id == launch_id)
+    calls = count(len(match.unconfirmed.slots), "call")
+    # A batch that does not list its runs is named by its own id.
+    shown: dict[int | None, str] = {}
+    for candidate in found.candidates(match):
+        shown |= {run_id: f"run {run_id}" for run_id in candidate.run_ids}
+        if not candidate.run_ids:
+            shown[candidate.batch_id] = f"batch {candidate.batch_id}"
+    named = {number: what for number, what in shown.items() if number not in options.not_ours}
+    if named:
+        command = options.command(launch_id)
+        not_ours = " ".join(f"--not-ours {number}" for number in [*options.not_ours, *named])
         raise UsageError(
-            f"launch {launch_id} asked for {count(len(slots), 'run')}, but --adopt names {len(options.adopt)}",
+            f"the service shows runs that may belong to launch {launch_id}: {', '.join(named.values())}. If they do, its"
+            f" {calls} would be charged twice",
+            f"{command} shows how to adopt them. If none of them is yours: {command} --assume-not-sent {not_ours}",
+        )
+    work.journal.settle(launch_id, LaunchState.ABSENT, detail="a person confirmed that it was not sent")
+    work.shell.print(f"{launch_id} is settled as not sent; the next run may make its {calls} again.")
+
+
+async def _adopt(work: _Reconciliation, launch: Launch) -> None:
+    """Adopt the runs of --adopt. Raises `UsageError` if a run cannot belong to the launch. Adopting it would judge
+    somebody else's call, or wait for it forever."""
+    journal, adopt, launch_id = work.journal, work.options.adopt, launch.launch_id
+    slots = journal.slots_of(launch_id)
+    if len(adopt) != len(slots):
+        raise UsageError(
+            f"launch {launch_id} asked for {count(len(slots), 'run')}, but --adopt names {len(adopt)}",
             "Name exactly as many runs as the launch asked for.",
         )
-    if len(set(options.adopt)) != len(options.adopt):
+    if len(set(adopt)) != len(adopt):
         raise UsageError("--adopt names a run twice")
-    if taken := sorted(journal.claimed_run_ids() & set(options.adopt)):
+    if taken := sorted(journal.claimed_run_ids() & set(adopt)):
         raise UsageError(f"runs {', '.join(map(str, taken))} already belong to another launch")
     unconfirmed = Unconfirmed(launch, slots, journal.requesters_of(launch_id))
-    runs = anyio.run(_runs_named, shell, options, place, unconfirmed)
-    bindings = bind_slots(slots, runs, tuple(options.adopt))
-    journal.settle(
-        launch_id,
-        LaunchState.ADOPTED,
-        detail="a person adopted it",
-        run_ids=tuple(options.adopt),
-        bindings=bindings,
-    )
-    shell.print(f"{launch_id} is adopted; the next run resumes its {calls}, which are not charged again.")
-
-
-async def _runs_named(
-    shell: Shell, options: ReconcileOptions, place: Place, unconfirmed: Unconfirmed
-) -> dict[int, WireRun]:
-    """The adopted runs, as the service lists them.
-
-    Raises:
-        UsageError: a run cannot belong to the launch. Adopting it would judge somebody else's call, or wait for it
-            forever.
-    """
-    named, launch = set(options.adopt), unconfirmed.launch
-    async with interruptible(), _client(shell, options, place) as client:
-        runs = (await read_list(client.runs, oldest=launch.earliest, wanted=named)).found
-    hint = f"Run `planner reconcile {launch.launch_id}` for its candidates."
-    for run_id in options.adopt:
+    async with interruptible(), open_client(work.shell, work.place, work.options.selection) as client:
+        runs = (await read_list(client.runs, oldest=launch.earliest, wanted=set(adopt))).found
+    hint = f"Run `planner reconcile {launch_id}` for its candidates."
+    for run_id in adopt:
         if run_id not in runs:
             raise UsageError(f"the service shows no run {run_id} since {launch.sent_at:%Y-%m-%d %H:%M} UTC", hint)
         if not asks_the_same(unconfirmed, runs[run_id]):
             raise UsageError(
-                f"run {run_id} does not match launch {launch.launch_id}: another target, prompt or requester",
-                hint,
+                f"run {run_id} does not match launch {launch_id}: another target, prompt or requester", hint
             )
-    return {run_id: runs[run_id] for run_id in named}
-
-
-def _client(shell: Shell, options: ReconcileOptions, place: Place) -> AbstractAsyncContextManager[ApiClient]:
-    selection = options.selection
-    return open_client(
-        shell, sandbox_dir=place.directory if selection.sandbox else None, world=named_world(shell, selection)
+    journal.settle(
+        launch_id,
+        LaunchState.ADOPTED,
+        detail="a person adopted it",
+        run_ids=tuple(adopt),
+        bindings=bind_slots(slots, {run_id: runs[run_id] for run_id in adopt}, tuple(adopt)),
     )
-
-
-async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launch_id: str | None) -> int:
-    """List the open launches, or only one."""
-    launches = [launch for launch in journal.launches(UNSETTLED) if launch_id in (None, launch.launch_id)]
-    if not launches:
-        shell.print("No launch is open.")
-        return 0
-    shown = await _looked_for(shell, options, place, journal, launches)
-    for match in sorted(shown.matches, key=lambda match: match.unconfirmed.launch.sent_at):
-        _show(shell, match, options.selection, shown)
-    return 4
+    calls = count(len(slots), "call")
+    work.shell.print(f"{launch_id} is adopted; the next run resumes its {calls}, which are not charged again.")
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _Found:
     """The search results for launches. `elsewhen` has candidates from another time than the launch's. `all_read`: the
-    service's lists reach back to all launches."""
+    service's lists reach back to all launches. `other_key`: ids of launches that used another API key, which may see
+    other runs."""
 
     matches: Sequence[Match]
     elsewhen: Mapping[str, tuple[Candidate, ...]]
     all_read: bool
     other_key: frozenset[str]
-    """Ids of launches that used another API key, which may see other runs."""
 
     def candidates(self, match: Match) -> tuple[Candidate, ...]:
         return match.candidates or self.elsewhen.get(match.unconfirmed.launch.launch_id, ())
 
 
-async def _looked_for(
-    shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launches: Sequence[Launch]
-) -> _Shown:
-    async with (
-        interruptible(),
-        _client(shell, options, place) as client,
-    ):
-        oldest = min(launch.earliest for launch in launches)
+async def _search(work: _Reconciliation, launches: Sequence[Launch]) -> _Found:
+    journal, oldest = work.journal, min(launch.earliest for launch in launches)
+    async with interruptible(), open_client(work.shell, work.place, work.options.selection) as client:
         runs = await read_list(client.runs, oldest=oldest)
         batches = await read_list(client.batches, oldest=oldest)
         other_key = journal.launched_with_other(client.credential)
     matches = search_launches(unconfirmed_launches(launches, journal), batches=batches, runs=runs, journal=journal)
     missing = [match.unconfirmed for match in matches if not match.candidates]
-    return _Shown(matches, possibly_sent(missing, batches=batches, runs=runs, journal=journal), runs.whole, other_key)
+    elsewhen = possibly_sent(missing, batches=batches, runs=runs, journal=journal)
+    return _Found(matches, elsewhen, runs.whole, other_key)
 
 
-async def _check_not_shown(
-    shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launch: Launch
-) -> None:
-    """Check that no run may belong to the launch, apart from those named with --not-ours.
-
-    Raises:
-        UsageError: sending the launch again could charge its calls twice.
-    """
-    shown = await _looked_for(shell, options, place, journal, journal.launches(UNSETTLED))
-    match = next(match for match in shown.matches if match.unconfirmed.launch.launch_id == launch.launch_id)
-    candidates = shown.candidates(match)
-    # A batch that does not list its runs is named by its own id.
-    runs = {run_id: f"run {run_id}" for candidate in candidates for run_id in candidate.run_ids}
-    batches = {candidate.batch_id: f"batch {candidate.batch_id}" for candidate in candidates if not candidate.run_ids}
-    named = {number: what for number, what in {**runs, **batches}.items() if number not in options.not_ours}
-    if not named:
-        return
-    command = shlex.join(["planner", "reconcile", launch.launch_id, *options.selection.words()])
-    refused = " ".join(f"--not-ours {number}" for number in [*options.not_ours, *named])
-    raise UsageError(
-        f"the service shows runs that may belong to launch {launch.launch_id}: {', '.join(named.values())}. If they do, its"
-        f" {count(len(match.unconfirmed.slots), 'call')} would be charged twice",
-        f"{command} shows how to adopt them. If none of them is yours: {command} --assume-not-sent {refused}",
+def _shown(match: Match, options: ReconcileOptions, found: _Found) -> Iterator[str]:
+    """A launch, its cases and candidates, and the commands that settle it."""
+    launch, slots = match.unconfirmed.launch, match.unconfirmed.slots
+    command = options.command(launch.launch_id)
+    yield (
+        f"{launch.launch_id}  {count(len(slots), 'call')} to {launch.line.target_type} {launch.line.target_id},"
+        f" sent {launch.sent_at:%Y-%m-%d %H:%M:%S} UTC, up to {money(sum(slot.reserved_cents for slot in slots))}: {launch.detail}"
     )
-
-
-def _show(shell: Shell, match: Match, selection: Selection, shown: _Shown) -> None:
-    launch: Launch = match.unconfirmed.launch
-    command = shlex.join(["planner", "reconcile", launch.launch_id, *selection.words()])
-    cases = sorted({slot.case_id for slot in match.unconfirmed.slots})
-    reserved = sum(slot.reserved_cents for slot in match.unconfirmed.slots)
-    shell.print(
-        f"{launch.launch_id}  {count(len(match.unconfirmed.slots), 'call')} to {launch.line.target_type} {launch.line.target_id},"
-        f" sent {launch.sent_at:%Y-%m-%d %H:%M:%S} UTC, up to ${reserved / 100:.2f}: {launch.detail}"
-    )
-    for case_id in cases:
-        shell.print(f"    {case_id}")
-    if launch.launch_id in shown.other_key:
-        shell.print(f"  {OTHER_KEY}, which may see other runs. Run this command again with that key.")
-    candidates = shown.candidates(match)
-    if not candidates and not shown.all_read:
-        shell.print(
-            "  no run matches, but the service's list does not reach back to the launch: check the service itself."
-        )
-        return
-    if not candidates:
-        shell.print("  no run of the service matches. If you are sure that the launch never arrived:")
-        shell.print(f"  {command} --assume-not-sent")
-        return
-    if not match.candidates:
-        shell.print(
-            "  no run matches its time and prompts, but the service does not always list these as they were sent. Possible matches:"
-        )
+    yield from (f"    {case_id}" for case_id in sorted({slot.case_id for slot in slots}))
+    if launch.launch_id in found.other_key:
+        yield f"  {OTHER_KEY}, which may see other runs. Run this command again with that key."
+    candidates = found.candidates(match)
+    if not candidates and not found.all_read:
+        yield "  no run matches, but the service's list does not reach back to the launch: check the service itself."
+    elif not candidates:
+        yield "  no run of the service matches. If you are sure that the launch never arrived:"
+        yield f"  {command} --assume-not-sent"
+    elif not match.candidates:
+        yield "  no run matches its time and prompts, but the service does not always list these as they were sent. Possible matches:"
     for candidate in candidates:
         made = f" of {candidate.created_at:%H:%M:%S} UTC" if candidate.created_at else ""
-        if not candidate.run_ids:
-            shell.print(
-                f"  candidate{made}: batch {candidate.batch_id}; look up its run ids at the service, then --adopt each"
-            )
-            continue
         adopt = " ".join(f"--adopt {run_id}" for run_id in candidate.run_ids)
-        shell.print(f"  candidate{made}: {command} {adopt}")
+        by_batch = f"batch {candidate.batch_id}; look up its run ids at the service, then --adopt each"
+        yield f"  candidate{made}: {f'{command} {adopt}' if adopt else by_batch}"

@@ -14,7 +14,7 @@ from planner.planfile.grammar.field_errors import explain
 from planner.planfile.project.this_machine import is_this_machine
 from planner.session.service_address import ADDRESS, IN_CLEAR
 from planner.session.shell import Shell
-from planner.session.worlds import NamedWorld, open_world
+from planner.session.worlds import open_world
 
 if TYPE_CHECKING:
     from planner.sandbox import FaultSpec
@@ -40,7 +40,7 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
     from planner.sandbox import Sandbox, StateFileError, WorldError
     from planner.sandbox.service.server import serve
 
-    world = open_world(shell, NamedWorld(options.world))
+    world = open_world(shell, options.world)
     specs = [read_fault(text) for text in options.faults]
     try:
         service = Sandbox(
@@ -73,11 +73,7 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
 
 
 def read_fault(text: str) -> FaultSpec:
-    """Parse `lost_answer,times=2,route=launch`: a kind, then fields of a fault. Items of lists are separated by `+`.
-
-    Raises:
-        UsageError: the text is not a fault.
-    """
+    """Parse `lost_answer,times=2,route=launch`: a kind, then fields of a fault. Items of lists are separated by `+`."""
     from pydantic import ValidationError
 
     from planner.sandbox import FaultSpec

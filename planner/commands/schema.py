@@ -26,11 +26,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def schema(shell: Shell, directory: Path, *, check: bool) -> int:
-    """Write the schemas, or with `check` verify the existing files; return 0.
-
-    Raises:
-        UsageError: a file is out of date, or cannot be read or written.
-    """
+    """Write the schemas, or with `check` verify the existing files; return 0."""
     stale: list[str] = []
     for name, document in schemas().items():
         path = shell.cwd / directory / name

@@ -14,27 +14,21 @@ from planner.planfile.origins import OriginReader
 from planner.reports.case_page import CasePage, page_document, render_page
 from planner.reports.neutral import for_json_text
 from planner.session.reporting import print_diagnostics
-from planner.session.selection import Files, matches, read_files
+from planner.session.selection import Files, chosen_ids, read_files
 from planner.session.shell import Shell
-from planner.session.suggestions import suggest
 
 
 def show(
     shell: Shell,
-    wanted: str,
+    case: str,
     paths: Sequence[Path],
     *,
     environment: str | None,
     output_format: Literal["text", "json"],
 ) -> int:
-    """Print the cases whose id is `wanted` or matches it; return 0.
-
-    Raises:
-        UsageError: no case matches.
-        PlanInvalidError: no case matches, and it may be in an invalid plan.
-    """
+    """Print the cases whose id is `case` or matches it; return 0."""
     files = read_files(shell, paths, environment)
-    cases = _chosen(wanted, files)
+    cases = _chosen(case, files)
     if files.diagnostics.has_errors:
         print_diagnostics(shell, files.diagnostics)
     reader = OriginReader(shell.cwd)
@@ -49,15 +43,10 @@ def show(
 
 def _chosen(wanted: str, files: Files) -> list[Case]:
     cases = [case for plan in files.plans for case in plan.cases]
-    # An exact id wins, even if it contains a *.
-    found = [case for case in cases if case.case_id == wanted] or [
-        case for case in cases if matches(wanted, case.case_id)
-    ]
-    if found:
-        return found
-    if files.diagnostics.has_errors:
-        raise PlanInvalidError(f"no valid plan has a case {wanted}", files.diagnostics)
-    ids = [case.case_id for case in cases]
-    near = suggest(wanted, ids)
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise UsageError(f"there is no case {wanted}", hint + "`*` and `?` match anything; `planner plan` lists the cases.")
+    try:
+        ids = chosen_ids(wanted, [case.case_id for case in cases], "there is no case")
+    except UsageError as error:
+        if files.diagnostics.has_errors:
+            raise PlanInvalidError(f"no valid plan has a case {wanted}", files.diagnostics) from error
+        raise
+    return [case for case in cases if case.case_id in ids]

@@ -11,9 +11,8 @@ from planner import __version__
 from planner.diagnostics import Diagnostic, Diagnostics, Span
 from planner.planfile.files import PROJECT_FILE
 from planner.reports.quantities import count
-from planner.session.policy_source import work_tree_source
 from planner.session.reporting import print_diagnostics, publisher_of
-from planner.session.selection import Files, Found, find_files, load_found
+from planner.session.selection import Files, read_files
 from planner.session.shell import Shell
 
 
@@ -25,9 +24,7 @@ def validate(
     output_format: Literal["text", "json", "github", "sarif"],
 ) -> int:
     """Report all diagnostics; return 2 if there is an error, otherwise 0."""
-    # The work tree decides here, not the base commit.
-    found = find_files(shell, paths, environment, work_tree_source(shell, paths))
-    files = _read(shell, found, environment)
+    files = _read(shell, paths, environment)
     diagnostics = files.diagnostics
     if output_format != "text":
         shell.print(_document(diagnostics, output_format))
@@ -53,13 +50,14 @@ def _document(diagnostics: Diagnostics, output_format: Literal["json", "github",
             return render_sarif(diagnostics, tool_version=__version__)
 
 
-def _read(shell: Shell, found: Found, environment: str | None) -> Files:
-    """Read the files. If targets need an environment and none is named, validate the plans in each environment."""
-    files = load_found(shell, found, environment)
+def _read(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
+    """Read the files, with the work tree's planner.yaml. If targets need an environment and none is named, validate
+    the plans in each environment."""
+    files = read_files(shell, paths, environment)
     names = [name for name, _ in files.project.environments]
     if environment is not None or not names or all(item.code != "environment-needed" for item in files.diagnostics):
         return files
-    in_each = {name: load_found(shell, found, name) for name in names}
+    in_each = {name: read_files(shell, paths, name) for name in names}
     first: dict[tuple[str, Span], Diagnostic] = {}
     for item in (item for files in in_each.values() for item in files.diagnostics):
         first.setdefault((item.code, item.span), item)

@@ -6,7 +6,7 @@ Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workf
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +22,7 @@ SHOWN_AT_MOST = 9
 _MESSAGE_LIMIT = 4000
 """GitHub cuts messages at 4 KiB; this limit is in characters, nearly all of which take one byte."""
 
-_HELD_BACK = (3, 130)
+_NOT_THE_PLANS_FAULT = (3, 130)
 """Exit codes of refused and interrupted sessions."""
 
 Level = Literal["error", "warning", "notice"]
@@ -44,24 +44,22 @@ class Annotation:
 
     def command(self) -> str:
         """The workflow command on one line."""
-        places = [
-            ("file", self.file),
-            ("line", self.line if self.file else 0),
-            ("endLine", self.end_line if self.file else 0),
-            # GitHub rejects columns across several lines; its end column is inclusive.
-            ("col", self.column if self._on_one_line else 0),
-            ("endColumn", max(self.end_column - 1, self.column) if self._on_one_line and self.end_column else 0),
-            ("title", self.title),
-        ]
+        places: dict[str, object] = {"file": self.file}
+        if self.file:
+            places |= {"line": self.line, "endLine": self.end_line}
+        if self.file and self.line and self.end_line in (0, self.line):  # GitHub rejects columns across several lines
+            # GitHub's end column is inclusive.
+            end_column = max(self.end_column - 1, self.column) if self.end_column else 0
+            places |= {"col": self.column, "endColumn": end_column}
         properties = ",".join(
-            f"{name}={for_workflow_command(str(value), is_property=True)}" for name, value in places if value
+            f"{name}={for_workflow_command(str(value), is_property=True)}"
+            for name, value in (places | {"title": self.title}).items()
+            if value
         )
         head = f"{self.level} {properties}" if properties else self.level
-        return f"::{head}::{for_workflow_command(_shortened(self.message))}"
-
-    @property
-    def _on_one_line(self) -> bool:
-        return bool(self.file) and self.line > 0 and self.end_line in (0, self.line)
+        long = len(self.message) > _MESSAGE_LIMIT
+        message = self.message[: _MESSAGE_LIMIT - 1] + "…" if long else self.message
+        return f"::{head}::{for_workflow_command(message)}"
 
 
 def commands(annotations: Iterable[Annotation]) -> list[str]:
@@ -99,13 +97,13 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
     Cases and runs of one line share an annotation. Worst first: critical failures, failures, unknown cases, then flaky
     cases and warnings.
     """
-    held_back = result.exit_code in _HELD_BACK
+    not_called = result.exit_code in _NOT_THE_PLANS_FAULT
     groups: dict[tuple[str, int, str], list[_Found]] = {}
     for case in result.cases:
         for found in _of_case(case):
-            # A refused or interrupted call is not caused by a line of the plan: one annotation without a place covers
-            # all.
-            file, line = ("", 0) if held_back and not case.runs and not case.runs_under_way else (case.file, found.line)
+            # No line of the plan caused a refused or interrupted call: one annotation without a place covers all.
+            has_place = not not_called or case.runs or case.runs_under_way
+            file, line = (case.file, found.line) if has_place else ("", 0)
             groups.setdefault((file, line, found.expectation), []).append(found)
     ranked = sorted(groups.items(), key=lambda item: (min(found.rank for found in item[1]), item[0]))
     return [_merged(path_prefix + file if file else "", line, founds) for (file, line, _), founds in ranked]
@@ -113,7 +111,7 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A failed expectation in `runs` of a case, or (`expectation` empty) an unknown case."""
+    """A failed expectation in `runs` of a case, or (`expectation` empty) an unknown case. Rank 0 is the worst."""
 
     rank: int
     case: CaseDocument
@@ -123,57 +121,31 @@ class _Found:
     message: str
 
 
-def _of_case(case: CaseDocument) -> list[_Found]:
+def _of_case(case: CaseDocument) -> Iterator[_Found]:
     failed: dict[str, list[tuple[RunDocument, FindingDocument]]] = {}
     for run in case.runs:
         for finding in run.findings if run.countable else ():  # other runs say nothing about the agent
             if finding.outcome == "failed":
                 failed.setdefault(finding.expectation, []).append((run, finding))
-    found = [
-        _Found(
-            rank=_rank(case, pairs[0][1]),
-            case=case,
-            expectation=expectation,
-            line=case.finding_lines.get(expectation, case.line),
-            runs=len(pairs),
-            message=_first_words(*pairs[0]),
-        )
-        for expectation, pairs in failed.items()
-    ]
+    for expectation, pairs in failed.items():
+        run, finding = pairs[0]
+        is_warning = finding.severity == "warning" or case.quarantine or case.outcome in ("passed", "flaky")
+        rank = 3 if is_warning else 0 if finding.severity == "critical" else 1
+        quote = f' {finding.quote.role}, turn {finding.quote.turn}: "{finding.quote.text}"' if finding.quote else ""
+        message = f"{finding.message} (run {run.run_id}){quote}"
+        yield _Found(rank, case, expectation, case.finding_lines.get(expectation, case.line), len(pairs), message)
     if case.outcome == "unknown" and not case.quarantine:
-        found.append(
-            _Found(2, case, "", case.line, 0, case.outcome_reason or "too few runs say anything about the agent")
-        )
-    return found
-
-
-def _rank(case: CaseDocument, finding: FindingDocument) -> int:
-    if finding.severity == "warning" or case.quarantine or case.outcome in ("passed", "flaky"):
-        return 3
-    return 0 if finding.severity == "critical" else 1
-
-
-def _first_words(run: RunDocument, finding: FindingDocument) -> str:
-    quote = f' {finding.quote.role}, turn {finding.quote.turn}: "{finding.quote.text}"' if finding.quote else ""
-    return f"{finding.message} (run {run.run_id}){quote}"
+        yield _Found(2, case, "", case.line, 0, case.outcome_reason or "too few runs say anything about the agent")
 
 
 def _merged(file: str, line: int, founds: list[_Found]) -> Annotation:
     worst = min(founds, key=lambda found: found.rank)
     cases = [found.case.case_id for found in founds]
     where = f"{cases[0]} and {count(len(cases) - 1, 'other case')}" if len(cases) > 1 else cases[0]
+    title = f"outcome unknown: {where}"
     if worst.expectation:
-        runs, of = (
-            sum(found.runs for found in founds),
-            sum(run.countable for found in founds for run in found.case.runs),
-        )
-        title = f"{worst.expectation} failed in {runs} of {count(of, 'run')}: {where}"
-    else:
-        title = f"outcome unknown: {where}"
-    listed = "\n".join(f"also {case_id}" for case_id in cases[1:])
-    message = f"{worst.message}\n{listed}" if listed else worst.message
+        runs = sum(found.runs for found in founds)
+        countable = sum(run.countable for found in founds for run in found.case.runs)
+        title = f"{worst.expectation} failed in {runs} of {count(countable, 'run')}: {where}"
+    message = "\n".join([worst.message, *(f"also {case_id}" for case_id in cases[1:])])
     return Annotation("warning" if worst.rank == 3 else "error", title, message, file, line)
-
-
-def _shortened(message: str) -> str:
-    return message if len(message) <= _MESSAGE_LIMIT else message[: _MESSAGE_LIMIT - 1] + "…"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,6 @@ from planner.reports.neutral import printable
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
-
-
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
@@ -47,22 +43,16 @@ def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
 
 
 def append_outputs(path: Path, outputs: Mapping[str, str], *, new_delimiter: Callable[[], str]) -> None:
-    """Append to the file of GITHUB_OUTPUT.
+    """Append to the file of GITHUB_OUTPUT. Raises `OSError`.
 
-    Values may contain anything: each is a heredoc with an unguessable end, so no value can start another output. Raises
-    `OSError`, and `ValueError` for an invalid name or a delimiter that occurs in the value.
+    Values may contain anything: each is a heredoc with an unguessable end, so no value can start another output.
     """
-    blocks = [_block(name, value, new_delimiter()) for name, value in outputs.items()]
+    blocks: list[str] = []
+    for name, value in outputs.items():
+        delimiter = new_delimiter()
+        blocks.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
     with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
         file.write(printable("".join(blocks)))
-
-
-def _block(name: str, value: str, delimiter: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not the name of an output")
-    if not delimiter or delimiter in value:
-        raise ValueError(f"the delimiter of output {name!r} is in its value")
-    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 
 
 def _cents(cents: int | None) -> str:

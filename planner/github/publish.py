@@ -94,22 +94,17 @@ class Publisher:
             self.write_line(self.redact(command))
 
     def _summarise(self, markdown: str) -> None:
-        path = self.summary_file
-        if path is None:
-            return
         try:
-            if not append_summary(path, self.redact(markdown)):
+            if self.summary_file and not append_summary(self.summary_file, self.redact(markdown)):
                 self._complain("the job summary of this step is full (1 MiB): see the report files for the rest")
         except OSError as error:
             self._complain(f"the job summary could not be written: {error.strerror}")
 
     def _output(self, outputs: Mapping[str, str]) -> None:
-        path = self.output_file
-        if path is None:
-            return
+        shown = {name: self.redact(value) for name, value in outputs.items()}
         try:
-            shown = {name: self.redact(value) for name, value in outputs.items()}
-            append_outputs(path, shown, new_delimiter=self.new_delimiter)
+            if self.output_file:
+                append_outputs(self.output_file, shown, new_delimiter=self.new_delimiter)
         except OSError as error:
             self._complain(f"the step's outputs could not be written: {error.strerror}")
 
@@ -122,21 +117,17 @@ def _path(env: Mapping[str, str], name: str) -> Path | None:
 
 
 def _prefix(workspace: Path | None, working_directory: Path) -> str:
-    if workspace is None:
+    here = working_directory.resolve()
+    if workspace is None or here == workspace.resolve() or not here.is_relative_to(workspace.resolve()):
         return ""
-    root, here = workspace.resolve(), working_directory.resolve()
-    if here == root or not here.is_relative_to(root):
-        return ""
-    return here.relative_to(root).as_posix() + "/"
+    return here.relative_to(workspace.resolve()).as_posix() + "/"
 
 
 def _diagnostics_markdown(diagnostics: Diagnostics) -> str:
     """All diagnostics as a list. They quote plans, which a stranger may have written."""
     errors = sum(item.severity is Severity.ERROR for item in diagnostics)
-    warnings = len(diagnostics) - errors
-    headline = " and ".join(
-        count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number
-    )
+    counts = ((errors, "error"), (len(diagnostics) - errors, "warning"))
+    headline = " and ".join(count(number, word) for number, word in counts if number)
     verdict = "Nothing was called: the plans have" if errors else "The plans have"
     lines = [f"## {verdict} {headline}", ""]
     for item in diagnostics:

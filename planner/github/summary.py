@@ -8,8 +8,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Iterator
 from pathlib import Path
 
 from planner.reports.neutral import printable
@@ -21,9 +20,8 @@ _SMALLEST_BYTES = 512
 
 def append_summary(path: Path, markdown: str, *, limit_bytes: int = SUMMARY_LIMIT_BYTES) -> bool:
     """Append, cut to the remaining room of this step. Returns False if there is none. Raises `OSError`."""
-    used_bytes = path.stat().st_size if path.exists() else 0
     text = printable(markdown).rstrip("\n") + "\n\n"
-    room_bytes = limit_bytes - used_bytes
+    room_bytes = limit_bytes - (path.stat().st_size if path.exists() else 0)
     if _size(text) > room_bytes and room_bytes < _SMALLEST_BYTES:
         return False
     with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
@@ -32,79 +30,45 @@ def append_summary(path: Path, markdown: str, *, limit_bytes: int = SUMMARY_LIMI
 
 
 def cut_in_the_middle(markdown: str, *, limit_bytes: int) -> str:
-    """The text if it fits, otherwise its beginning and last sections with a note between.
+    """The text if it fits, otherwise its beginning and its last section with a note between.
 
-    Open blocks (code fences, `<details>`) are closed at the cut. `limit_bytes` (of UTF-8) is at least 512.
+    A code fence or `<details>` that does not fit is left out. `limit_bytes` (of UTF-8) is at least 512.
     """
     if _size(markdown) <= limit_bytes:
         return markdown
     lines = markdown.splitlines(keepends=True)
-    bytes_before = list(accumulate((_size(line) for line in lines), initial=0))
-    states = _states(lines)
-    tail_start = min(
-        (
-            index
-            for index, line in enumerate(lines)
-            if bytes_before[-1] - bytes_before[index] <= limit_bytes // 4
-            and states[index].safe
-            and re.match(r"#{1,6} ", line)
-        ),
-        default=len(lines),
-    )
-    tail = "".join(lines[tail_start:])
-    # reserve room for the longest possible note
-    room_bytes = limit_bytes - _size(tail) - _size(_note(len(lines), limit_bytes))
-    head_end = max(
-        index for index in range(tail_start + 1) if bytes_before[index] + _size(states[index].closing()) <= room_bytes
-    )
-    head = "".join(lines[:head_end]) + states[head_end].closing()
-    if head_end == 0:  # a single huge line: keep its beginning
-        head = lines[0].encode("utf-8", "replace")[: room_bytes - 1].decode("utf-8", "ignore") + "\n"
-    return head + _note(tail_start - head_end, limit_bytes) + tail
+    cuts = set(_places_to_cut(lines))
+    last = max((index for index in cuts if index < len(lines) and lines[index].startswith("#")), default=0)
+    tail = "".join(lines[last:])
+    if not last or _size(tail) > limit_bytes // 4:
+        tail = ""
+    note = "\n> ✂ The rest is omitted: the summary of a step is limited. The report files are complete.\n\n"
+    room_bytes = limit_bytes - _size(tail) - _size(note)
+    end, used_bytes = 0, 0
+    for index, line in enumerate(lines):
+        used_bytes += _size(line)
+        if used_bytes > room_bytes:
+            break
+        if index + 1 in cuts:
+            end = index + 1
+    return "".join(lines[:end]) + note + tail
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Open blocks before a line. `fence` is the line that closes the code fence, or "".
-
-    `html`: between a `<details>` tag and the next blank line, Markdown is not interpreted.
-    """
-
-    fence: str = ""
-    details: int = 0
-    html: bool = False
-
-    @property
-    def safe(self) -> bool:
-        return not self.fence and not self.html and self.details == 0
-
-    def closing(self) -> str:
-        return (f"{self.fence}\n" if self.fence else "") + "\n</details>\n" * self.details
-
-    def after(self, line: str) -> _State:
+def _places_to_cut(lines: list[str]) -> Iterator[int]:
+    """Indexes of the lines outside of code fences and `<details>`, and of the end."""
+    fence, details = "", 0
+    for index, line in enumerate(lines):
+        if not fence and details <= 0:
+            yield index
         bare = line.strip()
-        if self.fence:
-            closes = bare.startswith(self.fence) and not bare.strip(self.fence[0])
-            return _State("" if closes else self.fence, self.details)
-        opening = re.match(r" {0,3}(`{3,}|~{3,})", line)
-        if opening and not self.html and not (opening[1][0] == "`" and "`" in bare.lstrip("`")):
-            return _State(opening[1], self.details)
-        html = bool(bare) and (self.html or re.match(r" {0,3}</?details\b", line) is not None)
-        return _State("", max(self.details + line.count("<details") - line.count("</details>"), 0), html)
-
-
-def _states(lines: list[str]) -> list[_State]:
-    """The state before each line, and after the last."""
-    states = [_State()]
-    for line in lines:
-        states.append(states[-1].after(line))
-    return states
-
-
-def _note(lines_left_out: int, limit_bytes: int) -> str:
-    size = f"{limit_bytes / 1024:,.0f} KiB" if limit_bytes >= 1024 else f"{limit_bytes} bytes"
-    lines = "1 line" if lines_left_out == 1 else f"{lines_left_out:,} lines"
-    return f"\n> ✂ {lines} omitted: the limit is {size}. The report files are complete.\n\n"
+        if fence:
+            fence = "" if bare.startswith(fence) and not bare.strip(fence[0]) else fence
+        elif opening := re.match(r"`{3,}|~{3,}", bare):
+            fence = opening[0]
+        else:
+            details += line.count("<details") - line.count("</details>")
+    if not fence and details <= 0:
+        yield len(lines)
 
 
 def _size(text: str) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from planner.changes.detail import revision_digest
 from planner.results.model import CaseDocument, RunResult
@@ -41,10 +40,8 @@ class EarlierCalls:
         self._repository = repository
         self._environment = environment
         self._sandbox = sandbox
-        self._found: dict[bytes, tuple[_CallRecord, ...]] = {}
-        """By call, newest first."""
-        self._shared_tuples: dict[tuple[_CallRecord, ...], tuple[_CallRecord, ...]] = {}
-        """Shared tuples, which save memory: nearly all calls have the same records."""
+        self._sessions: dict[tuple[str, str], dict[str, str]] = {}
+        """By case id and call fingerprint: the newest session of each agent revision (its digest), newest first."""
         self._noted = 0
         self._oldest: str | None = None
         self._is_whole = False
@@ -59,7 +56,7 @@ class EarlierCalls:
             self._is_whole = True
             for outline in islice(self._repository.invocations(before=self._oldest), MAX_SESSIONS - self._noted):
                 self.note(outline)
-        for _, invocation_id in self._found.get(_call(case_id, call_fingerprint), ()):
+        for invocation_id in self._sessions.get((case_id, call_fingerprint), {}).values():
             case = self._cases(invocation_id).get(case_id)
             if case is not None:
                 yield case
@@ -71,15 +68,10 @@ class EarlierCalls:
         if not outline.finished or outline.environment != self._environment or outline.sandbox is not self._sandbox:
             return
         self._note_partial(outline)
-        if outline.partial:
-            return
-        for case in outline.cases:
-            call, revision = _call(case.case_id, case.call_fingerprint), case.inputs.agent_revision or ""
-            known = self._found.get(call, ())
-            entry = revision_digest(revision), outline.invocation_id
-            if all(entry[0] != each[0] for each in known):  # the newest session has the latest verdict
-                found = (*known, entry)
-                self._found[call] = self._shared_tuples.setdefault(found, found)
+        for case in outline.cases if not outline.partial else ():
+            sessions = self._sessions.setdefault((case.case_id, case.call_fingerprint), {})
+            # The newest session of a revision has the latest verdict.
+            sessions.setdefault(revision_digest(case.inputs.agent_revision or ""), outline.invocation_id)
 
     def earlier_runs(self, case_ids: Iterable[str]) -> dict[str, CaseDocument]:
         """Results of the newest partial session for these cases, if they failed or were undecided in it and no full
@@ -106,12 +98,3 @@ class EarlierCalls:
             result = self._repository.load_invocation(invocation_id)
             self._read[invocation_id] = {case.case_id: case for case in result.cases} if result else {}
         return self._read[invocation_id]
-
-
-_CallRecord: TypeAlias = tuple[str, str]
-"""Digest of the agent's revision, and the session that holds the call."""
-
-
-def _call(case_id: str, call_fingerprint: str) -> bytes:
-    """A short key, since there may be many."""
-    return blake2b(f"{case_id}\0{call_fingerprint}".encode(errors="surrogatepass"), digest_size=16).digest()

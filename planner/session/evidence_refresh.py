@@ -5,40 +5,34 @@ A call is never repeated only because its data came late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-
-import anyio
+from typing import TYPE_CHECKING
 
 from planner.changes.model import Action, Change
 from planner.evidence import Evidence, merged, missing_parts
 from planner.execution.journal import Journal
 from planner.execution.rereading import Stale, reread
-from planner.execution.transactions import Transactions
 from planner.results.model import RunDocument
 from planner.results.repository import ResultsRepository
+from planner.session.interruption import until_interrupted
 from planner.session.late_bills import LateBill, correct_results
-from planner.session.shell import Shell
 from planner.verdicts.judged_runs import wants_grade
 
+if TYPE_CHECKING:
+    from planner.session.run_session import RunSession
 
-async def refresh_stored(
-    shell: Shell,
-    transactions: Transactions,
-    changes: Iterable[Change],
-    repository: ResultsRepository,
-    journal: Journal,
-    interrupted: anyio.Event,
-) -> list[Change]:
+
+async def refresh_stored(session: RunSession, changes: Sequence[Change]) -> list[Change]:
     """The changes with refreshed runs; late bills are also corrected in stored results."""
-    changes = list(changes)
     stale = {item.run_id: item for change in changes for item in _stale(change)}
     if not stale:
-        return changes
+        return list(changes)
     fresh: dict[int, RunDocument] = {}
+    repository, shell = session.place.repository, session.shell
 
-    async def read(scope: anyio.CancelScope) -> None:
-        result = await reread(transactions, stale, shell.clock)
+    async def read() -> None:
+        result = await reread(session.transactions, stale, shell.clock)
         stored = {run.run_id: run for change in changes for run in _counted_runs(change)}
         for run_id, evidence in result.found.items():
             fresh[run_id] = _refreshed(stored[run_id], evidence, stale[run_id], repository)
@@ -47,14 +41,9 @@ async def refresh_stored(
         shell.log(
             f"read {len(stale)} stored runs again (free): {len(stale) - left} are complete now, {left} are not{problem}"
         )
-        scope.cancel()
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(read, tasks.cancel_scope)
-        await interrupted.wait()
-        tasks.cancel_scope.cancel()
-    bills = _note_in_journal(journal, changes, fresh)
-    if bills:
+    await until_interrupted(read, session.interrupted)
+    if bills := _note_in_journal(session.journal, changes, fresh):
         correct_results(repository, bills)
     return [_with_runs(change, fresh) for change in changes]
 

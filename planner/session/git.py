@@ -7,7 +7,6 @@ a commit can contain one. `GIT_DIR` and `GIT_WORK_TREE` of the caller are used, 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,10 +60,6 @@ class Answer:
     out: bytes
     said: str
 
-    @property
-    def path(self) -> Path:
-        return Path(os.fsdecode(self.out.removesuffix(b"\n").removesuffix(b"\r")))
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -78,7 +73,7 @@ class Layout:
 class Git:
     folder: Path
     environ: Mapping[str, str]
-    _layout: Layout | None = field(default=None, init=False)
+    _layout: Layout | Answer | None = field(default=None, init=False)
 
     def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
         """Run a command; without a repository, return git's error.
@@ -92,26 +87,24 @@ class Git:
 
     def layout(self) -> Layout | Answer:
         """The repository, or git's error if there is no usable one. Raises like a command."""
-        if self._layout is None:
-            found = self._find()
-            if isinstance(found, Answer):
-                return found
-            self._layout = found
+        if not isinstance(self._layout, Layout):
+            self._layout = self._find()
         return self._layout
 
     def _find(self) -> Layout | Answer:
         named, tree = self.environ.get("GIT_DIR"), self.environ.get("GIT_WORK_TREE")
         where = _where(self.folder / named, self.folder / tree if tree else None) if named else ()
-        asked = self._run([*where, "rev-parse", "--absolute-git-dir"], "rev-parse")
-        if asked.code != 0:
+        asked = self._run([*where, "rev-parse", "--absolute-git-dir", "--show-toplevel"], "rev-parse")
+        paths = [Path(os.fsdecode(line.removesuffix(b"\r"))) for line in asked.out.splitlines()]
+        if not paths:
             return asked
-        top = self._run([*where, "rev-parse", "--show-toplevel"], "rev-parse")
+        work_tree = paths[1] if asked.code == 0 and len(paths) > 1 else None  # a bare repository has none
         if named:
-            return Layout(asked.path, top.path if top.code == 0 else None)
+            return Layout(paths[0], work_tree)
         # Old versions of git accept any folder that looks like a repository.
-        if top.code != 0 or not _leads_to(top.path, asked.path):
-            return Answer(128, b"", f"fatal: cannot use bare repository {asked.path}")
-        return Layout(asked.path, top.path)
+        if work_tree is None or not _leads_to(work_tree, paths[0]):
+            return Answer(128, b"", f"fatal: cannot use bare repository {paths[0]}")
+        return Layout(paths[0], work_tree)
 
     def _run(
         self, arguments: Sequence[str], command: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None
@@ -138,6 +131,8 @@ class Git:
 
 def _program(environ: Mapping[str, str]) -> str:
     """The git on the caller's `PATH`. Relative folders are skipped: they could be in the tree under test."""
+    import shutil
+
     folders = environ.get("PATH", os.defpath).split(os.pathsep)
     found = (shutil.which(str(Path(folder, "git"))) for folder in folders if Path(folder).is_absolute())
     program = next(filter(None, found), None)

@@ -1,20 +1,78 @@
-"""Turns SIGINT, SIGTERM and SIGHUP into an event. The first signal asks for an orderly stop; a second SIGINT or SIGTERM
-stops at once.
+"""Signals that ask to stop: SIGINT, SIGTERM and SIGHUP (the terminal was closed, which sends several).
 
-A closing terminal sends several SIGHUPs, so only the first one counts, and none counts as a second signal.
+Imports nothing heavy: `planner.__main__` needs it first.
 """
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
 
-import anyio
-from anyio.abc import TaskStatus
+if TYPE_CHECKING:
+    import anyio
+    from anyio.abc import TaskStatus
 
-from planner.session.deferred_signals import HANG_UP, stop_signals
+_HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""None on Windows."""
+
+
+def _stop_signals() -> tuple[signal.Signals, ...]:
+    """A SIGHUP that was ignored from the start (`nohup`) stays ignored."""
+    if _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:
+        return (signal.SIGINT, signal.SIGTERM)
+    return (signal.SIGINT, signal.SIGTERM, _HANG_UP)
+
+
+def raise_on_signals() -> None:
+    """Make SIGTERM and the first SIGHUP raise KeyboardInterrupt, as SIGINT does."""
+    for number in _stop_signals():
+        if number is not signal.SIGINT:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del frame
+    if number == _HANG_UP:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+class _Deferral:
+    """A signal handler that only remembers that a signal came."""
+
+    def __init__(self) -> None:
+        self.before = {number: signal.getsignal(number) for number in _stop_signals()}
+        self.has_come = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.has_come = True
+
+
+def defer() -> None:
+    """Defer interruptions until `release`, when the first report is written and can say so.
+
+    Otherwise an interruption during imports would leave the report of an older session.
+    """
+    deferral = _Deferral()
+    for number in deferral.before:
+        signal.signal(number, deferral)
+
+
+def release() -> None:
+    """Restore the handlers from before `defer`. Raises `KeyboardInterrupt` if a signal came meanwhile."""
+    deferral = signal.getsignal(signal.SIGTERM)
+    if not isinstance(deferral, _Deferral):
+        return
+    for number, handler in deferral.before.items():
+        signal.signal(number, handler)
+    if deferral.has_come:
+        if _HANG_UP is not None:
+            signal.signal(_HANG_UP, signal.SIG_IGN)  # already stopping, so a closing terminal does not matter
+        raise KeyboardInterrupt
 
 
 @asynccontextmanager
@@ -25,8 +83,12 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
     Afterwards the previous handlers are restored: asyncio would leave SIGTERM fatal while reports are written. After a
     SIGHUP, further ones are ignored.
     """
+    import asyncio
+
+    import anyio
+
     interrupted = anyio.Event()
-    before = {number: signal.getsignal(number) for number in stop_signals()}
+    before = {number: signal.getsignal(number) for number in _stop_signals()}
     after = dict(before)
 
     async def listen(*, task_status: TaskStatus[None]) -> None:
@@ -38,7 +100,7 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
         is_asked = False
         while True:
             number = signal.Signals(await signals.get())
-            if number == HANG_UP:
+            if number == _HANG_UP:
                 after[number] = signal.SIG_IGN
             elif is_asked:
                 raise KeyboardInterrupt
@@ -56,6 +118,21 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
     finally:
         for number, handler in after.items():
             signal.signal(number, handler)
+
+
+async def until_interrupted(work: Callable[[], Awaitable[None]], interrupted: anyio.Event) -> None:
+    """Await `work`, or cancel it when the session is interrupted."""
+    import anyio
+
+    async with anyio.create_task_group() as tasks:
+
+        async def finish() -> None:
+            await work()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(finish)
+        await interrupted.wait()
+        tasks.cancel_scope.cancel()
 
 
 def _only(error: BaseException) -> BaseException:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING
 
 from planner.api.wire import WireBilling
 from planner.changes.model import Action, ChangeSet
 from planner.errors import RefusedError
-from planner.execution.context import Context
 from planner.execution.jobs import Job, Line, Target
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
-from planner.reports.quantities import money
+from planner.reports.quantities import count, money
 from planner.session.selection import Loaded
 from planner.verdicts.ending import BALANCE, TEST_CALL_BUDGET
 from planner.verdicts.judged_runs import wants_grade
+
+if TYPE_CHECKING:
+    from planner.execution.context import Context
 
 
 def jobs_of(change_set: ChangeSet) -> list[Job]:
@@ -87,11 +91,8 @@ def ledger_of(
 
 
 def check_balance(billing: WireBilling) -> None:
-    """Refuse before anything is spent. A balance that runs out later is handled by the ledger and the service.
-
-    Raises:
-        RefusedError: the balance is empty or the spending limit is reached.
-    """
+    """Refuse before anything is spent. A balance that runs out later is handled by the ledger and the service. Raises
+    `RefusedError` if the balance is empty or the spending limit is reached."""
     if billing.balance_cents is not None and billing.balance_cents <= 0:
         raise RefusedError("the organisation has no balance left", "Top it up, then run the same command again.")
     if billing.spending_limit_reached:
@@ -111,24 +112,54 @@ def short_of(billing: WireBilling | None, expected_cents: int | None, *, reserve
     warnings: list[str] = []
     if billing.spending_limit_reached:
         warnings.append("the organisation's monthly spending limit is reached: no call will be made; raise it first")
+    limits = [(BALANCE, billing.balance_cents, "top it up")]
     budget_cents = billing.test_call_budget_left_cents
     if budget_cents is not None and budget_cents <= 0:
         warnings.append(f"{TEST_CALL_BUDGET} is used up: the service may refuse these calls (402); raise it first")
-        budget_cents = None
-    warnings += [
-        f"{label} is {money(cents)}, less than the {money(expected_cents + reserved_cents)} expected{_with(reserved_cents)}:"
-        f" {'some calls will not' if cents > 0 else 'no call will'} be made; {fix} first, or resume afterwards"
-        for label, cents, fix in (
-            (BALANCE, billing.balance_cents, "top it up"),
-            (TEST_CALL_BUDGET, budget_cents, "raise it"),
-        )
-        if expected_cents is not None and cents is not None and cents < expected_cents + reserved_cents
-    ]
+    else:
+        limits.append((TEST_CALL_BUDGET, budget_cents, "raise it"))
+    if expected_cents is None:
+        return warnings
+    needed = money(expected_cents + reserved_cents)
+    reserved = f" ({money(reserved_cents)} of it reserved for earlier calls)" if reserved_cents else ""
+    for label, cents, fix in limits:
+        if cents is not None and cents < expected_cents + reserved_cents:
+            made = "some calls will not be made" if cents > 0 else "no call will be made"
+            warnings.append(
+                f"{label} is {money(cents)}, less than the {needed} expected{reserved}: {made}; {fix} first, or resume afterwards"
+            )
     return warnings
 
 
-def _with(reserved_cents: int) -> str:
-    return f" ({money(reserved_cents)} of it reserved for earlier calls)" if reserved_cents else ""
+def guaranteed_calls(jobs: Sequence[Job], already_made: Mapping[str, int], ledger: Ledger) -> list[str]:
+    """How many calls the ceilings cover at worst-case prices: a sentence; none if all, or if a price is unknown.
+
+    A call is launched only if its high estimate fits under every ceiling next to spent and reserved money. Lower bills
+    leave room for more.
+    """
+    left = [(job, job.runs - already_made.get(job.case_id, 0)) for job in jobs]
+    if any(job.reserve_cents is None for job, runs in left if runs > 0):
+        return []
+    ledger, covered, wanted = deepcopy(ledger), 0, 0
+    short: set[str] = set()
+    for job, runs in left:
+        for _ in range(runs):
+            wanted += 1
+            cents = ledger.reservation_for(job.plan, job.line.target, job.reserve_cents)
+            if cents is not None:
+                ledger.reserve(job.plan, cents)
+                covered += 1
+            short |= {
+                f"{ceiling.label} ({money(ceiling.limit_cents)})"
+                for ceiling in ledger.ceilings
+                if cents is None and ceiling.covers(job.plan) and ceiling.left_cents < (job.reserve_cents or 0)
+            }
+    if covered == wanted:
+        return []
+    names = ", ".join(sorted(short))
+    return [
+        f"{names} covers {covered:,} of {count(wanted, 'call')} at worst-case prices; the rest start if actual bills allow"
+    ]
 
 
 def log_ceilings(context: Context) -> None:

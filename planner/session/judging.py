@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from planner.changes.model import Action, Change, ChangeSet, PlanVotes, VoteEstimate
-from planner.checks.opinions import Question, Verdict, Vote
+from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.evidence import Evidence
 from planner.execution.launches import Slot
@@ -14,10 +15,11 @@ from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judging.prompt import PROMPT_VERSION
 from planner.judging.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
+from planner.reports.quantities import count
 from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place
-from planner.session.worlds import NamedWorld, named_world, open_world
+from planner.session.worlds import world_name, world_of
 from planner.verdicts.case_documents import stored_runs_to_judge
 from planner.verdicts.judged_runs import LoadEvidence, questions
 
@@ -25,6 +27,8 @@ ASSUMED_TRANSCRIPT_BYTES = 4_000
 """Assumed size of the transcript of a future call, if no stored one is known."""
 _ROOM_FOR_LONGER = 3
 """A future transcript may be this many times longer than expected."""
+_TURN_BYTES = 40
+"""Size of a turn in a request, without its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,6 @@ class Judging:
     settings: JudgeSettings | None
     cache: VoteCache
     load_evidence: LoadEvidence
-
-    @property
-    def may_ask(self) -> bool:
-        """Whether a model is configured."""
-        return self.settings is not None
 
     @property
     def name(self) -> str | None:
@@ -83,48 +82,72 @@ class Judging:
 
     def with_votes(self, change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]]) -> ChangeSet:
         """The change set with an estimate of its judge calls; rechecks that need them are no longer marked as free."""
-        asking = list(_asking(change_set.changes))
-        if not asking or self.settings is None:
+        if self.settings is None or not any(True for _ in _asking(change_set.changes)):
             return change_set
-        reckoning = _Reckoning(self.pricing)
-        votes_of: dict[str, int] = {}
-        for change in asking:
-            before = reckoning.votes
-            self._reckon(reckoning, change, resumable.get(change.case_id, ()))
-            votes_of[change.case_id] = reckoning.votes - before
-        free = self.settings.price.is_free
-        estimate = VoteEstimate(self.settings.model, reckoning.votes, reckoning.stored, free, reckoning.by_plan())
-        changes = tuple(_with_hint(change, votes_of.get(change.case_id, 0)) for change in change_set.changes)
+        requests: list[_Requests] = []
+        votes_of: Counter[str] = Counter()
+        stored = 0
+        for change in _asking(change_set.changes):
+            case, slots = change.case, resumable.get(change.case_id, ())
+            assert case is not None
+            digests = [run.evidence for run in stored_runs_to_judge(change)] + [slot.evidence for slot in slots]
+            evidences = [self.load_evidence(digest) for digest in digests if digest is not None]
+            for question in (each for evidence in evidences if evidence for each in questions(case, evidence)):
+                votes = len(self.cache.unanswered(question))
+                stored += question.votes - votes
+                votes_of[change.case_id] += votes
+                size = sum(_size(turn.text) + _TURN_BYTES for turn in question.turns)
+                requests.append(_Requests(case.plan, votes, _size(question.rubric), size))
+            collected = sum(slot.evidence is not None for slot in slots)
+            calls = max(0, change.runs - collected) if change.action is Action.CALL else 0
+            # Every vote of every rubric counts, even if other parts of an expectation may decide alone.
+            for rubric, votes in (pair for expectation in case.expectations for pair in expectation.rubrics()):
+                votes_of[change.case_id] += calls * votes
+                requests.append(_Requests(case.plan, calls * votes, _size(rubric), None))
+        estimate = VoteEstimate(
+            self.settings.model, votes_of.total(), stored, self.settings.price.is_free, self._by_plan(requests)
+        )
+        changes = tuple(_with_hint(change, votes_of[change.case_id]) for change in change_set.changes)
         return replace(change_set, changes=changes, votes=estimate)
 
-    def _reckon(self, reckoning: _Reckoning, change: Change, slots: Sequence[Slot]) -> None:
-        case = change.case
-        assert case is not None
-        stored = [run.evidence for run in stored_runs_to_judge(change) if run.evidence is not None]
-        stored += [slot.evidence for slot in slots if slot.evidence is not None]
-        for digest in stored:
-            for question in self._questions(case, digest):
-                unanswered = len(self.cache.unanswered(question))
-                reckoning.known(case.plan, question, unanswered)
-        if change.action is Action.CALL:
-            collected = sum(slot.evidence is not None for slot in slots)
-            reckoning.assumed(case, max(0, change.runs - collected))
+    def _by_plan(self, requests: Sequence[_Requests]) -> dict[str, PlanVotes]:
+        """Number and cost of the requests of each plan."""
+        known = [each.transcript_bytes for each in requests if each.transcript_bytes is not None]
+        typical = sum(known) // len(known) if known else ASSUMED_TRANSCRIPT_BYTES
+        found: dict[str, PlanVotes] = {}
+        for each in requests:
+            size = high_size = INSTRUCTION_BYTES + each.rubric_bytes
+            size += typical if each.transcript_bytes is None else each.transcript_bytes
+            high_size += _ROOM_FOR_LONGER * typical if each.transcript_bytes is None else each.transcript_bytes
+            before = found.get(each.plan, PlanVotes())
+            found[each.plan] = PlanVotes(
+                before.votes + each.votes,
+                before.expected + each.votes * self.pricing.expected(size),
+                before.high + each.votes * self.pricing.reserve(high_size) * (1 + VOID_RETRIES),
+            )
+        return found
 
-    def _questions(self, case: Case, digest: str) -> list[Question]:
-        evidence = self.load_evidence(digest)
-        return [] if evidence is None else questions(case, evidence)
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """Judge calls about one rubric. `transcript_bytes` is None for calls that are not made yet."""
+
+    plan: str
+    votes: int
+    rubric_bytes: int
+    transcript_bytes: int | None
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="replace"))
 
 
 def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Judging:
-    """The project's judge; in the sandbox without one, the recorded answers of its world.
-
-    Raises:
-        UsageError: there is no such world.
-        PlanInvalidError: the world is invalid.
-    """
+    """The project's judge; in the sandbox without one, the recorded answers of its world. Raises `UsageError` if there is
+    no such world; `PlanInvalidError` if the world is invalid."""
     settings = loaded.project.judge
     if settings is None and selection.sandbox:
-        recorded = _recorded_answers(shell, named_world(shell, selection), loaded.cases)
+        recorded = _recorded_answers(shell, selection, loaded.cases)
         cache = VoteCache(f"recorded answers of the world {recorded.world}", None, recorded)
     else:
         cache = VoteCache(settings.model if settings else "", place.repository)
@@ -133,10 +156,10 @@ def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place)
     return Judging(settings, cache, place.repository.load_evidence)
 
 
-def _recorded_answers(shell: Shell, named: NamedWorld, cases: Sequence[Case]) -> RecordedAnswers:
+def _recorded_answers(shell: Shell, selection: Selection, cases: Sequence[Case]) -> RecordedAnswers:
     if not any(map(asks_model, cases)):  # reading a world takes time
-        return RecordedAnswers(named.name, {})
-    world = open_world(shell, named)
+        return RecordedAnswers(world_name(selection), {})
+    world = world_of(shell, selection)
     answers: dict[tuple[str, str], list[Vote]] = {}
     for answer in world.judge_answers:
         vote = Vote(Verdict(answer.verdict), answer.turn, answer.quote, answer.reason)
@@ -154,55 +177,11 @@ def asks_model(case: Case) -> bool:
     return any(expectation.asks_model for expectation in case.expectations)
 
 
-class _Reckoning:
-    """Estimates by plan, for known transcripts and for as many assumed ones."""
-
-    def __init__(self, pricing: Pricing) -> None:
-        self.votes = 0
-        self.stored = 0
-        self._pricing = pricing
-        self._known: dict[str, PlanVotes] = {}
-        self._sizes: list[int] = []
-        self._assumed: list[tuple[str, int, int]] = []
-
-    def known(self, plan: str, question: Question, unanswered: int) -> None:
-        transcript = sum(len(turn.text.encode(errors="replace")) + 40 for turn in question.turns)
-        self._sizes.append(transcript)
-        self.votes += unanswered
-        self.stored += question.votes - unanswered
-        size = INSTRUCTION_BYTES + len(question.rubric.encode(errors="replace")) + transcript
-        self._add(self._known, plan, unanswered, size, size)
-
-    def assumed(self, case: Case, calls: int) -> None:
-        """Count every vote of every rubric, even if other parts of an expectation may decide alone."""
-        for expectation in case.expectations:
-            for rubric, votes in expectation.rubrics():
-                self.votes += calls * votes
-                self._assumed.append((case.plan, calls * votes, len(rubric.encode(errors="replace"))))
-
-    def by_plan(self) -> dict[str, PlanVotes]:
-        found = dict(self._known)
-        typical = sum(self._sizes) // len(self._sizes) if self._sizes else ASSUMED_TRANSCRIPT_BYTES
-        for plan, votes, rubric in self._assumed:
-            frame = INSTRUCTION_BYTES + rubric
-            self._add(found, plan, votes, frame + typical, frame + _ROOM_FOR_LONGER * typical)
-        return found
-
-    def _add(self, sums: dict[str, PlanVotes], plan: str, votes: int, size: int, high_size: int) -> None:
-        before = sums.get(plan, PlanVotes())
-        high = self._pricing.reserve(high_size) * (1 + VOID_RETRIES)
-        sums[plan] = PlanVotes(
-            before.votes + votes,
-            before.expected + votes * self._pricing.expected(size),
-            before.high + votes * high,
-        )
-
-
 def _with_hint(change: Change, votes: int) -> Change:
     """A recheck that needs judge calls says so in its detail."""
     if change.action is not Action.RECHECK or not votes:
         return change
-    stored = f"{len(stored_runs_to_judge(change))} stored run{'' if len(stored_runs_to_judge(change)) == 1 else 's'}"
-    if change.detail.endswith(" · free"):
-        stored = change.detail.removesuffix(" · free")
-    return replace(change, detail=f"{stored} · {votes:,} judge call{'' if votes == 1 else 's'} needed")
+    stored = change.detail.removesuffix(" · free")
+    if stored == change.detail:
+        stored = count(len(stored_runs_to_judge(change)), "stored run")
+    return replace(change, detail=f"{stored} · {count(votes, 'judge call')} needed")

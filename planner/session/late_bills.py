@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from planner.evidence import CostBasis
 from planner.execution.journal import Journal
 from planner.execution.rereading import LONGEST_RUN
-from planner.execution.transactions import Transactions
 from planner.moments import aware
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.preparing import HISTORY_INVOCATIONS
-from planner.session.stores import Place
+
+if TYPE_CHECKING:
+    from planner.session.run_session import RunSession
 
 LATEST_CHARGE: Final = LONGEST_RUN
 """A run's transaction is searched for this long after its end."""
@@ -53,11 +55,10 @@ class _Unconfirmed:
     evidence: str
 
 
-async def correct_bills(
-    transactions: Transactions, place: Place, journal: Journal, plan_names: Iterable[str], *, now: datetime
-) -> None:
+async def correct_bills(session: RunSession) -> None:
     """Search again for transactions of recent runs billed by their call, and correct everything stored about them."""
-    repository = place.repository
+    transactions, journal, now = session.transactions, session.journal, session.shell.clock.now()
+    place, repository = session.place, session.place.repository
     unconfirmed = {run.run_id: run for run in (*_in_results(repository, now), *_in_journal(repository, journal, now))}
     if not unconfirmed:
         return
@@ -72,7 +73,7 @@ async def correct_bills(
             bills[run.run_id] = bill
     if bills:
         correct_results(repository, bills)
-        repository.amend_baselines(place.environment, plan_names, lambda case: _billed(case, bills))
+        repository.amend_baselines(place.environment, session.loaded.plan_names, lambda case: _billed(case, bills))
         transactions.log(f"corrected the cost of {len(bills)} earlier runs from the account's transactions")
 
 
@@ -137,33 +138,23 @@ def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
     ]
     if not late:
         return result
-    cost = result.cost
-    update = {
-        name: getattr(cost, name)
-        for name in (
-            "actual_cents",
-            "this_invocation_cents",
-            "ambiguous_cents",
-            "unbilled_calls",
-            "carried_cents",
-            "carried_ambiguous_cents",
-        )
-    }
+    changed: Counter[str] = Counter()
     for case, run, bill in late:
         more_cents = bill.cents - (run.cost_cents or 0)
         was_unbilled = run.cost_cents is None
         if bill.is_of(result, case, run):
-            update["actual_cents"] += more_cents
-            update["this_invocation_cents"] += more_cents if bill.invocation_id == result.invocation_id else 0
-            update["ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
-            update["unbilled_calls"] -= was_unbilled
+            changed["actual_cents"] += more_cents
+            changed["this_invocation_cents"] += more_cents if bill.invocation_id == result.invocation_id else 0
+            changed["ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
+            changed["unbilled_calls"] -= was_unbilled
         elif was_unbilled or case.action != "call" or run.pooled:
-            update["carried_cents"] += more_cents
-            update["carried_ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
+            changed["carried_cents"] += more_cents
+            changed["carried_ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
+    cost = {name: max(0, getattr(result.cost, name) + cents) for name, cents in changed.items()}
     return result.model_copy(
         update={
             "cases": [_billed(case, bills) for case in result.cases],
-            "cost": cost.model_copy(update={name: max(0, cents) for name, cents in update.items()}),
+            "cost": result.cost.model_copy(update=cost),
         }
     )
 

@@ -21,37 +21,42 @@ from planner.session.stores import Place
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK = "lock"
 _LONGEST_NAME = 500
-_WAIT = "Wait until it ends; its lock ends with it. To run at the same time, choose another --store."
 
 
 @contextmanager
 def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
-    """Hold the lock while the body runs. `command` is what was typed.
-
-    Raises:
-        StoreError: another session holds the lock (named in the message), or the folder cannot be written or locked.
-    """
+    """Hold the lock while the body runs. `command` is what was typed. Raises `StoreError` if another session holds the
+    lock (named in the message), or the folder cannot be written or locked."""
     path = place.directory / _LOCK
-    try:
-        place.make()
-        DirectoryStore(place.directory).check_writable()
-        file = os.open(path, OPENING, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"the store {place.directory} cannot be written: {error.strerror}",
-            "Fix its permissions, or choose another --store.",
-        ) from error
-    try:
-        with _locked(file, place):
-            if killed := _name(file):
-                shell.log(f"the last session in this store was killed: {killed}")
-            _set_name(file, f"{shell.process} since {moment(shell.clock.now())}: {command}")
-            try:
-                yield
-            finally:
-                _set_name(file, "")
-    finally:
-        os.close(file)
+    with ExitStack() as stack:
+        try:
+            place.make()
+            DirectoryStore(place.directory).check_writable()
+            file = os.open(path, OPENING, 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"the store {place.directory} cannot be written: {error.strerror}",
+                "Fix its permissions, or choose another --store.",
+            ) from error
+        stack.callback(os.close, file)
+        try:
+            stack.enter_context(locked_file(file, path, wait=False))
+            stack.enter_context(locked_folder(place.directory))  # somebody may delete the file as a leftover
+        except OSError as error:
+            if error.errno in _BUSY:
+                raise StoreError(
+                    f"the store {place.directory} is in use by {_name(file) or 'another process'}",
+                    "Wait until it ends; its lock ends with it. To run at the same time, choose another --store.",
+                ) from error
+            raise StoreError(
+                f"the store {place.directory} cannot be locked: {error.strerror}",
+                "Choose a --store on a local disk: without a lock, two sessions could pay for the same calls.",
+            ) from error
+        if killed := _name(file):
+            shell.log(f"the last session in this store was killed: {killed}")
+        _set_name(file, f"{shell.process} since {moment(shell.clock.now())}: {command}")
+        stack.callback(_set_name, file, "")
+        yield
 
 
 def lock_holder(place: Place) -> str:
@@ -61,30 +66,6 @@ def lock_holder(place: Place) -> str:
         return (place.directory / _LOCK).read_text(encoding="utf-8", errors="replace")[:_LONGEST_NAME].strip()
     except OSError:
         return ""
-
-
-@contextmanager
-def _locked(file: int, place: Place) -> Generator[None]:
-    """Lock the file and the folder, since somebody may delete the file as a leftover."""
-    with ExitStack() as locks:
-        try:
-            locks.enter_context(locked_file(file, place.directory / _LOCK, wait=False))
-        except OSError as error:
-            if error.errno in _BUSY:
-                raise StoreError(
-                    f"the store {place.directory} is in use by {_name(file) or 'another process'}", _WAIT
-                ) from error
-            raise StoreError(
-                f"the store {place.directory} cannot be locked: {error.strerror}",
-                "Choose a --store on a local disk: without a lock, two sessions could pay for the same calls.",
-            ) from error
-        try:
-            locks.enter_context(locked_folder(place.directory))
-        except OSError as error:
-            raise StoreError(
-                f"the store {place.directory} is in use by a session whose lock file was removed", _WAIT
-            ) from error
-        yield
 
 
 def _name(file: int) -> str:

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-import anyio
+from typing import TYPE_CHECKING
 
 from planner.api.wire import WireBatch, WireRun
-from planner.clock import Clock
 from planner.errors import PlannerError, StoreError
 from planner.evidence.from_wire import evidence_from_wire
 from planner.execution.jobs import UnsettledLaunch
@@ -27,8 +25,10 @@ from planner.execution.rereading import LONGEST_RUN
 from planner.execution.transactions import Transactions
 from planner.reports.quantities import count, money
 from planner.results.model import OpenLaunch
-from planner.session.selection import Loaded
-from planner.session.shell import Shell
+from planner.session.interruption import until_interrupted
+
+if TYPE_CHECKING:
+    from planner.session.run_session import RunSession
 
 _WHOSE = "cases that are kept, edited, removed or not selected"
 
@@ -132,51 +132,36 @@ def _unsettled(journal: Journal, launch: Launch, *, needs_person: bool = False) 
     )
 
 
-async def search_orphans(
-    shell: Shell,
-    transactions: Transactions,
-    journal: Journal,
-    orphans: OrphanedLaunches,
-    interrupted: anyio.Event,
-    loaded: Loaded,
-) -> OrphanedLaunches:
+async def search_orphans(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:
     """Search the service's lists once (free) and return the remaining orphaned launches with what was found. Errors of
     the service do not stop the session."""
     if not (orphans.unsettled or orphans.unbilled):
         return orphans
-    found = [orphans]
-    settle_seconds = loaded.project.execution.settle_seconds
+    found = orphans
 
-    async def look(scope: anyio.CancelScope) -> None:
+    async def search() -> None:
+        nonlocal found
         try:
-            found.append(await _search(transactions, journal, orphans, shell.clock, settle_seconds))
+            found = await _search(session, orphans)
         except StoreError:
             raise
         except PlannerError as error:
-            shell.log(f"the search for earlier launches failed: {error}")
-        scope.cancel()
+            session.shell.log(f"the search for earlier launches failed: {error}")
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(look, tasks.cancel_scope)
-        await interrupted.wait()
-        tasks.cancel_scope.cancel()
-    return found[-1]
+    await until_interrupted(search, session.interrupted)
+    return found
 
 
-async def _search(
-    transactions: Transactions, journal: Journal, orphans: OrphanedLaunches, clock: Clock, settle_seconds: float
-) -> OrphanedLaunches:
-    client = transactions.client
-    looked = clock.now() + timedelta(
-        seconds=client.clock_offset_seconds
-    )  # taken before reading: the lists are as of now
+async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:
+    transactions, journal, client = session.transactions, session.journal, session.transactions.client
+    # Taken before reading: the lists are as of now.
+    looked = session.shell.clock.now() + timedelta(seconds=client.clock_offset_seconds)
     other = journal.launched_with_other(client.credential)
     launches = [launch for launch in journal.launches(UNSETTLED) if launch.launch_id not in other]
-    billed_of = {slot.launch_id for slot in orphans.unbilled} - other
-    asked = [
-        *launches,
-        *(launch for launch in journal.launches(KNOWN) if launch.launch_id in billed_of),
-    ]
+    not_asked = [slot for slot in orphans.unbilled if slot.launch_id in other]
+    unbilled = [slot for slot in orphans.unbilled if slot.launch_id not in other]
+    billed_of = {slot.launch_id for slot in unbilled}
+    asked = [*launches, *(launch for launch in journal.launches(KNOWN) if launch.launch_id in billed_of)]
     unsettled = [
         replace(launch, needs_person=True, detail=f"{OTHER_KEY}: {launch.detail}")
         for launch in orphans.unsettled
@@ -185,17 +170,16 @@ async def _search(
     if not asked:
         return replace(orphans, unsettled=tuple(unsettled))
     runs = await read_list(client.runs, oldest=min(launch.earliest for launch in asked))
-    unbilled = [slot for slot in orphans.unbilled if slot.launch_id not in other]
     ids = {launch.launch_id for launch in orphans.unsettled} - other
     if ids:
         batches = await read_list(client.batches, oldest=min(launch.earliest for launch in launches))
         missing: list[Unconfirmed] = []
         for match in _search_results(journal, launches, runs, batches, ids):
             launch = match.unconfirmed.launch
-            age_seconds = (looked - launch.sent_at).total_seconds()
+            is_settled = (looked - launch.sent_at).total_seconds() >= session.loaded.project.execution.settle_seconds
             if match.found is not None:
                 unbilled += _adopted(journal, match, runs.found)
-            elif not match.candidates and runs.whole and age_seconds >= settle_seconds:
+            elif not match.candidates and runs.whole and is_settled:
                 missing.append(match.unconfirmed)
             else:
                 unsettled.append(_unsettled(journal, launch, needs_person=bool(match.candidates)))
@@ -204,19 +188,17 @@ async def _search(
             if launch.launch_id in uncertain:
                 unsettled.append(_unsettled(journal, launch, needs_person=True))
             else:
-                journal.settle(
-                    launch.launch_id, LaunchState.ABSENT, detail="not listed by the service after the settling time"
-                )
+                detail = "not listed by the service after the settling time"
+                journal.settle(launch.launch_id, LaunchState.ABSENT, detail=detail)
     ended = {slot.key: run for slot in unbilled if (run := runs.found.get(slot.run_id or -1)) is not None and run.ended}
     for run in ended.values():
         transactions.expect_of(run)
     await transactions.read()
     found = [await _billed(transactions, slot, ended[slot.key]) for slot in unbilled if slot.key in ended]
     billed = [slot for slot in found if slot is not None]
-    not_asked = tuple(slot for slot in orphans.unbilled if slot.launch_id in other)
     journal.collect(billed)
     known = {slot.key for slot in billed}
-    left = tuple(slot for slot in unbilled if slot.key not in known)
+    left = [slot for slot in unbilled if slot.key not in known]
     return OrphanedLaunches(tuple(unsettled), (*not_asked, *left), tuple(billed))
 
 

@@ -5,22 +5,109 @@ The same root and commit are used for policy, judge, store, recorded answers, re
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from planner.diagnostics import Diagnostics
+from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE
 from planner.planfile.model import Policy, Project
 from planner.planfile.project.load import load_project, read_project
 from planner.planfile.project.places import root_of
-from planner.session.base_commit import BaseCommit, base_commit, named_by_ci, typed_commit
-from planner.session.git import Git
+from planner.session.ci import NamedCommit, named_by_ci, typed_commit
+from planner.session.git import Answer, Git, without_repository
 from planner.session.shell import Shell
 
+_MAX_LINKS: Final = 8
+_LINK: Final = "120000"
 STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100))
 """Used if the base commit has no planner.yaml: a small ceiling, no judge, no shared store, no environments."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseCommit:
+    """A commit and the project's folder in it: "" or ending with a slash. `name` is its display name, `what` describes
+    it."""
+
+    git: Git
+    commit: str
+    name: str
+    what: str
+    folder: str = ""
+    has_project: bool = False
+    """Whether that folder has a planner.yaml."""
+
+    def read(self, name: str) -> bytes | None:
+        """Read a file of the project's folder from the commit; None if it does not exist. Raises `UsageError` if it
+        exists and cannot be read, for example in a partial clone."""
+        path = self.folder + name
+        for _ in range(_MAX_LINKS):
+            found = self._entry(path)
+            if found is None:
+                return None
+            mode, kind, object_id = found
+            if kind != "blob":
+                break
+            content = self.git("cat-file", "blob", object_id)
+            if content.code != 0:
+                raise self._unreadable(path)
+            if mode != _LINK:
+                return content.out
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), content.out.decode(errors="replace")))
+            if path.startswith(("../", "/")):
+                break
+        raise UsageError(f"{self.name}:{name} is not a file of the repository", "Name a file of the repository.")
+
+    def _entry(self, path: str) -> tuple[str, str, str] | None:
+        """Mode, kind and object id of a path in the commit."""
+        listed = self.git("ls-tree", "-z", "--full-tree", self.commit, "--", path)
+        if listed.code != 0:
+            raise self._unreadable(path)
+        about = listed.out.partition(b"\t")[0].decode().split(" ")
+        return (about[0], about[1], about[2]) if len(about) == 3 else None
+
+    def _unreadable(self, path: str) -> UsageError:
+        return UsageError(
+            f"planner cannot read {path} of {self.name} ({self.what}): it is missing in this partial clone",
+            f"Fetch it first (git cat-file -e {self.commit}:{path}), or clone without a filter.",
+        )
+
+    def nearest(self, prefix: str) -> BaseCommit:
+        """The same commit, with the nearest folder at or above `prefix` that has a planner.yaml as project folder;
+        otherwise the repository's root."""
+        parts = prefix.split("/")[:-1]
+        for length in range(len(parts), -1, -1):
+            folder = "".join(f"{part}/" for part in parts[:length])
+            if self._entry(folder + PROJECT_FILE) is not None:
+                return replace(self, folder=folder, has_project=True)
+        return self
+
+
+def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
+    """The project's root for `git.folder`, and the commit.
+
+    Raises `UsageError` if there is no repository, or it lacks the commit.
+    """
+    layout = git.layout()
+    if isinstance(layout, Answer):
+        raise without_repository(git, layout, "Run the command inside a git repository.")
+    commit = _resolve(git, f"refs/remotes/{named.ref}") or _resolve(git, named.ref)
+    if not commit:
+        raise UsageError(
+            f"this clone has no commit {named.ref!r} ({named.what}), so planner cannot read the policy", named.hint
+        )
+    prefix = git("rev-parse", "--show-prefix").out.removesuffix(b"\n").decode(errors="surrogateescape")
+    base = BaseCommit(git, commit, named.name or commit[:12], named.what).nearest(prefix)
+    return (layout.work_tree or git.folder) / base.folder, base
+
+
+def _resolve(git: Git, ref: str) -> str:
+    """The commit id of a ref or expression; "" if there is none. For `origin/main`, git would prefer a tag of that name,
+    so `base_commit` asks for the remote branch first."""
+    return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").out.decode().strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +145,8 @@ def work_tree_source(shell: Shell, paths: Sequence[Path] = ()) -> PolicySource:
 
 
 def policy_source(shell: Shell, policy_from: str | None, paths: Sequence[Path] = ()) -> PolicySource:
-    """The source named by `policy_from`, otherwise by the CI system.
-
-    Raises `UsageError` if the named commit cannot be read.
-    """
+    """The source named by `policy_from`, otherwise by the CI system. Raises `UsageError` if the commit cannot be
+    read."""
     named = typed_commit(policy_from) if policy_from is not None else named_by_ci(shell.environ)
     if named is None:
         return work_tree_source(shell, paths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -24,7 +24,6 @@ from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
 from planner.session.selection import Loaded, Selection
 from planner.session.service import TargetState, draft_warnings
-from planner.session.sharing import take_over
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place
 from planner.verdicts.early_stopping import could_pass, still_settled
@@ -36,18 +35,16 @@ HISTORY_INVOCATIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """`resumable` are unconsumed runs of earlier sessions by case id, which replace calls of `change_set`; its estimate
-    is of the remaining calls. `whole_estimate` covers everything that this change set pays for, without calls launched
-    by other change sets; `paid_before_cents` of it was already billed."""
+    """`change_set` and its estimate are of the calls that remain; `resumable` are unconsumed runs of earlier sessions
+    by case id, which replace others. `whole_estimate` covers everything that this change set pays for, without calls
+    launched by other change sets; `paid_before_cents` of it was already billed."""
 
     change_set: ChangeSet
     whole_estimate: Estimate
     paid_before_cents: int
     resumable: Mapping[str, tuple[Slot, ...]]
-    spent_cents: Mapping[str, int]
-    """What earlier, unfinished sessions of this change set have spent or reserved, by case id."""
-    reserved_cents: Mapping[str, int]
-    """The reserved part of it, without a bill yet."""
+    progress: Progress
+    """What earlier, unfinished sessions of this change set did and spent."""
     unconfirmed_runs: Mapping[str, int]
     """Number of `resumable` runs in unconfirmed launches, by case id."""
     accuracy: EstimateAccuracy
@@ -62,12 +59,13 @@ class Preparation:
     """Set if earlier runs of the called cases are ignored (`--fresh`)."""
 
     @property
-    def progress(self) -> Progress:
-        return Progress(self.already_made, self.spent_cents, self.reserved_cents)
+    def all_reserved_cents(self) -> int:
+        """What earlier calls without a bill may cost, orphaned launches included."""
+        return sum(self.progress.reserved_cents.values()) + self.orphans.reserved_cents
 
     @property
-    def already_made(self) -> dict[str, int]:
-        return {case_id: len(slots) for case_id, slots in self.resumable.items()}
+    def already_made(self) -> Mapping[str, int]:
+        return self.progress.runs_made
 
     @property
     def calls_to_make(self) -> int:
@@ -88,8 +86,9 @@ def prepare(
     yet."""
     repository = place.repository
     estimates: list[Priced] = []
-    earlier = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
-    history = past_runs(_newest_outlines(repository, selection.environment or "", estimates, earlier))
+    environment, now = selection.environment or "", shell.clock.now()
+    earlier = EarlierCalls(repository, environment=environment, sandbox=selection.sandbox)
+    history = past_runs(_newest_outlines(repository, environment, estimates, earlier))
     judging = judging_of(shell, selection, loaded, place)
     checked = UntrustedCases(
         {case.case_id: case for plan in loaded.plans for case in plan.cases},
@@ -103,15 +102,12 @@ def prepare(
         own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
         baseline = place.shared.restored(baseline, loaded.cases, own)
         on_branch = place.shared.restored(on_branch, loaded.cases, own)
-    gone = (
-        {}
-        if selection.partial
-        else removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
-    )
+    gone: Mapping[str, CaseDocument] = {}
+    if not selection.partial:
+        gone = removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
     fresh = None
     if selection.fresh is not None:
-        fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=shell.clock.now())
-
+        fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=now)
     stored = StoredResults(
         baseline,
         deleted=gone,
@@ -123,7 +119,7 @@ def prepare(
         could_pass=could_pass(repository.load_evidence, judging.cache),
     )
     revisions = {key: state.revision for key, state in targets.items()}
-    request = Request(shell.clock.now(), selection.rerun, revisions, selection.partial, judging.name, fresh)
+    request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh)
     changes = diff(loaded.cases, stored, request)
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
@@ -137,42 +133,41 @@ def prepare(
 
     whole = change_set = build({})
     _check_evidence(whole, repository)
-    resumable = _resumable(journal, whole, selection) if journal else {}
-    if resumable:  # runs already made are not priced again
-        change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
+    resumable: dict[str, tuple[Slot, ...]] = {}
+    orphans = NO_ORPHANS
     spent: Counter[str] = Counter()
     reserved: Counter[str] = Counter()
-    known = _launched_by_others(journal, resumable, change_set.digest) if journal else Counter[str]()
-    for slot in charged_slots(journal, change_set.digest) if journal else ():
-        spent[slot.case_id] += slot.committed_cents
-        reserved[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
-        known[slot.case_id] += slot.cost_cents is not None
-    paid_cents = spent.total() - reserved.total()
-    if known.total():
-        whole = build(known)
-    unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
-    possibly_sent = Counter(
-        slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in unconfirmed_ids
-    )
-    change_set = judging.with_votes(change_set, resumable)
-    orphans = NO_ORPHANS
+    unconfirmed: Counter[str] = Counter()
     if journal:
-        resumed = {slot.launch_id for slots in resumable.values() for slot in slots}
-        orphans = orphans_of(journal, resumed, shared=place.shared is not None, now=shell.clock.now())
-    expected = _with_paid(paid_cents, whole.estimate)
-    warnings = tuple(draft_warnings(loaded.cases, targets))
+        resumable = _resumable(journal, whole, selection)
+        slots = [slot for mine in resumable.values() for slot in mine]
+        if slots:  # runs already made are not priced again
+            change_set = build({case_id: len(mine) for case_id, mine in resumable.items()})
+        # Runs that other change sets launched, and runs with a bill, are not part of the whole estimate.
+        mine = {slot.key for slot in journal.slots_of_change_set(change_set.digest)}
+        known = Counter(slot.case_id for slot in slots if slot.key not in mine)
+        for slot in charged_slots(journal, change_set.digest):
+            spent[slot.case_id] += slot.committed_cents
+            reserved[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
+            known[slot.case_id] += slot.cost_cents is not None
+        if known.total():
+            whole = build(known)
+        unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+        unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
+        resumed = {slot.launch_id for slot in slots}
+        orphans = orphans_of(journal, resumed, shared=place.shared is not None, now=now)
+    paid_cents = spent.total() - reserved.total()
     return Preparation(
-        change_set,
-        expected,
+        judging.with_votes(change_set, resumable),
+        _with_paid(paid_cents, whole.estimate),
         paid_cents,
         resumable,
-        spent,
-        reserved,
-        possibly_sent,
+        Progress({case_id: len(mine) for case_id, mine in resumable.items()}, spent, reserved),
+        unconfirmed,
         accuracy(estimates),
         judging,
         orphans,
-        warnings,
+        tuple(draft_warnings(loaded.cases, targets)),
         fresh,
     )
 
@@ -242,6 +237,8 @@ def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal |
         return Journal(path, read_only=read_only, now=shell.clock.now())
     if place.shared is None:
         return None
+    from planner.session.sharing import take_over
+
     journal = Journal(IN_MEMORY)
     take_over(shell, place.shared, journal, cases)
     return journal
@@ -267,12 +264,6 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
         if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):
             mine.append(slot)
     return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
-
-
-def _launched_by_others(journal: Journal, resumable: Mapping[str, Sequence[Slot]], digest: str) -> Counter[str]:
-    """How many of them other change sets launched, by case id."""
-    mine = {slot.key for slot in journal.slots_of_change_set(digest)}
-    return Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.key not in mine)
 
 
 def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:

@@ -12,23 +12,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Final
 
 from planner import __version__
 from planner.api.client import RequestStats
 from planner.diagnostics import Severity
 from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageError
 from planner.planfile.model import Project
+from planner.reports import FORMATS
 from planner.reports.redaction import redact
-from planner.results.model import ConsentDocument, CostDocument, RunResult, StatsDocument
+from planner.reports.summary import render_text
+from planner.results.model import CaseDocument, ConsentDocument, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
-from planner.session.deferred_signals import release
 from planner.session.folder_checks import check_folder
-from planner.session.reporting import REPORT_FILES, publish_result, redactor_patterns, replace_reports, write_reports
+from planner.session.interruption import release
+from planner.session.reporting import REPORT_FILES, publisher_of, redactor_patterns, replace_reports
 from planner.session.selection import Selection
 from planner.session.shell import Shell
-from planner.verdicts.ending import WORDS
+from planner.verdicts.ending import WORDS, Ending
+from planner.verdicts.gate import Gate
+from planner.verdicts.rates import repeated_passes
 
 DEFAULT_REPORT_DIR = Path("reports")
+NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)
 _SHOWN_DIAGNOSTICS = 20
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
@@ -55,8 +61,31 @@ class ReportSession:
 
     def write(self, result: RunResult) -> None:
         """Write the final result. Raises `StoreError` if it cannot be written."""
-        write_reports(self.shell, result, self.report_dir, self.project, self.repository)
+        try:
+            shown = self._replace_files(result)
+        except OSError as error:
+            raise StoreError(
+                f"the reports cannot be written to {self.report_dir}: {error.strerror}",
+                "The results are stored. Fix the folder or choose another --report-dir, then run the same command again.",
+            ) from error
+        self._publish(shown, FORMATS["markdown"](shown))
         self.is_final = True
+
+    def show(self, result: RunResult) -> None:
+        """Print the result."""
+        shell, paths = self.shell, [str(self.report_dir / name) for name in REPORT_FILES]
+        shell.print(render_text(self._shown(result), report_paths=paths, width=shell.width, color=shell.color))
+
+    def _shown(self, result: RunResult) -> RunResult:
+        return redact(result, redactor_patterns(self.project))
+
+    def _replace_files(self, result: RunResult) -> RunResult:
+        return replace_reports(self.shell, result, self.report_dir, self.project, self.repository)
+
+    def _publish(self, shown: RunResult, markdown: str) -> None:
+        """Publish the redacted result on GitHub: outputs, annotations and the job summary (if not empty)."""
+        if to_github := publisher_of(self.shell):
+            to_github.result(shown, markdown, report_dir=self.report_dir.as_posix())
 
     def stats(self, *, launches: int = 0) -> StatsDocument:
         return StatsDocument(
@@ -69,11 +98,10 @@ class ReportSession:
     def begin(self) -> None:
         """Write the first report. Raises `UsageError` if the folder cannot be written, `StoreError` if the disk is
         full."""
-        result = self._empty_result(
-            4, ["the session had not ended when this was written"], [self._resume_hint()], under_way=True
-        )
+        problem = "the session had not ended when this was written"
+        result = self._without_results(4, [problem], self._resume_hint(), under_way=True)
         try:
-            replace_reports(self.shell, result, self.report_dir, self.project, self.repository)
+            self._replace_files(result)
         except OSError as error:
             kind = StoreError if error.errno in _FULL_DISK else UsageError
             raise kind(
@@ -83,62 +111,57 @@ class ReportSession:
 
     def end_early(self, error: BaseException) -> None:
         """Report why the session ended without results. If that cannot be written, the first report stays."""
-        exit_code, problems, steps = self._summary(error)
-        result = self._empty_result(exit_code, problems, steps, under_way=False)
-        try:
-            replace_reports(self.shell, result, self.report_dir, self.project, self.repository)
-        except OSError as failure:
-            self.shell.log(f"the reports in {self.report_dir} could not be updated: {failure.strerror}")
-        publish_result(
-            self.shell,
-            redact(result, redactor_patterns(self.project)),
-            self.report_dir,
-            in_summary=not isinstance(error, PlanInvalidError),  # the summary already has its diagnostics
-        )
-
-    def _summary(self, error: BaseException) -> tuple[int, list[str], list[str]]:
+        exit_code, problems = 5, [f"a bug in planner ({type(error).__name__}); see standard error"]
         if isinstance(error, PlannerError):
-            problems = [str(error)]
+            exit_code, problems = error.exit_code, [str(error)]
             if isinstance(error, PlanInvalidError):
                 problems += _diagnostics(error)
-            return error.exit_code, problems, [error.hint or self._resume_hint()]
-        if isinstance(error, KeyboardInterrupt):
-            return 130, ["interrupted before there was anything to report"], [self._resume_hint()]
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
-            return 4, ["the disk is full"], [self._resume_hint()]
-        return (
-            5,
-            [f"a bug in planner ({type(error).__name__}); see standard error"],
-            [self._resume_hint()],
-        )
+        elif isinstance(error, KeyboardInterrupt):
+            exit_code, problems = 130, ["interrupted before there was anything to report"]
+        elif isinstance(error, OSError) and error.errno in _FULL_DISK:
+            exit_code, problems = 4, ["the disk is full"]
+        step = (error.hint if isinstance(error, PlannerError) else "") or self._resume_hint()
+        result = self._without_results(exit_code, problems, step, under_way=False)
+        try:
+            self._replace_files(result)
+        except OSError as failure:
+            self.shell.log(f"the reports in {self.report_dir} could not be updated: {failure.strerror}")
+        shown = self._shown(result)
+        # GitHub's summary already has the diagnostics.
+        self._publish(shown, "" if isinstance(error, PlanInvalidError) else FORMATS["markdown"](shown))
 
     def _resume_hint(self) -> str:
         return f"Run the same command to resume; nothing is charged twice: {self.again}"
 
-    def _empty_result(
-        self, exit_code: int, problems: Sequence[str], steps: Sequence[str], *, under_way: bool
+    def result(
+        self, ending: Ending, cases: Sequence[CaseDocument] = (), gate: Gate | None = None, **facts: Any
     ) -> RunResult:
+        """The results of this session. `facts` are other fields of the document."""
+        common: dict[str, Any] = {"consent": ConsentDocument(given=False), "cost": NO_COST, "stats": self.stats()}
+        if gate is not None:
+            common |= {"suite": gate.suite, "fail_on": gate.names}
+        common |= {"partial": self.selection.partial, "change_set_digest": ""}
         return RunResult(
             tool_version=__version__,
-            outcome=WORDS[exit_code],
-            exit_code=exit_code,
-            problems=list(problems),
-            next_steps=list(steps),
+            outcome=ending.outcome,
+            exit_code=ending.exit_code,
+            problems=list(ending.problems),
+            next_steps=list(ending.next_steps),
+            finished=ending.finished,
             invocation_id=self.invocation_id,
-            change_set_digest="",
             environment=self.selection.environment or "",
             sandbox=self.selection.sandbox,
-            partial=self.selection.partial,
-            finished=False,
-            under_way=under_way,
             started_at=self.started_at,
             ended_at=self.shell.clock.now(),
-            consent=ConsentDocument(given=False),
             plans=list(self.plans),
-            cases=[],
-            cost=CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0),
-            stats=self.stats(),
+            cases=list(cases),
+            repeated=repeated_passes(cases),
+            **(common | facts),
         )
+
+    def _without_results(self, exit_code: int, problems: Sequence[str], step: str, *, under_way: bool) -> RunResult:
+        ending = Ending(WORDS[exit_code], exit_code, tuple(problems), (step,), finished=False)
+        return self.result(ending, under_way=under_way)
 
 
 @contextmanager
@@ -146,13 +169,9 @@ def report_session(
     shell: Shell, report_dir: Path, selection: Selection, *, again: str, prefix: str = ""
 ) -> Generator[ReportSession]:
     """Keep reports current while the body runs. `again` is what was typed; the session's id begins with `prefix` and
-    the time.
-
-    Raises:
-        UsageError, StoreError: `report_dir` cannot be written, or came with the checkout.
-    """
+    the time. Raises `UsageError`, `StoreError` if `report_dir` cannot be written, or came with the checkout."""
     check_folder(shell, shell.cwd / report_dir, "--report-dir", tuple(REPORT_FILES))
-    reports = _standing(shell, report_dir, selection, again=again, prefix=prefix)
+    reports = _new_session(shell, report_dir, selection, again=again, prefix=prefix)
     reports.begin()
     try:
         release()
@@ -163,22 +182,27 @@ def report_session(
         raise
 
 
+_PREFIXES: Final = {"run": "", "recheck": "recheck-"}
+"""The commands that write reports, and the prefixes of their session ids."""
+
+
 def report_usage_error(shell: Shell, arguments: Sequence[str], error: UsageError) -> None:
     """Report an invalid command line: it replaces an older report and sets a CI job's outputs. Without an older report,
     none is written."""
     command = next((word for word in arguments if not word.startswith("-")), "")
-    report_dir = _typed_report_dir(arguments)
+    if command not in _PREFIXES:
+        return
+    # A best guess, since the command line could not be parsed.
+    words = [part for word in arguments for part in word.split("=", 1)]
+    at = words.index("--report-dir") + 1 if "--report-dir" in words else len(words)
+    report_dir = Path(words[at]) if at < len(words) else DEFAULT_REPORT_DIR
     older = any((shell.cwd / report_dir / name).exists() for name in REPORT_FILES)
-    if command in REPORTING and (older or shell.environ.get("GITHUB_ACTIONS") == "true"):
-        prefix = REPORTING[command]
-        _standing(shell, report_dir, Selection(), again=f"planner {command} --help", prefix=prefix).end_early(error)
+    if older or shell.environ.get("GITHUB_ACTIONS") == "true":
+        again = f"planner {command} --help"
+        _new_session(shell, report_dir, Selection(), again=again, prefix=_PREFIXES[command]).end_early(error)
 
 
-REPORTING = {"run": "", "recheck": "recheck-"}
-"""The commands that write reports, and the prefixes of their session ids."""
-
-
-def _standing(shell: Shell, report_dir: Path, selection: Selection, *, again: str, prefix: str) -> ReportSession:
+def _new_session(shell: Shell, report_dir: Path, selection: Selection, *, again: str, prefix: str) -> ReportSession:
     started_at = shell.clock.now()
     return ReportSession(
         shell,
@@ -189,15 +213,6 @@ def _standing(shell: Shell, report_dir: Path, selection: Selection, *, again: st
         selection=selection,
         again=again,
     )
-
-
-def _typed_report_dir(arguments: Sequence[str]) -> Path:
-    """A best guess, since the command line could not be parsed."""
-    for number, word in enumerate(arguments):
-        option, equals, value = word.partition("=")
-        if option == "--report-dir" and (equals or number + 1 < len(arguments)):
-            return Path(value if equals else arguments[number + 1])
-    return DEFAULT_REPORT_DIR
 
 
 def _diagnostics(error: PlanInvalidError) -> list[str]:

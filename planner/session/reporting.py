@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from planner.diagnostics import Diagnostics
-from planner.errors import StoreError
-from planner.github.publish import Publisher, publisher
+from planner.errors import StoreError, UsageError
 from planner.planfile.files import FileFault, Neighbours
 from planner.planfile.yaml.reader import MAX_BYTES
 from planner.reports import FORMATS
 from planner.session.shell import Shell
 
 if TYPE_CHECKING:
+    from planner.evidence import Evidence
+    from planner.github.publish import Publisher
     from planner.planfile.model import Project
     from planner.reports.redaction import Pattern, Redactor
     from planner.results.model import RunResult
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
 """File name → format; the slowest comes last."""
+_SHOWN_SESSIONS: Final = 12
+"""Number of sessions whose pass rates are shown in `report.html`."""
 
 
 def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
@@ -43,7 +47,22 @@ def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
     shell.log(f"{shown}{advice(diagnostics)}")
 
 
+def write_output(shell: Shell, path: Path, text: str) -> None:
+    """Write the file of `--out`. Raises `UsageError`."""
+    file = shell.cwd / path
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file after --out.") from error
+
+
 def publisher_of(shell: Shell) -> Publisher | None:
+    """The publisher of this step; None outside of GitHub Actions."""
+    if shell.environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    from planner.github.publish import publisher
+
     return publisher(
         shell.environ,
         working_directory=shell.cwd,
@@ -76,28 +95,8 @@ def rendered(
 ) -> Iterable[str]:
     """The report in pieces. `shown` is the redacted `result`. Only the HTML page reads more from the `repository`."""
     if output_format == "html" and repository is not None:
-        from planner.session.html_page import page
-
-        return page(result, shown, repository, patterns)
+        return _html_page(result, shown, repository, patterns)
     return [FORMATS[output_format](shown)]
-
-
-def write_reports(
-    shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
-) -> None:
-    """Write the redacted report files and GitHub's summary.
-
-    Raises:
-        StoreError: a file cannot be written. The results are stored anyway.
-    """
-    try:
-        shown = replace_reports(shell, result, report_dir, project, repository)
-    except OSError as error:
-        raise StoreError(
-            f"the reports cannot be written to {report_dir}: {error.strerror}",
-            "The results are stored. Fix the folder or choose another --report-dir, then run the same command again.",
-        ) from error
-    publish_result(shell, shown, report_dir)
 
 
 def replace_reports(
@@ -116,20 +115,47 @@ def replace_reports(
     return shown
 
 
-def publish_result(shell: Shell, shown: RunResult, report_dir: Path, *, in_summary: bool = True) -> None:
-    """Publish the redacted result on GitHub: outputs, annotations and (`in_summary`) the job summary."""
-    if to_github := publisher_of(shell):
-        markdown = FORMATS["markdown"](shown) if in_summary else ""
-        to_github.result(shown, markdown, report_dir=report_dir.as_posix())
+def _html_page(
+    result: RunResult, shown: RunResult, repository: ResultsRepository, patterns: Sequence[Pattern]
+) -> Iterator[str]:
+    """The page in pieces. `shown` is the redacted `result`. Unreadable stored data does not fail the page."""
+    from planner.reports.html import pieces
+
+    names = {case.case_id: redacted.case_id for case, redacted in zip(result.cases, shown.cases, strict=True)}
+    rates = _pass_rates(result, repository)
+    trends = {names[case_id]: before for case_id, before in rates.items() if case_id in names}
+    return pieces(shown, _conversations(repository, patterns), trends)
 
 
-def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
-    from planner.reports.redaction import redact
-    from planner.reports.summary import render_text
+def _conversations(repository: ResultsRepository, patterns: Sequence[Pattern]) -> Callable[[str], Evidence | None]:
+    from planner.reports.redaction import redact_evidence
 
-    paths = [str(report_dir / name) for name in REPORT_FILES]
-    shown = redact(result, redactor_patterns(project))
-    shell.print(render_text(shown, report_paths=paths, width=shell.width, color=shell.color))
+    def of(digest: str) -> Evidence | None:
+        try:
+            found = repository.load_evidence(digest)
+        except (StoreError, UsageError):
+            return None
+        return None if found is None else redact_evidence(found, patterns)
+
+    return of
+
+
+def _pass_rates(result: RunResult, repository: ResultsRepository) -> Mapping[str, Sequence[float]]:
+    """Pass rates by case in the newest sessions up to this one, oldest first."""
+    from planner.changes.timeline import timeline
+
+    def alike() -> Iterator[RunResult]:
+        for outline in repository.invocations():
+            place = (outline.sandbox, outline.environment)
+            if place == (result.sandbox, result.environment) and outline.started_at <= result.started_at:
+                yield outline
+
+    try:
+        cases = timeline(islice(alike(), _SHOWN_SESSIONS)).cases
+    except (StoreError, UsageError):
+        return {}
+    rates = {case.case_id: [point.figures.pass_rate for point in case.points] for case in cases}
+    return {case_id: [rate for rate in known if rate is not None] for case_id, known in rates.items()}
 
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,8 @@ from planner.errors import RefusedError, UsageError
 from planner.planfile.files import FileFault, find_root, read_authored
 from planner.reports.neutral import for_json_text
 from planner.results.repository import ResultsRepository
-from planner.session.base_commit import named_by_ci
+from planner.session.ci import named_by_ci
+from planner.session.reporting import write_output
 from planner.session.selection import Selection
 from planner.session.service_address import ADDRESS, base_url_of, shown_address
 from planner.session.shell import Shell
@@ -33,9 +35,9 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
     service."""
     if path.suffix != SUFFIX:
         raise UsageError(
-            f"{path} cannot be written: a saved plan must have the suffix {SUFFIX}",
-            f"Name it {path.name}{SUFFIX}.",
+            f"{path} cannot be written: a saved plan must have the suffix {SUFFIX}", f"Name it {path.name}{SUFFIX}."
         )
+    options = asdict(selection) | {"paths": [each.as_posix() for each in selection.paths]}
     saved = SavedPlan(
         tool_version=__version__,
         plan_id=shell.new_id(),
@@ -44,28 +46,12 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
         calls=change_set.estimate.calls,
         expected_cents=change_set.estimate.expected_cents,
         max_cost_cents=whole_high_cents(change_set),
-        selection=SavedSelection(
-            directory=_relative_cwd(shell),
-            paths=[path.as_posix() for path in selection.paths],
-            select=list(selection.select),
-            tags=list(selection.tags),
-            environment=selection.environment,
-            store=selection.store,
-            rerun=selection.rerun,
-            sandbox=selection.sandbox,
-            world=selection.world,
-            policy_from=selection.policy_from,
-        ),
+        selection=SavedSelection.model_validate({**options, "directory": _relative_cwd(shell)}),
         service=None if selection.sandbox else shown_address(base_url_of(shell.environ)),
         changes=saved_changes(change_set, show),
     )
-    file = shell.cwd / path
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        document = for_json_text(shell.keys.text(saved.sealed().model_dump_json(indent=1)))
-        file.write_text(document + "\n", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file after --out.") from error
+    document = for_json_text(shell.keys.text(saved.sealed().model_dump_json(indent=1)))
+    write_output(shell, path, document + "\n")
 
 
 def saved_plan_at(shell: Shell, paths: Sequence[Path]) -> SavedPlan | None:
@@ -111,18 +97,11 @@ def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -
             f"{path} names a store; on a pull request, only the command line and planner.yaml may do that",
             f"If the store is yours, name it: planner run {path} --store STORE",
         )
-    return Selection(
-        paths=paths,
-        select=tuple(chosen.select),
-        tags=tuple(chosen.tags),
-        environment=chosen.environment,
-        store=typed.store if typed.store is not None else chosen.store,
-        rerun=chosen.rerun,
-        sandbox=chosen.sandbox,
-        world=chosen.world,
-        policy_from=chosen.policy_from if is_trusted else typed.policy_from,
-        is_saved=True,
-    )
+    options = chosen.model_dump(exclude={"directory"})
+    options |= {"paths": paths, "select": tuple(chosen.select), "tags": tuple(chosen.tags), "is_saved": True}
+    options["store"] = typed.store if typed.store is not None else chosen.store
+    options["policy_from"] = chosen.policy_from if is_trusted else typed.policy_from
+    return Selection(**options)
 
 
 def check_service(shell: Shell, saved: SavedPlan) -> None:
@@ -167,26 +146,20 @@ def saved_command(path: Path) -> str:
 
 
 def _parse(data: bytes, path: Path) -> SavedPlan:
+    again = "Create it again with planner plan --out."
     try:
         saved = SavedPlan.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = "".join(f"{part}." for part in first["loc"])[:-1]
-        message = f"{where}: {first['msg']}" if where else first["msg"]
+        where = ".".join(map(str, first["loc"]))
         raise UsageError(
-            f"{path} is not a readable saved plan: {message}",
-            "Create it again with planner plan --out.",
+            f"{path} is not a readable saved plan: {where}{': ' if where else ''}{first['msg']}", again
         ) from error
-    major = saved.schema_version.partition(".")[0]
-    if not major.isdecimal() or (major != SCHEMA_VERSION.partition(".")[0] and saved.tool_version == __version__):
+    if saved.schema_version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
         raise UsageError(
-            f"{path} was edited: planner {saved.tool_version} does not write schema {saved.schema_version}",
-            "Create it again with planner plan --out.",
-        )
-    if int(major) > int(SCHEMA_VERSION.partition(".")[0]):
-        raise UsageError(
-            f"{path} was saved by planner {saved.tool_version}, but this version reads schema {SCHEMA_VERSION}",
-            "Upgrade planner to at least that version.",
+            f"{path} was saved by planner {saved.tool_version} with schema {saved.schema_version}, but this version reads"
+            f" schema {SCHEMA_VERSION}",
+            f"Use that version of planner. {again}",
         )
     return saved
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,16 +17,17 @@ from planner.planfile.files import PROJECT_FILE, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.project.places import misplaced_projects
-from planner.session.base_commit import BaseCommit
-from planner.session.policy_source import PolicySource, policy_source, work_tree_source
+from planner.session.policy_source import BaseCommit, PolicySource, policy_source, work_tree_source
 from planner.session.shell import Shell
-from planner.session.suggestions import suggest
 
 if TYPE_CHECKING:
     from planner.changes.diff import Rerun
 
 
 DEFAULT_PATH = Path("plans")
+_SUGGESTED = 3
+_COMPARED = 2_000
+"""Maximum number of case ids to compare, which takes quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +61,18 @@ class Selection:
 
     def words(self) -> list[str]:
         """The options as command-line words."""
-        words: list[str] = [str(path) for path in self.paths]
-        if self.sandbox:
-            words.append("--sandbox")
-        if self.world is not None:
-            words += ["--world", self.world]
-        for glob in self.select:
-            words += ["--select", glob]
-        for tag in self.tags:
-            words += ["--tag", tag]
-        if self.environment is not None:
-            words += ["--environment", self.environment]
-        if self.store is not None:
-            words += ["--store", self.store]
-        if self.policy_from is not None:
-            words += ["--policy-from", self.policy_from]
-        if self.rerun != "changed":
-            words += ["--rerun", self.rerun]
-        if self.fresh is not None:
-            words += ["--fresh", self.fresh]
-        return words
+        options: list[tuple[str, str | None]] = [
+            ("--world", self.world),
+            *(("--select", glob) for glob in self.select),
+            *(("--tag", tag) for tag in self.tags),
+            ("--environment", self.environment),
+            ("--store", self.store),
+            ("--policy-from", self.policy_from),
+            ("--rerun", self.rerun if self.rerun != "changed" else None),
+            ("--fresh", self.fresh),
+        ]
+        words = [str(path) for path in self.paths] + (["--sandbox"] if self.sandbox else [])
+        return words + [word for name, value in options if value is not None for word in (name, value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,79 +94,46 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The project's root and config, valid plans, the number of libraries, and all diagnostics."""
+    """The project's config, valid plans, the number of libraries, and all diagnostics."""
 
-    root: Path
     project: Project
     plans: tuple[Plan, ...]
     libraries: int
     diagnostics: Diagnostics
 
 
-def default_path(cwd: Path, root: Path) -> Path:
-    """`plans/` in the working directory, or at the repository's root if only that exists."""
-    return root / DEFAULT_PATH if not (cwd / DEFAULT_PATH).exists() and (root / DEFAULT_PATH).is_dir() else DEFAULT_PATH
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The project's root and config, the plan files (not read yet), and the diagnostics so far."""
-
-    root: Path
-    project: Project
-    files: tuple[Path, ...]
-    diagnostics: Diagnostics
-
-
-def read_files(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
-    """Read plan files and folders, with the work tree's planner.yaml. Raises like `find_files`."""
-    return load_found(shell, find_files(shell, paths, environment, work_tree_source(shell, paths)), environment)
-
-
-def load_found(shell: Shell, found: Found, environment: str | None) -> Files:
-    """Read the found files."""
-    loaded = load_files(
-        found.files,
-        cwd=shell.cwd,
-        project=found.project,
-        environment=environment,
-        today=shell.clock.now().date(),
-    )
-    diagnostics = Diagnostics([*found.diagnostics.items, *loaded.diagnostics.items])
-    return Files(found.root, found.project, loaded.plans, len(loaded.libraries), diagnostics)
-
-
-def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, source: PolicySource) -> Found:
-    """Find the named plan files, and those in named folders.
-
-    Raises:
-        UsageError: a path does not exist, there is no plan, or `source` cannot be read.
-    """
+def read_files(
+    shell: Shell, paths: Sequence[Path], environment: str | None, source: PolicySource | None = None
+) -> Files:
+    """Read the named plan files, and those in named folders. Without `source`, planner.yaml is the work tree's. Raises
+    `UsageError` if a path does not exist, there is no plan or no such environment, or `source` cannot be read."""
     named = [shell.cwd / path for path in paths]
-    root = source.root
+    source = source or work_tree_source(shell, paths)
     project, diagnostics = source.project(shell.cwd)
-    if environment is not None and not diagnostics.has_errors:
-        _check_environment(project, environment)
+    names = [name for name, _ in project.environments]
+    if environment is not None and not diagnostics.has_errors and environment not in names:
+        raise UsageError(
+            f"there is no environment {environment!r}",
+            f"planner.yaml declares under `environments`: {', '.join(names) or 'none'}.",
+        )
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
-    files = plan_files(plans if named else [shell.cwd / default_path(shell.cwd, root)])
+    files = plan_files(plans if named else [_default_path(shell.cwd, source.root)])
     if source.base is None:  # with a base commit, project files of the tree are ignored
         folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
-        diagnostics.items.extend(misplaced_projects(root, folders, cwd=shell.cwd).items)
-    return Found(root, project, tuple(files), diagnostics)
+        diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
+    today = shell.clock.now().date()
+    loaded = load_files(files, cwd=shell.cwd, project=project, environment=environment, today=today)
+    diagnostics = Diagnostics([*diagnostics.items, *loaded.diagnostics.items])
+    return Files(project, loaded.plans, len(loaded.libraries), diagnostics)
 
 
 def load(shell: Shell, selection: Selection) -> Loaded:
-    """Load valid plans and select cases.
-
-    Raises:
-        PlanInvalidError: with all diagnostics.
-        UsageError: no plan or case, or the base commit cannot be read.
-    """
+    """Load valid plans and select cases. Raises `PlanInvalidError`: with all diagnostics; `UsageError` if no plan or
+    case, or the base commit cannot be read."""
     source = policy_source(shell, selection.policy_from, selection.paths)
     if source.note:
         shell.log(source.note)
-    found = find_files(shell, selection.paths, selection.environment, source)
-    files = load_found(shell, found, selection.environment)
+    files = read_files(shell, selection.paths, selection.environment, source)
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid, so no call is made", files.diagnostics)
     if not files.plans and not files.libraries:
@@ -182,16 +144,34 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     diagnostics = files.diagnostics
     if selection.sandbox:  # nothing is charged there, and undecided checks say why
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
-    return Loaded(files.root, files.project, files.plans, _selected(cases, selection), diagnostics, source.base)
+    return Loaded(source.root, files.project, files.plans, _selected(cases, selection), diagnostics, source.base)
 
 
-def _check_environment(project: Project, environment: str) -> None:
-    names = [name for name, _ in project.environments]
-    if environment not in names:
-        known = ", ".join(names) if names else "none"
-        raise UsageError(
-            f"there is no environment {environment!r}", f"planner.yaml declares under `environments`: {known}."
-        )
+def load_current_project(shell: Shell, policy_from: str | None = None) -> tuple[Path, Project]:
+    """The project's root and planner.yaml, for commands that read no plans. Raises `PlanInvalidError` if planner.yaml is
+    invalid, or a project file is in a folder where it is not read: its store and redaction would be ignored;
+    `UsageError`: the commit that policy comes from cannot be read."""
+    source = policy_source(shell, policy_from)
+    diagnostics = Diagnostics()
+    if source.base is None:
+        plans = _default_path(shell.cwd, source.root)
+        folders = {plans} if plans.is_dir() else set[Path]()
+        with suppress(UsageError):  # no plans, or unreadable
+            folders.update(file.parent for file in plan_files([plans]))
+        diagnostics = misplaced_projects(source.root, folders, cwd=shell.cwd)
+    project, found = source.project(shell.cwd)
+    diagnostics.items.extend(found.items)
+    if diagnostics.has_errors:
+        raise PlanInvalidError(f"{PROJECT_FILE} is invalid, so its store and redaction would be ignored", diagnostics)
+    if source.note:
+        shell.log(source.note)
+    return source.root, project
+
+
+def _default_path(cwd: Path, root: Path) -> Path:
+    """`plans/` in the working directory, or at the project's root if only that exists."""
+    here, there = cwd / DEFAULT_PATH, root / DEFAULT_PATH
+    return there if not here.exists() and there.is_dir() else here
 
 
 def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]:
@@ -214,17 +194,18 @@ def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]
 
 
 def picked(option: str, globs: Sequence[str], case_ids: Sequence[str]) -> set[str]:
-    """The case ids that match any glob. Raises `UsageError` with a suggestion for a glob without a match."""
-    found: set[str] = set()
-    for glob in globs:
-        matching = [case_id for case_id in case_ids if matches(glob, case_id)]
-        if not matching:
-            near = suggest(glob, case_ids)
-            raise UsageError(
-                f"{option} {glob}: no case matches",
-                (f"Did you mean {near[0]!r}? " if near else "") + "`*` and `?` are wildcards; brackets are literal.",
-            )
-        found.update(matching)
+    """The case ids that match any glob. Raises `UsageError` for a glob without a match."""
+    return {case_id for glob in globs for case_id in chosen_ids(glob, case_ids, f"{option}: no case matches")}
+
+
+def chosen_ids(wanted: str, case_ids: Sequence[str], missing: str) -> set[str]:
+    """The case with this id, or all that match it. Raises `UsageError` with a suggestion if there is none."""
+    if wanted in case_ids:
+        return {wanted}
+    found = {case_id for case_id in case_ids if matches(wanted, case_id)}
+    if not found:
+        hint = "`*` and `?` are wildcards; brackets are literal."
+        raise UsageError(f"{missing} {wanted}", f"{did_you_mean(wanted, case_ids)} {hint}".lstrip())
     return found
 
 
@@ -232,3 +213,14 @@ def matches(glob: str, case_id: str) -> bool:
     """`*` and `?` are wildcards as in a shell; brackets are literal, since they are part of case ids."""
     pattern = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in glob)
     return re.fullmatch(pattern, case_id, re.DOTALL) is not None
+
+
+def did_you_mean(wanted: str, case_ids: Sequence[str]) -> str:
+    """`Did you mean …?` with similar case ids; "" if none is similar."""
+    near = [case_id for case_id in case_ids if wanted in case_id][:_SUGGESTED]
+    if not near:
+        # Also by the scenario's name alone, without plan, matrix point and target.
+        names = {re.sub(r"^.*/|\[.*\]|@.*$", "", case_id): case_id for case_id in case_ids[:_COMPARED]}
+        names |= {case_id: case_id for case_id in case_ids[:_COMPARED]}
+        near = [names[name] for name in difflib.get_close_matches(wanted, list(names), n=1)]
+    return f"Did you mean {' or '.join(near)}?" if near else ""

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
-from planner.errors import PlannerError
+from planner.errors import UsageError
 from planner.evidence import Evidence
+from planner.execution.journal import Journal
+from planner.execution.launches import UNSETTLED
+from planner.execution.sharing import IntentSharing, KnownCall
 from planner.key_redaction import KeyRedactor
 from planner.planfile.model import Case, Project
 from planner.reports.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact, redact_evidence
+from planner.results.git_ref import GitStore
 from planner.results.model import CaseDocument, RunResult
-from planner.results.shared_store import SharedRepository
-from planner.results.store import Store
+from planner.results.repository import Access, ResultsRepository
+from planner.results.shared_store import SharedRepository, Tiers
+from planner.results.store import Backoff, BranchStore, Store
+from planner.session.ci import namespace_of
+from planner.session.git import Git, shared_remote
 from planner.session.reporting import redactor_patterns
+from planner.session.selection import Selection
 from planner.session.shell import Shell
+from planner.session.stores import GIT
 
-if TYPE_CHECKING:
-    from planner.execution.context import ShareIntent
-    from planner.execution.journal import Journal
-    from planner.execution.sharing import IntentSharing
-
+KEPT_SESSIONS: Final = 100
+"""Default number of sessions kept in a git ref (`?keep=`)."""
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 """Signed URLs have their signature in the query."""
 _CLAIMS_FROM: Final = 50
 """Number of newest sessions to search for claimed runs."""
 _NUMBERED: Final = re.compile(r"~\d+$")
+"""The suffix that makes redacted case ids unique."""
 
 
 class SharedRedaction:
@@ -63,119 +71,92 @@ class Shared:
     redaction: SharedRedaction
 
     def restored(
-        self, baseline: Mapping[str, CaseDocument], cases: Iterable[Case], own: Iterable[CaseDocument] = ()
+        self, baseline: Mapping[str, CaseDocument], cases: Sequence[Case], own: Iterable[CaseDocument]
     ) -> dict[str, CaseDocument]:
-        """The stored cases with what today's cases say of the same, where the store left it out: by what they call, no guess.
+        """The stored cases with the names and inputs that were redacted in the store.
 
-        `own` are this machine's copies. Of a copy nothing is used but the inputs of the call, which its fingerprint vouches for.
+        They come from today's cases, or else from `own`, this machine's copies, if these make the same call (by its
+        fingerprint).
         """
-        baseline = self._with_own_inputs(baseline, own)
-        found = dict(baseline)
-        left_out = _by_shown_id(baseline)
+        known: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for case in cases:
-            stored = baseline.get(case.case_id)
-            if stored is None and (alike := left_out.get(self.redaction.name(case.case_id))):
-                fingerprint = call_fingerprint(case_inputs(case, None))
-                stored = next((other for other in alike if other.call_fingerprint == fingerprint), None)
-                if stored is not None:
-                    found.pop(stored.case_id, None)
-            if stored is not None:
-                found[case.case_id] = self._restored(stored, case)
-        return found
-
-    def _with_own_inputs(
-        self, baseline: Mapping[str, CaseDocument], own: Iterable[CaseDocument]
-    ) -> Mapping[str, CaseDocument]:
-        copies = {
-            (self.redaction.name(copy.case_id), copy.call_fingerprint): copy
-            for copy in own
-            if call_fingerprint(copy.inputs) == copy.call_fingerprint
-        }
+            inputs = case_inputs(case, None)
+            names = {"case_id": case.case_id, "plan": case.plan, "scenario": case.scenario, "target": case.target.alias}
+            key = self.redaction.name(case.case_id), call_fingerprint(inputs)
+            known.setdefault(key, []).append(names | {"inputs": inputs})
+        for copy in own:
+            names = {"case_id": copy.case_id, "plan": copy.plan, "scenario": copy.scenario, "target": copy.target}
+            key = self.redaction.name(copy.case_id), copy.call_fingerprint
+            if key not in known and call_fingerprint(copy.inputs) == copy.call_fingerprint:
+                known[key] = [names | {"inputs": copy.inputs}]
+        prompts = {case.case_id: case.prompt for case in cases}
         found: dict[str, CaseDocument] = {}
-        for case_id, stored in baseline.items():
-            copy = copies.get((_NUMBERED.sub("", case_id), stored.call_fingerprint))
-            if copy is not None:
-                inputs = copy.inputs.model_copy(update={"agent_revision": stored.inputs.agent_revision})
-                names = {"case_id": copy.case_id, "plan": copy.plan, "scenario": copy.scenario, "target": copy.target}
-                stored = stored.model_copy(update={"inputs": inputs, **names})  # noqa: PLW2901
-            found[stored.case_id] = stored
+        for stored in baseline.values():
+            update: dict[str, Any]
+            alike = known.get((_NUMBERED.sub("", stored.case_id), stored.call_fingerprint))
+            if alike:
+                update = alike.pop(0)
+                revision = {"agent_revision": stored.inputs.agent_revision}
+                update |= {"inputs": update["inputs"].model_copy(update=revision)}
+            else:  # changes are shown by line: restore lines that differ only by redaction
+                prompt = prompts.get(stored.case_id, "")
+                lines = {self.redaction.text(line): line for line in prompt.split("\n")}
+                restored = "\n".join(lines.get(line, line) for line in stored.inputs.prompt.split("\n"))
+                update = {"inputs": stored.inputs.model_copy(update={"prompt": restored})}
+            case_id = update.get("case_id", stored.case_id)
+            found[case_id] = stored.model_copy(update=update)
         return found
 
-    def _restored(self, stored: CaseDocument, case: Case) -> CaseDocument:
-        today = case_inputs(case, stored.inputs.agent_revision)
-        if stored.inputs == today and stored.case_id == case.case_id:
-            return stored
-        if call_fingerprint(today) == stored.call_fingerprint:
-            inputs = today
-        else:  # changes are shown by line: restore lines that differ only by redaction
-            lines = {self.redaction.text(line): line for line in today.prompt.split("\n")}
-            prompt = "\n".join(lines.get(line, line) for line in stored.inputs.prompt.split("\n"))
-            inputs = stored.inputs.model_copy(update={"prompt": prompt})
-        return stored.model_copy(
-            update={
-                "case_id": case.case_id,
-                "plan": case.plan,
-                "scenario": case.scenario,
-                "target": case.target.alias,
-                "inputs": inputs,
-            }
-        )
 
+def open_shared(
+    shell: Shell, root: Path, selection: Selection, project: Project, local: tuple[Store, Store, Access]
+) -> tuple[Shared, ResultsRepository | None]:
+    """The shared store of a selection, and in a job of a pull request the results of the default branch.
 
-def _by_shown_id(baseline: Mapping[str, CaseDocument]) -> dict[str, list[CaseDocument]]:
-    """By case id without the suffix that makes redacted ids unique."""
-    found: dict[str, list[CaseDocument]] = {}
-    for case_id, stored in baseline.items():
-        found.setdefault(_NUMBERED.sub("", case_id), []).append(stored)
-    return found
-
-
-@dataclass(slots=True)
-class SharedSession:
-    """A session's use of the shared store; does nothing if the store is local."""
-
-    shell: Shell
-    shared: Shared | None
-    intents: IntentSharing | None
-
-    def sharer(self) -> ShareIntent | None:
-        """The function that stores intents there."""
-        return None if self.intents is None else self.intents.share
-
-    def publish(self) -> None:
-        """Publish everything that is waiting. Raises `StoreError`."""
-        if self.shared is not None and self.intents is not None:
-            self.shared.repository.publish(self.intents.outcome)
-
-
-@contextmanager
-def shared_session(
-    shell: Shell, shared: Shared | None, journal: Journal, cases: Iterable[Case]
-) -> Generator[SharedSession]:
-    """Use the shared store under the place's lock, from planning to the last report.
-
-    Raises:
-        StoreError, UsageError: the shared store cannot be read, so no call is made.
+    `local` are the store on this machine, its part for this branch, and the access to both. Raises `UsageError`.
     """
-    if shared is None:
-        yield SharedSession(shell, None, None)
-        return
-    session = SharedSession(shell, shared, take_over(shell, shared, journal, cases))
+    named = selection.store or project.store or ""
+    folder, own, access = local
+    address, _, query = named.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    known = {"keep", "remote"} if address.startswith(GIT) else set[str]()
+    if strange := sorted(set(options) - known):
+        may = f"Options after ?: {', '.join(sorted(known))}." if known else "Remove ? and what follows."
+        raise UsageError(f"--store {address}: unknown option {', '.join(strange)}", may)
+    keep = options.get("keep", str(KEPT_SESSIONS))
+    if not keep.isascii() or not keep.isdigit() or not 1 <= int(keep) <= 1_000_000:
+        raise UsageError(f"--store {named}: keep={keep} is not a number of sessions", "Write it as keep=100.")
+    remote = _remote_store(shell, root, address, options.get("remote"), sandbox=selection.sandbox)
+    namespace = namespace_of(shell.environ)
+    store = BranchStore(remote, namespace) if namespace else remote
+    # Nothing is pruned in a bucket: its content does not show what another job is about to use.
+    kept = int(keep) if address.startswith(GIT) else None
+    redaction = SharedRedaction(project, shell.keys)
+    repository = SharedRepository(Tiers(own, store), redaction, access, keep=kept)
+    base = SharedRepository(Tiers(folder, remote), redaction, access, keep=kept) if namespace else None
+    return Shared(store, repository, redaction), base
+
+
+def _remote_store(shell: Shell, root: Path, address: str, remote: str | None, *, sandbox: bool) -> Store:
+    backoff = Backoff(shell.chance, shell.pause)
+    if address.startswith(GIT):
+        git = Git(root, shell.environ)
+        ref = address.removeprefix(GIT) + ("-sandbox" if sandbox else "")
+        return GitStore(git, ref, remote=shared_remote(git, remote), backoff=backoff)
     try:
-        yield session
-    finally:
-        try:  # unchanged content is not written again
-            session.publish()
-        except PlannerError as error:
-            shell.log(f"{error}. {error.hint}")
+        from planner.results.object_store import ObjectStore, open_bucket
+    except ImportError as error:
+        raise UsageError(
+            f"--store {address}: an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
+            "Or name a folder, or git:refs/planner/results.",
+        ) from error
+    allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    bucket = open_bucket(address, allow_http=allow_http)
+    return ObjectStore(bucket, address, folder="sandbox" if sandbox else "", backoff=backoff)
 
 
 def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
     """Import launches of other machines into this journal. The returned object treats only later ones as concurrent."""
-    # Imported late: not all commands that open a store launch calls.
-    from planner.execution.launches import UNSETTLED
-    from planner.execution.sharing import IntentSharing, KnownCall
-
     name = shared.redaction.name
     calls = {
         (name(case.case_id), call_fingerprint(case_inputs(case, None))): KnownCall(

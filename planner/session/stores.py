@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Final
 
-from planner.errors import UsageError
-from planner.planfile.model import Project
+from planner.errors import PlannerError, UsageError
+from planner.planfile.model import Case, Project
 from planner.planfile.project.load import load_project
 from planner.planfile.project.stores import store_fault
 from planner.results.directory import DirectoryStore
-from planner.results.git_ref import GitStore
 from planner.results.repository import Access, ResultsRepository
-from planner.results.shared_store import SharedRepository, Tiers
-from planner.results.store import Backoff, BranchStore, Store, segment_for
+from planner.results.store import BranchStore, segment_for
+from planner.session.ci import namespace_of
 from planner.session.folder_checks import STORE_NAMES, check_folder
-from planner.session.git import Git, shared_remote
-from planner.session.namespaces import namespace_of
-from planner.session.selection import Selection
-from planner.session.sharing import Shared, SharedRedaction
+from planner.session.selection import Selection, load_current_project
 from planner.session.shell import Shell
 from planner.session.verified_documents import VerifiedDocuments, verified_documents
 
+if TYPE_CHECKING:
+    from planner.execution.journal import Journal
+    from planner.execution.sharing import IntentSharing
+    from planner.session.sharing import Shared
+
 DEFAULT_STORE = ".planner"
 DEFAULT_ENVIRONMENT = "default"
-KEPT_INVOCATIONS: Final = 100
-"""Default number of sessions kept in a shared store (`?keep=`)."""
-
-_GIT: Final = "git:"
+GIT: Final = "git:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     project = load_project(root, cwd=shell.cwd)[0] if project is None else project
     named = selection.store or project.store or DEFAULT_STORE
     environment = selection.environment or DEFAULT_ENVIRONMENT
-    is_shared = named.startswith(_GIT) or "://" in named
+    is_shared = named.startswith(GIT) or "://" in named
     if is_shared:
         home = root / DEFAULT_STORE
         directory = home / "shared" / segment_for(named)
@@ -83,53 +82,39 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
         repository = ResultsRepository(local, access)
         base = ResultsRepository(folder, access) if namespace else None
         return Place(directory, repository, environment, home, verified, base=base)
+    from planner.session.sharing import open_shared
+
     try:
-        address, options = _options(named)
-        remote = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
-        store = BranchStore(remote, namespace) if namespace else remote
-        # Nothing is pruned in a bucket: its content does not show what another job is about to use.
-        keep = _keep(named, options) if address.startswith(_GIT) else None
+        shared, base = open_shared(shell, root, selection, project, (folder, local, access))
     except UsageError as error:
         if selection.store:
             raise
         raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
-    redaction = SharedRedaction(project, shell.keys)
-    repository = SharedRepository(Tiers(local, store), redaction, access, keep=keep)
-    base = SharedRepository(Tiers(folder, remote), redaction, access, keep=keep) if namespace else None
-    return Place(directory, repository, environment, home, verified, Shared(store, repository, redaction), base)
+    return Place(directory, shared.repository, environment, home, verified, shared, base)
 
 
-def _shared_store(shell: Shell, root: Path, address: str, options: dict[str, str], *, sandbox: bool) -> Store:
-    backoff = Backoff(shell.chance, shell.pause)
-    if address.startswith(_GIT):
-        git = Git(root, shell.environ)
-        ref = address.removeprefix(_GIT) + ("-sandbox" if sandbox else "")
-        return GitStore(git, ref, remote=shared_remote(git, options.get("remote")), backoff=backoff)
+def open_results(shell: Shell, selection: Selection) -> tuple[Project, Place]:
+    """The project and its store, for commands that read no plans. Raises like `load_current_project` and `place_of`."""
+    root, project = load_current_project(shell, selection.policy_from)
+    return project, place_of(shell, root, selection, project)
+
+
+@contextmanager
+def shared_session(
+    shell: Shell, place: Place, journal: Journal, cases: Iterable[Case]
+) -> Generator[IntentSharing | None]:
+    """Use the place's shared store (None if it has none) under its lock, from planning to the last report. Raises
+    `StoreError`, `UsageError` if the shared store cannot be read, so no call is made."""
+    if place.shared is None:
+        yield None
+        return
+    from planner.session.sharing import take_over
+
+    intents = take_over(shell, place.shared, journal, cases)
     try:
-        from planner.results.object_store import ObjectStore, open_bucket
-    except ImportError as error:
-        raise UsageError(
-            f"--store {address}: an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
-            "Or name a folder, or git:refs/planner/results.",
-        ) from error
-    allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
-    bucket = open_bucket(address, allow_http=allow_http)
-    return ObjectStore(bucket, address, folder="sandbox" if sandbox else "", backoff=backoff)
-
-
-def _options(named: str) -> tuple[str, dict[str, str]]:
-    """`git:refs/planner/results?remote=upstream&keep=50`."""
-    address, _, query = named.partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    known = {"keep", "remote"} if address.startswith(_GIT) else set[str]()
-    if strange := sorted(set(options) - known):
-        may = f"Options after ?: {', '.join(sorted(known))}." if known else "Remove ? and what follows."
-        raise UsageError(f"--store {address}: unknown option {', '.join(strange)}", may)
-    return address, options
-
-
-def _keep(named: str, options: dict[str, str]) -> int:
-    written = options.get("keep", str(KEPT_INVOCATIONS))
-    if not written.isascii() or not written.isdigit() or not 1 <= int(written) <= 1_000_000:
-        raise UsageError(f"--store {named}: keep={written} is not a number of sessions", "Write it as keep=100.")
-    return int(written)
+        yield intents
+    finally:
+        try:  # unchanged content is not written again
+            place.shared.repository.publish(intents.outcome)
+        except PlannerError as error:
+            shell.log(f"{error}. {error.hint}")

@@ -1,14 +1,13 @@
-"""`--trace FILE`: logs every request as a line of JSON when it ends.
+"""Logs requests: with `-v` on standard error, and with `--trace FILE` as lines of JSON.
 
-Without keys, bodies, prompts or phone numbers: only method, path (with ids), sizes, times and outcome, and the kind of
-an error. The first line describes the session.
+The trace has no keys, bodies, prompts or phone numbers: only method, path (with ids), sizes, times and outcome, and the
+kind of an error. Its first line describes the session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -26,16 +25,19 @@ LOGGED_WAIT_SECONDS = 5.0
 """Waits at least this long are shown without `-v` too."""
 
 
-class Trace:
-    """If the file cannot be written (full disk), the trace ends with a message, and the session continues."""
+class RequestLog:
+    """`note` prints messages; it changes with the progress display. If the trace cannot be written (full disk), it ends
+    with a message, and the session continues."""
 
-    def __init__(self, stream: TextIO | None, path: Path, shell: Shell) -> None:
-        self._stream = stream
-        self._path = path
+    def __init__(self, shell: Shell, path: Path | None, stream: TextIO | None) -> None:
+        self.note: Callable[[str], None] = shell.log
         self._shell = shell
+        self._path = path
+        self._stream = stream
         self._since = shell.clock.monotonic()
 
     def begin(self, invocation_id: str, started_at: datetime, started: float) -> None:
+        """Start the trace. `started` is monotonic."""
         self._since = started
         self._write(
             {
@@ -46,9 +48,11 @@ class Trace:
             }
         )
 
-    def note(self, exchange: Exchange) -> None:
-        if self._stream is None:
-            return
+    def log(self, text: str) -> None:
+        self.note(text)
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Trace a request, and print it with `-vv`."""
         self._write(
             {
                 "offset_ms": round((exchange.started - self._since) * 1000, 1),
@@ -64,6 +68,20 @@ class Trace:
                 "error": type(exchange.error).__name__ if exchange.error is not None else None,
             }
         )
+        if self._shell.verbosity > 1:
+            outcome = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
+            self.note(f"{exchange.method} {exchange.path} → {outcome} in {exchange.seconds:.2f} s")
+
+    def wait(self, error: PlannerError, seconds: float) -> None:
+        """Explain a wait before a repeated read."""
+        if self._shell.verbosity or seconds >= LOGGED_WAIT_SECONDS:
+            self.note(f"{error}; retrying in {seconds:.1f} s")
+
+    def close(self) -> None:
+        stream, self._stream = self._stream, None
+        with suppress(OSError):  # buffered lines cannot be written either
+            if stream is not None:
+                stream.close()
 
     def _write(self, fields: dict[str, object]) -> None:
         if self._stream is None:
@@ -75,49 +93,18 @@ class Trace:
             self.close()
             self._shell.log(f"the trace in {self._path} ends: {error.strerror}; calls continue")
 
-    def close(self) -> None:
-        stream, self._stream = self._stream, None
-        with suppress(OSError):  # buffered lines cannot be written either
-            if stream is not None:
-                stream.close()
-
 
 @contextmanager
-def open_trace(shell: Shell, path: Path | None) -> Generator[Trace]:
-    """Open the trace; without a path nothing is traced. Raises `UsageError` if the file cannot be written."""
+def open_request_log(shell: Shell, path: Path | None) -> Generator[RequestLog]:
+    """Without a path, nothing is traced. Raises `UsageError` if the file cannot be written."""
     try:
         stream = None if path is None else (shell.cwd / path).open("w", encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"--trace {path} cannot be written: {error.strerror}", "Name a file in an existing folder."
         ) from error
-    trace = Trace(stream, path or Path(), shell)
+    log = RequestLog(shell, path, stream)
     try:
-        yield trace
+        yield log
     finally:
-        trace.close()
-
-
-@dataclass(slots=True)
-class RequestLog:
-    """Messages about requests; `note` prints them."""
-
-    shell: Shell
-    trace: Trace
-    note: Callable[[str], None]
-
-    def log(self, text: str) -> None:
-        """Print through the current `note`, which changes with the progress display."""
-        self.note(text)
-
-    def exchange(self, exchange: Exchange) -> None:
-        """Trace a request, and print it with `-vv`."""
-        self.trace.note(exchange)
-        if self.shell.verbosity > 1:
-            outcome = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
-            self.note(f"{exchange.method} {exchange.path} → {outcome} in {exchange.seconds:.2f} s")
-
-    def wait(self, error: PlannerError, seconds: float) -> None:
-        """Explain a wait before a repeated read."""
-        if self.shell.verbosity or seconds >= LOGGED_WAIT_SECONDS:
-            self.note(f"{error}; retrying in {seconds:.1f} s")
+        log.close()

@@ -11,12 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 from planner.session.shell import Shell
-
-_MOST: Final = 100_000
-_DIGEST_CHARACTERS: Final = 64
 
 
 @dataclass(slots=True)
@@ -29,37 +25,25 @@ class VerifiedDocuments:
 
     def contains(self, data: bytes) -> bool:
         if self._known is None:
-            self._known = set(self._lines())
+            self._known = set()
+            with suppress(OSError):
+                if self.path is not None:
+                    self._known.update(self.path.read_text(encoding="ascii", errors="replace").splitlines())
         return sha256(data).hexdigest() in self._known
 
     def add(self, documents: Iterable[bytes]) -> None:
         """Append in one write, so that lines of several processes do not mix."""
         new = {sha256(data).hexdigest() for data in documents if not self.contains(data)}
-        if not new:
-            return
         self._known = (self._known or set()) | new
-        if self.path is None:
+        if self.path is None or not new:
             return
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lines = self._lines()
-            if len(lines) + len(new) > _MOST:
-                kept = "".join(f"{line}\n" for line in lines[-_MOST // 2 :])
-                self.path.write_text(kept, encoding="ascii")
             file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 os.write(file, "".join(f"{digest}\n" for digest in sorted(new)).encode())
             finally:
                 os.close(file)
-
-    def _lines(self) -> list[str]:
-        if self.path is None:
-            return []
-        try:
-            written = self.path.read_text(encoding="ascii", errors="replace")
-        except OSError:
-            return []
-        return [line for line in written.splitlines() if len(line) == _DIGEST_CHARACTERS]
 
 
 def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from planner.diagnostics import Diagnostics, Span
@@ -11,41 +10,36 @@ from planner.planfile.files import find_root
 from planner.planfile.grammar.field_errors import explain
 from planner.planfile.rules import RULES
 from planner.planfile.text import shorten
-from planner.session.base_commit import named_by_ci
+from planner.session.ci import named_by_ci
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 
 if TYPE_CHECKING:
-    from planner.sandbox import World, WorldFault
+    from planner.sandbox import World
 
 DEFAULT_WORLD: Final = "demo"
 
 
-@dataclass(frozen=True, slots=True)
-class NamedWorld:
-    """A world's name or path. If it is not trusted, a stranger may have named or written it."""
-
-    name: str
-    is_trusted: bool = True
-
-
-def named_world(shell: Shell, selection: Selection) -> NamedWorld:
-    """The world for a command."""
+def world_of(shell: Shell, selection: Selection) -> World:
+    """The world of a selection. It is not trusted if a stranger may have named or written it. Raises like
+    `open_world`."""
     is_trusted = not selection.is_saved and selection.policy_from is None and named_by_ci(shell.environ) is None
-    return NamedWorld(selection.world or DEFAULT_WORLD, is_trusted)
+    return open_world(shell, world_name(selection), is_trusted=is_trusted)
 
 
-def open_world(shell: Shell, named: NamedWorld) -> World:
-    """Load the world. An untrusted one may not name servers or environment variables, and must be in the repository.
+def world_name(selection: Selection) -> str:
+    return selection.world or DEFAULT_WORLD
 
-    Raises:
-        PlanInvalidError: with all diagnostics of its files.
-        UsageError: the world does not exist or may not be used.
+
+def open_world(shell: Shell, name: str, *, is_trusted: bool = True) -> World:
+    """Load a world. An untrusted one may not name servers or environment variables, and must be in the repository.
+
+    Raises `PlanInvalidError` with all diagnostics of its files; `UsageError` if the world does not exist or may not be
+    used.
     """
-    from planner.sandbox import WorldError, builtin_worlds, load_world
+    from planner.sandbox import World, WorldError, builtin_worlds, load_world
 
-    name = named.name
-    within = None if named.is_trusted else find_root(shell.cwd)
+    within = None if is_trusted else find_root(shell.cwd)
     try:
         world = load_world(name if name in builtin_worlds() else shell.cwd / name, within=within)
     except WorldError as error:
@@ -56,24 +50,17 @@ def open_world(shell: Shell, named: NamedWorld) -> World:
             raise UsageError(f"--world: {what}", f"Give the path of a YAML file, or a name: {known}.") from error
         diagnostics = Diagnostics()
         for fault in error.faults:
-            _tell(shell, fault, diagnostics)
+            code, detail = fault.code, fault.message
+            if fault.error is not None:  # invalid values are described as in plans
+                code, detail = explain(fault.error, World)
+            path = fault.path.relative_to(shell.cwd) if fault.path.is_relative_to(shell.cwd) else fault.path
+            at = fault.span
+            span = Span(path.as_posix(), at.line, at.column, at.end_line, max(at.end_column, at.column + 1))
+            diagnostics.error(code, RULES[code].summary, detail, span)
         raise PlanInvalidError("the world is invalid, so nothing is started", diagnostics) from error
-    if world.models and not named.is_trusted:
+    if world.models and not is_trusted:
         raise UsageError(
             f"the world {shorten(name)} names a server that may receive a key, but comes from an untrusted file",
             "Remove its `models`. On your own machine, name it with --world, without a saved plan.",
         )
     return world
-
-
-def _tell(shell: Shell, fault: WorldFault, diagnostics: Diagnostics) -> None:
-    """Add the fault as a diagnostic; invalid values are described as in plans."""
-    from planner.sandbox import World
-
-    code, detail = fault.code, fault.message
-    if fault.error is not None:
-        code, detail = explain(fault.error, World)
-    path = fault.path.relative_to(shell.cwd) if fault.path.is_relative_to(shell.cwd) else fault.path
-    place = fault.span
-    span = Span(path.as_posix(), place.line, place.column, place.end_line, max(place.end_column, place.column + 1))
-    diagnostics.error(code, RULES[code].summary, detail, span)

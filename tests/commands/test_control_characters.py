@@ -12,7 +12,8 @@ import pytest
 from worlds import ANY_PROMPT
 
 import planner.session.service
-from planner.cli.streams import lenient
+from planner.cli.streams import safe
+from planner.key_redaction import KeyRedactor
 from planner.reports.neutral import printable
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029) if chr(code) not in "\n\t"]
@@ -155,7 +156,7 @@ def test_a_stream_passes_no_control_character(capsys: pytest.CaptureFixture[str]
     """Whoever writes to it; a terminal keeps colours and cursor movements."""
     import sys
 
-    stream = lenient(sys.stdout)
+    stream = safe(sys.stdout, KeyRedactor([]))
     stream.write(HOSTILE + "\n")
     stream.writelines([HOSTILE])
     assert clean(capsys.readouterr().out, "the stream")

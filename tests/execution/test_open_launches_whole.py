@@ -11,7 +11,7 @@ import pytest
 from whole_runs import Organisation
 
 import planner.commands.recheck
-from planner.session.rechecking import RecheckOptions
+from planner.commands.recheck import RecheckOptions
 from planner.session.selection import Selection
 
 PLAN = """\

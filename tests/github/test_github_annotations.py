@@ -1,4 +1,4 @@
-"""Faults on their lines: the worst nine, escaped, and a count of the others."""
+"""Annotations: the worst nine, escaped, and a count of the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from planner.results.model import CaseDocument, RunDocument, RunResult
 FAILED, PASSED = ("failed", "error"), ("passed", "error")
 
 
-def test_a_fault_of_a_plan_is_shown_where_it_is_errors_first(diagnostics: Diagnostics) -> None:
+def test_diagnostics_have_places_and_errors_come_first(diagnostics: Diagnostics) -> None:
     """The end column is exclusive here and inclusive at GitHub; the path starts at the repository's root."""
     assert commands(of_diagnostics(diagnostics, path_prefix="services/voice/")) == snapshot(
         [
@@ -27,8 +27,8 @@ def test_a_fault_of_a_plan_is_shown_where_it_is_errors_first(diagnostics: Diagno
     )
 
 
-def test_a_stretch_of_several_lines_has_no_columns() -> None:
-    """GitHub shows nothing at all where it has."""
+def test_several_lines_have_no_columns() -> None:
+    """GitHub rejects them."""
     found = Diagnostics()
     found.error("e", "S", "", Span("a.yaml", 2, 3, 5, 1))
     assert commands(of_diagnostics(found)) == ["::error file=a.yaml,line=2,endLine=5,title=S [e]::S"]
@@ -41,8 +41,8 @@ def test_a_stretch_of_several_lines_has_no_columns() -> None:
         (Annotation("error", "t", "no file, no line", line=3, column=2), "::error title=t::no file, no line"),
         (Annotation("error", "", "a file as such", "a.yaml"), "::error file=a.yaml::a file as such"),
         (
-            Annotation("error", "", "empty stretch", "a.yaml", 1, 4, 1, 4),
-            "::error file=a.yaml,line=1,endLine=1,col=4,endColumn=4::empty stretch",
+            Annotation("error", "", "empty span", "a.yaml", 1, 4, 1, 4),
+            "::error file=a.yaml,line=1,endLine=1,col=4,endColumn=4::empty span",
         ),
         (
             Annotation("error", "50%: a,b", "100%\nof\r\n::set-output::x"),
@@ -50,16 +50,12 @@ def test_a_stretch_of_several_lines_has_no_columns() -> None:
         ),
     ],
 )
-def test_properties_that_are_not_known_are_left_out_and_the_rest_is_escaped(
-    annotation: Annotation, command: str
-) -> None:
-    """A message cannot end its line, a property cannot end itself."""
+def test_unknown_properties_are_omitted_and_others_escaped(annotation: Annotation, command: str) -> None:
     assert annotation.command() == command
 
 
 @given(title=st.text(), message=st.text(), file=st.text())
-def test_no_text_breaks_out_of_its_command(title: str, message: str, file: str) -> None:
-    """One line, with the properties that were given and no other."""
+def test_no_text_can_add_a_command_or_property(title: str, message: str, file: str) -> None:
     command = Annotation("error", title, message, file, 1).command()
     assert len(command.splitlines()) <= 1
     properties = re.fullmatch(r"::error ?(.*?)::.*", command, re.DOTALL)
@@ -70,14 +66,12 @@ def test_no_text_breaks_out_of_its_command(title: str, message: str, file: str) 
 
 
 def test_nine_are_shown_and_the_others_are_counted() -> None:
-    """Ten is what GitHub shows of a step; a tenth that says how many there are is worth more than a tenth fault."""
     nine = [Annotation("error", "", str(number)) for number in range(9)]
     assert commands(nine) == [f"::error::{number}" for number in range(9)]
     assert commands([*nine, *nine])[9:] == ["::notice::9 more in the summary"]
 
 
 def test_a_long_message_is_shortened() -> None:
-    """GitHub would cut it at 4 KiB, in the middle of an escape if need be."""
     assert Annotation("error", "", "x" * 5000).command() == "::error::" + "x" * 3999 + "…"
 
 
@@ -86,7 +80,7 @@ def test_failures_of_one_line_share_an_annotation(
     make_run: Callable[..., RunDocument],
     make_result: Callable[..., RunResult],
 ) -> None:
-    """A matrix and repeated runs make one line many failures; the first is quoted, all cases are named."""
+    """The first failure is quoted and all cases are named."""
     mixed = [make_run(1, states_window=PASSED), make_run(2, states_window=FAILED)]
     all_bad = [make_run(3, states_window=FAILED, text="::error::no\n<b>")]
     result = make_result(
@@ -100,12 +94,11 @@ def test_failures_of_one_line_share_an_annotation(
     )
 
 
-def test_hostile_words_stay_words(
+def test_hostile_quotes_are_neutralised(
     make_case: Callable[..., CaseDocument],
     make_run: Callable[..., RunDocument],
     make_result: Callable[..., RunResult],
 ) -> None:
-    """What was said on a call is quoted in one line, whatever it looks like."""
     text = "\x1b[31m\n::set-output name=x::y\n##[error]z"
     result = make_result(make_case(outcome="failed", runs=[make_run(1, text=text, polite=FAILED)]))
     assert commands(of_result(result)) == snapshot(
@@ -120,7 +113,7 @@ def test_the_worst_come_first(
     make_run: Callable[..., RunDocument],
     make_result: Callable[..., RunResult],
 ) -> None:
-    """Critical, failed, unknown; then, as warnings, what failed no case: flaky cases and expectations of that severity."""
+    """Critical, failed, unknown; then, as warnings, flaky cases and expectations with severity warning."""
     result = make_result(
         make_case("a/flaky@s", outcome="flaky", file="a.yaml", runs=[make_run(1, polite=FAILED)]),
         make_case("b/warned@s", outcome="failed", file="b.yaml", runs=[make_run(2, quick=("failed", "warning"))]),
@@ -142,12 +135,11 @@ def test_the_worst_come_first(
     )
 
 
-def test_an_error_is_not_shown_as_a_failure(
+def test_an_undecided_check_is_not_shown_as_a_failure(
     make_case: Callable[..., CaseDocument],
     make_run: Callable[..., RunDocument],
     make_result: Callable[..., RunResult],
 ) -> None:
-    """A check that could not be decided leaves its case unknown: that is said, and nothing is said to have failed."""
     undecided = make_case(
         outcome="unknown", outcome_reason="polite: no transcript", runs=[make_run(1, polite=("errored", "error"))]
     )
@@ -161,7 +153,7 @@ def test_a_case_without_a_place_is_annotated_without_one(
     make_run: Callable[..., RunDocument],
     make_result: Callable[..., RunResult],
 ) -> None:
-    """Results of an older version may not know the file; a run may have no quote; an expectation may have no line of its own."""
+    """Older results may have no file, a run no quote, and an expectation no line."""
     run = make_run(1, gone=FAILED)
     bare = run.model_copy(update={"findings": [run.findings[0].model_copy(update={"quote": None})]})
     known = make_result(make_case(outcome="failed", runs=[bare]))
@@ -209,12 +201,11 @@ def test_what_was_refused_is_not_blamed_on_a_line(
     assert [(found.file, found.line) for found in of_result(service)] == [("plans/refunds.yaml", 10)]
 
 
-def test_a_call_in_which_the_test_bot_failed_is_not_the_agents(
+def test_a_run_that_the_test_bot_failed_does_not_count(
     make_case: Callable[..., CaseDocument],
     make_run: Callable[..., RunDocument],
     make_result: Callable[..., RunResult],
 ) -> None:
-    """What did not hold on it is neither counted nor quoted; a case of such calls alone is unknown, and only that."""
     aside = make_run(1, polite=FAILED).model_copy(update={"outcome": "errored", "fault": "caller"})
     mixed = make_case("refunds/one@support", outcome="failed", runs=[aside, make_run(2, polite=FAILED)])
     alone = make_case(

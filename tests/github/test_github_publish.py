@@ -32,13 +32,13 @@ def here(step_env: dict[str, str], tmp_path: Path, log: list[str], new_delimiter
     return found
 
 
-def test_outside_of_github_nobody_publishes(log: list[str], new_delimiter: Callable[[], str]) -> None:
+def test_nothing_is_published_outside_of_github(log: list[str], new_delimiter: Callable[[], str]) -> None:
     """On a person's machine there is nothing to tell; a summary file alone is not GitHub."""
     for env in ({}, {"GITHUB_ACTIONS": "false", "GITHUB_STEP_SUMMARY": "s"}):
         assert publisher(env, working_directory=Path(), write_line=log.append, new_delimiter=new_delimiter) is None
 
 
-def test_faults_are_annotated_and_listed(
+def test_diagnostics_are_annotated_and_listed(
     here: Publisher, log: list[str], tmp_path: Path, diagnostics: Diagnostics
 ) -> None:
     """All of them are in the summary, with nothing in it that a plan could have smuggled in."""
@@ -62,7 +62,7 @@ def test_faults_are_annotated_and_listed(
 """)
 
 
-def test_warnings_alone_do_not_say_that_nothing_was_called(here: Publisher, tmp_path: Path) -> None:
+def test_heading_for_warnings_only(here: Publisher, tmp_path: Path) -> None:
     """They stop nothing."""
     found = Diagnostics()
     found.warning("w", "Warned", "d", Span("a.yaml", 1, 1, 1, 2))
@@ -70,14 +70,14 @@ def test_warnings_alone_do_not_say_that_nothing_was_called(here: Publisher, tmp_
     assert (tmp_path / "summary.md").read_text().startswith("## The plans have 1 warning\n")
 
 
-def test_no_faults_leave_no_trace(here: Publisher, log: list[str], tmp_path: Path) -> None:
+def test_no_diagnostics_write_nothing(here: Publisher, log: list[str], tmp_path: Path) -> None:
     """Not even an empty summary."""
     here.diagnostics(Diagnostics())
     assert log == []
     assert not (tmp_path / "summary.md").exists()
 
 
-def test_a_change_set_gives_summary_and_outputs(
+def test_a_change_set_writes_summary_and_outputs(
     here: Publisher, log: list[str], tmp_path: Path, change_set: ChangeSet
 ) -> None:
     """And no annotation: that calls would be made is no fault."""
@@ -113,7 +113,7 @@ end-8
 """)
 
 
-def test_a_result_gives_all_three(
+def test_a_result_writes_annotations_summary_and_outputs(
     here: Publisher,
     log: list[str],
     tmp_path: Path,
@@ -138,13 +138,13 @@ def test_a_result_gives_all_three(
         ("", "::error::consent withheld"),
     ],
 )
-def test_an_early_end_says_why(here: Publisher, log: list[str], hint: str, line: str) -> None:
+def test_an_error_is_an_annotation(here: Publisher, log: list[str], hint: str, line: str) -> None:
     """With what to do, where there is something to do."""
     here.error(RefusedError("consent withheld", hint))
     assert log == [line]
 
 
-def test_a_file_that_cannot_be_written_is_said_and_fails_nothing(
+def test_an_unwritable_file_is_a_warning(
     here: Publisher, log: list[str], tmp_path: Path, change_set: ChangeSet
 ) -> None:
     """The calls are paid for: a full disk on the runner must not turn a passed run into a failed one."""
@@ -157,14 +157,14 @@ def test_a_file_that_cannot_be_written_is_said_and_fails_nothing(
     ]
 
 
-def test_a_full_summary_is_said(here: Publisher, log: list[str], tmp_path: Path, change_set: ChangeSet) -> None:
+def test_a_full_summary_is_a_warning(here: Publisher, log: list[str], tmp_path: Path, change_set: ChangeSet) -> None:
     """Because GitHub would not."""
     (tmp_path / "summary.md").write_text("x" * 1024 * 1024)
     here.change_set(change_set, "# 11 calls\n")
     assert log == ["::warning::the job summary of this step is full (1 MiB): see the report files for the rest"]
 
 
-def test_a_runner_without_these_files_gets_the_annotations_only(
+def test_without_files_only_annotations_are_written(
     log: list[str], change_set: ChangeSet, new_delimiter: Callable[[], str], tmp_path: Path
 ) -> None:
     """Older self-hosted runners set neither variable."""
@@ -179,7 +179,7 @@ def test_a_runner_without_these_files_gets_the_annotations_only(
 
 
 @pytest.mark.parametrize(("folder", "prefix"), [(".", ""), ("a/b", "a/b/"), ("..", ""), ("a/../a", "a/")])
-def test_the_prefix_leads_from_the_repository_to_where_we_work(
+def test_path_prefix(
     step_env: dict[str, str], tmp_path: Path, new_delimiter: Callable[[], str], folder: str, prefix: str
 ) -> None:
     """A folder outside of the checkout has none."""

@@ -23,7 +23,7 @@ from planner.execution.ledger import Ledger
 from planner.judging.votes import JudgeCallsResult
 from planner.session.judge_calls import JudgeSession
 from planner.session.preparing import prepare
-from planner.session.run_options import RunOptions
+from planner.session.run_session import RunOptions
 from planner.session.selection import Selection, load
 from planner.session.stores import place_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -176,10 +176,10 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
-    votes = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=False)
+    judge = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=False, log=shell.log)
 
     async def ask() -> JudgeCallsResult:
-        return await votes.ask(Ledger(), anyio.Event())
+        return await judge.finish({}, Ledger(), anyio.Event())
 
     asked = len(model.asked)
     assert anyio.run(ask) == JudgeCallsResult()
@@ -397,10 +397,10 @@ def test_an_error_of_phone_calls_is_reported_as_such(manners: Project, model: Mo
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
-    votes = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=True)
+    judge = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=True, log=shell.log)
 
     async def call() -> None:
-        async with votes.open(Ledger(), anyio.Event()):
+        async with judge.calling(Ledger(), anyio.Event()):
             raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):

@@ -20,7 +20,7 @@ from virtual_time import EPOCH, VirtualLoop
 import planner.session.service
 from planner.clock import Clock
 from planner.commands.run import run
-from planner.session.run_options import RunOptions
+from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 

@@ -19,7 +19,7 @@ from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import BranchStore
-from planner.session.namespaces import namespace_of
+from planner.session.ci import namespace_of
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 REF = "refs/planner/results-sandbox"

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from repositories import commit, git, github_event, pull_request
 
-from planner.session.base_commit import named_by_ci
-from planner.session.namespaces import namespace_of
+from planner.session.ci import named_by_ci, namespace_of
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
 

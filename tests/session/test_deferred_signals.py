@@ -1,4 +1,4 @@
-"""A signal that arrives before there is anything to interrupt is deferred until the first report is written."""
+"""A signal that comes before the first report is deferred until it is written."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Generator
 
 import pytest
 
-from planner.session.deferred_signals import defer, release
+from planner.session.interruption import defer, release
 
 
 @pytest.fixture(autouse=True)
 def handlers() -> Generator[None]:
-    """Restores the signal handlers after a test."""
+    """Restores the handlers after the test."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
@@ -21,7 +21,7 @@ def handlers() -> Generator[None]:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_deferred_signal_interrupts_when_it_is_released(sent: signal.Signals) -> None:
-    """However often it came, it is one interruption, and then signals do what they did before; but a hang-up nothing more."""
+    """Once, however often it came. Then the earlier handlers are back, except that SIGHUP is ignored."""
     signal.signal(sent, signal.default_int_handler)
     defer()
     signal.raise_signal(sent)
@@ -34,7 +34,6 @@ def test_a_deferred_signal_interrupts_when_it_is_released(sent: signal.Signals) 
 
 
 def test_without_a_signal_nothing_is_interrupted() -> None:
-    """Handlers are as they were, also where nothing was deferred."""
     before = signal.getsignal(signal.SIGTERM)
     release()
     defer()

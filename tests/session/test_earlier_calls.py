@@ -1,4 +1,4 @@
-"""Where older calls are looked for: what was read anyway is not read again, and the rest only when somebody asks."""
+"""The search for earlier calls: outlines that were read anyway are not read again, the others only on demand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def case(case_id: str, fingerprint: str, revision: str) -> dict[str, Any]:
 
 
 class Noted(ResultsRepository):
-    """Notes which sessions are listed, and which are loaded."""
+    """Records which sessions are read, in outline and whole."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(DirectoryStore(folder))
@@ -70,7 +70,7 @@ def repository(tmp_path: Path) -> Noted:
 
 @pytest.mark.parametrize("noted", [0, 1, 3, 6])
 def test_calls_are_found_newest_first(repository: Noted, noted: int) -> None:
-    """One of each revision of the agent, of whole and finished invocations of this environment, whoever read them."""
+    """One for each revision of the agent, from full and finished sessions of this environment."""
     earlier = EarlierCalls(repository, environment="", sandbox=False)
     for _, result in zip(range(noted), repository.invocations(), strict=False):
         earlier.note(result)
@@ -83,8 +83,7 @@ def test_calls_are_found_newest_first(repository: Noted, noted: int) -> None:
     assert repository.whole == ["i6", "i2", "i1"]
 
 
-def test_nothing_is_read_on_unless_somebody_asks(repository: Noted) -> None:
-    """Where every case is kept, no call is looked for."""
+def test_sessions_are_read_on_demand(repository: Noted) -> None:
     earlier = EarlierCalls(repository, environment="", sandbox=False)
     earlier.note(next(repository.invocations()))
     assert repository.listed == ["i6"]

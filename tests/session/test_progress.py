@@ -1,11 +1,10 @@
-"""What a person sees while calls are being made: on a real terminal, and in a log."""
+"""The progress of a session: on a real terminal, and in a log."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -16,17 +15,18 @@ import anyio
 import pytest
 
 from planner.clock import Clock
-from planner.session.progress import LiveProgress, PlainProgress, ProgressState, line, open_progress
+from planner.session.progress import Progress, ProgressState, line
 from planner.session.shell import Shell
 
 START = ProgressState(0, 72, 12, 0, 384, 900, 0.2, None)
 MIDDLE = ProgressState(34, 72, 12, 544, 384, 900, 80.7, 119.6, "concurrency limit 20 (learned)")
 END = ProgressState(72, 72, 0, 1152, 0, None, 200.0, 0.0)
+NO_VARIABLES: Mapping[str, str] = {}
 
 
 @dataclass
 class Time:
-    """A clock that a test moves."""
+    """A clock that tests set."""
 
     seconds: float = 0.0
 
@@ -36,7 +36,7 @@ class Time:
 
 @dataclass
 class Terminal:
-    """A real pseudo-terminal: what is written to `stream` is what it shows."""
+    """A real pseudo-terminal."""
 
     stream: TextIO
     master: int
@@ -62,18 +62,9 @@ def terminal() -> Iterator[Terminal]:
     os.close(master)
 
 
-@pytest.fixture
-def shell() -> Callable[[TextIO, Mapping[str, str]], Shell]:
-    def build(stream: TextIO, environ: Mapping[str, str]) -> Shell:
-        clock = Clock(lambda: datetime(2026, 11, 24, tzinfo=UTC), Time().monotonic, anyio.sleep)
-        return Shell(Path(), {"TERM": "xterm", **environ}, StringIO(), stream, clock, lambda: "id", 80)
-
-    return build
-
-
-def _log() -> tuple[PlainProgress, StringIO, Time]:
-    stream, time = StringIO(), Time()
-    return PlainProgress(stream, time.monotonic), stream, time
+def progress_on(stream: TextIO, environ: Mapping[str, str] = NO_VARIABLES, time: Time | None = None) -> Progress:
+    clock = Clock(lambda: datetime(2026, 11, 24, tzinfo=UTC), (time or Time()).monotonic, anyio.sleep)
+    return Progress(Shell(Path(), {"TERM": "xterm", **environ}, StringIO(), stream, clock, lambda: "id", 80))
 
 
 @pytest.mark.parametrize(
@@ -90,13 +81,13 @@ def _log() -> tuple[PlainProgress, StringIO, Time]:
     ids=["start", "middle", "end", "hostile"],
 )
 def test_a_line(state: ProgressState, text: str | None) -> None:
-    """Runs done of all, money of the ceiling, time left, and why a launch waits; nothing that is not known."""
     assert line(state) == (text or line(replace(state, waiting="")) + " · �: :x")
 
 
-def test_a_log_tells_what_changed() -> None:
-    """Lines come at once, then at most every five seconds, and only where something but the time changed."""
-    progress, stream, time = _log()
+def test_a_log_has_a_line_for_changes() -> None:
+    """At once, then at most every five seconds, and only if something other than the time changed."""
+    stream, time = StringIO(), Time()
+    progress = progress_on(stream, time=time)
     progress.update(START)
     for second in range(1, 15):
         time.seconds = float(second)
@@ -109,8 +100,8 @@ def test_a_log_tells_what_changed() -> None:
 
 
 def test_a_log_ends_with_the_last_state() -> None:
-    """Closing prints the result once, and nothing after it."""
-    progress, stream, _ = _log()
+    stream = StringIO()
+    progress = progress_on(stream)
     progress.update(START)
     progress.update(END)
     progress.close()
@@ -118,87 +109,45 @@ def test_a_log_ends_with_the_last_state() -> None:
     assert stream.getvalue().splitlines() == [line(START), line(END)]
 
 
-def test_a_log_without_news_is_empty() -> None:
-    """What never started leaves no line."""
-    progress, stream, _ = _log()
-    progress.close()
+def test_a_log_without_states_is_empty() -> None:
+    stream = StringIO()
+    progress_on(stream).close()
     assert stream.getvalue() == ""
 
 
 def test_a_note_in_a_log() -> None:
-    """A note is one harmless line, at once."""
-    progress, stream, _ = _log()
-    progress.note("429 of\nthe \x1b[31mservice")
+    stream = StringIO()
+    progress_on(stream).note("429 of\nthe \x1b[31mservice")
     assert stream.getvalue() == "429 of the �service\n"
 
 
-def test_a_terminal_is_redrawn(terminal: Terminal, shell: Callable[..., Shell]) -> None:
-    """On a terminal the lines are redrawn in place, in colour, and the cursor is given back."""
-    progress = open_progress(shell(terminal.stream, {}))
+def test_a_terminal_is_redrawn_in_place(terminal: Terminal) -> None:
+    time = Time()
+    progress = progress_on(terminal.stream, time=time)
     progress.update(START)
-    progress.note("a note makes it draw at once")
+    progress.update(MIDDLE)
+    time.seconds = 1.0
     progress.update(MIDDLE)
     progress.close()
     progress.close()
-    shown = terminal.shown()
-    assert shown.startswith("\x1b[?25l")
-    assert shown.rstrip().endswith("\x1b[?25h")
-    assert "\x1b[1A\x1b[2K" in shown
-    assert (
-        "\x1b[32m━━━━━━━━━━━\x1b[0m\x1b[2m━━━━━━━━━━━━━\x1b[0m\x1b[1m 34 of 72 runs · $5.44 of $9.00 · about 2 min left"
-        in shown
-    )
+    clear = "\x1b[1G\x1b[2K"
+    start, middle = line(START)[:79], line(MIDDLE)[:79]
+    assert terminal.shown() == f"{clear}{start}{clear}{middle}{clear}{middle}\r\n"
 
 
-def test_notes_scroll_by_above(terminal: Terminal, shell: Callable[..., Shell]) -> None:
-    """A note stays above the live lines and is neither markup nor an escape sequence."""
-    progress = open_progress(shell(terminal.stream, {}))
+def test_notes_scroll_above_the_line(terminal: Terminal) -> None:
+    progress = progress_on(terminal.stream)
     progress.update(MIDDLE)
-    progress.note("the limit is [bold]20[/bold] now \x1b[31m:smile:")
-    progress.close()
-    assert "the limit is [bold]20[/bold] now �:smile:\r\n" in terminal.shown()
+    progress.note("the limit is 20 now \x1b[31m")
+    assert terminal.shown().endswith(f"\x1b[1G\x1b[2Kthe limit is 20 now �\r\n{line(MIDDLE)[:79]}")
 
 
-def test_without_colour(terminal: Terminal, shell: Callable[..., Shell]) -> None:
-    """`NO_COLOR` leaves no colour, the live lines stay."""
-    progress = open_progress(shell(terminal.stream, {"NO_COLOR": "1"}))
-    progress.update(MIDDLE)
-    progress.close()
-    shown = terminal.shown()
-    assert "34 of 72 runs" in shown
-    assert not re.search(r"\x1b\[(3\d|9\d)", shown)
-
-
-def test_nothing_to_count(terminal: Terminal, shell: Callable[..., Shell]) -> None:
-    """Before the number of runs is known the bar is empty."""
-    progress = open_progress(shell(terminal.stream, {}))
-    progress.update(replace(START, runs_total=0, in_flight=0))
-    progress.close()
-    assert "\x1b[2m" + "━" * 24 + "\x1b[0m\x1b[1m 0 of 0 runs" in terminal.shown()
-
-
-def test_a_display_that_was_never_used_writes_nothing(terminal: Terminal, shell: Callable[..., Shell]) -> None:
-    """Opening and closing alone does not touch the terminal."""
-    open_progress(shell(terminal.stream, {})).close()
+def test_an_unused_display_writes_nothing(terminal: Terminal) -> None:
+    progress_on(terminal.stream).close()
     assert terminal.shown() == ""
 
 
 @pytest.mark.parametrize("environ", [{"CI": "true"}, {"TERM": "dumb"}], ids=["ci", "dumb"])
-def test_plain_where_live_would_be_noise(
-    terminal: Terminal, shell: Callable[..., Shell], environ: dict[str, str]
-) -> None:
-    """A CI's log and a dumb terminal get lines, even if they say that they are terminals."""
-    progress = open_progress(shell(terminal.stream, environ))
-    progress.update(MIDDLE)
-    assert isinstance(progress, PlainProgress)
+def test_lines_on_terminals_that_are_logs(terminal: Terminal, environ: dict[str, str]) -> None:
+    progress_on(terminal.stream, environ).update(MIDDLE)
     assert terminal.shown() == line(MIDDLE) + "\r\n"
-
-
-def test_plain_when_piped(shell: Callable[..., Shell]) -> None:
-    """What is no terminal gets lines; what is one gets the live display."""
-    assert isinstance(open_progress(shell(StringIO(), {})), PlainProgress)
-
-
-def test_live_on_a_terminal(terminal: Terminal, shell: Callable[..., Shell]) -> None:
-    """A terminal gets the live display."""
-    assert isinstance(open_progress(shell(terminal.stream, {})), LiveProgress)

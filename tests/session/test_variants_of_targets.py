@@ -1,4 +1,4 @@
-"""The variants of an agent belong to its revision: to change one is to edit the agent."""
+"""The variants of an agent belong to its revision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ B = {"id": 2, "label": "B", "prompt": "Hello.", "weight": 50, "call_count": 8}
 
 @pytest.fixture
 def revision() -> Callable[..., str | None]:
-    """What is known of agent 12 where the service shows these variants."""
+    """The revision of agent 12 with these variants."""
 
     def read(*variants: dict[str, Any]) -> str | None:
         async def agent(_: int) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def revision() -> Callable[..., str | None]:
 
 
 def test_a_changed_variant_is_another_revision(revision: Callable[..., str | None]) -> None:
-    """Its prompt or its weight; not its label, its counters or the order. Without variants the revision is that of the agent alone."""
+    """A changed prompt or weight counts; labels, counters and order do not."""
     both = revision(A, B)
     assert both == revision({**B, "call_count": 9}, {**A, "label": "a"})
     others = (revision(), revision(A), revision(A, {**B, "weight": 60}), revision(A, {**B, "prompt": "Hey."}))

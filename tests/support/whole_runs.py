@@ -35,7 +35,7 @@ from planner.errors import PlannerError
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
 from planner.sandbox import Dialect, FaultSpec, Sandbox, load_world
-from planner.session.run_options import RunOptions
+from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 

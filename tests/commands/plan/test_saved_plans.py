@@ -242,20 +242,14 @@ def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"schema_version": "1.1"', '"schema_version": "2.0"', "was edited: planner "),
-        ('"schema_version": "1.1"', '"schema_version": "x"', "was edited: planner "),
-        (
-            f'"schema_version": "1.1",\n "tool_version": "{__version__}"',
-            '"schema_version": "2.0",\n "tool_version": "9.0.0"',
-            "was saved by planner 9.0.0, but this version reads schema 1.1",
-        ),
+        ('"schema_version": "1.1"', '"schema_version": "2.0"', "this version reads schema 1.1"),
+        ('"schema_version": "1.1"', '"schema_version": "x"', "this version reads schema 1.1"),
         ('"seal"', "", "not a readable saved plan: Invalid JSON"),
         ('"digest"', '"digger"', "not a readable saved plan: digest: Field required"),
         ('"changes": [', '"changes": [[', "not a readable saved plan"),
     ],
 )
 def test_a_saved_plan_that_cannot_be_read(saved: Project, old: str, new: str, said: str) -> None:
-    """It says what is wrong; nobody is called by a guess."""
     saved.edit("agreed.json", old, new)
     ran = saved.planner(*RUN)
     assert (ran.code, said in ran.err) == (2, True), ran.err

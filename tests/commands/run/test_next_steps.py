@@ -17,7 +17,7 @@ from planner.cli import system
 from planner.clock import Clock
 from planner.execution.jobs import Outcome, UnsettledLaunch
 from planner.results.model import CaseDocument
-from planner.session.run_options import RunOptions, next_commands
+from planner.session.run_session import RunOptions, next_commands
 from planner.session.selection import Selection
 from planner.session.shell import Shell, actor_of
 from planner.verdicts.ending import Ending, NextCommands, ending_of

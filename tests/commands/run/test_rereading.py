@@ -13,7 +13,7 @@ import pytest
 from planner.cli import system
 from planner.clock import Clock
 from planner.commands.run import run
-from planner.session.run_options import RunOptions
+from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 

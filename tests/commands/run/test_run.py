@@ -333,7 +333,7 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     lock.unlink()  # by somebody who takes it for a leftover
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
-    assert "is in use by a session whose lock file was removed\n  Wait until it ends" in ran.err
+    assert "is in use by another process\n  Wait until it ends" in ran.err
     lock.write_text(f"process {process.pid} on this machine")  # as it was
     process.kill()
     process.communicate()

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from planner.cli import system
 from planner.commands.run import run
-from planner.session.run_options import RunOptions
+from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
 from tests.commands.conftest import Project, Ran, Served  # pyright: ignore[reportMissingImports]
 

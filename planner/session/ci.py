@@ -1,28 +1,23 @@
-"""The base commit: the source of policy on a pull request.
+"""What a CI job says about the pull request or branch that it tests: the base commit, and the namespace of its results.
 
-The command line or the CI system names it, never a file of the tree under test.
+The CI system names them, never a file of the tree under test.
 """
 
 from __future__ import annotations
 
 import json
-import posixpath
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 from planner.errors import UsageError
-from planner.planfile.files import PROJECT_FILE
-from planner.session.git import Answer, Git, without_repository
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = re.compile(
     r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/$))[^\s~^:?*\[\\\x00-\x1f\x7f-][^\s~^:?*\[\\\x00-\x1f\x7f]*"
 )
-_MAX_LINKS: Final = 8
-_LINK: Final = "120000"
 _NAME_ONE: Final = "Name the commit whose planner.yaml applies: --policy-from COMMIT."
 
 _GITHUB: Final = {
@@ -39,6 +34,9 @@ _GITLAB: Final = (
     "CI_MERGE_REQUEST_DIFF_BASE_SHA",
 )
 """The newest commit of the target branch if GitLab names it, otherwise the merge base."""
+_PULL_REQUEST_REF: Final = re.compile(r"refs/pull/([1-9][0-9]{0,17})/(?:merge|head)")
+_QUEUE_REF: Final = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([1-9][0-9]{0,17})-[0-9a-f]{7,64}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def event_value(environ: Mapping[str, str], *keys: str) -> object:
@@ -125,93 +123,45 @@ def _by_branch(branch: str) -> NamedCommit:
     return NamedCommit(ref, what, hint)
 
 
-@dataclass(frozen=True, slots=True)
-class BaseCommit:
-    """A commit and the project's folder in it: "" or ending with a slash. `name` is its display name, `what` describes
-    it."""
-
-    git: Git
-    commit: str
-    name: str
-    what: str
-    folder: str = ""
-    has_project: bool = False
-    """Whether that folder has a planner.yaml."""
-
-    def read(self, name: str) -> bytes | None:
-        """Read a file of the project's folder from the commit; None if it does not exist.
-
-        Raises `UsageError` if it exists and cannot be read, for example in a partial clone.
-        """
-        path = posixpath.normpath(self.folder + name)
-        for _ in range(_MAX_LINKS):
-            if path.startswith(("../", "/")) or path == "..":
-                raise UsageError(f"{self.name}:{name} leads outside the repository", "Name a file of the repository.")
-            found = self._entry(path)
-            if found is None:
-                return None
-            mode, kind, object_id = found
-            content = self.git("cat-file", "blob", object_id) if kind == "blob" else None
-            if content is None:
-                raise UsageError(f"{self.name}:{path} is not a file", "Name a file of the repository.")
-            if content.code != 0:
-                raise self._unreadable(path)
-            if mode != _LINK:
-                return content.out
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), content.out.decode(errors="replace")))
-        raise UsageError(f"{self.name}:{name} is a circular link", "Name a file of the repository.")
-
-    def _entry(self, path: str) -> tuple[str, str, str] | None:
-        """Mode, kind and object id of a path in the commit."""
-        listed = self.git("ls-tree", "-z", "--full-tree", self.commit, "--", path)
-        if listed.code != 0:
-            raise self._unreadable(path)
-        about = listed.out.partition(b"\t")[0].decode()
-        mode, _, rest = about.partition(" ")
-        kind, _, object_id = rest.partition(" ")
-        return (mode, kind, object_id) if about else None
-
-    def _unreadable(self, path: str) -> UsageError:
-        return UsageError(
-            f"planner cannot read {path} of {self.name} ({self.what}): it is missing in this partial clone",
-            f"Fetch it first (git cat-file -e {self.commit}:{path}), or clone without a filter.",
-        )
-
-    def nearest(self, prefix: str) -> BaseCommit:
-        """The same commit, with the nearest folder at or above `prefix` that has a planner.yaml as project folder;
-        otherwise the repository's root."""
-        for folder in _upwards(prefix):
-            if self._entry(folder + PROJECT_FILE) is not None:
-                return replace(self, folder=folder, has_project=True)
-        return self
+def namespace_of(environ: Mapping[str, str]) -> str:
+    """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch, else ""."""
+    event = environ.get("GITHUB_EVENT_NAME", "")
+    if event in _GITHUB or started_by_pull_request(environ):
+        return _of_number(_github_number(environ))
+    if environ.get("GITHUB_ACTIONS") == "true" and environ.get("GITHUB_REF_TYPE", "branch") == "branch":
+        default = event_value(environ, "repository", "default_branch")
+        return _of_branch(environ.get("GITHUB_REF_NAME", ""), default if isinstance(default, str) else "")
+    if number := environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
+        return _of_number(number)
+    if environ.get("GITLAB_CI"):
+        return _of_branch(environ.get("CI_COMMIT_BRANCH", ""), environ.get("CI_DEFAULT_BRANCH", ""))
+    if environ.get("BUILDKITE"):
+        number = environ.get("BUILDKITE_PULL_REQUEST", "false")
+        if number not in ("", "false"):
+            return _of_number(number)
+        return _of_branch(environ.get("BUILDKITE_BRANCH", ""), environ.get("BUILDKITE_PIPELINE_DEFAULT_BRANCH", ""))
+    return ""
 
 
-def _upwards(prefix: str) -> Iterator[str]:
-    """`a/b/` → `a/b/`, `a/`, and "" (the root)."""
-    parts = prefix.split("/")[:-1]
-    for length in range(len(parts), -1, -1):
-        yield "".join(f"{part}/" for part in parts[:length])
+def _of_number(number: str) -> str:
+    """If the CI system does not name the pull request, all such sessions share one namespace, which the default branch
+    never reads."""
+    from planner.results.store import BRANCHES
+
+    return f"{BRANCHES}{number if _NUMBER.fullmatch(number) else 'unknown'}/"
 
 
-def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
-    """The project's root for `git.folder`, and the commit.
+def _of_branch(branch: str, default: str) -> str:
+    """A branch that may be the default branch has no namespace of its own."""
+    from planner.results.store import BRANCHES, segment_for
 
-    Raises `UsageError` if there is no repository, or it lacks the commit.
-    """
-    layout = git.layout()
-    if isinstance(layout, Answer):
-        raise without_repository(git, layout, "Run the command inside a git repository.")
-    commit = _resolve(git, f"refs/remotes/{named.ref}") or _resolve(git, named.ref)
-    if not commit:
-        raise UsageError(
-            f"this clone has no commit {named.ref!r} ({named.what}), so planner cannot read the policy", named.hint
-        )
-    prefix = git("rev-parse", "--show-prefix").out.removesuffix(b"\n").decode(errors="surrogateescape")
-    base = BaseCommit(git, commit, named.name or commit[:12], named.what).nearest(prefix)
-    return (layout.work_tree or git.folder) / base.folder, base
+    return "" if not branch or not default or branch == default else f"{BRANCHES}{segment_for(f'heads/{branch}')}/"
 
 
-def _resolve(git: Git, ref: str) -> str:
-    """The commit id of a ref or expression; "" if there is none. For `origin/main`, git would prefer a tag of that name,
-    so `base_commit` asks for the remote branch first."""
-    return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").out.decode().strip()
+def _github_number(environ: Mapping[str, str]) -> str:
+    ref = environ.get("GITHUB_REF", "")
+    if found := _PULL_REQUEST_REF.fullmatch(ref) or _QUEUE_REF.fullmatch(ref):
+        return found[1]
+    subject = "issue" if environ.get("GITHUB_EVENT_NAME") == "issue_comment" else "pull_request"
+    number = event_value(environ, subject, "number")
+    return str(number) if type(number) is int else ""

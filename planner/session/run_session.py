@@ -1,15 +1,24 @@
-"""Options of `planner run`, typed or from a saved plan."""
+"""`planner run`: its options, typed or from a saved plan, and what one session works with."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import anyio
+
 from planner.changes.saved_plan import SavedPlan
+from planner.execution.journal import Journal
+from planner.execution.sharing import IntentSharing
+from planner.execution.transactions import Transactions
+from planner.planfile.model import Policy
+from planner.session.report_session import ReportSession
 from planner.session.saved_plans import check_service, saved_plan_at, selection_of
-from planner.session.selection import Selection
+from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
+from planner.session.stores import Place
+from planner.session.tracing import RequestLog
 from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, FailOn, fail_on_words
 
@@ -86,3 +95,31 @@ def next_commands(options: RunOptions, *, consenting: bool, overtaken: bool = Fa
         rerun_free=options.afterwards(consenting=False),
         reconcile=options.selection.reconcile_command(),
     )
+
+
+@dataclass(slots=True)
+class RunSession:
+    """One session of `planner run`. `intents` are launches in the shared store, if there is one. `interrupted` and `transactions` are set once it is connected to the service."""
+
+    shell: Shell
+    options: RunOptions
+    loaded: Loaded
+    place: Place
+    journal: Journal
+    reports: ReportSession
+    intents: IntentSharing | None
+    request_log: RequestLog
+    interrupted: anyio.Event = field(init=False)
+    transactions: Transactions = field(init=False)
+
+    @property
+    def policy(self) -> Policy:
+        """The project's policy. Quiet hours do not apply to the sandbox."""
+        policy = self.loaded.project.policy
+        return replace(policy, quiet_hours=None) if self.options.selection.sandbox else policy
+
+    @property
+    def ceiling_cents(self) -> int | None:
+        """The lowest ceiling on the whole session."""
+        limits = [self.options.max_cost_cents, self.loaded.project.policy.max_cost_cents]
+        return min((cents for cents in limits if cents is not None), default=None)

@@ -1,0 +1,118 @@
+"""Makes the calls of a consented change set, and judges each run when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from planner.execution.context import Context
+from planner.execution.engine import execute
+from planner.execution.jobs import Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.execution.ledger import Ledger
+from planner.session.jobs import jobs_of, log_ceilings
+from planner.session.judge_calls import JudgeSession
+from planner.session.preparing import Preparation
+from planner.session.progress import Progress, state_of
+from planner.session.run_session import RunSession
+from planner.verdicts.early_stopping import EarlyStopping
+from planner.verdicts.judged_runs import JudgedRun
+from planner.verdicts.outcomes import Fault, RunOutcome
+
+
+@dataclass(slots=True)
+class EndedRuns:
+    """The runs that the engine has reported. `overdue` had not ended when it stopped waiting."""
+
+    judged: dict[str, list[JudgedRun]] = field(default_factory=dict[str, list[JudgedRun]])
+    """By case id, in the order of their ends."""
+    records: list[RunRecord] = field(default_factory=list[RunRecord])
+    overdue: list[RunRecord] = field(default_factory=list[RunRecord])
+    launched_now: int = 0
+    """Runs that this session launched."""
+
+    def add(self, record: RunRecord, judged: JudgedRun) -> None:
+        self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
+        self.overdue += [record] if record.evidence is None else []
+        self.launched_now += not record.resumed
+        self.judged.setdefault(record.case_id, []).append(judged)
+
+
+async def make_calls(
+    session: RunSession, prepared: Preparation, ledger: Ledger, judge: JudgeSession, *, may_call: bool
+) -> tuple[Outcome, EndedRuns]:
+    """Resume the calls of earlier sessions, and with `may_call` launch the others."""
+    runs = EndedRuns()
+    jobs = jobs_of(prepared.change_set)
+    if not jobs:
+        return Outcome(interrupted=session.interrupted.is_set()), runs
+    shell, options, project = session.shell, session.options, session.loaded.project
+    repository = session.place.repository
+    limits = [limit for limit in (options.max_concurrent, project.policy.max_concurrent_runs) if limit]
+    progress = Progress(shell)
+    session.request_log.note = progress.note  # do not write over the live display
+    cases = {case.case_id: case for case in session.loaded.cases}
+    settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
+    hours = session.policy.quiet_hours
+
+    def on_run(record: RunRecord) -> bool:
+        """True if the platform caused the failure and the run may be retried."""
+        judged = judge.judge(cases[record.case_id], record)
+        runs.add(record, judged)
+        settling.note(record.case_id, judged)
+        if options.fail_fast and judged.verdict.outcome is RunOutcome.FAILED:
+            context.outcome.fail_fast = True
+            context.stopped = True
+            context.wake()
+        return record.evidence is not None and judged.verdict.fault is Fault.PLATFORM
+
+    def on_snapshot(snapshot: Snapshot) -> None:
+        elapsed_seconds = shell.clock.monotonic() - session.reports.started
+        state = state_of(
+            snapshot,
+            runs_fresh=runs.launched_now,
+            ceiling_cents=session.ceiling_cents,
+            elapsed_seconds=elapsed_seconds,
+        )
+        progress.update(state)
+
+    def forbidden_at(moment: datetime) -> str:
+        """Why nothing may be launched at this time, or "". Calls under way are not affected."""
+        return f"policy.quiet_hours ({hours}) have begun" if hours is not None and hours.at(moment) else ""
+
+    context = Context(
+        client=session.transactions.client,
+        transactions=session.transactions,
+        journal=session.journal,
+        ledger=ledger,
+        save_evidences=repository.save_evidences,
+        load_evidence=repository.load_evidence,
+        settings=Settings(
+            settle_seconds=project.execution.settle_seconds,
+            linger_seconds=project.execution.linger_seconds,
+            mark_prompts=project.execution.mark_prompts,
+            max_concurrent_runs=min(limits, default=None),
+            forbidden_at=forbidden_at,
+        ),
+        clock=shell.clock,
+        new_id=shell.new_id,
+        observer=Observer(
+            on_run=on_run,
+            on_snapshot=on_snapshot,
+            log=progress.note if shell.verbosity else lambda _: None,
+            warn=progress.note,
+        ),
+        invocation_id=session.reports.invocation_id,
+        change_set_digest=prepared.change_set.digest,
+        jobs={job.case_id: job for job in jobs},
+        pace=settling.pace,
+        share_intent=session.intents.share if session.intents else None,
+    )
+    # Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived.
+    context.stopped = not may_call
+    log_ceilings(context)
+    resumed = [slot for slots in prepared.resumable.values() for slot in slots]
+    try:
+        return await execute(context, resumed, interrupted=session.interrupted), runs
+    finally:
+        session.request_log.note = shell.log
+        progress.close()

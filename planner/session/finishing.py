@@ -1,0 +1,211 @@
+"""Ends a session of `planner run`: composes, stores and reports its results, and marks its runs as used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from planner.changes.model import Action, Consent
+from planner.errors import RefusedError, StoreError
+from planner.execution.jobs import Outcome
+from planner.execution.launches import UNSETTLED, Slot
+from planner.judging.votes import JudgeCallsResult
+from planner.results.model import CaseDocument, ConsentDocument, CostDocument, DroppedCase, RunResult
+from planner.session.executing import EndedRuns
+from planner.session.judge_calls import judge_cost
+from planner.session.orphaned_launches import launch_documents
+from planner.session.preparing import Preparation, charged_slots
+from planner.session.run_session import RunSession, next_commands
+from planner.session.shell import actor_of
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.early_stopping import could_pass
+from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
+from planner.verdicts.gate import Gate
+from planner.verdicts.open_runs import open_runs_at_end
+from planner.verdicts.rates import suite_of
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """What was agreed to and what was done."""
+
+    consent: Consent
+    outcome: Outcome = field(default_factory=Outcome)
+    runs: EndedRuns = field(default_factory=EndedRuns)
+    judge_calls: JudgeCallsResult = field(default_factory=JudgeCallsResult)
+
+
+def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:
+    """Report that the session was refused before any call."""
+    now, digest = session.shell.clock.now(), prepared.change_set.digest
+    given, actor = session.options.consent_to_charge, actor_of(session.shell)
+    end = SessionEnd(Consent(given, actor, now, digest, session.ceiling_cents))
+    ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
+    cases = _cases(session, prepared, end, "refused")
+    gate = Gate(session.options.fail_on, suite_of(cases))
+    session.reports.write(_result(session, prepared, end, _with_orphans(session, prepared, ending), cases, gate))
+
+
+def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
+    """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
+    options, outcome = session.options, end.outcome
+    cases = _cases(session, prepared, end, why_not_called(outcome))
+    open_overdue = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
+    consenting = end.consent.given or bool(outcome.left)
+    commands = next_commands(options, consenting=consenting, overtaken=outcome.overtaken)
+    gate = Gate(options.fail_on, suite_of(cases))
+    ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
+    ending = _with_orphans(session, prepared, ending)
+    result = _result(session, prepared, end, ending, cases, gate)
+    try:
+        _store(session, result, end.runs)
+        shared, intents = session.place.shared, session.intents
+        if shared and intents and not outcome.interrupted:  # then the reports come first, since they are due at once
+            shared.repository.publish(intents.outcome)
+    except StoreError as error:  # report paid calls anyway; the journal keeps them for the next session
+        ending = ending.with_store_error(error)
+        result = _with_ending(session, result, ending)
+    try:
+        session.reports.write(result)
+    except StoreError as error:
+        ending = ending.with_store_error(error)
+        result = _with_ending(session, result, ending)
+        session.reports.is_final = True  # as complete as possible
+    session.reports.show(result)
+    return ending.exit_code
+
+
+def _with_orphans(session: RunSession, prepared: Preparation, ending: Ending) -> Ending:
+    steps = prepared.orphans.next_steps(session.options.selection.reconcile_command())
+    problems = (*ending.problems, *prepared.orphans.problems())
+    return Ending(ending.outcome, ending.exit_code, problems, (*steps, *ending.next_steps), ending.finished)
+
+
+def _with_ending(session: RunSession, result: RunResult, ending: Ending) -> RunResult:
+    """The result with another ending. Costs are not recomputed: runs already marked as used would count as other
+    sessions'."""
+    update = {"problems": list(ending.problems), "next_steps": list(ending.next_steps)}
+    return result.model_copy(update=asdict(ending) | update | {"ended_at": session.shell.clock.now()})
+
+
+def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str) -> list[CaseDocument]:
+    open_runs = open_runs_at_end(
+        session.journal,
+        session.reports.invocation_id,
+        {slot.key for slots in prepared.resumable.values() for slot in slots},
+        end.runs.records,
+        end.runs.overdue,
+        session.shell.clock.now(),
+    )
+    return assemble_cases(
+        prepared.change_set.changes,
+        end.runs.judged,
+        session.place.repository.load_evidence,
+        MissingRuns(not_called, end.outcome.not_needed, open_runs),
+        today=session.reports.started_at.date(),
+        ask=prepared.judging.cache,
+    )
+
+
+def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseDocument]) -> set[str]:
+    """Failed cases that the next session keeps as failed, because passing calls could not reach their rate."""
+    plans = {change.case_id: change.case for change in prepared.change_set.changes if change.case}
+    may_pass = could_pass(session.place.repository.load_evidence, prepared.judging.cache)
+    return {
+        case.case_id
+        for case in cases
+        if case.outcome == "failed" and case.runs and not may_pass(plans[case.case_id], case.runs, case.runs_required)
+    }
+
+
+def _result(
+    session: RunSession,
+    prepared: Preparation,
+    end: SessionEnd,
+    ending: Ending,
+    cases: list[CaseDocument],
+    gate: Gate,
+) -> RunResult:
+    change_set = prepared.change_set
+    dropped = change_set.with_action(Action.DROP)
+    return session.reports.result(
+        ending,
+        cases,
+        gate,
+        warnings=list(prepared.warnings),
+        change_set_digest=change_set.digest,
+        consent=ConsentDocument(**asdict(end.consent)),
+        fresh=prepared.fresh,
+        dropped=[DroppedCase(case_id=change.case_id, reason=change.reason.value) for change in dropped],
+        open_launches=launch_documents([*end.outcome.unsettled, *prepared.orphans.unsettled]),
+        cost=_cost(session, prepared, end, cases),
+        stats=session.reports.stats(launches=end.outcome.launches),
+    )
+
+
+def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Sequence[CaseDocument]) -> CostDocument:
+    """Costs from the journal: every run that this change set launched in any session and that no finished result
+    holds."""
+    journal, estimate, unread = session.journal, prepared.whole_estimate, end.outcome.unread_slots
+    charged = charged_slots(journal, prepared.change_set.digest)
+    mine = {launch.launch_id for launch in journal.launches_of(session.reports.invocation_id)}
+    unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+    unbilled = [slot for slot in charged if slot.cost_cents is None]
+    carried = [run for case in cases for run in case.carried_runs]
+    not_seen = [slot for slot in unbilled if slot.launch_id not in unsettled and slot.evidence is None]
+    late = [journal.slot_of_run(run.run_id) for run in carried if run.cost_cents is None]
+    launches = {slot.launch_id for slot in charged}
+    orphaned = [each.reserved_cents for each in prepared.orphans.unsettled if each.launch_id not in launches]
+    return CostDocument(
+        estimated_cents=estimate.expected_cents,
+        estimated_low_cents=estimate.low_cents,
+        estimated_high_cents=estimate.high_cents,
+        estimate_basis=estimate.basis,
+        paid_before_cents=prepared.paid_before_cents,
+        service_estimate_cents=_by_service(charged, cases),
+        earlier_estimates=prepared.accuracy if prepared.accuracy.estimates else None,
+        actual_cents=sum(slot.cost_cents or 0 for slot in charged),
+        this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
+        # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
+        ambiguous_cents=sum(slot.reserved_cents for slot in unbilled) + sum(orphaned),
+        calls_under_way=sum(slot.key not in unread for slot in not_seen),
+        unread_calls=sum(slot.key in unread for slot in not_seen),
+        unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
+        ceiling_cents=session.ceiling_cents,
+        carried_cents=sum(run.cost_cents or 0 for run in carried),
+        carried_ambiguous_cents=sum(slot.reserved_cents for slot in late if slot is not None),
+        judge=judge_cost(prepared.change_set, end.judge_calls),
+    )
+
+
+def _by_service(charged: Sequence[Slot], cases: Sequence[CaseDocument]) -> int | None:
+    """The service's estimate of the runs; None unless it is known for each."""
+    made = {slot.run_id for slot in charged}
+    estimates = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
+    known = [cents for cents in estimates if cents is not None]
+    return sum(known) if known and len(known) == len(charged) else None
+
+
+def _store(session: RunSession, result: RunResult, runs: EndedRuns) -> None:
+    repository, options = session.place.repository, session.options
+    repository.save_invocation(result)
+    if not result.finished:
+        return
+    if options.saved is not None:
+        repository.mark_plan_used(options.saved.plan_id, result.invocation_id)
+    if not result.partial:
+        repository.promote(result, session.place.environment)
+    keep_usable = result.partial and options.selection.rerun == "changed"
+    session.journal.consume(result.invocation_id, _slots_in_results(result, runs, keep_usable=keep_usable))
+
+
+def _slots_in_results(result: RunResult, runs: EndedRuns, *, keep_usable: bool) -> Iterable[tuple[str, int]]:
+    """Slots that later sessions must not resume, because finished results hold their runs. A partial session is no
+    baseline, so with `keep_usable` its passed and undecided runs stay available for a full session."""
+    outcomes = {case.case_id: case.outcome for case in result.cases}
+    undecided = {run.document.run_id for judged in runs.judged.values() for run in judged if run.document.missing}
+    return [
+        (record.launch_id, record.ordinal)
+        for record in runs.records
+        if not (keep_usable and (outcomes[record.case_id] in ("passed", "flaky") or record.run_id in undecided))
+    ]
