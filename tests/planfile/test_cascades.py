@@ -1,4 +1,4 @@
-"""One mistake is one fault, wherever it shows: at the place to mend, with the other places beside it."""
+"""One mistake is one error: at the place to fix, with the other places as related ones."""
 
 from __future__ import annotations
 
@@ -207,20 +207,20 @@ plan.yaml:12:15 error unknown-target
 
 
 @pytest.mark.parametrize("mistake", CASCADES)
-def test_one_mistake_is_one_fault(mistake: str, workspace: Any) -> None:
+def test_one_mistake_is_one_error(mistake: str, workspace: Any) -> None:
     """Each of these plans has one mistake; the last has four."""
     text, said = CASCADES[mistake]
     assert workspace.faults(HEADER + text) == said
 
 
 def test_scenarios_may_have_the_names_of_keys(workspace: Any) -> None:
-    """Only what cannot be a scenario is taken for a part of one."""
+    """Only a value that cannot be a scenario is read as a part of one."""
     text = HEADER + "targets: {support: {agent: 12}}\ndefaults: {expect: [{check: says, any_of: [yes]}]}\nscenarios:\n"
     assert workspace.faults(text + "  runs: {prompt: Ask.}\n  prompt: {prompt: Ask.}\n  tags: {prompt: Ask.}\n") == ""
 
 
-def test_a_name_that_only_a_library_uses_is_told_there(workspace: Any) -> None:
-    """With a place in the plan as well, it is the plan's, and the library's place stands beside it."""
+def test_undefined_name_of_a_library_is_reported_there(workspace: Any) -> None:
+    """With a place in the plan as well, the error is in the plan, and the library's place is related."""
     workspace.write(
         "lib/voice.yaml",
         'version: 1\nkind: library\nexpectations:\n  days: {check: says, any_of: ["{{ policy_days }} days"]}\n',
@@ -248,7 +248,7 @@ def test_a_name_that_only_a_library_uses_is_told_there(workspace: Any) -> None:
     ids=["names", "targets", "axes"],
 )
 def test_more_names_than_are_shown_are_left(scenarios: str, workspace: Any) -> None:
-    """A file of nothing but undefined names is left after a thousand, as any other."""
+    """Reading stops after a thousand undefined names, as after other errors."""
     head = HEADER + "targets: {support: {agent: 12}}\ndefaults: {expect: [{check: says, any_of: [yes]}]}\nscenarios:\n"
     codes = [code for code, *_ in workspace.codes(head + scenarios)]
     assert (len(codes), codes[0]) == (1_001, "more-faults")

@@ -1,4 +1,4 @@
-"""Errors of cases: each text is reported once, whatever the number of cases, and sound values hide nothing."""
+"""Errors of cases: each text is reported once for all cases."""
 
 from __future__ import annotations
 

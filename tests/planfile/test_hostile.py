@@ -1,4 +1,4 @@
-"""Files that mean harm: each gets a diagnostic, and all of them together stay within the memory that one may take."""
+"""Hostile files: each gets a diagnostic, and all of them together stay within the memory limit of one."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ with contextlib.suppress(AttributeError):  # pages of 2 MB, which some machines 
     ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)
 from planner.cli import main
 
-told = {}
+ran = {}
 for folder in sorted(Path.cwd().iterdir()):
     os.chdir(folder)
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = main(["validate", "--format", "json", "."])
-    told[folder.name] = [code, said.getvalue()]
+    ran[folder.name] = [code, said.getvalue()]
 try:
     peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:")) * 1024
 except OSError:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-json.dump([peak, told], sys.stdout)
+json.dump([peak, ran], sys.stdout)
 """
 MOST_BYTES = 300 * 1000 * 1000
 
@@ -58,9 +58,9 @@ def test_hostile_plans_stay_within_memory(tmp_path: Path) -> None:
         [sys.executable, "-c", CHILD], cwd=tmp_path / "files", capture_output=True, text=True, check=True
     )
     assert child.stderr == ""
-    peak, told = json.loads(child.stdout)
+    peak, ran = json.loads(child.stdout)
     found: dict[str, Any] = {}
-    for one, (code, said) in zip(hostile, told.values(), strict=True):
+    for one, (code, said) in zip(hostile, ran.values(), strict=True):
         codes = {item["code"] for item in json.loads(said)["diagnostics"]} if said.startswith("{") else {said}
         found[one.name] = code if code not in {0, 2} else sorted(codes)
     assert found == {one.name: sorted(one.codes) for one in hostile}
@@ -69,7 +69,7 @@ def test_hostile_plans_stay_within_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_mutants_of_the_examples(tmp_path: Path, seed: int) -> None:
-    """Damaged plans, libraries and planner.yaml files, the same ones each time: faults or none, never a traceback."""
+    """Damaged plans, libraries and planner.yaml files, the same ones each time: errors or none, never a traceback."""
     for mutant in Mutants(seed).take(50):
         assert judged(tmp_path, mutant) == "", mutant.how
 

@@ -1,4 +1,4 @@
-"""Libraries: what plans import, use and are told about them."""
+"""Libraries: what plans import and use, and the errors about them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ scenarios:
 
 
 def prints(cases: tuple[Case, ...]) -> list[Any]:
-    """All that decides whether a case is called or judged again."""
+    """Everything that decides whether a case is called or rechecked."""
     return [
         (
             case.case_id,
@@ -101,7 +101,7 @@ CHECKS = st.sampled_from(
 def test_any_stretch_of_expectations_can_be_moved(
     tmp_path_factory: pytest.TempPathFactory, before: list[str], moved: list[str], after: list[str]
 ) -> None:
-    """Whatever part of a list becomes a library's, under one name, the cases stay what they were."""
+    """Moving any part of a list into a library, under one name, does not change the cases."""
     everything = [*before, *moved, *after]
     if sum("id: cheap" in one for one in everything) > 1:
         return
@@ -178,7 +178,7 @@ plan.yaml:16:81 warning idle-rate
 
 
 def test_overrides_replace_what_the_library_says(workspace: Any) -> None:
-    """`severity` and `min_pass_rate` of a `use` hold for each expectation of the name; the library's own stay for others."""
+    """`severity` and `min_pass_rate` of a `use` apply to each expectation of the name, in this plan only."""
     workspace.write(
         "lib.yaml",
         "version: 1\nkind: library\nexpectations: {both: [{check: says, any_of: [a], severity: critical}, {check: call, status: completed}]}\n",
@@ -227,7 +227,7 @@ scenarios:
     ids=["none of its own", "listed", "all listed", "its own"],
 )
 def test_imported_targets_are_called_where_they_are_named(workspace: Any, targets: str, called: list[str]) -> None:
-    """Importing calls nothing by itself, except where a plan has no other target: then the imported are the plan's."""
+    """Importing calls nothing by itself, unless a plan has no other target: then it calls the imported ones."""
     workspace.write(
         "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
     )
@@ -237,7 +237,7 @@ def test_imported_targets_are_called_where_they_are_named(workspace: Any, target
 
 
 def test_an_environment_and_a_library_may_agree(workspace: Any) -> None:
-    """An alias that both define alike is no conflict; one that they define differently is, where the library has it."""
+    """An alias that both define alike is no conflict; one that they define differently is an error in the library."""
     workspace.write(
         "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
     )
@@ -394,8 +394,8 @@ plan.yaml:6:52 error unknown-key
 
 
 @pytest.mark.parametrize(("old", "new", "said"), FAULTS.values(), ids=FAULTS)
-def test_fault_of_an_import(workspace: Any, old: str, new: str, said: str) -> None:
-    """What is wrong with importing and using is told at its place in the plan; the plan without the edit has no fault."""
+def test_error_of_an_import(workspace: Any, old: str, new: str, said: str) -> None:
+    """Errors of importing and using are reported at their place in the plan; the plan without the edit has no error."""
     workspace.write("lib/voice.yaml", LIBRARY)
     workspace.write("lib/orders.csv", "number\n1\n")
     workspace.write("lib/config.yaml", "a: 1\n")
@@ -408,7 +408,7 @@ def test_fault_of_an_import(workspace: Any, old: str, new: str, said: str) -> No
     assert workspace.faults(HEAD.replace(old, new, 1)) == said
 
 
-def test_a_plan_that_imports_nothing_is_told_so(workspace: Any) -> None:
+def test_use_without_imports(workspace: Any) -> None:
     """`use` without `imports` says what is missing."""
     plan = HEAD.replace("imports: [lib/voice.yaml]\n", "").replace("[support]", "{a: {agent: 1}}")
     assert workspace.faults(plan) == snapshot("plan.yaml:5:27 error unknown-use\n")
@@ -435,8 +435,8 @@ scenario: {}
 """
 
 
-def test_a_library_alone_shows_all_its_faults(workspace: Any) -> None:
-    """Also one that nothing uses: every part is checked, templates as far as they go without a plan."""
+def test_library_alone_shows_all_its_errors(workspace: Any) -> None:
+    """Also of a library that nothing uses: every part is checked, templates as far as possible without a plan."""
     workspace.write("lib.yaml", BROKEN)
     assert workspace.rendered(workspace.load("lib.yaml")[1]) == snapshot("""\
 lib.yaml:3:1 error nested-library
@@ -457,8 +457,8 @@ lib.yaml:17:1 error unknown-key
 """)
 
 
-def test_faults_of_a_library_are_told_once_with_who_imports_it(workspace: Any) -> None:
-    """Forty plans that import a broken library have one fault, in the library; none of them is valid."""
+def test_errors_of_a_library_are_reported_once(workspace: Any) -> None:
+    """Forty plans that import a broken library have one error, in the library; none of them is valid."""
     workspace.write(
         "lib.yaml", "version: 1\nkind: library\nexpectations: {quick: {check: duration, max_seconds: 3m}}\n"
     )
@@ -473,8 +473,8 @@ def test_faults_of_a_library_are_told_once_with_who_imports_it(workspace: Any) -
     assert workspace.rendered(diagnostics) == snapshot("lib.yaml:3:54 error wrong-type\n")
 
 
-def test_a_fault_that_a_plan_causes_shows_the_plan(workspace: Any) -> None:
-    """A name that a library's template needs and the plan lacks: told in the library, once, with those that use it."""
+def test_error_that_a_plan_causes_shows_the_plan(workspace: Any) -> None:
+    """A name that a library's template needs and the plan lacks is reported once, in the library, with those that use it."""
     workspace.write(
         "lib.yaml", 'version: 1\nkind: library\nexpectations: {order: {check: says, any_of: ["{{ order }}"]}}\n'
     )
@@ -492,7 +492,7 @@ def test_a_fault_that_a_plan_causes_shows_the_plan(workspace: Any) -> None:
 
 
 def test_a_value_that_does_not_fit_a_library(workspace: Any) -> None:
-    """A rendered expectation of a library that cannot be: in the library, with the case and the use."""
+    """An invalid rendered expectation of a library is reported there, with the case and the use."""
     workspace.write(
         "lib.yaml", 'version: 1\nkind: library\nexpectations: {quick: {check: duration, max_seconds: "{{ limit }}"}}\n'
     )
@@ -502,8 +502,8 @@ def test_a_value_that_does_not_fit_a_library(workspace: Any) -> None:
     )
 
 
-def test_unreadable_variables_of_a_library_are_one_fault(workspace: Any) -> None:
-    """What a template then misses may be among them, and is not told."""
+def test_unreadable_variables_of_a_library_are_one_error(workspace: Any) -> None:
+    """Undefined names may be among them and are not reported."""
     workspace.write(
         "lib.yaml", "version: 1\nkind: library\nvars: [a]\nexpectations: {e: {check: call, status: completed}}\n"
     )
@@ -512,8 +512,8 @@ def test_unreadable_variables_of_a_library_are_one_fault(workspace: Any) -> None
     assert [(item.code, item.span.file) for item in workspace.load()[1]] == [("wrong-type", "lib.yaml")]
 
 
-def test_an_unreadable_library_is_told_once(workspace: Any) -> None:
-    """A library that is no YAML, or of another version, spoils the plans that import it, and says nothing of their `use`s."""
+def test_unreadable_library_is_reported_once(workspace: Any) -> None:
+    """A library that is no YAML, or of another version, makes its importers invalid; their `use`s are not reported."""
     for broken in ("version: 1\nkind: library\nexpectations: [\n", "version: 2\nkind: library\n", "\xff"):
         workspace.write("lib.yaml", broken.encode("latin-1"))
         for name in ("a", "b"):
@@ -529,8 +529,8 @@ def test_an_unreadable_library_is_told_once(workspace: Any) -> None:
             assert fault.span.file == "lib.yaml"
 
 
-def test_too_many_faults_in_a_library(workspace: Any) -> None:
-    """A library with more faults than are shown spoils its importers, and others are still read."""
+def test_too_many_errors_in_a_library(workspace: Any) -> None:
+    """A library with more errors than are shown makes its importers invalid; other plans are still read."""
     workspace.write("lib.yaml", "version: 1\nkind: library\nvars:\n" + "".join(f"  a-{i}: 1\n" for i in range(1_500)))
     workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))
     workspace.write(
@@ -544,7 +544,7 @@ def test_too_many_faults_in_a_library(workspace: Any) -> None:
 
 
 def test_a_library_among_plans_is_no_plan(workspace: Any) -> None:
-    """Loading a folder reads its libraries as libraries, once, whether they come before or after who imports them."""
+    """Loading a folder reads each library once, before or after the plans that import it."""
     workspace.write("plans/a/lib.yaml", "version: 1\nkind: library\nvars: {unused: 1}\n")
     workspace.write("plans/z/voice.yaml", LIBRARY)
     workspace.write("plans/z/orders.csv", "number\n1\n")
@@ -556,7 +556,7 @@ def test_a_library_among_plans_is_no_plan(workspace: Any) -> None:
 
 
 def test_a_kind_that_is_mistyped_in_a_library(workspace: Any) -> None:
-    """`kind: libary` is one fault: the file is read as the library it is meant to be."""
+    """`kind: libary` is one error: the file is read as a library."""
     workspace.write(
         "plan.yaml",
         LIBRARY.replace("kind: library", "kind: libary").replace("  orders: {file: orders.csv, column: number}\n", ""),
@@ -565,7 +565,7 @@ def test_a_kind_that_is_mistyped_in_a_library(workspace: Any) -> None:
 
 
 def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> None:
-    """What a template may walk is bounded, wherever it is written."""
+    """The values that a template can use are bounded, in all files together."""
     many = "[" + ", ".join("1" for _ in range(6_000)) + "]"
     workspace.write("lib.yaml", f"version: 1\nkind: library\nvars: {{a: {many}}}\n")
     plan = f"version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {{t: {{agent: 1}}}}\nvars: {{b: {many}}}\n"
@@ -575,7 +575,7 @@ def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> N
 
 @pytest.mark.parametrize("imports", ["import: [lib.yaml]", "imports: [lob.yaml]"], ids=["mistyped key", "no such file"])
 def test_what_an_unread_import_may_define_is_not_missed(workspace: Any, imports: str) -> None:
-    """Targets, variables and expectations of a plan that it would have from there: only the import is told."""
+    """Only the import is reported, not the targets, variables and expectations that the plan would have from it."""
     plan = f"version: 1\nplan: p\n{imports}\nscenarios: {{s: {{prompt: 'Hello {{{{ a }}}}.', targets: [t], expect: [{{use: e}}]}}}}\n"
     codes = workspace.codes(plan)
     assert [(line, code in {"unknown-key", "file-missing"}) for code, line, _ in codes] == [(3, True)]
@@ -592,12 +592,12 @@ def test_what_an_unread_import_may_define_is_not_missed(workspace: Any, imports:
     ids=["targets", "expectations", "mistyped vars", "large vars"],
 )
 def test_a_part_of_a_library_that_cannot_be_read(workspace: Any, part: str, said: list[tuple[str, int, int]]) -> None:
-    """Each part is told at its place."""
+    """Each part is reported at its place."""
     assert workspace.codes(f"version: 1\nkind: library\n{part}\n") == said
 
 
-def test_an_imported_file_with_endless_faults_of_yaml(workspace: Any) -> None:
-    """An import that is left in the middle spoils the plan, and nothing else is told of it."""
+def test_imported_file_with_too_many_yaml_errors(workspace: Any) -> None:
+    """An import that is not read to its end makes the plan invalid, without further errors."""
     workspace.write("lib.yaml", "version: 1\nkind: library\nvars: {" + "[]: 1, " * 1_500 + "}\n")
     plans, diagnostics = workspace.load(str(workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))))
     assert plans == ()
@@ -627,7 +627,7 @@ def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
 
 
 def test_an_axis_with_the_name_of_an_imported_variable_is_doubted(workspace: Any) -> None:
-    """It takes the variable's place in the library's templates too: nothing is silently replaced."""
+    """It replaces the variable in the library's templates too, with a warning."""
     workspace.write(
         "lib.yaml",
         "version: 1\nkind: library\nvars: {word: maybe}\nexpectations: {e: {check: says, any_of: ['{{ word }}']}}\n",

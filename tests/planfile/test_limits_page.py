@@ -1,4 +1,4 @@
-"""The limits that docs/plans.md names are those that hold."""
+"""The limits in docs/plans.md are those of the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(enco
 
 
 @pytest.mark.parametrize(
-    ("limit", "told"),
+    ("limit", "text"),
     [
         (plan.MAX_SCENARIOS, "{:,} scenarios"),
         (keys.MAX_TARGETS, "{:,} targets"),
@@ -41,6 +41,6 @@ PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(enco
         (json_paths.MAX_LENGTH, "a JSONPath {}"),
     ],
 )
-def test_a_limit_is_told_as_it_is(limit: int, told: str) -> None:
-    """Nobody has to meet it as a fault to know of it."""
-    assert told.format(limit) in PAGE
+def test_documented_limits(limit: int, text: str) -> None:
+    """The page has the number that the code has."""
+    assert text.format(limit) in PAGE

@@ -1,4 +1,4 @@
-"""Matrices: how many cases, which, what they are called, and what is wrong with those that cannot be."""
+"""Matrices: the number of cases, their ids, and errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_full_matrix_has_every_combination_once(workspace: Any, axes: dict[str, 
 def test_exclude_and_include_do_what_the_arithmetic_says(
     workspace: Any, axes: dict[str, list[Any]], data: st.DataObject
 ) -> None:
-    """What is left is the product less what any exclusion matches, and then what is included."""
+    """The cases are the product without what any exclusion matches, followed by what is included."""
     points = list(itertools.product(*axes.values()))
     excluded = data.draw(
         st.lists(st.sampled_from(points), max_size=3, unique_by=lambda point: tuple(map(token, point)))
@@ -111,7 +111,7 @@ def test_case_ids_stay_when_unrelated_things_move(workspace: Any, axes: dict[str
 @settings(deadline=None)
 @given(values, values)
 def test_tokens_are_equal_only_where_written_alike(one: Any, other: Any) -> None:
-    """Two values share a token exactly if JSON writes them alike, quotes apart."""
+    """Two values share a token only if JSON writes them alike, apart from quotes."""
     written = [
         json.dumps(value["id"] if isinstance(value, dict) else value, ensure_ascii=False).strip('"')
         for value in (one, other)
@@ -122,7 +122,7 @@ def test_tokens_are_equal_only_where_written_alike(one: Any, other: Any) -> None
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=12))
 def test_tokens_are_one_printable_word(text: str) -> None:
-    """A token is bare where it is letters, digits and `._+-`; else a JSON string, without a character that moves a cursor."""
+    """A token of letters, digits and `._+-` is bare; any other is a JSON string without characters that move a cursor."""
     written = token(text)
     assert written.isprintable()
     if written.startswith('"'):
@@ -165,7 +165,7 @@ def test_tokens_are_one_printable_word(text: str) -> None:
     ids=repr,
 )
 def test_tokens(value: object, written: str) -> None:
-    """How each kind of value stands in a case id."""
+    """How a case id shows each kind of value."""
     assert token(value) == written
 
 
@@ -214,7 +214,7 @@ scenarios:
 
 
 def test_axis_replaces_a_variable_of_its_name(workspace: Any) -> None:
-    """A scenario's axis is nearer than the plan's variable, of which its author is warned."""
+    """A scenario's axis takes precedence over the plan's variable, with a warning."""
     text = """\
 version: 1
 plan: p
@@ -231,8 +231,8 @@ scenarios:
     assert [item.code for item in diagnostics] == ["shadowed-variable"]
 
 
-def test_exclude_finds_values_however_they_are_quoted(workspace: Any) -> None:
-    """Exclude and include speak of values as case ids write them: "17" and 17 are the same one, a mapping is its id."""
+def test_exclude_finds_values_in_any_quotes(workspace: Any) -> None:
+    """Exclude and include name values as case ids write them: "17" and 17 are the same, a mapping is its id."""
     text = """\
 version: 1
 plan: p
@@ -390,8 +390,8 @@ plan.yaml:8:50 error bad-axis
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_fault_of_a_matrix(workspace: Any, head: str, name: str) -> None:
-    """Each fault is at its own place, and nothing else is said."""
+def test_error_of_a_matrix(workspace: Any, head: str, name: str) -> None:
+    """Each error is at its own place, and there is no other."""
     matrix, said = BROKEN[name]
     written = matrix if matrix == "{}" else "{" + matrix + "}"
     text = f'{head}scenarios:\n  s:\n    prompt: "x{{{{ a }}}}"\n    matrix: {written}\n'
@@ -399,7 +399,7 @@ def test_fault_of_a_matrix(workspace: Any, head: str, name: str) -> None:
 
 
 def test_enormous_matrix_is_not_walked(workspace: Any, head: str) -> None:
-    """A product of billions is refused by arithmetic, whatever is excluded from it."""
+    """A product of billions is refused by arithmetic, with any exclusions."""
     numbers = "[" + ", ".join(map(str, range(2_000))) + "]"
     text = f"""{head}scenarios:
   s:
@@ -465,7 +465,7 @@ def test_text_of_a_plan_is_bounded_together(workspace: Any, head: str) -> None:
 
 
 def test_a_matrix_has_a_hundred_axes_at_most(workspace: Any, head: str) -> None:
-    """More would be in every case id; nothing else is said of such a matrix."""
+    """All of them would be in every case id. Such a matrix has no other error."""
     axes = ", ".join(f"a{number}: [x]" for number in range(101))
     prompt = "".join(f"{{{{ a{number} }}}}" for number in range(101))
     workspace.write("plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{prompt}"\n    matrix: {{axes: {{{axes}}}}}\n')
@@ -486,12 +486,12 @@ def test_an_axis_has_as_many_values_as_a_plan_has_cases_at_most(workspace: Any, 
 
 
 def test_repeated_exclusions_are_found() -> None:
-    """One that another, more general one makes needless; of equal ones the later."""
+    """An exclusion that a more general one includes; of equal ones the later."""
     assert Exclusions([{0: "x", 1: "y"}, {1: "y"}, {1: "y"}, {0: "z"}]).repeated() == {0: 1, 2: 1}
 
 
-def test_a_faulty_axis_hides_nothing_that_is_wrong_with_the_others(workspace: Any) -> None:
-    """Exclusions and inclusions are held against the axes that could be read; of the faulty one nothing is said twice."""
+def test_an_error_of_one_axis_hides_none_of_the_others(workspace: Any) -> None:
+    """Exclusions and inclusions are checked with the axes that could be read; the error of an axis is reported once."""
     assert workspace.faults("""\
 version: 1
 plan: p

@@ -1,4 +1,4 @@
-"""Where a case's parts are written, for every case of the example plans and for the parts they do not have."""
+"""Where the parts of a case are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_case_of_the_examples_has_origins() -> None:
-    """Each expectation is found where the case says it is; each setting, axis, tag and variable has a place or is the format's."""
+    """Expectations have the case's own places; each setting, axis, tag and variable has a place or the format's default."""
     plans, _ = load_plans([ROOT / "plans"], cwd=ROOT, project=Project())
     reader = OriginReader(ROOT)
     cases = [case for plan in plans for case in plan.cases]

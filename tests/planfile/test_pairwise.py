@@ -18,7 +18,7 @@ from planner.planfile.matrix.pairwise import TooMuchSearchError, fewest_rows, pa
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "plans.md"
 PIGEONS = [{one: hole, other: hole} for one, other in itertools.combinations(range(10), 2) for hole in range(9)]
-"""Ten axes of nine values that must all differ: there is no such row, and proving that takes long."""
+"""Ten axes of nine values that must all differ: there is no such row, and the proof takes long."""
 
 Pairs = set[tuple[tuple[int, int], ...]]
 
@@ -62,7 +62,7 @@ def test_every_allowed_pair_is_covered(shape: tuple[list[int], list[dict[int, in
 
 
 def test_docs_show_how_many_cases_pairwise_makes() -> None:
-    """The table in docs/plans.md is what is made, and nothing is below the bound."""
+    """The table in docs/plans.md has the actual numbers, and none is below the bound."""
     shown = {
         row[0]: row[1:]
         for row in re.findall(r"^\| (\S+) \| ([\d,]+) \| (\d+) \| (\d+) \|", DOCS.read_text(), re.MULTILINE)
@@ -117,7 +117,7 @@ def test_the_table_is_the_same_everywhere() -> None:
 
 
 def test_order_and_repetition_of_exclusions_change_nothing() -> None:
-    """The table depends on what is excluded only."""
+    """The table depends only on the combinations that are excluded."""
     exclusions = [{0: 1, 2: 2}, {1: 0}, {0: 0, 1: 1, 3: 1}]
     assert pairwise([3, 3, 3, 3], exclusions) == pairwise([3, 3, 3, 3], [*reversed(exclusions), *exclusions])
 
@@ -133,7 +133,7 @@ def test_exclusions_that_follow_from_each_other_need_no_search() -> None:
     ("sizes", "exclusions"), [([9] * 10, PIGEONS), ([60] * 12, []), ([200, 200, 200], []), ([2] * 2000, [])]
 )
 def test_work_is_bounded(sizes: list[int], exclusions: list[dict[int, int]]) -> None:
-    """Absurd sizes and exclusions are refused within a second or so."""
+    """Very large sizes and exclusions are refused within about a second."""
     with pytest.raises(TooMuchSearchError):
         pairwise(sizes, exclusions)
 
@@ -157,7 +157,7 @@ AXES: dict[str, list[Any]] = {
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.data())
 def test_cases_of_a_plan_cover_every_allowed_pair(workspace: Any, data: st.DataObject) -> None:
-    """With `exclude` and `include`: included cases come on top, and are the only ones that may be outside the axes."""
+    """With `exclude` and `include`: included cases are additional, and only they may have values outside the axes."""
     sizes, exclusions = data.draw(shapes())
     if len(sizes) < 3 or not allowed_rows(sizes, exclusions):
         return
@@ -184,7 +184,7 @@ def test_cases_of_a_plan_cover_every_allowed_pair(workspace: Any, data: st.DataO
 
 
 def test_pairs_of_a_plan(workspace: Any) -> None:
-    """Mappings are written as their id in exclude and include; including a case that is there adds none."""
+    """Mappings are written as their id in exclude and include; including an existing case adds none."""
     matrix = {
         "axes": AXES,
         "strategy": "pairwise",
@@ -339,7 +339,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
     ],
 )
 def test_diagnostics_of_pairwise(workspace: Any, matrix: dict[str, Any], said: Any) -> None:
-    """Too many cases are shown as a sum; mistakes in exclude and include are reported."""
+    """Too many cases are shown as a sum; errors in exclude and include are reported."""
     workspace.write("plan.yaml", plan({**matrix, "strategy": "pairwise"}, 2))
     _, diagnostics = workspace.load()
     assert [(item.code, item.detail) for item in diagnostics] == said
@@ -366,7 +366,7 @@ def test_too_many_combinations_show_the_sum(workspace: Any) -> None:
 
 
 def test_the_work_for_all_tables_of_a_plan_is_bounded(workspace: Any) -> None:
-    """A table counts once, however many scenarios use it. Very many different ones are refused."""
+    """A table counts once for all scenarios that use it. Too many different tables are refused."""
 
     def codes(exclusions: list[dict[str, int]]) -> set[str]:
         axes = {f"a{axis}": [0, 1, 2] for axis in range(7)}

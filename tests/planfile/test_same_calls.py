@@ -1,4 +1,4 @@
-"""Values of an axis that change nothing, or nothing in some cases, are told before each is paid for."""
+"""Cases with the same call are reported before any call is charged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_the_same_call_made_for_several_values_is_told(workspace: Any, head: str, name: str) -> None:
+def test_same_call_for_several_values(workspace: Any, head: str, name: str) -> None:
     """One warning, at the scenario."""
     plan, expected = SAME[name]
     assert workspace.faults(head + plan) == expected
@@ -75,7 +75,7 @@ def test_cases_that_differ_in_anything_are_not_the_same_call(workspace: Any, hea
     assert [code for code, *_ in workspace.codes(head + plan) if code != "unused-target"] == []
 
 
-def test_values_of_a_shared_file_are_told_at_the_scenario(workspace: Any, head: str) -> None:
+def test_values_of_a_shared_file_are_reported_at_the_scenario(workspace: Any, head: str) -> None:
     """Another plan may need them."""
     workspace.write("moods.csv", "calm\nfurious\n")
     plan = scenario("\"Ask{% if mood == 'x' %}!{% endif %}\"", "matrix: {axes: {mood: {file: moods.csv}}}")
@@ -84,7 +84,7 @@ def test_values_of_a_shared_file_are_told_at_the_scenario(workspace: Any, head: 
     assert workspace.codes(head + plan) == [("same-call", 6, 3)]
 
 
-def test_what_has_a_fault_is_not_compared(workspace: Any, head: str) -> None:
+def test_cases_with_errors_are_not_compared(workspace: Any, head: str) -> None:
     """An expectation that is left out for its fault might tell the cases apart."""
     plan = scenario(
         "\"Ask{% if mood == 'x' %}!{% endif %}\"", MOODS, 'expect: [{check: says, any_off: ["{{ mood }}"]}]'

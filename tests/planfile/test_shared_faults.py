@@ -1,4 +1,4 @@
-"""A fault of what plans share is told where it is, and no plan is blamed for what could not be read there."""
+"""An error in shared files is reported where it is, and causes no further errors in plans."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ EDITS = {
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_a_shared_fault_is_told_once(workspace: Any, name: str) -> None:
-    """Two plans that rest on it have no fault of their own."""
+def test_shared_error_is_reported_once(workspace: Any, name: str) -> None:
+    """Two plans that use it have no errors of their own."""
     old, new, said = EDITS[name]
     assert not old or old in PROJECT + LIBRARY
     workspace.write("planner.yaml", PROJECT.replace(old, new) if old else PROJECT)

@@ -1,4 +1,4 @@
-"""Templates: rendered like Jinja, faults at their place, and nothing that a hostile one can exhaust."""
+"""Templates: rendered like Jinja, errors at their place, and limits that a hostile template cannot exceed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def render(text: str) -> str:
 
 
 def fault(text: str) -> tuple[str, str, str | None]:
-    """Code, detail, and the part of the template that is blamed."""
+    """Code, detail, and the part of the template at the reported place."""
     with pytest.raises(TemplateFault) as caught:
         render(text)
     start, end = caught.value.start, caught.value.end
@@ -94,7 +94,7 @@ def test_plain_names_render_as_jinja_renders_them(text: str) -> None:
 @patient
 @given(st.lists(pieces, max_size=8).map("".join))
 def test_no_text_breaks_the_compiler(text: str) -> None:
-    """Any text either renders or has a fault that lies inside it."""
+    """Any text either renders or has an error with a place inside it."""
     try:
         template = Templates().compile(text)
         template.render({name: VALUES.get(name, "x") for name in template.names})
@@ -419,7 +419,7 @@ expressions = st.recursive(
 @settings(max_examples=400, deadline=None)
 @given(expressions)
 def test_no_expression_escapes(expression: str) -> None:
-    """Any expression over any values gives a text or a fault, never another exception."""
+    """Any expression over any values gives a text or a `TemplateFault`, never another exception."""
     program = "{% for x in names %}{{ " + expression + " }}{% endfor %}{% if " + expression + " %}{% endif %}"
     for text in (program, "{{ " + expression + " }}"):
         try:
@@ -428,8 +428,8 @@ def test_no_expression_escapes(expression: str) -> None:
             assert found.detail  # noqa: PT017 - most expressions have one
 
 
-def test_texts_that_come_but_once_are_not_kept_from_plan_to_plan() -> None:
-    """Of few texts each is compiled once; where there were very many, the next plan begins with none."""
+def test_many_texts_are_forgotten_after_a_plan() -> None:
+    """A few texts are kept compiled; after very many, the next plan starts with none."""
     templates = Templates()
     first = templates.compile("{{ n }}")
     templates.new_plan()
