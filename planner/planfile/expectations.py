@@ -20,8 +20,7 @@ from planner.planfile.contradictions import Contradictions, Stated, may_contradi
 from planner.planfile.drafts import Draft, Rendered, Shape, Used, free_id, parts_of
 from planner.planfile.grammar.field_errors import EMPTY, explain, mistyped, wrong_type
 from planner.planfile.grammar.validations import Validations
-from planner.planfile.matrix.case_errors import CaseErrors
-from planner.planfile.reporter import Reporter
+from planner.planfile.reporter import CaseErrors, Reporter
 from planner.planfile.templates.contents import (
     Compiler,
     Route,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span, without_secrets
@@ -86,6 +86,22 @@ class Reporter:
             more = Diagnostic(Severity.ERROR, "more-faults", RULES["more-faults"].summary, detail, start)
             self.diagnostics.items.append(more)
             raise EnoughFaults
+
+
+@dataclass(slots=True)
+class CaseErrors:
+    """Errors of one scenario's cases: each text is reported once, with the first case. `which` names the current case."""
+
+    reporter: Reporter
+    axes: frozenset[str]
+    which: str = ""
+
+    def report(
+        self, said: Said, code: str, detail: str, places: tuple[Span, Span | None], names: Collection[str]
+    ) -> None:
+        """`places`: of the text, and of what uses it if it is in a library. `names`: those that the text uses."""
+        which = "" if self.axes.isdisjoint(names) else self.which
+        self.reporter.error_once(said, code, detail + which, *places)
 
 
 def first_few(places: Iterable[Related]) -> tuple[Related, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -107,6 +106,8 @@ class _File:
 
     def table(self, delimiter: str) -> Iterator[Candidate]:
         """One column of a table whose first row names the columns, without the space around its cells."""
+        import csv  # few plans need it
+
         rows = csv.reader(io.StringIO(self.source.text, newline=""), delimiter=delimiter, strict=True)
         line = next_line = 1
         try:

@@ -11,11 +11,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from planner.checks.base import Expectation
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
-from planner.planfile.matrix.case_errors import CaseErrors
 from planner.planfile.matrix.matrix import Matrix, Point
-from planner.planfile.matrix.same_calls import warn_of_same_calls
 from planner.planfile.model import Case, Quarantine, Target
-from planner.planfile.reporter import Reporter
+from planner.planfile.reporter import CaseErrors, Reporter
 from planner.planfile.settings import CaseSettings
 from planner.planfile.templates.prompts import Prompt
 from planner.planfile.yaml.source import Place
@@ -66,7 +64,7 @@ def expand(
     if reporter.errors > errors:
         return []
     if parts.matrix.axes:
-        warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
+        _warn_of_same_calls(parts.matrix, cases, reporter)
     return cases
 
 
@@ -167,3 +165,29 @@ class _Expansion:
         self.allowance.characters -= (self.expectations.validations.made_bytes - before) * EXPECTATION_WEIGHT
         self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
         return found
+
+
+def _warn_of_same_calls(matrix: Matrix, cases: Sequence[Case], reporter: Reporter) -> None:
+    """One warning for a scenario without errors, about values that change nothing: a mistyped condition, for example."""
+    if not cases:
+        return
+    cases = cases[:: len(cases) // len(matrix.points)]  # those of one target
+    first: dict[tuple[str, tuple[int, ...]], Case] = {}
+    repeated: list[tuple[Case, Case]] = []
+    for case in cases:  # equal expectations are one object
+        other = first.setdefault((case.prompt, tuple(map(id, case.expectations))), case)
+        if other is not case:
+            repeated.append((other, case))
+    if not repeated:
+        return
+    other, case = repeated[0]
+    more = f", and in {len(repeated) - 1:,} more" if len(repeated) > 1 else ""
+    detail = (
+        f"the same call is made in {_shown(case)} as in {_shown(other)}{more}; "
+        "exclude such cases, or let the prompt depend on the axis (`runs` repeats a call)"
+    )
+    reporter.warning("same-call", detail, case.span)
+
+
+def _shown(case: Case) -> str:
+    return f"`[{','.join([f'{name}={token}' for name, token in case.point])}]`"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.planfile.templates.templates import Constant, Template, TemplateFault, Templates, has_tags
+from planner.planfile.templates.templates import Template, TemplateFault, Templates, has_tags
 from planner.planfile.yaml.scalars import NumberError, resolve
 
 _WHOLE = re.compile(r"\s*\{\{[^{}]*\}\}\s*\Z")
@@ -53,7 +53,7 @@ class Compiler:
             text = Text(self.templates.compile(value), route, _WHOLE.match(value) is not None)
         except TemplateFault as fault:
             self.faults.append(TextFault(route, fault))
-            return Text(Constant("", {}), route, whole=True)  # so that the rest can still be checked
+            return Text(self.templates.constant(""), route, whole=True)  # so that the rest can still be checked
         self.texts.append(text)
         return text
 

@@ -12,12 +12,10 @@ from typing import Any
 from planner.diagnostics import Span
 from planner.planfile.files import FileFault, Neighbours, display_name
 from planner.planfile.grammar.models import ScenarioFields
-from planner.planfile.matrix.case_errors import CaseErrors
-from planner.planfile.reporter import Reporter, Said
+from planner.planfile.reporter import CaseErrors, Reporter, Said
 from planner.planfile.templates.places import place_in_file, place_in_text
 from planner.planfile.templates.templates import (
     MAX_SOURCE,
-    Constant,
     Interpolation,
     Template,
     TemplateFault,
@@ -118,7 +116,7 @@ class PromptReader:
         try:
             return Prompt(self.templates.compile(text), document, written, key, file)
         except TemplateFault as fault:
-            prompt = Prompt(Constant("", {}), document, written, key, file, sound=False)
+            prompt = Prompt(self.templates.constant(""), document, written, key, file, sound=False)
             self.reporter.error_once(prompt.said, fault.code, fault.detail, prompt.place(fault))
             return prompt
 

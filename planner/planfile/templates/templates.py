@@ -61,18 +61,6 @@ class Template(Protocol):
 
 
 @dataclass(slots=True)
-class Constant:
-    """Text without a tag."""
-
-    text: str
-    names: Mapping[str, int]
-
-    def render(self, values: Mapping[str, Any]) -> str:
-        del values
-        return self.text
-
-
-@dataclass(slots=True)
 class Interpolation:
     """Text and plain names only. Texts and routes alternate, a text first and last."""
 
@@ -127,7 +115,7 @@ class Templates:
     def compile(self, text: str) -> Template:
         """Raises `TemplateFault`."""
         if not has_tags(text):
-            return Constant(text, {})
+            return self.constant(text)
         known = self._cache.get(text)
         if known is None:
             try:
@@ -138,6 +126,10 @@ class Templates:
         if isinstance(known, TemplateFault):
             raise known
         return known
+
+    def constant(self, text: str) -> Interpolation:
+        """The template of a text without tags."""
+        return Interpolation((text,), (), (), {}, self)
 
     def _compile(self, text: str) -> Template:
         if len(text) > MAX_SOURCE:
