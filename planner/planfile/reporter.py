@@ -11,6 +11,8 @@ from planner.planfile.rules import RULES
 from planner.planfile.text import Searches
 
 MAX_PER_FILE = 1_000
+TABLE_WORK = 4_000_000
+"""For all pairwise tables that are loaded together."""
 _MAX_RELATED = 3
 UNREADABLE = frozenset({"key-not-text", "bad-number", "unknown-tag", "bad-alias"})
 """Errors after which a placeholder replaces what was written."""
@@ -35,7 +37,7 @@ class Reporter:
     """Mappings, by identity, whose keys are uncertain; the values keep them alive."""
     tables: set[str] = field(default_factory=set[str])
     """Sizes and exclusions of the pairwise tables that were made."""
-    tables_room: int = 4_000_000
+    tables_room: int = field(default_factory=lambda: TABLE_WORK)
     """How much more work may be done for further tables; a table is rarely more than 100,000."""
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])
     _per_file: Counter[str] = field(default_factory=Counter[str])

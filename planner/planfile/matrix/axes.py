@@ -162,12 +162,8 @@ class AxisReader:
         name: Any = written["id"]
         if isinstance(name, str) and name:
             return True
-        at, hint = place(), ""
-        if isinstance(written, Mapping):
-            at = self.document.value(written, "id")
-            quoted = self.document.as_written(written, "id") if isinstance(name, int | float) else ""
-            hint = f'; write "{quoted}"' if quoted else ""
-        self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}{hint}", at)
+        at = self.document.value(written, "id") if isinstance(written, Mapping) else place()
+        self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}; quote it", at)
         return False
 
     def _candidates(self, axes: Mapping, name: str) -> list[tuple[Any, Callable[[], Span]]]:

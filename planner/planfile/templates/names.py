@@ -13,7 +13,6 @@ from planner.planfile.text import Searches, shorten, unknown
 
 MAX_NAME = 100
 _MOST_LISTED = 200
-_OUTSIDE = frozenset({"env", "environ", "secrets"})
 _NAME = re.compile(NAME)
 
 
@@ -43,8 +42,6 @@ def corrected_name(name: str) -> str:
 def undefined(name: str, known: Collection[str], scenario: str, searches: Searches) -> str:
     """The error about a name that a template of the scenario uses and nothing defines."""
     what = f"`{shorten(name, 40)}` is neither a variable of the plan nor an axis of `{shorten(scenario, 40)}`"
-    if name in _OUTSIDE:
-        return f"{what}; templates see neither the environment nor secrets"
     if len(known) <= _MOST_LISTED:
         known = [other for other in known if is_name(other)]
     return unknown(what, name, known, searches)

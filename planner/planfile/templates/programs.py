@@ -21,7 +21,7 @@ from planner.planfile.templates.environment import (
     TooCostlyError,
     TooLargeError,
 )
-from planner.planfile.templates.layout import Layout
+from planner.planfile.templates.layout import Layout, Place
 from planner.planfile.templates.templates import TemplateFault
 from planner.planfile.text import did_you_mean, one_of
 
@@ -50,34 +50,21 @@ _FAILURES = (
 """What operators and Jinja's filters raise for values that do not suit them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A template compiled by Jinja."""
-
-    names: Mapping[str, int]
-    _template: JinjaTemplate
-    _layout: Layout
-    _programs: Programs
-
-    def render(self, values: Mapping[str, Any]) -> str:
-        return self._programs.render(self._template, self._layout, values)
-
-
 class Programs:
     """One sandboxed environment."""
 
     def __init__(self) -> None:
-        self._environment = PlanEnvironment()
+        self.environment = PlanEnvironment()
         self._plan_reported = False
         """Whether it was reported that this plan's templates do too much work together."""
 
     def new_plan(self) -> None:
         self._plan_reported = False
-        self._environment.new_plan()
+        self.environment.new_plan()
 
     def compile(self, text: str) -> Program:
         """Raises `TemplateFault`."""
-        environment = self._environment
+        environment = self.environment
         try:
             tree = environment.parse(text)
             _check(tree, environment.layout)
@@ -94,29 +81,47 @@ class Programs:
         names = {name: uses.get(name, 0) for name in sorted(undeclared, key=lambda name: (uses.get(name, 0), name))}
         return Program(names, template, environment.layout, self)
 
-    def render(self, template: JinjaTemplate, layout: Layout, values: Mapping[str, Any]) -> str:
+    def too_costly(self, error: TooCostlyError) -> TemplateFault:
+        fault = TemplateFault("template-too-costly", str(error))
+        if error.of_plan:
+            fault.already_reported, self._plan_reported = self._plan_reported, True
+        return fault
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A template compiled by Jinja."""
+
+    names: Mapping[str, int]
+    _template: JinjaTemplate
+    _layout: Layout
+    _programs: Programs
+
+    def render(self, values: Mapping[str, Any]) -> str:
         """Raises `TemplateFault`."""
         try:
-            return self._environment.write(template.root_render_func(template.new_context(dict(values))))
+            context = self._template.new_context(dict(values))
+            return self._programs.environment.write(self._template.root_render_func(context))
         except TooCostlyError as error:
-            fault = TemplateFault("template-too-costly", str(error))
-            if error.of_plan:
-                fault.already_reported, self._plan_reported = self._plan_reported, True
-            raise fault from error
+            raise self._programs.too_costly(error) from error
         except TooLargeError as error:
             raise TemplateFault("template-too-large", str(error)) from error
         except _FAILURES as error:
-            line = 1
-            traceback = error.__traceback__
-            while traceback is not None:
-                if traceback.tb_frame.f_code.co_filename == "<template>":
-                    line = template.get_corresponding_lineno(traceback.tb_lineno)
-                traceback = traceback.tb_next
-            word = _QUOTED.search(str(error))
-            place = layout.place(line, word[1] if word else "")
+            place = self._place(error)
             if isinstance(error, UndefinedError):
                 raise TemplateFault("template-undefined", str(error), *place) from error
             raise TemplateFault("template-failed", f"rendering failed: {error}", *place) from error
+
+    def _place(self, error: Exception) -> Place:
+        """The word that the error quotes, in the tag that raised it, or that tag."""
+        line = 1
+        traceback = error.__traceback__
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == "<template>":
+                line = self._template.get_corresponding_lineno(traceback.tb_lineno)
+            traceback = traceback.tb_next
+        word = _QUOTED.search(str(error))
+        return self._layout.place(line, word[1] if word else "")
 
 
 def _check(tree: nodes.Template, layout: Layout) -> None:
