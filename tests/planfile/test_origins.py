@@ -25,9 +25,9 @@ def test_every_case_of_the_examples_has_origins() -> None:
         assert set(origins.axes) == {name for name, _ in case.point}
         assert set(origins.tags) == case.tags
         assert set(origins.settings) == set(SETTINGS)
-        told = [origins.prompt, origins.target, *origins.axes.values(), *origins.tags.values()]
-        told += [variable.origin for variable in origins.variables]
-        assert all(origin.span is not None and origin.source is not Source.FORMAT for origin in told)
+        found = [origins.prompt, origins.target, *origins.axes.values(), *origins.tags.values()]
+        found += [variable.origin for variable in origins.variables]
+        assert all(origin.span is not None and origin.source is not Source.FORMAT for origin in found)
 
 
 def test_parts_of_libraries_and_environments(workspace: Any) -> None:
