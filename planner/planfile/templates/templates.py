@@ -30,7 +30,7 @@ MAX_PROGRAMS = 96 * 1024
 _PROGRAM = 32
 """Compiling any template takes as long as this many characters."""
 _MOST_CACHED = 100
-_TAG = re.compile(r"\{[{%#](?:(?!\{[{%#]).)*?[}%#]\}", re.DOTALL)
+_TAG = r"(?s)\{[{%#](?:(?!\{[{%#]).)*?[}%#]\}"
 _MISSING = object()
 
 
@@ -138,7 +138,7 @@ class Templates:
         found = self.interpolation(text)
         if found is not None:
             return found
-        self._room -= _PROGRAM + len(text) // 16 + sum(map(len, _TAG.findall(text)))
+        self._room -= _PROGRAM + len(text) // 16 + sum(map(len, re.findall(_TAG, text)))
         if self._room < 0:
             detail = (
                 f"the tags of all templates of a plan that are more than names may have {MAX_PROGRAMS:,} characters"
