@@ -16,6 +16,7 @@ from planner.planfile.model import Case, Quarantine, Target
 from planner.planfile.reporter import CaseErrors, Reporter
 from planner.planfile.settings import CaseSettings
 from planner.planfile.templates.prompts import Prompt
+from planner.planfile.templates.templates import Interpolation
 from planner.planfile.yaml.source import Place
 
 Made = TypeVar("Made")
@@ -64,7 +65,7 @@ def expand(
     if reporter.errors > errors:
         return []
     if parts.matrix.axes:
-        _warn_of_same_calls(parts.matrix, cases, reporter)
+        _warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
     return cases
 
 
@@ -167,9 +168,9 @@ class _Expansion:
         return found
 
 
-def _warn_of_same_calls(matrix: Matrix, cases: Sequence[Case], reporter: Reporter) -> None:
+def _warn_of_same_calls(prompt: Prompt | None, matrix: Matrix, cases: Sequence[Case], reporter: Reporter) -> None:
     """One warning for a scenario without errors, about values that change nothing: a mistyped condition, for example."""
-    if not cases:
+    if not cases or _shows_each_axis(prompt, matrix):
         return
     cases = cases[:: len(cases) // len(matrix.points)]  # those of one target
     first: dict[tuple[str, tuple[int, ...]], Case] = {}
@@ -187,6 +188,15 @@ def _warn_of_same_calls(matrix: Matrix, cases: Sequence[Case], reporter: Reporte
         "exclude such cases, or let the prompt depend on the axis (`runs` repeats a call)"
     )
     reporter.warning("same-call", detail, case.span)
+
+
+def _shows_each_axis(prompt: Prompt | None, matrix: Matrix) -> bool:
+    """Whether the prompt has the value of each axis, in plain `{{ name }}` tags."""
+    template = prompt.template if prompt is not None else None
+    if not isinstance(template, Interpolation):
+        return False
+    shown = {route[0] for route in template.routes if len(route) == 1}
+    return all(axis.name in shown for axis in matrix.axes)
 
 
 def _shown(case: Case) -> str:
