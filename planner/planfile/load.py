@@ -142,13 +142,8 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     name = document.root.get("plan")
     if isinstance(name, str):
         place = document.place(document.root, "plan")
-        if name in names:
-            reporter.error(
-                "duplicate-plan",
-                f"another plan is named `{name}`; rename one",
-                place.span,
-                Related("the first one", names[name].span),
-            )
-            return None
-        names[name] = place
+        first = names.setdefault(name, place)
+        if first is not place:
+            related = Related("the first one", first.span)
+            reporter.error("duplicate-plan", f"another plan is named `{name}`; rename one", place.span, related)
     return plan if reporter.errors == errors else None

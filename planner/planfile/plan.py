@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.planfile.expectations import Expectations
 from planner.planfile.grammar.field_errors import wrong_type
-from planner.planfile.grammar.fields import check_version, missing, read_fields, read_nested
+from planner.planfile.grammar.fields import check_version, missing, read_fields, read_mapping, read_nested
 from planner.planfile.grammar.models import BudgetFields, PlanFields, ScenarioDefaults
 from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, read_variables
@@ -24,9 +24,9 @@ from planner.planfile.settings import need_check, settings_of
 from planner.planfile.targets import TargetReader
 from planner.planfile.templates.names import corrected_name, is_name
 from planner.planfile.templates.templates import Templates
-from planner.planfile.text import describe, shorten
+from planner.planfile.text import shorten
 from planner.planfile.unresolved import Unresolved
-from planner.planfile.yaml.document import Document, Items, Mapping, larger_than, start_of
+from planner.planfile.yaml.document import Document, Mapping, larger_than, start_of
 
 MAX_SCENARIOS = 20_000
 """Each takes a tenth of a millisecond to read."""
@@ -57,9 +57,8 @@ class PlanReader:
         self.templates.new_plan()
         self.expectations.new_plan()
         if missing(PlanFields, root, "plan") and not self.reporter.is_incomplete(root):
-            self.reporter.error(
-                "missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document)
-            )
+            detail = "`plan` is required: the plan's name, such as plan: refunds"
+            self.reporter.error("missing-key", detail, start_of(document))
         budget = read_nested(BudgetFields, document, root, "budget", self.reporter)
         if budget is not None and not budget[0]:
             detail = "`max_cost_cents` is required: without it the budget limits nothing"
@@ -121,66 +120,42 @@ class PlanReader:
 
     def _cases(self, plan: PlanContext) -> list[Case]:
         document = plan.document
-        scenarios: Any = document.root.get("scenarios")
-        if "scenarios" not in document.root:
-            if missing(PlanFields, document.root, "scenarios"):
-                detail = "`scenarios` is required: what callers do, and what is expected"
-                self.reporter.error("no-scenarios", detail, start_of(document))
-            return []
-        if not isinstance(scenarios, Mapping):
-            if scenarios is not None:
-                instead = (
-                    "; write a name such as `refund-window:` in the place of each dash"
-                    if isinstance(scenarios, Items)
-                    else ""
-                )
-                self.reporter.error(
-                    "wrong-type",
-                    wrong_type("a mapping of names to scenarios", scenarios) + instead,
-                    document.value(document.root, "scenarios"),
-                )
+        root = document.root
+        if "scenarios" not in root and missing(PlanFields, root, "scenarios"):
+            detail = "`scenarios` is required: what callers do, and what is expected"
+            self.reporter.error("no-scenarios", detail, start_of(document))
+        scenarios = read_mapping(document, root, "scenarios", "a mapping of names to scenarios", self.reporter)
+        if scenarios is None:
             return []
         if len(scenarios) > MAX_SCENARIOS:
             detail = f"a plan may have {MAX_SCENARIOS:,} scenarios, this has {len(scenarios):,}; split it"
-            self.reporter.error("too-many-nodes", detail, document.key(document.root, "scenarios"))
+            self.reporter.error("too-many-nodes", detail, document.key(root, "scenarios"))
             return []
         if not scenarios:
-            self.reporter.error(
-                "no-scenarios", "there is no scenario in this plan", document.value(document.root, "scenarios")
-            )
+            detail = "there is no scenario in this plan"
+            self.reporter.error("no-scenarios", detail, document.value(root, "scenarios"))
         cases: list[Case] = []
         used: set[str] = set()
         complete = True
         for name in scenarios:
             if not isinstance(scenarios[name], Mapping):
-                self.reporter.error(
-                    "wrong-type",
-                    f"a scenario is a mapping with a prompt and what is expected, but this is {describe(scenarios[name])}",
-                    document.value(scenarios, name),
-                )
+                detail = wrong_type("a mapping with a prompt and expectations", scenarios[name])
+                self.reporter.error("wrong-type", detail, document.value(scenarios, name))
                 complete = False
                 continue
             scenario = self.scenarios.read(plan, scenarios, name)
             cases.extend(scenario.cases)
             used.update(scenario.names)
             complete = complete and scenario.complete
-        own: Any = document.root.get("vars", ()) if plan.own_variables_readable else ()
-        unused = {
-            name: document.key(own, name)
-            for name in own
-            if name not in used and not has_used_anchor(document, own, name)
-        }
         plan.unresolved.report()
         plan.aliases.unknown.report()
         plan.imports.mark_used("vars", used)
         if complete:
-            for name in unused if plan.variables_readable else ():
-                if is_name(name):
-                    self.reporter.warning(
-                        "unused-variable",
-                        f"no template of this plan uses `{shorten(name, 40)}`; remove it",
-                        document.key(own, name),
-                    )
+            own: Any = root.get("vars", ()) if plan.variables_readable else ()
+            for name in own:
+                if name not in used and is_name(name) and not has_used_anchor(document, own, name):
+                    detail = f"no template of this plan uses `{shorten(name, 40)}`; remove it"
+                    self.reporter.warning("unused-variable", detail, document.key(own, name))
             plan.imports.report_unused()
             warn_of_unused_targets(document, plan.called, self.reporter)
         return cases

@@ -17,10 +17,9 @@ _WANTED: Final = {"until": "the last day on which failures do not count", "reaso
 def read_quarantine(
     document: Document, written: Mapping, reporter: Reporter, *, today: date | None
 ) -> Quarantine | None:
-    """What is under `quarantine`. None where there is none, or where it has a fault, which is reported.
+    """What is under `quarantine`; None if there is none, or it has an error, which is reported.
 
-    One whose last day is before `today` (UTC; None: not known) is warned of, and still returned: whether it holds is the
-    verdict's to say.
+    One that ended before `today` (UTC; None: unknown) is reported as a warning and still returned.
     """
     nested = read_nested(QuarantineFields, document, written, "quarantine", reporter)
     if nested is None:
@@ -35,9 +34,6 @@ def read_quarantine(
         reporter.error("bad-value", f"there is no day {fields.until} in the calendar", document.value(mapping, "until"))
         return None
     if today is not None and until < today:
-        reporter.warning(
-            "quarantine-passed",
-            f"the quarantine ended with {until}, so failures count again; remove it, or say until when it is to last",
-            document.value(mapping, "until"),
-        )
+        detail = f"the quarantine ended on {until}, so failures count again; remove it, or set a later day"
+        reporter.warning("quarantine-passed", detail, document.value(mapping, "until"))
     return None if fields.reason is None else Quarantine(until, " ".join(fields.reason.split()))

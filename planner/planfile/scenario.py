@@ -187,18 +187,14 @@ class _Reading:
         if "targets" not in fields.model_fields_set or not isinstance(items, Items):
             return []  # reported with the fields
         if not items:
-            self.reporter.error(
-                "no-targets",
-                "this list is empty; leave `targets` out to call all targets of the plan",
-                self.document.value(written, "targets"),
-            )
+            detail = "this list is empty; leave `targets` out to call all targets of the plan"
+            self.reporter.error("no-targets", detail, self.document.value(written, "targets"))
         chosen: dict[str, Target | None] = {}
         for index, alias in enumerate(items):
             place = self.document.value(items, index)
             if alias in chosen:
-                self.reporter.error(
-                    "duplicate-item", f"`{shorten(alias, 40)}` is listed twice, and would be called twice", place
-                )
+                detail = f"`{shorten(alias, 40)}` is listed twice; remove one"
+                self.reporter.error("duplicate-item", detail, place)
             chosen[alias] = aliases.find(alias, place)
         self.plan.imports.mark_used("targets", chosen)
         return [target for target in chosen.values() if target is not None]
@@ -240,34 +236,20 @@ class _Reading:
 
     def _drafts(self) -> tuple[list[Draft], Sequence[Draft], bool]:
         """The expectations without a fault, the defaults' first, those of which a template has one, and whether the first are all."""
-        defaults, own = (
-            self.plan.default_expected,
-            read_expected(ScenarioFields, self.document, self.written, self.plan.imports),
-        )
+        defaults = self.plan.default_expected
+        own = read_expected(ScenarioFields, self.document, self.written, self.plan.imports)
         written = own.written or defaults.written or self.reporter.is_incomplete(self.written)
         if not written and "expect" not in self.document.root:
-            self.reporter.error(
-                "no-expectations",
-                f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`",
-                self.where,
-            )
+            detail = f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`"
+            self.reporter.error("no-expectations", detail, self.where)
         drafts = [*defaults.drafts, *own.drafts]
         if len(drafts) > MAX_EXPECTATIONS:
-            detail = (
-                f"a scenario may have {MAX_EXPECTATIONS} expectations, `{shorten(self.name, 40)}` has {len(drafts):,}"
-            )
+            detail = f"a scenario may have {MAX_EXPECTATIONS} expectations, this has {len(drafts):,}"
             self.reporter.error("too-many-nodes", detail, self.where)
             return [], (), False
-        shapes: set[int] = set()
-        plain = True
-        for draft in drafts:
-            shapes.add(id(draft.shape))
-            plain = plain and draft.used is None and draft.shape.id is None
-        if len(shapes) < len(drafts):
-            warn_of_equal(drafts, self.reporter)
-        if not plain:
-            self._check_repeats([draft for draft in drafts if draft.used is not None])
-            self._check_ids([draft for draft in drafts if draft.shape.id is not None])
+        warn_of_equal(drafts, self.reporter)
+        self._check_repeats([draft for draft in drafts if draft.used is not None])
+        self._check_ids([draft for draft in drafts if draft.shape.id is not None])
         return drafts, (*defaults.unsound, *own.unsound), defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:
@@ -285,12 +267,8 @@ class _Reading:
             name = draft.id or ""
             first = ids.setdefault(name, draft)
             if first is not draft:
-                self.reporter.error(
-                    "duplicate-id",
-                    f"another expectation of `{shorten(self.name, 40)}` has the id `{shorten(name, 40)}`",
-                    draft.id_span,
-                    Related("the first one", first.id_span),
-                )
+                detail = f"another expectation of `{shorten(self.name, 40)}` has the id `{shorten(name, 40)}`"
+                self.reporter.error("duplicate-id", detail, draft.id_span, Related("the first one", first.id_span))
 
     def _quarantine(self) -> Quarantine | None:
         if "quarantine" not in self.written:
