@@ -19,7 +19,7 @@ from planner.checks.utterances import Utterance
 from planner.checks.wording import listed, shown
 
 _AMID = ("x {} x", "q {} q", "{}")
-"""A pattern that matches in all of these matches the phrase itself, whatever is said around it."""
+"""A pattern that matches in all of these matches the phrase itself, not the words around it."""
 
 
 class NeverSays(SpeechCheck, frozen=True):

@@ -121,7 +121,7 @@ def phrase_finder(phrases: tuple[str, ...], *, fold: bool) -> PhraseFinder:
 
 
 def overlap(phrase: str, text: str) -> float:
-    """Share of the phrase's words that the text has too, whatever their order and case."""
+    """Share of the phrase's words that the text has too, in any order and case."""
     wanted = set(padded_words(phrase, fold=True).split())
     return len(wanted & set(padded_words(text, fold=True).split())) / len(wanted)
 

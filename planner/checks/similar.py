@@ -1,4 +1,4 @@
-"""`similar`: a speaker says something of this meaning, in whatever words."""
+"""`similar`: a speaker says something of this meaning, in any words."""
 
 from __future__ import annotations
 

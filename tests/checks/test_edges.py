@@ -153,7 +153,7 @@ def test_words_of_scripts_without_spaces_stand_alone() -> None:
 
 
 def test_quotes_of_a_pattern_are_as_straight_as_the_texts(judge: Any) -> None:
-    """Single and double ones of whatever kind."""
+    """Single and double ones of every kind."""
     said = call(turn(1, "agent", "It’s “here”, „there“"))
     for pattern in ("It's", "It‘s", '"here', "here”, „there", '"there"'):
         assert judge(said, check="says", matches=pattern)[0] == "passed"
@@ -189,7 +189,7 @@ def test_a_pattern_that_can_find_nothing_is_refused(pattern: str) -> None:
     "pattern", ["a$", "^a", "(?m)a$", r"\ba", r"\Ba", r"a\B", r"\bé", "a" * 99, "a" * 100, "a" * 101, "a$b|c", "a|", "☃"],
 )  # fmt: skip
 def test_a_pattern_that_finds_something_is_taken(pattern: str) -> None:
-    """At an edge, amid a word, beside one, of whatever length."""
+    """At an edge, amid a word, beside one, of any length."""
     if pattern == "a|":
         with pytest.raises(ValueError, match="matches every text"):
             check_pattern(pattern)

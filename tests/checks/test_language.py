@@ -1,4 +1,4 @@
-"""`language`: what is told, what is too short to tell, and what is said where the model is not installed."""
+"""`language`: what is detected, what is too short, and the error without the model."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_language_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> 
     ],
 )
 def test_language_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: object, message: str) -> None:
-    """Every refusal stands at its field and says what to write instead."""
+    """Every error is at its field and says what to write instead."""
     assert refusal(check="language", **fields) == [(place, message)]
 
 

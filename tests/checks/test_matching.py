@@ -1,4 +1,4 @@
-"""Matchers of JSON values: what equals what, and what is told of what does not."""
+"""Matchers of JSON values: what equals what, and the messages about what does not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_value_that_is_as_expected(written: Any, actual: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "actual", "told"),
+    ("written", "actual", "message"),
     [
         (17, "17", 'x was the string "17", expected 17'),
         ("17", 18, 'x was 18, expected "17"'),
@@ -71,9 +71,9 @@ def test_a_value_that_is_as_expected(written: Any, actual: Any) -> None:
         ({"exists": False}, 3, "x was 3, expected not to be given"),
     ],
 )
-def test_a_value_that_is_not_as_expected(written: Any, actual: Any, told: str) -> None:
-    """What was found is told against what was asked, at the path where they part."""
-    assert Matcher(written).mismatch(actual, "x") == told
+def test_a_value_that_is_not_as_expected(written: Any, actual: Any, message: str) -> None:
+    """The message has what was found and what was expected, at the path where they differ."""
+    assert Matcher(written).mismatch(actual, "x") == message
 
 
 def test_exact_allows_no_further_key_at_any_depth() -> None:
@@ -85,11 +85,11 @@ def test_exact_allows_no_further_key_at_any_depth() -> None:
 
 
 def test_a_long_value_is_cut() -> None:
-    """A message stays a line, whatever a tool was given."""
-    told = Matcher("a").mismatch("b\n" * 500, "x")
-    assert told is not None
-    assert len(told) < 200
-    assert "\n" not in told
+    """A message stays one line for any value."""
+    message = Matcher("a").mismatch("b\n" * 500, "x")
+    assert message is not None
+    assert len(message) < 200
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_long_value_is_cut() -> None:
     ],
 )
 def test_a_matcher_that_cannot_be_meant_is_refused(written: Any, message: str) -> None:
-    """Wherever it stands, the author reads what it takes."""
+    """The message says what it takes."""
     with pytest.raises(ValueError, match="takes") as caught:
         check_matcher(written)
     assert str(caught.value) == message
@@ -120,7 +120,7 @@ def test_any_value_equals_itself(value: Any) -> None:
 
 @given(JSON, JSON)
 def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
-    """Whatever `exact` accepts is accepted without it."""
+    """What `exact` accepts is accepted without it."""
     if Matcher(written, exact=True).mismatch(actual, "x") is None:
         assert Matcher(written).mismatch(actual, "x") is None
 

@@ -136,7 +136,7 @@ def test_the_agent_speaks_no_personal_data(
 
 
 def test_no_pii_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> None:
-    """Nothing is told from what was not transcribed."""
+    """Undecided."""
     assert judge(talk(turns=None), check="no_pii") == ("errored", "the service gave no transcript", None)
 
 
@@ -157,7 +157,7 @@ def test_no_pii_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> No
     ],
 )
 def test_no_pii_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every refusal stands at its field."""
+    """Every error is at its field."""
     assert refusal(check="no_pii", **fields) == expected
 
 
@@ -311,12 +311,12 @@ def test_what_is_personal_by_its_kind(text: str, kinds: list[str]) -> None:
     ],
 )
 def test_digits_and_signs_of_another_script_are_read(judge: Any, talk: Any, said: str, kind: str | None) -> None:
-    """Whatever stands between the groups, and however wide or foreign the digits; the caller may say them otherwise."""
+    """Any signs between the groups, and digits of any width or script; the caller may say them otherwise."""
     for kinds in (["card"], ["email"]):
         expected = "failed" if kind in kinds else "passed"
         assert judge(talk(f"agent: It is {said}."), check="no_pii", kinds=kinds)[0] == expected
-    told = "caller: 4111 1111 1111 1111, ana@example.com"
-    assert judge(talk(told, f"agent: It is {said}."), check="no_pii", kinds=["card", "email"])[0] == "passed"
+    given = "caller: 4111 1111 1111 1111, ana@example.com"
+    assert judge(talk(given, f"agent: It is {said}."), check="no_pii", kinds=["card", "email"])[0] == "passed"
 
 
 def test_an_address_that_the_caller_said_in_wide_signs_is_said(judge: Any, talk: Any) -> None:
@@ -363,7 +363,7 @@ CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242
 def test_a_number_that_goes_on_in_the_next_turn(
     judge: Any, talk: Any, lines: tuple[str, ...], found: str | None
 ) -> None:
-    """The agent's turns are read together where one goes on with the number that the one before ends with."""
+    """The agent's turns are read together if one continues the number that the one before ends with."""
     outcome, message, turn = judge(talk(*lines), check="no_pii", kinds=["card", "bank", "identity", "email"])
     assert outcome == ("failed" if found else "passed")
     if found:

@@ -75,7 +75,7 @@ def test_a_bad_pattern_is_refused(pattern: str) -> None:
     ],
 )
 def test_a_pattern_that_can_tell_texts_apart_is_taken(pattern: str) -> None:
-    """Whatever RE2 can read, anchors for an empty text included."""
+    """Everything RE2 can read, anchors for an empty text included."""
     assert check_pattern(pattern) == pattern
 
 
@@ -156,7 +156,7 @@ def test_a_pattern_that_re2_cannot_hold_is_too_large() -> None:
         (["/order/"], None, [("any_of", 0)]),
     ],
 )
-def test_phrases_that_look_like_patterns_are_doubted(
+def test_phrases_that_look_like_patterns_are_reported(
     read: Any, any_of: list[str] | None, all_of: list[str] | None, routes: list[Any]
 ) -> None:
     """A pattern among phrases, or slashes around a pattern, gives a warning at its place."""
@@ -169,12 +169,12 @@ def test_phrases_that_look_like_patterns_are_doubted(
 
 
 @pytest.mark.parametrize(
-    ("matches", "doubtful"),
+    ("matches", "reported"),
     [("/order/i", True), ("/order/", True), ("/or/der/g", True), ("order/i", False), ("and/or", False), ("//", False)],
 )
-def test_slashes_around_a_pattern_are_doubted(read: Any, matches: str, doubtful: bool) -> None:
+def test_slashes_around_a_pattern_are_reported(read: Any, matches: str, reported: bool) -> None:
     """Slashes are part of a pattern here."""
-    assert [lint.code for lint in read(check="says", matches=matches).lints()] == ["literal-pattern"] * doubtful
+    assert [lint.code for lint in read(check="says", matches=matches).lints()] == ["literal-pattern"] * reported
 
 
 @pytest.mark.parametrize(("pattern", "everything"), [(".", True), ("[^a]", True), ("[^x]", False), ("[^7]", False), ("[x7]", False), (r"\d", False)])  # fmt: skip

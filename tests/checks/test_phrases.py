@@ -111,7 +111,7 @@ def test_where_a_phrase_is_said() -> None:
 
 @given(st.text())
 def test_words_are_a_fixed_point(text: str) -> None:
-    """Reading the words again changes nothing, and each stands between spaces of its own."""
+    """Reading the words again changes nothing, and each is between two spaces of its own."""
     words = padded_words(text, fold=True)
     assert padded_words(words, fold=True) == words
     assert words == "".join(f" {word} " for word in words.split(" ") if word)
@@ -133,7 +133,7 @@ def test_latin_words_are_the_same_with_either_engine() -> None:
 
 
 def test_overlap_is_the_share_of_the_phrases_words() -> None:
-    """One of two words is half, in whatever order."""
+    """One of two words is half, in any order."""
     assert overlap("thirty days", "fourteen Days") == 0.5
     assert overlap("days thirty", "thirty days") == 1.0
     assert overlap("refund", "no") == 0.0

@@ -166,5 +166,5 @@ def test_overlapping_phrases_count_once(talk: Any, judge: Any) -> None:
     ],
 )
 def test_says_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every refusal stands at its field and says what to write instead."""
+    """Every error is at its field and says what to write instead."""
     assert refusal(check="says", **fields) == expected

@@ -72,7 +72,7 @@ def test_too_many_sentences_to_compare(
 
 @needs_model
 @pytest.mark.parametrize(
-    ("lines", "fields", "outcome", "turn", "told"),
+    ("lines", "fields", "outcome", "turn", "message"),
     [
         (TALK, {"to": "You will get a replacement.", "min": 0.3}, "passed", 3, "said much the same as"),
         (
@@ -109,13 +109,13 @@ def test_too_many_sentences_to_compare(
     ],
 )
 def test_similar_looks_where_it_is_told_to(
-    talk: Any, judge: Any, lines: Any, fields: Any, outcome: str, turn: int | None, told: str
+    talk: Any, judge: Any, lines: Any, fields: Any, outcome: str, turn: int | None, message: str
 ) -> None:
     """The turn that comes closest is quoted, whether that is close enough or not; tools do not speak."""
     found = judge(talk(*lines), check="similar", **fields)
     assert (found[0], found[2]) == (outcome, turn)
-    assert told in found[1]
-    assert outcome != "errored" or told == found[1]
+    assert message in found[1]
+    assert outcome != "errored" or message == found[1]
 
 
 @needs_model
@@ -139,7 +139,7 @@ def test_a_text_that_is_exactly_as_close_as_asked_is_close_enough(talk: Any, jud
     ],
 )
 def test_similar_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: object, message: str) -> None:
-    """Every refusal stands at its field."""
+    """Every error is at its field."""
     assert refusal(check="similar", **fields) == [(place, message)]
 
 

@@ -145,7 +145,7 @@ ALIKE = [
     ids=lambda text: text,
 )
 def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
-    """Every spelling finds every other, inside a sentence, and tells it as the plan writes it."""
+    """Every spelling finds every other, inside a sentence, and is reported as the plan writes it."""
     assert [found.phrase for found in spoken_finder((phrase,), fold=True).find(f"It is {text}, you see.")] == [phrase]
 
 
@@ -465,7 +465,7 @@ def test_an_hour_is_one_where_a_time_is_spoken_of(before: str) -> None:
 
 @given(st.integers(0, 40), st.integers(0, 59), st.integers(0, 59), st.integers(0, 59))
 def test_a_time_is_told_in_hours_or_in_minutes(hours: int, minutes: int, seconds: int, other: int) -> None:
-    """Every way to tell it finds every other, and none of another one."""
+    """Every spelling finds every other spelling of the same time, and none of another one."""
     total = 3600 * hours + 60 * minutes + seconds
 
     def ways(seconds: int) -> list[str]:
@@ -518,7 +518,7 @@ def test_spoken_counts_and_places(talk: Any, judge: Any) -> None:
 
 
 def test_spoken_keeps_case_where_asked(talk: Any, judge: Any) -> None:
-    """Number words are read whatever their case; other words are compared as the plan says."""
+    """Number words are read in any case; other words are compared as the plan says."""
     evidence = talk("agent: THIRTY Days.", "caller: Oh.")
     assert judge(evidence, check="says", any_of=["30 Days"], spoken=True, ignore_case=False)[0] == "passed"
     assert judge(evidence, check="says", any_of=["30 days"], spoken=True, ignore_case=False)[0] == "failed"
@@ -538,5 +538,5 @@ def test_spoken_keeps_case_where_asked(talk: Any, judge: Any) -> None:
     ],
 )
 def test_other_dollars_are_another_currency(phrase: str, text: str, is_found: bool) -> None:
-    """Thirty Canadian dollars are not thirty dollars, and an amount below zero keeps its sign wherever that stands."""
+    """Thirty Canadian dollars are not thirty dollars, and an amount below zero keeps its sign in either place."""
     assert bool(spoken_finder((phrase,), fold=True).find(text)) is is_found

@@ -1,4 +1,4 @@
-"""What numbers, money, dates and times come to, however they are said or written."""
+"""The readings of numbers, money, dates and times, said or written."""
 
 from __future__ import annotations
 

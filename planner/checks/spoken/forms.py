@@ -52,7 +52,7 @@ _LEAST_GROUPED_ROW = 7
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A text in one of its readings. For each word, `starts` and `ends` tell which words of the text it stands for."""
+    """A text in one of its readings. For each word, `starts` and `ends` are the words of the text that it represents."""
 
     padded: str
     starts: tuple[int, ...]
@@ -75,7 +75,7 @@ class Forms:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """What the words of the text from `start` to before `end` come to."""
+    """The meaning of the words of the text from `start` to before `end`."""
 
     start: int
     end: int

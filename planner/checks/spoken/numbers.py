@@ -164,7 +164,7 @@ def _read_words(text: str, start: int) -> Number | None:
 
 
 def _value(group: str) -> int:
-    """What the words of a group come to, without its scale."""
+    """The value of a group without its scale."""
     value = 0
     for word in re.findall("[a-z]+", group):
         value = (value or 1) * 100 if word in ("hundred", "hundredth") else value + _VALUES.get(word, 0)

@@ -31,7 +31,7 @@ _PRINTED = tuple(
     re.compile(rf"(?<!\d)(?=({form.replace('d', '[0-9]').replace(' ', '[ ,-]{1,2}')})(?!\d))")
     for form in ("d{4} d{4} d{4} d{4}", "d{4} d{4} d{4} d{4} d{3}", "d{4} d{4} d{4} d", "d{4} d{6} d{4,5}", "d{13,19}")
 )
-"""As card numbers are printed, or in one group, whatever numbers stand beside them."""
+"""Card numbers as they are printed, or in one group, also beside other numbers."""
 _LEAST_CARD = 13
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 """Every repetition here is bounded, so that a search takes time in proportion to the text."""
@@ -98,7 +98,7 @@ def joined_number(texts: Sequence[str]) -> str:
 
 
 def joined_ends(texts: Sequence[str]) -> str:
-    """The texts as far as they are near to where they meet: the end of the first, the start of the last."""
+    """The texts around the places where they meet: the end of the first, the start of the last."""
     first, *between, last = texts
     return " ".join([_end(first), *map(_end, between), _end(last[::-1])[::-1]])
 

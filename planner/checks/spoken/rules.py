@@ -1,6 +1,6 @@
 """The table of what people say: dates, money, times of day, percentages and repeated digits.
 
-A rule is a pattern over a row of tokens (`planner.checks.spoken.tokens`) and a function that tells what it comes to, or None. In the
+A rule is a pattern over a row of tokens (`planner.checks.spoken.tokens`) and its meaning. In the
 patterns of this file a space stands for the space between two words, whether or not a speaker pauses there; nothing matches across
 the end of a sentence.
 """
@@ -19,7 +19,7 @@ from planner.checks.spoken.tokens import BEFORE_AMOUNT, trimmed
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What the words up to `end` come to. `row` is the reading with clock times as digits, where it differs."""
+    """The meaning of the words up to `end`. `row` is the reading with clock times as digits, where it differs."""
 
     end: int
     amount: str
@@ -37,7 +37,7 @@ class Context:
 
 
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str], Context], Meaning | None]]
-"""What a pattern comes to, with its groups in braces, or a function that tells it; None if it does not apply."""
+"""A pattern and its meaning: a text with groups of the pattern in braces, or a function, which returns None if the rule does not apply."""
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -66,7 +66,7 @@ _BEFORE_MODAL = frozenset(names("you i we they he she it who that which this one
 """Before `may` where it is no month."""
 _BEFORE_TIME = frozenset(names("at by until till before after around"))
 _BEFORE_MINUTES = _BEFORE_TIME | {"from"}
-_BEFORE_TOLD_TIME = _BEFORE_TIME.union(names("is it's was about nearly almost exactly"))
+_BEFORE_CLEAR_TIME = _BEFORE_TIME.union(names("is it's was about nearly almost exactly"))
 _BEFORE_POINT = frozenset(["", *names("is it's was be of by at to about around only just and or than over under with")])
 """Before `point five percent`; `at this point five percent` is five."""
 _COUNTED = any_of(
@@ -175,9 +175,9 @@ def _past_or_to(found: re.Match[str], context: Context) -> Meaning | None:
     minutes = int(found["minutes"] or {"half": 30, "quarter": 15}[found["share"]])
     hour, relation = int(found["hour"]), found["relation"]
     alone = found.start() == 0 and found.end() + len(". ") == len(found.string)
-    told = alone or context.before in _BEFORE_TOLD_TIME
+    clear = alone or context.before in _BEFORE_CLEAR_TIME
     if not 1 <= minutes < 60 or not (
-        found["share"] or found["unit"] or relation == "past" or (told and minutes % 5 == 0)
+        found["share"] or found["unit"] or relation == "past" or (clear and minutes % 5 == 0)
     ):
         return None
     if relation in ("past", "after"):

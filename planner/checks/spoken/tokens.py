@@ -77,9 +77,9 @@ def read_tokens(text: str, *, fold: bool, as_said: bool) -> list[Token]:
         if may_be_number and (number := read_number(row, starts[place - 1])) is not None:
             place = bisect_left(starts, number.end)
             last = words[place - 1]
-            told = number.digits or trimmed(number.value) + ("th" if number.ordinal else "")
-            told = token.text if token.text in ("oh", "o") else told
-            token = replace(token, text=told, end=last.end, gap=last.gap, number=number)
+            shown = number.digits or trimmed(number.value) + ("th" if number.ordinal else "")
+            shown = token.text if token.text in ("oh", "o") else shown
+            token = replace(token, text=shown, end=last.end, gap=last.gap, number=number)
         tokens.append(token)
     return tokens
 
