@@ -52,7 +52,10 @@ from mutations import Mutation, codes, importers, is_kept, module_name, mutation
 
 PACKAGES = (
     "planner/checks",
-    *(f"planner/verdicts/{name}.py" for name in ("attribution", "cases", "comparison", "outcomes", "runs", "settling")),
+    *(
+        f"planner/verdicts/{name}.py"
+        for name in ("attribution", "cases", "comparison", "early_stopping", "outcomes", "runs")
+    ),
     "planner/statistics.py",
 )
 TESTS = (
