@@ -51,21 +51,24 @@ def painter(*, color: bool) -> Paint:
 
 
 def cells(text: str) -> int:
-    """The width of a text."""
+    """The width of a text without control characters."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # imported late: most texts are ASCII
+    from wcwidth import wcswidth  # imported late: most texts are ASCII
 
-    return cell_len(text)
+    return max(wcswidth(text), 0)
 
 
 def chopped(text: str, width: int) -> list[str]:
     """`text` in pieces of at most `width` cells."""
     if cells(text) <= width:
         return [text]
-    from rich.cells import chop_cells
-
-    return chop_cells(text, max(width, 1))
+    pieces = [""]
+    for char in text:
+        if pieces[-1] and cells(pieces[-1] + char) > width:
+            pieces.append("")
+        pieces[-1] += char
+    return pieces
 
 
 def wrapped(text: str, width: int, *, indent: str = "", hanging: str | None = None) -> list[str]:

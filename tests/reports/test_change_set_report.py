@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from inline_snapshot import external_file, snapshot
 from markdown_it import MarkdownIt
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from planner.changes.model import Action, ChangeSet, Reason
 from planner.planfile.model import Plan
@@ -113,7 +113,7 @@ Nothing was called. To run exactly this:
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_only_names_and_the_command_are_wider(change_set: ChangeSet, plans: list[Plan], width: int) -> None:
     """Names and the command are never broken; all other lines fit."""
-    wide = [line for line in _text(change_set, plans, width).splitlines() if cell_len(line) > width]
+    wide = [line for line in _text(change_set, plans, width).splitlines() if wcswidth(line) > width]
     names = {change.case_id for change in change_set.changes}
     assert [line for line in wide if line[4:] not in names and not line.startswith("  planner run")] == []
 

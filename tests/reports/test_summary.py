@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from inline_snapshot import snapshot
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
@@ -130,7 +130,7 @@ Reports  reports/report.md
 def test_no_line_is_too_wide(canonical: RunResult, width: int) -> None:
     """Only case ids, paths and commands are wider."""
     lines = _plain(canonical, width).splitlines()
-    too_wide = [line for line in lines if cell_len(line) > width]
+    too_wide = [line for line in lines if wcswidth(line) > width]
     copied = re.compile(r"  [✗?~] |\s+planner |(Reports)?\s+reports/")
     assert [line for line in too_wide if not copied.match(line)] == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from planner.reports.terminal import NARROWEST, Colour, Row, painter, rows, wrapped
 
@@ -17,7 +17,7 @@ def test_wrapping_loses_nothing(text: str, width: int, indent: int, hanging: int
     """All words are there in order, no line is too wide, and each starts with its indent."""
     lines = wrapped(text, width, indent=" " * indent, hanging=" " * hanging)
     assert "".join("".join(lines).split()) == "".join(text.split())
-    assert all(cell_len(line) <= max(width, NARROWEST) for line in lines)
+    assert all(wcswidth(line) <= max(width, NARROWEST) for line in lines)
     assert lines[0].startswith(" " * indent)
     assert all(line.startswith(" " * hanging) for line in lines[1:])
 
@@ -45,7 +45,7 @@ def test_a_name_is_never_cut(items: list[tuple[str, str]], width: int) -> None:
     for head, (name, _) in zip(heads, items, strict=True):
         assert head.startswith(f"  + {name}")
     for line in lines:
-        assert cell_len(line) <= width or line in [f"  + {name}" for name, _ in items]
+        assert wcswidth(line) <= width or line in [f"  + {name}" for name, _ in items]
 
 
 def test_rows_are_aligned() -> None:
