@@ -9,7 +9,7 @@ from planner.diagnostics import Related
 from planner.planfile.yaml.document import Problem
 from planner.planfile.yaml.source import Source
 
-NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_YAML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
 ODD_SPACES = "\u00a0\u2002\u2003\u2007\u2009\u200b\u202f\u3000\ufeff"
 _NEAR = 1_000
