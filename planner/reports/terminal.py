@@ -50,11 +50,14 @@ def painter(*, color: bool) -> Paint:
     return paint
 
 
+_NARROW = frozenset("–—‘’“”•…→✓✗")
+
+
 def cells(text: str) -> int:
     """The width of a text without control characters."""
-    if text.isascii():
+    if text.isascii() or all(char < "\u0300" or char in _NARROW for char in text):
         return len(text)
-    from wcwidth import wcswidth  # imported late: most texts are ASCII
+    from wcwidth import wcswidth  # imported late: most texts have only narrow characters
 
     return max(wcswidth(text), 0)
 
