@@ -4,8 +4,6 @@ has.
 Source: the vendor's reference page and the wire models of its official Python client 0.2.0.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, cast
 

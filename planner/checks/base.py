@@ -1,7 +1,5 @@
 """What all checks share: the common fields, and the methods that a kind of check implements."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +96,7 @@ class Expectation(BaseModel, ABC, frozen=True):
         """Judge one run, without I/O or clock. Missing data is `errored`, never passed."""
 
     @property
-    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+    def parts(self) -> Mapping[tuple[str | int, ...], "Expectation"]:
         """The expectations that a combinator is made of, by their route from the whole."""
         return {}
 
@@ -112,12 +110,12 @@ class Expectation(BaseModel, ABC, frozen=True):
         del outcome, missed
         return False
 
-    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
+    def judge_with(self, evidence: Evidence, ask: "Ask") -> Judgement:
         """Judge one run with the answers of a language model, which `ask` looks up."""
         del ask
         return self.judge(evidence)
 
-    def questions(self, evidence: Evidence) -> Sequence[Question]:
+    def questions(self, evidence: Evidence) -> "Sequence[Question]":
         """What a language model must answer to judge this run; empty if it is decided without."""
         del evidence
         return ()
@@ -139,7 +137,7 @@ class Expectation(BaseModel, ABC, frozen=True):
         """Suspicious content, each reported as a warning. What can never fail, or never hold, is an error instead."""
         return ()
 
-    def contradicts(self, other: Expectation) -> str:
+    def contradicts(self, other: "Expectation") -> str:
         """Why no call can satisfy both, as one clause; empty if one can or it is unknown. Called in both directions."""
         del other
         return ""

@@ -1,7 +1,5 @@
 """`call`: how the call went and how it ended."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal, Self

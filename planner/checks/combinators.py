@@ -3,8 +3,6 @@
 An undecided part leaves the whole undecided unless the other parts decide alone.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

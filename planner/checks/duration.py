@@ -1,7 +1,5 @@
 """`duration`: how long the call lasted."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """`expression`: conditions in CEL, for what no other check covers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec

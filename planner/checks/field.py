@@ -1,7 +1,5 @@
 """`field`: a value of the call object, as the service gives it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Final, Literal, Self
 
 import pydantic_core

@@ -1,7 +1,5 @@
 """`grade`: the platform's own grade of the call."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 

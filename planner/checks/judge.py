@@ -1,7 +1,5 @@
 """`judge`: a language model decides whether a rubric holds, and quotes its evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated, Final, Literal

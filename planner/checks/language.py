@@ -1,7 +1,5 @@
 """`language`: a speaker speaks this language."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self

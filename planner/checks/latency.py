@@ -1,7 +1,5 @@
 """`latency`: how fast the agent answers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar, Literal, Self

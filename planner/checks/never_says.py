@@ -1,7 +1,5 @@
 """`never_says`: somebody does not say these words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import cached_property

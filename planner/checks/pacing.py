@@ -1,7 +1,5 @@
 """`pacing`: silences, interruptions, who speaks how much and how fast."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self

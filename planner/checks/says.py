@@ -1,7 +1,5 @@
 """`says`: somebody says these words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 

@@ -1,7 +1,5 @@
 """`sequence`: things happen in this order."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self

@@ -1,7 +1,5 @@
 """`similar`: a speaker says something of this meaning, in any words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 

@@ -1,7 +1,5 @@
 """What `says`, `never_says` and `sequence` share: whose words, which turns, and where in them something is said."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Sequence

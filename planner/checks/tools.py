@@ -1,7 +1,5 @@
 """`tool_called` and `tool_not_called`: which tools the agent calls, how often, and with which arguments."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Sequence

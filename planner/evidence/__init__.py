@@ -3,8 +3,6 @@
 `None` means that the service did not provide the value: never zero, never empty.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import Enum
 from hashlib import sha256

@@ -9,8 +9,6 @@ Prompts are shared only by digest, which suffices to find them; phone numbers no
 Of two concurrent sessions, the second writer sees the first one's launches and does not repeat their calls.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Reads stored documents of this and older versions, and finds values in them that are impossible."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@ Fields are a contract (`schemas/results.schema.json`): minor versions only add f
 version. Stored documents keep prompts and numbers; `planner.reports.redaction` creates the form that others may see.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Final, Literal
 

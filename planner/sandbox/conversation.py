@@ -1,7 +1,5 @@
 """A conversation between the test bot and the agent: turns with times, laid out as on a recording by seeded chance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b

@@ -4,8 +4,6 @@ Every field may be missing here, so that one fault does not hide the next; what 
 used. Mappings whose parts are read one by one (targets, scenarios, expectations) are typed for the schema only.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints

@@ -1,7 +1,5 @@
 """`planner.yaml` as pydantic models: keys, types and bounds."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field, SkipValidation, StringConstraints

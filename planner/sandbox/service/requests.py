@@ -1,7 +1,5 @@
 """Request bodies and queries with their defaults and limits, in both dialects. Unknown fields are ignored."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from datetime import datetime

@@ -15,8 +15,6 @@ In a text, `{group}` is a named group of the pattern, `{group.column}` a column 
 the group selects, `{tool.field}` a field in the result of an earlier tool call, and `{code}` five digits that differ per call.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -85,7 +83,7 @@ class Branch(Part):
 
     probability: Annotated[float, Field(gt=0, le=1)] | None = None
     """Branches without one share what the others leave."""
-    turns: tuple[Turn, ...] = ()
+    turns: tuple["Turn", ...] = ()
 
 
 class Turn(Part):

@@ -4,8 +4,6 @@ A fault skips the first `after` requests of its route, then affects every `every
 times. It is declared in a world file, or at run time by `POST /_sandbox/control`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256

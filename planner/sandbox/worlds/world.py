@@ -1,7 +1,5 @@
 """The grammar of world files: one organization of the service, its agents, numbers, prices, limits and faults."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
