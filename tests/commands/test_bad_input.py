@@ -132,7 +132,7 @@ def test_no_balance(project: Project, service: Served) -> None:
     [
         (["run", "nowhere"], "nowhere"),
         (["run", "empty"], "no plan"),
-        (["plan", "--select", "hours/satturday*"], "Did you mean 'hours/saturday[*]@clinic'?"),
+        (["plan", "--select", "hours/satturday*"], "Did you mean hours/saturday[name=Bob]@clinic?"),
         (["plan", "--tag", "smoke"], "--tag smoke: no case has it"),
         (["plan", "--environment", "staging"], "no environment 'staging'"),
         (["run", "--max-cost", "a lot"], "'a lot' is not an amount in dollars"),

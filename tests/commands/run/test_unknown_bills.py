@@ -32,6 +32,6 @@ def test_calls_under_way_at_an_interruption_are_no_small_bill(project: Project, 
     bill = "at least $0.00 of $1.60 expected"
     assert f"Interrupted: {bill}" in flat(out) or f"; {bill}" in flat(out)
     assert f"Cost {bill}; up to $1.92 more for 3 calls in progress" in flat(out)
-    assert f"cost: {bill}" in (project.root / "reports/junit.xml").read_text()
+    assert f"Cost: {bill}" in (project.root / "reports/junit.xml").read_text()
     assert "up to $1.92 more for 3 calls in progress" in flat((project.root / "reports/report.md").read_text())
     RunResult.model_validate(project.results())

@@ -241,8 +241,8 @@ def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remot
         ("s3://AKIA:secret@bucket", "keys belong in the environment"),
         ("s3://bucket/results?keep=3", "unknown option keep"),
         ("git:refs/planner/results?keep=0", "keep=0 is not a number of sessions"),
-        ("refs/planner/results", "--store: this would be a folder, and for the git ref write git:refs/planner/results"),
-        ("s3:bucket/results", "--store: this would be a folder, and for the object store write s3://BUCKET/FOLDER"),
+        ("refs/planner/results", "--store: for a git ref write git:refs/planner/results"),
+        ("s3:bucket/results", "--store: this is not the address of a store: write s3://BUCKET/FOLDER"),
     ],
 )
 def test_stores_that_cannot_be(fresh_clone: Callable[[str], Any], store: str, said: str) -> None:
