@@ -51,14 +51,14 @@ PAGE_TRANSCRIPT: list[dict[str, Any]] = [
 def test_a_complete_run() -> None:
     """As it is stored."""
     grade = {"status": "completed", "score": 0.87, "call_outcome": "success", "goal_achievement": "achieved"}
-    told = evidence(
+    parsed = evidence(
         {"error_message": "", "estimated_cost_cents": 32},
         {**CALL, "end_reason": "agent_end", "transfer_destination": "", "recording_url": "https://x/?sig=1"},
         PAGE_TRANSCRIPT,
         None,
-        {**grade, "detected_issues": [{"severity": "CRITICAL"}, {"severity": "minor"}, "odd"], "summary": "Fine."},
+        {**grade, "detected_issues": [{"severity": "CRITICAL"}, {"severity": "minor"}, "strange"], "summary": "Fine."},
     )
-    assert json.loads(told.to_bytes()) == snapshot(
+    assert json.loads(parsed.to_bytes()) == snapshot(
         {
             "schema_version": "1.0",
             "run_id": 7110,
@@ -145,10 +145,10 @@ def test_a_complete_run() -> None:
 
 def test_stored_evidence_is_read_back() -> None:
     """With the same digest; unknown fields are ignored."""
-    told = evidence(transcript=PAGE_TRANSCRIPT)
-    document = told.to_bytes()
+    parsed = evidence(transcript=PAGE_TRANSCRIPT)
+    document = parsed.to_bytes()
     again = Evidence.model_validate_json(document)
-    assert again == told
+    assert again == parsed
     assert evidence_digest(again.to_bytes()) == evidence_digest(document)
     later = {**json.loads(document), "schema_version": "1.7", "mood": "sunny"}
     assert Evidence.model_validate(later).run_id == 7110
@@ -217,7 +217,7 @@ def test_results_answer_the_earliest_open_call() -> None:
         {"role": "tool_response", "content": "null"},
         {"role": "tool_response", "content": "plain words"},
         {"role": "tool_response", "content": 3},
-        {"role": "tool_call", "content": {"name": "c", "arguments": ["odd"]}},
+        {"role": "tool_call", "content": {"name": "c", "arguments": ["strange"]}},
     ]
     assert tools_of(transcript=transcript) == [
         ("a", {}, True, None),
@@ -300,43 +300,55 @@ def test_only_a_history_proves_that_no_tool_was_called() -> None:
 def test_scores_run_from_0_to_1(score: Any, in_percent: bool, expected: float | None) -> None:
     """In both dialects; an ambiguous 1 is unknown."""
     call = {**CALL, "collected_values": {}} if in_percent else CALL
-    told = evidence(call=call, grade={"status": "completed", "score": score}).grade
-    assert told is not None
-    assert told.score == expected
+    parsed = evidence(call=call, grade={"status": "completed", "score": score}).grade
+    assert parsed is not None
+    assert parsed.score == expected
 
 
 @pytest.mark.parametrize(("repeated", "expected"), [(100, 1.0), (0.01, 0.01), (1, None), (None, None)])
 def test_a_score_of_1_is_clear_if_the_call_repeats_it(repeated: float | None, expected: float | None) -> None:
     """In the other scale."""
-    told = evidence(call={**CALL, "grade_score": repeated}, grade={"status": "completed", "score": 1}).grade
-    assert told is not None
-    assert told.score == expected
+    parsed = evidence(call={**CALL, "grade_score": repeated}, grade={"status": "completed", "score": 1}).grade
+    assert parsed is not None
+    assert parsed.score == expected
 
 
 def test_the_call_completes_the_grade() -> None:
     """The grade wins."""
     call = {**CALL, "grade_status": "completed", "grade_score": 40, "issue_count": 2, "critical_issue_count": 1}
     call |= {"call_outcome": "failure", "goal_achievement": "missed"}
-    told = evidence(call=call, grade={"status": "completed", "score": 0.5, "call_outcome": "success"}).grade
-    assert told is not None
-    assert (told.score, told.outcome, told.goal, told.issues, told.critical_issues) == (0.5, "success", "missed", 2, 1)
-    told = evidence(call=call).grade
-    assert told is not None
-    assert (told.status, told.score, told.outcome, told.issues, told.summary) == ("completed", 0.4, "failure", 2, None)
-    told = evidence(call=None, grade={}).grade
-    assert told is not None
-    assert (told.status, told.score, told.issues, told.critical_issues) == ("unknown", None, None, None)
+    parsed = evidence(call=call, grade={"status": "completed", "score": 0.5, "call_outcome": "success"}).grade
+    assert parsed is not None
+    assert (parsed.score, parsed.outcome, parsed.goal, parsed.issues, parsed.critical_issues) == (
+        0.5,
+        "success",
+        "missed",
+        2,
+        1,
+    )
+    parsed = evidence(call=call).grade
+    assert parsed is not None
+    assert (parsed.status, parsed.score, parsed.outcome, parsed.issues, parsed.summary) == (
+        "completed",
+        0.4,
+        "failure",
+        2,
+        None,
+    )
+    parsed = evidence(call=None, grade={}).grade
+    assert parsed is not None
+    assert (parsed.status, parsed.score, parsed.issues, parsed.critical_issues) == ("unknown", None, None, None)
 
 
 def test_a_pending_grade_has_no_values() -> None:
     """No issues so far does not mean no issues."""
     pending = {"status": "pending", "call_outcome": "unknown", "detected_issues": [], "score": None}
-    for told in (
+    for parsed in (
         evidence(call={**CALL, "grade_status": "pending", "issue_count": 0}).grade,
         evidence(call={**CALL, "issue_count": 0}, grade=pending).grade,
     ):
-        assert told is not None
-        assert told.model_dump(exclude_none=True) == {"status": "pending"}
+        assert parsed is not None
+        assert parsed.model_dump(exclude_none=True) == {"status": "pending"}
 
 
 def test_a_missing_grade_is_none() -> None:
@@ -380,23 +392,23 @@ def test_transactions_are_the_bill_or_else_the_call(
     """Without a multiplier."""
     document = None if call is None else {**{key: CALL[key] for key in CALL if key != "billing_total_cents"}, **call}
     wire = None if document is None else (WireCall.model_validate(document), document)
-    told = evidence_from_wire(WireRun.model_validate({**RUN, **run}), wire, None, None, None, charged_cents)
-    assert (told.cost_cents, told.cost_basis) == bill
+    parsed = evidence_from_wire(WireRun.model_validate({**RUN, **run}), wire, None, None, None, charged_cents)
+    assert (parsed.cost_cents, parsed.cost_basis) == bill
 
 
 def test_a_bill_from_transactions_is_kept() -> None:
     """Until transactions change it."""
 
-    def told(charged_cents: int | None, call_cents: int | None) -> Evidence:
+    def billed(charged_cents: int | None, call_cents: int | None) -> Evidence:
         document = {**CALL, "billing_total_cents": call_cents}
         wire = WireCall.model_validate(document), document
         return evidence_from_wire(WireRun.model_validate(RUN), wire, None, None, None, charged_cents)
 
     pairs = [
-        (told(16, 8), told(None, 8)),
-        (told(None, 8), told(16, 8)),
-        (told(16, 8), told(24, 8)),
-        (told(None, 8), told(None, None)),
+        (billed(16, 8), billed(None, 8)),
+        (billed(None, 8), billed(16, 8)),
+        (billed(16, 8), billed(24, 8)),
+        (billed(None, 8), billed(None, None)),
     ]
     bills = [(both.cost_cents, both.cost_basis) for both in (merged(older, newer) for older, newer in pairs)]
     assert bills == [(16, "transaction"), (16, "transaction"), (24, "transaction"), (8, "call")]
@@ -404,18 +416,18 @@ def test_a_bill_from_transactions_is_kept() -> None:
 
 def test_runs_without_a_call() -> None:
     """Or whose call cannot be read."""
-    told = evidence({"call_id": None, "status": "failed", "error_message": "No carrier."}, None)
-    assert (told.call, told.call_id, told.duration_seconds) == (None, None, None)
-    assert (told.run_status, told.error_message) == ("failed", "No carrier.")
+    parsed = evidence({"call_id": None, "status": "failed", "error_message": "No carrier."}, None)
+    assert (parsed.call, parsed.call_id, parsed.duration_seconds) == (None, None, None)
+    assert (parsed.run_status, parsed.error_message) == ("failed", "No carrier.")
     assert evidence(call=None).call is None
     assert evidence({"error_message": None}).error_message == ""
 
 
 def test_a_call_with_little_data() -> None:
     """Its status is unknown, and the rest is missing."""
-    told = evidence(call={}).call
-    assert told is not None
-    assert told.model_dump() == {
+    parsed = evidence(call={}).call
+    assert parsed is not None
+    assert parsed.model_dump() == {
         "call_id": 987,
         "status": "unknown",
         "end_reason": None,
@@ -433,14 +445,14 @@ def test_signed_urls_are_never_stored() -> None:
         "recording_url": "https://x/?sig=1",
         "metadata": {"Audio_URL": "https://x/?sig=1", "kept": [{"signedUrl": "https://x/?sig=1", "page": 2}, "plain"]},
     }
-    told = evidence(call=call).call
-    assert told is not None
-    assert "sig=1" not in told.model_dump_json()
-    assert told.document["metadata"] == {"kept": [{"page": 2}, "plain"]}
+    parsed = evidence(call=call).call
+    assert parsed is not None
+    assert "sig=1" not in parsed.model_dump_json()
+    assert parsed.document["metadata"] == {"kept": [{"page": 2}, "plain"]}
     assert "recording_url" in call  # what was received is not touched
 
 
-# Whatever is sent
+# Any input
 
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8),
@@ -460,30 +472,30 @@ ITEM = st.fixed_dictionaries(
 )
 def test_any_json_becomes_evidence(turns: list[dict[str, Any]], history: list[dict[str, Any]]) -> None:
     """All words are kept."""
-    told = evidence(transcript=turns, history=history)
-    assert Evidence.model_validate_json(told.to_bytes()).run_id == 7110
+    parsed = evidence(transcript=turns, history=history)
+    assert Evidence.model_validate_json(parsed.to_bytes()).run_id == 7110
     known = [turn for turn in turns if turn["role"] not in ("x", None)]
-    assert len(told.turns or ()) == len(known)
-    assert [turn.number for turn in told.turns or ()] == list(range(1, len(known) + 1))
+    assert len(parsed.turns or ()) == len(known)
+    assert [turn.number for turn in parsed.turns or ()] == list(range(1, len(known) + 1))
 
 
 def test_grader_and_variant_are_kept() -> None:
     """If known."""
-    told = evidence(
+    parsed = evidence(
         call={**CALL, "agent_variant_id": 7, "agent_variant_label": "B"},
         grade={"status": "completed", "score": 0.5, "grader_model": "g-1", "grader_version": 3},
     )
-    assert told.grade is not None
-    assert told.call is not None
-    assert (told.grade.grader_model, told.grade.grader_version) == ("g-1", "3")
-    assert (told.call.variant_id, told.call.variant_label) == (7, "B")
-    odd = evidence(
+    assert parsed.grade is not None
+    assert parsed.call is not None
+    assert (parsed.grade.grader_model, parsed.grade.grader_version) == ("g-1", "3")
+    assert (parsed.call.variant_id, parsed.call.variant_label) == (7, "B")
+    unusual = evidence(
         call={**CALL, "agent_variant_id": True, "agent_variant_label": {}},
         grade={"status": "completed", "grader_version": []},
     )
-    assert odd.grade is not None
-    assert odd.call is not None
-    assert (odd.grade.grader_version, odd.call.variant_id, odd.call.variant_label) == (None, None, None)
-    stored = json.loads(odd.to_bytes())
+    assert unusual.grade is not None
+    assert unusual.call is not None
+    assert (unusual.grade.grader_version, unusual.call.variant_id, unusual.call.variant_label) == (None, None, None)
+    stored = json.loads(unusual.to_bytes())
     assert {"grader_model", "grader_version"}.isdisjoint(stored["grade"])
     assert {"variant_id", "variant_label"}.isdisjoint(stored["call"])

@@ -29,7 +29,7 @@ class Missed(Enum):
 
 class CheckSeverity(Enum):
     CRITICAL = "critical"
-    """A failure in any run fails the case, whatever the pass rate."""
+    """A failure in any run fails the case, regardless of the pass rate."""
     ERROR = "error"
     WARNING = "warning"
     """Reported; never fails a case."""

@@ -30,7 +30,7 @@ class GradeCheck(Expectation, frozen=True):
     min_score: Annotated[float, Field(ge=0, le=1), NotBool] | None = Field(
         default=None, description="Lowest score that holds, from 0 to 1.", examples=[0.8]
     )
-    outcome: Outcome | None = Field(default=None, description="What the platform says came of the call.")
+    outcome: Outcome | None = Field(default=None, description="The outcome of the call, as the platform reports it.")
     goal: Goal | None = Field(default=None, description="Whether the platform says the agent's goal was achieved.")
     max_issues: Count | None = Field(default=None, description="Issues the platform detected, at most.")
     max_critical_issues: Count | None = Field(

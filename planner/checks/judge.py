@@ -86,9 +86,9 @@ class Judge(Expectation, frozen=True):
         question = self._question(evidence)
         if isinstance(question, Judgement):
             return question
-        ballot = ask(question)
-        votes = [checked(vote, question.turns) for vote in ballot.votes[: self.votes]]
-        return self._count(votes, ballot.missing, question.turns)
+        given = ask(question)
+        votes = [checked(vote, question.turns) for vote in given.votes[: self.votes]]
+        return self._count(votes, given.missing, question.turns)
 
     def _question(self, evidence: Evidence) -> Question | Judgement:
         """What to ask about this run, or why it is undecided."""
@@ -102,21 +102,21 @@ class Judge(Expectation, frozen=True):
     def _count(self, votes: Sequence[Vote], missing: str, turns: Sequence[Turn]) -> Judgement:
         """Decide only if void and missing votes could not change the result."""
         valid = [vote for vote in votes if not vote.void]
-        holding = [vote for vote in valid if vote.verdict is Verdict.HOLDS]
+        in_favour = [vote for vote in valid if vote.verdict is Verdict.HOLDS]
         against = [vote for vote in valid if vote.verdict is Verdict.DOES_NOT_HOLD]
         enough_to_pass, enough_to_fail = self._needed
         reasons = "; ".join(dict.fromkeys(vote.void for vote in votes if vote.void))
         others = {
             "against": len(against),
-            "undecided": len(valid) - len(holding) - len(against),
+            "undecided": len(valid) - len(in_favour) - len(against),
             f"void ({reasons})": len(votes) - len(valid),
             f"missing ({missing})": self.votes - len(votes),
         }
         counts = [f"{count} {kind}" for kind, count in others.items() if count]
-        counts = [f"{len(holding)} of {counted(self.votes, 'vote')} for", *counts] if self.votes > 1 else []
+        counts = [f"{len(in_favour)} of {counted(self.votes, 'vote')} for", *counts] if self.votes > 1 else []
         agreement = f": {', '.join(counts)}" if counts else ""
-        if len(holding) >= enough_to_pass:
-            return passed(f"the rubric holds{agreement}{_because(holding[0])}", Quote.at(holding[0].turn, turns))
+        if len(in_favour) >= enough_to_pass:
+            return passed(f"the rubric holds{agreement}{_because(in_favour[0])}", Quote.at(in_favour[0].turn, turns))
         if len(against) >= enough_to_fail:
             return failed(
                 f"the rubric does not hold{agreement}{_because(against[0])}", Quote.at(against[0].turn, turns)
@@ -125,7 +125,7 @@ class Judge(Expectation, frozen=True):
             return errored(f"not judged: {missing or 'there is no vote'}")
         if self.votes == 1:
             agreement = (
-                f": the vote is void, for {reasons}" if reasons else f": the judge cannot tell{_because(votes[0])}"
+                f": the vote is void, for {reasons}" if reasons else f": the judge could not decide{_because(votes[0])}"
             )
         return errored(f"undecided{agreement}")
 

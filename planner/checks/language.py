@@ -65,7 +65,7 @@ class Language(Expectation, frozen=True):
         counting = right + len(wrong)
         if not counting:
             return errored(f"no language could be detected in {counted(len(turns), noun)}")
-        left_out = f", {len(turns) - counting} too short to tell" if len(turns) > counting else ""
+        left_out = f", {len(turns) - counting} too short" if len(turns) > counting else ""
         found = f"{right} of {counted(counting, noun)} in {self.is_}{left_out}"
         if right >= self.min_share * counting:
             return passed(found)

@@ -48,7 +48,7 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
+class Votes:
     """The votes on a question, and why some are missing."""
 
     votes: tuple[Vote, ...] = ()
@@ -57,14 +57,14 @@ class Ballot:
     """No later session will request the missing votes, since no model is configured."""
 
 
-Ask: TypeAlias = Callable[[Question], Ballot]
+Ask: TypeAlias = Callable[[Question], Votes]
 """Looks up the answers to a question. Makes no judge call."""
 
 
-def nobody_asked(question: Question) -> Ballot:
+def nobody_asked(question: Question) -> Votes:
     """For judging without a model."""
     del question
-    return Ballot(missing="no language model was asked")
+    return Votes(missing="no language model was asked")
 
 
 def checked(vote: Vote, turns: Sequence[Turn]) -> Vote:

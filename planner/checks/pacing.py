@@ -121,7 +121,7 @@ class Pacing(Expectation, frozen=True):
         for role, limit in ((Role.AGENT, self.max_agent_overlaps), (Role.CALLER, self.max_caller_overlaps)):
             if limit is not None:
                 conditions.append(_judge_overlaps(timed, untimed, role, limit))
-        agent = [spoken for spoken in timed if spoken.turn.role is Role.AGENT]
+        agent = [each for each in timed if each.turn.role is Role.AGENT]
         if self.talk_ratio is not None:
             conditions.append(_judge_share(timed, agent, untimed, self.talk_ratio))
         if self.words_per_minute is not None:

@@ -1,9 +1,7 @@
-"""Judging evidence in which a shared store left something out, or the service told what we cannot read: what needs it is
-`errored`, and says so.
+"""Judge incomplete evidence: a shared store redacted parts of it, or the service sent parts that planner cannot read.
 
-A check that reads a part of the evidence (`Expectation.reads`) with something left out is undecided, but where what it found
-stands whatever else there was (`Expectation.stands`): words that were said, tools that were called. Parts of `all_of`, `any_of`
-and `not` are judged so one by one: the whole is decided where those that can be told decide it.
+A check that reads an incomplete part of the evidence (`Expectation.reads`) is undecided, unless its outcome is certain anyway
+(`Expectation.is_certain`), such as words that were said. Parts of `all_of`, `any_of` and `not` are judged one by one.
 """
 
 from __future__ import annotations
@@ -27,12 +25,12 @@ _WORDS: Final[Mapping[RedactedPart, str]] = {
 _RESULTS: Final[PartsRead] = frozenset({"results"})
 _NOTHING: Final[PartsRead] = frozenset()
 
-_UNREAD: Final = "a speaker, words or a tool call that planner does not know how to take"
+_UNREAD: Final = "a speaker, words or a tool call of a kind that planner does not know"
 _UNANSWERED: Final = "which tool call a result answers"
 
 
 def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
-    """Judge one run, of which a shared store may keep only what others may see; as ever where nothing that decides was left out."""
+    """Judge one run whose evidence may be incomplete."""
     missed, masked = left_out(expectation, evidence), _masked(expectation, evidence)
     if not missed:
         return expectation.judge_with(evidence, ask)
@@ -49,12 +47,12 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
         return judgement
     if masked:
         return errored(
-            f"cannot be told: in {_named(masked)} the shared store left out phone numbers, or what `redact` lists;"
+            f"cannot be decided: in {_named(masked)} the shared store left out phone numbers, or what `redact` lists;"
             " judge it where the call was made, or call again"
         )
     if not missed - _RESULTS:
-        return errored(f"cannot be told: the service does not tell {_UNANSWERED}")
-    return errored(f"cannot be told: in {_named(missed)} the service tells something that cannot be read: {_UNREAD}")
+        return errored(f"cannot be decided: the service does not report {_UNANSWERED}")
+    return errored(f"cannot be decided: in {_named(missed)} the service sent something that cannot be read: {_UNREAD}")
 
 
 def _named(parts: PartsRead) -> str:
@@ -62,7 +60,7 @@ def _named(parts: PartsRead) -> str:
 
 
 def left_out(expectation: Expectation, evidence: Evidence) -> PartsRead:
-    """The parts with something left out, or not read, that may decide it."""
+    """The parts that it needs and that are redacted or unreadable."""
     return _masked(expectation, evidence) | _not_read(expectation, evidence)
 
 

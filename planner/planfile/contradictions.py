@@ -1,4 +1,4 @@
-"""Expectations of one case that no call can satisfy together, as far as their checks can tell."""
+"""Expectations of one case that no call can satisfy together."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Draft:
 
     @property
     def user(self) -> Span | None:
-        """The place to report besides that of an error in a library."""
+        """For an error in a library: where the plan uses it, reported as well."""
         return self.used.place.span if self.used else None
 
 

@@ -163,7 +163,7 @@ class Expectations:
         return replace(draft, place=used.place, used=used, written=written, shape=shape, said=draft.said)
 
     def sound_alone(self, draft: Draft) -> bool:
-        """Whether an expectation can be valid, whatever its templates render to; reported if not."""
+        """Whether an expectation can be valid for any rendering of its templates; reported if not."""
         shape = draft.shape
         errors = self.validations.validate(shape.kind, placeholders(shape.content), draft.id or draft.written["check"])
         if isinstance(errors, list):
@@ -242,12 +242,14 @@ class Expectations:
                 self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)
 
-    def undefined(self, draft: Draft, known: frozenset[str], told: Callable[[str], str]) -> Iterator[tuple[str, Use]]:
-        """The unknown names in the expectation's templates, each with its places; `told` makes the message."""
+    def undefined(
+        self, draft: Draft, known: frozenset[str], message_for: Callable[[str], str]
+    ) -> Iterator[tuple[str, Use]]:
+        """The unknown names in the expectation's templates, each with its places; `message_for` makes the message."""
         for text in draft.shape.texts:
             for name, offset in text.template.names.items():
                 if name not in known:
-                    detail = told(name)
+                    detail = message_for(name)
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
                     yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
 

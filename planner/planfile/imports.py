@@ -161,10 +161,10 @@ class Imports:
         place = document.place(items, index)
         used = Used(place, document.place(written, "id") if "id" in changed else place)
         if "min_pass_rate" in changed:  # a warning if the plan's rate has no effect on any of them
-            doubts = [idle_rate({**draft.written, **changed}) for draft in drafts]
-            if doubts and all(doubts):
+            lints = [idle_rate({**draft.written, **changed}) for draft in drafts]
+            if lints and all(lints):
                 place_of_rate = document.value(written, "min_pass_rate")
-                self.reporter.warning(doubts[0][0].code, doubts[0][0].why, place_of_rate)
+                self.reporter.warning(lints[0][0].code, lints[0][0].why, place_of_rate)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
 
     def _find(self, part: str, name: str | None, document: Document, written: Mapping) -> Library | None:
@@ -220,7 +220,7 @@ def read_expected(model: type[BaseModel], document: Document, holder: Mapping, i
 
 
 def read_imports(document: Document, path: Path, paths: list[str], libraries: Libraries, imports: Imports) -> None:
-    """Fill `imports` with what the plan at `path` imports; `paths` are its `imports`, as far as they could be read."""
+    """Fill `imports` with what the plan at `path` imports; `paths` are those of its `imports` that could be read."""
     root = document.root
     written: Any = root.get("imports")
     if "imports" not in root:

@@ -1,4 +1,4 @@
-"""Libraries: what several plans share. Each is read once and checked as far as it can be without a plan."""
+"""Libraries, which several plans share. Each is read once, and checked even if no plan uses it."""
 
 from __future__ import annotations
 

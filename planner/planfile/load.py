@@ -62,7 +62,7 @@ def load_files(
 ) -> LoadedFiles:
     """Everything in these files, and in the libraries they import.
 
-    `today` (UTC) tells which quarantines have passed; None where nobody is to be told.
+    `today` (UTC) decides which quarantines have expired; None to report none.
 
     Raises `UsageError` for a missing path, a folder with no plans and an environment that the project does not have.
     """
@@ -127,7 +127,7 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
         return None  # imported by a plan before
     errors = reporter.errors
     try:
-        # One byte too many is `decode`'s to tell.
+        # `decode` reports a file that is one byte too long.
         source = decode(libraries.neighbours.plan(path, file, MAX_BYTES + 1), file, reporter)
     except FileFault as fault:
         reporter.file_fault(file, fault.code, fault.detail)

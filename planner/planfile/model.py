@@ -1,4 +1,4 @@
-"""What a plan means once read: values, no YAML, no templates, no positions but the ones reports need."""
+"""A plan after loading: rendered values and the file positions that reports need."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Case:
     scenario: str
     target: Target
     point: tuple[tuple[str, str], ...]
-    """(axis, value as it stands in the case id), in the order written."""
+    """(axis, value as in the case id), in the order written."""
     prompt: str
     expectations: tuple[Expectation, ...]
     """Each with an `id`, unique within the case."""

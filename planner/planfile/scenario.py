@@ -71,7 +71,7 @@ class PlanContext:
     today: date | None
     allowance: Allowance
     called: set[str] = field(default_factory=set[str])
-    """Aliases that its scenarios name, as far as they were read."""
+    """Aliases that its scenarios name, where they could be read."""
 
 
 @dataclass(slots=True)
@@ -311,8 +311,8 @@ class _Reading:
         if complete and self.plan.variables_readable and not strange:
             for name in axes:
                 if name not in used and is_name(name):
-                    told = f"no template of this scenario uses `{name}`"
-                    detail = f"{told}: the same call would be made for each of its values"
+                    unused = f"no template of this scenario uses `{name}`"
+                    detail = f"{unused}: the same call would be made for each of its values"
                     self.reporter.error("unused-axis", detail, self.document.key(axes, name))
         return used
 
@@ -322,7 +322,7 @@ class _Reading:
         """The names that templates use and that are not known, each with every place."""
         details: dict[str, str] = {}
 
-        def told(name: str) -> str:
+        def message_for(name: str) -> str:
             if name not in details:
                 details[name] = (
                     "" if self.plan.unresolved.has(name) else undefined(name, known, self.name, self.reporter.searches)
@@ -332,12 +332,12 @@ class _Reading:
         if prompt is not None:
             for name, offset in prompt.template.names.items():
                 if name not in known:
-                    detail = told(name)
+                    detail = message_for(name)
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
                     yield name, Use(fault.code, detail, prompt.place(fault))
         for draft in drafts:
             if not known.issuperset(draft.shape.names):
-                yield from self.reader.expectations.undefined(draft, known, told)
+                yield from self.reader.expectations.undefined(draft, known, message_for)
 
     def _written_axes(self) -> Mapping | None:
         """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""

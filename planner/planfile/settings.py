@@ -67,8 +67,7 @@ def settings_of(values: Mapping[str, Any]) -> CaseSettings:
 
 
 def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:
-    """Of expectations with a rate of their own, those that no result of so many runs could show to hold. A rate of 1 is told by what
-    was seen, with `confidence` as without."""
+    """Report expectations whose `min_pass_rate` no result of so many runs could show at this confidence. Rates of 1 are exempt."""
     if confidence is None:
         return
     for draft in drafts:
@@ -128,7 +127,7 @@ class Settings:
     def _check_confidence(self, runs: int) -> None:
         """What no result of these runs could satisfy is a fault before it is paid for."""
         rate, confidence = self._value("min_pass_rate"), self._value("confidence")
-        if confidence is None or self._doubted("min_pass_rate") or self._doubted("runs"):
+        if confidence is None or self._is_invalid("min_pass_rate") or self._is_invalid("runs"):
             return
         place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
         least = least_runs_to_pass(rate, confidence)
@@ -147,7 +146,7 @@ class Settings:
         rate = self._value("min_pass_rate")
         share = Fraction(repr(float(rate)))
         meant = ceil(share * runs) - 1
-        if self._doubted("runs") or self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
+        if self._is_invalid("runs") or self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
             return
         if share - Fraction(meant, runs) <= _ROUNDING:
             written = next(
@@ -163,8 +162,8 @@ class Settings:
     def _value(self, name: str) -> Any:
         return getattr(self.fields if name in self.given else self.defaults, name)
 
-    def _doubted(self, name: str) -> bool:
-        """Whether a setting is written and has a fault, so that what stands in for it is not what was meant."""
+    def _is_invalid(self, name: str) -> bool:
+        """Whether a setting is written but invalid, so that its value here is only a substitute."""
         if name in self.written:
             return name not in self.given
         return name in self.defaults_written and name not in self.defaults.model_fields_set

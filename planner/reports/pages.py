@@ -156,7 +156,7 @@ def rule_json(page: RulePage) -> dict[str, Any]:
             "environment": example.environment,
             "beside": dict(example.beside),
             "broken": dict(example.broken),
-            "mended": dict(example.mended),
+            "mended": dict(example.fixed),
             "diagnostics": as_documents(page.faults),
         },
     }
@@ -207,7 +207,7 @@ def _rule(page: RulePage, width: int, escape: _Escape) -> Iterator[str]:
     report = render_text(page.faults, read_source=files.get, width=min(width, _REPORT_WIDTH), color=False)
     chosen = f", with `--environment {example.environment}`" if example.environment else ""
     yield from ["", f"{'Error' if page.faults.has_errors else 'Warning'}{chosen}:", *_files(files)]
-    yield from ["", "```text", report.rstrip(), "```", "", "Fixed:", *_files(example.mended)]
+    yield from ["", "```text", report.rstrip(), "```", "", "Fixed:", *_files(example.fixed)]
 
 
 def _files(files: Mapping[str, str]) -> Iterator[str]:

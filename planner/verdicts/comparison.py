@@ -22,7 +22,7 @@ class OwnRate(NamedTuple):
     """How often an expectation with its own `min_pass_rate` was met, of the runs in which it was decided."""
 
     expectation: str
-    held: int
+    met: int
     decided: int
 
 
@@ -55,7 +55,7 @@ class Sample:
             self.runs_passed + earlier.runs_passed,
             self.runs_countable + earlier.runs_countable,
             self.runs_not_made + earlier.runs_not_made,
-            tuple(OwnRate(own.expectation, own.held + was.held, own.decided + was.decided) for own, was in rates),
+            tuple(OwnRate(own.expectation, own.met + was.met, own.decided + was.decided) for own, was in rates),
             _clean(self).passed + _clean(earlier).passed if has_clean else None,
         )
 
@@ -192,8 +192,8 @@ def _pairs(before: Sample, now: Sample, *, even_none_now: bool = False) -> dict[
         if own.expectation in earlier and (own.decided or even_none_now):
             was = earlier[own.expectation]
             pairs[own.expectation] = (
-                _Rate(was.held, was.decided, before.runs_not_made),
-                _Rate(own.held, own.decided, now.runs_not_made),
+                _Rate(was.met, was.decided, before.runs_not_made),
+                _Rate(own.met, own.decided, now.runs_not_made),
             )
     return pairs
 

@@ -135,7 +135,7 @@ def sample_from(document: SampleDocument) -> Sample:
 
 def sample_document(sample: Sample) -> SampleDocument:
     own_rates = [
-        ExpectationRate(expectation=own.expectation, check="", held=own.held, decided=own.decided)
+        ExpectationRate(expectation=own.expectation, check="", held=own.met, decided=own.decided)
         for own in sample.own_rates
     ]
     return SampleDocument(

@@ -47,7 +47,7 @@ def folders(retail: Path, mutants: int) -> Iterator[tuple[str, Files, str | None
     for path in sorted(EXAMPLES.glob("*.yaml")):
         example: Any = YAML(typ="safe", pure=True).load(path)
         beside = {name: text.encode() for name, text in example.get("beside", {}).items()}
-        for part in ("broken", "mended"):
+        for part in ("broken", "fixed"):
             files = {name: text.encode() for name, text in example[part].items()}
             yield f"{path.stem}: {part}", beside | files, example.get("environment")
     for number, mutant in enumerate(Mutants(1).take(mutants)):

@@ -13,8 +13,8 @@ HOLDS: dict[str, Any] = {"check": "says", "any_of": ["30 days"]}
 ALSO_HOLDS: dict[str, Any] = {"check": "duration", "max_seconds": 60}
 FAILS: dict[str, Any] = {"check": "says", "any_of": ["goodbye"]}
 ALSO_FAILS: dict[str, Any] = {"check": "duration", "max_seconds": 40}
-UNTOLD: dict[str, Any] = {"check": "cost", "max_cents": 16}
-PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
+UNDECIDED: dict[str, Any] = {"check": "cost", "max_cents": 16}
+PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNDECIDED}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
         ([ALSO_HOLDS, HOLDS], ("passed", 'lasted 54 s; said "30 days" at turn 3', 3)),
         ([HOLDS, FAILS], ("failed", '1 of 2 parts failed: never said "goodbye" in 2 agent turns', None)),
         (
-            [FAILS, UNTOLD, ALSO_FAILS],
+            [FAILS, UNDECIDED, ALSO_FAILS],
             (
                 "failed",
                 ('2 of 3 parts failed: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s'),
@@ -32,7 +32,7 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
             ),
         ),
         (
-            [HOLDS, UNTOLD],
+            [HOLDS, UNDECIDED],
             ("errored", "1 of 2 parts cannot be decided: the service has not billed this run yet", None),
         ),
         (
@@ -50,9 +50,9 @@ def test_all_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
     ("of", "expected"),
     [
         ([FAILS, HOLDS], ("passed", 'said "30 days" at turn 3', 3)),
-        ([UNTOLD, HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
+        ([UNDECIDED, HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
         (
-            [FAILS, UNTOLD],
+            [FAILS, UNDECIDED],
             (
                 "errored",
                 "1 of 2 parts cannot be decided: the service has not billed this run yet",
@@ -79,8 +79,8 @@ def test_any_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
     [
         (HOLDS, ("failed", 'holds, expected not to: said "30 days" at turn 3', 3)),
         (FAILS, ("passed", 'does not hold, as expected: never said "goodbye" in 2 agent turns', None)),
-        (UNTOLD, ("errored", "the service has not billed this run yet", None)),
-        ({**UNTOLD, "id": "cheap"}, ("errored", "cheap: the service has not billed this run yet", None)),
+        (UNDECIDED, ("errored", "the service has not billed this run yet", None)),
+        ({**UNDECIDED, "id": "cheap"}, ("errored", "cheap: the service has not billed this run yet", None)),
     ],
 )
 def test_not(talk: Any, judge: Any, of: Any, expected: object) -> None:
@@ -129,7 +129,7 @@ KIND: dict[str, Any] = {"check": "judge", "rubric": "The agent is kind."}
         ({"check": "any_of", "of": [FAILS, POLITE]}, ["polite"]),
         ({"check": "all_of", "of": [FAILS, POLITE]}, []),
         ({"check": "all_of", "of": [POLITE, HOLDS, KIND]}, ["polite", "kind"]),
-        ({"check": "all_of", "of": [UNTOLD, HOLDS]}, []),
+        ({"check": "all_of", "of": [UNDECIDED, HOLDS]}, []),
         ({"check": "not", "of": POLITE}, ["polite"]),
         ({"check": "not", "of": {"check": "any_of", "of": [KIND, HOLDS]}}, []),
         ({"check": "any_of", "of": [FAILS, {"check": "all_of", "of": [KIND, HOLDS]}]}, ["kind"]),

@@ -180,8 +180,8 @@ def test_no_call_satisfies_both_sides_of_a_contradiction(read: Any, talk: Any) -
         talk("agent: Hi.", *["tool: x"] * 4, "caller: Hi.", tools=tuple(ToolCall(name=tool, arguments={}, turn=turn) for turn, tool in enumerate(row, start=2)))
         for row in calls
     ]  # fmt: skip
-    told = _wrong_contradictions([read(**fields) for fields in asked], heard)
-    assert (told[0] > 30, told[1]) == (True, [])
+    wrong = _wrong_contradictions([read(**fields) for fields in asked], heard)
+    assert (wrong[0] > 30, wrong[1]) == (True, [])
 
     values: list[Any] = [1, 2, 2.0, "1", "2", "2.0", "a", True, "true", None, 0, 3]
     written = [field(equals=value) for value in values if value is not None]
@@ -189,15 +189,15 @@ def test_no_call_satisfies_both_sides_of_a_contradiction(read: Any, talk: Any) -
     written += [field(min=2), field(max=1), field(min=1, max=2), field(matches="^[12]$"), field(matches="a")]
     written += [field(exists=True), field(exists=False)]
     heard = [talk("agent: Hi.", call=Call(call_id=9, status="completed", document=document)) for document in ({}, *({"a": value} for value in values))]  # fmt: skip
-    told = _wrong_contradictions([read(**fields) for fields in written], heard)
-    assert (told[0] > 40, told[1]) == (True, [])
+    wrong = _wrong_contradictions([read(**fields) for fields in written], heard)
+    assert (wrong[0] > 40, wrong[1]) == (True, [])
 
 
 def _wrong_contradictions(
     asked: list[Expectation], heard: list[Evidence]
 ) -> tuple[int, list[tuple[Expectation, Expectation]]]:
     """The number of contradictions, and those that some call satisfies."""
-    held = [
+    satisfied = [
         {number for number, call in enumerate(heard) if one.judge(call).outcome is FindingOutcome.PASSED}
         for one in asked
     ]
@@ -206,7 +206,7 @@ def _wrong_contradictions(
         for one, other in product(range(len(asked)), repeat=2)
         if asked[one].contradicts(asked[other])
     ]  # fmt: skip
-    return len(pairs), [(asked[one], asked[other]) for one, other in pairs if held[one] & held[other]]
+    return len(pairs), [(asked[one], asked[other]) for one, other in pairs if satisfied[one] & satisfied[other]]
 
 
 @pytest.mark.parametrize("severity", ["critical", "warning", "error"])

@@ -72,10 +72,10 @@ def test_missing_parts_are_not_empty(talk: Any, judge: Any) -> None:
 
 def test_missing_arguments_are_undecided(talk: Any, judge: Any) -> None:
     """`arguments_told` says whether they are there."""
-    untold = ToolCall(name="look", arguments={}, arguments_told=False)
-    for tools, told in ((TOOLS, "passed"), ((untold,), "failed")):
+    missing = ToolCall(name="look", arguments={}, arguments_told=False)
+    for tools, expected in ((TOOLS, "passed"), ((missing,), "failed")):
         evidence = talk(*TALK, tools=tools)
-        assert judge(evidence, check="expression", cel="tools[0].arguments_told == true")[0] == told
+        assert judge(evidence, check="expression", cel="tools[0].arguments_told == true")[0] == expected
     assert judge(evidence, check="expression", cel="has(tools[0].arguments)")[0] == "failed"
     assert judge(evidence, check="expression", cel="tools[0].arguments == {}")[0] == "errored"
 
@@ -228,8 +228,8 @@ def test_declared_types_match_the_evidence(talk: Any, judge: Any) -> None:
 def test_a_failure_shows_the_values_read(talk: Any, judge: Any) -> None:
     """Of run, call and grade; at most four, each once."""
     cel = "run.status == 'x' && run.cost_cents > 5"
-    told = f'"{cel}" is false: run.status is "completed", run.cost_cents is 16'
-    assert judge(talk(*TALK, cost_cents=16), check="expression", cel=cel) == ("failed", told, None)
+    expected = f'"{cel}" is false: run.status is "completed", run.cost_cents is 16'
+    assert judge(talk(*TALK, cost_cents=16), check="expression", cel=cel) == ("failed", expected, None)
     for missing in ({"call": None}, {"grade": None}):
         found = judge(talk(*TALK, **missing), check="expression", cel="run.run_id == 2")
         assert found == ("failed", '"run.run_id == 2" is false: run.run_id is 1', None)
@@ -251,11 +251,11 @@ def test_a_diagnostic_points_into_the_expression(read: Any) -> None:
 
 
 def test_an_error_without_a_place_covers_the_expression() -> None:
-    """Whatever the library says."""
-    for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  odd to read", "too  odd"):
+    """Any message of the library."""
+    for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  strange to read", "too  strange"):
         fault = located("call == 1", message)
         assert (fault.start, fault.end) == (0, 9)
-    fault = located("call == 1", "ERROR: <input>:1:6: Syntax error: too odd")
+    fault = located("call == 1", "ERROR: <input>:1:6: Syntax error: too strange")
     assert (fault.start, fault.end) == (5, 6)
 
 

@@ -16,7 +16,7 @@ DOCUMENT = {
     "flag": True,
     "nothing": None,
     "items": [{"n": 1, "tag": "a"}, {"n": 2, "tag": None}, {"n": 3}],
-    "odd name": {"x": "17"},
+    "strange name": {"x": "17"},
 }
 
 
@@ -27,7 +27,7 @@ DOCUMENT = {
         ({"path": "$.score", "equals": "0.9"}, ("passed", "$.score is 0.9")),
         ({"path": "$.flag", "equals": True}, ("passed", "$.flag is true")),
         ({"path": "$.items[0]", "equals": {"n": 1}}, ("passed", '$.items[0] is {"n":1,"tag":"a"}')),
-        ({"path": "$['odd name'].x", "in": [16, "17"]}, ("passed", '$["odd name"].x is "17"')),
+        ({"path": "$['strange name'].x", "in": [16, "17"]}, ("passed", '$["strange name"].x is "17"')),
         ({"path": "$.score", "in": [1, 2]}, ("failed", "$.score was 0.9, expected one of 1, 2")),
         ({"path": "$.items[*].n", "min": 1}, ("passed", "$.items[0].n is 1; 2 further values hold as well")),
         ({"path": "$.items[*].n", "max": 2}, ("failed", "$.items[2].n is 3, expected at most 2")),

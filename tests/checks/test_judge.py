@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from planner.checks.opinions import Ballot, Question, Verdict, Vote, checked
+from planner.checks.opinions import Question, Verdict, Vote, Votes, checked
 from planner.evidence import Role, Turn
 
 RUBRIC = "The agent stays polite."
@@ -45,7 +45,7 @@ def test_votes_are_counted(
     """Undecided while missing votes could change the result."""
     fields = {"votes": votes} | ({"threshold": threshold} if threshold else {})
     expectation = read(check="judge", rubric=RUBRIC, **fields)
-    assert expectation.judge_with(talk(*TALK), lambda _: Ballot(tuple(given), "gone")).outcome.value == outcome
+    assert expectation.judge_with(talk(*TALK), lambda _: Votes(tuple(given), "gone")).outcome.value == outcome
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_votes_are_counted(
             f"the rubric holds: {'b' * 239}…",
             2,
         ),
-        ([UNSURE], "undecided: the judge cannot tell", None),
-        ([Vote(Verdict.CANNOT_TELL, reason="It is in Greek.")], "undecided: the judge cannot tell: It is in Greek.", None),
+        ([UNSURE], "undecided: the judge could not decide", None),
+        ([Vote(Verdict.CANNOT_TELL, reason="It is in Greek.")], "undecided: the judge could not decide: It is in Greek.", None),
         ([Vote(Verdict.HOLDS)], "undecided: the vote is void, for it quotes a turn that does not exist", None),
         ([], "not judged: the endpoint was gone", None),
     ],
@@ -71,7 +71,7 @@ def test_one_vote_is_reported_with_its_reason(
 ) -> None:
     """Cut if long, with the quoted turn."""
     judgement = read(check="judge", rubric=RUBRIC).judge_with(
-        talk(*TALK), lambda _: Ballot(tuple(given), "the endpoint was gone")
+        talk(*TALK), lambda _: Votes(tuple(given), "the endpoint was gone")
     )
     assert judgement.message == message
     assert (judgement.quote.turn if judgement.quote else None) == turn
@@ -85,18 +85,16 @@ def test_stored_names_of_verdicts() -> None:
 def test_several_votes_are_reported_by_kind(talk: Any, read: Any) -> None:
     """For, against, unsure, void and missing."""
     votes = (YES, NO, UNSURE, Vote(Verdict.HOLDS, 9), Vote(Verdict.HOLDS, 8))
-    judgement = read(check="judge", rubric=RUBRIC, votes=7).judge_with(talk(*TALK), lambda _: Ballot(votes, "late"))
+    judgement = read(check="judge", rubric=RUBRIC, votes=7).judge_with(talk(*TALK), lambda _: Votes(votes, "late"))
     assert judgement.message == (
         "undecided: 1 of 7 votes for, 1 against, 1 undecided,"
         " 2 void (it quotes a turn that does not exist), 2 missing (late)"
     )
-    one = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Ballot((YES,), "late"))
+    one = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Votes((YES,), "late"))
     assert one.message == "undecided: 1 of 2 votes for, 1 missing (late)"
-    whole = read(check="judge", rubric=RUBRIC, votes=3).judge_with(
-        talk(*TALK), lambda _: Ballot((YES, NO, YES), "late")
-    )
+    whole = read(check="judge", rubric=RUBRIC, votes=3).judge_with(talk(*TALK), lambda _: Votes((YES, NO, YES), "late"))
     assert whole.message == "the rubric holds: 2 of 3 votes for, 1 against: It says sorry."
-    none = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Ballot())
+    none = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Votes())
     assert none.message == "not judged: there is no vote"
 
 
@@ -112,8 +110,8 @@ def test_several_votes_are_reported_by_kind(talk: Any, read: Any) -> None:
         (Vote(Verdict.HOLDS, 2, "…"), "it quotes nothing"),
         (Vote(Verdict.HOLDS, 4, "Goodbye"), "it quotes a turn that does not exist"),
         (Vote(Verdict.CANNOT_TELL, 4, "x"), ""),
-        (Vote(Verdict.HOLDS, 2, "It comes on Friday", void="it told two things"), "it told two things"),
-        (Vote(Verdict.HOLDS, 9, "", void="it told two things"), "it told two things"),
+        (Vote(Verdict.HOLDS, 2, "It comes on Friday", void="it contradicts itself"), "it contradicts itself"),
+        (Vote(Verdict.HOLDS, 9, "", void="it contradicts itself"), "it contradicts itself"),
     ],
 )
 def test_a_vote_must_quote_the_turn_it_names(talk: Any, vote: Vote, void: str) -> None:

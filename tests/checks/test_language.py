@@ -33,7 +33,7 @@ SPANISH = "Hola, buenos días, ¿en qué puedo ayudarle hoy?"
         (
             (f"agent: {ENGLISH}", "agent: Ok.", "tool: x", f"agent: {SPANISH}"),
             {"is": "en"},
-            ("failed", "1 of 2 agent turns in en, 1 too short to tell, expected at least 90 %: turn 4 is in es", 4),
+            ("failed", "1 of 2 agent turns in en, 1 too short, expected at least 90 %: turn 4 is in es", 4),
         ),
         (
             ("agent: Ok.", "agent: Yes."),

@@ -24,7 +24,7 @@ GAPS = (
     said(3, "agent", 3800, 5000),  # 800 ms
     said(4, "caller", 5200, 6000),
     said(5, "tool", 6100, 6200),
-    said(6, "agent", 8400, 9000),  # 2400 ms, whatever the tool did meanwhile
+    said(6, "agent", 8400, 9000),  # 2400 ms, including the tool call
     said(7, "agent", 9500, 9900),  # goes on talking: answers nobody
     said(8, "caller", 10_000, 12_000),
     said(9, "agent", 11_500, 13_000),  # interrupts: 0 ms

@@ -110,7 +110,7 @@ def test_invalid_limits_are_rejected(rejected_at: Any, fields: dict[str, Any], e
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"check": "duration", "min_seconds": 0}, "`min_seconds: 0` alone always holds, so it checks nothing"),
         ({"check": "duration", "max_seconds": 0}, "Input should be greater than 0"),
@@ -123,9 +123,9 @@ def test_invalid_limits_are_rejected(rejected_at: Any, fields: dict[str, Any], e
         ),
     ],
 )
-def test_checks_that_never_fail_or_never_hold_are_rejected(refusal: Any, fields: dict[str, Any], told: str) -> None:
+def test_checks_that_never_fail_or_never_hold_are_rejected(refusal: Any, fields: dict[str, Any], message: str) -> None:
     """They check nothing."""
-    assert [message for _, message in refusal(**fields)] == [told]
+    assert [text for _, text in refusal(**fields)] == [message]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def turn(role: str, start_ms: Any, end_ms: Any, **fields: Any) -> dict[str, Any]
     return {"role": role, "content": "well", "start_ms": start_ms, "end_ms": end_ms, **fields}
 
 
-def told(*turns: dict[str, Any], grade: dict[str, Any] | None = None, **call: Any) -> Evidence:
+def from_turns(*turns: dict[str, Any], grade: dict[str, Any] | None = None, **call: Any) -> Evidence:
     run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9})
     document = {"call_id": 9, "status": "completed", "grade_status": "completed", **call}
     wire = (WireCall.model_validate(document), document)
@@ -70,7 +70,7 @@ def test_answers_timed_before_their_question_are_undecided(
     answer: dict[str, Any], outcome: str, message: str | None
 ) -> None:
     """Overlaps take 0 ms."""
-    judged = found(told(FIRST, ASKS, answer), check="latency", max_ms=1000)
+    judged = found(from_turns(FIRST, ASKS, answer), check="latency", max_ms=1000)
     assert judged == (outcome, judged[1] if message is None else message)
 
 
@@ -101,7 +101,7 @@ def test_unknown_numbers_of_issues_are_undecided(
     grade: dict[str, Any], call: dict[str, Any], issues: str, critical: str
 ) -> None:
     """Also two that differ."""
-    evidence = told(FIRST, grade=grade, **call)
+    evidence = from_turns(FIRST, grade=grade, **call)
     assert found(evidence, check="grade", max_issues=0)[0] == issues
     assert found(evidence, check="grade", max_critical_issues=0)[0] == critical
 
@@ -118,21 +118,23 @@ def test_unknown_numbers_of_issues_are_undecided(
 )
 def test_an_empty_end_reason_is_missing(call: dict[str, Any], fields: dict[str, Any], judged: tuple[str, str]) -> None:
     """It never fails an agent."""
-    assert found(told(FIRST, **call), check="call", **fields) == judged
+    assert found(from_turns(FIRST, **call), check="call", **fields) == judged
 
 
 def test_booleans_are_no_numbers() -> None:
     """Neither seconds, nor cents, nor scores."""
-    evidence = told(FIRST, grade={"score": True}, duration_seconds=True, billing_total_cents=True, grade_score=True)
+    evidence = from_turns(
+        FIRST, grade={"score": True}, duration_seconds=True, billing_total_cents=True, grade_score=True
+    )
     assert found(evidence, check="duration", max_seconds=10)[0] == "errored"
     assert found(evidence, check="grade", min_score=0.5)[0] == "errored"
     assert evidence.cost_cents is None
-    assert found(told(FIRST, status=None), check="expression", cel="call.status != 'completed'")[0] == "errored"
+    assert found(from_turns(FIRST, status=None), check="expression", cel="call.status != 'completed'")[0] == "errored"
 
 
 def test_an_ambiguous_score_is_undecided() -> None:
     """1 may be of 1 or of 100."""
-    assert found(told(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8) == (
+    assert found(from_turns(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8) == (
         "errored",
         "the grade's score is 1, and the service does not say whether of 1 or of 100",
     )
@@ -149,14 +151,14 @@ def test_an_ambiguous_score_is_undecided() -> None:
 @pytest.mark.parametrize("words", ["", "  "])
 def test_turns_without_words_do_not_prove_silence(check: dict[str, Any], words: str) -> None:
     """As if the speaker had no turn."""
-    assert found(told({"role": "agent", "content": words}, ASKS), **check)[0] == "errored"
-    assert found(told({"role": "agent", "content": words}, ASKS, FIRST), **check)[0] == "passed"
+    assert found(from_turns({"role": "agent", "content": words}, ASKS), **check)[0] == "errored"
+    assert found(from_turns({"role": "agent", "content": words}, ASKS, FIRST), **check)[0] == "passed"
 
 
 def test_turns_without_words_are_not_first_or_last() -> None:
     """The last turn is the last one with words."""
     silent = {"role": "agent", "content": ""}
-    evidence = told(silent, {"role": "agent", "content": "no guarantee"}, ASKS, silent)
+    evidence = from_turns(silent, {"role": "agent", "content": "no guarantee"}, ASKS, silent)
     for place in ("first", "last"):
         check = {"any_of": ["guarantee"], "in": place}
         assert found(evidence, check="never_says", **check) == ("failed", 'said "guarantee" at turn 2')
@@ -164,7 +166,7 @@ def test_turns_without_words_are_not_first_or_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "told_as", "wanted", "outcome"),
+    ("field", "sent", "wanted", "outcome"),
     [
         ("call_outcome", "success", "success", "passed"),
         ("call_outcome", " SUCCESS", "success", "passed"),
@@ -175,9 +177,9 @@ def test_turns_without_words_are_not_first_or_last() -> None:
         ("goal_achievement", "partially", "achieved", "errored"),
     ],
 )
-def test_unknown_words_of_a_grade_are_undecided(field: str, told_as: str, wanted: str, outcome: str) -> None:
+def test_unknown_words_of_a_grade_are_undecided(field: str, sent: str, wanted: str, outcome: str) -> None:
     """Case does not matter."""
-    evidence = told(FIRST, grade={field: told_as})
+    evidence = from_turns(FIRST, grade={field: sent})
     asked = {"check": "grade", "outcome" if field == "call_outcome" else "goal": wanted}
     assert found(evidence, **asked)[0] == outcome
     opposite = {"passed": "failed", "failed": "passed", "errored": "errored"}[outcome]
@@ -195,5 +197,5 @@ def test_unknown_words_of_a_grade_are_undecided(field: str, told_as: str, wanted
 )
 def test_values_just_off_a_limit_are_shown_in_full(asked: dict[str, Any], message: str) -> None:
     """Rounded they would seem to hold."""
-    evidence = told(FIRST, grade={"score": 0.79999999}, duration_seconds=180.0000001, n=12345677)
+    evidence = from_turns(FIRST, grade={"score": 0.79999999}, duration_seconds=180.0000001, n=12345677)
     assert found(evidence, **asked) == ("failed", message)

@@ -17,7 +17,7 @@ from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
 from planner.verdicts.outcomes import Fault, RunOutcome
 from planner.verdicts.runs import judge_run
 
-SAID = "cannot be told: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"
+SAID = "cannot be decided: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"
 EVIDENCE = Evidence(
     run_id=1,
     run_status="completed",
@@ -98,8 +98,8 @@ def test_a_check_is_undecided_by_parts_it_reads(check: str, parts: tuple[str, ..
         pytest.skip("needs the extra `semantic`")
     written = expectation(**CHECKS[check].model_json_schema()["examples"][0])
     everything = get_args(RedactedPart)
-    told = {part: left_out(written, EVIDENCE.model_copy(update={"redacted": (part,)})) for part in everything}
-    assert told == {part: {part} if part in parts else set() for part in everything}
+    found = {part: left_out(written, EVIDENCE.model_copy(update={"redacted": (part,)})) for part in everything}
+    assert found == {part: {part} if part in parts else set() for part in everything}
 
 
 @pytest.mark.parametrize(

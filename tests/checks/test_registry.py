@@ -103,7 +103,7 @@ KEYWORDS = {
 
 
 def keywords(schema: Any) -> set[tuple[str, str]]:
-    """(keyword, type it stands beside) of a schema and all schemas in it."""
+    """(keyword, type next to it) of a schema and all schemas in it."""
     if isinstance(schema, list):
         return set().union(*map(keywords, schema))
     if not isinstance(schema, dict):

@@ -13,7 +13,7 @@ from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.checks import CHECKS
 from planner.checks.judgement import FindingOutcome
 from planner.checks.meaning import missing_packages
-from planner.checks.opinions import Ballot, Question, Verdict, Vote
+from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
 from planner.evidence.from_wire import evidence_from_wire
@@ -80,17 +80,17 @@ def client_in_part() -> Evidence:
     return _evidence({"id": 9, "status": "completed", "grade_status": "pending"}, words, None)
 
 
-def page_untold() -> Evidence:
+def page_missing() -> Evidence:
     """A completed call without any other data."""
-    return _untold({"call_id": 9, "status": "completed"})
+    return _missing({"call_id": 9, "status": "completed"})
 
 
-def client_untold() -> Evidence:
+def client_missing() -> Evidence:
     """The same in the other dialect."""
-    return _untold({"id": 9, "status": "completed"})
+    return _missing({"id": 9, "status": "completed"})
 
 
-def _untold(call: dict[str, Any]) -> Evidence:
+def _missing(call: dict[str, Any]) -> Evidence:
     run = WireRun(id=1, status="completed", call_id=9)
     return evidence_from_wire(run, (WireCall.model_validate(call), call), None, None, None)
 
@@ -183,9 +183,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"to": "I would like to send my order back.", "min": 0.5, "who": "caller"},
     ],
     "judge": [
-        {"rubric": "It tells the window."},
+        {"rubric": "It states the window."},
         {"rubric": "It apologises.", "votes": 3},
-        {"rubric": "It tells the window.", "votes": 3, "threshold": 1.0},
+        {"rubric": "It states the window.", "votes": 3, "threshold": 1.0},
         {"rubric": "It invents words."},
     ],
     "all_of": [{"of": [SAYS_WINDOW, {"check": "grade", "min_score": 0.8}]}, {"of": [SAYS_WINDOW, SAYS_SORRY]}],
@@ -195,7 +195,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 
 _SAYS_SO = Vote(Verdict.HOLDS, 7, "You have thirty days", "It says how many days there are.")
 _ANSWERS = {
-    "It tells the window.": (_SAYS_SO,),
+    "It states the window.": (_SAYS_SO,),
     "It apologises.": (
         Vote(Verdict.DOES_NOT_HOLD, 9, "goodbye", "It refunds and takes its leave."),
         Vote(Verdict.DOES_NOT_HOLD, 9, "I refund twelve dollars", "No apology."),
@@ -205,42 +205,42 @@ _ANSWERS = {
 }
 
 
-def asked(question: Question) -> Ballot:
+def asked(question: Question) -> Votes:
     """The answers of a language model."""
     votes = _ANSWERS[question.rubric]
-    return Ballot(votes, "" if len(votes) >= question.votes else "the endpoint was gone")
+    return Votes(votes, "" if len(votes) >= question.votes else "the endpoint was gone")
 
 
 DIALECTS = {"page": page, "client": client}
 IN_PART = {"page, in part": page_in_part, "client, in part": client_in_part}
-UNTOLD = {"page, untold": page_untold, "client, untold": client_untold}
+MISSING = {"page, missing": page_missing, "client, missing": client_missing}
 
 
 @pytest.mark.parametrize("name", [name for name in CHECKS if name != "similar" or not missing_packages()])
 def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> None:
     """The dialects agree; with less data a finding is the same or undecided."""
     lines: list[str] = []
-    outcomes: dict[str, list[str]] = {dialect: [] for dialect in (*DIALECTS, *IN_PART, *UNTOLD)}
+    outcomes: dict[str, list[str]] = {dialect: [] for dialect in (*DIALECTS, *IN_PART, *MISSING)}
     for fields in EXAMPLES[name]:
         lines.append(to_json(fields).decode())
         expectation = read(check=name, **fields)
-        for dialect, evidence in {**DIALECTS, **IN_PART, **UNTOLD}.items():
+        for dialect, evidence in {**DIALECTS, **IN_PART, **MISSING}.items():
             judgement = expectation.judge_with(evidence(), asked)
             outcomes[dialect].append(judgement.outcome.value)
             quote = f"turn {judgement.quote.turn}" if judgement.quote else ""
             lines.append(f"  {dialect:<15} {judgement.outcome.value:<8} {quote:<7} {judgement.message}")
         lines.append("")
     assert "\n".join(lines) == external_file(f"tables/{name}.txt")
-    for one, other in (DIALECTS, IN_PART, UNTOLD):
+    for one, other in (DIALECTS, IN_PART, MISSING):
         assert outcomes[one] == outcomes[other]
     assert {"passed", "failed"} <= set(outcomes["page"])
-    assert "errored" in outcomes["page, untold"]
-    asks_what_is_told = ["exists" in fields for fields in EXAMPLES[name]]
-    for whole, part, untold, asks in zip(
-        outcomes["page"], outcomes["page, in part"], outcomes["page, untold"], asks_what_is_told, strict=True
+    assert "errored" in outcomes["page, missing"]
+    asks_what_exists = ["exists" in fields for fields in EXAMPLES[name]]
+    for whole, part, missing, asks in zip(
+        outcomes["page"], outcomes["page, in part"], outcomes["page, missing"], asks_what_exists, strict=True
     ):
-        assert asks or part in (whole, "errored"), "only `exists` asks whether the service tells it"
-        assert asks or untold == "errored", "only `exists` asks whether the service tells it"
+        assert asks or part in (whole, "errored"), "only `exists` asks whether the service reports it"
+        assert asks or missing == "errored", "only `exists` asks whether the service reports it"
 
 
 def test_every_kind_has_examples() -> None:
@@ -248,7 +248,7 @@ def test_every_kind_has_examples() -> None:
     assert EXAMPLES.keys() == CHECKS.keys()
 
 
-def told(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = None, **call: Any) -> Evidence:
+def recorded(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = None, **call: Any) -> Evidence:
     """The call with these turns and fields, in the page's dialect."""
     document = {**COMMON, "call_id": 9, "end_reason": "agent_end", "grade_status": "completed", **call}
     turns = [
@@ -270,29 +270,29 @@ def spoken() -> list[Any]:
 
 
 NOT_READ: dict[str, Evidence] = {
-    "an unknown speaker": told(changed(lambda _role, *rest: ("robot", *rest), "agent")),
-    "no speaker": told(changed(lambda _role, *rest: (None, *rest), "user")),
-    "one unknown speaker": told([*WORDS[:6], ("robot", *WORDS[6][1:]), *WORDS[7:]]),
-    "no words": told(changed(lambda role, _said, *rest: (role, None, *rest), "agent", "user")),
-    "once no words": told([*WORDS[:6], ("agent", None, *WORDS[6][2:]), *WORDS[7:]]),
-    "empty words": told(changed(lambda role, _said, *rest: (role, " ", *rest), "agent", "user")),
-    "numbers for words": told(changed(lambda role, _said, *rest: (role, 17, *rest), "agent", "user")),
-    "an empty transcript": told([], history=[]),
-    "all at one instant": told([(role, said, 0, 0, 0) for role, said, *_ in WORDS]),
-    "all from one instant": told([(role, said, 0, 5, 6) for role, said, *_ in WORDS]),
-    "times before the call": told([(role, said, -start, -end, -9) for role, said, start, end, _ in WORDS]),
-    "ends before beginnings": told([(role, said, end, start, None) for role, said, start, end, _ in WORDS]),
-    "tools of no name": told(changed(lambda role, _said, *rest: (role, {"arguments": {}}, *rest), "tool_call")),
-    "tools that are nothing": told(changed(lambda role, _said, *rest: (role, None, *rest), "tool_call")),
-    "tools that are no JSON": told(changed(lambda role, _said, *rest: (role, "not json {", *rest), "tool_call")),
-    "arguments that are none": told(
+    "an unknown speaker": recorded(changed(lambda _role, *rest: ("robot", *rest), "agent")),
+    "no speaker": recorded(changed(lambda _role, *rest: (None, *rest), "user")),
+    "one unknown speaker": recorded([*WORDS[:6], ("robot", *WORDS[6][1:]), *WORDS[7:]]),
+    "no words": recorded(changed(lambda role, _said, *rest: (role, None, *rest), "agent", "user")),
+    "once no words": recorded([*WORDS[:6], ("agent", None, *WORDS[6][2:]), *WORDS[7:]]),
+    "empty words": recorded(changed(lambda role, _said, *rest: (role, " ", *rest), "agent", "user")),
+    "numbers for words": recorded(changed(lambda role, _said, *rest: (role, 17, *rest), "agent", "user")),
+    "an empty transcript": recorded([], history=[]),
+    "all at one instant": recorded([(role, said, 0, 0, 0) for role, said, *_ in WORDS]),
+    "all from one instant": recorded([(role, said, 0, 5, 6) for role, said, *_ in WORDS]),
+    "times before the call": recorded([(role, said, -start, -end, -9) for role, said, start, end, _ in WORDS]),
+    "ends before beginnings": recorded([(role, said, end, start, None) for role, said, start, end, _ in WORDS]),
+    "tools of no name": recorded(changed(lambda role, _said, *rest: (role, {"arguments": {}}, *rest), "tool_call")),
+    "tools that are nothing": recorded(changed(lambda role, _said, *rest: (role, None, *rest), "tool_call")),
+    "tools that are no JSON": recorded(changed(lambda role, _said, *rest: (role, "not json {", *rest), "tool_call")),
+    "arguments that are none": recorded(
         changed(lambda role, said, *rest: (role, {**said, "arguments": "A-17"}, *rest), "tool_call")
     ),
-    "a history of nothing known": told(spoken(), history=[{"tool_calls": [1, {"function": {"name": None}}]}]),
-    "a history that is none": told(spoken(), history=[{"tool_calls": "lookup_order"}]),
-    "less than no time": told(duration_seconds=-5),
+    "a history of nothing known": recorded(spoken(), history=[{"tool_calls": [1, {"function": {"name": None}}]}]),
+    "a history that is none": recorded(spoken(), history=[{"tool_calls": "lookup_order"}]),
+    "less than no time": recorded(duration_seconds=-5),
 }
-"""The same call, told so that something in it cannot be read."""
+"""The same call with something unreadable in it."""
 
 STRICTER: dict[str, list[dict[str, Any]]] = {
     "duration": [{"min_seconds": 60}],
@@ -323,7 +323,7 @@ def test_unreadable_data_never_turns_a_failure_into_a_pass(read: Any, how: str) 
             continue
         for fields in (*EXAMPLES[name], *STRICTER.get(name, ())):
             expectation = read(check=name, **fields)
-            if expectation.judge_with(told(), asked).outcome is FindingOutcome.FAILED:
+            if expectation.judge_with(recorded(), asked).outcome is FindingOutcome.FAILED:
                 judgement = judge_redacted(expectation, NOT_READ[how], asked)
                 assert judgement.outcome is not FindingOutcome.PASSED, (name, fields, judgement.message)
 
@@ -332,8 +332,8 @@ def test_unreadable_turns_leave_what_was_found() -> None:
     """Words that were said were said."""
     garbled = NOT_READ["one unknown speaker"]
     cannot = (
-        "cannot be told: in the transcript the service tells something that cannot be read: a speaker, words or a tool call"
-        " that planner does not know how to take"
+        "cannot be decided: in the transcript the service sent something that cannot be read: a speaker, words or a tool call"
+        " of a kind that planner does not know"
     )
 
     def found(**fields: Any) -> tuple[str, str]:
@@ -348,4 +348,4 @@ def test_unreadable_turns_leave_what_was_found() -> None:
     assert found(check="call", status="completed") == ("passed", "the call completed")
     assert found(check="tool_called", name="lookup_order")[0] == "passed"
     assert garbled.unread == ("turns", "tools")
-    assert b"unread" not in told().to_bytes()
+    assert b"unread" not in recorded().to_bytes()

@@ -155,21 +155,21 @@ def test_a_tool_call_without_a_turn_has_no_quote(talk: Any, judge: Any) -> None:
     assert judge(evidence, check="tool_called", name="cancel") == ("passed", "called cancel 1 time", None)
 
 
-UNTOLD = tuple(call.model_copy(update={"has_result": False, "result": None}) for call in TOOLS)
+WITHOUT_RESULTS = tuple(call.model_copy(update={"has_result": False, "result": None}) for call in TOOLS)
 
 
 @pytest.mark.parametrize("result", ["refunded", {"matches": "refunded"}, {"exists": True}, {"exists": False}])
 @pytest.mark.parametrize("check", ["tool_called", "tool_not_called"])
 def test_without_any_results_result_is_undecided(talk: Any, judge: Any, check: str, result: object) -> None:
     """The service may not provide them."""
-    evidence = talk(*LINES, tools=UNTOLD)
+    evidence = talk(*LINES, tools=WITHOUT_RESULTS)
     expected = ("errored", "the service gave no results: 1 call of issue_refund cannot be decided", None)
     assert judge(evidence, check=check, name="issue_refund", result=result) == expected
 
 
 def test_failures_that_do_not_depend_on_results(talk: Any, judge: Any) -> None:
     """Too few calls, or other arguments."""
-    evidence = talk(*LINES, tools=UNTOLD)
+    evidence = talk(*LINES, tools=WITHOUT_RESULTS)
     asked: dict[str, Any] = {"name": "issue_refund", "result": "refunded"}
     assert judge(evidence, check="tool_called", times=2, **asked) == (
         "failed",

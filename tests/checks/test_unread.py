@@ -19,7 +19,7 @@ BYE = {"role": "agent", "content": "goodbye"}
 CALL_F = {"name": "f", "arguments": {}}
 
 
-def told(*transcript: dict[str, Any], history: list[dict[str, Any]] | None = None) -> Evidence:
+def from_turns(*transcript: dict[str, Any], history: list[dict[str, Any]] | None = None) -> Evidence:
     run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9})
     call = {"call_id": 9, "status": "completed", "duration_seconds": 30}
     turns = [WireTurn.model_validate(turn) for turn in transcript]
@@ -45,8 +45,8 @@ ABSENT: list[dict[str, Any]] = [
 @pytest.mark.parametrize("role", ["toolcall", "tool", "tool_calls", "narrator", "action", "", None])
 def test_an_unknown_speaker_may_be_a_tool(role: str | None, absent: dict[str, Any]) -> None:
     """So no tool call can be excluded."""
-    assert found(told(HELLO, ASKS, {"role": role, "content": CALL_F}, BYE), **absent) == "errored"
-    assert found(told(HELLO, ASKS, BYE), **absent) == "passed"
+    assert found(from_turns(HELLO, ASKS, {"role": role, "content": CALL_F}, BYE), **absent) == "errored"
+    assert found(from_turns(HELLO, ASKS, BYE), **absent) == "passed"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_unknown_speaker_may_be_a_tool(role: str | None, absent: dict[str, An
 )
 def test_a_tool_call_may_be_inside_a_turn(item: dict[str, Any]) -> None:
     """In fields and blocks, or behind a result without a call."""
-    assert found(told(HELLO, ASKS, item, BYE), **ABSENT[0]) == "errored"
+    assert found(from_turns(HELLO, ASKS, item, BYE), **ABSENT[0]) == "errored"
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_tool_call_may_be_inside_a_turn(item: dict[str, Any]) -> None:
 def test_an_unknown_history_item_may_be_a_tool_call(item: dict[str, Any]) -> None:
     """As in the transcript."""
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "system"}]
-    assert found(told(HELLO, ASKS, history=[*messages, item]), **ABSENT[0]) == "errored"
-    assert found(told(HELLO, ASKS, history=messages), **ABSENT[0]) == "passed"
+    assert found(from_turns(HELLO, ASKS, history=[*messages, item]), **ABSENT[0]) == "errored"
+    assert found(from_turns(HELLO, ASKS, history=messages), **ABSENT[0]) == "passed"
 
 
 def test_a_recorded_tool_call_is_certain() -> None:
@@ -77,15 +77,18 @@ def test_a_recorded_tool_call_is_certain() -> None:
     stranger = {"role": "robot", "content": "beep"}
     garbled = {"role": "tool_call", "content": {"name": "f", "arguments": "none that can be read"}}
     call = {"role": "tool_call", "content": {"name": "f", "arguments": {"x": 1}}}
-    evidence = told(HELLO, call, ASKS, stranger)
+    evidence = from_turns(HELLO, call, ASKS, stranger)
     assert found(evidence, check="tool_called", name="f", arguments={"x": 1}) == "passed"
     assert found(evidence, check="tool_called", name="f", exact=True, arguments={"x": 1}) == "errored"
     assert found(evidence, check="tool_called", name="f", times=1) == "errored"
     assert found(evidence, check="tool_called", name="f", before="g") == "errored"
     assert found(evidence, check="tool_not_called", name="f") == "failed"
     assert found(evidence, check="tool_not_called", name="f", before="g") == "errored"
-    assert found(told(HELLO, garbled), check="tool_called", name="f", arguments={"x": {"exists": False}}) == "errored"
-    assert found(told(HELLO, garbled), check="tool_called", name="f", exact=True, arguments={}) == "errored"
+    assert (
+        found(from_turns(HELLO, garbled), check="tool_called", name="f", arguments={"x": {"exists": False}})
+        == "errored"
+    )
+    assert found(from_turns(HELLO, garbled), check="tool_called", name="f", exact=True, arguments={}) == "errored"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_an_unread_turn_may_be_first_last_or_one_too_many(place: int, fields: di
     """Words are certain only without place and number."""
     turns = [HELLO, ASKS, BYE]
     turns.insert(place, {"role": "robot", "content": "hello and goodbye"})
-    assert found(told(*turns), **fields) == outcome
+    assert found(from_turns(*turns), **fields) == outcome
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_an_unread_turn_may_be_first_last_or_one_too_many(place: int, fields: di
 def test_unreadable_arguments_are_undecided(content: Any, in_history: bool) -> None:
     """The call itself is certain."""
     made = {"role": "tool_call", "content": content}
-    evidence = told(HELLO, ASKS, history=[made]) if in_history else told(HELLO, made, ASKS)
+    evidence = from_turns(HELLO, ASKS, history=[made]) if in_history else from_turns(HELLO, made, ASKS)
     no_arguments = "errored", "the service gave no arguments: 1 call of f cannot be decided"
     for check in ("tool_called", "tool_not_called"):
         for asked in (
@@ -135,7 +138,7 @@ def test_unreadable_arguments_are_undecided(content: Any, in_history: bool) -> N
 
 
 def calls(*pairs: dict[str, Any]) -> Evidence:
-    return told(HELLO, *pairs, BYE)
+    return from_turns(HELLO, *pairs, BYE)
 
 
 def call(name: str, **fields: Any) -> dict[str, Any]:
@@ -168,7 +171,7 @@ def result(content: Any = None, **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("in_history", [False, True])
 def test_results_are_matched_to_calls(turns: list[dict[str, Any]], f: str, g: str, in_history: bool) -> None:
     """By id, then name, then order if the numbers agree."""
-    evidence = told(HELLO, BYE, history=turns) if in_history else calls(*turns)
+    evidence = from_turns(HELLO, BYE, history=turns) if in_history else calls(*turns)
     assert found(evidence, check="tool_called", name="f", result={"ok": True}) == f
     assert found(evidence, check="tool_called", name="g", result={"ok": True}) == g
 
@@ -178,7 +181,7 @@ def test_an_unmatched_result_affects_only_results() -> None:
     evidence = calls(call("e"), result(), call("f"), call("g"), result())
     asks = CHECKS["tool_not_called"].model_validate({"check": "tool_not_called", "name": "f", "result": {"ok": True}})
     judgement = judge_redacted(asks, evidence, nobody_asked)
-    assert judgement.message == "cannot be told: the service does not tell which tool call a result answers"
+    assert judgement.message == "cannot be decided: the service does not report which tool call a result answers"
     assert found(evidence, check="tool_called", name="f", times=1) == "passed"
     assert found(evidence, check="tool_not_called", name="h") == "passed"
     assert found(evidence, check="sequence", steps=[{"tool": "f"}, {"tool": "g"}]) == "passed"
@@ -208,7 +211,7 @@ SAID = {"check": "says", "any_of": ["hello"]}
 @pytest.mark.parametrize("how", ["unread", "masked"])
 def test_other_parts_of_a_combinator_still_decide(how: str, whole: dict[str, Any], outcome: str) -> None:
     """With unread and with redacted evidence."""
-    evidence = told(HELLO, ASKS, BYE, *([{"role": "robot", "content": "thirty days"}] if how == "unread" else []))
+    evidence = from_turns(HELLO, ASKS, BYE, *([{"role": "robot", "content": "thirty days"}] if how == "unread" else []))
     if how == "masked":
         evidence = evidence.model_copy(update={"redacted": ("turns",)})
     assert found(evidence, **whole) == outcome

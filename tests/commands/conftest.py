@@ -142,10 +142,10 @@ class Served:
             assert answer.status == 200
 
     def hold(self, launches: int, *, retry_after_seconds: int | None = None) -> None:
-        """Take so many more launches, then none until `release`: no invocation comes to its end, however slow its observer is.
+        """Allow so many more launches, then none until `release`, so that no session ends early.
 
-        One that is to be killed is told when to ask again, and `rests` until then: killed in a launch that is refused, the next
-        would look for it for ten minutes.
+        A launch that is rejected names a `Retry-After`. A session that is to be killed `rests` until then: otherwise the next one
+        would search for its launch for ten minutes.
         """
         spec = {"kind": "throttle", "after": launches, "retry_after_seconds": retry_after_seconds}
         self.control({"faults": [spec]})

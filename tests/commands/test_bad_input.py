@@ -203,7 +203,7 @@ def test_a_store_that_cannot_be_read(project: Project) -> None:
 
 
 def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) -> None:
-    """`plan` and `run` say the same of it, whether it is to be judged alone or beside new calls, and its cure works."""
+    """`plan` and `run` report the same, and the suggested fix works."""
     project.planner("run", "--sandbox", CONSENT)
     stored = list((project.root / ".planner/sandbox/evidence").iterdir())
     for evidence in stored:

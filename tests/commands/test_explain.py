@@ -43,7 +43,7 @@ def test_code_in_the_documents_is_as_it_is_typed(project: Project) -> None:
 
 
 def test_a_code(project: Project) -> None:
-    """What it means, why, an example, what is said of it, and the cure; without escapes where it is no terminal."""
+    """Shows the meaning, the reason, an example, its message and the fix; no escape codes outside a terminal."""
     ran = project.planner("explain", "environment-needed")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == snapshot("""\

@@ -29,14 +29,14 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def told(project: Project, stored: Path) -> Project:
+def project(project: Project, stored: Path) -> Project:
     shutil.copytree(stored, project.root / ".planner")
     return project
 
 
-def test_what_was_called_is_told_once(told: Project) -> None:
+def test_what_was_called_is_told_once(project: Project) -> None:
     """Of the suite, of one case, of a pattern, and only as far back as asked for; nobody is called."""
-    document = told.planner("history", "--sandbox", "--format", "json").json
+    document = project.planner("history", "--sandbox", "--format", "json").json
     assert [(entry["calls"], entry["passed"]) for entry in document["invocations"]] == [(1, 1), (5, 5)]
     assert document["estimates"]["estimates"] == 2
     assert {case["case_id"]: case["calls"] for case in document["cases"]} == {
@@ -48,18 +48,20 @@ def test_what_was_called_is_told_once(told: Project) -> None:
     assert case["total_cents"] == case["cents_per_call"] * 2 > 0
     assert case["latency_ms"] > 0
     assert case["duration_seconds"] > 0
-    one = told.planner("history", "--sandbox", CASE)
+    one = project.planner("history", "--sandbox", CASE)
     assert one.out.startswith(f"✓ {CASE}\n  passed · 2 calls · $")
-    newest = told.planner("history", "--sandbox", "--limit", "1", "--format", "json").json
+    newest = project.planner("history", "--sandbox", "--limit", "1", "--format", "json").json
     assert [case["case_id"] for case in newest["cases"]] == ["hours/cancel@clinic"]
-    some = told.planner("history", "--sandbox", "hours/saturday*", "--format", "csv", "--since", "1d").out.splitlines()
+    some = project.planner(
+        "history", "--sandbox", "hours/saturday*", "--format", "csv", "--since", "1d"
+    ).out.splitlines()
     assert [line.partition(",hours,")[0] for line in some[1:]] == [CASE, "hours/saturday[name=Bob]@clinic"]
 
 
-def test_sandbox_and_environments_are_apart(told: Project) -> None:
+def test_sandbox_and_environments_are_apart(project: Project) -> None:
     """Neither what was real nor what was of another environment is mixed in."""
     for other in ((), ("--sandbox", "--environment", "staging")):
-        ran = told.planner("history", *other)
+        ran = project.planner("history", *other)
         assert (ran.code, ran.out.startswith("No session is stored")) == (0, True)
 
 
@@ -71,15 +73,15 @@ def test_sandbox_and_environments_are_apart(told: Project) -> None:
         (("--since", "yesterday"), "Write it as 2026-11-01, or as 12h, 14d or 6w."),
     ],
 )
-def test_unknown_names_have_suggestions(told: Project, arguments: tuple[str, ...], said: str) -> None:
+def test_unknown_names_have_suggestions(project: Project, arguments: tuple[str, ...], said: str) -> None:
     """Exit code 2, and what was probably meant."""
-    ran = told.planner("history", "--sandbox", *arguments)
+    ran = project.planner("history", "--sandbox", *arguments)
     assert (ran.code, ran.out, said in ran.err) == (2, "", True), ran.err
 
 
-def test_a_damaged_invocation_is_named(told: Project) -> None:
+def test_a_damaged_invocation_is_named(project: Project) -> None:
     """It is neither passed over nor a traceback."""
-    path = next(Path(told.root / ".planner/sandbox/runs").iterdir())
+    path = next(Path(project.root / ".planner/sandbox/runs").iterdir())
     path.write_text("{}")
-    ran = told.planner("history", "--sandbox")
+    ran = project.planner("history", "--sandbox")
     assert (ran.code, f"runs/{path.name} cannot be read: schema_version is missing" in ran.err) == (4, True), ran.err

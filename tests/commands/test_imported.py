@@ -18,7 +18,7 @@ scenarios:
     prompt: You are Ana. Ask when you are open on Saturday.
     expect: [{check: says, any_of: [Saturday]}]
 """
-TOLD = """\
+SCRIPT = """\
 import json, sys
 from planner.__main__ import main
 code = main()
@@ -61,7 +61,7 @@ def test_a_command_imports_what_it_needs(project: Any, arguments: str, unneeded:
     """Not the libraries and packages of other commands, which cost more time than what it does."""
     project.write("small.yaml", PLAN)
     done = subprocess.run(
-        [sys.executable, "-c", TOLD, *arguments.split()], cwd=project.root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", SCRIPT, *arguments.split()], cwd=project.root, capture_output=True, text=True, check=True
     )
     code, modules = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stderr

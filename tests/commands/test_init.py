@@ -38,7 +38,7 @@ def test_what_it_writes_runs(project: Project) -> None:
 
 
 def test_what_is_kept_is_private_and_no_matter_of_git(project: Project) -> None:
-    """Whatever is typed first, a look at the price or a report into the store's folder: git ignores it, others cannot read it."""
+    """Git ignores the store's folder and other users cannot read it, after any first command."""
     subprocess.run(["git", "init", "-q", str(project.root)], check=True)
     empty(project).planner("init")
     assert project.planner("plan", "--sandbox").code == 0

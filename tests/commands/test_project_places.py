@@ -20,7 +20,7 @@ def said(project: Any, *arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("folder", ["", "plans/"])
 def test_a_project_file_of_nearly_the_right_name(project: Any, tmp_path: Path, name: str, folder: str) -> None:
-    """At the root or beside the plans, it is told; nothing is priced as if there were no ceiling."""
+    """It is reported, at the root or next to the plans; no price ignores its ceiling."""
     (tmp_path / ".git").mkdir()
     project.write(f"{folder}{name}", CEILING)
     code, text = said(project, "plan", "--sandbox", "plans/hours.yaml")
@@ -29,7 +29,7 @@ def test_a_project_file_of_nearly_the_right_name(project: Any, tmp_path: Path, n
 
 
 def test_a_project_file_beside_the_plans(project: Any, tmp_path: Path) -> None:
-    """What it sets would not hold: it is told where it belongs, whether there is one already or not."""
+    """It would be ignored: the error says where it belongs, whether or not there is one already."""
     (tmp_path / ".git").mkdir()
     project.write("plans/planner.yaml", CEILING)
     code, text = said(project, "plan", "--sandbox")
@@ -97,7 +97,7 @@ def test_files_that_are_no_project(project: Any, tmp_path: Path, name: str) -> N
 
 
 def test_the_project_file_alone(project: Any) -> None:
-    """Named by itself it is checked as what it is, and it is no plan that could be called."""
+    """It is checked as a project file, not as a plan."""
     project.write("planner.yaml", CEILING)
     assert said(project, "validate", "planner.yaml") == snapshot((0, "planner.yaml valid\n"))
     assert said(project, "plan", "--sandbox", "planner.yaml") == snapshot(
@@ -137,7 +137,7 @@ NEEDS_PROJECT = {
 @pytest.mark.parametrize("misplaced", ["planner.yml", "plans/planner.yaml"])
 @pytest.mark.parametrize("command", NEEDS_PROJECT)
 def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, misplaced: str) -> None:
-    """None shows what `redact` was to hide, or looks in another store than `store` names: told in the words of `validate`."""
+    """With a misplaced project file they show no results, and report it as `validate` does."""
     (tmp_path / ".git").mkdir()
     ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*")
     assert ran.code == 0, ran.err

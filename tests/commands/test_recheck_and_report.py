@@ -99,7 +99,7 @@ def _edited(results: Any, passed: int) -> Any:
 
 
 def test_two_results_compared(called: Project) -> None:
-    """What regressed and by how much, with intervals; the reverse is fixed; too few runs tell nothing."""
+    """Reports regressions with intervals, and fixes in reverse; too few runs are inconclusive."""
     results = called.results()
     called.write("good.json", json.dumps(_edited(results, 99)))
     called.write("bad.json", json.dumps(_edited(called.results(), 2)))

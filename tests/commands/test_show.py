@@ -134,7 +134,7 @@ def test_an_included_case_and_an_imported_target(written: Project) -> None:
 
 
 def test_a_narrow_terminal(written: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a place does not fit beside what it is of, it stands below it."""
+    """A place that does not fit on the line is printed below it."""
     monkeypatch.setenv("COLUMNS", "60")
     ran = written.planner("show", "refunds/window[language=Welsh,*]@support", "--environment", "staging")
     assert ran.out == snapshot("""\

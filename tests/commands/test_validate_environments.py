@@ -1,4 +1,4 @@
-"""`planner validate` of plans that list aliases: right in every environment, or told in which it is not."""
+"""`planner validate` of plans that list aliases, in every environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.commands.conftest import Project  # pyright: ignore[reportMissingImpo
 
 
 def test_without_a_name_every_environment_counts(project: Project) -> None:
-    """A plan with aliases is valid where each environment defines them, and an alias that one lacks is told once."""
+    """A missing alias is reported once."""
     project.edit("plans/hours.yaml", "targets:\n  clinic: {agent: 12}", "targets: [clinic]")
     project.write("planner.yaml", "environments:\n  staging: {clinic: {agent: 12}}\n  live: {clinic: {agent: 40}}\n")
     ran = project.planner("validate")
@@ -28,7 +28,6 @@ def test_plans_still_need_one_to_be_called(project: Project) -> None:
 
 
 def test_an_alias_that_several_do_not_define_is_one_error(project: Project) -> None:
-    """In whatever number of environments it is missing."""
     project.edit("plans/hours.yaml", "targets:\n  clinic: {agent: 12}", "targets: [clinic, clinc, night]")
     project.write(
         "planner.yaml",

@@ -178,9 +178,8 @@ def test_what_was_refused_is_not_blamed_on_a_line(
     make_run: Callable[..., RunDocument],
     make_result: Callable[..., RunResult],
 ) -> None:
-    """Calls that were refused, or not made before an interruption, are told once and without a place; what failed keeps its line, and
-    a service that failed is reported at the scenario."""
-    held = [
+    """Calls that were not made are reported once without a line. Failures keep their line; service failures are reported at the scenario."""
+    not_run = [
         make_case(f"refunds/{name}@support", outcome="unknown", outcome_reason="no run was made: refused")
         for name in ("one", "two")
     ]
@@ -189,7 +188,7 @@ def test_what_was_refused_is_not_blamed_on_a_line(
     output = [
         (found.file, found.line, found.title)
         for found in of_result(
-            make_result(*held, failed, under_way).model_copy(update={"exit_code": 3}), path_prefix="v/"
+            make_result(*not_run, failed, under_way).model_copy(update={"exit_code": 3}), path_prefix="v/"
         )
     ]
     assert output == [
@@ -197,7 +196,7 @@ def test_what_was_refused_is_not_blamed_on_a_line(
         ("", 0, "outcome unknown: refunds/one@support and 1 other case"),
         ("v/plans/refunds.yaml", 10, "outcome unknown: refunds/four@support"),
     ]
-    service = make_result(*held).model_copy(update={"exit_code": 4})
+    service = make_result(*not_run).model_copy(update={"exit_code": 4})
     assert [(found.file, found.line) for found in of_result(service)] == [("plans/refunds.yaml", 10)]
 
 

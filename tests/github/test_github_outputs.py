@@ -53,7 +53,7 @@ end-2
 @given(value=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_value_can_start_another_output(tmp_path: Path, value: str) -> None:
-    """Whatever a value holds, the runner reads back that value, without control characters, under that name and nothing else."""
+    """The runner reads each value back under its name, without control characters, and no other output."""
     path = tmp_path / "output"
     path.write_text("")
     append_outputs(path, {"report-dir": value}, new_delimiter=lambda: "a-token-nobody-can-guess")

@@ -33,7 +33,7 @@ def here(step_env: dict[str, str], tmp_path: Path, log: list[str], new_delimiter
 
 
 def test_nothing_is_published_outside_of_github(log: list[str], new_delimiter: Callable[[], str]) -> None:
-    """On a person's machine there is nothing to tell; a summary file alone is not GitHub."""
+    """A summary file alone does not mean GitHub."""
     for env in ({}, {"GITHUB_ACTIONS": "false", "GITHUB_STEP_SUMMARY": "s"}):
         assert publisher(env, working_directory=Path(), write_line=log.append, new_delimiter=new_delimiter) is None
 

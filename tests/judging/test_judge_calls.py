@@ -65,7 +65,7 @@ class Bench:
         self.interrupt_when: Callable[[], bool] | None = None
         self.name: list[str] = []
         self.noted: list[str] = []
-        """What everybody is told."""
+        """The messages."""
         self.answers_as: tuple[str, ...] = ()
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
@@ -73,14 +73,14 @@ class Bench:
     def judge(self, *evidences: Evidence, **fields: Any) -> tuple[list[tuple[str, str]], JudgeCallsResult]:
         """(outcome, message) of each call, and how the asking went."""
         expectation = Judge(check="judge", rubric="The agent stays polite.", **fields)
-        ballots = VoteCache("scripted-1", self.repository)
-        asking = anyio.run(self._ask, expectation, evidences, ballots, backend_options={"loop_factory": self._new_loop})
+        votes = VoteCache("scripted-1", self.repository)
+        asking = anyio.run(self._ask, expectation, evidences, votes, backend_options={"loop_factory": self._new_loop})
         if asking.why_stopped:
-            ballots.missing = asking.why_stopped
-        found = [expectation.judge_with(evidence, ballots) for evidence in evidences]
+            votes.missing = asking.why_stopped
+        found = [expectation.judge_with(evidence, votes) for evidence in evidences]
         return [(one.outcome.value, one.message) for one in found], asking
 
-    async def _ask(self, expectation: Judge, evidences: tuple[Evidence, ...], ballots: VoteCache) -> JudgeCallsResult:
+    async def _ask(self, expectation: Judge, evidences: tuple[Evidence, ...], votes: VoteCache) -> JudgeCallsResult:
         now = lambda: datetime.now(UTC)  # noqa: E731
         time = SleptTime(HASTE)
         clock = Clock(now, time.monotonic, time.sleep)
@@ -95,7 +95,7 @@ class Bench:
             pricing = Pricing(self.price, 1_000)
             asker = JudgeCaller(
                 endpoint,
-                ballots,
+                votes,
                 budget,
                 pricing,
                 clock,
@@ -105,7 +105,7 @@ class Bench:
                 self.answers_as,
             )
             wanted = [
-                WantedVotes(plan, question, ballots.key_of(question), tuple(ballots.unanswered(question)))
+                WantedVotes(plan, question, votes.key_of(question), tuple(votes.unanswered(question)))
                 for plan, evidence in zip(self.plans or ["p"] * len(evidences), evidences, strict=True)
                 for question in expectation.questions(evidence)
             ]
@@ -228,7 +228,7 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
     ),
     "cannot tell": (
         lambda asked: honest(asked, "cannot_tell"),
-        "undecided: the judge cannot tell: So it is.",
+        "undecided: the judge could not decide: So it is.",
     ),
 }  # fmt: skip
 

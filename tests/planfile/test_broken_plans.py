@@ -142,7 +142,7 @@ plan.yaml:17:24 error unknown-target
     ),
     "unused variable": (
         "policy_days: 30",
-        "policy_days: 30, spare: 1",
+        "policy_days: 30, extra: 1",
         snapshot("plan.yaml:9:25 warning unused-variable\n"),
     ),
     "variable name": (
@@ -262,7 +262,7 @@ plan.yaml:17:24 error unknown-target
     ),
     "axis used by no template": (
         "        mood: [calm, furious]",
-        "        mood: [calm, furious]\n        spare: [1, 2]",
+        "        mood: [calm, furious]\n        extra: [1, 2]",
         snapshot("""\
 plan.yaml:26:9 error unused-axis
 plan.yaml:33:17 error missing-key
@@ -643,14 +643,14 @@ def test_mistyped_expectations_are_said_once(workspace: Any) -> None:
 def test_a_key_at_the_wrong_place_is_said_once(
     workspace: Any, old: str, new: str, said: list[tuple[str, int, int]]
 ) -> None:
-    """What is not indented enough, or has lost its colon, is told as that."""
+    """Wrong indentation or a missing colon is one diagnostic."""
     assert SOUND.count(old) == 1
     workspace.write("plan.yaml", SOUND.replace(old, new))
     assert workspace.codes() == said
 
 
 def test_a_template_without_quotes_is_said_once(workspace: Any) -> None:
-    """What follows it on its line is no YAML because of it; how to mend it is enough."""
+    """The rest of the line is no YAML because of it; only the cause is reported."""
     plan = SOUND.replace('["{{ policy_days }} days", "thirty days"]', '[{{ policy_days }} days, "thirty days"]')
     assert plan != SOUND
     (fault,) = workspace.codes(plan)

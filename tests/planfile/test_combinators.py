@@ -1,4 +1,4 @@
-"""Expectations made of expectations: read, rendered and refused as those that stand alone are."""
+"""Combined expectations are read, rendered and rejected like simple ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_parts_are_rendered_with_the_cases_values(workspace: Any) -> None:
 
 
 def test_faults_of_parts_stand_where_they_are_written(workspace: Any) -> None:
-    """Fields of a part that are wrong are told as those of any expectation are, all at once."""
+    """All wrong fields of parts are reported at once, like those of any expectation."""
     assert workspace.faults(
         HEAD
         + """\

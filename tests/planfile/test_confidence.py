@@ -30,18 +30,18 @@ def test_confidence_that_nothing_could_reach_is_refused(workspace: Any) -> None:
   few: {prompt: Hi., runs: 10}
   sure: {prompt: Hi., min_pass_rate: 1.0}
   certain: {prompt: Hi., confidence: 1}
-  doubtful: {prompt: Hi., confidence: 0.4}
+  uncertain: {prompt: Hi., confidence: 0.4}
 """
     ) == snapshot("""\
 plan.yaml:6:28 error out-of-range
 plan.yaml:7:38 error bad-value
 plan.yaml:8:38 error out-of-range
-plan.yaml:9:39 error out-of-range
+plan.yaml:9:40 error out-of-range
 """)
 
 
 def test_a_rate_of_its_own_that_nothing_could_show_is_refused(workspace: Any) -> None:
-    """Each expectation's is shown by the same runs; what is critical, or a warning, has none, and 1 is told by what was seen."""
+    """Critical expectations and warnings have no rate of their own; a rate of 1 needs no confidence."""
     assert workspace.faults(
         HEAD
         + """\
@@ -56,7 +56,7 @@ def test_a_rate_of_its_own_that_nothing_could_show_is_refused(workspace: Any) ->
 @pytest.mark.parametrize("faulty", ["min_pass_rate: 50%", "min_pass_rate: 0.5, runs: three"])
 @pytest.mark.parametrize("place", ["defaults", "scenario"])
 def test_nothing_is_concluded_from_what_stands_in_for_a_fault(workspace: Any, faulty: str, place: str) -> None:
-    """A rate or a number of runs that cannot be read is one fault; what confidence needs is not told of the value used instead."""
+    """An unreadable rate or number of runs is one diagnostic; its substitute causes none."""
     settings = {"defaults": "", "scenario": "", place: f", {faulty}, confidence: 0.9"}
     plan = (
         "version: 1\nplan: p\ntargets: {support: {agent: 12}}\n"

@@ -38,7 +38,7 @@ scenarios:
 
 
 class Editor:
-    """A client of the server, as far as these tests need one. `|` in a text is the cursor."""
+    """A minimal client of the server. `|` in a text is the cursor."""
 
     def __init__(self, schema: Path) -> None:
         self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The examples of the rules: each breaks its rule and no other, and its mended twin has no fault.
+"""The examples of the rules: each breaks its rule and no other, and the fixed plan has no fault.
 
 What is said of them, to the letter, is in docs/diagnostics.md, which a test of `planner explain` compares.
 """
@@ -43,12 +43,12 @@ def test_a_broken_example_has_one_fault(code: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", SHOWN)
-def test_a_mended_example_has_no_fault(code: str, tmp_path: Path) -> None:
-    """What an author is told to write is right, warnings included."""
+def test_a_fixed_example_has_no_fault(code: str, tmp_path: Path) -> None:
+    """The fixed plans have no diagnostics, warnings included."""
     example = example_of(code)
     assert example is not None
-    assert example.mended != example.broken
-    assert list(check(example.mended, example, tmp_path)) == []
+    assert example.fixed != example.broken
+    assert list(check(example.fixed, example, tmp_path)) == []
 
 
 def unreadable(workspace: Workspace) -> None:

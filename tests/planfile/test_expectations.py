@@ -314,7 +314,7 @@ scenarios:
 
 
 def test_what_is_told_of_a_plan_does_not_depend_on_how_much_was_read_before_it(workspace: Any) -> None:
-    """Expectations are known again by their text, and no more than so many of them: a plan is told of as if it stood alone."""
+    """Expectations are cached by their text; the cache does not change diagnostics."""
     head = "version: 1\nplan: {}\ntargets: {{support: {{agent: 12}}}}\nvars: {{day: Monday}}\nscenarios:\n"
     scenario = "  s{}:\n    prompt: Ask, on {{{{ day }}}}.\n    expect:\n{}"
     repeated = "      - {check: says, any_of: [Hello, hello]}\n      - {check: duration, max_seconds: 180}\n"
@@ -325,8 +325,8 @@ def test_what_is_told_of_a_plan_does_not_depend_on_how_much_was_read_before_it(w
     )
     workspace.write("before.yaml", before)
     workspace.write("plan.yaml", head.format("after") + scenario.format(0, repeated + repeated))
-    alone, told_alone = workspace.load("plan.yaml")
-    (_, after), told = workspace.load("before.yaml", "plan.yaml")
+    alone, found_alone = workspace.load("plan.yaml")
+    (_, after), found = workspace.load("before.yaml", "plan.yaml")
     assert after == alone[0]
-    assert [item for item in told.items if item.span.file == "plan.yaml"] == told_alone.items
-    assert {item.code for item in told_alone.items} == {"duplicate-item"}
+    assert [item for item in found.items if item.span.file == "plan.yaml"] == found_alone.items
+    assert {item.code for item in found_alone.items} == {"duplicate-item"}

@@ -66,7 +66,7 @@ def test_missing_path_and_empty_folder_are_usage_errors(tmp_path: Path) -> None:
 
 
 def test_names_are_relative_to_the_working_directory(tmp_path: Path) -> None:
-    """Files are named as someone standing in the working directory would name them, with `/`."""
+    """Files are named relative to the working directory, with `/`."""
     assert display_name(tmp_path / "plans" / "a.yaml", tmp_path) == "plans/a.yaml"
     assert display_name(tmp_path / "plans" / "a.yaml", tmp_path / "other") == "../plans/a.yaml"
 
@@ -81,7 +81,7 @@ def test_prompt_file_is_a_template_beside_the_plan(workspace: Any) -> None:
 
 
 def test_fault_of_a_prompt_file_is_shown_in_it(workspace: Any) -> None:
-    """Line and column are those of the prompt file, whatever its line ends."""
+    """Line and column are those of the prompt file, for any line endings."""
     workspace.write(
         "prompts/x.md", "You are calm.\r\nYour order is {{ ordr }},\r\n{{ n.upper }} and {{ m | uper }}\r\n"
     )
@@ -474,9 +474,8 @@ def test_endings_of_plan_files_are_read_in_any_case(workspace: Any) -> None:
 
 
 def test_folder_named_like_a_plan_is_searched(workspace: Any) -> None:
-    """A path that is a folder is searched whatever its name is."""
-    workspace.write("odd.yaml/plan.yml", PLAIN + "    prompt: Hello.\n")
-    assert [plan.file for plan in workspace.load("odd.yaml")[0]] == ["odd.yaml/plan.yml"]
+    workspace.write("folder.yaml/plan.yml", PLAIN + "    prompt: Hello.\n")
+    assert [plan.file for plan in workspace.load("folder.yaml")[0]] == ["folder.yaml/plan.yml"]
 
 
 def test_dangling_link_is_a_fault(workspace: Any) -> None:
@@ -523,7 +522,7 @@ def test_file_name_that_is_not_text(workspace: Any) -> None:
 
 
 def test_fault_of_an_axis_file_shows_who_uses_it(workspace: Any) -> None:
-    """It is told where it is, and with it where the plan names the file."""
+    """The error is in the file, and also names the line of the plan that uses it."""
     workspace.write("orders.csv", "number\n17\n18,19\n17\n")
     matrix = "    matrix: {axes: {order: {file: orders.csv, column: number}}}\n"
     assert workspace.faults(PLAIN + '    prompt: "{{ order }}"\n' + matrix) == snapshot("""\

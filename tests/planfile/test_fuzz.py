@@ -1,4 +1,4 @@
-"""Whatever a file holds, loading it gives plans or faults, never an exception, and the faults can be shown."""
+"""Loading any file gives plans or diagnostics that can be rendered, never an exception."""
 
 from __future__ import annotations
 

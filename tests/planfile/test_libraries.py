@@ -139,8 +139,7 @@ def test_a_case_is_annotated_where_the_plan_uses_the_library(workspace: Any) -> 
 
 
 def test_an_override_that_leaves_a_rate_without_effect_is_doubted(workspace: Any) -> None:
-    """At the rate the `use` gives, once for all that it stands for, and not where it has an effect on one of them; a rate of the
-    library's is not, whatever severity it is used with. The same expectation is where it is written in full, with templates or without."""
+    """Reported once at the rate of the `use`, unless it affects one of the expectations. A library's own rate is not reported."""
     workspace.write(
         "lib.yaml",
         """\
@@ -227,7 +226,7 @@ scenarios:
     ids=["none of its own", "listed", "all listed", "its own"],
 )
 def test_imported_targets_are_called_where_they_are_named(workspace: Any, targets: str, called: list[str]) -> None:
-    """Importing calls nothing by itself, unless a plan has no other target: then it calls the imported ones."""
+    """Importing a target does not call it, unless the plan has no other target."""
     workspace.write(
         "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
     )
@@ -436,7 +435,7 @@ scenario: {}
 
 
 def test_library_alone_shows_all_its_errors(workspace: Any) -> None:
-    """Also of a library that nothing uses: every part is checked, templates as far as possible without a plan."""
+    """Every part is checked, even if nothing uses the library; templates only where no plan is needed."""
     workspace.write("lib.yaml", BROKEN)
     assert workspace.rendered(workspace.load("lib.yaml")[1]) == snapshot("""\
 lib.yaml:3:1 error nested-library
@@ -637,12 +636,12 @@ def test_an_axis_with_the_name_of_an_imported_variable_is_doubted(workspace: Any
         "  s: {prompt: '{{ word }}', matrix: {axes: {word: [yes, no]}}, expect: [{use: e}]}\n"
     )
     workspace.write("plan.yaml", plan)
-    (doubt,) = workspace.load("plan.yaml")[1]
-    assert (doubt.code, doubt.severity.value, doubt.span.line, doubt.span.column) == (
+    (lint,) = workspace.load("plan.yaml")[1]
+    assert (lint.code, lint.severity.value, lint.span.line, lint.span.column) == (
         "shadowed-variable",
         "warning",
         6,
         45,
     )
-    assert [(one.message, one.span.file, one.span.line) for one in doubt.related] == [("the variable", "lib.yaml", 3)]
+    assert [(one.message, one.span.file, one.span.line) for one in lint.related] == [("the variable", "lib.yaml", 3)]
     assert workspace.codes(plan.replace("word: [", "other: [").replace("{{ word }}", "{{ other }}")) == []

@@ -21,7 +21,7 @@ scenarios:
 
 
 def test_null_that_asks_nothing_is_told_how_to_ask(workspace: Any) -> None:
-    """A key without a value is most likely forgotten; who means null is told how it is written."""
+    """A key without a value is probably a mistake; the message shows how to write null."""
     assert workspace.faults(
         HEAD
         + """\

@@ -29,7 +29,7 @@ def faults(workspace: Any, prompt: str = "Say hello.", phrases: str = "         
 
 
 def test_a_text_that_is_cut_at_a_hash(workspace: Any) -> None:
-    """The rest of it would be a comment: no caller says it, and nobody is told."""
+    """YAML drops the rest as a comment."""
     assert faults(
         workspace, "Ask about order #12345 please", "          - order #123\n          - two words #wow"
     ) == snapshot("""\
@@ -62,7 +62,7 @@ def test_an_item_that_goes_on_with_the_one_above(workspace: Any) -> None:
     ],
 )
 def test_what_is_meant_is_left_alone(workspace: Any, prompt: str) -> None:
-    """Quoted and block texts, comments with a space, and what stands behind numbers and containers."""
+    """Quoted and block texts, comments after a space, and text after numbers and containers."""
     assert faults(workspace, prompt) == ""
 
 

@@ -1,4 +1,4 @@
-"""What a plan costs at least, against what it may cost: known offline only where the project tells its rates."""
+"""The minimum price of a plan against its limits; known offline only if the project sets rates."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_nothing_is_said_where_the_price_is_not_known(workspace: Any, rates: tup
 
 
 def test_one_call_and_parts_of_a_cent(workspace: Any) -> None:
-    """A plan of one call is told of in the singular, and rates need not be whole."""
+    """Singular for one call; rates may have fractions."""
     workspace.project = Project(rates=(("flash", 0.75),), policy=Policy(max_cost_cents=1))
     assert workspace.faults(plan(None, runs=1, matrix="{axes: {mood: [calm]}}")) == snapshot(
         "plan.yaml:2:7 warning over-budget\n"

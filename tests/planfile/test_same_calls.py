@@ -85,7 +85,7 @@ def test_values_of_a_shared_file_are_reported_at_the_scenario(workspace: Any, he
 
 
 def test_cases_with_errors_are_not_compared(workspace: Any, head: str) -> None:
-    """An expectation that is left out for its fault might tell the cases apart."""
+    """An invalid expectation that was dropped might distinguish the cases."""
     plan = scenario(
         "\"Ask{% if mood == 'x' %}!{% endif %}\"", MOODS, 'expect: [{check: says, any_off: ["{{ mood }}"]}]'
     )

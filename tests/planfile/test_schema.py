@@ -202,17 +202,16 @@ def of_a_kind(name: str, text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("code", SHOWN)
-def test_schema_accepts_the_mended_examples(code: str) -> None:
-    """No editor underlines what `planner explain` tells people to write."""
+def test_schema_accepts_the_fixed_examples(code: str) -> None:
     example = example_of(code)
     assert example is not None
-    for name, text in {**example.beside, **example.mended}.items():
+    for name, text in {**example.beside, **example.fixed}.items():
         if name.endswith(".yaml"):
             assert complaints(text, of_a_kind(name, text)) == [], name
 
 
 def test_schema_refuses_the_broken_examples_that_it_can() -> None:
-    """An editor underlines at once what can be told from one file without its templates."""
+    """Editors underline what is wrong in one file without rendering templates."""
     refused: list[str] = []
     for code in SHOWN:
         example = example_of(code)

@@ -59,7 +59,7 @@ plan.yaml:11:56 warning duplicate-item
 
 @pytest.mark.parametrize("name", EXPECT)
 def test_fault_of_expectations(workspace: Any, name: str) -> None:
-    """What no call can satisfy is an error at the later of two expectations; what is only odd is a warning."""
+    """Impossible combinations are errors at the later expectation; suspicious ones are warnings."""
     expect, said = EXPECT[name]
     text = f"""version: 1
 plan: p
@@ -182,7 +182,7 @@ scenarios:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_oddity_of_a_plan(workspace: Any, name: str) -> None:
-    """What is used by nothing, means another thing than it says, or stands in another part's place."""
+    """Unused parts, and parts that mean something else than they appear to."""
     text, said = PLANS[name]
     workspace.project = Project(
         environments=(("test", (Target("support", "agent", 1), Target("hotline", "agent", 2))),)

@@ -51,7 +51,7 @@ documents = st.dictionaries(
 @settings(deadline=None)
 @given(documents)
 def test_values_are_those_that_were_written(value: dict[str, Any]) -> None:
-    """Whatever ruamel.yaml writes is read back as the same value, in the same types and order."""
+    """Reads back what ruamel.yaml writes: same values, types and order."""
     stream = StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.sort_base_mapping_type_on_output = False  # pyright: ignore[reportAttributeAccessIssue]
@@ -66,7 +66,7 @@ def test_values_are_those_that_were_written(value: dict[str, Any]) -> None:
 @settings(deadline=None)
 @given(documents)
 def test_places_point_at_what_was_read(value: dict[str, Any]) -> None:
-    """JSON is YAML. The text at the place of a key or value, read by itself, is that key or value."""
+    """JSON is YAML. The text at the place of a key or value parses to that key or value."""
     found = document(json.dumps(value, ensure_ascii=False))
     assert found.root == value
     pending: list[Mapping | Items] = [found.root]
@@ -273,7 +273,7 @@ def test_span_of_a_line() -> None:
 
 @given(st.lists(st.sampled_from(["\n", "\r", "\r\n", "ab", "é"]), max_size=30), st.integers(0, 40))
 def test_positions_count_every_kind_of_line_break(pieces: list[str], offset: int) -> None:
-    """Lines and columns are those an editor shows, whatever the breaks are."""
+    """Lines and columns are those an editor shows, for any line breaks."""
     text = "".join(pieces)
     offset = min(offset, len(text))
     if text[offset - 1 : offset + 1] == "\r\n":

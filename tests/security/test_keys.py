@@ -116,7 +116,7 @@ def test_part_of_a_long_key() -> None:
     """A server sends back part of a key with many lines (a service account) or thousands of characters (a token).
 
     Before: that part was shown.
-    Now: each line is replaced by itself. The first 512 characters of a long line are replaced in pieces of 64.
+    Now: each line is replaced separately. The first 512 characters of a long line are replaced in pieces of 64.
     """
     lines = ["-----BEGIN PRIVATE KEY-----", "A" * 20 + "b" * 44, "C" * 30 + "d" * 34, "-----END PRIVATE KEY-----"]
     shown = keys_of({"GOOGLE_SERVICE_ACCOUNT_KEY": "\n".join(lines)}).text(f"<{lines[1]}> <{lines[2]}>")

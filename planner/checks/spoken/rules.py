@@ -1,8 +1,7 @@
-"""The table of what people say: dates, money, times of day, percentages and repeated digits.
+"""Rules of spoken forms: dates, money, times of day, percentages and repeated digits.
 
-A rule is a pattern over a row of tokens (`planner.checks.spoken.tokens`) and its meaning. In the
-patterns of this file a space stands for the space between two words, whether or not a speaker pauses there; nothing matches across
-the end of a sentence.
+A rule is a pattern over a row of tokens (`planner.checks.spoken.tokens`) and its meaning. In these patterns a space matches
+the gap between two words, with or without a pause. No pattern matches across the end of a sentence.
 """
 
 from __future__ import annotations

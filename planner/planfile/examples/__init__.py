@@ -1,10 +1,10 @@
-"""One example of each rule, in a file named by its code: plans that break it and nothing else, and the same plans mended.
+"""One example of each rule, in a file named by its code: plans that break only this rule, and the same plans fixed.
 
-`planner explain`, docs/diagnostics.md and the tests show these files and no others. A file has
+`planner explain`, docs/diagnostics.md and the tests use these files. A file has
 
-* `broken` and `mended`: file names to what is in them. Mended plans have no fault at all;
-* `beside`: files that are there with both, such as planner.yaml or a prompt;
-* `environment`: the one that is chosen.
+* `broken` and `fixed`: texts by file name. The fixed plans have no diagnostics;
+* `beside`: further files that both need, such as planner.yaml or a prompt;
+* `environment`: the one to check with.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ TODAY = date(2026, 11, 25)
 """The day on which examples are checked."""
 
 WITHOUT: Mapping[str, str] = {
-    "file-unreadable": "a file that may not be read is no text to show",
+    "file-unreadable": "an unreadable file has no text to show",
     "file-too-large": "the file would have more than 16 MiB",
-    "not-utf8": "what is no text cannot be shown as text",
+    "not-utf8": "the file would not be text",
     "more-faults": "the file would have more than 1,000 faults",
 }
 """Codes that no example can show, and why."""
@@ -39,16 +39,16 @@ WITHOUT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """File names to texts; `broken` and `mended` are the plans, `beside` what they are checked with."""
+    """Texts by file name; `broken` and `fixed` are the plans, `beside` the files both are checked with."""
 
     broken: Mapping[str, str]
-    mended: Mapping[str, str]
+    fixed: Mapping[str, str]
     beside: Mapping[str, str]
     environment: str | None = None
 
 
 def example_of(code: str) -> Example | None:
-    """The example of a rule; None where it can have none, or has none yet."""
+    """The example of a rule; None if it has none."""
     path = FOLDER / f"{code}.yaml"
     if not path.is_file():
         return None
@@ -58,11 +58,11 @@ def example_of(code: str) -> Example | None:
     document = parse(source, reporter) if source is not None else None
     assert document is not None, list(diagnostics)
     part = cast("Mapping[str, Mapping[str, str]]", document.root)
-    return Example(part["broken"], part["mended"], part.get("beside", {}), document.root.get("environment"))
+    return Example(part["broken"], part["fixed"], part.get("beside", {}), document.root.get("environment"))
 
 
 def check(files: Mapping[str, str], example: Example, folder: Path) -> Diagnostics:
-    """What is wrong with these files of the example, found as ever: they are written into `folder`, which is empty.
+    """The diagnostics of these files of the example, which are written into `folder`; it must be empty.
 
     Raises `OSError` where that cannot be.
     """

@@ -23,7 +23,7 @@ DEFAULT_MAX_CASES = 500
 MAX_CASES = 100_000
 MAX_TARGETS = 10_000
 MAX_ITEMS = 1_000
-"""Of a list of texts: what is wrong with each is told."""
+"""The longest list of texts; each wrong one is reported."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]

@@ -11,10 +11,10 @@ Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 class ExecutionFields(Authored):
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=600, description="How long a launch of unknown fate is looked for before it may be sent again."
+        default=600, description="How long to look for an unconfirmed launch before it may be sent again."
     )
     linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=60, description="How long a run waits at its end for launches of unknown fate."
+        default=60, description="How long a run waits at its end for unconfirmed launches."
     )
     mark_prompts: bool = Field(
         default=False,

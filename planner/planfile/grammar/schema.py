@@ -51,7 +51,7 @@ def plan_schema() -> dict[str, Any]:
         "if": {"type": "object", "required": ["use"]},
         "then": {"$ref": "#/$defs/UseFields"},
         "else": _EXPECTATION,
-        # Where there is no `check` yet, `use` is offered besides.
+        # Without a `check`, editors offer `use` as well.
         "allOf": [{"if": {"not": {"type": "object", "required": ["check"]}}, "then": {"properties": {"use": use}}}],
     }
     for holder in ("ScenarioFields", "ScenarioDefaults"):

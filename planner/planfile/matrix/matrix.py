@@ -253,8 +253,8 @@ class MatrixReader:
         if total <= limit:
             advice = "which takes too long to find; write fewer axes, values or exclusions"
         else:
-            cure = "exclude some, or raise `max_cases`" if total <= MAX_CASES else "or make several scenarios of it"
-            advice = f"more than {limit:,}; {'' if counted.pairs else 'use `strategy: pairwise`, '}{cure}"
+            remedy = "exclude some, or raise `max_cases`" if total <= MAX_CASES else "or make several scenarios of it"
+            advice = f"more than {limit:,}; {'' if counted.pairs else 'use `strategy: pairwise`, '}{remedy}"
         before = f"every pair of {counted.pairs} takes " if counted.pairs else ""
         is_set = "max_cases" in self.written
         place = self.document.value(self.written, "max_cases") if is_set else self.document.key(self.written, "axes")

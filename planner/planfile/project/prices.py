@@ -1,4 +1,4 @@
-"""The least that a plan can cost, as far as that is known before any call, and whether a limit forbids it."""
+"""The minimum cost of a plan where it is known before any call, and whether a limit forbids it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planner.planfile.yaml.document import Document
 from planner.planfile.yaml.document import Mapping as Written
 
 DEFAULT_RATES: Final[Mapping[str, float]] = MappingProxyType({"spark": 8.0})
-"""Cents per started minute by product, as far as the service publishes them; a project's own rates take precedence."""
+"""Cents per started minute by product, where the service publishes them; a project's own rates take precedence."""
 
 KNOWN_PRODUCTS: Final = (
     "spark",

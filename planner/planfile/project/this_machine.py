@@ -1,4 +1,4 @@
-"""Which hosts are this machine, so that what is sent to them is on no way where others could read it."""
+"""Recognize hosts that are this machine: requests to them never cross a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 
 def is_this_machine(host: str) -> bool:
-    """Its loopback addresses and their names, and no address in particular (0.0.0.0), which is reached over loopback. A private network is not: who else is in it cannot be told from here."""
+    """Whether a host is a loopback address, a name of one, or 0.0.0.0. Private networks do not count: others may be in them."""
     try:
         address = ip_address(host)
     except ValueError:

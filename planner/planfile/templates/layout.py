@@ -13,7 +13,7 @@ Place = tuple[int, int]
 
 
 class Layout:
-    """Filled by `tokens` as far as the text can be split into tokens."""
+    """Filled by `tokens` up to the first error."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -58,11 +58,11 @@ def explain_syntax(error: Exception, source: Source) -> Problem:
     start = min(int(mark.index), len(text))
     if context == "while scanning a quoted scalar" and "escape" not in problem and began is not None:
         return Problem("yaml-syntax", "this quote is not closed", source.span(began.index, began.index + 1))
-    odd = list(
+    items = list(
         re.compile(rf"^ *[{ODD_SPACES}][ {ODD_SPACES}]*", re.MULTILINE).finditer(text, max(0, start - _NEAR), start + 1)
     )
-    if odd and text.count("\n", odd[-1].start(), start) <= 2:
-        return Problem("yaml-syntax", odd_indentation(odd[-1][0].strip(" ")), source.span(*odd[-1].span()))
+    if items and text.count("\n", items[-1].start(), start) <= 2:
+        return Problem("yaml-syntax", odd_indentation(items[-1][0].strip(" ")), source.span(*items[-1].span()))
     related: tuple[Related, ...] = ()
     if began is not None and began.line != mark.line:
         if "could not find expected ':'" in problem:

@@ -103,9 +103,9 @@ def test_a_ceiling_that_admits_no_call_is_told(
     assert ran.code == 3
     assert ran.json["estimate"]["expected_cents"] <= 50
     assert ran.json["refused"] == f"one call may cost up to $0.64, {named} allows $0.50, so no call could be launched"
-    told = project.planner("plan", "--refresh")
-    assert (told.code, CONSENT in told.out) == (3, False)
-    assert "raise it to at least $0.64" in " ".join(told.out.split()).lower()
+    report = project.planner("plan", "--refresh")
+    assert (report.code, CONSENT in report.out) == (3, False)
+    assert "raise it to at least $0.64" in " ".join(report.out.split()).lower()
     assert not service.own_runs()
 
     project.write("plans/hours.yaml", ONE_CALL.replace("scenarios:", f"{plan}scenarios:").replace(": 50", ": 64"))
@@ -123,7 +123,7 @@ def test_keyless_and_keyed_plans_agree(project: Project, service: Served) -> Non
 
 
 def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:
-    """What changed outside git is told apart; without a key it cannot be seen."""
+    """Changes outside git have their own reason. They need a key to be seen."""
     project.planner("run", CONSENT)
     service.control({"deploy": {"agent_id": 12}})
     assert {action for action, _, _ in project.actions("--refresh").values()} == {"keep"}  # same prompt: no other agent
@@ -153,7 +153,7 @@ def test_what_a_death_left_is_told_apart(project: Project, service: Served) -> N
     """Of a case's runs: those made, those that may have been, and those that were about to be sent and never were. Consent is
     asked for what will be called."""
 
-    def told() -> tuple[int, int, int]:
+    def counts() -> tuple[int, int, int]:
         document = project.planner("plan", "--format", "json").json
         made, unknown = (
             sum(change[name] for change in document["changes"]) for name in ("runs_made", "runs_of_unknown_fate")
@@ -161,17 +161,17 @@ def test_what_a_death_left_is_told_apart(project: Project, service: Served) -> N
         return made, unknown, document["estimate"]["calls"]
 
     project.write("planner.yaml", "execution: {linger_seconds: 0}\n")
-    assert told() == (0, 0, 5)
+    assert counts() == (0, 0, 5)
     assert project.planner("run", CONSENT, "--select", "hours/cancel*").code == 0
-    assert told() == (1, 0, 4)
+    assert counts() == (1, 0, 4)
     service.control({"faults": [{"kind": "error_before", "route": "launch", "times": 1}]})
     assert project.planner("run", CONSENT).code == 4
-    assert told() == (1, 4, 0)
+    assert counts() == (1, 4, 0)
     with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
         for state, expected in (("sent", (1, 4, 0)), ("intended", (1, 0, 4))):  # as kill -9 would leave it
             journal.execute("UPDATE launches SET state = ? WHERE state <> 'acknowledged'", (state,))
             journal.commit()
-            assert told() == expected
+            assert counts() == expected
     assert "4 calls, expected" in project.planner("run").err
     assert project.planner("run", CONSENT).code == 0
     assert len(service.own_runs()) == 5
@@ -264,7 +264,7 @@ def test_reconcile_takes_nobodys_word_for_another_call(project: Project, service
 
 
 def test_reconcile_says_what_to_type_for_a_batch(project: Project, service: Served) -> None:
-    """As it stands, each run with an option of its own and the store named again."""
+    """The command runs as printed: one option per run, and the store."""
     prompts = ["You are Dora.", "You are Eve."]
     made = httpx.post(
         f"{service.url}/v1/test-call-batches",
@@ -324,15 +324,15 @@ def test_version_and_help(project: Project) -> None:
         assert re.fullmatch(r"planner \d+\.\d+\.\d+\n", done.stdout)
     for command in ("validate", "plan", "run", "reconcile", "schema", "sandbox"):
         assert project.planner(command, "--help").code == 0
-    told = project.planner("--help").out
+    report = project.planner("--help").out
     readme = (Path(__file__).parents[3] / "README.md").read_text()
-    assert re.findall(r"^  (\d+)  ", told, re.MULTILINE) == re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)
-    assert "THUNDERPHONE_API_KEY" in told
+    assert re.findall(r"^  (\d+)  ", report, re.MULTILINE) == re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)
+    assert "THUNDERPHONE_API_KEY" in report
 
 
 def test_a_shell_completes_commands_and_options(project: Project) -> None:
     """What `planner --help` says to put into the shell's start file is a completion, and it knows commands and options."""
-    told = project.planner("--help").out
+    report = project.planner("--help").out
     program = str(Path(sys.executable).with_name("planner"))
 
     def asked(**environment: str) -> str:
@@ -341,7 +341,7 @@ def test_a_shell_completes_commands_and_options(project: Project) -> None:
         ).stdout
 
     for shell in ("bash", "zsh", "fish"):
-        assert f"_PLANNER_COMPLETE={shell}_source planner" in told
+        assert f"_PLANNER_COMPLETE={shell}_source planner" in report
     assert "_planner_completion" in asked(_PLANNER_COMPLETE="fish_source")
     assert asked(_PLANNER_COMPLETE="bash_complete", COMP_WORDS="planner rec", COMP_CWORD="1") == (
         "plain,recheck\nplain,reconcile\n"

@@ -96,7 +96,7 @@ hours/cancel@clinic
 
 
 def test_more_runs_and_a_dropped_case(called: Project) -> None:
-    """Stored runs stand beside the missing ones; what is in no plan any more is told too."""
+    """Shows stored and missing runs, and cases that are in no plan any more."""
     text = (called.root / "plans/hours.yaml").read_text()
     called.write("plans/hours.yaml", text[: text.index("  cancel:")].replace("runs: 2", "runs: 3"))
     message = _told(called, "--explain", "*name=Ana*", "--explain", "hours/cancel@clinic")

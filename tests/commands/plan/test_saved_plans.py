@@ -193,7 +193,7 @@ def test_one_that_does_not_say_which_service(saved: Project, service: Served) ->
     ],
 )
 def test_a_policy_that_came_later_holds(saved: Project, service: Served, project_config: str, said: str) -> None:
-    """What was agreed to before is held against today's policy, and the plan is still good for once when it allows it."""
+    """Today's policy applies to a saved plan. A plan that it rejects remains usable once it allows it."""
     saved.write("planner.yaml", project_config)
     ran = saved.planner(*RUN)
     assert (ran.code, said in ran.err) == (3, True), ran.err
@@ -278,7 +278,7 @@ def test_a_file_that_cannot_be_written(project: Project) -> None:
 
 
 def test_half_a_saved_plan_is_no_plan(project: Project) -> None:
-    """Whatever laid it out anew, it is told to be a saved plan that cannot be read, not a plan with faults."""
+    """A damaged saved plan is reported as such, not as a plan with errors."""
     project.write("agreed.json", '{"kind": "saved-plan"}')
     ran = project.planner("run", "agreed.json")
     assert ran.code == 2

@@ -90,7 +90,7 @@ def costs(project: Project) -> tuple[int, int]:
 
 
 def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project, service: Served) -> None:
-    """`plan` tells what it may have cost; `run` finds what it became, adopts it and tells its bill, and nothing is open any more."""
+    """`plan` shows its possible cost; `run` adopts it and reports its bill. Nothing is open afterwards."""
     project.write("plans/hours.yaml", PLAN)
     kill_in_a_launch(project, service)
     project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
@@ -159,8 +159,7 @@ def test_what_is_adopted_by_a_person_is_billed_too(project: Project, service: Se
 
 
 def test_what_it_may_cost_is_kept_from_the_balance() -> None:
-    """The balance is the organisation's: what a stray launch may still be billed is none of it left.
-    The ceiling of what was consented to now is untouched."""
+    """The possible bill of an orphaned launch reduces the available balance, but not the ceiling of this session."""
     billing = WireBilling.model_validate({"balance_cents": 100})
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
     ledger = ledger_of(loaded, (), max_cost_cents=80, billing=billing, orphaned_cents=32)
@@ -168,8 +167,7 @@ def test_what_it_may_cost_is_kept_from_the_balance() -> None:
 
 
 def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Project, service: Served) -> None:
-    """A run that an earlier change set launched, and a person adopted, stands here for a call: it is not called again, and what
-    it cost is not passed over."""
+    """A run launched by an earlier change set and adopted by a person is not called again, and its cost is reported."""
     project.write("plans/hours.yaml", PLAN)
     kill_in_a_launch(project, service)
     (lost,) = service.own_runs()
@@ -183,8 +181,7 @@ def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Proj
 
 
 def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, service: Served) -> None:
-    """What an interrupted invocation had launched and not seen end is not called again, and its bill is told though no case
-    asks for it any more; taken back, the edit finds the call where it was."""
+    """A launch that an interrupted session did not see end is billed, even if no case needs it. Undoing the edit reuses the call."""
     project.write("plans/hours.yaml", PLAN)
     kill_after_an_answer(project, service)
     (paid,) = service.own_runs()
@@ -193,7 +190,7 @@ def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, servi
     unbilled = f"1 call of earlier launches (up to $0.64) {whose}: not billed yet. `planner run` searches for them"
     planned = flat(project.planner("plan").out)
     assert unbilled in planned
-    assert "planner reconcile" not in planned  # which shows those of unknown fate only
+    assert "planner reconcile" not in planned  # only for unconfirmed launches
     assert project.planner("reconcile").out == "No launch is open.\n"
     ran = project.planner("run", CONSENT)
     assert ran.code == 0
@@ -207,7 +204,7 @@ def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, servi
 
 
 def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
-    """A run that never ends is not looked for, told of and held back from the balance for ever."""
+    """A run that never ends is not searched for, reported and reserved forever."""
     now = datetime.now(UTC)
     journal = Journal(tmp_path / "journal.sqlite")
     for launch_id, run_id, hours in (("young", 7, 23), ("old", 8, 25)):

@@ -68,7 +68,7 @@ def stopped_at(project: Project, served: Served, *arguments: str) -> tuple[int, 
 
 
 def test_ceilings_of_command_plan_and_project(project: Project, service: Served) -> None:
-    """The arithmetic is told, and a higher ceiling resumes the same change set, which then cost no more than it may."""
+    """The message shows the arithmetic. A higher ceiling resumes the same change set and still limits it."""
     project.write("planner.yaml", CHEAP_RATES)
     project.write("plans/hours.yaml", TEN_CALLS)
     billed, results = stopped_at(project, service, "--max-cost", "0.90", "--store", "a")
@@ -190,8 +190,7 @@ def test_a_spent_test_call_budget_is_left_to_the_service(
 
 
 def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:
-    """Calls that cost far more than was held for them cannot be taken back: a line of its own says what was allowed, and what was
-    billed."""
+    """If bills exceed the ceiling, a line names what was allowed and what was billed."""
     project.write("planner.yaml", "rates: {spark: 0.1}\npolicy: {max_cost_cents: 30}\n")
     project.write("plans/hours.yaml", TEN_CALLS)
     ran = project.planner("run", CONSENT, "--max-cost", "0.20", "--max-concurrent", "10")

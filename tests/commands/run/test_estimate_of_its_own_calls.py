@@ -12,8 +12,7 @@ from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[report
 
 
 def test_calls_of_another_change_set_are_in_neither_sum(project: Project, service: Served) -> None:
-    """Selected cases that were called before stand in for their calls: the whole pays for the rest, is expected to cost what the
-    rest does, and counts as one estimate that held."""
+    """Cases called by an earlier session are neither paid for nor estimated again; the estimate still counts as accurate."""
     assert project.planner("run", CONSENT, "--rerun", "all").code == 0
     project.edit("plans/hours.yaml", "runs: 2", "runs: 2\n    when_settled: continue")
     project.edit("plans/hours.yaml", ", calm", ", patient")
@@ -33,7 +32,7 @@ def test_calls_of_another_change_set_are_in_neither_sum(project: Project, servic
 
 
 def test_what_was_paid_before_is_part_of_what_is_expected(project: Project, service: Served) -> None:
-    """Gone on with, an invocation is expected to cost what it has cost and what the rest is expected to cost, and says so."""
+    """A resumed session is expected to cost what it has cost plus the estimate of the rest."""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 6\n    when_settled: continue")
     service.hold(3, retry_after_seconds=600)
     process = start(project, "--max-concurrent", "2")

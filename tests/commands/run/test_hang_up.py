@@ -102,7 +102,7 @@ def test_what_does_not_hang_up_with_its_terminal_goes_on(project: Project, servi
 
 
 def test_while_modules_are_imported(project: Project) -> None:
-    """Twice, as a terminal does: the report says so, and no older one stands."""
+    """A second signal, as terminals send it, is reported too, and no older report remains."""
     project.write("reports/results.json", '{"outcome": "passed"}')
     modules = "planner.commands.run planner.reports.html planner.sandbox.launching"
     ended = interrupted(project, modules, "SIGHUP", "run", "--sandbox", "--consent-to-charge")

@@ -48,7 +48,7 @@ def interrupted(project: Project, modules: str, sent: str, *arguments: str) -> s
     ],
 )
 def test_while_modules_are_imported(project: Project, modules: str, sent: str) -> None:
-    """From the first import of ours to the last: the reports say so too, and no older one stands."""
+    """From our first import to the last, the reports say so and no older report remains."""
     project.write("reports/results.json", '{"outcome": "passed"}')
     ended = interrupted(project, modules, sent, "run", "--sandbox", "--consent-to-charge")
     assert ended.returncode == 130, ended.stderr

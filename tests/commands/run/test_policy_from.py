@@ -1,4 +1,4 @@
-"""`--policy-from REF`: on a pull request the base branch's planner.yaml holds, whatever the pull request made of it."""
+"""`--policy-from REF`: on a pull request the base branch's planner.yaml applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan with another name: what was called for it stands, where it is the same to the letter."""
+"""Renamed plans reuse earlier results if nothing else changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the report folder after each way to end before there are results: never an older green report."""
+"""The report folder after sessions that end before there are results never contains an older green report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def leave_passed_reports(project: Project) -> None:
     assert project.results()["outcome"] == "passed"
 
 
-def standing(project: Project) -> dict[str, Any]:
+def checked_results(project: Project) -> dict[str, Any]:
     """What results.json says, after looking that all reports agree and are what they should be."""
     results = project.results()
     jsonschema.validate(results, SCHEMA)
@@ -77,7 +77,7 @@ EARLY_ENDS = {
 def test_an_early_end_is_what_the_reports_say(
     project: Project, service: Served, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
 ) -> None:
-    """Whatever ends `run` before it calls, no report of an earlier job stands, and GitHub's outputs say the same."""
+    """However `run` ends before its first call, the reports and GitHub's outputs say so; no older report remains."""
     leave_passed_reports(project)
     passed = shutil.copytree(project.root, tmp_path_factory.mktemp("passed"), dirs_exist_ok=True)
     before = service.ledger()
@@ -91,7 +91,7 @@ def test_an_early_end_is_what_the_reports_say(
                 arrange(project, changed)
             ran = project.planner("run", *arguments)
         assert ran.code == code, f"{name}: {ran.err}"
-        results = standing(project)
+        results = checked_results(project)
         assert (results["outcome"], results["exit_code"], results["finished"]) == (outcome, code, False), name
         assert results["under_way"] is False
         assert any(why in problem for problem in results["problems"]), results["problems"]
@@ -102,11 +102,11 @@ def test_an_early_end_is_what_the_reports_say(
 
 
 def test_a_refused_key_was_asked_with(project: Project, serve: Callable[..., Served], monkeypatch: Any) -> None:
-    """401 is told with the one request that it took, and as an error."""
+    """The report of a 401 counts the one request."""
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", serve("--api-key", "sk_test_other").url)
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
     assert project.planner("run", CONSENT).code == 2
-    results = standing(project)
+    results = checked_results(project)
     assert "rejects the key (401" in results["problems"][0]
     assert results["stats"]["requests"] == 1
 
@@ -120,7 +120,7 @@ def test_a_busy_store(project: Project, service: Served) -> None:
         assert project.planner("run", CONSENT).code == 4
     finally:
         os.close(lock)
-    assert "is in use by" in standing(project)["problems"][0]
+    assert "is in use by" in checked_results(project)["problems"][0]
 
 
 def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, service: Served) -> None:
@@ -132,7 +132,7 @@ def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, serv
     process.send_signal(signal.SIGKILL)
     process.communicate()
     service.release()
-    results = standing(project)
+    results = checked_results(project)
     assert (results["outcome"], results["under_way"]) == ("unknown", True)
     report = (project.root / "reports/report.md").read_text()
     assert report.splitlines()[0].startswith("# ❔ Incomplete: still running ")
@@ -144,7 +144,6 @@ def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, serv
 def test_a_report_folder_that_cannot_be_written_is_found_before_anybody_is_called(
     project: Project, service: Served
 ) -> None:
-    """Exit 2 and no request: nothing is paid for that could not be told."""
     (project.root / "file").write_text("")
     for folder in ("file/below", "/proc/planner"):
         ran = project.planner("run", CONSENT, "--report-dir", folder)
@@ -184,7 +183,7 @@ def test_a_store_that_cannot_be_written_any_more(project: Project, service: Serv
     service.release()
     out, err = process.communicate()
     assert process.returncode == 4, err + out
-    results = standing(project)
+    results = checked_results(project)
     assert results["cost"]["actual_cents"] == service.ledger()["total_cents"]
     assert [case["outcome"] for case in results["cases"]] == ["passed"] * 3
     (project.root / ".planner/runs").unlink()
@@ -226,7 +225,7 @@ def test_a_mistyped_command_line_leaves_no_older_report(
 
 @pytest.mark.parametrize("arguments", [["run", "--bogus"], ["run", "--help"], ["plan", "--bogus", "run"]])
 def test_what_is_not_a_run_touches_no_report(project: Project, arguments: list[str]) -> None:
-    """No folder is made for a slip of the hand, and help or another command leaves what stands."""
+    """A mistyped command creates no folder; help and other commands leave reports alone."""
     assert project.planner(*arguments).code == (0 if "--help" in arguments else 2)
     assert not (project.root / "reports").exists()
     project.write("reports/results.json", "{}")
@@ -239,4 +238,4 @@ def test_recheck_leaves_no_older_report(project: Project) -> None:
     """It writes to the same folder, and ends early in the same ways."""
     project.write("reports/results.json", "{}")
     assert project.planner("recheck").code == 2
-    assert standing(project)["invocation_id"].startswith("recheck-")
+    assert checked_results(project)["invocation_id"].startswith("recheck-")

@@ -1,4 +1,4 @@
-"""What the service was late to tell: read again, free, by the next run; nobody is called twice for it."""
+"""Results that the service was late to send are read by the next run, which makes no new call for them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ scenarios:
       - {check: grade, max_issues: 50}
 """
 HASTE = 100
-"""So much faster than its own clock our side runs: a minute of waiting is over in a moment. A machine that stands still for some
-seconds makes it give up sooner, on what comes later still."""
+"""How much faster than its own clock our side runs. On a machine that pauses for seconds, it gives up sooner."""
 LATE_SECONDS = 10_000.0
 """Longer than any run of these tests can take, however slow the machine is."""
 
@@ -92,24 +91,24 @@ def test_bills_that_do_not_come_are_told_until_they_do(
     more once they are known."""
     late(service, LATE_SECONDS, "call_id")
     assert hasty() == 4
-    shown = told(capsys)
+    shown = output(capsys)
     assert "at least $0.00 of $0.64 expected" in shown
     assert "up to $1.28 more for 2 unknown bills" in shown
     cost = project.results()["cost"]
     assert (cost["ambiguous_cents"], cost["unbilled_calls"], cost["calls_under_way"]) == (128, 2, 0)
     assert hasty() == 4
-    assert "the bill of 2 earlier runs is still unknown: up to $1.28" in told(capsys)
+    assert "the bill of 2 earlier runs is still unknown: up to $1.28" in output(capsys)
     assert project.results()["cost"]["carried_ambiguous_cents"] == 128
     service.advance(LATE_SECONDS)
     assert hasty() == 0
-    assert "unknown" not in told(capsys)
+    assert "unknown" not in output(capsys)
     stored = [path.read_text() for path in sorted((project.root / ".planner/runs").glob("*.json"))]
     assert len(stored) == 3
     assert all('"ambiguous_cents":0,"calls_under_way":0,"unbilled_calls":0' in text for text in stored)
     assert all('"carried_ambiguous_cents":0' in text for text in stored)
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> str:
+def output(capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -140,7 +139,7 @@ def test_undecided_runs_of_a_selection_are_not_made_again_by_the_whole(
 def test_a_service_that_cannot_be_read_again_leaves_things_as_they_are(
     project: Project, service: Served, hasty: Callable[..., int]
 ) -> None:
-    """Unreadable lists and calls are told, and the next run tries once more."""
+    """Unreadable lists and calls are reported, and the next run tries again."""
     late(service, LATE_SECONDS, "grade")
     assert hasty() == 4
     service.advance(LATE_SECONDS)

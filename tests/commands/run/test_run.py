@@ -113,7 +113,7 @@ def test_deleting_a_scenario_drops_it(project: Project, service: Served) -> None
 
 
 def test_raising_runs_calls_only_the_missing_ones(project: Project, service: Served) -> None:
-    """From 2 to 3 runs is one more call a case, and all three stand as evidence."""
+    """From 2 to 3 runs is one more call per case; all three count as evidence."""
     project.planner("run", CONSENT)
     project.edit("plans/hours.yaml", "runs: 2", "runs: 3")
     assert project.planner("run", CONSENT).code == 0

@@ -67,7 +67,7 @@ def test_calls_that_cannot_matter_are_not_made_now_or_later(plan: Project, servi
 
 
 def test_a_case_that_got_worse_is_called_to_the_end(plan: Project, service: Served) -> None:
-    """It passed before, so all its calls are made: they tell whether it really regressed."""
+    """It passed before, so all its calls are made to decide whether it regressed."""
     plan.edit("plans/hours.yaml", "xylophone", "Iris")
     plan.planner("run", CONSENT)
     assert runs(plan)[NEVER] == ("passed", 10, 0)
@@ -124,8 +124,8 @@ def test_a_critical_failure_settles_at_once_unless_all_calls_are_asked_for(plan:
     """No call is launched after it, those under way are judged too; `when_settled: continue` makes all."""
     plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [xylophone], severity: critical")
     assert plan.planner("run", CONSENT).code == 1
-    outcome, made, spared = runs(plan)[NEVER]
-    assert (outcome, made + spared) == ("failed", 10)
+    outcome, made, skipped = runs(plan)[NEVER]
+    assert (outcome, made + skipped) == ("failed", 10)
     assert 1 <= made <= 5
     assert len(service.own_runs()) == 5 + made
     plan.edit("plans/hours.yaml", "    min_pass_rate: 0.8\n", "    min_pass_rate: 0.8\n    when_settled: continue\n")

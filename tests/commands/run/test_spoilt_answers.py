@@ -1,4 +1,4 @@
-"""A service, or something in front of it, that answers garbage: told, awaited or gone around, and never charged twice."""
+"""A service or proxy that sends garbage: it is reported, retried or worked around, and nothing is charged twice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_launch_whose_answer_is_garbage_is_paid_for_once(project: Project, ser
 
 
 def test_every_second_answer_to_a_read_is_garbage(project: Project, service: Served, spoiler: Spoiler) -> None:
-    """Each wrong way at each place that tells of a call: asked again, judged by what was said in the end, nobody called again."""
+    """Each kind of garbage in each response is retried; the final result counts and no call is repeated."""
     project.edit("plans/hours.yaml", "runs: 2", f"runs: {len(EVERY) // 2 + 3}")
     waiting: defaultdict[str, Iterator[Spoil]] = defaultdict(lambda: iter(EVERY))
     asked: Counter[str] = Counter()
@@ -68,7 +68,7 @@ def test_every_second_answer_to_a_read_is_garbage(project: Project, service: Ser
 
 
 def test_a_service_that_only_redirects(project: Project, service: Served, spoiler: Spoiler) -> None:
-    """Found before anybody is called; the key is sent nowhere else, and the address that was meant is told."""
+    """Reported before any call, with the intended address; the key is not sent there."""
     spoiler.choose = lambda _: SPOILS["a redirect"]
     ran = project.planner("run", CONSENT)
     assert ran.code == 4

@@ -1,4 +1,4 @@
-"""What calls may still cost whose bill nobody knows yet is told with the bill, for as long as it is unknown."""
+"""The possible cost of calls without a bill is reported with the bill until it is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.commands.run.test_run import CONSENT, wait_for  # pyright: ignore[rep
 
 
 def test_calls_under_way_at_an_interruption_are_no_small_bill(project: Project, service: Served) -> None:
-    """Nothing is billed yet: the sum is said to be a lower bound, with what is held for the calls that go on, in every report."""
+    """Every report says that the sum is a lower bound and what is reserved for active calls."""
     service.control({"faults": [{"kind": "hang"}]})
     process = subprocess.Popen(
         [sys.executable, "-m", "planner", "run", CONSENT, "--max-concurrent", "3"],

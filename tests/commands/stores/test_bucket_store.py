@@ -63,7 +63,7 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
 
 
 def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
-    """Where the store may not be read, nobody is called: exit 2, with what is needed, and no credential told."""
+    """If the store may not be read: no calls, exit 2, and a message that says what is needed without showing credentials."""
     bucket.closed = True
     ran = fresh("one").planner("run", "--consent-to-charge")
     assert ran.code == 2, ran.out + ran.err

@@ -36,7 +36,7 @@ def test_a_fresh_machine_goes_on(
     fresh = tmp_path_factory.mktemp("fresh")
     shutil.copytree(project.root / "plans", fresh / "plans")
     shutil.rmtree(project.root / "plans")
-    if kept == "a copy of it":  # a CI job's cache, put back somewhere else
+    if kept == "a copy of it":  # a CI job's cache, restored elsewhere
         shared = Path(shutil.move(shared, fresh / "cached"))
     monkeypatch.chdir(fresh)
     second = Project(fresh, project.capsys)

@@ -219,7 +219,7 @@ def test_a_ref_that_is_protected(fresh_clone: Callable[[str], Any], remote: Path
 
 
 def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
-    """Simulated calls have a ref of their own, so that none ever stands in for a real one; environments have folders of theirs."""
+    """Simulated calls have their own ref and environments their own folders, so that none replaces a real result."""
     project = fresh_clone("one")
     assert project.planner("plan", "--sandbox").code == 0
     assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
@@ -246,7 +246,7 @@ def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remot
     ],
 )
 def test_stores_that_cannot_be(fresh_clone: Callable[[str], Any], store: str, said: str) -> None:
-    """A mistyped store is exit 2, and says what may be written; in planner.yaml at its place, where the words alone tell."""
+    """A mistyped store is exit 2; the message says what is valid and where it was written."""
     project = fresh_clone("one")
     ran = project.planner("plan", "--store", store)
     assert ran.code == 2

@@ -1,4 +1,4 @@
-"""A store that cannot be written, and a disk that is full, as a user meets them: told clearly, and nothing is charged twice."""
+"""A store that cannot be written and a full disk: reported clearly, and nothing is charged twice."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_disk_that_is_full_again_and_again(project: Project, service: Served) 
         mkdir .planner; mount -t tmpfs -o size=4k tmpfs .planner || exit 99
         for size in 4k 120k 300k; do
             mount -o remount,size=$size .planner
-            planner run {CONSENT} --max-concurrent 1 > told-$size 2>&1; echo "exit $?"
+            planner run {CONSENT} --max-concurrent 1 > output-$size 2>&1; echo "exit $?"
             cp reports/results.json $size.json
         done
         mount -o remount,size=50m .planner
@@ -100,7 +100,7 @@ def test_a_disk_that_is_full_again_and_again(project: Project, service: Served) 
     assert ran.stdout.split("exit ")[1:] == ["4\n", "4\n", "4\n", "0\n", "0\n"], ran.stderr
     spent = [json.loads((project.root / f"{size}.json").read_text()) for size in ("4k", "120k", "300k")]
     assert {result["outcome"] for result in spent} == {"unknown"}
-    for message in project.root.glob("told-*"):
+    for message in project.root.glob("output-*"):
         text = " ".join(message.read_text().split())
         assert "database or disk is full. Nothing is launched without a journal. Free disk space" in text.replace(
             "full Nothing", "full. Nothing"
