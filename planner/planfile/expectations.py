@@ -20,7 +20,7 @@ from planner.planfile.contradictions import Contradictions, Stated, may_contradi
 from planner.planfile.drafts import Draft, Rendered, Shape, Used, free_id, parts_of
 from planner.planfile.grammar.field_errors import EMPTY, explain, mistyped, wrong_type
 from planner.planfile.grammar.validations import Validations
-from planner.planfile.reporter import CaseErrors, Reporter
+from planner.planfile.reporter import CaseErrors, Reporter, Use
 from planner.planfile.templates.contents import (
     Compiler,
     Route,
@@ -33,7 +33,6 @@ from planner.planfile.templates.contents import (
 from planner.planfile.templates.places import place_in_text
 from planner.planfile.templates.templates import TemplateFault, Templates, holds_tags
 from planner.planfile.text import shorten, unknown
-from planner.planfile.unresolved import Use
 from planner.planfile.yaml.document import Container, Document, as_json, at, larger_than, value_mark
 from planner.planfile.yaml.document import Mapping as Written
 from planner.planfile.yaml.reading import warn_of_rewritten

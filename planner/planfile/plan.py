@@ -17,15 +17,13 @@ from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, read_variab
 from planner.planfile.lint import has_used_anchor, warn_of_unused_targets
 from planner.planfile.matrix.expand import Allowance
 from planner.planfile.model import Case, Plan
-from planner.planfile.quarantine import read_quarantine
-from planner.planfile.reporter import Reporter
+from planner.planfile.reporter import Reporter, Unresolved
 from planner.planfile.scenario import PlanContext, ScenarioReader
-from planner.planfile.settings import need_check, settings_of
+from planner.planfile.settings import need_check, read_quarantine, settings_of
 from planner.planfile.targets import TargetReader
 from planner.planfile.templates.names import corrected_name, is_name
 from planner.planfile.templates.templates import Templates
 from planner.planfile.text import shorten
-from planner.planfile.unresolved import Unresolved
 from planner.planfile.yaml.document import Document, Mapping, larger_than, start_of
 
 MAX_SCENARIOS = 20_000
@@ -60,9 +58,6 @@ class PlanReader:
             detail = "`plan` is required: the plan's name, such as plan: refunds"
             self.reporter.error("missing-key", detail, start_of(document))
         budget = read_nested(BudgetFields, document, root, "budget", self.reporter)
-        if budget is not None and not budget[0]:
-            detail = "`max_cost_cents` is required: without it the budget limits nothing"
-            self.reporter.error("missing-key", detail, document.key(root, "budget"))
         defaults = read_nested(ScenarioDefaults, document, root, "defaults", self.reporter) or (
             Mapping(),
             ScenarioDefaults(),

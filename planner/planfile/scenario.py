@@ -22,15 +22,21 @@ from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.matrix.expand import Allowance, Parts, expand
 from planner.planfile.matrix.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Quarantine, Target
-from planner.planfile.quarantine import read_quarantine
-from planner.planfile.reporter import Reporter
-from planner.planfile.settings import DECIDING, CaseSettings, Settings, check_own_rates, need_check, settings_of
+from planner.planfile.reporter import Reporter, Unresolved, Use
+from planner.planfile.settings import (
+    DECIDING,
+    CaseSettings,
+    Settings,
+    check_own_rates,
+    need_check,
+    read_quarantine,
+    settings_of,
+)
 from planner.planfile.targets import Aliases, check_slug, is_slug
 from planner.planfile.templates.names import corrected_name, is_name, undefined
 from planner.planfile.templates.prompts import Prompt, PromptReader
 from planner.planfile.templates.templates import TemplateFault
 from planner.planfile.text import shorten
-from planner.planfile.unresolved import Unresolved, Use
 from planner.planfile.yaml.document import Document, Items, Mapping
 
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()

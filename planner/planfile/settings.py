@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
 from typing import Any, Literal, NamedTuple
@@ -13,8 +13,9 @@ from planner.diagnostics import Span
 from planner.moments import age_of
 from planner.planfile.drafts import Draft
 from planner.planfile.grammar.field_errors import wrong_type
-from planner.planfile.grammar.models import ScenarioDefaults, ScenarioFields
-from planner.planfile.model import Direction, Mode
+from planner.planfile.grammar.fields import read_nested
+from planner.planfile.grammar.models import QuarantineFields, ScenarioDefaults, ScenarioFields
+from planner.planfile.model import Direction, Mode, Quarantine
 from planner.planfile.phone import phone_number_fault
 from planner.planfile.reporter import Reporter
 from planner.planfile.yaml.document import Document
@@ -85,7 +86,6 @@ def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None
 
 _FEW_RUNS = 20
 """Of more runs there is a rate within rounding of nearly everything."""
-_ROUNDING = Fraction(5, 1_000)
 _CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "target_number"})
 """Fields that have to fit others, or a form of their own. `runs` alone fits: its others are these, in the scenario or the defaults."""
 
@@ -148,7 +148,7 @@ class Settings:
         meant = ceil(share * runs) - 1
         if self._is_invalid("runs") or self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
             return
-        if share - Fraction(meant, runs) <= _ROUNDING:
+        if share - Fraction(meant, runs) <= Fraction(5, 1_000):
             written = next(
                 text for digits in range(2, 6) if Fraction(text := _cut(meant, runs, digits)) * runs > meant - 1
             )
@@ -176,3 +176,27 @@ class Settings:
 def _cut(part: int, whole: int, digits: int) -> str:
     """The share with so many digits, cut off, not rounded."""
     return f"{part * 10**digits // whole / 10**digits:.{digits}f}"
+
+
+def read_quarantine(
+    document: Document, written: Written, reporter: Reporter, *, today: date | None
+) -> Quarantine | None:
+    """What is under `quarantine`; None if there is none, or it has an error, which is reported.
+
+    One that ended before `today` (UTC; None: unknown) is reported as a warning and still returned.
+    """
+    nested = read_nested(QuarantineFields, document, written, "quarantine", reporter)
+    if nested is None:
+        return None
+    mapping, fields = nested
+    if fields.until is None:
+        return None
+    try:
+        until = date.fromisoformat(fields.until)
+    except ValueError:
+        reporter.error("bad-value", f"there is no day {fields.until} in the calendar", document.value(mapping, "until"))
+        return None
+    if today is not None and until < today:
+        detail = f"the quarantine ended on {until}, so failures count again; remove it, or set a later day"
+        reporter.warning("quarantine-passed", detail, document.value(mapping, "until"))
+    return None if fields.reason is None else Quarantine(until, " ".join(fields.reason.split()))

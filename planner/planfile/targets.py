@@ -12,9 +12,8 @@ from planner.planfile.grammar.field_errors import not_a_slug, wrong_type
 from planner.planfile.grammar.fields import missing, read_fields
 from planner.planfile.grammar.models import MAX_TARGETS, SLUG, PlanFields, TargetFields
 from planner.planfile.model import Project, Target
-from planner.planfile.reporter import Reporter, Said
+from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.unresolved import Unresolved, Use
 from planner.planfile.yaml.document import Document, Items, Mapping, at, start_of, value_mark
 
 _DIALLED_DIGITS = range(10, 16)

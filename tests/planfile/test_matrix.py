@@ -414,7 +414,7 @@ def test_enormous_matrix_is_not_walked(workspace: Any, head: str) -> None:
     workspace.write("plan.yaml", text)
     _, diagnostics = workspace.load()
     (found,) = diagnostics
-    assert found.detail.startswith("a 2,000 × b 2,000 × c 2,000 = 8,000,000,000 cases, more than 500; ")
+    assert found.detail.startswith("this makes about 8,000,000,000 cases, more than 500; ")
 
 
 def test_exclusions_that_take_too_long_are_refused(workspace: Any, head: str) -> None:

@@ -223,7 +223,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
                 [
                     (
                         "too-many-cases",
-                        "every pair of mood 3, language 2, caller 3, order 2 takes at least 9 × 2 targets = 18 cases, more than 12; exclude some, or raise `max_cases`",
+                        "this makes about 18 cases, more than 12; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -234,7 +234,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
                 [
                     (
                         "too-many-cases",
-                        "every pair of mood 3, language 2, caller 3, order 2 takes 9 × 2 targets = 18 cases, more than 12; exclude some, or raise `max_cases`",
+                        "this makes 18 cases, more than 12; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -249,7 +249,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
                 [
                     (
                         "too-many-cases",
-                        "every pair of mood 3, language 2, caller 3, order 2 takes (9 + 1 included) × 2 targets = 20 cases, more than 18; exclude some, or raise `max_cases`",
+                        "this makes 20 cases, more than 18; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -260,7 +260,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
                 [
                     (
                         "too-many-cases",
-                        "every pair of a 100, b 100, c 100, d 100, e 100, f 100, g 100, h 100, i 100, j 100, k 100, l 100, m 100, n 100, o 100, p 100, q 100, r 100, s 100, t 100 takes at least 10,000 × 2 targets = 20,000 cases, more than 500; exclude some, or raise `max_cases`",
+                        "this makes about 20,000 cases, more than 500; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -271,7 +271,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
                 [
                     (
                         "too-many-cases",
-                        "every pair of a 100, b 100, c 100, d 100, e 100, f 100, g 100, h 100, i 100, j 100, k 100, l 100, m 100, n 100, o 100, p 100, q 100, r 100, s 100, t 100 takes about 10,000 × 2 targets = 20,000 cases, more than 500; exclude some, or raise `max_cases`",
+                        "this makes about 20,000 cases, more than 500; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -286,7 +286,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
                 [
                     (
                         "too-many-cases",
-                        "every pair of a0 9, a1 9, a2 9, a3 9, a4 9, a5 9, a6 9, a7 9, a8 9, a9 9 takes about 81 × 2 targets = 162 cases, which takes too long to find; write fewer axes, values or exclusions",
+                        "this makes about 162 cases, but finding them takes too long; write fewer axes, values or exclusions",
                     )
                 ]
             ),
@@ -310,7 +310,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
                     ("unused-value", "every case with this value of `caller` is excluded; remove it from the axis"),
                     (
                         "too-many-cases",
-                        "every pair of mood 3, language 2, caller 3, order 2 takes (6 + 3 included) × 2 targets = 18 cases, more than 14; exclude some, or raise `max_cases`",
+                        "this makes 18 cases, more than 14; exclude some, or raise `max_cases`",
                     ),
                 ]
             ),
@@ -353,7 +353,7 @@ def test_pairs_of_two_axes_are_all_combinations(workspace: Any) -> None:
         assert [case.case_id for case in workspace.cases(plan({"axes": axes, "strategy": "pairwise"}))] == full
 
 
-def test_too_many_combinations_show_the_sum(workspace: Any) -> None:
+def test_too_many_combinations_say_how_many(workspace: Any) -> None:
     """Of all targets, and without what is excluded."""
     axes = {name: list(range(4)) for name in "abcde"}
 
@@ -361,9 +361,9 @@ def test_too_many_combinations_show_the_sum(workspace: Any) -> None:
         workspace.write("plan.yaml", plan({"axes": axes, **fields}, 2))
         return next(item.detail for item in workspace.load()[1] if item.code == "too-many-cases")
 
-    assert detail().startswith("a 4 × b 4 × c 4 × d 4 × e 4 × 2 targets = 2,048 cases, more than 500;")
+    assert detail().startswith("this makes about 2,048 cases, more than 500;")
     excluded = detail(exclude=[{"a": 0}])
-    assert excluded.startswith("(a 4 × b 4 × c 4 × d 4 × e 4 − 256 excluded) × 2 targets = 1,536 cases, more than 500;")
+    assert excluded.startswith("this makes 1,536 cases, more than 500;")
 
 
 def test_the_work_for_all_tables_of_a_plan_is_bounded(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:

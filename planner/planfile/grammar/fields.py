@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Lookup
 from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from planner.diagnostics import Span
 from planner.planfile.grammar.field_errors import EMPTY, explain, mistyped, wrong_type
-from planner.planfile.grammar.models import FORMAT_VERSION, PlanFields
+from planner.planfile.grammar.models import FORMAT_VERSION, Authored, PlanFields
 from planner.planfile.reporter import MAX_PER_FILE, Reporter
 from planner.planfile.yaml.document import Container, Document, Mapping, at, start_of
 
@@ -23,7 +21,7 @@ _EXAMPLES = {
     "quiet_hours": '{start: "20:00", end: "08:00", time_zone: Europe/Berlin}',
     "judge": "{base_url: https://api.openai.com/v1, model: gpt-4o-mini, cents_per_vote: 0.2}",
 }
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Authored)
 
 
 def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
@@ -50,19 +48,9 @@ def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     return not any(mistyped(other, [key]) for other in unknown)
 
 
-def require(
-    model: type[BaseModel],
-    written: Mapping,
-    wanted: Lookup[str, str],
-    place: Span,
-    reporter: Reporter,
-) -> None:
-    """Report each of the wanted keys that is missing; `wanted` says what each is. An unknown key may be one, mistyped."""
-    if reporter.is_incomplete(written) or any(key not in model.model_fields for key in written):
-        return
-    for key, meaning in wanted.items():
-        if key not in written:
-            reporter.error("missing-key", f"`{key}` is required: {meaning}", place)
+def has_known_keys(model: type[BaseModel], written: Mapping, reporter: Reporter) -> bool:
+    """Whether every key is known. Otherwise a key that seems to be missing may be one of them, mistyped."""
+    return not reporter.is_incomplete(written) and model.model_fields.keys() >= written.keys()
 
 
 def read_nested(
@@ -71,7 +59,15 @@ def read_nested(
     """The mapping under `key` as `model`; None if there is none, reported if it is something else."""
     wanted = f"a mapping such as {_EXAMPLES[key]}" if key in _EXAMPLES else "a mapping of keys to values"
     written = read_mapping(document, parent, key, wanted, reporter)
-    return None if written is None else (written, read_fields(model, document, written, reporter))
+    if written is None:
+        return None
+    fields = read_fields(model, document, written, reporter)
+    if has_known_keys(model, written, reporter):
+        for name in [name for name in model.required if name not in written]:
+            example = (model.model_fields[name].examples or [""])[0]
+            detail = f"`{name}` is required, such as {name}: {example}"
+            reporter.error("missing-key", detail, document.key(parent, key))
+    return written, fields
 
 
 def read_mapping(

@@ -4,7 +4,7 @@ Every field may be missing here, so that one fault does not hide the next; what 
 used. Mappings whose parts are read one by one (targets, scenarios, expectations) are typed for the schema only.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
@@ -35,6 +35,7 @@ TargetId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 class Authored(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+    required: ClassVar[tuple[str, ...]] = ()
 
 
 class TargetFields(Authored):
@@ -45,6 +46,7 @@ class TargetFields(Authored):
 
 
 class BudgetFields(Authored):
+    required = ("max_cost_cents",)
     max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
         description="This plan may not cost more, in US cents; the project's and the command's ceilings apply too.",
@@ -59,6 +61,7 @@ class AxisFileFields(Authored):
     are there; a text file has no comments.
     """
 
+    required = ("file",)
     file: Text | None = Field(default=None, description="The file, relative to this one.", examples=["orders.csv"])
     column: Text | None = Field(
         default=None,
@@ -70,6 +73,7 @@ class AxisFileFields(Authored):
 class AxisUseFields(Authored):
     """Values that a library defines under `axes`."""
 
+    required = ("use",)
     use: Text | None = Field(
         default=None, description="Name of an axis of an imported library.", examples=["languages"]
     )
@@ -109,6 +113,7 @@ class MatrixFields(Authored):
 class QuarantineFields(Authored):
     """Failures are reported and not counted, for a while and for a reason."""
 
+    required = ("until", "reason")
     until: Annotated[str, StringConstraints(pattern=DAY)] | None = Field(
         default=None, description="Last day (UTC) on which failures do not count.", examples=["2027-01-31"]
     )
@@ -118,6 +123,7 @@ class QuarantineFields(Authored):
 class UseFields(Authored):
     """The expectations that a library defines under a name, all of them, in the place of this item."""
 
+    required = ("use",)
     use: Text | None = Field(
         default=None, description="Name of expectations of an imported library.", examples=["polite"]
     )

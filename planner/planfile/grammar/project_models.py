@@ -25,6 +25,7 @@ class ExecutionFields(Authored):
 class QuietHoursFields(Authored):
     """Hours of the day in which nobody is called."""
 
+    required = ("start", "end", "time_zone")
     start: Annotated[str, StringConstraints(pattern=TIME_OF_DAY)] | None = Field(
         default=None, description="When they begin, on a 24-hour clock.", examples=["20:00"]
     )
@@ -61,6 +62,7 @@ class PolicyFields(Authored):
 class TokenPriceFields(Authored):
     """What the endpoint charges by length, in US cents per million tokens."""
 
+    required = ("input", "output")
     input: Cents | None = Field(default=None, description="For what the model reads.", examples=[15])
     output: Cents | None = Field(default=None, description="For what the model writes.", examples=[60])
 
@@ -68,6 +70,7 @@ class TokenPriceFields(Authored):
 class JudgeFields(Authored):
     """The language model that `check: judge` asks. Its key comes from the environment only: PLANNER_JUDGE_API_KEY."""
 
+    required = ("base_url", "model")
     base_url: Text | None = Field(
         default=None,
         description="Where the OpenAI-compatible API begins; `/chat/completions` is added. https, or this machine.",

@@ -35,13 +35,9 @@ def plan_schema() -> dict[str, Any]:
     for names in (properties["vars"], defs["MatrixFields"]["properties"]["axes"]):
         names["propertyNames"] = {"pattern": NAME}
     _one_target(defs)
-    defs["AxisFileFields"]["required"] = ["file"]
-    defs["AxisUseFields"]["required"] = ["use"]
     defs["MatrixFields"]["required"] = ["axes"]
-    defs["BudgetFields"]["required"] = ["max_cost_cents"]
-    defs["QuarantineFields"]["required"] = ["until", "reason"]
     defs["ScenarioFields"]["oneOf"] = [{"required": ["prompt"]}, {"required": ["prompt_file"]}]
-    use_fields: dict[str, Any] = {**UseFields.model_json_schema(schema_generator=_Generator), "required": ["use"]}
+    use_fields = UseFields.model_json_schema(schema_generator=_Generator)
     defs["UseFields"] = use_fields
     _add_expectation(defs)
     use = use_fields["properties"]["use"]
@@ -70,7 +66,6 @@ def library_schema() -> dict[str, Any]:
         properties[part]["propertyNames"] = {"pattern": SLUG}
     properties["vars"]["propertyNames"] = {"pattern": NAME}
     _one_target(defs)
-    defs["AxisFileFields"]["required"] = ["file"]
     _add_expectation(defs)
     several = {"type": "array", "items": _EXPECTATION, "minItems": 1}
     properties["expectations"]["additionalProperties"] = {
@@ -128,8 +123,6 @@ def project_schema() -> dict[str, Any]:
     properties["environments"]["propertyNames"] = {"pattern": SLUG}
     properties["environments"]["additionalProperties"]["propertyNames"] = {"pattern": SLUG}
     _one_target(schema["$defs"])
-    schema["$defs"]["QuietHoursFields"]["required"] = ["start", "end", "time_zone"]
-    schema["$defs"]["JudgeFields"]["required"] = ["base_url", "model"]
     return {**schema, "$defs": dict(sorted(schema["$defs"].items()))}
 
 
@@ -148,6 +141,10 @@ class _Generator(GenerateJsonSchema):
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
         del parent_key
         return value
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        required = getattr(schema["cls"], "required", ())
+        return super().model_schema(schema) | ({"required": list(required)} if required else {})
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

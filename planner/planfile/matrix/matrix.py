@@ -15,8 +15,8 @@ from planner.planfile.grammar.fields import missing
 from planner.planfile.grammar.models import MAX_CASES, MatrixFields
 from planner.planfile.matrix.axes import Axis, AxisReader, AxisValue
 from planner.planfile.matrix.pairwise import Row, TooMuchSearchError, fewest_rows, pairwise
+from planner.planfile.reporter import Use
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.unresolved import Use
 from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reading import warn_of_rewritten
 
@@ -44,15 +44,6 @@ class Matrix:
 
     axes: tuple[Axis, ...] = ()
     points: tuple[Point, ...] = ((),)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """How many points there are before exclusions. `pairs`: the axes, if the points are to have every pair of their values."""
-
-    shown: str
-    total: int
-    pairs: str = ""
 
 
 class Exclusions:
@@ -145,9 +136,10 @@ class MatrixReader:
             return self._some(axes)
         # Of less than three axes every pair is every combination.
         in_pairs = self.fields.strategy == "pairwise" and len(axes) > _PAIR
-        counted, points = (self._pairs if in_pairs else self._combinations)(axes, exclusions)
+        points = (self._pairs if in_pairs else self._combinations)(axes, exclusions)
         if points is None:
-            self._too_many(counted, counted.total, len(includes))
+            sizes = [len(axis.values) for axis in axes]
+            self._too_many(fewest_rows(sizes) if in_pairs else math.prod(sizes), "about ")
             return self._some(axes)
         for number, other in exclusions.repeated().items():
             place, by = self.document.value(*excludes[number]), self.document.value(*excludes[other])
@@ -173,32 +165,28 @@ class MatrixReader:
         if not points:
             self.reporter.error("no-cases", "everything is excluded", self.document.value(self.written, "exclude"))
         if len(points) * self.cases_per_point > self.fields.max_cases:
-            self._too_many(counted, kept, len(points) - kept)
+            self._too_many(len(points))
             return tuple(points[:_SAMPLE])
         return tuple(points)
 
     def _some(self, axes: tuple[Axis, ...]) -> tuple[Point, ...]:
         return tuple(itertools.islice(_products(axes), _SAMPLE))
 
-    def _combinations(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[_Sum, list[Point] | None]:
+    def _combinations(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> list[Point] | None:
         """All combinations that are not excluded; None if they are too many to look at."""
         total = math.prod(len(axis.values) for axis in axes)
-        counted = _Sum(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
         hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
         if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
-            return counted, None
-        return counted, [point for point in _products(axes) if not exclusions.hold(point)]
+            return None
+        return [point for point in _products(axes) if not exclusions.hold(point)]
 
-    def _pairs(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[_Sum, list[Point] | None]:
+    def _pairs(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> list[Point] | None:
         """Combinations with every pair of values; None if they are too many."""
-        shown = ", ".join(f"{axis.name} {len(axis.values):,}" for axis in axes)
         rows = self._rows(axes, exclusions)
         if rows is None:
-            least = fewest_rows([len(axis.values) for axis in axes])
-            return _Sum(f"{'about' if exclusions.patterns else 'at least'} {least:,}", least, shown), None
+            return None
         values = [list(axis.values.values()) for axis in axes]
-        points = [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows]
-        return _Sum(f"{len(rows):,}", len(rows), shown), points
+        return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows]
 
     def _rows(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[Row, ...] | None:
         """A pairwise table of the axes' positions; None if it would be too large, or too much work.
@@ -234,31 +222,20 @@ class MatrixReader:
                     detail = f"every case with this value of `{axis.name}` is excluded; remove it from the axis"
                     self.reporter.warning("unused-value", detail, value.place())
 
-    def _too_many(self, counted: _Sum, kept: int, included: int) -> None:
-        """Show the sum. `kept` are the points that exclusions leave."""
+    def _too_many(self, points: int, about: str = "") -> None:
         limit = self.fields.max_cases
         if self.written.get("max_cases", limit) != limit:
             return  # it could not be read, which was reported
-        shown = counted.shown
-        if kept < counted.total:
-            shown += f" − {counted.total - kept:,} excluded"
-        if included:
-            shown += f" + {included:,} included"
-        if self.cases_per_point > 1:
-            shown = f"({shown})" if " + " in shown or " − " in shown else shown
-            shown += f" × {self.cases_per_point} targets"
-        total = (kept + included) * self.cases_per_point
-        if any(sign in shown for sign in "×+−"):
-            shown += f" = {total:,}"
-        if total <= limit:
-            advice = "which takes too long to find; write fewer axes, values or exclusions"
+        cases = points * self.cases_per_point
+        if cases <= limit:
+            advice = "but finding them takes too long; write fewer axes, values or exclusions"
         else:
-            remedy = "exclude some, or raise `max_cases`" if total <= MAX_CASES else "or make several scenarios of it"
-            advice = f"more than {limit:,}; {'' if counted.pairs else 'use `strategy: pairwise`, '}{remedy}"
-        before = f"every pair of {counted.pairs} takes " if counted.pairs else ""
+            in_pairs = self.fields.strategy == "pairwise"
+            fewer = "exclude some, or raise `max_cases`" if cases <= MAX_CASES else "or make several scenarios of it"
+            advice = f"more than {limit:,}; {'' if in_pairs else 'use `strategy: pairwise`, '}{fewer}"
         is_set = "max_cases" in self.written
         place = self.document.value(self.written, "max_cases") if is_set else self.document.key(self.written, "axes")
-        self.reporter.error("too-many-cases", f"{before}{shown} cases, {advice}", place)
+        self.reporter.error("too-many-cases", f"this makes {about}{cases:,} cases, {advice}", place)
 
     # Exclusions and inclusions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from planner.planfile.grammar.fields import read_nested, require
+from planner.planfile.grammar.fields import has_known_keys, read_nested
 from planner.planfile.grammar.project_models import JudgeFields, TokenPriceFields
 from planner.planfile.model import JudgePrice, JudgeSettings, Plan
 from planner.planfile.project.this_machine import is_this_machine
@@ -14,8 +14,6 @@ from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Mapping
 
 _ADDED = "/chat/completions"
-_WANTED = {"base_url": "such as base_url: https://api.openai.com/v1", "model": "such as model: gpt-4o-mini"}
-_TOKEN_PRICES = {key: f"what a million tokens of {key} cost, in cents" for key in ("input", "output")}
 
 
 def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
@@ -25,7 +23,6 @@ def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
         return None
     errors = reporter.errors
     written, fields = nested
-    require(JudgeFields, written, _WANTED, document.key(document.root, "judge"), reporter)
     if fields.base_url is not None and (problem := _problem_with(fields.base_url)):
         reporter.error("bad-value", problem, document.value(written, "base_url"))
     price = _price(document, written, fields, reporter)
@@ -62,20 +59,16 @@ def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
 
 def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
     """The price is required, never 0 by default: nobody can consent to votes of unknown price."""
-    place = document.key(document.root, "judge")
     tokens = read_nested(TokenPriceFields, document, written, "cents_per_million_tokens", reporter)
     if tokens is not None:
-        tokens_place = document.key(written, "cents_per_million_tokens")
         if fields.cents_per_vote is not None:
             detail = "votes are priced one way: keep `cents_per_vote`, or this"
-            reporter.error("bad-value", detail, tokens_place)
-        require(TokenPriceFields, tokens[0], _TOKEN_PRICES, tokens_place, reporter)
+            reporter.error("bad-value", detail, document.key(written, "cents_per_million_tokens"))
         return JudgePrice(0.0, tokens[1].input or 0.0, tokens[1].output or 0.0)
-    if "cents_per_million_tokens" not in written:
-        wanted = {
-            "cents_per_vote": "0.2 for example; or `cents_per_million_tokens: {input: 15, output: 60}`; 0 if votes are free"
-        }
-        require(JudgeFields, written, wanted, place, reporter)
+    priced = {"cents_per_vote", "cents_per_million_tokens"} & written.keys()
+    if not priced and has_known_keys(JudgeFields, written, reporter):
+        detail = "`cents_per_vote` is required, such as 0.2 (0 if votes are free), or `cents_per_million_tokens`"
+        reporter.error("missing-key", detail, document.key(document.root, "judge"))
     return JudgePrice(fields.cents_per_vote or 0.0)
 
 

@@ -12,7 +12,7 @@ from planner.checks.patterns import compile_pattern, finds_everything
 from planner.diagnostics import Diagnostics
 from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.planfile.grammar.field_errors import wrong_type
-from planner.planfile.grammar.fields import check_version, read_fields, read_mapping, read_nested, require
+from planner.planfile.grammar.fields import check_version, read_fields, read_mapping, read_nested
 from planner.planfile.grammar.project_models import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.planfile.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.planfile.project.judge import read_judge
@@ -30,11 +30,6 @@ MAX_VALUES = 50_000
 """In all of planner.yaml, which every command reads."""
 MAX_PATTERNS = 300
 """Each is searched in everything that is shown, and compiling one may take a millisecond."""
-_QUIET_HOURS = {
-    "start": 'such as start: "20:00"',
-    "end": 'such as end: "08:00"',
-    "time_zone": "such as time_zone: Europe/Berlin",
-}
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
@@ -123,7 +118,6 @@ def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> Qui
     if nested is None:
         return None
     written, fields = nested
-    require(QuietHoursFields, written, _QUIET_HOURS, document.key(policy, "quiet_hours"), reporter)
     if fields.start is not None and fields.start == fields.end:
         detail = "they end when they start, so it is not clear whether that means always or never"
         reporter.error("bad-value", detail, document.value(written, "end"))
