@@ -53,7 +53,7 @@ def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = N
         ("Of course. How may I assist you today?", 'spoke the agent\'s part: it said "How may I assist you"'),
     ],
 )  # fmt: skip
-def test_a_caller_out_of_its_role_is_at_fault(words: str, reason: str, dialect: str) -> None:
+def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str, dialect: str) -> None:
     """The verdict says what it said and where, and quotes the whole turn."""
     verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
     assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
@@ -99,7 +99,7 @@ def test_a_caller_out_of_its_role_is_at_fault(words: str, reason: str, dialect: 
         "Thank you for calling Acme for me.",
     ],
 )
-def test_what_a_caller_may_well_say_is_no_fault(words: str, dialect: str) -> None:
+def test_a_plausible_caller_statement_is_no_cause(words: str, dialect: str) -> None:
     """The failure stays the agent's."""
     verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
     assert (verdict.outcome, verdict.fault, verdict.quote) == (RunOutcome.FAILED, Fault.AGENT, None)
@@ -124,7 +124,7 @@ SLIPPED = call(
         ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"], "severity": "warning"}], "", "ignore", Fault.CALLER),
     ],
 )  # fmt: skip
-def test_a_slip_of_the_caller_excuses_only_what_the_agent_had_no_occasion_for(
+def test_a_caller_mistake_excuses_only_what_the_agent_could_not_do(
     written: list[dict[str, Any]], prompt: str, caller_faults: str, fault: Fault | None
 ) -> None:
     """Not a forbidden word, a late answer, a critical failure, what the prompt asks for, nor anything where faults of the
@@ -132,7 +132,7 @@ def test_a_slip_of_the_caller_excuses_only_what_the_agent_had_no_occasion_for(
     assert judged(SLIPPED, "page", *written, prompt=prompt, caller_faults=caller_faults).fault is fault
 
 
-def test_an_answered_phone_is_nobodys_part() -> None:
+def test_a_bot_that_answers_the_phone_stays_in_its_role() -> None:
     """On a call that the agent makes the bot answers: its first turn may ask how it can help."""
     answered = call("user: Hello, how can I help you?", "agent: Acme here.", "user: Yes?", "agent: Bye.")
     assert judged(answered, "page").fault is Fault.AGENT
@@ -159,7 +159,7 @@ def test_an_answered_phone_is_nobodys_part() -> None:
         (("user: Hello?",), 8_000, None),
     ],
 )
-def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_at_fault(
+def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_the_cause(
     lines: tuple[str, ...], duration_ms: int, expected: str | None, dialect: str
 ) -> None:
     """Within seconds of the call, or of its own first words; not after a silence or an answer of the agent."""
@@ -279,7 +279,7 @@ SPOILT = call("agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm a
         (LONG, "ignore", "passed"),
     ],
 )
-def test_a_rate_of_its_own_counts_no_run_that_the_caller_spoilt(
+def test_an_own_rate_excludes_runs_spoilt_by_the_caller(
     counted: dict[str, Any], caller_faults: str, outcome: str
 ) -> None:
     """The run passes, for nothing that decides it failed; what is counted apart is undecided in it, and says why."""

@@ -107,7 +107,7 @@ def test_a_run_by_its_findings(expectations: Sequence[Expectation], expected: ob
     assert outcome(judge_run(expectations, evidence())) == expected
 
 
-def test_findings_tell_check_severity_message_and_quote() -> None:
+def test_findings_have_check_severity_message_and_quote() -> None:
     """A finding goes by its expectation's id, by default the kind of check."""
     findings = judge_run([expect("failed", "polite", "critical"), Fixed()], evidence()).findings
     quote = Quote(1, "agent", None, "Hello.")
@@ -172,7 +172,7 @@ def hung_up(seconds: float | None, end_reason: str = "caller_hangup") -> Call:
 )
 @pytest.mark.parametrize("end_reason", ["caller_hangup", "user_hangup"])
 @pytest.mark.parametrize("finds", ["failed", "errored"])
-def test_a_caller_that_hangs_up_at_once_is_at_fault(lines: tuple[str, ...], end_reason: str, finds: str) -> None:
+def test_a_caller_that_hangs_up_at_once_is_the_cause(lines: tuple[str, ...], end_reason: str, finds: str) -> None:
     """Within seconds, before the agent could answer anything: nothing was tested."""
     verdict = judge_run([expect(finds)], evidence(*lines, call=hung_up(4, end_reason)))
     assert outcome(verdict) == ("errored", "caller", "the caller hung up after 4 s, before the agent could answer")
@@ -463,7 +463,7 @@ def own(met: int, decided: int, not_made: int = 0, outcome: CaseOutcome = CaseOu
     return Sample(outcome, decided, decided, made - decided, (OwnRate("b", met, decided),), met)
 
 
-def test_a_case_regresses_by_an_expectation_with_a_rate_of_its_own() -> None:
+def test_a_case_regresses_by_an_expectation_with_its_own_rate() -> None:
     """Its runs all passed before and now, and that expectation was met in none: the rate with the strongest evidence is tested."""
     before, now = own(10, 10), own(0, 10, outcome=CaseOutcome.FAILED)
     assert compare({"case": (before, now), "back": (now, before)}) == {"case": "regressed", "back": "fixed"}
@@ -474,7 +474,7 @@ def test_a_case_regresses_by_an_expectation_with_a_rate_of_its_own() -> None:
     assert compare({"case": (own(3, 3), own(0, 3, outcome=CaseOutcome.FAILED))}) == {"case": "not_enough_evidence"}
 
 
-def test_an_expectation_with_a_rate_of_its_own_is_compared_where_both_sides_know_it() -> None:
+def test_an_expectation_with_its_own_rate_is_compared_if_both_sides_have_it() -> None:
     """Rates that were never decided, or are new, show nothing; runs not made could still decide them."""
     unread = own(0, 0, outcome=CaseOutcome.UNKNOWN)
     assert case_p_value(replace(own(10, 10), own_rates=(OwnRate("b", 0, 0),)), own(0, 10)) == 0.5
@@ -497,7 +497,7 @@ def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
     assert not could_show_change(met, replace(open_, own_rates=()))
 
 
-def test_a_suite_counts_the_runs_in_which_all_held() -> None:
+def test_a_suite_counts_the_runs_that_met_everything() -> None:
     """An expectation with a rate of its own that no longer holds makes it worse, though every run passed."""
     change = compare_suite({"case": (own(10, 10), own(0, 10))})
     assert (change.compared, change.passed_before, change.passed_now, change.runs_now) == ("worse", 10, 0, 10)
@@ -857,12 +857,12 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
         (sample(0, 20), Sample(CaseOutcome.FAILED, 3, 10, 10), False),
     ],
 )
-def test_a_case_goes_on_where_more_runs_could_show_that_it_changed(before: Sample, now: Sample, expected: bool) -> None:
+def test_a_case_continues_if_more_runs_could_show_a_change(before: Sample, now: Sample, expected: bool) -> None:
     """Its outcome is settled; whether that differs from the baseline by more than chance may not be."""
     assert could_show_change(before, now) is expected
 
 
-def test_a_suite_that_could_not_differ_is_no_better() -> None:
+def test_a_suite_that_could_not_differ_is_not_better() -> None:
     """Samples that all passed cannot differ."""
     same = compare_suite({"case": (sample(3, 3), sample(3, 3))})
     assert (same.compared, same.p_value) == ("not_enough_evidence", 1.0)

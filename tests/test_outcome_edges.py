@@ -51,7 +51,7 @@ SLIPPED = evidence(
 
 
 @pytest.mark.parametrize("check", sorted(CHECKS))
-def test_what_the_agent_does_of_its_own_accord_is_never_the_callers_fault(check: str) -> None:
+def test_an_unprompted_agent_action_is_never_caused_by_the_caller(check: str) -> None:
     """Of every kind of check: eight fail for what the agent did, the others may fail for what it had no occasion to do."""
     own = {"never_says", "no_pii", "tool_not_called", "language", "latency", "pacing", "cost", "not"}
     fault = caller_fault(SLIPPED, [finding(check)], "")
@@ -95,7 +95,7 @@ def test_when_a_caller_hung_up_at_once(
         assert (fault.quote.turn if fault.quote else None) == quoted
 
 
-def test_runs_that_would_decide_are_told_only_where_they_would_decide_everything() -> None:
+def test_runs_that_would_decide_are_reported_only_if_they_decide_everything() -> None:
     """One requirement that a few runs would settle does not speak for one that a thousand would not."""
     polite = CHECKS["says"].model_validate(
         {"check": "says", "id": "polite", "any_of": ["please"], "min_pass_rate": 0.5}
@@ -110,7 +110,7 @@ def test_runs_that_would_decide_are_told_only_where_they_would_decide_everything
     assert judge_case(Rules(), [BAD] * 3).more_runs is None
 
 
-def test_a_run_that_there_is_no_evidence_of_is_the_platforms_fault() -> None:
+def test_a_run_without_evidence_is_caused_by_the_platform() -> None:
     """It never counts, and says why."""
     verdict = platform_verdict("it never ended")
     assert verdict == RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, (), "it never ended")

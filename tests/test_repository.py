@@ -59,7 +59,7 @@ def test_no_module_is_named_for_what_does_not_fit_elsewhere() -> None:
     assert [path for path in SOURCES if path.stem in shapeless] == []
 
 
-def test_no_test_mocks_what_can_be_had() -> None:
+def test_no_test_mocks_what_is_available() -> None:
     """The sandbox and fakes of the real interface instead: a mock passes while the program is broken."""
     mocking = re.compile(r"^\s*(?:from|import) unittest(?:\.mock| import mock)", re.MULTILINE)
     assert [path for path in TESTS if mocking.search(path.read_text(encoding="utf-8"))] == []
@@ -98,7 +98,7 @@ def test_nothing_names_a_package_host_or_somebodys_machine() -> None:
     assert found == []
 
 
-def test_no_file_hides_what_it_says() -> None:
+def test_no_file_contains_invisible_characters() -> None:
     """Characters that reorder or hide text are in no file but expected outputs: what a reviewer sees is what runs."""
     hiding = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2060\ufeff\x00-\x08\x0b\x0e-\x1f\x7f]")
     files = [path for path in committed_files() if "golden" not in path.parts]
@@ -187,7 +187,7 @@ def test_a_stranger_needs_one_command_for_each_thing() -> None:
     assert re.findall(r"^pip install uv && .*$", README, re.MULTILINE) == wanted
 
 
-def test_the_readme_tells_every_exit_code() -> None:
+def test_the_readme_lists_every_exit_code() -> None:
     """Those of all errors, and the four that are no error: passed, failed, calls would be made, and 5 for a bug."""
     kinds = [PlannerError]
     for kind in kinds:
@@ -201,7 +201,7 @@ def test_the_readme_tells_every_exit_code() -> None:
 
 
 @pytest.mark.parametrize(("heading", "section"), [("Input", "inputs"), ("Output", "outputs")])
-def test_the_readme_tells_every_input_and_output_of_the_action(heading: str, section: str) -> None:
+def test_the_readme_lists_every_input_and_output_of_the_action(heading: str, section: str) -> None:
     """By its name, and no other."""
     action: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
     named = {name for row in table_rows(README, heading) for name in re.findall(r"`([a-z-]+)`", row[0])}

@@ -280,7 +280,7 @@ def test_chances_are_counted_over_all_ways(rate: float, already: Counts) -> None
     assert chances(rate, more, 0.7, 0.9, already) == pytest.approx((float(passed), float(failed)), abs=1e-9)
 
 
-def test_chances_of_what_is_decided_already_are_certain() -> None:
+def test_decided_cases_have_certain_probabilities() -> None:
     """For all results of the remaining calls, and without earlier ones."""
     assert chances(0.1, 2, 0.5, 0.9, (20, 20)) == (1.0, 0.0)
     assert chances(0.9, 2, 0.5, 0.9, (0, 20)) == (0.0, 1.0)
@@ -342,7 +342,7 @@ def test_the_stratified_test_by_dealing_out_every_case(pairs: list[tuple[Counts,
     assert stratified_p(pairs) == pytest.approx(float(expected), abs=1e-12)
 
 
-def test_many_small_losses_tell_together_what_none_tells_alone() -> None:
+def test_many_small_losses_are_significant_together() -> None:
     """3 of 3 against 2 of 3 says nothing in one case and a lot in ten; cases that could not differ do not weaken it."""
     loss: tuple[Counts, Counts] = ((3, 3), (2, 3))
     assert stratified_p([loss]) == 1
@@ -461,7 +461,7 @@ def test_the_least_runs_to_pass_by_hand(required: float, confidence: float, leas
 
 
 @pytest.mark.parametrize("total", range(1, 41))
-def test_two_samples_of_one_size_are_told_apart_as_by_scipy(total: int) -> None:
+def test_two_samples_of_one_size_compare_as_in_scipy(total: int) -> None:
     """Every pair of counts of two samples of up to 40 runs each, and Fisher's mid-p of each by the hypergeometric
     distribution, to 1e-9."""
     for passed in range(2 * total + 1):

@@ -218,7 +218,7 @@ async def test_a_launch_that_must_not_be_sent_is_not(
     assert asked.server.asked == []
 
 
-async def test_no_connection_is_no_launch(talk: Callable[..., Any]) -> None:
+async def test_a_failed_connection_is_not_a_launch(talk: Callable[..., Any]) -> None:
     """A refused port and a name that does not exist: it provably never left, and nothing was said to be sent."""
     asked = await talk((200, {}))
     await asked.server.stop()
@@ -230,7 +230,7 @@ async def test_no_connection_is_no_launch(talk: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     "url", [f"http://{NO_HOST}", f"http://{'a' * 70}.invalid", "http://127.0.0.1:1", "http://[::1]:1"]
 )
-async def test_an_address_where_nobody_is(launch_request: Callable[..., Any], url: str) -> None:
+async def test_an_unreachable_address(launch_request: Callable[..., Any], url: str) -> None:
     """One line that names the address, and what to check."""
     sent: list[int] = []
 

@@ -212,7 +212,7 @@ async def test_a_text_that_was_cut_within_a_character_is_read(
     ],
     ids=range(5),
 )
-async def test_what_else_is_no_json_stays_none(talk: Callable[..., Any], body: bytes) -> None:
+async def test_other_invalid_json_stays_none(talk: Callable[..., Any], body: bytes) -> None:
     """Half a character excuses nothing else."""
     asked = await talk((200, body))
     with pytest.raises(ServiceError, match="not JSON"):
@@ -266,7 +266,7 @@ async def test_few_reads_are_in_flight_at_once() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
-async def test_everything_the_sandbox_tells_can_be_read(dialect: Any) -> None:
+async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
     """A run from launch to grade, an agent, a number and the balance, in both dialects."""
     clock = [NOW.timestamp()]
     sandbox = Sandbox(load_world("demo"), dialect, now=lambda: clock[0])

@@ -108,7 +108,7 @@ def test_earlier_runs_are_set_aside_on_the_record(night: Night, ten: Case) -> No
     assert night(ten, None, 9, 1, fresh=FRESH).fresh is None
 
 
-def test_new_runs_that_differ_too_much_begin_a_pool_of_their_own(night: Night, ten: Case) -> None:
+def test_new_runs_that_differ_too_much_start_a_new_pool(night: Night, ten: Case) -> None:
     """Beyond chance at 1 %: something changed that nobody said, in either direction, and the record says so."""
     broken = night(ten, None, 1, 9)
     fixed = night(ten, broken, 10, 0, rerun="failed")

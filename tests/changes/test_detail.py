@@ -83,7 +83,7 @@ def test_rewritten_prompts_are_not_matched() -> None:
 
 
 @given(st.text(), st.text())
-def test_detail_is_bounded_and_says_something(old: str, new: str) -> None:
+def test_detail_is_bounded_and_not_empty(old: str, new: str) -> None:
     """For any two prompts, the difference has at most nine lines of at most 164 characters."""
     lines = _detail(old, new).split("\n")
     assert all(lines)

@@ -412,7 +412,7 @@ def test_rerun_all(make_case: MakeCase, store_case: StoreCase, decide: Decide, e
     assert decided[:4] == ("call", reason, after.runs, ())
 
 
-def test_rerun_all_of_what_did_not_pass(
+def test_rerun_everything_that_did_not_pass(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
     """What was undecided keeps its reason, and the runs that count; expectations without evidence are no better reason."""

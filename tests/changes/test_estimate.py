@@ -253,7 +253,7 @@ def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Bui
     assert build([case], already_made={case.case_id: 9}).estimate == Estimate(0, 0, 0, 0, "nothing to call")
 
 
-def test_the_range_holds_what_it_says(make_case: MakeCase, build: Build) -> None:
+def test_the_range_has_the_stated_coverage(make_case: MakeCase, build: Build) -> None:
     """Drawn from one distribution, the real sum lies between low and high in at least 80 of 100 invocations, for few and many runs."""
     chance = Random(20261124)  # noqa: S311 - a simulation, not a secret
     case = make_case(runs=20)
@@ -294,7 +294,7 @@ def test_a_new_case_may_be_dear_in_all_its_runs(make_case: MakeCase, build: Buil
 
 
 @pytest.mark.parametrize("known", [3, 8])
-def test_the_range_is_no_wider_than_it_says(make_case: MakeCase, build: Build, known: int) -> None:
+def test_the_range_is_not_wider_than_stated(make_case: MakeCase, build: Build, known: int) -> None:
     """Of a suite whose cases differ, and with some of them new, 70 to 90 of 100 bills lie within it."""
     chance = Random(6)  # noqa: S311 - a simulation, not a secret
     inside, repeated = 0, 150

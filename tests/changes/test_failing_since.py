@@ -59,7 +59,7 @@ def test_the_first_invocation_that_found_it_failing_is_named(
     assert assembled.failing_since == found
 
 
-def test_it_is_told_beside_the_comparison() -> None:
+def test_it_is_reported_with_the_comparison() -> None:
     """In no report is `same` all that is said of what fails as before; what is stored is shown as words."""
     case = CaseDocument.model_validate(
         {

@@ -59,7 +59,7 @@ def test_documents_that_differ_have_different_digests(left: Any, right: Any) -> 
     ("left", "right"),
     [(2**63 - 1, 2**63 - 2), (float("nan"), float("inf")), (float("inf"), float("-inf")), ("\ud800", "\ud801")],
 )
-def test_values_beyond_rfc_8785_still_tell_apart(left: Any, right: Any) -> None:
+def test_values_beyond_rfc_8785_differ(left: Any, right: Any) -> None:
     """64-bit ids, infinities and lone surrogates are digested without an error, and neighbours differ."""
     assert digest_of([left]) != digest_of([right])
 
@@ -76,7 +76,7 @@ def test_what_is_not_json_is_a_bug() -> None:
         digest_of({"until": date(2026, 1, 1)})
 
 
-def test_fingerprints_stay_what_they_are(make_case: Callable[..., Case]) -> None:
+def test_fingerprints_stay_the_same(make_case: Callable[..., Case]) -> None:
     """Stored results hold these digests: another value here means that every stored case is called again, for money."""
     case = make_case()
     call = (

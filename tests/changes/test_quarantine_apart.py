@@ -27,7 +27,7 @@ def failing(run: RunDocument) -> JudgedRun:
     ("today", "found"),
     [(date(2026, 11, 30), ["regressed", "regressed"]), (date(2026, 12, 1), ["not_enough_evidence"] * 2)],
 )
-def test_it_holds_to_its_last_day(
+def test_it_is_valid_until_its_last_day(
     today: date,
     found: list[str],
     make_case: Callable[..., Case],

@@ -75,7 +75,7 @@ def test_stored_calls_alone_are_nothing_new(
     assert suite_of([found]) is None
 
 
-def test_all_calls_anew_are_told_as_before(
+def test_repeating_all_calls_is_reported_as_before(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
     """Without kept calls a case is its own sample."""
@@ -85,7 +85,7 @@ def test_all_calls_anew_are_told_as_before(
     assert (found.compared, found.latest.runs_countable) == ("regressed", found.runs_total)
 
 
-def test_calls_are_not_stopped_for_what_stood_before(
+def test_calls_are_not_stopped_because_of_earlier_results(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
     """8 of 8 before, and the first three new calls fail: the case has failed regardless of the other two, and seems to have changed. 8 of
@@ -115,7 +115,7 @@ def test_a_case_left_open_is_compared_as_one_sample(
     assert assembled(build([case], [apart]), made).compared == "not_enough_evidence"
 
 
-def test_a_case_of_which_nothing_was_known_is_compared_with_what_was(
+def test_an_unknown_case_is_compared_with_the_last_known_result(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
     """After a night on which the platform failed, the baseline is what it was."""
@@ -141,7 +141,7 @@ def test_known_calls_that_are_made_again_are_the_baseline(
     assert (found.before.runs_passed, found.before.runs_countable) == (2, 3)
 
 
-def test_what_a_case_is_open_against_outlasts_runs_that_call_nobody(
+def test_an_open_comparison_survives_runs_without_calls(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns, says: type[Any]
 ) -> None:
     """A case that was good and is left open keeps what it was through a run that judges it again; new expectations do not."""

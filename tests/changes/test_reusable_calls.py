@@ -50,7 +50,7 @@ def edited(make_case: MakeCase) -> Case:
     return make_case(prompt="You are an impatient caller.")
 
 
-def test_a_prompt_that_is_what_it_was_needs_no_call(
+def test_an_unchanged_prompt_needs_no_call(
     make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], edited: Case
 ) -> None:
     """The older runs are judged again, and compared with what the baseline holds now."""

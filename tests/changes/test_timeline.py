@@ -131,7 +131,7 @@ def test_flakiness_is_how_often_like_neighbours_differ(faults: list[str | None],
 
 
 @pytest.mark.parametrize("moved", ["prompt", "agent"])
-def test_calls_of_another_prompt_or_agent_are_no_neighbours(moved: str) -> None:
+def test_calls_of_another_prompt_or_agent_are_not_consecutive(moved: str) -> None:
     """A case that broke because the prompt or the agent was edited is not flaky."""
     inputs = INPUTS | {"agent_revision": "2026-11-02 r2"}
     changed: dict[str, Any] = {"fingerprint": "other"} if moved == "prompt" else {"inputs": inputs}

@@ -272,7 +272,7 @@ def test_a_regular_expression_as_a_phrase_is_reported(read: Any, phrase: str) ->
 
 
 @pytest.mark.parametrize("phrase", WORDS)
-def test_ordinary_signs_are_no_regular_expression(read: Any, phrase: str) -> None:
+def test_ordinary_punctuation_is_not_a_regular_expression(read: Any, phrase: str) -> None:
     """No warning."""
     assert not read(check="says", any_of=[phrase]).lints()
 

@@ -146,7 +146,7 @@ def test_words_however_they_are_written(quote: str, plain: str) -> None:
     assert padded_words(quote, fold=True)
 
 
-def test_words_of_scripts_without_spaces_stand_alone() -> None:
+def test_characters_of_scripts_without_spaces_are_words() -> None:
     """Each character is a word, among others too."""
     assert padded_words("我要30天 退款 ok", fold=True) == " 我  要  30  天  退  款  ok "
     assert padded_words("5\N{COMBINING GRAVE ACCENT}", fold=True) == " 5\N{COMBINING GRAVE ACCENT} "
@@ -273,9 +273,7 @@ def test_fingerprint_includes_parts_without_ids(read: Any) -> None:
         ({"any_of": ["thirty days", "30 days"], "spoken": True}, [("any_of", 1)]),
     ],
 )
-def test_a_phrase_that_is_there_already_is_doubtful(
-    read: Any, fields: dict[str, Any], places: list[tuple[str, int]]
-) -> None:
+def test_a_redundant_phrase_is_reported(read: Any, fields: dict[str, Any], places: list[tuple[str, int]]) -> None:
     """By the words that are compared."""
     assert [lint.route for lint in read(check="says", **fields).lints()] == places
 
@@ -293,7 +291,7 @@ def test_a_phrase_that_is_there_already_is_doubtful(
         ("caller: hello", {"kinds": ["card"], "allow": ["4242-4242-4242-4243"]}, "failed"),
     ],
 )
-def test_what_the_caller_said_in_groups_may_be_said(
+def test_a_number_the_caller_gave_in_groups_may_be_repeated(
     talk: Any, judge: Any, line: str, fields: dict[str, Any], outcome: str
 ) -> None:
     """Spaces and hyphens are no part of a number, in what is allowed neither."""

@@ -43,12 +43,12 @@ SPANISH = "Hola, buenos días, ¿en qué puedo ayudarle hoy?"
         (("caller: Hello.",), {"is": "en"}, ("errored", "no language could be detected in 0 agent turns", None)),
     ],
 )
-def test_language_is_told_by_turns(talk: Any, judge: Any, lines: Any, fields: Any, expected: object) -> None:
+def test_language_is_detected_by_turn(talk: Any, judge: Any, lines: Any, fields: Any, expected: object) -> None:
     """Turns whose language is certain are counted; the check is undecided if there is none."""
     assert judge(talk(*lines), check="language", **fields) == expected
 
 
-def test_language_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> None:
+def test_language_without_a_transcript_is_undecided(talk: Any, judge: Any) -> None:
     """Nothing was transcribed."""
     assert judge(talk(turns=None), check="language", **{"is": "en"})[0] == "errored"
 
@@ -61,7 +61,7 @@ def test_language_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> 
         ({"is": "en", "min_share": 0}, ("min_share",), "Input should be greater than 0"),
     ],
 )
-def test_language_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: object, message: str) -> None:
+def test_language_rejects_invalid_fields(refusal: Any, fields: Any, place: object, message: str) -> None:
     """Every error is at its field and says what to write instead."""
     assert refusal(check="language", **fields) == [(place, message)]
 

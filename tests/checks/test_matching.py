@@ -184,7 +184,7 @@ def test_an_object_like_any_other_is_one(read: Any, written: Any) -> None:
     ("field", "scalars"),
     [(Expected, ["string", "number", "boolean", "null"]), (ExpectedUnlessNull, ["string", "number", "boolean"])],
 )
-def test_what_an_editor_is_told_of_a_value_or_matcher(field: Any, scalars: list[str]) -> None:
+def test_schema_of_a_value_or_matcher(field: Any, scalars: list[str]) -> None:
     """A matcher as it must be, a scalar or a list, or an object that has none of the matchers' keys."""
 
     def matcher(key: str, **takes: Any) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_never_says_quotes_what_was_said(talk: Any, judge: Any, fields: dict[str
         ),
     ],
 )
-def test_never_says_passes_nobody_who_said_nothing(talk: Any, judge: Any, lines: tuple[str, ...], message: str) -> None:
+def test_never_says_does_not_pass_a_silent_agent(talk: Any, judge: Any, lines: tuple[str, ...], message: str) -> None:
     """A completed call without a word of the agent must not pass for a well-behaved agent."""
     assert judge(talk(*lines), check="never_says", any_of=["guarantee"]) == ("errored", message, None)
 
@@ -65,7 +65,7 @@ def test_never_says_cannot_be_decided_without_a_transcript(talk: Any, judge: Any
     assert judge(talk(turns=None), check="never_says", any_of=["guarantee"]) == expected
 
 
-def test_never_says_takes_no_counts(refusal: Any) -> None:
+def test_never_says_rejects_counts(refusal: Any) -> None:
     """Never is never: `max_count` belongs to `says`."""
     assert refusal(check="never_says", any_of=["a"], max_count=1) == [
         (("max_count",), "Extra inputs are not permitted")

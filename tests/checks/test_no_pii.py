@@ -42,7 +42,7 @@ IBAN = "DE89 3704 0044 0532 0130 00"
         ("", []),
     ],
 )
-def test_personal_data_however_it_is_said(text: str, expected: list[tuple[str, str]]) -> None:
+def test_personal_data_in_any_spoken_form(text: str, expected: list[tuple[str, str]]) -> None:
     """Check digits and forms decide: what only looks like it is left alone."""
     assert [(datum.kind, datum.value) for datum in personal_data(text)] == expected
 
@@ -135,7 +135,7 @@ def test_the_agent_speaks_no_personal_data(
     assert judge(talk(*lines), check="no_pii", **fields) == expected
 
 
-def test_no_pii_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> None:
+def test_no_pii_without_a_transcript_is_undecided(talk: Any, judge: Any) -> None:
     """Undecided."""
     assert judge(talk(turns=None), check="no_pii") == ("errored", "the service gave no transcript", None)
 
@@ -156,7 +156,7 @@ def test_no_pii_without_a_transcript_cannot_be_told(talk: Any, judge: Any) -> No
         ({"kinds": []}, [(("kinds",), "Tuple should have at least 1 item after validation, not 0")]),
     ],
 )
-def test_no_pii_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+def test_no_pii_rejects_invalid_fields(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """Every error is at its field."""
     assert refusal(check="no_pii", **fields) == expected
 
@@ -319,7 +319,7 @@ def test_digits_and_signs_of_another_script_are_read(judge: Any, talk: Any, said
     assert judge(talk(given, f"agent: It is {said}."), check="no_pii", kinds=["card", "email"])[0] == "passed"
 
 
-def test_an_address_that_the_caller_said_in_wide_signs_is_said(judge: Any, talk: Any) -> None:
+def test_an_address_in_wide_characters_counts_as_given_by_the_caller(judge: Any, talk: Any) -> None:
     """The agent may repeat it."""
     evidence = talk("caller: ana\uff20example.com", "agent: Is it ana@example.com?")
     assert judge(evidence, check="no_pii")[0] == "passed"
@@ -360,7 +360,7 @@ CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242
     ],
     ids=str,
 )  # fmt: skip
-def test_a_number_that_goes_on_in_the_next_turn(
+def test_a_number_that_continues_in_the_next_turn(
     judge: Any, talk: Any, lines: tuple[str, ...], found: str | None
 ) -> None:
     """The agent's turns are read together if one continues the number that the one before ends with."""
@@ -371,7 +371,7 @@ def test_a_number_that_goes_on_in_the_next_turn(
         assert turn == len(lines), "the turn that ends it is quoted"
 
 
-def test_a_number_over_turns_is_no_number_of_what_is_allowed_or_not_looked_for(judge: Any, talk: Any) -> None:
+def test_a_number_across_turns_respects_allowed_and_ignored_kinds(judge: Any, talk: Any) -> None:
     """As in one turn."""
     assert judge(talk(*CARD_OVER), check="no_pii", allow=["4242 4242 4242 4242"])[0] == "passed"
     assert judge(talk(*CARD_OVER), check="no_pii", kinds=["email"])[0] == "passed"
@@ -386,7 +386,7 @@ def test_a_number_over_turns_is_no_number_of_what_is_allowed_or_not_looked_for(j
         "Your social is one two three, {}, four five, {}, six seven eight nine.",
     ],
 )
-def test_a_number_goes_on_behind_an_um(talk: Any, judge: Any, said: str, filler: str) -> None:
+def test_a_number_continues_after_a_filler(talk: Any, judge: Any, said: str, filler: str) -> None:
     """Who looks for words in the middle of a number has said all of it."""
     outcome, _, turn = judge(talk(f"agent: {said.replace('{}', filler)}"), check="no_pii")
     assert (outcome, turn) == ("failed", 1)

@@ -74,7 +74,7 @@ def test_a_bad_pattern_is_refused(pattern: str) -> None:
         "(" * 4_000 + "a$" + ")" * 4_000,
     ],
 )
-def test_a_pattern_that_can_tell_texts_apart_is_taken(pattern: str) -> None:
+def test_a_pattern_that_distinguishes_texts_is_accepted(pattern: str) -> None:
     """Everything RE2 can read, anchors for an empty text included."""
     assert check_pattern(pattern) == pattern
 

@@ -55,7 +55,7 @@ def said(phrases: tuple[str, ...], text: str, *, fold: bool) -> list[str]:
         ("yes", "yes"),
     ],
 )
-def test_a_phrase_is_found_whatever_is_typographic(phrase: str, text: str) -> None:
+def test_a_phrase_is_found_despite_typography(phrase: str, text: str) -> None:
     """Case, punctuation, white space, quotes, width and composition do not matter."""
     assert said((phrase,), text, fold=True) == [phrase]
 
@@ -103,7 +103,7 @@ def test_a_phrase_with_regular_expression_characters_is_literal() -> None:
     assert said(("a+b", "$5.00 = 5"), "a+b; aab; $5.00 = 5", fold=True) == ["a+b", "$5.00 = 5"]
 
 
-def test_where_a_phrase_is_said() -> None:
+def test_the_place_of_a_phrase() -> None:
     """By words, from its first to before the one behind its last."""
     found = phrase_finder(("you go", "then"), fold=True).find(padded_words("There you go, then.", fold=True))
     assert found == [PlacedPhrase("you go", 1, 3), PlacedPhrase("then", 3, 4)]
@@ -118,7 +118,7 @@ def test_words_are_a_fixed_point(text: str) -> None:
 
 
 @given(st.text(), st.text(), st.text())
-def test_a_text_holds_its_own_words(before: str, phrase: str, after: str) -> None:
+def test_a_text_contains_its_own_words(before: str, phrase: str, after: str) -> None:
     """Any phrase with a word in it is found in a text that says it."""
     if padded_words(phrase, fold=True):
         assert said((phrase,), f"{before} \n {phrase} \n {after}", fold=True)

@@ -82,7 +82,7 @@ REFUNDS = (
         ),
     ],
 )
-def test_says_tells_what_was_found_against_what_was_asked(
+def test_says_reports_the_found_and_the_expected_count(
     talk: Any, judge: Any, fields: dict[str, Any], expected: object
 ) -> None:
     """Each way to ask has its message and its quoted turn, passing and failing."""
@@ -111,7 +111,7 @@ def test_says_fails_for_an_agent_that_is_silent_while_the_caller_speaks(talk: An
     )
 
 
-def test_says_at_most_so_often_tells_nothing_of_a_silent_agent(talk: Any, judge: Any) -> None:
+def test_says_at_most_is_undecided_for_a_silent_agent(talk: Any, judge: Any) -> None:
     """With `min_count: 0` nothing has to be said, and silence proves nothing either."""
     evidence = talk("caller: Hello?")
     expected = ("errored", "the agent has no turn in a transcript of 1", None)
@@ -165,6 +165,6 @@ def test_overlapping_phrases_count_once(talk: Any, judge: Any) -> None:
         ({"any_of": ["a"], "phrase": "b"}, [(("phrase",), "Extra inputs are not permitted")]),
     ],
 )
-def test_says_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+def test_says_rejects_invalid_fields(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """Every error is at its field and says what to write instead."""
     assert refusal(check="says", **fields) == expected

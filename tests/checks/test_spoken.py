@@ -464,7 +464,7 @@ def test_an_hour_is_one_where_a_time_is_spoken_of(before: str) -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 59), st.integers(0, 59), st.integers(0, 59))
-def test_a_time_is_told_in_hours_or_in_minutes(hours: int, minutes: int, seconds: int, other: int) -> None:
+def test_a_time_is_spoken_in_hours_or_in_minutes(hours: int, minutes: int, seconds: int, other: int) -> None:
     """Every spelling finds every other spelling of the same time, and none of another one."""
     total = 3600 * hours + 60 * minutes + seconds
 
@@ -486,7 +486,7 @@ def test_a_time_is_told_in_hours_or_in_minutes(hours: int, minutes: int, seconds
 
 
 @given(st.integers(1, 999), st.integers(1, 9), st.integers(1, 99))
-def test_a_few_cents_are_told_apart(dollars: int, few: int, cents: int) -> None:
+def test_a_few_cents_are_distinguished(dollars: int, few: int, cents: int) -> None:
     """`three dollars five` and `oh five` are $3.05, and no other price."""
     finder = spoken_finder((f"${dollars}.{cents:02}",), fold=True)
     for text in (f"{words_of(dollars)} dollars {words_of(few)}", f"{words_of(dollars)} dollars oh {words_of(few)}"):
@@ -494,7 +494,7 @@ def test_a_few_cents_are_told_apart(dollars: int, few: int, cents: int) -> None:
 
 
 @given(st.integers(1, 99), st.integers(1, 99), st.integers(1, 99))
-def test_a_range_is_said_with_to(first: int, last: int, other: int) -> None:
+def test_a_range_is_spoken_with_to(first: int, last: int, other: int) -> None:
     """As it is written, with a dash, and never another one."""
     finder = spoken_finder((f"{first}-{last} days",), fold=True)
     said = f"That takes {words_of(first)} to {words_of(other)} days."

@@ -14,7 +14,7 @@ FORMS = Path(__file__).parent / "tables" / "spoken_forms.txt"
 """Each line: what is said, how it is read, and as rows of digits where that is another reading."""
 
 
-def test_what_is_said_in_each_of_its_readings() -> None:
+def test_spoken_forms_of_each_reading() -> None:
     """Every word for a number, a currency, a month and a time of day, and the edges of each."""
     written = FORMS.read_text(encoding="utf-8").splitlines()
     lines: list[str] = []
@@ -52,7 +52,7 @@ def test_what_is_said_in_each_of_its_readings() -> None:
         ("it costs twelve fifty at 9:30 am", ["$12.50", "9:30 am"], [("$12.50", 2, 4), ("9:30 am", 5, 7)]),
     ],
 )
-def test_where_it_is_said(text: str, phrases: list[str], expected: list[tuple[str, int, int]]) -> None:
+def test_the_place_of_a_spoken_form(text: str, phrases: list[str], expected: list[tuple[str, int, int]]) -> None:
     """By the words as they were said, in whichever reading more of it is found."""
     found = spoken_finder(tuple(phrases), fold=True).find(text)
     assert found == [PlacedPhrase(*each) for each in expected]
@@ -111,12 +111,12 @@ def test_dollars_and_cents_without_a_word_for_them(phrase: str, said: str, found
         ("08:75", "8:75", False),
     ],
 )
-def test_a_clock_with_a_zero_before_it_tells_the_morning(phrase: str, said: str, found: bool) -> None:
+def test_a_time_with_a_leading_zero_is_in_the_morning(phrase: str, said: str, found: bool) -> None:
     """`08:30` is 8:30 AM, and as good as `8:30`; it is no part of another number."""
     assert bool(spoken_finder((phrase,), fold=True).find(said)) is found
 
 
-def test_times_and_prices_are_read_without_what_a_speaker_says_in_between() -> None:
+def test_times_and_prices_are_read_without_fillers() -> None:
     """An `um` is no part of how long something takes or what it costs, unless all is wanted as it was said."""
     hour, price = "It takes, um, an hour", "It costs twelve um fifty"
     durations = spoken_forms(hour, fold=True).durations

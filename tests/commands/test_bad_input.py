@@ -162,7 +162,7 @@ def test_a_plan_from_the_future(project: Project) -> None:
     assert "plans/hours.yaml:1:10" in ran.err
 
 
-def test_a_broken_plan_calls_nobody(project: Project, service: Served) -> None:
+def test_a_broken_plan_makes_no_call(project: Project, service: Served) -> None:
     """Any error in any plan, and no case of any plan is called."""
     project.write("plans/other.yaml", HOURS.replace("plan: hours", "plan: other").replace("check: call", "chekc: call"))
     ran = project.planner("run", CONSENT)

@@ -34,7 +34,7 @@ def project(project: Project, stored: Path) -> Project:
     return project
 
 
-def test_what_was_called_is_told_once(project: Project) -> None:
+def test_each_call_is_reported_once(project: Project) -> None:
     """Of the suite, of one case, of a pattern, and only as far back as asked for; nobody is called."""
     document = project.planner("history", "--sandbox", "--format", "json").json
     assert [(entry["calls"], entry["passed"]) for entry in document["invocations"]] == [(1, 1), (5, 5)]

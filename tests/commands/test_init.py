@@ -37,7 +37,7 @@ def test_what_it_writes_runs(project: Project) -> None:
     assert (project.root / "plans" / first.partition("$schema=")[2]).is_file()
 
 
-def test_what_is_kept_is_private_and_no_matter_of_git(project: Project) -> None:
+def test_stored_files_are_private_and_ignored_by_git(project: Project) -> None:
     """Git ignores the store's folder and other users cannot read it, after any first command."""
     subprocess.run(["git", "init", "-q", str(project.root)], check=True)
     empty(project).planner("init")

@@ -88,7 +88,7 @@ def test_plans_of_another_project(
 
 
 @pytest.mark.parametrize("name", ["planner.yml", "plans/planned.yaml", "planner-notes.yaml"])
-def test_files_that_are_no_project(project: Any, tmp_path: Path, name: str) -> None:
+def test_files_that_are_not_a_project(project: Any, tmp_path: Path, name: str) -> None:
     """A plan may have that name, and what sets nothing of a project's is none."""
     (tmp_path / ".git").mkdir()
     other = (tmp_path / "plans/hours.yaml").read_text().replace("plan: hours", "plan: others")

@@ -30,7 +30,7 @@ def _stored(project: Project) -> dict[str, bytes]:
     }
 
 
-def test_recheck_judges_what_is_stored(called: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recheck_judges_stored_evidence(called: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """By today's expectations, without a key, a call or a trace in the store; the exit code is the verdict's."""
     monkeypatch.delenv("THUNDERPHONE_API_KEY")
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
@@ -47,7 +47,7 @@ def test_recheck_judges_what_is_stored(called: Project, service: Served, monkeyp
     assert service.ledger() == ledger
 
 
-def test_recheck_says_what_it_leaves_out(called: Project) -> None:
+def test_recheck_reports_what_it_skips(called: Project) -> None:
     """A case that was never called, and calls that were made with another prompt."""
     called.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Eva]")
     called.edit("plans/hours.yaml", "Monday", "Tuesday")
@@ -136,7 +136,7 @@ def test_the_same_runs_are_known_not_guessed(called: Project) -> None:
     assert "same runs, judged by different expectations" in ran.out
 
 
-def test_new_and_gone_cases_are_told(called: Project) -> None:
+def test_new_and_removed_cases_are_reported(called: Project) -> None:
     """Either side may have cases that the other has not."""
     results = called.results()
     results["cases"] = results["cases"][1:]

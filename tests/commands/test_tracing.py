@@ -11,7 +11,7 @@ from tests.commands.conftest import Project, Served  # pyright: ignore[reportMis
 CONSENT = "--consent-to-charge"
 
 
-def test_a_trace_tells_of_every_request(project: Project, service: Served) -> None:
+def test_a_trace_includes_every_request(project: Project, service: Served) -> None:
     """One line each, as many as the results count, with the fate of each; no key, prompt or number."""
     project.edit("plans/hours.yaml", "You are Dora Diaz", "You are Dora Diaz, phone +14155550123")
     service.control(
@@ -89,7 +89,7 @@ def test_decisions_are_narrated(project: Project, service: Served) -> None:
     assert "consent to the charge is missing" in ran.err
 
 
-def test_help_tells_of_both(project: Project) -> None:
+def test_help_mentions_both(project: Project) -> None:
     """`planner run --help` documents them."""
     message = " ".join(project.planner("run", "--help").out.split())
     assert "--trace FILE Log every request to FILE as JSON lines" in message

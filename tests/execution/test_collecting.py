@@ -144,7 +144,7 @@ async def test_a_call_that_never_comes_is_awaited_so_long(
     assert 30 <= seconds < 62
 
 
-async def test_what_a_service_does_not_tell_is_not_awaited(fetch: Callable[..., Any]) -> None:
+async def test_missing_bills_are_not_awaited(fetch: Callable[..., Any]) -> None:
     """A service that shows no bills, and a failed call without one."""
     unbilled = {key: value for key, value in CALL.items() if key != "billing_total_cents"}
     for call in (unbilled, {**CALL, "status": "failed", "billing_total_cents": None}):

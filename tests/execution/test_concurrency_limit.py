@@ -58,7 +58,7 @@ def test_the_limit_is_found(allowed: int) -> None:
 
 
 @given(allowed=st.integers(1, 200), runs=st.integers(1, 600), foreign=st.integers(0, 3))
-def test_every_run_is_launched_whatever_the_limit(allowed: int, runs: int, foreign: int) -> None:
+def test_every_run_is_launched_under_any_limit(allowed: int, runs: int, foreign: int) -> None:
     """The simulation ends: no limit, and no neighbour who holds a few places, starves us for ever."""
     allowed += foreign
     _, _, most, _ = simulate(allowed, runs, foreign=foreign)

@@ -40,7 +40,7 @@ def test_a_death_after_any_effect_costs_nothing(tmp_path: Path, dialect: Any, fa
         check(service)
 
 
-def test_a_run_that_the_baseline_holds_is_not_also_the_one_that_is_missing(tmp_path: Path, dialect: Any) -> None:
+def test_a_run_in_the_baseline_is_not_missing_too(tmp_path: Path, dialect: Any) -> None:
     """Killed when the baseline was written and the journal did not know yet; then the plan asks for one run more."""
     plan = """\
 version: 1

@@ -63,9 +63,7 @@ async def test_a_case_that_is_never_settled_is_called_as_often_as_asked(
     await service.check_exact(jobs)
 
 
-async def test_a_case_settled_by_what_is_known_calls_nobody(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
+async def test_a_settled_case_makes_no_call(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Runs of earlier results may leave nothing open before the first call."""
     service = make_service()
     done = await service.invoke([job("ana", runs=4, may_stop_early=True)], pace=lambda *_: 0)
@@ -148,7 +146,7 @@ async def test_an_ambiguous_launch_of_a_settled_case_that_never_arrived_is_not_n
     assert made + sum(done.outcome.not_needed.values()) == 3
 
 
-async def test_a_ceiling_leaves_held_calls_and_no_more(
+async def test_a_ceiling_does_not_prevent_deferred_calls(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The third call would break the ceiling: it counts as not made, unless the first two settle the case."""
@@ -167,7 +165,7 @@ async def test_a_ceiling_leaves_held_calls_and_no_more(
     assert short.outcome.left == {"p/bob@t": 2}
 
 
-async def test_an_interruption_leaves_held_calls_to_the_next_invocation(
+async def test_an_interruption_leaves_deferred_calls_to_the_next_session(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """They are neither made nor forgotten."""

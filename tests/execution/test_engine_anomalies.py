@@ -88,7 +88,7 @@ async def test_one_batch_for_two_launches(
     await service.check_exact(later)
 
 
-async def test_one_batch_with_runs_of_its_own_is_only_reported(
+async def test_one_batch_with_its_own_runs_is_only_reported(
     make_service: Callable[..., Any], jobs: list[Any], dialect: str
 ) -> None:
     """Where each answer lists other runs, it is known which are whose."""
@@ -131,7 +131,7 @@ async def test_a_launch_that_is_not_found_is_for_a_person(make_service: Callable
     assert "its answer also went to another launch: a person must decide" in " ".join(again.narration)
 
 
-async def test_what_only_the_first_answer_says_is_not_believed(
+async def test_a_run_in_the_wrong_response_is_not_evidence(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The first launch is answered with the second's run: its call is no evidence for the first, and none is made again."""

@@ -19,7 +19,7 @@ async def spent(service: Any) -> int:
     return sum(run["cost_cents"] for run in await service.own_runs())
 
 
-async def test_launching_stops_at_the_ceiling_and_says_what_is_left(
+async def test_launching_stops_at_the_ceiling_and_reports_the_rest(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Six calls of 16 cents fit under a dollar; the rest is left, by case, and the ceiling is named."""
@@ -144,7 +144,7 @@ async def test_what_earlier_invocations_spent_counts(make_service: Callable[...,
     assert await spent(service) == 48
 
 
-async def test_money_in_doubt_is_spent_money(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_unconfirmed_money_counts_as_spent(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """An unconfirmed launch keeps its reservation, and the wait for it is no longer than any other."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     jobs = [job("ana", runs=1, target=17), job("bob", runs=2)]
@@ -159,7 +159,7 @@ async def test_money_in_doubt_is_spent_money(make_service: Callable[..., Any], j
     await service.check_exact(jobs)
 
 
-async def test_a_person_who_must_choose_is_not_waited_for(
+async def test_a_decision_for_a_person_is_not_awaited(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Money that only they can free leaves the rest for another time."""

@@ -14,7 +14,7 @@ from planner.execution.jobs import Settings
 from planner.execution.journal import LaunchState
 
 
-async def test_the_same_command_again_calls_nobody(
+async def test_the_same_command_again_makes_no_call(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """All is there already: reported as of the first invocation, with no request."""
@@ -45,7 +45,7 @@ async def test_raising_the_number_of_runs_calls_only_the_missing_ones(
     await service.check_exact([job("ana", runs=5)])
 
 
-async def test_consumed_runs_are_not_gone_on_with(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_consumed_runs_are_not_resumed(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Finished results hold them: who asks again wants new ones."""
     service = make_service()
     first = await service.invoke([job("ana")])
@@ -172,7 +172,7 @@ async def test_cases_no_longer_wanted_are_left_alone(
     assert len(await service.own_runs()) == 2
 
 
-async def test_other_change_sets_runs_are_gone_on_with_and_not_billed_to_this_one(
+async def test_other_change_sets_runs_are_resumed_and_not_billed_to_this_one(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """They were paid for under another consent."""
@@ -184,7 +184,7 @@ async def test_other_change_sets_runs_are_gone_on_with_and_not_billed_to_this_on
 
 
 @pytest.mark.parametrize("state", [LaunchState.UNSENT, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.ABSENT])
-async def test_launches_that_never_happened_stand_in_for_nothing(
+async def test_unsent_launches_replace_no_run(
     make_service: Callable[..., Any], job: Callable[..., Any], state: LaunchState
 ) -> None:
     """Even if the journal knows them."""
@@ -222,7 +222,7 @@ async def test_evidence_with_parts_missing_is_read_again(
     await service.check_exact(jobs)
 
 
-async def test_what_is_stored_stands_where_the_service_has_forgotten(
+async def test_stored_evidence_counts_if_the_service_has_deleted_the_run(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A run with parts missing that is no longer listed is judged by what there is of it, and neither open nor called again."""

@@ -37,7 +37,7 @@ async def test_a_failed_run_is_called_again(
     assert any("retrying" in line for line in done.narration)
 
 
-async def test_a_run_that_fails_at_once_makes_nobody_look_more_often(
+async def test_a_run_that_fails_at_once_causes_no_extra_polling(
     make_service: Callable[..., Any], retried: Callable[..., Any]
 ) -> None:
     """How long calls take is learned from those that were made."""

@@ -137,7 +137,7 @@ async def test_a_service_that_cannot_be_reached_is_given_up(
     await service.check_exact([job("ana")])
 
 
-async def test_a_service_that_comes_back_is_gone_on_with(
+async def test_a_service_that_recovers_is_used_again(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Two minutes of nothing but 5xx, to reads and launches alike, cost time and nothing else; who watches sees how long."""

@@ -70,7 +70,7 @@ async def test_a_launch_that_was_not_is_sent_again_when_it_has_settled(
     await service.check_exact(jobs)
 
 
-async def test_run_lingers_a_while_and_the_next_one_goes_on(
+async def test_run_lingers_a_while_and_the_next_one_resumes(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A minute after all else is done it ends, with the launch open; later invocations settle it by its age."""
@@ -107,7 +107,9 @@ async def test_looking_for_a_launch_asks_less_and_less_often(
     assert "searching for an unconfirmed launch for up to 11 min" in message
 
 
-async def test_three_doubts_stop_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_three_unconfirmed_launches_stop_launching(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
     """A service that loses every answer is not fed on, but for what is in the air; when some are settled, it goes on."""
     service = make_service("page", [{"kind": "error_before", "times": 4}])
     jobs = [job(f"c{n}", stagger_seconds=n) for n in range(6)]
@@ -164,7 +166,7 @@ async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], j
     await service.check_exact(jobs)
 
 
-async def test_who_we_are_is_remembered(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_our_identity_is_cached(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Also after the process that learned it is gone: the next one's lost launch is not taken for a stranger's equal run."""
     service = make_service("client")
     assert (await service.invoke([job("bob", target=17)])).outcome.finished
@@ -184,7 +186,7 @@ async def test_who_we_are_is_remembered(make_service: Callable[..., Any], job: C
     assert bobs["run_id"] != anas["run_id"]
 
 
-def test_each_key_has_requesters_of_its_own(tmp_path: Path) -> None:
+def test_each_key_has_its_own_requesters(tmp_path: Path) -> None:
     """Another key is another person to the service: what is known of one says nothing of the other's runs."""
     journal = Journal(tmp_path / "journal.sqlite")
     assert journal.requesters("a") == set()

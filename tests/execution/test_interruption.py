@@ -23,7 +23,7 @@ def states(service: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.01, 1.0, 20.0, 29.0, 31.0, 40.0])
-async def test_an_interrupted_run_is_gone_on_with(
+async def test_an_interrupted_run_is_resumed(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, after: float
 ) -> None:
     """Whenever it comes: the engine returns within its last words, and the next invocation completes each run once."""
@@ -66,7 +66,7 @@ async def test_an_answer_that_comes_in_time_is_taken_down(
     assert done.outcome.unsettled == ()
 
 
-async def test_an_answer_that_does_not_is_in_doubt(
+async def test_a_late_response_leaves_the_launch_unconfirmed(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """The launch is ambiguous in the journal and the outcome, and adopted by the next invocation."""
@@ -85,7 +85,7 @@ async def test_an_answer_that_does_not_is_in_doubt(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_has_not_left_is_not_in_doubt(
+async def test_a_launch_that_was_not_sent_is_not_unconfirmed(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Interrupted while the connection was being made: it never left, and may be launched again at once."""

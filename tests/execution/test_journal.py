@@ -260,7 +260,7 @@ def test_a_number_over_64_bits_is_an_error_of_ours(journal: Journal) -> None:
 # Disks that will not do
 
 
-def test_a_garbage_file_is_no_journal(path: Path) -> None:
+def test_a_garbage_file_is_rejected_as_journal(path: Path) -> None:
     """A file that is something else is left as it is, and named."""
     path.parent.mkdir()
     path.write_bytes(b"not a database, despite its name" * 100)
@@ -335,7 +335,7 @@ def test_a_launch_is_read_as_fast_however_many_runs_are_claimed(path: Path) -> N
         assert steps_to_read_a_launch(journal) <= alone + 5
 
 
-def test_a_journal_that_cannot_be_written_is_read_as_it_stands(path: Path) -> None:
+def test_a_read_only_journal_can_be_read(path: Path) -> None:
     """With what a writer that is still there, or was killed, has left in the write-ahead log; the file itself is not touched."""
     with contextlib.closing(Journal(path)) as writer:
         writer.intend(intent())

@@ -11,7 +11,7 @@ import pytest
 from planner.execution.journal_file import journal_error
 
 
-def test_two_services_in_one_store_are_no_full_disk() -> None:
+def test_two_services_in_one_store_are_not_reported_as_a_full_disk() -> None:
     """A run number that the journal has given to another launch already: what is most likely, and what to do about it."""
     with closing(sqlite3.connect(":memory:")) as journal:
         journal.execute("CREATE TABLE claims (run_id INTEGER UNIQUE)")

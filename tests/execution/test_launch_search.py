@@ -45,7 +45,7 @@ def lose_the_first_post() -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-async def test_wrong_times_are_no_proof_of_absence(
+async def test_wrong_times_do_not_prove_absence(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, answered: bool
 ) -> None:
     """Runs that ask for the same, of another time, keep a lost launch open for a person, whether an answered launch shows that
@@ -81,7 +81,7 @@ def without(shown: Callable[[str], str | None]) -> Callable[..., Answer]:
 
 
 @pytest.mark.parametrize(("answered", "shown"), [(True, str.upper), (True, lambda _: None), (False, lambda _: None)])
-async def test_altered_prompts_are_no_proof_of_absence(
+async def test_altered_prompts_do_not_prove_absence(
     make_service: Callable[..., Any],
     job: Callable[..., Any],
     dialect: str,
@@ -99,7 +99,7 @@ async def test_altered_prompts_are_no_proof_of_absence(
         assert len(await service.own_runs()) == len(jobs), f"paid twice by invocation {invocation}"
 
 
-async def test_who_dies_before_an_altered_one_is_settled_leaves_it_open(
+async def test_a_crash_before_an_altered_one_is_settled_leaves_it_open(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """Killed at any of the last steps at which it could be given up, nothing is paid for again."""
@@ -115,7 +115,7 @@ async def test_who_dies_before_an_altered_one_is_settled_leaves_it_open(
         assert len(await service.own_runs()) == 2
 
 
-async def test_another_prompt_of_its_time_is_no_lost_launch(
+async def test_a_run_with_another_prompt_does_not_match_a_launch(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Where the service shows what was sent, somebody else's run of the same target is not taken for it."""
@@ -128,7 +128,7 @@ async def test_another_prompt_of_its_time_is_no_lost_launch(
 
 
 @pytest.mark.parametrize("boundary", [1, 2, 5, 9])
-async def test_who_dies_before_it_is_settled_leaves_it_open(
+async def test_a_crash_before_it_is_settled_leaves_it_open(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], boundary: int
 ) -> None:
     """Killed at one of the last steps at which a launch that is not shown could be given up, none of it is paid for again."""
@@ -143,7 +143,7 @@ async def test_who_dies_before_it_is_settled_leaves_it_open(
     assert len(await service.own_runs()) == 3
 
 
-async def test_an_older_run_is_no_later_launch(
+async def test_an_older_run_does_not_match_a_later_launch(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Where an answered launch shows that the service's times are those of its clock, they rule out what asks for the same."""
@@ -169,7 +169,7 @@ async def test_nothing_is_absent_by_times_that_are_known_to_be_wrong(
     assert len(await service.own_runs()) == 1
 
 
-async def test_another_number_called_at_its_time_is_no_lost_launch(
+async def test_a_run_to_another_number_does_not_match_a_launch(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Where prompts are shown otherwise than sent, a run of another target is still not taken for it: it is sent again."""

@@ -199,7 +199,7 @@ def test_anothers_runs_are_never_adopted() -> None:
     assert matched([unconfirmed("a", "p")], runs) == {"a": "2 candidates"}
 
 
-def test_each_launch_has_requesters_of_its_own() -> None:
+def test_each_launch_has_its_own_requesters() -> None:
     """Of two machines with keys of their own, each lost launch is found by who made it, also where the other's is not known."""
     mine, theirs = (
         replace(unconfirmed("a", "p"), requesters=frozenset({1})),
@@ -214,7 +214,7 @@ def test_each_launch_has_requesters_of_its_own() -> None:
     assert matched_as_they_are(pair, batches=batches) == {"a": None, "b": 201}
 
 
-def test_a_run_that_a_batch_lists_is_no_single() -> None:
+def test_a_run_listed_by_a_batch_is_not_a_single_run() -> None:
     """In the dialect whose runs do not show their batch, the batch lists its runs."""
     runs = [run(1, "p"), run(2, "q")]
     assert matched([unconfirmed("a", "p")], runs, [batch(201, "p", "q", run_ids=[1, 2])]) == {"a": None}
@@ -308,7 +308,7 @@ def test_an_echoed_name_is_proof() -> None:
     assert matched(launches, batches=batches) == {"a": 202, "b": 201}
 
 
-def test_a_name_of_the_services_own_is_no_proof_of_the_contrary() -> None:
+def test_a_name_set_by_the_service_does_not_rule_out_a_match() -> None:
     """A service may name a batch as it likes: that ours is not read back must not make us call again."""
     assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", name="Batch of 2")]) == {"a": 201}
 
@@ -342,7 +342,7 @@ def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
     made=st.data(),
     names=st.booleans(),
 )
-def test_what_is_adopted_was_made_and_is_given_once(sent: list[str], made: Any, names: bool) -> None:
+def test_each_launch_adopts_a_different_run(sent: list[str], made: Any, names: bool) -> None:
     """With no strangers about, every launch that was carried out is found, each as another one, and only as many launches
     as were carried out."""
     launches: list[Unconfirmed] = []

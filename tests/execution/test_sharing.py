@@ -113,7 +113,7 @@ async def test_a_fresh_machine_after_a_death_at_any_boundary(
     assert "before the shared store" in crossed
 
 
-async def test_a_machine_with_a_key_of_its_own(
+async def test_a_machine_with_its_own_key(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
     """A launch is looked for among the runs of whoever made it, though this machine's key is somebody else to the service."""
@@ -204,7 +204,7 @@ async def test_two_invocations_at_once(
     await service.check_exact(jobs)
 
 
-async def test_a_store_that_fails_holds_launches_back(
+async def test_a_failing_store_blocks_launches(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
     """Where an intent cannot be shared nothing is sent; runs under way are still waited for, and another time all is made."""
@@ -307,7 +307,7 @@ async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
     await service.check_exact(jobs)
 
 
-async def test_what_became_of_launches(
+async def test_states_of_launches(
     make_service: Callable[..., Any], jobs: list[Any], shared: SharedFolder, tmp_path: Path
 ) -> None:
     """A shared launch lists its runs, so that a fresh machine need not search; when all its runs are in results it is removed."""

@@ -139,7 +139,7 @@ async def test_a_service_that_repeats_its_first_page_is_read_twice() -> None:
     ],
     ids=["403", "404", "500", "garbage", "endless"],
 )
-async def test_unreadable_transactions_are_said_once(page_of: Callable[[int], Any], pages: int) -> None:
+async def test_unreadable_transactions_are_reported_once(page_of: Callable[[int], Any], pages: int) -> None:
     """Nothing is awaited or asked for any more, now or for later calls."""
     transactions, account, said = await read(page_of, times=3)
     assert (account.pages, len(said)) == (pages, 1)

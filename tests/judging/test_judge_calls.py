@@ -502,7 +502,7 @@ def test_votes_of_editions_and_aliases_count(bench: Bench, model: Model, name: A
     assert (outcomes[0][0], asking.usage) == ("passed", "")
 
 
-def test_an_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> None:
+def test_an_answer_of_another_model_is_not_a_vote(bench: Bench, model: Model) -> None:
     """It is charged but not stored, and judge calls stop."""
     bench.max_concurrent, bench.answers_as = 1, ("alias",)
     bench.price = JudgePrice(per_million_read=15, per_million_written=60)

@@ -591,14 +591,14 @@ def test_plan_with_an_error_is_not_returned(workspace: Any, name: str) -> None:
     ],
     ids=range(9),
 )
-def test_a_mistyped_key_is_said_once(workspace: Any, old: str, new: str, code: str, line: int) -> None:
+def test_a_mistyped_key_is_reported_once(workspace: Any, old: str, new: str, code: str, line: int) -> None:
     """What is missing because it is mistyped is not said to be missing, nor what would have used it to be undefined."""
     assert SOUND.count(old) == 1
     found = workspace.codes(SOUND.replace(old, new))
     assert [(each[0], each[1]) for each in found] == [(code, line)]
 
 
-def test_mistyped_expectations_are_said_once(workspace: Any) -> None:
+def test_mistyped_expectations_are_reported_once(workspace: Any) -> None:
     """A scenario whose `expect` is mistyped, or the defaults', does not expect nothing."""
     plan = SOUND.replace("  expect:\n    - {check: call, status: completed}\n", "")
     assert [code for code, *_ in workspace.codes(plan)] == ["no-expectations"]
@@ -640,16 +640,14 @@ def test_mistyped_expectations_are_said_once(workspace: Any) -> None:
     ],
     ids=range(4),
 )
-def test_a_key_at_the_wrong_place_is_said_once(
-    workspace: Any, old: str, new: str, said: list[tuple[str, int, int]]
-) -> None:
+def test_a_misplaced_key_is_reported_once(workspace: Any, old: str, new: str, said: list[tuple[str, int, int]]) -> None:
     """Wrong indentation or a missing colon is one diagnostic."""
     assert SOUND.count(old) == 1
     workspace.write("plan.yaml", SOUND.replace(old, new))
     assert workspace.codes() == said
 
 
-def test_a_template_without_quotes_is_said_once(workspace: Any) -> None:
+def test_a_template_without_quotes_is_reported_once(workspace: Any) -> None:
     """The rest of the line is no YAML because of it; only the cause is reported."""
     plan = SOUND.replace('["{{ policy_days }} days", "thirty days"]', '[{{ policy_days }} days, "thirty days"]')
     assert plan != SOUND
@@ -657,7 +655,7 @@ def test_a_template_without_quotes_is_said_once(workspace: Any) -> None:
     assert fault[0] == "key-not-text"
 
 
-def test_where_a_fault_began_is_said_in_plain_words(workspace: Any) -> None:
+def test_the_start_of_an_error_is_described(workspace: Any) -> None:
     """The parser's own words for what it was doing are nobody's."""
     workspace.write("plan.yaml", SOUND.replace("tags: [billing, smoke]", "tags: [billing, smoke"))
     (fault,) = workspace.load()[1]

@@ -36,7 +36,7 @@ def test_parts_are_rendered_with_the_cases_values(workspace: Any) -> None:
     assert (whole.id, duration.max_seconds, says.any_of, cost.max_cents) == ("any_of", 90, ("90",), 90)
 
 
-def test_faults_of_parts_stand_where_they_are_written(workspace: Any) -> None:
+def test_errors_of_parts_are_reported_where_they_are_written(workspace: Any) -> None:
     """All wrong fields of parts are reported at once, like those of any expectation."""
     assert workspace.faults(
         HEAD
@@ -62,7 +62,7 @@ plan.yaml:18:57 error template-undefined
 """)
 
 
-def test_what_cannot_be_a_part_is_told_as_anywhere(workspace: Any) -> None:
+def test_an_invalid_part_is_reported_like_any_expectation(workspace: Any) -> None:
     """Unknown kinds, missing kinds, empty keys, and lists where there is one part or the other way round."""
     assert workspace.faults(
         HEAD

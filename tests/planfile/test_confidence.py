@@ -40,7 +40,7 @@ plan.yaml:9:40 error out-of-range
 """)
 
 
-def test_a_rate_of_its_own_that_nothing_could_show_is_refused(workspace: Any) -> None:
+def test_an_own_rate_that_cannot_be_shown_is_rejected(workspace: Any) -> None:
     """Critical expectations and warnings have no rate of their own; a rate of 1 needs no confidence."""
     assert workspace.faults(
         HEAD
@@ -55,7 +55,7 @@ def test_a_rate_of_its_own_that_nothing_could_show_is_refused(workspace: Any) ->
 
 @pytest.mark.parametrize("faulty", ["min_pass_rate: 50%", "min_pass_rate: 0.5, runs: three"])
 @pytest.mark.parametrize("place", ["defaults", "scenario"])
-def test_nothing_is_concluded_from_what_stands_in_for_a_fault(workspace: Any, faulty: str, place: str) -> None:
+def test_nothing_is_concluded_from_a_substitute_value(workspace: Any, faulty: str, place: str) -> None:
     """An unreadable rate or number of runs is one diagnostic; its substitute causes none."""
     settings = {"defaults": "", "scenario": "", place: f", {faulty}, confidence: 0.9"}
     plan = (

@@ -101,7 +101,7 @@ def test_whole_template_in_a_number_field_is_read_as_a_number(workspace: Any) ->
     assert bounds.times.min == 90
 
 
-def test_values_that_python_takes_for_equal_are_told_apart(workspace: Any) -> None:
+def test_values_that_python_takes_for_equal_are_distinguished(workspace: Any) -> None:
     """1, 1.0 and true are three values of an axis, and three expectations."""
     text = plan('{check: says, any_of: ["press {{ key }}"]}', matrix="{axes: {key: [1, 1.0, true]}}")
     assert [case.expectations[0].any_of for case in workspace.cases(text)] == [
@@ -313,7 +313,7 @@ scenarios:
     assert workspace.codes(plan) == [("bad-expectation", 12, 45)]
 
 
-def test_what_is_told_of_a_plan_does_not_depend_on_how_much_was_read_before_it(workspace: Any) -> None:
+def test_diagnostics_do_not_depend_on_plans_read_before(workspace: Any) -> None:
     """Expectations are cached by their text; the cache does not change diagnostics."""
     head = "version: 1\nplan: {}\ntargets: {{support: {{agent: 12}}}}\nvars: {{day: Monday}}\nscenarios:\n"
     scenario = "  s{}:\n    prompt: Ask, on {{{{ day }}}}.\n    expect:\n{}"

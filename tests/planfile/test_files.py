@@ -427,7 +427,7 @@ def test_axis_file_that_cannot_be_used(
     assert [(item.code, f"{item.span.file}:{item.span.line}:{item.span.column}") for item in diagnostics] == said
 
 
-def test_all_files_are_read_whatever_is_wrong_with_one(workspace: Any) -> None:
+def test_all_files_are_read_despite_errors_in_one(workspace: Any) -> None:
     """Faults of all files come together, in order; sound plans are returned, a second plan of one name is not."""
     sound = PLAIN + "    prompt: Hello.\n"
     workspace.write("plans/a.yaml", "version: [\n")
@@ -458,7 +458,7 @@ def test_file_without_permission_is_a_fault(workspace: Any) -> None:  # pragma: 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_folder_without_permission_is_told(workspace: Any) -> None:  # pragma: no cover - depends on who runs it
+def test_folder_without_permission_is_reported(workspace: Any) -> None:  # pragma: no cover - depends on who runs it
     """Plans may be in it: leaving them out silently would call less than was meant."""
     workspace.write("plans/a.yaml", PLAIN)
     workspace.write("plans/more/b.yaml", PLAIN).parent.chmod(0)
@@ -489,7 +489,7 @@ def test_dangling_link_is_a_fault(workspace: Any) -> None:
 @pytest.mark.parametrize(
     "target", ["/dev/zero", "/etc/passwd", "../outside.yaml", ".git/config", ".planner/secret.yaml"]
 )
-def test_a_plan_that_is_a_link_to_what_it_may_not_read(workspace: Any, target: str) -> None:
+def test_a_plan_that_links_to_a_forbidden_file(workspace: Any, target: str) -> None:
     """Out of the repository, or into what git and planner keep there: refused, and nothing of it is read or shown."""
     (workspace.root.parent / "outside.yaml").write_text("token: SECRET")
     workspace.write(".git/config", b"token = SECRET")
@@ -521,7 +521,7 @@ def test_file_name_that_is_not_text(workspace: Any) -> None:
     assert "plans/caf%5Cxe9.yaml" in render_sarif(diagnostics, tool_version="0")
 
 
-def test_fault_of_an_axis_file_shows_who_uses_it(workspace: Any) -> None:
+def test_error_in_an_axis_file_names_the_plan_that_uses_it(workspace: Any) -> None:
     """The error is in the file, and also names the line of the plan that uses it."""
     workspace.write("orders.csv", "number\n17\n18,19\n17\n")
     matrix = "    matrix: {axes: {order: {file: orders.csv, column: number}}}\n"
@@ -575,7 +575,7 @@ def test_names_with_spaces_at_their_end(workspace: Any) -> None:
     assert [code for code, *_ in workspace.codes()] == ["file-missing"]
 
 
-def test_what_is_no_file(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_files(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket, a pipe, a loop of links named like a plan: a fault each, and none keeps waiting."""
     plans = workspace.root / "plans"
     plans.mkdir()

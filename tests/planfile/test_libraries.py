@@ -138,7 +138,7 @@ def test_a_case_is_annotated_where_the_plan_uses_the_library(workspace: Any) -> 
     ]
 
 
-def test_an_override_that_leaves_a_rate_without_effect_is_doubted(workspace: Any) -> None:
+def test_an_override_that_leaves_a_rate_without_effect_is_reported(workspace: Any) -> None:
     """Reported once at the rate of the `use`, unless it affects one of the expectations. A library's own rate is not reported."""
     workspace.write(
         "lib.yaml",
@@ -176,7 +176,7 @@ plan.yaml:16:81 warning idle-rate
 """)
 
 
-def test_overrides_replace_what_the_library_says(workspace: Any) -> None:
+def test_overrides_replace_the_librarys_values(workspace: Any) -> None:
     """`severity` and `min_pass_rate` of a `use` apply to each expectation of the name, in this plan only."""
     workspace.write(
         "lib.yaml",
@@ -542,7 +542,7 @@ def test_too_many_errors_in_a_library(workspace: Any) -> None:
     assert len(diagnostics) == 1_001
 
 
-def test_a_library_among_plans_is_no_plan(workspace: Any) -> None:
+def test_a_library_among_plans_is_not_a_plan(workspace: Any) -> None:
     """Loading a folder reads each library once, before or after the plans that import it."""
     workspace.write("plans/a/lib.yaml", "version: 1\nkind: library\nvars: {unused: 1}\n")
     workspace.write("plans/z/voice.yaml", LIBRARY)
@@ -625,7 +625,7 @@ def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
         assert workspace.codes(plan.replace(old, new)) == []
 
 
-def test_an_axis_with_the_name_of_an_imported_variable_is_doubted(workspace: Any) -> None:
+def test_an_axis_that_shadows_an_imported_variable_is_reported(workspace: Any) -> None:
     """It replaces the variable in the library's templates too, with a warning."""
     workspace.write(
         "lib.yaml",

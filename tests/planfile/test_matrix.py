@@ -67,7 +67,7 @@ def test_full_matrix_has_every_combination_once(workspace: Any, axes: dict[str, 
 
 @quick
 @given(matrices, st.data())
-def test_exclude_and_include_do_what_the_arithmetic_says(
+def test_exclude_and_include_change_the_count_as_expected(
     workspace: Any, axes: dict[str, list[Any]], data: st.DataObject
 ) -> None:
     """The cases are the product without what any exclusion matches, followed by what is included."""

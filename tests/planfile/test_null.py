@@ -20,7 +20,7 @@ scenarios:
 """
 
 
-def test_null_that_asks_nothing_is_told_how_to_ask(workspace: Any) -> None:
+def test_null_without_a_check_shows_how_to_write_null(workspace: Any) -> None:
     """A key without a value is probably a mistake; the message shows how to write null."""
     assert workspace.faults(
         HEAD

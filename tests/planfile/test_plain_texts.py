@@ -39,7 +39,7 @@ plan.yaml:13:23 warning not-as-it-looks
 """)
 
 
-def test_an_item_that_goes_on_with_the_one_above(workspace: Any) -> None:
+def test_an_item_that_continues_the_one_above(workspace: Any) -> None:
     """Indented more, it is no item: both are one phrase that nobody says."""
     assert faults(workspace, phrases="          - Hello\n            - Goodbye") == snapshot(
         "plan.yaml:13:13 warning not-as-it-looks\n"

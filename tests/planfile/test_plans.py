@@ -186,7 +186,7 @@ scenarios:
 
 
 @pytest.mark.parametrize(("environment", "target"), [("staging", 12), ("production", 40)])
-def test_environment_says_what_an_alias_is(workspace: Any, environment: str, target: int) -> None:
+def test_environment_defines_an_alias(workspace: Any, environment: str, target: int) -> None:
     """The same plan calls other targets in another environment, under the same case ids."""
     workspace.project, workspace.environment = STAGING, environment
     case = workspace.case(LISTED)
@@ -281,7 +281,7 @@ def test_fault_of_targets(
     assert [(item.code, item.span.line, item.span.column) for item in diagnostics] == said
 
 
-def test_target_that_is_the_same_in_both_places_is_no_conflict(workspace: Any) -> None:
+def test_the_same_target_in_both_places_is_no_conflict(workspace: Any) -> None:
     """A plan may repeat what the environment says."""
     workspace.project, workspace.environment = STAGING, "staging"
     assert workspace.case(LISTED.replace("[support]", "{support: {agent: 12}}")).target.id == 12
@@ -515,7 +515,7 @@ def test_empty_mapping_is_a_plan_without_anything(workspace: Any) -> None:
         ('"+44207183875000001234567890"', "not-e164"),
     ],
 )
-def test_phone_number_that_is_none(workspace: Any, head: str, number: str, code: str) -> None:
+def test_invalid_phone_number(workspace: Any, head: str, number: str, code: str) -> None:
     """One diagnostic, at the number."""
     plan = f"{head}scenarios:\n  s: {{prompt: Hello., target_number: {number}}}\n"
     assert workspace.codes(plan) == [(code, 6, 38)]

@@ -58,7 +58,7 @@ plan.yaml:2:7 warning too-many-calls
 
 
 @pytest.mark.parametrize("rates", [(), (("flash", 0.0),)])
-def test_nothing_is_said_where_the_price_is_not_known(workspace: Any, rates: tuple[tuple[str, float], ...]) -> None:
+def test_nothing_is_reported_if_the_price_is_unknown(workspace: Any, rates: tuple[tuple[str, float], ...]) -> None:
     """Without rates the published one may be another product's; a product that costs nothing breaks no budget."""
     workspace.project = Project(rates=rates)
     assert workspace.faults(plan(1)) == ""
@@ -72,7 +72,7 @@ def test_one_call_and_parts_of_a_cent(workspace: Any) -> None:
     )
 
 
-def test_every_limit_is_told_at_once(workspace: Any) -> None:
+def test_every_limit_is_reported_at_once(workspace: Any) -> None:
     """That of the policy beside that of the budget; no selection is proposed where not even one call can be paid."""
     workspace.project = Project(rates=(("spark", 1_000_000.0),), policy=Policy(max_cost_cents=5))
     assert workspace.faults(plan(10, runs=1, matrix="{axes: {mood: [calm]}}")) == snapshot("""\

@@ -266,7 +266,7 @@ def test_project_that_cannot_be_read_is_a_fault(workspace: Any) -> None:
     assert [item.code for item in diagnostics] == ["not-utf8"]
 
 
-def test_mistyped_keys_are_not_missing_besides(workspace: Any) -> None:
+def test_mistyped_keys_are_not_also_reported_missing(workspace: Any) -> None:
     """Three wrong names are three faults, not six."""
     workspace.write("planner.yaml", "policy: {quiet_hours: {from: '20:00', to: '08:00', timezone: UTC}}\n")
     _, diagnostics = load_project(workspace.root, cwd=workspace.root)

@@ -92,7 +92,7 @@ def test_cases_with_errors_are_not_compared(workspace: Any, head: str) -> None:
     assert "same-call" not in {code for code, *_ in workspace.codes(head + plan)}
 
 
-def test_a_plan_that_calls_nobody_has_no_calls_to_compare(workspace: Any, head: str) -> None:
+def test_a_plan_without_calls_has_no_calls_to_compare(workspace: Any, head: str) -> None:
     """Only the unreadable targets are reported."""
     plan = scenario("\"Ask{% if mood == 'x' %}!{% endif %}\"", MOODS)
     assert workspace.codes(head.replace("targets", "target") + plan) == [("unknown-key", 3, 1)]

@@ -103,7 +103,7 @@ def test_schema_accepts_a_library_and_what_uses_it() -> None:
     ],
     ids=range(7),
 )
-def test_library_schema_refuses_what_the_reader_refuses(old: str, new: str, path: str) -> None:
+def test_library_schema_rejects_what_the_reader_rejects(old: str, new: str, path: str) -> None:
     """An editor underlines what is wrong in a library as well."""
     assert old in LIBRARY
     assert path in complaints(LIBRARY.replace(old, new, 1), library_schema())
@@ -137,7 +137,7 @@ def test_schema_accepts_the_example_plans(plan: Path) -> None:
     ],
     ids=range(16),
 )
-def test_schema_refuses_what_the_reader_refuses(old: str, new: str, path: str) -> None:
+def test_schema_rejects_what_the_reader_rejects(old: str, new: str, path: str) -> None:
     """An editor underlines a fault at the innermost thing that has it."""
     assert old in GOOD
     assert path in complaints(GOOD.replace(old, new, 1))

@@ -181,7 +181,7 @@ scenarios:
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_oddity_of_a_plan(workspace: Any, name: str) -> None:
+def test_lint_of_a_plan(workspace: Any, name: str) -> None:
     """Unused parts, and parts that mean something else than they appear to."""
     text, said = PLANS[name]
     workspace.project = Project(

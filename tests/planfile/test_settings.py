@@ -8,7 +8,7 @@ from planner.planfile.model import Case
 from planner.planfile.settings import CaseSettings
 
 
-def test_settings_stand_in_the_order_of_the_fields_of_a_case() -> None:
+def test_settings_have_the_order_of_the_fields_of_a_case() -> None:
     """They are passed by their position, so that two of one type could be taken for one another."""
     names = [field.name for field in fields(Case)]
     first = names.index("direction")

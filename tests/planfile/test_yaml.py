@@ -242,7 +242,7 @@ def test_bounds() -> None:
     assert len(codes("a:\n" + "- *x\n" * 20_000)) == 1_000
 
 
-def test_route_is_followed_as_far_as_it_goes() -> None:
+def test_route_is_followed_to_the_last_known_part() -> None:
     """Steps that no container has, such as a missing key or the tag of a union, are skipped."""
     found = document("a: {b: [x, {c: 1}]}\n")
     assert found.follow(("a", "b", 1, "c")) == (found.root["a"]["b"][1], "c")

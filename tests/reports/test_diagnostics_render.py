@@ -385,7 +385,7 @@ SARIF_SCHEMA = Path(
 
 
 @pytest.mark.skipif(not SARIF_SCHEMA.is_file(), reason="needs PLANNER_NODE_MODULES with @microsoft/jest-sarif in it")
-def test_sarif_is_what_the_standard_says(diagnostics: Diagnostics) -> None:
+def test_sarif_follows_the_standard(diagnostics: Diagnostics) -> None:
     """The log is valid by the official schema of SARIF 2.1.0, also for a file whose name needs escapes."""
     diagnostics.error("x", "a code without a rule", "detail", Span("plans/a b,%名.yaml", 1, 1, 1, 1))
     validator = Draft4Validator(json.loads(SARIF_SCHEMA.read_text(encoding="utf-8")), format_checker=FormatChecker())

@@ -72,7 +72,7 @@ def test_a_row_of_the_page(many: Callable[[int], RunResult], canonical: RunResul
     assert '<span class="outcome">passed</span>' in render(canonical)
 
 
-def test_warnings_and_what_is_undecided_are_no_failures(canonical: RunResult) -> None:
+def test_warnings_and_undecided_findings_are_no_failures(canonical: RunResult) -> None:
     """Passed and unknown cases have no failed expectation."""
     warned, unknown = canonical.cases[2].runs[0], canonical.cases[7]
     assert first_failed(canonical.cases[2].model_copy(update={"runs": [warned]})) == ""

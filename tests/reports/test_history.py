@@ -182,7 +182,7 @@ def test_nothing_stored() -> None:
     assert _text(replace(page, scope=())) == "No session is stored\n"
 
 
-def test_csv_holds_a_line_for_each_case_and_invocation() -> None:
+def test_csv_has_a_line_for_each_case_and_session() -> None:
     """Unknown values are empty cells."""
     found = _invocations()
     lines = list(
@@ -220,7 +220,7 @@ def test_no_cell_is_a_formula(start: str) -> None:
     assert f"'{start}cmd|' /C calc'!A0/s@t" in cells
 
 
-def test_json_names_its_schema_and_holds_all() -> None:
+def test_json_names_its_schema_and_is_complete() -> None:
     """Points are oldest first, sessions newest first, with estimates and bills."""
     found = _invocations()
     document = json.loads(

@@ -95,7 +95,7 @@ def test_a_page_too_large_leaves_conversations_out(canonical: RunResult, monkeyp
     )
 
 
-def test_without_the_store_it_says_so(canonical: RunResult) -> None:
+def test_without_the_store_the_report_says_so(canonical: RunResult) -> None:
     """Without stored evidence, findings and quotes are shown."""
     page = _page(canonical, None)
     assert "is not in this store" in page

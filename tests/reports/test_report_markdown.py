@@ -26,7 +26,7 @@ def test_the_whole_report(canonical: RunResult) -> None:
     assert markdown.render(redact(canonical)) == external_file("golden/canonical.md", format=".txt")
 
 
-def test_nobody_was_called(nothing_called: RunResult) -> None:
+def test_a_session_without_calls(nothing_called: RunResult) -> None:
     """A refusal shows the reason and the command; an unknown price is not $0.00."""
     text = markdown.render(redact(nothing_called))
     assert text == external_file("golden/nothing_called.md", format=".txt")

@@ -69,7 +69,7 @@ def test_fingerprints_are_stable(canonical: RunResult) -> None:
 
 
 @pytest.mark.skipif(not SCHEMA.is_file(), reason="needs PLANNER_NODE_MODULES with @microsoft/jest-sarif in it")
-def test_the_log_is_what_the_standard_says(canonical: RunResult, all_passed: RunResult) -> None:
+def test_the_log_follows_the_standard(canonical: RunResult, all_passed: RunResult) -> None:
     """Valid by the official schema of SARIF 2.1.0, also without results."""
     validator = Draft4Validator(json.loads(SCHEMA.read_text(encoding="utf-8")), format_checker=FormatChecker())
     for result in (canonical, all_passed):

@@ -82,7 +82,7 @@ Next     To resume (nothing is charged twice):
 """)
 
 
-def test_nobody_was_called(nothing_called: RunResult) -> None:
+def test_a_session_without_calls(nothing_called: RunResult) -> None:
     """A refusal shows the reason and the command."""
     assert _plain(nothing_called) == snapshot("""\
 ! Refused (sandbox): 1 unknown; nothing called

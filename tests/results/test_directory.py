@@ -22,7 +22,7 @@ from planner.errors import StoreError
 from planner.results.directory import DirectoryStore
 
 
-def test_what_was_put_is_got(store: DirectoryStore) -> None:
+def test_stored_data_is_read_back(store: DirectoryStore) -> None:
     """A key holds the last bytes put there, of any content."""
     assert store.get("runs/a.json") is None
     assert put(store, "runs/a.json", b"\0\xff one", expected=UNCONDITIONAL)

@@ -60,7 +60,7 @@ def clone(shared: Path, tmp_path: Path) -> Clones:
 
 
 @pytest.mark.parametrize("kind", ["alone", "shared", "shallow"])
-def test_what_was_put_is_got(clone: Clones, kind: str) -> None:
+def test_stored_data_is_read_back(clone: Clones, kind: str) -> None:
     """A key holds the last bytes put there, of any content, without a remote, with one, and in the shallow clone of CI."""
     folder = clone("ci", *(["--depth=1"] if kind == "shallow" else []))
     remote = None if kind == "alone" else "origin"
@@ -159,7 +159,7 @@ def test_nothing_of_the_users_is_touched(clone: Clones, depth: tuple[str, ...]) 
     )
 
 
-def test_who_is_second_thinks_again(clone: Clones, shared: Path) -> None:
+def test_the_second_writer_retries(clone: Clones, shared: Path) -> None:
     """If another machine wrote in between, the change is computed again: both writes are kept, in one line of history."""
     here, there = store_in(clone("here", "--depth=1")), store_in(clone("there"))
     assert [here.get("counter"), there.get("counter")] == [None, None]
@@ -209,7 +209,7 @@ def test_pauses_grow_at_random_and_end(clone: Clones) -> None:
         ("", "fatal: the remote end hung up unexpectedly", "fatal: the remote end hung up unexpectedly"),
     ],
 )
-def test_a_remote_that_takes_no_write(clone: Clones, out: str, said: str, message: str) -> None:
+def test_a_read_only_remote(clone: Clones, out: str, said: str, message: str) -> None:
     """Where writes fail though nobody else writes, it ends after some seconds, with what the remote says."""
     folder, pauses = clone("ci"), list[float]()
 
@@ -244,7 +244,7 @@ def test_a_push_whose_answer_is_lost(clone: Clones, shared: Path) -> None:
 
 
 @pytest.mark.parametrize("rewritable", [True, False])
-def test_history_begins_anew(clone: Clones, shared: Path, monkeypatch: pytest.MonkeyPatch, rewritable: bool) -> None:
+def test_history_starts_again(clone: Clones, shared: Path, monkeypatch: pytest.MonkeyPatch, rewritable: bool) -> None:
     """After so many commits the tree resumes without them, and every clone follows; a server that forbids that keeps them all."""
     monkeypatch.setattr(git_ref, "COMMITS_A_HISTORY", 3)
     if not rewritable:

@@ -46,7 +46,7 @@ def test_it_is_a_store(writes: list[tuple[str, bytes, Expected]]) -> None:
         assert not store.has(key)
 
 
-def test_who_is_second_thinks_again() -> None:
+def test_the_second_writer_retries() -> None:
     """If another job changed what was read, the change is computed again: both writes are kept."""
     bucket, pauses = MemoryStore(), list[float]()
     here, there = store_in(bucket, pauses=pauses), store_in(bucket)
@@ -66,7 +66,7 @@ def test_who_is_second_thinks_again() -> None:
     assert pauses == [0.1, 0.2]
 
 
-def test_who_never_gets_through_says_so() -> None:
+def test_a_writer_that_never_succeeds_is_an_error() -> None:
     """After so many attempts it ends, with nothing lost."""
     bucket, number = MemoryStore(), iter(range(100))
     there = store_in(bucket)
@@ -82,7 +82,7 @@ def test_who_never_gets_through_says_so() -> None:
 
 
 @pytest.mark.parametrize("address", ["file:///tmp/x", "s3://", "ftp://x/y", "s3://key:secret@bucket/x", "s3:x"])
-def test_what_is_no_address(address: str) -> None:
+def test_invalid_addresses(address: str) -> None:
     """Only buckets with conditional writes are taken, and no address with a key in it; the message does not repeat the key."""
     with pytest.raises(UsageError, match="is not the address of an object store") as caught:
         open_bucket(address)

@@ -66,7 +66,7 @@ def actions(project: Project) -> dict[str, tuple[str, str, int]]:
     return project.actions("--sandbox")
 
 
-def test_what_nobody_edited_stays(stored: Project, outside: Path) -> None:
+def test_unedited_documents_stay(stored: Project, outside: Path) -> None:
     """Results of another machine are evaluated again from their evidence once, then trusted. Results of this machine are always trusted."""
     assert actions(stored) == {GOOD: ("keep", "passed", 0), BAD: ("keep", "out_of_reach", 0)}
     assert len((outside / "cache/planner/verified").read_text().split()) == 1

@@ -74,7 +74,7 @@ def test_repeated_passes(cases: list[CaseDocument], expected: list[tuple[int, in
     ]
 
 
-def test_repeated_passes_are_calls_in_which_everything_held() -> None:
+def test_repeated_passes_are_calls_that_met_everything() -> None:
     """What has a rate of its own fails no run, and yet such a run is not one that passed all; no more than in the suite's word."""
     both = case(3, 1).model_copy(
         update={
@@ -87,7 +87,7 @@ def test_repeated_passes_are_calls_in_which_everything_held() -> None:
     ]  # fmt: skip
 
 
-def test_repeated_passes_leave_out_what_is_in_quarantine() -> None:
+def test_repeated_passes_exclude_quarantined_cases() -> None:
     """Such a case is shown, and does not count."""
     apart = case(0, 4).model_copy(update={"quarantine": QuarantineDocument(until=date(2026, 12, 31), reason="x")})
     assert repeated_passes([case(4, 0), apart]) == repeated_passes([case(4, 0)])
@@ -109,7 +109,7 @@ def test_a_stored_case_is_a_sample_of_its_countable_runs() -> None:
     assert sample_of(stored.model_copy(update={"runs_countable": 99})) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
 
 
-def test_a_stored_case_tells_of_expectations_with_a_rate_of_their_own() -> None:
+def test_a_stored_case_includes_expectations_with_their_own_rate() -> None:
     """Its document says which they are; one of an older version shows it where one failed in a run that passed."""
     runs = [run(a="passed", b="passed"), run(a="passed", b="failed"), run("agent", a="failed", b="failed")]
     rates = expectation_rates(runs)

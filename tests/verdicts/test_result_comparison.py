@@ -141,7 +141,7 @@ GOLDEN = [
 ]
 
 
-def test_what_changed_is_told_by_what_changed() -> None:
+def test_each_kind_of_change_is_reported() -> None:
     """An expectation with a rate of its own, a case left open, one in quarantine, and failures of the platform that count; in
     results that are named the wrong way round."""
     quarantine = {"until": "2026-12-31", "reason": "x"}
@@ -197,7 +197,7 @@ def lines(before: CaseDocument, now: CaseDocument) -> list[str]:
     return [line for line in found.splitlines() if "raised" in line]
 
 
-def test_runs_that_stand_on_both_sides_are_of_the_first() -> None:
+def test_shared_runs_belong_to_the_first_side() -> None:
     """Where `runs` were raised, what was called since is compared with what was there, and not with itself: 8 of 8 and then 3 of 8 is
     worse beyond chance, though of 8 of 8 and 11 of 16 one could not say so."""
     assert lines(case("raised", "passed", 8), raised(3, 5)) == [
@@ -208,7 +208,7 @@ def test_runs_that_stand_on_both_sides_are_of_the_first() -> None:
     ]
 
 
-def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:
+def test_rates_of_expectations_exclude_shared_runs() -> None:
     """So does an expectation with a rate of its own."""
     eight = ExpectationRate(expectation="b", check="says", held=8, decided=8, min_pass_rate=0.8)
     before = case("raised", "passed", 8).model_copy(update={"expectations": [eight]})
@@ -220,7 +220,7 @@ def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:
     ]
 
 
-def test_what_fails_as_before_is_told() -> None:
+def test_what_still_fails_is_reported() -> None:
     """It is no news and no reason to be glad: the headline counts it, and it is named with its words; quarantined it is not."""
     why, quarantine = "0 of 3 runs passed, 100 % needed", {"until": "2027-01-01", "reason": "known"}
     older = result("old", AT, case("bad", "failed", 0, 3), case("apart", "failed", 0, 3), case("good", "passed", 3))

@@ -69,7 +69,7 @@ def test_detailed_exit_code(project: Project) -> None:
     assert project.planner("plan", "--sandbox", "--detailed-exitcode").code == 0
 
 
-def test_a_plan_that_run_would_refuse_says_so(project: Project, service: Served) -> None:
+def test_a_plan_that_run_would_reject_is_reported(project: Project, service: Served) -> None:
     """Over a budget or against a policy there is no command to type, and the exit code is that of the refusal."""
     priced = project.planner("plan", "--refresh")
     assert (priced.code, "planner run --consent-to-charge" in priced.out) == (0, True)
@@ -92,7 +92,7 @@ def test_a_plan_that_run_would_refuse_says_so(project: Project, service: Served)
         ("", "policy: {max_cost_cents: 50}\n", "policy.max_cost_cents"),
     ],
 )
-def test_a_ceiling_that_admits_no_call_is_told(
+def test_a_ceiling_that_allows_no_call_is_reported(
     project: Project, service: Served, plan: str, config: str, named: str
 ) -> None:
     """A call is launched where the most it may cost fits: where it does not, `plan` refuses, as `run` does, and says what fits."""
@@ -149,7 +149,7 @@ def test_an_interrupted_change_set_keeps_its_digest(project: Project) -> None:
     assert after["estimate"]["calls"] == before["estimate"]["calls"] - 1
 
 
-def test_what_a_death_left_is_told_apart(project: Project, service: Served) -> None:
+def test_runs_left_by_a_crash_are_distinguished(project: Project, service: Served) -> None:
     """Of a case's runs: those made, those that may have been, and those that were about to be sent and never were. Consent is
     asked for what will be called."""
 
@@ -238,7 +238,7 @@ def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
     assert project.planner("reconcile").code == 0
 
 
-def test_reconcile_takes_nobodys_word_for_another_call(project: Project, service: Served) -> None:
+def test_reconcile_rejects_another_call(project: Project, service: Served) -> None:
     """A run with another prompt is not the launch's; a launch that is not open is said not to be, and what it became."""
     project.planner("run", CONSENT)
     other = service.own_runs()[0]["run_id"]
@@ -263,7 +263,7 @@ def test_reconcile_takes_nobodys_word_for_another_call(project: Project, service
     )
 
 
-def test_reconcile_says_what_to_type_for_a_batch(project: Project, service: Served) -> None:
+def test_reconcile_prints_the_command_for_a_batch(project: Project, service: Served) -> None:
     """The command runs as printed: one option per run, and the store."""
     prompts = ["You are Dora.", "You are Eve."]
     made = httpx.post(

@@ -97,7 +97,7 @@ MOVES: dict[str, tuple[Callable[[Project, Served], None], str]] = {
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_whatever_moves_is_refused_and_named(saved: Project, service: Served, name: str) -> None:
+def test_every_changed_input_is_rejected_and_named(saved: Project, service: Served, name: str) -> None:
     """Nobody is called for what nobody agreed to."""
     move, said = MOVES[name]
     move(saved, service)
@@ -171,7 +171,7 @@ def test_also_one_that_was_saved_without_asking(
     assert f"saved for the service at https://api.thunderphone.com, but the current service is {address}" in ran.err
 
 
-def test_one_that_does_not_say_which_service(saved: Project, service: Served) -> None:
+def test_one_without_a_service(saved: Project, service: Served) -> None:
     """As older versions saved them: run as before. But a file from which it was taken away is an edited one."""
     document = json.loads((saved.root / "agreed.json").read_text())
     assert document.pop("service") == service.url
@@ -277,7 +277,7 @@ def test_a_file_that_cannot_be_written(project: Project) -> None:
     assert (ran.code, "taken cannot be written" in ran.err) == (2, True)
 
 
-def test_half_a_saved_plan_is_no_plan(project: Project) -> None:
+def test_a_damaged_saved_plan_is_reported_as_such(project: Project) -> None:
     """A damaged saved plan is reported as such, not as a plan with errors."""
     project.write("agreed.json", '{"kind": "saved-plan"}')
     ran = project.planner("run", "agreed.json")

@@ -116,7 +116,7 @@ def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project,
     assert len(service.own_runs()) == 2
 
 
-def test_a_launch_that_nobody_finds_stays_in_every_report(project: Project, service: Served) -> None:
+def test_a_launch_that_is_not_found_stays_in_every_report(project: Project, service: Served) -> None:
     """Its possible cost counts as ambiguous, the way to it is shown, and the cases of this invocation pass all the same."""
     project.write("plans/hours.yaml", PLAN)
     lose(project)
@@ -166,7 +166,7 @@ def test_what_it_may_cost_is_kept_from_the_balance() -> None:
     assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
 
 
-def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Project, service: Served) -> None:
+def test_the_cost_of_an_adopted_launch_is_reported_by_another_change_set(project: Project, service: Served) -> None:
     """A run launched by an earlier change set and adopted by a person is not called again, and its cost is reported."""
     project.write("plans/hours.yaml", PLAN)
     kill_in_a_launch(project, service)

@@ -126,7 +126,7 @@ def test_ceilings_of_the_service(
     assert text in results["problems"][0] or "402" in results["problems"][0], results["problems"]
 
 
-def test_what_an_organisation_with_nothing_left_is_told_before() -> None:
+def test_an_empty_balance_is_reported_before_calls() -> None:
     """An overdrawn balance to the cent, and that nothing would be called: `planner run` refuses it."""
     empty = WireBilling(balance_cents=-5, spending_limit_reached=True)
     assert short_of(empty, 320, reserved_cents=0) == [
@@ -141,7 +141,7 @@ def test_what_an_organisation_with_nothing_left_is_told_before() -> None:
 
 @pytest.mark.parametrize("budget", [{}, {"test_call_budget_cents": 0}, {"test_call_budget_cents": None}])
 @pytest.mark.parametrize("remaining", [None, 0])
-def test_a_test_call_budget_of_zero_or_null_is_none(budget: dict[str, int | None], remaining: int | None) -> None:
+def test_a_test_call_budget_of_zero_or_null_is_no_limit(budget: dict[str, int | None], remaining: int | None) -> None:
     billing = WireBilling.model_validate(
         {"balance_cents": 500, **budget, "test_call_budget_remaining_cents": remaining}
     )

@@ -90,7 +90,7 @@ def test_nohup_outlives_the_terminal(project: Project, service: Served) -> None:
     assert project.results()["outcome"] == "passed"
 
 
-def test_what_does_not_hang_up_with_its_terminal_goes_on(project: Project, service: Served) -> None:
+def test_a_detached_process_continues(project: Project, service: Served) -> None:
     """A job that its shell has disowned is sent nothing; that its terminal swallows its words does not end it."""
     service.hold(2, retry_after_seconds=1)
     terminal = Terminal(project, *RUN, job="disowned")
@@ -119,7 +119,7 @@ def test_a_command_that_reports_nothing_ends_at_once(project: Project) -> None:
 
 
 @pytest.mark.parametrize("last", [signal.SIGHUP, signal.SIGTERM])
-async def test_hang_ups_are_no_impatience(last: signal.Signals) -> None:
+async def test_hang_ups_do_not_count_as_impatience(last: signal.Signals) -> None:
     """However many come, and one SIGTERM with them, as at a logout: the event, and no more; then none is heeded."""
     async with interruptible() as event:
         for number in (signal.SIGHUP, signal.SIGHUP, last):

@@ -68,7 +68,7 @@ def test_a_command_that_reports_nothing_ends_at_once(project: Project, module: s
     assert not (project.root / "reports").exists()
 
 
-async def test_signals_do_afterwards_what_they_did_before() -> None:
+async def test_signal_handlers_are_restored() -> None:
     """What listens while calls are made leaves nothing behind, neither deaf nor deadly."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     async with interruptible() as interrupted:

@@ -134,7 +134,7 @@ def test_a_refused_read_is_reported_once() -> None:
         (Outcome(overdue=2, unread=[UNREADABLE]), True, True),
     ],
 )
-def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, unreadable: bool) -> None:
+def test_late_and_unreadable_runs_are_distinguished(outcome: Outcome, late: bool, unreadable: bool) -> None:
     end = ending(outcome, unknown(run("platform")), overdue=frozenset({"p/s@t"}))
     (problem,) = [problem for problem in end.problems if problem.startswith("1 case undecided")]
     assert ("in time" in problem, UNREADABLE in problem) == (late, unreadable)
@@ -149,7 +149,7 @@ def test_an_unconfirmed_launch_is_reported_with_its_time_and_command() -> None:
     assert [command_of(look), command_of(choose)] == ["planner reconcile --store s3"] * 2
 
 
-def test_who_consents_is_known_without_an_environment() -> None:
+def test_the_consenting_user_is_known_without_an_environment() -> None:
     """CI and shell variables come first, then the owner of the process."""
 
     def actor(environ: dict[str, str]) -> str:

@@ -26,7 +26,7 @@ def test_a_plan_with_another_name(project: Any, service: Any) -> None:
     assert len(service.own_runs()) == 5
 
 
-def test_a_copy_of_a_plan_is_no_other_name(project: Any, service: Any) -> None:
+def test_a_copy_of_a_plan_is_not_a_rename(project: Any, service: Any) -> None:
     """While the plan is there, another that asks for the same has calls of its own; so has it in another environment."""
     project.write("planner.yaml", "environments: {staging: {clinic: {agent: 12}}}\n")
     assert project.planner("run", "--consent-to-charge").code == 0

@@ -74,7 +74,7 @@ EARLY_ENDS = {
 }
 
 
-def test_an_early_end_is_what_the_reports_say(
+def test_an_early_end_is_reported(
     project: Project, service: Served, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
 ) -> None:
     """However `run` ends before its first call, the reports and GitHub's outputs say so; no older report remains."""

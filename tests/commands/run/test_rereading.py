@@ -84,7 +84,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     assert project.actions()["graded/hours@clinic"] == ("keep", "passed", 0)
 
 
-def test_bills_that_do_not_come_are_told_until_they_do(
+def test_missing_bills_are_reported_until_they_arrive(
     project: Project, service: Served, hasty: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By the run that made the calls, as part of its bill; by those after it, which call nobody, as that of kept runs; and no

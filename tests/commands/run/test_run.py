@@ -19,7 +19,7 @@ from tests.commands.conftest import Project, Served  # pyright: ignore[reportMis
 CONSENT = "--consent-to-charge"
 
 
-def test_without_consent_nobody_is_called(project: Project, service: Served) -> None:
+def test_without_consent_no_call_is_made(project: Project, service: Served) -> None:
     """The refusal says what it would have cost and what to type, and the reports say that it was refused."""
     ran = project.planner("run")
     assert ran.code == 3
@@ -32,7 +32,7 @@ def test_without_consent_nobody_is_called(project: Project, service: Served) -> 
     assert [case["runs_total"] for case in results["cases"]] == [0, 0, 0]
 
 
-def test_what_the_refusal_says_to_type_runs(project: Project, service: Served) -> None:
+def test_the_suggested_consent_command_runs(project: Project, service: Served) -> None:
     """The command of the refusal makes exactly those calls."""
     command = re.search(r"planner (run .*)", project.planner("run").err)
     assert command
@@ -41,7 +41,7 @@ def test_what_the_refusal_says_to_type_runs(project: Project, service: Served) -
     assert len(service.own_runs()) == 5
 
 
-def test_first_run_calls_everything_and_the_second_nobody(project: Project, service: Served) -> None:
+def test_the_first_run_makes_all_calls_and_the_second_none(project: Project, service: Served) -> None:
     """Unchanged passing cases are kept; results and bill agree with the service's ledger to the cent."""
     first = project.planner("run", CONSENT)
     assert first.code == 0, first.err + first.out
@@ -146,7 +146,7 @@ def test_a_ceiling_reached_in_the_middle_ends_well(project: Project, service: Se
     assert len(service.own_runs()) == 5
 
 
-def test_a_digest_that_does_not_match_calls_nobody(project: Project, service: Served) -> None:
+def test_a_digest_that_does_not_match_makes_no_call(project: Project, service: Served) -> None:
     """Consent is to one change set; after an edit it is another."""
     digest = project.planner("plan", "--format", "json").json["digest"]
     project.edit("plans/hours.yaml", "of Monday", "of Friday")
@@ -262,7 +262,7 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_reports_and_the_next_run_goes_on(
+def test_an_interruption_reports_and_the_next_run_resumes(
     sent: signal.Signals, project: Project, service: Served
 ) -> None:
     """Exit 130 with a report; the same command again pays for nothing twice. (How soon: tests/execution/test_interruption.py.)"""

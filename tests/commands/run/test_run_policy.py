@@ -70,7 +70,7 @@ def test_quarantine_is_lifted_without_a_call(project: Project, service: Served) 
     assert service.ledger() == before
 
 
-def test_nobody_is_called_in_quiet_hours(project: Project, service: Served) -> None:
+def test_no_call_is_made_in_quiet_hours(project: Project, service: Served) -> None:
     """It says when, and nothing is spent; the sandbox, which phones nobody, has no such hours."""
     now = datetime.now(UTC)
     start, end = now - timedelta(hours=1), now + timedelta(hours=2)

@@ -80,7 +80,9 @@ def test_a_service_that_only_redirects(project: Project, service: Served, spoile
     assert service.ledger()["runs"] == []
 
 
-def test_runs_shown_with_other_prompts_are_told_at_once(project: Project, service: Served, spoiler: Spoiler) -> None:
+def test_runs_shown_with_other_prompts_are_reported_at_once(
+    project: Project, service: Served, spoiler: Spoiler
+) -> None:
     """To who watches, and in the report, with why they count for no case; shown as they were sent, they do, and are paid for once."""
 
     def shouted(whole: Whole) -> bytes:

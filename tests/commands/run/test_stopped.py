@@ -12,7 +12,7 @@ from tests.commands.conftest import Project, Served  # pyright: ignore[reportMis
 from tests.commands.run.test_run import start  # pyright: ignore[reportMissingImports]
 
 
-def test_a_process_that_is_stopped_goes_on(project: Project, service: Served) -> None:
+def test_a_suspended_process_resumes(project: Project, service: Served) -> None:
     """Its calls end meanwhile, connections stay or break: afterwards it ends as ever, and nobody was called twice."""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 8")
     service.control({"faults": [{"kind": "slow", "route": "any", "probability": 0.2, "seconds": 0.3}]})

@@ -14,7 +14,7 @@ from tests.commands.reconcile.test_orphaned_launches import answered, flat  # py
 from tests.commands.run.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
 
 
-def test_calls_under_way_at_an_interruption_are_no_small_bill(project: Project, service: Served) -> None:
+def test_active_calls_at_an_interruption_are_in_the_bill(project: Project, service: Served) -> None:
     """Every report says that the sum is a lower bound and what is reserved for active calls."""
     service.control({"faults": [{"kind": "hang"}]})
     process = subprocess.Popen(

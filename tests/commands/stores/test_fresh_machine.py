@@ -14,7 +14,7 @@ from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[report
 
 
 @pytest.mark.parametrize("kept", ["the folder", "a copy of it"])
-def test_a_fresh_machine_goes_on(
+def test_a_fresh_machine_resumes(
     project: Project,
     service: Served,
     tmp_path_factory: pytest.TempPathFactory,

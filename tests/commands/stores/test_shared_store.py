@@ -113,7 +113,7 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
         assert secret not in blobs, secret
 
 
-def test_what_was_paid_is_told_where_results_cannot_be_shared(
+def test_the_cost_is_reported_if_results_cannot_be_shared(
     fresh_clone: Callable[[str], Any], remote: Path, service: Any
 ) -> None:
     """The remote takes the launches and not the results: the bill is this invocation's all the same, on the terminal and in the
@@ -135,7 +135,7 @@ def test_what_was_paid_is_told_where_results_cannot_be_shared(
     assert len(service.own_runs()) == 5
 
 
-def test_a_killed_job_is_gone_on_with_elsewhere(
+def test_a_killed_job_is_resumed_elsewhere(
     fresh_clone: Callable[[str], Any], remote: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kill -9 with calls under way: a machine with an empty journal adopts them from the shared store, and pays for none twice."""

@@ -37,7 +37,7 @@ async def test_a_draft_changes_no_call_until_it_is_deployed() -> None:
         assert "30 days" in await words(bench, 14)
 
 
-async def test_a_deployment_of_what_changed_meanwhile_is_refused(bench: Bench) -> None:
+async def test_a_deployment_of_a_changed_agent_is_rejected(bench: Bench) -> None:
     before = (await bench.get("/v1/agents/14"))["updated_at"]
     await send(bench, "PATCH", "/14", 200, prompt=DAYS_14)
     await send(bench, "POST", "/14/deploy", 200)

@@ -164,7 +164,7 @@ async def test_list_of_calls(bench: Bench) -> None:
         assert (response.status_code, list(response.json())) == (400, [query.partition("=")[0]])
 
 
-async def test_nobody_answers(bench: Bench) -> None:
+async def test_a_call_that_is_not_answered(bench: Bench) -> None:
     """A number without an agent for the direction: the run fails and says so."""
     run = await bench.finished(target_type="phone_number", target_id=78, direction="inbound")
     assert (run["status"], run["call_id"]) == ("failed", None)

@@ -100,7 +100,7 @@ async def test_unknown_fields_are_ignored(bench: Bench) -> None:
         (b"null", 400, ""),
     ],
 )
-async def test_body_that_is_no_object(bench: Bench, body: bytes, status: int, start: str) -> None:
+async def test_body_that_is_not_an_object(bench: Bench, body: bytes, status: int, start: str) -> None:
     """A body that is no JSON object is refused with a reason."""
     response = await bench.http.post("/v1/test-calls", content=body, headers={"Content-Type": "application/json"})
     document = response.json()

@@ -234,7 +234,7 @@ async def test_control_lists_active_faults_and_settings(bench: Bench) -> None:
         ([], "non_field_errors"),
     ],
 )
-async def test_control_refuses_what_it_does_not_know(bench: Bench, body: Any, place: str) -> None:
+async def test_control_rejects_unknown_fields(bench: Bench, body: Any, place: str) -> None:
     """A wrong order to the sandbox is refused with its place, and changes nothing."""
     response = await bench.http.post("/_sandbox/control", json=body)
     assert (response.status_code, list(response.json())) == (400, [place])
@@ -280,7 +280,7 @@ async def test_busy_world_says_when_to_come_back() -> None:
         assert (await bench.start_batch(run_count=4)).status_code == 201
 
 
-async def test_faulty_world_charges_what_its_ledger_says() -> None:
+async def test_faulty_world_charges_the_amounts_in_its_ledger() -> None:
     """On a bad day a client that asks blindly again and again pays more than once: the ledger shows it."""
     async with bench_of("faulty") as bench:
         answered = 0

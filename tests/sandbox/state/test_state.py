@@ -70,7 +70,7 @@ async def test_torn_last_line(tmp_path: Path, kept: int) -> None:
         assert [run["id"] for run in await bench.runs()] == [7111, 7110]
 
 
-async def test_old_runs_stay_what_they_were(tmp_path: Path) -> None:
+async def test_old_runs_do_not_change(tmp_path: Path) -> None:
     """With another world on the same state, old calls read as before, and new ones are the new world's."""
     state, clock = tmp_path / "state.jsonl", Clock()
     async with bench_of("demo", state_path=state, now=clock) as bench:

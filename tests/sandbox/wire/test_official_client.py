@@ -192,7 +192,7 @@ def test_facade(served: Served) -> None:
         assert phone.calls.transcript(call.call_id).transcripts
 
 
-def test_page_dialect_as_far_as_the_client_can(served_page: Served) -> None:
+def test_page_dialect_where_the_client_supports_it(served_page: Served) -> None:
     """In the page's dialect the client parses what has all its fields: batches, transcripts, histories, health."""
     http = httpx.Client(base_url=served_page.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE_SECONDS)
     body = {

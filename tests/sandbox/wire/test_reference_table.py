@@ -45,7 +45,7 @@ def test_each_test_about_the_page_is_in_the_table(file: str) -> None:
     assert set(_tests(HERE / file)) <= named
 
 
-def test_tests_quote_the_sentence_they_stand_for() -> None:
+def test_tests_quote_the_sentence_they_cover() -> None:
     """A sentence that a test of the page quotes in its docstring is in a row that names the test."""
     for name, docstring in _tests(HERE / PAGE_TESTS[0]).items():
         sentences = " ".join(_squeezed(sentence) for sentence, tests in _rows() if name in tests)

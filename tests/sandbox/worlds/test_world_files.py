@@ -114,7 +114,7 @@ def test_wrong_references(tmp_path: Path, addition: str, place: str) -> None:
     assert re.match(rf"{re.escape(str(path))}:17:\d+: {re.escape(place)}: ", str(_error(path)))
 
 
-def test_a_world_changes_what_it_names_of_the_world_below(tmp_path: Path) -> None:
+def test_a_world_overrides_only_what_it_names(tmp_path: Path) -> None:
     """Null removes."""
     _write(tmp_path, SMALL, "base.yaml")
     above = """\

@@ -121,7 +121,7 @@ def test_an_empty_end_reason_is_missing(call: dict[str, Any], fields: dict[str, 
     assert found(from_turns(FIRST, **call), check="call", **fields) == judged
 
 
-def test_booleans_are_no_numbers() -> None:
+def test_booleans_are_not_numbers() -> None:
     """Neither seconds, nor cents, nor scores."""
     evidence = from_turns(
         FIRST, grade={"score": True}, duration_seconds=True, billing_total_cents=True, grade_score=True
