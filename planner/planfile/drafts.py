@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.checks.base import Expectation, Lint
 from planner.diagnostics import Span
@@ -44,8 +44,7 @@ class Shape:
     """Without templates: warnings about its meaning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(NamedTuple):
     """Where a plan uses an expectation of a library: the whole `use`, and the part that gives it an id."""
 
     place: Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -58,8 +58,7 @@ class Library:
         return list(written) if isinstance(written, Mapping) else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """A file that was read as a library. `library` is None if nothing of it can be used; `sound`: it has no errors."""
 
     library: Library | None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
@@ -30,8 +30,7 @@ from planner.planfile.yaml.reading import decode, parse
 from planner.planfile.yaml.source import Place
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedFiles:
+class LoadedFiles(NamedTuple):
     """Plans without any error, in the order of their files; the libraries' paths, the imported too; all faults of all files."""
 
     plans: tuple[Plan, ...]

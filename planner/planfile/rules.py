@@ -6,17 +6,15 @@ The texts are in rules.yaml; `planner explain CODE` prints them. A code never ch
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 Value = TypeVar("Value")
 _FILE = Path(__file__).with_name("rules.yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One kind of diagnostic. `summary` is one short phrase, `explanation` one paragraph."""
 
     code: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.diagnostics import Related, Span
 from planner.planfile.drafts import Draft
@@ -80,8 +80,7 @@ class PlanContext:
     """Aliases that its scenarios name, where they could be read."""
 
 
-@dataclass(slots=True)
-class Scenario:
+class Scenario(NamedTuple):
     """`cases` are none where anything of the scenario has a fault; `names` are those its templates use.
 
     `complete`: all its templates could be read, so that what is in none of them is unused.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
@@ -94,8 +93,7 @@ def need_check(given: Collection[str]) -> bool:
     return not _CHECKED.isdisjoint(given)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What a scenario and the defaults say. `given` are the scenario's fields that are without a fault."""
 
     document: Document

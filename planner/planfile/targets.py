@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.diagnostics import Span
 from planner.planfile.grammar.field_errors import not_a_slug, wrong_type
@@ -20,16 +20,14 @@ _DIALLED_DIGITS = range(10, 16)
 """A phone number with its area code has as many digits, and an id hardly does."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedTarget:
+class ImportedTarget(NamedTuple):
     """A target of a library, and where it is written. None: it has an error, which was reported."""
 
     target: Target | None
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(NamedTuple):
     """Targets of libraries by alias; not `complete`: an import that could not be read may define more."""
 
     targets: Lookup[str, ImportedTarget]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.diagnostics import Related, Span
 from planner.planfile.grammar.field_errors import LITERAL, wrong_type
@@ -43,8 +43,7 @@ class AxisValue:
     """Where it is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """`values` by token, in the order written."""
 
     name: str

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from planner.diagnostics import Related, Span
 from planner.planfile.files import FileFault, Neighbours, display_name
@@ -92,8 +92,7 @@ class AxisFileReader:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     """`column` is what the plan wants of it."""
 
     source: Source

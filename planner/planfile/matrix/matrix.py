@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.diagnostics import Related, Span
 from planner.planfile.grammar.field_errors import wrong_type
@@ -38,8 +37,7 @@ Entry = tuple[Items, int]
 """An item of `exclude` or `include`: the list and its index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(NamedTuple):
     """Without axes there is one point: the empty one."""
 
     axes: tuple[Axis, ...] = ()

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, permutations
+from typing import NamedTuple
 
 Row = tuple[int, ...]
 Pattern = Mapping[int, int]
@@ -35,8 +35,7 @@ class TooMuchSearchError(Exception):
     """The table would take too long or too much memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     rows: tuple[Row, ...]
     looks: int
     """How much work it was."""

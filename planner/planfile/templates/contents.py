@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.planfile.templates.templates import Template, TemplateFault, Templates, has_tags
 from planner.planfile.yaml.scalars import NumberError, resolve
@@ -18,8 +18,7 @@ Content = Any
 """A JSON value with a `Text` for each text that has a template in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text with a template in it. `whole`: the template is all of it."""
 
     template: Template
