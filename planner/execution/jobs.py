@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from planner.evidence import Evidence
 
+BALANCE: Final = "the organisation's balance"
+"""Label of its ceiling."""
 Target: TypeAlias = tuple[str, int]
 """Kind (`agent` or `phone_number`) and id."""
 

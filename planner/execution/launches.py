@@ -35,6 +35,9 @@ from enum import Enum
 from planner.evidence import Evidence
 from planner.execution.jobs import Line, RunRecord
 
+LONGEST_RUN = timedelta(days=1)
+"""Longest time between a run's creation and its end; the list is read this far back."""
+
 
 class LaunchState(Enum):
     INTENDED = "intended"

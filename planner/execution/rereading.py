@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import anyio
 
@@ -13,11 +13,9 @@ from planner.clock import Clock
 from planner.errors import IncompleteError
 from planner.evidence import Evidence
 from planner.execution.collecting import WaitPolicy, collect
+from planner.execution.launches import LONGEST_RUN
 from planner.execution.listing import read_list
 from planner.execution.transactions import Transactions
-
-LONGEST_RUN = timedelta(days=1)
-"""Longest time between a run's creation and its end; the list is read this far back."""
 
 
 @dataclass(frozen=True, slots=True)

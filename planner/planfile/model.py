@@ -78,6 +78,11 @@ class Case:
     def expectation_spans(self) -> tuple[Span, ...]:
         return tuple([place.span for place in self.expectation_places])
 
+    @property
+    def wants_grade(self) -> bool:
+        """Whether a check needs the platform's grade, which may be late."""
+        return any(expectation.check == "grade" for expectation in self.expectations)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from planner.sandbox.conversation import EMPTY, Conversation, Draws, seed_of
-from planner.sandbox.conversations.playing import converse
 from planner.sandbox.state.records import Batch, Event, LaunchRequest, Run
 from planner.sandbox.state.state import State
 from planner.sandbox.worlds.faults import Fault
@@ -134,6 +133,8 @@ class Launcher:
         run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=call_id_at)
         if snapshot.model or self._world.bot.model:
             return replace(run, ends_at=None, is_pending=True)
+        from planner.sandbox.conversations.playing import converse
+
         return self.ended(run, converse(snapshot, run.prompt, run.seed), run.starts_at)
 
     def ended(self, run: Run, conversation: Conversation, not_before: float) -> Run:

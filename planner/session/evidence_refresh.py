@@ -17,7 +17,6 @@ from planner.results.model import RunDocument
 from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
 from planner.session.late_bills import LateBill, correct_results
-from planner.verdicts.judged_runs import wants_grade
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession
@@ -62,7 +61,7 @@ def _stale(change: Change) -> list[Stale]:
     if case is None:
         return []
     return [
-        Stale(run.run_id, wants_grade(case), run.completed_at)
+        Stale(run.run_id, case.wants_grade, run.completed_at)
         for run in _counted_runs(change)
         if ("bill" in run.missing if change.action is Action.KEEP else run.missing)
     ]

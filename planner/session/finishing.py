@@ -18,11 +18,11 @@ from planner.session.preparing import Preparation, charged_slots
 from planner.session.run_session import RunSession, next_commands
 from planner.session.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.early_stopping import could_pass
 from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.open_runs import open_runs_at_end
 from planner.verdicts.rates import suite_of
+from planner.verdicts.untrusted_cases import could_pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from planner.api.wire import WireBilling
 from planner.changes.model import Action, ChangeSet
 from planner.errors import RefusedError
-from planner.execution.jobs import Job, Line, Target
+from planner.execution.jobs import BALANCE, Job, Line, Target
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.reports.quantities import count, money
 from planner.session.selection import Loaded
-from planner.verdicts.ending import BALANCE, TEST_CALL_BUDGET
-from planner.verdicts.judged_runs import wants_grade
 
 if TYPE_CHECKING:
     from planner.execution.context import Context
+
+_TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 
 
 def jobs_of(change_set: ChangeSet) -> list[Job]:
@@ -45,7 +45,7 @@ def jobs_of(change_set: ChangeSet) -> list[Job]:
                 agent_revision=change.inputs.agent_revision if change.inputs else None,
                 runs=change.runs,
                 timeout_seconds=case.timeout_seconds,
-                await_grade=wants_grade(case),
+                await_grade=case.wants_grade,
                 reserve_cents=price.high_cents if price else None,
                 expected_seconds=price.expected_seconds if price else None,
                 retries=case.retries,
@@ -115,9 +115,9 @@ def short_of(billing: WireBilling | None, expected_cents: int | None, *, reserve
     limits = [(BALANCE, billing.balance_cents, "top it up")]
     budget_cents = billing.test_call_budget_left_cents
     if budget_cents is not None and budget_cents <= 0:
-        warnings.append(f"{TEST_CALL_BUDGET} is used up: the service may refuse these calls (402); raise it first")
+        warnings.append(f"{_TEST_CALL_BUDGET} is used up: the service may refuse these calls (402); raise it first")
     else:
-        limits.append((TEST_CALL_BUDGET, budget_cents, "raise it"))
+        limits.append((_TEST_CALL_BUDGET, budget_cents, "raise it"))
     if expected_cents is None:
         return warnings
     needed = money(expected_cents + reserved_cents)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from planner.changes.model import Action, Change, ChangeSet, PlanVotes, VoteEstimate
 from planner.checks.opinions import Verdict, Vote
@@ -20,8 +21,9 @@ from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place
 from planner.session.worlds import world_name, world_of
-from planner.verdicts.case_documents import stored_runs_to_judge
-from planner.verdicts.judged_runs import LoadEvidence, questions
+
+if TYPE_CHECKING:
+    from planner.verdicts.judged_runs import LoadEvidence
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
 """Assumed size of the transcript of a future call, if no stored one is known."""
@@ -64,6 +66,8 @@ class Judging:
 
     def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[WantedVotes]:
         """The judge calls to make, one run at a time. `made` are digests of evidence of new runs, by case id."""
+        from planner.verdicts.case_documents import stored_runs_to_judge
+
         for change in _asking(changes):
             case = change.case
             if case is None:
@@ -76,6 +80,8 @@ class Judging:
 
     def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[WantedVotes]:
         """The judge calls to make for one run."""
+        from planner.verdicts.judged_runs import questions
+
         for question in questions(case, evidence):
             if numbers := self.cache.unanswered(question):
                 yield WantedVotes(case.plan, question, self.cache.key_of(question), tuple(numbers))
@@ -84,6 +90,9 @@ class Judging:
         """The change set with an estimate of its judge calls; rechecks that need them are no longer marked as free."""
         if self.settings is None or not any(True for _ in _asking(change_set.changes)):
             return change_set
+        from planner.verdicts.case_documents import stored_runs_to_judge
+        from planner.verdicts.judged_runs import questions
+
         requests: list[_Requests] = []
         votes_of: Counter[str] = Counter()
         stored = 0
@@ -181,6 +190,8 @@ def _with_hint(change: Change, votes: int) -> Change:
     """A recheck that needs judge calls says so in its detail."""
     if change.action is not Action.RECHECK or not votes:
         return change
+    from planner.verdicts.case_documents import stored_runs_to_judge
+
     stored = change.detail.removesuffix(" · free")
     if stored == change.detail:
         stored = count(len(stored_runs_to_judge(change)), "stored run")

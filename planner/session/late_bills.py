@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from planner.evidence import CostBasis
 from planner.execution.journal import Journal
-from planner.execution.rereading import LONGEST_RUN
+from planner.execution.launches import LONGEST_RUN
 from planner.moments import aware
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.results.repository import ResultsRepository

@@ -12,22 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from planner.api.wire import WireBatch, WireRun
 from planner.errors import PlannerError, StoreError
-from planner.evidence.from_wire import evidence_from_wire
 from planner.execution.jobs import UnsettledLaunch
-from planner.execution.journal import Journal
-from planner.execution.launch_search import possibly_sent, search_launches, unconfirmed_launches
-from planner.execution.launches import KNOWN, OTHER_KEY, UNSETTLED, Launch, LaunchState, Slot
-from planner.execution.listing import Listed, read_list
-from planner.execution.reconciling import LATEST_CREATION_SECONDS, Match, Unconfirmed, bind_slots
-from planner.execution.rereading import LONGEST_RUN
-from planner.execution.transactions import Transactions
+from planner.execution.launches import KNOWN, LONGEST_RUN, OTHER_KEY, UNSETTLED, Launch, LaunchState, Slot
 from planner.reports.quantities import count, money
 from planner.results.model import OpenLaunch
 from planner.session.interruption import until_interrupted
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `planner plan` does not search
+    from planner.api.wire import WireBatch, WireRun
+    from planner.execution.journal import Journal
+    from planner.execution.listing import Listed
+    from planner.execution.reconciling import Match, Unconfirmed
+    from planner.execution.transactions import Transactions
     from planner.session.run_session import RunSession
 
 _WHOSE = "cases that are kept, edited, removed or not selected"
@@ -99,6 +96,8 @@ def launch_documents(launches: Iterable[UnsettledLaunch]) -> list[OpenLaunch]:
 def orphans_of(journal: Journal, resumed_slots: AbstractSet[str], *, shared: bool, now: datetime) -> OrphanedLaunches:
     """The orphaned launches; `resumed` are launches that this session resumes. In a shared store, recent launches are
     skipped: another machine may be waiting for their answer."""
+    from planner.execution.reconciling import LATEST_CREATION_SECONDS
+
     latest = now - timedelta(seconds=LATEST_CREATION_SECONDS) if shared else None
 
     def orphaned(states: Iterable[LaunchState]) -> list[Launch]:
@@ -153,6 +152,9 @@ async def search_orphans(session: RunSession, orphans: OrphanedLaunches) -> Orph
 
 
 async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:
+    from planner.execution.launch_search import possibly_sent
+    from planner.execution.listing import read_list
+
     transactions, journal, client = session.transactions, session.journal, session.transactions.client
     # Taken before reading: the lists are as of now.
     looked = session.shell.clock.now() + timedelta(seconds=client.clock_offset_seconds)
@@ -210,6 +212,9 @@ def _search_results(
     wanted: AbstractSet[str],
 ) -> list[Match]:
     """Matches of the `wanted` launches. A run that may also belong to a resumed launch is left to that one."""
+    from planner.execution.launch_search import search_launches, unconfirmed_launches
+    from planner.execution.reconciling import Match
+
     unconfirmed = unconfirmed_launches(launches, journal)
     theirs = {item.identity for item in unconfirmed if item.launch.launch_id not in wanted}
     return [
@@ -221,6 +226,8 @@ def _search_results(
 
 def _adopted(journal: Journal, match: Match, runs: dict[int, WireRun]) -> list[Slot]:
     """Adopt a match; return its bound slots."""
+    from planner.execution.reconciling import bind_slots
+
     launch, found = match.unconfirmed.launch, match.found
     assert found is not None
     journal.settle(
@@ -236,6 +243,8 @@ def _adopted(journal: Journal, match: Match, runs: dict[int, WireRun]) -> list[S
 
 async def _billed(transactions: Transactions, slot: Slot, run: WireRun) -> Slot | None:
     """The slot with the bill of its run; None if unknown."""
+    from planner.evidence.from_wire import evidence_from_wire
+
     charged_cents = None if run.call_id is None else transactions.charged_cents(run.call_id)
     transactions.forget(run.call_id)
     try:

@@ -26,8 +26,7 @@ from planner.session.selection import Loaded, Selection
 from planner.session.service import TargetState, draft_warnings
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place
-from planner.verdicts.early_stopping import could_pass, still_settled
-from planner.verdicts.untrusted_cases import UntrustedCases
+from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 
 HISTORY_INVOCATIONS = 20
 """Number of newest sessions that prices are learned from."""

@@ -5,18 +5,17 @@ So a case that may have regressed gets all of its calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from planner.changes.model import Action, Change
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome
 from planner.checks.opinions import Ask
-from planner.evidence import Evidence
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument, RunDocument
+from planner.results.model import RunDocument
 from planner.verdicts.baseline import Baseline, baseline_of
-from planner.verdicts.cases import CaseRules, judge_case, judge_parts, sample_of_runs
+from planner.verdicts.cases import CaseRules, judge_parts, sample_of_runs
 from planner.verdicts.comparison import could_show_change
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
 from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
@@ -159,27 +158,6 @@ class EarlyStopping:
         return to_come if could_show_change(progress.baseline.sample, now) else 0
 
 
-def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[RunDocument], int], bool]:
-    """A `planner.changes.diff.CouldPass`."""
-
-    def could_case_pass(case: Case, pool: Sequence[RunDocument], passing: int) -> bool:
-        verdicts = [judge_stored(case, run, load_evidence, ask).verdict for run in pool]
-        return judge_case(case, [*verdicts, *[passing_run(case)] * passing]).outcome is not CaseOutcome.FAILED
-
-    return could_case_pass
-
-
 def is_open(run: RunDocument) -> bool:
     """Whether evidence or judge calls that the verdict needs are still missing. A bill is not needed."""
     return run.evidence is None or bool(run.votes_missing) or any(part != "bill" for part in run.missing)
-
-
-def still_settled(load_evidence: Callable[[str], Evidence | None], ask: Ask) -> Callable[[Case, CaseDocument], bool]:
-    """`StoredResults.still_settled` of `planner.changes.diff`."""
-
-    def is_still_settled(case: Case, prior: CaseDocument) -> bool:
-        judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]
-        verdicts = [run.verdict for run in judged if not is_open(run.document)]
-        return settled(case, verdicts, case.runs - len(verdicts)) is not None
-
-    return is_still_settled

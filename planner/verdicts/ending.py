@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Final
 
 from planner.errors import StoreError
-from planner.execution.jobs import Outcome, RunRecord, UnsettledLaunch
+from planner.execution.jobs import BALANCE, Outcome, RunRecord, UnsettledLaunch
 from planner.execution.journal import Journal
-from planner.execution.rereading import LONGEST_RUN
+from planner.execution.launches import LONGEST_RUN
 from planner.reports.quantities import count, moment, money
 from planner.results.model import CaseDocument, PlanOutcome
 from planner.verdicts.gate import DEFAULT_GATE, FailOn, Gate
@@ -30,8 +30,6 @@ WORDS: Final[Mapping[int, PlanOutcome]] = {
 """The outcome of each exit code."""
 
 
-BALANCE: Final = "the organisation's balance"
-TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 _NAMED: Final = 3
 
 

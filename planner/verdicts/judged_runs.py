@@ -118,7 +118,7 @@ def _evidence_fields(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]
     judges = {vote.model for _, answer in answers for vote in answer.votes if vote.model}
     grade, call = evidence.grade, evidence.call
     return {
-        "missing": list(missing_parts(evidence, grade_wanted=wants_grade(case))),
+        "missing": list(missing_parts(evidence, grade_wanted=case.wants_grade)),
         "votes_missing": sum(wanted - len(answer.votes) for wanted, answer in answers if not answer.is_final),
         "grader_model": grade.grader_model if grade else None,
         "grader_version": grade.grader_version if grade else None,
@@ -129,11 +129,6 @@ def _evidence_fields(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]
         "grade_score": grade.score if grade else None,
         "service_estimate_cents": evidence.service_estimate_cents,
     }
-
-
-def wants_grade(case: Case) -> bool:
-    """Whether a check needs the platform's grade, which may be late."""
-    return any(expectation.check == "grade" for expectation in case.expectations)
 
 
 def rests_on_grade(case: Case) -> bool:

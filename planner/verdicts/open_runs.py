@@ -11,8 +11,7 @@ from datetime import datetime
 from planner.changes.model import Change
 from planner.execution.jobs import RunRecord
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
-from planner.execution.rereading import LONGEST_RUN
+from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.verdicts.cases import judge_case
 from planner.verdicts.early_stopping import settled

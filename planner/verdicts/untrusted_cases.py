@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import Ask
 from planner.evidence import Part
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument
-from planner.verdicts.cases import judge_case
-from planner.verdicts.judged_runs import LoadEvidence, judge_stored
-from planner.verdicts.outcomes import Fault, RunOutcome
-from planner.verdicts.rates import expectation_rates, verdict_fields
+
+if TYPE_CHECKING:  # imported when a case is judged: a first `plan` has no stored case
+    from planner.verdicts.judged_runs import LoadEvidence
 
 _TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]
 _NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be checked"
@@ -71,6 +70,10 @@ class UntrustedCases:
         """If expectations changed, only runs without evidence are corrected: the case is rechecked anyway."""
         if list(runs) == stored.runs and not by_today:
             return stored
+        from planner.verdicts.cases import judge_case
+        from planner.verdicts.judged_runs import judge_stored
+        from planner.verdicts.rates import expectation_rates, verdict_fields
+
         judged = [judge_stored(case, run, self.load_evidence, self.ask) for run in runs]
         verdict = judge_case(case, [run.verdict for run in judged])
         documents = [run.document for run in judged]
@@ -89,6 +92,8 @@ class UntrustedCases:
         evidence = None if run.evidence is None else self.load_evidence(run.evidence)
         if (evidence is not None and evidence.run_id == run.run_id) or run.fault in ("platform", "caller", "judge"):
             return run
+        from planner.verdicts.outcomes import Fault, RunOutcome
+
         return run.model_copy(
             update={
                 "outcome": RunOutcome.ERRORED.word,
@@ -100,3 +105,32 @@ class UntrustedCases:
                 "fault_quote": None,
             }
         )
+
+
+def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[RunDocument], int], bool]:
+    """A `planner.changes.diff.CouldPass`."""
+
+    def could_case_pass(case: Case, pool: Sequence[RunDocument], passing: int) -> bool:
+        from planner.verdicts.cases import judge_case
+        from planner.verdicts.early_stopping import passing_run
+        from planner.verdicts.judged_runs import judge_stored
+        from planner.verdicts.outcomes import CaseOutcome
+
+        verdicts = [judge_stored(case, run, load_evidence, ask).verdict for run in pool]
+        return judge_case(case, [*verdicts, *[passing_run(case)] * passing]).outcome is not CaseOutcome.FAILED
+
+    return could_case_pass
+
+
+def still_settled(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, CaseDocument], bool]:
+    """`StoredResults.still_settled` of `planner.changes.diff`."""
+
+    def is_still_settled(case: Case, prior: CaseDocument) -> bool:
+        from planner.verdicts.early_stopping import is_open, settled
+        from planner.verdicts.judged_runs import judge_stored
+
+        judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]
+        verdicts = [run.verdict for run in judged if not is_open(run.document)]
+        return settled(case, verdicts, case.runs - len(verdicts)) is not None
+
+    return is_still_settled

@@ -16,9 +16,10 @@ from planner.reports import case_phrasing
 from planner.results.model import CaseDocument, FreshDocument, RunDocument
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import OwnRate, Sample, differ_too_much
-from planner.verdicts.early_stopping import EarlyStopping, could_pass
+from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.judged_runs import as_stored
 from planner.verdicts.outcomes import CaseOutcome
+from planner.verdicts.untrusted_cases import could_pass
 
 NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
 FRESH = FreshDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
