@@ -43,11 +43,14 @@ def revision_detail(old: str, new: str) -> str:
 
 
 def age(span: timedelta) -> str:
-    """`45 min`, `36 h`, `15 d`."""
-    minutes = max(0, int(span.total_seconds() // 60))
+    """`30 s`, `45 min`, `36 h`, `15 d`, rounded down. Negative ages are `0 s`."""
+    seconds = max(0, int(span.total_seconds()))
+    minutes = seconds // 60
+    if not minutes:
+        return f"{seconds} s"
     if minutes < 120:
         return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60):,} d"
 
 
 def stored_runs(count: int) -> str:

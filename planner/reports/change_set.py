@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from planner.changes.detail import age
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
 from planner.moments import aware
 from planner.planfile.model import Plan
@@ -19,7 +20,7 @@ from planner.reports.neutral import (
     markdown_prose,
     picked,
 )
-from planner.reports.quantities import age, count, money, money_range
+from planner.reports.quantities import count, money, money_range
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
 from planner.results.model import CaseDocument, OpenLaunch

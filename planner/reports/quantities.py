@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 UNKNOWN = "unknown"
 
@@ -41,18 +41,6 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, rest = divmod(round(seconds / 60), 60)
     return f"{hours:,} h {rest} min" if rest else f"{hours:,} h"
-
-
-def age(passed: timedelta) -> str:
-    """In the largest unit, rounded down: `2 h`, `6 d`. Negative ages are `0 s`."""
-    seconds = max(0, int(passed.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h"
-    return f"{seconds // 86400:,} d"
 
 
 def clock(milliseconds: int) -> str:

@@ -353,8 +353,9 @@ def test_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: A
 @pytest.mark.parametrize(
     ("minutes", "text"),
     [
-        (-5, "0 min"),
-        (0, "0 min"),
+        (-5, "0 s"),
+        (0.5, "30 s"),
+        (59, "59 min"),
         (119, "119 min"),
         (120, "2 h"),
         (47 * 60 + 59, "47 h"),
@@ -362,7 +363,7 @@ def test_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: A
         (71 * 60, "2 d"),
     ],
 )
-def test_ages(minutes: int, text: str) -> None:
+def test_ages(minutes: float, text: str) -> None:
     """An age is shown in the largest suitable unit, rounded down."""
     assert age(timedelta(minutes=minutes)) == text
 

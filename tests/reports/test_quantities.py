@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.reports.quantities import age, clock, count, duration, money, money_range, percent
+from planner.reports.quantities import clock, count, duration, money, money_range, percent
 
 
 @pytest.mark.parametrize(
@@ -70,22 +68,6 @@ def test_count_agrees_in_number(number: int, text: str) -> None:
 def test_duration(seconds: float | None, text: str) -> None:
     """A duration has at most two units and rounds over the edge of one into the next."""
     assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("passed", "text"),
-    [
-        (timedelta(seconds=-5), "0 s"),
-        (timedelta(seconds=59.9), "59 s"),
-        (timedelta(minutes=59), "59 min"),
-        (timedelta(hours=47), "47 h"),
-        (timedelta(days=6), "6 d"),
-        (timedelta(days=6, hours=23), "6 d"),
-    ],
-)
-def test_age(passed: timedelta, text: str) -> None:
-    """One unit, rounded down."""
-    assert age(passed) == text
 
 
 @pytest.mark.parametrize(("milliseconds", "text"), [(0, "0:00"), (42_900, "0:42"), (3_727_000, "1:02:07")])
