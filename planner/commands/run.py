@@ -14,13 +14,12 @@ from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.journal import Journal
 from planner.execution.transactions import Transactions
 from planner.reports.quantities import count
-from planner.session.evidence_refresh import refresh_stored
 from planner.session.executing import make_calls
 from planner.session.finishing import SessionEnd, finish, refuse
 from planner.session.interruption import interruptible
 from planner.session.jobs import check_balance, guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons
-from planner.session.late_bills import correct_bills
+from planner.session.late_data import correct_bills, refresh_stored
 from planner.session.locking import locked
 from planner.session.orphaned_launches import search_orphans
 from planner.session.preparing import Preparation, charged_slots, prepare
