@@ -12,12 +12,11 @@ from planner.api.client import PAGE_LIMIT
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
-from planner.execution.binding import bind, is_foreign_run
 from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.context import Context
 from planner.execution.launches import LaunchState, Slot, run_record
 from planner.execution.listing import Listed, read_list
-from planner.execution.unconfirmed import searchable, settle_unconfirmed
+from planner.execution.run_matching import bind, is_foreign_run, searchable, settle_unconfirmed
 from planner.execution.watched import Search, Watched
 from planner.execution.wording import dollars
 
