@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from planner.errors import UsageError
-from planner.session.git import Git
 from planner.session.shell import Shell
 
 STORE_NAMES: Final = (
@@ -75,6 +74,8 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
     inside = [path for path in wanted if Path(path).parent.resolve().is_relative_to(repository)]
     if not inside:
         return ""
+    from planner.session.git import Git
+
     listed = Git(repository, shell.environ)("ls-files", "-z", "--", *inside)
     if listed.code != 0:
         if "not a git repository" in listed.said:  # an invalid `.git`, which tracks nothing

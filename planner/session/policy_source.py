@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
@@ -18,8 +18,10 @@ from planner.planfile.model import Policy, Project
 from planner.planfile.project.load import load_project, read_project
 from planner.planfile.project.places import root_of
 from planner.session.ci import NamedCommit, named_by_ci, typed_commit
-from planner.session.git import Answer, Git, without_repository
 from planner.session.shell import Shell
+
+if TYPE_CHECKING:
+    from planner.session.git import Git
 
 _MAX_LINKS: Final = 8
 _LINK: Final = "120000"
@@ -91,6 +93,8 @@ def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
 
     Raises `UsageError` if there is no repository, or it lacks the commit.
     """
+    from planner.session.git import Answer, without_repository
+
     layout = git.layout()
     if isinstance(layout, Answer):
         raise without_repository(git, layout, "Run the command inside a git repository.")
@@ -150,4 +154,6 @@ def policy_source(shell: Shell, policy_from: str | None, paths: Sequence[Path] =
     named = typed_commit(policy_from) if policy_from is not None else named_by_ci(shell.environ)
     if named is None:
         return work_tree_source(shell, paths)
+    from planner.session.git import Git
+
     return PolicySource(*base_commit(Git(shell.cwd, shell.environ), named))
