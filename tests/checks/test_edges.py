@@ -96,8 +96,8 @@ def test_bounds_of_paths() -> None:
 def test_path_functions() -> None:
     """Those of RFC 9535 without patterns."""
     items = {"items": [{"name": "cup", "of": [1, 2]}, {"name": "pots", "of": [1]}]}
-    assert [place for place, _ in find_values("$.items[?length(@.name) > 3]", items)] == ["$.items[1]"]
-    assert [place for place, _ in find_values("$.items[?count(@.of[*]) > 1]", items)] == ["$.items[0]"]
+    assert [place for place, _ in find_values("$.items[?length(@.name) > 3]", items) or ()] == ["$.items[1]"]
+    assert [place for place, _ in find_values("$.items[?count(@.of[*]) > 1]", items) or ()] == ["$.items[0]"]
     for name in ("match", "search"):
         with pytest.raises(ValueError, match="not a JSONPath"):
             compile_path(f"$.items[?{name}(@.name, 'c')]")

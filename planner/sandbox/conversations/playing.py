@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import JsonValue
 
 from planner.sandbox.conversation import UNKNOWN, Conversation, Draws, Recording, seed_of
-from planner.sandbox.worlds.dialogues import CODE, Branch, Dialogue, Object, Turn, filled
+from planner.sandbox.worlds.dialogues import CODE, Branch, Dialogue, Object, Turn, compiled, filled
 from planner.sandbox.worlds.world import Snapshot
 
 NO_DIALOGUE = "no scripted dialogue matches this prompt"
@@ -33,18 +33,19 @@ def find_script(snapshot: Snapshot, prompt: str) -> tuple[Dialogue, Object] | No
     """The first dialogue that matches, and the values of its placeholders. Those with an `agent_prompt` come first."""
     text, own = " ".join(prompt.split()), " ".join(snapshot.prompt.split())
     for dialogue in sorted(snapshot.dialogues, key=lambda each: each.agent_prompt is None):
-        if dialogue.agent_prompt is None or re.search(dialogue.agent_prompt, own, re.IGNORECASE):
-            match = re.search(dialogue.prompt, text, re.IGNORECASE)
+        if dialogue.agent_prompt is None or compiled(dialogue.agent_prompt).search(own):
+            match = compiled(dialogue.prompt).search(text)
             values = None if match is None else _values(snapshot, match)
             if values is not None:
                 return dialogue, values
     return None
 
 
-def _values(snapshot: Snapshot, match: re.Match[str]) -> Object | None:
+def _values(snapshot: Snapshot, match: Any) -> Object | None:
     """Of the groups, and as `group.column` of their tables; None if a table has neither a row for its group nor a row ""."""
     values: Object = {}
-    for name, found in match.groupdict(default="").items():
+    groups: dict[str, str] = match.groupdict(default="")
+    for name, found in groups.items():
         values[name] = found
         if name in snapshot.tables:
             rows = {row.casefold(): columns for row, columns in snapshot.tables[name].items()}

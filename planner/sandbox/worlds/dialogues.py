@@ -18,7 +18,8 @@ the group selects, `{tool.field}` a field in the result of an earlier tool call,
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Literal, Self
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
@@ -30,6 +31,8 @@ Object = dict[str, JsonValue]
 Table = dict[str, Object]
 """Row name → column → value. Row names are compared without case."""
 CODE = "code"
+_END_REASONS = frozenset({"caller_hangup", "agent_end", "transfer", "timeout", "error", "ai_hangup", "user_hangup"})
+"""Known ones; the service may use others, so only a name close to one of these is an error."""
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)((?:\.\w+)*)\}")
 _MAX_LISTED = 8
 
@@ -134,9 +137,25 @@ class Turn(Part):
                 left += value  # pyright: ignore[reportUnknownArgumentType]
 
 
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> Any:
+    """An RE2 pattern, which takes linear time on any prompt. Raises `ValueError` with a message for its author."""
+    import re2  # pyright: ignore[reportMissingTypeStubs]
+
+    engine: Any = re2
+    options = engine.Options()
+    options.log_errors = False
+    options.case_sensitive = False
+    try:
+        return engine.compile(pattern, options)
+    except engine.error as error:
+        reason: object = error.args[0]
+        raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from error
+
+
 class Dialogue(Part):
     prompt: Line
-    """A regular expression, searched in the scenario prompt, case ignored; white space of the prompt counts as one space."""
+    """A regular expression (RE2), searched in the scenario prompt, case ignored; white space of the prompt counts as one space."""
     agent_prompt: str | None = None
     """A regular expression that the agent's own prompt must match, too. Such a dialogue is preferred to one without."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
@@ -146,16 +165,18 @@ class Dialogue(Part):
         """Patterns that are not regular expressions, placeholders and tools that do not exist."""
         for field, pattern in (("prompt", self.prompt), ("agent_prompt", self.agent_prompt)):
             try:
-                re.compile(pattern or "")
-            except re.error as error:
+                compiled(pattern or "")
+            except ValueError as error:
                 yield (field,), f"not a regular expression: {error}"
                 return
-        groups = frozenset(re.compile(self.prompt).groupindex)
+        groups = frozenset(compiled(self.prompt).groupindex)
         known = groups | tools | {CODE}
         left: list[tuple[Route, Turn]] = [(("turns", index), turn) for index, turn in enumerate(self.turns)]
         for here, turn in left:
             if turn.tool is not None and turn.tool not in tools:
                 yield (*here, "tool"), f"no tool of the agent is called {turn.tool!r}{meant(turn.tool, tools)}"
+            if turn.end not in {None, *_END_REASONS} and (near := get_close_matches(turn.end or "", _END_REASONS, n=1)):
+                yield (*here, "end"), f"no end reason is called {turn.end!r}; did you mean {near[0]!r}?"
             for text in turn.texts():
                 for name, path in _PLACEHOLDER.findall(text):
                     columns = {column for row in tables.get(name, {}).values() for column in row}

@@ -121,6 +121,7 @@ def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) 
         ("probability: 0.25", "probability: 1.5", "25:", "less than or equal to 1"),
         ('{agent: "Of course."}', '{agent: "Of course.", caller: Hi}', "30:", "exactly one of"),
         ("{end: agent_end}", "{end: agent_end, takes: 1}", "27:", "takes"),
+        ("{end: agent_end}", "{end: agentend}", "27:", "did you mean 'agent_end'"),
     ],
 )
 def test_errors_of_dialogues_and_their_places(tmp_path: Path, old: str, new: str, place: str, what: str) -> None:
@@ -140,3 +141,9 @@ async def test_a_played_call_is_served(tmp_path: Path) -> None:
         transcript = await opened.get(f"/v1/calls/{run['call_id']}/transcript")
     assert call["status"] == "completed"
     assert [turn["role"] for turn in transcript["transcripts"]][:4] == ["agent", "user", "tool_call", "tool_response"]
+
+
+def test_a_pattern_takes_linear_time(tmp_path: Path) -> None:
+    """Python's own engine would need years for this prompt."""
+    conversation = played(pizza(tmp_path, "(?P<pizza>\\w+)", "(?:\\w+\\s?)+(?P<pizza>#)"), "word " * 500)
+    assert any(NO_DIALOGUE in str(turn.content) for turn in conversation.turns)
