@@ -173,6 +173,7 @@ def test_names_are_what_the_template_takes() -> None:
             "{{ names | map(attribute='__class__') | join }}",
         ),
         ("{{ _private }}", "template-forbidden", "_private"),
+        ("{{ self | list }}", "template-forbidden", "self"),
         ("{{ 'x'.format(1) }}", "template-undefined", "format"),
         ("{{ names.append(1) }}", "template-undefined", "append"),
         ("{{ order.items() }}", "template-failed", "{{ order.items() }}"),

@@ -145,6 +145,8 @@ def _check(tree: nodes.Template, layout: Layout) -> None:
             detail = f"{what} cannot be used in a plan: templates have names, filters, if, for and set"
         elif name.startswith("_"):
             word, detail = name, f"`{name}`: names that start with an underscore cannot be used"
+        elif isinstance(node, nodes.Name) and name == "self":  # the template itself, for blocks
+            word, detail = name, "`self` cannot be used in a plan"
         elif isinstance(node, nodes.For) and node.recursive:
             word, detail = "recursive", "recursive loops cannot be used in a plan"
         if detail:
