@@ -135,6 +135,10 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     if document is None or is_library(document, reporter):
         libraries.read(document, path, errors)
         return None
+    if "world" in document.root and "plan" not in document.root:
+        detail = f"this is a world of the sandbox, not a plan: use it with `--sandbox --world {file}`"
+        reporter.error("unknown-key", detail, document.key(document.root, "world"))
+        return None
     plan = reader.read(document, path)
     if plan is not None:
         report_price(document, plan, reader.targets.project, reporter)

@@ -651,3 +651,12 @@ def test_a_file_with_nearly_the_same_name_is_suggested(workspace: Any, written: 
     (found,) = workspace.load("plans/p.yaml")[1]
     assert found.code == "file-missing"
     assert (f"plans/{meant}" in found.detail) is (meant is not None)
+
+
+def test_a_world_is_named_as_one(workspace: Any) -> None:
+    """One error instead of one for each of its keys."""
+    workspace.write("world.yaml", "version: 1\nworld: bikes\ntools: {}\nagents: {}\n")
+    plans, found = workspace.load("world.yaml")
+    assert not plans
+    assert [(item.code, item.span.line, item.span.column) for item in found] == [("unknown-key", 2, 1)]
+    assert "--sandbox --world world.yaml" in next(iter(found)).detail
