@@ -178,7 +178,6 @@ def test_choices_are_offered_and_explained(editor: Editor) -> None:
     assert "* `never_says`: Somebody, by default the agent, does not say something." in hovered
     hovered = editor.hovered("version: 1\nscenarios:\n  s:\n    ru|ns: 3\n")
     assert "Calls per case." in hovered
-    assert "Default: `1`" in hovered
 
 
 def test_faults_are_underlined_where_they_are(editor: Editor) -> None:
