@@ -44,6 +44,12 @@ def _unspaced() -> RegularExpression:
 
 
 @cache
+def _beyond_punctuation() -> re.Pattern[str]:
+    """Beyond Latin and general punctuation, such as the slash in a fraction; neither has combining marks."""
+    return re.compile(r"[^\x00-\u02ff\u2010-\u205e]")
+
+
+@cache
 def _any_word() -> RegularExpression:
     return compile_pattern(
         r"\p{N}+(?:[.,:/]\p{N}+)+|[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)*|\p{Sc}|[%&@#+=]",
@@ -77,7 +83,8 @@ def normalized(text: str, *, fold: bool) -> str:
 def words_with_places(text: str) -> Iterator[tuple[str, int, int]]:
     """The words of a normalized text, with where they start and end in it."""
     # Python's own engine is twenty times as fast, but does not know combining marks.
-    pattern = _LATIN_WORD if max(text, default="") < _BEYOND_LATIN else _any_word()
+    is_latin = max(text, default="") < _BEYOND_LATIN or not _beyond_punctuation().search(text)
+    pattern = _LATIN_WORD if is_latin else _any_word()
     for found in pattern.finditer(text):
         word = found.group()
         if "," in word and _THOUSANDS.fullmatch(word):

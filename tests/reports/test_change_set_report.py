@@ -59,8 +59,8 @@ def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
   ? hours/closing@hotline                         recheck   expectations changed · 3 stored runs ·
                                                             free
   - refunds/old-case@support                      dropped   no longer in the plan
-  = 21 cases kept                                           passed, 1 flaky, newest 1 h ago, oldest
-                                                            2 h
+  = 21 cases kept                                           passed, 1 flaky, newest 119 min ago,
+                                                            oldest 2 h
   = 1 case kept                                             not selected
 
 Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceilings $9.00 (plan
@@ -97,7 +97,7 @@ def test_a_narrow_terminal(change_set: ChangeSet, plans: list[Plan]) -> None:
   - refunds/old-case@support
       dropped · no longer in the plan
   = 21 cases kept
-      passed, 1 flaky, newest 1 h ago, oldest 2 h
+      passed, 1 flaky, newest 119 min ago, oldest 2 h
   = 1 case kept
       not selected
 
@@ -171,7 +171,7 @@ def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
     old = replace(kept, case_id="hours/old@hotline", prior=kept.prior.model_copy(update={"runs": [old_run]}))
     text = _text(replace(change_set, changes=(*change_set.changes, old)), plans, 160)
     assert "22 cases kept" in text
-    assert "passed, 1 flaky, newest 1 h ago, oldest 6 d\n" in text
+    assert "passed, 1 flaky, newest 119 min ago, oldest 6 d\n" in text
     assert "ago" not in _text(change_set, plans, now=None)
 
 
