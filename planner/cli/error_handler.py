@@ -86,7 +86,9 @@ def _report(error: PlannerError) -> None:
     if isinstance(error, PlanInvalidError):
         print_diagnostics(outside, error.diagnostics)
     # Both lines may repeat text from the service.
-    shown = [for_terminal(Redactor().name(line)) for line in (str(error), error.hint) if line]
+    later = "Run the same command again later to resume; nothing is charged twice."
+    hint = error.hint or (later if error.exit_code == INCOMPLETE else "")
+    shown = [for_terminal(Redactor().name(line)) for line in (str(error), hint) if line]
     outside.log("planner: " + "\n  ".join(shown))
     if to_github := publisher_of(outside):
         if isinstance(error, PlanInvalidError):
