@@ -42,7 +42,7 @@ SUBJECTS = {
     "Text from calls and plans": [
         "tests/reports/test_neutral.py",
         "tests/commands/test_control_characters.py",
-        "tests/judging/test_judge_calls.py",
+        "tests/judge/test_judge_calls.py",
     ],
     "GitHub action": ["tests/test_action.py"],
 }

@@ -19,7 +19,7 @@ from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
 from planner.errors import UsageError
 from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger
-from planner.judging.votes import JudgeCallsResult
+from planner.judge.votes import JudgeCallsResult
 from planner.reports.quantities import count
 from planner.results.model import ConsentDocument, JudgeCost, RunResult
 from planner.session.interruption import interruptible

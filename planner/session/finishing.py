@@ -9,7 +9,7 @@ from planner.changes.model import Action, Consent
 from planner.errors import RefusedError, StoreError
 from planner.execution.jobs import Outcome
 from planner.execution.launches import UNSETTLED, Slot
-from planner.judging.votes import JudgeCallsResult
+from planner.judge.votes import JudgeCallsResult
 from planner.results.model import CaseDocument, ConsentDocument, CostDocument, DroppedCase, RunResult
 from planner.session.executing import EndedRuns
 from planner.session.judge_calls import judge_cost

@@ -15,10 +15,10 @@ from planner.api.transport import HttpxTransport
 from planner.changes.model import ChangeSet, whole_cents
 from planner.execution.jobs import Outcome, RunRecord
 from planner.execution.ledger import Ledger
-from planner.judging.endpoint import Endpoint
-from planner.judging.judge_calls import JudgeCaller
-from planner.judging.pricing import JudgeBudget
-from planner.judging.votes import JudgeCallsResult, WantedVotes
+from planner.judge.endpoint import Endpoint
+from planner.judge.judge_calls import JudgeCaller
+from planner.judge.pricing import JudgeBudget
+from planner.judge.votes import JudgeCallsResult, WantedVotes
 from planner.planfile.model import Case
 from planner.results.model import JudgeCost
 from planner.session.judging import Judging

@@ -12,9 +12,9 @@ from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.evidence import Evidence
 from planner.execution.launches import Slot
-from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
-from planner.judging.prompt import PROMPT_VERSION
-from planner.judging.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
+from planner.judge.pricing import INSTRUCTION_BYTES, Pricing
+from planner.judge.prompt import PROMPT_VERSION
+from planner.judge.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.reports.quantities import count
 from planner.session.selection import Loaded, Selection

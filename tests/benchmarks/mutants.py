@@ -60,7 +60,7 @@ PACKAGES = (
 )
 TESTS = (
     "tests/checks",
-    "tests/judging/test_judge_calls.py",
+    "tests/judge/test_judge_calls.py",
     "tests/test_outcome.py",
     "tests/test_outcome_edges.py",
     "tests/test_attribution.py",

@@ -37,7 +37,7 @@ PACKAGES = (
     ("journal", ("/planner/execution/journal",)),
     ("evidence", ("/planner/evidence", "/planner/results/")),
     ("execution", ("/planner/execution/",)),
-    ("judging", ("/planner/checks/", "/planner/verdicts/", "/planner/judging/", "/planner/statistics")),
+    ("judging", ("/planner/checks/", "/planner/verdicts/", "/planner/judge/", "/planner/statistics")),
     ("plans", ("/planner/planfile/", "/ruamel", "/yaml/", "/jinja2/")),
     ("changes", ("/planner/changes/",)),
     ("reports", ("/planner/reports/", "/planner/github/")),

@@ -27,7 +27,7 @@ print("\\n" + json.dumps([code, sorted(sys.modules)]))
 VALIDATING = {
     "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "sqlite3", "ssl",
     "starlette", "subprocess", "uvicorn",
-    "planner.api", "planner.changes", "planner.execution.engine", "planner.judging", "planner.results",
+    "planner.api", "planner.changes", "planner.execution.engine", "planner.judge", "planner.results",
     "planner.sandbox",
     "planner.checks.cel", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
     "planner.checks.similar",
@@ -36,7 +36,7 @@ VALIDATING = {
 LOOKING_BACK = {
     "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
     "starlette", "uvicorn",
-    "planner.api", "planner.execution.engine", "planner.execution.journal", "planner.judging", "planner.sandbox",
+    "planner.api", "planner.execution.engine", "planner.execution.journal", "planner.judge", "planner.sandbox",
 }  # fmt: skip
 """Of no use where nobody is called and results are read."""
 CALLING_IN_PROCESS = {

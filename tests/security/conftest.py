@@ -9,7 +9,7 @@ import pytest
 from repositories import program
 
 from tests.commands.conftest import project, serve, service  # pyright: ignore[reportMissingImports]
-from tests.judging.conftest import model  # pyright: ignore[reportMissingImports]
+from tests.judge.conftest import model  # pyright: ignore[reportMissingImports]
 
 __all__ = ["model", "project", "serve", "service"]
 

@@ -13,7 +13,7 @@ from repositories import commit, git, github_event, pull_request
 
 from planner.session.ci import named_by_ci, namespace_of
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
-from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
+from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
 BASE = "policy: {max_calls: 4}\n"

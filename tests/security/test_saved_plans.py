@@ -9,7 +9,7 @@ import pytest
 from repositories import commit, git, pull_request
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
+from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
 

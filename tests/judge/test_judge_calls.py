@@ -21,14 +21,14 @@ from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.execution.ledger import Ceiling
-from planner.judging.endpoint import Endpoint, is_asked_model
-from planner.judging.judge_calls import JudgeCaller
-from planner.judging.pricing import MICROCENTS, JudgeBudget, Pricing
-from planner.judging.votes import JudgeCallsResult, VoteCache, WantedVotes
+from planner.judge.endpoint import Endpoint, is_asked_model
+from planner.judge.judge_calls import JudgeCaller
+from planner.judge.pricing import MICROCENTS, JudgeBudget, Pricing
+from planner.judge.votes import JudgeCallsResult, VoteCache, WantedVotes
 from planner.planfile.model import JudgePrice
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
+from tests.judge.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
 TALK = (
     ("caller", "Where is my parcel? This is a disgrace."),

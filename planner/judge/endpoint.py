@@ -27,7 +27,7 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
-from planner.judging.prompt import Prompt, answer_schema
+from planner.judge.prompt import Prompt, answer_schema
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _LONGEST_REASON: Final = 160

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Turn
-from planner.judging.prompt import encodable, question_key
+from planner.judge.prompt import encodable, question_key
 
 if TYPE_CHECKING:
     from planner.results.repository import ResultsRepository

@@ -20,14 +20,14 @@ from planner.cli import system
 from planner.commands.run import run
 from planner.errors import StoreError
 from planner.execution.ledger import Ledger
-from planner.judging.votes import JudgeCallsResult
+from planner.judge.votes import JudgeCallsResult
 from planner.session.judge_calls import JudgeSession
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection, load
 from planner.session.stores import place_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
+from tests.judge.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
 version: 1
@@ -380,7 +380,7 @@ def test_an_error_of_judge_calls_abandons_no_phone_call(
     async def broken(self: object, **_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("planner.judging.judge_calls.JudgeCaller.ask", broken)  # a bug, which no input makes
+    monkeypatch.setattr("planner.judge.judge_calls.JudgeCaller.ask", broken)  # a bug, which no input makes
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code not in (0, 1)
     monkeypatch.undo()

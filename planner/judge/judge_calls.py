@@ -23,7 +23,7 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
-from planner.judging.endpoint import (
+from planner.judge.endpoint import (
     Completion,
     DeclinedError,
     Endpoint,
@@ -31,9 +31,9 @@ from planner.judging.endpoint import (
     is_asked_model,
     reworded,
 )
-from planner.judging.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible
-from planner.judging.prompt import compose, read_vote, void
-from planner.judging.votes import VOID_RETRIES, JudgeCallsResult, VoteCache, VoteRecord, WantedVotes
+from planner.judge.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible
+from planner.judge.prompt import compose, read_vote, void
+from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, VoteCache, VoteRecord, WantedVotes
 
 ATTEMPTS: Final = 3
 """Attempts per vote without a usable answer."""

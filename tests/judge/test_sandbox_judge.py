@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
-from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
+from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "planner" / "sandbox" / "worlds" / "demo.yaml"
