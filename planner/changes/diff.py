@@ -37,7 +37,8 @@ class StoredResults:
         baseline: every stored case of the loaded plans.
         deleted: the stored cases of plans that no longer exist: a new case may be one of them, renamed.
         partial_results: cases that failed or were undecided in partial sessions since the baseline.
-        on_branch: cases that sessions of the same pull request called.
+        on_branch: cases that sessions of the same pull request called; None outside of a pull request. In one, what already
+            fails on the base branch is not called.
         called_before: finds older calls that equal today's (`reusable_calls`).
         has_evidence: whether the evidence of a digest is stored; None: always.
         still_settled: whether, by today's expectations, a stored case still does not need the runs it skipped; None: never.
@@ -47,7 +48,7 @@ class StoredResults:
     baseline: Mapping[str, CaseDocument]
     deleted: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
     partial_results: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
-    on_branch: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
+    on_branch: Mapping[str, CaseDocument] | None = None
     called_before: CalledBefore | None = None
     has_evidence: Callable[[str], bool] | None = None
     still_settled: Callable[[Case, CaseDocument], bool] | None = None
@@ -105,6 +106,12 @@ class _Today:
 
     def is_judge_changed(self, prior: CaseDocument) -> bool:
         return self.judge is not None and prior.judged_by is not None and self.judge != prior.judged_by
+
+    def is_known_failing(self, prior: CaseDocument) -> bool:
+        """Whether this is the base branch's failure. Not asked if the user demands calls."""
+        if self.stored.on_branch is None or self.request.rerun != "changed" or self.request.fresh is not None:
+            return False
+        return prior is self.stored.baseline.get(self.case.case_id)
 
     def counts_again(self, run: RunDocument) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young enough."""
@@ -178,7 +185,7 @@ def _retry_partial(today: _Today) -> Change | None:
 
 def _reuse_branch(today: _Today, change: Change) -> Change | None:
     """Use the calls of an earlier session of the same pull request. The comparison is with the default branch, if that has the case."""
-    own, prior = today.stored.on_branch.get(change.case_id), change.prior
+    own, prior = (today.stored.on_branch or {}).get(change.case_id), change.prior
     if own is None or own.call_fingerprint != today.call_fingerprint:
         return None
     if prior is not None and called_at(own) <= called_at(prior):
@@ -283,6 +290,8 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     recheckable = bool(prior.runs) and len(kept) == len(prior.runs)
     skipped = _not_needed(today, prior, expectations_changed=expectations_changed)
     if prior.outcome == "failed" and not (expectations_changed and recheckable):
+        if not expectations_changed and today.is_known_failing(prior):
+            return _Step(Action.KEEP, Reason.KNOWN_FAILING)
         return _retry(today, prior, Reason.FAILED_LAST_TIME)
     if prior.outcome == "unknown":
         # A call that happened is not repeated unless asked: its missing evidence is read again, free.

@@ -86,6 +86,8 @@ class Reason(Enum):
     RENAMED = "renamed"
     OUT_OF_REACH = "out_of_reach"
     """It failed, and even passing calls could not bring it to its required rate."""
+    KNOWN_FAILING = "known_failing"
+    """In a pull request: the same call already fails on the base branch."""
     PASSED = "passed"
     NOT_SELECTED = "not_selected"
     """`--rerun failed`: it passed or is new."""
@@ -99,6 +101,7 @@ class Reason(Enum):
 _LABELS = {
     Reason.AGENT_EDITED: "agent edited since",
     Reason.OUT_OF_REACH: "failed, rate out of reach",
+    Reason.KNOWN_FAILING: "already failing on the base branch",
     Reason.NOT_SELECTED: "not selected",
     Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
 }

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import anyio
-
-from planner.api.wire import WireBilling
 from planner.changes.consent import Limits, consent_command, policy_refusal
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
-from planner.reports.quantities import money
-from planner.session.interruption import interruptible
+from planner.session.asking import known_service
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.locking import lock_holder
 from planner.session.orphaned_launches import launch_documents
@@ -22,9 +18,8 @@ from planner.session.policy_source import PolicySource
 from planner.session.preparing import Preparation, charged_slots, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, load, picked
-from planner.session.service import TargetState, open_client, read_billing, read_targets
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of
+from planner.session.stores import place_of
 
 CALLS_WOULD_BE_MADE = 10
 
@@ -52,12 +47,10 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         shell.log(
             f"the store is in use, or was left by one that was killed: {lock_owner}; what that has called is counted as made"
         )
-    # requests to the sandbox are free
-    ask = options.refresh or selection.sandbox
-    targets, billing = anyio.run(_ask, shell, selection, loaded, place) if ask else ({}, None)
+    known = known_service(shell, selection, loaded, place, refresh=options.refresh)
     journal = open_journal(shell, place, loaded.cases)
     try:
-        prepared = prepare(shell, selection, loaded, place, targets=targets, journal=journal)
+        prepared = prepare(shell, selection, loaded, place, targets=known.targets, journal=journal)
         charged = charged_slots(journal, prepared.change_set.digest) if journal else []
         bills = journal.bills(prepared.change_set.digest) if journal else []
     finally:
@@ -72,13 +65,13 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     limits = Limits(loaded.plans, policy, shell.clock.now())
     refusal = policy_refusal(prepared.change_set, limits, prepared.progress)
     estimate = prepared.change_set.estimate
-    notes = short_of(billing, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
-    if not ask and prepared.calls_to_make and estimate.high_cents is None:
+    notes = short_of(known.billing, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
+    if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
         notes.append("the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service")
     if not refusal:
         orphaned_cents = prepared.orphans.reserved_cents
         ledger = ledger_of(
-            loaded, charged, max_cost_cents=None, billing=billing, orphaned_cents=orphaned_cents, bills=bills
+            loaded, charged, max_cost_cents=None, billing=known.billing, orphaned_cents=orphaned_cents, bills=bills
         )
         notes += guaranteed_calls(jobs_of(prepared.change_set), prepared.already_made, ledger)
     if loaded.base is not None and not loaded.base.has_project:
@@ -104,21 +97,6 @@ def _explain(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Prepa
             change_set, changes, redactor=redactor, now=now, width=shell.width, color=shell.color
         )
     )
-
-
-async def _ask(
-    shell: Shell, selection: Selection, loaded: Loaded, place: Place
-) -> tuple[dict[tuple[str, int], TargetState], WireBilling | None]:
-    if selection.sandbox:
-        place.make()
-    async with interruptible(), open_client(shell, place, selection) as client:
-        targets = await read_targets(client, loaded.cases)
-        billing = await read_billing(client)
-    if billing is not None and billing.balance_cents is not None:
-        left = billing.test_call_budget_left_cents
-        budget = f" · test-call budget left {money(left)}" if left is not None else ""
-        shell.log(f"balance {money(billing.balance_cents)}{budget}")
-    return targets, billing
 
 
 def _show(

@@ -11,6 +11,7 @@ from planner.reports.neutral import printable
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
+    from planner.results.required_check import RequiredCheck
 
 
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
@@ -39,6 +40,18 @@ def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
         "cost-cents": _cents(result.cost.this_invocation_cents),
         "ambiguous-cents": _cents(result.cost.ambiguous_cents),
         "report-dir": report_dir,
+    }
+
+
+def required_check_outputs(check: RequiredCheck) -> dict[str, str]:
+    """`gate` is success, failure or pending; `needs-calls` is true if calls must be made; `open-calls` are in progress."""
+    return {
+        "gate": check.state.value,
+        "description": check.description,
+        "digest": check.digest,
+        "needs-calls": "true" if check.calls else "false",
+        "calls": str(check.calls),
+        "open-calls": str(check.open_calls),
     }
 
 

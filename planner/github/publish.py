@@ -14,7 +14,7 @@ from planner.diagnostics import Diagnostics, Severity
 from planner.errors import PlannerError
 from planner.github import annotations
 from planner.github.annotations import Annotation
-from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
+from planner.github.outputs import append_outputs, change_set_outputs, required_check_outputs, run_outputs
 from planner.github.summary import append_summary
 from planner.reports.neutral import for_markdown, markdown_code, markdown_prose
 from planner.reports.quantities import count
@@ -22,6 +22,7 @@ from planner.reports.quantities import count
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
+    from planner.results.required_check import RequiredCheck
 
 
 def publisher(
@@ -79,6 +80,10 @@ class Publisher:
         if markdown:
             self._summarise(markdown)
         self._output(run_outputs(result, report_dir=report_dir))
+
+    def required_check(self, check: RequiredCheck) -> None:
+        """The answer of `planner gate`, as outputs."""
+        self._output(required_check_outputs(check))
 
     def error(self, error: PlannerError) -> None:
         """Why the command failed and how to fix it, as an annotation without a place."""

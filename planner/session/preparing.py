@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from planner.changes.consent import Progress
@@ -56,6 +56,8 @@ class Preparation:
     """Warnings about the agents that are called."""
     fresh: FreshDocument | None = None
     """Set if earlier runs of the called cases are ignored (`--fresh`)."""
+    base: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
+    """In a job of a pull request: the base branch's cases, by id."""
 
     @property
     def all_reserved_cents(self) -> int:
@@ -96,11 +98,11 @@ def prepare(
         still_settled(repository.load_evidence, judging.cache),
     )
     baseline = _baseline(place, place.base or repository, loaded, checked)
-    on_branch = _baseline(place, repository, loaded, checked) if place.base is not None else {}
+    on_branch = _baseline(place, repository, loaded, checked) if place.base is not None else None
     if place.shared is not None:
         own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
         baseline = place.shared.restored(baseline, loaded.cases, own)
-        on_branch = place.shared.restored(on_branch, loaded.cases, own)
+        on_branch = None if on_branch is None else place.shared.restored(on_branch, loaded.cases, own)
     gone: Mapping[str, CaseDocument] = {}
     if not selection.partial:
         gone = removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
@@ -168,6 +170,7 @@ def prepare(
         orphans,
         tuple(draft_warnings(loaded.cases, targets)),
         fresh,
+        {} if place.base is None else baseline,
     )
 
 

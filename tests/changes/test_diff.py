@@ -568,6 +568,7 @@ def test_labels_for_people() -> None:
         "called before",
         "renamed",
         "failed, rate out of reach",
+        "already failing on the base branch",
         "passed",
         "not selected",
         "no longer in the plan",

@@ -1,0 +1,44 @@
+"""What a command that makes no calls knows about the service: what it reads with a key, or from the sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import anyio
+
+from planner.api.wire import WireBilling
+from planner.reports.quantities import money
+from planner.session.interruption import interruptible
+from planner.session.selection import Loaded, Selection
+from planner.session.service import TargetState, open_client, read_billing, read_targets
+from planner.session.shell import Shell
+from planner.session.stores import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`was_asked`: the service was read now."""
+
+    targets: dict[tuple[str, int], TargetState] = field(default_factory=dict[tuple[str, int], TargetState])
+    billing: WireBilling | None = None
+    was_asked: bool = False
+
+
+def known_service(shell: Shell, selection: Selection, loaded: Loaded, place: Place, *, refresh: bool) -> Known:
+    """Read targets and balance if `refresh`, or if it is free: in the sandbox."""
+    if not (refresh or selection.sandbox):
+        return Known()
+    return anyio.run(_ask, shell, selection, loaded, place)
+
+
+async def _ask(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Known:
+    if selection.sandbox:
+        place.make()
+    async with interruptible(), open_client(shell, place, selection) as client:
+        targets = await read_targets(client, loaded.cases)
+        billing = await read_billing(client)
+    if billing is not None and billing.balance_cents is not None:
+        left = billing.test_call_budget_left_cents
+        budget = f" · test-call budget left {money(left)}" if left is not None else ""
+        shell.log(f"balance {money(billing.balance_cents)}{budget}")
+    return Known(targets, billing, was_asked=True)

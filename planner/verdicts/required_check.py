@@ -1,0 +1,144 @@
+"""The required check of a pull request: green only if nothing is left to call, collect or judge, and nothing fails that
+does not already fail on the base branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from planner.changes.model import Action, Change, Reason
+from planner.moments import aware
+from planner.reports.quantities import count
+from planner.reports.required_check import standing_words
+from planner.results.model import CaseDocument, RunDocument
+from planner.results.required_check import RequiredCheck, Standing, State
+from planner.verdicts.gate import FailOn, Gate
+
+BILL_AWAITED: Final = timedelta(hours=24)
+"""A bill that is missing longer than this is named, and no longer blocks."""
+_DESCRIPTION_LIMIT: Final = 140
+"""GitHub's limit for the description of a commit status."""
+
+
+_INCOMPLETE: Final = (Standing.TO_COLLECT, Standing.TO_JUDGE, Standing.UNDECIDED)
+_RED: Final = (Standing.REGRESSED, Standing.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCase:
+    """One case of the change set. `judged` is its result by today's expectations; None if it has none.
+
+    `base` is the base branch's case, in a job of a pull request. `in_progress` counts launched runs that no finished
+    session has; `calls` are still to be made.
+    """
+
+    change: Change
+    judged: CaseDocument | None
+    base: CaseDocument | None = None
+    calls: int = 0
+    in_progress: int = 0
+
+    @property
+    def is_base_result(self) -> bool:
+        """Whether the result that stands is the base branch's own."""
+        return self.base is not None and self.change.prior is self.base
+
+    @property
+    def fails_on_base(self) -> bool:
+        """Whether the same call already fails on the base branch."""
+        base = self.base
+        return base is not None and base.outcome == "failed" and base.call_fingerprint == self.change.call_fingerprint
+
+    def standing(self, gate: Gate, now: datetime) -> Standing:
+        case = self.judged
+        if case is not None and case.quarantine is not None:
+            return Standing.QUARANTINED
+        if self.calls:
+            return Standing.TO_CALL
+        if self.in_progress or case is None:
+            return Standing.TO_COLLECT
+        regressed = case.compared == "regressed" and not self.is_base_result
+        if regressed and FailOn.REGRESSION in gate.fail_on:
+            return Standing.REGRESSED
+        if case.outcome == "failed":
+            if self.fails_on_base and not regressed:
+                return Standing.KNOWN_FAILING
+            if FailOn.FAILURE in gate.fail_on:
+                return Standing.FAILED
+        if case.outcome == "unknown":
+            return _undecided(case)
+        if not self.is_base_result and any(is_bill_awaited(run, now) for run in case.runs):
+            return Standing.TO_COLLECT
+        return Standing.GREEN
+
+
+def _undecided(case: CaseDocument) -> Standing:
+    if case.runs_under_way or any(run.missing for run in case.runs):
+        return Standing.TO_COLLECT
+    return Standing.TO_JUDGE if any(run.votes_missing for run in case.runs) else Standing.UNDECIDED
+
+
+def lacks_bill(run: RunDocument) -> bool:
+    return run.cost_cents is None and run.call_id is not None
+
+
+def is_bill_awaited(run: RunDocument, now: datetime) -> bool:
+    """Whether the call ended recently and its bill is missing."""
+    return lacks_bill(run) and run.completed_at is not None and now - aware(run.completed_at) < BILL_AWAITED
+
+
+def must_call(change: Change) -> bool:
+    """Whether the case has no result for today's call. Calling a failed case again is optional: its failure stands."""
+    if change.action is not Action.CALL:
+        return False
+    stands = change.reason is Reason.FAILED_LAST_TIME and change.prior is not None
+    return not (stands and change.prior and change.prior.check_fingerprint == change.check_fingerprint)
+
+
+def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime) -> RequiredCheck:
+    """The required check. Exit codes: 0 green, 1 failing or regressed, 3 calls to make, 4 incomplete.
+
+    Where several apply, the first of 3, 1, 4 wins, as for all commands.
+    """
+    by_standing: dict[Standing, list[str]] = {}
+    for case in cases:
+        by_standing.setdefault(case.standing(gate, now), []).append(case.change.case_id)
+    calls = sum(case.calls for case in cases)
+    worse = gate.suite is not None and gate.suite.compared == "worse" and FailOn.REGRESSION in gate.fail_on
+    unbilled = [
+        case.change.case_id
+        for case in cases
+        if case.judged and any(lacks_bill(run) and not is_bill_awaited(run, now) for run in case.judged.runs)
+    ]
+    if by_standing.get(Standing.TO_CALL):
+        code, state = 3, State.PENDING
+    elif worse or any(map(by_standing.get, _RED)):
+        code, state = 1, State.FAILURE
+    elif any(map(by_standing.get, _INCOMPLETE)):
+        code, state = 4, State.PENDING
+    else:
+        code, state = 0, State.SUCCESS
+    return RequiredCheck(
+        code,
+        state,
+        _description(by_standing, calls, unbilled, worse=worse),
+        digest,
+        by_standing,
+        calls,
+        sum(case.in_progress for case in cases),
+        worse,
+        unbilled,
+    )
+
+
+def _description(cases: Mapping[Standing, Sequence[str]], calls: int, unbilled: Sequence[str], *, worse: bool) -> str:
+    """`2 calls to make, 1 failed, 20 green`: what is missing comes first."""
+    parts = [f"{count(calls, 'call')} to make"] if cases.get(Standing.TO_CALL) else []
+    parts += ["the suite regressed"] if worse else []
+    shown = (*_RED, *_INCOMPLETE, Standing.KNOWN_FAILING, Standing.QUARANTINED, Standing.GREEN)
+    parts += [f"{len(cases[standing]):,} {standing_words(standing)}" for standing in shown if cases.get(standing)]
+    parts += [f"{len(unbilled):,} without a bill"] if unbilled else []
+    return ", ".join(parts)[:_DESCRIPTION_LIMIT] or "nothing to check"

@@ -1,0 +1,158 @@
+"""`planner gate` in the jobs of a pull request, with results in a git ref."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ci_jobs import Jobs
+from repositories import git
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+PLAN = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    expect: [{check: call, status: completed}]
+"""
+CASE = "hours/saturday@clinic"
+STORE = "store: git:refs/planner/results\n"
+FAILING = PLAN.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+CONSENT = ("--sandbox", "--consent-to-charge")
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+    return jobs
+
+
+def gate(project: Project, code: int, *arguments: str) -> Any:
+    ran = project.planner("gate", "--sandbox", "--format", "json", *arguments)
+    assert ran.code == code, ran.out + ran.err
+    assert ran.json["exit_code"] == code
+    return ran.json
+
+
+def run(project: Project, *arguments: str) -> int:
+    ran = project.planner("run", *CONSENT, *arguments)
+    assert ran.code in (0, 1), ran.err
+    return project.results()["stats"]["launches"]
+
+
+def test_from_to_call_to_green(jobs: Jobs) -> None:
+    """Open, call, push another prompt; the merge group of the same pull request needs no calls of its own."""
+    assert gate(jobs.start(7), 3)["to_call"] == [CASE]
+    assert run(jobs.start(7)) == 1
+    assert gate(jobs.start(7), 0)["green"] == [CASE]
+    assert gate(jobs.start(7, event="merge_group"), 0)["green"] == [CASE]
+    assert gate(jobs.start(8), 3)["calls"] == 1
+    jobs.branch("topic")
+    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    assert gate(jobs.start(7, branch="topic"), 3)["to_call"] == [CASE]
+
+
+def test_only_expectations_changed(jobs: Jobs) -> None:
+    """The gate judges stored calls itself: green or red without a call."""
+    run(jobs.start())
+    jobs.branch("topic")
+    jobs.edit(plans__hours=PLAN.replace("status: completed", "min_turns: 1"))
+    assert gate(jobs.start(7, branch="topic"), 0)["green"] == [CASE]
+    jobs.edit(plans__hours=FAILING)
+    assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
+
+
+def test_known_failures_of_the_base_branch(jobs: Jobs) -> None:
+    """Shown and not called; with another prompt the case is the pull request's."""
+    jobs.edit(plans__hours=FAILING)
+    run(jobs.start())
+    assert gate(jobs.start(), 1)["failed"] == [CASE]
+    project = jobs.start(7)
+    assert gate(project, 0)["known_failing"] == [CASE]
+    assert project.actions("--sandbox") == {CASE: ("keep", "known_failing", 0)}
+    assert run(project) == 0
+    assert project.results()["exit_code"] == 1
+    jobs.branch("topic")
+    jobs.edit(plans__hours=FAILING.replace("calm", "angry"))
+    assert gate(jobs.start(7, branch="topic"), 3)["to_call"] == [CASE]
+    run(jobs.start(7, branch="topic"))
+    assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
+
+
+def test_failed_on_the_branch_is_red_until_something_changes(jobs: Jobs) -> None:
+    """Run again, the same job still says 1: calling a failed case again is an offer, not a missing call."""
+    jobs.branch("topic")
+    jobs.edit(plans__hours=FAILING)
+    run(jobs.start(7, branch="topic"))
+    for _ in range(2):
+        found = gate(jobs.start(7, branch="topic"), 1)
+        assert (found["failed"], found["calls"]) == ([CASE], 0)
+
+
+def test_evidence_that_the_plan_job_does_not_have(jobs: Jobs) -> None:
+    """The store lost the evidence of a call that the pull request made: not green."""
+    run(jobs.start(7))
+    project = jobs.start(7)
+    (evidence,) = jobs.stored("branches/7/evidence/")
+    git(project.root, "fetch", "-q", "origin", "+refs/planner/results-sandbox:refs/x")
+    git(project.root, "checkout", "-q", "--detach", "refs/x")
+    git(project.root, "rm", "-q", evidence)
+    git(project.root, "commit", "-q", "-m", "lose it")
+    git(project.root, "push", "-q", "origin", "+HEAD:refs/planner/results-sandbox")
+    assert gate(jobs.start(7), 4)["to_collect"] == [CASE]
+
+
+def test_cancelled_and_run_again(project: Project, service: Served) -> None:
+    """A session ends with calls in progress; the gate waits for the session that collects them."""
+    service.control({"faults": [{"kind": "hang", "times": 1}]})
+    project.write("planner.yaml", "execution: {linger_seconds: 0}\n")
+    plan = PLAN.replace("expect:", "timeout_seconds: 1\n    expect:")
+    project.write("plans/hours.yaml", plan)
+    assert project.planner("run", "--consent-to-charge").code == 4
+    found = project.planner("gate", "--format", "json")
+    assert (found.code, found.json["to_collect"], found.json["open_calls"]) == (4, [CASE], 1)
+    assert found.json["calls"] == 0
+
+
+def test_service_down(project: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a key the service is read. If it is down, the answer is incomplete, never green."""
+    project.write("plans/hours.yaml", PLAN)
+    assert project.planner("run", "--consent-to-charge").code == 0
+    assert project.planner("gate", "--refresh").code == 0
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
+    assert project.planner("gate", "--refresh").code == 4
+    assert project.planner("gate").code == 0
+
+
+def test_an_invalid_plan(project: Project) -> None:
+    project.write("plans/hours.yaml", PLAN.replace("scenarios", "scenario"))
+    assert project.planner("gate").code == 2
+
+
+def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What `action.yml` passes on."""
+    file = tmp_path / "out"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(file))
+    project.write("plans/hours.yaml", PLAN)
+    assert project.planner("gate").code == 3
+    lines = file.read_text().splitlines()
+    named = {line.partition("<<")[0]: lines[at + 1] for at, line in enumerate(lines) if "<<" in line}
+    assert named | {"digest": ""} == {
+        "gate": "pending",
+        "description": "1 call to make",
+        "digest": "",
+        "needs-calls": "true",
+        "calls": "1",
+        "open-calls": "0",
+        "exit-code": "3",
+    }
+    assert json.loads(project.planner("gate", "--format", "json").out)["digest"] == named["digest"]

@@ -1,0 +1,146 @@
+"""The truth table of the required check: green in exactly the proven rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from planner.changes.model import Action, Change, Reason
+from planner.results.model import CaseDocument
+from planner.results.required_check import Standing, State
+from planner.verdicts.gate import Gate
+from planner.verdicts.required_check import CheckedCase, decide
+from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
+from tests.verdicts.test_result_comparison import AT, case
+
+CALL = "sha256:call"
+
+
+def checked(
+    judged: CaseDocument | None,
+    reason: Reason = Reason.PASSED,
+    *,
+    base: CaseDocument | None = None,
+    is_base: bool = False,
+    calls: int = 0,
+    in_progress: int = 0,
+) -> CheckedCase:
+    """`is_base`: the base branch's own result stands."""
+    action = Action.CALL if calls or in_progress else Action.KEEP
+    prior = base if is_base else judged
+    change = Change("p/a@s", action, reason, calls + in_progress, "", None, prior, None, CALL, "")
+    return CheckedCase(change, judged, base, calls, in_progress)
+
+
+def billed(case: CaseDocument, *, cents: int | None, hours: float) -> CaseDocument:
+    """With calls that ended so many hours ago."""
+    update = {"call_id": 1, "cost_cents": cents, "completed_at": AT - timedelta(hours=hours)}
+    return case.model_copy(update={"runs": [run.model_copy(update=update) for run in case.runs]})
+
+
+def failing(**fields: Any) -> CaseDocument:
+    return case("a", "failed", 0, 3, call_fingerprint=CALL, **fields)
+
+
+def unknown(**fields: Any) -> CaseDocument:
+    found = case("a", "unknown", 0, platform=1)
+    return found.model_copy(update={"runs": [found.runs[0].model_copy(update=fields)]})
+
+
+PASSED = case("a", "passed", 3)
+QUARANTINED = failing(quarantine={"until": "2026-12-31", "reason": "x"})
+OTHER_CALL = case("a", "failed", 0, 3, call_fingerprint="sha256:other")
+
+ROWS = {
+    "done": (checked(PASSED), 0, Standing.GREEN),
+    "flaky": (checked(case("a", "flaky", 2, 1)), 0, Standing.GREEN),
+    "done, base branch's result": (checked(PASSED, base=PASSED, is_base=True), 0, Standing.GREEN),
+    "to call: new, or a fork without a key": (checked(None, Reason.NEW, calls=2), 3, Standing.TO_CALL),
+    "to call: prompt changed": (checked(None, Reason.PROMPT_CHANGED, base=PASSED, calls=2), 3, Standing.TO_CALL),
+    "to call: the base fails another call": (
+        checked(None, Reason.PROMPT_CHANGED, base=OTHER_CALL, calls=1),
+        3,
+        Standing.TO_CALL,
+    ),
+    "cancelled before the rest was launched": (
+        checked(None, Reason.NEW, calls=1, in_progress=1),
+        3,
+        Standing.TO_CALL,
+    ),
+    "cancelled, all launched": (checked(None, Reason.NEW, in_progress=2), 4, Standing.TO_COLLECT),
+    "re-run in progress": (checked(failing(), Reason.FAILED_LAST_TIME, in_progress=1), 4, Standing.TO_COLLECT),
+    "to collect: transcript missing": (checked(unknown(missing=["transcript"])), 4, Standing.TO_COLLECT),
+    "to judge": (checked(unknown(votes_missing=2)), 4, Standing.TO_JUDGE),
+    "undecided": (checked(unknown()), 4, Standing.UNDECIDED),
+    "failed": (checked(failing(), Reason.FAILED_LAST_TIME), 1, Standing.FAILED),
+    "failed, passes on the base": (checked(failing(), base=PASSED), 1, Standing.FAILED),
+    "failed, the base fails another call": (checked(failing(), base=OTHER_CALL), 1, Standing.FAILED),
+    "regressed": (checked(case("a", "flaky", 8, 4, compared="regressed"), base=PASSED), 1, Standing.REGRESSED),
+    "regressed although failing on the base": (
+        checked(failing(compared="regressed"), base=failing()),
+        1,
+        Standing.REGRESSED,
+    ),
+    "known failing": (checked(failing(), base=failing()), 0, Standing.KNOWN_FAILING),
+    "known failing, never called here": (
+        checked(known := failing(), Reason.KNOWN_FAILING, base=known, is_base=True),
+        0,
+        Standing.KNOWN_FAILING,
+    ),
+    "regressed on the base branch": (
+        checked(old := case("a", "passed", 3, compared="regressed"), base=old, is_base=True),
+        0,
+        Standing.GREEN,
+    ),
+    "quarantined": (checked(QUARANTINED), 0, Standing.QUARANTINED),
+    "bill missing, 23 h": (checked(billed(PASSED, cents=None, hours=23)), 4, Standing.TO_COLLECT),
+    "bill missing, 25 h": (checked(billed(PASSED, cents=None, hours=25)), 0, Standing.GREEN),
+    "bill of the base branch missing": (
+        checked(late := billed(PASSED, cents=None, hours=1), base=late, is_base=True),
+        0,
+        Standing.GREEN,
+    ),
+    "billed": (checked(billed(PASSED, cents=12, hours=1)), 0, Standing.GREEN),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_truth_table(row: str) -> None:
+    one, code, standing = ROWS[row]
+    check = decide([one, checked(PASSED)], "sha256:1", Gate(), AT)
+    assert check.exit_code == code
+    assert "p/a@s" in check.cases[standing]
+    assert check.state is {0: State.SUCCESS, 1: State.FAILURE, 3: State.PENDING, 4: State.PENDING}[code]
+    assert len(check.description) <= 140
+
+
+def test_a_bill_that_is_a_day_late_is_named() -> None:
+    check = decide([checked(billed(PASSED, cents=None, hours=25))], "", Gate(), AT)
+    assert (check.exit_code, check.unbilled) == (0, ["p/a@s"])
+    assert "1 without a bill" in check.description
+
+
+def test_calls_to_make_come_before_failures_and_these_before_missing_results() -> None:
+    to_call, failed, undecided = (ROWS[name][0] for name in ("to call: prompt changed", "failed", "undecided"))
+    check = decide([to_call, failed, undecided], "", Gate(), AT)
+    assert (check.exit_code, check.calls) == (3, 2)
+    assert {"failed", "undecided"} <= set(check.description.replace(",", "").split())
+    assert decide([failed, undecided], "", Gate(), AT).exit_code == 1
+
+
+def test_fail_on_and_the_suite() -> None:
+    failed, regressed = ROWS["failed"][0], ROWS["regressed"][0]
+    assert decide([failed], "", Gate(REGRESSION), AT).exit_code == 0
+    assert decide([regressed], "", Gate(FAILURE), AT).exit_code == 0
+    worse = decide([checked(PASSED)], "", Gate(suite=WORSE), AT)
+    assert (worse.exit_code, worse.suite_regressed) == (1, True)
+    assert decide([checked(PASSED)], "", Gate(FAILURE, WORSE), AT).exit_code == 0
+
+
+def test_every_standing_but_three_blocks() -> None:
+    """A new standing must be added to the table."""
+    green = {standing for _, code, standing in ROWS.values() if code == 0}
+    assert green == {Standing.GREEN, Standing.KNOWN_FAILING, Standing.QUARANTINED}
+    assert {standing for _, _, standing in ROWS.values()} == set(Standing)
