@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import anyio
 
 from planner.errors import UsageError
+from planner.execution.events import Moved
 from planner.execution.journal import Journal
 from planner.execution.launch_search import possibly_sent, search_launches, unconfirmed_launches
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
@@ -128,7 +129,7 @@ async def _assume_not_sent(work: _Reconciliation, launch: Launch) -> None:
             f" {calls} would be charged twice",
             f"{command} shows how to adopt them. If none of them is yours: {command} --assume-not-sent {not_ours}",
         )
-    work.journal.settle(launch_id, LaunchState.ABSENT, detail="a person confirmed that it was not sent")
+    work.journal.record(Moved(launch_id, LaunchState.ABSENT, detail="a person confirmed that it was not sent"))
     work.shell.print(f"{launch_id} is settled as not sent; the next run may make its {calls} again.")
 
 
@@ -157,12 +158,14 @@ async def _adopt(work: _Reconciliation, launch: Launch) -> None:
             raise UsageError(
                 f"run {run_id} does not match launch {launch_id}: another target, prompt or requester", hint
             )
-    journal.settle(
-        launch_id,
-        LaunchState.ADOPTED,
-        detail="a person adopted it",
-        run_ids=tuple(adopt),
-        bindings=bind_slots(slots, {run_id: runs[run_id] for run_id in adopt}, tuple(adopt)),
+    journal.record(
+        Moved(
+            launch_id,
+            LaunchState.ADOPTED,
+            detail="a person adopted it",
+            run_ids=tuple(adopt),
+            bindings=bind_slots(slots, {run_id: runs[run_id] for run_id in adopt}, tuple(adopt)),
+        )
     )
     calls = count(len(slots), "call")
     work.shell.print(f"{launch_id} is adopted; the next run resumes its {calls}, which are not charged again.")

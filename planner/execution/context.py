@@ -15,6 +15,7 @@ from planner.clock import Clock
 from planner.evidence import Evidence
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.deferred import DeferredRuns
+from planner.execution.events import Moved, RequesterLearned, RunsBound, WindowWidened
 from planner.execution.jobs import (
     Job,
     Observer,
@@ -133,7 +134,7 @@ class Context:
         """Record our `requested_by_id`, from an acknowledged launch."""
         if requested_by_id is not None and requested_by_id not in self.requesters:
             self.requesters.add(requested_by_id)
-            self.journal.record_requester(self.client.credential, requested_by_id)
+            self.journal.record(RequesterLearned(self.client.credential, requested_by_id))
 
     # What becomes of launches
 
@@ -150,7 +151,9 @@ class Context:
         """The launch became these runs, according to its answer or the lists: claim and watch them."""
         slots = self.journal.slots_of(launch_id)
         bindings = bind_slots(slots, runs, run_ids)
-        self.journal.settle(launch_id, state, detail=detail, batch_id=batch_id, run_ids=run_ids, bindings=bindings)
+        self.journal.record(
+            Moved(launch_id, state, detail=detail, batch_id=batch_id, run_ids=tuple(run_ids), bindings=bindings)
+        )
         self.outcome.launches += 1
         self._watch_bound(self.launch(launch_id), slots, bindings)
 
@@ -159,7 +162,7 @@ class Context:
         launch, slots = self.launch(launch_id), self.journal.slots_of(launch_id)
         bindings = bind_slots(slots, runs, launch.run_ids)
         if bindings:
-            self.journal.bind(launch_id, bindings)
+            self.journal.record(RunsBound(launch_id, bindings))
         self._watch_bound(launch, slots, bindings)
 
     def _watch_bound(self, launch: Launch, before: Sequence[Slot], bindings: Mapping[int, int]) -> None:
@@ -199,7 +202,7 @@ class Context:
         launch = self.launch(launch_id)
         age_seconds = self._age_seconds(launch)
         if until_now and age_seconds > LONGEST_SENDING_SECONDS:
-            self.journal.widen_window(launch_id, launch.slack_seconds + age_seconds)
+            self.journal.record(WindowWidened(launch_id, launch.slack_seconds + age_seconds))
             launch, age_seconds = self.launch(launch_id), 0.0
         since = self.clock.monotonic() - age_seconds
         other_key = launch_id in self.launched_with_other

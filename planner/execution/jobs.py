@@ -1,11 +1,11 @@
 """Input and output of the engine: jobs, settings, run records, progress and outcome."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import Field
 
 from planner.evidence import Evidence
 
@@ -24,7 +24,7 @@ class Line:
     direction: str
     mode: str
     target_number: str | None
-    stagger_seconds: int
+    stagger_seconds: Annotated[int, Field(ge=0, le=60)]
 
     @property
     def target(self) -> Target:

@@ -1,76 +1,59 @@
-"""The write-ahead journal of launches: each record is durable before its effect.
+"""The write-ahead journal: the durable list of events. Each is on disk before `record` returns.
 
-`launches.py` describes the records and the state machine of a launch. SQLite, WAL, `synchronous=FULL`: a transition is
-on disk when its method returns.
+SQLite, WAL, `synchronous=FULL`, one table. `JournalState` says what the events add up to.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
-from planner.errors import UsageError
-from planner.execution.jobs import Line, Target
-from planner.execution.journal_claims import bind, claim_free, require_bound, require_free, require_known
-from planner.execution.journal_file import LATER_TABLES, TABLES, copy_of, journal_error
-from planner.execution.journal_values import (
-    check_tables,
-    checked_launch,
-    checked_slot,
-    launch_row,
-    line_of,
-    line_text,
-    parsing,
-    quoted,
-    slot_row,
-)
-from planner.execution.launches import (
-    DUPLICATE_ANSWER,
-    KNOWN,
-    LIVE,
-    TRANSITIONS,
-    Launch,
-    LaunchIntent,
-    LaunchState,
-    Slot,
-)
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
-SCHEMA_VERSION = 1
+from planner.bounds import SERVER_CLOCK_SKEW, is_possible
+from planner.errors import StoreError, UsageError
+from planner.execution.events import KINDS, NAMES, Event, EvidenceStored, Imported, Intended, Moved
+from planner.execution.journal_state import JournalState
+from planner.execution.launches import LaunchState
 
-IN_MEMORY = Path(":memory:")
+SCHEMA_VERSION: Final = 2
+IN_MEMORY: Final = Path(":memory:")
 """A journal in memory."""
 
-_MAX_TEXT_BYTES = 16 * 1024 * 1024
-"""Of one value; a prompt, the longest that planner writes, has at most 32 KiB."""
-_STORED = "stored results"
-"""Stands for the unknown launches of runs in other machines' results."""
-_LAUNCH_COLUMNS = (
-    "launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds, batch_id, detail"
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, event TEXT NOT NULL) STRICT"
 )
-_SLOT_COLUMNS = (
-    "s.launch_id, ordinal, case_id, plan, prompt, call_fingerprint, agent_revision, reserved_cents, run_id, evidence,"
-    " cost_cents, completed_at, consumed_by"
-)
+"""`IF NOT EXISTS`: two processes may open a new journal at the same time."""
+_INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
+_MAX_TEXT_BYTES: Final = 16 * 1024 * 1024
+"""Of one event; a launch has at most 20 prompts of 32 KiB."""
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
 
 
-class Journal:
+class Journal(JournalState):
     """One file with one writer, ensured by the store's lock. `read_only` copies a journal that cannot be written into
     memory."""
 
     def __init__(self, path: Path, *, read_only: bool = False, now: datetime | None = None) -> None:
         """Raises `StoreError` for a journal that cannot be used or holds impossible values. A launch much later than
         `now` is impossible."""
+        super().__init__()
         self.path = path
         self._now = now
+        self._recorded = 0
+        """The number of the last event."""
         with self._mapped_errors("opened"):
             if read_only:
-                self._db = copy_of(path)
+                self._db = _copy_of(path)
             else:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if (
@@ -79,254 +62,98 @@ class Journal:
                     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
-            self._prepare()
+            with self._mapped_errors("opened"):
+                self._prepare()
+            self._replay()
         except BaseException:
             self._db.close()
             raise
 
     def _prepare(self) -> None:
-        with self._mapped_errors("opened"):
-            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT_BYTES)
-            self._db.execute("PRAGMA trusted_schema=OFF")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("PRAGMA foreign_keys=ON")
-            version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                made = f"{TABLES} {LATER_TABLES} PRAGMA user_version={SCHEMA_VERSION};"
-                self._db.executescript(f"BEGIN IMMEDIATE; {made} COMMIT;")
-            elif version <= SCHEMA_VERSION:
-                self._db.executescript(LATER_TABLES)
-            if version <= SCHEMA_VERSION:
-                check_tables(self._db, self.path, TABLES + LATER_TABLES, {"launches": LaunchState})
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT_BYTES)
+        self._db.execute("PRAGMA trusted_schema=OFF")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise UsageError(f"{self.path} was written by a newer planner", "Use that version, or another --store.")
-        unconsumed = "SELECT launch_id FROM slots WHERE consumed_by IS NULL"
-        self._launches(f"WHERE state IN ({quoted(LIVE)}) AND launch_id IN ({unconsumed})", ())
-        self.unconsumed_slots()
+        if version == SCHEMA_VERSION:
+            return
+        with self._transaction() as db:
+            db.execute(_TABLE)
+            if version == 1:
+                from planner.execution.older_journal import events_of  # only needed once
+
+                for number, event in enumerate(events_of(db, self.path), start=1):
+                    db.execute(_INSERT, (number, NAMES[type(event)], _text(event)))
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _replay(self) -> None:
+        """Parse and add every event: a damaged or edited journal could lift a ceiling or hide a launch."""
+        with self._mapped_errors("read"):
+            others = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+            if (other := self._db.execute(others).fetchone()) is not None:
+                raise impossible_value(self.path, f"the {other[0]} {other[1]!r}, which would change what is written")
+            schema = self._db.execute("SELECT sql FROM sqlite_master WHERE name = 'events'").fetchone()
+            if schema is None or schema[0] != _TABLE.replace(" IF NOT EXISTS", ""):
+                raise impossible_value(self.path, "the table events is not as planner creates it")
+            rows = self._db.execute("SELECT number, kind, event FROM events ORDER BY number")
+            for number, kind, text in rows:
+                if number != self._recorded + 1:
+                    raise impossible_value(self.path, f"event {self._recorded + 1} is missing")
+                event = self._parsed(number, kind, text)
+                try:
+                    super().record(event)
+                except (AssertionError, LookupError, StoreError) as error:
+                    raise impossible_value(self.path, f"event {number} ({kind}): {error}") from error
+                self._recorded = number
+
+    def _parsed(self, number: int, kind: str, text: str) -> Event:
+        if kind not in KINDS:
+            raise UsageError(
+                f"{self.path} holds an event of an unknown kind: {kind[:80]!r}",
+                "Use the version of planner that wrote it, or another --store.",
+            )
+        try:
+            event = _adapter(kind).validate_json(text, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            wrong = f"{where} is {str(first['input'])[:80]}: {first['msg']}"
+            raise impossible_value(self.path, f"event {number} ({kind}): {wrong}") from error
+        for moment in _moments(event):
+            if not is_possible(moment, self._now, SERVER_CLOCK_SKEW):  # the service's clock may be ahead
+                raise impossible_value(self.path, f"event {number} ({kind}) is of {moment.isoformat()}")
+        return event
 
     def close(self) -> None:
         self._db.close()
 
-    # Writing: every method is one durable transaction
-
-    def intend(self, intent: LaunchIntent) -> None:
-        with self._transaction() as db:
-            launch = {
-                "launch_id": intent.launch_id,
-                "invocation_id": intent.invocation_id,
-                "change_set_digest": intent.change_set_digest,
-                "state": LaunchState.INTENDED.value,
-                "line": line_text(intent.line),
-                "name": intent.name,
-                "sent_at": intent.sent_at.isoformat(),
-                "slack_seconds": intent.slack_seconds,
-            }
-            _insert(db, "launches", launch)
-            for ordinal, slot in enumerate(intent.slots):
-                _insert(db, "slots", {"launch_id": intent.launch_id, "ordinal": ordinal, **asdict(slot)})
-            _insert(db, "launched_with", {"launch_id": intent.launch_id, "credential": intent.credential})
-
-    def settle(
-        self,
-        launch_id: str,
-        state: LaunchState,
-        *,
-        detail: str = "",
-        batch_id: int | None = None,
-        run_ids: Sequence[int] = (),
-        bindings: Mapping[int, int] | None = None,
-    ) -> None:
-        """Change the state of a launch. For ACKNOWLEDGED and ADOPTED, `run_ids` are claimed for this launch alone, and
-        `bindings` map slots (by ordinal) to runs where known.
+    def record(self, event: Event) -> None:
+        """Make an event durable, then add it.
 
         Raises:
             StoreError: the journal cannot be written.
             TakenError: a run or batch belongs to another launch. Nothing was written.
         """
+        self.validate(event)
+        kind, text = NAMES[type(event)], _text(event)
+        self._parsed(self._recorded + 1, kind, text)  # nothing is written that cannot be read again
         with self._transaction() as db:
-            require_free(db, launch_id, batch_id, run_ids)
-            _move(db, launch_id, state, detail, batch_id)
-            db.executemany(
-                "INSERT INTO claims (run_id, launch_id) VALUES (?, ?)", [(run_id, launch_id) for run_id in run_ids]
-            )
-            bind(db, launch_id, bindings or {})
-
-    def widen_window(self, launch_id: str, slack_seconds: float) -> None:
-        """The launch may have been created this much later or earlier than `sent_at` says."""
-        with self._transaction() as db:
-            db.execute("UPDATE launches SET slack_seconds = ? WHERE launch_id = ?", (slack_seconds, launch_id))
-
-    def mark_duplicate_answer(self, launch_id: str, holder: str, detail: str) -> None:
-        """The service gave a SENT launch the same answer as launch `holder`. The launch becomes AMBIGUOUS, and runs of
-        `holder` are verified from now on."""
-        with self._transaction() as db:
-            _move(db, launch_id, LaunchState.AMBIGUOUS, detail, None)
-            require_known(db, holder)
-            also = f"{DUPLICATE_ANSWER}also launch {launch_id}"
-            db.execute("UPDATE launches SET detail = ? WHERE launch_id = ?", (also, holder))
-
-    def claim(self, launch_id: str, run_ids: Sequence[int]) -> None:
-        """Claim runs of a launch whose answer did not list them."""
-        with self._transaction() as db:
-            require_known(db, launch_id)
-            db.executemany(
-                "INSERT INTO claims (run_id, launch_id) VALUES (?, ?)", [(run_id, launch_id) for run_id in run_ids]
-            )
-
-    def bind(self, launch_id: str, bindings: Mapping[int, int]) -> None:
-        """Map slots (by ordinal) to runs."""
-        with self._transaction() as db:
-            require_known(db, launch_id)
-            bind(db, launch_id, bindings)
-
-    def collect(self, slots: Iterable[Slot]) -> None:
-        """Store the evidence, bill and end time of these bound slots; they may replace earlier ones."""
-        collected = list(slots)
-        with self._transaction() as db:
-            require_bound(db, [slot.key for slot in collected])
-            db.executemany(
-                "UPDATE slots SET evidence = ?, cost_cents = ?, completed_at = ? WHERE launch_id = ? AND ordinal = ?",
-                [
-                    (
-                        slot.evidence,
-                        slot.cost_cents,
-                        slot.completed_at.isoformat() if slot.completed_at else None,
-                        slot.launch_id,
-                        slot.ordinal,
-                    )
-                    for slot in collected
-                ],
-            )
-
-    def consume(self, invocation_id: str, keys: Iterable[tuple[str, int]]) -> None:
-        """Mark slots as part of finished results, so that no later session resumes them."""
-        consumed = list(keys)
-        with self._transaction() as db:
-            require_bound(db, consumed)
-            db.executemany(
-                "UPDATE slots SET consumed_by = ? WHERE launch_id = ? AND ordinal = ?",
-                [(invocation_id, launch_id, ordinal) for launch_id, ordinal in consumed],
-            )
-
-    def take_over(self, launch: Launch, slots: Sequence[Slot], *, credential: str) -> None:
-        """Import a launch of another machine. Runs already claimed here keep their claim."""
-        with self._transaction() as db:
-            _insert(db, "launches", launch_row(launch))
-            _insert(db, "launched_with", {"launch_id": launch.launch_id, "credential": credential})
-            run_ids = {*launch.run_ids, *(slot.run_id for slot in slots if slot.run_id is not None)}
-            claim_free(db, launch.launch_id, run_ids)
-            mine = {row[0] for row in db.execute("SELECT run_id FROM claims WHERE launch_id = ?", (launch.launch_id,))}
-            for slot in slots:
-                _insert(db, "slots", slot_row(slot if slot.run_id in mine else replace(slot, run_id=None)))
-
-    def record_claimed(self, run_ids: Iterable[int], now: datetime) -> None:
-        """Claim runs that are in stored results of other machines, so that no unconfirmed launch adopts them."""
-        line = Line("", 0, "", "", None, 0)
-        stored = Launch(_STORED, "", "", LaunchState.ACKNOWLEDGED, line, "", now, 0.0, None, (), "")
-        with self._transaction() as db:
-            if db.execute("SELECT 1 FROM launches WHERE launch_id = ?", (_STORED,)).fetchone() is None:
-                _insert(db, "launches", launch_row(stored))
-            claim_free(db, _STORED, run_ids)
-
-    def record_requester(self, credential: str, requested_by_id: int) -> None:
-        """Record the `requested_by_id` of an API key."""
-        with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO requesters VALUES (?, ?)", (credential, requested_by_id))
+            # Fails if another process has written meanwhile.
+            db.execute(_INSERT, (self._recorded + 1, kind, text))
+        self._recorded += 1
+        self.apply(event)
 
     def mark_interrupted(self) -> int:
         """Settle what a killed session left: INTENDED was never sent, SENT is unconfirmed. Returns the number of
         unconfirmed launches."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE launches SET state = ?, detail = ? WHERE state = ?",
-                (LaunchState.UNSENT.value, "the process ended before it was sent", LaunchState.INTENDED.value),
-            )
-            return db.execute(
-                "UPDATE launches SET state = ?, detail = ? WHERE state = ?",
-                (LaunchState.AMBIGUOUS.value, "the process ended before the answer came", LaunchState.SENT.value),
-            ).rowcount
-
-    # Reading
-
-    def launches(self, states: Iterable[LaunchState]) -> list[Launch]:
-        """Oldest first."""
-        wanted = quoted(states)
-        return self._launches(f"WHERE state IN ({wanted}) ORDER BY sent_at, launch_id", ())
-
-    def launches_of(self, invocation_id: str) -> list[Launch]:
-        return self._launches("WHERE invocation_id = ?", (invocation_id,))
-
-    def launch(self, launch_id: str) -> Launch | None:
-        return next(iter(self._launches("WHERE launch_id = ?", (launch_id,))), None)
-
-    def _launches(self, condition: str, parameters: Sequence[str]) -> list[Launch]:
-        rows = self._select(f"SELECT {_LAUNCH_COLUMNS} FROM launches {condition}", parameters)  # noqa: S608 - ours
-        claims = "SELECT run_id FROM claims WHERE launch_id = ? ORDER BY run_id"
-        found = [(row, tuple(claim[0] for claim in self._select(claims, (row[0],)))) for row in rows]
-        return [checked_launch(self.path, row, run_ids, self._now) for row, run_ids in found]
-
-    def unconsumed_slots(self) -> list[Slot]:
-        """Slots of launches that cost or may cost money; oldest first."""
-        return self._slots(f"l.state IN ({quoted(LIVE)}) AND consumed_by IS NULL", ())
-
-    def slots_of_change_set(self, digest: str) -> list[Slot]:
-        """All slots that cost or may cost money, from any session."""
-        return self._slots(f"l.state IN ({quoted(LIVE)}) AND change_set_digest = ?", (digest,))
-
-    def bills(self, digest: str) -> list[tuple[Target, int, int]]:
-        """(target, reserved cents, billed cents) of this change set's calls, and of calls that are not in finished
-        results."""
-        rows = self._select(
-            "SELECT l.line, s.reserved_cents, MAX(s.cost_cents) FROM slots s JOIN launches l ON s.launch_id = l.launch_id"
-            " WHERE s.cost_cents IS NOT NULL AND (l.change_set_digest = ? OR s.consumed_by IS NULL)"
-            " GROUP BY l.line, s.reserved_cents",
-            (digest,),
-        )
-        with parsing(self.path, "the line of a launch"):
-            return [(line_of(line).target, reserved_cents, billed_cents) for line, reserved_cents, billed_cents in rows]
-
-    def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
-        """By ordinal, in any state of the launch."""
-        return tuple(self._slots("s.launch_id = ?", (launch_id,)))
-
-    def slot_of_run(self, run_id: int) -> Slot | None:
-        return next(iter(self._slots("s.run_id = ?", (run_id,))), None)
-
-    def _slots(self, condition: str, parameters: Sequence[str | int]) -> list[Slot]:
-        rows = self._select(
-            f"SELECT {_SLOT_COLUMNS} FROM slots s JOIN launches l ON s.launch_id = l.launch_id WHERE {condition}"  # noqa: S608 - ours
-            " ORDER BY l.sent_at, s.launch_id, ordinal",
-            parameters,
-        )
-        return [checked_slot(self.path, row, self._now) for row in rows]
-
-    def claimed_run_ids(self) -> set[int]:
-        return {row[0] for row in self._select("SELECT run_id FROM claims")}
-
-    def requesters(self, credential: str) -> set[int]:
-        """The known `requested_by_id`s of this API key; may be empty."""
-        query = "SELECT requested_by_id FROM requesters WHERE credential = ?"
-        return {row[0] for row in self._select(query, (credential,))}
-
-    def requesters_of(self, launch_id: str) -> frozenset[int]:
-        """Possible requesters of this launch, by its API key; empty if unknown, which matches anyone."""
-        query = "SELECT requested_by_id FROM requesters JOIN launched_with USING (credential) WHERE launch_id = ?"
-        return frozenset(row[0] for row in self._select(query, (launch_id,)))
-
-    def launched_with_other(self, credential: str) -> frozenset[str]:
-        """Ids of launches that used another API key. Launches with an unknown key are not included."""
-        query = "SELECT launch_id FROM launched_with WHERE credential NOT IN ('', ?)"
-        return frozenset(row[0] for row in self._select(query, (credential,))) if credential else frozenset()
-
-    def claimed_batch_ids(self) -> set[int]:
-        """Includes batches that did not list their runs."""
-        known = f"state IN ({quoted(KNOWN)}) AND batch_id IS NOT NULL"
-        return {row[0] for row in self._select(f"SELECT batch_id FROM launches WHERE {known}")}  # noqa: S608 - ours
-
-    def _select(self, query: str, parameters: Sequence[str | int] = ()) -> Iterator[tuple[Any, ...]]:
-        with self._mapped_errors("read"):
-            return iter(self._db.execute(query, parameters).fetchall())
+        for launch in self.launches([LaunchState.INTENDED]):
+            self.record(Moved(launch.launch_id, LaunchState.UNSENT, "the process ended before it was sent"))
+        sent = self.launches([LaunchState.SENT])
+        for launch in sent:
+            self.record(Moved(launch.launch_id, LaunchState.AMBIGUOUS, "the process ended before the answer came"))
+        return len(sent)
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
@@ -342,25 +169,69 @@ class Journal:
 
     @contextmanager
     def _mapped_errors(self, what: str) -> Generator[None]:
-        """Map errors of SQLite and the file system."""
+        """Map errors of SQLite and the file system. `what` failed: `opened`, `read` or `written`."""
         try:
             yield
-        except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:  # a number over 64 bits, a damaged text
-            raise journal_error(self.path, what, error) from error
+        except (sqlite3.Error, OSError, UnicodeError) as error:
+            raise _journal_error(self.path, what, error) from error
 
 
-def _move(db: sqlite3.Connection, launch_id: str, state: LaunchState, detail: str, batch_id: int | None) -> None:
-    row = db.execute("SELECT state FROM launches WHERE launch_id = ?", (launch_id,)).fetchone()
-    before = LaunchState(row[0])
-    if state not in TRANSITIONS.get(before, frozenset()):
-        raise AssertionError(f"launch {launch_id}: {before.value} → {state.value} is not a valid transition")
-    db.execute(
-        "UPDATE launches SET state = ?, detail = ?, batch_id = ? WHERE launch_id = ?",
-        (state.value, detail, batch_id, launch_id),
+def _text(event: Event) -> str:
+    return to_json(event._asdict()).decode()
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(KINDS[kind])
+
+
+def _moments(event: Event) -> list[datetime]:
+    if isinstance(event, Intended):
+        return [event.intent.sent_at]
+    if isinstance(event, EvidenceStored):
+        return [slot.completed_at for slot in event.slots if slot.completed_at is not None]
+    if isinstance(event, Imported):
+        ends = [slot.completed_at for slot in event.slots if slot.completed_at is not None]
+        return [event.launch.sent_at, *ends]
+    return []
+
+
+def impossible_value(path: Path, what: str) -> StoreError:
+    return StoreError(
+        f"the journal {path} holds an impossible value: {what}",
+        "Nothing is launched: its sums cannot be trusted. Restore the journal from a backup. Without a backup, check the"
+        " service's list of test calls, then move the journal away with its -wal and -shm files: launches under way are"
+        " forgotten then, and their calls may be repeated and charged again.",
     )
 
 
-def _insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
-    """`table` and the keys of `row` are our own names."""
-    places = ", ".join("?" * len(row))
-    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))  # noqa: S608 - ours
+def _copy_of(path: Path) -> sqlite3.Connection:
+    """Includes the write-ahead log of a killed writer, which SQLite ignores if it cannot write."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    with TemporaryDirectory() as folder:
+        for end in ("", "-wal"):
+            if (original := path.with_name(path.name + end)).exists():
+                shutil.copyfile(original, Path(folder) / f"journal{end}")
+        with closing(sqlite3.connect(Path(folder) / "journal")) as whole:
+            whole.backup(copy)
+    return copy
+
+
+def _journal_error(path: Path, what: str, error: Exception) -> StoreError:
+    is_damaged = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+    if is_damaged or isinstance(error, UnicodeError):
+        return StoreError(
+            f"the journal {path} is damaged: {error}",
+            "Nothing is launched without a journal. Restore it from a backup, or move it away with its -wal and -shm files. Then"
+            " launches under way are forgotten, and their calls may be repeated and charged again: first check the service's"
+            " list of test calls.",
+        )
+    if isinstance(error, sqlite3.IntegrityError):
+        return StoreError(
+            f"the journal {path} was written by another process meanwhile: {error}",
+            "Nothing more is launched. When the other session has ended, run the same command again.",
+        )
+    return StoreError(
+        f"the journal {path} cannot be {what}: {error}",
+        "Nothing is launched without a journal. Free disk space or fix its permissions, then run the same command again.",
+    )

@@ -14,8 +14,9 @@ from anyio.abc import TaskGroup
 from planner.api.client import Launched, LaunchRequest
 from planner.errors import IncompleteError, RefusedError, StoreError, ThrottledError, UnreachableError, UsageError
 from planner.execution.context import Context
+from planner.execution.events import DuplicateAnswer, Intended, Moved
 from planner.execution.jobs import Job
-from planner.execution.journal_claims import TakenError
+from planner.execution.journal_state import TakenError
 from planner.execution.launches import DUPLICATE_ANSWER, LaunchIntent, LaunchState, SlotIntent
 from planner.execution.reconciling import NAME_PREFIX, marked
 from planner.execution.wording import cases_of, span, words_of
@@ -187,7 +188,7 @@ class Launcher:
             credential=context.client.credential,
         )
         try:
-            context.journal.intend(intent)
+            context.journal.record(Intended(intent))
         except StoreError:
             context.requeue(intent, intent.slots)
             raise
@@ -223,7 +224,7 @@ class Launcher:
             if context.seconds_since(intent.sent_at) > LATEST_LEAVE_SECONDS:
                 # The machine slept: a run created now would not be recognized as this launch's.
                 raise UnreachableError("a launch waited too long before it was sent: it is replaced")
-            context.journal.settle(intent.launch_id, LaunchState.SENT)
+            context.journal.record(Moved(intent.launch_id, LaunchState.SENT))
             sent = True
 
         try:
@@ -351,7 +352,7 @@ class Launcher:
     def _duplicate_answer(self, intent: LaunchIntent, error: TakenError) -> None:
         """Stop launching: it is unclear what the service carries out."""
         context = self._context
-        context.journal.mark_duplicate_answer(intent.launch_id, error.holder, f"{DUPLICATE_ANSWER}{error}")
+        context.journal.record(DuplicateAnswer(intent.launch_id, error.holder, f"{DUPLICATE_ANSWER}{error}"))
         context.reload_launch(error.holder)
         context.track_unconfirmed(intent.launch_id, until_now=True)
         context.outcome.blocked = (
@@ -387,11 +388,11 @@ class Launcher:
         )
 
     def _settle_unlaunched(self, intent: LaunchIntent, state: LaunchState, detail: str) -> None:
-        self._context.journal.settle(intent.launch_id, state, detail=detail)
+        self._context.journal.record(Moved(intent.launch_id, state, detail=detail))
         self._context.requeue(intent, intent.slots)
 
     def _unconfirmed(self, intent: LaunchIntent, detail: str) -> None:
-        self._context.journal.settle(intent.launch_id, LaunchState.AMBIGUOUS, detail=detail)
+        self._context.journal.record(Moved(intent.launch_id, LaunchState.AMBIGUOUS, detail=detail))
         self._context.track_unconfirmed(intent.launch_id, until_now=True)
         self._context.observer.log(
             f"the launch of {words_of(intent)} is unconfirmed ({detail}): searching for it before anything is sent again"

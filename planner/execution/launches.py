@@ -25,13 +25,15 @@ Every transition is one transaction, and the journal refuses all others. So afte
 states.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Annotated
 
+from pydantic import AwareDatetime, Field
+
+from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.evidence import Evidence
 from planner.execution.jobs import Line, RunRecord
 
@@ -76,6 +78,10 @@ OTHER_KEY = "it was made with another key"
 """The detail of a launch that used another API key starts with this. The current key may not see its runs."""
 
 
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+"""Names stored evidence."""
+
+
 class SlotState(Enum):
     WANTED = "wanted"
     BOUND = "bound"
@@ -90,7 +96,7 @@ class SlotIntent:
     prompt: str
     call_fingerprint: str
     agent_revision: str | None
-    reserved_cents: int
+    reserved_cents: Cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +108,8 @@ class LaunchIntent:
     change_set_digest: str
     line: Line
     name: str
-    sent_at: datetime
-    slack_seconds: float
+    sent_at: AwareDatetime
+    slack_seconds: Seconds
     """Tolerance of `sent_at` in the server's clock."""
     slots: tuple[SlotIntent, ...]
     credential: str = ""
@@ -118,10 +124,10 @@ class Launch:
     state: LaunchState
     line: Line
     name: str
-    sent_at: datetime
-    slack_seconds: float
-    batch_id: int | None
-    run_ids: tuple[int, ...]
+    sent_at: AwareDatetime
+    slack_seconds: Seconds
+    batch_id: ServiceId | None
+    run_ids: tuple[ServiceId, ...]
     detail: str
     """Why it is in this state."""
 
@@ -134,18 +140,18 @@ class Launch:
 @dataclass(frozen=True, slots=True)
 class Slot:
     launch_id: str
-    ordinal: int
+    ordinal: Count
     case_id: str
     plan: str
     prompt: str
     call_fingerprint: str
     agent_revision: str | None
-    reserved_cents: int
-    run_id: int | None
-    evidence: str | None
+    reserved_cents: Cents
+    run_id: ServiceId | None
+    evidence: Digest | None
     """Digest of the stored evidence; None until collected."""
-    cost_cents: int | None
-    completed_at: datetime | None
+    cost_cents: Cents | None
+    completed_at: AwareDatetime | None
     consumed_by: str | None
 
     @property

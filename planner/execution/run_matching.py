@@ -12,6 +12,7 @@ from dataclasses import replace
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import NotFoundError
 from planner.execution.context import Context
+from planner.execution.events import Moved, RunsClaimed
 from planner.execution.launch_search import possibly_sent, search_launches
 from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState, Slot
 from planner.execution.listing import Listed
@@ -37,7 +38,7 @@ async def bind(context: Context, unbound: Unbound, runs: Mapping[int, WireRun]) 
         elif len(listed) > len(slots):  # the batch holds runs of other launches: take those with matching prompts
             shown = {run_id: runs[run_id] for run_id in free if run_id in runs}
             free = list(bind_slots(slots, _with_prompts(slots, shown), sorted(shown)).values())
-        context.journal.claim(launch.launch_id, free[: len(slots) - len(launch.run_ids)])
+        context.journal.record(RunsClaimed(launch.launch_id, tuple(free[: len(slots) - len(launch.run_ids)])))
     context.bind(launch.launch_id, runs)
     _report_altered(context, context.launch(launch.launch_id), runs)
 
@@ -196,8 +197,8 @@ def _settle_absent(
                     f" were sent, and {len(uncertain[launch_id])} other runs may belong to it: a person must decide"
                 )
             continue
-        context.journal.settle(
-            launch_id, LaunchState.ABSENT, detail="not listed by the service after the settling time"
+        context.journal.record(
+            Moved(launch_id, LaunchState.ABSENT, detail="not listed by the service after the settling time")
         )
         del context.unconfirmed[launch_id]
         context.requeue(unconfirmed.launch, unconfirmed.slots)

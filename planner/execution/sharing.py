@@ -21,6 +21,7 @@ from pydantic_core import from_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
+from planner.execution.events import Imported, RequesterLearned
 from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
@@ -142,32 +143,34 @@ class IntentSharing:
         known = [calls.get((slot.case_id, slot.call_fingerprint)) for slot in document.slots]
         numbers = {call.target_number if call else None for call in known}
         state = document.state if document.state in KNOWN else LaunchState.AMBIGUOUS
-        self._journal.take_over(
-            Launch(
-                launch_id=document.launch_id,
-                invocation_id=document.invocation_id,
-                change_set_digest=document.change_set_digest,
-                state=state,
-                line=Line(
-                    document.target_type,
-                    document.target_id,
-                    document.direction,
-                    document.mode,
-                    numbers.pop() if len(numbers) == 1 else None,
-                    document.stagger_seconds,
+        self._journal.record(
+            Imported(
+                Launch(
+                    launch_id=document.launch_id,
+                    invocation_id=document.invocation_id,
+                    change_set_digest=document.change_set_digest,
+                    state=state,
+                    line=Line(
+                        document.target_type,
+                        document.target_id,
+                        document.direction,
+                        document.mode,
+                        numbers.pop() if len(numbers) == 1 else None,
+                        document.stagger_seconds,
+                    ),
+                    name=document.name,
+                    sent_at=document.sent_at,
+                    slack_seconds=document.slack_seconds,
+                    batch_id=document.batch_id,
+                    run_ids=document.run_ids,
+                    detail="" if state in KNOWN else "launched by another session, which may not have ended",
                 ),
-                name=document.name,
-                sent_at=document.sent_at,
-                slack_seconds=document.slack_seconds,
-                batch_id=document.batch_id,
-                run_ids=document.run_ids,
-                detail="" if state in KNOWN else "launched by another session, which may not have ended",
-            ),
-            slots,
-            credential=document.credential,
+                slots,
+                credential=document.credential,
+            )
         )
-        for requester in document.requesters:
-            self._journal.record_requester(document.credential, requester)
+        for requester in {*document.requesters} - self._journal.requesters(document.credential):
+            self._journal.record(RequesterLearned(document.credential, requester))
 
     # What we launch
 

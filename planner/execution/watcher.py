@@ -14,6 +14,7 @@ from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
 from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.context import Context
+from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LaunchState, Slot, run_record
 from planner.execution.listing import Listed, read_list
 from planner.execution.run_matching import bind, is_foreign_run, searchable, settle_unconfirmed
@@ -223,7 +224,7 @@ class Watcher:
                 )
                 for item, digest in zip(ended, digests, strict=True)
             ]
-            context.journal.collect(slot for _, slot in stored)
+            context.journal.record(evidence_stored(slot for _, slot in stored))
             for item, slot in stored:
                 self._report(item, slot)
             context.snapshot()

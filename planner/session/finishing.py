@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from planner.changes.model import Action, Consent
 from planner.errors import RefusedError, StoreError
+from planner.execution.events import Consumed
 from planner.execution.jobs import Outcome
 from planner.execution.launches import UNSETTLED, Slot
 from planner.judge.votes import JudgeCallsResult
@@ -196,7 +197,9 @@ def _store(session: RunSession, result: RunResult, runs: EndedRuns) -> None:
     if not result.partial:
         repository.promote(result, session.place.environment)
     keep_usable = result.partial and options.selection.rerun == "changed"
-    session.journal.consume(result.invocation_id, _slots_in_results(result, runs, keep_usable=keep_usable))
+    session.journal.record(
+        Consumed(result.invocation_id, tuple(_slots_in_results(result, runs, keep_usable=keep_usable)))
+    )
 
 
 def _slots_in_results(result: RunResult, runs: EndedRuns, *, keep_usable: bool) -> Iterable[tuple[str, int]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from planner.changes.model import Action, Change
 from planner.evidence import CostBasis, Evidence, merged, missing_parts
 from planner.execution.journal import Journal
+from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.rereading import Stale, reread
 from planner.moments import aware
@@ -116,7 +117,7 @@ def _noted(run: _Unconfirmed, cents: int, repository: ResultsRepository, journal
     slot = journal.slot_of_run(run.run_id)
     launch = journal.launch(slot.launch_id) if slot is not None else None
     if slot is not None:
-        journal.collect([replace(slot, evidence=digest, cost_cents=cents)])
+        journal.record(evidence_stored([replace(slot, evidence=digest, cost_cents=cents)]))
     return LateBill(
         cents,
         "transaction",
@@ -263,8 +264,10 @@ def _note_in_journal(
         launch = journal.launch(slot.launch_id) if slot is not None else None
         if slot is None or launch is None or run.evidence is None:
             continue
-        journal.collect(
-            [replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)]
+        journal.record(
+            evidence_stored(
+                [replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)]
+            )
         )
         if before[run_id] is None and run.cost_cents is not None:
             bills[run_id] = LateBill(

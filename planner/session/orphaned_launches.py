@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError, StoreError
+from planner.execution.events import Moved
 from planner.execution.jobs import UnsettledLaunch
+from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LONGEST_RUN, OTHER_KEY, UNSETTLED, Launch, LaunchState, Slot
 from planner.reports.quantities import count, money
 from planner.results.model import OpenLaunch
@@ -191,14 +193,14 @@ async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLau
                 unsettled.append(_unsettled(journal, launch, needs_person=True))
             else:
                 detail = "not listed by the service after the settling time"
-                journal.settle(launch.launch_id, LaunchState.ABSENT, detail=detail)
+                journal.record(Moved(launch.launch_id, LaunchState.ABSENT, detail=detail))
     ended = {slot.key: run for slot in unbilled if (run := runs.found.get(slot.run_id or -1)) is not None and run.ended}
     for run in ended.values():
         transactions.expect_of(run)
     await transactions.read()
     found = [await _billed(transactions, slot, ended[slot.key]) for slot in unbilled if slot.key in ended]
     billed = [slot for slot in found if slot is not None]
-    journal.collect(billed)
+    journal.record(evidence_stored(billed))
     known = {slot.key for slot in billed}
     left = [slot for slot in unbilled if slot.key not in known]
     return OrphanedLaunches(tuple(unsettled), (*not_asked, *left), tuple(billed))
@@ -230,13 +232,15 @@ def _adopted(journal: Journal, match: Match, runs: dict[int, WireRun]) -> list[S
 
     launch, found = match.unconfirmed.launch, match.found
     assert found is not None
-    journal.settle(
-        launch.launch_id,
-        LaunchState.ADOPTED,
-        detail=launch.detail,
-        batch_id=found.batch_id,
-        run_ids=found.run_ids,
-        bindings=bind_slots(match.unconfirmed.slots, runs, found.run_ids),
+    journal.record(
+        Moved(
+            launch.launch_id,
+            LaunchState.ADOPTED,
+            detail=launch.detail,
+            batch_id=found.batch_id,
+            run_ids=found.run_ids,
+            bindings=bind_slots(match.unconfirmed.slots, runs, found.run_ids),
+        )
     )
     return [slot for slot in journal.slots_of(launch.launch_id) if slot.run_id is not None]
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import UsageError
 from planner.evidence import Evidence
+from planner.execution.events import RunsKnown
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED
 from planner.execution.sharing import IntentSharing, KnownCall
@@ -178,7 +179,8 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
             for run in case.runs
             if (run.invocation_id or result.invocation_id) not in theirs
         }
-        journal.record_claimed(claimed, shell.clock.now())
+        if unknown := claimed - journal.claimed_run_ids():
+            journal.record(RunsKnown(tuple(sorted(unknown))))
     if taken:
         fate = "their calls are resumed and not repeated"
         if open_launches:

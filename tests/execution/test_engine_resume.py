@@ -10,6 +10,7 @@ import pytest
 
 from planner.api.transport import Answer
 from planner.errors import StoreError
+from planner.execution.events import Consumed, Moved
 from planner.execution.jobs import Settings
 from planner.execution.journal import LaunchState
 
@@ -50,7 +51,7 @@ async def test_consumed_runs_are_not_resumed(make_service: Callable[..., Any], j
     service = make_service()
     first = await service.invoke([job("ana")])
     journal = service.journal()
-    journal.consume("i1", [(record.launch_id, record.ordinal) for record in first.records])
+    journal.record(Consumed("i1", tuple((record.launch_id, record.ordinal) for record in first.records)))
     journal.close()
     again = await service.invoke([job("ana")])
     assert [record.resumed for record in again.records] == [False]
@@ -194,10 +195,10 @@ async def test_unsent_launches_replace_no_run(
     (launch,) = journal.launches(LaunchState)
     assert launch.state is LaunchState.INTENDED
     if state is not LaunchState.UNSENT:
-        journal.settle(launch.launch_id, LaunchState.SENT)
+        journal.record(Moved(launch.launch_id, LaunchState.SENT))
     if state is LaunchState.ABSENT:
-        journal.settle(launch.launch_id, LaunchState.AMBIGUOUS)
-    journal.settle(launch.launch_id, state)
+        journal.record(Moved(launch.launch_id, LaunchState.AMBIGUOUS))
+    journal.record(Moved(launch.launch_id, state))
     journal.close()
     done = await service.invoke([job("ana")])
     assert (done.outcome.finished, done.outcome.launches) == (True, 1)

@@ -13,6 +13,7 @@ import pytest
 
 from planner.api.transport import Answer
 from planner.errors import LostAnswerError, UnreachableError
+from planner.execution.events import Moved, RequesterLearned, RunsBound
 from planner.execution.jobs import Settings
 from planner.execution.journal import Journal, LaunchState
 from planner.execution.reconciling import bind_slots
@@ -137,8 +138,8 @@ async def test_somebody_elses_equal_run_needs_a_person(
     assert first.seconds < 60  # nobody is waited for in vain
     (ours,) = await service.own_runs()
     journal = service.journal()
-    journal.settle("l0001", LaunchState.ADOPTED, detail="a person said so", run_ids=(ours["run_id"],))
-    journal.bind("l0001", bind_slots(journal.slots_of("l0001"), {}, (ours["run_id"],)))
+    journal.record(Moved("l0001", LaunchState.ADOPTED, detail="a person said so", run_ids=(ours["run_id"],)))
+    journal.record(RunsBound("l0001", bind_slots(journal.slots_of("l0001"), {}, (ours["run_id"],))))
     journal.close()
     jobs = [job("ana"), job("bob", target=17)]
     second = await service.invoke(jobs)
@@ -191,8 +192,8 @@ def test_each_key_has_its_own_requesters(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
     assert journal.requesters("a") == set()
     for _ in range(2):
-        journal.record_requester("a", 1)
-    journal.record_requester("b", 2)
+        journal.record(RequesterLearned("a", 1))
+    journal.record(RequesterLearned("b", 2))
     journal.close()
     again = Journal(tmp_path / "journal.sqlite")
     assert (again.requesters("a"), again.requesters("b"), again.requesters("c")) == ({1}, {2}, set())

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from planner.errors import StoreError
+from planner.execution.events import Consumed, Intended, Moved, RunsBound, RunsClaimed
 from planner.execution.jobs import Line
 from planner.execution.journal import Journal
+from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, LaunchIntent, LaunchState, Slot, SlotIntent, SlotState
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -101,7 +103,7 @@ class JournalMachine(RuleBasedStateMachine):
         intents = tuple(SlotIntent(f"p/{n}@t", "p", f"prompt {n}", "sha256:f", None, 10 + n) for n in range(slots))
         sent_at = START + timedelta(seconds=len(self.model.states))
         line = Line("agent", 12, "outbound", "bot", None, 0)
-        self.journal.intend(LaunchIntent(launch_id, "i1", "sha256:d", line, "name", sent_at, 5.0, intents))
+        self.journal.record(Intended(LaunchIntent(launch_id, "i1", "sha256:d", line, "name", sent_at, 5.0, intents)))
         self.model.states[launch_id] = LaunchState.INTENDED
         self.model.batch_ids[launch_id] = None
         for n, slot in enumerate(intents):
@@ -131,7 +133,7 @@ class JournalMachine(RuleBasedStateMachine):
         legal = state in TRANSITIONS.get(self.model.states[launch_id], ())
         free = not any(run_id in self.model.claims for run_id in runs)
         with self.expecting(possible=legal and free, error=StoreError if legal else AssertionError):
-            self.journal.settle(launch_id, state, batch_id=batch_id, run_ids=runs)
+            self.journal.record(Moved(launch_id, state, batch_id=batch_id, run_ids=tuple(runs)))
         if legal and free:
             self.model.states[launch_id] = state
             self.model.batch_ids[launch_id] = batch_id
@@ -145,7 +147,7 @@ class JournalMachine(RuleBasedStateMachine):
         free = not any(run_id in self.model.claims for run_id in runs)
         known = self.model.states[launch_id] in KNOWN
         with self.expecting(possible=known and free, error=StoreError if known else AssertionError):
-            self.journal.claim(launch_id, runs)
+            self.journal.record(RunsClaimed(launch_id, tuple(runs)))
         if known and free:
             self.model.claims.update(dict.fromkeys(runs, launch_id))
             self.remember()
@@ -157,7 +159,7 @@ class JournalMachine(RuleBasedStateMachine):
         taken = any(slot.run_id == run_id for other, slot in self.model.slots.items() if other != key)
         legal = self.model.states[key[0]] in KNOWN and self.model.slots[key].run_id in (None, run_id)
         with self.expecting(possible=legal and not taken, error=StoreError if legal else AssertionError):
-            self.journal.bind(key[0], {key[1]: run_id})
+            self.journal.record(RunsBound(key[0], {key[1]: run_id}))
         if legal and not taken:
             self.model.slots[key] = replace(self.model.slots[key], run_id=run_id)
             self.remember()
@@ -168,10 +170,12 @@ class JournalMachine(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.model.slots)), "slot")
         slot = self.model.slots[key]
         with self.expecting(possible=slot.run_id is not None, error=AssertionError):
-            self.journal.collect([replace(slot, evidence="e", cost_cents=cents, completed_at=START)])
+            self.journal.record(
+                evidence_stored([replace(slot, evidence="e" * 64, cost_cents=cents, completed_at=START)])
+            )
         if slot.run_id is None:
             return
-        self.model.slots[key] = replace(slot, evidence="e", cost_cents=cents, completed_at=START)
+        self.model.slots[key] = replace(slot, evidence="e" * 64, cost_cents=cents, completed_at=START)
         self.remember()
 
     @precondition(lambda self: self.model.states)
@@ -180,7 +184,7 @@ class JournalMachine(RuleBasedStateMachine):
         keys = data.draw(st.lists(st.sampled_from(sorted(self.model.slots)), max_size=3), "slots")
         legal = all(self.model.slots[key].run_id is not None for key in keys)
         with self.expecting(possible=legal, error=AssertionError):
-            self.journal.consume("i9", keys)
+            self.journal.record(Consumed("i9", tuple(keys)))
         for key in keys if legal else ():
             self.model.slots[key] = replace(self.model.slots[key], consumed_by="i9")
         self.remember()
@@ -207,8 +211,10 @@ class JournalMachine(RuleBasedStateMachine):
         suspects = self.journal.mark_interrupted()
         assert suspects == sum(state is LaunchState.SENT for state in self.model.states.values())
         moved = {LaunchState.INTENDED: LaunchState.UNSENT, LaunchState.SENT: LaunchState.AMBIGUOUS}
-        self.model.states = {launch_id: moved.get(state, state) for launch_id, state in self.model.states.items()}
-        self.remember()
+        for before, after in moved.items():  # each launch is one write, oldest first
+            for launch_id in [each for each, state in self.model.states.items() if state is before]:
+                self.model.states[launch_id] = after
+                self.remember()
 
     @rule(share=st.floats(0, 1))
     def cut_off(self, share: float) -> None:

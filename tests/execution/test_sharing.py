@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from mortality import Life
 
 from planner.errors import StoreError, UsageError
 from planner.execution.context import Context
+from planner.execution.events import Consumed, RunsKnown
 from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
@@ -326,8 +326,8 @@ async def test_states_of_launches(
     ]
     assert elsewhere.claimed_run_ids() == mine.claimed_run_ids()
     first, *others = [slot.key for slot in mine.unconsumed_slots()]
-    elsewhere.consume("there", [first])
-    mine.consume("here", others)
+    elsewhere.record(Consumed("there", (first,)))
+    mine.record(Consumed("here", tuple(others)))
     mine.close()
     shared.update(sharing.outcome)
     assert len(list(shared.keys("intents/"))) == 2
@@ -349,8 +349,8 @@ def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: 
 def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Path) -> None:
     """Runs in results of other machines belong to no unconfirmed launch; one that a launch here claims stays its own."""
     journal = Journal(tmp_path / "journal.sqlite")
-    journal.record_claimed([1, 2], datetime(2026, 11, 24, tzinfo=UTC))
-    journal.record_claimed([2, 3], datetime(2026, 11, 25, tzinfo=UTC))
+    journal.record(RunsKnown((1, 2)))
+    journal.record(RunsKnown((2, 3)))
     assert journal.claimed_run_ids() == {1, 2, 3}
     assert journal.unconsumed_slots() == []
     journal.close()

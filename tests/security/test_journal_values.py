@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journals import Events, edit_journal
 from store_writes import put
 
 from planner.errors import StoreError
+from planner.execution.events import Intended, Moved
 from planner.execution.jobs import Line
 from planner.execution.journal import Journal
+from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.sharing import IntentSharing
 from planner.results.directory import DirectoryStore
@@ -36,18 +39,13 @@ def interrupted(project: Project) -> Project:
     slots = tuple(SlotIntent("hours/cancel@clinic", "hours", "Ask.", "sha256:" + "2" * 64, None, 16) for _ in range(2))
     line = Line("agent", 12, "outbound", "bot", None, 0)
     intent = LaunchIntent("abc", "20261124T115900000-00000001", "sha256:0", line, "planner abc", NOW, 2.0, slots)
-    journal.intend(intent)
-    journal.settle("abc", LaunchState.SENT)
-    journal.settle("abc", LaunchState.ACKNOWLEDGED, batch_id=3, run_ids=(7, 8), bindings={0: 7, 1: 8})
+    journal.record(Intended(intent))
+    journal.record(Moved("abc", LaunchState.SENT))
+    journal.record(Moved("abc", LaunchState.ACKNOWLEDGED, batch_id=3, run_ids=(7, 8), bindings={0: 7, 1: 8}))
     billed = journal.slots_of("abc")[0]
-    journal.collect([replace(billed, evidence="0" * 64, cost_cents=16, completed_at=NOW)])
+    journal.record(evidence_stored([replace(billed, evidence="0" * 64, cost_cents=16, completed_at=NOW)]))
     journal.close()
     return project
-
-
-def edit(project: Project, statement: str) -> None:
-    with closing(sqlite3.connect(project.root / JOURNAL, isolation_level=None)) as journal:
-        journal.executescript(statement)
 
 
 def assert_stopped(project: Project, what: str) -> None:
@@ -57,115 +55,93 @@ def assert_stopped(project: Project, what: str) -> None:
         assert ran.code == 4, (ran.out, ran.err)
         assert "journal.sqlite" in ran.err
         assert what in ran.err
-    with closing(sqlite3.connect(project.root / JOURNAL)) as journal:
-        assert journal.execute("SELECT launch_id FROM launches").fetchall() == [("abc",)]
 
 
-def test_negative_bill(interrupted: Project) -> None:
-    """The attacker sets the bill of a stored run to -$1,000.
-
-    Before: the ledger started at -$1,000, so `--max-cost 0.01` allowed $1,000 of calls.
-    Now: the session stops with exit code 4.
-    """
-    edit(interrupted, "UPDATE slots SET cost_cents = -100000")
-    assert_stopped(interrupted, "cost_cents is -100000")
-
-
-def test_negative_reservation(interrupted: Project) -> None:
-    """The attacker makes the reservation of a launch negative and removes its bill.
-
-    Before: the reservation lowered the amount that counts as spent.
-    Now: the session stops.
-    """
-    edit(interrupted, "UPDATE slots SET reserved_cents = -100000, cost_cents = NULL")
-    assert_stopped(interrupted, "reserved_cents is -100000")
-
-
-def test_negative_value_in_a_consumed_row(interrupted: Project) -> None:
-    """The attacker edits a row that no session uses any more.
-
-    Before: the value was read when a late bill was corrected.
-    Now: every row is checked.
-    """
-    edit(interrupted, "UPDATE slots SET cost_cents = -1, consumed_by = 'x'")
-    assert_stopped(interrupted, "cost_cents is -1")
-
-
-def test_trigger(interrupted: Project) -> None:
-    """The attacker adds a trigger that makes every new reservation free.
-
-    Before: the next session read the values that the trigger wrote, and its limit ignored those launches.
-    Now: a journal that contains a trigger is refused.
-    """
-    edit(
-        interrupted,
-        "CREATE TRIGGER free AFTER INSERT ON slots BEGIN UPDATE slots SET reserved_cents = 0, cost_cents = 0; END",
-    )
-    assert_stopped(interrupted, "trigger")
-
-
-def test_view_in_place_of_a_table(interrupted: Project) -> None:
-    """The attacker replaces the table of slots with a view that shows no spent money.
-
-    Before: everything spent was forgotten.
-    Now: the session stops.
-    """
-    edit(
-        interrupted,
-        "ALTER TABLE slots RENAME TO real_slots; CREATE VIEW slots AS SELECT * FROM real_slots WHERE 0",
-    )
-    assert_stopped(interrupted, "view")
-
-
-def test_table_without_types(interrupted: Project) -> None:
-    """The attacker replaces a table with one that accepts any value, and writes text where cents belong.
-
-    Before: a traceback, or a comparison of text with numbers.
-    Now: the session stops.
-    """
-    edit(
-        interrupted,
-        "PRAGMA foreign_keys=OFF; CREATE TABLE other AS SELECT * FROM slots; DROP TABLE slots;"
-        " ALTER TABLE other RENAME TO slots; UPDATE slots SET reserved_cents = 'nothing'",
-    )
-    assert_stopped(interrupted, "columns")
-
-
-def test_launch_in_the_future(interrupted: Project) -> None:
-    """The attacker moves an unanswered launch to the year 2999.
-
-    Before: planner searched for it forever, so its calls were never made.
-    Now: the session stops.
-    """
-    edit(
-        interrupted,
-        "UPDATE launches SET sent_at = '2999-01-01T00:00:00+00:00', state = 'ambiguous'",
-    )
-    assert_stopped(interrupted, "2999")
+def event_of(events: Events, kind: str) -> dict[str, Any]:
+    return next(event for name, event in events if name == kind)
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "what"),
+    ("kind", "where", "value", "what"),
     [
-        ("sent_at", "'2026-11-24T12:00:00'", "time zone"),
-        ("sent_at", "'yesterday'", "yesterday"),
-        ("state", "'paid'", "state is 'paid'"),
-        ("line", "'[]'", "cannot be read"),
-        ("line", '\'["agent",12,"outbound","bot",null,-9]\'', "stagger_seconds is -9"),
-        ("slack_seconds", "9e999", "slack_seconds is inf"),
-        ("slack_seconds", "-1", "slack_seconds is -1"),
-        ("name", "hex(zeroblob(10000000))", "too big"),
+        ("evidence_stored", ("slots", 0, "cost_cents"), -100_000, "slots.0.cost_cents is -100000"),
+        ("intended", ("intent", "slots", 0, "reserved_cents"), -100_000, "reserved_cents is -100000"),
+        ("intended", ("intent", "slots", 0, "reserved_cents"), "nothing", "reserved_cents is nothing"),
+        ("intended", ("intent", "sent_at"), "2999-01-01T00:00:00Z", "2999"),
+        ("intended", ("intent", "sent_at"), "2026-11-24T12:00:00", "timezone"),
+        ("intended", ("intent", "sent_at"), "yesterday", "yesterday"),
+        ("intended", ("intent", "line"), [], "intent.line is []"),
+        ("intended", ("intent", "line", "stagger_seconds"), -9, "stagger_seconds is -9"),
+        ("intended", ("intent", "slack_seconds"), float("inf"), "slack_seconds is inf"),
+        ("intended", ("intent", "slack_seconds"), -1, "slack_seconds is -1"),
+        ("moved", ("state",), "paid", "state is paid"),
+        ("moved", ("state",), "acknowledged", "is not a valid transition"),
+        ("moved", ("launch_id",), "other", "event 2 (moved)"),
+        ("evidence_stored", ("slots", 0, "ordinal"), 2, "not bound"),
     ],
 )
-def test_garbage_in_a_launch(interrupted: Project, column: str, value: str, what: str) -> None:
-    """The attacker writes garbage into a launch: a time without a zone, an unknown state, infinite or negative
-    seconds.
+def test_impossible_value(
+    interrupted: Project, kind: str, where: tuple[str | int, ...], value: object, what: str
+) -> None:
+    """The attacker edits an event of the journal.
 
-    Before: a traceback (exit code 5), or arithmetic with infinity.
+    Before: a bill of -$1,000 or a negative reservation raised every limit by that amount; a launch in the year 2999 was
+    searched for forever; other values caused a traceback or arithmetic with infinity.
     Now: the session stops, and the error names the file and the value.
     """
-    edit(interrupted, f"UPDATE slots SET consumed_by = NULL; UPDATE launches SET {column} = {value}")  # noqa: S608
+
+    def edit(events: Events) -> None:
+        place: Any = event_of(events, kind)
+        for step in where[:-1]:
+            place = place[step]
+        place[where[-1]] = value
+
+    edit_journal(interrupted.root / JOURNAL, edit)
     assert_stopped(interrupted, what)
+
+
+def test_missing_event(interrupted: Project) -> None:
+    """The attacker deletes the event that launched two calls.
+
+    Before: the launch was forgotten, and its calls were paid for again.
+    Now: the session stops, since an event is missing.
+    """
+    with closing(sqlite3.connect(interrupted.root / JOURNAL, isolation_level=None)) as journal:
+        journal.execute("DELETE FROM events WHERE number = 1")
+    assert_stopped(interrupted, "event 1 is missing")
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("CREATE TRIGGER free AFTER INSERT ON events BEGIN DELETE FROM events; END", "trigger"),
+        ("ALTER TABLE events RENAME TO real; CREATE VIEW events AS SELECT * FROM real WHERE 0", "view"),
+        ("CREATE TABLE other AS SELECT * FROM events; DROP TABLE events; ALTER TABLE other RENAME TO events", "table"),
+        ("UPDATE events SET event = hex(zeroblob(10000000))", "too big"),
+    ],
+)
+def test_edited_database(interrupted: Project, statement: str, what: str) -> None:
+    """The attacker changes what SQLite stores or shows: a trigger, a view in place of the table, a table without types,
+    a huge text.
+
+    Before: everything spent was forgotten, and limits ignored later launches.
+    Now: the session stops.
+    """
+    with closing(sqlite3.connect(interrupted.root / JOURNAL, isolation_level=None)) as journal:
+        journal.executescript(statement)
+    assert_stopped(interrupted, what)
+
+
+def test_unknown_event(interrupted: Project) -> None:
+    """The journal holds an event that this planner does not know, for example of a newer one.
+
+    Before: such a journal could not exist.
+    Now: the session stops, and the error names the event.
+    """
+    edit_journal(interrupted.root / JOURNAL, lambda events: [*events, ("refunded", {})])
+    ran = interrupted.planner("plan", "--sandbox")
+    assert ran.code == 2
+    assert "'refunded'" in ran.err
 
 
 INTENT: dict[str, Any] = {

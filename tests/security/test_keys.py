@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import json
-import sqlite3
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -22,6 +21,7 @@ from spoiling import Request, Spoiler, Whole, answer, spoiling
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.cli.error_handler import run_guarded
 from planner.cli.streams import safe
+from planner.execution.events import Intended, Moved
 from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
@@ -278,19 +278,23 @@ def journal_of_another_key(project: Project) -> None:
     line = Line("agent", 12, "outbound", "bot", None, 0)
     sent = datetime.now(UTC) - timedelta(hours=1)
     journal = Journal(project.root / ".planner/journal.sqlite")
-    journal.intend(
-        LaunchIntent(
-            "abc", "20261124T115900000-00000001", "sha256:0", line, "planner abc", sent, 5.0, (slot,), "another-key"
+    journal.record(
+        Intended(
+            LaunchIntent(
+                "abc", "20261124T115900000-00000001", "sha256:0", line, "planner abc", sent, 5.0, (slot,), "another-key"
+            )
         )
     )
-    journal.settle("abc", LaunchState.SENT)
-    journal.settle("abc", LaunchState.AMBIGUOUS, detail="no answer")
+    journal.record(Moved("abc", LaunchState.SENT))
+    journal.record(Moved("abc", LaunchState.AMBIGUOUS, detail="no answer"))
     journal.close()
 
 
 def state_of(project: Project) -> str:
-    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
-        return journal.execute("SELECT state FROM launches WHERE launch_id = 'abc'").fetchone()[0]
+    with closing(Journal(project.root / ".planner/journal.sqlite")) as journal:
+        launch = journal.launch("abc")
+    assert launch is not None
+    return launch.state.value
 
 
 @pytest.mark.parametrize("selected", ["*cancel*", "*saturday*"], ids=["its case is called", "its case is not selected"])

@@ -25,6 +25,7 @@ from random import Random
 from typing import Any
 
 import anyio
+from journals import Events, edit_journal
 
 from planner.changes.saved_plan import SavedPlan
 from planner.clock import Clock
@@ -32,7 +33,7 @@ from planner.commands.plan import PlanOptions, plan
 from planner.commands.run import run
 from planner.errors import PlannerError
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import Slot
+from planner.execution.launches import LaunchState, Slot
 from planner.execution.sharing import IntentSharing
 from planner.results.directory import DirectoryStore
 from planner.session.jobs import ledger_of
@@ -136,9 +137,16 @@ class Fuzzed:
         with closing(sqlite3.connect(self.store / "journal.sqlite", isolation_level=None)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA journal_mode=DELETE")
-            digest = self.prepared()[1]
-            db.execute("UPDATE slots SET consumed_by = NULL WHERE rowid % 2")
-            db.execute("UPDATE launches SET change_set_digest = ?", (digest,))
+        digest = self.prepared()[1]
+
+        def unfinished(events: Events) -> None:
+            for kind, event in events:
+                if kind == "intended":
+                    event["intent"]["change_set_digest"] = digest
+                elif kind == "consumed":
+                    event["slots"] = event["slots"][::2]
+
+        edit_journal(self.store / "journal.sqlite", unfinished)
         self.journal = (self.store / "journal.sqlite").read_bytes()
         self.intent = self._shared_launch()
 
@@ -158,9 +166,14 @@ class Fuzzed:
         )
 
     def _shared_launch(self) -> dict[str, Any]:
-        with closing(sqlite3.connect(self.store / "journal.sqlite")) as db:
-            launch_id, sent_at = db.execute("SELECT launch_id, sent_at FROM launches").fetchone()
-            slots = db.execute("SELECT case_id, plan, call_fingerprint, run_id FROM slots").fetchall()
+        with closing(Journal(self.store / "journal.sqlite")) as journal:
+            launch = journal.launches(LaunchState)[0]
+            launch_id, sent_at = launch.launch_id, launch.sent_at.isoformat()
+            slots = [
+                (slot.case_id, slot.plan, slot.call_fingerprint, slot.run_id)
+                for each in journal.launches(LaunchState)
+                for slot in journal.slots_of(each.launch_id)
+            ]
         return {
             "schema_version": "1.0",
             "launch_id": launch_id,
@@ -289,37 +302,26 @@ class Fuzzed:
         return "accepted"
 
     def _damage_rows(self, random: Random, path: Path) -> None:
-        tables = {
-            "slots": [
-                *("ordinal", "case_id", "plan", "prompt", "call_fingerprint", "reserved_cents", "run_id", "evidence"),
-                *("cost_cents", "completed_at", "consumed_by", "agent_revision", "launch_id"),
-            ],
-            "launches": ["state", "line", "sent_at", "slack_seconds", "batch_id", "detail", "name", "launch_id"],
-            "claims": ["run_id", "launch_id"],
-            "launched_with": ["credential"],
-        }
-        with closing(sqlite3.connect(path, isolation_level=None)) as db:
-            db.execute("PRAGMA foreign_keys=OFF")
-            for _ in range(random.randint(1, 3)):
-                table = random.choice([*tables])
-                column = random.choice(tables[table])
-                value = random.choice(_SCALARS)
-                if isinstance(value, list | dict | bool):
-                    value = json.dumps(value)
-                statement = random.choice(
-                    [
-                        f"UPDATE OR IGNORE {table} SET {column} = ?1",  # noqa: S608
-                        f"UPDATE OR IGNORE {table} SET {column} = ?1 WHERE rowid = 1",  # noqa: S608
-                        f"UPDATE OR IGNORE {table} SET {column} = -{column} WHERE typeof({column}) = 'integer' OR ?1",  # noqa: S608
-                        f"DELETE FROM {table} WHERE rowid = 1 AND ?1 IS NOT 7",  # noqa: S608
-                        f"CREATE TRIGGER t AFTER UPDATE ON {table} BEGIN SELECT 1; END",
-                        f"ALTER TABLE {table} ADD COLUMN extra INTEGER",
-                    ]
-                )
-                try:
-                    db.execute(statement, (value,) if "?1" in statement else ())
-                except (sqlite3.Error, OverflowError, UnicodeEncodeError):
-                    continue  # this value cannot even be stored
+        def damage(events: Events) -> Events:
+            index = random.randrange(len(events))
+            kind, event = events[index]
+            match random.randrange(6):
+                case 0:
+                    del events[index]
+                case 1:
+                    events.insert(index, (kind, json.loads(json.dumps(event))))
+                case 2:
+                    events[index] = (random.choice(events)[0], event)
+                case _:
+                    for _ in range(random.randint(1, 3)):
+                        event = _damage_value(random, event, random.choice(events)[1])
+                    events[index] = (kind, event)
+            return events
+
+        edit_journal(path, damage)
+        if random.random() < 0.1:
+            with closing(sqlite3.connect(path, isolation_level=None)) as db:
+                db.execute("CREATE TRIGGER t AFTER INSERT ON events BEGIN SELECT 1; END")
 
     def _intent(self, random: Random) -> str:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:

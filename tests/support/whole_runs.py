@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -32,6 +31,8 @@ import planner.session.stores
 from planner.clock import Clock
 from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchState
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
 from planner.sandbox import Dialect, FaultSpec, Sandbox, load_world
@@ -163,9 +164,9 @@ class Organisation:
     def noted(self) -> dict[int, int | None]:
         """What the journal says of each run."""
         path = self.root / ".planner" / "sandbox" / "journal.sqlite"
-        with closing(sqlite3.connect(path)) as journal:
-            rows = journal.execute("SELECT run_id, cost_cents FROM slots WHERE run_id IS NOT NULL")
-            return dict(rows.fetchall())
+        with closing(Journal(path)) as journal:
+            slots = [slot for launch in journal.launches(LaunchState) for slot in journal.slots_of(launch.launch_id)]
+            return {slot.run_id: slot.cost_cents for slot in slots if slot.run_id is not None}
 
     # The world outside
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
+from journals import Events, edit_journal
 
+from planner.execution.events import Intended, Moved
 from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
@@ -167,11 +167,9 @@ def test_runs_left_by_a_crash_are_distinguished(project: Project, service: Serve
     service.control({"faults": [{"kind": "error_before", "route": "launch", "times": 1}]})
     assert project.planner("run", CONSENT).code == 4
     assert counts() == (1, 4, 0)
-    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
-        for state, expected in (("sent", (1, 4, 0)), ("intended", (1, 0, 4))):  # as kill -9 would leave it
-            journal.execute("UPDATE launches SET state = ? WHERE state <> 'acknowledged'", (state,))
-            journal.commit()
-            assert counts() == expected
+    for expected in ((1, 4, 0), (1, 0, 4)):  # as kill -9 would leave it: sent, then intended
+        edit_journal(project.root / ".planner/journal.sqlite", lambda events: events[:-1])
+        assert counts() == expected
     assert "4 calls, expected" in project.planner("run").err
     assert project.planner("run", CONSENT).code == 0
     assert len(service.own_runs()) == 5
@@ -182,23 +180,25 @@ def open_launch(project: Project, *prompts: str, store: str = ".planner") -> Jou
     from datetime import UTC, datetime
 
     journal = Journal(project.root / store / "journal.sqlite")
-    journal.intend(
-        LaunchIntent(
-            "lost-1",
-            "earlier",
-            "sha256:0",
-            Line("agent", 12, "outbound", "bot", None, 0),
-            "planner lost-1",
-            datetime.now(UTC),
-            600.0,  # so much earlier a run may have been made, and be it
-            tuple(
-                SlotIntent("hours/cancel@clinic", "hours", prompt, "f", None, 32)
-                for prompt in prompts or ("You are Dora.",)
-            ),
+    journal.record(
+        Intended(
+            LaunchIntent(
+                "lost-1",
+                "earlier",
+                "sha256:0",
+                Line("agent", 12, "outbound", "bot", None, 0),
+                "planner lost-1",
+                datetime.now(UTC),
+                600.0,  # so much earlier a run may have been made, and be it
+                tuple(
+                    SlotIntent("hours/cancel@clinic", "hours", prompt, "f", None, 32)
+                    for prompt in prompts or ("You are Dora.",)
+                ),
+            )
         )
     )
-    journal.settle("lost-1", LaunchState.SENT)
-    journal.settle("lost-1", LaunchState.AMBIGUOUS, detail="no answer in time")
+    journal.record(Moved("lost-1", LaunchState.SENT))
+    journal.record(Moved("lost-1", LaunchState.AMBIGUOUS, detail="no answer in time"))
     return journal
 
 
@@ -243,12 +243,20 @@ def test_reconcile_rejects_another_call(project: Project, service: Served) -> No
     project.planner("run", CONSENT)
     other = service.own_runs()[0]["run_id"]
     open_launch(project).close()
-    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
-        journal.execute("DELETE FROM slots WHERE run_id = ?", (other,))
-        journal.execute("DELETE FROM claims WHERE run_id = ?", (other,))
-        (settled,) = journal.execute("SELECT launch_id FROM launches WHERE state = 'acknowledged'").fetchone()
-        journal.execute("UPDATE launches SET sent_at = '2026-01-01T00:00:00+00:00' WHERE launch_id = 'lost-1'")
-        journal.commit()
+    settled = ""
+
+    def forget_results(events: Events) -> Events:
+        """The journal no longer knows the runs of the first session; the open launch is old."""
+        nonlocal settled
+        for kind, event in events:
+            if kind == "moved" and event["state"] == "acknowledged":
+                settled = event["launch_id"]
+                event["run_ids"], event["bindings"] = [], {}
+            if kind == "intended" and event["intent"]["launch_id"] == "lost-1":
+                event["intent"]["sent_at"] = "2026-01-01T00:00:00Z"
+        return [(kind, event) for kind, event in events if kind not in ("evidence_stored", "consumed")]
+
+    edit_journal(project.root / ".planner/journal.sqlite", forget_results)
     ran = project.planner("reconcile", "lost-1", "--adopt", str(other))
     assert ran.code == 2
     assert ran.err == (

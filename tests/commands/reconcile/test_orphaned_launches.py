@@ -13,6 +13,7 @@ from patience import wait_for
 
 from planner.api.wire import WireBilling
 from planner.diagnostics import Diagnostics
+from planner.execution.events import Intended, Moved
 from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
@@ -74,9 +75,9 @@ def lose(project: Project, *, seconds_ago: float = 0.0) -> None:
     slot = SlotIntent("hours/old@clinic", "hours", "You are Dora.", "sha256:x", None, 32)
     sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     line = Line("agent", 12, "outbound", "voice", None, 0)
-    journal.intend(LaunchIntent("lost-1", "i-1", "sha256:d", line, "planner i-1/1", sent_at, 5, (slot,)))
-    journal.settle("lost-1", LaunchState.SENT)
-    journal.settle("lost-1", LaunchState.AMBIGUOUS, detail="timed out")
+    journal.record(Intended(LaunchIntent("lost-1", "i-1", "sha256:d", line, "planner i-1/1", sent_at, 5, (slot,))))
+    journal.record(Moved("lost-1", LaunchState.SENT))
+    journal.record(Moved("lost-1", LaunchState.AMBIGUOUS, detail="timed out"))
     journal.close()
 
 
@@ -211,9 +212,9 @@ def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
         slot = SlotIntent("hours/old@clinic", "hours", "You are Dora.", "sha256:x", None, 32)
         line = Line("agent", 12, "outbound", "voice", None, 0)
         sent_at = now - timedelta(hours=hours)
-        journal.intend(LaunchIntent(launch_id, "i-1", "sha256:d", line, launch_id, sent_at, 5, (slot,)))
-        journal.settle(launch_id, LaunchState.SENT)
-        journal.settle(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings={0: run_id})
+        journal.record(Intended(LaunchIntent(launch_id, "i-1", "sha256:d", line, launch_id, sent_at, 5, (slot,))))
+        journal.record(Moved(launch_id, LaunchState.SENT))
+        journal.record(Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings={0: run_id}))
     orphans = orphans_of(journal, set(), shared=False, now=now)
     journal.close()
     assert [slot.run_id for slot in orphans.unbilled] == [7]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+from journals import edit_launches
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.plan.test_plan_command import call_dora, open_launch  # pyright: ignore[reportMissingImports]
@@ -30,9 +29,9 @@ def test_runs_of_another_time_are_shown_too(project: Project, service: Served) -
     launch's whenever it was made."""
     made = call_dora(service)
     open_launch(project).close()
-    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
-        journal.execute("UPDATE launches SET sent_at = '2026-01-01T00:00:00+00:00' WHERE launch_id = 'lost-1'")
-        journal.commit()
+    edit_launches(
+        project.root / ".planner/journal.sqlite", lambda launch: launch.update(sent_at="2026-01-01T00:00:00Z")
+    )
     ran = project.planner("reconcile")
     assert ran.code == 4
     assert ran.out.splitlines()[2] == (

@@ -1,0 +1,366 @@
+"""What the events of a journal add up to: launches, their slots, and which runs belong to them. No I/O.
+
+`validate` raises before anything changes, so the journal can write an event between `validate` and `apply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import singledispatchmethod
+from typing import Any
+
+from planner.errors import StoreError
+from planner.execution.events import (
+    Collected,
+    Consumed,
+    DuplicateAnswer,
+    Event,
+    EvidenceStored,
+    Imported,
+    Intended,
+    Moved,
+    RequesterLearned,
+    RunsBound,
+    RunsClaimed,
+    RunsKnown,
+    WindowWidened,
+)
+from planner.execution.jobs import Target
+from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, LIVE, TRANSITIONS, Launch, LaunchState, Slot
+
+OTHER_RESULTS = "stored results"
+"""Stands for the unknown launches of runs in other machines' results."""
+
+
+class TakenError(StoreError):
+    """The service returned a run or batch that already belongs to launch `holder`."""
+
+    def __init__(self, what: str, holder: str) -> None:
+        super().__init__(
+            f"{what}, which already belongs to launch {holder}",
+            "Different services (THUNDERPHONE_API_BASE_URL) may use the same run ids. If this store was used with another service,"
+            " choose a separate --store and run the same command again.",
+        )
+        self.holder = holder
+
+
+class JournalState:
+    """The sum of all recorded events."""
+
+    def __init__(self) -> None:
+        self._launches: dict[str, Launch] = {}
+        self._slots: dict[str, list[Slot]] = {}
+        """By launch id, in the order of their ordinals."""
+        self._claims: dict[int, str] = {}
+        """The launch of each known run."""
+        self._bound: dict[int, tuple[str, int]] = {}
+        """The slot of each bound run."""
+        self._requesters: dict[str, set[int]] = {}
+        """By credential."""
+        self._credentials: dict[str, str] = {}
+        """By launch id; "" if unknown."""
+        self._texts: dict[str, str] = {}
+        """One copy of each prompt, however many runs use it."""
+
+    def record(self, event: Event) -> None:
+        """Add an event.
+
+        Raises:
+            TakenError: a run or batch belongs to another launch. Nothing has changed.
+        """
+        self.validate(event)
+        self.apply(event)
+
+    # Validating
+
+    @singledispatchmethod
+    def validate(self, event: Any) -> None:
+        """Raises `StoreError` or `AssertionError` if the event is impossible now."""
+
+    @validate.register
+    def _(self, event: Intended) -> None:
+        if event.intent.launch_id in self._launches:
+            raise StoreError(f"launch {event.intent.launch_id} is already in the journal")
+
+    @validate.register
+    def _(self, event: Moved) -> None:
+        self._require_free(event.launch_id, event.batch_id, event.run_ids)
+        self._require_transition(event.launch_id, event.state)
+        self._require_bindable(event.launch_id, event.bindings)
+
+    @validate.register
+    def _(self, event: DuplicateAnswer) -> None:
+        self._require_transition(event.launch_id, LaunchState.AMBIGUOUS)
+        if event.holder in self._launches:
+            self._require_known(event.holder)
+
+    @validate.register
+    def _(self, event: RunsClaimed) -> None:
+        self._require_known(event.launch_id)
+        self._require_free(event.launch_id, None, event.run_ids)
+
+    @validate.register
+    def _(self, event: RunsBound) -> None:
+        self._require_known(event.launch_id)
+        self._require_bindable(event.launch_id, event.bindings)
+
+    @validate.register
+    def _(self, event: EvidenceStored) -> None:
+        for slot in event.slots:
+            self._require_bound(slot.launch_id, slot.ordinal)
+
+    @validate.register
+    def _(self, event: Consumed) -> None:
+        for launch_id, ordinal in event.slots:
+            self._require_bound(launch_id, ordinal)
+
+    @validate.register
+    def _(self, event: Imported) -> None:
+        if event.launch.launch_id in self._launches:
+            raise StoreError(f"launch {event.launch.launch_id} is already in the journal")
+
+    def _require_transition(self, launch_id: str, state: LaunchState) -> None:
+        before = self._launches[launch_id].state
+        if state not in TRANSITIONS.get(before, frozenset()):
+            raise AssertionError(f"launch {launch_id}: {before.value} → {state.value} is not a valid transition")
+
+    def _require_known(self, launch_id: str) -> None:
+        state = self._launches[launch_id].state
+        if state not in KNOWN:
+            raise AssertionError(f"launch {launch_id} is {state.value} and has no known runs")
+
+    def _require_free(self, launch_id: str, batch_id: int | None, run_ids: Iterable[int]) -> None:
+        """Runs, or a batch that does not list its runs, must not belong to another launch."""
+        run_ids = tuple(run_ids)
+        for run_id in run_ids:
+            if (holder := self._claims.get(run_id, launch_id)) != launch_id:
+                raise TakenError(f"run {run_id}", holder)
+        if batch_id is not None and not run_ids:
+            for other in self._launches.values():
+                if other.batch_id == batch_id and other.launch_id != launch_id and other.state in KNOWN:
+                    raise TakenError(f"batch {batch_id}", other.launch_id)
+
+    def _require_bindable(self, launch_id: str, bindings: Mapping[int, int]) -> None:
+        """A bound slot keeps its run, and a run its slot."""
+        slots = self._slots[launch_id]
+        for ordinal, run_id in bindings.items():
+            if not 0 <= ordinal < len(slots):
+                raise AssertionError(f"launch {launch_id} has no slot {ordinal}")
+            if slots[ordinal].run_id not in (None, run_id):
+                raise AssertionError(
+                    f"slot {ordinal} of launch {launch_id} cannot be bound to run {run_id}: it is not free"
+                )
+            if self._bound.get(run_id, (launch_id, ordinal)) != (launch_id, ordinal):
+                raise TakenError(f"run {run_id}", self._bound[run_id][0])
+
+    def _require_bound(self, launch_id: str, ordinal: int) -> None:
+        slots = self._slots.get(launch_id, [])
+        if not 0 <= ordinal < len(slots) or slots[ordinal].run_id is None:
+            raise AssertionError(f"slot {ordinal} of launch {launch_id} is not bound to a run")
+
+    # Applying
+
+    @singledispatchmethod
+    def apply(self, event: Any) -> None:
+        """Add a valid event."""
+        raise TypeError(event)
+
+    @apply.register
+    def _(self, event: Intended) -> None:
+        intent = event.intent
+        self._launches[intent.launch_id] = Launch(
+            launch_id=intent.launch_id,
+            invocation_id=intent.invocation_id,
+            change_set_digest=intent.change_set_digest,
+            state=LaunchState.INTENDED,
+            line=intent.line,
+            name=intent.name,
+            sent_at=intent.sent_at,
+            slack_seconds=intent.slack_seconds,
+            batch_id=None,
+            run_ids=(),
+            detail="",
+        )
+        self._credentials[intent.launch_id] = intent.credential
+        self._slots[intent.launch_id] = [
+            Slot(
+                launch_id=intent.launch_id,
+                ordinal=ordinal,
+                case_id=slot.case_id,
+                plan=slot.plan,
+                prompt=self._texts.setdefault(slot.prompt, slot.prompt),
+                call_fingerprint=slot.call_fingerprint,
+                agent_revision=slot.agent_revision,
+                reserved_cents=slot.reserved_cents,
+                run_id=None,
+                evidence=None,
+                cost_cents=None,
+                completed_at=None,
+                consumed_by=None,
+            )
+            for ordinal, slot in enumerate(intent.slots)
+        ]
+
+    @apply.register
+    def _(self, event: Moved) -> None:
+        self._change(event.launch_id, state=event.state, detail=event.detail, batch_id=event.batch_id)
+        self._claim(event.launch_id, event.run_ids)
+        self._bind(event.launch_id, event.bindings)
+
+    @apply.register
+    def _(self, event: WindowWidened) -> None:
+        self._change(event.launch_id, slack_seconds=event.slack_seconds)
+
+    @apply.register
+    def _(self, event: DuplicateAnswer) -> None:
+        """Runs of the holder are verified from now on."""
+        self._change(event.launch_id, state=LaunchState.AMBIGUOUS, detail=event.detail)
+        if event.holder in self._launches:
+            self._change(event.holder, detail=f"{DUPLICATE_ANSWER}also launch {event.launch_id}")
+
+    @apply.register
+    def _(self, event: RunsClaimed) -> None:
+        self._claim(event.launch_id, event.run_ids)
+
+    @apply.register
+    def _(self, event: RunsBound) -> None:
+        self._bind(event.launch_id, event.bindings)
+
+    @apply.register
+    def _(self, event: EvidenceStored) -> None:
+        for slot in event.slots:
+            slots = self._slots[slot.launch_id]
+            slots[slot.ordinal] = replace(
+                slots[slot.ordinal],
+                evidence=slot.evidence,
+                cost_cents=slot.cost_cents,
+                completed_at=slot.completed_at,
+            )
+
+    @apply.register
+    def _(self, event: Consumed) -> None:
+        for launch_id, ordinal in event.slots:
+            slots = self._slots[launch_id]
+            slots[ordinal] = replace(slots[ordinal], consumed_by=event.invocation_id)
+
+    @apply.register
+    def _(self, event: Imported) -> None:
+        launch_id = event.launch.launch_id
+        self._launches[launch_id] = replace(event.launch, run_ids=())
+        self._credentials[launch_id] = event.credential
+        run_ids = {*event.launch.run_ids, *(slot.run_id for slot in event.slots if slot.run_id is not None)}
+        self._claim(launch_id, [run_id for run_id in run_ids if run_id not in self._claims])
+        mine = set(self._launches[launch_id].run_ids)
+        self._slots[launch_id] = [slot if slot.run_id in mine else replace(slot, run_id=None) for slot in event.slots]
+        self._bound.update((slot.run_id, slot.key) for slot in self._slots[launch_id] if slot.run_id is not None)
+
+    @apply.register
+    def _(self, event: RunsKnown) -> None:
+        for run_id in event.run_ids:
+            self._claims.setdefault(run_id, OTHER_RESULTS)
+
+    @apply.register
+    def _(self, event: RequesterLearned) -> None:
+        self._requesters.setdefault(event.credential, set()).add(event.requested_by_id)
+
+    def _change(self, launch_id: str, **changes: Any) -> None:
+        self._launches[launch_id] = replace(self._launches[launch_id], **changes)
+
+    def _claim(self, launch_id: str, run_ids: Iterable[int]) -> None:
+        run_ids = tuple(run_ids)
+        if run_ids:
+            self._claims.update(dict.fromkeys(run_ids, launch_id))
+            claimed = {*self._launches[launch_id].run_ids, *run_ids}
+            self._change(launch_id, run_ids=tuple(sorted(claimed)))
+
+    def _bind(self, launch_id: str, bindings: Mapping[int, int]) -> None:
+        slots = self._slots[launch_id]
+        for ordinal, run_id in bindings.items():
+            slots[ordinal] = replace(slots[ordinal], run_id=run_id)
+            self._bound[run_id] = (launch_id, ordinal)
+
+    # Reading
+
+    def launches(self, states: Iterable[LaunchState]) -> list[Launch]:
+        """Oldest first."""
+        wanted = frozenset(states)
+        return sorted((launch for launch in self._launches.values() if launch.state in wanted), key=_age)
+
+    def launches_of(self, invocation_id: str) -> list[Launch]:
+        return [launch for launch in self._launches.values() if launch.invocation_id == invocation_id]
+
+    def launch(self, launch_id: str) -> Launch | None:
+        return self._launches.get(launch_id)
+
+    def unconsumed_slots(self) -> list[Slot]:
+        """Slots of launches that cost or may cost money; oldest first."""
+        return self._live_slots(lambda _, slot: slot.consumed_by is None)
+
+    def slots_of_change_set(self, digest: str) -> list[Slot]:
+        """All slots that cost or may cost money, from any session."""
+        return self._live_slots(lambda launch, _: launch.change_set_digest == digest)
+
+    def _live_slots(self, wanted: Callable[[Launch, Slot], bool]) -> list[Slot]:
+        return [
+            slot for launch in self.launches(LIVE) for slot in self._slots[launch.launch_id] if wanted(launch, slot)
+        ]
+
+    def bills(self, digest: str) -> list[tuple[Target, int, int]]:
+        """(target, reserved cents, billed cents) of this change set's calls, and of calls that are not in finished
+        results."""
+        highest: dict[tuple[Target, int], int] = {}
+        for launch in self._launches.values():
+            for slot in self._slots[launch.launch_id]:
+                if slot.cost_cents is not None and (launch.change_set_digest == digest or slot.consumed_by is None):
+                    key = (launch.line.target, slot.reserved_cents)
+                    highest[key] = max(slot.cost_cents, highest.get(key, 0))
+        return [(target, reserved_cents, billed_cents) for (target, reserved_cents), billed_cents in highest.items()]
+
+    def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
+        """By ordinal, in any state of the launch."""
+        return tuple(self._slots.get(launch_id, ()))
+
+    def slot_of_run(self, run_id: int) -> Slot | None:
+        launch_id, ordinal = self._bound.get(run_id, ("", 0))
+        return self._slots[launch_id][ordinal] if launch_id else None
+
+    def claimed_run_ids(self) -> set[int]:
+        return set(self._claims)
+
+    def claimed_batch_ids(self) -> set[int]:
+        """Includes batches that did not list their runs."""
+        return {
+            launch.batch_id
+            for launch in self._launches.values()
+            if launch.batch_id is not None and launch.state in KNOWN
+        }
+
+    def requesters(self, credential: str) -> set[int]:
+        """The known `requested_by_id`s of this API key; may be empty."""
+        return set(self._requesters.get(credential, ()))
+
+    def requesters_of(self, launch_id: str) -> frozenset[int]:
+        """Possible requesters of this launch, by its API key; empty if unknown, which matches anyone."""
+        return frozenset(self._requesters.get(self._credentials.get(launch_id, ""), ()))
+
+    def launched_with_other(self, credential: str) -> frozenset[str]:
+        """Ids of launches that used another API key. Launches with an unknown key are not included."""
+        if not credential:
+            return frozenset()
+        known = ("", credential)
+        return frozenset(launch_id for launch_id, key in self._credentials.items() if key not in known)
+
+
+def _age(launch: Launch) -> tuple[datetime, str]:
+    return launch.sent_at.astimezone(UTC), launch.launch_id
+
+
+def evidence_stored(slots: Iterable[Slot]) -> EvidenceStored:
+    """The evidence, bills and ends of these bound slots."""
+    return EvidenceStored(
+        tuple(
+            Collected(slot.launch_id, slot.ordinal, slot.evidence, slot.cost_cents, slot.completed_at) for slot in slots
+        )
+    )
