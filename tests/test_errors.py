@@ -7,14 +7,7 @@ import re
 
 from planner import errors
 from planner.diagnostics import Diagnostics
-from planner.errors import (
-    InterruptedRunError,
-    PlanInvalidError,
-    PlannerError,
-    ServiceError,
-    ThrottledError,
-    UsageError,
-)
+from planner.errors import InterruptedRunError, PlanInvalidError, PlannerError, ServiceError, ThrottledError, UsageError
 
 LINE = re.compile(r"^ {4}(?P<branch>[│├└─ ]*)(?P<name>\w+Error)(?: +(?P<code>\d+) .*)?$")
 

@@ -384,10 +384,7 @@ def test_a_missing_grade_is_none() -> None:
     ids=str,
 )
 def test_transactions_are_the_bill_or_else_the_call(
-    run: dict[str, Any],
-    call: dict[str, Any] | None,
-    charged_cents: int | None,
-    bill: tuple[int | None, str | None],
+    run: dict[str, Any], call: dict[str, Any] | None, charged_cents: int | None, bill: tuple[int | None, str | None]
 ) -> None:
     """Without a multiplier."""
     document = None if call is None else {**{key: CALL[key] for key in CALL if key != "billing_total_cents"}, **call}

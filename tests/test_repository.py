@@ -68,11 +68,7 @@ def test_no_test_mocks_what_is_available() -> None:
 def committed_files() -> list[Path]:
     """All text files that git knows: what else a reader keeps in a clone, a virtual environment say, is none of ours."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["git", "ls-files", "--cached", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if listed.returncode:
         pytest.skip("not a git work tree")

@@ -20,19 +20,7 @@ PACKAGES = (
     # the innermost frame whose file has the word decides
     ("importing", ("importlib", "<frozen")),
     ("JSON and models", ("pydantic", "/planner/api/wire")),
-    (
-        "HTTP",
-        (
-            "/httpx/",
-            "/httpcore/",
-            "/h11/",
-            "/yarl/",
-            "/multidict/",
-            "/anyio/",
-            "/asyncio/",
-            "selectors.py",
-        ),
-    ),
+    ("HTTP", ("/httpx/", "/httpcore/", "/h11/", "/yarl/", "/multidict/", "/anyio/", "/asyncio/", "selectors.py")),
     ("HTTP: ours", ("/planner/api/",)),
     ("journal", ("/planner/execution/journal",)),
     ("evidence", ("/planner/evidence", "/planner/results/")),

@@ -103,10 +103,7 @@ def test_turns_are_undecided_without_a_transcript(talk: Any, judge: Any) -> None
         ({"min_turns": 4, "max_turns": 3}, [()]),
         ({"min_turns": -1}, [("min_turns",)]),
         ({"status": "complete"}, [("status",)]),
-        (
-            {"status": "failed"},
-            [("status",)],
-        ),
+        ({"status": "failed"}, [("status",)]),
         ({"end_reason": []}, [("end_reason",)]),
         ({"end_reason": 3}, [("end_reason",)]),
     ],

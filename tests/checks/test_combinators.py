@@ -53,11 +53,7 @@ def test_all_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
         ([UNDECIDED, HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
         (
             [FAILS, UNDECIDED],
-            (
-                "errored",
-                "1 of 2 parts cannot be decided: the service has not billed this run yet",
-                None,
-            ),
+            ("errored", "1 of 2 parts cannot be decided: the service has not billed this run yet", None),
         ),
         (
             [FAILS, ALSO_FAILS],

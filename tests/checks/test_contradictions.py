@@ -123,10 +123,7 @@ def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[st
         ({"check": "duration", "max_seconds": 10}, SAYS),
         ({**CALLED, "times": 2}, {**CALLED, "times": {"min": 2}}),
         ({**CALLED, "arguments": {"id": 1}, "times": 1}, {**CALLED, "times": 3}),
-        (
-            {**CALLED, "arguments": {"id": 1}, "exact": True, "times": 1},
-            {**CALLED, "arguments": {"id": 1}, "times": 3},
-        ),
+        ({**CALLED, "arguments": {"id": 1}, "exact": True, "times": 1}, {**CALLED, "arguments": {"id": 1}, "times": 3}),
         ({**CALLED, "result": "ok", "times": 1}, {**CALLED, "times": 3}),
         ({**CALLED, "after": "verify", "times": 1}, {**CALLED, "times": 3}),
         ({**CALLED, "times": 1}, {**CALLED, "name": "lookup", "times": 3}),

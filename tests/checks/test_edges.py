@@ -165,10 +165,7 @@ def test_phrases_have_places_among_the_words() -> None:
     found = phrase_finder(("thirty days", "we"), fold=True).find(text)
     assert found == [PlacedPhrase("we", 0, 1), PlacedPhrase("thirty days", 4, 6)]
     sought = Sought((), "thirty|as", ignore_case=True)
-    assert sought.find("We give, as said, Thirty days.") == [
-        PlacedPhrase("as", 2, 3),
-        PlacedPhrase("Thirty", 4, 5),
-    ]
+    assert sought.find("We give, as said, Thirty days.") == [PlacedPhrase("as", 2, 3), PlacedPhrase("Thirty", 4, 5)]
     assert sought.find("As said") == [PlacedPhrase("As", 0, 1)]
     assert Sought(("30 days",), None, ignore_case=True, spoken=True).find("We give thirty days") == [
         PlacedPhrase("30 days", 2, 4)
@@ -253,12 +250,7 @@ def test_fingerprint_includes_parts_without_ids(read: Any) -> None:
     """Of combinators."""
     said = {"check": "says", "any_of": ["bye"]}
     plain = read(check="not", of=said).fingerprint_fields()
-    assert plain == {
-        "check": "not",
-        "severity": "error",
-        "version": 1,
-        "of": read(**said).fingerprint_fields(),
-    }
+    assert plain == {"check": "not", "severity": "error", "version": 1, "of": read(**said).fingerprint_fields()}
     assert read(check="not", of={**said, "id": "ends"}, id="whole").fingerprint_fields() == plain
     assert read(check="not", of={**said, "any_of": ["ciao"]}).fingerprint_fields() != plain
 

@@ -52,11 +52,7 @@ TOOLS = (ToolCall(name="look", arguments={"id": 17, "deep": {"x": ["a"]}}, has_r
 def test_expressions_are_judged(talk: Any, judge: Any, cel: str, expected: tuple[str, str]) -> None:
     """Undecided if a needed value is missing, with == and != alike."""
     call = Call(
-        call_id=9,
-        status="completed",
-        end_reason="ai_hangup",
-        duration_seconds=54,
-        document={"flag": True, "number": 3},
+        call_id=9, status="completed", end_reason="ai_hangup", duration_seconds=54, document={"flag": True, "number": 3}
     )
     outcome, message, quote = judge(talk(*TALK, tools=TOOLS, call=call), check="expression", cel=cel)
     assert (outcome, quote) == (expected[0], None)

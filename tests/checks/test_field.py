@@ -38,10 +38,7 @@ DOCUMENT = {
         ({"path": "$.nothing", "equals": "x"}, ("errored", "the service gave no value of $.nothing: it is null")),
         ({"path": "$.nothing", "in": ["x", None]}, ("passed", "$.nothing is null")),
         ({"path": "$.locale", "in": ["x", None]}, ("failed", '$.locale was "en-US", expected one of "x", null')),
-        (
-            {"path": "$.items[*].tag", "matches": "b"},
-            ("failed", '$.items[0].tag was "a", expected a match of "b"'),
-        ),
+        ({"path": "$.items[*].tag", "matches": "b"}, ("failed", '$.items[0].tag was "a", expected a match of "b"')),
         (
             {"path": "$.items[*].tag", "matches": "a"},
             ("errored", "the service gave no value of $.items[1].tag: it is null"),

@@ -46,13 +46,7 @@ def test_never_says_quotes_what_was_said(talk: Any, judge: Any, fields: dict[str
 
 @pytest.mark.parametrize(
     ("lines", "message"),
-    [
-        ((), "the transcript is empty"),
-        (
-            ("caller: Hello?",),
-            "the agent has no turn in a transcript of 1",
-        ),
-    ],
+    [((), "the transcript is empty"), (("caller: Hello?",), "the agent has no turn in a transcript of 1")],
 )
 def test_never_says_does_not_pass_a_silent_agent(talk: Any, judge: Any, lines: tuple[str, ...], message: str) -> None:
     """A completed call without a word of the agent must not pass for a well-behaved agent."""

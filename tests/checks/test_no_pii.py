@@ -111,21 +111,13 @@ def test_personal_data_in_any_spoken_form(text: str, expected: list[tuple[str, s
                 None,
             ),
         ),
-        (
-            ("agent: other@acme.com",),
-            {"allow": ["help@acme.com"]},
-            ("failed", "spoke an e-mail address at turn 1", 1),
-        ),
+        (("agent: other@acme.com",), {"allow": ["help@acme.com"]}, ("failed", "spoke an e-mail address at turn 1", 1)),
         (
             ("caller: CU-123456", "agent: CU-123456"),
             {"also": [r"CU-\d{6}"]},
             ("failed", r'spoke what matches "CU-\\d{6}" at turn 2', 2),
         ),
-        (
-            ("caller: Hi.", "tool: a@b.com"),
-            {},
-            ("errored", "the agent has no turn in the transcript", None),
-        ),
+        (("caller: Hi.", "tool: a@b.com"), {}, ("errored", "the agent has no turn in the transcript", None)),
     ],
 )
 def test_the_agent_speaks_no_personal_data(
@@ -144,15 +136,7 @@ def test_no_pii_without_a_transcript_is_undecided(talk: Any, judge: Any) -> None
     ("fields", "expected"),
     [
         ({"kinds": ["card", "card"]}, [((), "`kinds` names a kind twice")]),
-        (
-            {"also": ["("]},
-            [
-                (
-                    ("also", 0),
-                    r"this is not a regular expression: missing ): (",
-                )
-            ],
-        ),
+        ({"also": ["("]}, [(("also", 0), r"this is not a regular expression: missing ): (")]),
         ({"kinds": []}, [(("kinds",), "Tuple should have at least 1 item after validation, not 0")]),
     ],
 )

@@ -28,11 +28,7 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
     ("turns", "fields", "expected"),
     [
         (CALM, {"max_silence_ms": 500}, ("passed", "longest silence 500 ms", None)),
-        (
-            CALM,
-            {"max_silence_ms": 499.5},
-            ("failed", "500 ms of silence before turn 2, expected at most 499.5 ms", 2),
-        ),
+        (CALM, {"max_silence_ms": 499.5}, ("failed", "500 ms of silence before turn 2, expected at most 499.5 ms", 2)),
         (OVER, {"max_silence_ms": 2900}, ("passed", "longest silence 2900 ms", None)),
         (
             timed(("agent", 0, 9000), ("caller", 1000, 1100), ("agent", 9050, 9100)),
@@ -77,17 +73,9 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
         (
             GAP,
             {"max_caller_overlaps": 0},
-            (
-                "errored",
-                "overlaps of the caller are unknown: 1 turn without timing",
-                None,
-            ),
+            ("errored", "overlaps of the caller are unknown: 1 turn without timing", None),
         ),
-        (
-            CALM,
-            {"talk_ratio": {"min": 0.6, "max": 0.7}},
-            ("passed", "the agent spoke 63 % of the time", None),
-        ),
+        (CALM, {"talk_ratio": {"min": 0.6, "max": 0.7}}, ("passed", "the agent spoke 63 % of the time", None)),
         (
             CALM,
             {"talk_ratio": {"min": 0.655}},
@@ -108,11 +96,7 @@ GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
             {"talk_ratio": {"min": 0.1}},
             ("errored", "the agent's share of speech is unknown: every turn took 0 ms", None),
         ),
-        (
-            GAP,
-            {"words_per_minute": {"min": 225, "max": 225}},
-            ("passed", "the agent spoke 225 words a minute", None),
-        ),
+        (GAP, {"words_per_minute": {"min": 225, "max": 225}}, ("passed", "the agent spoke 225 words a minute", None)),
         (
             GAP,
             {"words_per_minute": {"max": 180}},
@@ -145,10 +129,7 @@ def test_pacing_is_judged(talk: Any, judge: Any, turns: Any, fields: dict[str, A
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        (
-            {},
-            [()],
-        ),
+        ({}, [()]),
         ({"talk_ratio": {"min": 0, "max": 1}}, [()]),
         ({"talk_ratio": {}}, [("talk_ratio",)]),
         ({"talk_ratio": {"min": 0.5, "max": 0.25}}, [("talk_ratio",)]),

@@ -55,12 +55,7 @@ def expectation(check: str, **fields: Any) -> Expectation:
         ("expression", {"cel": "run.cost_cents < 20 && call.duration_seconds > 10.0"}, "passed", None),
         ("expression", {"cel": "turns.size() == 2"}, "errored", "the transcript"),
         ("expression", {"cel": "call == call"}, "errored", "the transcript and the tool calls and the call object"),
-        (
-            "not",
-            {"of": {"check": "says", "any_of": ["415 555"]}},
-            "errored",
-            "the transcript",
-        ),
+        ("not", {"of": {"check": "says", "any_of": ["415 555"]}}, "errored", "the transcript"),
         (
             "any_of",
             {"of": [{"check": "duration", "max_seconds": 60}, {"check": "cost", "max_cents": 1}]},

@@ -24,10 +24,7 @@ REFUNDS = (
         ({"any_of": ["30 days"], "spoken": False}, ("passed", 'said "30 days" at turn 4', 4)),
         ({"any_of": ["goodbye"], "in": "last"}, ("passed", 'said "goodbye" at turn 6', 6)),
         ({"all_of": ["30 days", "goodbye"]}, ("passed", 'said "30 days" at turn 4; said "goodbye" at turn 6', 4)),
-        (
-            {"matches": r"\bgot \d+"},
-            ("passed", r'said "got 30" at turn 4, which matches "\\bgot \\d+"', 4),
-        ),
+        ({"matches": r"\bgot \d+"}, ("passed", r'said "got 30" at turn 4, which matches "\\bgot \\d+"', 4)),
         (
             {"matches": "^thank", "min_count": 2},
             ("passed", 'said anything that matches "^thank" 2 times in 3 agent turns', 1),

@@ -99,14 +99,8 @@ def test_an_empty_transcript_is_undecided(talk: Any, judge: Any) -> None:
     [
         ([said("a")], [("steps",)]),
         ([{}, said("a")], [("steps", 0)]),
-        (
-            [{**said("a"), "tool": "b"}, said("a")],
-            [("steps", 0)],
-        ),
-        (
-            [{"says": {}}, said("a")],
-            [("steps", 0, "says")],
-        ),
+        ([{**said("a"), "tool": "b"}, said("a")], [("steps", 0)]),
+        ([{"says": {}}, said("a")], [("steps", 0, "says")]),
         ([said("a", **{"in": "last"}), said("a")], [("steps", 0, "says", "in")]),
     ],
 )

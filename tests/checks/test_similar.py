@@ -92,20 +92,8 @@ def test_too_many_sentences_to_compare(
             None,
             "the agent has no turn in a transcript of 1",
         ),
-        (
-            (),
-            {"to": "Hello.", "min": 0.5},
-            "errored",
-            None,
-            "the transcript is empty",
-        ),
-        (
-            ("tool: hello",),
-            {"to": "Hello.", "min": 0.1, "who": "any"},
-            "errored",
-            None,
-            "the transcript is empty",
-        ),
+        ((), {"to": "Hello.", "min": 0.5}, "errored", None, "the transcript is empty"),
+        (("tool: hello",), {"to": "Hello.", "min": 0.1, "who": "any"}, "errored", None, "the transcript is empty"),
     ],
 )
 def test_similar_respects_its_scope(

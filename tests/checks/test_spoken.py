@@ -140,9 +140,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize(
-    ("phrase", "text"),
-    [(phrase, text) for group in ALIKE for phrase in group for text in group],
-    ids=lambda text: text,
+    ("phrase", "text"), [(phrase, text) for group in ALIKE for phrase in group for text in group], ids=lambda text: text
 )
 def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
     """Every spelling finds every other, inside a sentence, and is reported as the plan writes it."""

@@ -132,10 +132,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"steps": [{"says": {"all_of": ["30 days", "May 3"], "spoken": True}}, {"says": {"any_of": ["goodbye"]}}]},
         {"steps": [{"says": {"any_of": ["sorry"]}}, {"says": {"any_of": ["goodbye"]}}]},
     ],
-    "no_pii": [
-        {},
-        {"also": ["(?i)acme"]},
-    ],
+    "no_pii": [{}, {"also": ["(?i)acme"]}],
     "language": [{"is": "en"}, {"is": "es"}],
     "call": [
         {"status": "completed", "end_reason": "agent_end", "min_turns": 5},

@@ -129,10 +129,7 @@ def test_tool_called_is_judged(talk: Any, judge: Any, fields: dict[str, Any], ex
             {"name": "issue_refund", "before": "verify_identity"},
             ("passed", "called issue_refund 1 time, never in this way", None),
         ),
-        (
-            {"name": "issue_refund"},
-            ("failed", 'called issue_refund at turn 4 with {"order_id":17,"cents":900}', 4),
-        ),
+        ({"name": "issue_refund"}, ("failed", 'called issue_refund at turn 4 with {"order_id":17,"cents":900}', 4)),
         (
             {"name": "issue_refund", "after": "lookup_order", "arguments": {"cents": {"matches": "^9"}}},
             ("failed", 'called issue_refund at turn 4 with {"order_id":17,"cents":900}', 4),
@@ -265,10 +262,7 @@ def test_unusual_tool_names_are_shown_as_json(talk: Any, judge: Any) -> None:
         ({"name": "a", "after": "b", "before": "b"}, [()]),
         ({"name": "a", "exact": True}, [()]),
         ({"name": "a", "result": None}, [("result",)]),
-        (
-            {"name": "a", "arguments": {"x": {"matches": "("}}},
-            [("arguments", "x")],
-        ),
+        ({"name": "a", "arguments": {"x": {"matches": "("}}}, [("arguments", "x")]),
     ],
 )
 def test_invalid_tool_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:

@@ -62,36 +62,12 @@ scenarios:
 """
 
 BROKEN = {
-    "missing version": (
-        "version: 1\n",
-        "",
-        snapshot("plan.yaml:1:1 error missing-key\n"),
-    ),
-    "version as text": (
-        "version: 1\n",
-        'version: "1"\n',
-        snapshot("plan.yaml:1:10 error wrong-type\n"),
-    ),
-    "version from the future": (
-        "version: 1\n",
-        "version: 3\n",
-        snapshot("plan.yaml:1:10 error version-unknown\n"),
-    ),
-    "missing plan name": (
-        "plan: refunds\n",
-        "",
-        snapshot("plan.yaml:1:1 error missing-key\n"),
-    ),
-    "plan name not a slug": (
-        "plan: refunds\n",
-        "plan: Refund Window\n",
-        snapshot("plan.yaml:2:7 error not-a-slug\n"),
-    ),
-    "unknown key at the top": (
-        "owners:",
-        "owner:",
-        snapshot("plan.yaml:4:1 error unknown-key\n"),
-    ),
+    "missing version": ("version: 1\n", "", snapshot("plan.yaml:1:1 error missing-key\n")),
+    "version as text": ("version: 1\n", 'version: "1"\n', snapshot("plan.yaml:1:10 error wrong-type\n")),
+    "version from the future": ("version: 1\n", "version: 3\n", snapshot("plan.yaml:1:10 error version-unknown\n")),
+    "missing plan name": ("plan: refunds\n", "", snapshot("plan.yaml:1:1 error missing-key\n")),
+    "plan name not a slug": ("plan: refunds\n", "plan: Refund Window\n", snapshot("plan.yaml:2:7 error not-a-slug\n")),
+    "unknown key at the top": ("owners:", "owner:", snapshot("plan.yaml:4:1 error unknown-key\n")),
     "owner is not a list": (
         'owners: ["@acme/voice"]',
         'owners: "@acme/voice"',
@@ -102,36 +78,16 @@ BROKEN = {
         "owners: [@acme/voice]",
         snapshot("plan.yaml:4:10 error yaml-syntax\n"),
     ),
-    "bad tag": (
-        "tags: [billing, smoke]",
-        "tags: [billing, two words]",
-        snapshot("plan.yaml:5:17 error bad-value\n"),
-    ),
-    "target id as text": (
-        "{agent: 12}",
-        '{agent: "12"}',
-        snapshot("plan.yaml:7:20 error wrong-type\n"),
-    ),
+    "bad tag": ("tags: [billing, smoke]", "tags: [billing, two words]", snapshot("plan.yaml:5:17 error bad-value\n")),
+    "target id as text": ("{agent: 12}", '{agent: "12"}', snapshot("plan.yaml:7:20 error wrong-type\n")),
     "target of two kinds": (
         "{agent: 12}",
         "{agent: 12, phone_number: 7}",
         snapshot("plan.yaml:7:12 error bad-value\n"),
     ),
-    "target of no kind": (
-        "{agent: 12}",
-        "{}",
-        snapshot("plan.yaml:7:12 error bad-value\n"),
-    ),
-    "target kind mistyped": (
-        "{agent: 12}",
-        "{agnet: 12}",
-        snapshot("plan.yaml:7:13 error unknown-key\n"),
-    ),
-    "target id zero": (
-        "{agent: 12}",
-        "{agent: 0}",
-        snapshot("plan.yaml:7:20 error out-of-range\n"),
-    ),
+    "target of no kind": ("{agent: 12}", "{}", snapshot("plan.yaml:7:12 error bad-value\n")),
+    "target kind mistyped": ("{agent: 12}", "{agnet: 12}", snapshot("plan.yaml:7:13 error unknown-key\n")),
+    "target id zero": ("{agent: 12}", "{agent: 0}", snapshot("plan.yaml:7:20 error out-of-range\n")),
     "alias not a slug": (
         "  hotline:",
         "  Hot Line:",
@@ -165,26 +121,10 @@ plan.yaml:17:24 error unknown-target
         "max_cost_cents: -900",
         snapshot("plan.yaml:10:26 error out-of-range\n"),
     ),
-    "budget mistyped": (
-        "max_cost_cents: 900",
-        "max_cost: 900",
-        snapshot("plan.yaml:10:10 error unknown-key\n"),
-    ),
-    "mistyped default": (
-        "  runs: 3",
-        "  runz: 3",
-        snapshot("plan.yaml:12:3 error unknown-key\n"),
-    ),
-    "prompt in the defaults": (
-        "  runs: 3",
-        "  prompt: hello",
-        snapshot("plan.yaml:12:3 error unknown-key\n"),
-    ),
-    "scenario id": (
-        "  refund-window:",
-        "  Refund window:",
-        snapshot("plan.yaml:16:3 error not-a-slug\n"),
-    ),
+    "budget mistyped": ("max_cost_cents: 900", "max_cost: 900", snapshot("plan.yaml:10:10 error unknown-key\n")),
+    "mistyped default": ("  runs: 3", "  runz: 3", snapshot("plan.yaml:12:3 error unknown-key\n")),
+    "prompt in the defaults": ("  runs: 3", "  prompt: hello", snapshot("plan.yaml:12:3 error unknown-key\n")),
+    "scenario id": ("  refund-window:", "  Refund window:", snapshot("plan.yaml:16:3 error not-a-slug\n")),
     "target not there": (
         "targets: [support, hotline]",
         "targets: [suport, hotline]",
@@ -195,41 +135,13 @@ plan.yaml:17:24 error unknown-target
         "targets: [support, support]",
         snapshot("plan.yaml:17:24 error duplicate-item\n"),
     ),
-    "no targets": (
-        "targets: [support, hotline]",
-        "targets: []",
-        snapshot("plan.yaml:17:14 error no-targets\n"),
-    ),
-    "direction": (
-        "direction: outbound",
-        "direction: outbond",
-        snapshot("plan.yaml:18:16 error not-a-choice\n"),
-    ),
-    "unquoted number": (
-        '"+14155550199"',
-        "+14155550199",
-        snapshot("plan.yaml:19:20 error not-e164\n"),
-    ),
-    "number with spaces": (
-        '"+14155550199"',
-        '"+1 (415) 555-0199"',
-        snapshot("plan.yaml:19:20 error not-e164\n"),
-    ),
-    "number without country": (
-        '"+14155550199"',
-        '"4155550199"',
-        snapshot("plan.yaml:19:20 error not-e164\n"),
-    ),
-    "impossible number": (
-        '"+14155550199"',
-        '"+1415555"',
-        snapshot("plan.yaml:19:20 error not-e164\n"),
-    ),
-    "no such country": (
-        '"+14155550199"',
-        '"+9991234567"',
-        snapshot("plan.yaml:19:20 error not-e164\n"),
-    ),
+    "no targets": ("targets: [support, hotline]", "targets: []", snapshot("plan.yaml:17:14 error no-targets\n")),
+    "direction": ("direction: outbound", "direction: outbond", snapshot("plan.yaml:18:16 error not-a-choice\n")),
+    "unquoted number": ('"+14155550199"', "+14155550199", snapshot("plan.yaml:19:20 error not-e164\n")),
+    "number with spaces": ('"+14155550199"', '"+1 (415) 555-0199"', snapshot("plan.yaml:19:20 error not-e164\n")),
+    "number without country": ('"+14155550199"', '"4155550199"', snapshot("plan.yaml:19:20 error not-e164\n")),
+    "impossible number": ('"+14155550199"', '"+1415555"', snapshot("plan.yaml:19:20 error not-e164\n")),
+    "no such country": ('"+14155550199"', '"+9991234567"', snapshot("plan.yaml:19:20 error not-e164\n")),
     "undefined name in the prompt": (
         "{{ language }}",
         "{{ langage }}",
@@ -240,26 +152,14 @@ plan.yaml:17:24 error unknown-target
         "{{ caller.nmae }}",
         snapshot("plan.yaml:21:25 error template-undefined\n"),
     ),
-    "template not closed": (
-        "{{ language }}",
-        "{{ language }",
-        snapshot("plan.yaml:21:56 error template-syntax\n"),
-    ),
-    "unknown filter": (
-        "{{ language }}",
-        "{{ language | uper }}",
-        snapshot("plan.yaml:21:70 error template-syntax\n"),
-    ),
+    "template not closed": ("{{ language }}", "{{ language }", snapshot("plan.yaml:21:56 error template-syntax\n")),
+    "unknown filter": ("{{ language }}", "{{ language | uper }}", snapshot("plan.yaml:21:70 error template-syntax\n")),
     "forbidden attribute": (
         "{{ language }}",
         "{{ language.__class__ }}",
         snapshot("plan.yaml:21:68 error template-forbidden\n"),
     ),
-    "mapping in the prompt": (
-        "{{ caller.name }}",
-        "{{ caller }}",
-        snapshot("plan.yaml:21:18 error template-failed\n"),
-    ),
+    "mapping in the prompt": ("{{ caller.name }}", "{{ caller }}", snapshot("plan.yaml:21:18 error template-failed\n")),
     "axis used by no template": (
         "        mood: [calm, furious]",
         "        mood: [calm, furious]\n        extra: [1, 2]",
@@ -278,21 +178,9 @@ plan.yaml:33:17 error missing-key
         'order: [15, "15"]',
         snapshot("plan.yaml:30:21 error colliding-case-id\n"),
     ),
-    "mapping without id": (
-        "{id: bob, name: Bob Lee}",
-        "{name: Bob Lee}",
-        snapshot("plan.yaml:29:13 error bad-axis\n"),
-    ),
-    "empty axis": (
-        "mood: [calm, furious]",
-        "mood: []",
-        snapshot("plan.yaml:25:15 error bad-axis\n"),
-    ),
-    "axis is one text": (
-        "mood: [calm, furious]",
-        "mood: calm",
-        snapshot("plan.yaml:25:15 error wrong-type\n"),
-    ),
+    "mapping without id": ("{id: bob, name: Bob Lee}", "{name: Bob Lee}", snapshot("plan.yaml:29:13 error bad-axis\n")),
+    "empty axis": ("mood: [calm, furious]", "mood: []", snapshot("plan.yaml:25:15 error bad-axis\n")),
+    "axis is one text": ("mood: [calm, furious]", "mood: calm", snapshot("plan.yaml:25:15 error wrong-type\n")),
     "exclude of an unknown value": (
         "exclude: [{mood: calm,",
         "exclude: [{mood: clam,",
@@ -336,36 +224,20 @@ plan.yaml:31:31 warning matches-nothing
         "      max_cases: 20",
         snapshot("plan.yaml:33:18 error too-many-cases\n"),
     ),
-    "runs as a word": (
-        "    runs: 5",
-        "    runs: five",
-        snapshot("plan.yaml:34:11 error wrong-type\n"),
-    ),
-    "no runs": (
-        "    runs: 5",
-        "    runs: 0",
-        snapshot("plan.yaml:34:11 error out-of-range\n"),
-    ),
+    "runs as a word": ("    runs: 5", "    runs: five", snapshot("plan.yaml:34:11 error wrong-type\n")),
+    "no runs": ("    runs: 5", "    runs: 0", snapshot("plan.yaml:34:11 error out-of-range\n")),
     "pass rate in percent": (
         "min_pass_rate: 0.8",
         "min_pass_rate: 80",
         snapshot("plan.yaml:35:20 error out-of-range\n"),
     ),
-    "long stagger": (
-        "stagger_seconds: 2",
-        "stagger_seconds: 61",
-        snapshot("plan.yaml:36:22 error out-of-range\n"),
-    ),
+    "long stagger": ("stagger_seconds: 2", "stagger_seconds: 61", snapshot("plan.yaml:36:22 error out-of-range\n")),
     "timeout as text": (
         "timeout_seconds: 900",
         'timeout_seconds: "900"',
         snapshot("plan.yaml:37:22 error wrong-type\n"),
     ),
-    "more required runs than runs": (
-        "min_runs: 3",
-        "min_runs: 6",
-        snapshot("plan.yaml:38:15 error out-of-range\n"),
-    ),
+    "more required runs than runs": ("min_runs: 3", "min_runs: 6", snapshot("plan.yaml:38:15 error out-of-range\n")),
     "quarantine without a reason": (
         "    min_runs: 3",
         "    quarantine: {until: 2027-01-31}",
@@ -391,31 +263,11 @@ plan.yaml:31:31 warning matches-nothing
         "  quarantine: {until: 2027-01-31}",
         snapshot("plan.yaml:12:3 error missing-key\n"),
     ),
-    "age without a unit": (
-        "    min_runs: 3",
-        "    max_age: 14",
-        snapshot("plan.yaml:38:14 error wrong-type\n"),
-    ),
-    "age in months": (
-        "    min_runs: 3",
-        "    max_age: 2 months",
-        snapshot("plan.yaml:38:14 error bad-value\n"),
-    ),
-    "key without a value": (
-        "    min_runs: 3",
-        "    min_runs:",
-        snapshot("plan.yaml:38:5 error wrong-type\n"),
-    ),
-    "duplicate key": (
-        "    min_runs: 3",
-        "    runs: 3",
-        snapshot("plan.yaml:38:5 error duplicate-key\n"),
-    ),
-    "unknown check": (
-        "check: says",
-        "check: say",
-        snapshot("plan.yaml:40:16 error unknown-check\n"),
-    ),
+    "age without a unit": ("    min_runs: 3", "    max_age: 14", snapshot("plan.yaml:38:14 error wrong-type\n")),
+    "age in months": ("    min_runs: 3", "    max_age: 2 months", snapshot("plan.yaml:38:14 error bad-value\n")),
+    "key without a value": ("    min_runs: 3", "    min_runs:", snapshot("plan.yaml:38:5 error wrong-type\n")),
+    "duplicate key": ("    min_runs: 3", "    runs: 3", snapshot("plan.yaml:38:5 error duplicate-key\n")),
+    "unknown check": ("check: says", "check: say", snapshot("plan.yaml:40:16 error unknown-check\n")),
     "check mistyped": (
         "- {check: duration, max_seconds: 180}",
         "- {chek: duration, max_seconds: 180}",
@@ -461,21 +313,9 @@ plan.yaml:31:31 warning matches-nothing
         "{{ policy_day }} days",
         snapshot("plan.yaml:42:22 error template-undefined\n"),
     ),
-    "bad regex": (
-        "(?i)guarantee",
-        "(?=guarantee)",
-        snapshot("plan.yaml:44:38 error bad-regex\n"),
-    ),
-    "severity": (
-        "severity: critical",
-        "severity: critcal",
-        snapshot("plan.yaml:43:19 error not-a-choice\n"),
-    ),
-    "expectation id": (
-        "id: states-window",
-        "id: States Window",
-        snapshot("plan.yaml:41:13 error not-a-slug\n"),
-    ),
+    "bad regex": ("(?i)guarantee", "(?=guarantee)", snapshot("plan.yaml:44:38 error bad-regex\n")),
+    "severity": ("severity: critical", "severity: critcal", snapshot("plan.yaml:43:19 error not-a-choice\n")),
+    "expectation id": ("id: states-window", "id: States Window", snapshot("plan.yaml:41:13 error not-a-slug\n")),
     "id of another": (
         "      - {check: never_says,",
         "      - {check: never_says, id: states-window,",
@@ -486,11 +326,7 @@ plan.yaml:31:31 warning matches-nothing
         "order_id: {{ order }}",
         snapshot("plan.yaml:45:72 error key-not-text\n"),
     ),
-    "no prompt": (
-        "    prompt: Ask when you open.\n",
-        "    runs: 1\n",
-        snapshot("plan.yaml:47:3 error no-prompt\n"),
-    ),
+    "no prompt": ("    prompt: Ask when you open.\n", "    runs: 1\n", snapshot("plan.yaml:47:3 error no-prompt\n")),
     "two prompts": (
         "    prompt: Ask when you open.\n",
         "    prompt: Ask when you open.\n    prompt_file: prompts/x.md\n",
@@ -632,11 +468,7 @@ def test_mistyped_expectations_are_reported_once(workspace: Any) -> None:
             "{check: tool_called, name lookup_order,",
             snapshot([("unknown-key", 45, 30)]),
         ),
-        (
-            "defaults:\n  runs: 3",
-            "defaults:\n  ? runs 3",
-            snapshot([("unknown-key", 12, 5)]),
-        ),
+        ("defaults:\n  runs: 3", "defaults:\n  ? runs 3", snapshot([("unknown-key", 12, 5)])),
     ],
     ids=range(4),
 )

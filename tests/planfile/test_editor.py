@@ -42,10 +42,7 @@ class Editor:
 
     def __init__(self, schema: Path) -> None:
         self._process = subprocess.Popen(
-            ["node", str(SERVER), "--stdio"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            ["node", str(SERVER), "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self._settings = {"schemas": {schema.as_uri(): ["*.yaml"]}, "validate": True, "schemaStore": {"enable": False}}
         self._requests = 0

@@ -69,22 +69,10 @@ def many_faults(workspace: Workspace) -> None:
 
 
 BUILT: dict[str, tuple[Callable[[Workspace], None], str]] = {
-    "file-unreadable": (
-        unreadable,
-        snapshot("plan.yaml:6:18 error file-unreadable\n"),
-    ),
-    "file-too-large": (
-        too_large,
-        snapshot("plan.yaml:1:1 error file-too-large\n"),
-    ),
-    "not-utf8": (
-        not_text,
-        snapshot("plan.yaml:6:19 error not-utf8\n"),
-    ),
-    "more-faults": (
-        many_faults,
-        snapshot("plan.yaml:1:1 error more-faults\n"),
-    ),
+    "file-unreadable": (unreadable, snapshot("plan.yaml:6:18 error file-unreadable\n")),
+    "file-too-large": (too_large, snapshot("plan.yaml:1:1 error file-too-large\n")),
+    "not-utf8": (not_text, snapshot("plan.yaml:6:19 error not-utf8\n")),
+    "more-faults": (many_faults, snapshot("plan.yaml:1:1 error more-faults\n")),
 }
 
 

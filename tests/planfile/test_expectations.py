@@ -125,10 +125,7 @@ def test_equal_expectations_are_one_value(workspace: Any) -> None:
 
 
 BROKEN = {
-    "number in quotes": (
-        '{check: duration, max_seconds: "180"}',
-        snapshot("plan.yaml:9:40 error wrong-type\n"),
-    ),
+    "number in quotes": ('{check: duration, max_seconds: "180"}', snapshot("plan.yaml:9:40 error wrong-type\n")),
     "boolean for a number": (
         "{check: duration, max_seconds: true}",
         snapshot("plan.yaml:9:40 error bad-expectation\n"),
@@ -153,10 +150,7 @@ BROKEN = {
         '{check: says, matches: "({{ word }}"}',
         snapshot("plan.yaml:9:32 error bad-regex\n"),
     ),
-    "mapping in a text": (
-        '{check: says, any_of: ["{{ who }}"]}',
-        snapshot("plan.yaml:9:36 error template-failed\n"),
-    ),
+    "mapping in a text": ('{check: says, any_of: ["{{ who }}"]}', snapshot("plan.yaml:9:36 error template-failed\n")),
     "unknown key of a mapping": (
         '{check: says, any_of: ["a", "b {{ who.nme }}"]}',
         snapshot("plan.yaml:9:47 error template-undefined\n"),
@@ -175,26 +169,11 @@ plan.yaml:9:36 error template-undefined
 plan.yaml:9:63 error template-undefined
 """),
     ),
-    "id is a number": (
-        "{check: call, status: completed, id: 5}",
-        snapshot("plan.yaml:9:46 error wrong-type\n"),
-    ),
-    "id is a list": (
-        "{check: call, status: completed, id: [a]}",
-        snapshot("plan.yaml:9:46 error wrong-type\n"),
-    ),
-    "check is a number": (
-        "{check: 5}",
-        snapshot("plan.yaml:9:17 error wrong-type\n"),
-    ),
-    "check is a template": (
-        '{check: "{{ word }}"}',
-        snapshot("plan.yaml:9:17 error unknown-check\n"),
-    ),
-    "check is empty": (
-        "{check: }",
-        snapshot("plan.yaml:9:10 error wrong-type\n"),
-    ),
+    "id is a number": ("{check: call, status: completed, id: 5}", snapshot("plan.yaml:9:46 error wrong-type\n")),
+    "id is a list": ("{check: call, status: completed, id: [a]}", snapshot("plan.yaml:9:46 error wrong-type\n")),
+    "check is a number": ("{check: 5}", snapshot("plan.yaml:9:17 error wrong-type\n")),
+    "check is a template": ('{check: "{{ word }}"}', snapshot("plan.yaml:9:17 error unknown-check\n")),
+    "check is empty": ("{check: }", snapshot("plan.yaml:9:10 error wrong-type\n")),
     "fields of another check": (
         "{check: cost, max_seconds: 5, max_cents: 5}",
         snapshot("plan.yaml:9:23 error unknown-key\n"),
@@ -203,42 +182,21 @@ plan.yaml:9:63 error template-undefined
         "{check: tool_called, name: x, times: {mn: 1}}",
         snapshot("plan.yaml:9:47 error unknown-key\n"),
     ),
-    "missing field": (
-        "{check: tool_called}",
-        snapshot("plan.yaml:9:9 error missing-key\n"),
-    ),
-    "missing field, mistyped": (
-        "{check: tool_called, nme: x}",
-        snapshot("plan.yaml:9:30 error unknown-key\n"),
-    ),
-    "empty list": (
-        "{check: says, any_of: []}",
-        snapshot("plan.yaml:9:31 error bad-expectation\n"),
-    ),
-    "empty phrase": (
-        '{check: says, any_of: [""]}',
-        snapshot("plan.yaml:9:32 error bad-expectation\n"),
-    ),
+    "missing field": ("{check: tool_called}", snapshot("plan.yaml:9:9 error missing-key\n")),
+    "missing field, mistyped": ("{check: tool_called, nme: x}", snapshot("plan.yaml:9:30 error unknown-key\n")),
+    "empty list": ("{check: says, any_of: []}", snapshot("plan.yaml:9:31 error bad-expectation\n")),
+    "empty phrase": ('{check: says, any_of: [""]}', snapshot("plan.yaml:9:32 error bad-expectation\n")),
     "min over max": (
         "{check: duration, min_seconds: 9, max_seconds: 5}",
         snapshot("plan.yaml:9:9 error bad-expectation\n"),
     ),
-    "two ways to say it": (
-        "{check: says, any_of: [a], matches: b}",
-        snapshot("plan.yaml:9:9 error bad-expectation\n"),
-    ),
-    "pass rate": (
-        "{check: cost, max_cents: 5, min_pass_rate: 1.5}",
-        snapshot("plan.yaml:9:52 error out-of-range\n"),
-    ),
+    "two ways to say it": ("{check: says, any_of: [a], matches: b}", snapshot("plan.yaml:9:9 error bad-expectation\n")),
+    "pass rate": ("{check: cost, max_cents: 5, min_pass_rate: 1.5}", snapshot("plan.yaml:9:52 error out-of-range\n")),
     "argument with a leading zero": (
         "{check: tool_called, name: x, arguments: {zip: 02139}}",
         snapshot("plan.yaml:9:56 warning number-rewritten\n"),
     ),
-    "a list too many": (
-        "[{check: call}]",
-        snapshot("plan.yaml:9:9 error wrong-type\n"),
-    ),
+    "a list too many": ("[{check: call}]", snapshot("plan.yaml:9:9 error wrong-type\n")),
 }
 
 

@@ -134,15 +134,7 @@ prompts/y.md:2:14 error template-undefined
         ("empty.md", snapshot([("empty-prompt", "there is no text in empty.md", "plan.yaml:7:18")])),
         (
             "large.md",
-            snapshot(
-                [
-                    (
-                        "file-too-large",
-                        "large.md has more than 64 KiB; split or shorten it",
-                        "plan.yaml:7:18",
-                    )
-                ]
-            ),
+            snapshot([("file-too-large", "large.md has more than 64 KiB; split or shorten it", "plan.yaml:7:18")]),
         ),
         ("latin.md", snapshot([("not-utf8", "byte 0xe9 here is not UTF-8; save the file as UTF-8", "latin.md:1:4")])),
         (
@@ -220,91 +212,27 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
 @pytest.mark.parametrize(
     ("axis", "content", "said"),
     [
-        (
-            "{file: x.csv}",
-            "a,b\n1,2\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.csv, column: c}",
-            "a,b\n1,2\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:46")]),
-        ),
+        ("{file: x.csv}", "a,b\n1,2\n", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.csv, column: c}", "a,b\n1,2\n", snapshot([("bad-axis-file", "plan.yaml:8:46")])),
         (
             "{file: x.csv, column: b}",
             "a,b\n1,2\n3\n4, \n",
             snapshot([("bad-axis-file", "x.csv:3:1"), ("bad-axis-file", "x.csv:4:1")]),
         ),
-        (
-            "{file: x.csv, column: b}",
-            'a,b\n1,"2\n',
-            snapshot([("bad-axis-file", "x.csv:2:1")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "a,b\n1,2\n2,2\n",
-            snapshot([("duplicate-item", "x.csv:3:1")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "a,b\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "a,b,b\n1,2,3\n",
-            snapshot([("bad-axis-file", "x.csv:1:1")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "a,b\n1,2,3\n4,5\n",
-            snapshot([("bad-axis-file", "x.csv:2:1")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "a;b\n1;2\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "a\tb\n1\t2\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.tsv}",
-            "a,b\n1,2\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.csv}",
-            "\n1\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            'a,b\n1,"two\nlines"\n3,4,5\n',
-            snapshot([("bad-axis-file", "x.csv:4:1")]),
-        ),
-        (
-            "{file: x.csv, column: b}",
-            "a,b\n1,\x1b[31m2\n",
-            snapshot([("control-character", "x.csv:2:3")]),
-        ),
-        (
-            "{file: x.txt}",
-            "a\x00b\n",
-            snapshot([("control-character", "x.txt:1:2")]),
-        ),
-        (
-            "{file: x.txt}",
-            "calm\n# not calm\n",
-            snapshot([("bad-axis-file", "x.txt:2:1")]),
-        ),
+        ("{file: x.csv, column: b}", 'a,b\n1,"2\n', snapshot([("bad-axis-file", "x.csv:2:1")])),
+        ("{file: x.csv, column: b}", "a,b\n1,2\n2,2\n", snapshot([("duplicate-item", "x.csv:3:1")])),
+        ("{file: x.csv, column: b}", "a,b\n", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.csv, column: b}", "", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.csv, column: b}", "a,b,b\n1,2,3\n", snapshot([("bad-axis-file", "x.csv:1:1")])),
+        ("{file: x.csv, column: b}", "a,b\n1,2,3\n4,5\n", snapshot([("bad-axis-file", "x.csv:2:1")])),
+        ("{file: x.csv, column: b}", "a;b\n1;2\n", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.csv, column: b}", "a\tb\n1\t2\n", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.tsv}", "a,b\n1,2\n", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.csv}", "\n1\n", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.csv, column: b}", 'a,b\n1,"two\nlines"\n3,4,5\n', snapshot([("bad-axis-file", "x.csv:4:1")])),
+        ("{file: x.csv, column: b}", "a,b\n1,\x1b[31m2\n", snapshot([("control-character", "x.csv:2:3")])),
+        ("{file: x.txt}", "a\x00b\n", snapshot([("control-character", "x.txt:1:2")])),
+        ("{file: x.txt}", "calm\n# not calm\n", snapshot([("bad-axis-file", "x.txt:2:1")])),
         (
             "{file: x.jsonl}",
             '"\\u001b[31m"\n1e999\n{"id": "x", "n": [1, {"m": 1e999}]}\n"ok"\n',
@@ -312,11 +240,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
                 [("bad-axis-file", "x.jsonl:1:1"), ("bad-axis-file", "x.jsonl:2:1"), ("bad-axis-file", "x.jsonl:3:1")]
             ),
         ),
-        (
-            "{file: x.csv, column: a}",
-            'a,b\n"x"y,z\n',
-            snapshot([("bad-axis-file", "x.csv:2:1")]),
-        ),
+        ("{file: x.csv, column: a}", 'a,b\n"x"y,z\n', snapshot([("bad-axis-file", "x.csv:2:1")])),
         (
             "{file: x.jsonl}",
             '{"id": "a", "id": "b"}\n{"id": "at 9:30"}\n{"id": "c", "n": [{"m": 1, "k": 2, "m": 3}]}\n',
@@ -362,56 +286,16 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             '{"name": "Ana"}\n5\n{"id": "a"}\n',
             snapshot([("bad-axis-file", "plan.yaml:8:48")]),
         ),
-        (
-            "{file: x.jsonl, column: k}",
-            '"a"\n"b"\n',
-            snapshot([("bad-axis-file", "plan.yaml:8:48")]),
-        ),
-        (
-            "{file: x.jsonl, column: k}",
-            '{"k": [1]}\n',
-            snapshot([("bad-axis", "x.jsonl:1:1")]),
-        ),
-        (
-            "{file: x.jsonl}",
-            '{"id": 5}\n',
-            snapshot([("bad-axis", "x.jsonl:1:1")]),
-        ),
-        (
-            "{file: x.txt, column: k}",
-            "a\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:46")]),
-        ),
-        (
-            "{file: x.xlsx}",
-            "a\n",
-            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.txt}",
-            b"caf\xe9",
-            snapshot([("not-utf8", "x.txt:1:4")]),
-        ),
-        (
-            "{file: ../../x.txt}",
-            "",
-            snapshot([("file-outside", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: x.txt, colum: k}",
-            "a\n",
-            snapshot([("unknown-key", "plan.yaml:8:38")]),
-        ),
-        (
-            "{file: 5}",
-            "a\n",
-            snapshot([("wrong-type", "plan.yaml:8:31")]),
-        ),
-        (
-            "{file: }",
-            "a\n",
-            snapshot([("wrong-type", "plan.yaml:8:25")]),
-        ),
+        ("{file: x.jsonl, column: k}", '"a"\n"b"\n', snapshot([("bad-axis-file", "plan.yaml:8:48")])),
+        ("{file: x.jsonl, column: k}", '{"k": [1]}\n', snapshot([("bad-axis", "x.jsonl:1:1")])),
+        ("{file: x.jsonl}", '{"id": 5}\n', snapshot([("bad-axis", "x.jsonl:1:1")])),
+        ("{file: x.txt, column: k}", "a\n", snapshot([("bad-axis-file", "plan.yaml:8:46")])),
+        ("{file: x.xlsx}", "a\n", snapshot([("bad-axis-file", "plan.yaml:8:31")])),
+        ("{file: x.txt}", b"caf\xe9", snapshot([("not-utf8", "x.txt:1:4")])),
+        ("{file: ../../x.txt}", "", snapshot([("file-outside", "plan.yaml:8:31")])),
+        ("{file: x.txt, colum: k}", "a\n", snapshot([("unknown-key", "plan.yaml:8:38")])),
+        ("{file: 5}", "a\n", snapshot([("wrong-type", "plan.yaml:8:31")])),
+        ("{file: }", "a\n", snapshot([("wrong-type", "plan.yaml:8:25")])),
     ],
     ids=range(34),
 )

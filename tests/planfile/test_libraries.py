@@ -271,11 +271,7 @@ scenarios:
   s: {prompt: "Hello {{ a }}."}
 """
 FAULTS = {
-    "no such expectations": (
-        "[{use: polite}]",
-        "[{use: polit}]",
-        snapshot("plan.yaml:6:27 error unknown-use\n"),
-    ),
+    "no such expectations": ("[{use: polite}]", "[{use: polit}]", snapshot("plan.yaml:6:27 error unknown-use\n")),
     "an axis among expectations": (
         "[{use: polite}]",
         "[{use: languages}]",
@@ -299,16 +295,8 @@ plan.yaml:6:52 error unknown-key
         "{use: polite, severity: fatal}",
         snapshot("plan.yaml:6:45 error not-a-choice\n"),
     ),
-    "an id for several": (
-        "{use: polite}",
-        "{use: polite, id: kind}",
-        snapshot("plan.yaml:6:35 error bad-value\n"),
-    ),
-    "an empty use": (
-        "{use: polite}",
-        "{use: }",
-        snapshot("plan.yaml:6:22 error wrong-type\n"),
-    ),
+    "an id for several": ("{use: polite}", "{use: polite, id: kind}", snapshot("plan.yaml:6:35 error bad-value\n")),
+    "an empty use": ("{use: polite}", "{use: }", snapshot("plan.yaml:6:22 error wrong-type\n")),
     "used twice": (
         "[{use: polite}]",
         "[{use: quick}, {use: polite}, {use: quick, id: again}]",
@@ -349,11 +337,7 @@ plan.yaml:6:52 error unknown-key
         "[lib/voice.yaml, ./lib/../lib/voice.yaml]",
         snapshot("plan.yaml:3:27 error duplicate-item\n"),
     ),
-    "imports is a text": (
-        "[lib/voice.yaml]",
-        "lib/voice.yaml",
-        snapshot("plan.yaml:3:10 error wrong-type\n"),
-    ),
+    "imports is a text": ("[lib/voice.yaml]", "lib/voice.yaml", snapshot("plan.yaml:3:10 error wrong-type\n")),
     "nothing of an import is used": (
         "[lib/voice.yaml]",
         "[lib/voice.yaml, lib/other.yaml]",
@@ -379,11 +363,7 @@ plan.yaml:6:52 error unknown-key
         "targets: [suport]",
         snapshot("plan.yaml:4:11 error unknown-target\n"),
     ),
-    "kind mistyped in a plan": (
-        "plan: p\n",
-        "plan: p\nkind: plan\n",
-        snapshot("plan.yaml:3:7 error not-a-choice\n"),
-    ),
+    "kind mistyped in a plan": ("plan: p\n", "plan: p\nkind: plan\n", snapshot("plan.yaml:3:7 error not-a-choice\n")),
     "a plan that says it is a library": (
         "plan: p\n",
         "plan: p\nkind: library\n",
@@ -637,11 +617,6 @@ def test_an_axis_that_shadows_an_imported_variable_is_reported(workspace: Any) -
     )
     workspace.write("plan.yaml", plan)
     (lint,) = workspace.load("plan.yaml")[1]
-    assert (lint.code, lint.severity.value, lint.span.line, lint.span.column) == (
-        "shadowed-variable",
-        "warning",
-        6,
-        45,
-    )
+    assert (lint.code, lint.severity.value, lint.span.line, lint.span.column) == ("shadowed-variable", "warning", 6, 45)
     assert [(one.message, one.span.file, one.span.line) for one in lint.related] == [("the variable", "lib.yaml", 3)]
     assert workspace.codes(plan.replace("word: [", "other: [").replace("{{ word }}", "{{ other }}")) == []

@@ -220,60 +220,27 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
         (
             {"axes": AXES, "max_cases": 12},
             snapshot(
-                [
-                    (
-                        "too-many-cases",
-                        "this makes about 18 cases, more than 12; exclude some, or raise `max_cases`",
-                    )
-                ]
+                [("too-many-cases", "this makes about 18 cases, more than 12; exclude some, or raise `max_cases`")]
             ),
         ),
         (
             {"axes": AXES, "max_cases": 12, "exclude": [{"mood": "sad", "language": "Spanish"}]},
-            snapshot(
-                [
-                    (
-                        "too-many-cases",
-                        "this makes 18 cases, more than 12; exclude some, or raise `max_cases`",
-                    )
-                ]
-            ),
+            snapshot([("too-many-cases", "this makes 18 cases, more than 12; exclude some, or raise `max_cases`")]),
         ),
         (
-            {
-                "axes": AXES,
-                "max_cases": 18,
-                "include": [{"mood": "x", "language": "y", "caller": "ana", "order": 17}],
-            },
-            snapshot(
-                [
-                    (
-                        "too-many-cases",
-                        "this makes 20 cases, more than 18; exclude some, or raise `max_cases`",
-                    )
-                ]
-            ),
+            {"axes": AXES, "max_cases": 18, "include": [{"mood": "x", "language": "y", "caller": "ana", "order": 17}]},
+            snapshot([("too-many-cases", "this makes 20 cases, more than 18; exclude some, or raise `max_cases`")]),
         ),
         (
             {"axes": HUNDRED},
             snapshot(
-                [
-                    (
-                        "too-many-cases",
-                        "this makes about 20,000 cases, more than 500; exclude some, or raise `max_cases`",
-                    )
-                ]
+                [("too-many-cases", "this makes about 20,000 cases, more than 500; exclude some, or raise `max_cases`")]
             ),
         ),
         (
             {"axes": HUNDRED, "exclude": [{"a": 1}]},
             snapshot(
-                [
-                    (
-                        "too-many-cases",
-                        "this makes about 20,000 cases, more than 500; exclude some, or raise `max_cases`",
-                    )
-                ]
+                [("too-many-cases", "this makes about 20,000 cases, more than 500; exclude some, or raise `max_cases`")]
             ),
         ),
         (
@@ -308,10 +275,7 @@ HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
             snapshot(
                 [
                     ("unused-value", "every case with this value of `caller` is excluded; remove it from the axis"),
-                    (
-                        "too-many-cases",
-                        "this makes 18 cases, more than 14; exclude some, or raise `max_cases`",
-                    ),
+                    ("too-many-cases", "this makes 18 cases, more than 14; exclude some, or raise `max_cases`"),
                 ]
             ),
         ),

@@ -66,10 +66,7 @@ rates: {spark: 8, storm-base: 12.5}
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (
-            "environment: {}\n",
-            snapshot("planner.yaml:1:1 error unknown-key\n"),
-        ),
+        ("environment: {}\n", snapshot("planner.yaml:1:1 error unknown-key\n")),
         (
             "store: [git]\njudge: {}\n",
             snapshot("""\
@@ -109,22 +106,10 @@ planner.yaml:1:34 error wrong-type
 planner.yaml:1:37 error bad-value
 """),
         ),
-        (
-            "redact: secret\n",
-            snapshot("planner.yaml:1:9 error wrong-type\n"),
-        ),
-        (
-            "policy: []\n",
-            snapshot("planner.yaml:1:9 error wrong-type\n"),
-        ),
-        (
-            "policy:\n",
-            snapshot("planner.yaml:1:1 error wrong-type\n"),
-        ),
-        (
-            "policy: {allowed_targets: {agent: 12}}\n",
-            snapshot("planner.yaml:1:27 error wrong-type\n"),
-        ),
+        ("redact: secret\n", snapshot("planner.yaml:1:9 error wrong-type\n")),
+        ("policy: []\n", snapshot("planner.yaml:1:9 error wrong-type\n")),
+        ("policy:\n", snapshot("planner.yaml:1:1 error wrong-type\n")),
+        ("policy: {allowed_targets: {agent: 12}}\n", snapshot("planner.yaml:1:27 error wrong-type\n")),
         (
             "policy: {allowed_targets: [{agent: 12}, {agnt: 3}, 5]}\n",
             snapshot("""\
@@ -132,10 +117,7 @@ planner.yaml:1:42 error unknown-key
 planner.yaml:1:52 error wrong-type
 """),
         ),
-        (
-            "environments: [staging]\n",
-            snapshot("planner.yaml:1:15 error wrong-type\n"),
-        ),
+        ("environments: [staging]\n", snapshot("planner.yaml:1:15 error wrong-type\n")),
         (
             "environments: {Staging: {Support: {agent: 12}, hotline: {agent: x}}, production: 5}\n",
             snapshot("""\
@@ -189,18 +171,9 @@ planner.yaml:1:45 error bad-value
 planner.yaml:1:61 error bad-value
 """),
         ),
-        (
-            "rates: [spark]\n",
-            snapshot("planner.yaml:1:8 error wrong-type\n"),
-        ),
-        (
-            "version: 2\n",
-            snapshot("planner.yaml:1:10 error version-unknown\n"),
-        ),
-        (
-            "a: [\n",
-            snapshot("planner.yaml:2:1 error yaml-syntax\n"),
-        ),
+        ("rates: [spark]\n", snapshot("planner.yaml:1:8 error wrong-type\n")),
+        ("version: 2\n", snapshot("planner.yaml:1:10 error version-unknown\n")),
+        ("a: [\n", snapshot("planner.yaml:2:1 error yaml-syntax\n")),
         (
             "[]: 1\n" * 1_200,
             snapshot("""\

@@ -37,60 +37,19 @@ expectations:
 """
 EDITS = {
     "none": ("", "", snapshot([])),
-    "a target of the environment": (
-        "{agent: 40}}",
-        "40}",
-        snapshot(["planner.yaml:2:25 wrong-type"]),
-    ),
-    "an allowed target": (
-        "[{agent: 40}]",
-        "[support]",
-        snapshot(["planner.yaml:3:28 wrong-type"]),
-    ),
-    "the price of the judge": (
-        "cents_per_vote: 0",
-        "cents_per_vote: free",
-        snapshot(["planner.yaml:4:74 wrong-type"]),
-    ),
-    "the name of the judge": (
-        "judge:",
-        "model:",
-        snapshot(["planner.yaml:4:1 unknown-key"]),
-    ),
-    "the name of the axes": (
-        "axes:",
-        "matrix:",
-        snapshot(["plans/voice.yaml:3:1 unknown-key"]),
-    ),
-    "the name of the expectations": (
-        "expectations:",
-        "expect:",
-        snapshot(["plans/voice.yaml:5:1 unknown-key"]),
-    ),
-    "values of an axis": (
-        "[calm, furious, sad]",
-        "calm, furious",
-        snapshot(["plans/voice.yaml:4:10 wrong-type"]),
-    ),
-    "one value of an axis": (
-        "[calm,",
-        "[[calm],",
-        snapshot(["plans/voice.yaml:4:11 bad-axis"]),
-    ),
-    "an expectation": (
-        "any_of:",
-        "any:",
-        snapshot(["plans/voice.yaml:6:31 unknown-key"]),
-    ),
+    "a target of the environment": ("{agent: 40}}", "40}", snapshot(["planner.yaml:2:25 wrong-type"])),
+    "an allowed target": ("[{agent: 40}]", "[support]", snapshot(["planner.yaml:3:28 wrong-type"])),
+    "the price of the judge": ("cents_per_vote: 0", "cents_per_vote: free", snapshot(["planner.yaml:4:74 wrong-type"])),
+    "the name of the judge": ("judge:", "model:", snapshot(["planner.yaml:4:1 unknown-key"])),
+    "the name of the axes": ("axes:", "matrix:", snapshot(["plans/voice.yaml:3:1 unknown-key"])),
+    "the name of the expectations": ("expectations:", "expect:", snapshot(["plans/voice.yaml:5:1 unknown-key"])),
+    "values of an axis": ("[calm, furious, sad]", "calm, furious", snapshot(["plans/voice.yaml:4:10 wrong-type"])),
+    "one value of an axis": ("[calm,", "[[calm],", snapshot(["plans/voice.yaml:4:11 bad-axis"])),
+    "an expectation": ("any_of:", "any:", snapshot(["plans/voice.yaml:6:31 unknown-key"])),
     "an axis of another name": (
         "moods:",
         "mods:",
-        snapshot(
-            [
-                "plans/first.yaml:9:33 unknown-use",
-                "plans/second.yaml:9:33 unknown-use",
-            ]
-        ),
+        snapshot(["plans/first.yaml:9:33 unknown-use", "plans/second.yaml:9:33 unknown-use"]),
     ),
 }
 

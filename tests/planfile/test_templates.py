@@ -155,11 +155,7 @@ def test_names_are_what_the_template_takes() -> None:
     [
         ("{{ order.numbr }}", "template-undefined", "numbr"),
         ("{% if n %}{{ order.numbr }}{% endif %}", "template-undefined", "numbr"),
-        (
-            "a\n{% if n %}\n{{ order.lines[7].sku }}{% endif %}",
-            "template-undefined",
-            "{{ order.lines[7].sku }}",
-        ),
+        ("a\n{% if n %}\n{{ order.lines[7].sku }}{% endif %}", "template-undefined", "{{ order.lines[7].sku }}"),
         ("{{ names }}", "template-failed", "names"),
         ("{{ order }}", "template-failed", "order"),
         ("{{ nothing }}", "template-failed", "nothing"),

@@ -49,12 +49,7 @@ TRAPS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     ),
     "a hook": ({"core.hooksPath": "{outside}/hooks"}, SANDBOX),
     "a work tree of its own": (
-        {
-            "core.bare": "false",
-            "core.worktree": "..",
-            "remote.origin.url": "ssh://host/x",
-            "core.sshCommand": "{spy}",
-        },
+        {"core.bare": "false", "core.worktree": "..", "remote.origin.url": "ssh://host/x", "core.sshCommand": "{spy}"},
         ("plan",),
     ),
 }

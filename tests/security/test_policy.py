@@ -135,12 +135,7 @@ def test_policy_replaced_by_a_link_or_folder(
     [("planner.yaml", "voice/planner.yaml"), ("voice/planner.yaml", None), ("voice/planner.yaml", "planner.yaml")],
 )
 def test_moved_project_root(
-    repository: Project,
-    outside: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    before: str,
-    after: str | None,
-    typed: bool,
+    repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str | None, typed: bool
 ) -> None:
     """The project is in a folder of a larger repository. The pull request moves planner.yaml up, down or away, and
     the project root with it.

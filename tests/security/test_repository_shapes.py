@@ -182,11 +182,7 @@ IN_A_FOLDER = {"a folder of a larger repository", "a folder below the project", 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_policy_and_store(
-    project: Project,
-    tmp_path: Path,
-    outside: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    shape: str,
+    project: Project, tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
     """On the default branch, results are stored in the git ref, pushed and read again. On a pull request, the base commit's limit
     applies."""

@@ -72,12 +72,7 @@ def test_world_of_a_saved_plan(theirs: Project, model: Model, hidden: str) -> No
 @pytest.mark.parametrize("command", [["plan"], ["run", CONSENT]])
 @pytest.mark.parametrize("typed", [True, False])
 def test_world_of_a_pull_request(
-    theirs: Project,
-    model: Model,
-    outside: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    command: list[str],
-    typed: bool,
+    theirs: Project, model: Model, outside: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], typed: bool
 ) -> None:
     """The workflow runs the sandbox with a world of the repository, and the pull request adds a server to it.
 

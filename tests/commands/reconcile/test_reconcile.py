@@ -23,10 +23,7 @@ def test_what_cannot_be_of_a_launch_is_refused(project: Project, service: Served
     lose(project)
     for arguments, text in (
         (["--assume-not-sent"], "name the launch: planner reconcile LAUNCH …"),
-        (
-            ["lost-1", "--adopt", "1", "--assume-not-sent"],
-            "--adopt and --assume-not-sent exclude each other",
-        ),
+        (["lost-1", "--adopt", "1", "--assume-not-sent"], "--adopt and --assume-not-sent exclude each other"),
         (["lost-2", "--assume-not-sent"], "launch lost-2 is not open"),
         (["lost-1", "--adopt", "1", "--adopt", "2"], "launch lost-1 asked for 1 run, but --adopt names 2"),
         (["lost-1", "--adopt", str(made["run_id"])], f"runs {made['run_id']} already belong to another launch"),

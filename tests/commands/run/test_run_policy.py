@@ -19,9 +19,7 @@ PASSING = "{check: duration, max_seconds: 600}"
 def _quarantine(project: Project, until: date) -> None:
     project.edit("plans/hours.yaml", PASSING, FAILING)
     project.edit(
-        "plans/hours.yaml",
-        "  cancel:\n",
-        f"  cancel:\n    quarantine: {{until: {until}, reason: ticket VOX-41}}\n",
+        "plans/hours.yaml", "  cancel:\n", f"  cancel:\n    quarantine: {{until: {until}, reason: ticket VOX-41}}\n"
     )
 
 
@@ -75,8 +73,7 @@ def test_no_call_is_made_in_quiet_hours(project: Project, service: Served) -> No
     now = datetime.now(UTC)
     start, end = now - timedelta(hours=1), now + timedelta(hours=2)
     project.write(
-        "planner.yaml",
-        f'policy: {{quiet_hours: {{start: "{start:%H:%M}", end: "{end:%H:%M}", time_zone: UTC}}}}\n',
+        "planner.yaml", f'policy: {{quiet_hours: {{start: "{start:%H:%M}", end: "{end:%H:%M}", time_zone: UTC}}}}\n'
     )
     ran = project.planner("run", CONSENT)
     assert ran.code == 3

@@ -24,15 +24,9 @@ from thunderphone.generated.api.calls import (
 )
 from thunderphone.generated.api.healthz import healthz_list
 from thunderphone.generated.api.phone_numbers import phone_numbers_list, phone_numbers_retrieve
-from thunderphone.generated.api.test_call_batches import (
-    test_call_batches_create as create_batch,
-)
-from thunderphone.generated.api.test_call_batches import (
-    test_call_batches_list as list_batches,
-)
-from thunderphone.generated.api.test_call_batches import (
-    test_call_batches_retrieve as read_batch,
-)
+from thunderphone.generated.api.test_call_batches import test_call_batches_create as create_batch
+from thunderphone.generated.api.test_call_batches import test_call_batches_list as list_batches
+from thunderphone.generated.api.test_call_batches import test_call_batches_retrieve as read_batch
 from thunderphone.generated.api.test_calls import test_calls_create as create_run
 from thunderphone.generated.api.test_calls import test_calls_list as list_runs
 from thunderphone.generated.client import AuthenticatedClient
