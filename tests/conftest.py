@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("planner")
+
+# The tests write many small durable files, and wait for the disk at each: in memory they do not. A container may have little
+# of it, or forbid programs there; it then stays as it is.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - folders below it have names that nobody can guess
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
+    _size = os.statvfs(_MEMORY)
+    if _size.f_bavail * _size.f_frsize > 2**30 and not _size.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None
 
 # Servers of the tests are on loopback, where a proxy of this machine does not lead. What a hook of git, or somebody's own
 # configuration, says of repositories is not said of those that tests make: signatures, hooks, names of branches. Nor is it

@@ -15,7 +15,7 @@ import pydantic_core
 import pytest
 from mortality import Life, MortalJournal, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
-from worlds import ANY_PROMPT
+from worlds import any_prompt
 
 from planner.api.client import ApiClient
 from planner.api.transport import Answer, HttpxTransport
@@ -41,7 +41,7 @@ from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.transactions import Transactions
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.sandbox import Dialect, Sandbox, load_world
+from planner.sandbox import Dialect, Sandbox
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ class Service:
         state_path: Path | None = None,
     ) -> None:
         world = world or {}
-        demo = load_world(ANY_PROMPT)
+        demo = any_prompt()
         dearer = demo.agents[17].model_copy(update={"product": "bolt"})
         settings = {
             "time_scale": 1.0,

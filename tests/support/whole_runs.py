@@ -21,7 +21,7 @@ import anyio
 import pytest
 from mortality import Life, MortalJournal, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
-from worlds import ANY_PROMPT
+from worlds import any_prompt
 
 import planner.commands.reconcile
 import planner.commands.run
@@ -35,7 +35,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
-from planner.sandbox import Dialect, FaultSpec, Sandbox, load_world
+from planner.sandbox import Dialect, FaultSpec, Sandbox
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
 from planner.session.shell import Shell
@@ -83,7 +83,7 @@ class Organisation:
     """Runs and batches younger than this are not listed yet."""
 
     def __post_init__(self) -> None:
-        demo = load_world(ANY_PROMPT)
+        demo = any_prompt()
         settings = {"time_scale": 1.0, "concurrency_limit": 20, **self.world}
         specs = tuple(FaultSpec.model_validate(fault) for fault in self.faults)
         self.loop: VirtualLoop | None = None
