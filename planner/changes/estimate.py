@@ -17,8 +17,6 @@ reservation, so that a ceiling set to it does not stop the last call, and every 
 
 **Reserved.** A call's `high_cents` is the highest bill of its group plus one started minute; from 20 runs on the highest bill
 alone, as the next one exceeds it with a probability below 5 %. `low_cents` mirrors this, and is at least one started minute.
-
-`tests/benchmarks/estimate.py` measures the accuracy.
 """
 
 from __future__ import annotations

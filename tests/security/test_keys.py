@@ -199,10 +199,14 @@ def test_server_that_echoes_the_key(
 
 
 @pytest.mark.parametrize(
-    "status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "422 Unprocessable", "500 Oops"]
-)
-@pytest.mark.parametrize(
-    "form", ["in a header", "in base64, with a name", "every character as in a URL", "over two lines"]
+    ("status", "form"),
+    [
+        ("401 Unauthorized", "in a header"),
+        ("403 Forbidden", "in base64, with a name"),
+        ("404 Not Found", "in a header"),
+        ("422 Unprocessable", "every character as in a URL"),
+        ("500 Oops", "over two lines"),
+    ],
 )
 def test_error_that_quotes_the_key(project: Project, echo: Spoiler, status: str, form: str) -> None:
     """The server quotes the key in an error message.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,22 +29,33 @@ class Upstream:
     head: str
 
 
-def make_upstream(outside: Path, folder: str) -> Upstream:
+@cache
+def upstream_at(kept: Path, folder: str) -> Upstream:
     """Create it, with the project in this folder."""
-    work = outside / "work"
-    work.mkdir()
-    git(work, "init", "-q", "-b", "main")
+    work = kept / "work"
     (work / folder / "plans").mkdir(parents=True)
+    git(work, "init", "-q", "-b", "main")
     (work / folder / "plans/hours.yaml").write_text(HOURS)
     (work / folder / "planner.yaml").write_text(LIMITED)
     base = commit(work)
     (work / folder / "planner.yaml").write_text(FREE)
     head = commit(work)
-    bare = outside / "upstream.git"
-    git(outside, "clone", "-q", "--bare", str(work), str(bare))
+    bare = kept / "upstream.git"
+    git(kept, "clone", "-q", "--bare", str(work), str(bare))
     git(bare, "config", "uploadpack.allowFilter", "true")
     git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
     return Upstream(bare, base, head)
+
+
+@pytest.fixture
+def make_upstream(tmp_path_factory: pytest.TempPathFactory, outside: Path) -> Callable[[str], Upstream]:
+    """A copy of the repository with the project in this folder."""
+
+    def make(folder: str) -> Upstream:
+        kept = upstream_at(tmp_path_factory.getbasetemp() / f"upstream-{folder}", folder)
+        return replace(kept, bare=Path(shutil.copytree(kept.bare, outside / "upstream.git")))
+
+    return make
 
 
 Shape = Callable[[Upstream, Path, pytest.MonkeyPatch], Path]
@@ -182,11 +195,16 @@ IN_A_FOLDER = {"a folder of a larger repository", "a folder below the project", 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_policy_and_store(
-    project: Project, tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch, shape: str
+    project: Project,
+    tmp_path: Path,
+    outside: Path,
+    make_upstream: Callable[[str], Upstream],
+    monkeypatch: pytest.MonkeyPatch,
+    shape: str,
 ) -> None:
     """On the default branch, results are stored in the git ref, pushed and read again. On a pull request, the base commit's limit
     applies."""
-    upstream = make_upstream(outside, "voice" if shape in IN_A_FOLDER else "")
+    upstream = make_upstream("voice" if shape in IN_A_FOLDER else "")
     (tmp_path / "checkout").mkdir()
     folder = SHAPES[shape](upstream, tmp_path / "checkout", monkeypatch)
     monkeypatch.chdir(folder)
