@@ -18,6 +18,7 @@ settings.register_profile(
     settings.get_profile(settings.get_current_profile_name()),
     deadline=None,
     derandomize=True,
+    max_examples=50,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("planner")
