@@ -35,6 +35,8 @@ class ConsentRequest:
     command: str
     max_cost_cents: int | None = None
     plan_digest: str | None = None
+    outside: Sequence[str] = ()
+    """What is not in the stored set with `plan_digest`, one line per case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def check_consent(
             expected cost is above a ceiling. The hint says what to type or change.
     """
     if request.plan_digest is not None:
-        _check_digest(change_set, request.plan_digest, request.command)
+        _check_digest(change_set, request.plan_digest, request)
     policy = limits.policy
     ceilings = [cents for cents in (request.max_cost_cents, policy.max_cost_cents) if cents is not None]
     consent = Consent(request.given, request.by, limits.now, change_set.digest, min(ceilings, default=None))
@@ -140,8 +142,13 @@ def price_line(estimate: Estimate) -> str:
     return f"{calls}, expected {_dollars(estimate.expected_cents)} ({spread}; {estimate.basis})"
 
 
-def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None:
-    if not _DIGEST.fullmatch(plan_digest):
+def is_digest(text: str) -> bool:
+    """Whether it is written like the digest of a change set."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentRequest) -> None:
+    if not is_digest(plan_digest):
         raise UsageError(
             f"{plan_digest!r} is not the digest of a change set",
             "copy it whole from `planner plan`: sha256: and 64 hex digits",
@@ -159,10 +166,11 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
         if agents
         else "review it with `planner plan` (in a workflow, rerun all jobs, not only the failed one)"
     )
+    changed = f"; not agreed to: {_some(request.outside, '; ')}" if request.outside else ""
     raise RefusedError(
-        f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}"
+        f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}{changed}"
         f"{f'; agents edited since: {_some(agents)}' if agents else ''}",
-        f"{review}; to agree to the new one: {command}",
+        f"{review}; to agree to the new one: {request.command}",
     )
 
 
@@ -276,10 +284,10 @@ def _spent_before(billed: int, reserved: int) -> str:
     return spent + (f" plus up to {_dollars(reserved)} reserved for earlier calls without a bill" if reserved else "")
 
 
-def _some(names: Iterable[str]) -> str:
+def _some(names: Iterable[str], separator: str = ", ") -> str:
     listed = list(names)
     more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
-    return ", ".join(listed[:_NAMED]) + more
+    return separator.join(listed[:_NAMED]) + more
 
 
 def _dollars(cents: int) -> str:

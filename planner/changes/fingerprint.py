@@ -75,23 +75,28 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
 
 
 def change_set_digest(changes: Iterable[Change]) -> str:
-    """Identifies what happens to each case: its id, its calls and what is expected.
+    """Identifies what may be charged: the cases to call, their calls and what is expected, and rechecks with judge calls.
 
-    It does not depend on the order of cases, on reasons, prices or agent revisions, or on how many calls an interrupted session
-    already made: the same command with the same digest resumes after a crash.
+    It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent revisions, or
+    on how many calls an interrupted session already made: the same command with the same digest resumes after a crash.
     """
-    return digest_of(sorted((_terms(change) for change in changes), key=lambda terms: terms[0]))
+    return digest_of_terms(terms for change in changes if (terms := _terms(change)))
+
+
+def digest_of_terms(terms: Iterable[list[str]]) -> str:
+    """The digest over the terms of each case, which begin with its id."""
+    return digest_of(sorted(terms, key=lambda each: each[0]))
 
 
 def _terms(change: Change) -> list[str]:
-    terms = [change.case_id, change.action.value]
+    """Empty for a change that costs nothing."""
     if change.action is Action.CALL:
-        terms += [str(change.runs), change.call_fingerprint]
-        if change.case is not None and change.case.retries:
-            terms.append(f"retries {change.case.retries}")
-    if change.action is not Action.DROP:
-        terms.append(change.check_fingerprint)
-    return terms
+        retries = change.case.retries if change.case is not None else 0
+        called = [str(change.runs), change.call_fingerprint, *([f"retries {retries}"] if retries else [])]
+        return [change.case_id, change.action.value, *called, change.check_fingerprint]
+    if change.action is Action.RECHECK and change.judge is not None:
+        return [change.case_id, change.action.value, change.check_fingerprint]
+    return []
 
 
 def _canonical(value: Any) -> Any:

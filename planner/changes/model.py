@@ -189,7 +189,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """`digest` covers what is called and expected, but not agent revisions or prices (`change_set_digest`)."""
+    """`digest` covers what may be charged and what is expected, but not agent revisions or prices (`change_set_digest`). It is the
+    consented set's digest if these calls are a subset of that."""
 
     digest: str
     changes: tuple[Change, ...]

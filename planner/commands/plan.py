@@ -11,6 +11,7 @@ from planner.changes.consent import Limits, consent_command, policy_refusal
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
 from planner.session.asking import known_service
+from planner.session.consented import store_consented
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.locking import lock_holder
 from planner.session.orphaned_launches import launch_documents
@@ -76,6 +77,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         notes += guaranteed_calls(jobs_of(prepared.change_set), prepared.already_made, ledger)
     if loaded.base is not None and not loaded.base.has_project:
         notes.append(PolicySource(loaded.root, loaded.base).note)
+    store_consented(shell, place, prepared.change_set, loaded.project)
     _show(shell, options, loaded, prepared, refusal, notes)
     if refusal:
         return refusal.exit_code

@@ -136,7 +136,12 @@ def _consent(session: RunSession, prepared: Preparation, billing: WireBilling | 
         else consent_command(options.command(), change_set, already_spent_cents=spent_cents)
     )
     request = ConsentRequest(
-        options.consent_to_charge, actor_of(shell), command, options.max_cost_cents, options.plan_digest
+        options.consent_to_charge,
+        actor_of(shell),
+        command,
+        options.max_cost_cents,
+        options.selection.plan_digest,
+        prepared.outside_consent,
     )
     limits = Limits(session.loaded.plans, session.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request, prepared.progress)

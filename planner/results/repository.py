@@ -211,6 +211,14 @@ class ResultsRepository:
         data = self._store.get(saved_key(plan_id))
         return None if data is None else data.decode("utf-8", "replace")
 
+    def save_change_set(self, digest: str, data: bytes, *, share: bool) -> None:
+        """Store the set of calls behind a digest; `share` it with other machines, if the store is shared."""
+        del share
+        self._store.update(lambda _: {change_set_key(digest): data})
+
+    def load_change_set(self, digest: str) -> bytes | None:
+        return self._store.get(change_set_key(digest))
+
     def _replace(
         self,
         key: str,
@@ -284,6 +292,10 @@ def _vote_key(key: str, number: int) -> str:
 
 def saved_key(plan_id: str) -> str:
     return f"saved/{segment_for(plan_id)}"
+
+
+def change_set_key(digest: str) -> str:
+    return f"change-sets/{digest.removeprefix('sha256:')}.json"
 
 
 def baseline_key(environment: str, plan: str) -> str:

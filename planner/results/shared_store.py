@@ -23,6 +23,7 @@ from planner.results.repository import (
     ResultsRepository,
     StoredBaseline,
     baseline_key,
+    change_set_key,
     document_bytes,
     evidence_key,
     invocation_key,
@@ -135,6 +136,16 @@ class SharedRepository(ResultsRepository):
         self._mine.promote(result, environment)
         mark = document_bytes(_Unshared(environment=environment))
         self._tiers.update(lambda _: {_unshared_key(result): mark})
+
+    def save_change_set(self, digest: str, data: bytes, *, share: bool) -> None:
+        super().save_change_set(digest, data, share=share)
+        if share:
+            self._tiers.shared.update(lambda _: {change_set_key(digest): data})
+
+    def load_change_set(self, digest: str) -> bytes | None:
+        """The shared one first: it knows the newest commit that was planned."""
+        shared = self._tiers.shared.get(change_set_key(digest))
+        return super().load_change_set(digest) if shared is None else shared
 
     def amend_baselines(
         self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]

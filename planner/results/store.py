@@ -1,7 +1,8 @@
 """The interface of all stores: keys and bytes, with compare-and-swap.
 
 Keys are plain names separated by `/`: `runs/<invocation>.json`, `evidence/<digest>.json`,
-`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `saved/<plan id>`, `intents/…`.
+`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `saved/<plan id>`, `change-sets/<digest>.json`,
+`intents/…`.
 `planner.results.repository` interprets the bytes.
 """
 

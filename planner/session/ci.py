@@ -36,6 +36,8 @@ _GITLAB: Final = (
 """The newest commit of the target branch if GitLab names it, otherwise the merge base."""
 _PULL_REQUEST_REF: Final = re.compile(r"refs/pull/([1-9][0-9]{0,17})/(?:merge|head)")
 _QUEUE_REF: Final = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([1-9][0-9]{0,17})-[0-9a-f]{7,64}")
+DISPATCHED: Final = "pull-request"
+"""The input of a dispatched workflow that names the pull request to call for."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -51,13 +53,15 @@ def event_value(environ: Mapping[str, str], *keys: str) -> object:
 
 
 def started_by_pull_request(environ: Mapping[str, str]) -> bool:
-    """Whether the event is a comment on a pull request, or the end of a workflow that one started.
+    """Whether the event is a comment on a pull request, the end of a workflow that one started, or a dispatch that names one.
 
     Such jobs may have the pull request's files, but GitHub does not name its base commit.
     """
     match environ.get("GITHUB_EVENT_NAME"):
         case "issue_comment":
             return event_value(environ, "issue", "pull_request") is not None
+        case "workflow_dispatch":
+            return bool(event_value(environ, "inputs", DISPATCHED))
         case "workflow_run":
             return str(event_value(environ, "workflow_run", "event")).startswith(("pull_request", "merge_group"))
         case _:
@@ -123,6 +127,17 @@ def _by_branch(branch: str) -> NamedCommit:
     return NamedCommit(ref, what, hint)
 
 
+def head_commit(environ: Mapping[str, str]) -> str:
+    """The head commit of the pull request that this CI job tests; "" if the CI system does not name it."""
+    head = event_value(environ, "pull_request", "head", "sha")
+    if isinstance(head, str):
+        return head
+    number = environ.get("BUILDKITE_PULL_REQUEST", "false")
+    if environ.get("CI_MERGE_REQUEST_IID"):
+        return environ.get("CI_COMMIT_SHA", "")
+    return environ.get("BUILDKITE_COMMIT", "") if number not in ("", "false") else ""
+
+
 def namespace_of(environ: Mapping[str, str]) -> str:
     """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch, else ""."""
     event = environ.get("GITHUB_EVENT_NAME", "")
@@ -162,6 +177,8 @@ def _github_number(environ: Mapping[str, str]) -> str:
     ref = environ.get("GITHUB_REF", "")
     if found := _PULL_REQUEST_REF.fullmatch(ref) or _QUEUE_REF.fullmatch(ref):
         return found[1]
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
+        return str(event_value(environ, "inputs", DISPATCHED)).strip()
     subject = "issue" if environ.get("GITHUB_EVENT_NAME") == "issue_comment" else "pull_request"
     number = event_value(environ, subject, "number")
     return str(number) if type(number) is int else ""

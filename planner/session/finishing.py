@@ -39,8 +39,9 @@ class SessionEnd:
 def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:
     """Report that the session was refused before any call."""
     now, digest = session.shell.clock.now(), prepared.change_set.digest
-    given, actor = session.options.consent_to_charge, actor_of(session.shell)
-    end = SessionEnd(Consent(given, actor, now, digest, session.ceiling_cents))
+    end = SessionEnd(
+        Consent(given=False, by=actor_of(session.shell), at=now, digest=digest, max_cost_cents=session.ceiling_cents)
+    )
     ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
     cases = _cases(session, prepared, end, "refused")
     gate = Gate(session.options.fail_on, suite_of(cases))

@@ -19,6 +19,7 @@ from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.repository import ResultsRepository
+from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
@@ -56,6 +57,8 @@ class Preparation:
     """Warnings about the agents that are called."""
     fresh: FreshDocument | None = None
     """Set if earlier runs of the called cases are ignored (`--fresh`)."""
+    outside_consent: tuple[str, ...] = ()
+    """What is not in the stored set with the digest of `--plan-digest`, one line per case."""
     base: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
     """In a job of a pull request: the base branch's cases, by id."""
 
@@ -123,22 +126,22 @@ def prepare(
     request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh)
     changes = diff(loaded.cases, stored, request)
 
+    agreed = agreed_set(shell, selection, loaded, place)
+
     def build(already_made: Mapping[str, int]) -> ChangeSet:
-        return build_change_set(
+        change_set = build_change_set(
             changes,
             products={key: state.product for key, state in targets.items()},
             rates=dict(loaded.project.rates),
             history=history,
             already_made=already_made,
         )
+        return agreed.named(change_set)
 
     whole = change_set = build({})
     _check_evidence(whole, repository)
-    resumable: dict[str, tuple[Slot, ...]] = {}
-    orphans = NO_ORPHANS
-    spent: Counter[str] = Counter()
-    reserved: Counter[str] = Counter()
-    unconfirmed: Counter[str] = Counter()
+    resumable, orphans = dict[str, tuple[Slot, ...]](), NO_ORPHANS
+    spent, reserved, unconfirmed = Counter[str](), Counter[str](), Counter[str]()
     if journal:
         resumable = _resumable(journal, whole, selection)
         slots = [slot for mine in resumable.values() for slot in mine]
@@ -170,6 +173,7 @@ def prepare(
         orphans,
         tuple(draft_warnings(loaded.cases, targets)),
         fresh,
+        agreed.outside(change_set),
         {} if place.base is None else baseline,
     )
 

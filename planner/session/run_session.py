@@ -30,7 +30,6 @@ class RunOptions:
     selection: Selection
     consent_to_charge: bool = False
     max_cost_cents: int | None = None
-    plan_digest: str | None = None
     report_dir: Path = Path("reports")
     max_concurrent: int | None = None
     fail_fast: bool = False

@@ -77,7 +77,7 @@ def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -
 
     Raises `UsageError` for other options, or in another folder.
     """
-    if typed != Selection(paths=(path,), store=typed.store, policy_from=typed.policy_from):
+    if typed != Selection((path,), store=typed.store, policy_from=typed.policy_from, plan_digest=typed.plan_digest):
         raise UsageError(
             f"{path} is a saved plan: its selection cannot be changed",
             "Omit the other options, or create another plan with planner plan --out.",
@@ -100,6 +100,7 @@ def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -
     options = chosen.model_dump(exclude={"directory"})
     options |= {"paths": paths, "select": tuple(chosen.select), "tags": tuple(chosen.tags), "is_saved": True}
     options["store"] = typed.store if typed.store is not None else chosen.store
+    options["plan_digest"] = typed.plan_digest
     options["policy_from"] = chosen.policy_from if is_trusted else typed.policy_from
     return Selection(**options)
 

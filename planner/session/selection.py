@@ -46,6 +46,8 @@ class Selection:
     """Reason to ignore earlier runs of the cases that are called."""
     policy_from: str | None = None
     """The commit to read planner.yaml from."""
+    plan_digest: str | None = None
+    """The set of calls that was agreed to (`--plan-digest`)."""
     is_saved: bool = False
     """The selection comes from a saved plan."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import ChangeSet, Reason
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument
@@ -42,19 +44,23 @@ def test_what_is_called_and_expected_matters(make_case: MakeCase, build: Build, 
     assert build([make_case(**edit)]).digest != build([make_case()]).digest
 
 
-def test_what_happens_to_a_case_matters(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
-    """Kept, called and dropped differ, and so does a case more that is kept."""
+def test_only_what_may_be_charged_matters(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
+    """What is reused, rechecked free or dropped does not change the set of calls."""
     case, stored = make_case(), store_case(make_case())
-    other, stored_other = make_case("other"), store_case(make_case("other"))
-    digests = [
-        build([case]).digest,
-        build([case], [stored]).digest,
-        build([case], [stored, stored_other]).digest,
-        build([case, other], [stored, stored_other]).digest,
-        build([make_case(min_pass_rate=0.5)], [stored]).digest,
-        build([make_case(min_pass_rate=0.6)], [stored]).digest,
-    ]
-    assert len(set(digests)) == len(digests)
+    other, stored_other = (make(make_case("other", prompt="Ask.")) for make in (replace, store_case))
+    called = build([case]).digest
+    assert build([case, other], [stored_other]).digest == called
+    assert build([case], [stored_other]).digest == called
+    assert build([case, make_case("other", prompt="Ask.", min_pass_rate=0.5)], [stored_other]).digest == called
+    nothing = build([case], [stored]).digest
+    assert build([case, other], [stored, stored_other]).digest == nothing != called
+
+
+def test_a_recheck_with_judge_calls_matters(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
+    """Its judge calls may be charged."""
+    (recheck,) = build([make_case(min_pass_rate=0.5)], [store_case(make_case())]).changes
+    asking = replace(recheck, judge="model (prompt 1)")
+    assert change_set_digest([recheck]) == change_set_digest([]) != change_set_digest([asking])
 
 
 def test_an_edited_agent_matters_only_by_what_is_called(

@@ -182,7 +182,7 @@ def test_repository_as_the_store(repository: Project) -> None:
     """
     assert repository.planner("plan", "--store", ".").code == 0
     repository.write("latest/default/hours.json", "{}")
-    git(repository.root, "add", "-A")
+    git(repository.root, "add", "latest")
     git(repository.root, "commit", "-q", "-m", "results")
     assert_refused(repository, "git tracks latest/default/hours.json", "--store", ".")
 

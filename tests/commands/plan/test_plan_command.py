@@ -34,14 +34,15 @@ scenarios:
 """
 
 
-def test_plan_is_keyless_and_leaves_no_trace(project: Project) -> None:
-    """It works from what is stored, calls nobody, and writes nothing."""
+def test_plan_is_keyless_and_stores_only_the_set_of_calls(project: Project) -> None:
+    """It works from what is stored, calls nobody, and writes nothing but the set behind the digest."""
     ran = project.planner("plan")
     assert ran.code == 0
     assert "hours/cancel@clinic" in ran.out
     assert "Nothing was called. To run exactly this, with --max-cost to bound what it costs:" in ran.out
     assert "the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service" in ran.out
-    assert sorted(path.name for path in project.root.iterdir()) == ["plans"]
+    assert sorted(path.name for path in project.root.iterdir()) == [".planner", "plans"]
+    assert sorted(path.name for path in (project.root / ".planner").iterdir()) == [".gitignore", ".lock", "change-sets"]
 
 
 def test_plan_as_json(project: Project) -> None:

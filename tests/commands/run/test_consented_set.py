@@ -1,0 +1,116 @@
+"""`run --plan-digest` makes any subset of the set of calls that was agreed to, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ci_jobs import Jobs
+
+from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import PLAN, STORE  # pyright: ignore[reportMissingImports]
+
+TWO = HOURS.replace("[Ana, Bob]", "[Ana]")
+TIMED = "{check: duration, max_seconds: 600}"
+
+
+def digest(project: Project, *arguments: str) -> str:
+    return project.planner("plan", "--format", "json", *arguments).json["digest"]
+
+
+def agreed(project: Project, digest: str, *arguments: str) -> Any:
+    return project.planner("run", "--consent-to-charge", "--plan-digest", digest, *arguments)
+
+
+def test_a_subset_is_called_without_new_consent(project: Project, service: Served) -> None:
+    """A case is dropped and another raised-then-lowered; results keep the agreed digest."""
+    consented = digest(project)
+    project.write("plans/hours.yaml", TWO)
+    assert digest(project) != consented
+    ran = agreed(project, consented)
+    assert ran.code == 0, ran.err
+    results = project.results()
+    assert results["change_set_digest"] == results["consent"]["digest"] == consented
+    assert len(service.own_runs()) == 3
+    assert agreed(project, consented).code == 0, "nothing is left to call"
+    assert len(service.own_runs()) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "case"),
+    [
+        ("calm", "angry", "hours/saturday"),
+        ("runs: 2", "runs: 3", "hours/saturday"),
+        (TIMED, "{check: duration, max_seconds: 500}", "hours/cancel"),
+        ("[Ana, Bob]", "[Ana, Bob, Eve]", "Eve"),
+    ],
+)
+def test_a_call_outside_is_refused_and_named(project: Project, service: Served, old: str, new: str, case: str) -> None:
+    consented = digest(project)
+    project.edit("plans/hours.yaml", old, new)
+    ran = agreed(project, consented)
+    assert ran.code == 3
+    assert service.own_runs() == []
+    results = project.results()
+    assert (results["outcome"], results["consent"]["given"]) == ("refused", False)
+    assert case in results["problems"][0]
+
+
+def test_a_set_that_is_not_stored_must_be_equal(project: Project, service: Served) -> None:
+    consented = digest(project)
+    for path in (project.root / ".planner/change-sets").iterdir():
+        path.unlink()
+    project.write("plans/hours.yaml", TWO)
+    assert agreed(project, consented).code == 3
+    assert service.own_runs() == []
+    project.write("plans/hours.yaml", HOURS)
+    assert agreed(project, consented).code == 0
+
+
+def test_costs_count_under_the_agreed_digest(project: Project, service: Served) -> None:
+    """A session of the agreed set stopped early. The subset that is left counts what that one spent: it has no new ceiling."""
+    failing = HOURS.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+    project.write("plans/hours.yaml", failing)
+    consented = digest(project)
+    assert agreed(project, consented, "--fail-fast", "--max-concurrent", "1").code == 1
+    first = project.results()["cost"]
+    made = len(service.own_runs())
+    assert 0 < made < 5
+    project.write("plans/hours.yaml", failing.partition("  cancel:")[0])
+    agreed(project, consented)
+    results = project.results()
+    assert results["change_set_digest"] == consented
+    cost = results["cost"]
+    earlier = cost["actual_cents"] + cost["ambiguous_cents"] - cost["this_invocation_cents"]
+    assert earlier >= first["actual_cents"] > 0
+
+
+def test_a_newer_push_supersedes(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest that was planned for an older commit is refused, even if it would cover the calls of today."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=HOURS, planner=STORE)
+    jobs.branch("topic")
+    jobs.edit(plans__hours=HOURS.replace("calm", "angry"))
+    old = digest(jobs.start(7, branch="topic"), "--sandbox")
+    jobs.edit(plans__hours=TWO.replace("calm", "angry"))
+    ran = agreed(
+        jobs.start(7, branch="topic", event="workflow_dispatch"), old, "--sandbox", "--policy-from", "origin/main"
+    )
+    assert ran.code == 3, ran.err
+    assert "superseded" in project.results()["problems"][0]
+    new = digest(jobs.start(7, branch="topic"), "--sandbox")
+    job = jobs.start(7, branch="topic", event="workflow_dispatch")
+    ran = agreed(job, new, "--sandbox", "--policy-from", "origin/main")
+    assert ran.code == 0, ran.err
+    assert jobs.stored("latest/") == []
+    assert jobs.stored("branches/7/latest/") == ["branches/7/latest/default/hours.json"]
+
+
+def test_a_dispatch_for_a_pull_request_must_name_the_policy(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub does not name the base commit of the pull request, whose files are checked out."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+    assert jobs.start(7, event="workflow_dispatch").planner("plan", "--sandbox").code == 2
