@@ -36,7 +36,7 @@ SUBJECTS = {
         "tests/checks/test_hostile_calls.py",
         "tests/checks/test_patterns.py",
         "tests/checks/test_similar.py",
-        "tests/api/test_decoding.py",
+        "tests/providers/test_decoding.py",
         "tests/reports/test_redaction.py",
     ],
     "Text from calls and plans": [

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
+from pydantic import TypeAdapter
 
-from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.evidence import Evidence, Role, evidence_digest, merged
-from planner.evidence.from_wire import evidence_from_wire
+from planner.providers.thunderphone.evidence import evidence_from_wire
+from planner.providers.thunderphone.wire import WireCall, WireGrade, WireRun, WireTurn
 
 RUN = {"id": 7110, "status": "completed", "call_id": 987, "charge_multiplier": 2}
 CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 16, "product": "spark"}
@@ -26,7 +27,7 @@ def evidence(
     grade: dict[str, Any] | None = None,
 ) -> Evidence:
     return evidence_from_wire(
-        WireRun.model_validate({**RUN, **(run or {})}),
+        TypeAdapter(WireRun).validate_python({**RUN, **(run or {})}),
         None if call is None else (WireCall.model_validate(call), call),
         None if transcript is None else [WireTurn.model_validate(turn) for turn in transcript],
         history,
@@ -389,7 +390,9 @@ def test_transactions_are_the_bill_or_else_the_call(
     """Without a multiplier."""
     document = None if call is None else {**{key: CALL[key] for key in CALL if key != "billing_total_cents"}, **call}
     wire = None if document is None else (WireCall.model_validate(document), document)
-    parsed = evidence_from_wire(WireRun.model_validate({**RUN, **run}), wire, None, None, None, charged_cents)
+    parsed = evidence_from_wire(
+        TypeAdapter(WireRun).validate_python({**RUN, **run}), wire, None, None, None, charged_cents
+    )
     assert (parsed.cost_cents, parsed.cost_basis) == bill
 
 
@@ -399,7 +402,7 @@ def test_a_bill_from_transactions_is_kept() -> None:
     def billed(charged_cents: int | None, call_cents: int | None) -> Evidence:
         document = {**CALL, "billing_total_cents": call_cents}
         wire = WireCall.model_validate(document), document
-        return evidence_from_wire(WireRun.model_validate(RUN), wire, None, None, None, charged_cents)
+        return evidence_from_wire(TypeAdapter(WireRun).validate_python(RUN), wire, None, None, None, charged_cents)
 
     pairs = [
         (billed(16, 8), billed(None, 8)),

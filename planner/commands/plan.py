@@ -66,13 +66,13 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     limits = Limits(loaded.plans, policy, shell.clock.now())
     refusal = policy_refusal(prepared.change_set, limits, prepared.progress)
     estimate = prepared.change_set.estimate
-    notes = short_of(known.billing, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
+    notes = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
     if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
         notes.append("the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service")
     if not refusal:
         orphaned_cents = prepared.orphans.reserved_cents
         ledger = ledger_of(
-            loaded, charged, max_cost_cents=None, billing=known.billing, orphaned_cents=orphaned_cents, bills=bills
+            loaded, charged, max_cost_cents=None, balance=known.balance, orphaned_cents=orphaned_cents, bills=bills
         )
         notes += guaranteed_calls(jobs_of(prepared.change_set), prepared.already_made, ledger)
     if loaded.base is not None and not loaded.base.has_project:

@@ -145,7 +145,7 @@ def _request_missing_answers(
     must_ask = change_set.votes.votes > 0
     judge = JudgeSession(shell, judging, change_set, consent.given, shell.log)
     with locked(shell, place, options.command()) if must_ask else nullcontext():
-        ledger = ledger_of(loaded, (), max_cost_cents=options.max_cost_cents, billing=None)
+        ledger = ledger_of(loaded, (), max_cost_cents=options.max_cost_cents, balance=None)
         asked = anyio.run(_ask, judge, ledger) if must_ask else judge.result
     copy_stop_reasons(outcome, asked)
     return outcome, judge_cost(change_set, asked)

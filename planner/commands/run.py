@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import anyio
 
-from planner.api.client import RequestHooks
-from planner.api.wire import WireBilling
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.changes.model import Consent
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.journal import Journal
 from planner.execution.transactions import Transactions
+from planner.providers.base import Balance, RequestHooks
 from planner.reports.quantities import count
 from planner.session.executing import make_calls
 from planner.session.finishing import SessionEnd, finish, refuse
@@ -28,7 +27,7 @@ from planner.session.reporting import print_diagnostics, redactor_of
 from planner.session.run_session import RunOptions, RunSession, with_saved
 from planner.session.saved_plans import check_unchanged, saved_command
 from planner.session.selection import load
-from planner.session.service import open_client, read_billing, read_targets
+from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import place_of, shared_session
 from planner.session.tracing import open_request_log
@@ -73,7 +72,7 @@ async def _run(session: RunSession) -> int:
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
-        prepared, consent, billing = await _consented(session)
+        prepared, consent, balance = await _consented(session)
         changes = await refresh_stored(session, prepared.change_set.changes)
         change_set = replace(prepared.change_set, changes=tuple(changes))
         orphans = await search_orphans(session, prepared.orphans)
@@ -84,7 +83,7 @@ async def _run(session: RunSession) -> int:
             session.loaded,
             charged_slots(session.journal, change_set.digest),
             max_cost_cents=session.options.max_cost_cents,
-            billing=billing,
+            balance=balance,
             orphaned_cents=orphans.reserved_cents,
             bills=session.journal.bills(change_set.digest),
         )
@@ -103,13 +102,13 @@ async def _run(session: RunSession) -> int:
         return finish(session, prepared, SessionEnd(consent, outcome, runs, judge.result))
 
 
-async def _consented(session: RunSession) -> tuple[Preparation, Consent, WireBilling | None]:
+async def _consented(session: RunSession) -> tuple[Preparation, Consent, Balance | None]:
     """The change set as the service is now, and the consent to it. Raises `RefusedError` if consent is missing, or
     policy, a ceiling or the saved plan forbids these calls. It is reported."""
     shell, loaded, place, options = session.shell, session.loaded, session.place, session.options
     client = session.transactions.client
     targets = await read_targets(client, loaded.cases)
-    billing = await read_billing(client)
+    balance = await client.balance()
     await correct_bills(session)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
@@ -121,13 +120,13 @@ async def _consented(session: RunSession) -> tuple[Preparation, Consent, WireBil
         if options.saved is not None:
             show = redactor_of(loaded.project).text
             check_unchanged(options.saved, prepared.change_set, place.repository, options.selection, show)
-        return prepared, _consent(session, prepared, billing), billing
+        return prepared, _consent(session, prepared, balance), balance
     except RefusedError as error:
         refuse(session, prepared, error)
         raise
 
 
-def _consent(session: RunSession, prepared: Preparation, billing: WireBilling | None) -> Consent:
+def _consent(session: RunSession, prepared: Preparation, balance: Balance | None) -> Consent:
     shell, options, change_set = session.shell, session.options, prepared.change_set
     spent_cents = sum(prepared.progress.spent_cents.values())
     command = (
@@ -145,10 +144,10 @@ def _consent(session: RunSession, prepared: Preparation, billing: WireBilling | 
     )
     limits = Limits(session.loaded.plans, session.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request, prepared.progress)
-    if prepared.calls_to_make and billing is not None:
-        check_balance(billing)
+    if prepared.calls_to_make and balance is not None:
+        check_balance(balance)
         for message in short_of(
-            billing, change_set.estimate.expected_cents, reserved_cents=prepared.all_reserved_cents
+            balance, change_set.estimate.expected_cents, reserved_cents=prepared.all_reserved_cents
         ):
             shell.log(message)
     return consent

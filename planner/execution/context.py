@@ -9,8 +9,6 @@ from datetime import datetime
 
 import anyio
 
-from planner.api.client import ApiClient
-from planner.api.wire import WireRun
 from planner.clock import Clock
 from planner.evidence import Evidence
 from planner.execution.concurrency import ConcurrencyLimit
@@ -24,7 +22,6 @@ from planner.execution.jobs import (
     RunRecord,
     Settings,
     Snapshot,
-    Target,
     all_at_once,
 )
 from planner.execution.journal import Journal
@@ -35,6 +32,7 @@ from planner.execution.reconciling import Unconfirmed, bind_slots
 from planner.execution.transactions import Transactions
 from planner.execution.watched import Search, Unbound, Watched
 from planner.execution.wording import span
+from planner.providers.base import Provider, Run, Target
 
 ShareIntent = Callable[[LaunchIntent], Awaitable[None]]
 """Raises `StoreError` or `UsageError` if the intent may not be durable."""
@@ -49,7 +47,7 @@ LAST_LOOK_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Context:
-    client: ApiClient
+    client: Provider
     transactions: Transactions
     journal: Journal
     ledger: Ledger
@@ -92,7 +90,7 @@ class Context:
     resumed_slots: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     """Keys of slots of earlier sessions that count as calls of this one. Other slots of the same launches do not."""
     requesters: set[int] = field(default_factory=set[int])
-    """The `requested_by_id`s of this API key, learned from acknowledged launches. Runs of other requesters are never
+    """The ids of this API key's requesters, learned from acknowledged launches. Runs of other requesters are never
     ours."""
     failing_since: float | None = None
     failing_seconds: float = 0.0
@@ -130,11 +128,11 @@ class Context:
             return 0.0
         return min((item.retry_at for item in self.watched.values()), default=0.0) - self.clock.monotonic()
 
-    def record_requester(self, requested_by_id: int | None) -> None:
-        """Record our `requested_by_id`, from an acknowledged launch."""
-        if requested_by_id is not None and requested_by_id not in self.requesters:
-            self.requesters.add(requested_by_id)
-            self.journal.record(RequesterLearned(self.client.credential, requested_by_id))
+    def record_requester(self, requester_id: int | None) -> None:
+        """Record our id at the service, from an acknowledged launch."""
+        if requester_id is not None and requester_id not in self.requesters:
+            self.requesters.add(requester_id)
+            self.journal.record(RequesterLearned(self.client.credential, requester_id))
 
     # What becomes of launches
 
@@ -142,7 +140,7 @@ class Context:
         self,
         launch_id: str,
         state: LaunchState,
-        runs: Mapping[int, WireRun],
+        runs: Mapping[int, Run],
         *,
         batch_id: int | None,
         run_ids: Sequence[int],
@@ -157,7 +155,7 @@ class Context:
         self.outcome.launches += 1
         self._watch_bound(self.launch(launch_id), slots, bindings)
 
-    def bind(self, launch_id: str, runs: Mapping[int, WireRun]) -> None:
+    def bind(self, launch_id: str, runs: Mapping[int, Run]) -> None:
         """Bind further runs of a confirmed launch to its slots, and watch them."""
         launch, slots = self.launch(launch_id), self.journal.slots_of(launch_id)
         bindings = bind_slots(slots, runs, launch.run_ids)

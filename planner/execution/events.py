@@ -96,10 +96,10 @@ class RunsKnown(NamedTuple):
 
 
 class RequesterLearned(NamedTuple):
-    """The `requested_by_id` of an API key, which is named by its digest."""
+    """The id of an API key's requester at the service; the key is named by its digest."""
 
     credential: str
-    requested_by_id: ServiceId
+    requester_id: ServiceId
 
 
 Event: TypeAlias = (

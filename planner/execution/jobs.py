@@ -3,32 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Final, TypeAlias
-
-from pydantic import Field
+from typing import Final
 
 from planner.evidence import Evidence
+from planner.providers.base import Line
 
 BALANCE: Final = "the organisation's balance"
 """Label of its ceiling."""
-Target: TypeAlias = tuple[str, int]
-"""Kind (`agent` or `phone_number`) and id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What all runs of one batch share."""
-
-    target_type: str
-    target_id: int
-    direction: str
-    mode: str
-    target_number: str | None
-    stagger_seconds: Annotated[int, Field(ge=0, le=60)]
-
-    @property
-    def target(self) -> Target:
-        return self.target_type, self.target_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from planner.execution.events import (
     RunsKnown,
     WindowWidened,
 )
-from planner.execution.jobs import Target
 from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, LIVE, TRANSITIONS, Launch, LaunchState, Slot
+from planner.providers.base import Target
 
 OTHER_RESULTS = "stored results"
 """Stands for the unknown launches of runs in other machines' results."""
@@ -263,7 +263,7 @@ class JournalState:
 
     @apply.register
     def _(self, event: RequesterLearned) -> None:
-        self._requesters.setdefault(event.credential, set()).add(event.requested_by_id)
+        self._requesters.setdefault(event.credential, set()).add(event.requester_id)
 
     def _change(self, launch_id: str, **changes: Any) -> None:
         self._launches[launch_id] = replace(self._launches[launch_id], **changes)
@@ -338,7 +338,7 @@ class JournalState:
         }
 
     def requesters(self, credential: str) -> set[int]:
-        """The known `requested_by_id`s of this API key; may be empty."""
+        """The known requesters of this API key; may be empty."""
         return set(self._requesters.get(credential, ()))
 
     def requesters_of(self, launch_id: str) -> frozenset[int]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from planner.api.wire import WireBatch, WireRun
 from planner.execution.journal import Journal
 from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState
 from planner.execution.listing import Listed
@@ -27,6 +26,7 @@ from planner.execution.reconciling import (
     match_unconfirmed,
     prompt_key,
 )
+from planner.providers.base import Batch, Run
 
 ANY_TIME_SECONDS = 3650 * 86400.0
 
@@ -40,7 +40,7 @@ def unconfirmed_launches(launches: Iterable[Launch], journal: Journal) -> list[U
 
 
 def search_launches(
-    unconfirmed: Sequence[Unconfirmed], *, batches: Listed[WireBatch], runs: Listed[WireRun], journal: Journal
+    unconfirmed: Sequence[Unconfirmed], *, batches: Listed[Batch], runs: Listed[Run], journal: Journal
 ) -> list[Match]:
     """One match per launch, without runs that the journal attributes to other launches."""
     return match_unconfirmed(
@@ -54,7 +54,7 @@ def search_launches(
 
 
 def possibly_sent(
-    missing: Sequence[Unconfirmed], *, batches: Listed[WireBatch], runs: Listed[WireRun], journal: Journal
+    missing: Sequence[Unconfirmed], *, batches: Listed[Batch], runs: Listed[Run], journal: Journal
 ) -> dict[str, tuple[Candidate, ...]]:
     """The missing launches that may have been sent after all, by id, with their candidates. No candidates are listed
     where the service's times are known to be wrong, since then nobody knows how far back the lists were read."""
@@ -89,7 +89,7 @@ def possibly_sent(
 
 
 def _altered_prompts(
-    missing: Iterable[Unconfirmed], answered: Iterable[Launch], runs: Mapping[int, WireRun], journal: Journal
+    missing: Iterable[Unconfirmed], answered: Iterable[Launch], runs: Mapping[int, Run], journal: Journal
 ) -> dict[str, tuple[Candidate, ...]]:
     """Launches that may have become unclaimed runs whose prompt is altered or missing, with these candidates."""
     claimed = journal.claimed_run_ids()
@@ -103,7 +103,7 @@ def _altered_prompts(
         unconfirmed.launch.launch_id: tuple(
             Candidate(run.batch_id, (run.id,), run.created_at, exact=False)
             for run in free
-            if (unaltered is False or not run.scenario_prompt)
+            if (unaltered is False or not run.prompt)
             and calls_the_same(unconfirmed, run)
             and is_in_time(unconfirmed.launch, run.created_at)
         )
@@ -112,11 +112,11 @@ def _altered_prompts(
     return {launch_id: candidates for launch_id, candidates in possible.items() if candidates}
 
 
-def _prompts_as_sent(answered: Iterable[Launch], runs: Mapping[int, WireRun], journal: Journal) -> bool | None:
+def _prompts_as_sent(answered: Iterable[Launch], runs: Mapping[int, Run], journal: Journal) -> bool | None:
     """Whether the service lists prompts of acknowledged launches as they were sent; None if no such launch is
     listed."""
     kept = [
-        prompt_key(runs[run_id].scenario_prompt) in {prompt_key(slot.prompt) for slot in slots}
+        prompt_key(runs[run_id].prompt) in {prompt_key(slot.prompt) for slot in slots}
         for launch in answered
         if (shown := [run_id for run_id in launch.run_ids if run_id in runs])
         for slots in [journal.slots_of(launch.launch_id)]
@@ -125,7 +125,7 @@ def _prompts_as_sent(answered: Iterable[Launch], runs: Mapping[int, WireRun], jo
     return all(kept) if kept else None
 
 
-def _times_agree(launch: Launch, answered: Iterable[Launch], runs: Mapping[int, WireRun]) -> bool | None:
+def _times_agree(launch: Launch, answered: Iterable[Launch], runs: Mapping[int, Run]) -> bool | None:
     """Whether the listed times of the acknowledged launch closest in time match its own; None if no such launch is
     listed."""
     listed = [other for other in answered if any(run_id in runs for run_id in other.run_ids)]

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 import anyio
 from anyio.abc import TaskGroup
 
-from planner.api.client import Launched, LaunchRequest
 from planner.errors import IncompleteError, RefusedError, StoreError, ThrottledError, UnreachableError, UsageError
 from planner.execution.context import Context
 from planner.execution.events import DuplicateAnswer, Intended, Moved
@@ -20,6 +19,7 @@ from planner.execution.journal_state import TakenError
 from planner.execution.launches import DUPLICATE_ANSWER, LaunchIntent, LaunchState, SlotIntent
 from planner.execution.reconciling import NAME_PREFIX, marked
 from planner.execution.wording import cases_of, span, words_of
+from planner.providers.base import Launched, LaunchRequest
 
 POSTS_AT_ONCE = 4
 MAX_UNCONFIRMED = 3
@@ -206,17 +206,7 @@ class Launcher:
 
     async def _send(self, intent: LaunchIntent) -> None:
         context = self._context
-        line = intent.line
-        request = LaunchRequest(
-            target_type=line.target_type,
-            target_id=line.target_id,
-            direction=line.direction,
-            mode=line.mode,
-            target_number=line.target_number,
-            prompts=tuple(slot.prompt for slot in intent.slots),
-            stagger_seconds=line.stagger_seconds,
-            name=intent.name,
-        )
+        request = LaunchRequest(intent.line, tuple(slot.prompt for slot in intent.slots), intent.name)
         sent = False
 
         def on_sending() -> None:
@@ -337,7 +327,7 @@ class Launcher:
         self._refused_since = None
         before = context.limit.current
         context.limit.accepted(len(intent.slots), in_flight=context.accepted_in_flight())
-        context.record_requester(launched.requested_by_id)
+        context.record_requester(launched.requester_id)
         context.service_recovered()
         context.observer.log(
             f"launched {words_of(intent)}"

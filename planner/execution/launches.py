@@ -35,7 +35,8 @@ from pydantic import AwareDatetime, Field
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.evidence import Evidence
-from planner.execution.jobs import Line, RunRecord
+from planner.execution.jobs import RunRecord
+from planner.providers.base import Line
 
 LONGEST_RUN = timedelta(days=1)
 """Longest time between a run's creation and its end; the list is read this far back."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from planner.execution.jobs import Target
 from planner.execution.wording import dollars
+from planner.providers.base import Target
 
 
 @dataclass(slots=True)

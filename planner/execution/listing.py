@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from planner.api.client import PAGE_LIMIT
+from planner.providers.base import PAGE_LIMIT
 
 MOST_PAGES = 100
 """Limit of one reading: 20,000 rows."""
@@ -35,7 +35,7 @@ class Listed(Generic[T]):
 
 
 async def read_list(
-    page_of: Callable[..., Awaitable[list[T]]],
+    page_of: Callable[..., Awaitable[Sequence[T]]],
     *,
     oldest: datetime | None,
     wanted: AbstractSet[int] | None = None,

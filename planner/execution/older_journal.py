@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from planner.execution.events import Event, Imported, RequesterLearned, RunsKnown
-from planner.execution.jobs import Line
 from planner.execution.journal import impossible_value
 from planner.execution.journal_state import OTHER_RESULTS
 from planner.execution.launches import Launch, LaunchState, Slot
+from planner.providers.base import Line
 
 _LAUNCHES = (
     "SELECT l.launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds, batch_id, detail,"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from planner.execution.jobs import Job, Line
+from planner.execution.jobs import Job
+from planner.providers.base import Line
 
 LARGEST_BATCH = 20
 

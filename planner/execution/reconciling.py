@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from planner.api.wire import WireBatch, WireRun
 from planner.execution.launches import Launch, Slot
+from planner.providers.base import Batch, Run
 
 LATEST_CREATION_SECONDS = 600.0
 """A delayed request creates its runs at most this long after it was sent."""
@@ -26,7 +26,7 @@ _PROMPT_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """An unconfirmed launch with its slots in order. `requesters` are the possible `requested_by_id`s (empty:
+    """An unconfirmed launch with its slots in order. `requesters` are the ids of its possible requesters (empty:
     unknown)."""
 
     launch: Launch
@@ -90,8 +90,8 @@ def marked(prompt: str, launch_id: str, ordinal: int) -> str:
 def match_unconfirmed(
     unconfirmed: Sequence[Unconfirmed],
     *,
-    batches: Iterable[WireBatch],
-    runs: Iterable[WireRun],
+    batches: Iterable[Batch],
+    runs: Iterable[Run],
     claimed: AbstractSet[int],
     claimed_batches: AbstractSet[int] = frozenset(),
     every_batch: bool = True,
@@ -121,11 +121,11 @@ def match_unconfirmed(
     return [_by_runs(match, [run for run in free_runs if run.id not in spoken_for]) for match in matches]
 
 
-def _by_runs(match: Match, runs: Sequence[WireRun]) -> Match:
+def _by_runs(match: Match, runs: Sequence[Run]) -> Match:
     """Match by runs a batch that may be missing from the list of batches: its runs were created together."""
     if match.candidates or len(match.unconfirmed.slots) == 1:
         return match
-    made: dict[int | None, list[WireRun]] = {}
+    made: dict[int | None, list[Run]] = {}
     for run in runs:
         if run_fits(match.unconfirmed, run):
             made.setdefault(run.batch_id, []).append(run)
@@ -136,7 +136,7 @@ def _by_runs(match: Match, runs: Sequence[WireRun]) -> Match:
     whole = [
         candidate
         for candidate, together in zip(candidates, made.values(), strict=True)
-        if tuple(sorted(prompt_key(run.scenario_prompt) for run in together)) == match.unconfirmed.prompts
+        if tuple(sorted(prompt_key(run.prompt) for run in together)) == match.unconfirmed.prompts
     ]
     return Match(match.unconfirmed, whole[0] if len(candidates) == len(whole) == 1 else None, candidates)
 
@@ -145,7 +145,7 @@ _Key = tuple[int | None, tuple[int, ...]]
 
 
 def _match_group(
-    group: list[Unconfirmed], batches: Sequence[WireBatch], runs: Sequence[WireRun], taken: set[_Key]
+    group: list[Unconfirmed], batches: Sequence[Batch], runs: Sequence[Run], taken: set[_Key]
 ) -> list[Match]:
     """`taken` are candidates already matched to launches; matches found here are added."""
     possible: dict[str, list[Candidate]] = {}
@@ -193,7 +193,7 @@ def _key(candidate: Candidate) -> _Key:
     return candidate.batch_id, candidate.run_ids
 
 
-def _batch_candidate(unconfirmed: Unconfirmed, batch: WireBatch) -> Candidate | None:
+def _batch_candidate(unconfirmed: Unconfirmed, batch: Batch) -> Candidate | None:
     launch = unconfirmed.launch
     if not _may_be_of(unconfirmed, batch):
         return None
@@ -203,26 +203,26 @@ def _batch_candidate(unconfirmed: Unconfirmed, batch: WireBatch) -> Candidate | 
         return None  # another launch's batch; the service may have chosen any other name
     if not _same_target(launch, batch) or not is_in_time(launch, batch.created_at):
         return None
-    count = batch.run_count or batch.total_runs or len(batch.run_ids)
+    count = batch.size or len(batch.run_ids)
     if (
         count != len(unconfirmed.slots)
-        or tuple(sorted(prompt_key(prompt) for prompt in batch.scenario_prompts)) != unconfirmed.prompts
+        or tuple(sorted(prompt_key(prompt) for prompt in batch.prompts)) != unconfirmed.prompts
     ):
         return None
     return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=False)
 
 
-def run_fits(unconfirmed: Unconfirmed, run: WireRun) -> bool:
+def run_fits(unconfirmed: Unconfirmed, run: Run) -> bool:
     """Whether a run may belong to a launch."""
     return asks_the_same(unconfirmed, run) and is_in_time(unconfirmed.launch, run.created_at)
 
 
-def asks_the_same(unconfirmed: Unconfirmed, run: WireRun) -> bool:
+def asks_the_same(unconfirmed: Unconfirmed, run: Run) -> bool:
     """Whether a run is what a launch asked for, apart from its time."""
-    return calls_the_same(unconfirmed, run) and prompt_key(run.scenario_prompt) in unconfirmed.prompts
+    return calls_the_same(unconfirmed, run) and prompt_key(run.prompt) in unconfirmed.prompts
 
 
-def calls_the_same(unconfirmed: Unconfirmed, run: WireRun) -> bool:
+def calls_the_same(unconfirmed: Unconfirmed, run: Run) -> bool:
     """Like `asks_the_same`, but ignores the prompt, which a service may alter."""
     return (
         _may_be_of(unconfirmed, run)
@@ -231,7 +231,7 @@ def calls_the_same(unconfirmed: Unconfirmed, run: WireRun) -> bool:
     )
 
 
-def _same_target(launch: Launch, made: WireRun | WireBatch) -> bool:
+def _same_target(launch: Launch, made: Run | Batch) -> bool:
     """Missing fields match. A number that was not requested may be chosen by the service."""
     line = launch.line
     return (
@@ -250,11 +250,11 @@ def is_in_time(launch: Launch, created_at: datetime | None) -> bool:
     return launch.earliest <= created_at <= latest
 
 
-def _may_be_of(unconfirmed: Unconfirmed, made: WireRun | WireBatch) -> bool:
-    return made.requested_by_id is None or not unconfirmed.requesters or made.requested_by_id in unconfirmed.requesters
+def _may_be_of(unconfirmed: Unconfirmed, made: Run | Batch) -> bool:
+    return made.requester_id is None or not unconfirmed.requesters or made.requester_id in unconfirmed.requesters
 
 
-def bind_slots(slots: Sequence[Slot], runs: Mapping[int, WireRun], run_ids: Sequence[int]) -> dict[int, int]:
+def bind_slots(slots: Sequence[Slot], runs: Mapping[int, Run], run_ids: Sequence[int]) -> dict[int, int]:
     """Map slots (by ordinal) to the launch's runs by prompt, never by position.
 
     If all prompts are equal, or one slot and one run are left, the prompt need not be known. Runs that are not listed
@@ -271,8 +271,8 @@ def bind_slots(slots: Sequence[Slot], runs: Mapping[int, WireRun], run_ids: Sequ
             continue
         if len(free) == 1:
             prompt = next(iter(free))
-        elif run_id in runs and prompt_key(runs[run_id].scenario_prompt) in free:
-            prompt = prompt_key(runs[run_id].scenario_prompt)
+        elif run_id in runs and prompt_key(runs[run_id].prompt) in free:
+            prompt = prompt_key(runs[run_id].prompt)
         else:
             continue
         bindings[free[prompt].pop(0)] = run_id

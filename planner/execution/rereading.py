@@ -8,7 +8,6 @@ from datetime import datetime
 
 import anyio
 
-from planner.api.wire import WireRun
 from planner.clock import Clock
 from planner.errors import IncompleteError
 from planner.evidence import Evidence
@@ -16,6 +15,7 @@ from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.listing import read_list
 from planner.execution.transactions import Transactions
+from planner.providers.base import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ async def reread(transactions: Transactions, stale: Mapping[int, Stale], clock: 
     found: dict[int, Evidence] = {}
     problems: list[str] = []
 
-    async def read(run: WireRun, item: Stale) -> None:
+    async def read(run: Run, item: Stale) -> None:
         age = (clock.now() - run.completed_at).total_seconds() if run.completed_at else 0.0
         try:
             wait = WaitPolicy(grade=item.grade_wanted, ended_seconds_ago=age + client.clock_offset_seconds)

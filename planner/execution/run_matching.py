@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from planner.api.wire import WireBatch, WireRun
 from planner.errors import NotFoundError
 from planner.execution.context import Context
 from planner.execution.events import Moved, RunsClaimed
@@ -18,11 +17,12 @@ from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState, Sl
 from planner.execution.listing import Listed
 from planner.execution.reconciling import Candidate, Unconfirmed, asks_the_same, bind_slots, prompt_key, run_fits
 from planner.execution.watched import Search, Unbound, Watched
+from planner.providers.base import Batch, BatchId, Run
 
 NAMED_RUNS = 5
 
 
-async def bind(context: Context, unbound: Unbound, runs: Mapping[int, WireRun]) -> None:
+async def bind(context: Context, unbound: Unbound, runs: Mapping[int, Run]) -> None:
     """Bind what the currently listed `runs` allow; the rest is retried later. Runs with an unexpected prompt are
     reported immediately and never guessed."""
     launch = unbound.launch
@@ -36,14 +36,14 @@ async def bind(context: Context, unbound: Unbound, runs: Mapping[int, WireRun]) 
         if not listed:  # the batch lists no runs and the runs name no batch: match by prompt and time
             free = _matching(Unconfirmed(launch, slots), runs, claimed)
         elif len(listed) > len(slots):  # the batch holds runs of other launches: take those with matching prompts
-            shown = {run_id: runs[run_id] for run_id in free if run_id in runs}
+            shown: dict[int, Run] = {run_id: runs[run_id] for run_id in free if run_id in runs}
             free = list(bind_slots(slots, _with_prompts(slots, shown), sorted(shown)).values())
         context.journal.record(RunsClaimed(launch.launch_id, tuple(free[: len(slots) - len(launch.run_ids)])))
     context.bind(launch.launch_id, runs)
     _report_altered(context, context.launch(launch.launch_id), runs)
 
 
-def _report_altered(context: Context, launch: Launch, runs: Mapping[int, WireRun]) -> None:
+def _report_altered(context: Context, launch: Launch, runs: Mapping[int, Run]) -> None:
     slots = context.journal.slots_of(launch.launch_id)
     bound = {slot.run_id for slot in slots}
     altered = [run_id for run_id in launch.run_ids if run_id in runs and run_id not in bound]
@@ -52,7 +52,7 @@ def _report_altered(context: Context, launch: Launch, runs: Mapping[int, WireRun
         return
     named = ", ".join(map(str, altered[:NAMED_RUNS])) + (", …" if len(altered) > NAMED_RUNS else "")
     which = f"run {named}" if len(altered) == 1 else f"runs {named}"
-    listed = any(runs[run_id].scenario_prompt for run_id in altered)
+    listed = any(runs[run_id].prompt for run_id in altered)
     how = "with a different prompt than was sent" if listed else "without the prompt that was sent"
     cases = ", ".join(dict.fromkeys(slot.case_id for slot in slots if slot.run_id is None))
     context.report_anomaly(
@@ -62,7 +62,7 @@ def _report_altered(context: Context, launch: Launch, runs: Mapping[int, WireRun
     )
 
 
-def is_foreign_run(context: Context, watched: Watched, run: WireRun) -> bool:
+def is_foreign_run(context: Context, watched: Watched, run: Run) -> bool:
     """Whether this run is not what the launch asked for. Only possible if the service gave two launches the same
     answer."""
     if not watched.launch.detail.startswith(DUPLICATE_ANSWER) or asks_the_same(
@@ -77,21 +77,21 @@ def is_foreign_run(context: Context, watched: Watched, run: WireRun) -> bool:
     return True
 
 
-async def _listed_run_ids(context: Context, batch_id: int) -> list[int]:
+async def _listed_run_ids(context: Context, batch_id: int) -> Sequence[int]:
     try:
-        return (await context.client.batch(batch_id)).run_ids
+        return (await context.client.batch(BatchId(batch_id))).run_ids
     except NotFoundError:
         return []  # just created and not yet visible everywhere
 
 
-def _with_prompts(slots: Sequence[Slot], runs: Mapping[int, WireRun]) -> dict[int, WireRun]:
+def _with_prompts(slots: Sequence[Slot], runs: Mapping[int, Run]) -> dict[int, Run]:
     asked = {prompt_key(slot.prompt) for slot in slots}
-    return {run_id: run for run_id, run in runs.items() if prompt_key(run.scenario_prompt) in asked}
+    return {run_id: run for run_id, run in runs.items() if prompt_key(run.prompt) in asked}
 
 
-def _matching(launch: Unconfirmed, runs: Mapping[int, WireRun], claimed: set[int]) -> list[int]:
+def _matching(launch: Unconfirmed, runs: Mapping[int, Run], claimed: set[int]) -> list[int]:
     """At most one run per slot, never two for one prompt."""
-    fitting = {
+    fitting: dict[int, Run] = {
         run.id: run for run in runs.values() if run.id not in claimed and run.batch_id is None and run_fits(launch, run)
     }
     return list(bind_slots(launch.slots, fitting, sorted(fitting)).values())
@@ -106,8 +106,8 @@ def searchable(context: Context) -> list[Search]:
 def settle_unconfirmed(
     context: Context,
     unconfirmed: Sequence[Search],
-    runs: Listed[WireRun],
-    batches: Listed[WireBatch],
+    runs: Listed[Run],
+    batches: Listed[Batch],
     searched_at: float,
 ) -> None:
     """Settle `unconfirmed`, which were searchable when the lists were requested, at `searched_at`."""
@@ -160,7 +160,7 @@ def _with_requesters(context: Context, unconfirmed: Unconfirmed) -> Unconfirmed:
     return replace(unconfirmed, requesters=context.journal.requesters_of(unconfirmed.launch.launch_id))
 
 
-def _adopt(context: Context, unconfirmed: Unconfirmed, found: Candidate, runs: Mapping[int, WireRun]) -> None:
+def _adopt(context: Context, unconfirmed: Unconfirmed, found: Candidate, runs: Mapping[int, Run]) -> None:
     launch = unconfirmed.launch
     context.confirm_launch(
         launch.launch_id,
@@ -178,7 +178,7 @@ def _adopt(context: Context, unconfirmed: Unconfirmed, found: Candidate, runs: M
 
 
 def _settle_absent(
-    context: Context, missing: Mapping[Unconfirmed, bool], runs: Listed[WireRun], batches: Listed[WireBatch]
+    context: Context, missing: Mapping[Unconfirmed, bool], runs: Listed[Run], batches: Listed[Batch]
 ) -> None:
     """Settle launches that the lists should show by now but do not. The values say whether a person is already
     needed."""

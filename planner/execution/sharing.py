@@ -22,10 +22,10 @@ from pydantic_core import from_json
 from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
 from planner.execution.events import Imported, RequesterLearned
-from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.reconciling import prompt_key
+from planner.providers.base import Line
 from planner.results.documents import schema_major
 from planner.results.store import Reader, Store
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from planner.api.client import PAGE_LIMIT
-from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
 from planner.execution.collecting import WaitPolicy, collect
@@ -20,6 +18,7 @@ from planner.execution.listing import Listed, read_list
 from planner.execution.run_matching import bind, is_foreign_run, searchable, settle_unconfirmed
 from planner.execution.watched import Search, Watched
 from planner.execution.wording import dollars
+from planner.providers.base import PAGE_LIMIT, Batch, CallId, Run
 
 POLLS_A_RUN = 0.27
 """List requests per run while further runs wait for capacity."""
@@ -39,7 +38,7 @@ FIRST_POLL_SHARE = 0.15
 class _Read:
     """An ended run with its evidence."""
 
-    run: WireRun
+    run: Run
     watched: Watched
     evidence: Evidence
     is_charge_late: bool
@@ -88,7 +87,7 @@ class Watcher:
         unconfirmed = searchable(context)
         try:
             runs = await self._runs()
-            batches = await self._batches(unconfirmed) if unconfirmed else Listed[WireBatch]()
+            batches = await self._batches(unconfirmed) if unconfirmed else Listed[Batch]()
             for unbound in list(context.unbound.values()):
                 await bind(context, unbound, runs.found)
         except StoreError:
@@ -108,7 +107,7 @@ class Watcher:
 
     # The lists
 
-    async def _runs(self) -> Listed[WireRun]:
+    async def _runs(self) -> Listed[Run]:
         """The run list, back to the oldest open launch or run."""
         context = self.context
         asked = [search.unconfirmed.launch for search in context.unconfirmed.values()] + [
@@ -135,15 +134,15 @@ class Watcher:
         )
         return listed
 
-    async def _batches(self, unconfirmed: Sequence[Search]) -> Listed[WireBatch]:
+    async def _batches(self, unconfirmed: Sequence[Search]) -> Listed[Batch]:
         oldest = min(search.unconfirmed.launch.earliest for search in unconfirmed)
         return await read_list(self.context.client.batches, oldest=oldest)
 
-    def _check_run(self, run: WireRun, tasks: TaskGroup) -> None:
+    def _check_run(self, run: Run, tasks: TaskGroup) -> None:
         context = self.context
         watched = context.watched[run.id]
         if watched.launch.state is LaunchState.ACKNOWLEDGED:
-            context.record_requester(run.requested_by_id)
+            context.record_requester(run.requester_id)
         now = context.clock.monotonic()
         if not run.ended or now < watched.retry_at:
             return
@@ -167,7 +166,7 @@ class Watcher:
         context.collecting += 1
         tasks.start_soon(self._collect, run, watched, tasks)
 
-    async def _collect(self, run: WireRun, watched: Watched, tasks: TaskGroup) -> None:
+    async def _collect(self, run: Run, watched: Watched, tasks: TaskGroup) -> None:
         context = self.context
         stored = watched.slot.evidence
         try:
@@ -195,9 +194,10 @@ class Watcher:
 
     def _is_charge_late(self, evidence: Evidence) -> bool:
         """Whether the bill of the call is used because its transaction did not come in time."""
-        transactions, call_id = self.context.transactions, evidence.call_id
-        if call_id is None:
+        transactions = self.context.transactions
+        if evidence.call_id is None:
             return False
+        call_id = CallId(evidence.call_id)
         is_late = bool(evidence.cost_cents) and transactions.is_awaited(call_id)
         if is_late:
             transactions.miss(call_id)
@@ -249,7 +249,7 @@ class Watcher:
         context.collecting -= 1
         context.unbilled[watched.launch.line.target] -= 1
 
-    def _price(self, run: WireRun, watched: Watched) -> None:
+    def _price(self, run: Run, watched: Watched) -> None:
         """A call of unknown price ended and its bill is late: replace its reservation, which is everything left, by the
         service's estimate, so that other calls can start. Our own estimates stay."""
         context = self.context
@@ -257,9 +257,9 @@ class Watcher:
         unpriced = (
             watched.job.reserve_cents is None and watched.reservation_cents is None and watched.slot.cost_cents is None
         )
-        if unpriced and is_ours and run.estimated_cost_cents is not None:
-            watched.reservation_cents = run.estimated_cost_cents
-            context.ledger.revise(watched.slot.plan, watched.slot.reserved_cents, run.estimated_cost_cents)
+        if unpriced and is_ours and run.estimated_cents is not None:
+            watched.reservation_cents = run.estimated_cents
+            context.ledger.revise(watched.slot.plan, watched.slot.reserved_cents, run.estimated_cents)
             context.wake()
 
     def _retry_collecting(self, run_id: int, watched: Watched, problem: str) -> None:

@@ -14,8 +14,6 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
-from planner.api.error_mapping import retry_after_seconds
-from planner.api.transport import Answer, Transport
 from planner.checks.wording import shown
 from planner.errors import (
     CredentialError,
@@ -28,6 +26,7 @@ from planner.errors import (
     UnreachableError,
 )
 from planner.judge.prompt import Prompt, answer_schema
+from planner.network.transport import Answer, Transport
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _LONGEST_REASON: Final = 160
@@ -205,7 +204,7 @@ class Endpoint:
             case 429:
                 raise ThrottledError(
                     f"the judge's endpoint asks to wait (429{reason})",
-                    retry_after_seconds=retry_after_seconds(answer.headers),
+                    retry_after_seconds=answer.retry_after_seconds,
                 )
             case 400 | 405 | 409 | 413 | 415 | 422:
                 raise DeclinedError(f"the judge's endpoint rejects the request ({status}{reason})")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from planner.api.wire import WireBilling
+from planner.providers.base import Balance, Target, TargetState
 from planner.reports.quantities import money
 from planner.session.interruption import interruptible
 from planner.session.selection import Loaded, Selection
-from planner.session.service import TargetState, open_client, read_billing, read_targets
+from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell
 from planner.session.stores import Place
 
@@ -19,8 +19,8 @@ from planner.session.stores import Place
 class Known:
     """`was_asked`: the service was read now."""
 
-    targets: dict[tuple[str, int], TargetState] = field(default_factory=dict[tuple[str, int], TargetState])
-    billing: WireBilling | None = None
+    targets: dict[Target, TargetState] = field(default_factory=dict[Target, TargetState])
+    balance: Balance | None = None
     was_asked: bool = False
 
 
@@ -36,9 +36,9 @@ async def _ask(shell: Shell, selection: Selection, loaded: Loaded, place: Place)
         place.make()
     async with interruptible(), open_client(shell, place, selection) as client:
         targets = await read_targets(client, loaded.cases)
-        billing = await read_billing(client)
-    if billing is not None and billing.balance_cents is not None:
-        left = billing.test_call_budget_left_cents
+        balance = await client.balance()
+    if balance is not None and balance.cents is not None:
+        left = balance.test_budget_left_cents
         budget = f" · test-call budget left {money(left)}" if left is not None else ""
-        shell.log(f"balance {money(billing.balance_cents)}{budget}")
-    return Known(targets, billing, was_asked=True)
+        shell.log(f"balance {money(balance.cents)}{budget}")
+    return Known(targets, balance, was_asked=True)

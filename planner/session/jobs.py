@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
-from planner.api.wire import WireBilling
 from planner.changes.model import Action, ChangeSet
 from planner.errors import RefusedError
-from planner.execution.jobs import BALANCE, Job, Line, Target
+from planner.execution.jobs import BALANCE, Job
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
+from planner.providers.base import Balance, Line, Target
 from planner.reports.quantities import count, money
 from planner.session.selection import Loaded
 
@@ -60,7 +60,7 @@ def ledger_of(
     charged: Iterable[Slot],
     *,
     max_cost_cents: int | None,
-    billing: WireBilling | None,
+    balance: Balance | None,
     orphaned_cents: int = 0,
     bills: Iterable[tuple[Target, int, int]] = (),
 ) -> Ledger:
@@ -84,36 +84,36 @@ def ledger_of(
         ledger.reserve(slot.plan, slot.reserved_cents)
         if slot.cost_cents is not None:
             ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
-    if billing is not None and billing.balance_cents is not None:  # the balance already excludes past bills
+    if balance is not None and balance.cents is not None:  # the balance already excludes past bills
         reserved_cents = ledger.reserved_cents + orphaned_cents
-        ceilings.append(Ceiling(BALANCE, billing.balance_cents, None, reserved_cents, reserved_cents, by_service=True))
+        ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))
     return ledger
 
 
-def check_balance(billing: WireBilling) -> None:
+def check_balance(balance: Balance) -> None:
     """Refuse before anything is spent. A balance that runs out later is handled by the ledger and the service. Raises
     `RefusedError` if the balance is empty or the spending limit is reached."""
-    if billing.balance_cents is not None and billing.balance_cents <= 0:
+    if balance.cents is not None and balance.cents <= 0:
         raise RefusedError("the organisation has no balance left", "Top it up, then run the same command again.")
-    if billing.spending_limit_reached:
+    if balance.limit_reached:
         raise RefusedError(
             "the organisation's monthly spending limit is reached", "Raise it, then run the same command again."
         )
 
 
-def short_of(billing: WireBilling | None, expected_cents: int | None, *, reserved_cents: int) -> list[str]:
+def short_of(balance: Balance | None, expected_cents: int | None, *, reserved_cents: int) -> list[str]:
     """Warnings if the organisation's money may not cover these calls. `expected_cents` is None if the price is unknown.
 
     They do not stop a run, which makes the calls that the money covers. The service enforces its test-call budget
     (402).
     """
-    if billing is None or expected_cents == 0:
+    if balance is None or expected_cents == 0:
         return []
     warnings: list[str] = []
-    if billing.spending_limit_reached:
+    if balance.limit_reached:
         warnings.append("the organisation's monthly spending limit is reached: no call will be made; raise it first")
-    limits = [(BALANCE, billing.balance_cents, "top it up")]
-    budget_cents = billing.test_call_budget_left_cents
+    limits = [(BALANCE, balance.cents, "top it up")]
+    budget_cents = balance.test_budget_left_cents
     if budget_cents is not None and budget_cents <= 0:
         warnings.append(f"{_TEST_CALL_BUDGET} is used up: the service may refuse these calls (402); raise it first")
     else:

@@ -11,7 +11,6 @@ from typing import Final
 import anyio
 
 from planner import __version__
-from planner.api.transport import HttpxTransport
 from planner.changes.model import ChangeSet, whole_cents
 from planner.execution.jobs import Outcome, RunRecord
 from planner.execution.ledger import Ledger
@@ -19,6 +18,7 @@ from planner.judge.endpoint import Endpoint
 from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import JudgeBudget
 from planner.judge.votes import JudgeCallsResult, WantedVotes
+from planner.network.transport import HttpxTransport
 from planner.planfile.model import Case
 from planner.results.model import JudgeCost
 from planner.session.judging import Judging

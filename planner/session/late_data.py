@@ -19,6 +19,7 @@ from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.rereading import Stale, reread
 from planner.moments import aware
+from planner.providers.base import CallId
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
@@ -56,7 +57,7 @@ class _Unconfirmed:
     """A run billed by its call, because its transaction had not arrived."""
 
     run_id: int
-    call_id: int
+    call_id: CallId
     ended_at: datetime
     invocation_id: str
     evidence: str
@@ -92,7 +93,7 @@ def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Uncon
             ended_at = outline.started_at if run.completed_at is None else aware(run.completed_at)
             is_recent = now - ended_at < LATEST_CHARGE
             if run.cost_basis == "call" and run.call_id is not None and run.evidence is not None and is_recent:
-                yield _Unconfirmed(run.run_id, run.call_id, ended_at, run.invocation_id, run.evidence)
+                yield _Unconfirmed(run.run_id, CallId(run.call_id), ended_at, run.invocation_id, run.evidence)
 
 
 def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) -> Iterator[_Unconfirmed]:
@@ -104,7 +105,7 @@ def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) 
         if evidence is not None and evidence.cost_basis == "call" and evidence.call_id is not None:
             launch = journal.launch(slot.launch_id)
             invocation_id = launch.invocation_id if launch is not None else ""
-            yield _Unconfirmed(slot.run_id, evidence.call_id, slot.completed_at, invocation_id, slot.evidence)
+            yield _Unconfirmed(slot.run_id, CallId(evidence.call_id), slot.completed_at, invocation_id, slot.evidence)
 
 
 def _noted(run: _Unconfirmed, cents: int, repository: ResultsRepository, journal: Journal) -> LateBill | None:

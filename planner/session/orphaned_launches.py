@@ -22,11 +22,11 @@ from planner.results.model import OpenLaunch
 from planner.session.interruption import until_interrupted
 
 if TYPE_CHECKING:  # `planner plan` does not search
-    from planner.api.wire import WireBatch, WireRun
     from planner.execution.journal import Journal
     from planner.execution.listing import Listed
     from planner.execution.reconciling import Match, Unconfirmed
     from planner.execution.transactions import Transactions
+    from planner.providers.base import Batch, Run
     from planner.session.run_session import RunSession
 
 _WHOSE = "cases that are kept, edited, removed or not selected"
@@ -209,8 +209,8 @@ async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLau
 def _search_results(
     journal: Journal,
     launches: Sequence[Launch],
-    runs: Listed[WireRun],
-    batches: Listed[WireBatch],
+    runs: Listed[Run],
+    batches: Listed[Batch],
     wanted: AbstractSet[str],
 ) -> list[Match]:
     """Matches of the `wanted` launches. A run that may also belong to a resumed launch is left to that one."""
@@ -226,7 +226,7 @@ def _search_results(
     ]
 
 
-def _adopted(journal: Journal, match: Match, runs: dict[int, WireRun]) -> list[Slot]:
+def _adopted(journal: Journal, match: Match, runs: dict[int, Run]) -> list[Slot]:
     """Adopt a match; return its bound slots."""
     from planner.execution.reconciling import bind_slots
 
@@ -245,15 +245,12 @@ def _adopted(journal: Journal, match: Match, runs: dict[int, WireRun]) -> list[S
     return [slot for slot in journal.slots_of(launch.launch_id) if slot.run_id is not None]
 
 
-async def _billed(transactions: Transactions, slot: Slot, run: WireRun) -> Slot | None:
+async def _billed(transactions: Transactions, slot: Slot, run: Run) -> Slot | None:
     """The slot with the bill of its run; None if unknown."""
-    from planner.evidence.from_wire import evidence_from_wire
-
     charged_cents = None if run.call_id is None else transactions.charged_cents(run.call_id)
     transactions.forget(run.call_id)
     try:
-        call = None if run.call_id is None else await transactions.client.call(run.call_id)
+        cents = await transactions.client.bill_cents(run, charged_cents)
     except PlannerError:  # the next session tries again
-        call = None
-    cents = evidence_from_wire(run, call, None, None, None, charged_cents).cost_cents
+        cents = None
     return None if cents is None else replace(slot, cost_cents=cents, completed_at=run.completed_at)

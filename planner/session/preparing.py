@@ -17,6 +17,7 @@ from planner.changes.model import Action, Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
+from planner.providers.base import Target, TargetState
 from planner.results.model import CaseDocument, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.consented import agreed_set
@@ -24,7 +25,7 @@ from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
 from planner.session.selection import Loaded, Selection
-from planner.session.service import TargetState, draft_warnings
+from planner.session.service import draft_warnings
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
@@ -83,7 +84,7 @@ def prepare(
     loaded: Loaded,
     place: Place,
     *,
-    targets: Mapping[tuple[str, int], TargetState],
+    targets: Mapping[Target, TargetState],
     journal: Journal | None,
 ) -> Preparation:
     """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none

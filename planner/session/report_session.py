@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from planner import __version__
-from planner.api.client import RequestStats
 from planner.diagnostics import Severity
 from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageError
 from planner.planfile.model import Project
+from planner.providers.base import RequestStats
 from planner.reports import FORMATS
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text

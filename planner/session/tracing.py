@@ -15,8 +15,8 @@ from typing import TextIO
 from pydantic_core import to_json
 
 from planner import __version__
-from planner.api.exchange import Exchange
 from planner.errors import PlannerError, UsageError
+from planner.providers.exchange import Exchange
 from planner.reports.neutral import for_json_text
 from planner.session.shell import Shell
 

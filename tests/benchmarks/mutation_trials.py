@@ -162,7 +162,9 @@ class Nursery:
         dependent = {module, *importers}
         for path in sorted((ROOT / "planner").rglob("*.py")):
             name = ".".join(part for part in path.relative_to(ROOT).with_suffix("").parts if part != "__init__")
-            if name not in dependent and name.startswith(("planner.evidence", "planner.api", "planner.statistics")):
+            if name not in dependent and name.startswith(
+                ("planner.evidence", "planner.providers", "planner.statistics")
+            ):
                 importlib.import_module(name)
         while True:
             asked, path, code, names, _ = pickle.loads(request)  # noqa: S301

@@ -19,9 +19,9 @@ EVERY_SECONDS = 0.002
 PACKAGES = (
     # the innermost frame whose file has the word decides
     ("importing", ("importlib", "<frozen")),
-    ("JSON and models", ("pydantic", "/planner/api/wire")),
+    ("JSON and models", ("pydantic", "/planner/providers/thunderphone/wire")),
     ("HTTP", ("/httpx/", "/httpcore/", "/h11/", "/yarl/", "/multidict/", "/anyio/", "/asyncio/", "selectors.py")),
-    ("HTTP: ours", ("/planner/api/",)),
+    ("HTTP: ours", ("/planner/network/", "/planner/providers/")),
     ("journal", ("/planner/execution/journal",)),
     ("evidence", ("/planner/evidence", "/planner/results/")),
     ("execution", ("/planner/execution/",)),

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.checks import CHECKS
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
-from planner.evidence.from_wire import evidence_from_wire
+from planner.providers.base import CallId, Run, RunId
+from planner.providers.thunderphone.evidence import evidence_from_wire
+from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
 
 
 def turn(role: str, start_ms: Any, end_ms: Any, **fields: Any) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def turn(role: str, start_ms: Any, end_ms: Any, **fields: Any) -> dict[str, Any]
 
 
 def from_turns(*turns: dict[str, Any], grade: dict[str, Any] | None = None, **call: Any) -> Evidence:
-    run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9})
+    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
     document = {"call_id": 9, "status": "completed", "grade_status": "completed", **call}
     wire = (WireCall.model_validate(document), document)
     spoken = [WireTurn.model_validate(each) for each in turns]

@@ -9,14 +9,15 @@ import pytest
 from inline_snapshot import external_file
 from pydantic_core import to_json
 
-from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.checks import CHECKS
 from planner.checks.judgement import FindingOutcome
 from planner.checks.meaning import missing_packages
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
-from planner.evidence.from_wire import evidence_from_wire
+from planner.providers.base import CallId, Run, RunId
+from planner.providers.thunderphone.evidence import evidence_from_wire
+from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
 
 WORDS = [
     ("agent", "Thanks for calling Acme, this call may be recorded. May I have your name?", 0, 4000, 420),
@@ -91,7 +92,7 @@ def client_missing() -> Evidence:
 
 
 def _missing(call: dict[str, Any]) -> Evidence:
-    run = WireRun(id=1, status="completed", call_id=9)
+    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
     return evidence_from_wire(run, (WireCall.model_validate(call), call), None, None, None)
 
 
@@ -100,7 +101,7 @@ def _evidence(document: dict[str, Any], words: list[Any], grade: WireGrade | Non
         WireTurn(role=role, content=content, start_ms=start, end_ms=end, ttfa_ms=first)
         for role, content, start, end, first in words
     ]
-    run = WireRun(id=1, status="completed", call_id=9)
+    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
 
 
@@ -253,7 +254,7 @@ def recorded(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = No
         for role, content, start, end, first in words
     ]
     grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[])
-    run = WireRun(id=1, status="completed", call_id=9)
+    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, history, grade)
 
 

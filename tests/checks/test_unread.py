@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from planner.api.wire import WireCall, WireRun, WireTurn
 from planner.checks import CHECKS
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
-from planner.evidence.from_wire import evidence_from_wire
+from planner.providers.base import CallId, Run, RunId
+from planner.providers.thunderphone.evidence import evidence_from_wire
+from planner.providers.thunderphone.wire import WireCall, WireTurn
 
 HELLO = {"role": "agent", "content": "hello, this is Maya"}
 ASKS = {"role": "user", "content": "where is my order?"}
@@ -20,7 +21,7 @@ CALL_F = {"name": "f", "arguments": {}}
 
 
 def from_turns(*transcript: dict[str, Any], history: list[dict[str, Any]] | None = None) -> Evidence:
-    run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9})
+    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
     call = {"call_id": 9, "status": "completed", "duration_seconds": 30}
     turns = [WireTurn.model_validate(turn) for turn in transcript]
     return evidence_from_wire(run, (WireCall.model_validate(call), call), turns, history or [], None)

@@ -27,8 +27,8 @@ print("\\n" + json.dumps([code, sorted(sys.modules)]))
 VALIDATING = {
     "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "sqlite3", "ssl",
     "starlette", "subprocess", "uvicorn",
-    "planner.api", "planner.changes", "planner.execution.engine", "planner.judge", "planner.results",
-    "planner.sandbox",
+    "planner.changes", "planner.execution.engine", "planner.judge", "planner.network", "planner.providers",
+    "planner.results", "planner.sandbox",
     "planner.checks.cel", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
     "planner.checks.similar",
 }  # fmt: skip
@@ -36,7 +36,8 @@ VALIDATING = {
 LOOKING_BACK = {
     "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
     "starlette", "uvicorn",
-    "planner.api", "planner.execution.engine", "planner.execution.journal", "planner.judge", "planner.sandbox",
+    "planner.execution.engine", "planner.execution.journal", "planner.judge", "planner.network", "planner.providers",
+    "planner.sandbox",
 }  # fmt: skip
 """Of no use where nobody is called and results are read."""
 CALLING_IN_PROCESS = {

@@ -17,28 +17,19 @@ from mortality import Life, MortalJournal, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
 from worlds import any_prompt
 
-from planner.api.client import ApiClient
-from planner.api.transport import Answer, HttpxTransport
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
 from planner.execution.context import Context
 from planner.execution.engine import execute
-from planner.execution.jobs import (
-    Job,
-    Line,
-    Observer,
-    Outcome,
-    Pace,
-    RunRecord,
-    Settings,
-    Snapshot,
-    all_at_once,
-)
+from planner.execution.jobs import Job, Observer, Outcome, Pace, RunRecord, Settings, Snapshot, all_at_once
 from planner.execution.journal import Journal
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.transactions import Transactions
+from planner.network.transport import Answer, HttpxTransport
+from planner.providers.base import Line
+from planner.providers.thunderphone.client import ApiClient
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.sandbox import Dialect, Sandbox

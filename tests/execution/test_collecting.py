@@ -9,15 +9,16 @@ from typing import Any
 import anyio
 import pydantic_core
 import pytest
+from pydantic import TypeAdapter
 
-from planner.api.client import ApiClient
-from planner.api.transport import Answer
-from planner.api.wire import WireRun
 from planner.clock import Clock
 from planner.errors import ServiceError
 from planner.evidence import Evidence, missing_parts
 from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.transactions import Transactions
+from planner.network.transport import Answer
+from planner.providers.thunderphone.client import ApiClient
+from planner.providers.thunderphone.wire import WireRun
 
 CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 16}
 TURNS = [{"role": "agent", "content": "Hi"}, {"role": "tool_call", "content": {"name": "look"}}]
@@ -71,7 +72,7 @@ def fetch() -> Callable[..., Any]:
         now = datetime(2026, 11, 24, tzinfo=UTC)
         clock = Clock(lambda: now, anyio.current_time, anyio.sleep)
         client = ApiClient(service, clock=clock)
-        wire = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
+        wire = TypeAdapter(WireRun).validate_python({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
         wait = WaitPolicy(wait_seconds, await_grade, ended_seconds_ago, on_late)
         transactions = Transactions(client, lambda _: None)
         evidence = await collect(client, wire, wait, clock=clock, transactions=transactions)

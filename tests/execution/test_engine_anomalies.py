@@ -13,9 +13,9 @@ import anyio
 import pytest
 from mortality import Life
 
-from planner.api.transport import Answer
 from planner.execution.jobs import Settings
 from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
+from planner.network.transport import Answer
 
 PATIENT = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 """Longer than a launch that the service does not show is looked for."""

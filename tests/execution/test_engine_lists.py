@@ -10,12 +10,12 @@ import anyio
 import pydantic_core
 import pytest
 
-from planner.api.client import PAGE_LIMIT, ApiClient
-from planner.api.transport import Answer
 from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.listing import NEVER_CUT
 from planner.execution.watcher import ROW_MARGIN
+from planner.network.transport import Answer
+from planner.providers.thunderphone.client import PAGE_LIMIT, ApiClient
 
 PATIENT = Settings(linger_seconds=700)
 

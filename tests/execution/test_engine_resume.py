@@ -8,11 +8,11 @@ from typing import Any
 import anyio
 import pytest
 
-from planner.api.transport import Answer
 from planner.errors import StoreError
 from planner.execution.events import Consumed, Moved
 from planner.execution.jobs import Settings
 from planner.execution.journal import LaunchState
+from planner.network.transport import Answer
 
 
 async def test_the_same_command_again_makes_no_call(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from virtual_time import VirtualLoop
 
-from planner.api.transport import Answer
 from planner.errors import LostAnswerError
+from planner.network.transport import Answer
 
 HOURS = 8 * 3600.0
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from planner.api.transport import Answer
 from planner.errors import LostAnswerError, StoreError, UnreachableError
 from planner.execution.jobs import Settings
 from planner.execution.journal import LaunchState
+from planner.network.transport import Answer
 
 
 def states(service: Any) -> list[str]:

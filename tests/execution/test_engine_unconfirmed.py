@@ -11,12 +11,12 @@ import anyio
 import pydantic_core
 import pytest
 
-from planner.api.transport import Answer
 from planner.errors import LostAnswerError, UnreachableError
 from planner.execution.events import Moved, RequesterLearned, RunsBound
 from planner.execution.jobs import Settings
 from planner.execution.journal import Journal, LaunchState
 from planner.execution.reconciling import bind_slots
+from planner.network.transport import Answer
 
 PATIENT = Settings(linger_seconds=700)
 

@@ -20,10 +20,10 @@ import pytest
 
 from planner.errors import StoreError, UsageError
 from planner.execution.events import Consumed, Intended, Moved, RunsBound, RunsClaimed
-from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
+from planner.providers.base import Line
 
 LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
 SENT_AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)

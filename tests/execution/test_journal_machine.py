@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from planner.errors import StoreError
 from planner.execution.events import Consumed, Intended, Moved, RunsBound, RunsClaimed
-from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, LaunchIntent, LaunchState, Slot, SlotIntent, SlotState
+from planner.providers.base import Line
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RUN_IDS = st.integers(1, 12)

@@ -14,9 +14,9 @@ import anyio
 import pytest
 from mortality import Life
 
-from planner.api.transport import Answer
 from planner.errors import LostAnswerError
 from planner.execution.jobs import Settings
+from planner.network.transport import Answer
 
 PATIENT = Settings(linger_seconds=700)
 _MOMENT = re.compile(rb'"(\d{4}-\d\d-\d\dT[^"]*)"')

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.api.wire import WireBatch, WireRun
-from planner.execution.jobs import Line
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.execution.reconciling import (
     LATEST_CREATION_SECONDS,
@@ -22,6 +20,7 @@ from planner.execution.reconciling import (
     match_unconfirmed,
     prompt_key,
 )
+from planner.providers.base import Batch, Line, Run
 
 SENT_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LINE = Line("agent", 12, "outbound", "bot", None, 0)
@@ -51,44 +50,40 @@ def unconfirmed(launch_id: str, *prompts: str, after: float = 0.0, slack: float 
     return Unconfirmed(launch, slots_of(launch_id, *prompts))
 
 
-def run(run_id: int, prompt: str, *, after: float | None = 1.0, **fields: Any) -> WireRun:
-    return WireRun.model_validate(
-        {
-            "id": run_id,
-            "status": "in_progress",
-            "target_type": "agent",
-            "target_id": 12,
-            "direction": "outbound",
-            "mode": "bot",
-            "target_number": "+14155550199",
-            "scenario_prompt": prompt,
-            "created_at": None if after is None else SENT_AT + timedelta(seconds=after),
-            **fields,
-        }
-    )
+def run(run_id: int, says: str, *, after: float | None = 1.0, **fields: Any) -> Run:
+    made: dict[str, Any] = {
+        "id": run_id,
+        "status": "in_progress",
+        "target_type": "agent",
+        "target_id": 12,
+        "direction": "outbound",
+        "mode": "bot",
+        "target_number": "+14155550199",
+        "prompt": says,
+        "created_at": None if after is None else SENT_AT + timedelta(seconds=after),
+    }
+    return Run(**{**made, **fields})
 
 
-def batch(batch_id: int, *prompts: str, after: float | None = 1.0, **fields: Any) -> WireBatch:
-    return WireBatch.model_validate(
-        {
-            "id": batch_id,
-            "name": "",
-            "target_type": "agent",
-            "target_id": 12,
-            "direction": "outbound",
-            "scenario_prompts": list(prompts),
-            "run_count": len(prompts),
-            "run_ids": [batch_id * 100 + n for n in range(len(prompts))],
-            "created_at": None if after is None else SENT_AT + timedelta(seconds=after),
-            **fields,
-        }
-    )
+def batch(batch_id: int, *prompts: str, after: float | None = 1.0, **fields: Any) -> Batch:
+    made: dict[str, Any] = {
+        "id": batch_id,
+        "name": "",
+        "target_type": "agent",
+        "target_id": 12,
+        "direction": "outbound",
+        "prompts": prompts,
+        "size": len(prompts),
+        "run_ids": tuple(batch_id * 100 + number for number in range(len(prompts))),
+        "created_at": None if after is None else SENT_AT + timedelta(seconds=after),
+    }
+    return Batch(**{**made, **fields})
 
 
 def matched(
     launches: Sequence[Unconfirmed],
-    runs: Sequence[WireRun] = (),
-    batches: Sequence[WireBatch] = (),
+    runs: Sequence[Run] = (),
+    batches: Sequence[Batch] = (),
     *,
     claimed: Sequence[int] = (),
     requesters: Sequence[int] = (),
@@ -101,8 +96,8 @@ def matched(
 
 def matched_as_they_are(
     launches: Sequence[Unconfirmed],
-    runs: Sequence[WireRun] = (),
-    batches: Sequence[WireBatch] = (),
+    runs: Sequence[Run] = (),
+    batches: Sequence[Batch] = (),
     *,
     claimed: Sequence[int] = (),
     **options: Any,
@@ -148,7 +143,7 @@ def test_more_runs_than_launches_are_for_a_person() -> None:
         {"target_type": "phone_number"},
         {"direction": "inbound"},
         {"mode": "sip"},
-        {"scenario_prompt": "P"},
+        {"prompt": "P"},
         {"batch_id": 201},
         {"created_at": SENT_AT - timedelta(seconds=6)},
         {"created_at": SENT_AT + timedelta(seconds=LATEST_CREATION_SECONDS + 6)},
@@ -161,7 +156,7 @@ def test_what_differs_is_not_ours(other: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", ["target_id", "target_type", "direction", "mode", "created_at", "target_number", "requested_by_id"]
+    "missing", ["target_id", "target_type", "direction", "mode", "created_at", "target_number", "requester_id"]
 )
 def test_missing_fields_rule_nothing_out(missing: str) -> None:
     """Calling again would be the dearer mistake."""
@@ -193,7 +188,7 @@ def test_claimed_runs_do_not_count() -> None:
 
 def test_anothers_runs_are_never_adopted() -> None:
     """If the service shows the requester and we know our own id."""
-    runs = [run(1, "p", requested_by_id=2), run(2, "p", requested_by_id=1)]
+    runs = [run(1, "p", requester_id=2), run(2, "p", requester_id=1)]
     assert matched([unconfirmed("a", "p")], runs, requesters=[1]) == {"a": (2,)}
     assert matched([unconfirmed("a", "p")], runs[:1], requesters=[1]) == {"a": None}
     assert matched([unconfirmed("a", "p")], runs) == {"a": "2 candidates"}
@@ -205,11 +200,11 @@ def test_each_launch_has_its_own_requesters() -> None:
         replace(unconfirmed("a", "p"), requesters=frozenset({1})),
         replace(unconfirmed("b", "p"), requesters=frozenset({2})),
     )
-    runs = [run(1, "p", requested_by_id=2), run(2, "p", requested_by_id=1)]
+    runs = [run(1, "p", requester_id=2), run(2, "p", requester_id=1)]
     assert matched_as_they_are([mine, theirs], runs) == {"a": (2,), "b": (1,)}
     assert matched_as_they_are([mine, unconfirmed("b", "p")], runs) == {"a": (2,), "b": (1,)}
     assert matched_as_they_are([mine, unconfirmed("b", "p")], runs[:1]) == {"a": None, "b": (1,)}
-    batches = [batch(201, "p", "q", requested_by_id=2)]
+    batches = [batch(201, "p", "q", requester_id=2)]
     pair = [replace(unconfirmed("a", "p", "q"), requesters=frozenset({1})), unconfirmed("b", "p", "q")]
     assert matched_as_they_are(pair, batches=batches) == {"a": None, "b": 201}
 
@@ -273,12 +268,12 @@ def test_a_batch_is_known_by_its_prompts() -> None:
     assert matched(launches, batches=[batch(201, "q", "p", "q")]) == {"a": 201}
     assert matched(launches, batches=[batch(201, "p", "p", "q")]) == {"a": None}
     assert matched(launches, batches=[batch(201, "p", "q", "q", "r")]) == {"a": None}
-    assert matched(launches, batches=[batch(201, "p", "q", "q", run_count=6)]) == {"a": None}
+    assert matched(launches, batches=[batch(201, "p", "q", "q", size=6)]) == {"a": None}
 
 
 def test_a_batch_that_lists_no_runs_is_adopted_all_the_same() -> None:
     """Which they are is found out afterwards."""
-    assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", run_ids=None)]) == {"a": 201}
+    assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", run_ids=())]) == {"a": 201}
 
 
 @pytest.mark.parametrize(
@@ -288,7 +283,7 @@ def test_a_batch_that_lists_no_runs_is_adopted_all_the_same() -> None:
         {"direction": "inbound"},
         {"created_at": SENT_AT - timedelta(seconds=6)},
         {"name": "planner somebody"},
-        {"requested_by_id": 2},
+        {"requester_id": 2},
     ],
     ids=lambda fields: " ".join(map(str, *fields.items())),
 )
@@ -346,8 +341,8 @@ def test_each_launch_adopts_a_different_run(sent: list[str], made: Any, names: b
     """With no strangers about, every launch that was carried out is found, each as another one, and only as many launches
     as were carried out."""
     launches: list[Unconfirmed] = []
-    runs: list[WireRun] = []
-    batches: list[WireBatch] = []
+    runs: list[Run] = []
+    batches: list[Batch] = []
     carried_out: list[tuple[str, ...]] = []
     for number, asked in enumerate(sent):
         item = unconfirmed(f"l{number}", *asked.split("+"), after=number * 3)
@@ -408,7 +403,7 @@ def test_when_all_is_listed_all_is_bound(prompts: list[str], data: st.DataObject
     bindings = first | bind_slots(later, runs, sorted(runs))
     assert sorted(bindings) == list(range(len(prompts)))
     assert sorted(bindings.values()) == sorted(runs)
-    assert all(runs[run_id].scenario_prompt == prompts[ordinal] for ordinal, run_id in bindings.items())
+    assert all(runs[run_id].prompt == prompts[ordinal] for ordinal, run_id in bindings.items())
 
 
 @given(st.text())

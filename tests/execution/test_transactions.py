@@ -10,13 +10,15 @@ import anyio
 import pydantic_core
 import pytest
 
-from planner.api.client import ApiClient
-from planner.api.transport import Answer
 from planner.clock import Clock
-from planner.execution.transactions import MOST_PAGES, Transactions
+from planner.execution.transactions import Transactions
+from planner.network.transport import Answer
+from planner.providers.base import CallId
+from planner.providers.thunderphone.client import ApiClient
+from planner.providers.thunderphone.transactions import MOST_PAGES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-CALL = 987
+CALL = CallId(987)
 
 
 class Account:
@@ -143,8 +145,8 @@ async def test_unreadable_transactions_are_reported_once(page_of: Callable[[int]
     """Nothing is awaited or asked for any more, now or for later calls."""
     transactions, account, said = await read(page_of, times=3)
     assert (account.pages, len(said)) == (pages, 1)
-    transactions.expect(5, NOW)
-    assert not transactions.is_awaited(5)
+    transactions.expect(CallId(5), NOW)
+    assert not transactions.is_awaited(CallId(5))
     assert not transactions.is_due(0.0)
 
 
@@ -154,10 +156,10 @@ async def test_one_wait_in_vain_is_enough_where_no_call_has_transactions() -> No
     transactions, _, _ = await read(lambda _: rows)
     assert transactions.is_awaited(CALL)
     transactions.miss(CALL)
-    transactions.expect(5, NOW)
-    assert not transactions.is_awaited(5)
+    transactions.expect(CallId(5), NOW)
+    assert not transactions.is_awaited(CallId(5))
     rows.append(row(call_id=5))
     await transactions.read()
-    assert transactions.charged_cents(5) == 16
-    transactions.expect(6, NOW)
-    assert transactions.is_awaited(6)
+    assert transactions.charged_cents(CallId(5)) == 16
+    transactions.expect(CallId(6), NOW)
+    assert transactions.is_awaited(CallId(6))

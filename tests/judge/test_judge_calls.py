@@ -16,7 +16,6 @@ from jumping_time import JumpingLoop
 from patience import PATIENCE_SECONDS, until
 from slept_time import SleptTime
 
-from planner.api.transport import HttpxTransport
 from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.evidence import Call, Evidence, Role, Turn
@@ -25,6 +24,7 @@ from planner.judge.endpoint import Endpoint, is_asked_model
 from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import MICROCENTS, JudgeBudget, Pricing
 from planner.judge.votes import JudgeCallsResult, VoteCache, WantedVotes
+from planner.network.transport import HttpxTransport
 from planner.planfile.model import JudgePrice
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository

@@ -11,14 +11,15 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
-from planner.api.wire import WireCall, WireGrade, WireRun, WireTranscript
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Judgement
 from planner.evidence import Evidence
-from planner.evidence.from_wire import evidence_from_wire
 from planner.planfile.load import load_plans
 from planner.planfile.model import Case, Plan, Project
+from planner.providers.thunderphone.evidence import evidence_from_wire
+from planner.providers.thunderphone.wire import WireCall, WireGrade, WireRun, WireTranscript
 from planner.sandbox import Sandbox, World, load_world
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +126,11 @@ async def _collect(http: httpx.AsyncClient, run: dict[str, Any]) -> Evidence:
     history = (await http.get(f"{path}/history")).json()
     grade = WireGrade.model_validate((await http.get(f"{path}/grade")).json())
     return evidence_from_wire(
-        WireRun.model_validate(run), (WireCall.model_validate(call), call), transcript.transcripts, history, grade
+        TypeAdapter(WireRun).validate_python(run),
+        (WireCall.model_validate(call), call),
+        transcript.transcripts,
+        history,
+        grade,
     )
 
 

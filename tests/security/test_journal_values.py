@@ -19,11 +19,11 @@ from store_writes import put
 
 from planner.errors import StoreError
 from planner.execution.events import Intended, Moved
-from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.sharing import IntentSharing
+from planner.providers.base import Line
 from planner.results.directory import DirectoryStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 

@@ -22,12 +22,12 @@ from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.cli.error_handler import run_guarded
 from planner.cli.streams import safe
 from planner.execution.events import Intended, Moved
-from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.key_redaction import KeyRedactor, keys_of
 from planner.planfile.load import load_files
 from planner.planfile.project.load import load_project
+from planner.providers.base import Line
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 KEY = "sk_live_9fA+b/c-D3nRtEu=x7Qz"

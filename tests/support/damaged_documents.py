@@ -273,7 +273,7 @@ class Fuzzed:
         return place, change_set.digest
 
     def _check_ledger(self, slots: Iterable[Slot], journal: Journal, digest: str) -> None:
-        ledger = ledger_of(self.loaded, slots, max_cost_cents=LIMIT_CENTS, billing=None, bills=journal.bills(digest))
+        ledger = ledger_of(self.loaded, slots, max_cost_cents=LIMIT_CENTS, balance=None, bills=journal.bills(digest))
         for ceiling in ledger.ceilings:
             require(ceiling.committed_cents >= 0, f"{ceiling.committed_cents} cents are committed")
         reserved = ledger.reservation_for("hours", ("agent", 12), 16)

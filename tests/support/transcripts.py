@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, cast
 
-from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.evidence import Evidence
-from planner.evidence.from_wire import evidence_from_wire
+from planner.providers.base import CallId, Run, RunId
+from planner.providers.thunderphone.evidence import evidence_from_wire
+from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
 from planner.sandbox import load_world
 from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.playing import converse
@@ -61,7 +62,7 @@ def evidence_of(conversation: Conversation, dialect: Dialect, *, run_id: int = 1
         for turn in conversation.turns
     ]
     grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[]) if page else None
-    run = WireRun(id=run_id, status="completed", call_id=run_id)
+    run = Run(id=RunId(run_id), status="completed", call_id=CallId(run_id))
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
 
 

@@ -15,9 +15,9 @@ import pytest
 from journals import Events, edit_journal
 
 from planner.execution.events import Intended, Moved
-from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.providers.base import Line
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

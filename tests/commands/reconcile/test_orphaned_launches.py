@@ -11,13 +11,12 @@ from typing import Any
 
 from patience import wait_for
 
-from planner.api.wire import WireBilling
 from planner.diagnostics import Diagnostics
 from planner.execution.events import Intended, Moved
-from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.planfile.model import Project as ProjectFile
+from planner.providers.base import Balance, Line
 from planner.session.jobs import ledger_of
 from planner.session.orphaned_launches import orphans_of
 from planner.session.selection import Loaded
@@ -161,9 +160,8 @@ def test_what_is_adopted_by_a_person_is_billed_too(project: Project, service: Se
 
 def test_what_it_may_cost_is_kept_from_the_balance() -> None:
     """The possible bill of an orphaned launch reduces the available balance, but not the ceiling of this session."""
-    billing = WireBilling.model_validate({"balance_cents": 100})
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    ledger = ledger_of(loaded, (), max_cost_cents=80, billing=billing, orphaned_cents=32)
+    ledger = ledger_of(loaded, (), max_cost_cents=80, balance=Balance(100), orphaned_cents=32)
     assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
 
 

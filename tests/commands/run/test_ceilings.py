@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from planner.api.wire import WireBilling
 from planner.diagnostics import Diagnostics
 from planner.planfile.model import Project as ProjectFile
+from planner.providers.base import Balance
 from planner.session.jobs import check_balance, ledger_of, short_of
 from planner.session.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -128,7 +128,7 @@ def test_ceilings_of_the_service(
 
 def test_an_empty_balance_is_reported_before_calls() -> None:
     """An overdrawn balance to the cent, and that nothing would be called: `planner run` refuses it."""
-    empty = WireBilling(balance_cents=-5, spending_limit_reached=True)
+    empty = Balance(-5, limit_reached=True)
     assert short_of(empty, 320, reserved_cents=0) == [
         "the organisation's monthly spending limit is reached: no call will be made; raise it first",
         (
@@ -139,30 +139,26 @@ def test_an_empty_balance_is_reported_before_calls() -> None:
     assert short_of(empty, 0, reserved_cents=0) == []
 
 
-@pytest.mark.parametrize("budget", [{}, {"test_call_budget_cents": 0}, {"test_call_budget_cents": None}])
-@pytest.mark.parametrize("remaining", [None, 0])
-def test_a_test_call_budget_of_zero_or_null_is_no_limit(budget: dict[str, int | None], remaining: int | None) -> None:
-    billing = WireBilling.model_validate(
-        {"balance_cents": 500, **budget, "test_call_budget_remaining_cents": remaining}
-    )
-    check_balance(billing)
-    assert short_of(billing, 320, reserved_cents=0) == []
+def test_no_test_call_budget_is_no_limit() -> None:
+    balance = Balance(500)
+    check_balance(balance)
+    assert short_of(balance, 320, reserved_cents=0) == []
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
     assert [
-        ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, billing=billing).ceilings
+        ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, balance=balance).ceilings
     ] == [500]
 
 
 @pytest.mark.parametrize("expected_cents", [320, None])
 def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> None:
     """The service decides, with 402; the price of the calls does not matter."""
-    spent = WireBilling(balance_cents=500, test_call_budget_cents=90, test_call_budget_remaining_cents=0)
+    spent = Balance(500, test_budget_left_cents=0)
     check_balance(spent)
     (warning,) = short_of(spent, expected_cents, reserved_cents=0)
     assert "test-call budget is used up" in warning
     assert short_of(spent, 0, reserved_cents=0) == []  # nothing to call
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    assert [ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, billing=spent).ceilings] == [
+    assert [ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, balance=spent).ceilings] == [
         500
     ]
 

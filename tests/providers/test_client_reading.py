@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
-from planner.api.client import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE, ApiClient
-from planner.api.error_mapping import GARBAGE_HINT
-from planner.api.transport import Answer, HttpxTransport
 from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError, UnreachableError
+from planner.network.transport import Answer, HttpxTransport
+from planner.providers.base import Balance, BatchId, LaunchRequest, Line
+from planner.providers.thunderphone.client import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE, ApiClient
+from planner.providers.thunderphone.error_mapping import GARBAGE_HINT
 from planner.sandbox import Sandbox, load_world
 
 BILLING = (200, {"balance_cents": 500})
@@ -272,18 +273,16 @@ async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
     sandbox = Sandbox(load_world("demo"), dialect, now=lambda: clock[0])
     transport = HttpxTransport("http://sandbox", {"Authorization": "Bearer sk_test_sandbox"}, app=sandbox.app)
     client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
-    from planner.api.client import LaunchRequest
-
     prompts = ("You are Ana. Ask for the opening hours.", "You are Bob. Ask for the opening hours.")
     launched = await client.launch(
-        LaunchRequest("agent", 12, "outbound", "bot", None, prompts, name="planner x"), on_sending=lambda: None
+        LaunchRequest(Line("agent", 12, "outbound", "bot", None, 0), prompts, "planner x"), on_sending=lambda: None
     )
     clock[0] += 3600
     runs = await client.runs()
     assert {run.id for run in runs} == set(launched.run_ids)
-    assert {run.scenario_prompt for run in runs} == set(prompts)
+    assert {run.prompt for run in runs} == set(prompts)
     assert all(run.ended and run.created_at == NOW for run in runs)
-    batch = await client.batch(launched.batch_id or 0)
+    batch = await client.batch(launched.batch_id or BatchId(0))
     assert [found.id for found in await client.batches()] == [batch.id]
     assert set(batch.run_ids) == set(launched.run_ids)
     call_id = runs[0].call_id
@@ -376,3 +375,26 @@ async def test_a_run_without_its_id_is_an_error(talk: Callable[..., Any]) -> Non
         ServiceError, match=re.escape("GET /v1/test-calls: the service's answer is invalid: [1].id: Field required")
     ):
         await asked.client.runs()
+
+
+@pytest.mark.parametrize(
+    ("billing", "left_cents"),
+    [
+        ({"test_call_budget_remaining_cents": 0}, None),
+        ({"test_call_budget_cents": 0, "test_call_budget_remaining_cents": 0}, None),
+        ({"test_call_budget_cents": None, "test_call_budget_remaining_cents": 0}, None),
+        ({"test_call_budget_cents": 90, "test_call_budget_remaining_cents": 0}, 0),
+        ({"test_call_budget_cents": 90, "test_call_budget_remaining_cents": 70}, 70),
+    ],
+)
+async def test_a_test_call_budget_of_zero_or_null_is_none(
+    talk: Callable[..., Any], billing: dict[str, int | None], left_cents: int | None
+) -> None:
+    asked = await talk((200, {"balance_cents": 500, **billing}))
+    assert await asked.client.balance() == Balance(500, test_budget_left_cents=left_cents)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_balance_that_may_not_be_seen_is_unknown(talk: Callable[..., Any], status: int) -> None:
+    asked = await talk((status, {"detail": "No."}))
+    assert await asked.client.balance() is None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
+from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pydantic_core
 
-from planner.api.transport import Answer
 from planner.errors import (
     CredentialError,
     NotFoundError,
@@ -19,7 +17,7 @@ from planner.errors import (
     ThrottledError,
     UsageError,
 )
-from planner.moments import aware
+from planner.network.transport import Answer
 
 _NO_JSON = "no JSON body"
 GARBAGE_HINT = "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?"
@@ -47,7 +45,7 @@ def error_of(answer: Answer, request: str) -> PlannerError:
         case 429:
             return ThrottledError(
                 f"the service refuses more requests for now (429: {detail})",
-                retry_after_seconds=retry_after_seconds(answer.headers),
+                retry_after_seconds=answer.retry_after_seconds,
             )
         case 408:
             return ServiceError(f"{request}: the service timed out (408: {detail})", status=status)
@@ -66,26 +64,6 @@ def error_of(answer: Answer, request: str) -> PlannerError:
                 GARBAGE_HINT if status < 300 else "",
                 status=status,
             )
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds, or as a date (RFC 9110, 10.2.3) relative to the answer's `Date`; None if invalid."""
-    value = headers.get("retry-after", "")
-    try:
-        seconds = (
-            float(value) if value.isascii() and value.strip().isdigit() else _between(value, headers.get("date", ""))
-        )
-    except (ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds < 86_400 else None
-
-
-def _between(then: str, now: str) -> float:
-    """Seconds between two HTTP dates, which are UTC even with -0000.
-
-    Raises ValueError or OverflowError for invalid dates.
-    """
-    return (aware(parsedate_to_datetime(then)) - aware(parsedate_to_datetime(now))).total_seconds()
 
 
 def _whither(answer: Answer) -> str:

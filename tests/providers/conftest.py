@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -15,10 +15,11 @@ import pytest
 from jumping_time import JumpingLoop
 from patience import PATIENCE_SECONDS
 
-from planner.api.client import ApiClient, LaunchRequest, RequestHooks
-from planner.api.exchange import Exchange
-from planner.api.transport import HttpxTransport
 from planner.clock import Clock
+from planner.network.transport import HttpxTransport
+from planner.providers.base import LaunchRequest, Line, RequestHooks
+from planner.providers.exchange import Exchange
+from planner.providers.thunderphone.client import ApiClient
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEY = "sk_test_0123456789"
@@ -164,14 +165,9 @@ def launch_request() -> Callable[..., LaunchRequest]:
 
 
 def _request_for(*prompts: str, **fields: Any) -> LaunchRequest:
-    wanted: dict[str, Any] = {
-        "target_type": "agent",
-        "target_id": 12,
-        "direction": "outbound",
-        "mode": "bot",
-        "target_number": None,
-    }
-    return LaunchRequest(prompts=prompts or ("Ask.",), **{**wanted, **fields})
+    name = fields.pop("name", "")
+    line = replace(Line("agent", 12, "outbound", "bot", None, 0), **fields)
+    return LaunchRequest(line, prompts or ("Ask.",), name)
 
 
 @pytest.fixture

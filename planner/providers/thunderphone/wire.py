@@ -5,10 +5,11 @@ Source: the vendor's reference page and the wire models of its official Python c
 """
 
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -17,8 +18,10 @@ from pydantic import (
     StrictFloat,
     StrictInt,
 )
+from pydantic.dataclasses import dataclass
 
 from planner.moments import aware
+from planner.providers.base import Batch, BatchId, CallId, Run, RunId
 
 
 def _listed(value: object) -> object:
@@ -39,8 +42,6 @@ Int64 = Annotated[int, _FITTING]
 """Ids and cents; larger values are invalid, and no journal could hold them."""
 Moment = Annotated[AwareDatetime | Annotated[datetime, AfterValidator(aware)], _FIRST]
 """Aware; times without a zone are UTC."""
-Ids = Annotated[list[Int64], BeforeValidator(_listed)]
-"""In one dialect `run_ids` may be anything or missing."""
 
 
 def _no_flag(value: object) -> object:
@@ -55,49 +56,42 @@ Whole = Annotated[StrictInt | Annotated[int | None, BeforeValidator(_no_flag)], 
 """Booleans count as missing, not as 1 or 0."""
 
 
+_CONFIG: Final = ConfigDict(extra="ignore", allow_inf_nan=False, defer_build=True)
+
+
 class Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, defer_build=True)
+    model_config = _CONFIG | ConfigDict(frozen=True)
 
 
-class WireRun(Wire):
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
+class WireRun(Run):
     """A test-call run. `status`: queued, in_progress, completed or failed; others count as not ended."""
 
-    id: Int64
-    status: str
-    target_type: str | None = None
+    id: Annotated[RunId, _FITTING]
     target_id: Int64 | None = None
-    direction: str | None = None
-    mode: str | None = None
-    target_number: str | None = None
-    scenario_prompt: str | None = None
-    estimated_cost_cents: Cents = None
-    call_id: Int64 | None = None
-    error_message: str | None = None
+    prompt: str | None = Field(default=None, validation_alias="scenario_prompt")
+    estimated_cents: Cents = Field(default=None, validation_alias="estimated_cost_cents")
+    call_id: Annotated[CallId, _FITTING] | None = None
     started_at: Moment | None = None
     completed_at: Moment | None = None
     created_at: Moment | None = None
-    batch_id: Int64 | None = None
-    requested_by_id: Int64 | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.status in ("completed", "failed")
+    batch_id: Annotated[BatchId, _FITTING] | None = None
+    requester_id: Int64 | None = Field(default=None, validation_alias="requested_by_id")
 
 
-class WireBatch(Wire):
-    id: Int64
-    status: str | None = None
-    name: str | None = None
-    target_type: str | None = None
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
+class WireBatch(Batch):
+    """In one dialect `run_ids` may be anything or missing."""
+
+    id: Annotated[BatchId, _FITTING]
     target_id: Int64 | None = None
-    direction: str | None = None
-    target_number: str | None = None
-    scenario_prompts: Annotated[list[str], BeforeValidator(_listed)] = []
-    run_count: int | None = None
-    total_runs: int | None = None
-    requested_by_id: Int64 | None = None
+    prompts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(), validation_alias="scenario_prompts"
+    )
+    size: int | None = Field(default=None, validation_alias=AliasChoices("run_count", "total_runs"))
+    requester_id: Int64 | None = Field(default=None, validation_alias="requested_by_id")
     created_at: Moment | None = None
-    run_ids: Ids = []
+    run_ids: Annotated[tuple[Annotated[RunId, _FITTING], ...], BeforeValidator(_listed)] = ()
 
 
 class WireCall(Wire):
@@ -166,11 +160,6 @@ class WireBilling(Wire):
     spending_limit_reached: bool | None = None
     test_call_budget_cents: Int64 | None = None
     test_call_budget_remaining_cents: Int64 | None = None
-
-    @property
-    def test_call_budget_left_cents(self) -> int | None:
-        """None if no test-call budget is set, which the service shows as 0 or null."""
-        return self.test_call_budget_remaining_cents if (self.test_call_budget_cents or 0) > 0 else None
 
 
 class WireTransaction(Wire):

@@ -10,8 +10,6 @@ import pytest
 from inline_snapshot import snapshot
 from nowhere import NO_HOST, no_host
 
-from planner.api.client import ApiClient
-from planner.api.transport import HttpxTransport
 from planner.clock import Clock
 from planner.errors import (
     CredentialError,
@@ -24,6 +22,8 @@ from planner.errors import (
     UnreachableError,
     UsageError,
 )
+from planner.network.transport import HttpxTransport
+from planner.providers.thunderphone.client import ApiClient, request_body
 from planner.sandbox import Sandbox, load_world
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -32,22 +32,19 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def test_what_is_sent_for_one_prompt(launch_request: Callable[..., Any]) -> None:
     """The single endpoint; `mode` and `target_number` only where they are not the default, which one dialect does not know."""
     request = launch_request("Ask.", stagger_seconds=7, name="planner x")
-    assert (request.path(), request.body()) == snapshot(
-        (
-            "/v1/test-calls",
-            {
-                "target_type": "agent",
-                "target_id": 12,
-                "direction": "outbound",
-                "consent_to_charge": True,
-                "scenario_prompt": "Ask.",
-            },
-        )
+    assert request_body(request) == snapshot(
+        {
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "consent_to_charge": True,
+            "scenario_prompt": "Ask.",
+        }
     )
     request = launch_request(
         "Ask.", target_type="phone_number", direction="inbound", mode="sip", target_number="+14155550123"
     )
-    assert request.body() == snapshot(
+    assert request_body(request) == snapshot(
         {
             "target_type": "phone_number",
             "target_id": 12,
@@ -63,20 +60,17 @@ def test_what_is_sent_for_one_prompt(launch_request: Callable[..., Any]) -> None
 def test_what_is_sent_for_several_prompts(launch_request: Callable[..., Any]) -> None:
     """The batch endpoint, one run a prompt, the name always."""
     request = launch_request("Ask.", "Ask again.", "Ask.", stagger_seconds=7, name="planner x")
-    assert (request.path(), request.body()) == snapshot(
-        (
-            "/v1/test-call-batches",
-            {
-                "target_type": "agent",
-                "target_id": 12,
-                "direction": "outbound",
-                "consent_to_charge": True,
-                "scenario_prompts": ["Ask.", "Ask again.", "Ask."],
-                "run_count": 3,
-                "stagger_seconds": 7,
-                "name": "planner x",
-            },
-        )
+    assert request_body(request) == snapshot(
+        {
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "consent_to_charge": True,
+            "scenario_prompts": ["Ask.", "Ask again.", "Ask."],
+            "run_count": 3,
+            "stagger_seconds": 7,
+            "name": "planner x",
+        }
     )
 
 
@@ -91,7 +85,7 @@ async def test_a_single_run_is_read_in_either_dialect(
         asked = await talk((status, document))
         launched = await asked.launch()
         assert (launched.batch_id, launched.run_ids, launched.run.id) == (None, (7110,), 7110)
-        assert launched.requested_by_id == who
+        assert launched.requester_id == who
         assert asked.sending == ["sending"]
 
 
@@ -110,7 +104,7 @@ async def test_a_batch_is_read_in_either_dialect(
         asked = await talk((status, {**batch_object, "run_ids": run_ids, "status": "pending"}))
         launched = await asked.launch("Ask.", "Ask again.")
         assert (launched.batch_id, launched.run_ids, launched.run) == (201, expected, None)
-        assert launched.requested_by_id == 1
+        assert launched.requester_id == 1
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])

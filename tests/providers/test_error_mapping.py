@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.api.error_mapping import error_of
-from planner.api.transport import Answer
 from planner.errors import CredentialError, PlannerError, RefusedError, ServiceError, ThrottledError, UsageError
+from planner.network.transport import Answer
+from planner.providers.thunderphone.error_mapping import error_of
 
 
 def mapped(status: int, body: bytes = b'{"detail": "No."}', **headers: str) -> tuple[str, int, str, str]:

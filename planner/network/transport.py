@@ -5,16 +5,18 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import anyio
 import httpx
 
-from planner.api.decoding import ACCEPT_ENCODING, Body
-from planner.api.network_settings import out_of_reach, proxy_fault, proxy_variable, read_certificates
 from planner.errors import LostAnswerError, UnreachableError, UsageError
 from planner.key_redaction import NO_KEYS, KeyRedactor
+from planner.moments import aware
+from planner.network.decoding import ACCEPT_ENCODING, Body
+from planner.network.settings import out_of_reach, proxy_fault, proxy_variable, read_certificates
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Larger answers are invalid; the largest valid one (200 runs with transcripts) is far below."""
@@ -26,6 +28,25 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """`Retry-After` in seconds, or as a date (RFC 9110, 10.2.3) relative to `Date`; None if invalid."""
+        value = self.headers.get("retry-after", "")
+        try:
+            is_number = value.isascii() and value.strip().isdigit()
+            seconds = float(value) if is_number else _between(value, self.headers.get("date", ""))
+        except (ValueError, OverflowError):
+            return None
+        return seconds if 0 <= seconds < 86_400 else None
+
+
+def _between(then: str, now: str) -> float:
+    """Seconds between two HTTP dates, which are UTC even with -0000.
+
+    Raises ValueError or OverflowError for invalid dates.
+    """
+    return (aware(parsedate_to_datetime(then)) - aware(parsedate_to_datetime(now))).total_seconds()
 
 
 class Transport(Protocol):

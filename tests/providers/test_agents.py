@@ -9,9 +9,8 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from planner.api.client import ApiClient
-from planner.planfile.model import Case
-from planner.session.service import read_targets
+from planner.providers.thunderphone.agents import target_states
+from planner.providers.thunderphone.client import ApiClient
 
 AGENT = {"id": 12, "prompt": "Hello.", "product": "spark", "updated_at": "2026-11-01T00:00:00Z"}
 A = {"id": 1, "label": "A", "prompt": "Hi.", "weight": 50, "call_count": 3}
@@ -30,9 +29,7 @@ def revision() -> Callable[..., str | None]:
             return list(variants)
 
         client = cast(ApiClient, SimpleNamespace(agent=agent, agent_variants=agent_variants))
-        target = SimpleNamespace(kind="agent", id=12, alias="support")
-        case = cast(Case, SimpleNamespace(target=target, direction="outbound"))
-        return anyio.run(read_targets, client, [case])["agent", 12].revision
+        return anyio.run(target_states, client, {("agent", 12): {"outbound"}})["agent", 12].revision
 
     return read
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from patience import PATIENCE_SECONDS
 
-from planner.api import transport as transport_module
-from planner.api.transport import HttpxTransport
 from planner.errors import LostAnswerError, PlannerError, UnreachableError, UsageError
+from planner.network import transport as transport_module
+from planner.network.transport import HttpxTransport
 
 
 def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:

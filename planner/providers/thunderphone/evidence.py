@@ -7,9 +7,9 @@ from typing import Any, Final, cast, get_args
 
 import pydantic_core
 
-from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn, UnreadPart
-from planner.evidence.tool_record import (
+from planner.providers.base import Run
+from planner.providers.thunderphone.tool_record import (
     AGENT_ROLES,
     CALLER_ROLES,
     SILENT_ROLES,
@@ -20,6 +20,7 @@ from planner.evidence.tool_record import (
     milliseconds,
     record_of_history,
 )
+from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
 
 _PERCENT: Final = frozenset({"collected_values", "extracted_data", "prompt_snapshot", "steps_trace", "tool_snapshot"})
 """Fields of the call object that exist only in the dialect with scores in percent."""
@@ -29,7 +30,7 @@ _LESS_THAN_CRITICAL: Final = frozenset(
 
 
 def evidence_from_wire(
-    run: WireRun,
+    run: Run,
     call: tuple[WireCall, Mapping[str, Any]] | None,
     transcript: Sequence[WireTurn] | None,
     history: Sequence[Mapping[str, Any]] | None,
@@ -58,8 +59,8 @@ def evidence_from_wire(
         grade=_grade(
             call[0] if call else None, grade, in_percent=call is not None and not _PERCENT.isdisjoint(call[1])
         ),
-        **_bill(run, call[0] if call else None, charged_cents),
-        service_estimate_cents=None if (run.estimated_cost_cents or 0) < 0 else run.estimated_cost_cents,
+        **bill_of(run, call[0] if call else None, charged_cents),
+        service_estimate_cents=None if (run.estimated_cents or 0) < 0 else run.estimated_cents,
         unread=tuple(part for part in get_args(UnreadPart) if part in unread),
     )
 
@@ -88,7 +89,7 @@ def _without_urls(document: object) -> object:
     return document
 
 
-def _bill(run: WireRun, call: WireCall | None, charged_cents: int | None) -> dict[str, Any]:
+def bill_of(run: Run, call: WireCall | None, charged_cents: int | None) -> dict[str, Any]:
     """The transactions decide; without them, the bill of the call."""
     if charged_cents is not None:
         return {"cost_cents": charged_cents, "cost_basis": "transaction"}

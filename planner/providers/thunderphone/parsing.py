@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 
-from planner.api.error_mapping import GARBAGE_HINT, one_line
 from planner.errors import ServiceError
+from planner.providers.thunderphone.error_mapping import GARBAGE_HINT, one_line
 
 if TYPE_CHECKING:
-    from planner.api.transport import Answer
+    from planner.network.transport import Answer
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from planner.api import transport as transport_module
-from planner.api.decoding import Body
-from planner.api.transport import HttpxTransport
 from planner.errors import LostAnswerError
+from planner.network import transport as transport_module
+from planner.network.decoding import Body
+from planner.network.transport import HttpxTransport
 
 MANY = 50_000_000
 

@@ -5,32 +5,20 @@ Reads are retried a few times. A launch is sent exactly once; the caller decides
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar, cast
+from hashlib import sha256
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import anyio
 import pydantic_core
 from pydantic import ConfigDict, TypeAdapter
 
-from planner.api.error_mapping import GARBAGE_HINT, error_of
-from planner.api.exchange import Exchange
-from planner.api.parsing import parse, validated
-from planner.api.transport import Answer, Transport
-from planner.api.wire import (
-    WireBatch,
-    WireBilling,
-    WireCall,
-    WireGrade,
-    WirePhoneNumber,
-    WireRun,
-    WireTransactions,
-    WireTranscript,
-    WireTurn,
-)
+from planner import __version__
 from planner.clock import Clock
 from planner.errors import (
     CredentialError,
@@ -41,10 +29,45 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
+from planner.key_redaction import KeyRedactor
 from planner.moments import aware
+from planner.network.transport import Answer, HttpxTransport, Transport
+from planner.providers.base import (
+    NO_HOOKS,
+    PAGE_LIMIT,
+    Balance,
+    Batch,
+    BatchId,
+    CallId,
+    Charged,
+    Charges,
+    Launched,
+    LaunchRequest,
+    RequestHooks,
+    RequestStats,
+    Run,
+    Target,
+    TargetState,
+)
+from planner.providers.exchange import Exchange
+from planner.providers.thunderphone.agents import target_states
+from planner.providers.thunderphone.error_mapping import GARBAGE_HINT, error_of
+from planner.providers.thunderphone.evidence import bill_of
+from planner.providers.thunderphone.parsing import parse, validated
+from planner.providers.thunderphone.reading import CallReading
+from planner.providers.thunderphone.transactions import charged
+from planner.providers.thunderphone.wire import (
+    WireBatch,
+    WireBilling,
+    WireCall,
+    WireGrade,
+    WirePhoneNumber,
+    WireRun,
+    WireTransactions,
+    WireTranscript,
+    WireTurn,
+)
 
-PAGE_LIMIT = 200
-"""Largest page of the list endpoint."""
 READS_AT_ONCE = 12
 """Concurrent reads; more would overload the service."""
 READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
@@ -56,67 +79,37 @@ MAX_CLOCK_OFFSET_SECONDS = 366 * 86_400.0
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class RequestStats:
-    requests: int = 0
-    refused: int = 0
-    """429 answers."""
+class Paths(NamedTuple):
+    """The paths of runs and batches. The service has two sets, with the same models."""
+
+    runs: str
+    batches: str
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
-    """A POST that may cost money. One prompt uses the single endpoint; more become a batch."""
-
-    target_type: str
-    target_id: int
-    direction: str
-    mode: str
-    target_number: str | None
-    prompts: tuple[str, ...]
-    stagger_seconds: int = 0
-    name: str = ""
-
-    def path(self) -> str:
-        return "/v1/test-calls" if len(self.prompts) == 1 else "/v1/test-call-batches"
-
-    def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "target_type": self.target_type,
-            "target_id": self.target_id,
-            "direction": self.direction,
-            "consent_to_charge": True,
-        }
-        if self.mode != "bot":  # the default in one dialect, unknown in the other
-            body["mode"] = self.mode
-        if self.target_number is not None:
-            body["target_number"] = self.target_number
-        if len(self.prompts) == 1:
-            return body | {"scenario_prompt": self.prompts[0]}
-        return body | {
-            "scenario_prompts": list(self.prompts),
-            "run_count": len(self.prompts),
-            "stagger_seconds": self.stagger_seconds,
-            "name": self.name,
-        }
+TEST_CALLS: Final = Paths("/v1/test-calls", "/v1/test-call-batches")
+SIMULATIONS: Final = Paths("/v1/simulations", "/v1/simulations/batches")
 
 
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """The answer to a launch: the run of a single launch, or the ids of a batch and its runs."""
-
-    batch_id: int | None
-    run_ids: tuple[int, ...]
-    run: WireRun | None
-    requested_by_id: int | None = None
-    """Our id at the service, if known."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHooks:
-    """`on_exchange` is called after every request, `on_wait` before a read is retried (error, pause in seconds)."""
-
-    on_exchange: Callable[[Exchange], None] | None = None
-    on_wait: Callable[[PlannerError, float], None] | None = None
+def request_body(request: LaunchRequest) -> dict[str, Any]:
+    line = request.line
+    body: dict[str, Any] = {
+        "target_type": line.target_type,
+        "target_id": line.target_id,
+        "direction": line.direction,
+        "consent_to_charge": True,
+    }
+    if line.mode != "bot":  # the default in one dialect, unknown in the other
+        body["mode"] = line.mode
+    if line.target_number is not None:
+        body["target_number"] = line.target_number
+    if len(request.prompts) == 1:
+        return body | {"scenario_prompt": request.prompts[0]}
+    return body | {
+        "scenario_prompts": list(request.prompts),
+        "run_count": len(request.prompts),
+        "stagger_seconds": line.stagger_seconds,
+        "name": request.name,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +123,6 @@ class _Request:
     is_last: bool = True
 
 
-NO_HOOKS: Final = RequestHooks()
-
-
 class ApiClient:
     """`clock_offset_seconds` is the server's clock minus ours, from the last `Date` header; 0 and not `clock_known`
     before."""
@@ -144,12 +134,14 @@ class ApiClient:
         clock: Clock,
         hooks: RequestHooks = NO_HOOKS,
         credential: str = "",
+        paths: Paths = TEST_CALLS,
     ) -> None:
         self.credential = credential
         """A digest of the API key."""
         self._transport = transport
         self._clock = clock
         self._hooks = hooks
+        self._paths = paths
         self._reads = anyio.CapacityLimiter(READS_AT_ONCE)
         self._last_date = "", datetime.min.replace(tzinfo=UTC)
         """The latest `Date` header, as text and time."""
@@ -166,43 +158,46 @@ class ApiClient:
     # Launching
 
     async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
-        """Send a launch once. `on_sending` is called right before the first byte is sent, and may abort the launch by
-        raising.
-
-        Raises:
-            UnreachableError: it provably never left.
-            ThrottledError: refused with 429, not charged.
-            LostAnswerError, ServiceError: it may have been carried out.
-            UsageError (and subclasses), RefusedError: the service rejected it; nothing was started.
-        """
-        post = _Request("POST", request.path(), body=pydantic_core.to_json(request.body()), on_sending=on_sending)
-        if len(request.prompts) == 1:
+        """As the protocol says. One prompt uses the single endpoint; more become a batch."""
+        is_single = len(request.prompts) == 1
+        path = self._paths.runs if is_single else self._paths.batches
+        post = _Request("POST", path, body=pydantic_core.to_json(request_body(request)), on_sending=on_sending)
+        if is_single:
             run = await self._exchange(post, _RUN)
-            return Launched(run.batch_id, (run.id,), run, run.requested_by_id)
+            return Launched(run.batch_id, (run.id,), run, run.requester_id)
         batch = await self._exchange(post, _BATCH)
-        return Launched(batch.id, tuple(dict.fromkeys(batch.run_ids)), None, batch.requested_by_id)
+        return Launched(batch.id, tuple(dict.fromkeys(batch.run_ids)), None, batch.requester_id)
 
     # Reading
 
-    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[WireRun]:
-        """One page of the organisation's runs, newest first."""
-        return await self._list("/v1/test-calls", _RUNS, limit=limit, offset=offset)
+    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Run]:
+        return await self._list(self._paths.runs, _RUNS, limit=limit, offset=offset)
 
-    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[WireBatch]:
-        """One page of the organisation's batches, newest first. A service without pages returns the same list every
-        time."""
-        return await self._list("/v1/test-call-batches", _BATCHES, limit=limit, offset=offset)
+    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Batch]:
+        return await self._list(self._paths.batches, _BATCHES, limit=limit, offset=offset)
 
-    async def batch(self, batch_id: int) -> WireBatch:
-        return await self._read(f"/v1/test-call-batches/{batch_id}", _BATCH)
+    async def batch(self, batch_id: BatchId) -> Batch:
+        return await self._read(f"{self._paths.batches}/{batch_id}", _BATCH)
 
-    async def call(self, call_id: int) -> tuple[WireCall, dict[str, Any]]:
+    def reading(self, run: Run, charges: Charges, *, await_grade: bool, is_fresh: bool) -> CallReading:
+        return CallReading(self, run, charges, await_grade, is_fresh)
+
+    async def bill_cents(self, run: Run, charged_cents: int | None) -> int | None:
+        call = None
+        if run.call_id is not None and charged_cents is None:
+            call, _ = await self.call(run.call_id)
+        return bill_of(run, call, charged_cents).get("cost_cents")
+
+    async def charges(self, calls: Mapping[CallId, datetime]) -> Charged:
+        return await charged(self.transactions, calls)
+
+    async def call(self, call_id: CallId) -> tuple[WireCall, dict[str, Any]]:
         """The call, and its JSON object."""
         path = f"/v1/calls/{call_id}"
         document = await self._read(path, _OBJECT)
         return validated(_CALL, document, f"GET {path}"), document
 
-    async def transcript(self, call_id: int) -> list[WireTurn] | None:
+    async def transcript(self, call_id: CallId) -> list[WireTurn] | None:
         """The turns; None if the service has no transcript."""
         try:
             transcript = await self._read(f"/v1/calls/{call_id}/transcript", _TRANSCRIPT)
@@ -210,14 +205,14 @@ class ApiClient:
             return None
         return transcript.transcripts if isinstance(transcript, WireTranscript) else transcript
 
-    async def history(self, call_id: int) -> list[dict[str, Any]] | None:
+    async def history(self, call_id: CallId) -> list[dict[str, Any]] | None:
         """The structured history; None if there is none."""
         try:
             return await self._read(f"/v1/calls/{call_id}/history", _OBJECTS)
         except NotFoundError:
             return None
 
-    async def grade(self, call_id: int) -> WireGrade | None:
+    async def grade(self, call_id: CallId) -> WireGrade | None:
         try:
             return await self._read(f"/v1/calls/{call_id}/grade", _GRADE)
         except NotFoundError:
@@ -239,8 +234,23 @@ class ApiClient:
     async def phone_number(self, phone_number_id: int) -> WirePhoneNumber:
         return await self._read(f"/v1/phone-numbers/{phone_number_id}", _PHONE_NUMBER)
 
+    async def target_states(self, wanted: Mapping[Target, AbstractSet[str]]) -> dict[Target, TargetState]:
+        return await target_states(self, wanted)
+
     async def billing(self) -> WireBilling:
         return await self._read("/v1/billing", _BILLING)
+
+    async def balance(self) -> Balance | None:
+        try:
+            billing = await self.billing()
+        except (NotFoundError, CredentialError):
+            return None
+        budget_is_set = (billing.test_call_budget_cents or 0) > 0  # none is shown as 0 or null
+        return Balance(
+            billing.balance_cents,
+            limit_reached=bool(billing.spending_limit_reached),
+            test_budget_left_cents=billing.test_call_budget_remaining_cents if budget_is_set else None,
+        )
 
     async def transactions(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> tuple[list[Any], int | None]:
         """One page of the account's transactions, newest first and not validated, and their total if known."""
@@ -339,6 +349,16 @@ class ApiClient:
         header."""
         heard, heard_monotonic = self._last_date_at
         return abs((self._clock.now() - heard).total_seconds() - (self._clock.monotonic() - heard_monotonic))
+
+
+def connect(
+    base_url: str, key: str, *, clock: Clock, hooks: RequestHooks, redactor: KeyRedactor, app: Any = None
+) -> ApiClient:
+    """A client of the service at `base_url`, or of `app` in this process."""
+    headers = {"Authorization": f"Bearer {key}", "X-ThunderPhone-Client": f"thunderphone-planner/{__version__}"}
+    credential = sha256(f"{base_url} {key}".encode()).hexdigest()[:16]
+    transport = HttpxTransport(base_url, headers, app=app, keys=redactor)
+    return ApiClient(transport, clock=clock, hooks=hooks, credential=credential)
 
 
 _UNLIMITED = nullcontext()

@@ -1,1 +1,0 @@
-"""Client of the Test Calls API. Knows nothing of plans or verdicts."""

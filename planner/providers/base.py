@@ -1,0 +1,263 @@
+"""What the rest of the program knows of a service that makes test calls: the `Provider` protocol and its types.
+
+Ids are opaque: they are compared, stored and shown, never computed with. Every method that asks the service raises the
+errors of `planner.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final, NewType, Protocol, TypeAlias
+
+from pydantic import Field
+
+from planner.errors import NotFoundError, PlannerError
+
+if TYPE_CHECKING:
+    from planner.evidence import Evidence
+    from planner.providers.exchange import Exchange
+
+RunId = NewType("RunId", int)
+BatchId = NewType("BatchId", int)
+CallId = NewType("CallId", int)
+"""Integers, as the service and JSON show them."""
+
+PAGE_LIMIT: Final = 200
+"""Most rows of one page of a list."""
+
+
+Target: TypeAlias = tuple[str, int]
+"""What is called: kind (`agent` or `phone_number`) and id."""
+
+
+class UnknownTargetError(NotFoundError):
+    def __init__(self, target: Target, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.target = target
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What answers at a target.
+
+    `revision` is `<time of the last edit> <digest>`; None if it cannot be read. `drafts` are ids of agents with an
+    undeployed draft.
+    """
+
+    revision: str | None
+    product: str | None
+    drafts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The organisation's money. None where the service does not say or nothing is set."""
+
+    cents: int | None = None
+    test_budget_left_cents: int | None = None
+    limit_reached: bool = False
+    """Its monthly spending limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What all runs of one batch share."""
+
+    target_type: str
+    target_id: int
+    direction: str
+    mode: str
+    target_number: str | None
+    stagger_seconds: Annotated[int, Field(ge=0, le=60)]
+
+    @property
+    def target(self) -> Target:
+        return self.target_type, self.target_id
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """A request that may cost money: one run per prompt. Several prompts make a batch, which is called `name` where the
+    service keeps names."""
+
+    line: Line
+    prompts: tuple[str, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A test call. None where the service does not say."""
+
+    id: RunId
+    status: str
+    """`completed` or `failed` once it has ended."""
+    target_type: str | None = None
+    target_id: int | None = None
+    direction: str | None = None
+    mode: str | None = None
+    target_number: str | None = None
+    prompt: str | None = None
+    estimated_cents: int | None = None
+    """The service's estimate; not a bill."""
+    call_id: CallId | None = None
+    error_message: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    created_at: datetime | None = None
+    batch_id: BatchId | None = None
+    requester_id: int | None = None
+    """Who asked for it."""
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ("completed", "failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Runs that were launched together. `run_ids` is empty where the service does not list them."""
+
+    id: BatchId
+    name: str | None = None
+    target_type: str | None = None
+    target_id: int | None = None
+    direction: str | None = None
+    target_number: str | None = None
+    prompts: tuple[str, ...] = ()
+    size: int | None = None
+    """The number of its runs."""
+    requester_id: int | None = None
+    created_at: datetime | None = None
+    run_ids: tuple[RunId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The answer to a launch. `run` is that of a single launch."""
+
+    batch_id: BatchId | None
+    run_ids: tuple[RunId, ...]
+    run: Run | None
+    requester_id: int | None = None
+    """Our id at the service, if known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What the account was charged for calls, by call: in cents, or why that cannot be read. Calls that are not charged
+    yet are in neither."""
+
+    cents: Mapping[CallId, int]
+    unreadable: Mapping[CallId, str]
+
+
+class Charges(Protocol):
+    """The charges of calls that are known so far."""
+
+    def charged_cents(self, call_id: CallId) -> int | None:
+        """What the account was charged for a call; None if nothing yet."""
+        ...
+
+    def is_awaited(self, call_id: CallId) -> bool:
+        """Whether its charge is still expected."""
+        ...
+
+
+class Reading(Protocol):
+    """Reads the evidence of one ended run. The parts may come late; each is read until it is final."""
+
+    async def look(self, *, last: bool) -> None:
+        """Read what is not final yet. `last`: nobody will look again."""
+        ...
+
+    def complete(self, waited_seconds: float) -> bool:
+        """Whether looking again is pointless, this long after the first look."""
+        ...
+
+    async def finish(self) -> Evidence:
+        """The evidence, after the last look."""
+        ...
+
+
+@dataclass(slots=True)
+class RequestStats:
+    requests: int = 0
+    refused: int = 0
+    """429 answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHooks:
+    """`on_exchange` is called after every request, `on_wait` before a read is retried (error, pause in seconds)."""
+
+    on_exchange: Callable[[Exchange], None] | None = None
+    on_wait: Callable[[PlannerError, float], None] | None = None
+
+
+NO_HOOKS: Final = RequestHooks()
+
+
+class Provider(Protocol):
+    """A service that makes test calls, and one account at it."""
+
+    credential: str
+    """A digest of the account's key."""
+    stats: RequestStats
+    clock_known: bool
+    clock_offset_seconds: float
+    """The service's clock minus ours; 0 and not `clock_known` before it has answered."""
+
+    @property
+    def clock_uncertainty_seconds(self) -> float:
+        """Error bound of `clock_offset_seconds`."""
+        ...
+
+    async def target_states(self, wanted: Mapping[Target, AbstractSet[str]]) -> dict[Target, TargetState]:
+        """The state of each target, which is called in these directions. Raises `UnknownTargetError`."""
+        ...
+
+    async def balance(self) -> Balance | None:
+        """None if this key may not see it or the service does not have it."""
+        ...
+
+    async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
+        """Send a launch once. `on_sending` is called right before the first byte is sent, and may abort the launch by
+        raising.
+
+        Raises:
+            UnreachableError: it provably never left.
+            ThrottledError: refused, not charged.
+            LostAnswerError, ServiceError: it may have been carried out.
+            UsageError (and subclasses), RefusedError: the service rejected it; nothing was started.
+        """
+        ...
+
+    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Run]:
+        """One page of the organisation's runs, newest first."""
+        ...
+
+    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Batch]:
+        """One page of the organisation's batches, newest first. A service without pages returns the same list every
+        time."""
+        ...
+
+    async def batch(self, batch_id: BatchId) -> Batch:
+        """Raises `NotFoundError` where it is not visible yet."""
+        ...
+
+    def reading(self, run: Run, charges: Charges, *, await_grade: bool, is_fresh: bool) -> Reading:
+        """Reads the evidence of an ended run; without a call, `finish` is all. `await_grade`: a check needs the
+        platform's grade. `is_fresh`: it ended so recently that an empty transcript may still be filled."""
+        ...
+
+    async def bill_cents(self, run: Run, charged_cents: int | None) -> int | None:
+        """The bill of an ended run: what the account was charged, or else what the call says; None if unknown."""
+        ...
+
+    async def charges(self, calls: Mapping[CallId, datetime]) -> Charged:
+        """What the account was charged for these calls, each of them at the given time or later."""
+        ...
