@@ -17,8 +17,7 @@ def said(project: Any, *arguments: str) -> tuple[int, str]:
     return ran.code, ran.out + ran.err
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("folder", ["", "plans/"])
+@pytest.mark.parametrize(("name", "folder"), list(zip(NAMES, ["", "plans/", "", "plans/", ""], strict=True)))
 def test_a_project_file_of_nearly_the_right_name(project: Any, tmp_path: Path, name: str, folder: str) -> None:
     """It is reported, at the root or next to the plans; no price ignores its ceiling."""
     (tmp_path / ".git").mkdir()
@@ -126,40 +125,36 @@ Run `planner explain unknown-key` for details and a corrected example
     )
 
 
-NEEDS_PROJECT = {
-    "report": ("report", "reports/results.json"),
-    "history": ("history", "--sandbox"),
-    "reconcile": ("reconcile", "--sandbox"),
-    "recheck": ("recheck", "--sandbox"),
-}
+NEEDS_PROJECT = (
+    ("report", "reports/results.json"),
+    ("history", "--sandbox"),
+    ("reconcile", "--sandbox"),
+    ("recheck", "--sandbox"),
+)
 
 
-@pytest.mark.parametrize("misplaced", ["planner.yml", "plans/planner.yaml"])
-@pytest.mark.parametrize("command", NEEDS_PROJECT)
-def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, misplaced: str) -> None:
-    """With a misplaced project file they show no results, and report it as `validate` does."""
+@pytest.mark.parametrize(
+    ("file", "redact", "place"),
+    [
+        ("planner.yml", "Dora", "planner.yml:1:1"),
+        ("plans/planner.yaml", "Dora", "plans/planner.yaml:1:1"),
+        ("planner.yaml", "Dora(", "planner.yaml:1:10"),
+    ],
+)
+def test_commands_that_read_results(project: Any, tmp_path: Path, file: str, redact: str, place: str) -> None:
+    """With a misplaced or faulty project file they show no results, and report it as `validate` does."""
     (tmp_path / ".git").mkdir()
     ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*")
     assert ran.code == 0, ran.err
-    project.write(misplaced, "redact: ['Dora']\n")
+    project.write(file, f"redact: ['{redact}']\n")
     text = said(project, "validate")[1].partition("\n1 error")[0]
-    assert "project file where nobody reads it [project-misplaced]" in text
-    ran = project.planner(*NEEDS_PROJECT[command])
-    assert (ran.code, ran.err.startswith(text), ran.out) == (2, True, ""), ran
-    (tmp_path / misplaced).rename(tmp_path / "planner.yaml")
-    ran = project.planner(*NEEDS_PROJECT[command])
-    assert "misplaced" not in ran.err
-    assert "Dora" not in ran.out + ran.err
-
-
-@pytest.mark.parametrize("command", NEEDS_PROJECT)
-def test_commands_that_read_results_with_a_faulty_project_file(project: Any, tmp_path: Path, command: str) -> None:
-    """A pattern that cannot be used hides nothing: the file is fixed first, in the words of `validate`."""
-    (tmp_path / ".git").mkdir()
-    ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*")
-    assert ran.code == 0, ran.err
-    project.write("planner.yaml", "redact: ['Dora(']\n")
-    text = said(project, "validate")[1].partition("\n1 error")[0]
-    assert text.startswith("planner.yaml:1:10: error: ")
-    ran = project.planner(*NEEDS_PROJECT[command])
-    assert (ran.code, ran.err.startswith(text), ran.out) == (2, True, ""), ran
+    assert text.startswith(f"{place}: error: ")
+    for command in NEEDS_PROJECT:
+        ran = project.planner(*command)
+        assert (ran.code, ran.err.startswith(text), ran.out) == (2, True, ""), ran
+    (tmp_path / file).unlink()
+    project.write("planner.yaml", "redact: ['Dora']\n")
+    for command in NEEDS_PROJECT:
+        ran = project.planner(*command)
+        assert ": error: " not in ran.err
+        assert "Dora" not in ran.out + ran.err

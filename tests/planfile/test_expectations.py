@@ -207,19 +207,6 @@ def test_fault_of_an_expectation(workspace: Any, name: str) -> None:
     assert workspace.faults(plan(written)) == said
 
 
-def test_fault_of_one_case_is_reported_once_with_its_case(workspace: Any) -> None:
-    """At the text, with the first case that it cannot be used in."""
-    text = plan(
-        '{check: duration, max_seconds: "{{ n }}"}',
-        '{check: says, any_of: ["{{ who.x[n] }}"]}',
-        matrix="{axes: {n: [1, two, three, 4]}}",
-    )
-    assert workspace.faults(text) == snapshot("""\
-plan.yaml:10:40 error wrong-type
-plan.yaml:11:40 error template-undefined
-""")
-
-
 def test_ids_that_meet_in_a_case_are_reported(workspace: Any) -> None:
     """An id of the scenario that the defaults have is a fault, at the scenario's."""
     text = plan("{check: cost, max_cents: 5, id: a}", defaults=("{check: cost, max_cents: 9, id: a}",))

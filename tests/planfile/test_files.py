@@ -385,14 +385,6 @@ def test_a_plan_that_links_to_a_forbidden_file(workspace: Any, target: str) -> N
     assert [item.code for item in diagnostics] == ["file-outside"]
 
 
-def test_a_plan_that_is_a_pipe(workspace: Any) -> None:
-    """Nothing waits for a writer that never comes."""
-    (workspace.root / "plans").mkdir()
-    os.mkfifo(workspace.root / "plans" / "pipe.yaml")
-    _, diagnostics = workspace.load("plans")
-    assert [item.detail for item in diagnostics] == ["plans/pipe.yaml is not a file"]
-
-
 def test_file_name_that_is_not_text(workspace: Any) -> None:
     """Bytes that are not UTF-8 are shown as escapes, so that every format and the results can hold the name."""
     try:
@@ -479,16 +471,6 @@ def test_invalid_files(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         ("file-unreadable", "plans/e.yaml", "this file cannot be read: Too many levels of symbolic links"),
         ("file-missing", "plans/f.yaml", "plans/c.yaml is not a file"),
     ]
-
-
-def test_name_that_is_not_utf8(workspace: Any) -> None:
-    """Its bytes are shown as escapes."""
-    folder = os.fsencode(workspace.root / "plans")
-    os.mkdir(folder)  # noqa: PTH102 - pathlib has no names of bytes
-    with open(folder + b"/caf\xe9.yaml", "w") as file:  # noqa: PTH123
-        file.write("a: 1\n")
-    _, diagnostics = workspace.load("plans")
-    assert {item.span.file for item in diagnostics} == {"plans/caf\\xe9.yaml"}
 
 
 def test_file_that_changes_while_it_is_read(tmp_path: Path) -> None:

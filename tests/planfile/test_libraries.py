@@ -575,14 +575,6 @@ def test_a_part_of_a_library_that_cannot_be_read(workspace: Any, part: str, said
     assert workspace.codes(f"version: 1\nkind: library\n{part}\n") == said
 
 
-def test_imported_file_with_too_many_yaml_errors(workspace: Any) -> None:
-    """An import that is not read to its end makes the plan invalid, without further errors."""
-    workspace.write("lib.yaml", "version: 1\nkind: library\nvars: {" + "[]: 1, " * 1_500 + "}\n")
-    plans, diagnostics = workspace.load(str(workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))))
-    assert plans == ()
-    assert {item.span.file for item in diagnostics} == {"lib.yaml"}
-
-
 def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
     """A variable, a target, an axis or an expectation of a library is enough; each alone."""
     workspace.write(

@@ -16,7 +16,6 @@ from patience import PATIENCE_SECONDS, wait_for
 
 from planner.session.interruption import interruptible
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.run.test_interruption_early import interrupted  # pyright: ignore[reportMissingImports]
 
 LEAD_SESSION = """
 import fcntl, os, signal, sys, termios
@@ -99,23 +98,6 @@ def test_a_detached_process_continues(project: Project, service: Served) -> None
     service.release()
     assert terminal.process.wait(timeout=PATIENCE_SECONDS) == 0
     assert project.results()["outcome"] == "passed"
-
-
-def test_while_modules_are_imported(project: Project) -> None:
-    """A second signal, as terminals send it, is reported too, and no older report remains."""
-    project.write("reports/results.json", '{"outcome": "passed"}')
-    modules = "planner.commands.run planner.reports.html planner.sandbox.launching"
-    ended = interrupted(project, modules, "SIGHUP", "run", "--sandbox", "--consent-to-charge")
-    assert ended.returncode == 130, ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert (project.results()["outcome"], project.results()["under_way"]) == ("interrupted", False)
-
-
-def test_a_command_that_reports_nothing_ends_at_once(project: Project) -> None:
-    """Also into a terminal that has gone."""
-    ended = interrupted(project, "click", "SIGHUP", "validate")
-    assert (ended.returncode, ended.stdout) == (130, "")
-    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("last", [signal.SIGHUP, signal.SIGTERM])
