@@ -185,61 +185,15 @@ def test_every_check_has_a_page(project: Project) -> None:
 def test_json(project: Project) -> None:
     """The same for programs: `rules` and `checks`, of which one has one item."""
     document = project.planner("explain", "bad-regex", "--format", "json").json
-    assert document == snapshot(
-        {
-            "schema_version": "1.0",
-            "rules": [
-                {
-                    "code": "bad-regex",
-                    "area": "Scenarios",
-                    "summary": "regular expression is not valid",
-                    "explanation": "Patterns are RE2, which takes linear time for any text, and therefore has no lookaround and no backreferences. Where a character such as ( or . is meant itself, write a backslash before it. $ is the end of the text and ^ its start: $5 matches nothing, never_says with it would always pass; \\$5 is the price.",
-                    "severity": "error",
-                    "example": {
-                        "environment": None,
-                        "beside": {},
-                        "broken": {
-                            "plan.yaml": """\
-version: 1
-plan: refunds
-targets: {support: {agent: 12}}
-scenarios:
-  refund-window:
-    prompt: Ask how many days you have to return an order.
-    expect: [{check: says, matches: "(30|thirty) days("}]
-"""
-                        },
-                        "mended": {
-                            "plan.yaml": """\
-version: 1
-plan: refunds
-targets: {support: {agent: 12}}
-scenarios:
-  refund-window:
-    prompt: Ask how many days you have to return an order.
-    expect: [{check: says, matches: "(30|thirty) days"}]
-"""
-                        },
-                        "diagnostics": [
-                            {
-                                "severity": "error",
-                                "code": "bad-regex",
-                                "summary": "regular expression is not valid",
-                                "detail": "this is not a regular expression: missing ): (30|thirty) days(",
-                                "file": "plan.yaml",
-                                "line": 7,
-                                "column": 37,
-                                "end_line": 7,
-                                "end_column": 56,
-                                "related": [],
-                            }
-                        ],
-                    },
-                }
-            ],
-            "checks": [],
-        }
-    )
+    assert (document["schema_version"], document["checks"]) == ("1.0", [])
+    (rule,) = document["rules"]
+    assert list(rule) == ["code", "area", "summary", "explanation", "severity", "example"]
+    assert (rule["code"], rule["severity"]) == ("bad-regex", "error")
+    example = rule["example"]
+    assert list(example) == ["environment", "beside", "broken", "mended", "diagnostics"]
+    assert example["broken"]["plan.yaml"].replace("days(", "days") == example["mended"]["plan.yaml"]
+    (fault,) = example["diagnostics"]
+    assert (fault["code"], fault["file"], fault["line"], fault["column"]) == ("bad-regex", "plan.yaml", 7, 37)
     everything = project.planner("explain", "--format", "json").json
     assert [rule["code"] for rule in everything["rules"]] == list(RULES)
     assert [check["check"] for check in everything["checks"]] == list(CHECKS)
