@@ -144,7 +144,7 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, texts: list[str]) -> 
     """Every spelling finds every other, inside a sentence, and is reported as the plan writes it."""
     finder = spoken_finder((phrase,), fold=True)
     found = {text: [one.phrase for one in finder.find(f"It is {text}, you see.")] for text in texts}
-    assert found == dict.fromkeys(texts, [phrase])
+    assert found == {text: [phrase] for text in texts}
 
 
 @pytest.mark.parametrize(
