@@ -6,6 +6,7 @@ The attacker edits the results of a real sandbox session in `.planner/`. Another
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -36,11 +37,21 @@ LATEST = ".planner/sandbox/latest/default/hours.json"
 GOOD, BAD = "hours/good@clinic", "hours/bad@clinic"
 
 
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the store of the one session is kept that all tests begin with."""
+    return tmp_path_factory.mktemp("session") / "store"
+
+
 @pytest.fixture
-def stored(project: Project, monkeypatch: pytest.MonkeyPatch, outside: Path) -> Project:
+def stored(project: Project, session: Path, monkeypatch: pytest.MonkeyPatch, outside: Path) -> Project:
     """Results of a session that ran on another machine: `good` passed, `bad` failed."""
     project.write("plans/hours.yaml", PLAN)
-    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 1
+    if session.exists():
+        shutil.copytree(session, project.root / ".planner")
+    else:
+        assert project.planner("run", "--sandbox", "--consent-to-charge").code == 1
+        shutil.copytree(project.root / ".planner", session)
     monkeypatch.setenv("XDG_CACHE_HOME", str(outside / "cache"))
     return project
 
