@@ -57,29 +57,9 @@ os.environ |= {
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What goes through the same lines again and again (every boundary to die at, every fault, every shape of a repository) is left
-# out when coverage is measured: that would double its time and show nothing more.
-_UNMEASURED = (
-    "tests/execution/test_bills_whole.py",
-    "tests/execution/test_crash",
-    "tests/execution/test_deferred.py::test_a_death",
-    "tests/execution/test_engine_anomalies.py::test_a_death",
-    "tests/execution/test_engine_faults.py",
-    "tests/execution/test_engine_retries.py::test_a_death",
-    "tests/execution/test_faults_whole.py",
-    "tests/execution/test_journal_machine.py",
-    "tests/execution/test_machine.py",
-    "tests/execution/test_memory_whole.py",
-    "tests/planfile/test_fuzz.py",
-    "tests/planfile/test_hostile.py",
-    "tests/sandbox/test_whole_runs.py",
-    "tests/sandbox/wire/test_openapi.py",
-    "tests/security/test_fuzzed_documents.py",
-    "tests/security/test_keys.py",
-    "tests/security/test_policy.py",
-    "tests/security/test_repository_shapes.py",
-    "tests/security/test_stored_documents.py",
-)
+# What goes through the same lines again and again (every boundary to die at, every fault, random plans) is left out when coverage
+# is measured: measuring doubles its time, and all of it together adds less than 1 % to what the other tests cover.
+_UNMEASURED = tuple(f"tests/{start}" for start in Path(__file__).with_name("unmeasured.txt").read_text("ascii").split())
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
