@@ -10,10 +10,10 @@ from transcripts import PROMPTS, evidence_of, transcripts
 
 from planner.checks import CHECKS
 from planner.checks.wording import shown
+from planner.results.model import Fault, RunOutcome, RunVerdict
 from planner.sandbox import load_world
 from planner.sandbox.conversation import EMPTY, Conversation, Turn
 from planner.sandbox.conversations.playing import NO_DIALOGUE, converse
-from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
 from planner.verdicts.runs import judge_run
 
 NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}
@@ -58,8 +58,8 @@ def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str, dia
     verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
     assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
     assert verdict.reason == f"the caller {reason} at turn 4"
-    assert verdict.quote is not None
-    assert (verdict.quote.turn, verdict.quote.role, verdict.quote.text) == (4, "caller", words)
+    assert verdict.fault_quote is not None
+    assert (verdict.fault_quote.turn, verdict.fault_quote.role, verdict.fault_quote.text) == (4, "caller", words)
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
@@ -102,7 +102,7 @@ def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str, dia
 def test_a_plausible_caller_statement_is_no_cause(words: str, dialect: str) -> None:
     """The failure stays the agent's."""
     verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
-    assert (verdict.outcome, verdict.fault, verdict.quote) == (RunOutcome.FAILED, Fault.AGENT, None)
+    assert (verdict.outcome, verdict.fault, verdict.fault_quote) == (RunOutcome.FAILED, Fault.AGENT, None)
 
 
 SLIPPED = call(
@@ -169,8 +169,8 @@ def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_the_cause(
     else:
         assert verdict.fault is Fault.CALLER
         assert verdict.reason == f"the caller hung up {expected}, before the agent could answer"
-        assert verdict.quote is not None
-        assert verdict.quote.role == "caller"
+        assert verdict.fault_quote is not None
+        assert verdict.fault_quote.role == "caller"
 
 
 def test_scripted_calls_are_never_put_down_to_their_caller() -> None:
@@ -192,8 +192,8 @@ def test_a_prompt_that_no_dialogue_matches_blames_the_caller(
     verdict = judged(conversation, dialect, written, prompt="Sing.", caller_faults=caller_faults)
     assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
     assert [finding.outcome.value for finding in verdict.findings] == ["errored"]
-    assert verdict.quote is not None
-    assert NO_DIALOGUE in verdict.quote.text
+    assert verdict.fault_quote is not None
+    assert NO_DIALOGUE in verdict.fault_quote.text
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
@@ -207,8 +207,8 @@ def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, d
     turns[last] = replace(turns[last], content="I'm sorry, but as an AI language model I cannot continue.")
     verdict = judged(replace(conversation, turns=tuple(turns)), dialect, prompt=prompt)
     assert verdict.fault is Fault.CALLER
-    assert verdict.quote is not None
-    assert verdict.quote.turn == last + 1
+    assert verdict.fault_quote is not None
+    assert verdict.fault_quote.turn == last + 1
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
@@ -12,15 +12,16 @@ from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.evidence import Call, Evidence, Role, Turn
+from planner.results.model import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict, Sample
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault
 from planner.verdicts.cases import judge_case
-from planner.verdicts.comparison import Sample, case_p_value, compare, compare_suite, could_show_change
+from planner.verdicts.comparison import case_p_value, compare, compare_suite, could_show_change
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
-from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
-from planner.verdicts.runs import judge_run, platform_verdict
+from planner.verdicts.runs import errored_run, judge_run
+from tests.support.samples import changed, one_side
 
-GOOD = RunVerdict(RunOutcome.PASSED, None, ())
-BAD = RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())
+GOOD = RunVerdict(outcome=RunOutcome.PASSED)
+BAD = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def evidence(*lines: tuple[str, str, int | None], seconds: float = 60, reason: s
 
 
 def finding(check: str) -> Finding:
-    return Finding(check, check, FindingOutcome.FAILED, CheckSeverity.ERROR, "")
+    return Finding(
+        expectation=check, check=check, outcome=FindingOutcome.FAILED, severity=CheckSeverity.ERROR, message=""
+    )
 
 
 SLIPPED = evidence(
@@ -100,8 +103,8 @@ def test_runs_that_would_decide_are_reported_only_if_they_decide_everything() ->
     polite = CHECKS["says"].model_validate(
         {"check": "says", "id": "polite", "any_of": ["please"], "min_pass_rate": 0.5}
     )
-    met = (replace(finding("says"), expectation="polite", outcome=FindingOutcome.PASSED),)
-    verdicts = [replace(GOOD, findings=met)] * 6 + [GOOD] * 35 + [BAD] * 9
+    met = [changed(finding("says"), expectation="polite", outcome=FindingOutcome.PASSED)]
+    verdicts = [changed(GOOD, findings=met)] * 6 + [GOOD] * 35 + [BAD] * 9
     open_part = Rules(min_pass_rate=0.5, confidence=0.999, expectations=(polite,))
     assert judge_case(open_part, verdicts).more_runs is not None
     both = Rules(min_pass_rate=0.8, confidence=0.999, expectations=(polite,))
@@ -112,8 +115,8 @@ def test_runs_that_would_decide_are_reported_only_if_they_decide_everything() ->
 
 def test_a_run_without_evidence_is_caused_by_the_platform() -> None:
     """It never counts, and says why."""
-    verdict = platform_verdict("it never ended")
-    assert verdict == RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, (), "it never ended")
+    verdict = errored_run(Fault.PLATFORM, "it never ended")
+    assert verdict == RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM, reason="it never ended")
     assert not verdict.countable
 
 
@@ -135,7 +138,7 @@ def test_the_log_names_the_check_and_the_run(caplog: pytest.LogCaptureFixture) -
 
 def sample(passed: int, countable: int, not_made: int = 0, outcome: CaseOutcome | None = None) -> Sample:
     found = CaseOutcome.PASSED if passed == countable else CaseOutcome.FAILED
-    return Sample(outcome or found, passed, countable, not_made)
+    return one_side(outcome or found, passed, countable, not_made)
 
 
 FLAKY = CaseOutcome.FLAKY

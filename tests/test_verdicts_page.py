@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from planner.checks.base import Expectation
+from planner.results.model import CaseOutcome, Fault, RunOutcome, RunVerdict, Sample
 from planner.statistics import chances, decide, wilson_interval
-from planner.verdicts.cases import judge_case
-from planner.verdicts.comparison import Sample, case_p_value, compare, differ_too_much
+from planner.verdicts.cases import CaseVerdict, judge_case
+from planner.verdicts.comparison import case_p_value, compare, differ_too_much
 from planner.verdicts.early_stopping import settled
-from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, RunOutcome, RunVerdict
+from tests.support.samples import one_side
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
 
@@ -54,8 +55,8 @@ def power() -> str:
 
 
 def example() -> str:
-    good, bad = RunVerdict(RunOutcome.PASSED, None, ()), RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())
-    platform = RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, ())
+    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
+    platform = RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM)
     rules = Rules()
 
     def judged(runs: list[RunVerdict]) -> CaseVerdict:
@@ -66,13 +67,13 @@ def example() -> str:
         assert verdict.interval is not None
         low, high = verdict.interval
         return (
-            f"**{verdict.outcome.word}**, true rate {percent(low)} to {percent(high)}; "
-            f'the report says "{verdict.reason}"'
+            f"**{verdict.outcome}**, true rate {percent(low)} to {percent(high)}; "
+            f'the report says "{verdict.outcome_reason}"'
         )
 
     def sample(runs: list[RunVerdict]) -> Sample:
         verdict = judged(runs)
-        return Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable)
+        return one_side(verdict.outcome, verdict.runs_passed, verdict.runs_countable)
 
     last_week = [good] * 19 + [bad]
     this_week = [good] * 14 + [bad] * 5 + [platform]
@@ -140,7 +141,7 @@ def green_when_pooled(rate: float, rules: Rules, runs: int, sessions: int = 3) -
         for (passed, total), share in open_.items():
             for new, of_all in enumerate(chance):
                 pool = (new, runs) if _differ((passed, total), (new, runs)) else (passed + new, total + runs)
-                if _outcome(rules, pool) <= CaseOutcome.FLAKY:
+                if _outcome(rules, pool) in (CaseOutcome.PASSED, CaseOutcome.FLAKY):
                     found += share * of_all
                 else:
                     again[pool] += share * of_all
@@ -150,13 +151,13 @@ def green_when_pooled(rate: float, rules: Rules, runs: int, sessions: int = 3) -
 
 @cache
 def _differ(earlier: tuple[int, int], new: tuple[int, int]) -> bool:
-    return differ_too_much(Sample(CaseOutcome.FAILED, *earlier), Sample(CaseOutcome.FAILED, *new))
+    return differ_too_much(one_side(CaseOutcome.FAILED, *earlier), one_side(CaseOutcome.FAILED, *new))
 
 
 @cache
 def _outcome(rules: Rules, pool: tuple[int, int]) -> CaseOutcome:
     passed, total = pool
-    good, bad = RunVerdict(RunOutcome.PASSED, None, ()), RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())
+    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
     return judge_case(rules, [good] * passed + [bad] * (total - passed)).outcome
 
 

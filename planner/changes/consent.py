@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from planner.changes.model import Action, Change, ChangeSet, Consent, Estimate, Reason, VoteEstimate
+from planner.changes.model import Change, ChangeSet, Estimate, Reason, VoteEstimate
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
+from planner.results.model import Action, Consent
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
@@ -66,7 +67,13 @@ def check_consent(
         _check_digest(change_set, request.plan_digest, request)
     policy = limits.policy
     ceilings = [cents for cents in (request.max_cost_cents, policy.max_cost_cents) if cents is not None]
-    consent = Consent(request.given, request.by, limits.now, change_set.digest, min(ceilings, default=None))
+    consent = Consent(
+        given=request.given,
+        by=request.by,
+        at=limits.now,
+        digest=change_set.digest,
+        max_cost_cents=min(ceilings, default=None),
+    )
     calls = _calls_left(change_set, progress)
     votes = change_set.votes if change_set.votes is not None and change_set.votes.charged else None
     if not calls and votes is None:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planner.bounds import Count
 from planner.changes.fingerprint import digest_of_terms
-from planner.changes.model import Action, Change, ChangeSet
+from planner.changes.model import Change, ChangeSet
+from planner.results.model import Action
 
 SCHEMA_VERSION: Final = "1.0"
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from planner.moments import aware
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument, CaseInputs, RunDocument
+from planner.results.model import CaseInputs, CaseResult, Run
 
 _SHOWN_LINES: Final = 8
 _SHOWN_CHARACTERS: Final = 160
@@ -57,7 +57,7 @@ def stored_runs(count: int) -> str:
     return f"{count} stored run{'' if count == 1 else 's'}"
 
 
-def incomplete_evidence(runs: Sequence[RunDocument]) -> str:
+def incomplete_evidence(runs: Sequence[Run]) -> str:
     """What is missing from the evidence of undecided runs: `2 stored runs without grade: read again, free`."""
     incomplete = [run for run in runs if run.missing]
     if not incomplete:
@@ -73,7 +73,7 @@ def agent_edit(before: str | None, after: str | None) -> str | None:
     return revision_detail(before, after)
 
 
-def expired(case: Case, prior: CaseDocument, now: datetime) -> str | None:
+def expired(case: Case, prior: CaseResult, now: datetime) -> str | None:
     """Why the stored runs are older than `max_age`, or None. A run of unknown age counts as too old."""
     if case.max_age is None or prior.outcome not in ("passed", "flaky"):
         return None

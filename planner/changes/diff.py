@@ -9,15 +9,15 @@ from typing import Final, Literal, TypeAlias
 
 from planner.changes.detail import agent_edit, expired, incomplete_evidence, inputs_detail, stored_runs
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
-from planner.changes.model import Action, Change, Reason
+from planner.changes.model import Change, Reason
 from planner.changes.reusable_calls import CalledBefore, Renamed, Revisions
 from planner.moments import aware
 from planner.planfile.model import Case
 from planner.results.documents import called_at
-from planner.results.model import CaseDocument, CaseInputs, FreshDocument, RunDocument
+from planner.results.model import Action, CaseInputs, CaseResult, FreshDocument, Run
 
 Rerun = Literal["changed", "failed", "all"]
-CouldPass: TypeAlias = Callable[[Case, Sequence[RunDocument], int], bool]
+CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]
 """(case, stored runs, number of passing runs to add) → whether the case would not fail with all of them."""
 
 _REUSABLE: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT_EDITED, Reason.NEW)
@@ -45,13 +45,13 @@ class StoredResults:
         could_pass: None: always.
     """
 
-    baseline: Mapping[str, CaseDocument]
-    deleted: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
-    partial_results: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
-    on_branch: Mapping[str, CaseDocument] | None = None
+    baseline: Mapping[str, CaseResult]
+    deleted: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
+    partial_results: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
+    on_branch: Mapping[str, CaseResult] | None = None
     called_before: CalledBefore | None = None
     has_evidence: Callable[[str], bool] | None = None
-    still_settled: Callable[[Case, CaseDocument], bool] | None = None
+    still_settled: Callable[[Case, CaseResult], bool] | None = None
     could_pass: CouldPass | None = None
 
 
@@ -90,30 +90,30 @@ class _Today:
         """None if no expectation uses it."""
         return self.request.judge if any(each.asks_model for each in self.case.expectations) else None
 
-    def could_pass(self, pool: Sequence[RunDocument], calls: int) -> bool:
+    def could_pass(self, pool: Sequence[Run], calls: int) -> bool:
         """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""
         if self.stored.could_pass is None or self.request.rerun != "changed" or self.request.fresh is not None:
             return True
         return self.stored.could_pass(self.case, pool, calls)
 
-    def can_recheck(self, run: RunDocument) -> bool:
+    def can_recheck(self, run: Run) -> bool:
         has_evidence = self.stored.has_evidence
         return run.evidence is not None and (has_evidence is None or has_evidence(run.evidence))
 
-    def is_rejudged(self, prior: CaseDocument) -> bool:
+    def is_rejudged(self, prior: CaseResult) -> bool:
         """Whether expectations or judge changed."""
         return self.check_fingerprint != prior.check_fingerprint or self.is_judge_changed(prior)
 
-    def is_judge_changed(self, prior: CaseDocument) -> bool:
+    def is_judge_changed(self, prior: CaseResult) -> bool:
         return self.judge is not None and prior.judged_by is not None and self.judge != prior.judged_by
 
-    def is_known_failing(self, prior: CaseDocument) -> bool:
+    def is_known_failing(self, prior: CaseResult) -> bool:
         """Whether this is the base branch's failure. Not asked if the user demands calls."""
         if self.stored.on_branch is None or self.request.rerun != "changed" or self.request.fresh is not None:
             return False
         return prior is self.stored.baseline.get(self.case.case_id)
 
-    def counts_again(self, run: RunDocument) -> bool:
+    def counts_again(self, run: Run) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young enough."""
         if run.fault in _NO_CALL_FAULTS and not (run.fault == "platform" and self.case.platform_failures == "fail"):
             return False
@@ -215,7 +215,7 @@ def _reuse(today: _Today, change: Change, renamed: Renamed | None, known: Revisi
     return None
 
 
-def _is_reusable(today: _Today, prior: CaseDocument) -> bool:
+def _is_reusable(today: _Today, prior: CaseResult) -> bool:
     """Whether this stored case would need no call, and can be rechecked."""
     step = _step(today, prior)
     if step.action not in (Action.KEEP, Action.RECHECK):
@@ -225,7 +225,7 @@ def _is_reusable(today: _Today, prior: CaseDocument) -> bool:
     return bool(prior.runs) and all(today.can_recheck(run) or run.fault in _NO_CALL_FAULTS for run in prior.runs)
 
 
-def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior: CaseDocument) -> Change:
+def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior: CaseResult) -> Change:
     return replace(
         change,
         action=Action.RECHECK,
@@ -241,7 +241,7 @@ def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior
     )
 
 
-def _change(today: _Today, prior: CaseDocument | None) -> Change:
+def _change(today: _Today, prior: CaseResult | None) -> Change:
     inputs, call, check = today.inputs, today.call_fingerprint, today.check_fingerprint
     step = _step(today, prior)
     if today.request.rerun == "failed":
@@ -267,7 +267,7 @@ def _change(today: _Today, prior: CaseDocument | None) -> Change:
     )
 
 
-def _step(today: _Today, prior: CaseDocument | None) -> _Step:
+def _step(today: _Today, prior: CaseResult | None) -> _Step:
     case, inputs = today.case, today.inputs
     if prior is None:
         return _call(case, Reason.NEW)
@@ -281,7 +281,7 @@ def _step(today: _Today, prior: CaseDocument | None) -> _Step:
     return _same_call(today, prior)
 
 
-def _same_call(today: _Today, prior: CaseDocument) -> _Step:
+def _same_call(today: _Today, prior: CaseResult) -> _Step:
     """The call is the same as that of the stored runs; if expectations changed, they are rechecked."""
     case, expectations_changed = today.case, today.is_rejudged(prior)
     usable = [run for run in prior.runs if not expectations_changed or today.can_recheck(run)]
@@ -315,7 +315,7 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{stored_runs(len(prior.runs))} · free")
 
 
-def _retry(today: _Today, prior: CaseDocument, reason: Reason) -> _Step:
+def _retry(today: _Today, prior: CaseResult, reason: Reason) -> _Step:
     """Call a failed or undecided case again; its earlier runs count together with the new ones."""
     case = today.case
     rejudged = today.is_rejudged(prior)
@@ -333,7 +333,7 @@ def _retry(today: _Today, prior: CaseDocument, reason: Reason) -> _Step:
     return _Step(Action.CALL, reason, calls, detail, tuple(run.run_id for run in pool))
 
 
-def _not_needed(today: _Today, prior: CaseDocument, *, expectations_changed: bool) -> int:
+def _not_needed(today: _Today, prior: CaseResult, *, expectations_changed: bool) -> int:
     """How many of the runs that the stored case skipped are still not needed."""
     case = today.case
     if not prior.runs_not_needed or case.when_settled != "stop" or case.runs > prior.runs_required:
@@ -348,12 +348,12 @@ def _call(case: Case, reason: Reason, detail: str = "") -> _Step:
     return _Step(Action.CALL, reason, case.runs, detail)
 
 
-def _missing(case: Case, reason: Reason, kept: Sequence[RunDocument]) -> _Step:
+def _missing(case: Case, reason: Reason, kept: Sequence[Run]) -> _Step:
     detail = f"in addition to {stored_runs(len(kept))}" if kept else ""
     return _Step(Action.CALL, reason, case.runs - len(kept), detail, tuple(run.run_id for run in kept))
 
 
-def _only_failed(today: _Today, step: _Step, prior: CaseDocument | None) -> _Step:
+def _only_failed(today: _Today, step: _Step, prior: CaseResult | None) -> _Step:
     case = today.case
     passed_or_new = prior is None or prior.outcome in ("passed", "flaky")
     if step.action is Action.RECHECK and step.reason is Reason.UNKNOWN_LAST_TIME and prior is not None:
@@ -366,7 +366,7 @@ def _only_failed(today: _Today, step: _Step, prior: CaseDocument | None) -> _Ste
     return _Step(Action.KEEP, Reason.NOT_SELECTED, detail=f"not called: {step.reason.label}")
 
 
-def _forced(today: _Today, step: _Step, prior: CaseDocument | None) -> _Step:
+def _forced(today: _Today, step: _Step, prior: CaseResult | None) -> _Step:
     case = today.case
     if prior is not None and prior.outcome in ("failed", "unknown") and step.reason not in _DIFFERENT_CALL:
         last = Reason.FAILED_LAST_TIME if prior.outcome == "failed" else Reason.UNKNOWN_LAST_TIME
@@ -376,6 +376,6 @@ def _forced(today: _Today, step: _Step, prior: CaseDocument | None) -> _Step:
     return _call(case, step.reason) if step.kept else step
 
 
-def _dropped(prior: CaseDocument) -> Change:
+def _dropped(prior: CaseResult) -> Change:
     call, check = prior.call_fingerprint, prior.check_fingerprint
     return Change(prior.case_id, Action.DROP, Reason.NO_LONGER_IN_PLAN, 0, "", None, prior, None, call, check)

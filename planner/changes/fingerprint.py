@@ -12,9 +12,9 @@ from typing import Any, Final, cast
 
 import rfc8785
 
-from planner.changes.model import Action, Change
+from planner.changes.model import Change
 from planner.planfile.model import Case
-from planner.results.model import CaseInputs
+from planner.results.model import Action, CaseInputs
 
 _VERSION: Final = 1
 

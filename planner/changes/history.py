@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from planner.results.model import CaseDocument, EstimateAccuracy, RunResult
+from planner.results.model import CaseResult, EstimateAccuracy, RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
     return tuple(found.values())
 
 
-def runs_of(case: CaseDocument) -> Iterator[PastRun]:
+def runs_of(case: CaseResult) -> Iterator[PastRun]:
     """The runs of one stored case, except free ones that the platform failed: no call was made."""
     target = (case.inputs.target_kind, case.inputs.target_id)
     for run in case.runs:

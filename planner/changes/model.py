@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument, CaseInputs, FreshDocument
+from planner.results.model import Action, CaseInputs, CaseResult, FreshDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,6 @@ class VoteEstimate:
 def whole_cents(microcents: int) -> int:
     """Rounded up."""
     return -(-microcents // MICROCENTS)
-
-
-class Action(Enum):
-    CALL = "call"
-    RECHECK = "recheck"
-    KEEP = "keep"
-    DROP = "drop"
 
 
 class Reason(Enum):
@@ -121,14 +113,14 @@ class Change:
     runs: int
     detail: str
     case: Case | None
-    prior: CaseDocument | None
+    prior: CaseResult | None
     inputs: CaseInputs | None
     call_fingerprint: str
     check_fingerprint: str
     kept_run_ids: tuple[int, ...] = ()
     judge: str | None = None
     """The language model for `check: judge` and how it is asked; None if the case uses none."""
-    compared_with: CaseDocument | None = None
+    compared_with: CaseResult | None = None
     """The baseline's case, if `prior` is not it: older calls that are reused (`CALLED_BEFORE`), or those of a partial session that
     is retried."""
     fresh: FreshDocument | None = None
@@ -208,14 +200,3 @@ class ChangeSet:
 
     def with_action(self, action: Action) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action is action)
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """The recorded consent, bound to a digest and a ceiling."""
-
-    given: bool
-    by: str
-    at: datetime
-    digest: str
-    max_cost_cents: int | None

@@ -13,16 +13,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from planner.changes.detail import revision_digest
-from planner.results.model import CaseDocument, CaseInputs
+from planner.results.model import CaseInputs, CaseResult
 
-CalledBefore: TypeAlias = Callable[[str, str], Iterable[CaseDocument]]
+CalledBefore: TypeAlias = Callable[[str, str], Iterable[CaseResult]]
 """(case id, call fingerprint) → stored cases of earlier complete sessions, newest first."""
 
 
 class Revisions:
     """The agent revisions in the baseline, by target."""
 
-    def __init__(self, baseline: Iterable[CaseDocument]) -> None:
+    def __init__(self, baseline: Iterable[CaseResult]) -> None:
         self._known: dict[tuple[str, int], set[str]] = defaultdict(set)
         for case in baseline:
             if case.inputs.agent_revision is not None:
@@ -42,15 +42,15 @@ class Revisions:
 class Renamed:
     """Stored cases that no plan has any more, by call fingerprint. Each can be taken once."""
 
-    def __init__(self, stored: Mapping[str, CaseDocument], present: Collection[str]) -> None:
-        self._deleted: dict[str, list[CaseDocument]] = defaultdict(list)
+    def __init__(self, stored: Mapping[str, CaseResult], present: Collection[str]) -> None:
+        self._deleted: dict[str, list[CaseResult]] = defaultdict(list)
         self.taken: set[str] = set()
         for case_id, case in stored.items():
             if case_id not in present:
                 self._deleted[case.call_fingerprint].append(case)
 
-    def candidates(self, call_fingerprint: str) -> Sequence[CaseDocument]:
+    def candidates(self, call_fingerprint: str) -> Sequence[CaseResult]:
         return [case for case in self._deleted.get(call_fingerprint, ()) if case.case_id not in self.taken]
 
-    def take(self, case: CaseDocument) -> None:
+    def take(self, case: CaseResult) -> None:
         self.taken.add(case.case_id)

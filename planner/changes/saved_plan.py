@@ -14,15 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from planner.bounds import Count, Total
 from planner.changes.detail import agent_edit, inputs_detail
 from planner.changes.fingerprint import digest_of
-from planner.changes.model import Action, Change, ChangeSet, Reason
-from planner.results.model import CaseInputs
+from planner.changes.model import Change, ChangeSet, Reason
+from planner.results.model import Action, CaseInputs
 
 SCHEMA_VERSION: Final = "1.1"
 
 Show = Callable[[str], str]
 """Redacts a text."""
-
-_DONE: Final = {Action.CALL: "called", Action.RECHECK: "rechecked", Action.KEEP: "kept", Action.DROP: "dropped"}
 
 
 class _Saved(BaseModel):
@@ -33,7 +31,7 @@ class SavedChange(_Saved):
     """The planned change of one case. Kept cases are not listed."""
 
     case_id: str
-    action: Literal["call", "recheck", "drop"]
+    action: Action
     reason: str
     runs: Count
     call_fingerprint: str
@@ -92,7 +90,7 @@ def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:
     return [
         SavedChange.model_validate(
             {name: getattr(change, name) for name in ("case_id", "runs", "call_fingerprint", "check_fingerprint")}
-            | {"action": change.action.value, "reason": change.reason.value, "inputs": _shown(change.inputs, show)}
+            | {"action": change.action, "reason": change.reason.value, "inputs": _shown(change.inputs, show)}
         )
         for change in change_set.changes
         if change.action is not Action.KEEP
@@ -109,7 +107,7 @@ def moved_since(saved: SavedPlan, change_set: ChangeSet, show: Show) -> list[str
     today = {change.case_id: change for change in change_set.changes}
     found = [line for case_id in before if (line := _moved(before[case_id], today.get(case_id), show))]
     found += [
-        f"{case_id} would also be {_DONE[change.action]}: {change.reason.label}"
+        f"{case_id} would also be {change.action.done}: {change.reason.label}"
         for case_id, change in today.items()
         if case_id not in before and change.action is not Action.KEEP
     ]
@@ -119,11 +117,11 @@ def moved_since(saved: SavedPlan, change_set: ChangeSet, show: Show) -> list[str
 
 
 def _moved(before: SavedChange, now: Change | None, show: Show) -> str:
-    was = _DONE[Action(before.action)]
+    was = before.action.done
     if now is None:
         return f"{before.case_id} was to be {was}, but no plan has it now"
-    if now.action.value != before.action:
-        return f"{before.case_id} was to be {was}, but would now be {_DONE[now.action]}: {now.reason.label}"
+    if now.action is not before.action:
+        return f"{before.case_id} was to be {was}, but would now be {now.action.done}: {now.reason.label}"
     parts: list[str] = []
     if now.action is Action.CALL:
         if now.runs != before.runs:

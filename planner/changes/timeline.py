@@ -18,7 +18,7 @@ from statistics import fmean, median
 from planner.changes.detail import revision_digest
 from planner.changes.history import Priced, accuracy, priced
 from planner.moments import aware
-from planner.results.model import CaseDocument, CaseOutcomeName, EstimateAccuracy, PlanOutcome, RunDocument, RunResult
+from planner.results.model import CaseOutcome, CaseResult, EstimateAccuracy, PlanOutcome, Run, RunResult
 from planner.statistics import wilson_interval
 
 
@@ -58,7 +58,7 @@ class CaseHistory:
     case_id: str
     plan: str
     scenario: str
-    outcome: CaseOutcomeName
+    outcome: CaseOutcome
     figures: Figures
     flips: int
     neighbours: int
@@ -104,7 +104,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    run: RunDocument
+    run: Run
     same: tuple[str, str]
     made_by: str
     at: datetime
@@ -119,7 +119,7 @@ def timeline(newest_first: Iterable[RunResult], *, plan: str | None = None) -> T
     """The history of these sessions; with `plan`, only of its cases. Reads each outline once, to save memory."""
     sessions: list[InvocationHistory] = []
     calls: dict[str, list[_Call]] = defaultdict(list)
-    cases: dict[str, CaseDocument] = {}
+    cases: dict[str, CaseResult] = {}
     seen: set[int] = set()
     for outline in newest_first:
         if plan is not None and plan not in outline.plans:
@@ -161,7 +161,7 @@ def _session(outline: RunResult, *, whole: bool) -> InvocationHistory:
     )
 
 
-def _calls(case: CaseDocument, runs: Sequence[RunDocument], outline: RunResult) -> Iterator[_Call]:
+def _calls(case: CaseResult, runs: Sequence[Run], outline: RunResult) -> Iterator[_Call]:
     same = (sys.intern(case.call_fingerprint), sys.intern(revision_digest(case.inputs.agent_revision or "")))
     for run in runs:
         made_by = sys.intern(run.invocation_id or outline.invocation_id)
@@ -176,7 +176,7 @@ def _by_invocation(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
     return found
 
 
-def _case_history(case: CaseDocument, calls: Sequence[_Call], starts: Mapping[str, datetime]) -> CaseHistory:
+def _case_history(case: CaseResult, calls: Sequence[_Call], starts: Mapping[str, datetime]) -> CaseHistory:
     counted = [call for call in calls if call.countable]
     alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
     points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -27,7 +27,7 @@ class Missed(Enum):
     """The service sent something unreadable, so turns, tool calls or results may be missing or wrong."""
 
 
-class CheckSeverity(Enum):
+class CheckSeverity(StrEnum):
     CRITICAL = "critical"
     """A failure in any run fails the case, regardless of the pass rate."""
     ERROR = "error"

@@ -1,36 +1,37 @@
 """The result of one check on one run, and how several conditions are combined."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from planner.evidence import Turn
 
 
-class FindingOutcome(Enum):
+class FindingOutcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     ERRORED = "errored"
     """Undecided: the evidence lacks what the check needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The words that support a finding. `turn` counts from 1; `start_ms` from the start of the recording."""
+class Quote(BaseModel):
+    """The words that support a finding."""
 
-    turn: int
-    role: str
-    start_ms: int | None
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    turn: int = Field(description="Number of the turn, from 1.")
+    role: str = Field(description="agent, caller or tool.")
+    start_ms: int | None = Field(description="From the start of the recording; null if unknown.")
     text: str
 
     @classmethod
-    def of(cls, turn: Turn) -> Quote:
-        return cls(turn.number, turn.role.value, turn.start_ms, turn.text)
+    def of(cls, turn: Turn) -> "Quote":
+        return cls(turn=turn.number, role=turn.role.value, start_ms=turn.start_ms, text=turn.text)
 
     @classmethod
-    def at(cls, number: int | None, turns: Sequence[Turn]) -> Quote | None:
+    def at(cls, number: int | None, turns: Sequence[Turn]) -> "Quote | None":
         """The turn with this number, if there is one."""
         return next((cls.of(turn) for turn in turns if turn.number == number), None)
 

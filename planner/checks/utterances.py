@@ -48,7 +48,7 @@ class Occurrence:
 def quote_of(turns: Sequence[Turn]) -> Quote:
     """The words of these turns, at the place of the first."""
     first = Quote.of(turns[0])
-    return Quote(first.turn, first.role, first.start_ms, " ".join(turn.text for turn in turns))
+    return first.model_copy(update={"text": " ".join(turn.text for turn in turns)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from planner.results.model import FailOn
     from planner.session.selection import Selection
-    from planner.verdicts.gate import FailOn
 
 F = TypeVar("F", bound=Callable[..., Any])
 

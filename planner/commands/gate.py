@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from planner.changes.model import Action, Change
+from planner.changes.model import Change
 from planner.execution.journal import Journal
 from planner.reports.required_check import render_json, render_text
+from planner.results.model import Action, FailOn
 from planner.session.asking import known_service
 from planner.session.preparing import Preparation, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
@@ -15,7 +16,7 @@ from planner.session.selection import Selection, load
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.gate import EVERYTHING, FailOn, Gate
+from planner.verdicts.gate import EVERYTHING, Gate
 from planner.verdicts.open_runs import OpenRuns, open_runs_of_stored
 from planner.verdicts.rates import suite_of
 from planner.verdicts.required_check import CheckedCase, decide, must_call

@@ -15,13 +15,13 @@ import anyio
 
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.changes.fingerprint import change_set_digest
-from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import UsageError
 from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger
 from planner.judge.votes import JudgeCallsResult
 from planner.reports.quantities import count
-from planner.results.model import ConsentDocument, JudgeCost, RunResult
+from planner.results.model import Action, Consent, FailOn, JudgeCost, RunResult
 from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost
@@ -35,7 +35,7 @@ from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import NextCommands, ending_of
-from planner.verdicts.gate import EVERYTHING, FailOn, Gate, fail_on_words
+from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
 from planner.verdicts.open_runs import open_runs_of_stored
 from planner.verdicts.rates import suite_of
 
@@ -112,7 +112,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
         gate,
         change_set_digest=change_set.digest,
         partial=selection.partial or bool(missing),
-        consent=ConsentDocument(given=options.consent_to_charge),
+        consent=Consent(given=options.consent_to_charge),
         cost=NO_COST.model_copy(update={"carried_cents": carried_cents, "judge": judge_calls}),
     )
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import anyio
 
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
-from planner.changes.model import Consent
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.journal import Journal
 from planner.execution.transactions import Transactions
 from planner.providers.base import Balance, RequestHooks
 from planner.reports.quantities import count
+from planner.results.model import Consent
 from planner.session.executing import make_calls
 from planner.session.finishing import SessionEnd, finish, refuse
 from planner.session.interruption import interruptible

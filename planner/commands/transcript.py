@@ -9,7 +9,7 @@ from typing import Literal
 from planner.errors import UsageError
 from planner.reports.redaction import Pattern, redact, redact_evidence
 from planner.reports.transcript import Conversation, render_json, render_text
-from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.results.model import CaseResult, Run, RunResult
 from planner.session.reporting import redactor_patterns
 from planner.session.selection import Selection, did_you_mean, matches
 from planner.session.shell import Shell
@@ -71,13 +71,13 @@ def _results(options: TranscriptOptions, place: Place) -> Iterator[RunResult]:
             yield result
 
 
-def _is_wanted(options: TranscriptOptions, case: CaseDocument) -> bool:
+def _is_wanted(options: TranscriptOptions, case: CaseResult) -> bool:
     if options.wanted.isdecimal():
         return any(run.run_id == int(options.wanted) for run in case.runs)
     return case.case_id == options.wanted or matches(options.wanted, case.case_id)
 
 
-def _is_wanted_run(options: TranscriptOptions, run: RunDocument) -> bool:
+def _is_wanted_run(options: TranscriptOptions, run: Run) -> bool:
     if options.failed and run.outcome == "passed":
         return False
     return not options.wanted.isdecimal() or run.run_id == int(options.wanted)

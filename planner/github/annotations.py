@@ -15,7 +15,7 @@ from planner.reports.neutral import for_workflow_command
 from planner.reports.quantities import count
 
 if TYPE_CHECKING:
-    from planner.results.model import CaseDocument, FindingDocument, RunDocument, RunResult
+    from planner.results.model import CaseResult, Finding, Run, RunResult
 
 
 SHOWN_AT_MOST = 9
@@ -114,15 +114,15 @@ class _Found:
     """A failed expectation in `runs` of a case, or (`expectation` empty) an unknown case. Rank 0 is the worst."""
 
     rank: int
-    case: CaseDocument
+    case: CaseResult
     expectation: str
     line: int
     runs: int
     message: str
 
 
-def _of_case(case: CaseDocument) -> Iterator[_Found]:
-    failed: dict[str, list[tuple[RunDocument, FindingDocument]]] = {}
+def _of_case(case: CaseResult) -> Iterator[_Found]:
+    failed: dict[str, list[tuple[Run, Finding]]] = {}
     for run in case.runs:
         for finding in run.findings if run.countable else ():  # other runs say nothing about the agent
             if finding.outcome == "failed":

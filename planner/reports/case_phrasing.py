@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from planner.changes.model import Reason
 from planner.reports.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import (
-    CaseDocument,
+    CaseResult,
     Compared,
-    FindingDocument,
+    Finding,
     NotComparable,
-    QuoteDocument,
-    RunDocument,
+    Quote,
+    Run,
     RunResult,
 )
 
@@ -28,7 +28,6 @@ _NOT_COMPARABLE: dict[NotComparable, str] = {
     "grader": "different grader",
     "variant": "no agent variant in common",
 }
-_ACTIONS = {"call": "called", "recheck": "rechecked", "keep": "kept", "drop": "dropped"}
 _CAUSES = {
     "agent": "caused by the agent",
     "caller": "caused by the test bot",
@@ -38,23 +37,23 @@ _CAUSES = {
 }
 
 
-def shown_outcome(case: CaseDocument) -> str:
+def shown_outcome(case: CaseResult) -> str:
     """One of `OUTCOMES`: the outcome, or `quarantined` if a quarantined case did not pass."""
     return "quarantined" if case.quarantine and case.outcome in ("failed", "unknown") else case.outcome
 
 
-def worst_first(cases: Iterable[CaseDocument]) -> list[CaseDocument]:
+def worst_first(cases: Iterable[CaseResult]) -> list[CaseResult]:
     """In the order of `OUTCOMES`, regressions first."""
     return sorted(cases, key=lambda case: (OUTCOMES.index(shown_outcome(case)), case.compared != "regressed"))
 
 
-def with_outcome(result: RunResult, outcome: str) -> list[CaseDocument]:
+def with_outcome(result: RunResult, outcome: str) -> list[CaseResult]:
     return worst_first(case for case in result.cases if shown_outcome(case) == outcome)
 
 
-def group_similar(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
+def group_similar(cases: Iterable[CaseResult]) -> list[list[CaseResult]]:
     """Group cases of one scenario with the same open expectations: the cases of a matrix mostly fail in the same way."""
-    groups: dict[tuple[str, str, frozenset[str]], list[CaseDocument]] = {}
+    groups: dict[tuple[str, str, frozenset[str]], list[CaseResult]] = {}
     for case in cases:
         expectations = frozenset(finding.expectation for run in runs_to_show(case) for finding in open_findings(run))
         groups.setdefault((case.plan, case.scenario, expectations), []).append(case)
@@ -71,7 +70,7 @@ def compared_word(compared: Compared, not_comparable: NotComparable | None) -> s
     return f"not comparable: {_NOT_COMPARABLE[not_comparable]}"
 
 
-def change_word(case: CaseDocument) -> str:
+def change_word(case: CaseResult) -> str:
     """Like `compared_word`; `improved` for a fixed case that still fails or is unknown, `not compared` without runs."""
     if case.compared == "fixed" and case.outcome in ("failed", "unknown"):
         return "improved"
@@ -80,7 +79,7 @@ def change_word(case: CaseDocument) -> str:
     return compared_word(case.compared, case.not_comparable)
 
 
-def compared(case: CaseDocument, *, p_value: bool = False) -> str:
+def compared(case: CaseResult, *, p_value: bool = False) -> str:
     """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if wanted and the case changed."""
     moved = case.compared in ("regressed", "fixed", "not_enough_evidence")
     alone = f"{chance(case.p_value)} on its own" if p_value and moved and case.p_value is not None else ""
@@ -88,7 +87,7 @@ def compared(case: CaseDocument, *, p_value: bool = False) -> str:
     return f"{change_word(case)} ({details})" if details else change_word(case)
 
 
-def compared_counts(case: CaseDocument) -> str:
+def compared_counts(case: CaseResult) -> str:
     """`20/20 → 12/20`: passed of countable runs, before and now; then each expectation with its own rate whose counts changed. Empty
     if nothing was compared."""
     before, latest = case.before, case.latest
@@ -106,21 +105,21 @@ def compared_counts(case: CaseDocument) -> str:
 # What was done, and what came out
 
 
-def facts(case: CaseDocument) -> list[str]:
+def facts(case: CaseResult) -> list[str]:
     """The outcome with its reason, the comparison, what was done and why."""
     since = f"failing since {case.failing_since}" if case.failing_since and case.outcome == "failed" else ""
     found = [reason(case), settled(case), pool(case), compared(case, p_value=True), since, why(case, detail=True)]
     return [fact for fact in found if fact]
 
 
-def why(case: CaseDocument, *, detail: bool = False) -> str:
+def why(case: CaseResult, *, detail: bool = False) -> str:
     """`called: prompt changed`, `kept: passed`; with the detail if it is wanted and one line: `called: agent edited since (…)`."""
-    done = _without_runs(case) if case.action == "call" and not case.runs else _ACTIONS[case.action]
+    done = _without_runs(case) if case.action == "call" and not case.runs else case.action.done
     aside = f" ({case.detail})" if detail and case.detail and "\n" not in case.detail else ""
     return f"{done}: {reason_label(case.reason)}{aside}"
 
 
-def _without_runs(case: CaseDocument) -> str:
+def _without_runs(case: CaseResult) -> str:
     return "under way" if case.runs_under_way else "not called"
 
 
@@ -129,7 +128,7 @@ def reason_label(code: str) -> str:
     return Reason(code).label if code in {reason.value for reason in Reason} else code.replace("_", " ")
 
 
-def runs_passed(case: CaseDocument) -> str:
+def runs_passed(case: CaseResult) -> str:
     """`2 of 4, 2 not counted (34–100 %)`: passed runs, and the interval of the pass rate."""
     if not case.runs_total:
         return _without_runs(case)
@@ -142,7 +141,7 @@ def runs_passed(case: CaseDocument) -> str:
     return f"{text} ({low}–{high} %)"
 
 
-def reason(case: CaseDocument) -> str:
+def reason(case: CaseResult) -> str:
     """Why a case has its outcome, or else its pass rate: `3 of 3 runs passed, 100 % needed`.
 
     A quarantine comes first: `quarantined through 2027-01-31 (ticket VOX-41); failed: …`.
@@ -155,7 +154,7 @@ def reason(case: CaseDocument) -> str:
     return text
 
 
-def settled(case: CaseDocument) -> str:
+def settled(case: CaseResult) -> str:
     """`settled after 3 of 5 runs, the others were not needed`; empty if all were made."""
     if not case.runs_not_needed:
         return ""
@@ -164,7 +163,7 @@ def settled(case: CaseDocument) -> str:
     return f"settled after {case.runs_total} of {whole} runs, {others} not needed"
 
 
-def pool(case: CaseDocument) -> str:
+def pool(case: CaseResult) -> str:
     """`10 of its 20 calls are from earlier sessions`, or why earlier calls are not counted; empty if there are none."""
     if case.set_aside is not None:
         earlier = f"{case.set_aside.runs_passed}/{case.set_aside.runs_countable}"
@@ -178,7 +177,7 @@ def pool(case: CaseDocument) -> str:
     return ", ".join(filter(None, parts))
 
 
-def rates(case: CaseDocument) -> str:
+def rates(case: CaseResult) -> str:
     """`expectations met: says 2 of 3, call 3 of 3`; empty for a single run or if every expectation was met in all runs."""
     if case.runs_total < 2 or all(rate.held == rate.decided == case.runs_total for rate in case.expectations):
         return ""
@@ -186,7 +185,7 @@ def rates(case: CaseDocument) -> str:
     return f"expectations met: {', '.join(shown)}"
 
 
-def case_cost(case: CaseDocument) -> str:
+def case_cost(case: CaseResult) -> str:
     """The bill of all runs of a case; a lower bound if a bill is unknown."""
     if not case.runs:
         return "–"
@@ -199,7 +198,7 @@ def case_cost(case: CaseDocument) -> str:
 # Runs and findings
 
 
-def runs_to_show(case: CaseDocument) -> list[RunDocument]:
+def runs_to_show(case: CaseResult) -> list[Run]:
     """The runs that did not pass, or have an open finding that is not a warning; inconclusive runs last."""
     shown = [
         run
@@ -209,7 +208,7 @@ def runs_to_show(case: CaseDocument) -> list[RunDocument]:
     return sorted(shown, key=lambda run: run.outcome == "errored")
 
 
-def run_facts(run: RunDocument) -> str:
+def run_facts(run: Run) -> str:
     """`run 81 · call 91 · 54 s · $0.16`."""
     parts = [
         f"run {run.run_id}",
@@ -222,31 +221,31 @@ def run_facts(run: RunDocument) -> str:
     return " · ".join(filter(None, parts))
 
 
-def run_outcome(run: RunDocument) -> str:
+def run_outcome(run: Run) -> str:
     """`failed, caused by the agent`, or `passed, except polite` if an expectation with its own rate failed."""
     failed = dict.fromkeys(finding.expectation for finding in open_findings(run) if finding.severity == "error")
     exceptions = f"except {', '.join(failed)}" if run.outcome == "passed" and failed else ""
     return ", ".join(filter(None, [run.outcome, exceptions, cause(run)]))
 
 
-def cause(run: RunDocument) -> str:
+def cause(run: Run) -> str:
     """Empty for a run that passed."""
     return _CAUSES[run.fault] if run.fault else ""
 
 
-def run_reason(run: RunDocument) -> str:
+def run_reason(run: Run) -> str:
     """Why a run did not pass; empty if its findings say so."""
     is_in_findings = any(finding.message and finding.message in run.reason for finding in open_findings(run))
     return "" if is_in_findings else run.reason
 
 
-def open_findings(run: RunDocument) -> list[FindingDocument]:
+def open_findings(run: Run) -> list[Finding]:
     """Failed and undecided findings, most severe first."""
     found = [finding for finding in run.findings if finding.outcome != "passed"]
     return sorted(found, key=lambda finding: (finding.outcome == "errored", _SEVERITIES.index(finding.severity)))
 
 
-def finding_label(finding: FindingDocument) -> str:
+def finding_label(finding: Finding) -> str:
     """Check, severity and `undecided` if they are not obvious: ` (says, critical)`."""
     parts = [
         finding.check if finding.check != finding.expectation else "",
@@ -257,19 +256,19 @@ def finding_label(finding: FindingDocument) -> str:
     return f" ({label})" if label else ""
 
 
-def finding_text(finding: FindingDocument, characters: int | None = None) -> str:
+def finding_text(finding: Finding, characters: int | None = None) -> str:
     """`states-window (says, critical): the agent never said it`; `characters` limits the message."""
     message = finding.message if characters is None else shortened(finding.message, characters)
     return f"{finding.expectation}{finding_label(finding)}: {message}"
 
 
-def quote_place(quote: QuoteDocument) -> str:
+def quote_place(quote: Quote) -> str:
     """`turn 6, agent, 0:42`."""
     moment = [] if quote.start_ms is None else [clock(quote.start_ms)]
     return ", ".join([f"turn {quote.turn}", quote.role, *moment])
 
 
-def quote_text(quote: QuoteDocument, quoted: set[QuoteDocument], characters: int) -> str:
+def quote_text(quote: Quote, quoted: set[Quote], characters: int) -> str:
     """`turn 6, agent, 0:42: “the words”` the first time, then `as above`, as findings may share a turn. Adds to `quoted`."""
     words = f"“{shortened(quote.text, characters).strip() or '(nothing)'}”"
     if quote in quoted:
@@ -278,12 +277,12 @@ def quote_text(quote: QuoteDocument, quoted: set[QuoteDocument], characters: int
     return f"{quote_place(quote)}: {words}"
 
 
-def run_lines(run: RunDocument, characters: int) -> Iterator[str]:
+def run_lines(run: Run, characters: int) -> Iterator[str]:
     """The facts of a run and why it did not pass, then each open finding with its quote, indented."""
     reason = run_reason(run)
     yield run_facts(run)
     yield f"  {run_outcome(run)}{f': {shortened(reason, characters)}' if reason else ''}"
-    quoted: set[QuoteDocument] = set()
+    quoted: set[Quote] = set()
     if run.fault_quote is not None:
         yield f"    {quote_text(run.fault_quote, quoted, characters)}"
     for finding in open_findings(run):
@@ -292,9 +291,9 @@ def run_lines(run: RunDocument, characters: int) -> Iterator[str]:
             yield f"    {quote_text(finding.quote, quoted, characters)}"
 
 
-def first_failed(case: CaseDocument) -> str:
+def first_failed(case: CaseResult) -> str:
     """`says (critical): never said "30 days" (and 1 more)`: the most severe failed expectation; empty if none failed."""
-    found: dict[str, FindingDocument] = {}
+    found: dict[str, Finding] = {}
     for finding in _failures(case):
         found.setdefault(finding.expectation, finding)
     if not found:
@@ -307,7 +306,7 @@ def what_failed(result: RunResult, shown: int, characters: int) -> list[str]:
     """One line for each expectation of a plan: in how many runs and cases it failed, with a message, a quote and its place. Critical
     ones first. Empty for fewer than two failed cases."""
     failed = with_outcome(result, "failed")
-    groups: dict[tuple[str, str, str], list[tuple[CaseDocument, FindingDocument]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[CaseResult, Finding]]] = {}
     for case in failed if len(failed) > 1 else ():
         for finding in _failures(case):
             line = case.finding_lines.get(finding.expectation, case.line)
@@ -325,18 +324,18 @@ def what_failed(result: RunResult, shown: int, characters: int) -> list[str]:
     return [*lines[:shown], *more]
 
 
-def _severity_and_number(found: list[tuple[CaseDocument, FindingDocument]]) -> tuple[int, int]:
+def _severity_and_number(found: list[tuple[CaseResult, Finding]]) -> tuple[int, int]:
     return _SEVERITIES.index(found[0][1].severity), -len(found)
 
 
-def _failures(case: CaseDocument) -> Iterator[FindingDocument]:
+def _failures(case: CaseResult) -> Iterator[Finding]:
     for run in runs_to_show(case):
         for finding in open_findings(run) if run.countable else ():
             if finding.outcome == "failed" and finding.severity != "warning":
                 yield finding
 
 
-def _decided(case: CaseDocument, expectation: str) -> int:
+def _decided(case: CaseResult, expectation: str) -> int:
     """Number of countable runs in which it was decided."""
     findings = (finding for run in case.runs if run.countable for finding in run.findings)
     return sum(finding.expectation == expectation and finding.outcome != "errored" for finding in findings)

@@ -7,18 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from planner.changes.detail import inputs_detail, revision_digest
-from planner.changes.model import Action, CasePrice, Change, ChangeSet, Reason
+from planner.changes.model import CasePrice, Change, ChangeSet, Reason
 from planner.reports.change_set import ages
 from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.quantities import count, money, money_range, some
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, labelled, painter
-from planner.results.model import CaseDocument, CaseInputs
+from planner.results.model import Action, CaseInputs, CaseResult
 
 SCHEMA_VERSION = "1.0"
 
 _LABEL_CELLS = 14
-_DONE = {Action.CALL: "called", Action.RECHECK: "rechecked", Action.KEEP: "kept", Action.DROP: "dropped"}
 
 
 def render_text(
@@ -70,7 +69,7 @@ def _action(change: Change, redactor: Redactor) -> str:
     kept = f", in addition to {count(len(change.kept_run_ids), 'stored run')}" if change.kept_run_ids else ""
     is_shown = change.detail and "\n" not in change.detail and change.action is not Action.CALL
     detail = f" ({redactor.text(change.detail)})" if is_shown else ""
-    return f"{_DONE[change.action]}{calls}{kept}: {change.reason.label}{detail}"
+    return f"{change.action.done}{calls}{kept}: {change.reason.label}{detail}"
 
 
 def _agent(change: Change, before: CaseInputs | None, now: CaseInputs) -> str:
@@ -103,7 +102,7 @@ def _expected(change: Change, ids: Sequence[str]) -> Iterator[str]:
         yield "an expectation or the required pass rate changed since the stored runs were judged"
 
 
-def _stored(prior: CaseDocument | None, now: datetime) -> str:
+def _stored(prior: CaseResult | None, now: datetime) -> str:
     if prior is None:
         return "nothing"
     newest, oldest = ages([prior], now)

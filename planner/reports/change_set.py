@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from planner.changes.detail import age
-from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.moments import aware
 from planner.planfile.model import Plan
 from planner.reports.neutral import (
@@ -23,7 +23,7 @@ from planner.reports.neutral import (
 from planner.reports.quantities import count, money, money_range
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
-from planner.results.model import CaseDocument, OpenLaunch
+from planner.results.model import Action, CaseResult, OpenLaunch
 
 _DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
 """Their detail is several lines; that of the others is a phrase."""
@@ -195,7 +195,7 @@ def _ages(changes: Sequence[Change], now: datetime | None) -> list[str]:
     return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]
 
 
-def ages(cases: Sequence[CaseDocument], now: datetime | None) -> tuple[str, str]:
+def ages(cases: Sequence[CaseResult], now: datetime | None) -> tuple[str, str]:
     """Of the newest and the oldest run; empty if unknown."""
     ended = [aware(run.completed_at) for case in cases for run in case.runs if run.completed_at is not None]
     return ("", "") if now is None or not ended else (age(now - max(ended)), age(now - min(ended)))

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal, for_xml
 from planner.reports.quantities import moment, money
-from planner.results.model import CaseDocument, DroppedCase, RunDocument, RunResult
+from planner.results.model import CaseOutcome, CaseResult, DroppedCase, Run, RunResult
 
 _QUOTED_CHARACTERS = 2000
 
@@ -80,7 +80,7 @@ def _session_properties(result: RunResult) -> dict[str, str]:
     }
 
 
-def _case(case: CaseDocument) -> Element:
+def _case(case: CaseResult) -> Element:
     seconds = sum((run.duration_seconds or 0.0 for run in case.runs), 0.0)
     test = _test(case.case_id, f"{case.plan}.{case.scenario}", seconds)
     if case.file:  # as pytest writes it and GitLab shows it
@@ -90,20 +90,20 @@ def _case(case: CaseDocument) -> Element:
     reason = case.outcome_reason or case.outcome
     lines = [line for run in runs for line in _run(run)]
     match case.outcome:
-        case "failed" | "unknown" if case.quarantine:
+        case CaseOutcome.FAILED | CaseOutcome.UNKNOWN if case.quarantine:
             _add(test, "skipped", (), {"message": case_phrasing.reason(case)})
             _add(test, "system-out", lines)
-        case "failed":
+        case CaseOutcome.FAILED:
             message = "; ".join(filter(None, [reason, case_phrasing.first_failed(case)]))
             _add(test, "failure", lines, {"message": message, "type": "failed"})
-        case "unknown":
+        case CaseOutcome.UNKNOWN:
             _add(test, "error", lines, {"message": reason, "type": "unknown"})
-        case "flaky":
+        case CaseOutcome.FLAKY:
             for run in runs:
                 kind = "expectation" if run.outcome == "passed" else run.outcome
                 message = run.reason or case_phrasing.run_outcome(run)
                 _add(_add(test, "flakyFailure", (), {"message": message, "type": kind}), "stackTrace", _run(run))
-        case "passed":
+        case CaseOutcome.PASSED:
             if lines:
                 _add(test, "system-out", lines)
         case _:
@@ -111,11 +111,11 @@ def _case(case: CaseDocument) -> Element:
     return test
 
 
-def _run(run: RunDocument) -> list[str]:
+def _run(run: Run) -> list[str]:
     return list(case_phrasing.run_lines(run, _QUOTED_CHARACTERS))
 
 
-def _case_properties(case: CaseDocument) -> dict[str, str]:
+def _case_properties(case: CaseResult) -> dict[str, str]:
     facts = {
         "outcome": case.outcome,
         "compared": case_phrasing.compared(case),

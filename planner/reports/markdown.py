@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.reports.quantities import count, shortened
-from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
+from planner.results.model import CaseResult, Finding, Quote, Run, RunResult
 
 MAX_BYTES = 1_000_000
 """A job summary may have 1 MiB per step, shared with other output."""
@@ -107,7 +107,7 @@ def _cases_in_full(result: RunResult, outcome: str, detail: _Detail) -> Iterator
         yield f"*{more}: see {'the table of all cases' if detail.rows else '`results.json`'}.*"
 
 
-def _case(case: CaseDocument, detail: _Detail) -> Iterator[str]:
+def _case(case: CaseResult, detail: _Detail) -> Iterator[str]:
     reason, *facts = case_phrasing.facts(case)
     facts = [for_markdown(fact) for fact in (*facts, case_phrasing.rates(case)) if fact]
     facts += [markdown_code(f"{case.file}:{case.line}")] if case.file else []
@@ -123,11 +123,11 @@ def _case(case: CaseDocument, detail: _Detail) -> Iterator[str]:
         yield "\n".join(items)
 
 
-def _run(run: RunDocument, detail: _Detail) -> str:
+def _run(run: Run, detail: _Detail) -> str:
     reason = case_phrasing.run_reason(run)
     reason = f": {detail.text(reason)}" if reason else ""
     lines = [f"- **{for_markdown(case_phrasing.run_outcome(run))}**{reason}  ", f"  {case_phrasing.run_facts(run)}"]
-    quoted: set[QuoteDocument] = set()
+    quoted: set[Quote] = set()
     lines += _quote(run.fault_quote, quoted, detail)
     findings = case_phrasing.open_findings(run)
     for finding in findings[: detail.findings]:
@@ -138,12 +138,12 @@ def _run(run: RunDocument, detail: _Detail) -> str:
     return "\n".join(lines)
 
 
-def _name(finding: FindingDocument) -> str:
+def _name(finding: Finding) -> str:
     label = for_markdown(case_phrasing.finding_label(finding).strip())
     return f"{markdown_code(finding.expectation)}{label and f' {label}'}"
 
 
-def _quote(quote: QuoteDocument | None, quoted: set[QuoteDocument], detail: _Detail) -> list[str]:
+def _quote(quote: Quote | None, quoted: set[Quote], detail: _Detail) -> list[str]:
     if quote is None:
         return []
     return ["", f"    > {for_markdown(case_phrasing.quote_text(quote, quoted, detail.characters))}", ""]
@@ -167,7 +167,7 @@ def _table(result: RunResult, detail: _Detail) -> Iterator[str]:
         yield "</details>"
 
 
-def _rows(cases: Sequence[CaseDocument], rows: int) -> Iterator[str]:
+def _rows(cases: Sequence[CaseResult], rows: int) -> Iterator[str]:
     lines = [
         "| Case | Outcome | Compared | Runs passed (95 % interval) | Cost | Why |",
         "| --- | --- | --- | --- | ---: | --- |",

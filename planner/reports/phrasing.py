@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from planner.reports.case_phrasing import OUTCOMES, change_word, reason_label, shown_outcome, why, with_outcome
 from planner.reports.cost_phrasing import cost, cost_details
 from planner.reports.quantities import chance, count, duration, moment, money, percent, some
-from planner.results.model import CaseDocument, FreshDocument, RunResult, SuiteDocument
+from planner.results.model import CaseResult, FreshDocument, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 _SANDBOX_NOTE_WITH_JUDGE = (
@@ -79,7 +79,7 @@ def counted(cases: Iterable[tuple[str, str]]) -> list[str]:
     return parts
 
 
-def _change(case: CaseDocument) -> str:
+def _change(case: CaseResult) -> str:
     """Unknown, quarantined and (unless they changed) flaky cases are counted by their outcome, the others by their change."""
     outcome = shown_outcome(case)
     is_flaky = outcome == "flaky" and case.compared not in ("regressed", "fixed")
@@ -92,7 +92,7 @@ def _change(case: CaseDocument) -> str:
     return change_word(case)
 
 
-def _note(case: CaseDocument, word: str) -> str:
+def _note(case: CaseResult, word: str) -> str:
     if case.outcome == "flaky" and word != "flaky":
         return "flaky"
     return "failing" if shown_outcome(case) == "failed" and word not in ("regressed", FAILING) else ""
@@ -130,7 +130,7 @@ def _regression(result: RunResult) -> str:
     return "All cases together passed significantly fewer calls than before." if worse else ""
 
 
-def _is_changed_by_author(case: CaseDocument) -> bool:
+def _is_changed_by_author(case: CaseResult) -> bool:
     return case.compared == "not_enough_evidence" and case.not_comparable is not None
 
 
@@ -239,7 +239,7 @@ def warnings(result: RunResult) -> list[str]:
 
 def _not_called(result: RunResult) -> list[str]:
     """`2 cases kept: passed, runs of …`: by action and reason, with the sessions that made their runs; then the dropped cases."""
-    groups: dict[str, list[CaseDocument]] = {}
+    groups: dict[str, list[CaseResult]] = {}
     for case in result.cases:
         if case.action != "call":
             groups.setdefault(why(case), []).append(case)

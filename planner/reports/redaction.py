@@ -16,17 +16,17 @@ from pydantic import BaseModel
 
 from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
 from planner.results.model import (
-    CaseDocument,
     CaseInputs,
-    ConsentDocument,
+    CaseResult,
+    Consent,
     CostDocument,
     DroppedCase,
-    FindingDocument,
+    Finding,
     FreshDocument,
     OpenLaunch,
     QuarantineDocument,
-    QuoteDocument,
-    RunDocument,
+    Quote,
+    Run,
     RunResult,
 )
 
@@ -153,19 +153,19 @@ _FIELDS: Fields = {
         "name": ("next_steps", "environment", "plans"),
         "document": ("fresh", "consent", "cases", "dropped", "open_launches", "cost"),
     },
-    CaseDocument: {
+    CaseResult: {
         "case": ("case_id",),
         "name": ("plan", "scenario", "target", "tags", "file"),
         "text": ("detail", "outcome_reason"),
         "document": ("quarantine", "inputs", "fresh", "runs"),
     },
     CaseInputs: {"text": ("prompt",), "number": ("target_number",)},
-    RunDocument: {"text": ("reason", "agent_variant_label"), "document": ("fault_quote", "findings")},
-    FindingDocument: {"text": ("message",), "document": ("quote",)},
-    QuoteDocument: {"text": ("text",)},
+    Run: {"text": ("reason", "agent_variant_label"), "document": ("fault_quote", "findings")},
+    Finding: {"text": ("message",), "document": ("quote",)},
+    Quote: {"text": ("text",)},
     QuarantineDocument: {"text": ("reason",)},
     FreshDocument: {"text": ("reason", "by")},
-    ConsentDocument: {"text": ("by",)},
+    Consent: {"text": ("by",)},
     CostDocument: {"text": ("estimate_basis",)},
     DroppedCase: {"case": ("case_id",), "text": ("reason",)},
     OpenLaunch: {"case": ("cases",), "text": ("detail",)},

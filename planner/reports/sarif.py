@@ -16,7 +16,7 @@ from planner.checks import CHECKS
 from planner.reports.case_phrasing import quote_place, reason
 from planner.reports.neutral import one_line
 from planner.reports.quantities import count
-from planner.results.model import CaseDocument, FindingDocument, RunResult
+from planner.results.model import CaseResult, Finding, RunResult
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -43,8 +43,8 @@ def render(result: RunResult) -> str:
     return sarif_log(driver, results)
 
 
-def _results(case: CaseDocument) -> Iterator[dict[str, Any]]:
-    failed: dict[str, list[FindingDocument]] = {}
+def _results(case: CaseResult) -> Iterator[dict[str, Any]]:
+    failed: dict[str, list[Finding]] = {}
     runs = [run for run in case.runs if run.fault not in ("platform", "caller")]  # the others are inconclusive
     for run in runs:
         for finding in run.findings:
@@ -60,7 +60,7 @@ def _results(case: CaseDocument) -> Iterator[dict[str, Any]]:
         yield _result(case, _UNKNOWN, "error", f"outcome unknown: {reason(case)}")
 
 
-def _result(case: CaseDocument, rule: str, level: str, text: str, expectation: str = "") -> dict[str, Any]:
+def _result(case: CaseResult, rule: str, level: str, text: str, expectation: str = "") -> dict[str, Any]:
     line = case.finding_lines.get(expectation, case.line)
     region = {"region": {"startLine": line}} if line > 0 else {}
     place = {"artifactLocation": {"uri": uri(case.file)}, **region}

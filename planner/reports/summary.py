@@ -8,7 +8,7 @@ from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal
 from planner.reports.quantities import count, shortened, some
 from planner.reports.terminal import SIGNS, Colour, Paint, labelled, painter, wrapped
-from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunResult
+from planner.results.model import CaseResult, Finding, Quote, RunResult
 
 _LABEL = 9
 _SHOWN_FAILURES = 6
@@ -65,9 +65,9 @@ def _cases(result: RunResult, outcome: str, width: int, paint: Paint) -> Iterato
         yield from ("", f"  … and {count(left, f'more {outcome} case')}, in the report")
 
 
-def _findings(case: CaseDocument, width: int, paint: Paint) -> Iterator[str]:
+def _findings(case: CaseResult, width: int, paint: Paint) -> Iterator[str]:
     """Failed and undecided expectations with the message of their first run, then the reasons of inconclusive runs."""
-    found: dict[tuple[str, str], list[FindingDocument]] = {}
+    found: dict[tuple[str, str], list[Finding]] = {}
     reasons: dict[str, None] = {}
     for run in case_phrasing.runs_to_show(case):
         open_findings = [finding for finding in case_phrasing.open_findings(run) if finding.severity != "warning"]
@@ -77,7 +77,7 @@ def _findings(case: CaseDocument, width: int, paint: Paint) -> Iterator[str]:
         for finding in open_findings:
             found.setdefault((finding.expectation, finding.outcome), []).append(finding)
     characters = 2 * max(width - 8, 40)
-    quoted: set[QuoteDocument] = set()
+    quoted: set[Quote] = set()
     for findings in list(found.values())[:_SHOWN_FINDINGS]:
         times = f" (in {len(findings)} runs)" if len(findings) > 1 else ""
         text = f"{case_phrasing.finding_text(findings[0], characters)}{times}"

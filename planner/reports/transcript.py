@@ -11,7 +11,7 @@ from planner.reports import case_phrasing
 from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.quantities import clock
 from planner.reports.terminal import SIGNS, Colour, Paint, painter, wrapped
-from planner.results.model import CaseDocument, FindingDocument, RunDocument
+from planner.results.model import CaseResult, Finding, Run
 
 NO_CALL = "There was no call."
 NOT_STORED = "The transcript of this call is not in this store."
@@ -24,8 +24,8 @@ _TEXT_INDENT = " " * 18
 class Conversation:
     """One run of a case and its evidence, both redacted. `evidence` is None if it is not stored."""
 
-    case: CaseDocument
-    run: RunDocument
+    case: CaseResult
+    run: Run
     evidence: Evidence | None
 
 
@@ -113,7 +113,7 @@ def _ending(evidence: Evidence) -> str:
     return " · ".join(filter(None, facts))
 
 
-def _findings(findings: Iterable[FindingDocument], width: int, paint: Paint, *, indent: str) -> Iterator[str]:
+def _findings(findings: Iterable[Finding], width: int, paint: Paint, *, indent: str) -> Iterator[str]:
     for finding in findings:
         sign, colour = SIGNS[finding.outcome]
         text = for_terminal(case_phrasing.finding_text(finding))

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from planner.bounds import SERVER_CLOCK_SKEW, ListOf, is_possible
 from planner.errors import UsageError
 from planner.moments import aware
-from planner.results.model import SCHEMA_VERSION, CaseDocument, ExpectationRate, RunResult
+from planner.results.model import SCHEMA_VERSION, CaseResult, ExpectationRate, RunResult
 
 BASELINE_SCHEMA_VERSION: Final = "1.0"
 
@@ -29,7 +29,7 @@ class BaselineDocument(BaseModel):
     started_at: AwareDatetime | None = None
     """Of that session; None in documents of older versions."""
     ended_at: AwareDatetime
-    cases: ListOf[CaseDocument]
+    cases: ListOf[CaseResult]
 
 
 def baselines_of(result: RunResult, environment: str) -> list[BaselineDocument]:
@@ -76,13 +76,13 @@ def joined(stored: BaselineDocument | None, ours: BaselineDocument) -> BaselineD
     return newer.model_copy(update={"cases": cases})
 
 
-def _called_last(older: CaseDocument | None, newer: CaseDocument) -> CaseDocument:
+def _called_last(older: CaseResult | None, newer: CaseResult) -> CaseResult:
     if older is None or newer.action == "call" or called_at(older) <= called_at(newer):
         return newer
     return older
 
 
-def called_at(case: CaseDocument) -> datetime:
+def called_at(case: CaseResult) -> datetime:
     """When its newest run ended; the minimum if unknown."""
     ended = [run.completed_at for run in case.runs if run.completed_at is not None]
     return max(map(aware, ended), default=datetime.min.replace(tzinfo=UTC))
@@ -160,7 +160,7 @@ def impossible_in(document: RunResult | BaselineDocument, now: datetime | None) 
     return next((f"{wrong} in {case.case_id}" for case in document.cases for wrong in _of_case(case, now)), "")
 
 
-def _of_case(case: CaseDocument, now: datetime | None) -> Iterator[str]:
+def _of_case(case: CaseResult, now: datetime | None) -> Iterator[str]:
     for run in case.runs:
         if run.completed_at is not None and not is_possible(run.completed_at, now, SERVER_CLOCK_SKEW):
             yield f"completed_at {run.completed_at.isoformat()} is not a possible time"

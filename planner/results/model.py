@@ -4,12 +4,16 @@ Fields are a contract (`schemas/results.schema.json`): minor versions only add f
 version. Stored documents keep prompts and numbers; `planner.reports.redaction` creates the form that others may see.
 """
 
+from collections.abc import Iterable
 from datetime import date
+from enum import StrEnum
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime, Total
+from planner.checks.base import CheckSeverity
+from planner.checks.judgement import FindingOutcome, Quote
 from planner.evidence import CostBasis, Part
 
 
@@ -65,42 +69,101 @@ class CostDocument(Document):
 SCHEMA_VERSION = "1.0"
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
-CaseOutcomeName = Literal["passed", "flaky", "failed", "unknown"]
-RunOutcomeName = Literal["passed", "failed", "errored"]
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
-Action = Literal["call", "recheck", "keep", "drop"]
-FailOnName = Literal["failure", "regression"]
 
 
-class QuoteDocument(Document):
-    turn: int = Field(description="Number of the turn, from 1.")
-    role: str = Field(description="agent, caller or tool.")
-    start_ms: int | None = Field(description="From the start of the recording; null if unknown.")
-    text: str
+class RunOutcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ERRORED = "errored"
+    """A check could not be decided, or the platform failed."""
 
 
-class FindingDocument(Document):
+class Fault(StrEnum):
+    """Why a run did not pass. Only `AGENT` and `AUTHOR` count against the pass rate."""
+
+    AGENT = "agent"
+    CALLER = "caller"
+    PLATFORM = "platform"
+    JUDGE = "judge"
+    AUTHOR = "author"
+
+
+class CaseOutcome(StrEnum):
+    """Best first."""
+
+    PASSED = "passed"
+    FLAKY = "flaky"
+    """Some runs failed, but the required rate was met."""
+    UNKNOWN = "unknown"
+    """Too few countable runs to decide."""
+    FAILED = "failed"
+
+    @classmethod
+    def worst(cls, outcomes: Iterable["CaseOutcome"]) -> "CaseOutcome":
+        return max(outcomes, key=_RANKS.__getitem__)
+
+    def is_better_than(self, other: "CaseOutcome") -> bool:
+        return _RANKS[self] < _RANKS[other]
+
+
+_RANKS: Final = {outcome: rank for rank, outcome in enumerate(CaseOutcome)}
+
+
+class Action(StrEnum):
+    CALL = "call"
+    RECHECK = "recheck"
+    KEEP = "keep"
+    DROP = "drop"
+
+    @property
+    def done(self) -> str:
+        """`called`"""
+        return {"keep": "kept", "drop": "dropped"}.get(self, f"{self}ed")
+
+
+class FailOn(StrEnum):
+    FAILURE = "failure"
+    REGRESSION = "regression"
+
+
+class Finding(Document):
+    """What one expectation found in one run."""
+
     expectation: str = Field(description="Id of the expectation.")
     check: str
-    outcome: Literal["passed", "failed", "errored"]
-    severity: Literal["critical", "error", "warning"]
+    outcome: FindingOutcome
+    severity: CheckSeverity
     message: str
-    quote: QuoteDocument | None = None
+    quote: Quote | None = None
 
 
-COUNTABLE: Final = (None, "agent", "author")
+COUNTABLE: Final = (None, Fault.AGENT, Fault.AUTHOR)
 """Values of `fault` of runs that count in the pass rate of their case."""
 
 
-class RunDocument(Document):
+class RunVerdict(Document):
+    """The verdict on one run, made or imagined; `fault` is None if and only if it passed."""
+
+    outcome: RunOutcome
+    fault: Fault | None = None
+    reason: str = Field(default="", description="Why it did not pass, on one line.")
+    fault_quote: Quote | None = Field(default=None, description="The turn that shows the caller's fault.")
+    findings: ListOf[Finding] = Field(default=[])
+
+    @property
+    def countable(self) -> bool:
+        """Whether it counts in the pass rate of its case, because it says something about the agent."""
+        return self.fault in COUNTABLE
+
+
+class Run(RunVerdict):
+    """A run that was made."""
+
     run_id: ServiceId
     batch_id: ServiceId | None = None
     call_id: ServiceId | None = None
-    outcome: RunOutcomeName
-    fault: Literal["agent", "caller", "platform", "judge", "author"] | None = None
-    reason: str = Field(default="", description="Why it did not pass, on one line.")
-    fault_quote: QuoteDocument | None = Field(default=None, description="The turn that shows the caller's fault.")
     cost_cents: Cents | None = Field(default=None, description="The bill; null while unknown.")
     cost_basis: CostBasis | None = Field(
         default=None, description="Source of the bill: the account's transactions, or the call's own bill."
@@ -123,12 +186,6 @@ class RunDocument(Document):
     completed_at: StoredTime | None = None
     missing: ListOf[Part] = Field(default=[], description="Parts not provided yet; the next run reads them, free.")
     votes_missing: Count = Field(default=0, description="Judge calls that the next run makes.")
-    findings: ListOf[FindingDocument] = Field(default=[])
-
-    @property
-    def countable(self) -> bool:
-        """Whether it counts in the pass rate of its case, because it says something about the agent."""
-        return self.fault in COUNTABLE
 
 
 class ExpectationRate(Document):
@@ -188,20 +245,25 @@ class FreshDocument(Document):
     at: StoredTime
 
 
-class SampleDocument(Document):
-    """One side of a comparison."""
+class Sample(Document):
+    """One side of a comparison. As earlier results decided when to stop, a sample with runs not made is biased: it is compared as if
+    they had ended in the way that shows the least difference."""
 
-    outcome: CaseOutcomeName
+    outcome: CaseOutcome
     runs_passed: Count
     runs_countable: Count
     runs_not_made: Count = 0
     runs_clean: Count | None = Field(
         default=None, description="Passed runs in which expectations with their own rate passed too."
     )
-    own_rates: ListOf[ExpectationRate] = Field(default=[], description="Expectations with their own rate.")
+    own_rates: tuple[ExpectationRate, ...] = Field(default=(), description="Expectations with their own rate.")
+
+    @property
+    def is_known(self) -> bool:
+        return self.runs_countable > 0
 
 
-class CaseDocument(Document):
+class CaseResult(Document):
     case_id: str
     plan: str
     scenario: str
@@ -211,7 +273,7 @@ class CaseDocument(Document):
     reason: str = Field(description="Reason code of the action.")
     detail: str = ""
     carried_from: str | None = Field(default=None, description="The session that made reused or rechecked runs.")
-    outcome: CaseOutcomeName
+    outcome: CaseOutcome
     outcome_reason: str = Field(default="", description="Why it did not simply pass, on one line.")
     quarantine: QuarantineDocument | None = Field(default=None, description="A failure is reported but not counted.")
     runs_required: Count = Field(description="Calls the plan asks for.")
@@ -233,13 +295,13 @@ class CaseDocument(Document):
         " judging: the same calls, judged differently. grader, judge: measured with another one. variant: no variant of the agent has runs"
         " on both sides. Null if the case can be compared.",
     )
-    before: SampleDocument | None = Field(default=None, description="The earlier side of the comparison.")
-    latest: SampleDocument | None = Field(default=None, description="The later side: the new runs.")
-    set_aside: SampleDocument | None = Field(
+    before: Sample | None = Field(default=None, description="The earlier side of the comparison.")
+    latest: Sample | None = Field(default=None, description="The later side: the new runs.")
+    set_aside: Sample | None = Field(
         default=None, description="Earlier runs that no longer count: the new runs differ beyond chance (1 %)."
     )
     fresh: FreshDocument | None = Field(default=None, description="Why its earlier runs do not count (`--fresh`).")
-    open_against: SampleDocument | None = Field(
+    open_against: Sample | None = Field(
         default=None, description="What an unknown case will be compared with when it is called again."
     )
     p_value: Share | None = Field(default=None, description="For the difference to the baseline, of this case alone.")
@@ -254,26 +316,26 @@ class CaseDocument(Document):
     file: str = Field(default="", description="Plan file, relative to the working directory.")
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
-    runs: ListOf[RunDocument] = Field(default=[])
+    runs: ListOf[Run] = Field(default=[])
 
     @property
-    def carried_runs(self) -> list[RunDocument]:
+    def carried_runs(self) -> list[Run]:
         """Runs of earlier sessions that count here."""
-        return self.runs if self.action != "call" else [run for run in self.runs if run.pooled]
+        return self.runs if self.action is not Action.CALL else [run for run in self.runs if run.pooled]
 
     @property
-    def own_runs(self) -> list[RunDocument]:
+    def own_runs(self) -> list[Run]:
         """Runs that this case's calls made."""
-        return [] if self.action != "call" else [run for run in self.runs if not run.pooled]
+        return [] if self.action is not Action.CALL else [run for run in self.runs if not run.pooled]
 
     @property
     def counts(self) -> tuple[int, int]:
         """(passed runs, counted runs) of its pass rate."""
         return sum(run.fault is None for run in self.runs), sum(map(self.counts_run, self.runs))
 
-    def counts_run(self, run: RunDocument) -> bool:
+    def counts_run(self, run: Run) -> bool:
         """Whether the run counts in the pass rate; platform failures do if the plan says so."""
-        return run.countable or (run.fault == "platform" and self.counts_platform)
+        return run.countable or (run.fault is Fault.PLATFORM and self.counts_platform)
 
     @property
     def counts_platform(self) -> bool:
@@ -286,7 +348,7 @@ class CaseDocument(Document):
         return counted is not None and countable < counted <= len(self.runs)
 
 
-class ConsentDocument(Document):
+class Consent(Document):
     given: bool
     by: str = Field(default="", description="User or CI actor.")
     at: StoredTime | None = None
@@ -333,11 +395,11 @@ class RunResult(Document):
     under_way: bool = Field(default=False, description="Written before the session ended, without its calls and costs.")
     started_at: StoredTime
     ended_at: StoredTime
-    consent: ConsentDocument
+    consent: Consent
     plans: ListOf[str] = Field(default=[])
-    cases: ListOf[CaseDocument]
+    cases: ListOf[CaseResult]
     suite: SuiteDocument | None = Field(default=None, description="All cases with runs on both sides, as a whole.")
-    fail_on: ListOf[FailOnName] = Field(default=["failure"], description="What causes exit code 1 (`--fail-on`).")
+    fail_on: ListOf[FailOn] = Field(default=[FailOn.FAILURE], description="What causes exit code 1 (`--fail-on`).")
     repeated: ListOf[RepeatedPass] = Field(default=[], description="pass^k over all cases with repeated runs.")
     dropped: ListOf[DroppedCase] = Field(default=[])
     fresh: FreshDocument | None = Field(default=None, description="Why earlier runs are ignored (`--fresh`).")

@@ -25,7 +25,7 @@ from planner.results.documents import (
     joined,
     parsed,
 )
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseResult, RunResult
 from planner.results.store import Reader, Store, segment_for
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -171,7 +171,7 @@ class ResultsRepository:
             key = baseline_key(environment, document.plan)
             self._replace(key, partial(joined, ours=document), own=document)
 
-    def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
+    def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseResult]:
         """The baseline cases of these plans by case id, in stored order."""
         stored = self.stored_baselines(environment, plan_names)
         return {case.case_id: case for baseline in stored for case in baseline.document.cases}
@@ -191,7 +191,7 @@ class ResultsRepository:
                 yield self._read_baseline(key, data)
 
     def amend_baselines(
-        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
+        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseResult], CaseResult]
     ) -> None:
         """Update cases in baselines; concurrent writes are not overwritten."""
 

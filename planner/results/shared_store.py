@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from planner.errors import PlannerError, StoreError
 from planner.evidence import Evidence, evidence_digest
 from planner.results.documents import baselines_of, joined
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseResult, RunResult
 from planner.results.repository import (
     Access,
     ResultsRepository,
@@ -148,7 +148,7 @@ class SharedRepository(ResultsRepository):
         return super().load_change_set(digest) if shared is None else shared
 
     def amend_baselines(
-        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
+        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseResult], CaseResult]
     ) -> None:
         """Amend local baselines; the shared ones are replaced by the next promoted result."""
         self._mine.amend_baselines(environment, plan_names, amend)
@@ -168,7 +168,7 @@ class SharedRepository(ResultsRepository):
             elif theirs is not None:
                 yield theirs
 
-    def own_cases(self, environment: str, plan_names: Iterable[str]) -> list[CaseDocument]:
+    def own_cases(self, environment: str, plan_names: Iterable[str]) -> list[CaseResult]:
         """This machine's unredacted copies of stored cases; not trusted."""
         return list(self._mine.baseline(environment, plan_names).values())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.changes.detail import revision_digest
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseResult, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.selection import Loaded
 
@@ -17,8 +17,8 @@ MAX_SESSIONS: Final = 200
 
 
 def removed_cases(
-    cwd: Path, loaded: Loaded, repository: ResultsRepository, environment: str, baseline: Mapping[str, CaseDocument]
-) -> dict[str, CaseDocument]:
+    cwd: Path, loaded: Loaded, repository: ResultsRepository, environment: str, baseline: Mapping[str, CaseResult]
+) -> dict[str, CaseResult]:
     """Stored cases of removed plans: their file is gone or has other plans. Only searched if a plan is new, since it
     may be a renamed one."""
     known = {case.plan for case in baseline.values()}
@@ -45,12 +45,12 @@ class EarlierCalls:
         self._noted = 0
         self._oldest: str | None = None
         self._is_whole = False
-        self._read: dict[str, dict[str, CaseDocument]] = {}
+        self._read: dict[str, dict[str, CaseResult]] = {}
         self._partial_sessions: dict[str, str] = {}
         """The partial session with earlier runs, by case id."""
         self._decided: set[str] = set()
 
-    def __call__(self, case_id: str, call_fingerprint: str) -> Iterator[CaseDocument]:
+    def __call__(self, case_id: str, call_fingerprint: str) -> Iterator[CaseResult]:
         """Implements `planner.changes.reusable_calls.CalledBefore`."""
         if not self._is_whole:
             self._is_whole = True
@@ -73,7 +73,7 @@ class EarlierCalls:
             # The newest session of a revision has the latest verdict.
             sessions.setdefault(revision_digest(case.inputs.agent_revision or ""), outline.invocation_id)
 
-    def earlier_runs(self, case_ids: Iterable[str]) -> dict[str, CaseDocument]:
+    def earlier_runs(self, case_ids: Iterable[str]) -> dict[str, CaseResult]:
         """Results of the newest partial session for these cases, if they failed or were undecided in it and no full
         session has called them since. They are no baseline, but their runs count on a retry."""
         found = {
@@ -93,7 +93,7 @@ class EarlierCalls:
             if case.case_id in self._partial_sessions or not outline.partial or not resumed:
                 self._decided.add(case.case_id)  # older sessions do not count
 
-    def _cases(self, invocation_id: str) -> dict[str, CaseDocument]:
+    def _cases(self, invocation_id: str) -> dict[str, CaseResult]:
         if invocation_id not in self._read:
             result = self._repository.load_invocation(invocation_id)
             self._read[invocation_id] = {case.case_id: case for case in result.cases} if result else {}

@@ -9,28 +9,27 @@ from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.jobs import Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.execution.ledger import Ledger
+from planner.results.model import Fault, Run, RunOutcome
 from planner.session.jobs import jobs_of, log_ceilings
 from planner.session.judge_calls import JudgeSession
 from planner.session.preparing import Preparation
 from planner.session.progress import Progress, state_of
 from planner.session.run_session import RunSession
 from planner.verdicts.early_stopping import EarlyStopping
-from planner.verdicts.judged_runs import JudgedRun
-from planner.verdicts.outcomes import Fault, RunOutcome
 
 
 @dataclass(slots=True)
 class EndedRuns:
     """The runs that the engine has reported. `overdue` had not ended when it stopped waiting."""
 
-    judged: dict[str, list[JudgedRun]] = field(default_factory=dict[str, list[JudgedRun]])
+    judged: dict[str, list[Run]] = field(default_factory=dict[str, list[Run]])
     """By case id, in the order of their ends."""
     records: list[RunRecord] = field(default_factory=list[RunRecord])
     overdue: list[RunRecord] = field(default_factory=list[RunRecord])
     launched_now: int = 0
     """Runs that this session launched."""
 
-    def add(self, record: RunRecord, judged: JudgedRun) -> None:
+    def add(self, record: RunRecord, judged: Run) -> None:
         self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
         self.overdue += [record] if record.evidence is None else []
         self.launched_now += not record.resumed
@@ -59,11 +58,11 @@ async def make_calls(
         judged = judge.judge(cases[record.case_id], record)
         runs.add(record, judged)
         settling.note(record.case_id, judged)
-        if options.fail_fast and judged.verdict.outcome is RunOutcome.FAILED:
+        if options.fail_fast and judged.outcome is RunOutcome.FAILED:
             context.outcome.fail_fast = True
             context.stopped = True
             context.wake()
-        return record.evidence is not None and judged.verdict.fault is Fault.PLATFORM
+        return record.evidence is not None and judged.fault is Fault.PLATFORM
 
     def on_snapshot(snapshot: Snapshot) -> None:
         elapsed_seconds = shell.clock.monotonic() - session.reports.started

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from planner.changes.model import Action, Consent
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
 from planner.execution.jobs import Outcome
 from planner.execution.launches import UNSETTLED, Slot
 from planner.judge.votes import JudgeCallsResult
-from planner.results.model import CaseDocument, ConsentDocument, CostDocument, DroppedCase, RunResult
+from planner.results.model import Action, CaseResult, Consent, CostDocument, DroppedCase, RunResult
 from planner.session.executing import EndedRuns
 from planner.session.judge_calls import judge_cost
 from planner.session.orphaned_launches import launch_documents
@@ -90,7 +89,7 @@ def _with_ending(session: RunSession, result: RunResult, ending: Ending) -> RunR
     return result.model_copy(update=asdict(ending) | update | {"ended_at": session.shell.clock.now()})
 
 
-def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str) -> list[CaseDocument]:
+def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str) -> list[CaseResult]:
     open_runs = open_runs_at_end(
         session.journal,
         session.reports.invocation_id,
@@ -109,7 +108,7 @@ def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_call
     )
 
 
-def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseDocument]) -> set[str]:
+def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseResult]) -> set[str]:
     """Failed cases that the next session keeps as failed, because passing calls could not reach their rate."""
     plans = {change.case_id: change.case for change in prepared.change_set.changes if change.case}
     may_pass = could_pass(session.place.repository.load_evidence, prepared.judging.cache)
@@ -125,7 +124,7 @@ def _result(
     prepared: Preparation,
     end: SessionEnd,
     ending: Ending,
-    cases: list[CaseDocument],
+    cases: list[CaseResult],
     gate: Gate,
 ) -> RunResult:
     change_set = prepared.change_set
@@ -136,7 +135,7 @@ def _result(
         gate,
         warnings=list(prepared.warnings),
         change_set_digest=change_set.digest,
-        consent=ConsentDocument(**asdict(end.consent)),
+        consent=end.consent,
         fresh=prepared.fresh,
         dropped=[DroppedCase(case_id=change.case_id, reason=change.reason.value) for change in dropped],
         open_launches=launch_documents([*end.outcome.unsettled, *prepared.orphans.unsettled]),
@@ -145,7 +144,7 @@ def _result(
     )
 
 
-def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Sequence[CaseDocument]) -> CostDocument:
+def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Sequence[CaseResult]) -> CostDocument:
     """Costs from the journal: every run that this change set launched in any session and that no finished result
     holds."""
     journal, estimate, unread = session.journal, prepared.whole_estimate, end.outcome.unread_slots
@@ -180,7 +179,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
     )
 
 
-def _by_service(charged: Sequence[Slot], cases: Sequence[CaseDocument]) -> int | None:
+def _by_service(charged: Sequence[Slot], cases: Sequence[CaseResult]) -> int | None:
     """The service's estimate of the runs; None unless it is known for each."""
     made = {slot.run_id for slot in charged}
     estimates = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
@@ -207,7 +206,7 @@ def _slots_in_results(result: RunResult, runs: EndedRuns, *, keep_usable: bool) 
     """Slots that later sessions must not resume, because finished results hold their runs. A partial session is no
     baseline, so with `keep_usable` its passed and undecided runs stay available for a full session."""
     outcomes = {case.case_id: case.outcome for case in result.cases}
-    undecided = {run.document.run_id for judged in runs.judged.values() for run in judged if run.document.missing}
+    undecided = {run.run_id for judged in runs.judged.values() for run in judged if run.missing}
     return [
         (record.launch_id, record.ordinal)
         for record in runs.records

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
-from planner.changes.model import Action, ChangeSet
+from planner.changes.model import ChangeSet
 from planner.errors import RefusedError
 from planner.execution.jobs import BALANCE, Job
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.providers.base import Balance, Line, Target
 from planner.reports.quantities import count, money
+from planner.results.model import Action
 from planner.session.selection import Loaded
 
 if TYPE_CHECKING:

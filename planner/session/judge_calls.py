@@ -20,11 +20,11 @@ from planner.judge.pricing import JudgeBudget
 from planner.judge.votes import JudgeCallsResult, WantedVotes
 from planner.network.transport import HttpxTransport
 from planner.planfile.model import Case
-from planner.results.model import JudgeCost
+from planner.results.model import JudgeCost, Run
 from planner.session.judging import Judging
 from planner.session.service import check_key_characters
 from planner.session.shell import Shell
-from planner.verdicts.judged_runs import JudgedRun, judge_record
+from planner.verdicts.judged_runs import judge_record
 
 KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
 
@@ -65,21 +65,20 @@ class JudgeSession:
         else:
             yield
 
-    def judge(self, case: Case, record: RunRecord) -> JudgedRun:
+    def judge(self, case: Case, record: RunRecord) -> Run:
         """Judge an ended run by the answers available; request missing ones, unless its transcript may still change."""
         judged = judge_record(case, record, self.judging.cache)
-        if self._caller is not None and record.evidence is not None and "transcript" not in judged.document.missing:
+        if self._caller is not None and record.evidence is not None and "transcript" not in judged.missing:
             self._caller.add(self.judging.wanted_of(case, record.evidence))
         return judged
 
     async def finish(
-        self, made: Mapping[str, Sequence[JudgedRun]], ledger: Ledger, interrupted: anyio.Event
+        self, made: Mapping[str, Sequence[Run]], ledger: Ledger, interrupted: anyio.Event
     ) -> JudgeCallsResult:
         """Make the remaining judge calls; `judging.cache.missing` says why others are missing. `made` are the runs of
         this session, by case id."""
         digests = {
-            case_id: [run.document.evidence for run in runs if run.document.evidence is not None]
-            for case_id, runs in made.items()
+            case_id: [run.evidence for run in runs if run.evidence is not None] for case_id, runs in made.items()
         }
         wanted = self.judging.wanted(self.change_set.changes, digests)
         if self._caller is not None:

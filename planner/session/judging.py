@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from planner.changes.model import Action, Change, ChangeSet, PlanVotes, VoteEstimate
+from planner.changes.model import Change, ChangeSet, PlanVotes, VoteEstimate
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.evidence import Evidence
@@ -17,6 +17,7 @@ from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.reports.quantities import count
+from planner.results.model import Action
 from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place

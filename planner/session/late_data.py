@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from planner.changes.model import Action, Change
+from planner.changes.model import Change
 from planner.evidence import CostBasis, Evidence, merged, missing_parts
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
@@ -20,7 +20,7 @@ from planner.execution.launches import LONGEST_RUN
 from planner.execution.rereading import Stale, reread
 from planner.moments import aware
 from planner.providers.base import CallId
-from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.results.model import Action, CaseResult, Run, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
 from planner.session.preparing import HISTORY_INVOCATIONS
@@ -45,7 +45,7 @@ class LateBill:
     change_set_digest: str | None
     """Of the launch; None if it is not in this machine's journal."""
 
-    def is_of(self, result: RunResult, case: CaseDocument, run: RunDocument) -> bool:
+    def is_of(self, result: RunResult, case: CaseResult, run: Run) -> bool:
         """Whether the bill is part of this result's own cost. A retry has the same digest as the runs it pools."""
         if case.action != "call" or run.pooled:
             return False
@@ -167,11 +167,11 @@ def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
     )
 
 
-def _has(run: RunDocument, bill: LateBill) -> bool:
+def _has(run: Run, bill: LateBill) -> bool:
     return (run.cost_cents, run.cost_basis) == (bill.cents, bill.basis)
 
 
-def _billed(case: CaseDocument, bills: Mapping[int, LateBill]) -> CaseDocument:
+def _billed(case: CaseResult, bills: Mapping[int, LateBill]) -> CaseResult:
     if not any(run.run_id in bills and not _has(run, bills[run.run_id]) for run in case.runs):
         return case
     return case.model_copy(
@@ -179,7 +179,7 @@ def _billed(case: CaseDocument, bills: Mapping[int, LateBill]) -> CaseDocument:
     )
 
 
-def _with(run: RunDocument, bill: LateBill) -> RunDocument:
+def _with(run: Run, bill: LateBill) -> Run:
     missing = [part for part in run.missing if part != "bill"]
     evidence = bill.evidence or run.evidence
     return run.model_copy(
@@ -192,7 +192,7 @@ async def refresh_stored(session: RunSession, changes: Sequence[Change]) -> list
     stale = {item.run_id: item for change in changes for item in _stale(change)}
     if not stale:
         return list(changes)
-    fresh: dict[int, RunDocument] = {}
+    fresh: dict[int, Run] = {}
     repository, shell = session.place.repository, session.shell
 
     async def read() -> None:
@@ -212,7 +212,7 @@ async def refresh_stored(session: RunSession, changes: Sequence[Change]) -> list
     return [_with_runs(change, fresh) for change in changes]
 
 
-def _counted_runs(change: Change) -> list[RunDocument]:
+def _counted_runs(change: Change) -> list[Run]:
     if change.prior is None or change.case is None:
         return []
     if change.action is Action.CALL:
@@ -232,7 +232,7 @@ def _stale(change: Change) -> list[Stale]:
     ]
 
 
-def _refreshed(run: RunDocument, evidence: Evidence, stale: Stale, repository: ResultsRepository) -> RunDocument:
+def _refreshed(run: Run, evidence: Evidence, stale: Stale, repository: ResultsRepository) -> Run:
     stored = repository.load_evidence(run.evidence) if run.evidence is not None else None
     evidence = merged(stored, evidence)
     return run.model_copy(
@@ -247,16 +247,14 @@ def _refreshed(run: RunDocument, evidence: Evidence, stale: Stale, repository: R
     )
 
 
-def _with_runs(change: Change, fresh: Mapping[int, RunDocument]) -> Change:
+def _with_runs(change: Change, fresh: Mapping[int, Run]) -> Change:
     if change.prior is None or not any(run.run_id in fresh for run in change.prior.runs):
         return change
     runs = [fresh.get(run.run_id, run) for run in change.prior.runs]
     return replace(change, prior=change.prior.model_copy(update={"runs": runs}))
 
 
-def _note_in_journal(
-    journal: Journal, changes: Iterable[Change], fresh: Mapping[int, RunDocument]
-) -> dict[int, LateBill]:
+def _note_in_journal(journal: Journal, changes: Iterable[Change], fresh: Mapping[int, Run]) -> dict[int, LateBill]:
     """Update the journal; return the new bills by run id."""
     bills: dict[int, LateBill] = {}
     before = {run.run_id: run.cost_cents for change in changes for run in _counted_runs(change)}

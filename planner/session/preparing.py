@@ -13,12 +13,12 @@ from planner.changes.detail import revision_digest
 from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.history import Priced, accuracy, past_runs, priced
-from planner.changes.model import Action, Change, ChangeSet, Estimate
+from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.providers.base import Target, TargetState
-from planner.results.model import CaseDocument, EstimateAccuracy, FreshDocument, RunResult
+from planner.results.model import Action, CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases
@@ -60,7 +60,7 @@ class Preparation:
     """Set if earlier runs of the called cases are ignored (`--fresh`)."""
     outside_consent: tuple[str, ...] = ()
     """What is not in the stored set with the digest of `--plan-digest`, one line per case."""
-    base: Mapping[str, CaseDocument] = field(default_factory=dict[str, CaseDocument])
+    base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
 
     @property
@@ -107,7 +107,7 @@ def prepare(
         own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
         baseline = place.shared.restored(baseline, loaded.cases, own)
         on_branch = None if on_branch is None else place.shared.restored(on_branch, loaded.cases, own)
-    gone: Mapping[str, CaseDocument] = {}
+    gone: Mapping[str, CaseResult] = {}
     if not selection.partial:
         gone = removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
     fresh = None
@@ -181,9 +181,9 @@ def prepare(
 
 def _baseline(
     place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
-) -> dict[str, CaseDocument]:
+) -> dict[str, CaseResult]:
     """The stored cases of the plans, by case id. Outcomes that anybody may have written are judged again from evidence, once."""
-    found: dict[str, CaseDocument] = {}
+    found: dict[str, CaseResult] = {}
     for stored in repository.stored_baselines(place.environment, loaded.plan_names):
         cases = stored.document.cases
         # What a pull request's own job wrote is anybody's word, also in a shared store.

@@ -22,7 +22,7 @@ from planner.providers.base import RequestStats
 from planner.reports import FORMATS
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import CaseDocument, ConsentDocument, CostDocument, RunResult, StatsDocument
+from planner.results.model import CaseResult, Consent, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
 from planner.session.folder_checks import check_folder
 from planner.session.interruption import release
@@ -134,10 +134,10 @@ class ReportSession:
         return f"Run the same command to resume; nothing is charged twice: {self.again}"
 
     def result(
-        self, ending: Ending, cases: Sequence[CaseDocument] = (), gate: Gate | None = None, **facts: Any
+        self, ending: Ending, cases: Sequence[CaseResult] = (), gate: Gate | None = None, **facts: Any
     ) -> RunResult:
         """The results of this session. `facts` are other fields of the document."""
-        common: dict[str, Any] = {"consent": ConsentDocument(given=False), "cost": NO_COST, "stats": self.stats()}
+        common: dict[str, Any] = {"consent": Consent(given=False), "cost": NO_COST, "stats": self.stats()}
         if gate is not None:
             common |= {"suite": gate.suite, "fail_on": gate.names}
         common |= {"partial": self.selection.partial, "change_set_digest": ""}

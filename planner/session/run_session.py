@@ -13,6 +13,7 @@ from planner.execution.journal import Journal
 from planner.execution.sharing import IntentSharing
 from planner.execution.transactions import Transactions
 from planner.planfile.model import Policy
+from planner.results.model import FailOn
 from planner.session.report_session import ReportSession
 from planner.session.saved_plans import check_service, saved_plan_at, selection_of
 from planner.session.selection import Loaded, Selection
@@ -20,7 +21,7 @@ from planner.session.shell import Shell
 from planner.session.stores import Place
 from planner.session.tracing import RequestLog
 from planner.verdicts.ending import NextCommands
-from planner.verdicts.gate import EVERYTHING, FailOn, fail_on_words
+from planner.verdicts.gate import EVERYTHING, fail_on_words
 
 
 @dataclass(frozen=True, slots=True)

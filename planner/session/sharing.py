@@ -22,7 +22,7 @@ from planner.planfile.model import Case, Project
 from planner.reports.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact, redact_evidence
 from planner.results.git_ref import GitStore
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseResult, RunResult
 from planner.results.repository import Access, ResultsRepository
 from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import Backoff, BranchStore, Store
@@ -72,8 +72,8 @@ class Shared:
     redaction: SharedRedaction
 
     def restored(
-        self, baseline: Mapping[str, CaseDocument], cases: Sequence[Case], own: Iterable[CaseDocument]
-    ) -> dict[str, CaseDocument]:
+        self, baseline: Mapping[str, CaseResult], cases: Sequence[Case], own: Iterable[CaseResult]
+    ) -> dict[str, CaseResult]:
         """The stored cases with the names and inputs that were redacted in the store.
 
         They come from today's cases, or else from `own`, this machine's copies, if these make the same call (by its
@@ -91,7 +91,7 @@ class Shared:
             if key not in known and call_fingerprint(copy.inputs) == copy.call_fingerprint:
                 known[key] = [names | {"inputs": copy.inputs}]
         prompts = {case.case_id: case.prompt for case in cases}
-        found: dict[str, CaseDocument] = {}
+        found: dict[str, CaseResult] = {}
         for stored in baseline.values():
             update: dict[str, Any]
             alike = known.get((_NUMBERED.sub("", stored.case_id), stored.call_fingerprint))

@@ -17,7 +17,7 @@ from planner.checks.judgement import Quote
 from planner.checks.phrases import searchable
 from planner.checks.wording import shown
 from planner.evidence import Evidence, Role, Turn
-from planner.verdicts.outcomes import Finding
+from planner.results.model import Finding
 
 HANGUP_SECONDS = 10
 """A caller that ends the call earlier than this, before any answer, hung up at once."""

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from planner.changes.model import Action, Change
+from planner.changes.model import Change
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
 from planner.results.model import (
-    CaseDocument,
+    Action,
     CaseInputs,
+    CaseOutcome,
+    CaseResult,
     Compared,
+    Fault,
     NotComparable,
-    SampleDocument,
+    Run,
+    Sample,
 )
 from planner.verdicts.cases import judge_case, sample_of_runs
-from planner.verdicts.comparison import Sample
-from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, as_stored, judge_stored
-from planner.verdicts.outcomes import CaseOutcome
-from planner.verdicts.rates import RunKey, run_key, sample_document, sample_from, sample_of
+from planner.verdicts.judged_runs import LoadEvidence, judge_stored
+from planner.verdicts.rates import RunKey, run_key, sample_of
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(NamedTuple):
     """`sample` is None if there is no earlier result, or (`not_comparable`) none that may be compared. `runs` belong to this side of
     the comparison only, even if the case keeps them: no run is compared with itself."""
 
     sample: Sample | None = None
     not_comparable: NotComparable | None = None
     runs: frozenset[RunKey] = frozenset()
-    judged: tuple[JudgedRun, ...] = ()
+    judged: Sequence[Run] = ()
     """The same runs with their verdicts, if known."""
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineComparison:
-    """The comparison part of a `CaseDocument`."""
+class BaselineComparison(NamedTuple):
+    """The comparison part of a `CaseResult`."""
 
     compared: Compared
     not_comparable: NotComparable | None = None
@@ -46,15 +47,11 @@ class BaselineComparison:
     earlier_runs: frozenset[RunKey] = frozenset()
     """Runs of the case that are not part of `latest`."""
 
-    def fields(self) -> dict[str, object]:
-        """Fields of a `CaseDocument`."""
-        return {
-            "compared": self.compared,
-            "not_comparable": self.not_comparable,
-            "before": None if self.before is None else sample_document(self.before),
-            "latest": None if self.latest is None else sample_document(self.latest),
-            "p_value": self.p_value,
-        }
+    def fields(self) -> dict[str, Any]:
+        """Fields of a `CaseResult`."""
+        fields = self._asdict()
+        del fields["earlier_runs"]
+        return fields
 
 
 def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseline:
@@ -74,38 +71,37 @@ def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseli
     if why is None:
         if (open_baseline := _open_baseline(change)) is not None:
             return Baseline(open_baseline)
-        return Baseline(sample_of(before), None, runs, tuple(map(as_stored, before.runs)))
+        return Baseline(sample_of(before), None, runs, before.runs)
     judged = _rechecked_runs(change.case, before, load_evidence, ask)
-    verdicts = [run.verdict for run in judged]
-    outcome = judge_case(change.case, verdicts).outcome
+    outcome = judge_case(change.case, judged).outcome
     if outcome is CaseOutcome.UNKNOWN:
         return Baseline(None, why, runs)
-    sample = sample_of_runs(change.case, verdicts, outcome, before.runs_not_needed)
+    sample = sample_of_runs(change.case, judged, outcome, before.runs_not_needed)
     return Baseline(sample, None, runs, judged)
 
 
 def _open_baseline(change: Change) -> Sample | None:
     prior = change.prior
-    if change.compared_with is not None or change.is_retry or prior is None or prior.outcome != "unknown":
+    if change.compared_with is not None or change.is_retry or prior is None or prior.outcome is not CaseOutcome.UNKNOWN:
         return None
     if prior.open_against is None or (prior.counts[1] and not change.kept_run_ids):
         return None
-    return sample_from(prior.open_against)
+    return prior.open_against
 
 
-def open_against(change: Change, outcome: CaseOutcome, comparison: BaselineComparison) -> SampleDocument | None:
+def open_against(change: Change, outcome: CaseOutcome, comparison: BaselineComparison) -> Sample | None:
     """The baseline for the remaining calls of an undecided case. A recheck by the same expectations keeps it."""
     if outcome is not CaseOutcome.UNKNOWN:
         return None
     if not is_recheck(change):
-        return None if comparison.before is None or comparison.earlier_runs else sample_document(comparison.before)
+        return None if comparison.earlier_runs else comparison.before
     prior = change.prior
     if prior is None or judgement_change(prior, change.check_fingerprint, change.judge) is not None:
         return None
     return prior.open_against
 
 
-def call_change(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
+def call_change(before: CaseResult, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
     """What the author changed in the call; None if it is the same, or the same to a different target: two agents may be compared."""
     if before.call_fingerprint == fingerprint:
         return None
@@ -116,7 +112,7 @@ def call_change(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> N
     return None if same_way and older != newer else "settings"
 
 
-def judgement_change(before: CaseDocument, fingerprint: str, judge: str | None) -> NotComparable | None:
+def judgement_change(before: CaseResult, fingerprint: str, judge: str | None) -> NotComparable | None:
     """Whether expectations or judge changed; None if neither did."""
     if before.check_fingerprint != fingerprint:
         return "expectations"
@@ -124,29 +120,28 @@ def judgement_change(before: CaseDocument, fingerprint: str, judge: str | None) 
     return "judge" if known and before.judged_by != judge else None
 
 
-def compare_outcomes(before: CaseDocument, now: CaseOutcome, why: NotComparable | None) -> BaselineComparison:
+def compare_outcomes(before: CaseResult, now: CaseOutcome, why: NotComparable | None) -> BaselineComparison:
     """Compare outcomes only, for the same calls on both sides or calls that are not comparable: never a regression or a fix."""
-    then = CaseOutcome[before.outcome.upper()]
-    if then is now:
+    if before.outcome is now:
         return BaselineComparison("same", why)
-    unknown = CaseOutcome.UNKNOWN in (then, now)
+    unknown = CaseOutcome.UNKNOWN in (before.outcome, now)
     return BaselineComparison("not_enough_evidence", why or (None if unknown else "judging"))
 
 
-def keeps_comparison(change: Change, prior: CaseDocument) -> bool:
+def keeps_comparison(change: Change, prior: CaseResult) -> bool:
     """Whether a rechecked case keeps its comparison: it regressed or was undecided, and the expectations are the same."""
     return (
         prior.before is not None
         and prior.not_comparable is None
-        and (prior.compared == "regressed" or prior.outcome == "unknown")
+        and (prior.compared == "regressed" or prior.outcome is CaseOutcome.UNKNOWN)
         and judgement_change(prior, change.check_fingerprint, change.judge) is None
     )
 
 
-def kept_comparison(prior: CaseDocument) -> dict[str, object]:
-    """Fields of a kept case. A regression remains until the case is called again or judged differently."""
-    kept = BaselineComparison("same").fields() | {"before": prior.before, "latest": prior.latest}
-    return kept | ({"compared": prior.compared, "p_value": prior.p_value} if prior.compared == "regressed" else {})
+def kept_comparison(prior: CaseResult) -> BaselineComparison:
+    """Of a kept case. A regression remains until the case is called again or judged differently."""
+    compared, p_value = ("regressed", prior.p_value) if prior.compared == "regressed" else ("same", None)
+    return BaselineComparison(compared, None, prior.before, p_value, prior.latest)
 
 
 def is_recheck(change: Change) -> bool:
@@ -154,8 +149,10 @@ def is_recheck(change: Change) -> bool:
     return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
 
 
-def _rechecked_runs(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> tuple[JudgedRun, ...]:
+def _rechecked_runs(case: Case, before: CaseResult, load_evidence: LoadEvidence, ask: Ask) -> list[Run]:
     """The runs of `before`, judged by today's expectations; empty if evidence is missing."""
-    if any(run.fault != "platform" and not (run.evidence and load_evidence(run.evidence)) for run in before.runs):
-        return ()
-    return tuple(judge_stored(case, run, load_evidence, ask) for run in before.runs)
+    if any(
+        run.fault is not Fault.PLATFORM and not (run.evidence and load_evidence(run.evidence)) for run in before.runs
+    ):
+        return []
+    return [judge_stored(case, run, load_evidence, ask) for run in before.runs]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from planner.changes.model import Action, Change
+from planner.changes.model import Change
 from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument, ExpectationRate, QuarantineDocument, RunDocument
+from planner.results.model import Action, CaseOutcome, CaseResult, QuarantineDocument, Run, Sample
 from planner.verdicts.baseline import (
     Baseline,
     BaselineComparison,
@@ -22,30 +22,19 @@ from planner.verdicts.baseline import (
     kept_comparison,
     open_against,
 )
-from planner.verdicts.cases import has_own_rate, judge_case, sample_of_runs
+from planner.verdicts.cases import CaseVerdict, case_fields, judge_case, sample_of_runs
 from planner.verdicts.comparison import (
     Pair,
-    Sample,
+    by_variant,
     case_p_value,
     compare_pairs,
     differ_significantly,
     differ_too_much,
     measurement_change,
-    variants_to_compare,
 )
-from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored, rests_on_grade
+from planner.verdicts.judged_runs import LoadEvidence, judge_stored, rests_on_grade
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
-from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
-from planner.verdicts.rates import (
-    RunKey,
-    expectation_rates,
-    run_key,
-    sample_document,
-    sample_from,
-    sample_of,
-    total,
-    verdict_fields,
-)
+from planner.verdicts.rates import RunKey, run_key, sample_of, total
 from planner.verdicts.runs import expectation_name
 
 
@@ -65,7 +54,7 @@ class _JudgedCase:
 
     change: Change
     case: Case
-    runs: Sequence[JudgedRun]
+    runs: Sequence[Run]
     verdict: CaseVerdict
     made: int
     """Runs of this session."""
@@ -74,35 +63,28 @@ class _JudgedCase:
     set_aside: Sample | None
     """Earlier runs that differ too much to be pooled."""
 
-    def sample(self, runs: Sequence[JudgedRun]) -> Sample:
+    def sample(self, runs: Sequence[Run]) -> Sample:
         not_made = self.not_needed + self.open_runs.launched
-        return sample_of_runs(self.case, [run.verdict for run in runs], self.verdict.outcome, not_made)
+        return sample_of_runs(self.case, runs, self.verdict.outcome, not_made)
 
-    def pairs(self, baseline: Baseline, new_runs: Sequence[JudgedRun]) -> list[Pair]:
+    def pairs(self, baseline: Baseline, new_runs: Sequence[Run]) -> list[Pair]:
         """The samples to compare: all new runs with the baseline, or one pair per agent variant with runs on both sides."""
-        variants = variants_to_compare([run.document for run in baseline.judged], [run.document for run in new_runs])
-        if baseline.sample is None or not variants:
+        sides = by_variant(baseline.judged, new_runs)
+        if baseline.sample is None or not sides:
             return [(baseline.sample, self.sample(new_runs))]
         outcome = baseline.sample.outcome
-        found: list[Pair] = []
-        for variant in variants:
-            before, now = (
-                [run for run in side if run.document.agent_variant_id == variant]
-                for side in (baseline.judged, new_runs)
-            )
-            found.append((sample_of_runs(self.case, [run.verdict for run in before], outcome), self.sample(now)))
-        return found
+        return [(sample_of_runs(self.case, before, outcome), self.sample(now)) for before, now in sides]
 
 
 def assemble_cases(
     changes: Sequence[Change],
-    made: Mapping[str, Sequence[JudgedRun]],
+    made: Mapping[str, Sequence[Run]],
     load_evidence: LoadEvidence,
     missing: MissingRuns,
     *,
     today: date,
     ask: Ask = nobody_asked,
-) -> list[CaseDocument]:
+) -> list[CaseResult]:
     """The document of every case that was not dropped, compared with its baseline.
 
     Args:
@@ -110,7 +92,7 @@ def assemble_cases(
         today: in UTC; decides which quarantines apply.
         ask: returns the answers of the language model.
     """
-    documents: dict[str, CaseDocument] = {}
+    documents: dict[str, CaseResult] = {}
     judged: list[_JudgedCase] = []
     for change in changes:
         if change.case is None:
@@ -126,7 +108,7 @@ def assemble_cases(
     return [documents[change.case_id] for change in changes if change.case_id in documents]
 
 
-def stored_runs_to_judge(change: Change) -> list[RunDocument]:
+def stored_runs_to_judge(change: Change) -> list[Run]:
     """The stored runs that are judged by today's expectations."""
     if change.prior is None or change.case is None or change.action not in (Action.CALL, Action.RECHECK):
         return []
@@ -137,7 +119,7 @@ def stored_runs_to_judge(change: Change) -> list[RunDocument]:
 def _judge(
     change: Change,
     case: Case,
-    made: Sequence[JudgedRun],
+    made: Sequence[Run],
     missing: MissingRuns,
     load_evidence: LoadEvidence,
     ask: Ask,
@@ -145,9 +127,9 @@ def _judge(
     new_runs = list(made)
     if any(expectation.asks_model for expectation in case.expectations):
         # They were judged when they ended, before the model was asked.
-        new_runs = [judge_stored(case, run.document, load_evidence, ask) for run in new_runs]
+        new_runs = [judge_stored(case, run, load_evidence, ask) for run in new_runs]
     # In the order of launches, so that the quotes in a report do not depend on timing.
-    new_runs.sort(key=lambda run: run.document.run_id or 0)
+    new_runs.sort(key=lambda run: run.run_id)
     earlier = [judge_stored(case, run, load_evidence, ask) for run in stored_runs_to_judge(change)]
     set_aside = _not_poolable(case, earlier, new_runs) if change.is_retry else None
     runs = new_runs if set_aside else [*earlier, *new_runs]
@@ -158,12 +140,9 @@ def _judge(
     )
 
 
-def _not_poolable(case: Case, earlier: Sequence[JudgedRun], new_runs: Sequence[JudgedRun]) -> Sample | None:
+def _not_poolable(case: Case, earlier: Sequence[Run], new_runs: Sequence[Run]) -> Sample | None:
     """The earlier runs, if the new ones differ from them too much."""
-    before, now = (
-        sample_of_runs(case, verdicts := [run.verdict for run in side], judge_case(case, verdicts).outcome)
-        for side in (earlier, new_runs)
-    )
+    before, now = (sample_of_runs(case, side, judge_case(case, side).outcome) for side in (earlier, new_runs))
     return before if differ_too_much(before, now) else None
 
 
@@ -180,9 +159,9 @@ def _compare(
         if not is_recheck(change) or prior is None:
             result, pairs_of_case, shared = _compare_calls(each, load_evidence, ask)
         elif prior.before is not None and keeps_comparison(change, prior):
-            latest = each.sample([run for run in each.runs if not run.document.pooled])
+            latest = each.sample([run for run in each.runs if not run.pooled])
             result = None
-            pairs_of_case: list[Pair] = [(sample_from(prior.before), latest)]
+            pairs_of_case: list[Pair] = [(prior.before, latest)]
             shared = frozenset(run_key(run) for run in prior.runs if run.pooled)
         else:
             why = judgement_change(prior, change.check_fingerprint, change.judge)
@@ -210,17 +189,16 @@ def _compare_calls(
     before = change.compared_with or change.prior
     baseline = baseline_of(change, load_evidence, ask)
     kept = frozenset(map(run_key, stored_runs_to_judge(change))) if change.is_retry else frozenset[RunKey]()
-    shared = frozenset(run_key(run.document) for run in each.runs) & (baseline.runs | kept)
-    new_runs = [run for run in each.runs if run_key(run.document) not in shared]
-    old, new = [run.document for run in baseline.judged], [run.document for run in new_runs]
-    measured = measurement_change(old, new, is_graded=rests_on_grade(each.case))
+    shared = frozenset(map(run_key, each.runs)) & (baseline.runs | kept)
+    new_runs = [run for run in each.runs if run_key(run) not in shared]
+    measured = measurement_change(baseline.judged, new_runs, is_graded=rests_on_grade(each.case))
     if before is None or not (baseline.not_comparable or measured or (each.runs and not new_runs)):
         return None, each.pairs(baseline, new_runs), shared
     result = compare_outcomes(before, each.verdict.outcome, baseline.not_comparable or measured)
     if measured and baseline.sample is not None and differ_significantly(baseline.sample, each.sample(new_runs)):
-        result = replace(result, compared="not_enough_evidence")
+        result = result._replace(compared="not_enough_evidence")
     if new_runs:
-        result = replace(result, before=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
+        result = result._replace(before=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
     return result, [], shared
 
 
@@ -230,50 +208,43 @@ def _not_needed(change: Change, not_needed: Mapping[str, int]) -> int:
     return change.prior.runs_not_needed if change.prior else 0
 
 
-def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
-    bills = [run.document.cost_cents for run in runs if run.document.cost_cents is not None]
+def _cents_per_run(runs: Sequence[Run]) -> float | None:
+    bills = [run.cost_cents for run in runs if run.cost_cents is not None]
     return sum(bills) / len(bills) if bills else None
 
 
-def _kept(change: Change, case: Case, prior: CaseDocument, today: date) -> CaseDocument:
+def _kept(change: Change, case: Case, prior: CaseResult, today: date) -> CaseResult:
     """The stored case, with its current place in the files."""
-    update = _current(change, case, today) | {"carried_from": _newest_session(prior.runs)} | kept_comparison(prior)
-    return prior.model_copy(update=update)
+    update = {**_current(change, case, today), **kept_comparison(prior).fields()}
+    return prior.model_copy(update=update | {"carried_from": _newest_session(prior.runs)})
 
 
-def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: str, today: date) -> CaseDocument:
+def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: str, today: date) -> CaseResult:
     change, case, verdict, launched = judged.change, judged.case, judged.verdict, judged.open_runs.launched
     if change.inputs is None:
         raise ValueError(f"{change.case_id} has a case and no inputs")
     missing = change.runs - judged.made - judged.not_needed if change.action is Action.CALL else 0
     not_made = max(0, missing - launched)
-    reasons = [verdict.reason] if verdict.reason and (judged.runs or not launched) else []
+    reasons = [verdict.outcome_reason] if verdict.outcome_reason and (judged.runs or not launched) else []
     if launched:
         calls = "1 call is" if launched == 1 else f"{launched} calls are"
         reasons.append(f"{calls} in progress or unconfirmed: the next session resumes")
     if not_made > 0 and not_called:
         reasons.append(f"{not_made} of {change.runs} calls not made: {not_called}")
-    documents = [
-        run.document.model_copy(update={"pooled": run_key(run.document) in comparison.earlier_runs})
-        for run in judged.runs
-    ]
+    runs = [run.model_copy(update={"pooled": run_key(run) in comparison.earlier_runs}) for run in judged.runs]
     price = _cents_per_run(judged.runs)
     continued = change.prior if change.action is Action.RECHECK or change.is_retry else None
-    set_aside = sample_document(judged.set_aside) if judged.set_aside else None
-    return CaseDocument(
+    return CaseResult(
         case_id=case.case_id,
         plan=case.plan,
         scenario=case.scenario,
         target=case.target.alias,
-        carried_from=_newest_session(documents) if change.action is Action.RECHECK else None,
-        outcome_reason="; ".join(reasons),
+        carried_from=_newest_session(runs) if change.action is Action.RECHECK else None,
         runs_required=case.runs,
         runs_not_needed=judged.not_needed,
         runs_under_way=launched,
         min_pass_rate=case.min_pass_rate,
-        more_runs=verdict.more_runs,
         more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
-        expectations=_rates(case, documents),
         inputs=change.inputs,
         call_fingerprint=change.call_fingerprint,
         check_fingerprint=change.check_fingerprint,
@@ -281,9 +252,9 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         judged_by=change.judge,
         failing_since=_failing_since(change, verdict.outcome),
         open_against=open_against(change, verdict.outcome, comparison),
-        set_aside=set_aside or (continued.set_aside if continued else None),
+        set_aside=judged.set_aside or (continued.set_aside if continued else None),
         fresh=change.fresh or (continued.fresh if continued else None),
-        **verdict_fields(verdict, documents),
+        **case_fields(case, verdict._replace(outcome_reason="; ".join(reasons)), runs),
         **comparison.fields(),
         **_current(change, case, today),
     )
@@ -292,28 +263,23 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
 def _failing_since(change: Change, outcome: CaseOutcome) -> str | None:
     """The session in which the case began to fail. Shows in a rerun, where the case is `same`, that it did not always fail."""
     prior = change.prior
-    if prior is None or outcome is not CaseOutcome.FAILED or prior.outcome != "failed":
+    if prior is None or outcome is not CaseOutcome.FAILED or prior.outcome is not CaseOutcome.FAILED:
         return None
     return prior.failing_since or _newest_session(prior.runs)
-
-
-def _rates(case: Case, runs: Sequence[RunDocument]) -> list[ExpectationRate]:
-    own = {expectation_name(each): each.min_pass_rate for each in case.expectations if has_own_rate(each)}
-    return [rate.model_copy(update={"min_pass_rate": own.get(rate.expectation)}) for rate in expectation_rates(runs)]
 
 
 def _current(change: Change, case: Case, today: date) -> dict[str, Any]:
     """The fields that follow the files, not the stored results."""
     return {
         "tags": sorted(case.tags),
-        "action": change.action.value,
+        "action": change.action,
         "reason": change.reason.value,
         "detail": change.detail,
         "file": case.span.file,
         "line": case.span.line,
         "quarantine": _quarantine(case, today),
         "finding_lines": {
-            expectation.id or expectation.check: span.line
+            expectation_name(expectation): span.line
             for expectation, span in zip(case.expectations, case.expectation_spans, strict=True)
         },
     }
@@ -326,5 +292,5 @@ def _quarantine(case: Case, today: date) -> QuarantineDocument | None:
     return QuarantineDocument(until=quarantine.until, reason=quarantine.reason)
 
 
-def _newest_session(runs: Sequence[RunDocument]) -> str | None:
+def _newest_session(runs: Sequence[Run]) -> str | None:
     return max((run.invocation_id for run in runs), default=None)

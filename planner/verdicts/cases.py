@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.checks.wording import counted
+from planner.results.model import CaseOutcome, ExpectationRate, Fault, Run, RunVerdict, Sample
 from planner.statistics import decide, runs_to_decide, wilson_interval
-from planner.verdicts.comparison import OwnRate, Sample
-from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, RunOutcome, RunVerdict
+from planner.verdicts.rates import expectation_rates, sample
 from planner.verdicts.runs import expectation_name
 
 
@@ -28,6 +28,19 @@ class CaseRules(Protocol):
     def platform_failures(self) -> Literal["ignore", "fail"]: ...
     @property
     def expectations(self) -> Sequence[Expectation]: ...
+
+
+class CaseVerdict(NamedTuple):
+    """These fields of a `CaseResult`. The rate and its interval (Wilson, 95 %) are None without countable runs."""
+
+    outcome: CaseOutcome
+    runs_passed: int
+    runs_countable: int
+    pass_rate: float | None
+    interval: tuple[float, float] | None
+    outcome_reason: str = ""
+    more_runs: int | None = None
+    """With `confidence`, how many more runs would probably decide; None if it is decided, or they are more than a thousand."""
 
 
 class Part(NamedTuple):
@@ -49,7 +62,7 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     """
     countable, passed = count_runs(rules, verdicts)
     parts = judge_parts(rules, verdicts)
-    outcome = max(part.outcome for part in parts)
+    outcome = CaseOutcome.worst(part.outcome for part in parts)
     deciding = [part for part in parts if part.outcome is outcome]
     reasons = [part.reason for part in deciding if part.reason]
     more = [runs_to_decide(*part.left_open) for part in deciding if part.left_open is not None]
@@ -83,7 +96,7 @@ def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
 def count_runs(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(countable runs, how many of them passed)."""
     counted_runs = [verdict for verdict in verdicts if _counts(rules, verdict)]
-    return len(counted_runs), sum(verdict.outcome is RunOutcome.PASSED for verdict in counted_runs)
+    return len(counted_runs), sum(verdict.fault is None for verdict in counted_runs)
 
 
 def _counts(rules: CaseRules, verdict: RunVerdict) -> bool:
@@ -125,7 +138,9 @@ def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequen
     if not has_own_rate(expectation) or expectation.min_pass_rate is None:
         return Part(CaseOutcome.PASSED)
     name = expectation_name(expectation)
-    met, decided = decided_in(expectation, verdicts)
+    outcomes = _outcomes(expectation, _about_agent(verdicts))
+    met = outcomes.count(FindingOutcome.PASSED)
+    decided = met + outcomes.count(FindingOutcome.FAILED)
     if decided < max(1, rules.min_runs):
         found = f"{name} was decided in {decided} of {counted(len(verdicts), 'run')}"
         return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
@@ -164,28 +179,21 @@ def has_own_rate(expectation: Expectation) -> bool:
     return expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
 
 
-def decided_in(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
-    """(runs in which it was met, runs in which it was decided)."""
-    outcomes = _outcomes(expectation, _about_agent(verdicts))
-    met = outcomes.count(FindingOutcome.PASSED)
-    return met, met + outcomes.count(FindingOutcome.FAILED)
+def rates_of(rules: CaseRules, runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
+    """The pass rate of each expectation, and its own required rate."""
+    own = {expectation_name(each): each.min_pass_rate for each in rules.expectations if has_own_rate(each)}
+    return [rate.model_copy(update={"min_pass_rate": own.get(rate.expectation)}) for rate in expectation_rates(runs)]
 
 
-def sample_of_runs(rules: CaseRules, verdicts: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:
+def sample_of_runs(rules: CaseRules, runs: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:
     """The runs as one side of a comparison. `not_made` runs were not needed for the `outcome`."""
-    countable, passed = count_runs(rules, verdicts)
-    own_rates = tuple(
-        OwnRate(expectation_name(each), *decided_in(each, verdicts))
-        for each in rules.expectations
-        if has_own_rate(each)
-    )
-    names = {own.expectation for own in own_rates}
-    clean = sum(
-        verdict.outcome is RunOutcome.PASSED
-        and not any(each.outcome is FindingOutcome.FAILED and each.expectation in names for each in verdict.findings)
-        for verdict in verdicts
-    )
-    return Sample(outcome, passed, countable, not_made, own_rates, clean if names else None)
+    own = {expectation_name(each): each.check for each in rules.expectations if has_own_rate(each)}
+    return sample(runs, outcome, own, lambda run: _counts(rules, run), not_made)
+
+
+def case_fields(rules: CaseRules, verdict: CaseVerdict, runs: Sequence[Run]) -> dict[str, Any]:
+    """The fields of a `CaseResult` that depend on its runs."""
+    return {**verdict._asdict(), "runs": list(runs), "runs_total": len(runs), "expectations": rates_of(rules, runs)}
 
 
 def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:

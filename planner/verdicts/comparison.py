@@ -7,57 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
-from planner.results.model import Compared, NotComparable, RunDocument, SuiteDocument
+from planner.results.model import CaseOutcome, Compared, NotComparable, Run, Sample, SuiteDocument
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
-from planner.verdicts.outcomes import CaseOutcome
 
 SIGNIFICANCE = Fraction(1, 20)
 """The probability, over a whole suite, of reporting a difference that is due to chance."""
 
 POOLING_LEVEL = Fraction(1, 100)
 """New runs with a smaller p-value against the earlier runs are not pooled with them."""
-
-
-class OwnRate(NamedTuple):
-    """How often an expectation with its own `min_pass_rate` was met, of the runs in which it was decided."""
-
-    expectation: str
-    met: int
-    decided: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One side of a comparison."""
-
-    outcome: CaseOutcome
-    runs_passed: int
-    runs_countable: int
-    runs_not_made: int = 0
-    """Runs that were not needed for the outcome. As earlier results decided when to stop, the sample is biased: it is compared as if
-    these runs had ended in the way that shows the least difference."""
-    own_rates: tuple[OwnRate, ...] = ()
-    """Expectations with their own rate."""
-    runs_clean: int | None = None
-    """Passed runs in which every expectation with its own rate was met, too; None: all passed runs."""
-
-    @property
-    def is_known(self) -> bool:
-        return self.runs_countable > 0
-
-    def after(self, earlier: Sample) -> Sample:
-        """The sum of both samples, with the outcome of this one."""
-        rates_before = {own.expectation: own for own in earlier.own_rates}
-        rates = [(own, rates_before.get(own.expectation, OwnRate("", 0, 0))) for own in self.own_rates]
-        has_clean = self.runs_clean is not None or earlier.runs_clean is not None
-        return Sample(
-            self.outcome,
-            self.runs_passed + earlier.runs_passed,
-            self.runs_countable + earlier.runs_countable,
-            self.runs_not_made + earlier.runs_not_made,
-            tuple(OwnRate(own.expectation, own.met + was.met, own.decided + was.decided) for own, was in rates),
-            _clean(self).passed + _clean(earlier).passed if has_clean else None,
-        )
 
 
 class _Rate(NamedTuple):
@@ -138,7 +95,7 @@ def could_show_change(before: Sample, now: Sample) -> bool:
     """
     if not before.is_known:
         return False
-    better = now.outcome < before.outcome and now.outcome is not CaseOutcome.UNKNOWN
+    better = now.outcome.is_better_than(before.outcome) and now.outcome is not CaseOutcome.UNKNOWN
     pairs = _pairs(before, now, even_none_now=True).values()
     return any(
         (better or _shift([ends]) < 0) and len(pairs) * fisher_mid_p(*ends) <= SIGNIFICANCE
@@ -192,8 +149,8 @@ def _pairs(before: Sample, now: Sample, *, even_none_now: bool = False) -> dict[
         if own.expectation in earlier and (own.decided or even_none_now):
             was = earlier[own.expectation]
             pairs[own.expectation] = (
-                _Rate(was.met, was.decided, before.runs_not_made),
-                _Rate(own.met, own.decided, now.runs_not_made),
+                _Rate(was.held, was.decided, before.runs_not_made),
+                _Rate(own.held, own.decided, now.runs_not_made),
             )
     return pairs
 
@@ -274,9 +231,7 @@ def compare_pairs(pairs: Mapping[str, Sequence[Pair]], quarantined: Collection[s
     return {case_id: min(own, key=_WORST_FIRST.index) for case_id, own in words.items()}
 
 
-def measurement_change(
-    before: Iterable[RunDocument], latest: Iterable[RunDocument], *, is_graded: bool
-) -> NotComparable | None:
+def measurement_change(before: Iterable[Run], latest: Iterable[Run], *, is_graded: bool) -> NotComparable | None:
     """What differs in the measurement; None if nothing does, if one side is unknown, or if the checks that need no grader or judge
     show a regression anyway.
 
@@ -297,7 +252,7 @@ def measurement_change(
     return None if compare({"": (without[0], without[1])})[""] == "regressed" else differs
 
 
-def _sample_without(checks: frozenset[str], runs: Sequence[RunDocument]) -> Sample:
+def _sample_without(checks: frozenset[str], runs: Sequence[Run]) -> Sample:
     """As if the expectations of these checks did not exist."""
     counted = [run for run in runs if run.countable]
     failed = sum(
@@ -307,30 +262,36 @@ def _sample_without(checks: frozenset[str], runs: Sequence[RunDocument]) -> Samp
         )
         for run in counted
     )
-    return Sample(CaseOutcome.FAILED if failed else CaseOutcome.PASSED, len(counted) - failed, len(counted))
+    outcome = CaseOutcome.FAILED if failed else CaseOutcome.PASSED
+    return Sample(outcome=outcome, runs_passed=len(counted) - failed, runs_countable=len(counted))
 
 
 def differ_significantly(before: Sample, latest: Sample) -> bool:
     return compare({"": (before, latest)})[""] in ("regressed", "fixed")
 
 
-def variants_of(runs: Iterable[RunDocument]) -> set[Variant]:
+def variants_of(runs: Iterable[Run]) -> set[Variant]:
     """The agent variants that took these calls; empty if unknown."""
     return {run.agent_variant_id for run in runs if run.agent_variant_id is not None}
 
 
-def shared_variants(before: Iterable[RunDocument], latest: Iterable[RunDocument]) -> list[Variant]:
+def shared_variants(before: Iterable[Run], latest: Iterable[Run]) -> list[Variant]:
     """The variants with runs on both sides, in a stable order."""
     return sorted(variants_of(before) & variants_of(latest), key=str)
 
 
-def variants_to_compare(before: Iterable[RunDocument], latest: Iterable[RunDocument]) -> list[Variant]:
-    """The variants to compare one by one: those with runs on both sides, if the sides have several; else none."""
+def by_variant(before: Sequence[Run], latest: Sequence[Run]) -> list[tuple[list[Run], list[Run]]]:
+    """The runs of each agent variant that has runs on both sides; empty if the sides do not have several variants."""
     shared, known = shared_variants(before, latest), variants_of(before) | variants_of(latest)
-    return [] if known == set(shared[:1]) else shared
+    if known == set(shared[:1]):
+        return []
+    old, new = (
+        {each: [run for run in side if run.agent_variant_id == each] for each in shared} for side in (before, latest)
+    )
+    return [(old[variant], new[variant]) for variant in shared]
 
 
-def _grader(run: RunDocument) -> tuple[str | None, str | None] | None:
+def _grader(run: Run) -> tuple[str | None, str | None] | None:
     known = run.grader_version is not None or run.grader_model is not None
     return (run.grader_version, run.grader_model) if known else None
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from planner.changes.model import Action, Change
+from planner.changes.model import Change
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
-from planner.results.model import RunDocument
+from planner.results.model import Action, CaseOutcome, Fault, Finding, Run, RunOutcome, RunVerdict
 from planner.verdicts.baseline import Baseline, baseline_of
 from planner.verdicts.cases import CaseRules, judge_parts, sample_of_runs
 from planner.verdicts.comparison import could_show_change
-from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
-from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
+from planner.verdicts.judged_runs import LoadEvidence, judge_stored
 from planner.verdicts.rates import run_key
-from planner.verdicts.runs import expectation_name
+from planner.verdicts.runs import errored_run, expectation_name
 
 WORTH_WAITING = 2
 """To save fewer calls than this, it is not worth waiting for a verdict."""
@@ -34,7 +33,7 @@ def settled(rules: CaseRules, verdicts: Sequence[RunVerdict], remaining: int) ->
     if one fails only when runs count, and another only when they do not, both may be met in between.
     """
     ends = [judge_parts(rules, [*verdicts, *[run] * remaining]) for run in _extremes(rules)]
-    outcomes = {max(part.outcome for part in parts) for parts in ends}
+    outcomes = {CaseOutcome.worst(part.outcome for part in parts) for parts in ends}
     if len(outcomes) > 1:
         return None
     (outcome,) = outcomes
@@ -51,8 +50,8 @@ def min_runs_to_settle(rules: CaseRules, verdicts: Sequence[RunVerdict], remaini
     Assumes no critical failure, which would settle it at once.
     """
     passing, failing, _ = _extremes(rules)
-    not_critical = tuple(finding for finding in failing.findings if finding.severity is not CheckSeverity.CRITICAL)
-    failing = RunVerdict(failing.outcome, failing.fault, not_critical)
+    not_critical = [finding for finding in failing.findings if finding.severity is not CheckSeverity.CRITICAL]
+    failing = failing.model_copy(update={"findings": not_critical})
     low, high = 0, remaining
     while low < high:  # a settled case stays settled
         middle = (low + high) // 2
@@ -86,13 +85,22 @@ def passing_run(rules: CaseRules) -> RunVerdict:
 def _extremes(rules: CaseRules) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
     """A run that passes every expectation, one that fails every expectation, and an undecided one."""
     passing, failing, undecided = (
-        tuple(Finding(expectation_name(each), each.check, outcome, each.severity, "") for each in rules.expectations)
+        [
+            Finding(
+                expectation=expectation_name(each),
+                check=each.check,
+                outcome=outcome,
+                severity=each.severity,
+                message="",
+            )
+            for each in rules.expectations
+        ]
         for outcome in (FindingOutcome.PASSED, FindingOutcome.FAILED, FindingOutcome.ERRORED)
     )
     return (
-        RunVerdict(RunOutcome.PASSED, None, passing),
-        RunVerdict(RunOutcome.FAILED, Fault.AGENT, failing),
-        RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, undecided),
+        RunVerdict(outcome=RunOutcome.PASSED, findings=passing),
+        RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT, findings=failing),
+        errored_run(Fault.JUDGE, "", undecided),
     )
 
 
@@ -108,13 +116,13 @@ class _CaseProgress:
     open_runs: int = 0
     """Runs whose verdict may change, as evidence is late."""
 
-    def note(self, run: JudgedRun, *, is_kept: bool = False) -> None:
-        if is_open(run.document):
+    def note(self, run: Run, *, is_kept: bool = False) -> None:
+        if is_open(run):
             self.open_runs += 1
             return
-        self.verdicts.append(run.verdict)
-        if run_key(run.document) not in self.baseline.runs and not (is_kept and self.is_retry):
-            self.new_verdicts.append(run.verdict)
+        self.verdicts.append(run)
+        if run_key(run) not in self.baseline.runs and not (is_kept and self.is_retry):
+            self.new_verdicts.append(run)
 
 
 class EarlyStopping:
@@ -133,7 +141,7 @@ class EarlyStopping:
                 progress.note(judge_stored(case, run, load_evidence, ask), is_kept=True)
             self._progress[case.case_id] = progress
 
-    def note(self, case_id: str, run: JudgedRun) -> None:
+    def note(self, case_id: str, run: Run) -> None:
         if (progress := self._progress.get(case_id)) is not None:
             progress.note(run)
 
@@ -158,6 +166,6 @@ class EarlyStopping:
         return to_come if could_show_change(progress.baseline.sample, now) else 0
 
 
-def is_open(run: RunDocument) -> bool:
+def is_open(run: Run) -> bool:
     """Whether evidence or judge calls that the verdict needs are still missing. A bill is not needed."""
     return run.evidence is None or bool(run.votes_missing) or any(part != "bill" for part in run.missing)

@@ -13,8 +13,8 @@ from planner.execution.jobs import BALANCE, Outcome, RunRecord, UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.launches import LONGEST_RUN
 from planner.reports.quantities import count, moment, money
-from planner.results.model import CaseDocument, PlanOutcome
-from planner.verdicts.gate import DEFAULT_GATE, FailOn, Gate
+from planner.results.model import CaseOutcome, CaseResult, FailOn, Fault, PlanOutcome
+from planner.verdicts.gate import DEFAULT_GATE, Gate
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
 """If several apply, the first wins: a failure is reported even if something else is unknown."""
@@ -82,7 +82,7 @@ class NextCommands:
 
 
 def ending_of(
-    cases: Sequence[CaseDocument],
+    cases: Sequence[CaseResult],
     outcome: Outcome,
     overdue: AbstractSet[str],
     commands: NextCommands,
@@ -95,8 +95,8 @@ def ending_of(
         overdue: cases with a run that is late or unreadable, and may still end.
         out_of_reach: failed cases whose required rate new calls could not reach.
     """
-    unknown = [case for case in cases if case.outcome == "unknown" and case.quarantine is None]
-    waiting = {case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue}
+    unknown = [case for case in cases if case.outcome is CaseOutcome.UNKNOWN and case.quarantine is None]
+    waiting = {case.case_id for case in cases if case.outcome is CaseOutcome.UNKNOWN and case.case_id in overdue}
     codes, problems, steps = _stopped(outcome, commands)
     finished = not (codes or outcome.left or waiting)
     stopped_at_failure = outcome.fail_fast and FailOn.FAILURE in gate.fail_on  # its case may not be decided any more
@@ -164,9 +164,9 @@ def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> I
         yield f"Several runs of the service match a launch. Choose one: {reconcile}"
 
 
-def _undecided(unknown: Sequence[CaseDocument]) -> Iterator[str]:
+def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
     """Why unknown cases are undecided although their calls were made."""
-    undecided = [run for case in unknown for run in case.runs if run.fault == "judge"]
+    undecided = [run for case in unknown for run in case.runs if run.fault is Fault.JUDGE]
     if lacking := {part for run in undecided for part in run.missing}:
         yield (
             f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it again, free;"
@@ -186,15 +186,15 @@ def _undecided(unknown: Sequence[CaseDocument]) -> Iterator[str]:
 
 
 def _steps_to_decide(
-    cases: Sequence[CaseDocument],
-    unknown: Sequence[CaseDocument],
+    cases: Sequence[CaseResult],
+    unknown: Sequence[CaseResult],
     out_of_reach: AbstractSet[str],
     commands: NextCommands,
 ) -> Iterator[str]:
     """What decides unknown cases once every call was made."""
     incomplete = any(run.missing or run.votes_missing for case in unknown for run in case.runs)
-    inconclusive = sum(any(run.fault in ("platform", "caller") for run in case.runs) for case in unknown)
-    failed = sum(case.outcome == "failed" and case.case_id not in out_of_reach for case in cases)
+    inconclusive = sum(any(run.fault in (Fault.PLATFORM, Fault.CALLER) for run in case.runs) for case in unknown)
+    failed = sum(case.outcome is CaseOutcome.FAILED and case.case_id not in out_of_reach for case in cases)
     numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
     called = " and ".join(count(number, name) for number, name in numbers if number)
     charged = f"calls {called} again (charged)"

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
-from planner.results.model import CaseDocument, FailOnName, SuiteDocument
-
-
-class FailOn(Enum):
-    FAILURE = "failure"
-    REGRESSION = "regression"
-
+from planner.results.model import CaseOutcome, CaseResult, FailOn, SuiteDocument
 
 EVERYTHING: Final = frozenset(FailOn)
 
@@ -26,17 +19,17 @@ class Gate:
     suite: SuiteDocument | None = None
 
     @property
-    def names(self) -> list[FailOnName]:
+    def names(self) -> list[FailOn]:
         """For the results document."""
-        return [kind.value for kind in FailOn if kind in self.fail_on]
+        return [kind for kind in FailOn if kind in self.fail_on]
 
-    def has_failure(self, cases: Iterable[CaseDocument]) -> bool:
+    def has_failure(self, cases: Iterable[CaseResult]) -> bool:
         """Whether a case failed, quarantined ones excepted."""
         return FailOn.FAILURE in self.fail_on and any(
-            case.outcome == "failed" and case.quarantine is None for case in cases
+            case.outcome is CaseOutcome.FAILED and case.quarantine is None for case in cases
         )
 
-    def has_regression(self, cases: Iterable[CaseDocument]) -> bool:
+    def has_regression(self, cases: Iterable[CaseResult]) -> bool:
         """Whether a case or the whole suite got significantly worse, quarantined cases excepted."""
         if FailOn.REGRESSION not in self.fail_on:
             return False

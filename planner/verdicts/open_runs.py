@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from planner.changes.model import Change
@@ -13,10 +13,9 @@ from planner.execution.jobs import RunRecord
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
 from planner.planfile.model import Case
-from planner.verdicts.cases import judge_case
+from planner.results.model import CaseOutcome, Run
+from planner.verdicts.cases import CaseVerdict, judge_case
 from planner.verdicts.early_stopping import settled
-from planner.verdicts.judged_runs import JudgedRun
-from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +32,15 @@ NO_OPEN_RUNS = OpenRuns()
 
 
 def judge_with_open_runs(
-    case: Case, runs: Sequence[JudgedRun], open_runs: OpenRuns, cents_per_run: float | None
+    case: Case, runs: Sequence[Run], open_runs: OpenRuns, cents_per_run: float | None
 ) -> CaseVerdict:
     """The verdict on `runs`; unknown if open runs could change it."""
-    verdict = judge_case(case, [run.verdict for run in runs], cents_per_run=cents_per_run)
-    ended = [run.verdict for run in runs if run.document.run_id not in open_runs.run_ids]
+    verdict = judge_case(case, runs, cents_per_run=cents_per_run)
+    ended = [run for run in runs if run.run_id not in open_runs.run_ids]
     remaining = open_runs.launched + len(runs) - len(ended)
     if not remaining or settled(case, ended, remaining) is not None:
         return verdict
-    return replace(verdict, outcome=CaseOutcome.UNKNOWN, reason="", more_runs=None)
+    return verdict._replace(outcome=CaseOutcome.UNKNOWN, outcome_reason="", more_runs=None)
 
 
 def open_runs_at_end(

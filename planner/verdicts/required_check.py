@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from planner.changes.model import Action, Change, Reason
+from planner.changes.model import Change, Reason
 from planner.moments import aware
 from planner.reports.quantities import count
 from planner.reports.required_check import standing_words
-from planner.results.model import CaseDocument, RunDocument
+from planner.results.model import Action, CaseResult, FailOn, Run
 from planner.results.required_check import RequiredCheck, Standing, State
-from planner.verdicts.gate import FailOn, Gate
+from planner.verdicts.gate import Gate
 
 BILL_AWAITED: Final = timedelta(hours=24)
 """A bill that is missing longer than this is named, and no longer blocks."""
@@ -36,8 +36,8 @@ class CheckedCase:
     """
 
     change: Change
-    judged: CaseDocument | None
-    base: CaseDocument | None = None
+    judged: CaseResult | None
+    base: CaseResult | None = None
     calls: int = 0
     in_progress: int = 0
 
@@ -75,17 +75,17 @@ class CheckedCase:
         return Standing.GREEN
 
 
-def _undecided(case: CaseDocument) -> Standing:
+def _undecided(case: CaseResult) -> Standing:
     if case.runs_under_way or any(run.missing for run in case.runs):
         return Standing.TO_COLLECT
     return Standing.TO_JUDGE if any(run.votes_missing for run in case.runs) else Standing.UNDECIDED
 
 
-def lacks_bill(run: RunDocument) -> bool:
+def lacks_bill(run: Run) -> bool:
     return run.cost_cents is None and run.call_id is not None
 
 
-def is_bill_awaited(run: RunDocument, now: datetime) -> bool:
+def is_bill_awaited(run: Run, now: datetime) -> bool:
     """Whether the call ended recently and its bill is missing."""
     return lacks_bill(run) and run.completed_at is not None and now - aware(run.completed_at) < BILL_AWAITED
 

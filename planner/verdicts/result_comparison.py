@@ -6,23 +6,22 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from planner.reports.comparison import ComparedCase, Comparison, Difference, Metric, Side
-from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.results.model import CaseResult, Run, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, wilson_interval
 from planner.verdicts.baseline import BaselineComparison, call_change, compare_outcomes, judgement_change
 from planner.verdicts.comparison import (
     Pair,
+    by_variant,
     case_p_value,
     compare_pairs,
     compare_suite,
     differ_significantly,
     measurement_change,
     strongest_rate,
-    variants_to_compare,
 )
-from planner.verdicts.outcomes import CaseOutcome
 from planner.verdicts.rates import RunKey, run_key, sample_of, total
 
-_METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
+_METRICS: tuple[tuple[str, str, Callable[[Run], float | None]], ...] = (
     ("duration", "seconds", lambda run: run.duration_seconds),
     ("cost", "cents", lambda run: run.cost_cents),
 )
@@ -38,7 +37,7 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
     found: dict[str, BaselineComparison] = {}
     pairs: dict[str, list[Pair]] = {}
-    called: list[tuple[Sequence[RunDocument], Sequence[RunDocument]]] = []
+    called: list[tuple[Sequence[Run], Sequence[Run]]] = []
     for case_id in case_ids:
         old, new = before.get(case_id), now.get(case_id)
         if old is None or new is None:
@@ -50,7 +49,7 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
         if (by_outcome := _compare_outcomes(old, new, new_runs)) is not None:
             found[case_id] = by_outcome
         else:
-            pairs[case_id] = _pairs(old, new)
+            pairs[case_id] = _pairs(old, new, new_runs)
     quarantined = {case_id for case_id, case in now.items() if case.quarantine is not None}
     found |= {case_id: BaselineComparison(word) for case_id, word in compare_pairs(pairs, quarantined).items()}
     samples: dict[str, Pair] = {
@@ -65,28 +64,25 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     return Comparison(older, newer, tuple(cases), tuple(_metrics(called, random)), suite if suite.cases else None)
 
 
-def _compare_outcomes(
-    before: CaseDocument, now: CaseDocument, new_runs: Sequence[RunDocument]
-) -> BaselineComparison | None:
+def _compare_outcomes(before: CaseResult, now: CaseResult, new_runs: Sequence[Run]) -> BaselineComparison | None:
     """The comparison of a case without new runs, or that is not comparable; else None."""
-    outcome = CaseOutcome[now.outcome.upper()]
     judgement = judgement_change(before, now.check_fingerprint, now.judged_by)
     if now.runs and not new_runs:
-        return compare_outcomes(before, outcome, judgement)
+        return compare_outcomes(before, now.outcome, judgement)
     why = call_change(before, now.inputs, now.call_fingerprint) or judgement
     if why is not None:
-        return compare_outcomes(before, outcome, why)
+        return compare_outcomes(before, now.outcome, why)
     why = measurement_change(before.runs, new_runs, is_graded=before.is_graded or now.is_graded)
     if why is not None and differ_significantly(sample_of(before), sample_of(now)):
         return BaselineComparison("not_enough_evidence", why)
-    return None if why is None else compare_outcomes(before, outcome, why)
+    return None if why is None else compare_outcomes(before, now.outcome, why)
 
 
 def _compared(
     case_id: str,
     comparison: BaselineComparison,
-    before: CaseDocument | None,
-    now: CaseDocument | None,
+    before: CaseResult | None,
+    now: CaseResult | None,
     samples: Pair,
 ) -> ComparedCase:
     difference, p_value = None, None
@@ -111,7 +107,7 @@ def _compared(
     )
 
 
-def _side(case: CaseDocument | None) -> Side | None:
+def _side(case: CaseResult | None) -> Side | None:
     if case is None:
         return None
     passed, countable = case.counts
@@ -125,26 +121,17 @@ def _side(case: CaseDocument | None) -> Side | None:
     )
 
 
-def _pairs(before: CaseDocument, now: CaseDocument) -> list[Pair]:
+def _pairs(before: CaseResult, now: CaseResult, new_runs: Sequence[Run]) -> list[Pair]:
     """One pair, or one per agent variant with runs on both sides. Shared runs count for the older result only."""
-    shared = _keys(before) & _keys(now)
-    variants = variants_to_compare(before.runs, now.runs)
-    if not variants:
-        return [(sample_of(before), sample_of(now, without=shared))]
-    found: list[Pair] = []
-    for variant in variants:
-        others = frozenset(run_key(run) for run in (*before.runs, *now.runs) if run.agent_variant_id != variant)
-        found.append((sample_of(before, without=others), sample_of(now, without=others | shared)))
-    return found
+    sides = by_variant(before.runs, new_runs) or [(before.runs, new_runs)]
+    return [(sample_of(before, old), sample_of(now, new)) for old, new in sides]
 
 
-def _keys(case: CaseDocument | None) -> frozenset[RunKey]:
+def _keys(case: CaseResult | None) -> frozenset[RunKey]:
     return frozenset() if case is None else frozenset(map(run_key, case.runs))
 
 
-def _metrics(
-    called: Sequence[tuple[Sequence[RunDocument], Sequence[RunDocument]]], random: RandomSource
-) -> list[Metric]:
+def _metrics(called: Sequence[tuple[Sequence[Run], Sequence[Run]]], random: RandomSource) -> list[Metric]:
     """Of cases in both results that were called in between, without shared runs."""
     found: list[Metric] = []
     for name, unit, of in _METRICS:

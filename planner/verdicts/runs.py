@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation
-from planner.checks.judgement import FindingOutcome, Judgement, errored
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence, too_large
+from planner.results.model import Fault, Finding, RunOutcome, RunVerdict
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault, unscripted_call
-from planner.verdicts.outcomes import Fault, Finding, RunOutcome, RunVerdict
 
 _log = logging.getLogger(__name__)
 
@@ -45,13 +44,14 @@ def judge_run(
     broken_rules = [finding for _, finding in failed]
     undecided = [finding for _, finding in decisive if finding.outcome is FindingOutcome.ERRORED]
     if not broken_rules and not undecided:
-        return RunVerdict(RunOutcome.PASSED, None, tuple(findings))
+        return RunVerdict(outcome=RunOutcome.PASSED, findings=findings)
     fault = caller_fault(evidence, broken_rules, prompt) if ignores_callers else None
     if fault is not None and not any(_is_the_agents_own(each, evidence, ask) for each, _ in failed):
-        return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, tuple(findings), fault.reason, fault.quote)
+        return errored_run(Fault.CALLER, fault.reason, findings, fault.quote)
     if broken_rules:
-        return RunVerdict(RunOutcome.FAILED, Fault.AGENT, tuple(findings), _reason(broken_rules))
-    return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, tuple(findings), _reason(undecided))
+        why = _reason(broken_rules)
+        return RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT, reason=why, findings=findings)
+    return errored_run(Fault.JUDGE, _reason(undecided), findings)
 
 
 def _not_judged(expectations: Sequence[Expectation], evidence: Evidence) -> RunVerdict | None:
@@ -65,13 +65,15 @@ def _not_judged(expectations: Sequence[Expectation], evidence: Evidence) -> RunV
         fault, why, quote = Fault.CALLER, unscripted.reason, unscripted.quote
     else:
         return None
-    findings = tuple(_finding(expectation, errored(f"not judged: {why}")) for expectation in expectations)
-    return RunVerdict(RunOutcome.ERRORED, fault, findings, why, quote)
+    findings = [_finding(expectation, errored(f"not judged: {why}")) for expectation in expectations]
+    return errored_run(fault, why, findings, quote)
 
 
-def platform_verdict(reason: str) -> RunVerdict:
-    """For a run without evidence: we stopped waiting, or it was never made."""
-    return RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, (), reason)
+def errored_run(fault: Fault, reason: str, findings: Sequence[Finding] = (), quote: Quote | None = None) -> RunVerdict:
+    """The verdict on a run that neither passed nor failed."""
+    return RunVerdict(
+        outcome=RunOutcome.ERRORED, fault=fault, reason=reason, fault_quote=quote, findings=list(findings)
+    )
 
 
 def questions_of_run(expectations: Sequence[Expectation], evidence: Evidence) -> list[Question]:
@@ -100,9 +102,8 @@ def _without_callers_fault(
     fault = caller_fault(evidence, (finding,), prompt)
     if fault is None or _is_the_agents_own(expectation, evidence, ask):
         return finding
-    return replace(
-        finding, outcome=FindingOutcome.ERRORED, message=f"not counted, because {fault.reason}; {finding.message}"
-    )
+    message = f"not counted, because {fault.reason}; {finding.message}"
+    return finding.model_copy(update={"outcome": FindingOutcome.ERRORED, "message": message})
 
 
 def _is_the_agents_own(failed: Expectation, evidence: Evidence, ask: Ask) -> bool:

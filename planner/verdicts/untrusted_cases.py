@@ -13,7 +13,7 @@ from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import Ask
 from planner.evidence import Part
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument, RunDocument
+from planner.results.model import CaseOutcome, CaseResult, Fault, Run, RunOutcome
 
 if TYPE_CHECKING:  # imported when a case is judged: a first `plan` has no stored case
     from planner.verdicts.judged_runs import LoadEvidence
@@ -29,9 +29,9 @@ class UntrustedCases:
     cases: Mapping[str, Case]
     load_evidence: LoadEvidence
     ask: Ask
-    still_settled: Callable[[Case, CaseDocument], bool]
+    still_settled: Callable[[Case, CaseResult], bool]
 
-    def judged(self, stored: Sequence[CaseDocument]) -> list[CaseDocument]:
+    def judged(self, stored: Sequence[CaseResult]) -> list[CaseResult]:
         """The cases with the outcomes that their evidence supports. Cases that no plan has are returned unchanged."""
         digests: dict[int, str] = {}
         return [
@@ -39,11 +39,11 @@ class UntrustedCases:
             for document in stored
         ]
 
-    def by_id(self, stored: Mapping[str, CaseDocument]) -> dict[str, CaseDocument]:
+    def by_id(self, stored: Mapping[str, CaseResult]) -> dict[str, CaseResult]:
         """`judged`, by case id."""
         return dict(zip(stored, self.judged(list(stored.values())), strict=True))
 
-    def knows(self, stored: Sequence[CaseDocument]) -> bool:
+    def knows(self, stored: Sequence[CaseResult]) -> bool:
         """Whether today's plans have all these cases, with the same expectations."""
         digests: dict[int, str] = {}
         return all(
@@ -52,7 +52,7 @@ class UntrustedCases:
             for document in stored
         )
 
-    def _judged(self, case: Case, stored: CaseDocument, digests: dict[int, str]) -> CaseDocument:
+    def _judged(self, case: Case, stored: CaseResult, digests: dict[int, str]) -> CaseResult:
         runs = [self._run(run) for run in stored.runs]
         found = self._with_runs(
             case, stored, runs, by_today=stored.check_fingerprint == check_fingerprint(case, digests)
@@ -64,40 +64,28 @@ class UntrustedCases:
         made = len(runs) + found.runs_not_needed
         return found if made >= found.runs_required else found.model_copy(update={"runs_required": made})
 
-    def _with_runs(
-        self, case: Case, stored: CaseDocument, runs: Sequence[RunDocument], *, by_today: bool
-    ) -> CaseDocument:
+    def _with_runs(self, case: Case, stored: CaseResult, runs: Sequence[Run], *, by_today: bool) -> CaseResult:
         """If expectations changed, only runs without evidence are corrected: the case is rechecked anyway."""
         if list(runs) == stored.runs and not by_today:
             return stored
-        from planner.verdicts.cases import judge_case
+        from planner.verdicts.cases import case_fields, judge_case
         from planner.verdicts.judged_runs import judge_stored
-        from planner.verdicts.rates import expectation_rates, verdict_fields
 
         judged = [judge_stored(case, run, self.load_evidence, self.ask) for run in runs]
-        verdict = judge_case(case, [run.verdict for run in judged])
-        documents = [run.document for run in judged]
-        if (verdict.outcome.word, documents) == (stored.outcome, stored.runs):
+        verdict = judge_case(case, judged)
+        if (verdict.outcome, judged) == (stored.outcome, stored.runs):
             return stored
-        own = {rate.expectation: rate.min_pass_rate for rate in stored.expectations}
-        rates = [
-            rate.model_copy(update={"min_pass_rate": own.get(rate.expectation)})
-            for rate in expectation_rates(documents)
-        ]
-        update = {**verdict_fields(verdict, documents), "outcome_reason": verdict.reason, "expectations": rates}
-        return stored.model_copy(update=update)
+        return stored.model_copy(update=case_fields(case, verdict._replace(more_runs=stored.more_runs), judged))
 
-    def _run(self, run: RunDocument) -> RunDocument:
+    def _run(self, run: Run) -> Run:
         """A countable run without its own evidence is undecided; its evidence is read again, free."""
         evidence = None if run.evidence is None else self.load_evidence(run.evidence)
-        if (evidence is not None and evidence.run_id == run.run_id) or run.fault in ("platform", "caller", "judge"):
+        if (evidence is not None and evidence.run_id == run.run_id) or not run.countable:
             return run
-        from planner.verdicts.outcomes import Fault, RunOutcome
-
         return run.model_copy(
             update={
-                "outcome": RunOutcome.ERRORED.word,
-                "fault": Fault.JUDGE.value,
+                "outcome": RunOutcome.ERRORED,
+                "fault": Fault.JUDGE,
                 "reason": _NO_EVIDENCE,
                 "evidence": None,
                 "missing": _TO_READ_AGAIN,
@@ -107,30 +95,29 @@ class UntrustedCases:
         )
 
 
-def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[RunDocument], int], bool]:
+def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[Run], int], bool]:
     """A `planner.changes.diff.CouldPass`."""
 
-    def could_case_pass(case: Case, pool: Sequence[RunDocument], passing: int) -> bool:
+    def could_case_pass(case: Case, pool: Sequence[Run], passing: int) -> bool:
         from planner.verdicts.cases import judge_case
         from planner.verdicts.early_stopping import passing_run
         from planner.verdicts.judged_runs import judge_stored
-        from planner.verdicts.outcomes import CaseOutcome
 
-        verdicts = [judge_stored(case, run, load_evidence, ask).verdict for run in pool]
+        verdicts = [judge_stored(case, run, load_evidence, ask) for run in pool]
         return judge_case(case, [*verdicts, *[passing_run(case)] * passing]).outcome is not CaseOutcome.FAILED
 
     return could_case_pass
 
 
-def still_settled(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, CaseDocument], bool]:
+def still_settled(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, CaseResult], bool]:
     """`StoredResults.still_settled` of `planner.changes.diff`."""
 
-    def is_still_settled(case: Case, prior: CaseDocument) -> bool:
+    def is_still_settled(case: Case, prior: CaseResult) -> bool:
         from planner.verdicts.early_stopping import is_open, settled
         from planner.verdicts.judged_runs import judge_stored
 
         judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]
-        verdicts = [run.verdict for run in judged if not is_open(run.document)]
+        verdicts = [run for run in judged if not is_open(run)]
         return settled(case, verdicts, case.runs - len(verdicts)) is not None
 
     return is_still_settled

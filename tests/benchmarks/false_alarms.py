@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import Any, Literal
@@ -21,19 +21,20 @@ import numpy as np
 
 from planner import statistics
 from planner.checks.base import Expectation
+from planner.results.model import CaseOutcome, Fault, RunOutcome, RunVerdict, Sample
 from planner.statistics import chances
-from planner.verdicts import comparison
+from planner.verdicts import comparison, rates
 from planner.verdicts.cases import judge_case
-from planner.verdicts.comparison import Sample, compare, compare_suite, could_show_change, differ_too_much
+from planner.verdicts.comparison import compare, compare_suite, could_show_change, differ_too_much
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
-from planner.verdicts.outcomes import CaseOutcome, Fault, RunOutcome, RunVerdict
+from tests.support.samples import one_side
 
 CASES = 50
 RUNS = (3, 5, 10, 20)
 RATES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
-PASS = RunVerdict(RunOutcome.PASSED, None, ())
-FAIL = RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())
+PASS = RunVerdict(outcome=RunOutcome.PASSED)
+FAIL = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Side:
             while wave := self._wave(passed_after[made], made):
                 made += wave
             settled_so = self._sample(passed_after[made], made)
-            if baseline is not None and self._could_be_told(baseline, settled_so):
+            if baseline is not None and self._could_be_told(baseline, settled_so):  # pyright: ignore[reportArgumentType] - frozen, so hashable
                 made = self.runs
         return self._sample(passed_after[made], made)
 
@@ -87,12 +88,14 @@ class Side:
         verdicts, left = counts(passed, made), self.runs - made
         outcome = settled(self._rules, verdicts, left)
         assert outcome is not None
-        return Sample(outcome, passed, made, left)
+        return one_side(outcome, passed, made, left)
 
-    def judged(self, pool: Sample) -> Sample:
-        """With the outcome of all of its runs."""
+    def judged(self, new: Sample, earlier: Sample) -> Sample:
+        """Both together, with the outcome of all of their runs."""
+        pool = rates.total([new, earlier])
+        assert pool is not None
         outcome = judge_case(self._rules, counts(pool.runs_passed, pool.runs_countable)).outcome
-        return replace(pool, outcome=outcome)
+        return pool.model_copy(update={"outcome": outcome})
 
 
 def talks(random: np.random.Generator, rates: Any, runs: int) -> Any:
@@ -161,10 +164,10 @@ def until_good(random: np.random.Generator, side: Side, rates: Any, tries: int) 
     """The pool of each case once it is good enough, or was called so many times."""
     pools = [side(talk) for talk in talks(random, rates, side.runs)]
     for _ in range(tries - 1):
-        again = [index for index, pool in enumerate(pools) if pool.outcome > CaseOutcome.FLAKY]
+        again = [index for index, pool in enumerate(pools) if not pool.outcome.is_better_than(CaseOutcome.UNKNOWN)]
         for index, talk in zip(again, talks(random, rates[again], side.runs), strict=True):
             new = side(talk, pools[index])
-            pools[index] = new if differ_too_much(pools[index], new) else side.judged(new.after(pools[index]))
+            pools[index] = new if differ_too_much(pools[index], new) else side.judged(new, pools[index])
     return pools
 
 

@@ -54,7 +54,7 @@ PACKAGES = (
     "planner/checks",
     *(
         f"planner/verdicts/{name}.py"
-        for name in ("attribution", "cases", "comparison", "early_stopping", "outcomes", "runs")
+        for name in ("attribution", "cases", "comparison", "early_stopping", "rates", "runs")
     ),
     "planner/statistics.py",
 )

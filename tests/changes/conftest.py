@@ -18,7 +18,7 @@ from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Plan, Target
 from planner.planfile.yaml.source import Place, Source
-from planner.results.model import CaseDocument, RunDocument
+from planner.results.model import CaseResult, Run
 
 _PLACE = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
 
@@ -75,12 +75,12 @@ def make_case() -> Callable[..., Case]:
 
 
 @pytest.fixture(scope="session")
-def make_runs(now: datetime) -> Callable[..., list[RunDocument]]:
+def make_runs(now: datetime) -> Callable[..., list[Run]]:
     """One run for each fault given (None: it passed), numbered from `first`, one minute of 16 cents each."""
 
-    def make(*faults: str | None, first: int = 101, **fields: Any) -> list[RunDocument]:
+    def make(*faults: str | None, first: int = 101, **fields: Any) -> list[Run]:
         return [
-            RunDocument.model_validate(
+            Run.model_validate(
                 {
                     "run_id": first + index,
                     "outcome": "passed" if fault is None else "failed" if fault in ("agent", "author") else "errored",
@@ -99,13 +99,13 @@ def make_runs(now: datetime) -> Callable[..., list[RunDocument]]:
 
 
 @pytest.fixture(scope="session")
-def store_case(make_runs: Callable[..., list[RunDocument]]) -> Callable[..., CaseDocument]:
+def store_case(make_runs: Callable[..., list[Run]]) -> Callable[..., CaseResult]:
     """The stored result of a case: passed in all runs, unless fields say otherwise."""
 
-    def store(case: Case, *, revision: str | None = None, **fields: Any) -> CaseDocument:
+    def store(case: Case, *, revision: str | None = None, **fields: Any) -> CaseResult:
         inputs = case_inputs(case, revision)
         runs = fields.pop("runs", None) or make_runs(*[None] * case.runs)
-        return CaseDocument.model_validate(
+        return CaseResult.model_validate(
             {
                 "case_id": case.case_id,
                 "plan": case.plan,
@@ -133,7 +133,7 @@ def store_case(make_runs: Callable[..., list[RunDocument]]) -> Callable[..., Cas
 def build(changes_of: Callable[..., tuple[Change, ...]]) -> Callable[..., ChangeSet]:
     """The change set of cases against stored ones. By default only the product `spark` of agent 12 is known."""
 
-    def build_set(cases: list[Case], stored: list[CaseDocument] | None = None, **known: Any) -> ChangeSet:
+    def build_set(cases: list[Case], stored: list[CaseResult] | None = None, **known: Any) -> ChangeSet:
         price: dict[str, Any] = {"products": {("agent", 12): "spark"}, "rates": {}, "history": [], "already_made": {}}
         price |= {name: known.pop(name) for name in price if name in known}
         return build_change_set(changes_of(cases, stored, **known), **price)
@@ -146,7 +146,7 @@ def changes_of(now: datetime) -> Callable[..., tuple[Change, ...]]:
     """`diff` with the fields of `StoredResults` and `Request` as keywords."""
     of_stored = {each.name for each in fields(StoredResults)}
 
-    def changes(cases: list[Case], stored: list[CaseDocument] | None = None, **known: Any) -> tuple[Change, ...]:
+    def changes(cases: list[Case], stored: list[CaseResult] | None = None, **known: Any) -> tuple[Change, ...]:
         results = {name: known.pop(name) for name in of_stored & known.keys()}
         baseline = {prior.case_id: prior for prior in stored or []}
         return diff(cases, StoredResults(baseline, **results), Request(known.pop("now", now), **known))

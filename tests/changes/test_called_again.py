@@ -13,29 +13,29 @@ from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
-from planner.results.model import CaseDocument, FreshDocument, RunDocument
+from planner.results.model import CaseOutcome, CaseResult, FreshDocument, Run
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.comparison import OwnRate, Sample, differ_too_much
+from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import EarlyStopping
-from planner.verdicts.judged_runs import as_stored
-from planner.verdicts.outcomes import CaseOutcome
+from planner.verdicts.rates import total
 from planner.verdicts.untrusted_cases import could_pass
+from tests.support.samples import one_side, own_rate
 
 NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
 FRESH = FreshDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
-Night = Callable[..., CaseDocument]
+Night = Callable[..., CaseResult]
 
 
 @pytest.fixture
-def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[RunDocument]]) -> Night:
+def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[Run]]) -> Night:
     """What is stored of a case after a session in which so many calls pass and so many fail; keywords as for `build`."""
     nights = iter(range(1, 100))
 
-    def run(case: Case, stored: CaseDocument | None, passed: int, failed: int, **known: Any) -> CaseDocument:
+    def run(case: Case, stored: CaseResult | None, passed: int, failed: int, **known: Any) -> CaseResult:
         number = next(nights)
         (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
         runs = make_runs(*[None] * passed, *["agent"] * failed, first=100 * number, invocation_id=f"night-{number}")
-        made = {case.case_id: list(map(as_stored, runs))}
+        made = {case.case_id: runs}
         (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
         return found
 
@@ -47,11 +47,11 @@ def ten(make_case: Callable[..., Case]) -> Case:
     return make_case(runs=10, min_runs=5, min_pass_rate=0.8)
 
 
-def pool(case: CaseDocument) -> tuple[str, int, int]:
+def pool(case: CaseResult) -> tuple[str, int, int]:
     return case.outcome, case.runs_passed, case.runs_total
 
 
-def sides(case: CaseDocument) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+def sides(case: CaseResult) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     before, latest = case.before, case.latest
     return (
         before and (before.runs_passed, before.runs_countable),
@@ -119,10 +119,14 @@ def test_new_runs_that_differ_too_much_start_a_new_pool(night: Night, ten: Case)
     assert "(1/10) are not counted" in case_phrasing.pool(fixed)
     worse = night(ten, night(ten, None, 7, 3), 0, 10)
     assert (pool(worse), worse.compared, worse.set_aside is not None) == (("failed", 0, 10), "regressed", True)
-    lucky, three = Sample(CaseOutcome.PASSED, 3, 3), Sample(CaseOutcome.FAILED, 0, 3)
+    lucky, three = (
+        one_side(CaseOutcome.PASSED, 3, 3),
+        one_side(CaseOutcome.FAILED, 0, 3),
+    )
     assert not differ_too_much(three, lucky)
-    assert differ_too_much(three.after(three), lucky)
-    assert not differ_too_much(Sample(CaseOutcome.UNKNOWN, 0, 0), lucky)
+    assert (six := total([three, three])) is not None
+    assert differ_too_much(six, lucky)
+    assert not differ_too_much(one_side(CaseOutcome.UNKNOWN, 0, 0), lucky)
 
 
 def test_the_pool_begins_again_with_another_call_or_after_a_pass(night: Night, ten: Case) -> None:
@@ -138,9 +142,7 @@ def test_the_pool_begins_again_with_another_call_or_after_a_pass(night: Night, t
     assert (pool(again), sides(again)) == (("flaky", 9, 10), ((16, 20), (9, 10)))
 
 
-def test_runs_that_are_too_old_leave_the_pool(
-    night: Night, ten: Case, make_runs: Callable[..., list[RunDocument]]
-) -> None:
+def test_runs_that_are_too_old_leave_the_pool(night: Night, ten: Case, make_runs: Callable[..., list[Run]]) -> None:
     """By `max_age`; a run of unknown age does not count either."""
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
     week = replace(ten, max_age=timedelta(days=7))
@@ -154,7 +156,7 @@ def test_runs_that_are_too_old_leave_the_pool(
 
 
 def test_calls_that_say_nothing_of_the_agent_leave_the_pool(
-    night: Night, ten: Case, make_runs: Callable[..., list[RunDocument]]
+    night: Night, ten: Case, make_runs: Callable[..., list[Run]]
 ) -> None:
     """Of the platform's failures only where they count."""
     failed = night(ten, None, 6, 3)
@@ -199,7 +201,7 @@ def test_runs_of_partial_sessions_count_on_a_retry(night: Night, ten: Case) -> N
 
 
 def test_a_retry_stops_early_only_where_both_views_agree(
-    ten: Case, build: Callable[..., ChangeSet], night: Night, make_runs: Callable[..., list[RunDocument]]
+    ten: Case, build: Callable[..., ChangeSet], night: Night, make_runs: Callable[..., list[Run]]
 ) -> None:
     """The pool may be beyond saving while the new runs alone are not: they may turn out to be of another agent."""
     stopping = replace(ten, when_settled="stop")
@@ -208,15 +210,43 @@ def test_a_retry_stops_early_only_where_both_views_agree(
     settling = EarlyStopping(changes, lambda _: None, nobody_asked)
     assert settling.pace(stopping.case_id, 10, 0) > 0
     for run in make_runs(*["agent"] * 5, first=501, invocation_id="new"):
-        settling.note(stopping.case_id, as_stored(run))
+        settling.note(stopping.case_id, run)
     assert settling.pace(stopping.case_id, 5, 0) == 0
 
 
 def test_all_that_a_case_rests_on_is_summed() -> None:
     """Also the rates of expectations, calls that were not needed, and calls in which every expectation was met."""
-    earlier = Sample(CaseOutcome.FAILED, 6, 10, 2, (OwnRate("polite", 3, 9), OwnRate("gone", 1, 1)))
-    last = Sample(CaseOutcome.FLAKY, 9, 10, 0, (OwnRate("polite", 8, 10), OwnRate("new", 5, 5)), 7)
-    assert last.after(earlier) == Sample(
-        CaseOutcome.FLAKY, 15, 20, 2, (OwnRate("polite", 11, 19), OwnRate("new", 5, 5)), 13
+    earlier = one_side(
+        CaseOutcome.FAILED,
+        6,
+        10,
+        2,
+        [
+            own_rate("polite", 3, 9),
+            own_rate("gone", 1, 1),
+        ],
     )
-    assert earlier.after(earlier).runs_clean is None
+    last = one_side(
+        CaseOutcome.FLAKY,
+        9,
+        10,
+        0,
+        [
+            own_rate("polite", 8, 10),
+            own_rate("new", 5, 5),
+        ],
+        7,
+    )
+    assert total([last, earlier]) == one_side(
+        CaseOutcome.FLAKY,
+        15,
+        20,
+        0,
+        [
+            own_rate("polite", 11, 19),
+            own_rate("new", 5, 5),
+        ],
+        13,
+    )
+    assert (twice := total([earlier, earlier])) is not None
+    assert twice.runs_clean is None

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from planner.changes.consent import ConsentRequest, Limits, Progress, check_consent, consent_command, price_line
-from planner.changes.model import ChangeSet, Consent, Estimate
+from planner.changes.model import ChangeSet, Estimate
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Case, Plan, Policy, QuietHours, Target
-from planner.results.model import CaseDocument
+from planner.results.model import CaseResult, Consent
 
 MakeCase = Callable[..., Case]
 Build = Callable[..., ChangeSet]
@@ -50,7 +50,7 @@ def refusal(agree: Agree) -> Callable[..., tuple[str, str]]:
 def test_agreed(make_case: MakeCase, build: Build, agree: Agree, now: datetime) -> None:
     """Consent records who, when, to which change set, and the lower of the command's and the project's ceilings."""
     change_set = build([make_case()])
-    assert agree(change_set) == Consent(True, "ana", now, change_set.digest, None)
+    assert agree(change_set) == Consent(given=True, by="ana", at=now, digest=change_set.digest, max_cost_cents=None)
     assert agree(change_set, max_cost_cents=500).max_cost_cents == 500
     assert agree(change_set, max_cost_cents=500, policy=Policy(max_cost_cents=300)).max_cost_cents == 300
     assert agree(change_set, plan_digest=change_set.digest).given
@@ -68,7 +68,7 @@ def test_missing_for_an_unknown_price(make_case: MakeCase, build: Build, refusal
 
 
 def test_nothing_to_call_needs_no_consent(
-    make_case: MakeCase, store_case: Callable[..., CaseDocument], build: Build, agree: Agree
+    make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, agree: Agree
 ) -> None:
     kept = build([make_case()], [store_case(make_case())])
     strict = Policy(max_cost_cents=0, allowed_targets=frozenset(), max_calls=0)
@@ -88,7 +88,7 @@ def test_another_digest(make_case: MakeCase, build: Build, refusal: Any) -> None
 
 
 def test_another_digest_also_where_nothing_is_called(
-    make_case: MakeCase, store_case: Callable[..., CaseDocument], build: Build, refusal: Any
+    make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, refusal: Any
 ) -> None:
     """A different digest is refused even if the current change set is free."""
     kept = build([make_case()], [store_case(make_case())])
@@ -96,7 +96,7 @@ def test_another_digest_also_where_nothing_is_called(
 
 
 def test_another_digest_because_agents_were_edited(
-    make_case: MakeCase, store_case: Callable[..., CaseDocument], build: Build, refusal: Any
+    make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, refusal: Any
 ) -> None:
     """The refusal names each edited agent once, and suggests `--refresh`."""
     cases = [make_case(f"s{n}") for n in range(7)]

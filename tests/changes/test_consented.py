@@ -13,7 +13,7 @@ from planner.changes.consented import consented_calls, parse_consented
 from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import ChangeSet
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument
+from planner.results.model import CaseResult
 
 MakeCase = Callable[..., Case]
 Build = Callable[..., ChangeSet]
@@ -54,7 +54,7 @@ def test_nothing_to_call_is_within(make_case: MakeCase, store_case: Any, build: 
     assert consented.outside(build([make_case()], [store_case(make_case())])) == []
 
 
-def test_judge_calls(make_case: MakeCase, store_case: Callable[..., CaseDocument], build: Build, now: datetime) -> None:
+def test_judge_calls(make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, now: datetime) -> None:
     """A recheck with judge calls must be agreed to, as itself or as the calls it replaces. It is no consent to calls."""
     edited, stored = make_case(min_pass_rate=0.5), store_case(make_case())
     recheck, call = with_judge(build([edited], [stored])), with_judge(build([edited]))

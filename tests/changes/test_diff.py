@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.detail import age
-from planner.changes.model import Action, Change, Reason
+from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseDocument
+from planner.results.model import Action, CaseResult
 
 MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseDocument]
+StoreCase = Callable[..., CaseResult]
 Decide = Callable[..., tuple[Any, ...]]
 _AGENT = ("agent", 12)
 
@@ -26,7 +26,7 @@ _AGENT = ("agent", 12)
 def decide(changes_of: Callable[..., tuple[Change, ...]]) -> Decide:
     """(action, reason, runs, kept run ids, detail) of one case against what is stored of it."""
 
-    def decide(case: Case, prior: CaseDocument | None, **known: Any) -> tuple[Any, ...]:
+    def decide(case: Case, prior: CaseResult | None, **known: Any) -> tuple[Any, ...]:
         (change,) = changes_of([case], [prior] if prior else [], **known)
         return change.action.value, change.reason.value, change.runs, change.kept_run_ids, change.detail
 
@@ -592,7 +592,7 @@ def test_own_results_of_a_pull_request(
     failed = store_case(case, runs=make_runs("agent", None, None, completed_at=now), outcome="failed")
     older = store_case(case, runs=make_runs(None, None, None, completed_at=now - timedelta(days=2)))
 
-    def found(stored: list[CaseDocument], own: CaseDocument) -> tuple[Any, ...]:
+    def found(stored: list[CaseResult], own: CaseResult) -> tuple[Any, ...]:
         (change,) = changes_of([case], stored, on_branch={case.case_id: own})
         return change.action.value, change.reason.value, change.prior, change.compared_with
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import ChangeSet, Reason
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument
+from planner.results.model import CaseResult
 
 MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseDocument]
+StoreCase = Callable[..., CaseResult]
 Build = Callable[..., ChangeSet]
 _AGENT = ("agent", 12)
 _REVISIONS = st.sampled_from([None, "2026-11-20T08:00:00Z a1", "2026-11-24T08:00:00Z b2"])

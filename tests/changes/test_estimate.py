@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from planner.changes.history import PastRun, past_runs
 from planner.changes.model import CasePrice, ChangeSet, Estimate, Source
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseResult, RunResult
 
 MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseDocument]
+StoreCase = Callable[..., CaseResult]
 Build = Callable[..., ChangeSet]
 
 
@@ -347,7 +347,7 @@ def test_each_past_run_counts_once(store_case: StoreCase, make_case: MakeCase, m
     case = store_case(make_case(), runs=make_runs(None, None))
     later = store_case(make_case(), runs=[*case.runs, *make_runs(None, first=103, cost_cents=None)])
 
-    def result(invocation: str, *cases: CaseDocument) -> RunResult:
+    def result(invocation: str, *cases: CaseResult) -> RunResult:
         return RunResult.model_validate(
             {
                 "tool_version": "0.1.0",

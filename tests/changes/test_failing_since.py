@@ -11,10 +11,8 @@ import pytest
 from planner.planfile.model import Case
 from planner.reports import markdown, summary
 from planner.reports.case_phrasing import facts
-from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.results.model import CaseResult, Fault, Run, RunOutcome, RunResult, RunVerdict
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.judged_runs import JudgedRun
-from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
 
 
 def gone(digest: str) -> None:
@@ -38,8 +36,8 @@ def test_the_first_invocation_that_found_it_failing_is_named(
     then: Any,
     found: str | None,
     make_case: Callable[..., Case],
-    store_case: Callable[..., CaseDocument],
-    make_runs: Callable[..., list[RunDocument]],
+    store_case: Callable[..., CaseResult],
+    make_runs: Callable[..., list[Run]],
     build: Callable[..., Any],
 ) -> None:
     """It is kept while the case fails; a case that passed or is unknown starts over."""
@@ -50,18 +48,19 @@ def test_the_first_invocation_that_found_it_failing_is_named(
     )
     (change,) = build([case], [stored], rerun="all").changes
     verdict = {
-        None: RunVerdict(RunOutcome.PASSED, None, ()),
-        "agent": RunVerdict(RunOutcome.FAILED, Fault.AGENT, ()),
-        "platform": RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, ()),
+        None: RunVerdict(outcome=RunOutcome.PASSED),
+        "agent": RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT),
+        "platform": RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM),
     }[then]
-    made = {change.case_id: [JudgedRun(verdict, run) for run in make_runs(then, then, first=201, invocation_id="new")]}
+    runs = make_runs(then, then, first=201, invocation_id="new")
+    made = {change.case_id: [run.model_copy(update=dict(verdict)) for run in runs]}
     (assembled,) = assemble_cases([change], made, gone, MissingRuns(), today=date(2026, 11, 30))
     assert assembled.failing_since == found
 
 
 def test_it_is_reported_with_the_comparison() -> None:
     """In no report is `same` all that is said of what fails as before; what is stored is shown as words."""
-    case = CaseDocument.model_validate(
+    case = CaseResult.model_validate(
         {
             "case_id": "p/a@s", "plan": "p", "scenario": "a", "target": "s", "action": "call", "reason": "failed_last_time",
             "outcome": "failed", "outcome_reason": "0 of 1 run passed, 100 % needed", "runs_required": 1, "runs_passed": 0,

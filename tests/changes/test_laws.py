@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 
 from planner.changes.diff import Request, StoredResults, diff
-from planner.changes.model import Action
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
 from planner.planfile.project.load import load_project
-from planner.results.model import CaseDocument
+from planner.results.model import Action, CaseResult
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-StoreCase = Callable[..., CaseDocument]
+StoreCase = Callable[..., CaseResult]
 Document = dict[str, Any]
 
 PLAN: Document = {

@@ -14,11 +14,11 @@ from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
-from planner.results.model import CaseDocument, RunDocument
+from planner.results.model import CaseResult, Run
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.judged_runs import as_stored, rests_on_grade
+from planner.verdicts.judged_runs import rests_on_grade
 
-Compare = Callable[..., CaseDocument]
+Compare = Callable[..., CaseResult]
 
 
 class Graded(Expectation, frozen=True):
@@ -32,28 +32,28 @@ class Graded(Expectation, frozen=True):
 
 @pytest.fixture
 def compare_runs(
-    make_case: Callable[..., Case], store_case: Callable[..., CaseDocument], build: Callable[..., ChangeSet]
+    make_case: Callable[..., Case], store_case: Callable[..., CaseResult], build: Callable[..., ChangeSet]
 ) -> Compare:
     """The case after it was called again, from the runs before and those made now."""
 
-    def run(before: list[RunDocument], now: list[RunDocument], *, graded: bool = True) -> CaseDocument:
+    def run(before: list[Run], now: list[Run], *, graded: bool = True) -> CaseResult:
         case = make_case(runs=len(now), min_pass_rate=0, **({"expectations": (Graded(),)} if graded else {}))
         stored = store_case(case, runs=before, outcome="flaky")
         (change,) = build([case], [stored], rerun="all").changes
-        made = {case.case_id: [as_stored(each) for each in now]}
+        made = {case.case_id: now}
         (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
         return found
 
     return run
 
 
-def fallen(make_runs: Callable[..., list[RunDocument]], before: dict[str, Any], now: dict[str, Any]) -> Any:
+def fallen(make_runs: Callable[..., list[Run]], before: dict[str, Any], now: dict[str, Any]) -> Any:
     """Ten of ten, then none of ten."""
     old = make_runs(*[None] * 10, invocation_id="old", **before)
     return old, make_runs(*["agent"] * 10, first=201, invocation_id="new", **now)
 
 
-def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Callable[..., list[RunDocument]]) -> None:
+def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Callable[..., list[Run]]) -> None:
     """Its scores are not comparable, and the report says so, with the counts of both sides; a case that does not read the grade, and one
     whose grader is not named, is compared as ever."""
     old, new = {"grader_version": "3"}, {"grader_version": "4"}
@@ -73,7 +73,7 @@ def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Calla
 
 
 def test_another_edition_of_the_judge_is_no_regression(
-    compare_runs: Compare, make_runs: Callable[..., list[RunDocument]]
+    compare_runs: Compare, make_runs: Callable[..., list[Run]]
 ) -> None:
     """As its endpoint names it, though the configured name is the same."""
     old, new = {"judge_model": "m-2026-08"}, {"judge_model": "m-2026-11"}
@@ -82,9 +82,7 @@ def test_another_edition_of_the_judge_is_no_regression(
     assert compare_runs(*fallen(make_runs, old, old)).compared == "regressed"
 
 
-def test_variants_are_compared_each_with_itself(
-    compare_runs: Compare, make_runs: Callable[..., list[RunDocument]]
-) -> None:
+def test_variants_are_compared_each_with_itself(compare_runs: Compare, make_runs: Callable[..., list[Run]]) -> None:
     """Half of the calls reached B, which never passes; now nearly all do. No variant got worse, so the case did not."""
     a, b = {"agent_variant_id": 1}, {"agent_variant_id": 2}
     before = [*make_runs(*[None] * 10, **a), *make_runs(*["agent"] * 10, first=151, **b)]

@@ -9,18 +9,16 @@ from typing import Any
 import pytest
 
 from planner.planfile.model import Case, Quarantine
-from planner.results.model import CaseDocument, RunDocument
+from planner.results.model import CaseResult, Fault, Run, RunOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.judged_runs import JudgedRun
-from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
 
 
 def gone(digest: str) -> None:
     del digest
 
 
-def failing(run: RunDocument) -> JudgedRun:
-    return JudgedRun(RunVerdict(RunOutcome.FAILED, Fault.AGENT, ()), run)
+def failing(run: Run) -> Run:
+    return run.model_copy(update={"outcome": RunOutcome.FAILED, "fault": Fault.AGENT, "findings": []})
 
 
 @pytest.mark.parametrize(
@@ -31,8 +29,8 @@ def test_it_is_valid_until_its_last_day(
     today: date,
     found: list[str],
     make_case: Callable[..., Case],
-    store_case: Callable[..., CaseDocument],
-    make_runs: Callable[..., list[RunDocument]],
+    store_case: Callable[..., CaseResult],
+    make_runs: Callable[..., list[Run]],
     build: Callable[..., Any],
 ) -> None:
     """Two cases fall from 3 of 3 to 0 of 3, which is significant for one alone; after its last day, the quarantined one counts again."""

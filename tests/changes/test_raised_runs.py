@@ -12,29 +12,27 @@ import pytest
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Case
-from planner.results.model import CaseDocument, RunDocument, SampleDocument
+from planner.results.model import CaseOutcome, CaseResult, Run
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.early_stopping import EarlyStopping
-from planner.verdicts.judged_runs import JudgedRun
-from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
-from planner.verdicts.rates import sample_document, sample_from, suite_of
+from planner.verdicts.rates import suite_of
+from tests.support.samples import one_side
 
 MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseDocument]
+StoreCase = Callable[..., CaseResult]
 Build = Callable[..., ChangeSet]
-MakeRuns = Callable[..., list[RunDocument]]
+MakeRuns = Callable[..., list[Run]]
 
 
 def gone(digest: str) -> None:
     del digest
 
 
-def judged(run: RunDocument) -> JudgedRun:
-    fault = None if run.fault is None else Fault(run.fault)
-    return JudgedRun(RunVerdict(RunOutcome[run.outcome.upper()], fault, ()), run)
+def judged(run: Run) -> Run:
+    return run.model_copy(update={"findings": []})
 
 
-def assembled(changes: ChangeSet, made: list[RunDocument]) -> CaseDocument:
+def assembled(changes: ChangeSet, made: list[Run]) -> CaseResult:
     (change,) = changes.changes
     (case,) = assemble_cases(
         [change],
@@ -103,14 +101,14 @@ def test_a_case_left_open_is_compared_as_one_sample(
 ) -> None:
     """It was 19 of 20, then 14 of 19 and open; with 60 runs more it fails. Neither step alone is beyond chance, all of it is."""
     case = make_case(runs=80, min_runs=40, min_pass_rate=0.8, confidence=0.9)
-    before = SampleDocument(outcome="flaky", runs_passed=19, runs_countable=20)
+    before = one_side(CaseOutcome.FLAKY, 19, 20)
     left_open = make_runs(*[None] * 14, *["agent"] * 5, invocation_id="last")
     stored = store_case(replace(case, runs=20, min_runs=10), outcome="unknown", runs=left_open, open_against=before)
     made = make_runs(*[None] * 37, *["agent"] * 24, first=201, invocation_id="new")
     found = assembled(build([case], [stored]), made)
     assert (found.runs_total, found.outcome, found.compared) == (80, "failed", "regressed")
     assert found.latest is not None
-    assert (found.before, found.latest.runs_countable) == (sample_document(sample_from(before)), 80)
+    assert (found.before, found.latest.runs_countable) == (before, 80)
     apart = stored.model_copy(update={"open_against": None})
     assert assembled(build([case], [apart]), made).compared == "not_enough_evidence"
 
@@ -119,20 +117,20 @@ def test_an_unknown_case_is_compared_with_the_last_known_result(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
     """After a night on which the platform failed, the baseline is what it was."""
-    before = SampleDocument(outcome="passed", runs_passed=3, runs_countable=3)
+    before = one_side(CaseOutcome.PASSED, 3, 3)
     nothing = make_runs("platform", "platform", "platform", invocation_id="last")
     stored = store_case(make_case(), outcome="unknown", runs=nothing, open_against=before)
     found = assembled(
         build([make_case()], [stored]), make_runs("agent", "agent", "agent", first=201, invocation_id="new")
     )
-    assert (found.compared, found.before) == ("regressed", sample_document(sample_from(before)))
+    assert (found.compared, found.before) == ("regressed", before)
 
 
 def test_known_calls_that_are_made_again_are_the_baseline(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
     """What was left open and is called all over again is a sample of its own, and the newest."""
-    before = SampleDocument(outcome="passed", runs_passed=3, runs_countable=3)
+    before = one_side(CaseOutcome.PASSED, 3, 3)
     left_open = make_runs(None, None, "agent", invocation_id="last")
     stored = store_case(make_case(), outcome="unknown", runs=left_open, open_against=before)
     changes = build([make_case()], [stored], rerun="all")
@@ -146,7 +144,7 @@ def test_an_open_comparison_survives_runs_without_calls(
 ) -> None:
     """A case that was good and is left open keeps what it was through a run that judges it again; new expectations do not."""
     case = make_case(runs=20, min_runs=10, min_pass_rate=0.8, confidence=0.9)
-    good = store_case(case, outcome="flaky", runs=make_runs(*[None] * 19, "agent", invocation_id="first"))
+    good = store_case(case, outcome=CaseOutcome.FLAKY, runs=make_runs(*[None] * 19, "agent", invocation_id="first"))
     made = make_runs(*[None] * 15, *["agent"] * 5, first=201, invocation_id="last")
     left_open = assembled(build([case], [good], rerun="all"), made)
     assert (left_open.outcome, left_open.compared, left_open.open_against) == (

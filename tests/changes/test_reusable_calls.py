@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from planner.changes.model import Action, Change, Reason
+from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseDocument
+from planner.results.model import Action, CaseResult
 
 MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseDocument]
+StoreCase = Callable[..., CaseResult]
 
 OLD, NEW = "2026-11-20T09:00:00Z aaaa", "2026-11-22T09:00:00Z bbbb"
 KEY = ("agent", 12)
@@ -26,8 +26,8 @@ def compare(changes_of: Callable[..., tuple[Change, ...]]) -> Callable[..., Chan
 
     def run(
         cases: Case | list[Case],
-        baseline: Iterable[CaseDocument] = (),
-        before: Iterable[CaseDocument] = (),
+        baseline: Iterable[CaseResult] = (),
+        before: Iterable[CaseResult] = (),
         revision: str | None = OLD,
         **more: Any,
     ) -> Change:
@@ -119,7 +119,7 @@ def test_what_would_be_called_anyway_is_called(
     baseline = [store_case(edited, revision=OLD)]
     case = make_case()
 
-    def reason(case: Case, older: CaseDocument, **more: Any) -> Reason:
+    def reason(case: Case, older: CaseResult, **more: Any) -> Reason:
         return compare(case, baseline, [older], **more).reason
 
     assert reason(case, store_case(case, revision=OLD, outcome="failed")) is Reason.PROMPT_CHANGED

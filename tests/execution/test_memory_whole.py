@@ -12,7 +12,8 @@ from whole_runs import Organisation
 
 import planner.session.judge_calls
 from planner.evidence import Evidence
-from planner.verdicts.judged_runs import JudgedRun, judge_record
+from planner.results.model import Run
+from planner.verdicts.judged_runs import judge_record
 
 LIMIT = 5
 PLAN = """\
@@ -38,7 +39,7 @@ def test_evidence_of_finished_runs_is_released(tmp_path: Path, monkeypatch: pyte
     def alive() -> int:
         return sum(evidence() is not None for evidence in seen)
 
-    def noting(case: Any, record: Any, ask: Any) -> JudgedRun:
+    def noting(case: Any, record: Any, ask: Any) -> Run:
         seen.append(ref(record.evidence))
         alive_counts.append(alive())
         return judge_record(case, record, ask)

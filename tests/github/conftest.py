@@ -13,13 +13,13 @@ import pytest
 from planner.changes.model import ChangeSet, Estimate
 from planner.diagnostics import Diagnostics, Span
 from planner.results.model import (
-    CaseDocument,
     CaseInputs,
-    ConsentDocument,
+    CaseResult,
+    Consent,
     CostDocument,
-    FindingDocument,
-    QuoteDocument,
-    RunDocument,
+    Finding,
+    Quote,
+    Run,
     RunResult,
     StatsDocument,
 )
@@ -46,10 +46,10 @@ def new_delimiter() -> Callable[[], str]:
 
 
 @pytest.fixture
-def make_case() -> Callable[..., CaseDocument]:
+def make_case() -> Callable[..., CaseResult]:
     """A case of `plans/refunds.yaml`; any field may be given."""
 
-    def make(case_id: str = "refunds/late-order@support", **fields: Any) -> CaseDocument:
+    def make(case_id: str = "refunds/late-order@support", **fields: Any) -> CaseResult:
         standard: dict[str, Any] = {
             "plan": "refunds",
             "scenario": "late-order",
@@ -68,31 +68,31 @@ def make_case() -> Callable[..., CaseDocument]:
             "line": 10,
             "finding_lines": {"states-window": 21, "polite": 22, "quick": 23},
         }
-        return CaseDocument(case_id=case_id, **{**standard, **fields})
+        return CaseResult(case_id=case_id, **{**standard, **fields})
 
     return make
 
 
 @pytest.fixture
-def make_run() -> Callable[..., RunDocument]:
+def make_run() -> Callable[..., Run]:
     """A run with one finding for each `expectation=(outcome, severity)`; its quote is hostile when asked for."""
 
-    def make(run_id: int = 1, *, text: str = "We never refund.", **findings: tuple[str, str]) -> RunDocument:
+    def make(run_id: int = 1, *, text: str = "We never refund.", **findings: tuple[str, str]) -> Run:
         documents = [
-            FindingDocument.model_validate(
+            Finding.model_validate(
                 {
                     "expectation": name.replace("_", "-"),
                     "check": "says",
                     "outcome": outcome,
                     "severity": severity,
                     "message": "the agent never said it" if outcome == "failed" else "the agent said it",
-                    "quote": QuoteDocument(turn=4, role="agent", start_ms=9000, text=text),
+                    "quote": Quote(turn=4, role="agent", start_ms=9000, text=text),
                 }
             )
             for name, (outcome, severity) in findings.items()
         ]
         worst = "failed" if any(document.outcome == "failed" for document in documents) else "passed"
-        return RunDocument.model_validate({"run_id": run_id, "outcome": worst, "findings": documents})
+        return Run.model_validate({"run_id": run_id, "outcome": worst, "findings": documents})
 
     return make
 
@@ -101,7 +101,7 @@ def make_run() -> Callable[..., RunDocument]:
 def make_result() -> Callable[..., RunResult]:
     """A finished invocation of the given cases that cost 48 of 64 cents."""
 
-    def make(*cases: CaseDocument, **fields: Any) -> RunResult:
+    def make(*cases: CaseResult, **fields: Any) -> RunResult:
         standard: dict[str, Any] = {
             "tool_version": "0.1.0",
             "outcome": "failed",
@@ -110,7 +110,7 @@ def make_result() -> Callable[..., RunResult]:
             "change_set_digest": "sha256:" + "9" * 64,
             "started_at": NOON,
             "ended_at": NOON,
-            "consent": ConsentDocument(given=True, by="bob", at=NOON),
+            "consent": Consent(given=True, by="bob", at=NOON),
             "cost": CostDocument(
                 estimated_cents=64, actual_cents=80, this_invocation_cents=48, ambiguous_cents=16, ceiling_cents=100
             ),

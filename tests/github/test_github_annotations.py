@@ -12,7 +12,7 @@ from inline_snapshot import snapshot
 
 from planner.diagnostics import Diagnostics, Span
 from planner.github.annotations import Annotation, commands, of_diagnostics, of_result
-from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.results.model import CaseResult, Run, RunResult
 
 FAILED, PASSED = ("failed", "error"), ("passed", "error")
 
@@ -76,8 +76,8 @@ def test_a_long_message_is_shortened() -> None:
 
 
 def test_failures_of_one_line_share_an_annotation(
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     """The first failure is quoted and all cases are named."""
@@ -95,8 +95,8 @@ def test_failures_of_one_line_share_an_annotation(
 
 
 def test_hostile_quotes_are_neutralised(
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     text = "\x1b[31m\n::set-output name=x::y\n##[error]z"
@@ -109,8 +109,8 @@ def test_hostile_quotes_are_neutralised(
 
 
 def test_the_worst_come_first(
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     """Critical, failed, unknown; then, as warnings, flaky cases and expectations with severity warning."""
@@ -136,8 +136,8 @@ def test_the_worst_come_first(
 
 
 def test_an_undecided_check_is_not_shown_as_a_failure(
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     undecided = make_case(
@@ -149,8 +149,8 @@ def test_an_undecided_check_is_not_shown_as_a_failure(
 
 
 def test_a_case_without_a_place_is_annotated_without_one(
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     """Older results may have no file, a run no quote, and an expectation no line."""
@@ -167,15 +167,15 @@ def test_a_case_without_a_place_is_annotated_without_one(
 
 
 def test_a_passed_result_has_no_annotations(
-    make_case: Callable[..., CaseDocument], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_result: Callable[..., RunResult]
 ) -> None:
     """Silence is what success looks like in a diff."""
     assert of_result(make_result(make_case())) == []
 
 
 def test_what_was_refused_is_not_blamed_on_a_line(
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     """Calls that were not made are reported once without a line. Failures keep their line; service failures are reported at the scenario."""
@@ -201,8 +201,8 @@ def test_what_was_refused_is_not_blamed_on_a_line(
 
 
 def test_a_run_that_the_test_bot_failed_does_not_count(
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     aside = make_run(1, polite=FAILED).model_copy(update={"outcome": "errored", "fault": "caller"})

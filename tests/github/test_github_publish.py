@@ -12,7 +12,7 @@ from planner.changes.model import ChangeSet
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import RefusedError
 from planner.github.publish import Publisher, publisher
-from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.results.model import CaseResult, Run, RunResult
 
 
 @pytest.fixture
@@ -117,8 +117,8 @@ def test_a_result_writes_annotations_summary_and_outputs(
     here: Publisher,
     log: list[str],
     tmp_path: Path,
-    make_case: Callable[..., CaseDocument],
-    make_run: Callable[..., RunDocument],
+    make_case: Callable[..., CaseResult],
+    make_run: Callable[..., Run],
     make_result: Callable[..., RunResult],
 ) -> None:
     """Annotations on the failed lines, the report in the summary, verdict and bill as outputs."""

@@ -8,20 +8,22 @@ from typing import Any
 
 import pytest
 
-from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.planfile.model import Case, Plan, Target
 from planner.planfile.yaml.source import Place, Source
 from planner.results.model import (
-    CaseDocument,
+    Action,
     CaseInputs,
-    ConsentDocument,
+    CaseResult,
+    Consent,
     CostDocument,
     DroppedCase,
     EstimateAccuracy,
-    FindingDocument,
+    FailOn,
+    Finding,
     OpenLaunch,
-    QuoteDocument,
-    RunDocument,
+    Quote,
+    Run,
     RunResult,
     StatsDocument,
 )
@@ -40,10 +42,10 @@ def _finding(
     check: str,
     outcome: str,
     message: str,
-    quote: QuoteDocument | None = None,
+    quote: Quote | None = None,
     severity: str = "error",
-) -> FindingDocument:
-    return FindingDocument.model_validate(
+) -> Finding:
+    return Finding.model_validate(
         {
             "expectation": expectation,
             "check": check,
@@ -55,8 +57,8 @@ def _finding(
     )
 
 
-def _run(run_id: int, **fields: Any) -> RunDocument:
-    return RunDocument.model_validate(
+def _run(run_id: int, **fields: Any) -> Run:
+    return Run.model_validate(
         {
             "run_id": run_id,
             "batch_id": 7,
@@ -73,9 +75,9 @@ def _run(run_id: int, **fields: Any) -> RunDocument:
     )
 
 
-def _case(case_id: str, **fields: Any) -> CaseDocument:
+def _case(case_id: str, **fields: Any) -> CaseResult:
     plan, rest = case_id.split("/", 1)
-    return CaseDocument.model_validate(
+    return CaseResult.model_validate(
         {
             "case_id": case_id,
             "plan": plan,
@@ -109,8 +111,8 @@ def _case(case_id: str, **fields: Any) -> CaseDocument:
     )
 
 
-def _regressed() -> CaseDocument:
-    said = QuoteDocument(turn=6, role="agent", start_ms=42_300, text=HOSTILE)
+def _regressed() -> CaseResult:
+    said = Quote(turn=6, role="agent", start_ms=42_300, text=HOSTILE)
     return _case(
         "refunds/refund-window[mood=furious]@support",
         reason="prompt_changed",
@@ -171,8 +173,8 @@ def _regressed() -> CaseDocument:
     )
 
 
-def _flaky() -> CaseDocument:
-    looked_up = QuoteDocument(turn=3, role="tool", start_ms=None, text='lookup_hours({"day": "Sunday"})')
+def _flaky() -> CaseResult:
+    looked_up = Quote(turn=3, role="tool", start_ms=None, text='lookup_hours({"day": "Sunday"})')
     slow = _finding("latency", "latency", "failed", "p95 was 3120 ms, at most 2500 ms asked", severity="warning")
     return _case(
         "hours/opening@hotline",
@@ -199,7 +201,7 @@ def _flaky() -> CaseDocument:
     )
 
 
-def _unknown() -> CaseDocument:
+def _unknown() -> CaseResult:
     return _case(
         'hours/late[day="New Year\'s Eve | 31"]@hotline',
         outcome="unknown",
@@ -240,7 +242,7 @@ def canonical() -> RunResult:
         tool_version="0.1.0",
         outcome="failed",
         exit_code=1,
-        fail_on=["failure", "regression"],
+        fail_on=list(FailOn),
         problems=[
             "budget.max_cost_cents of plan refunds is reached: 1 case was not called",
             "the service answered 503 to 2 of 31 requests",
@@ -256,7 +258,7 @@ def canonical() -> RunResult:
         finished=False,
         started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
         ended_at=datetime(2026, 11, 24, 10, 3, 2, tzinfo=UTC),
-        consent=ConsentDocument(
+        consent=Consent(
             given=True, by="ana", at=datetime(2026, 11, 24, 9, 59, 58, tzinfo=UTC), digest=DIGEST, max_cost_cents=900
         ),
         plans=["hours", "orders", "refunds"],
@@ -366,7 +368,7 @@ def nothing_called() -> RunResult:
         finished=False,
         started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
         ended_at=datetime(2026, 11, 24, 10, 0, 1, tzinfo=UTC),
-        consent=ConsentDocument(given=False),
+        consent=Consent(given=False),
         plans=["hours"],
         cases=[
             _case(
@@ -398,7 +400,7 @@ def all_passed() -> RunResult:
         sandbox=True,
         started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
         ended_at=datetime(2026, 11, 24, 10, 0, 9, tzinfo=UTC),
-        consent=ConsentDocument(given=True, by="ana", at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC), digest=DIGEST),
+        consent=Consent(given=True, by="ana", at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC), digest=DIGEST),
         plans=["hours"],
         cases=[
             _case("hours/opening@hotline", compared="new"),
@@ -429,7 +431,7 @@ def many() -> Callable[[int], RunResult]:
             change_set_digest=DIGEST,
             started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
             ended_at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
-            consent=ConsentDocument(given=True, by="ana", digest=DIGEST, max_cost_cents=90_000),
+            consent=Consent(given=True, by="ana", digest=DIGEST, max_cost_cents=90_000),
             plans=[f"suite-{index}" for index in range(number // 60 + 1)],
             cases=cases,
             cost=CostDocument(
@@ -487,7 +489,7 @@ def _planned_case(case_id: str, runs: int) -> Case:
 
 
 def _change(
-    case_id: str, action: Action, reason: Reason, *, runs: int = 0, detail: str = "", prior: CaseDocument | None = None
+    case_id: str, action: Action, reason: Reason, *, runs: int = 0, detail: str = "", prior: CaseResult | None = None
 ) -> Change:
     case = None if action is Action.DROP else _planned_case(case_id, runs or 3)
     return Change(case_id, action, reason, runs, detail, case, prior, None, "c" * 64, "d" * 64)

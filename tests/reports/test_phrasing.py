@@ -10,7 +10,7 @@ from inline_snapshot import snapshot
 from planner.changes.model import Reason
 from planner.reports import case_phrasing, phrasing
 from planner.reports.quantities import moment, shortened, some
-from planner.results.model import Action, Compared, PlanOutcome, RunDocument, RunResult
+from planner.results.model import Action, Compared, PlanOutcome, Run, RunResult
 
 
 def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
@@ -86,7 +86,7 @@ def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
     case = canonical.cases[0]
     compared = [case_phrasing.compared(case.model_copy(update={"compared": name})) for name in get_args(Compared)]
     assert compared == snapshot(["regressed", "improved", "same", "new", "gone", "not enough evidence"])
-    done = [case_phrasing.why(case.model_copy(update={"action": name})) for name in get_args(Action)]
+    done = [case_phrasing.why(case.model_copy(update={"action": name})) for name in Action]
     assert done == snapshot(
         ["called: prompt changed", "rechecked: prompt changed", "kept: prompt changed", "dropped: prompt changed"]
     )
@@ -204,7 +204,7 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
 )
 def test_case_cost(canonical: RunResult, bills: tuple[int | None, ...], text: str) -> None:
     """A missing bill makes the sum a lower bound; without any bill it is unknown."""
-    run: RunDocument = canonical.cases[0].runs[0]
+    run: Run = canonical.cases[0].runs[0]
     runs = [run.model_copy(update={"cost_cents": cents}) for cents in bills]
     assert case_phrasing.case_cost(canonical.cases[0].model_copy(update={"runs": runs})) == text
 
@@ -251,7 +251,7 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
         {**finding, "expectation": "polite", "severity": "error"},
         {**finding, "expectation": "brief", "severity": "warning"},
     ]
-    run = RunDocument.model_validate({"run_id": 1, "outcome": "passed", "fault": None, "findings": found})
+    run = Run.model_validate({"run_id": 1, "outcome": "passed", "fault": None, "findings": found})
     assert case_phrasing.run_outcome(run) == "passed, except polite"
     assert list(case_phrasing.run_lines(run, 99))[1] == "  passed, except polite"
     assert case_phrasing.run_outcome(run.model_copy(update={"findings": run.findings[1:]})) == "passed"

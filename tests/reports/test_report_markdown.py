@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from planner.reports import markdown
 from planner.reports.redaction import redact
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseResult, RunResult
 
 _GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -150,7 +150,7 @@ def test_many_findings_are_counted(canonical: RunResult) -> None:
 
 def test_an_empty_turn_is_quoted(canonical: RunResult) -> None:
     """An empty turn is quoted as such."""
-    failed: CaseDocument = canonical.cases[0]
+    failed: CaseResult = canonical.cases[0]
     run = failed.runs[1]
     finding = run.findings[2]
     assert finding.quote is not None

@@ -11,21 +11,22 @@ from planner.reports.quantities import chance
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import (
+    CaseOutcome,
     ExpectationRate,
-    QuoteDocument,
+    Quote,
     RepeatedPass,
-    RunDocument,
+    Run,
     RunResult,
-    SampleDocument,
     SuiteDocument,
 )
+from tests.support.samples import one_side
 
 
 @pytest.fixture
 def measured(canonical: RunResult) -> RunResult:
     """The canonical result with statistics, and a run that the test bot spoilt."""
     failed = next(case for case in canonical.cases if case.outcome == "failed")
-    quote = QuoteDocument(turn=4, role="caller", start_ms=12_000, text="I'm an AI. Call @all at 415 555 0142.")
+    quote = Quote(turn=4, role="caller", start_ms=12_000, text="I'm an AI. Call @all at 415 555 0142.")
     run = failed.runs[0].model_copy(
         update={"outcome": "errored", "fault": "caller", "reason": "the caller left its role", "fault_quote": quote}
     )
@@ -96,9 +97,9 @@ def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     """Passed and countable runs before and now, and those of changed expectations with their own rate."""
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
     fell, stayed = (ExpectationRate(expectation=name, check="says", held=9, decided=9) for name in ("fell", "stayed"))
-    before = SampleDocument(outcome="passed", runs_passed=9, runs_countable=9, own_rates=[fell, stayed])
+    before = one_side(CaseOutcome.PASSED, 9, 9, own_rates=[fell, stayed])
     fallen = fell.model_copy(update={"held": 2, "decided": 8})
-    latest = SampleDocument(outcome="failed", runs_passed=3, runs_countable=8, own_rates=[fallen, stayed])
+    latest = one_side(CaseOutcome.FAILED, 3, 8, own_rates=[fallen, stayed])
     assert case_phrasing.compared(case, p_value=True) == "regressed (p = 0.031 on its own)"
     both = case.model_copy(update={"before": before, "latest": latest})
     assert case_phrasing.compared(both, p_value=True) == "regressed (9/9 → 3/8, fell 9/9 → 2/8; p = 0.031 on its own)"
@@ -145,9 +146,7 @@ def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
     undecided = {**finding, "outcome": "errored", "message": "not judged: the run failed: boom"}
     missed = {**finding, "outcome": "failed", "message": 'never said "alpha"'}
     runs = [
-        RunDocument.model_validate(
-            {"run_id": number, "outcome": outcome, "fault": fault, "reason": why, "findings": [found]}
-        )
+        Run.model_validate({"run_id": number, "outcome": outcome, "fault": fault, "reason": why, "findings": [found]})
         for number, (outcome, fault, why, found) in enumerate(
             [
                 ("errored", "platform", "the run failed: boom", undecided),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from planner.execution.jobs import Outcome
-from planner.results.model import CaseDocument, SuiteDocument
+from planner.results.model import CaseResult, FailOn, SuiteDocument
 from planner.verdicts.ending import Ending, NextCommands, ending_of
-from planner.verdicts.gate import EVERYTHING, FailOn, Gate, fail_on_words, fail_on_written
+from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words, fail_on_written
 from tests.verdicts.test_result_comparison import case
 
 WORSE = SuiteDocument(
@@ -17,7 +17,7 @@ QUARANTINE = {"until": "2026-12-31", "reason": "x"}
 FAILURE, REGRESSION = frozenset({FailOn.FAILURE}), frozenset({FailOn.REGRESSION})
 
 
-def ending(cases: list[CaseDocument], fail_on: frozenset[FailOn], suite: SuiteDocument | None = None) -> Ending:
+def ending(cases: list[CaseResult], fail_on: frozenset[FailOn], suite: SuiteDocument | None = None) -> Ending:
     return ending_of(cases, Outcome(), frozenset(), NextCommands("a", "b", "c", "d"), Gate(fail_on, suite))
 
 
@@ -34,7 +34,7 @@ def ending(cases: list[CaseDocument], fail_on: frozenset[FailOn], suite: SuiteDo
     ],
 )
 def test_a_failure_and_a_regression_fail_each_alone(
-    cases: list[CaseDocument], suite: SuiteDocument | None, failing_kinds: set[FailOn]
+    cases: list[CaseResult], suite: SuiteDocument | None, failing_kinds: set[FailOn]
 ) -> None:
     """Exit code and outcome follow the kinds that are asked for; the case's own outcome stays what it is."""
     for fail_on in (EVERYTHING, FAILURE, REGRESSION):

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from planner.results.model import CaseDocument, ExpectationRate, QuarantineDocument, RunDocument
-from planner.verdicts.comparison import OwnRate, Sample
-from planner.verdicts.outcomes import CaseOutcome
-from planner.verdicts.rates import expectation_rates, repeated_passes, sample_document, sample_from, sample_of
+from planner.results.model import CaseOutcome, CaseResult, ExpectationRate, QuarantineDocument, Run
+from planner.verdicts.rates import expectation_rates, repeated_passes, sample_of
+from tests.support.samples import one_side, own_rate
 
 
-def run(fault: str | None = None, **found: str) -> RunDocument:
-    return RunDocument.model_validate(
+def run(fault: str | None = None, **found: str) -> Run:
+    return Run.model_validate(
         {
             "run_id": 1,
             "outcome": "passed" if fault is None else "failed",
@@ -27,7 +26,7 @@ def run(fault: str | None = None, **found: str) -> RunDocument:
     )
 
 
-def case(passed: int, failed: int, *, not_needed: int = 0, others: tuple[str, ...] = ()) -> CaseDocument:
+def case(passed: int, failed: int, *, not_needed: int = 0, others: tuple[str, ...] = ()) -> CaseResult:
     runs = [run() for _ in range(passed)] + [run("agent") for _ in range(failed)] + [run(other) for other in others]
     document: dict[str, Any] = {
         "case_id": "p/s@t", "plan": "p", "scenario": "s", "target": "t", "action": "call", "reason": "new",
@@ -35,7 +34,7 @@ def case(passed: int, failed: int, *, not_needed: int = 0, others: tuple[str, ..
         "runs_not_needed": not_needed, "compared": "new", "call_fingerprint": "", "check_fingerprint": "", "runs": runs,
         "inputs": {"prompt": "", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"},
     }  # fmt: skip
-    return CaseDocument.model_validate(document)
+    return CaseResult.model_validate(document)
 
 
 def test_expectations_over_the_runs_in_which_they_were_decided() -> None:
@@ -67,7 +66,7 @@ def test_expectations_over_the_runs_in_which_they_were_decided() -> None:
         ([], []),
     ],
 )
-def test_repeated_passes(cases: list[CaseDocument], expected: list[tuple[int, int, float]]) -> None:
+def test_repeated_passes(cases: list[CaseResult], expected: list[tuple[int, int, float]]) -> None:
     """Drawn from the runs that count, averaged over the cases that have as many; runs not needed count as failed."""
     assert [(entry.k, entry.cases, entry.rate) for entry in repeated_passes(cases)] == [
         (k, number, pytest.approx(rate)) for k, number, rate in expected
@@ -102,11 +101,11 @@ def test_repeated_passes_end_at_ten() -> None:
 def test_a_stored_case_is_a_sample_of_its_countable_runs() -> None:
     """With the runs that were not needed, which stand for what might have been."""
     stored = case(3, 1, not_needed=2, others=("platform", "author"))
-    assert sample_of(stored) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
+    assert sample_of(stored) == one_side(CaseOutcome.FLAKY, 3, 5, 2)
     found = stored.model_copy(update={"runs_countable": 6})  # platform_failures: fail
-    assert sample_of(found) == Sample(CaseOutcome.FLAKY, 3, 6, 2)
-    assert sample_of(stored.model_copy(update={"pass_rate": 0.5})) == Sample(CaseOutcome.FLAKY, 3, 6, 2)
-    assert sample_of(stored.model_copy(update={"runs_countable": 99})) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
+    assert sample_of(found) == one_side(CaseOutcome.FLAKY, 3, 6, 2)
+    assert sample_of(stored.model_copy(update={"pass_rate": 0.5})) == one_side(CaseOutcome.FLAKY, 3, 6, 2)
+    assert sample_of(stored.model_copy(update={"runs_countable": 99})) == one_side(CaseOutcome.FLAKY, 3, 5, 2)
 
 
 def test_a_stored_case_includes_expectations_with_their_own_rate() -> None:
@@ -114,10 +113,9 @@ def test_a_stored_case_includes_expectations_with_their_own_rate() -> None:
     runs = [run(a="passed", b="passed"), run(a="passed", b="failed"), run("agent", a="failed", b="failed")]
     rates = expectation_rates(runs)
     stored = case(2, 1).model_copy(update={"runs": runs, "expectations": rates})
-    own = (OwnRate("b", 1, 3),)
-    assert sample_of(stored) == Sample(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
+    own = (own_rate("b", 1, 3, "says"),)
+    assert sample_of(stored) == one_side(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
     found = stored.model_copy(update={"runs_countable": 3})
-    assert sample_of(found) == Sample(CaseOutcome.FLAKY, 2, 3)
+    assert sample_of(found) == one_side(CaseOutcome.FLAKY, 2, 3)
     found.expectations[1] = rates[1].model_copy(update={"min_pass_rate": 0.2})
-    assert sample_of(found) == Sample(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
-    assert sample_from(sample_document(sample_of(found))) == sample_of(found)
+    assert sample_of(found) == one_side(CaseOutcome.FLAKY, 2, 3, 0, own, 1)

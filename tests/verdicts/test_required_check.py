@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from planner.changes.model import Action, Change, Reason
-from planner.results.model import CaseDocument
+from planner.changes.model import Change, Reason
+from planner.results.model import Action, CaseResult
 from planner.results.required_check import Standing, State
 from planner.verdicts.gate import Gate
 from planner.verdicts.required_check import CheckedCase, decide
@@ -19,10 +19,10 @@ CALL = "sha256:call"
 
 
 def checked(
-    judged: CaseDocument | None,
+    judged: CaseResult | None,
     reason: Reason = Reason.PASSED,
     *,
-    base: CaseDocument | None = None,
+    base: CaseResult | None = None,
     is_base: bool = False,
     calls: int = 0,
     in_progress: int = 0,
@@ -34,17 +34,17 @@ def checked(
     return CheckedCase(change, judged, base, calls, in_progress)
 
 
-def billed(case: CaseDocument, *, cents: int | None, hours: float) -> CaseDocument:
+def billed(case: CaseResult, *, cents: int | None, hours: float) -> CaseResult:
     """With calls that ended so many hours ago."""
     update = {"call_id": 1, "cost_cents": cents, "completed_at": AT - timedelta(hours=hours)}
     return case.model_copy(update={"runs": [run.model_copy(update=update) for run in case.runs]})
 
 
-def failing(**fields: Any) -> CaseDocument:
+def failing(**fields: Any) -> CaseResult:
     return case("a", "failed", 0, 3, call_fingerprint=CALL, **fields)
 
 
-def unknown(**fields: Any) -> CaseDocument:
+def unknown(**fields: Any) -> CaseResult:
     found = case("a", "unknown", 0, platform=1)
     return found.model_copy(update={"runs": [found.runs[0].model_copy(update=fields)]})
 

@@ -8,13 +8,13 @@ from random import Random
 from typing import Any
 
 from planner.reports.comparison import render_markdown
-from planner.results.model import CaseDocument, ExpectationRate, RunResult
+from planner.results.model import CaseResult, ExpectationRate, RunResult
 from planner.verdicts.result_comparison import compare_results
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
-def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 0, **fields: Any) -> CaseDocument:
+def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 0, **fields: Any) -> CaseResult:
     """`b_met`: in how many of the passed runs an expectation with its own rate was met."""
     b_met, check = fields.pop("b_met", passed), fields.pop("check", "says")
     total = passed + failed + platform
@@ -37,7 +37,7 @@ def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 
         }
         for number, fault in enumerate(faults)
     ]
-    return CaseDocument.model_validate(
+    return CaseResult.model_validate(
         {
             "case_id": f"p/{name}@s", "plan": "p", "scenario": name, "target": "s", "action": "call", "reason": "new",
             "outcome": outcome, "runs_required": total, "runs_passed": passed, "runs_total": total, "compared": "new",
@@ -48,7 +48,7 @@ def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 
     )  # fmt: skip
 
 
-def result(name: str, at: datetime, *cases: CaseDocument) -> RunResult:
+def result(name: str, at: datetime, *cases: CaseResult) -> RunResult:
     documents = [
         each.model_copy(update={"runs": [run.model_copy(update={"invocation_id": name}) for run in each.runs]})
         for each in cases
@@ -67,7 +67,7 @@ RANDOM = Random(1)  # noqa: S311 - a seed, for a test
 B_FELL = "b was met in 0 of 10 runs, 60 % needed"
 
 
-def own(met: int) -> CaseDocument:
+def own(met: int) -> CaseResult:
     found = case("own", "passed" if met else "failed", 10, b_met=met, outcome_reason="" if met else B_FELL)
     rate = ExpectationRate(expectation="b", check="says", held=met, decided=10, min_pass_rate=0.6)
     return found.model_copy(update={"expectations": [rate]})
@@ -76,7 +76,7 @@ def own(met: int) -> CaseDocument:
 def test_another_grader_and_variants_are_not_compared() -> None:
     """Of two results as of a run and its baseline: not comparable where the grader differs, and each variant with itself."""
 
-    def with_runs(found: CaseDocument, **fields: Any) -> CaseDocument:
+    def with_runs(found: CaseResult, **fields: Any) -> CaseResult:
         return found.model_copy(
             update={"is_graded": True, "runs": [run.model_copy(update=fields) for run in found.runs]}
         )
@@ -108,7 +108,7 @@ def test_another_grader_and_variants_are_not_compared() -> None:
 def test_another_grader_hides_no_regression_of_other_checks() -> None:
     """Every run fails `says`, which no grader measures: a regression, although the grader differs as well."""
 
-    def graded(found: CaseDocument, version: str) -> CaseDocument:
+    def graded(found: CaseResult, version: str) -> CaseResult:
         runs = [run.model_copy(update={"grader_version": version}) for run in found.runs]
         return found.model_copy(update={"is_graded": True, "runs": runs})
 
@@ -177,7 +177,7 @@ def test_quarantine_counts_in_no_suite() -> None:
     assert compare_results(older, newer, RANDOM).suite is None
 
 
-def raised(passed: int, failed: int, *, b_met: int | None = None) -> CaseDocument:
+def raised(passed: int, failed: int, *, b_met: int | None = None) -> CaseResult:
     """After eight runs that passed, as many more: those that failed first."""
     stood = case("raised", "passed", 8, b_met=8).runs
     more = case("raised", "failed", passed, failed, b_met=passed if b_met is None else b_met).runs
@@ -188,7 +188,7 @@ def raised(passed: int, failed: int, *, b_met: int | None = None) -> CaseDocumen
     return found if b_met is None else found.model_copy(update={"expectations": [rate]})
 
 
-def lines(before: CaseDocument, now: CaseDocument) -> list[str]:
+def lines(before: CaseResult, now: CaseResult) -> list[str]:
     older, newer = (
         result(name, AT + timedelta(hours=hours)).model_copy(update={"cases": [each]})
         for name, hours, each in (("old", 0, before), ("new", 1, now))

@@ -21,6 +21,6 @@ def test_the_verdict_of_a_call_that_cannot_be_read_says_why() -> None:
     """Its run has ended; a run that is still in progress has not."""
     unreadable = "GET /v1/calls/9: the service's answer makes no sense"
     record = RunRecord("p/s@t", "1", 0, 7, None, None, None, None, False, "i", None, unread=unreadable)
-    assert unreadable in judge_record(CASE, record).document.reason
+    assert unreadable in judge_record(CASE, record).reason
     in_progress = judge_record(CASE, replace(record, unread=""))
-    assert in_progress.document.reason == "the run did not end in time"
+    assert in_progress.reason == "the run did not end in time"

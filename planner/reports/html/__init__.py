@@ -22,7 +22,7 @@ from planner.reports.html.conversations import Budget, case_document, script_jso
 from planner.reports.neutral import without_controls
 from planner.reports.quantities import percent, shortened
 from planner.reports.terminal import SIGNS
-from planner.results.model import CaseDocument, RunResult
+from planner.results.model import CaseResult, RunResult
 
 MAX_CONVERSATION_BYTES = 48 * 1024 * 1024
 """Limit for all conversations, about 30,000 calls. Calls beyond it keep only their findings and quotes."""
@@ -73,7 +73,7 @@ def pieces(
     )
 
 
-def _row(index: int, case: CaseDocument, trend: Trend) -> dict[str, object]:
+def _row(index: int, case: CaseResult, trend: Trend) -> dict[str, object]:
     outcome = case_phrasing.shown_outcome(case)
     passed = outcome == "passed"
     first_failed = case_phrasing.first_failed(case)

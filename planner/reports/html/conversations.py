@@ -10,7 +10,7 @@ from planner.evidence import Evidence, Turn
 from planner.reports import EvidenceOf, case_phrasing
 from planner.reports.neutral import picked, without_controls
 from planner.reports.transcript import NO_CALL, NO_TRANSCRIPT, NOT_STORED
-from planner.results.model import CaseDocument, FindingDocument, RunDocument
+from planner.results.model import CaseResult, Finding, Run
 
 _OMITTED = "The transcript of this call is omitted: the page would be too large for a browser."
 _TURN_BYTES = 60
@@ -24,7 +24,7 @@ class Budget:
     left_bytes: int
 
 
-def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
+def case_document(case: CaseResult, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
     inputs = case.inputs
     reason, *facts = case_phrasing.facts(case)
     called = {
@@ -49,7 +49,7 @@ def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -
     }
 
 
-def _run(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
+def _run(run: Run, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
     evidence, note = _conversation(run, evidence_of, budget)
     turns = [_turn(turn) for turn in (evidence.turns if evidence else None) or ()]
     budget.left_bytes -= sum(len(turn["text"].encode()) + _TURN_BYTES for turn in turns)
@@ -65,7 +65,7 @@ def _run(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str,
     }
 
 
-def _conversation(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> tuple[Evidence | None, str]:
+def _conversation(run: Run, evidence_of: EvidenceOf, budget: Budget) -> tuple[Evidence | None, str]:
     """The evidence, and a note to show if there are no turns."""
     if run.call_id is None:
         return None, NO_CALL
@@ -75,7 +75,7 @@ def _conversation(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> 
     return evidence, NOT_STORED if evidence is None else NO_TRANSCRIPT
 
 
-def _finding(finding: FindingDocument) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, Any]:
     quote = finding.quote
     return {
         "id": finding.expectation,

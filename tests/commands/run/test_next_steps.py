@@ -16,7 +16,7 @@ from planner.changes.saved_plan import SavedPlan
 from planner.cli import system
 from planner.clock import Clock
 from planner.execution.jobs import Outcome, UnsettledLaunch
-from planner.results.model import CaseDocument
+from planner.results.model import CaseResult
 from planner.session.run_session import RunOptions, next_commands
 from planner.session.selection import Selection
 from planner.session.shell import Shell, actor_of
@@ -31,8 +31,8 @@ def run(fault: str | None = None, **fields: Any) -> dict[str, Any]:
     return {"run_id": 1, "outcome": "errored" if fault else "passed", "fault": fault, **fields}
 
 
-def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> CaseDocument:
-    return CaseDocument.model_validate(
+def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> CaseResult:
+    return CaseResult.model_validate(
         {
             "case_id": "p/s@t", "plan": "p", "scenario": "s", "target": "t", "action": "call", "reason": "forced",
             "outcome": outcome, "runs": list(runs), "runs_required": 1, "runs_passed": 0, "runs_total": 1, "compared": "new",
@@ -43,7 +43,7 @@ def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> C
     )  # fmt: skip
 
 
-def ending(outcome: Outcome, *cases: CaseDocument, overdue: frozenset[str] = frozenset()) -> Ending:
+def ending(outcome: Outcome, *cases: CaseResult, overdue: frozenset[str] = frozenset()) -> Ending:
     return ending_of(cases, outcome, overdue, DEFAULTS)
 
 
@@ -95,7 +95,7 @@ RAISE = "To decide p/s@t, raise its `runs` from 1 to about 6. The calls made so 
         ([unknown(run(), more_runs=5)] * 5, [RAISE, RAISE, RAISE, "2 more cases also need more `runs`."]),
     ],
 )
-def test_a_finished_session_suggests_only_what_helps(cases: list[CaseDocument], steps: list[str]) -> None:
+def test_a_finished_session_suggests_only_what_helps(cases: list[CaseResult], steps: list[str]) -> None:
     """With its price, and never as `--rerun all`, which would pay for everything again."""
     options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
     end = ending_of(cases, Outcome(), frozenset(), next_commands(options, consenting=True))
