@@ -60,9 +60,10 @@ class Workspace:
         return [(item.code, item.span.line, item.span.column) for item in self.load()[1]]
 
     def rendered(self, diagnostics: Diagnostics) -> str:
-        """One line for each diagnostic: place, severity and code."""
-        return "".join(
-            f"{item.span.file}:{item.span.line}:{item.span.column} {item.severity.value} {item.code}\n"
+        """Place and code of each diagnostic: the file where it is not the plan, `warning` where it is one."""
+        return ", ".join(
+            f"{'' if item.span.file == 'plan.yaml' else f'{item.span.file}:'}{item.span.line}:{item.span.column} "
+            f"{'warning ' if item.severity.value == 'warning' else ''}{item.code}"
             for item in diagnostics
         )
 

@@ -88,10 +88,9 @@ def test_fault_of_a_prompt_file_is_shown_in_it(workspace: Any) -> None:
     workspace.write("prompts/y.md", "Order {{ order }}, please.\r\nYou are {{ n.name }}.")
     matrix = "    matrix: {axes: {order: [5], n: [{id: a}]}}\n"
     two = "  t:\n    prompt_file: prompts/y.md\n"
-    assert workspace.faults(PLAIN + "    prompt_file: prompts/x.md\n" + matrix + two + matrix) == snapshot("""\
-prompts/x.md:3:26 error template-syntax
-prompts/y.md:2:14 error template-undefined
-""")
+    assert workspace.faults(PLAIN + "    prompt_file: prompts/x.md\n" + matrix + two + matrix) == snapshot(
+        "prompts/x.md:3:26 template-syntax, prompts/y.md:2:14 template-undefined"
+    )
 
 
 @pytest.mark.parametrize(
@@ -401,10 +400,9 @@ def test_error_in_an_axis_file_names_the_plan_that_uses_it(workspace: Any) -> No
     """The error is in the file, and also names the line of the plan that uses it."""
     workspace.write("orders.csv", "number\n17\n18,19\n17\n")
     matrix = "    matrix: {axes: {order: {file: orders.csv, column: number}}}\n"
-    assert workspace.faults(PLAIN + '    prompt: "{{ order }}"\n' + matrix) == snapshot("""\
-orders.csv:3:1 error bad-axis-file
-orders.csv:4:1 error duplicate-item
-""")
+    assert workspace.faults(PLAIN + '    prompt: "{{ order }}"\n' + matrix) == snapshot(
+        "orders.csv:3:1 bad-axis-file, orders.csv:4:1 duplicate-item"
+    )
 
 
 def test_axis_file_with_more_values_than_cases_can_be(workspace: Any) -> None:

@@ -32,12 +32,7 @@ def test_null_without_a_check_shows_how_to_write_null(workspace: Any) -> None:
       - {check: tool_called, name: x, arguments: {a: null}, result: {any_of: [null]}}
       - {check: field, path: $.a, in: [null]}
 """
-    ) == snapshot("""\
-plan.yaml:8:39 error wrong-type
-plan.yaml:9:43 error wrong-type
-plan.yaml:10:35 error wrong-type
-plan.yaml:11:23 error wrong-type
-""")
+    ) == snapshot("8:39 wrong-type, 9:43 wrong-type, 10:35 wrong-type, 11:23 wrong-type")
 
 
 @pytest.mark.parametrize(

@@ -32,17 +32,13 @@ def test_a_text_that_is_cut_at_a_hash(workspace: Any) -> None:
     """YAML drops the rest as a comment."""
     assert faults(
         workspace, "Ask about order #12345 please", "          - order #123\n          - two words #wow"
-    ) == snapshot("""\
-plan.yaml:8:29 warning not-as-it-looks
-plan.yaml:12:19 warning not-as-it-looks
-plan.yaml:13:23 warning not-as-it-looks
-""")
+    ) == snapshot("8:29 warning not-as-it-looks, 12:19 warning not-as-it-looks, 13:23 warning not-as-it-looks")
 
 
 def test_an_item_that_continues_the_one_above(workspace: Any) -> None:
     """Indented more, it is no item: both are one phrase that nobody says."""
     assert faults(workspace, phrases="          - Hello\n            - Goodbye") == snapshot(
-        "plan.yaml:13:13 warning not-as-it-looks\n"
+        "13:13 warning not-as-it-looks"
     )
     plan = PLAN.format(prompt="x", phrases="").replace("any_of:\n", "any_of: Hello\n          - Goodbye")
     assert "not-as-it-looks" in workspace.faults(plan)
