@@ -42,7 +42,7 @@ async def live_through(service: Any, jobs: Any, deaths: Sequence[int], killable:
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-@pytest.mark.parametrize("faults", [(), TROUBLED], ids=["smooth", "troubled"])
+@pytest.mark.parametrize(("dialect", "faults"), [("page", ()), ("client", TROUBLED)], ids=["smooth", "troubled"])
 async def test_a_death_at_any_boundary_costs_nothing(
     make_service: Callable[..., Any],
     killable: Callable[..., Any],

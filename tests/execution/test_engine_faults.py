@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -50,7 +51,9 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(
+    ("dialect", "faults"), list(zip(cycle(("page", "client")), FAULTS.values(), strict=False)), ids=FAULTS.keys()
+)
 async def test_each_run_is_paid_for_once_under_every_fault(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, faults: list[dict[str, Any]]
 ) -> None:

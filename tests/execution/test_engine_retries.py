@@ -86,7 +86,7 @@ async def test_no_retry_after_an_interruption(make_service: Callable[..., Any], 
 
 
 async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
-    make_service: Callable[..., Any], retried: Callable[..., Any], killable: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], retried: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """Killed before or after any step of a run that fails and is called again, with retries left: one failure is made
     up for by one call, whichever invocation sees it."""
@@ -94,7 +94,7 @@ async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
     settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     boundary = 1
     while await killable(
-        service := make_service(dialect, [FAILS]), jobs, boundary, settings=settings, on_run=platform_failed
+        service := make_service("client", [FAILS]), jobs, boundary, settings=settings, on_run=platform_failed
     ):
         done = await service.invoke(jobs, settings=settings, on_run=platform_failed)
         assert done.outcome.finished, boundary
