@@ -94,7 +94,7 @@ UnreadPart = Literal["turns", "tools", "results"]
 """A part of `Evidence` that could not be read completely; `results` means which call a result answers."""
 
 CostBasis = Literal["transaction", "call"]
-"""The source of a bill: the account's transactions, or the call's `billing_total_cents`."""
+"""The source of a bill: the account's transactions, or the call object."""
 
 
 class Evidence(_Frozen):
@@ -114,6 +114,8 @@ class Evidence(_Frozen):
     """The bill; None while unknown."""
     cost_basis: CostBasis | None = Field(default=None, exclude_if=lambda basis: basis is None)
     """The source of the bill; None without a bill, without a call, and in older records."""
+    bill_pending: bool = Field(default=False, exclude_if=lambda pending: not pending)
+    """The service bills its calls, but not this one yet. Stored only if True."""
     service_estimate_cents: Cents | None = None
     """The service's estimate at launch; not a bill."""
     redacted: tuple[RedactedPart, ...] = ()
@@ -154,7 +156,7 @@ def missing_parts(evidence: Evidence, *, grade_wanted: bool) -> tuple[Part, ...]
         "transcript": evidence.turns is None and bool(call.duration_seconds),
         "history": evidence.tools is None and evidence.turns is not None,
         "grade": grade_wanted and (evidence.grade is None or evidence.grade.status == "pending"),
-        "bill": evidence.cost_cents is None and "billing_total_cents" in call.document,
+        "bill": evidence.cost_cents is None and evidence.bill_pending,
     }
     return tuple(part for part, is_absent in absent.items() if is_absent)
 
@@ -193,6 +195,7 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
             "grade": newer.grade if graded else older.grade,
             "cost_cents": billed.cost_cents,
             "cost_basis": billed.cost_basis,
+            "bill_pending": (newer if newer.call else older).bill_pending,
             "service_estimate_cents": older.service_estimate_cents
             if newer.service_estimate_cents is None
             else newer.service_estimate_cents,

@@ -27,7 +27,7 @@ def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
 
 
 def revision_digest(revision: str) -> str:
-    """The digest in `<updated_at> <digest>`. An agent that was saved unchanged keeps it."""
+    """The digest in `<time of the last edit> <digest>`. An agent that was saved unchanged keeps it."""
     return revision.rpartition(" ")[2]
 
 

@@ -60,7 +60,7 @@ class Request:
     """What was asked for, and what is known now.
 
     Args:
-        revisions: `<updated_at> <digest>` of the agent behind (kind, id), as the service reports it; None or absent if unknown.
+        revisions: `<time of the last edit> <digest>` of the agent behind (kind, id), as the service reports it; None or absent if unknown.
         partial: only some cases were selected, so none is dropped.
         judge: the language model for `check: judge`, and how it is asked; None if none is configured, which changes nothing.
         fresh: why earlier runs of the called cases are discarded; None if they count.

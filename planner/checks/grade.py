@@ -66,7 +66,7 @@ class GradeCheck(Expectation, frozen=True):
             return errored(f"the service has no finished grade: its status is {shown(grade.status)}")
         conditions: list[Judgement] = []
         if self.min_score is not None:
-            conditions.append(_judge_score(grade, evidence, self.min_score))
+            conditions.append(_judge_score(grade, self.min_score))
         if self.outcome is not None:
             conditions.append(_judge_word("outcome", grade.outcome, self.outcome, get_args(Outcome)))
         if self.goal is not None:
@@ -78,12 +78,10 @@ class GradeCheck(Expectation, frozen=True):
         return all_hold(conditions)
 
 
-def _judge_score(grade: Grade, evidence: Evidence, least: float) -> Judgement:
+def _judge_score(grade: Grade, least: float) -> Judgement:
     if grade.score is not None:
         return within(f"score {number(grade.score)}", grade.score, (least, None))
-    if evidence.call is not None and evidence.call.document.get("grade_score") == 1:
-        return errored("the grade's score is 1, and the service does not say whether of 1 or of 100")
-    return errored("the grade has no score")
+    return errored("the grade has no score, or the service does not say whether it is out of 1 or of 100")
 
 
 def _judge_issues(what: str, found: int | None, limit: int) -> Judgement:

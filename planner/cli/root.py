@@ -38,6 +38,7 @@ _EXIT_CODES: Final = (
 _ENVIRONMENT: Final = (
     ("THUNDERPHONE_API_KEY", "the service's API key; read only from here"),
     ("THUNDERPHONE_API_BASE_URL", "another server, such as `planner sandbox`"),
+    ("THUNDERPHONE_TEST_CALLS_PATH", "the API's path for test calls: /v1/test-calls or /v1/simulations"),
     ("THUNDERPHONE_ALLOW_HTTP_TO", "a host that may receive the key over unencrypted http"),
     ("PLANNER_JUDGE_API_KEY", "the API key of the language model for `check: judge`"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from planner.errors import CredentialError, NotFoundError, StoreError, UsageError
 from planner.planfile.model import Case
 from planner.providers.base import NO_HOOKS, Provider, RequestHooks, Target, TargetState, UnknownTargetError
-from planner.providers.thunderphone.client import connect
+from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.session.selection import Selection
 from planner.session.service_address import base_url_of, check_transport_security
 from planner.session.shell import Shell
@@ -18,11 +18,12 @@ from planner.session.stores import Place
 from planner.session.worlds import world_name, world_of
 
 SANDBOX_KEY = "sk_test_sandbox"
+RUNS_PATH = "THUNDERPHONE_TEST_CALLS_PATH"
 
 
-def check_key(shell: Shell) -> tuple[str, str]:
-    """(base URL, key) from the environment. Raises `CredentialError`, `UsageError` if the key is missing, malformed, or
-    would be sent unencrypted."""
+def account_of(shell: Shell) -> Account:
+    """The account in the environment. Raises `CredentialError`, `UsageError` if the key is missing, malformed, or would be
+    sent unencrypted, or if the path of test calls is unknown."""
     key = shell.environ.get("THUNDERPHONE_API_KEY", "").strip()
     if not key:
         raise CredentialError(
@@ -32,7 +33,10 @@ def check_key(shell: Shell) -> tuple[str, str]:
     check_key_characters("THUNDERPHONE_API_KEY", key)
     base_url = base_url_of(shell.environ)
     check_transport_security(base_url, shell.environ)
-    return base_url, key
+    runs_path = shell.environ.get(RUNS_PATH, "").strip().rstrip("/") or TEST_CALLS
+    if runs_path not in BATCHES:
+        raise UsageError(f"{RUNS_PATH} is {runs_path!r}", f"Unset it, or use one of: {', '.join(BATCHES)}")
+    return Account(base_url, key, runs_path)
 
 
 def check_key_characters(variable: str, key: str) -> None:
@@ -48,11 +52,11 @@ async def open_client(
     """A client of the real service, or of the sandbox with its state in the place's folder."""
     app: Any = None
     if selection.sandbox:
-        base_url, key = "http://sandbox", SANDBOX_KEY
+        account = Account("http://sandbox", SANDBOX_KEY)
         app = embedded_app(shell, place.directory, selection)
     else:
-        base_url, key = check_key(shell)
-    client = connect(base_url, key, clock=shell.clock, hooks=hooks, redactor=shell.keys, app=app)
+        account = account_of(shell)
+    client = connect(account, clock=shell.clock, hooks=hooks, redactor=shell.keys, app=app)
     try:
         yield client
     finally:

@@ -71,7 +71,7 @@ def test_cost_is_judged(talk: Any, judge: Any, cents: int | None, expected: obje
             (
                 "errored",
                 (
-                    "the grade has no score; the grade has no outcome; "
+                    "the grade has no score, or the service does not say whether it is out of 1 or of 100; the grade has no outcome; "
                     "the grade has no goal; the grade has no number of issues, or several that differ"
                 ),
                 None,

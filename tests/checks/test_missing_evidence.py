@@ -135,10 +135,8 @@ def test_booleans_are_not_numbers() -> None:
 
 def test_an_ambiguous_score_is_undecided() -> None:
     """1 may be of 1 or of 100."""
-    assert found(from_turns(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8) == (
-        "errored",
-        "the grade's score is 1, and the service does not say whether of 1 or of 100",
-    )
+    judged = found(from_turns(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8)
+    assert judged[0] == "errored"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -52,6 +54,21 @@ def test_a_trace_includes_every_request(project: Project, service: Served) -> No
     assert all(line["duration_ms"] > 0 and line["offset_ms"] > 0 for line in lines)
     for secret in ("sk_test_commands", "Dora", "4155550123", "Bearer"):
         assert secret not in text
+
+
+def test_test_calls_have_a_second_path(project: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Launches, lists and batches use it, and another value is refused. A launch on the other path counts as one with
+    another key: it may not be listed."""
+    monkeypatch.setenv("THUNDERPHONE_TEST_CALLS_PATH", "/v1/simulations/")
+    ran = project.planner("run", CONSENT, "--trace", "trace.jsonl")
+    assert ran.code == 0, ran.err
+    _, *lines = map(json.loads, (project.root / "trace.jsonl").read_text().splitlines())
+    posts = {line["path"] for line in lines if line["method"] == "POST"}
+    assert posts
+    assert posts <= {"/v1/simulations", "/v1/simulations/batches"}
+    assert not any("test-call" in line["path"] for line in lines)
+    monkeypatch.setenv("THUNDERPHONE_TEST_CALLS_PATH", "/v2/calls")
+    assert project.planner("run", CONSENT).code == 2
 
 
 def test_a_trace_that_cannot_be_written(project: Project, service: Served) -> None:

@@ -23,7 +23,7 @@ from planner.errors import (
     UsageError,
 )
 from planner.network.transport import HttpxTransport
-from planner.providers.thunderphone.client import ApiClient, request_body
+from planner.providers.thunderphone.client import Account, ApiClient, request_body
 from planner.sandbox import Sandbox, load_world
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -265,3 +265,13 @@ async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[st
     assert asked.traced[2].error is caught.value
     assert asked.traced[0].sent_bytes > 100
     assert asked.client.stats.requests == 5
+
+
+def test_another_path_is_another_credential() -> None:
+    """A launch on one path may not be listed on the other, so it must not be taken for absent there."""
+    accounts = [
+        Account("https://a", "sk_1"),
+        Account("https://a", "sk_1", "/v1/simulations"),
+        Account("https://a", "sk_2"),
+    ]
+    assert len({account.credential for account in accounts}) == 3

@@ -128,12 +128,10 @@ async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any
     [
         ({"billing_total_cents": "free"}, "billing_total_cents: "),
         ({"billing_total_cents": 2**63}, "billing_total_cents: "),
-        ({"call_id": -(2**63) - 1}, "call_id: "),
         ([], "Input "),
         ({"duration_seconds": []}, "duration_seconds: "),
         ({"status": True}, "status: "),
         ({"end_reason": {}}, "end_reason: "),
-        ({"start_time": "x" * 500}, "start_time: "),
     ],
 )
 async def test_an_invalid_call_is_an_error(talk: Callable[..., Any], document: Any, place: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import anyio
 import pydantic_core
@@ -52,10 +52,7 @@ from planner.providers.base import (
 from planner.providers.exchange import Exchange
 from planner.providers.thunderphone.agents import target_states
 from planner.providers.thunderphone.error_mapping import GARBAGE_HINT, error_of
-from planner.providers.thunderphone.evidence import bill_of
 from planner.providers.thunderphone.parsing import parse, validated
-from planner.providers.thunderphone.reading import CallReading
-from planner.providers.thunderphone.transactions import charged
 from planner.providers.thunderphone.wire import (
     WireBatch,
     WireBilling,
@@ -68,6 +65,9 @@ from planner.providers.thunderphone.wire import (
     WireTurn,
 )
 
+if TYPE_CHECKING:
+    from planner.providers.thunderphone.reading import CallReading
+
 READS_AT_ONCE = 12
 """Concurrent reads; more would overload the service."""
 READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
@@ -79,15 +79,24 @@ MAX_CLOCK_OFFSET_SECONDS = 366 * 86_400.0
 T = TypeVar("T")
 
 
-class Paths(NamedTuple):
-    """The paths of runs and batches. The service has two sets, with the same models."""
-
-    runs: str
-    batches: str
+TEST_CALLS: Final = "/v1/test-calls"
+BATCHES: Final = {TEST_CALLS: "/v1/test-call-batches", "/v1/simulations": "/v1/simulations/batches"}
+"""The path of batches by the path of runs. The service has two pairs, with the same models."""
 
 
-TEST_CALLS: Final = Paths("/v1/test-calls", "/v1/test-call-batches")
-SIMULATIONS: Final = Paths("/v1/simulations", "/v1/simulations/batches")
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where to make test calls, and with which key."""
+
+    base_url: str
+    key: str
+    runs_path: str = TEST_CALLS
+
+    @property
+    def credential(self) -> str:
+        """Launches on one path may not be listed on the other, so each path counts as another key."""
+        address = self.base_url if self.runs_path == TEST_CALLS else f"{self.base_url}{self.runs_path}"
+        return sha256(f"{address} {self.key}".encode()).hexdigest()[:16]
 
 
 def request_body(request: LaunchRequest) -> dict[str, Any]:
@@ -134,14 +143,14 @@ class ApiClient:
         clock: Clock,
         hooks: RequestHooks = NO_HOOKS,
         credential: str = "",
-        paths: Paths = TEST_CALLS,
+        runs_path: str = TEST_CALLS,
     ) -> None:
         self.credential = credential
         """A digest of the API key."""
         self._transport = transport
         self._clock = clock
         self._hooks = hooks
-        self._paths = paths
+        self._runs_path, self._batches_path = runs_path, BATCHES[runs_path]
         self._reads = anyio.CapacityLimiter(READS_AT_ONCE)
         self._last_date = "", datetime.min.replace(tzinfo=UTC)
         """The latest `Date` header, as text and time."""
@@ -160,7 +169,7 @@ class ApiClient:
     async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
         """As the protocol says. One prompt uses the single endpoint; more become a batch."""
         is_single = len(request.prompts) == 1
-        path = self._paths.runs if is_single else self._paths.batches
+        path = self._runs_path if is_single else self._batches_path
         post = _Request("POST", path, body=pydantic_core.to_json(request_body(request)), on_sending=on_sending)
         if is_single:
             run = await self._exchange(post, _RUN)
@@ -171,24 +180,30 @@ class ApiClient:
     # Reading
 
     async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Run]:
-        return await self._list(self._paths.runs, _RUNS, limit=limit, offset=offset)
+        return await self._list(self._runs_path, _RUNS, limit=limit, offset=offset)
 
     async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Batch]:
-        return await self._list(self._paths.batches, _BATCHES, limit=limit, offset=offset)
+        return await self._list(self._batches_path, _BATCHES, limit=limit, offset=offset)
 
     async def batch(self, batch_id: BatchId) -> Batch:
-        return await self._read(f"{self._paths.batches}/{batch_id}", _BATCH)
+        return await self._read(f"{self._batches_path}/{batch_id}", _BATCH)
 
     def reading(self, run: Run, charges: Charges, *, await_grade: bool, is_fresh: bool) -> CallReading:
+        from planner.providers.thunderphone.reading import CallReading  # late: `planner plan` reads no evidence
+
         return CallReading(self, run, charges, await_grade, is_fresh)
 
     async def bill_cents(self, run: Run, charged_cents: int | None) -> int | None:
+        from planner.providers.thunderphone.evidence import bill_of
+
         call = None
         if run.call_id is not None and charged_cents is None:
             call, _ = await self.call(run.call_id)
         return bill_of(run, call, charged_cents).get("cost_cents")
 
     async def charges(self, calls: Mapping[CallId, datetime]) -> Charged:
+        from planner.providers.thunderphone.transactions import charged
+
         return await charged(self.transactions, calls)
 
     async def call(self, call_id: CallId) -> tuple[WireCall, dict[str, Any]]:
@@ -352,13 +367,15 @@ class ApiClient:
 
 
 def connect(
-    base_url: str, key: str, *, clock: Clock, hooks: RequestHooks, redactor: KeyRedactor, app: Any = None
+    account: Account, *, clock: Clock, hooks: RequestHooks, redactor: KeyRedactor, app: Any = None
 ) -> ApiClient:
-    """A client of the service at `base_url`, or of `app` in this process."""
-    headers = {"Authorization": f"Bearer {key}", "X-ThunderPhone-Client": f"thunderphone-planner/{__version__}"}
-    credential = sha256(f"{base_url} {key}".encode()).hexdigest()[:16]
-    transport = HttpxTransport(base_url, headers, app=app, keys=redactor)
-    return ApiClient(transport, clock=clock, hooks=hooks, credential=credential)
+    """A client of the service, or of `app` in this process."""
+    headers = {
+        "Authorization": f"Bearer {account.key}",
+        "X-ThunderPhone-Client": f"thunderphone-planner/{__version__}",
+    }
+    transport = HttpxTransport(account.base_url, headers, app=app, keys=redactor)
+    return ApiClient(transport, clock=clock, hooks=hooks, credential=account.credential, runs_path=account.runs_path)
 
 
 _UNLIMITED = nullcontext()

@@ -97,7 +97,7 @@ def bill_of(run: Run, call: WireCall | None, charged_cents: int | None) -> dict[
         return {"cost_cents": 0} if run.status == "failed" else {}  # no call, no bill
     cents = None if call is None else call.billing_total_cents
     if cents is None or not 0 <= cents < 2**63:
-        return {}
+        return {"bill_pending": call is not None and "billing_total_cents" in call.model_fields_set}
     return {"cost_cents": round(cents), "cost_basis": "call"}
 
 

@@ -97,16 +97,11 @@ class WireBatch(Batch):
 class WireCall(Wire):
     """A call. `Evidence` keeps the whole object; these fields are read by name."""
 
-    call_id: Int64 | None = None
-    id: Int64 | None = None
     status: str | None = None
     end_reason: str | None = None
     duration_seconds: Number = None
-    start_time: Moment | None = None
-    end_time: Moment | None = None
     product: str | None = None
     billing_total_cents: Bill = None
-    billed_at: Moment | None = None
     grade_status: str | None = None
     grade_score: Number = None
     issue_count: Whole = None
@@ -179,7 +174,5 @@ class WireTransactions(Wire):
 
 class WirePhoneNumber(Wire):
     id: Int64
-    number: str | None = None
-    status: str | None = None
     inbound_agent_id: Int64 | None = None
     outbound_agent_id: Int64 | None = None

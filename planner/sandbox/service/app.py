@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from planner.sandbox.errors import ApiError, detail, insufficient_balance, invalid, throttled
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.endpoints import Exchange
-from planner.sandbox.service.operations import UNDOCUMENTED, Operation, model, operations
+from planner.sandbox.service.operations import UNDOCUMENTED, Operation, model, operations, simulations
 from planner.sandbox.worlds.faults import Fault
 
 ABORT = "planner.sandbox.abort"
@@ -33,7 +33,7 @@ _HTML = "<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body
 
 def build_app(sandbox: Sandbox) -> ASGIApp:
     paths: dict[str, dict[str, Operation]] = {}
-    for operation in (*operations(sandbox.dialect), *UNDOCUMENTED):
+    for operation in (*operations(sandbox.dialect), *simulations(sandbox.dialect), *UNDOCUMENTED):
         paths.setdefault(operation.path, {})[operation.method] = operation
     # One Route per path: a wrong method is then 405 with all methods of the path in Allow, not 404.
     routes = [Route(path, partial(_answer, sandbox, methods), methods=list(methods)) for path, methods in paths.items()]

@@ -48,6 +48,7 @@ _RUN = {"status": 200, "body": "ClientRun"}
 _BATCH = {"body": "ClientBatch"}
 _RUNS = "/v1/test-calls"
 _BATCHES = "/v1/test-call-batches"
+_SIMULATIONS = "/v1/simulations"
 _CALL = "/v1/calls/{call_id}"
 _AGENT = "/v1/agents/{agent_id}"
 
@@ -96,3 +97,12 @@ def operations(dialect: Dialect) -> tuple[Operation, ...]:
     if dialect == "page":
         return _OPERATIONS
     return tuple(replace(operation, **operation.client) for operation in _OPERATIONS)
+
+
+def simulations(dialect: Dialect) -> tuple[Operation, ...]:
+    """Test calls under their second path."""
+    return tuple(
+        replace(each, path=each.path.replace(_BATCHES, f"{_SIMULATIONS}/batches").replace(_RUNS, _SIMULATIONS))
+        for each in operations(dialect)
+        if each.path.startswith((_RUNS, _BATCHES))
+    )
