@@ -80,6 +80,12 @@ def check_consent(
         return consent
     if calls:
         _check_policy(change_set, calls, policy, limits.now)
+    if request.given and not request.by:
+        raise RefusedError(
+            "nobody is known to have agreed: a push to a pull request is no consent to charge",
+            "let a person start the calls by hand (workflow_dispatch), or approve the job's environment and give the job"
+            " `actions: read` and its token in GITHUB_TOKEN",
+        )
     if not request.given:
         prices = [price_line(change_set.estimate)] if calls else []
         prices += [vote_line(votes)] if votes is not None else []
@@ -97,7 +103,7 @@ def policy_refusal(change_set: ChangeSet, limits: Limits, progress: Progress) ->
     still be too low for the first.
     """
     try:
-        check_consent(change_set, limits, ConsentRequest(given=True, by="", command=""), progress)
+        check_consent(change_set, limits, ConsentRequest(given=True, by="anybody", command=""), progress)
         if calls := _calls_left(change_set, progress):
             _check_first_call(change_set, calls, progress, _ceilings(change_set, limits, None))
     except RefusedError as refusal:

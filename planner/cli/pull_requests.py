@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,12 @@ from planner.cli.system import shell
 @click.option("--refresh", is_flag=True, help="Read agent revisions from the service (needs a key).")
 @options.FAIL_ON
 @options.output_format("text", "json")
+@click.option(
+    "--publication",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write comment and status to FILE, for `planner publish` in a job that may write them.",
+)
 @click.pass_obj
 def gate(verbosity: int, **values: Any) -> int:
     """Answer the required check of a pull request. Makes no calls.
@@ -33,3 +40,39 @@ def gate(verbosity: int, **values: Any) -> int:
     from planner.commands import gate as command
 
     return command.gate(shell(verbosity), command.GateOptions(selection(values), **values))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--pull-request", "number", type=click.IntRange(min=1), required=True, metavar="NUMBER")
+@click.option("--commit", required=True, metavar="SHA", help="The head commit, which gets the status.")
+@click.option("--comment/--no-comment", default=True, show_default=True, help="Also write the comment.")
+@click.option("--name", default="default", show_default=True, help="Separates two uses in one repository.")
+@click.option("--author", default="github-actions[bot]", show_default=True, help="The login of the token's owner.")
+@click.pass_obj
+def publish(verbosity: int, **values: Any) -> int:
+    """Write what `planner gate --publication` prepared to GitHub: one comment, and the commit status `phone-plans`.
+
+    Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. If FILE is missing, the status
+    is `error`: green means proven. A comment that cannot be written does not change the exit code.
+    """
+    from planner.commands import publish as command
+
+    return command.publish(shell(verbosity), command.PublishOptions(**values))
+
+
+@click.command()
+@click.option("--pull-request", "numbers", type=click.IntRange(min=1), multiple=True, metavar="NUMBER")
+@options.ENVIRONMENT
+@options.STORED
+@click.pass_obj
+def promote(verbosity: int, **values: Any) -> int:
+    """Make the results of merged pull requests the default branch's baseline. Makes no calls.
+
+    Run it on the default branch, after a merge. Results are matched by their call, so a squash or an edited merge takes
+    only what still applies. Then the results under branches/NUMBER/ are removed. Without --pull-request, GitHub is
+    asked about every pull request that has results (needs GITHUB_TOKEN with `pull-requests: read`).
+    """
+    from planner.commands import promote as command
+
+    return command.promote(shell(verbosity), command.PromoteOptions(selection(values), **values))

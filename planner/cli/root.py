@@ -16,6 +16,8 @@ _COMMANDS: Final = {
     "run": "calls:run",
     "recheck": "calls:recheck",
     "gate": "pull_requests:gate",
+    "publish": "pull_requests:publish",
+    "promote": "pull_requests:promote",
     "report": "stored_results:report",
     "transcript": "stored_results:transcript",
     "history": "stored_results:history",

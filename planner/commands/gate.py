@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
+from planner.changes.consent import Limits, policy_refusal
 from planner.changes.model import Change
 from planner.execution.journal import Journal
+from planner.reports.change_set import Preview
+from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
-from planner.results.model import Action, FailOn
+from planner.results.model import Action, CaseResult, FailOn
+from planner.results.required_check import RequiredCheck, Standing, State
 from planner.session.asking import known_service
 from planner.session.preparing import Preparation, open_journal, prepare
-from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
-from planner.session.selection import Selection, load
+from planner.session.reporting import print_diagnostics, publisher_of, redactor_of, write_output
+from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
@@ -28,6 +33,8 @@ class GateOptions:
     refresh: bool = False
     fail_on: frozenset[FailOn] = EVERYTHING
     output_format: Literal["text", "json"] = "text"
+    publication: Path | None = None
+    """File for the comment and the status."""
 
 
 def gate(shell: Shell, options: GateOptions) -> int:
@@ -50,9 +57,43 @@ def gate(shell: Shell, options: GateOptions) -> int:
     names = redactor_of(loaded.project).names(case.change.case_id for case in cases)
     render = render_json if options.output_format == "json" else render_text
     shell.print(render(check, names))
+    if options.publication is not None:
+        judged = [case.judged for case in cases if case.judged is not None]
+        _write_publication(shell, options.publication, loaded, prepared, check, judged)
     if to_github := publisher_of(shell):
         to_github.required_check(check)
     return check.exit_code
+
+
+def _write_publication(
+    shell: Shell, path: Path, loaded: Loaded, prepared: Preparation, check: RequiredCheck, judged: list[CaseResult]
+) -> None:
+    from planner.reports.comment import render_comment
+    from planner.session.pull_request import Publication, pull_request_of
+
+    now, redactor = shell.clock.now(), redactor_of(loaded.project)
+    refusal = policy_refusal(prepared.change_set, Limits(loaded.plans, loaded.project.policy, now), prepared.progress)
+    preview = Preview(
+        prepared.change_set,
+        loaded.plans,
+        [],
+        "",
+        prepared.already_made,
+        prepared.unconfirmed_runs,
+        now,
+        redactor,
+        (str(refusal), refusal.hint) if refusal else None,
+    )
+    names = redactor.names(change.case_id for change in prepared.change_set.changes)
+    comment = render_comment(preview, check, judged, names, pull_request_of(shell.environ))
+    publication = Publication(
+        state=check.state.value,
+        description=check.description,
+        digest=check.digest if check.calls else "",
+        comment=comment,
+        worth_saying=check.state is not State.SUCCESS or bool(check.cases.get(Standing.KNOWN_FAILING)),
+    )
+    write_output(shell, path, for_json_text(shell.keys.text(publication.model_dump_json())) + "\n")
 
 
 def _open_runs(shell: Shell, prepared: Preparation, journal: Journal | None) -> dict[str, OpenRuns]:

@@ -22,6 +22,7 @@ from planner.execution.ledger import Ledger
 from planner.judge.votes import JudgeCallsResult
 from planner.reports.quantities import count
 from planner.results.model import Action, Consent, FailOn, JudgeCost, RunResult
+from planner.session.consent_record import who_agrees
 from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost
@@ -139,7 +140,8 @@ def _request_missing_answers(
         return outcome, None
     # Without a digest, which recheck does not need.
     command = consent_command(options.command(), change_set).partition(" --plan-digest ")[0]
-    request = ConsentRequest(options.consent_to_charge, "", command, options.max_cost_cents)
+    by = who_agrees(shell, sandbox=options.selection.sandbox) if options.consent_to_charge else ""
+    request = ConsentRequest(options.consent_to_charge, by, command, options.max_cost_cents)
     limits = Limits(loaded.plans, loaded.project.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request)
     must_ask = change_set.votes.votes > 0

@@ -13,6 +13,7 @@ from planner.execution.transactions import Transactions
 from planner.providers.base import Balance, RequestHooks
 from planner.reports.quantities import count
 from planner.results.model import Consent
+from planner.session.consent_record import who_agrees
 from planner.session.executing import make_calls
 from planner.session.finishing import SessionEnd, finish, refuse
 from planner.session.interruption import interruptible
@@ -28,7 +29,7 @@ from planner.session.run_session import RunOptions, RunSession, with_saved
 from planner.session.saved_plans import check_unchanged, saved_command
 from planner.session.selection import load
 from planner.session.service import open_client, read_targets
-from planner.session.shell import Shell, actor_of
+from planner.session.shell import Shell
 from planner.session.stores import place_of, shared_session
 from planner.session.tracing import open_request_log
 
@@ -134,9 +135,10 @@ def _consent(session: RunSession, prepared: Preparation, balance: Balance | None
         if options.saved
         else consent_command(options.command(), change_set, already_spent_cents=spent_cents)
     )
+    is_free = options.selection.sandbox or not options.consent_to_charge
     request = ConsentRequest(
         options.consent_to_charge,
-        actor_of(shell),
+        who_agrees(shell, sandbox=is_free),
         command,
         options.max_cost_cents,
         options.selection.plan_digest,

@@ -297,7 +297,7 @@ def render_markdown(preview: Preview, *, max_bytes: int = MAX_BYTES) -> str:
     """Markdown of at most `max_bytes` of UTF-8 (at least 4,000)."""
     text = ""
     for listed in _LISTED:
-        text = "\n\n".join([*_head(preview), *_changes(preview, listed), *_foot(preview)]) + "\n"
+        text = "\n\n".join([*_head(preview), *changes_markdown(preview, listed), *_foot(preview)]) + "\n"
         if len(text.encode()) <= max_bytes:
             break
     return text
@@ -320,7 +320,8 @@ def _head(preview: Preview) -> Iterator[str]:
     yield from (f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier))
 
 
-def _changes(preview: Preview, listed: int) -> Iterator[str]:
+def changes_markdown(preview: Preview, listed: int) -> Iterator[str]:
+    """What is called, rechecked and dropped, folded; each part lists at most `listed` cases."""
     calls, rechecks, drops = (shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP))
     moved = [change for change in calls if change.moved]
     blocks = [

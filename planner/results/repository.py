@@ -243,6 +243,10 @@ class ResultsRepository:
         self._store.update(change)
         self._note_verified(verified)
 
+    def parse_baseline(self, key: str, data: bytes) -> BaselineDocument:
+        """Read and verify the baseline of this key of the default branch. Raises like `stored_baselines`."""
+        return self._read_baseline(key, data)
+
     def _read_baseline(self, key: str, data: bytes) -> BaselineDocument:
         document = self._read_plausible(BaselineDocument, key, data)
         environments = {segment_for(name) for name in (document.environment, self._shown(document.environment))}

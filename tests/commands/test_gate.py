@@ -156,3 +156,25 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         "exit-code": "3",
     }
     assert json.loads(project.planner("gate", "--format", "json").out)["digest"] == named["digest"]
+
+
+def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
+    """Comment and status for the job that may write them: to call, then failed with its quote, then known failing."""
+    hostile = PLAN.replace("calm", "calm @maria <img src=x> | ::error::")
+    jobs.branch("topic")
+    jobs.edit(plans__hours=hostile)
+    file = tmp_path / "publication.json"
+    gate(jobs.start(7, branch="topic"), 3, "--publication", str(file))
+    found = json.loads(file.read_text())
+    assert (found["state"], found["worth_saying"]) == ("pending", True)
+    assert f"-f pull-request=7 -f digest={found['digest']} -f max-cost=" in found["comment"]
+    assert found["comment"].startswith("### 📞 1 call to make")
+    failing = hostile.replace("{check: call, status: completed}", "{check: never_says, who: any, any_of: [Saturday]}")
+    jobs.edit(plans__hours=failing)
+    run(jobs.start(7, branch="topic"))
+    gate(jobs.start(7, branch="topic"), 1, "--publication", str(file))
+    found = json.loads(file.read_text())
+    assert (found["state"], found["digest"]) == ("failure", "")
+    assert f"`{CASE}`** failed: 0/1 passed" in found["comment"]
+    assert "turn " in found["comment"]
+    assert "<img" not in found["comment"].replace("`", "")

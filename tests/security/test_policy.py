@@ -388,7 +388,13 @@ def test_environment_of_a_pull_request(
     repository.write("planner.yaml", "environments: {live: {clinic: {agent: 14}}}\n")
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
-    assert repository.planner("run", CONSENT, "--environment", "live").code == 0
+    assert repository.planner("run", CONSENT, "--environment", "live").code == 3, "a push is no consent"
+    assert service.own_runs() == []
+    github_event(monkeypatch, outside, {"inputs": {"pull-request": "42"}}, "workflow_dispatch")
+    monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "maria")
+    arguments = (CONSENT, "--environment", "live", "--policy-from", base)
+    assert repository.planner("run", *arguments).code == 0
+    assert repository.results()["consent"]["by"] == "maria"
     assert {run["target_id"] for run in service.own_runs()} == {12}
 
 

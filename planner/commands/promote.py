@@ -1,0 +1,121 @@
+"""`planner promote`: the results of merged pull requests become the default branch's baseline, without a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from planner.changes.fingerprint import call_fingerprint, case_inputs
+from planner.errors import UsageError
+from planner.planfile.model import Case
+from planner.reports.quantities import count
+from planner.results.directory import DirectoryStore
+from planner.results.documents import BaselineDocument, called_at
+from planner.results.model import CaseResult
+from planner.results.promotion import (
+    Promotion,
+    branch_baselines,
+    has_open_launches,
+    promotion,
+    remove_branch,
+    stored_branches,
+)
+from planner.results.repository import ResultsRepository
+from planner.results.store import BRANCHES, BranchStore, Store, segment_for
+from planner.session.ci import namespace_of
+from planner.session.judging import judging_of
+from planner.session.reporting import print_diagnostics
+from planner.session.selection import Loaded, Selection, load
+from planner.session.shell import Shell
+from planner.session.stores import Place, place_of
+from planner.verdicts.untrusted_cases import UntrustedCases, still_settled
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteOptions:
+    """`numbers` are merged pull requests; empty: ask GitHub about every one that has results."""
+
+    selection: Selection
+    numbers: tuple[int, ...] = ()
+
+
+def promote(shell: Shell, options: PromoteOptions) -> int:
+    """Promote and clean up; return 0. Raises `UsageError` in a job of a pull request or branch."""
+    if namespace_of(shell.environ):
+        raise UsageError(
+            "only the default branch promotes results",
+            "Run this in a workflow that a push to the default branch starts.",
+        )
+    selection = options.selection
+    loaded = load(shell, selection)
+    print_diagnostics(shell, loaded.diagnostics)
+    place = place_of(shell, loaded.root, selection, loaded.project)
+    store = place.shared.store if place.shared is not None else DirectoryStore(place.directory)
+    stored = stored_branches(store)
+    merged, closed = (set(options.numbers), set[int]()) if options.numbers else _ask_github(shell, stored)
+    for number in stored:
+        if number in merged:
+            shell.print(_promote(shell, selection, loaded, place, store, number))
+        elif number in closed and not has_open_launches(store, number):
+            store.update(lambda now, number=number: remove_branch(now, number))
+            shell.print(f"#{number}: closed without a merge, results removed")
+    return 0
+
+
+def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
+    """(merged, closed) pull requests."""
+    if not numbers:
+        return set(), set()
+    from planner.github.client import github_of
+
+    merged, closed = set[int](), set[int]()
+    with github_of(shell.environ, shell.pause) as github:
+        for number in numbers:
+            pull = github.get(f"pulls/{number}", "pull-requests: read")
+            if pull.get("merged_at"):
+                merged.add(number)
+            elif pull.get("state") == "closed":
+                closed.add(number)
+    return merged, closed
+
+
+def _promote(shell: Shell, selection: Selection, loaded: Loaded, place: Place, store: Store, number: int) -> str:
+    repository = place.repository
+    branch = ResultsRepository(BranchStore(store, f"{BRANCHES}{number}/"))
+    judging = judging_of(shell, selection, loaded, place)
+    show = place.shared.redaction.name if place.shared is not None else str
+    cases = {show(case.case_id): case for case in loaded.cases}
+    checked = UntrustedCases(
+        cases, branch.load_evidence, judging.cache, still_settled(branch.load_evidence, judging.cache)
+    )
+    environment = segment_for(show(place.environment))
+    own = {show(name) for name in loaded.plan_names}
+    found: list[Promotion] = []
+    for key, source in branch_baselines(store, number, environment, repository.parse_baseline):
+        if source.plan not in own:
+            continue
+        data = store.get(key)
+        base = {} if data is None else {case.case_id: case for case in repository.parse_baseline(key, data).cases}
+        kept = checked.judged(list(_matching(source, base, cases)))
+        found.append(Promotion(key, source, kept))
+    at = shell.clock.now()
+    store.update(lambda now: promotion(now, number, found, at, repository.parse_baseline))
+    left = " · launches are not settled, so its results stay until they are" if has_open_launches(store, number) else ""
+    return f"#{number}: {count(sum(len(each.cases) for each in found), 'case')} promoted{left}"
+
+
+def _matching(
+    source: BaselineDocument, base: Mapping[str, CaseResult], cases: Mapping[str, Case]
+) -> Iterator[CaseResult]:
+    """The pull request's cases whose call is today's, unless the default branch has a newer one of the same call."""
+    for case in source.cases:
+        today, stored = cases.get(case.case_id), base.get(case.case_id)
+        if today is None or call_fingerprint(case_inputs(today, None)) != case.call_fingerprint:
+            continue
+        if (
+            stored is not None
+            and stored.call_fingerprint == case.call_fingerprint
+            and called_at(stored) >= called_at(case)
+        ):
+            continue
+        yield case

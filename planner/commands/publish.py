@@ -1,0 +1,59 @@
+"""`planner publish`: write the comment and the commit status that `planner gate` prepared in a job without rights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from planner.errors import PlannerError, UsageError
+from planner.github.client import GitHub, github_of
+from planner.github.comment import BOT, set_status, upsert_comment
+from planner.session.pull_request import Publication, is_commit, read_publication
+from planner.session.shell import Shell
+
+_MISSING: Final = Publication(
+    state="error",
+    description="planner gave no answer: see the job that plans",
+    digest="",
+    comment="",
+    worth_saying=False,
+)
+_STATES: Final = ("success", "failure", "pending", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """`file` is what `planner gate --publication` wrote; a missing one turns the check red."""
+
+    file: Path
+    number: int
+    commit: str
+    comment: bool = True
+    name: str = "default"
+    author: str = BOT
+
+
+def publish(shell: Shell, options: PublishOptions) -> int:
+    """Set the status, then the comment. Only a status that cannot be set changes the exit code."""
+    if not is_commit(options.commit):
+        raise UsageError("--commit is not the id of a commit", "Name the head commit of the pull request.")
+    try:
+        found = read_publication(shell, options.file)
+    except UsageError as error:
+        shell.log(str(error))
+        found = _MISSING
+    state = found.state if found.state in _STATES else "error"
+    with github_of(shell.environ, shell.pause) as github:
+        try:
+            _comment(github, options, found)
+        except PlannerError as error:  # the check is what counts
+            shell.log(f"the comment could not be written: {error}. {error.hint}")
+        set_status(github, options.commit, state, found.description)
+    return 0
+
+
+def _comment(github: GitHub, options: PublishOptions, found: Publication) -> None:
+    if not options.comment or not found.comment:
+        return
+    upsert_comment(github, options.number, found, name=options.name, author=options.author)

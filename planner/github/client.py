@@ -1,0 +1,123 @@
+"""A small client of GitHub's REST API. Messages never contain the token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+import httpx
+
+from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, UsageError
+
+DEFAULT_API: Final = "https://api.github.com"
+_PAGE: Final = 100
+_MAX_PAGES: Final = 30
+_TRIES: Final = 4
+_LONGEST_WAIT_SECONDS: Final = 60.0
+_TIMEOUT_SECONDS: Final = 20.0
+
+
+class NotPermittedError(PlannerError):
+    """403: the message names the missing permission."""
+
+    exit_code = 2
+
+
+@dataclass(slots=True)
+class GitHub:
+    """`repository` is `owner/name`. `pause` waits for seconds."""
+
+    repository: str
+    token: str
+    pause: Callable[[float], None]
+    api_url: str = DEFAULT_API
+    _http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        self._http = httpx.Client(base_url=self.api_url.rstrip("/"), headers=headers, timeout=_TIMEOUT_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._http.close()
+
+    def get(self, path: str, permission: str, **query: Any) -> Any:
+        """Read a JSON document. `permission` is what the token needs, such as `issues: read`."""
+        return self._json("GET", path, permission, params=query)
+
+    def pages(self, path: str, permission: str) -> Iterator[dict[str, Any]]:
+        """All items of a list."""
+        for number in range(1, _MAX_PAGES + 1):
+            page = cast("list[dict[str, Any]]", self.get(path, permission, per_page=_PAGE, page=number))
+            yield from page
+            if len(page) < _PAGE:
+                return
+
+    def send(self, method: str, path: str, permission: str, body: Mapping[str, Any]) -> Any:
+        """Write. Only what GitHub refused to process is sent again: another failure may have done its work."""
+        return self._json(method, path, permission, json=dict(body))
+
+    def _json(self, method: str, path: str, permission: str, **content: Any) -> Any:
+        answer = self._answer(method, f"/repos/{self.repository}/{path}", **content)
+        if answer.status_code < 300:
+            try:
+                return answer.json() if answer.content else None
+            except ValueError as error:
+                raise IncompleteError("GitHub's answer is not JSON", "Try again later.") from error
+        raise _error(answer, permission, f"{method} {path}")
+
+    def _answer(self, method: str, path: str, **content: Any) -> httpx.Response:
+        for left in reversed(range(_TRIES)):
+            try:
+                answer = self._http.request(method, path, **content)
+            except httpx.HTTPError as error:
+                if not left or method != "GET":
+                    raise IncompleteError(
+                        f"GitHub cannot be reached: {type(error).__name__}", "Try again later."
+                    ) from error
+                self.pause(1.0)
+                continue
+            throttled = answer.status_code == 429 or (answer.status_code == 403 and "Retry-After" in answer.headers)
+            again = throttled or (answer.status_code >= 500 and method == "GET")
+            if not again or not left:
+                return answer
+            self.pause(_wait_seconds(answer))
+        raise AssertionError
+
+
+def _wait_seconds(answer: httpx.Response) -> float:
+    named = answer.headers.get("Retry-After", "")
+    return min(float(named), _LONGEST_WAIT_SECONDS) if named.isdigit() else 1.0
+
+
+def _error(answer: httpx.Response, permission: str, what: str) -> PlannerError:
+    status = answer.status_code
+    if status == 401:
+        return CredentialError("GitHub refused the token (401)", "Pass the job's token: github-token.")
+    if status == 403:
+        return NotPermittedError(
+            f"the GitHub token may not do this ({what})", f"Give the job this permission: `{permission}`."
+        )
+    if status == 404:
+        return NotFoundError(
+            f"GitHub does not know this, or the token may not see it ({what})",
+            f"The job needs the permission `{permission}`.",
+        )
+    if status == 422:
+        return UsageError(f"GitHub rejected the content ({what})", "Report this with the text of the comment.")
+    return IncompleteError(f"GitHub answered {status} ({what})", "Try again later.")
+
+
+def github_of(environ: Mapping[str, str], pause: Callable[[float], None]) -> GitHub:
+    """The client of this job. Raises `UsageError` outside of GitHub Actions, or without a token."""
+    repository, token = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_TOKEN", "")
+    if not repository or not token:
+        missing = "GITHUB_TOKEN" if repository else "GITHUB_REPOSITORY"
+        raise UsageError(f"{missing} is not set", "Run this in GitHub Actions, with the input github-token.")
+    return GitHub(repository, token, pause, environ.get("GITHUB_API_URL", "") or DEFAULT_API)

@@ -1,0 +1,55 @@
+"""What `planner gate` prepares for the job that publishes it: comment, commit status, and where they belong."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from planner.errors import UsageError
+from planner.reports.comment import CALL_WORKFLOW, PullRequest
+from planner.session.ci import event_value, head_commit
+from planner.session.shell import Shell
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+_MAX_BYTES = 1_000_000
+
+
+class Publication(BaseModel):
+    """The file of `planner gate --publication`. `digest` is "" if there is nothing to call; `worth_saying` is false if a
+    new comment would say nothing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: str = "1.0"
+    state: str
+    description: str
+    digest: str
+    comment: str
+    worth_saying: bool
+
+
+def pull_request_of(environ: Mapping[str, str]) -> PullRequest:
+    """The pull request of this job, as GitHub's event names it."""
+    number, base = event_value(environ, "pull_request", "number"), event_value(environ, "pull_request", "base", "ref")
+    if number is None:
+        number = event_value(environ, "inputs", "pull-request")
+    number = str(number) if str(number).isdigit() else ""
+    repository, server = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_SERVER_URL", "https://github.com")
+    url = f"{server}/{repository}/actions/workflows/{CALL_WORKFLOW}" if _REPOSITORY.fullmatch(repository) else ""
+    return PullRequest(number, head_commit(environ), base if isinstance(base, str) else "", url)
+
+
+def read_publication(shell: Shell, path: Path) -> Publication:
+    """Raises `UsageError` if the file is missing or is none."""
+    try:
+        data = (shell.cwd / path).read_bytes()[:_MAX_BYTES]
+        return Publication.model_validate(json.loads(data))
+    except (OSError, ValueError, ValidationError) as error:
+        raise UsageError(f"{path} is not what planner gate wrote", "Name the file of --publication.") from error
+
+
+def is_commit(text: str) -> bool:
+    return _COMMIT.fullmatch(text) is not None

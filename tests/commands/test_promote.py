@@ -1,0 +1,100 @@
+"""`planner promote`: merged results become the baseline without a call; other pull requests are left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ci_jobs import Jobs
+from fake_github import fake_github
+
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import CASE, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
+
+ANGRY = PLAN.replace("calm", "angry")
+SAD = PLAN.replace("calm", "sad")
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Pull requests 7 (angry) and 8 (sad) edit the same case; both have called it."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+    run(jobs.start())
+    for number, plan in ((7, ANGRY), (8, SAD)):
+        jobs.branch(f"topic{number}", "main")
+        jobs.edit(plans__hours=plan)
+        assert run(jobs.start(number, branch=f"topic{number}")) == 1
+    jobs.branch("main")
+    return jobs
+
+
+def promote(project: Project, *numbers: int) -> str:
+    ran = project.planner("promote", "--sandbox", *(f"--pull-request={number}" for number in numbers))
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+def test_merged_and_the_next_pull_request_is_free(jobs: Jobs) -> None:
+    jobs.edit(plans__hours=ANGRY)
+    assert "1 case promoted" in promote(jobs.start(), 7)
+    assert jobs.stored("branches/7/") == []
+    assert jobs.stored("branches/8/") != []
+    assert gate(jobs.start(), 0)["green"] == [CASE]
+    assert gate(jobs.start(9), 0)["green"] == [CASE]
+    assert run(jobs.start()) == 0
+    jobs.branch("topic8")
+    assert gate(jobs.start(8, branch="topic8"), 0)["green"] == [CASE]
+
+
+@pytest.mark.parametrize("order", [(7, 8), (8, 7)])
+def test_two_pull_requests_of_one_case_in_either_order(jobs: Jobs, order: tuple[int, int]) -> None:
+    """The last merge decides; nothing is called twice."""
+    plans = {7: ANGRY, 8: SAD}
+    for number in order:
+        jobs.edit(plans__hours=plans[number])
+        assert "1 case promoted" in promote(jobs.start(), number)
+    assert gate(jobs.start(), 0)["green"] == [CASE]
+    assert jobs.stored("branches/") == []
+
+
+def test_promoted_late(jobs: Jobs) -> None:
+    """Both were merged before the job ran: only the calls of today's plans are promoted."""
+    jobs.edit(plans__hours=SAD)
+    assert "0 cases promoted" in promote(jobs.start(), 7)
+    assert "1 case promoted" in promote(jobs.start(), 8)
+    assert gate(jobs.start(), 0)["green"] == [CASE]
+
+
+def test_an_outcome_is_judged_again(jobs: Jobs) -> None:
+    """The merge has other expectations than the pull request had: its stored outcome does not count."""
+    jobs.edit(plans__hours=ANGRY.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}"))
+    promote(jobs.start(), 7)
+    assert gate(jobs.start(), 1)["failed"] == [CASE]
+
+
+def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """7 is merged, 8 closed, 9 open."""
+    jobs.branch("topic9", "main")
+    jobs.edit(plans__hours=PLAN.replace("calm", "glad"))
+    run(jobs.start(9, branch="topic9"))
+    jobs.branch("main")
+    jobs.edit(plans__hours=ANGRY)
+    with fake_github() as fake:
+        fake.pulls = {
+            7: {"state": "closed", "merged_at": "2026-11-25T09:00:00Z"},
+            8: {"state": "closed", "merged_at": None},
+            9: {"state": "open", "merged_at": None},
+        }
+        project = jobs.start()
+        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
+            monkeypatch.setenv(f"GITHUB_{name}", value)
+        promote(project)
+        promote(project)
+    assert {name.split("/")[1] for name in jobs.stored("branches/")} == {"9"}
+    assert gate(jobs.start(), 0)["green"] == [CASE]
+
+
+def test_a_pull_request_promotes_nothing(jobs: Jobs) -> None:
+    assert jobs.start(7).planner("promote", "--sandbox", "--pull-request=7").code == 2
+    assert jobs.stored("branches/7/") != []

@@ -1,0 +1,182 @@
+"""The one comment and the commit status, against a REST API on a port."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fake_github import FakeGitHub, Fault, fake_github
+
+from planner.cli import main
+from planner.errors import CredentialError, IncompleteError, PlannerError
+from planner.github.client import GitHub, NotPermittedError
+from planner.github.comment import MAX_CHARACTERS, marker, set_status, upsert_comment
+
+OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+COMMIT = "c" * 40
+
+
+@dataclass(frozen=True)
+class Said:
+    comment: str = "### 2 calls to make"
+    digest: str = OLD
+    worth_saying: bool = True
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGitHub]:
+    with fake_github() as fake:
+        yield fake
+
+
+def client(fake: FakeGitHub, key: str = "writer") -> GitHub:
+    return GitHub("acme/plans", key, lambda _: None, fake.url)
+
+
+def write(fake: FakeGitHub, said: Said, key: str = "writer", **options: str) -> bool:
+    with client(fake, key) as github:
+        return upsert_comment(github, 42, said, **options)
+
+
+def test_one_comment_is_edited(fake: FakeGitHub) -> None:
+    """Repeated, and behind two pages of other comments."""
+    for number in range(150):
+        fake.add_comment(42, f"{number}", "ana")
+    assert write(fake, Said())
+    assert not write(fake, Said()), "nothing changed"
+    assert write(fake, Said("### green", ""))
+    assert len(fake.comments[42]) == 151
+    assert "### green" in fake.comments[42][-1]["body"]
+
+
+def test_a_superseded_digest_is_struck_through(fake: FakeGitHub) -> None:
+    write(fake, Said())
+    assert "~~" not in fake.comments[42][0]["body"]
+    write(fake, Said(digest=NEW))
+    body = fake.comments[42][0]["body"]
+    assert f"~~`{'a' * 12}`~~" in body
+    assert f"<!-- digest:{NEW} -->" in body
+    assert OLD not in body
+
+
+def test_a_marker_of_another_author_is_not_ours(fake: FakeGitHub) -> None:
+    """Anybody can write the marker; only the job's own comment is edited."""
+    theirs = fake.add_comment(42, f"{marker('default')}\nforged", "mallory")
+    write(fake, Said())
+    assert theirs["body"].endswith("forged")
+    assert len(fake.comments[42]) == 2
+
+
+def test_names_separate_two_uses(fake: FakeGitHub) -> None:
+    write(fake, Said(), name="eu")
+    write(fake, Said(), name="us")
+    write(fake, Said("### changed"), name="eu")
+    assert ["changed" in each["body"] for each in fake.comments[42]] == [True, False]
+    assert marker("--> <b>") == marker("default")
+
+
+def test_nothing_to_say(fake: FakeGitHub) -> None:
+    """A new comment is not written; an older one is brought up to date."""
+    quiet = Said("### green", "", worth_saying=False)
+    assert not write(fake, quiet)
+    write(fake, Said())
+    assert write(fake, quiet)
+    assert len(fake.comments[42]) == 1
+
+
+def test_a_long_comment_is_cut(fake: FakeGitHub) -> None:
+    write(fake, Said("### head\n\n" + "word é\n" * 20_000))
+    body = fake.comments[42][0]["body"]
+    assert "### head" in body
+    assert len(body) <= MAX_CHARACTERS
+
+
+@pytest.mark.parametrize("fault", [Fault("POST", 500), Fault("POST", 502, after_work=True), Fault("GET", 503, 2)])
+def test_a_failing_api_writes_no_second_comment(fake: FakeGitHub, fault: Fault) -> None:
+    """A write that failed is looked for; only reads are repeated."""
+    fake.faults.append(fault)
+    if fault.status == 500:
+        with pytest.raises(IncompleteError):
+            write(fake, Said())
+    else:
+        assert write(fake, Said())
+    write(fake, Said())
+    assert len(fake.comments[42]) == 1
+
+
+def test_throttled(fake: FakeGitHub) -> None:
+    fake.faults.append(Fault("POST", 429, 2, headers={"Retry-After": "1"}))
+    assert write(fake, Said())
+    assert len(fake.comments[42]) == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "error", "named"),
+    [
+        ("wrong", CredentialError, ""),
+        ("nothing", NotPermittedError, "pull-requests: read"),
+        ("reader", NotPermittedError, "pull-requests: write"),
+    ],
+)
+def test_what_the_token_lacks(fake: FakeGitHub, token: str, error: type[PlannerError], named: str) -> None:
+    """The message names the missing permission, and not the token."""
+    with pytest.raises(error) as raised:
+        write(fake, Said(), token)
+    assert named in raised.value.hint
+    assert token not in f"{raised.value}"
+    assert fake.comments.get(42, []) == []
+
+
+def test_unreachable() -> None:
+    with GitHub("acme/plans", "writer", lambda _: None, "http://127.0.0.1:9") as github, pytest.raises(IncompleteError):
+        set_status(github, COMMIT, "success", "x")
+
+
+def publish(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, file: Path, key: str = "writer", commit: str = COMMIT
+) -> int:
+    for name, value in {"REPOSITORY": "acme/plans", "TOKEN": key, "API_URL": fake.url}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    return main(["publish", str(file), "--pull-request", "42", "--commit", commit])
+
+
+def publication(folder: Path, **fields: object) -> Path:
+    file = folder / "publication.json"
+    content = {"state": "pending", "description": "2 calls to make", "digest": OLD, "comment": "### 2 calls"}
+    file.write_text(json.dumps(content | {"worth_saying": True} | fields))
+    return file
+
+
+def test_publish_sets_status_and_comment(fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert publish(fake, monkeypatch, publication(tmp_path)) == 0
+    (status,) = fake.statuses
+    assert status == {"sha": COMMIT, "state": "pending", "description": "2 calls to make", "context": "phone-plans"}
+    assert len(fake.comments[42]) == 1
+
+
+def test_without_an_answer_the_status_is_no_success(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The planning job was cancelled, or its file is damaged, or names a state of its own."""
+    assert publish(fake, monkeypatch, tmp_path / "missing.json") == 0
+    (tmp_path / "damaged.json").write_text("[]")
+    assert publish(fake, monkeypatch, tmp_path / "damaged.json") == 0
+    assert publish(fake, monkeypatch, publication(tmp_path, state="green")) == 0
+    assert [status["state"] for status in fake.statuses] == ["error"] * 3
+
+
+def test_a_failing_comment_does_not_change_the_exit_code(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake.faults.append(Fault("GET", 500, 10))
+    assert publish(fake, monkeypatch, publication(tmp_path)) == 0
+    assert [status["state"] for status in fake.statuses] == ["pending"]
+
+
+def test_a_status_that_cannot_be_set(fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert publish(fake, monkeypatch, publication(tmp_path), key="reader") == 2
+    assert publish(fake, monkeypatch, publication(tmp_path), commit="HEAD") == 2
+    assert fake.statuses == []

@@ -1,0 +1,93 @@
+"""Who agreed: the person who started the job or approved it, never who pushed."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from fake_github import FakeGitHub, fake_github
+
+from planner.clock import Clock
+from planner.session.consent_record import who_agrees
+from planner.session.shell import Shell
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGitHub]:
+    with fake_github() as fake:
+        yield fake
+
+
+def agreed(folder: Path, fake: FakeGitHub, event: str, payload: Any, *, sandbox: bool = False, **more: str) -> str:
+    file = folder / "event.json"
+    file.write_text(json.dumps(payload))
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": event,
+        "GITHUB_EVENT_PATH": str(file),
+        "GITHUB_ACTOR": "pusher",
+        "GITHUB_REPOSITORY": "acme/plans",
+        "GITHUB_RUN_ID": "7",
+        "GITHUB_TOKEN": "reader",
+        "GITHUB_API_URL": fake.url,
+        **more,
+    }
+    err = io.StringIO()
+    shell = Shell(folder, environ, io.StringIO(), err, CLOCK, lambda: "id", 80)
+    return who_agrees(shell, sandbox=sandbox)
+
+
+CLOCK = Clock(
+    now=lambda: datetime(2026, 11, 25, tzinfo=UTC), monotonic=lambda: 0.0, sleep=lambda _: anyio.lowlevel.checkpoint()
+)
+PULL = {"pull_request": {"number": 42}}
+DISPATCH = {"inputs": {"pull-request": "42"}}
+MARIA = {"state": "approved", "user": {"login": "maria"}}
+
+
+def test_a_push_is_no_consent(tmp_path: Path, fake: FakeGitHub) -> None:
+    """An environment without protection starts its job by itself: the API names no approver."""
+    assert agreed(tmp_path, fake, "pull_request", PULL) == ""
+    fake.approvals = [{"state": "rejected", "user": {"login": "maria"}}]
+    assert agreed(tmp_path, fake, "pull_request", PULL) == ""
+    assert agreed(tmp_path, fake, "pull_request", PULL, GITHUB_TOKEN="nothing") == ""
+    assert agreed(tmp_path, fake, "pull_request", PULL, GITHUB_TOKEN="") == ""
+
+
+def test_the_approver(tmp_path: Path, fake: FakeGitHub) -> None:
+    fake.approvals = [MARIA, MARIA, {"state": "approved", "user": {"login": "ali"}}]
+    assert agreed(tmp_path, fake, "pull_request", PULL) == "maria, ali"
+
+
+def test_the_dispatcher(tmp_path: Path, fake: FakeGitHub) -> None:
+    """Who started the attempt, if it was run again."""
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, GITHUB_TRIGGERING_ACTOR="maria") == "maria"
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH) == "pusher"
+
+
+def test_other_jobs(tmp_path: Path, fake: FakeGitHub) -> None:
+    """Nothing is charged in the sandbox; the default branch's jobs are started by those who may."""
+    assert agreed(tmp_path, fake, "pull_request", PULL, sandbox=True) == "pusher"
+    assert agreed(tmp_path, fake, "schedule", {"repository": {"default_branch": "main"}}) == "pusher"
+
+
+@pytest.mark.parametrize(
+    ("environ", "who"),
+    [
+        ({"CI_MERGE_REQUEST_IID": "42", "GITLAB_USER_LOGIN": "pusher"}, ""),
+        ({"CI_MERGE_REQUEST_IID": "42", "GITLAB_USER_LOGIN": "maria", "CI_JOB_MANUAL": "true"}, "maria"),
+        ({"BUILDKITE": "true", "BUILDKITE_PULL_REQUEST": "42", "BUILDKITE_BUILD_CREATOR": "pusher"}, ""),
+        ({"BUILDKITE": "true", "BUILDKITE_PULL_REQUEST": "42", "BUILDKITE_UNBLOCKER": "maria"}, "maria"),
+        ({"USER": "ana"}, "ana"),
+    ],
+)
+def test_other_systems(tmp_path: Path, environ: dict[str, str], who: str) -> None:
+    shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
+    assert who_agrees(shell, sandbox=False) == who

@@ -1,0 +1,138 @@
+"""A GitHub REST API on a loopback port: comments with paging, statuses, approvals, permissions and faults."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+MAX_COMMENT = 65_536
+TOKENS = {"writer": {"read", "write"}, "reader": {"read"}, "nothing": set[str]()}
+"""Tokens and what they may do."""
+
+
+@dataclass
+class Fault:
+    """Answer the next `times` requests of `method` with `status`, `after_work` or instead of it."""
+
+    method: str
+    status: int
+    times: int = 1
+    after_work: bool = False
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass
+class FakeGitHub:
+    url: str = ""
+    login: str = "github-actions[bot]"
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict[int, list[dict[str, Any]]])
+    statuses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    issues: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    pulls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    approvals: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    faults: list[Fault] = field(default_factory=list[Fault])
+    requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    _ids: int = 0
+
+    def add_comment(self, number: int, body: str, login: str | None = None) -> dict[str, Any]:
+        self._ids += 1
+        made = {"id": self._ids, "body": body, "user": {"login": login or self.login}}
+        self.comments.setdefault(number, []).append(made)
+        return made
+
+    def fault(self, method: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.method == method and fault.times:
+                fault.times -= 1
+                return fault
+        return None
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        local = path.removeprefix("/repos/acme/plans/")
+        if found := re.fullmatch(r"issues/(\d+)/comments", local):
+            number = int(found[1])
+            if method == "GET":
+                size, page = int(query["per_page"]), int(query["page"])
+                return 200, self.comments.get(number, [])[size * (page - 1) : size * page]
+            if len(body["body"]) > MAX_COMMENT:
+                return 422, {"message": "Validation Failed"}
+            return 201, self.add_comment(number, body["body"])
+        if found := re.fullmatch(r"issues/comments/(\d+)", local):
+            for comment in (each for listed in self.comments.values() for each in listed):
+                if comment["id"] == int(found[1]):
+                    comment.update(body)
+                    return 200, comment
+            return 404, {"message": "Not Found"}
+        if found := re.fullmatch(r"statuses/([0-9a-f]{40})", local):
+            self.statuses.append({"sha": found[1], **body})
+            return 201, body
+        if found := re.fullmatch(r"pulls/(\d+)", local):
+            pull = self.pulls.get(int(found[1]))
+            return (404, {"message": "Not Found"}) if pull is None else (200, pull)
+        if re.fullmatch(r"actions/runs/\d+/approvals", local):
+            return 200, self.approvals
+        if local == "issues" and method == "GET":
+            return 200, self.issues if query["page"] == "1" else []
+        if local == "issues":
+            self._ids += 1
+            self.issues.append({"number": self._ids, "user": {"login": self.login}, **body})
+            return 201, self.issues[-1]
+        if found := re.fullmatch(r"issues/(\d+)", local):
+            issue = next(each for each in self.issues if each["number"] == int(found[1]))
+            issue |= body
+            return 200, issue
+        return 404, {"message": "Not Found"}
+
+
+@contextmanager
+def fake_github() -> Generator[FakeGitHub]:
+    state = FakeGitHub()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class names it
+            """Print nothing."""
+
+        def _serve(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            state.requests.append((self.command, parts.path))
+            may = TOKENS.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
+            fault, headers = state.fault(self.command), dict[str, str]()
+            if may is None:
+                status, answer = 401, {"message": "Bad credentials"}
+            elif ("read" if self.command == "GET" else "write") not in may:
+                status, answer = 403, {"message": "Resource not accessible by integration"}
+            elif fault is not None and not fault.after_work:
+                status, answer, headers = fault.status, {"message": "fault"}, fault.headers
+            else:
+                status, answer = state.answer(self.command, parts.path, query, body)
+                if fault is not None:
+                    status, answer = fault.status, {"message": "fault"}
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - the base class names them
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
