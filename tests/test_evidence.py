@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 from pydantic import TypeAdapter
 
-from planner.evidence import Evidence, Role, evidence_digest, merged
+from planner.evidence import Evidence, Role, evidence_digest, merged, missing_parts
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireRun, WireTurn
 
@@ -499,3 +499,13 @@ def test_grader_and_variant_are_kept() -> None:
     stored = json.loads(unusual.to_bytes())
     assert {"grader_model", "grader_version"}.isdisjoint(stored["grade"])
     assert {"variant_id", "variant_label"}.isdisjoint(stored["call"])
+
+
+def test_a_bill_stays_pending_until_it_is_known() -> None:
+    """Also where the call cannot be read the next time; a service that shows no bills has none to wait for."""
+    pending = evidence(call={**CALL, "billing_total_cents": None})
+    assert "bill" in missing_parts(pending, grade_wanted=False)
+    assert "bill" in missing_parts(merged(pending, evidence(call=None)), grade_wanted=False)
+    assert "bill" not in missing_parts(merged(pending, evidence()), grade_wanted=False)
+    unbilled = {key: value for key, value in CALL.items() if key != "billing_total_cents"}
+    assert "bill" not in missing_parts(evidence(call=unbilled), grade_wanted=False)
