@@ -3,7 +3,9 @@ that does not depend on whose machine it is."""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -44,8 +46,10 @@ for _name in list(os.environ):
         "ftp_proxy",
     }:
         del os.environ[_name]
+_CACHE = tempfile.mkdtemp(prefix="planner-tests-cache-")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 os.environ |= {
-    "XDG_CACHE_HOME": tempfile.mkdtemp(prefix="planner-tests-cache-"),
+    "XDG_CACHE_HOME": _CACHE,
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_COUNT": "1",  # of this checkout, which may be another user's, as in a container
