@@ -61,10 +61,11 @@ def _headline(preview: Preview, check: RequiredCheck) -> str:
 
 
 def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest) -> str:
-    parts = [f"For {markdown_code(pull.commit[:7])}: {for_markdown(check.description)}."] if pull.commit else []
+    commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
+    parts = [f"Results{commit}."] if commit and not check.calls else []
     if check.calls:
-        nothing = "" if check.open_calls else "Nothing called yet. "
-        parts.append(f"{nothing}Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
+        called = f"{count(check.open_calls, 'call')} in progress" if check.open_calls else "Nothing called yet"
+        parts.append(f"{called}{commit}. Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
     if preview.refused is not None:
         why, fix = map(for_markdown, preview.refused)
         parts.append(f"\n\n✋ **`planner run` would refuse this:** {why}. {fix}")
