@@ -14,7 +14,7 @@ from planner.changes.reusable_calls import CalledBefore, Renamed, Revisions
 from planner.moments import aware
 from planner.planfile.model import Case
 from planner.results.documents import called_at
-from planner.results.model import Action, CaseInputs, CaseResult, FreshDocument, Run
+from planner.results.model import Action, CaseInputs, CaseOutcome, CaseResult, Fault, FreshDocument, Run
 
 Rerun = Literal["changed", "failed", "all"]
 CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]
@@ -25,8 +25,6 @@ _REUSABLE: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT
 _DIFFERENT_CALL: Final = (*_REUSABLE, Reason.EXPIRED)
 """For these reasons, earlier runs do not count."""
 _NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
-_NO_CALL_FAULTS: Final = ("platform", "caller")
-"""No expectation can make such a run countable: there was no proper call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +88,36 @@ class _Today:
         """None if no expectation uses it."""
         return self.request.judge if any(each.asks_model for each in self.case.expectations) else None
 
+    def call(self, prior: CaseResult | None, reason: Reason, detail: str = "", kept: Sequence[Run] = ()) -> Change:
+        """Call it as often as the plan says, or only the runs that are missing beside the `kept` ones."""
+        detail = f"in addition to {stored_runs(len(kept))}" if kept else detail
+        return Change(
+            self.case.case_id,
+            Action.CALL,
+            reason,
+            self.case.runs - len(kept),
+            detail,
+            self.case,
+            prior,
+            self.inputs,
+            self.call_fingerprint,
+            self.check_fingerprint,
+            tuple(run.run_id for run in kept),
+            self.judge,
+        )
+
+    def keep(self, prior: CaseResult | None, reason: Reason, detail: str = "") -> Change:
+        """Carries the inputs and fingerprints of the stored runs."""
+        kept = replace(self.call(prior, reason, detail), action=Action.KEEP, runs=0)
+        if prior is None:
+            return kept
+        call, check = prior.call_fingerprint, prior.check_fingerprint
+        return replace(kept, inputs=prior.inputs, call_fingerprint=call, check_fingerprint=check)
+
+    def recheck(self, prior: CaseResult, reason: Reason, detail: str) -> Change:
+        kept = self.keep(prior, reason, detail)
+        return replace(kept, action=Action.RECHECK, check_fingerprint=self.check_fingerprint)
+
     def could_pass(self, pool: Sequence[Run], calls: int) -> bool:
         """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""
         if self.stored.could_pass is None or self.request.rerun != "changed" or self.request.fresh is not None:
@@ -115,22 +143,11 @@ class _Today:
 
     def counts_again(self, run: Run) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young enough."""
-        if run.fault in _NO_CALL_FAULTS and not (run.fault == "platform" and self.case.platform_failures == "fail"):
+        if not run.had_call and not (run.fault is Fault.PLATFORM and self.case.platform_failures == "fail"):
             return False
         if self.case.max_age is None:
             return True
         return run.completed_at is not None and self.request.now - aware(run.completed_at) <= self.case.max_age
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """What to do with one case. `kept` are ids of stored runs that count together with the calls."""
-
-    action: Action
-    reason: Reason
-    runs: int = 0
-    detail: str = ""
-    kept: tuple[int, ...] = ()
 
 
 def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tuple[Change, ...]:
@@ -222,115 +239,90 @@ def _is_reusable(today: _Today, prior: CaseResult) -> bool:
         return False
     if step.reason in (Reason.UNKNOWN_LAST_TIME, Reason.OUT_OF_REACH):
         return False
-    return bool(prior.runs) and all(today.can_recheck(run) or run.fault in _NO_CALL_FAULTS for run in prior.runs)
+    return bool(prior.runs) and all(today.can_recheck(run) or not run.had_call for run in prior.runs)
 
 
 def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior: CaseResult) -> Change:
-    return replace(
-        change,
-        action=Action.RECHECK,
-        reason=reason,
-        runs=0,
-        detail=detail,
-        prior=prior,
-        inputs=prior.inputs,
-        call_fingerprint=prior.call_fingerprint,
-        check_fingerprint=today.check_fingerprint,
-        kept_run_ids=(),
-        compared_with=change.prior,
-    )
+    found = today.recheck(prior, reason, detail)
+    return replace(found, compared_with=change.prior, fresh=change.fresh)
 
 
 def _change(today: _Today, prior: CaseResult | None) -> Change:
-    inputs, call, check = today.inputs, today.call_fingerprint, today.check_fingerprint
     step = _step(today, prior)
-    if today.request.rerun == "failed":
-        step = _only_failed(today, step, prior)
-    elif today.request.rerun == "all":
-        step = _forced(today, step, prior)
-    if prior is not None and step.action in (Action.KEEP, Action.RECHECK):
-        inputs, call = prior.inputs, prior.call_fingerprint
-        check = check if step.action is Action.RECHECK else prior.check_fingerprint
-    return Change(
-        today.case.case_id,
-        step.action,
-        step.reason,
-        step.runs,
-        step.detail,
-        today.case,
-        prior,
-        inputs,
-        call,
-        check,
-        step.kept,
-        today.judge,
-    )
+    match today.request.rerun:
+        case "failed":
+            return _only_failed(today, step)
+        case "all":
+            return _forced(today, step)
+        case "changed":
+            return step
 
 
-def _step(today: _Today, prior: CaseResult | None) -> _Step:
+def _step(today: _Today, prior: CaseResult | None) -> Change:
     case, inputs = today.case, today.inputs
     if prior is None:
-        return _call(case, Reason.NEW)
+        return today.call(None, Reason.NEW)
     if today.call_fingerprint != prior.call_fingerprint:
         reason = Reason.PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
-        return _call(case, reason, inputs_detail(prior.inputs, inputs))
+        return today.call(prior, reason, inputs_detail(prior.inputs, inputs))
     if (edit := agent_edit(prior.inputs.agent_revision, inputs.agent_revision)) is not None:
-        return _call(case, Reason.AGENT_EDITED, edit)
+        return today.call(prior, Reason.AGENT_EDITED, edit)
     if (too_old := expired(case, prior, today.request.now)) is not None:
-        return _call(case, Reason.EXPIRED, too_old)
+        return today.call(prior, Reason.EXPIRED, too_old)
     return _same_call(today, prior)
 
 
-def _same_call(today: _Today, prior: CaseResult) -> _Step:
+def _same_call(today: _Today, prior: CaseResult) -> Change:
     """The call is the same as that of the stored runs; if expectations changed, they are rechecked."""
     case, expectations_changed = today.case, today.is_rejudged(prior)
     usable = [run for run in prior.runs if not expectations_changed or today.can_recheck(run)]
     usable_ids = {run.run_id for run in usable}
-    kept = [run for run in prior.runs if run.run_id in usable_ids or run.fault in _NO_CALL_FAULTS]
+    kept = [run for run in prior.runs if run.run_id in usable_ids or not run.had_call]
     recheckable = bool(prior.runs) and len(kept) == len(prior.runs)
     skipped = _not_needed(today, prior, expectations_changed=expectations_changed)
     if prior.outcome == "failed" and not (expectations_changed and recheckable):
         if not expectations_changed and today.is_known_failing(prior):
-            return _Step(Action.KEEP, Reason.KNOWN_FAILING)
+            return today.keep(prior, Reason.KNOWN_FAILING)
         return _retry(today, prior, Reason.FAILED_LAST_TIME)
     if prior.outcome == "unknown":
         # A call that happened is not repeated unless asked: its missing evidence is read again, free.
         counted = [run for run in usable if today.counts_again(run)]
         if len(counted) + skipped < case.runs:
-            return _missing(case, Reason.UNKNOWN_LAST_TIME, counted)
+            return today.call(prior, Reason.UNKNOWN_LAST_TIME, kept=counted)
         if not expectations_changed:
-            return _Step(Action.RECHECK, Reason.UNKNOWN_LAST_TIME, detail=incomplete_evidence(counted))
+            return today.recheck(prior, Reason.UNKNOWN_LAST_TIME, incomplete_evidence(counted))
     if case.runs > prior.runs_required and len(kept) < case.runs:
-        return _missing(case, Reason.RUNS_RAISED, kept)
+        return today.call(prior, Reason.RUNS_RAISED, kept=kept)
     if skipped < prior.runs_not_needed and len(kept) + skipped < case.runs:
-        return _missing(case, Reason.EXPECTATIONS_CHANGED if expectations_changed else Reason.SETTINGS_CHANGED, kept)
+        reason = Reason.EXPECTATIONS_CHANGED if expectations_changed else Reason.SETTINGS_CHANGED
+        return today.call(prior, reason, kept=kept)
     if not expectations_changed:
         flaky = f"flaky: {prior.runs_passed} of {prior.runs_total} runs passed" if prior.outcome == "flaky" else ""
-        return _Step(Action.KEEP, Reason.PASSED, detail=flaky)
+        return today.keep(prior, Reason.PASSED, flaky)
     if not recheckable:
-        return _call(case, Reason.EXPECTATIONS_CHANGED, "the stored evidence is missing")
+        return today.call(prior, Reason.EXPECTATIONS_CHANGED, "the stored evidence is missing")
     if today.check_fingerprint == prior.check_fingerprint:
         detail = f"{stored_runs(len(prior.runs))} · judged by {prior.judged_by}, now {today.judge} · free"
-        return _Step(Action.RECHECK, Reason.JUDGE_CHANGED, detail=detail)
-    return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{stored_runs(len(prior.runs))} · free")
+        return today.recheck(prior, Reason.JUDGE_CHANGED, detail)
+    return today.recheck(prior, Reason.EXPECTATIONS_CHANGED, f"{stored_runs(len(prior.runs))} · free")
 
 
-def _retry(today: _Today, prior: CaseResult, reason: Reason) -> _Step:
+def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
     """Call a failed or undecided case again; its earlier runs count together with the new ones."""
     case = today.case
     rejudged = today.is_rejudged(prior)
     pool = [run for run in prior.runs if today.counts_again(run) and (not rejudged or today.can_recheck(run))]
     if not pool:
-        return _call(case, reason)
+        return today.call(prior, reason)
     calls = case.runs
     if case.runs > prior.runs_required:
         calls = case.runs - len(pool) if len(pool) < case.runs else case.runs
     if reason is Reason.FAILED_LAST_TIME and not today.could_pass(pool, calls):
         passed = sum(run.fault is None for run in pool)
         detail = f"{passed} of {len(pool)} passed; even {calls} passing runs would not reach the rate: use --fresh REASON or raise `runs`"
-        return _Step(Action.KEEP, Reason.OUT_OF_REACH, detail=detail)
+        return today.keep(prior, Reason.OUT_OF_REACH, detail)
     detail = f"counted with {stored_runs(len(pool))}"
-    return _Step(Action.CALL, reason, calls, detail, tuple(run.run_id for run in pool))
+    return replace(today.call(prior, reason, kept=pool), runs=calls, detail=detail)
 
 
 def _not_needed(today: _Today, prior: CaseResult, *, expectations_changed: bool) -> int:
@@ -344,36 +336,29 @@ def _not_needed(today: _Today, prior: CaseResult, *, expectations_changed: bool)
     return prior.runs_not_needed
 
 
-def _call(case: Case, reason: Reason, detail: str = "") -> _Step:
-    return _Step(Action.CALL, reason, case.runs, detail)
-
-
-def _missing(case: Case, reason: Reason, kept: Sequence[Run]) -> _Step:
-    detail = f"in addition to {stored_runs(len(kept))}" if kept else ""
-    return _Step(Action.CALL, reason, case.runs - len(kept), detail, tuple(run.run_id for run in kept))
-
-
-def _only_failed(today: _Today, step: _Step, prior: CaseResult | None) -> _Step:
-    case = today.case
-    passed_or_new = prior is None or prior.outcome in ("passed", "flaky")
+def _only_failed(today: _Today, step: Change) -> Change:
+    prior = step.prior
+    passed_or_new = prior is None or prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
     if step.action is Action.RECHECK and step.reason is Reason.UNKNOWN_LAST_TIME and prior is not None:
         decided = [run for run in prior.runs if run.countable and today.counts_again(run)]
-        if len(decided) < case.runs:
-            return _missing(case, step.reason, decided)
+        if len(decided) < today.case.runs:
+            return today.call(prior, step.reason, kept=decided)
         return _retry(today, prior, step.reason)
     if step.action is Action.KEEP or not passed_or_new:
         return step
-    return _Step(Action.KEEP, Reason.NOT_SELECTED, detail=f"not called: {step.reason.label}")
+    return today.keep(prior, Reason.NOT_SELECTED, f"not called: {step.reason.label}")
 
 
-def _forced(today: _Today, step: _Step, prior: CaseResult | None) -> _Step:
-    case = today.case
-    if prior is not None and prior.outcome in ("failed", "unknown") and step.reason not in _DIFFERENT_CALL:
-        last = Reason.FAILED_LAST_TIME if prior.outcome == "failed" else Reason.UNKNOWN_LAST_TIME
-        return _retry(today, prior, last)
+def _forced(today: _Today, step: Change) -> Change:
+    prior = step.prior
+    if prior is not None and step.reason not in _DIFFERENT_CALL:
+        if prior.outcome is CaseOutcome.FAILED:
+            return _retry(today, prior, Reason.FAILED_LAST_TIME)
+        if prior.outcome is CaseOutcome.UNKNOWN:
+            return _retry(today, prior, Reason.UNKNOWN_LAST_TIME)
     if step.action is not Action.CALL or step.reason in _NOT_A_CHANGE_OF_THE_CALL:
-        return _call(case, Reason.FORCED)
-    return _call(case, step.reason) if step.kept else step
+        return today.call(prior, Reason.FORCED)
+    return today.call(prior, step.reason) if step.kept_run_ids else step
 
 
 def _dropped(prior: CaseResult) -> Change:

@@ -45,7 +45,7 @@ def render(result: RunResult) -> str:
 
 def _results(case: CaseResult) -> Iterator[dict[str, Any]]:
     failed: dict[str, list[Finding]] = {}
-    runs = [run for run in case.runs if run.fault not in ("platform", "caller")]  # the others are inconclusive
+    runs = [run for run in case.runs if run.had_call]  # the others are inconclusive
     for run in runs:
         for finding in run.findings:
             if finding.outcome == "failed":

@@ -157,6 +157,11 @@ class RunVerdict(Document):
         """Whether it counts in the pass rate of its case, because it says something about the agent."""
         return self.fault in COUNTABLE
 
+    @property
+    def had_call(self) -> bool:
+        """Whether there was a proper call, which expectations can judge."""
+        return self.fault not in (Fault.PLATFORM, Fault.CALLER)
+
 
 class Run(RunVerdict):
     """A run that was made."""

@@ -197,7 +197,7 @@ def case_fields(rules: CaseRules, verdict: CaseVerdict, runs: Sequence[Run]) -> 
 
 
 def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:
-    return [verdict for verdict in verdicts if verdict.fault not in (Fault.PLATFORM, Fault.CALLER)]
+    return [verdict for verdict in verdicts if verdict.had_call]
 
 
 def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[FindingOutcome]:

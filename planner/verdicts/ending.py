@@ -193,7 +193,7 @@ def _steps_to_decide(
 ) -> Iterator[str]:
     """What decides unknown cases once every call was made."""
     incomplete = any(run.missing or run.votes_missing for case in unknown for run in case.runs)
-    inconclusive = sum(any(run.fault in (Fault.PLATFORM, Fault.CALLER) for run in case.runs) for case in unknown)
+    inconclusive = sum(any(not run.had_call for run in case.runs) for case in unknown)
     failed = sum(case.outcome is CaseOutcome.FAILED and case.case_id not in out_of_reach for case in cases)
     numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
     called = " and ".join(count(number, name) for number, name in numbers if number)

@@ -11,7 +11,6 @@ from planner.results.model import (
     CaseOutcome,
     CaseResult,
     ExpectationRate,
-    Fault,
     RepeatedPass,
     Run,
     RunVerdict,
@@ -35,7 +34,7 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
         for finding in run.findings:
             checks.setdefault(finding.expectation, finding.check)
             decided = outcomes.setdefault(finding.expectation, [])
-            if finding.outcome is not FindingOutcome.ERRORED and run.fault not in (Fault.PLATFORM, Fault.CALLER):
+            if finding.outcome is not FindingOutcome.ERRORED and run.had_call:
                 decided.append(finding.outcome is FindingOutcome.PASSED)
     return [
         ExpectationRate(expectation=name, check=checks[name], held=sum(decided), decided=len(decided))
