@@ -95,8 +95,11 @@ class WireBatch(Batch):
 
 
 class WireCall(Wire):
-    """A call. `Evidence` keeps the whole object; these fields are read by name."""
+    """A call. `Evidence` keeps the whole object; these fields are read by name. The ids are only validated: an answer
+    without sense is asked for again."""
 
+    call_id: Int64 | None = None
+    id: Int64 | None = None
     status: str | None = None
     end_reason: str | None = None
     duration_seconds: Number = None
