@@ -172,11 +172,21 @@ def all_at_once(case_id: str, to_come: int, retries: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a session says of a run that ended."""
+
+    platform_failed: bool = False
+    """It may be retried."""
+    stop: bool = False
+    """Launch nothing more (`--fail-fast`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observer:
     """Callbacks of the engine."""
 
-    on_run: Callable[[RunRecord], bool]
-    """Called once per run that counts for a case. Returns True if the platform failed it and it may be retried."""
+    on_run: Callable[[RunRecord], Judgement]
+    """Called once per run that counts for a case."""
     on_snapshot: Callable[[Snapshot], None]
     log: Callable[[str], None]
     warn: Callable[[str], None] = lambda _: None

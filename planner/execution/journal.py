@@ -21,9 +21,8 @@ from pydantic_core import to_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.errors import StoreError, UsageError
-from planner.execution.events import KINDS, NAMES, Event, EvidenceStored, Imported, Intended, Moved
+from planner.execution.events import KINDS, NAMES, Event, EvidenceStored, Imported, Intended
 from planner.execution.journal_state import JournalState
-from planner.execution.launches import LaunchState
 
 SCHEMA_VERSION: Final = 2
 IN_MEMORY: Final = Path(":memory:")
@@ -144,16 +143,6 @@ class Journal(JournalState):
             db.execute(_INSERT, (self._recorded + 1, kind, text))
         self._recorded += 1
         self.apply(event)
-
-    def mark_interrupted(self) -> int:
-        """Settle what a killed session left: INTENDED was never sent, SENT is unconfirmed. Returns the number of
-        unconfirmed launches."""
-        for launch in self.launches([LaunchState.INTENDED]):
-            self.record(Moved(launch.launch_id, LaunchState.UNSENT, "the process ended before it was sent"))
-        sent = self.launches([LaunchState.SENT])
-        for launch in sent:
-            self.record(Moved(launch.launch_id, LaunchState.AMBIGUOUS, "the process ended before the answer came"))
-        return len(sent)
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:

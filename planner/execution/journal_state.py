@@ -73,6 +73,16 @@ class JournalState:
         self.validate(event)
         self.apply(event)
 
+    def mark_interrupted(self) -> int:
+        """Settle what a killed session left: INTENDED was never sent, SENT is unconfirmed. Returns the number of
+        unconfirmed launches."""
+        for launch in self.launches([LaunchState.INTENDED]):
+            self.record(Moved(launch.launch_id, LaunchState.UNSENT, "the process ended before it was sent"))
+        sent = self.launches([LaunchState.SENT])
+        for launch in sent:
+            self.record(Moved(launch.launch_id, LaunchState.AMBIGUOUS, "the process ended before the answer came"))
+        return len(sent)
+
     # Validating
 
     @singledispatchmethod

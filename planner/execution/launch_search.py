@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from planner.execution.journal import Journal
+from planner.execution.journal_state import JournalState
 from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState
 from planner.execution.listing import Listed
 from planner.execution.reconciling import (
@@ -31,7 +31,7 @@ from planner.providers.base import Batch, Run
 ANY_TIME_SECONDS = 3650 * 86400.0
 
 
-def unconfirmed_launches(launches: Iterable[Launch], journal: Journal) -> list[Unconfirmed]:
+def unconfirmed_launches(launches: Iterable[Launch], journal: JournalState) -> list[Unconfirmed]:
     """Launches with their slots and possible requesters."""
     return [
         Unconfirmed(launch, journal.slots_of(launch.launch_id), journal.requesters_of(launch.launch_id))
@@ -40,7 +40,7 @@ def unconfirmed_launches(launches: Iterable[Launch], journal: Journal) -> list[U
 
 
 def search_launches(
-    unconfirmed: Sequence[Unconfirmed], *, batches: Listed[Batch], runs: Listed[Run], journal: Journal
+    unconfirmed: Sequence[Unconfirmed], *, batches: Listed[Batch], runs: Listed[Run], journal: JournalState
 ) -> list[Match]:
     """One match per launch, without runs that the journal attributes to other launches."""
     return match_unconfirmed(
@@ -54,7 +54,7 @@ def search_launches(
 
 
 def possibly_sent(
-    missing: Sequence[Unconfirmed], *, batches: Listed[Batch], runs: Listed[Run], journal: Journal
+    missing: Sequence[Unconfirmed], *, batches: Listed[Batch], runs: Listed[Run], journal: JournalState
 ) -> dict[str, tuple[Candidate, ...]]:
     """The missing launches that may have been sent after all, by id, with their candidates. No candidates are listed
     where the service's times are known to be wrong, since then nobody knows how far back the lists were read."""
@@ -89,7 +89,7 @@ def possibly_sent(
 
 
 def _altered_prompts(
-    missing: Iterable[Unconfirmed], answered: Iterable[Launch], runs: Mapping[int, Run], journal: Journal
+    missing: Iterable[Unconfirmed], answered: Iterable[Launch], runs: Mapping[int, Run], journal: JournalState
 ) -> dict[str, tuple[Candidate, ...]]:
     """Launches that may have become unclaimed runs whose prompt is altered or missing, with these candidates."""
     claimed = journal.claimed_run_ids()
@@ -112,7 +112,7 @@ def _altered_prompts(
     return {launch_id: candidates for launch_id, candidates in possible.items() if candidates}
 
 
-def _prompts_as_sent(answered: Iterable[Launch], runs: Mapping[int, Run], journal: Journal) -> bool | None:
+def _prompts_as_sent(answered: Iterable[Launch], runs: Mapping[int, Run], journal: JournalState) -> bool | None:
     """Whether the service lists prompts of acknowledged launches as they were sent; None if no such launch is
     listed."""
     kept = [

@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import AwareDatetime, Field
 
@@ -81,6 +81,10 @@ OTHER_KEY = "it was made with another key"
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 """Names stored evidence."""
+
+
+SlotKey: TypeAlias = tuple[str, int]
+"""Launch id and ordinal."""
 
 
 class SlotState(Enum):
@@ -164,7 +168,7 @@ class Slot:
         return SlotState.WANTED if self.run_id is None else SlotState.BOUND
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> SlotKey:
         return self.launch_id, self.ordinal
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from planner.execution.wording import dollars
 from planner.providers.base import Target
@@ -51,6 +51,10 @@ class Ledger:
     highest_bills: dict[Target, int] = field(default_factory=dict[Target, int])
     underestimated: set[Target] = field(default_factory=set[Target])
     """Targets with a bill above its reservation."""
+
+    def copy(self) -> Ledger:
+        """For trying what fits: reservations in the copy do not change the original."""
+        return replace(self, ceilings=[replace(ceiling) for ceiling in self.ceilings])
 
     def price(self, target: Target, estimate_cents: int | None) -> int | None:
         """The price to reserve for one call: its estimate, or the highest bill of its target if a bill was above its

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 from planner.execution.launches import Launch, Slot
@@ -72,6 +73,7 @@ class Match:
     candidates: tuple[Candidate, ...]
 
 
+@lru_cache(maxsize=4096)
 def prompt_key(prompt: str | None) -> str:
     """Digest of a prompt, with line ends unified and outer white space removed, as a service may store it. A digest is
     its own key: of another machine's launch only digests are known."""

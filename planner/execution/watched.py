@@ -4,7 +4,9 @@ seconds."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from planner.evidence import Evidence
 from planner.execution.jobs import Job
 from planner.execution.launches import Launch, Slot
 from planner.execution.reconciling import Unconfirmed
@@ -56,3 +58,14 @@ class Search:
     """Only a person can settle it."""
     other_key: bool = False
     """The launch used another API key, so the current key is not used to search for it."""
+
+
+class Ended(NamedTuple):
+    """A run to judge. `evidence` is None if only its digest is known, or if it is missing."""
+
+    slot: Slot
+    launch: Launch
+    resumed: bool
+    evidence: Evidence | None = None
+    unread: str = ""
+    """Why the evidence of an ended run could not be read."""

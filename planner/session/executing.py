@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from planner.execution.context import Context
-from planner.execution.engine import execute
-from planner.execution.jobs import Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.execution.jobs import Judgement, Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.execution.ledger import Ledger
+from planner.execution.local import LocalEngine
+from planner.execution.order import Order
 from planner.results.model import Fault, Run, RunOutcome
 from planner.session.jobs import jobs_of, log_ceilings
 from planner.session.judge_calls import JudgeSession
@@ -53,16 +53,14 @@ async def make_calls(
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
     hours = session.policy.quiet_hours
 
-    def on_run(record: RunRecord) -> bool:
-        """True if the platform caused the failure and the run may be retried."""
+    def on_run(record: RunRecord) -> Judgement:
         judged = judge.judge(cases[record.case_id], record)
         runs.add(record, judged)
         settling.note(record.case_id, judged)
-        if options.fail_fast and judged.outcome is RunOutcome.FAILED:
-            context.outcome.fail_fast = True
-            context.stopped = True
-            context.wake()
-        return record.evidence is not None and judged.fault is Fault.PLATFORM
+        return Judgement(
+            platform_failed=record.evidence is not None and judged.fault is Fault.PLATFORM,
+            stop=options.fail_fast and judged.outcome is RunOutcome.FAILED,
+        )
 
     def on_snapshot(snapshot: Snapshot) -> None:
         elapsed_seconds = shell.clock.monotonic() - session.reports.started
@@ -78,13 +76,18 @@ async def make_calls(
         """Why nothing may be launched at this time, or "". Calls under way are not affected."""
         return f"policy.quiet_hours ({hours}) have begun" if hours is not None and hours.at(moment) else ""
 
-    context = Context(
-        client=session.transactions.client,
-        transactions=session.transactions,
+    engine = LocalEngine(
+        provider=session.transactions.client,
+        charges=session.transactions,
         journal=session.journal,
-        ledger=ledger,
         save_evidences=repository.save_evidences,
         load_evidence=repository.load_evidence,
+        clock=shell.clock,
+        new_id=shell.new_id,
+        share_intent=session.intents.share if session.intents else None,
+    )
+    order = Order(
+        jobs={job.case_id: job for job in jobs},
         settings=Settings(
             settle_seconds=project.execution.settle_seconds,
             linger_seconds=project.execution.linger_seconds,
@@ -92,26 +95,23 @@ async def make_calls(
             max_concurrent_runs=min(limits, default=None),
             forbidden_at=forbidden_at,
         ),
-        clock=shell.clock,
-        new_id=shell.new_id,
-        observer=Observer(
-            on_run=on_run,
-            on_snapshot=on_snapshot,
-            log=progress.note if shell.verbosity else lambda _: None,
-            warn=progress.note,
-        ),
         invocation_id=session.reports.invocation_id,
         change_set_digest=prepared.change_set.digest,
-        jobs={job.case_id: job for job in jobs},
+        credential=engine.provider.credential,
+        ledger=ledger,
         pace=settling.pace,
-        share_intent=session.intents.share if session.intents else None,
+        may_launch=may_call,
     )
-    # Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived.
-    context.stopped = not may_call
-    log_ceilings(context)
+    observer = Observer(
+        on_run=on_run,
+        on_snapshot=on_snapshot,
+        log=progress.note if shell.verbosity else lambda _: None,
+        warn=progress.note,
+    )
+    log_ceilings(order, observer.log)
     resumed = [slot for slots in prepared.resumable.values() for slot in slots]
     try:
-        return await execute(context, resumed, interrupted=session.interrupted), runs
+        return await engine.execute(order, resumed, observer=observer, interrupted=session.interrupted), runs
     finally:
         session.request_log.note = shell.log
         progress.close()

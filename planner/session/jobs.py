@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from planner.results.model import Action
 from planner.session.selection import Loaded
 
 if TYPE_CHECKING:
-    from planner.execution.context import Context
+    from planner.execution.order import Order
 
 _TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 
@@ -163,9 +163,9 @@ def guaranteed_calls(jobs: Sequence[Job], already_made: Mapping[str, int], ledge
     ]
 
 
-def log_ceilings(context: Context) -> None:
+def log_ceilings(order: Order, log: Callable[[str], None]) -> None:
     """Log each ceiling, or that nothing will be launched, for `-v`."""
-    for ceiling in context.ledger.ceilings:
-        context.observer.log(ceiling.summary())
-    if context.stopped:
-        context.observer.log("nothing is launched without consent to charge; calls under way are resumed")
+    for ceiling in order.ledger.ceilings:
+        log(ceiling.summary())
+    if not order.may_launch:
+        log("nothing is launched without consent to charge; calls under way are resumed")

@@ -20,12 +20,12 @@ from worlds import any_prompt
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
-from planner.execution.context import Context
-from planner.execution.engine import execute
-from planner.execution.jobs import Job, Observer, Outcome, Pace, RunRecord, Settings, Snapshot, all_at_once
+from planner.execution.jobs import Job, Judgement, Observer, Outcome, Pace, RunRecord, Settings, Snapshot, all_at_once
 from planner.execution.journal import Journal
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.local import LocalEngine
+from planner.execution.order import Order
 from planner.execution.transactions import Transactions
 from planner.network.transport import Answer, HttpxTransport
 from planner.providers.base import Line
@@ -188,7 +188,8 @@ class Service:
         amend: Amend | None = None,
         digest: str = "sha256:1",
         on_run: Callable[[RunRecord], object] | None = None,
-        on_context: Callable[[Context], None] | None = None,
+        on_engine: Callable[[LocalEngine], None] | None = None,
+        warn: Callable[[str], None] | None = None,
         pace: Pace = all_at_once,
         clock_error_seconds: float | Callable[[], float] = 0.0,
     ) -> Invoked:
@@ -206,9 +207,10 @@ class Service:
         narration: list[str] = []
         snapshots: list[Snapshot] = []
 
-        def note(record: RunRecord) -> bool:
+        def note(record: RunRecord) -> Judgement:
             records.append(record)
-            return on_run is not None and bool(on_run(record))
+            judged = on_run(record) if on_run is not None else None
+            return judged if isinstance(judged, Judgement) else Judgement(platform_failed=bool(judged))
 
         def save(evidences: Sequence[Evidence]) -> list[str]:
             life.boundary("before saving evidence")
@@ -228,25 +230,32 @@ class Service:
         try:
             journal.mark_interrupted()
             await client.billing()
-            context = Context(
-                client=client,
-                transactions=Transactions(client, narration.append),
+            engine = LocalEngine(
+                provider=client,
+                charges=Transactions(client, narration.append),
                 journal=journal,
-                ledger=ledger_of(journal, digest, ceilings),
                 save_evidences=save,
                 load_evidence=self.repository.load_evidence,
-                settings=settings or Settings(),
                 clock=Clock(now, loop.time, anyio.sleep),
                 new_id=self.new_id,
-                observer=Observer(note, snapshots.append, narration.append, narration.append),
+            )
+            if on_engine is not None:
+                on_engine(engine)
+            order = Order(
+                jobs=wanted,
+                settings=settings or Settings(),
                 invocation_id=f"i{self.invocations}",
                 change_set_digest=digest,
-                jobs=wanted,
+                credential=client.credential,
+                ledger=ledger_of(journal, digest, ceilings),
                 pace=pace,
             )
-            if on_context is not None:
-                on_context(context)
-            outcome = await execute(context, resumable(journal, wanted), interrupted=interrupted or anyio.Event())
+            outcome = await engine.execute(
+                order,
+                resumable(journal, wanted),
+                observer=Observer(note, snapshots.append, narration.append, warn or narration.append),
+                interrupted=interrupted or anyio.Event(),
+            )
         finally:
             journal.close()
             await client.close()

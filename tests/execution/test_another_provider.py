@@ -16,11 +16,11 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.execution.context import Context
-from planner.execution.engine import execute
-from planner.execution.jobs import Job, Observer, RunRecord, Settings
+from planner.execution.jobs import Job, Judgement, Observer, RunRecord, Settings
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.local import LocalEngine
+from planner.execution.order import Order
 from planner.execution.transactions import Transactions
 from planner.providers.base import (
     PAGE_LIMIT,
@@ -149,30 +149,33 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     jobs = {each.case_id: each for each in (job("ana", runs=2), job("bob"), job("cleo", target=17))}
     journal, records = Journal(IN_MEMORY), list[RunRecord]()
 
-    def note(record: RunRecord) -> bool:
+    def note(record: RunRecord) -> Judgement:
         records.append(record)
-        return False
+        return Judgement()
 
     ledger = Ledger([Ceiling("ceiling", 1_000, None)])
-    context = Context(
-        client=as_provider,
-        transactions=Transactions(as_provider, lambda _: None),
+    engine = LocalEngine(
+        provider=as_provider,
+        charges=Transactions(as_provider, lambda _: None),
         journal=journal,
-        ledger=ledger,
         save_evidences=service.repository.save_evidences,
         load_evidence=service.repository.load_evidence,
-        settings=Settings(),
         clock=clock,
         new_id=service.new_id,
-        observer=Observer(note, lambda _: None, lambda _: None),
+    )
+    order = Order(
+        jobs=jobs,
+        settings=Settings(),
         invocation_id="i1",
         change_set_digest="sha256:1",
-        jobs=jobs,
+        credential=as_provider.credential,
+        ledger=ledger,
     )
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.mind_threads()
-    outcome = await execute(context, [], interrupted=anyio.Event())
+    observer = Observer(note, lambda _: None, lambda _: None)
+    outcome = await engine.execute(order, [], observer=observer, interrupted=anyio.Event())
     assert outcome.finished, outcome
     assert Counter(run.prompt for run in provider.made) == {each.prompt: each.runs for each in jobs.values()}
     assert {record.run_id: record.cost_cents for record in records} == {run.id: 7 for run in provider.made}

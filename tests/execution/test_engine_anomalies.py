@@ -212,10 +212,10 @@ async def test_runs_shown_with_other_prompts_are_warned_at_once(
     warned_at: list[float] = []
     began = anyio.current_time()
 
-    def on_context(context: Any) -> None:
-        context.observer = replace(context.observer, warn=lambda _: warned_at.append(anyio.current_time() - began))
+    def warn(_: str) -> None:
+        warned_at.append(anyio.current_time() - began)
 
-    done = await service.invoke(jobs, amend=shouting, on_context=on_context)
+    done = await service.invoke(jobs, amend=shouting, warn=warn)
     assert warned_at
     assert warned_at[0] < 10
     (anomaly,) = done.outcome.anomalies.values()
@@ -256,12 +256,9 @@ async def test_runs_shown_otherwise_for_a_while_are_not_reported_later(
         lists.extend([path] if method == "GET" and path == "/v1/test-calls" else [])
         return shouting(method, path, answer) if len(lists) <= 2 else answer
 
-    def on_context(context: Any) -> None:
-        context.observer = replace(context.observer, warn=warned.append)
-
     service = make_service()
     jobs = [job("ana"), job("bob")]
-    done = await service.invoke(jobs, amend=for_a_while, on_context=on_context)
+    done = await service.invoke(jobs, amend=for_a_while, warn=warned.append)
     assert warned
     assert done.outcome.anomalies == {}
     assert done.outcome.finished

@@ -13,7 +13,7 @@ import pytest
 from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.listing import NEVER_CUT
-from planner.execution.watcher import ROW_MARGIN
+from planner.execution.local import ROW_MARGIN
 from planner.network.transport import Answer
 from planner.providers.thunderphone.client import PAGE_LIMIT, ApiClient
 

@@ -11,7 +11,7 @@ import pytest
 from planner.errors import StoreError
 from planner.execution.events import Consumed, Moved
 from planner.execution.jobs import Settings
-from planner.execution.journal import LaunchState
+from planner.execution.launches import LaunchState
 from planner.network.transport import Answer
 
 

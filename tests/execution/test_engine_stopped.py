@@ -128,17 +128,17 @@ async def test_a_clock_that_is_set_before_a_launch_does_not_hide_it(
             raise LostAnswerError("lost")
         return answer
 
-    def on_context(context: Any) -> None:
-        new_id = context.new_id
+    def on_engine(engine: Any) -> None:
+        new_id = engine.new_id
 
         def set_clock() -> str:
             if is_set():
                 error[0] = step_seconds
             return new_id()
 
-        context.new_id = set_clock  # the last thing before a launch is written down: nothing is heard in between
+        engine.new_id = set_clock  # the last thing before a launch is written down: nothing is heard in between
 
-    done = await service.invoke(jobs, amend=amend, on_context=on_context, clock_error_seconds=lambda: error[0])
+    done = await service.invoke(jobs, amend=amend, on_engine=on_engine, clock_error_seconds=lambda: error[0])
     assert done.outcome.finished
     assert sorted(record.adopted for record in done.records) == [False, False, True]
     await service.check_exact(jobs)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from planner.errors import LostAnswerError, StoreError, UnreachableError
-from planner.execution.jobs import Settings
-from planner.execution.journal import LaunchState
+from planner.execution.jobs import Judgement, Settings
+from planner.execution.launches import LaunchState
 from planner.network.transport import Answer
 
 
@@ -309,9 +309,7 @@ async def test_a_full_disk_stops_everything_and_loses_nothing(
     is room again each run is made once."""
     service = make_service(dialect)
     jobs = [job("ana", runs=2), job("bob", target=17)]
-    first = await service.invoke(
-        jobs, life=failing(nth + 1, "before a journal write")
-    )  # the first write is `suspect`'s
+    first = await service.invoke(jobs, life=failing(nth, "before a journal write"))
     assert first.outcome.trouble == "the journal cannot be written: the disk is full. Free some disk space."
     assert not first.outcome.finished
     assert len(await service.own_runs()) + sum(first.outcome.left.values()) == 3
@@ -384,15 +382,8 @@ async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], job: Cal
 async def test_failing_fast_launches_nothing_more(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Whoever listens may stop it between two runs: runs under way are collected, the rest is reported."""
     service = make_service(concurrency_limit=2)
-    contexts: list[Any] = []
-
-    def stop(_: Any) -> None:
-        context = contexts[0]
-        context.outcome.fail_fast = True
-        context.stopped = True
-        context.wake()
-
-    done = await service.invoke([job("ana", runs=6)], on_run=stop, on_context=contexts.append)
+    done = await service.invoke([job("ana", runs=6)], on_run=lambda _: Judgement(stop=True))
+    assert done.outcome.fail_fast
     assert done.outcome.left == {"p/ana@t": 6 - len(await service.own_runs())}
     assert 0 < len(done.records) < 6
     assert len(done.records) == len(await service.own_runs())

@@ -14,7 +14,8 @@ import pytest
 from planner.errors import LostAnswerError, UnreachableError
 from planner.execution.events import Moved, RequesterLearned, RunsBound
 from planner.execution.jobs import Settings
-from planner.execution.journal import Journal, LaunchState
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchState
 from planner.execution.reconciling import bind_slots
 from planner.network.transport import Answer
 

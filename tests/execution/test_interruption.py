@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from planner.errors import UnreachableError
-from planner.execution.engine import ANSWER_GRACE_SECONDS
+from planner.execution.core import ANSWER_GRACE_SECONDS
 from planner.execution.jobs import Settings
-from planner.execution.journal import LaunchState
+from planner.execution.launches import LaunchState
 
 
 def states(service: Any) -> list[str]:

@@ -28,28 +28,34 @@ def test_everything_wanted_is_taken_once(
 ) -> None:
     """Never more than there is room for, nor than 20, nor of two lines; runs that are not launched are returned: in the end all are taken."""
     jobs = [job(f"c{n}", target=target, expected_seconds=seconds) for n, (_, target, seconds) in enumerate(cases)]
-    pending = Pending(zip(jobs, (runs for runs, _, _ in cases), strict=True))
+    pending, left = Pending(), Counter[str]()
+    for item, (runs, _, _) in zip(jobs, cases, strict=True):
+        pending.set(item, runs)
+        left[item.case_id] = runs
     wanted = {item.case_id: runs for item, (runs, _, _) in zip(jobs, cases, strict=True)}
     launched: Counter[str] = Counter()
     turn = 0
     while len(pending):
-        assert len(pending) == sum(pending.left().values())
+        assert len(pending) == left.total()
         room = rooms[turn % len(rooms)]
-        taken = pending.take(room, always)
+        taken = pending.choose(room, always)
         assert 0 < len(taken) <= min(room, LARGEST_BATCH)
         assert len({item.line for item in taken}) == 1
         seconds = [item.expected_seconds or 0 for item in taken]
         assert seconds == sorted(seconds, reverse=True)
-        left = [item for item in pending.jobs() if item.line == taken[0].line]
-        assert all((item.expected_seconds or 0) <= seconds[-1] for item in left)
+        for item in taken:
+            left[item.case_id] -= 1
+            pending.set(item, left[item.case_id])
+        others = [item for item in pending.jobs() if item.line == taken[0].line]
+        assert all((item.expected_seconds or 0) <= seconds[-1] for item in others)
         turn += 1
         if turn < 40 and data.draw(st.booleans(), "refused"):
             for item in taken:
-                pending.add(item, 1)
+                left[item.case_id] += 1
+                pending.set(item, left[item.case_id])
         else:
             launched.update(item.case_id for item in taken)
     assert launched == wanted
-    assert pending.left() == {}
     assert pending.jobs() == []
 
 
@@ -61,35 +67,47 @@ def test_the_line_with_the_longest_call_goes_first(job: Callable[..., Any]) -> N
         job("long", target=14, expected_seconds=90.0),
         job("middle", expected_seconds=60.0),
     ]
-    pending = Pending((item, 1) for item in jobs)
-    order = [[item.case_id for item in pending.take(20, always)] for _ in range(3)]
+    pending = Pending()
+    for item in jobs:
+        pending.set(item, 1)
+    order: list[list[str]] = []
+    while len(pending):
+        chosen = pending.choose(20, always)
+        order.append([item.case_id for item in chosen])
+        for item in chosen:
+            pending.set(item, 0)
     assert order == [["p/long@t"], ["p/middle@t", "p/short@t"], ["p/unknown@t"]]
 
 
-def test_what_the_budget_lets_through_goes_before_what_it_does_not(job: Callable[..., Any]) -> None:
-    """A case that does not fit is passed over, within its line and across lines, and stays wanted."""
-    pending = Pending([(job("dear", expected_seconds=90.0), 2), (job("cheap"), 2), (job("far", target=17), 1)])
-    taken = pending.take(20, lambda item: item.case_id != "p/dear@t")
-    assert [item.case_id for item in taken] == ["p/cheap@t", "p/cheap@t"]
-    taken = pending.take(20, lambda item: item.case_id != "p/dear@t")
-    assert [item.case_id for item in taken] == ["p/far@t"]
-    assert pending.take(20, lambda item: item.case_id != "p/dear@t") == []
-    assert pending.left() == {"p/dear@t": 2}
+def test_cases_that_do_not_fit_are_skipped(job: Callable[..., Any]) -> None:
+    """Within their line and across lines; they stay wanted."""
+    pending, cheap = Pending(), job("cheap")
+    pending.set(job("dear", expected_seconds=90.0), 2)
+    pending.set(cheap, 2)
+    pending.set(job("far", target=17), 1)
+    chosen = pending.choose(20, lambda item: item.case_id != "p/dear@t")
+    assert [item.case_id for item in chosen] == ["p/cheap@t", "p/cheap@t"]
+    pending.set(cheap, 0)
+    chosen = pending.choose(20, lambda item: item.case_id != "p/dear@t")
+    assert [item.case_id for item in chosen] == ["p/far@t"]
+    assert pending.choose(20, lambda _: False) == []
+    assert len(pending) == 3
 
 
-def test_fits_is_asked_once_for_each_run_taken(job: Callable[..., Any]) -> None:
-    """It reserves money: asked for a run that is then not taken, it would reserve too much."""
-    pending = Pending([(job("ana"), 30)])
+def test_fits_is_asked_once_for_each_chosen_run(job: Callable[..., Any]) -> None:
+    """It reserves money: asked for a run that is then not chosen, it would reserve too much."""
+    pending = Pending()
+    pending.set(job("ana"), 30)
     asked: list[Any] = []
-    taken = pending.take(7, lambda item: asked.append(item) is None)
-    assert len(asked) == len(taken) == 7
+    chosen = pending.choose(7, lambda item: asked.append(item) is None)
+    assert len(asked) == len(chosen) == 7
 
 
-def test_no_room_and_nothing_wanted_take_nothing(job: Callable[..., Any]) -> None:
-    """Neither is an error; wanting no runs is wanting nothing."""
-    pending = Pending([(job("ana"), 1)])
-    assert pending.take(0, always) == []
-    assert pending.take(-3, always) == []
-    pending.add(job("bob"), 0)
-    pending.add(job("cleo"), -1)
-    assert pending.left() == {"p/ana@t": 1}
+def test_no_room_and_nothing_wanted(job: Callable[..., Any]) -> None:
+    """Neither is an error."""
+    pending = Pending()
+    pending.set(job("ana"), 1)
+    assert pending.choose(0, always) == []
+    assert pending.choose(-3, always) == []
+    pending.set(job("bob"), 0)
+    assert [item.case_id for item in pending.jobs()] == ["p/ana@t"]

@@ -13,11 +13,11 @@ import pytest
 from mortality import Life
 
 from planner.errors import StoreError, UsageError
-from planner.execution.context import Context
 from planner.execution.events import Consumed, RunsKnown
 from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
+from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
@@ -64,13 +64,13 @@ def calls_of(jobs: Sequence[Any]) -> dict[tuple[str, str], KnownCall]:
     return {(w.case_id, w.call_fingerprint): KnownCall(w.case_id, w.plan, w.line.target_number) for w in jobs}
 
 
-def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[Context], None]:
+def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[LocalEngine], None]:
     """What an invocation does at its start: import what others launched, and share its own launches."""
 
-    def begin(context: Context) -> None:
-        sharing = IntentSharing(shared, context.journal, show_name=str)
+    def begin(engine: LocalEngine) -> None:
+        sharing = IntentSharing(shared, engine.journal, show_name=str)
         sharing.take_over(calls_of(jobs))
-        context.share_intent = sharing.share
+        engine.share_intent = sharing.share
 
     return begin
 
@@ -98,14 +98,14 @@ async def test_a_fresh_machine_after_a_death_at_any_boundary(
         service, shared, life = make_service(), SharedFolder(tmp_path / f"shared{boundary}"), Life(dies_at=boundary)
         shared.life = life
         try:
-            await service.invoke(jobs, life=life, settings=SETTINGS, on_context=share_with(shared, jobs))
+            await service.invoke(jobs, life=life, settings=SETTINGS, on_engine=share_with(shared, jobs))
         except BaseException:
             if not life.dead:
                 raise
         crossed.append(life.crossed[-1])
         shared.life = Life()
         fresh_machine(service)
-        done = await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
+        done = await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
         assert done.outcome.finished, (boundary, done.outcome)
         assert len(done.records) == 3, boundary
         await service.check_exact(jobs)
@@ -113,28 +113,29 @@ async def test_a_fresh_machine_after_a_death_at_any_boundary(
     assert "before the shared store" in crossed
 
 
-async def test_a_machine_with_its_own_key(
+async def test_a_machine_with_another_key(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """A launch is looked for among the runs of whoever made it, though this machine's key is somebody else to the service."""
+    """It may not see the launch of the first machine, so it neither adopts nor repeats it: a person must decide."""
     jobs, service, life = [job("ana", runs=2)], make_service("page"), Life(dies_at="after POST /v1/test-call-batches")
     share = share_with(shared, jobs)
 
-    def as_somebody(key: str, requester: int | None) -> Callable[[Context], None]:
-        def begin(context: Context) -> None:
-            context.client.credential = key
-            context.record_requester(requester)
-            share(context)
+    def with_key(key: str) -> Callable[[LocalEngine], None]:
+        def begin(engine: LocalEngine) -> None:
+            engine.provider.credential = key
+            share(engine)
 
         return begin
 
     with pytest.raises(BaseException):  # noqa: B017, PT011 - any kind of death
-        await service.invoke(jobs, life=life, settings=SETTINGS, on_context=as_somebody("a", None))
+        await service.invoke(jobs, life=life, settings=SETTINGS, on_engine=with_key("a"))
     assert life.dead
     fresh_machine(service)
-    done = await service.invoke(jobs, settings=SETTINGS, on_context=as_somebody("b", 77))
-    assert [record.adopted for record in done.records] == [True, True]
-    await service.check_exact(jobs)
+    done = await service.invoke(jobs, settings=SETTINGS, on_engine=with_key("b"))
+    assert (done.records, done.outcome.launches) == ([], 0)
+    assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
+    service_runs = await service.own_runs()
+    assert len(service_runs) == 2
 
 
 async def test_what_is_shared_before_a_launch(
@@ -150,7 +151,7 @@ async def test_what_is_shared_before_a_launch(
             seen.append(list(shared.keys("intents/")))
 
     done = await service.invoke(
-        [ana, *jobs[1:]], settings=SETTINGS, intercept=intercept, on_context=share_with(shared, jobs)
+        [ana, *jobs[1:]], settings=SETTINGS, intercept=intercept, on_engine=share_with(shared, jobs)
     )
     assert done.outcome.finished
     assert len(seen) == 3
@@ -171,27 +172,27 @@ async def test_two_invocations_at_once(
     jobs, service = [job("ana"), job("bob")], make_service()
     first = service.folder
 
-    async def other(context: Context) -> None:
+    async def other(engine: LocalEngine) -> None:
         service.folder = first
-        await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
+        await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
 
     sharer: list[Any] = []
 
-    def begin(context: Context) -> None:
-        sharing = IntentSharing(shared, context.journal, show_name=str)
+    def begin(engine: LocalEngine) -> None:
+        sharing = IntentSharing(shared, engine.journal, show_name=str)
         sharing.take_over(calls_of(jobs))
         sharer.append(sharing)
 
         async def share(intent: Any) -> None:
             if not list(shared.keys("intents/")):
-                await other(context)
+                await other(engine)
             await sharing.share(intent)
 
-        context.share_intent = share
+        engine.share_intent = share
 
     fresh_machine(service)
     second = service.folder
-    late = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
+    late = await service.invoke(jobs, settings=SETTINGS, on_engine=begin)
     assert late.outcome.blocked == (
         "session i2 is making the same calls. Nothing is called twice. When it has ended, run the same command for the rest."
     )
@@ -199,7 +200,7 @@ async def test_two_invocations_at_once(
     assert late.outcome.launches == 0
     assert len(list(shared.keys("intents/"))) == 1
     service.folder = second
-    done = await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
+    done = await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
     assert done.outcome.finished
     await service.check_exact(jobs)
 
@@ -210,8 +211,8 @@ async def test_a_failing_store_blocks_launches(
     """Where an intent cannot be shared nothing is sent; runs under way are still waited for, and another time all is made."""
     jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()
 
-    def begin(context: Context) -> None:
-        sharing = IntentSharing(shared, context.journal, show_name=str)
+    def begin(engine: LocalEngine) -> None:
+        sharing = IntentSharing(shared, engine.journal, show_name=str)
 
         async def share(intent: Any) -> None:
             shares.append(intent.launch_id)
@@ -220,15 +221,15 @@ async def test_a_failing_store_blocks_launches(
                 raise StoreError("results cannot be written at R: no network", "Look at the network.")
             await sharing.share(intent)
 
-        context.share_intent = share
+        engine.share_intent = share
 
-    stopped = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
+    stopped = await service.invoke(jobs, settings=SETTINGS, on_engine=begin)
     assert stopped.outcome.blocked == "results cannot be written at R: no network. Look at the network."
     assert not stopped.outcome.finished
     assert not stopped.outcome.trouble
     assert [record.evidence is not None for record in stopped.records] == [True]
     assert sum(stopped.outcome.left.values()) == 1
-    done = await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
+    done = await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
     assert done.outcome.finished
     await service.check_exact(jobs)
 
@@ -236,17 +237,17 @@ async def test_a_failing_store_blocks_launches(
 async def test_what_is_stopped_while_it_is_shared_does_not_leave(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """When nothing more is to be launched by the time an intent is durable (quiet hours, say), it is not sent, and left for later."""
-    jobs, service = [job("ana")], make_service()
+    """When nothing more is to be launched by the time an intent is durable (an interruption, say), it is not sent, and left for later."""
+    jobs, service, interrupted = [job("ana")], make_service(), anyio.Event()
 
-    def begin(context: Context) -> None:
+    def begin(engine: LocalEngine) -> None:
         async def share(_: Any) -> None:
-            context.outcome.refusal = "quiet hours have begun"
-            context.stopped = True
+            interrupted.set()
+            await anyio.sleep(0.1)
 
-        context.share_intent = share
+        engine.share_intent = share
 
-    stopped = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
+    stopped = await service.invoke(jobs, settings=SETTINGS, on_engine=begin, interrupted=interrupted)
     assert (stopped.outcome.launches, stopped.outcome.left) == (0, {"p/ana@t": 1})
     assert await service.own_runs() == []
     done = await service.invoke(jobs, settings=SETTINGS)
@@ -260,14 +261,14 @@ async def test_a_launch_that_was_long_in_sharing_is_replaced(
     """Other machines search for a launch from its recorded time on: one that would leave much later is not sent, but replaced."""
     jobs, service, shares = [job("ana")], make_service(), list[str]()
 
-    def begin(context: Context) -> None:
+    def begin(engine: LocalEngine) -> None:
         async def share(intent: Any) -> None:
             shares.append(intent.launch_id)
             await anyio.sleep(61 if len(shares) == 1 else 59)
 
-        context.share_intent = share
+        engine.share_intent = share
 
-    done = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
+    done = await service.invoke(jobs, settings=SETTINGS, on_engine=begin)
     assert done.outcome.finished
     assert len(shares) == 2
     journal = service.journal()
@@ -289,15 +290,15 @@ async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
     """Three late writes in a row stop launching, with a hint; launches that share one write count once."""
     jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()
 
-    def begin(context: Context) -> None:
+    def begin(engine: LocalEngine) -> None:
         async def share(intent: Any) -> None:
             shares.append(intent.launch_id)
             await anyio.sleep(share_seconds)
 
-        context.share_intent = share
+        engine.share_intent = share
 
     settings = replace(SETTINGS, settle_seconds=settle_seconds)
-    stopped = await service.invoke(jobs, settings=settings, on_context=begin)
+    stopped = await service.invoke(jobs, settings=settings, on_engine=begin)
     assert limit in stopped.outcome.blocked
     assert (stopped.outcome.launches, stopped.outcome.left) == (0, {"p/ana@t": 1, "p/bob@t": 1})
     assert len(shares) == 6
@@ -312,7 +313,7 @@ async def test_states_of_launches(
 ) -> None:
     """A shared launch lists its runs, so that a fresh machine need not search; when all its runs are in results it is removed."""
     service = make_service()
-    await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
+    await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
     publish(service, shared)
     assert {json.loads(shared.get(key) or b"")["state"] for key in shared.keys("intents/")} == {"acknowledged"}
     elsewhere = Journal(tmp_path / "elsewhere.sqlite")

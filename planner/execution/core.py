@@ -1,0 +1,291 @@
+"""What to do next: every rule about money, as a function of what is known. No I/O, no clock, no `await`.
+
+A driver performs the actions, applies what came of them to the `State`, and asks again. So the same rules run against
+the service (`local.py`) and against a model of it, in the tests. The numbers are the rules of execution.md:
+
+1. Reserve: the highest price of a launch is reserved before it is sent, under every ceiling.
+2. Write ahead: the intent is durable before the request is sent (`Intended`), the answer after (`Moved`).
+3. Retry only what certainly never reached the service (`UNSENT`, `REFUSED`).
+4. Reconcile: an unconfirmed launch is searched for; it is sent again only when it is provably absent.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, NamedTuple, TypeAlias
+
+from planner.execution.jobs import Job, Outcome, Snapshot, UnsettledLaunch
+from planner.execution.launches import DUPLICATE_ANSWER
+from planner.execution.ledger import Ledger
+from planner.execution.order import Now
+from planner.execution.session_events import DeferredReleased, IdleChanged, Stopped
+from planner.execution.state import State
+from planner.execution.wording import span
+from planner.providers.base import PAGE_LIMIT, Run
+
+POSTS_AT_ONCE: Final = 4
+MAX_UNCONFIRMED: Final = 3
+"""Launching stops at this many unconfirmed launches until one is settled."""
+ANSWER_GRACE_SECONDS: Final = 3.0
+"""How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
+POLLS_A_RUN: Final = 0.27
+"""List requests per run while further runs wait for capacity."""
+LONGEST_POLL_SHARE: Final = 0.16
+"""Longest poll interval, as a share of a run's duration."""
+TAIL_POLL_SHARE: Final = 0.04
+"""The same for the last run, when nothing waits for capacity; multiplied by the number of runs."""
+MAX_UNCERTAIN_POLL_SECONDS: Final = 5.0
+"""Longest poll interval while something is unresolved or no run has ended yet."""
+FIRST_POLL_SHARE: Final = 0.15
+"""Poll interval until a run has ended, as a share of the time waited."""
+
+
+NEVER: Final = float("inf")
+NO_ROOM: Final = "no room under the ceiling until a bill is known"
+
+
+class SendLaunch(NamedTuple):
+    """Launch these runs, which share one line, with their reservations in cents."""
+
+    runs: tuple[tuple[Job, int], ...]
+
+
+class Poll(NamedTuple):
+    """Read the service's lists, as far as anything waits for them, and the bills that are due. Returned until it is
+    done: a driver starts it once."""
+
+
+class ReadEvidence(NamedTuple):
+    """Read and store the evidence of an ended run. Returned until it is done: a driver starts it once."""
+
+    run: Run
+
+
+class Apply(NamedTuple):
+    """Nothing to do, but a decision to note."""
+
+    event: Stopped | DeferredReleased | IdleChanged
+
+
+class WaitUntil(NamedTuple):
+    """Wait for an event, at most until then (monotonic seconds). `reason` says why no launch is sent."""
+
+    seconds: float
+    reason: str = ""
+
+
+class Finish(NamedTuple):
+    """Nothing is left to do, or nothing more can be done."""
+
+
+Action: TypeAlias = SendLaunch | Poll | ReadEvidence | Apply | WaitUntil | Finish
+
+
+def decide(state: State, now: Now) -> list[Action]:
+    """What to do now. After these actions ask again; before that, wait for an event if the last is `WaitUntil`."""
+    if state.outcome.trouble:
+        return [Finish()]
+    if state.interrupted_at is not None:
+        answered_by = state.interrupted_at + ANSWER_GRACE_SECONDS
+        return [WaitUntil(answered_by)] if state.posting and now.seconds < answered_by else [Finish()]
+    actions: list[Action] = [ReadEvidence(run) for run, _ in state.reading.values()]
+    launching = _next_launch(state, now)
+    if isinstance(launching, SendLaunch | Apply):
+        return [*actions, launching]
+    under_way = state.is_under_way()
+    is_waiting = len(state.wanted.pending) and not state.stopped and not _is_blocked(state, launching)
+    if not (under_way or is_waiting):
+        if not state.unconfirmed:
+            return [*actions, Finish()]
+        if state.idle_since is None:
+            return [*actions, Apply(IdleChanged(is_idle=True))]
+        is_hopeless = all(search.needs_person for search in state.unconfirmed.values())
+        searched_seconds = state.polled_at - state.idle_since
+        if searched_seconds >= 0 and (is_hopeless or searched_seconds >= state.settings.linger_seconds):
+            return [*actions, _end_of_search(state, now)]
+    elif state.idle_since is not None:
+        return [*actions, Apply(IdleChanged(is_idle=False))]
+    if now.seconds >= state.poll_at and (state.is_asking() or state.reading):
+        return [*actions, Poll(), launching]
+    until = min(state.poll_at, launching.seconds) if state.is_asking() or state.reading else launching.seconds
+    return [*actions, WaitUntil(until, launching.reason)]
+
+
+def _end_of_search(state: State, now: Now) -> Apply | Finish:
+    if state.outage.since is None:
+        return Finish()
+    gone = span(state.outage.gone_seconds(now.seconds))
+    return Apply(Stopped(trouble=f"the service was unavailable for the last {gone}: {state.outage.message}"))
+
+
+def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
+    """The next launch, or why there is none."""
+    pending, settings = state.wanted.pending, state.settings
+    if state.stopped:
+        return WaitUntil(NEVER)
+    if not len(pending):
+        if state.wanted.deferred and not (state.is_under_way() or state.unconfirmed):
+            return Apply(DeferredReleased())
+        return WaitUntil(NEVER)
+    if forbidden := settings.forbidden_at(now.utc):
+        return Apply(Stopped(refusal=forbidden))
+    if now.seconds < state.limit.pause_until:
+        return _paused(state, now)
+    room = state.limit.current - state.in_flight()
+    if room <= 0 or len(state.posting) >= POSTS_AT_ONCE:
+        return WaitUntil(NEVER, f"at most {state.limit.current} concurrent runs")
+    if len(state.unconfirmed) >= MAX_UNCONFIRMED:
+        return WaitUntil(NEVER, f"{len(state.unconfirmed)} unconfirmed launches")
+    ledger = state.ledger.copy()
+    reserved: list[int] = []
+
+    def fits(job: Job) -> bool:
+        cents = _reservation(state, ledger, job)
+        if cents is None:
+            return False
+        ledger.reserve(job.plan, cents)
+        reserved.append(cents)
+        return True
+
+    chosen = pending.choose(room, fits)
+    if chosen:
+        return SendLaunch(tuple(zip(chosen, reserved, strict=True)))
+    return _at_ceiling(state)
+
+
+def _reservation(state: State, ledger: Ledger, job: Job) -> int | None:
+    """The reservation of one more call; None if it must wait for room under a ceiling.
+
+    Once calls have ended, waits for the first bill of their target: only calls already in flight may exceed their
+    reservation.
+    """
+    target = job.line.target
+    if job.reserve_cents is not None and state.unbilled[target] and ledger.is_untested(job.plan, target):
+        return None
+    return ledger.reservation_for(job.plan, target, job.reserve_cents)
+
+
+def _is_blocked(state: State, launching: WaitUntil) -> bool:
+    """Whether launching waits for an unconfirmed launch: too many are open, or they hold the budget."""
+    short = launching.reason == NO_ROOM and not state.is_under_way()
+    return len(state.unconfirmed) >= MAX_UNCONFIRMED or (bool(state.unconfirmed) and short)
+
+
+def _paused(state: State, now: Now) -> Apply | WaitUntil:
+    """Wait after a 429 or while the service is unreachable; give up after too long."""
+    settings, pause_until = state.settings, state.limit.pause_until
+    if state.is_unreachable:
+        return WaitUntil(pause_until, "the service cannot be reached")
+    if state.in_flight():
+        return WaitUntil(pause_until, "the service asked to wait (429)")
+    give_up_seconds = settings.throttled_give_up_seconds
+    refused_seconds = now.seconds - (now.seconds if state.refused_since is None else state.refused_since)
+    left_seconds = pause_until - now.seconds
+    if left_seconds > give_up_seconds:
+        message = f"the service asks to wait {span(left_seconds)} before the next launch (429)"
+        return Apply(Stopped(trouble=message))
+    if refused_seconds > give_up_seconds:
+        message = f"the service refused every launch (429) for {refused_seconds:.0f} s: other clients use its capacity"
+        return Apply(Stopped(trouble=message))
+    give_up_at = now.seconds + give_up_seconds - refused_seconds + 0.1
+    return WaitUntil(
+        min(pause_until, give_up_at),
+        f"the service has refused every launch (429) for {span(refused_seconds)} (giving up after {span(give_up_seconds)})",
+    )
+
+
+def _at_ceiling(state: State) -> Apply | WaitUntil:
+    """Stop if no outstanding bill can make room for any wanted call."""
+    ledger, jobs = state.ledger, state.wanted.pending.jobs()
+    blocking = [ledger.blocking(job.plan, job.line.target, job.reserve_cents) for job in jobs]
+    if not all(blocking) and (state.is_under_way() or state.unconfirmed):
+        return WaitUntil(NEVER, NO_ROOM)
+    labels = {ceiling.label for ceiling in blocking if ceiling is not None}
+    cheapest = min(jobs, key=lambda job: job.reserve_cents if job.reserve_cents is not None else 0)
+    left = [(state.order.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
+    return Apply(
+        Stopped(
+            ceiling=", ".join(sorted(labels)) or "the ceiling, until unconfirmed launches are settled",
+            ceiling_detail=ledger.explain(cheapest.plan, cheapest.line.target, cheapest.reserve_cents),
+            ceiling_enough=ledger.enough(
+                labels, [(job.plan, job.line.target, job.reserve_cents, runs) for job, runs in left]
+            ),
+        )
+    )
+
+
+def schedule_poll(state: State, began: float, now: Now) -> None:
+    """Decide when to poll next, right after a poll. `began` is in monotonic seconds: the lists are as of then, however
+    long the process was suspended meanwhile."""
+    state.polled_at = began
+    state.poll_at = now.seconds + _poll_seconds(state, now)
+
+
+def _poll_seconds(state: State, now: Now) -> float:
+    if state.seconds_seen and state.is_under_way():
+        usual = sum(state.seconds_seen) / len(state.seconds_seen)
+        running = max(1, state.accepted_in_flight())
+        if len(state.wanted.pending) or state.wanted.deferred:
+            share = -(-state.list_rows // PAGE_LIMIT) / (POLLS_A_RUN * running)
+        else:
+            share = TAIL_POLL_SHARE * running
+        wanted = max(usual * min(share, LONGEST_POLL_SHARE), _seconds_to_retry(state, now))
+    else:
+        asked = (state.watched, state.unbound, state.unconfirmed)
+        since = min((item.since for items in asked for item in items.values()), default=now.seconds)
+        wanted = (now.seconds - since) * FIRST_POLL_SHARE
+    floor, ceiling = state.settings.poll_floor_seconds, state.settings.poll_ceiling_seconds
+    if not state.seconds_seen or state.unbound or state.unconfirmed or state.outage.since is not None:
+        ceiling = min(ceiling, max(floor, MAX_UNCERTAIN_POLL_SECONDS))
+    return min(max(wanted, floor), ceiling)
+
+
+def _seconds_to_retry(state: State, now: Now) -> float:
+    """Seconds until the next retry of an unreadable run, if nothing else is pending."""
+    if state.posting or state.reading or state.unbound or state.unconfirmed or len(state.wanted.pending):
+        return 0.0
+    return min((item.retry_at for item in state.watched.values()), default=0.0) - now.seconds
+
+
+def snapshot(state: State, waiting: str, now: Now) -> Snapshot:
+    """For the progress display. `waiting` is why the last decision sent no launch."""
+    return Snapshot(
+        state.runs_done,
+        state.wanted.total,
+        state.in_flight(),
+        state.ledger.spent_cents,
+        state.ledger.reserved_cents,
+        _why_waiting(state, waiting, now),
+    )
+
+
+def _why_waiting(state: State, waiting: str, now: Now) -> str:
+    if state.outage.since is not None:
+        return state.outage.describe(now.seconds, give_up_seconds=state.settings.outage_give_up_seconds)
+    if state.unconfirmed and not state.is_under_way():
+        count = len(state.unconfirmed)
+        what = "an unconfirmed launch" if count == 1 else f"{count} unconfirmed launches"
+        return f"searching for {what} for up to {span(state.settings.linger_seconds)}"
+    if len(state.wanted.pending):
+        return waiting
+    return "waiting for runs that differ from their launch" if state.outcome.anomalies and state.unbound else ""
+
+
+def outcome_of(state: State) -> Outcome:
+    """How the session ended."""
+    outcome = state.outcome
+    outcome.left = state.wanted.left()
+    outcome.not_needed = state.wanted.not_needed()
+    outcome.unread_slots |= {item.slot.key for item in state.watched.values() if item.pause_seconds}
+    outcome.unsettled = tuple(
+        UnsettledLaunch(
+            launch_id,
+            tuple(sorted({slot.case_id for slot in search.unconfirmed.slots})),
+            sum(slot.reserved_cents for slot in search.unconfirmed.slots),
+            search.needs_person or search.unconfirmed.launch.detail.startswith(DUPLICATE_ANSWER),
+            search.unconfirmed.launch.detail,
+            search.unconfirmed.launch.sent_at + timedelta(seconds=state.settings.settle_seconds),
+        )
+        for launch_id, search in state.unconfirmed.items()
+    )
+    return outcome

@@ -1,0 +1,295 @@
+"""What each event changes in the state of a session. No I/O, no clock, no `await`.
+
+A driver applies events as they happen. It records the durable ones (`events.py`) in the journal first.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from planner.execution.billing import bill, expect_estimate
+from planner.execution.events import (
+    Consumed,
+    DuplicateAnswer,
+    Event,
+    EvidenceStored,
+    Imported,
+    Intended,
+    Moved,
+    RequesterLearned,
+    RunsBound,
+    RunsClaimed,
+    RunsKnown,
+    WindowWidened,
+)
+from planner.execution.launches import LaunchState
+from planner.execution.order import Now
+from planner.execution.outage import Outage
+from planner.execution.session_events import (
+    BillLate,
+    DeferredReleased,
+    EvidenceComplete,
+    EvidenceFailed,
+    IdleChanged,
+    Interrupted,
+    NotSent,
+    Polled,
+    RunEnded,
+    RunGone,
+    RunJudged,
+    RunResumed,
+    ServiceAnswered,
+    ServiceFailed,
+    SessionEvent,
+    Stopped,
+    Throttled,
+    Unreachable,
+)
+from planner.execution.state import State
+from planner.execution.watched import Ended, Watched
+from planner.execution.wording import dollars, span
+from planner.providers.base import Run
+
+UNREACHABLE_PAUSE_SECONDS: Final = 1.0
+
+
+def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
+    """Take note of an event."""
+    match event:
+        case Intended(intent):
+            state.posting[intent.launch_id] = intent
+            for ordinal, slot in enumerate(intent.slots):
+                state.ledger.reserve(slot.plan, slot.reserved_cents)
+                state.wanted.launched(slot.case_id, (intent.launch_id, ordinal))
+        case Moved():
+            _moved(state, event, now)
+        case WindowWidened(launch_id):  # the launch may have been sent only now
+            state.search(launch_id, now, since=now.seconds)
+        case DuplicateAnswer():
+            _duplicate_answer(state, event, now)
+        case RunsBound(launch_id, bindings):
+            state.watch_bound(state.launch(launch_id), bindings, now)
+        case RequesterLearned(_, requester_id):
+            state.requesters.add(requester_id)
+        case RunsClaimed() | EvidenceStored() | Consumed() | Imported() | RunsKnown():
+            pass  # the journal knows
+        case _:
+            _apply_session_event(state, event, now)
+
+
+def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
+    match event:
+        case Throttled(runs, retry_after_seconds):
+            _throttled(state, runs, retry_after_seconds, now)
+        case NotSent(launch_id):
+            state.stopped = True
+            del state.posting[launch_id]
+            state.release(launch_id)
+        case Unreachable(message):
+            state.limit.pause_until = now.seconds + UNREACHABLE_PAUSE_SECONDS
+            state.is_unreachable = True
+            _failed(state, message, now)
+        case ServiceFailed(message):
+            _failed(state, message, now)
+        case ServiceAnswered():
+            if state.outage.since is not None:
+                state.log(f"the service is available again after {span(state.outage.gone_seconds(now.seconds))}")
+            state.outage = Outage()
+        case Polled(rows):
+            state.list_rows = state.list_rows if rows is None else rows
+            _drop_overdue(state, now)
+        case RunEnded(run):
+            _run_ended(state, run, now)
+        case BillLate(run_id):
+            expect_estimate(state.order, *state.reading[run_id])
+        case EvidenceComplete():
+            _evidence_complete(state, event)
+        case EvidenceFailed():
+            _evidence_failed(state, event, now)
+        case RunResumed(ended):
+            state.reported.append(ended)
+        case RunGone(run_id, reason, unread):
+            _stop_waiting(state, state.watched.pop(run_id), reason, unread=unread)
+        case RunJudged():
+            _judged(state, event)
+        case DeferredReleased():
+            state.wanted.release_all()
+        case IdleChanged(is_idle):
+            state.idle_since = now.seconds if is_idle else None
+        case Interrupted():
+            state.outcome.interrupted = state.stopped = True
+            state.interrupted_at = now.seconds
+        case Stopped():
+            _stop(state, event)
+
+
+# Launches
+
+
+def _moved(state: State, event: Moved, now: Now) -> None:
+    launch_id = event.launch_id
+    match event.state:
+        case LaunchState.INTENDED | LaunchState.SENT:
+            pass
+        case LaunchState.ACKNOWLEDGED:
+            intent = state.posting.pop(launch_id)
+            _confirmed(state, event, now)
+            state.refused_since = None
+            state.limit.accepted(len(intent.slots), in_flight=state.accepted_in_flight())
+            if event.batch_id is not None:
+                _note_batch(state, event.batch_id, launch_id)
+        case LaunchState.ADOPTED:
+            del state.unconfirmed[launch_id]
+            _confirmed(state, event, now)
+        case LaunchState.AMBIGUOUS:
+            del state.posting[launch_id]
+            state.search(launch_id, now)
+        case LaunchState.ABSENT:
+            del state.unconfirmed[launch_id]
+            state.release(launch_id)
+        case LaunchState.REFUSED | LaunchState.UNSENT | LaunchState.REJECTED:
+            del state.posting[launch_id]
+            state.release(launch_id)
+
+
+def _confirmed(state: State, event: Moved, now: Now) -> None:
+    state.outcome.launches += 1
+    state.watch_bound(state.launch(event.launch_id), event.bindings, now)
+
+
+def _note_batch(state: State, batch_id: int, launch_id: str) -> None:
+    """Warn if two launches have the same batch. Their runs are known, so this is harmless, but unexpected."""
+    if (other := state.batches.setdefault(batch_id, launch_id)) != launch_id:
+        state.warn(
+            f"the service answered launches {other} and {launch_id} with the same batch {batch_id}; each keeps its own runs"
+        )
+
+
+def _duplicate_answer(state: State, event: DuplicateAnswer, now: Now) -> None:
+    """It is unclear what the service carries out: verify what is seen of the holder."""
+    del state.posting[event.launch_id]
+    for watched in state.watched.values():
+        if watched.launch.launch_id == event.holder:
+            watched.launch = state.launch(event.holder)
+    state.search(event.launch_id, now)
+
+
+def _throttled(state: State, runs: int, retry_after_seconds: float | None, now: Now) -> None:
+    """The launch is still among those being sent."""
+    state.is_unreachable = False
+    in_flight = state.accepted_in_flight()
+    if in_flight:
+        state.refused_since = None
+    elif state.refused_since is None:
+        state.refused_since = now.seconds
+    state.limit.refused(
+        runs,
+        in_flight=in_flight,
+        others=state.in_flight() - in_flight - runs,
+        now=now.seconds,
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+def _stop(state: State, event: Stopped) -> None:
+    state.stopped = True
+    for name, value in event._asdict().items():
+        if value:
+            setattr(state.outcome, name, value)
+    if event.ceiling:
+        state.log(f"launching stopped: {event.ceiling_detail}")
+
+
+def _failed(state: State, message: str, now: Now) -> None:
+    """Give up when failures persist."""
+    give_up_seconds = state.settings.outage_give_up_seconds
+    if state.outage.since is None:
+        state.log(f"{message}; retrying for up to {span(give_up_seconds)}")
+    state.outage.failed(message, now.seconds)
+    if state.outage.lasts(give_up_seconds):
+        gone_seconds = state.outage.gone_seconds(now.seconds)
+        _stop(state, Stopped(trouble=f"the service was unavailable for {gone_seconds:.0f} s: {message}"))
+
+
+# Runs
+
+
+def _run_ended(state: State, run: Run, now: Now) -> None:
+    watched = state.watched[run.id]
+    if watched.ended_at is None:
+        watched.ended_at = now.seconds
+        state.unbilled[watched.launch.line.target] += 1
+        if run.call_id is not None:
+            state.charges.expect(run.call_id, run.completed_at or watched.launch.earliest)
+        if not watched.resumed and run.status == "completed":  # a failed run says nothing about durations
+            state.seconds_seen = [*state.seconds_seen[-99:], now.seconds - watched.since]
+    is_fresh = now.seconds - watched.ended_at < state.settings.evidence_wait_seconds
+    if run.call_id is None and run.status == "completed" and is_fresh and not watched.slot.evidence:
+        return  # its call id has not arrived yet
+    del state.watched[run.id]
+    state.reading[run.id] = (run, watched)
+
+
+def _evidence_complete(state: State, event: EvidenceComplete) -> None:
+    run, watched = state.reading.pop(event.run.id)
+    cents = event.evidence.cost_cents
+    if watched.slot.cost_cents is None:  # otherwise it was billed before and only its evidence was missing
+        if cents is None:
+            expect_estimate(state.order, run, watched)
+        else:
+            bill(state.order, watched, cents, is_final=event.is_final or watched.job.reserve_cents is None)
+    billed = "its bill is late" if cents is None else f"billed {dollars(cents)}"
+    state.log(f"run {run.id} of {event.slot.case_id} ended, {billed}")
+    state.unbilled[watched.launch.line.target] -= 1
+    state.reported.append(Ended(event.slot, watched.launch, watched.resumed, event.evidence))
+
+
+def _evidence_failed(state: State, event: EvidenceFailed, now: Now) -> None:
+    """Not a failure of the service: the list shows whether that works."""
+    run_id, problem = event
+    _, watched = state.reading.pop(run_id)
+    ended_at = watched.ended_at if watched.ended_at is not None else now.seconds
+    if now.seconds - ended_at < state.settings.evidence_give_up_seconds:
+        state.begin_polling(now)
+        watched.back_off(now.seconds)
+        state.watched[run_id] = watched
+        state.log(f"run {run_id} cannot be read, retrying in {watched.pause_seconds:.2g} s: {problem}")
+    else:
+        _stop_waiting(state, watched, f"the evidence of run {run_id} cannot be read: {problem}", unread=problem)
+
+
+def _drop_overdue(state: State, now: Now) -> None:
+    for run_id, watched in list(state.watched.items()):
+        if now.seconds >= watched.deadline and watched.ended_at is None:
+            reason = f"run {run_id} has not ended within {watched.job.timeout_seconds:.0f} s"
+            _stop_waiting(state, state.watched.pop(run_id), reason)
+    for launch_id, unbound in list(state.unbound.items()):
+        if now.seconds >= unbound.deadline:
+            del state.unbound[launch_id]
+            state.outcome.overdue += unbound.slots
+            if launch_id not in state.outcome.anomalies:
+                message = f"{unbound.slots} runs of launch {launch_id} never appeared in the service's list of runs"
+                state.report_anomaly(launch_id, message)
+
+
+def _stop_waiting(state: State, watched: Watched, reason: str, *, unread: str = "") -> None:
+    """Stop waiting for a run; the next session resumes it. Stored evidence stays."""
+    state.unbilled[watched.launch.line.target] -= watched.ended_at is not None
+    state.log(f"{reason}; not waiting any longer")
+    state.reported.append(Ended(watched.slot, watched.launch, watched.resumed, unread=unread))
+
+
+def _judged(state: State, event: RunJudged) -> None:
+    state.runs_done += 1
+    if event.is_missing:
+        state.outcome.overdue += 1
+        if event.unread:
+            state.outcome.unread.append(event.unread)
+            state.outcome.unread_slots.add(event.slot.key)
+    case_id = event.slot.case_id
+    judged = state.wanted.judged(case_id, platform_failed=event.platform_failed and not state.stopped)
+    if judged.unneeded:
+        calls = f"{judged.unneeded} call{'s' if judged.unneeded > 1 else ''}"
+        state.log(f"{case_id} is decided: {calls} not needed")
+    if judged.is_retried:
+        state.log(f"run {event.slot.run_id} of {case_id} failed because of the platform: retrying")

@@ -1,0 +1,330 @@
+"""Carries out what the core decides, in this process, with one task for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final, cast
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from planner.clock import Clock
+from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
+from planner.evidence import Evidence, merged
+from planner.execution.collecting import WaitPolicy, collect
+from planner.execution.core import (
+    Apply,
+    Finish,
+    Poll,
+    ReadEvidence,
+    SendLaunch,
+    WaitUntil,
+    decide,
+    outcome_of,
+    schedule_poll,
+    snapshot,
+)
+from planner.execution.events import NAMES, Event
+from planner.execution.fold import apply
+from planner.execution.jobs import Observer, Outcome
+from planner.execution.journal import Journal
+from planner.execution.journal_state import evidence_stored
+from planner.execution.launches import LaunchIntent, Slot, run_record
+from planner.execution.listing import Listed, read_list
+from planner.execution.observing import Lists, listed, searchable, wanted_batches
+from planner.execution.order import Now, Order
+from planner.execution.resuming import resume
+from planner.execution.sending import Sender
+from planner.execution.session_events import (
+    BillLate,
+    EvidenceComplete,
+    EvidenceFailed,
+    Interrupted,
+    Polled,
+    RunJudged,
+    ServiceAnswered,
+    ServiceFailed,
+    SessionEvent,
+    Stopped,
+)
+from planner.execution.state import State
+from planner.execution.transactions import Transactions
+from planner.execution.watched import Ended, Watched
+from planner.providers.base import Batch, BatchId, CallId, Provider, Run, RunId
+
+ShareIntent = Callable[[LaunchIntent], Awaitable[None]]
+"""Raises `StoreError` or `UsageError` if the intent may not be durable."""
+
+LONGEST_WAIT_SECONDS: Final = 1.0
+"""The progress display shows the time."""
+ROW_MARGIN: Final = 1.2
+"""Rows to request, as a multiple of those needed last time plus new launches, since other clients launch too."""
+CLOCK_SLACK_SECONDS: Final = 5.0
+"""`Date` headers have whole seconds and arrive late."""
+UNKNOWN_CLOCK_SLACK_SECONDS: Final = 3600.0
+"""Used if the service sends no `Date` headers."""
+
+
+@dataclass(slots=True)
+class LocalEngine:
+    """An `Engine`. `share_intent` makes an intent durable in the shared store before it is sent; None without one."""
+
+    provider: Provider
+    charges: Transactions
+    journal: Journal
+    save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
+    load_evidence: Callable[[str], Evidence | None]
+    clock: Clock
+    new_id: Callable[[], str]
+    share_intent: ShareIntent | None = None
+
+    async def execute(
+        self, order: Order, resumed: Sequence[Slot], *, observer: Observer, interrupted: anyio.Event
+    ) -> Outcome:
+        """See `Engine.execute`."""
+        state = State(order, self.journal, self.charges, observer.log, observer.warn)
+        session = Session(self, state, observer)
+        try:
+            await session.run(resumed, interrupted)
+        except* StoreError as errors:
+            state.outcome.trouble = _first_message(errors)
+        session.snapshot()
+        return outcome_of(state)
+
+    def now(self) -> Now:
+        provider, utc = self.provider, self.clock.now()
+        server = utc + timedelta(seconds=provider.clock_offset_seconds)
+        unknown = CLOCK_SLACK_SECONDS if provider.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
+        return Now(self.clock.monotonic(), utc, server, provider.clock_uncertainty_seconds + unknown)
+
+
+@dataclass(slots=True)
+class Session:
+    engine: LocalEngine
+    state: State
+    observer: Observer
+    _sender: Sender = field(init=False)
+    _tasks: TaskGroup = field(init=False)
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+    _is_polling: bool = False
+    _collecting: set[RunId] = field(default_factory=set[RunId])
+    _read: list[tuple[Run, Watched, Evidence, bool]] = field(default_factory=list[tuple[Run, Watched, Evidence, bool]])
+    """Read and not stored yet; the last value says whether the bill is final."""
+    _is_storing: bool = False
+    _waiting: str = ""
+    """Why the last decision sent no launch."""
+
+    def __post_init__(self) -> None:
+        self._sender = Sender(self.engine, self)
+
+    async def run(self, resumed: Sequence[Slot], interrupted: anyio.Event) -> None:
+        if interrupted.is_set():
+            self.happen(Interrupted())
+        self.happen_all(resume(self.state, resumed, self.engine.load_evidence, self.engine.now()))
+        async with anyio.create_task_group() as self._tasks:
+            self._tasks.start_soon(self._watch_interruption, interrupted)
+            await self._carry_out()
+            self._tasks.cancel_scope.cancel()
+
+    async def _carry_out(self) -> None:
+        while True:
+            wait: WaitUntil | None = None
+            for action in decide(self.state, self.engine.now()):
+                match action:
+                    case SendLaunch():
+                        self._sender.begin(action, self._tasks)
+                    case Poll():
+                        self._start_poll()
+                    case ReadEvidence(run):
+                        self._start_collecting(run)
+                    case Apply(event):
+                        self.happen(event)
+                    case WaitUntil():
+                        wait = action
+                    case Finish():
+                        return
+            if wait is not None:
+                self._note_waiting(wait.reason)
+                self.snapshot()
+                await self._wait(wait.seconds - self.engine.clock.monotonic())
+
+    # Events
+
+    def happen(self, event: Event | SessionEvent) -> None:
+        """Make a durable event durable, then apply it. Raises `StoreError`."""
+        if type(event) in NAMES:
+            self.engine.journal.record(cast("Event", event))
+        apply(self.state, event, self.engine.now())
+        while self.state.reported:
+            self._judge(self.state.reported.pop(0))
+        self._changed.set()
+
+    def happen_all(self, events: Iterable[Event | SessionEvent]) -> None:
+        for event in events:
+            self.happen(event)
+
+    def _judge(self, ended: Ended) -> None:
+        slot, evidence = ended.slot, ended.evidence
+        if evidence is None and slot.evidence is not None:
+            evidence = self.engine.load_evidence(slot.evidence)
+        record = run_record(slot, ended.launch, evidence, resumed=ended.resumed, unread=ended.unread)
+        judged = self.observer.on_run(record)
+        self.happen(RunJudged(slot, judged.platform_failed, is_missing=evidence is None, unread=ended.unread))
+        if judged.stop:
+            self.happen(Stopped(fail_fast=True))
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for an event."""
+        if not self._changed.is_set():
+            with anyio.move_on_after(min(seconds, LONGEST_WAIT_SECONDS)):
+                await self._changed.wait()
+        self._changed = anyio.Event()
+
+    async def _watch_interruption(self, interrupted: anyio.Event) -> None:
+        await interrupted.wait()
+        self.happen(Interrupted())
+
+    def snapshot(self) -> None:
+        self.observer.on_snapshot(snapshot(self.state, self._waiting, self.engine.now()))
+
+    def _note_waiting(self, reason: str) -> None:
+        if reason and reason != self._waiting:
+            self.observer.log(f"launching waits: {reason}")
+        self._waiting = reason
+
+    # Polling
+
+    def _start_poll(self) -> None:
+        if not self._is_polling:
+            self._is_polling = True
+            self._tasks.start_soon(self._poll)
+
+    async def _poll(self) -> None:
+        """Read the lists once. If the service cannot be read, the next poll tries again."""
+        state, clock = self.state, self.engine.clock
+        began = clock.monotonic()
+        try:
+            if state.is_asking():
+                lists, rows = await self._read_lists(began)
+                self.happen(ServiceAnswered())
+                self.happen_all(listed(state, lists, self.engine.now()))
+                self.happen(Polled(rows))
+        except StoreError:
+            raise
+        except IncompleteError as error:
+            self.happen(ServiceFailed(str(error)))
+        except PlannerError as error:  # refused during the session, for example because the key was revoked
+            self.happen(Stopped(usage=f"{error}. {error.hint}".strip(), trouble=str(error)))
+        schedule_poll(state, began, self.engine.now())
+        self._is_polling = False
+        if self.engine.charges.is_due(clock.monotonic()):
+            self._tasks.start_soon(self.engine.charges.read, clock.monotonic())
+
+    async def _read_lists(self, began: float) -> tuple[Lists, int | None]:
+        state, provider = self.state, self.engine.provider
+        searched = searchable(state)
+        asked = [search.unconfirmed.launch for search in state.unconfirmed.values()]
+        asked += [unbound.launch for unbound in state.unbound.values()]
+        oldest = min(
+            (launch.earliest for launch in asked + [watched.launch for watched in state.watched.values()]),
+            default=None,
+        )
+        rows: int | None = None
+        if asked:
+            runs = await read_list(provider.runs, oldest=oldest)
+        else:
+            wanted = state.watched.keys()
+            launched_since = sum(watched.since >= state.polled_at for watched in state.watched.values())
+            expected = int((state.list_rows + launched_since) * ROW_MARGIN)
+            runs = await read_list(provider.runs, oldest=oldest, wanted=wanted, first_page=expected)
+            rows = _last_row(runs, wanted)
+        batches = Listed[Batch]()
+        if searched:
+            since = min(state.unconfirmed[each].unconfirmed.launch.earliest for each in searched)
+            batches = await read_list(provider.batches, oldest=since)
+        members = {batch_id: await self._members(batch_id) for batch_id in wanted_batches(state)}
+        return Lists(began, runs, batches, members, searched), rows
+
+    async def _members(self, batch_id: BatchId) -> Sequence[RunId]:
+        try:
+            return (await self.engine.provider.batch(batch_id)).run_ids
+        except NotFoundError:
+            return []  # just created and not yet visible everywhere
+
+    # Evidence
+
+    def _start_collecting(self, run: Run) -> None:
+        if run.id not in self._collecting:
+            self._collecting.add(run.id)
+            self._tasks.start_soon(self._collect, run, self.state.reading[run.id][1])
+
+    async def _collect(self, run: Run, watched: Watched) -> None:
+        engine, stored = self.engine, watched.slot.evidence
+        try:
+            wait = WaitPolicy(
+                # After the first reading, one more is enough.
+                0.0 if stored is not None else self.state.settings.evidence_wait_seconds,
+                watched.job.await_grade,
+                engine.now().seconds_since(run.completed_at) if watched.resumed and run.completed_at else 0.0,
+                lambda: self.happen(BillLate(run.id)),
+            )
+            read = await collect(engine.provider, run, wait, clock=engine.clock, transactions=engine.charges)
+            evidence = merged(engine.load_evidence(stored) if stored is not None else None, read)
+        except StoreError:
+            raise
+        except PlannerError as error:
+            self._collecting.discard(run.id)
+            self.happen(EvidenceFailed(run.id, str(error)))
+            return
+        self._read.append((run, watched, evidence, self._is_bill_final(evidence)))
+        if not self._is_storing:
+            self._is_storing = True
+            self._tasks.start_soon(self._store)
+
+    def _is_bill_final(self, evidence: Evidence) -> bool:
+        """False if the bill of the call is used because its transaction did not come in time."""
+        charges = self.engine.charges
+        if evidence.call_id is None:
+            return True
+        call_id = CallId(evidence.call_id)
+        if evidence.cost_cents and charges.is_awaited(call_id):
+            charges.miss(call_id)
+            return False
+        charges.forget(call_id)
+        return True
+
+    async def _store(self) -> None:
+        """Store everything that was read, in batches: writing many files together takes as long as one. Only durable
+        evidence is billed and reported."""
+        while self._read:
+            ended, self._read = self._read, []
+            evidences = [evidence for _, _, evidence, _ in ended]
+            digests = await anyio.to_thread.run_sync(self.engine.save_evidences, evidences)
+            slots = [
+                replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)
+                for (run, watched, evidence, _), digest in zip(ended, digests, strict=True)
+            ]
+            self.happen(evidence_stored(slots))
+            for (run, _, evidence, is_final), slot in zip(ended, slots, strict=True):
+                self._collecting.discard(run.id)
+                self.happen(EvidenceComplete(run, slot, evidence, is_final))
+        self._is_storing = False
+
+
+def _last_row(runs: Listed[Run], wanted: Iterable[RunId]) -> int:
+    """The row of the oldest wanted run under way."""
+    ours = set(wanted)
+    return max(
+        (row for row, (run_id, run) in enumerate(runs.found.items(), start=1) if run_id in ours and not run.ended),
+        default=0,
+    )
+
+
+def _first_message(errors: BaseExceptionGroup[StoreError]) -> str:
+    first = errors.exceptions[0]
+    if isinstance(first, BaseExceptionGroup):
+        return _first_message(first)
+    return f"{first}. {first.hint}"

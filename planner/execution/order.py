@@ -1,0 +1,43 @@
+"""What a session wants done, and the time as its driver reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from planner.execution.jobs import Job, Pace, Settings, all_at_once
+from planner.execution.ledger import Ledger
+
+
+class Now(NamedTuple):
+    """The time, as a driver reads it."""
+
+    seconds: float
+    """Monotonic."""
+    utc: datetime
+    server: datetime
+    """By the service's clock, as far as that is known."""
+    slack_seconds: float
+    """How far `server` may be wrong."""
+
+    def seconds_since(self, moment: datetime) -> float:
+        """By the service's clock; 0 for a time in the future."""
+        return max(0.0, (self.server - moment).total_seconds())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a session wants done."""
+
+    jobs: Mapping[str, Job]
+    settings: Settings
+    invocation_id: str
+    change_set_digest: str
+    credential: str
+    """A digest of the API key."""
+    ledger: Ledger
+    pace: Pace = all_at_once
+    may_launch: bool = True
+    """Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived."""

@@ -1,0 +1,188 @@
+"""Sends launches: the only place that spends money.
+
+Each intent is in the journal, and in the shared store if there is one, before it is sent once. It is sent again, as a
+new launch, only if it provably never left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from planner.errors import IncompleteError, RefusedError, StoreError, ThrottledError, UnreachableError, UsageError
+from planner.execution.core import SendLaunch
+from planner.execution.events import Intended, Moved
+from planner.execution.launches import LaunchIntent, LaunchState
+from planner.execution.observing import answered, intent_of, unconfirmed
+from planner.execution.session_events import NotSent, ServiceAnswered, Stopped, Throttled, Unreachable
+from planner.providers.base import Launched, LaunchRequest
+
+if TYPE_CHECKING:
+    from planner.execution.local import LocalEngine, Session
+
+LATEST_LEAVE_SECONDS: Final = 60.0
+"""A launch that has not left this long after its intent is replaced by a new one."""
+LATE_SHARES: Final = 3
+"""Give up after this many consecutive launches that took too long to share."""
+NAMED_CASES: Final = 3
+
+
+@dataclass(slots=True)
+class Sender:
+    engine: LocalEngine
+    session: Session
+    _late_shares: int = 0
+    """Consecutive late launches; those shared together count once."""
+    _late_since: datetime | None = None
+    """When the last of them was found late, by the server's clock."""
+
+    def begin(self, action: SendLaunch, tasks: TaskGroup) -> None:
+        intent = intent_of(self.session.state, action, self.engine.new_id(), self.engine.now())
+        self.session.happen(Intended(intent))
+        tasks.start_soon(self._send, intent)
+
+    async def _send(self, intent: LaunchIntent) -> None:
+        session, launch_id = self.session, intent.launch_id
+        request = LaunchRequest(intent.line, tuple(slot.prompt for slot in intent.slots), intent.name)
+        sent = False
+
+        def on_sending() -> None:
+            nonlocal sent
+            if self._age_seconds(intent) > LATEST_LEAVE_SECONDS:
+                # The machine slept: a run created now would not be recognized as this launch's.
+                raise UnreachableError("a launch waited too long before it was sent: it is replaced")
+            session.happen(Moved(launch_id, LaunchState.SENT))
+            sent = True
+
+        try:
+            if not await self._share(intent):
+                return
+            launched = await self.engine.provider.launch(request, on_sending=on_sending)
+        except StoreError:  # its sending could not be recorded, so it was not sent
+            session.happen(NotSent(launch_id))
+            raise
+        except ThrottledError as error:
+            self._refused(intent, error)
+        except UnreachableError as error:
+            assert not sent, "the transport reported both sending and not sending"
+            session.happen(Moved(launch_id, LaunchState.UNSENT, str(error)))
+            session.happen(Unreachable(str(error)))
+        except IncompleteError as error:
+            self._unconfirmed(intent, str(error))
+        except RefusedError as error:
+            session.happen(Moved(launch_id, LaunchState.REJECTED, str(error)))
+            session.happen(Stopped(refusal=f"{error}. {error.hint}".strip()))
+        except UsageError as error:
+            session.happen(Moved(launch_id, LaunchState.REJECTED, str(error)))
+            session.happen(Stopped(usage=f"{error}. {error.hint}".strip()))
+        except anyio.get_cancelled_exc_class():
+            if sent:
+                self._unconfirmed(intent, "interrupted before the answer came")
+            else:
+                session.happen(Moved(launch_id, LaunchState.UNSENT, "interrupted before it was sent"))
+            raise
+        else:
+            self._accepted(intent, launched)
+
+    def _age_seconds(self, intent: LaunchIntent) -> float:
+        return self.engine.now().seconds_since(intent.sent_at)
+
+    def _accepted(self, intent: LaunchIntent, launched: Launched) -> None:
+        session, state = self.session, self.session.state
+        before = state.limit.current
+        session.happen_all(answered(state, intent.launch_id, launched))
+        if state.launch(intent.launch_id).state is not LaunchState.ACKNOWLEDGED:
+            return
+        session.happen(ServiceAnswered())
+        batch = f" as batch {launched.batch_id}" if launched.batch_id is not None else ""
+        state.log(
+            f"launched {words_of(intent)}{batch} ({_cases_of(intent)}): {state.in_flight()} of at most {before} in flight"
+        )
+        if state.limit.current != before:
+            state.log(f"at most {state.limit.current} concurrent runs from now on ({before} were accepted)")
+
+    def _refused(self, intent: LaunchIntent, error: ThrottledError) -> None:
+        session, state = self.session, self.session.state
+        session.happen(Throttled(len(intent.slots), error.retry_after_seconds))
+        session.happen(Moved(intent.launch_id, LaunchState.REFUSED, str(error)))
+        pause_seconds = max(0.0, state.limit.pause_until - self.engine.clock.monotonic())
+        state.log(
+            f"429 for {words_of(intent)}: at most {state.limit.current} concurrent runs from now on, next attempt in {pause_seconds:.1f} s"
+        )
+
+    def _unconfirmed(self, intent: LaunchIntent, detail: str) -> None:
+        state = self.session.state
+        self.session.happen_all(unconfirmed(state, intent.launch_id, detail, self.engine.now()))
+        state.log(
+            f"the launch of {words_of(intent)} is unconfirmed ({detail}): searching for it before anything is sent again"
+        )
+
+    # The shared store
+
+    async def _share(self, intent: LaunchIntent) -> bool:
+        """Share the intent; True if it may be sent. If not, nothing was sent."""
+        session, state = self.session, self.session.state
+        if self.engine.share_intent is None:
+            return True
+        try:
+            await self.engine.share_intent(intent)
+        except (StoreError, UsageError) as error:
+            # Imported late: only needed with a shared store.
+            from planner.execution.sharing import OvertakenError
+
+            session.happen(Moved(intent.launch_id, LaunchState.UNSENT, str(error)))
+            message = f"{error}. {error.hint}".strip()
+            if isinstance(error, StoreError):
+                session.happen(Stopped(blocked=message, overtaken=isinstance(error, OvertakenError)))
+            else:  # the store can never be written as configured
+                session.happen(Stopped(usage=message))
+            return False
+        if state.stopped:  # interrupted, quiet hours or another failure while sharing
+            session.happen(Moved(intent.launch_id, LaunchState.UNSENT, "launching stopped"))
+            return False
+        # Other machines search for it from `sent_at` on, for `settle_seconds`: they would miss a launch that leaves
+        # late.
+        late_seconds = self._age_seconds(intent)
+        in_time_seconds = min(LATEST_LEAVE_SECONDS, state.settings.settle_seconds / 2)
+        if late_seconds > in_time_seconds:
+            session.happen(Moved(intent.launch_id, LaunchState.UNSENT, f"sharing it took {late_seconds:.0f} s"))
+            self._shared_late(intent, late_seconds, in_time_seconds)
+            return False
+        self._late_shares = 0
+        return True
+
+    def _shared_late(self, intent: LaunchIntent, late_seconds: float, in_time_seconds: float) -> None:
+        """Replace the launch, but not forever: with a slow store, nothing would ever be sent."""
+        state = self.session.state
+        if self._late_since is None or intent.sent_at >= self._late_since:
+            self._late_shares += 1
+            self._late_since = intent.sent_at + timedelta(seconds=late_seconds)
+        if self._late_shares < LATE_SHARES:
+            state.log(f"the launch of {words_of(intent)} took {late_seconds:.0f} s to share: it is replaced")
+            return
+        fix = "run the same command again when the store is faster"
+        if in_time_seconds < LATEST_LEAVE_SECONDS:
+            setting = f"execution.settle_seconds in planner.yaml (now {state.settings.settle_seconds:g})"
+            fix = f"increase {setting}, or {fix}"
+        blocked = (
+            f"writing a launch to the shared store took {late_seconds:.1f} s, {LATE_SHARES} times in a row; it must be sent within"
+            f" {in_time_seconds:g} s, so it was not sent. To resume, {fix}"
+        )
+        self.session.happen(Stopped(blocked=blocked))
+
+
+def words_of(intent: LaunchIntent) -> str:
+    count = len(intent.slots)
+    return f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type} {intent.line.target_id}"
+
+
+def _cases_of(intent: LaunchIntent) -> str:
+    counted = Counter(slot.case_id for slot in intent.slots)
+    named = [f"{case_id} ×{runs}" if runs > 1 else case_id for case_id, runs in counted.items()]
+    more = f" and {len(named) - NAMED_CASES} more" if len(named) > NAMED_CASES else ""
+    return ", ".join(named[:NAMED_CASES]) + more

@@ -1,0 +1,138 @@
+"""How many runs each case still needs: what it asks for, less its live slots. Derived, never counted up and down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from planner.execution.jobs import Job, Pace
+from planner.execution.launches import Slot, SlotKey
+from planner.execution.packing import Pending
+
+
+@dataclass(slots=True)
+class _Case:
+    job: Job
+    live: set[SlotKey] = field(default_factory=set[SlotKey])
+    """Slots that cost, or may cost, money."""
+    judged: int = 0
+    """Live slots with a verdict, or that will never have one."""
+    surplus: int = 0
+    """Retries that earlier sessions launched."""
+    platform_failures: int = 0
+    """Runs that the platform failed and that may be retried."""
+    at_once: int | None = None
+    """How many runs without a verdict may be under way; None if all."""
+    is_decided: bool = False
+    """Its outcome no longer depends on further runs."""
+    to_launch: int = 0
+    pending: int = 0
+    """Of `to_launch`, what may be launched now."""
+    deferred: int = 0
+    total: int = 0
+
+    @property
+    def retries_left(self) -> int:
+        return 0 if self.is_decided else self.job.retries * self.job.runs - self._retries
+
+    @property
+    def _retries(self) -> int:
+        return max(self.surplus, min(self.platform_failures, self.job.retries * self.job.runs))
+
+    def update(self, *, release_all: bool) -> None:
+        self.to_launch = max(0, self.job.runs + self._retries - len(self.live))
+        if self.is_decided:
+            self.pending = 0
+        elif self.at_once is None or release_all:
+            self.pending = self.to_launch
+        else:
+            self.pending = min(self.to_launch, max(0, self.at_once - len(self.live) + self.judged))
+        self.deferred = 0 if self.is_decided else self.to_launch - self.pending
+        self.total = len(self.live) + (0 if self.is_decided else self.to_launch)
+
+
+class Judged(NamedTuple):
+    """What a verdict changed: whether the run is retried, and how many runs of its case became unnecessary."""
+
+    is_retried: bool
+    unneeded: int
+
+
+class WantedRuns:
+    """`pending` holds the runs that may be launched now; early stopping defers others, which it may make unnecessary.
+    Nothing is stored: after a crash, the journal and the stored verdicts give the same numbers."""
+
+    def __init__(self, jobs: Mapping[str, Job], pace: Pace) -> None:
+        self.pending = Pending()
+        self._pace = pace
+        self._cases = {case_id: _Case(job) for case_id, job in jobs.items()}
+        self._released = False
+        self.total = 0
+        """Runs of all cases that are made or wanted."""
+        self.deferred = 0
+
+    def resume(self, slots: Iterable[Slot]) -> None:
+        """Start with the slots of earlier sessions."""
+        for slot in slots:
+            self._cases[slot.case_id].live.add(slot.key)
+        for case_id, case in self._cases.items():
+            case.surplus = max(0, len(case.live) - case.job.runs)
+            self._refresh(case_id)
+            if case.job.may_stop_early:
+                self._ask_pace(case)
+                self._refresh(case_id)
+
+    def launched(self, case_id: str, key: SlotKey) -> None:
+        self._cases[case_id].live.add(key)
+        self._refresh(case_id)
+
+    def not_launched(self, case_id: str, key: SlotKey) -> None:
+        """The slot's launch provably never happened."""
+        if case_id in self._cases and key in self._cases[case_id].live:
+            self._cases[case_id].live.remove(key)
+            self._refresh(case_id)
+
+    def judged(self, case_id: str, *, platform_failed: bool) -> Judged:
+        """A run has its verdict, or will never have one. `platform_failed`: it may be retried."""
+        case = self._cases[case_id]
+        case.judged += 1
+        before = case.to_launch
+        case.platform_failures += platform_failed and case.retries_left > 0
+        self._refresh(case_id)
+        is_retried = case.to_launch > before
+        unneeded = self._ask_pace(case) if case.job.may_stop_early else 0
+        self._refresh(case_id)
+        return Judged(is_retried and not case.is_decided, unneeded)
+
+    def release_all(self) -> None:
+        """No verdict is to come that could make a deferred run unnecessary."""
+        self._released = True
+        for case_id in self._cases:
+            self._refresh(case_id)
+
+    def left(self) -> dict[str, int]:
+        """Runs wanted and not launched, by case id."""
+        return {
+            case_id: case.to_launch for case_id, case in self._cases.items() if case.to_launch and not case.is_decided
+        }
+
+    def not_needed(self) -> dict[str, int]:
+        """Runs not launched because their case is decided, by case id."""
+        return {case_id: case.to_launch for case_id, case in self._cases.items() if case.to_launch and case.is_decided}
+
+    def _ask_pace(self, case: _Case) -> int:
+        to_come = case.to_launch + len(case.live) - case.judged
+        if case.is_decided or not to_come:
+            return 0
+        case.at_once = self._pace(case.job.case_id, to_come, case.retries_left)
+        case.is_decided = case.at_once <= 0
+        return case.to_launch if case.is_decided else 0
+
+    def _refresh(self, case_id: str) -> None:
+        case = self._cases[case_id]
+        deferred, total = case.deferred, case.total
+        case.update(release_all=self._released)
+        self.deferred += case.deferred - deferred
+        self.total += case.total - total
+        self.pending.set(case.job, case.pending)
