@@ -10,7 +10,8 @@ from transcripts import PROMPTS, evidence_of, transcripts
 
 from planner.checks import CHECKS
 from planner.checks.wording import shown
-from planner.results.model import Fault, RunOutcome, RunVerdict
+from planner.results.model import RunVerdict
+from planner.results.outcomes import Fault, RunOutcome
 from planner.sandbox import load_world
 from planner.sandbox.conversation import EMPTY, Conversation, Turn
 from planner.sandbox.conversations.playing import NO_DIALOGUE, converse

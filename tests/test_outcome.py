@@ -21,7 +21,8 @@ from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, 
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.source import Place, Source
-from planner.results.model import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict, Sample
+from planner.results.model import Finding, RunVerdict, Sample
+from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import fisher_mid_p
 from planner.verdicts.cases import CaseRules, CaseVerdict, judge_case, judge_parts, sample_of_runs
 from planner.verdicts.comparison import (

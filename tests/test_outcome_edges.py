@@ -12,7 +12,8 @@ from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.results.model import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict, Sample
+from planner.results.model import Finding, RunVerdict, Sample
+from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import case_p_value, compare, compare_suite, could_show_change

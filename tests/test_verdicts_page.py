@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from planner.checks.base import Expectation
-from planner.results.model import CaseOutcome, Fault, RunOutcome, RunVerdict, Sample
+from planner.results.model import RunVerdict, Sample
+from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import chances, decide, wilson_interval
 from planner.verdicts.cases import CaseVerdict, judge_case
 from planner.verdicts.comparison import case_p_value, compare, differ_too_much

@@ -12,7 +12,8 @@ from typing import Final
 from planner.changes.model import Change, ChangeSet, Estimate, Reason, VoteEstimate
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
-from planner.results.model import Action, Consent
+from planner.results.model import Consent
+from planner.results.outcomes import Action
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5

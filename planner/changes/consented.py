@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from planner.bounds import Count
 from planner.changes.fingerprint import digest_of_terms
 from planner.changes.model import Change, ChangeSet
-from planner.results.model import Action
+from planner.results.outcomes import Action
 
 SCHEMA_VERSION: Final = "1.0"
 

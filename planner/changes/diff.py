@@ -14,7 +14,8 @@ from planner.changes.reusable_calls import CalledBefore, Renamed, Revisions
 from planner.moments import aware
 from planner.planfile.model import Case
 from planner.results.documents import called_at
-from planner.results.model import Action, CaseInputs, CaseOutcome, CaseResult, Fault, FreshDocument, Run
+from planner.results.model import CaseInputs, CaseResult, FreshDocument, Run
+from planner.results.outcomes import Action, CaseOutcome, Fault
 
 Rerun = Literal["changed", "failed", "all"]
 CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]

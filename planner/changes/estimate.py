@@ -34,7 +34,7 @@ from planner.changes.history import PastRun, runs_of
 from planner.changes.model import CasePrice, Change, ChangeSet, Estimate, Source
 from planner.planfile.model import Case
 from planner.planfile.project.prices import CHARGE_MULTIPLIER, DEFAULT_RATES
-from planner.results.model import Action
+from planner.results.outcomes import Action
 
 _ASSUMED_MINUTES: Final = (1, 2, 4)
 _ENOUGH_RUNS: Final = 3

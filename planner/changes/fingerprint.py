@@ -14,7 +14,8 @@ import rfc8785
 
 from planner.changes.model import Change
 from planner.planfile.model import Case
-from planner.results.model import Action, CaseInputs
+from planner.results.model import CaseInputs
+from planner.results.outcomes import Action
 
 _VERSION: Final = 1
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from planner.planfile.model import Case
-from planner.results.model import Action, CaseInputs, CaseResult, FreshDocument
+from planner.results.model import CaseInputs, CaseResult, FreshDocument
+from planner.results.outcomes import Action
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from planner.bounds import Count, Total
 from planner.changes.detail import agent_edit, inputs_detail
 from planner.changes.fingerprint import digest_of
 from planner.changes.model import Change, ChangeSet, Reason
-from planner.results.model import Action, CaseInputs
+from planner.results.model import CaseInputs
+from planner.results.outcomes import Action
 
 SCHEMA_VERSION: Final = "1.1"
 

@@ -18,7 +18,8 @@ from statistics import fmean, median
 from planner.changes.detail import revision_digest
 from planner.changes.history import Priced, accuracy, priced
 from planner.moments import aware
-from planner.results.model import CaseOutcome, CaseResult, EstimateAccuracy, PlanOutcome, Run, RunResult
+from planner.results.model import CaseResult, EstimateAccuracy, PlanOutcome, Run, RunResult
+from planner.results.outcomes import CaseOutcome
 from planner.statistics import wilson_interval
 
 

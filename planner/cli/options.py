@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from planner.results.model import FailOn
+    from planner.results.outcomes import FailOn
     from planner.session.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])

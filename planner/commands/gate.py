@@ -12,7 +12,8 @@ from planner.execution.journal import Journal
 from planner.reports.change_set import Preview
 from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
-from planner.results.model import Action, CaseResult, FailOn
+from planner.results.model import CaseResult
+from planner.results.outcomes import Action, FailOn
 from planner.results.required_check import RequiredCheck, Standing, State
 from planner.session.asking import known_service
 from planner.session.preparing import Preparation, open_journal, prepare

@@ -21,7 +21,8 @@ from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger
 from planner.judge.votes import JudgeCallsResult
 from planner.reports.quantities import count
-from planner.results.model import Action, Consent, FailOn, JudgeCost, RunResult
+from planner.results.model import Consent, JudgeCost, RunResult
+from planner.results.outcomes import Action, FailOn
 from planner.session.consent_record import who_agrees
 from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
     """Outputs of a plan, prices in cents; an unknown price is empty. `rechecks` counts cases evaluated with new
     expectations, `votes` paid judge calls."""
-    from planner.results.model import Action
+    from planner.results.outcomes import Action
 
     estimate, votes = change_set.estimate, change_set.votes
     return {

@@ -6,15 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
 from planner.reports.quantities import chance, clock, count, duration, money, percent, shortened
-from planner.results.model import (
-    CaseResult,
-    Compared,
-    Finding,
-    NotComparable,
-    Quote,
-    Run,
-    RunResult,
-)
+from planner.results.model import CaseResult, Compared, Finding, NotComparable, Quote, Run, RunResult
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""

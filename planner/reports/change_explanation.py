@@ -13,7 +13,8 @@ from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.quantities import count, money, money_range, some
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, labelled, painter
-from planner.results.model import Action, CaseInputs, CaseResult
+from planner.results.model import CaseInputs, CaseResult
+from planner.results.outcomes import Action
 
 SCHEMA_VERSION = "1.0"
 

@@ -23,7 +23,8 @@ from planner.reports.neutral import (
 from planner.reports.quantities import count, money, money_range
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
-from planner.results.model import Action, CaseResult, OpenLaunch
+from planner.results.model import CaseResult, OpenLaunch
+from planner.results.outcomes import Action
 
 _DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
 """Their detail is several lines; that of the others is a phrase."""

@@ -13,7 +13,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal, for_xml
 from planner.reports.quantities import moment, money
-from planner.results.model import CaseOutcome, CaseResult, DroppedCase, Run, RunResult
+from planner.results.model import CaseResult, DroppedCase, Run, RunResult
+from planner.results.outcomes import CaseOutcome
 
 _QUOTED_CHARACTERS = 2000
 

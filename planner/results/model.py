@@ -4,9 +4,7 @@ Fields are a contract (`schemas/results.schema.json`): minor versions only add f
 version. Stored documents keep prompts and numbers; `planner.reports.redaction` creates the form that others may see.
 """
 
-from collections.abc import Iterable
 from datetime import date
-from enum import StrEnum
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +13,7 @@ from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, Store
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Quote
 from planner.evidence import CostBasis, Part
+from planner.results.outcomes import Action, CaseOutcome, FailOn, Fault, RunOutcome
 
 
 class Document(BaseModel):
@@ -71,61 +70,6 @@ SCHEMA_VERSION = "1.0"
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
-
-
-class RunOutcome(StrEnum):
-    PASSED = "passed"
-    FAILED = "failed"
-    ERRORED = "errored"
-    """A check could not be decided, or the platform failed."""
-
-
-class Fault(StrEnum):
-    """Why a run did not pass. Only `AGENT` and `AUTHOR` count against the pass rate."""
-
-    AGENT = "agent"
-    CALLER = "caller"
-    PLATFORM = "platform"
-    JUDGE = "judge"
-    AUTHOR = "author"
-
-
-class CaseOutcome(StrEnum):
-    """Best first."""
-
-    PASSED = "passed"
-    FLAKY = "flaky"
-    """Some runs failed, but the required rate was met."""
-    UNKNOWN = "unknown"
-    """Too few countable runs to decide."""
-    FAILED = "failed"
-
-    @classmethod
-    def worst(cls, outcomes: Iterable["CaseOutcome"]) -> "CaseOutcome":
-        return max(outcomes, key=_RANKS.__getitem__)
-
-    def is_better_than(self, other: "CaseOutcome") -> bool:
-        return _RANKS[self] < _RANKS[other]
-
-
-_RANKS: Final = {outcome: rank for rank, outcome in enumerate(CaseOutcome)}
-
-
-class Action(StrEnum):
-    CALL = "call"
-    RECHECK = "recheck"
-    KEEP = "keep"
-    DROP = "drop"
-
-    @property
-    def done(self) -> str:
-        """`called`"""
-        return {"keep": "kept", "drop": "dropped"}.get(self, f"{self}ed")
-
-
-class FailOn(StrEnum):
-    FAILURE = "failure"
-    REGRESSION = "regression"
 
 
 class Finding(Document):

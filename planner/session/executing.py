@@ -9,7 +9,8 @@ from planner.execution.jobs import Judgement, Observer, Outcome, RunRecord, Sett
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine
 from planner.execution.order import Order
-from planner.results.model import Fault, Run, RunOutcome
+from planner.results.model import Run
+from planner.results.outcomes import Fault, RunOutcome
 from planner.session.jobs import jobs_of, log_ceilings
 from planner.session.judge_calls import JudgeSession
 from planner.session.preparing import Preparation

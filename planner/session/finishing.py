@@ -10,7 +10,8 @@ from planner.execution.events import Consumed
 from planner.execution.jobs import Outcome
 from planner.execution.launches import UNSETTLED, Slot
 from planner.judge.votes import JudgeCallsResult
-from planner.results.model import Action, CaseResult, Consent, CostDocument, DroppedCase, RunResult
+from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
+from planner.results.outcomes import Action
 from planner.session.executing import EndedRuns
 from planner.session.judge_calls import judge_cost
 from planner.session.orphaned_launches import launch_documents

@@ -13,7 +13,7 @@ from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.providers.base import Balance, Line, Target
 from planner.reports.quantities import count, money
-from planner.results.model import Action
+from planner.results.outcomes import Action
 from planner.session.selection import Loaded
 
 if TYPE_CHECKING:

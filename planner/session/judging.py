@@ -17,7 +17,7 @@ from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.reports.quantities import count
-from planner.results.model import Action
+from planner.results.outcomes import Action
 from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place

@@ -20,7 +20,8 @@ from planner.execution.launches import LONGEST_RUN
 from planner.execution.rereading import Stale, reread
 from planner.moments import aware
 from planner.providers.base import CallId
-from planner.results.model import Action, CaseResult, Run, RunResult
+from planner.results.model import CaseResult, Run, RunResult
+from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
 from planner.session.preparing import HISTORY_INVOCATIONS

@@ -18,7 +18,8 @@ from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.providers.base import Target, TargetState
-from planner.results.model import Action, CaseResult, EstimateAccuracy, FreshDocument, RunResult
+from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
+from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases

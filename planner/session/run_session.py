@@ -13,7 +13,7 @@ from planner.execution.journal import Journal
 from planner.execution.sharing import IntentSharing
 from planner.execution.transactions import Transactions
 from planner.planfile.model import Policy
-from planner.results.model import FailOn
+from planner.results.outcomes import FailOn
 from planner.session.report_session import ReportSession
 from planner.session.saved_plans import check_service, saved_plan_at, selection_of
 from planner.session.selection import Loaded, Selection

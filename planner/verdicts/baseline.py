@@ -8,17 +8,8 @@ from typing import Any, NamedTuple
 from planner.changes.model import Change
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
-from planner.results.model import (
-    Action,
-    CaseInputs,
-    CaseOutcome,
-    CaseResult,
-    Compared,
-    Fault,
-    NotComparable,
-    Run,
-    Sample,
-)
+from planner.results.model import CaseInputs, CaseResult, Compared, NotComparable, Run, Sample
+from planner.results.outcomes import Action, CaseOutcome, Fault
 from planner.verdicts.cases import judge_case, sample_of_runs
 from planner.verdicts.judged_runs import LoadEvidence, judge_stored
 from planner.verdicts.rates import RunKey, run_key, sample_of

@@ -10,7 +10,8 @@ from typing import Any
 from planner.changes.model import Change
 from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
-from planner.results.model import Action, CaseOutcome, CaseResult, QuarantineDocument, Run, Sample
+from planner.results.model import CaseResult, QuarantineDocument, Run, Sample
+from planner.results.outcomes import Action, CaseOutcome
 from planner.verdicts.baseline import (
     Baseline,
     BaselineComparison,

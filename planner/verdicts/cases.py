@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.checks.wording import counted
-from planner.results.model import CaseOutcome, ExpectationRate, Fault, Run, RunVerdict, Sample
+from planner.results.model import ExpectationRate, Run, RunVerdict, Sample
+from planner.results.outcomes import CaseOutcome, Fault
 from planner.statistics import decide, runs_to_decide, wilson_interval
 from planner.verdicts.rates import expectation_rates, sample
 from planner.verdicts.runs import expectation_name

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
-from planner.results.model import CaseOutcome, Compared, NotComparable, Run, Sample, SuiteDocument
+from planner.results.model import Compared, NotComparable, Run, Sample, SuiteDocument
+from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 
 SIGNIFICANCE = Fraction(1, 20)

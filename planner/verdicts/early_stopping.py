@@ -13,7 +13,8 @@ from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
-from planner.results.model import Action, CaseOutcome, Fault, Finding, Run, RunOutcome, RunVerdict
+from planner.results.model import Finding, Run, RunVerdict
+from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
 from planner.verdicts.baseline import Baseline, baseline_of
 from planner.verdicts.cases import CaseRules, judge_parts, sample_of_runs
 from planner.verdicts.comparison import could_show_change

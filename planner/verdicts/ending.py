@@ -13,7 +13,8 @@ from planner.execution.jobs import BALANCE, Outcome, RunRecord, UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.launches import LONGEST_RUN
 from planner.reports.quantities import count, moment, money
-from planner.results.model import CaseOutcome, CaseResult, FailOn, Fault, PlanOutcome
+from planner.results.model import CaseResult, PlanOutcome
+from planner.results.outcomes import CaseOutcome, FailOn, Fault
 from planner.verdicts.gate import DEFAULT_GATE, Gate
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)

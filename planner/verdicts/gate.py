@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from planner.results.model import CaseOutcome, CaseResult, FailOn, SuiteDocument
+from planner.results.model import CaseResult, SuiteDocument
+from planner.results.outcomes import CaseOutcome, FailOn
 
 EVERYTHING: Final = frozenset(FailOn)
 

@@ -11,7 +11,8 @@ from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence, missing_parts
 from planner.execution.jobs import RunRecord
 from planner.planfile.model import Case
-from planner.results.model import Fault, Run, RunVerdict
+from planner.results.model import Run, RunVerdict
+from planner.results.outcomes import Fault
 from planner.verdicts.runs import errored_run, judge_run, questions_of_run
 
 LoadEvidence = Callable[[str], Evidence | None]

@@ -13,7 +13,8 @@ from planner.execution.jobs import RunRecord
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
 from planner.planfile.model import Case
-from planner.results.model import CaseOutcome, Run
+from planner.results.model import Run
+from planner.results.outcomes import CaseOutcome
 from planner.verdicts.cases import CaseVerdict, judge_case
 from planner.verdicts.early_stopping import settled
 

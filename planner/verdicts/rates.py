@@ -7,16 +7,8 @@ from typing import TypeAlias, TypeVar
 
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome
-from planner.results.model import (
-    CaseOutcome,
-    CaseResult,
-    ExpectationRate,
-    RepeatedPass,
-    Run,
-    RunVerdict,
-    Sample,
-    SuiteDocument,
-)
+from planner.results.model import CaseResult, ExpectationRate, RepeatedPass, Run, RunVerdict, Sample, SuiteDocument
+from planner.results.outcomes import CaseOutcome
 from planner.statistics import all_of_k
 from planner.verdicts.comparison import compare_suite
 

@@ -13,7 +13,8 @@ from planner.changes.model import Change, Reason
 from planner.moments import aware
 from planner.reports.quantities import count
 from planner.reports.required_check import standing_words
-from planner.results.model import Action, CaseResult, FailOn, Run
+from planner.results.model import CaseResult, Run
+from planner.results.outcomes import Action, FailOn
 from planner.results.required_check import RequiredCheck, Standing, State
 from planner.verdicts.gate import Gate
 

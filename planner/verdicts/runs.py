@@ -11,7 +11,8 @@ from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence, too_large
-from planner.results.model import Fault, Finding, RunOutcome, RunVerdict
+from planner.results.model import Finding, RunVerdict
+from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault, unscripted_call
 
 _log = logging.getLogger(__name__)

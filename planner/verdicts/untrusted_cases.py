@@ -13,7 +13,8 @@ from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import Ask
 from planner.evidence import Part
 from planner.planfile.model import Case
-from planner.results.model import CaseOutcome, CaseResult, Fault, Run, RunOutcome
+from planner.results.model import CaseResult, Run
+from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 
 if TYPE_CHECKING:  # imported when a case is judged: a first `plan` has no stored case
     from planner.verdicts.judged_runs import LoadEvidence

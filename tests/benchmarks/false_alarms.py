@@ -21,7 +21,8 @@ import numpy as np
 
 from planner import statistics
 from planner.checks.base import Expectation
-from planner.results.model import CaseOutcome, Fault, RunOutcome, RunVerdict, Sample
+from planner.results.model import RunVerdict, Sample
+from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import chances
 from planner.verdicts import comparison, rates
 from planner.verdicts.cases import judge_case

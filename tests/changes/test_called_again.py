@@ -13,7 +13,8 @@ from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
-from planner.results.model import CaseOutcome, CaseResult, FreshDocument, Run
+from planner.results.model import CaseResult, FreshDocument, Run
+from planner.results.outcomes import CaseOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import EarlyStopping

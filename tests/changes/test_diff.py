@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from planner.changes.detail import age
 from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
-from planner.results.model import Action, CaseResult
+from planner.results.model import CaseResult
+from planner.results.outcomes import Action
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseResult]

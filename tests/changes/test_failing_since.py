@@ -11,7 +11,8 @@ import pytest
 from planner.planfile.model import Case
 from planner.reports import markdown, summary
 from planner.reports.case_phrasing import facts
-from planner.results.model import CaseResult, Fault, Run, RunOutcome, RunResult, RunVerdict
+from planner.results.model import CaseResult, Run, RunResult, RunVerdict
+from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 
 

@@ -15,7 +15,8 @@ from planner.changes.diff import Request, StoredResults, diff
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
 from planner.planfile.project.load import load_project
-from planner.results.model import Action, CaseResult
+from planner.results.model import CaseResult
+from planner.results.outcomes import Action
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 StoreCase = Callable[..., CaseResult]

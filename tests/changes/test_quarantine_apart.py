@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from planner.planfile.model import Case, Quarantine
-from planner.results.model import CaseResult, Fault, Run, RunOutcome
+from planner.results.model import CaseResult, Run
+from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 
 

@@ -12,7 +12,8 @@ import pytest
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Case
-from planner.results.model import CaseOutcome, CaseResult, Run
+from planner.results.model import CaseResult, Run
+from planner.results.outcomes import CaseOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.rates import suite_of

@@ -11,7 +11,8 @@ import pytest
 
 from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
-from planner.results.model import Action, CaseResult
+from planner.results.model import CaseResult
+from planner.results.outcomes import Action
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseResult]

@@ -14,7 +14,7 @@ from planner.checks.meaning import missing_packages
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
-from planner.results.model import Fault, RunOutcome
+from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.runs import judge_run
 
 SAID = "cannot be decided: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"

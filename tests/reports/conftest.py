@@ -12,14 +12,12 @@ from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.planfile.model import Case, Plan, Target
 from planner.planfile.yaml.source import Place, Source
 from planner.results.model import (
-    Action,
     CaseInputs,
     CaseResult,
     Consent,
     CostDocument,
     DroppedCase,
     EstimateAccuracy,
-    FailOn,
     Finding,
     OpenLaunch,
     Quote,
@@ -27,6 +25,7 @@ from planner.results.model import (
     RunResult,
     StatsDocument,
 )
+from planner.results.outcomes import Action, FailOn
 
 DIGEST = "sha256:" + "9f3c2a7b" * 8
 NUMBER = "+14155550199"

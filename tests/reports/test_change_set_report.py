@@ -18,7 +18,7 @@ from planner.changes.model import ChangeSet, Reason
 from planner.planfile.model import Plan
 from planner.reports.change_set import MAX_BYTES, Preview, render_json, render_markdown, render_text
 from planner.reports.redaction import Redactor
-from planner.results.model import Action
+from planner.results.outcomes import Action
 
 _NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)
 _LIMITS = [("policy", 5_000), ("plan refunds", 900)]

@@ -10,7 +10,8 @@ from inline_snapshot import snapshot
 from planner.changes.model import Reason
 from planner.reports import case_phrasing, phrasing
 from planner.reports.quantities import moment, shortened, some
-from planner.results.model import Action, Compared, PlanOutcome, Run, RunResult
+from planner.results.model import Compared, PlanOutcome, Run, RunResult
+from planner.results.outcomes import Action
 
 
 def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:

@@ -10,15 +10,8 @@ from planner.reports import case_phrasing, html, markdown, phrasing
 from planner.reports.quantities import chance
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import (
-    CaseOutcome,
-    ExpectationRate,
-    Quote,
-    RepeatedPass,
-    Run,
-    RunResult,
-    SuiteDocument,
-)
+from planner.results.model import ExpectationRate, Quote, RepeatedPass, Run, RunResult, SuiteDocument
+from planner.results.outcomes import CaseOutcome
 from tests.support.samples import one_side
 
 

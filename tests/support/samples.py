@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from planner.results.model import CaseOutcome, Document, ExpectationRate, Sample
+from planner.results.model import Document, ExpectationRate, Sample
+from planner.results.outcomes import CaseOutcome
 
 _Document = TypeVar("_Document", bound=Document)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from planner.execution.jobs import Outcome
-from planner.results.model import CaseResult, FailOn, SuiteDocument
+from planner.results.model import CaseResult, SuiteDocument
+from planner.results.outcomes import FailOn
 from planner.verdicts.ending import Ending, NextCommands, ending_of
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words, fail_on_written
 from tests.verdicts.test_result_comparison import case

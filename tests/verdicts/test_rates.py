@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from planner.results.model import CaseOutcome, CaseResult, ExpectationRate, QuarantineDocument, Run
+from planner.results.model import CaseResult, ExpectationRate, QuarantineDocument, Run
+from planner.results.outcomes import CaseOutcome
 from planner.verdicts.rates import expectation_rates, repeated_passes, sample_of
 from tests.support.samples import one_side, own_rate
 

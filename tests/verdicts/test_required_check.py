@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from planner.changes.model import Change, Reason
-from planner.results.model import Action, CaseResult
+from planner.results.model import CaseResult
+from planner.results.outcomes import Action
 from planner.results.required_check import Standing, State
 from planner.verdicts.gate import Gate
 from planner.verdicts.required_check import CheckedCase, decide
