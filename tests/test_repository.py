@@ -134,6 +134,7 @@ def test_the_example_plans_lead_editors_to_their_schema() -> None:
 def links(markdown: str) -> list[str]:
     """Relative targets of the links of a Markdown text, without their fragments."""
     targets = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", markdown)
+    targets += re.findall(r'(?:src|srcset)="([^"]+)"', markdown)
     return [target.partition("#")[0] for target in targets if not re.match(r"https?:|mailto:|#", target)]
 
 
@@ -144,19 +145,53 @@ def test_documents_link_to_what_is_there(name: str) -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
-def test_the_contributors_table_has_all_packages() -> None:
-    """CONTRIBUTING.md lists all packages."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_architecture_page_names_all_packages() -> None:
+    """By its folder or file."""
     paths = [package.replace(".", "/") for package in sorted(packages())]
     names = [f"`{path}/`" if (ROOT / path).is_dir() else f"`{path}.py`" for path in paths]
-    assert [name for name in names if name not in text] == []
+    assert [name for name in names if name not in ARCHITECTURE] == []
 
 
-def test_the_contributors_table_has_all_packages_of_the_sandbox() -> None:
+def test_the_architecture_picture_has_the_layers_of_the_import_contract() -> None:
+    """Each arrow leads to a lower layer, and no package is missing; single files are drawn as `errors`."""
+    picture = ARCHITECTURE.partition("```mermaid\n")[2].partition("```")[0]
+    arrows = re.findall(r"^ +(\w+) -- ?(?:\"[^\"]*\" --)?> (\w+)$", picture, re.MULTILINE)
+    upper_layers, lower_layers = contract("layers")["layers"][:4], contract("layers")["layers"][4:]
+    layers = [*upper_layers, "sandbox", *lower_layers]
+    assert [(upper, lower) for upper, lower in arrows if layers.index(upper) >= layers.index(lower)] == []
+    assert len(arrows) == len(picture.splitlines()) - 1
+    folders = {path.parent.name for path in (ROOT / "planner").glob("*/__init__.py")}
+    assert folders <= {name for arrow in arrows for name in arrow}
+
+
+def test_the_architecture_page_names_files_and_functions_that_exist() -> None:
+    """Every path, and the function beside it in a table of stops: `NAME` or `CLASS.METHOD`."""
+    paths = re.findall(r"`((?:planner|tests)/[\w/.-]+)`", ARCHITECTURE)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    stops = re.findall(r"^\| (\d) \| `([\w/.]+)` \| `([\w.]+)` \|", ARCHITECTURE, re.MULTILINE)
+    assert [number for number, _, _ in stops] == [*"123456"] * 3
+    beside = re.findall(r"`(\w+)`(?:\s+and\s+`(\w+)`)? (?:\(|in )`(planner/[\w/]+\.py)`", ARCHITECTURE)
+    named = [(path, name) for _, path, name in stops]
+    named += [(path, name) for first, second, path in beside for name in (first, second) if name]
+    missing = [
+        f"{path}: {part}"
+        for path, name in named
+        for part in name.split(".")
+        if not re.search(
+            rf"^ *(?:async )?(?:def|class) {part}\b", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+    assert missing == []
+    assert len(beside) >= 3
+
+
+def test_the_architecture_page_names_all_packages_of_the_sandbox() -> None:
     """Each imports only those below it."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     inner = {path.parent.name for path in (ROOT / "planner" / "sandbox").glob("*/__init__.py")}
-    rows = table_rows(text, "Package of `planner/sandbox/`")
+    rows = table_rows(ARCHITECTURE, "Package of `planner/sandbox/`")
     assert {cell for row in rows for cell in re.findall(r"`(\w+)/`", row[0])} == inner
     layers = contract("sandbox-layers")["layers"]
     assert inner <= {name for layer in layers for name in layer.split(" | ")}

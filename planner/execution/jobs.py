@@ -31,7 +31,7 @@ class Job:
     retries: int = 0
     """Retries per run after a platform failure, if the budget allows."""
     may_stop_early: bool = False
-    """Whether early stopping applies: `Context.pace` says how many calls may run, and when no more are needed."""
+    """Whether early stopping applies: `Order.pace` says how many calls may run, and when no more are needed."""
 
 
 @dataclass(frozen=True, slots=True)
