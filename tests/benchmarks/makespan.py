@@ -52,7 +52,7 @@ scenarios:
     runs: 5
     expect: [{{check: call, status: completed}}]
 """
-PROGRESS = re.compile(r"^([\d,]+) of [\d,]+ runs .*· (?:(\d+) min )?(\d+) s gone", re.MULTILINE)
+PROGRESS = re.compile(r"^([\d,]+) of [\d,]+ runs .*· (?:(\d+) min )?(\d+) s elapsed", re.MULTILINE)
 
 
 def second_start() -> dict[str, str]:
@@ -142,10 +142,9 @@ def virtual(runs: int, limit: int) -> None:
 def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "world.yaml").write_text(
-            f"extends: demo\nversion: 1\nworld: load\nconcurrency_limit: {limit}\ntime_scale: {time_scale}\n"
-            "balance_cents: 100000000\n"
-        )
+        world = (Path(__file__).parents[1] / "support/any_prompt.yaml").read_text()
+        settings = f"concurrency_limit: {limit}\ntime_scale: {time_scale}\nbalance_cents: 100000000\n"
+        (root / "world.yaml").write_text(world + settings)
         (root / "plans").mkdir()
         (root / "plans/load.yaml").write_text(plan_of(runs))
         service = subprocess.Popen(
