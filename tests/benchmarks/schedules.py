@@ -1,0 +1,58 @@
+"""Simulates the execution core: as many schedules with faults, lost answers and crashes as asked for.
+
+    uv run python tests/benchmarks/schedules.py [SCHEDULES] [FIRST_SEED]
+
+Prints each schedule that pays twice, loses a run or breaks a ceiling, by its seed, and how many there were.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from simulation import Schedule, Violation
+
+AT_ONCE = 1000
+
+
+def simulate(first: int) -> tuple[int, int, int, list[str]]:
+    """(sessions, crashes, launches, violations) of `AT_ONCE` schedules."""
+    sessions = crashes = launches = 0
+    found: list[str] = []
+    for seed in range(first, first + AT_ONCE):
+        schedule = Schedule(seed)
+        try:
+            schedule.run()
+        except (Violation, AssertionError, LookupError) as error:
+            found.append(f"schedule {seed}: {type(error).__name__}: {error}")
+        sessions += schedule.sessions
+        crashes += schedule.crashes
+        launches += schedule.launches
+    return sessions, crashes, launches, found
+
+
+def main() -> int:
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    start = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    began = time.monotonic()
+    totals, violations = [0, 0, 0], 0
+    with ProcessPoolExecutor() as pool:
+        for *counts, found in pool.map(simulate, range(start, start + wanted, AT_ONCE)):
+            totals = [total + count for total, count in zip(totals, counts, strict=True)]
+            violations += len(found)
+            for line in found:
+                print(line, flush=True)
+    sessions, crashes, launches = totals
+    print(
+        f"{wanted:,} schedules in {time.monotonic() - began:.0f} s: {sessions:,} sessions, {crashes:,} crashes,"
+        f" {launches:,} launches; {violations} violations"
+    )
+    return min(violations, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
