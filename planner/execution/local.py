@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, cast
@@ -245,14 +246,11 @@ class Session:
         if searched:
             since = min(state.unconfirmed[each].unconfirmed.launch.earliest for each in searched)
             batches = await read_list(provider.batches, oldest=since)
-        members = {batch_id: await self._members(batch_id) for batch_id in wanted_batches(state)}
+        members: dict[BatchId, Sequence[RunId]] = {}
+        for batch_id in wanted_batches(state):
+            with suppress(NotFoundError):  # just created and not yet visible everywhere
+                members[batch_id] = (await provider.batch(batch_id)).run_ids
         return Lists(began, runs, batches, members, searched), rows
-
-    async def _members(self, batch_id: BatchId) -> Sequence[RunId]:
-        try:
-            return (await self.engine.provider.batch(batch_id)).run_ids
-        except NotFoundError:
-            return []  # just created and not yet visible everywhere
 
     # Evidence
 

@@ -40,7 +40,7 @@ NAMED_RUNS: Final = 5
 @dataclass(slots=True)
 class Lists:
     """What one poll read. `began` is in monotonic seconds; `searched` are the ids of unconfirmed launches that could be
-    searched for when it began; `members` are the runs of some batches."""
+    searched for when it began; `members` are the runs of those batches that the service shows."""
 
     began: float
     runs: Listed[Run]
@@ -173,7 +173,10 @@ def _members(state: State, launch: Launch, slots: Sequence[Slot], lists: Lists) 
         fitting: dict[int, Run] = {
             run.id: run
             for run in runs.values()
-            if run.id not in claimed and run.batch_id is None and run_fits(Unconfirmed(launch, tuple(slots)), run)
+            if run.id not in claimed
+            and run.batch_id is None
+            and run_fits(Unconfirmed(launch, tuple(slots)), run)
+            and not any(run_fits(search.unconfirmed, run) for search in state.unconfirmed.values())
         }
         return list(bind_slots(slots, fitting, sorted(fitting)).values())
     if len(listed_ids) > len(slots):  # the batch holds runs of other launches: take those with matching prompts

@@ -487,8 +487,7 @@ class Session:
         searched = searchable(state)
         runs, batches = schedule.model.runs(began), schedule.model.batches(began)
         members = {
-            batch_id: batches.found[batch_id].run_ids if batch_id in batches.found else ()
-            for batch_id in wanted_batches(state)
+            batch_id: batches.found[batch_id].run_ids for batch_id in wanted_batches(state) if batch_id in batches.found
         }
         lists = Lists(began, runs, batches, members, searched)
         fails = schedule.is_faulty()
