@@ -16,7 +16,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from planner.changes.model import ChangeSet, Estimate
-from planner.github.outputs import change_set_outputs
+from planner.github.outputs import change_set_outputs, required_check_outputs
+from planner.results.required_check import RequiredCheck, State
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
@@ -115,6 +116,13 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "plan_digest": "sha256:9f",
         "report_dir": "out dir",
         "api_key": "sk_live_1",
+        "fail_on": "failure",
+        "fresh": "the tool was fixed",
+        "publication": "out.json",
+        "pull_request": "7",
+        "commit": "c" * 40,
+        "name": "nightly",
+        "comment": "off",
     }
     shared = ["--select=refunds/*", "--select=hours/*", "--tag=smoke", "--environment=staging", "--sandbox"]
     assert arguments(run_step("validate", ECHO, **inputs)) == ["validate", "--", "plans/a b.yaml", "more/"]
@@ -138,13 +146,51 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "run",
         "--consent-to-charge",
         "--report-dir=out dir",
+        "--fail-on=failure",
         *shared,
         "--max-cost=2.40",
         "--plan-digest=sha256:9f",
+        "--fresh=the tool was fixed",
         "--",
         "plans/a b.yaml",
         "more/",
     ]
+    assert arguments(run_step("gate", ECHO, **inputs)) == [
+        "gate",
+        "--fail-on=failure",
+        *shared,
+        "--publication=out.json",
+        "--refresh",
+        "--",
+        "plans/a b.yaml",
+        "more/",
+    ]
+    assert arguments(run_step("publish", ECHO, **inputs)) == [
+        "publish",
+        f"--commit={'c' * 40}",
+        "--name=nightly",
+        "--pull-request=7",
+        "--no-comment",
+        "--",
+        "out.json",
+    ]
+    assert arguments(run_step("promote", ECHO, **inputs)) == [
+        "promote",
+        "--environment=staging",
+        "--pull-request=7",
+        "--sandbox",
+    ]
+
+
+def test_an_unknown_mode_is_refused(run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step would run, and the job would be green."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/uv").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/uv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert run_step("install", ECHO, mode="Gate").returncode == 2
+    for mode in ("plan", "run", "recheck", "gate", "publish", "promote"):
+        assert run_step("install", ECHO, mode=mode).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -233,7 +279,7 @@ def test_another_change_set_than_the_approved_one_is_refused(run_step: RunStep, 
 
 def test_calls_are_made_only_with_consent() -> None:
     """The step that may charge is skipped unless the consent is the word true, which is not the default."""
-    assert STEPS["run"]["if"] == "inputs.consent-to-charge == 'true'"
+    assert STEPS["run"]["if"].startswith("inputs.consent-to-charge == 'true' && ")
     assert ACTION["inputs"]["consent-to-charge"]["default"] == "false"
     assert [name for name, step in STEPS.items() if "--consent-to-charge" in step["run"]] == ["run"]
 
@@ -241,8 +287,8 @@ def test_calls_are_made_only_with_consent() -> None:
 def test_where_only_expectations_changed_they_are_judged_without_consent(run_step: RunStep, tmp_path: Path) -> None:
     """There is nothing to call, so no job that calls would ever judge them: the first one does, for free, and fails where they do."""
     assert STEPS["recheck"]["if"] == (
-        "inputs.consent-to-charge != 'true' && steps.plan.outputs.calls == '0' && steps.plan.outputs.votes == '0'"
-        " && steps.plan.outputs.rechecks != '0'"
+        "inputs.mode == 'recheck' || (inputs.mode == 'plan' && inputs.consent-to-charge != 'true'"
+        " && steps.plan.outputs.calls == '0' && steps.plan.outputs.votes == '0' && steps.plan.outputs.rechecks != '0')"
     )
     program = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
     (tmp_path / "work/plans").mkdir(parents=True)
@@ -261,10 +307,10 @@ def test_where_only_expectations_changed_they_are_judged_without_consent(run_ste
 
 def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
     """Validating is for everybody."""
-    assert [name for name, step in STEPS.items() if "THUNDERPHONE_API_KEY" in step["env"]] == ["plan", "run"]
+    assert [name for name, step in STEPS.items() if "THUNDERPHONE_API_KEY" in step["env"]] == ["plan", "run", "gate"]
 
 
-@pytest.mark.parametrize("step", ["validate", "plan", "recheck", "run"])
+@pytest.mark.parametrize("step", ["validate", "plan", "recheck", "run", "gate", "publish", "promote"])
 def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
     """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
     program = "#!/usr/bin/env bash\ntrap 'echo heard; exit 130' TERM\necho ready\nwhile :; do sleep 0.02; done\n"
@@ -315,7 +361,14 @@ def test_outputs_are_ones_that_the_commands_write() -> None:
     """A name that differs by a letter would be empty without a word."""
     estimate = Estimate(calls=0, expected_cents=0, low_cents=0, high_cents=0, basis="")
     planned = change_set_outputs(ChangeSet(digest="", changes=(), estimate=estimate, prices={})).keys()
-    written = {"plan": planned | {"exit-code"}, "validate": {"exit-code"}}
+    checked = required_check_outputs(RequiredCheck(0, State.SUCCESS, "", ""))
+    written = {
+        "plan": planned | {"exit-code"},
+        "validate": {"exit-code"},
+        "gate": checked.keys() | {"exit-code"},
+        "publish": {"exit-code"},
+        "promote": {"exit-code"},
+    }
     for output in ACTION["outputs"].values():
         for step, name in re.findall(r"steps\.(\w+)\.outputs\.([a-z-]+)", output["value"]):
             assert step in ("run", "recheck") or name in written[step], output

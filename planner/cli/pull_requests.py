@@ -44,7 +44,7 @@ def gate(verbosity: int, **values: Any) -> int:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--pull-request", "number", type=click.IntRange(min=1), required=True, metavar="NUMBER")
+@click.option("--pull-request", "number", type=click.IntRange(min=1), metavar="NUMBER")
 @click.option("--commit", required=True, metavar="SHA", help="The head commit, which gets the status.")
 @click.option("--comment/--no-comment", default=True, show_default=True, help="Also write the comment.")
 @click.option("--name", default="default", show_default=True, help="Separates two uses in one repository.")
@@ -53,8 +53,10 @@ def gate(verbosity: int, **values: Any) -> int:
 def publish(verbosity: int, **values: Any) -> int:
     """Write what `planner gate --publication` prepared to GitHub: one comment, and the commit status `phone-plans`.
 
-    Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. If FILE is missing, the status
-    is `error`: green means proven. A comment that cannot be written does not change the exit code.
+    Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. In a repository whose remote is
+    the project's, it also stores the change set for `run --plan-digest` (needs `contents: write`). Without
+    --pull-request, as in a merge queue, only the status is written. If FILE is missing, the status is `error`: green
+    means proven. A comment that cannot be written does not change the exit code.
     """
     from planner.commands import publish as command
 

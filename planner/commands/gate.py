@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from planner.changes.consent import Limits, policy_refusal
 from planner.changes.model import Change
@@ -26,6 +26,9 @@ from planner.verdicts.gate import EVERYTHING, Gate
 from planner.verdicts.open_runs import OpenRuns, open_runs_of_stored
 from planner.verdicts.rates import suite_of
 from planner.verdicts.required_check import CheckedCase, decide, must_call
+
+if TYPE_CHECKING:
+    from planner.session.pull_request import Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +63,25 @@ def gate(shell: Shell, options: GateOptions) -> int:
     shell.print(render(check, names))
     if options.publication is not None:
         judged = [case.judged for case in cases if case.judged is not None]
-        _write_publication(shell, options.publication, loaded, prepared, check, judged)
+        publication = _publication(shell, selection, loaded, place, (prepared, check, judged))
+        write_output(shell, options.publication, for_json_text(shell.keys.text(publication.model_dump_json())) + "\n")
     if to_github := publisher_of(shell):
         to_github.required_check(check)
     return check.exit_code
 
 
-def _write_publication(
-    shell: Shell, path: Path, loaded: Loaded, prepared: Preparation, check: RequiredCheck, judged: list[CaseResult]
-) -> None:
+def _publication(
+    shell: Shell,
+    selection: Selection,
+    loaded: Loaded,
+    place: Place,
+    answer: tuple[Preparation, RequiredCheck, list[CaseResult]],
+) -> Publication:
     from planner.reports.comment import render_comment
+    from planner.session.consented import head_of, shareable
     from planner.session.pull_request import Publication, pull_request_of
 
+    prepared, check, judged = answer
     now, redactor = shell.clock.now(), redactor_of(loaded.project)
     refusal = policy_refusal(prepared.change_set, Limits(loaded.plans, loaded.project.policy, now), prepared.progress)
     preview = Preview(
@@ -86,15 +96,18 @@ def _write_publication(
         (str(refusal), refusal.hint) if refusal else None,
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
-    comment = render_comment(preview, check, judged, names, pull_request_of(shell.environ))
-    publication = Publication(
+    comment = render_comment(preview, check, judged, names, pull_request_of(shell.environ, head_of(shell, loaded)))
+    change_set = shareable(shell, loaded, place, prepared.change_set) if check.calls else None
+    return Publication(
         state=check.state.value,
         description=check.description,
         digest=check.digest if check.calls else "",
         comment=comment,
         worth_saying=check.state is not State.SUCCESS or bool(check.cases.get(Standing.KNOWN_FAILING)),
+        store=(selection.store or loaded.project.store or "") if change_set is not None else "",
+        is_sandbox=selection.sandbox,
+        change_set=change_set,
     )
-    write_output(shell, path, for_json_text(shell.keys.text(publication.model_dump_json())) + "\n")
 
 
 def _open_runs(shell: Shell, prepared: Preparation, journal: Journal | None) -> dict[str, OpenRuns]:

@@ -1,4 +1,4 @@
-"""`planner init`: write a first plan, `planner.yaml` and a workflow. Overwrites nothing."""
+"""`planner init`: write a first plan, `planner.yaml` and the workflows for pull requests. Overwrites nothing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from planner.session.selection import DEFAULT_PATH
 from planner.session.shell import Shell
 
 STARTER = Path(__file__).with_name("starter")
-"""Templates of the files. The workflow is also in the documentation."""
+"""Templates of the files. The workflows are also in the documentation."""
 
 PLAN = DEFAULT_PATH / "first.yaml"
-WORKFLOW = Path(".github/workflows/phone-plans.yml")
-_FILES = {PLAN: "first.yaml", Path(PROJECT_FILE): "planner.yaml", WORKFLOW: "phone-plans.yml"}
+WORKFLOWS = Path(".github/workflows")
+_NAMES = ("phone-plans.yml", "phone-plans-call.yml", "phone-plans-main.yml")
+_FILES = {PLAN: "first.yaml", Path(PROJECT_FILE): "planner.yaml"} | {WORKFLOWS / name: name for name in _NAMES}
 
 
 def init(shell: Shell, directory: Path) -> int:
@@ -67,7 +68,14 @@ def _next_steps(directory: Path, written: set[Path]) -> str:
         "planner schema                              lets editors complete and explain keys",
         "planner plan --refresh                      calls to your own agent and their cost (needs a key)",
     ]
-    marked = [path for path in (PLAN, WORKFLOW) if path in written]
-    yours = f"Fill in the lines marked <- in {' and '.join(map(str, marked))}.\n" if marked else ""
+    written_workflows = [path for path in written if path.parent == WORKFLOWS]
+    marked = [str(path) for path in (PLAN, Path(PROJECT_FILE)) if path in written]
+    marked += [f"{WORKFLOWS}/phone-plans*.yml"] if written_workflows else []
+    yours = f"Fill in the lines marked <- in {', '.join(marked)}.\n" if marked else ""
+    if written_workflows:
+        yours += (
+            "Store the API key in the environment phone-calls of the repository, for its default branch only. Private\n"
+            "repositories without a paid plan have no environments: there everyone with write access can use the key.\n"
+        )
     listed = "\n".join(f"  {step}" for step in steps)
     return f"\n{yours}Next:\n{listed}\nEach run overwrites reports/; consider adding it to .gitignore."

@@ -24,18 +24,19 @@ _STATES: Final = ("success", "failure", "pending", "error")
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """`file` is what `planner gate --publication` wrote; a missing one turns the check red."""
+    """`file` is what `planner gate --publication` wrote; a missing one turns the check red. Without `number`, as in a merge
+    queue, only the status is written."""
 
     file: Path
-    number: int
     commit: str
+    number: int | None = None
     comment: bool = True
     name: str = "default"
     author: str = BOT
 
 
 def publish(shell: Shell, options: PublishOptions) -> int:
-    """Set the status, then the comment. Only a status that cannot be set changes the exit code."""
+    """Store the change set, write the comment, set the status. Only a status that cannot be set changes the exit code."""
     if not is_commit(options.commit):
         raise UsageError("--commit is not the id of a commit", "Name the head commit of the pull request.")
     try:
@@ -44,6 +45,10 @@ def publish(shell: Shell, options: PublishOptions) -> int:
         shell.log(str(error))
         found = _MISSING
     state = found.state if found.state in _STATES else "error"
+    try:
+        _store_change_set(shell, options.number, found)
+    except PlannerError as error:
+        shell.log(f"the change set could not be stored, so --plan-digest must be equal when it is run: {error}")
     with github_of(shell.environ, shell.pause) as github:
         try:
             _comment(github, options, found)
@@ -53,7 +58,24 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     return 0
 
 
+def _store_change_set(shell: Shell, number: int | None, found: Publication) -> None:
+    """The job that planned may only read. A set whose content does not have its digest is never used."""
+    if number is None or found.change_set is None or not found.store:
+        return
+    from planner.changes.consented import parse_consented
+    from planner.results.repository import change_set_key
+    from planner.results.store import BRANCHES, BranchStore
+    from planner.session.sharing import remote_store
+
+    data = found.change_set.model_dump_json().encode()
+    if parse_consented(data, found.change_set.digest) is None:
+        raise UsageError("its content does not have its digest", "Plan again.")
+    key = change_set_key(found.change_set.digest)
+    store = remote_store(shell, shell.cwd, found.store, sandbox=found.is_sandbox)
+    BranchStore(store, f"{BRANCHES}{number}/").update(lambda _: {key: data})
+
+
 def _comment(github: GitHub, options: PublishOptions, found: Publication) -> None:
-    if not options.comment or not found.comment:
+    if not options.comment or not found.comment or options.number is None:
         return
     upsert_comment(github, options.number, found, name=options.name, author=options.author)

@@ -26,9 +26,8 @@ def store_consented(shell: Shell, place: Place, change_set: ChangeSet, project: 
     consented = consented_calls(change_set, shell.clock.now(), head_commit(shell.environ))
     if not consented.cases:
         return
-    redactor = redactor_of(project)
     share = place.shared is not None and bool(namespace_of(shell.environ))
-    if share and any(redactor.name(case.case_id) != case.case_id for case in consented.cases):
+    if share and not _may_share(consented, project):
         share = False
         shell.log("the change set is not shared, because its case ids are redacted: --plan-digest must then be equal")
     try:
@@ -36,7 +35,20 @@ def store_consented(shell: Shell, place: Place, change_set: ChangeSet, project: 
             place.make()
         place.repository.save_change_set(consented.digest, consented.model_dump_json().encode(), share=share)
     except PlannerError as error:
-        shell.log(f"the change set could not be stored, so --plan-digest must be equal when it is run: {error}")
+        shell.log(
+            f"the change set could not be stored by this job: unless another job stores it, --plan-digest must be equal: {error}"
+        )
+
+
+def shareable(shell: Shell, loaded: Loaded, place: Place, change_set: ChangeSet) -> ConsentedCalls | None:
+    """The set of calls for another job to store; None if no other job could use it."""
+    consented = consented_calls(change_set, shell.clock.now(), head_of(shell, loaded))
+    return consented if consented.cases and place.shared is not None and _may_share(consented, loaded.project) else None
+
+
+def _may_share(consented: ConsentedCalls, project: Project) -> bool:
+    redactor = redactor_of(project)
+    return all(redactor.name(case.case_id) == case.case_id for case in consented.cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +82,11 @@ def agreed_set(shell: Shell, selection: Selection, loaded: Loaded, place: Place)
     digest, stored = selection.plan_digest, None
     if digest is not None and is_digest(digest) and (data := place.repository.load_change_set(digest)) is not None:
         stored = parse_consented(data, digest)
-    head = _head(shell, loaded) if stored is not None and stored.commit else ""
+    head = head_of(shell, loaded) if stored is not None and stored.commit else ""
     return Agreed(stored, head, redactor_of(loaded.project).name)
 
 
-def _head(shell: Shell, loaded: Loaded) -> str:
+def head_of(shell: Shell, loaded: Loaded) -> str:
     """The head commit of the pull request: as the CI system names it, otherwise what is checked out."""
     if named := head_commit(shell.environ):
         return named

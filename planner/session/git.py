@@ -7,6 +7,7 @@ a commit can contain one. `GIT_DIR` and `GIT_WORK_TREE` of the caller are used, 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ _PASSED_ONLINE: Final = (
     *("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "GCM_*", "GH_*", "GITHUB_TOKEN", "CI_JOB_TOKEN"),
 )
 """Additional variables for remotes: agents, proxies, and tokens for credential helpers."""
+_SERVER: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?")
 _WORKSPACES: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILDKITE_BUILD_CHECKOUT_PATH")
 """The checkout of a CI job; repositories above it are not the job's."""
 
@@ -113,7 +115,7 @@ class Git:
 
         try:
             ran = subprocess.run(  # noqa: S603 - the arguments are ours, and refs are verified
-                [_program(self.environ), *_SAFE, *arguments],
+                [_program(self.environ), *_SAFE, *_credentials(self.environ, command), *arguments],
                 input=stdin,
                 capture_output=True,
                 cwd=self.folder,
@@ -127,6 +129,16 @@ class Git:
                 "Check the repository and its remote, then run the same command again.",
             ) from error
         return Answer(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace").strip())
+
+
+def _credentials(environ: Mapping[str, str], command: str) -> tuple[str, ...]:
+    """Lets a remote of this job's GitHub server accept the job's token, so that no checkout has to keep it on disk."""
+    server = environ.get("GITHUB_SERVER_URL", "")
+    job = environ.get("GITHUB_ACTIONS") == "true" and environ.get("GITHUB_TOKEN")
+    if command not in _ONLINE or not job or not _SERVER.fullmatch(server):
+        return ()
+    answer = '!f() { echo username=x-access-token; echo "password=$GITHUB_TOKEN"; }; f'
+    return ("-c", f"credential.{server}.helper={answer}")
 
 
 def _program(environ: Mapping[str, str]) -> str:

@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from planner.changes.consented import ConsentedCalls
 from planner.errors import UsageError
 from planner.reports.comment import CALL_WORKFLOW, PullRequest
-from planner.session.ci import event_value, head_commit
+from planner.session.ci import event_value
 from planner.session.shell import Shell
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -29,17 +30,22 @@ class Publication(BaseModel):
     digest: str
     comment: str
     worth_saying: bool
+    store: str = Field(default="", description="The shared store that the change set belongs to.")
+    is_sandbox: bool = False
+    change_set: ConsentedCalls | None = Field(
+        default=None, description="For `run --plan-digest`. The job that plans may not write to the store."
+    )
 
 
-def pull_request_of(environ: Mapping[str, str]) -> PullRequest:
-    """The pull request of this job, as GitHub's event names it."""
+def pull_request_of(environ: Mapping[str, str], commit: str) -> PullRequest:
+    """The pull request of this job, as GitHub's event names it. `commit` is its head."""
     number, base = event_value(environ, "pull_request", "number"), event_value(environ, "pull_request", "base", "ref")
     if number is None:
         number = event_value(environ, "inputs", "pull-request")
     number = str(number) if str(number).isdigit() else ""
     repository, server = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_SERVER_URL", "https://github.com")
     url = f"{server}/{repository}/actions/workflows/{CALL_WORKFLOW}" if _REPOSITORY.fullmatch(repository) else ""
-    return PullRequest(number, head_commit(environ), base if isinstance(base, str) else "", url)
+    return PullRequest(number, commit, base if isinstance(base, str) else "", url)
 
 
 def read_publication(shell: Shell, path: Path) -> Publication:

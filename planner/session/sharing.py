@@ -127,7 +127,7 @@ def open_shared(
     keep = options.get("keep", str(KEPT_SESSIONS))
     if not keep.isascii() or not keep.isdigit() or not 1 <= int(keep) <= 1_000_000:
         raise UsageError(f"--store {named}: keep={keep} is not a number of sessions", "Write it as keep=100.")
-    remote = _remote_store(shell, root, address, options.get("remote"), sandbox=selection.sandbox)
+    remote = remote_store(shell, root, named, sandbox=selection.sandbox)
     namespace = namespace_of(shell.environ)
     store = BranchStore(remote, namespace) if namespace else remote
     # Nothing is pruned in a bucket: its content does not show what another job is about to use.
@@ -138,7 +138,10 @@ def open_shared(
     return Shared(store, repository, redaction), base
 
 
-def _remote_store(shell: Shell, root: Path, address: str, remote: str | None, *, sandbox: bool) -> Store:
+def remote_store(shell: Shell, root: Path, named: str, *, sandbox: bool) -> Store:
+    """The shared store of this address, for the repository of `root`. Raises `UsageError`."""
+    address, _, query = named.partition("?")
+    remote = dict(parse_qsl(query, keep_blank_values=True)).get("remote")
     backoff = Backoff(shell.chance, shell.pause)
     if address.startswith(GIT):
         git = Git(root, shell.environ)

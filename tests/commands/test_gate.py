@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ci_jobs import Jobs
+from fake_github import fake_github
 from repositories import git
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -178,3 +179,33 @@ def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
     assert f"`{CASE}`** failed: 0/1 passed" in found["comment"]
     assert "turn " in found["comment"]
     assert "<img" not in found["comment"].replace("`", "")
+
+
+def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job that plans may only read. What is published has the digest of its content, or is not stored."""
+    jobs.branch("topic")
+    head = jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    file = tmp_path / "publication.json"
+    gate(jobs.start(7, branch="topic"), 3, "--publication", str(file))
+    found = json.loads(file.read_text())
+    assert (found["store"], found["is_sandbox"]) == ("git:refs/planner/results", True)
+    assert (found["change_set"]["commit"], found["change_set"]["digest"]) == (head, found["digest"])
+    with fake_github() as fake:
+        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
+            monkeypatch.setenv(f"GITHUB_{name}", value)
+        publish = ("publish", str(file), "--pull-request", "7", "--commit", head)
+        found["change_set"]["cases"][0]["runs"] = 50
+        forged = tmp_path / "forged.json"
+        forged.write_text(json.dumps(found))
+        empty = tmp_path / "empty"
+        git(tmp_path, "init", "-q", str(empty))
+        git(empty, "remote", "add", "origin", f"file://{jobs.remote}")
+        monkeypatch.chdir(empty)
+        refused = jobs.project.planner("publish", str(forged), *publish[2:])
+        assert (refused.code, "does not have its digest" in refused.err) == (0, True)
+        assert git(jobs.remote, "for-each-ref", "refs/planner/") == ""
+        assert jobs.project.planner(*publish).code == 0
+        assert jobs.project.planner("publish", str(tmp_path / "none"), "--commit", head).code == 0
+        assert [status["state"] for status in fake.statuses] == ["pending", "pending", "error"]
+    key = found["digest"].removeprefix("sha256:")
+    assert jobs.stored() == [f"branches/7/change-sets/{key}.json"]

@@ -8,9 +8,12 @@ from pathlib import Path
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 ROOT = Path(__file__).parents[2]
+WORKFLOWS = ("phone-plans", "phone-plans-call", "phone-plans-main")
 NEXT = """\
 
-Fill in the lines marked <- in plans/first.yaml and .github/workflows/phone-plans.yml.
+Fill in the lines marked <- in plans/first.yaml, planner.yaml, .github/workflows/phone-plans*.yml.
+Store the API key in the environment phone-calls of the repository, for its default branch only. Private
+repositories without a paid plan have no environments: there everyone with write access can use the key.
 Next:
   planner run --sandbox --consent-to-charge   try it: no key, no phone, no money
   planner schema                              lets editors complete and explain keys
@@ -29,7 +32,8 @@ def test_what_it_writes_runs(project: Project) -> None:
     """The plan is valid, and passes on the sandbox within the policy; so do the next steps that it names."""
     ran = empty(project).planner("init")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == ("wrote plans/first.yaml\nwrote planner.yaml\nwrote .github/workflows/phone-plans.yml\n" + NEXT)
+    workflows = "".join(f"wrote .github/workflows/{name}.yml\n" for name in WORKFLOWS)
+    assert ran.out == f"wrote plans/first.yaml\nwrote planner.yaml\n{workflows}{NEXT}"
     assert project.planner("validate").out == "1 plan valid · 2 cases · 6 runs\n"
     assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
     assert project.planner("schema").code == 0
@@ -65,16 +69,20 @@ def test_it_overwrites_nothing(project: Project) -> None:
     """Plans, a project, a workflow that are there are kept, and so is a link to nowhere."""
     project.write("planner.yaml", "# mine\n")
     (project.root / ".github/workflows").mkdir(parents=True)
-    (project.root / ".github/workflows/phone-plans.yml").symlink_to("nowhere.yml")
+    for name in WORKFLOWS:
+        (project.root / f".github/workflows/{name}.yml").symlink_to("nowhere.yml")
     ran = project.planner("init")
     assert ran.code == 0
     assert ran.out.startswith(
         "kept plans: it contains plans\nkept planner.yaml: it exists\n"
-        "kept .github/workflows/phone-plans.yml: it exists\n\nNext:\n"
+        + "".join(f"kept .github/workflows/{name}.yml: it exists\n" for name in WORKFLOWS)
+        + "\nNext:\n"
     )
     assert (project.root / "planner.yaml").read_text() == "# mine\n"
     assert sorted(path.name for path in project.root.rglob("*.y*ml")) == [
         "hours.yaml",
+        "phone-plans-call.yml",
+        "phone-plans-main.yml",
         "phone-plans.yml",
         "planner.yaml",
     ]
@@ -100,7 +108,7 @@ def test_where_nothing_can_be_written(project: Project) -> None:
     assert ran.err.startswith("planner: plans/first.yaml cannot be written: File exists\n")
 
 
-def test_the_workflow_is_the_one_in_the_documentation() -> None:
-    """There is one: after a change in docs/, copy it to planner/commands/starter/phone-plans.yml."""
-    documented = (ROOT / "docs/pull-request-workflow.yml").read_text()
-    assert (ROOT / "planner/commands/starter/phone-plans.yml").read_text() == documented
+def test_the_workflows_are_those_in_the_documentation() -> None:
+    """After a change in docs/workflows/, copy them to planner/commands/starter/."""
+    documented = {path.name: path.read_text() for path in (ROOT / "docs/workflows").iterdir()}
+    assert {path.name: path.read_text() for path in (ROOT / "planner/commands/starter").glob("*.yml")} == documented

@@ -1,0 +1,207 @@
+"""Runs the jobs of docs/workflows/ as GitHub does: shell steps and the steps of action.yml, on a local remote and a fake API.
+
+Expressions are evaluated as far as these files use them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fake_github import FakeGitHub
+from repositories import git
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+ACTION: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
+WORKFLOWS = {path.stem: YAML(typ="safe").load(path) for path in (ROOT / "docs/workflows").glob("*.yml")}
+_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+_NAME = re.compile(r"[a-z]+(?:\.[A-Za-z_-]+)+")
+_GH = """\
+import json, os, sys, urllib.request
+headers = {"Authorization": "Bearer " + os.environ["GH_TOKEN"]}
+request = urllib.request.Request(os.environ["GITHUB_API_URL"] + "/" + sys.argv[2], headers=headers)
+pull = json.load(urllib.request.urlopen(request))
+print("head=" + pull["head"]["sha"] + "\\nbase=" + pull["base"]["sha"])
+"""
+
+
+@dataclass
+class Context:
+    """What expressions of one job can read."""
+
+    names: dict[str, Any] = field(default_factory=dict[str, Any])
+    failed: bool = False
+
+    def value(self, expression: str) -> Any:
+        found: list[Any] = []
+
+        def store(name: re.Match[str]) -> str:
+            here: Any = self.names
+            for part in name[0].split("."):
+                here = here.get(part) if isinstance(here, dict) else None
+            found.append("" if here is None else here)
+            return f"found[{len(found) - 1}]"
+
+        pattern = re.sub(r"('[^']*')|" + _NAME.pattern, lambda part: part[1] or store(part), expression)
+        python = pattern.replace("&&", " and ").replace("||", " or ").replace("!cancelled()", "True")
+        python = python.replace("always()", "True")
+        functions = {"found": found, "format": lambda text, *values: text.format(*values)}
+        return eval(python, {"__builtins__": {}}, functions)  # noqa: S307 - the text is this repository's
+
+    def text(self, text: Any) -> str:
+        return _EXPRESSION.sub(lambda found: str(self.value(found[1])), str(text))
+
+    def holds(self, step: dict[str, Any]) -> bool:
+        condition = str(step.get("if", "")).removeprefix("${{").removesuffix("}}").strip()
+        if self.failed and "always()" not in condition and "cancelled()" not in condition:
+            return False
+        return not condition or bool(self.value(condition))
+
+
+@dataclass
+class Runner:
+    """`folder` holds the remote `acme/plans` and the jobs' folders. `artifacts` are shared by the jobs of one event."""
+
+    folder: Path
+    fake: FakeGitHub
+    artifacts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    log: list[str] = field(default_factory=list[str])
+    made: int = 0
+
+    @property
+    def remote(self) -> Path:
+        return self.folder / "acme/plans"
+
+    def begin(self, work: Path) -> None:
+        """Make the remote. A job whose token is `reader` cannot push."""
+        self.remote.parent.mkdir()
+        git(self.folder, "clone", "-q", "--bare", str(work), str(self.remote))
+        git(self.remote, "config", "uploadpack.allowAnySHA1InWant", "true")
+        hook = self.remote / "hooks/pre-receive"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text('#!/bin/sh\n[ "$GITHUB_TOKEN" != reader ]\n')
+        hook.chmod(0o755)
+        programs = self.folder / "bin"
+        programs.mkdir()
+        (programs / "gh").write_text(f"#!{sys.executable}\n{_GH}")
+        (programs / "gh").chmod(0o755)
+
+    def job(self, workflow: str, name: str, event: str, payload: dict[str, Any], **more: str) -> bool:
+        """Run a job; return whether it succeeded."""
+        self.made += 1
+        temporary, work = self.folder / f"job{self.made}/temp", self.folder / f"job{self.made}/work"
+        installed = temporary / "phone-test-planner/bin/planner"
+        for folder in (work, installed.parent):
+            folder.mkdir(parents=True)
+        installed.write_text(f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n')
+        installed.chmod(0o755)
+        document, job = WORKFLOWS[workflow], WORKFLOWS[workflow]["jobs"][name]
+        token = "writer" if "write" in job["permissions"].values() else "reader"
+        payload = {"repository": {"default_branch": "main"}} | payload
+        file = temporary / "event.json"
+        file.write_text(json.dumps(payload))
+        ref = more.pop("ref", "refs/heads/main")
+        names: dict[str, Any] = {
+            "github": {"event": payload, "token": token, "ref": ref, "repository": "acme/plans"},
+            "inputs": payload.get("inputs", {}),
+            "runner": {"temp": str(temporary)},
+            "secrets": {"THUNDERPHONE_API_KEY": ""},
+            "steps": {},
+        }
+        context = Context(names)
+        names["env"] = {name: context.text(value) for name, value in document.get("env", {}).items()}
+        environ = {
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(temporary),
+            "PYTHONPATH": str(ROOT),
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTOR": "ana",
+            "GITHUB_TRIGGERING_ACTOR": "maria",
+            "GITHUB_API_URL": self.fake.url,
+            "GITHUB_EVENT_NAME": event,
+            "GITHUB_EVENT_PATH": str(file),
+            "GITHUB_REF": ref,
+            "GITHUB_REF_NAME": ref.removeprefix("refs/heads/"),
+            "GITHUB_REPOSITORY": "acme/plans",
+            "GITHUB_SERVER_URL": f"file://{self.folder}",
+            "GITHUB_STEP_SUMMARY": str(temporary / "summary.md"),
+            "GITHUB_WORKSPACE": str(work),
+            "RUNNER_TEMP": str(temporary),
+            **names["env"],
+        }
+        if "if" in job and not context.holds(job):
+            return False
+        for step in job["steps"]:
+            if context.holds(step):
+                self._step(step, context, environ, work)
+        return not context.failed
+
+    def _step(self, step: dict[str, Any], context: Context, environ: dict[str, str], work: Path) -> None:
+        given = {name: context.text(value) for name, value in step.get("with", {}).items()}
+        uses = step.get("uses", "run").partition("@")[0]
+        outputs: dict[str, str] = {}
+        done = True
+        match uses:
+            case "run":
+                done = self._script(step, context, environ, work, outputs)
+            case "actions/checkout":
+                commit = given.get("ref") or "main"
+                git(work, "init", "-q")
+                git(work, "remote", "add", "origin", f"file://{self.remote}")
+                git(work, "fetch", "-q", "--depth=1", "origin", commit)
+                git(work, "checkout", "-q", "--detach", "FETCH_HEAD")
+            case "actions/upload-artifact":
+                path = work / given["path"]
+                if path.is_file():
+                    self.artifacts[given["name"]] = path.read_bytes()
+            case "actions/download-artifact":
+                done = given["name"] in self.artifacts
+                if done:
+                    Path(given["path"], f"{given['name']}.json").write_bytes(self.artifacts[given["name"]])
+            case _:
+                done = self._action(given, context, environ, work, outputs)
+        context.failed |= not done and not step.get("continue-on-error", False)
+        context.names["steps"][step.get("id", "")] = {"outputs": outputs, "outcome": "success" if done else "failure"}
+
+    def _action(
+        self, given: dict[str, str], outer: Context, environ: dict[str, str], work: Path, outputs: dict[str, str]
+    ) -> bool:
+        defaults = {name: outer.text(spec.get("default", "")) for name, spec in ACTION["inputs"].items()}
+        assert given.keys() <= defaults.keys()
+        context = Context({"inputs": defaults | {"sandbox": "true"} | given, "steps": {}})
+        for step in ACTION["runs"]["steps"]:
+            if step.get("id", "install") != "install" and context.holds(step):
+                own: dict[str, str] = {}
+                context.failed |= not self._script(step, context, environ, work, own)
+                context.names["steps"][step["id"]] = {"outputs": own}
+        outputs |= {name: context.text(spec["value"]) for name, spec in ACTION["outputs"].items()}
+        return not context.failed
+
+    def _script(
+        self, step: dict[str, Any], context: Context, environ: dict[str, str], work: Path, outputs: dict[str, str]
+    ) -> bool:
+        file = work.parent / "outputs"
+        file.write_text("")
+        own = {name: context.text(value) for name, value in step.get("env", {}).items()}
+        ran = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            cwd=work,
+            env={**environ, **own, "GITHUB_OUTPUT": str(file)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.log.append(f"{step['name']}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
+        text = file.read_text()
+        outputs |= dict(re.findall(r"^([a-z-]+)=(.*)$", text, re.MULTILINE))
+        found = re.findall(r"^([a-z-]+)<<(\S+)\n(.*?)\n\2$", text, re.DOTALL | re.MULTILINE)
+        outputs |= {name: value for name, _, value in found}
+        return ran.returncode == 0

@@ -1,0 +1,160 @@
+"""The workflows of docs/workflows/, job after job: open, push again, agree, call, merge, next pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_github import FakeGitHub, fake_github
+from repositories import commit, git
+from workflow_jobs import WORKFLOWS, Runner
+
+STORE = "store: git:refs/planner/results\n"
+PLAN = """\
+version: 1
+plan: hours
+targets: {clinic: {agent: 12}}
+scenarios:
+  saturday:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    expect: [{check: call, status: completed}]
+"""
+
+
+@dataclass
+class Repository:
+    """A repository with one pull request, 7, from the branch `topic`."""
+
+    runner: Runner
+    work: Path
+    fake: FakeGitHub = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fake = self.runner.fake
+
+    def push(self, branch: str, **files: str) -> str:
+        known = git(self.work, "branch", "--list", branch)
+        git(self.work, "checkout", "-q", *([branch] if known else ["-b", branch, "main"]))
+        for name, text in files.items():
+            path = self.work / name.replace("__", "/").replace("_DOT_", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        made = commit(self.work)
+        if self.runner.remote.exists():
+            git(self.work, "push", "-q", "--force", f"file://{self.runner.remote}", branch)
+        return made
+
+    def payload(self) -> dict[str, Any]:
+        sides = {
+            "head": {"sha": git(self.work, "rev-parse", "topic")},
+            "base": {"sha": git(self.work, "rev-parse", "main")},
+        }
+        self.fake.pulls[7] = {"number": 7, "state": "open", **sides}
+        return {"pull_request": {"number": 7, **sides}}
+
+    def plan(self) -> str:
+        """A push to the pull request: both jobs. Returns the state of the head commit."""
+        self.runner.artifacts.clear()
+        payload = self.payload()
+        self.runner.job("phone-plans", "plan", "pull_request_target", payload)
+        assert self.runner.job("phone-plans", "publish", "pull_request_target", payload), self.runner.log
+        assert self.fake.statuses[-1]["sha"] == payload["pull_request"]["head"]["sha"]
+        return self.fake.statuses[-1]["state"]
+
+    def agree(self, digest: str, ref: str = "refs/heads/main") -> bool:
+        self.payload()
+        inputs = {"pull-request": "7", "digest": digest, "max-cost": "5.00", "fresh": ""}
+        return self.runner.job("phone-plans-call", "call", "workflow_dispatch", {"inputs": inputs}, ref=ref)
+
+    @property
+    def comment(self) -> str:
+        (made,) = self.fake.comments[7]
+        return made["body"]
+
+    @property
+    def digest(self) -> str:
+        found = re.search(r"-f digest=(sha256:[0-9a-f]{64})", self.comment)
+        assert found is not None, self.comment
+        return found[1]
+
+    def stored(self, folder: str) -> list[str]:
+        listed = git(self.runner.remote, "ls-tree", "-r", "--name-only", "refs/planner/results-sandbox").splitlines()
+        return [name for name in listed if name.startswith(folder)]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    work = tmp_path / "work"
+    git(tmp_path, "init", "-q", "-b", "main", str(work))
+    git(work, "commit", "-q", "--allow-empty", "-m", "begin")
+    with fake_github() as fake:
+        repository = Repository(Runner(tmp_path, fake), work)
+        repository.push("main", plans__hours_DOT_yaml=PLAN, planner_DOT_yaml=STORE)
+        repository.runner.begin(work)
+        yield repository
+
+
+def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
+    """Open, push again, agree to the old digest, agree to the new one, merge, and another pull request that needs no call."""
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
+    assert repository.plan() == "pending", repository.runner.log
+    old = repository.digest
+    assert repository.stored("branches/7/change-sets/") == [
+        f"branches/7/change-sets/{old.removeprefix('sha256:')}.json"
+    ]
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
+    assert repository.plan() == "pending"
+    assert f"~~`{old.removeprefix('sha256:')[:12]}`~~" in repository.comment
+    assert not repository.agree(old)
+    assert repository.fake.statuses[-1]["state"] == "pending"
+    assert repository.stored("branches/7/latest/") == []
+    assert repository.agree(repository.digest), repository.runner.log
+    assert repository.fake.statuses[-1]["state"] == "success"
+    assert "-f digest=" not in repository.comment
+    repository.push("main", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
+    repository.fake.pulls[7] |= {"state": "closed", "merged_at": "2026-11-28T07:00:00Z"}
+    assert repository.runner.job("phone-plans-main", "promote", "push", {}), repository.runner.log
+    assert repository.stored("branches/7/") == []
+    assert repository.stored("latest/") == ["latest/default/hours.json"]
+    group = {
+        "merge_group": {
+            "head_sha": git(repository.work, "rev-parse", "main"),
+            "base_sha": git(repository.work, "rev-parse", "main"),
+        }
+    }
+    ref = f"refs/heads/gh-readonly-queue/main/pr-8-{'a' * 40}"
+    repository.runner.artifacts.clear()
+    assert repository.runner.job("phone-plans", "plan", "merge_group", group, ref=ref)
+    assert repository.runner.job("phone-plans", "publish", "merge_group", group, ref=ref)
+    assert repository.fake.statuses[-1]["state"] == "success"
+
+
+def test_a_forged_answer_in_the_pull_request(repository: Repository) -> None:
+    """The pull request contains an answer of its own and a plan that is invalid: the status is an error, never green."""
+    forged = '{"state": "success", "description": "x", "digest": "", "comment": "", "worth_saying": false}'
+    repository.push("topic", plans__hours_DOT_yaml="version: 1\nplans: x\n")
+    repository.push("topic", **{"phone-plans_DOT_json": forged})
+    assert repository.plan() == "error"
+
+
+def test_a_dispatch_from_another_branch_has_no_job(repository: Repository) -> None:
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
+    repository.plan()
+    statuses = len(repository.fake.statuses)
+    assert not repository.agree(repository.digest, ref="refs/heads/topic")
+    assert len(repository.fake.statuses) == statuses
+
+
+def test_rights() -> None:
+    """The job with the pull request's files may only read and names no secret; the one that may write has no checkout."""
+    plan, publish = (WORKFLOWS["phone-plans"]["jobs"][name] for name in ("plan", "publish"))
+    assert plan["permissions"] == {"contents": "read"}
+    assert "secrets." not in str(WORKFLOWS["phone-plans"])
+    assert "actions/checkout" not in str(publish)
+    assert WORKFLOWS["phone-plans-call"]["jobs"]["call"]["environment"] == "phone-calls"
+    assert [name for name, document in WORKFLOWS.items() if "secrets." in str(document)] == ["phone-plans-call"]
+    assert all(document["permissions"] == {} for document in WORKFLOWS.values())
