@@ -17,6 +17,8 @@ from tests.commands.conftest import Project  # pyright: ignore[reportMissingImpo
 AT_IMPORT = """
     import os, signal, sys
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests outlive their terminal
+
     class Interrupter:
         def find_spec(self, name, path=None, target=None):
             if name in {modules!r}:
