@@ -184,7 +184,7 @@ def test_every_field_of_the_evidence_is_readable() -> None:
     run = (
         {name.replace("run_status", "status") for name in Evidence.model_fields}
         - VARIABLES.keys()
-        - {"schema_version", "service_estimate_cents", "redacted", "unread"}
+        - {"schema_version", "service_estimate_cents", "bill_pending", "redacted", "unread"}
     )
     assert run == set(FIELDS["Run"])
 
