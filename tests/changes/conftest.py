@@ -76,7 +76,7 @@ def make_case() -> Callable[..., Case]:
 
 @pytest.fixture(scope="session")
 def make_runs(now: datetime) -> Callable[..., list[Run]]:
-    """One run for each fault given (None: it passed), numbered from `first`, one minute of 16 cents each."""
+    """One run for each fault (None: it passed), numbered from `first`, one minute of 16 cents each."""
 
     def make(*faults: str | None, first: int = 101, **fields: Any) -> list[Run]:
         return [

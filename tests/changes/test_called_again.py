@@ -1,4 +1,4 @@
-"""A case that failed or was undecided and is called again is judged by its new runs together with its earlier ones."""
+"""A case that failed or was undecided is called again, and judged by its new and earlier runs together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Night = Callable[..., CaseResult]
 
 @pytest.fixture
 def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[Run]]) -> Night:
-    """What is stored of a case after a session in which so many calls pass and so many fail; keywords as for `build`."""
+    """The stored result of a case after a session with so many passed and failed calls; keywords as for `build`."""
     nights = iter(range(1, 100))
 
     def run(case: Case, stored: CaseResult | None, passed: int, failed: int, **known: Any) -> CaseResult:
@@ -61,7 +61,7 @@ def sides(case: CaseResult) -> tuple[tuple[int, int] | None, tuple[int, int] | N
 
 
 def test_a_failed_case_is_judged_by_all_of_its_runs(night: Night, ten: Case) -> None:
-    """6 of 10, then 9 of 10, is 15 of 20: not enough for 80 %. The next 10 may yet be, and once they are, the case is kept."""
+    """6 of 10, then 9 of 10, is 15 of 20: not enough for 80 %. 10 more may be enough, and then the case is kept."""
     first = night(ten, None, 6, 4)
     second = night(ten, first, 9, 1)
     assert [pool(each) for each in (first, second)] == [("failed", 6, 10), ("failed", 15, 20)]
@@ -79,7 +79,8 @@ def test_a_failed_case_is_judged_by_all_of_its_runs(night: Night, ten: Case) -> 
 def test_a_case_whose_rate_is_out_of_reach_is_not_called(
     night: Night, ten: Case, build: Callable[..., ChangeSet]
 ) -> None:
-    """5 of 10 and 10 more that pass are 15 of 20: kept as failed, unless more calls are asked for, or it is asked for by name."""
+    """5 of 10 and 10 more that pass are 15 of 20: kept as failed, unless `runs` is raised or `--rerun failed` is
+    given."""
     failed = night(ten, None, 5, 5)
 
     def change(case: Case = ten, **known: Any) -> tuple[str, str, int, int]:
@@ -96,9 +97,9 @@ def test_a_case_whose_rate_is_out_of_reach_is_not_called(
     assert night(always, night(always, None, 2, 1), 0, 0).reason == "out_of_reach"
 
 
-def test_earlier_runs_are_set_aside_on_the_record(night: Night, ten: Case) -> None:
-    """With `--fresh`: the new runs decide alone, are compared with the earlier ones, and the record says why, who and when. A case that
-    passed is not called for it."""
+def test_fresh_ignores_earlier_runs_and_is_recorded(night: Night, ten: Case) -> None:
+    """With `--fresh`, the new runs decide alone and are compared with the earlier ones, and the result says why, who
+    and when. A passed case is not called because of it."""
     failed = night(ten, None, 6, 4)
     fresh = night(ten, failed, 9, 1, fresh=FRESH)
     assert (pool(fresh), sides(fresh), fresh.fresh) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
@@ -111,7 +112,7 @@ def test_earlier_runs_are_set_aside_on_the_record(night: Night, ten: Case) -> No
 
 
 def test_new_runs_that_differ_too_much_start_a_new_pool(night: Night, ten: Case) -> None:
-    """Beyond chance at 1 %: something changed that nobody said, in either direction, and the record says so."""
+    """Beyond chance at 1 %, in either direction: something changed unseen, and the result says so."""
     broken = night(ten, None, 1, 9)
     fixed = night(ten, broken, 10, 0, rerun="failed")
     assert (pool(fixed), sides(fixed), fixed.compared) == (("passed", 10, 10), ((1, 10), (10, 10)), "fixed")
@@ -130,8 +131,9 @@ def test_new_runs_that_differ_too_much_start_a_new_pool(night: Night, ten: Case)
     assert not differ_too_much(one_side(CaseOutcome.UNKNOWN, 0, 0), lucky)
 
 
-def test_the_pool_begins_again_with_another_call_or_after_a_pass(night: Night, ten: Case) -> None:
-    """Another prompt, an edited agent; a case that passed and is called again is compared with its earlier runs, not pooled."""
+def test_a_changed_call_or_a_pass_starts_a_new_pool(night: Night, ten: Case) -> None:
+    """Another prompt or an edited agent. A passed case that is called again is compared with its earlier runs, not
+    pooled."""
     failed = night(ten, None, 7, 3)
     assert pool(night(replace(ten, prompt="Hello."), failed, 9, 1)) == ("flaky", 9, 10)
     revised = failed.model_copy(update={"inputs": failed.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
@@ -143,7 +145,7 @@ def test_the_pool_begins_again_with_another_call_or_after_a_pass(night: Night, t
     assert (pool(again), sides(again)) == (("flaky", 9, 10), ((16, 20), (9, 10)))
 
 
-def test_runs_that_are_too_old_leave_the_pool(night: Night, ten: Case, make_runs: Callable[..., list[Run]]) -> None:
+def test_old_runs_leave_the_pool(night: Night, ten: Case, make_runs: Callable[..., list[Run]]) -> None:
     """By `max_age`; a run of unknown age does not count either."""
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
     week = replace(ten, max_age=timedelta(days=7))
@@ -156,10 +158,8 @@ def test_runs_that_are_too_old_leave_the_pool(night: Night, ten: Case, make_runs
     assert (pool(found), [run.pooled for run in found.runs].count(True)) == (("failed", 14, 18), 8)
 
 
-def test_calls_that_say_nothing_of_the_agent_leave_the_pool(
-    night: Night, ten: Case, make_runs: Callable[..., list[Run]]
-) -> None:
-    """Of the platform's failures only where they count."""
+def test_inconclusive_runs_leave_the_pool(night: Night, ten: Case, make_runs: Callable[..., list[Run]]) -> None:
+    """Platform failures only if the plan counts them."""
     failed = night(ten, None, 6, 3)
     spoilt = failed.model_copy(update={"runs": [*failed.runs, *make_runs("platform", "caller", first=990)]})
     assert pool(night(ten, spoilt, 9, 1)) == ("failed", 15, 19)
@@ -170,7 +170,7 @@ def test_calls_that_say_nothing_of_the_agent_leave_the_pool(
 
 
 def test_an_undecided_case_is_pooled_too(night: Night, ten: Case) -> None:
-    """`--rerun failed` of a case that its calls left open: 16 of 20, then 20 of 20."""
+    """`--rerun failed` of a case that is still open: 16 of 20, then 20 of 20."""
     sure = replace(ten, runs=20, min_runs=10, confidence=0.9)
     left_open = night(sure, None, 16, 4)
     assert left_open.outcome == "unknown"
@@ -180,7 +180,7 @@ def test_an_undecided_case_is_pooled_too(night: Night, ten: Case) -> None:
 
 
 def test_runs_of_partial_sessions_count_on_a_retry(night: Night, ten: Case) -> None:
-    """They are no baseline: the comparison is still with that, and another agent or another call has nothing to do with them."""
+    """The comparison is still with the baseline. Runs of another agent or another prompt are not pooled."""
     good = night(ten, None, 10, 0)
     revision = {("agent", 12): "2026-11-24 b"}
     older = good.model_copy(update={"inputs": good.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
@@ -201,10 +201,10 @@ def test_runs_of_partial_sessions_count_on_a_retry(night: Night, ten: Case) -> N
     assert pool(night(ten, None, 9, 1, partial_results={ten.case_id: night(ten, None, 6, 4)})) == ("failed", 15, 20)
 
 
-def test_a_retry_stops_early_only_where_both_views_agree(
+def test_a_retry_stops_early_only_if_pool_and_new_runs_agree(
     ten: Case, build: Callable[..., ChangeSet], night: Night, make_runs: Callable[..., list[Run]]
 ) -> None:
-    """The pool may be beyond saving while the new runs alone are not: they may turn out to be of another agent."""
+    """Passing runs may not save the pool, but the new runs alone may turn out to be of another agent."""
     stopping = replace(ten, when_settled="stop")
     failed = night(stopping, None, 3, 7)
     changes = build([stopping], [failed], could_pass=NO_EVIDENCE, rerun="failed").changes
@@ -215,8 +215,8 @@ def test_a_retry_stops_early_only_where_both_views_agree(
     assert settling.pace(stopping.case_id, 5, 0) == 0
 
 
-def test_all_that_a_case_rests_on_is_summed() -> None:
-    """Also the rates of expectations, calls that were not needed, and calls in which every expectation was met."""
+def test_the_counts_of_a_pool_are_summed() -> None:
+    """Also the rates of expectations, the calls not needed, and the calls in which every expectation was met."""
     earlier = one_side(
         CaseOutcome.FAILED,
         6,

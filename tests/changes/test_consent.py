@@ -87,7 +87,7 @@ def test_another_digest(make_case: MakeCase, build: Build, refusal: Any) -> None
         assert hint.endswith(f": {_COMMAND}")
 
 
-def test_another_digest_also_where_nothing_is_called(
+def test_another_digest_without_calls(
     make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, refusal: Any
 ) -> None:
     """A different digest is refused even if the current change set is free."""
@@ -140,9 +140,7 @@ def test_every_broken_ceiling_is_named(make_case: MakeCase, build: Build, make_p
     )
 
 
-def test_what_was_already_spent_counts(
-    make_case: MakeCase, build: Build, make_plan: Any, agree: Agree, refusal: Any
-) -> None:
+def test_earlier_spending_counts(make_case: MakeCase, build: Build, make_plan: Any, agree: Agree, refusal: Any) -> None:
     """A ceiling is for the whole change set, across interrupted sessions; bills and reservations are listed apart."""
     case = make_case()
     made = {case.case_id: 2}
@@ -192,7 +190,7 @@ def test_more_calls_than_policy_allows(make_case: MakeCase, build: Build, agree:
     assert agree(change_set, policy=Policy(max_calls=2), runs_made={make_case().case_id: 1}).given
 
 
-def test_what_to_type(make_case: MakeCase, build: Build, agree: Agree) -> None:
+def test_the_suggested_command_is_accepted(make_case: MakeCase, build: Build, agree: Agree) -> None:
     """The suggested command is accepted; its ceiling is the high estimate."""
     change_set = build([make_case()])
     assert consent_command("planner run plans/", change_set) == (

@@ -30,31 +30,31 @@ def _detail(old: str, new: str) -> str:
     ],
 )
 def test_changed_lines_only(old: str, new: str, detail: str) -> None:
-    """What changed is shown, old before new, without what stayed."""
+    """Only changed lines are shown, old before new."""
     assert _detail(old, new) == detail
 
 
 def test_a_long_line_is_shown_where_it_differs() -> None:
-    """In a line too long to show, the words around the difference are what is shown, of both sides alike."""
+    """Of a line too long to show, both sides show the part around the difference."""
     before, after = "x" * 300 + " calm " + "y" * 300, "x" * 300 + " furious " + "y" * 300
     shown_x = "x" * 39
     assert _detail(before, after) == (f"- …{shown_x} calm {'y' * 115}…\n+ …{shown_x} furious {'y' * 112}…")
 
 
 def test_a_line_that_just_fits() -> None:
-    """A line of 160 characters is shown whole, on both sides; with one more, both are shown from where they differ."""
+    """A line of 160 characters is shown whole, on both sides; with one more, both are shown from the difference on."""
     line = "x" * 159
     assert _detail(f"{line}a", f"{line}b") == f"- {line}a\n+ {line}b"
     assert _detail(f"{line}a", f"{line}bc") == f"- …{'x' * 40}a\n+ …{'x' * 40}bc"
 
 
 def test_a_long_line_beside_none_is_cut() -> None:
-    """A long line that was added is cut, and shows that it is."""
+    """A long added line is cut, and marked as cut."""
     assert _detail("one", f"one\n{'x' * 500}") == f"+ {'x' * 160}…"
 
 
 def test_many_lines_are_bounded() -> None:
-    """Of many changed lines the first of each side are shown, and how many more there are."""
+    """Of many changed lines, the first of each side are shown, and the number of others."""
     old, new = "\n".join(f"old {n}" for n in range(20)), "\n".join(f"new {n}" for n in range(30))
     assert _detail(old, new).splitlines() == [
         *(f"- old {n}" for n in range(4)),
@@ -69,15 +69,15 @@ def test_many_lines_are_bounded() -> None:
 
 
 def test_one_changed_line_among_many() -> None:
-    """One line moved among many hundred is shown alone."""
+    """Among many hundred lines, only the moved one is shown."""
     lines = [f"line {n}" for n in range(900)]
     after = [*lines[:300], "another", *lines[301:]]
     assert _detail("\n".join(lines), "\n".join(after)) == "- line 300\n+ another"
 
 
 def test_rewritten_prompts_are_not_matched() -> None:
-    """Two prompts of the largest size are not compared line by line, which takes as many steps as one has lines times the other:
-    even lines that both have count as changed."""
+    """Two prompts of the largest size are not compared line by line, which takes quadratic time: lines that both have
+    count as changed, too."""
     old, new = "\n".join(["x", *"ab" * 4000, "x"]), "\n".join(["y", *"bba" * 3000, "y"])
     assert _detail(old, new).splitlines()[-1] == "… 16996 more changed lines"
 

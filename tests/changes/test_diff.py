@@ -1,4 +1,4 @@
-"""What has to happen to a case, and why: each reason alone, then where several hold, then laws."""
+"""What happens to a case, and why: each reason alone, then several together, then general laws."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AGENT = ("agent", 12)
 
 @pytest.fixture(scope="session")
 def decide(changes_of: Callable[..., tuple[Change, ...]]) -> Decide:
-    """(action, reason, runs, kept run ids, detail) of one case against what is stored of it."""
+    """(action, reason, runs, kept run ids, detail) of one case against its stored result."""
 
     def decide(case: Case, prior: CaseResult | None, **known: Any) -> tuple[Any, ...]:
         (change,) = changes_of([case], [prior] if prior else [], **known)
@@ -35,17 +35,17 @@ def decide(changes_of: Callable[..., tuple[Change, ...]]) -> Decide:
 
 
 def test_new(make_case: MakeCase, decide: Decide) -> None:
-    """A case that was never run is called as often as the plan asks."""
+    """A case without results is called as often as the plan asks."""
     assert decide(make_case(), None) == ("call", "new", 3, (), "")
 
 
 def test_nothing_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """A passing case that nothing has changed about is kept."""
+    """A passed case without changes is kept."""
     assert decide(make_case(), store_case(make_case())) == ("keep", "passed", 0, (), "")
 
 
 def test_prompt_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """Another prompt means calling afresh; the detail shows the lines that moved."""
+    """A changed prompt means new calls; the detail shows the changed lines."""
     after = make_case(prompt="You are an impatient caller asking about order 12345.")
     assert decide(after, store_case(make_case())) == (
         "call",
@@ -57,7 +57,7 @@ def test_prompt_changed(make_case: MakeCase, store_case: StoreCase, decide: Deci
 
 
 def test_settings_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """Any other input that moved is named."""
+    """Every other changed input is named."""
     after = make_case(target=Target("support", "agent", 14), mode="sip", target_number="+14155550199")
     assert decide(after, store_case(make_case())) == (
         "call",
@@ -93,7 +93,7 @@ def test_prompt_and_settings_changed(make_case: MakeCase, store_case: StoreCase,
 def test_agent_edited(
     make_case: MakeCase, store_case: StoreCase, decide: Decide, before: str, after: str, detail: str
 ) -> None:
-    """If the agent was edited, the case is called again; the detail says when, if that is known."""
+    """If the agent was edited, the case is called again; the detail says when, if known."""
     prior = store_case(make_case(), revision=before)
     assert decide(make_case(), prior, revisions={_AGENT: after}) == ("call", "agent_edited", 3, (), detail)
 
@@ -110,13 +110,13 @@ def test_agent_edited(
 def test_agent_not_known_to_be_edited(
     make_case: MakeCase, store_case: StoreCase, decide: Decide, before: str | None, after: str | None
 ) -> None:
-    """An agent saved without a change is the same, and what either side does not know is no reason to call."""
+    """An agent saved without a change is the same; a revision that one side does not know is no reason to call."""
     prior = store_case(make_case(), revision=before)
     assert decide(make_case(), prior, revisions={_AGENT: after})[:2] == ("keep", "passed")
 
 
 def test_failed_last_time(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """What failed is called again, all runs of it, and judged with the runs that there are."""
+    """A failed case is called again with all its runs, and judged together with the earlier ones."""
     prior = store_case(make_case(), outcome="failed", runs=make_runs(None, "agent", None))
     again = ("call", "failed_last_time", 3, (101, 102, 103), "counted with 3 stored runs")
     assert decide(make_case(), prior) == again
@@ -142,13 +142,13 @@ def test_unknown_last_time(make_case: MakeCase, store_case: StoreCase, make_runs
 def test_unknown_with_no_countable_run(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """With nothing to keep, an undecided case is called afresh."""
+    """Without runs to keep, an undecided case is called from the start."""
     prior = store_case(make_case(), outcome="unknown", runs=make_runs("platform", "platform", "platform"))
     assert decide(make_case(), prior) == ("call", "unknown_last_time", 3, (), "")
 
 
 def test_unknown_though_all_count(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """Calls that were made and decided nothing are not made again unasked, however often it is run."""
+    """Calls that decided nothing are not repeated without a request."""
     prior = store_case(make_case(), outcome="unknown", runs=make_runs(None, "judge", "agent"))
     assert decide(make_case(), prior) == (
         "recheck",
@@ -186,7 +186,7 @@ def test_missing_evidence_is_read_again(
 
 
 def test_runs_raised(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """Raising `runs` calls only the missing ones; a run that the platform failed is not replaced (retries do that)."""
+    """Raising `runs` calls only the missing ones. A platform failure is not replaced (`retries` does that)."""
     prior = store_case(make_case(), runs=make_runs(None, "platform", None))
     assert decide(make_case(runs=5, min_runs=3), prior) == (
         "call",
@@ -198,7 +198,7 @@ def test_runs_raised(make_case: MakeCase, store_case: StoreCase, make_runs: Any,
 
 
 def test_runs_lowered(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """Lowering `runs` is no reason to call or to judge again; nor is raising it to no more than what is stored."""
+    """Lowering `runs` is no reason to call or recheck; nor is raising it up to the number of stored runs."""
     prior = store_case(make_case(runs=5, min_runs=3))
     assert decide(make_case(runs=1, min_runs=1), prior)[:2] == ("keep", "passed")
     lowered = prior.model_copy(update={"runs_required": 1})
@@ -206,7 +206,7 @@ def test_runs_lowered(make_case: MakeCase, store_case: StoreCase, decide: Decide
 
 
 def test_stopped_early(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """A case that was decided with fewer runs than the plan asks for is not called to make up the number."""
+    """A case that was decided with fewer runs than the plan asks for is not called for the rest."""
     prior = store_case(make_case(), runs=make_runs(None, None))
     assert decide(make_case(), prior)[:2] == ("keep", "passed")
 
@@ -219,7 +219,7 @@ def test_flaky_is_kept(make_case: MakeCase, store_case: StoreCase, make_runs: An
 
 
 def test_expectations_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """Where only expectations changed, the stored runs are rechecked, free."""
+    """If only expectations changed, the stored runs are rechecked, free of charge."""
     assert decide(make_case(min_pass_rate=0.5), store_case(make_case())) == (
         "recheck",
         "expectations_changed",
@@ -232,7 +232,7 @@ def test_expectations_changed(make_case: MakeCase, store_case: StoreCase, decide
 def test_expectations_changed_after_a_failure(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """A failed case whose expectations changed is judged again before anything is paid for."""
+    """A failed case with changed expectations is rechecked before anything is paid for."""
     prior = store_case(make_case(runs=1, min_runs=1), outcome="failed", runs=make_runs("agent"))
     assert decide(make_case(runs=1, min_runs=1, min_pass_rate=0.5), prior) == (
         "recheck",
@@ -246,7 +246,7 @@ def test_expectations_changed_after_a_failure(
 def test_expectations_changed_of_an_undecided_case(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """Other expectations may decide what a check could not; they cannot make up for calls that never happened."""
+    """Changed expectations may decide an undecided check. They cannot replace calls that never happened."""
     after = make_case(min_pass_rate=0.5)
     undecided = store_case(make_case(), outcome="unknown", runs=make_runs("judge", "judge", None))
     assert decide(after, undecided)[:3] == ("recheck", "expectations_changed", 0)
@@ -255,7 +255,7 @@ def test_expectations_changed_of_an_undecided_case(
 
 
 def test_recheck_needs_evidence(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """Runs whose evidence was never stored, or is gone, cannot be judged again: the case is called."""
+    """Runs without stored evidence cannot be rechecked: the case is called."""
     after = make_case(min_pass_rate=0.5)
     never_stored = store_case(make_case(), runs=make_runs(None, None, None, evidence=None))
     gone = ("call", "expectations_changed", 3, (), "the stored evidence is missing")
@@ -268,7 +268,7 @@ def test_recheck_needs_evidence(make_case: MakeCase, store_case: StoreCase, make
 def test_recheck_without_evidence_of_calls_that_never_happened(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """A run that the platform failed has nothing to judge, so it does not prevent a recheck."""
+    """A platform failure has no evidence to judge, so it does not prevent a recheck."""
     runs = [*make_runs(None, None), *make_runs("platform", first=103, evidence=None)]
     assert decide(make_case(min_pass_rate=0.5), store_case(make_case(), runs=runs))[:3] == (
         "recheck",
@@ -280,8 +280,8 @@ def test_recheck_without_evidence_of_calls_that_never_happened(
 def test_runs_that_were_not_needed(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, says: Any, decide: Decide
 ) -> None:
-    """They stay not needed: of a kept case, of one left unknown, and of one judged again where that settles it too; raised
-    runs, a case that is no longer open to it, and expectations that leave it open call what is missing."""
+    """They stay unneeded for a kept, an unknown or a rechecked case that is still decided. Raised `runs`, or
+    expectations that leave the case open, call the missing ones."""
     case = make_case(runs=5, min_pass_rate=0.6, when_settled="stop")
     runs = make_runs(None, None, None, "agent")
     stored = store_case(case, runs=runs, outcome="flaky", runs_not_needed=1)
@@ -314,7 +314,7 @@ def test_runs_that_were_not_needed(
 def test_runs_raised_and_expectations_changed(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """Missing runs are called beside those that can be judged again, whether the case had passed or failed."""
+    """Missing runs are called in addition to the rechecked ones, whether the case passed or failed."""
     after = make_case(runs=5, min_runs=3, min_pass_rate=0.5)
     assert decide(after, store_case(make_case()))[1:4] == ("runs_raised", 2, (101, 102, 103))
     runs = [*make_runs(None, "agent"), *make_runs(None, first=103, evidence=None)]
@@ -324,7 +324,7 @@ def test_runs_raised_and_expectations_changed(
 
 
 def test_expired(make_case: MakeCase, store_case: StoreCase, make_runs: Any, now: datetime, decide: Decide) -> None:
-    """A passing result with a run older than max_age is called again; one of exactly that age is not."""
+    """A passed result with a run older than max_age is called again; one of exactly that age is not."""
     case = make_case(max_age=timedelta(days=14))
     young = make_runs(None, None)
     old = make_runs(None, first=103, completed_at=now - timedelta(days=15))
@@ -370,14 +370,14 @@ def test_ages(minutes: float, text: str) -> None:
 
 
 def test_age_without_a_zone_is_utc(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """A stored time that names no zone is taken for UTC, not for an error."""
+    """A stored time without a zone is read as UTC."""
     case = make_case(max_age=timedelta(minutes=90))
     prior = store_case(case, runs=make_runs(None, None, None, completed_at="2026-11-24T10:29:00"))
     assert decide(case, prior)[1:] == ("expired", 3, (), "oldest run 91 min ago, max_age 90 min")
 
 
 def test_dropped(make_case: MakeCase, store_case: StoreCase, changes_of: Any) -> None:
-    """A stored case that no plan has any more is dropped, after the others; not while only some cases were selected."""
+    """A stored case that is in no plan any more is dropped, after the others; not if only some cases were selected."""
     kept, gone = make_case("kept"), store_case(make_case("gone"))
     changes = changes_of([kept], [gone, store_case(kept)])
     assert [(change.case_id, change.action, change.reason, change.case) for change in changes] == [
@@ -408,7 +408,7 @@ _EDITS: Mapping[str, Mapping[str, Any]] = {
     ],
 )
 def test_rerun_all(make_case: MakeCase, store_case: StoreCase, decide: Decide, edit: str, reason: str) -> None:
-    """`--rerun all` calls every case afresh, and says `forced` only where nothing else asks for as much."""
+    """`--rerun all` calls every case from the start, and gives the reason `forced` only if there is no other."""
     after = make_case(**_EDITS[edit])
     decided = decide(after, store_case(make_case()), rerun="all")
     assert decided[:4] == ("call", reason, after.runs, ())
@@ -417,7 +417,8 @@ def test_rerun_all(make_case: MakeCase, store_case: StoreCase, decide: Decide, e
 def test_rerun_everything_that_did_not_pass(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:
-    """What was undecided keeps its reason, and the runs that count; expectations without evidence are no better reason."""
+    """An undecided case keeps its reason and the runs that count; changed expectations without evidence are no better
+    reason."""
     unknown = store_case(make_case(), outcome="unknown", runs=make_runs(None, "platform", "platform"))
     assert decide(make_case(), unknown, rerun="all") == (
         "call",
@@ -432,7 +433,7 @@ def test_rerun_everything_that_did_not_pass(
 
 
 def test_rerun_failed(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """`--rerun failed` leaves alone what passed or is new, and says what it would have been."""
+    """`--rerun failed` skips passed and new cases, and says what would have happened to them."""
     assert decide(make_case(), None, rerun="failed") == ("keep", "not_selected", 0, (), "not called: new")
     assert decide(make_case(prompt="Ask."), store_case(make_case()), rerun="failed") == (
         "keep",
@@ -449,10 +450,11 @@ def test_rerun_failed(make_case: MakeCase, store_case: StoreCase, make_runs: Any
     assert decide(make_case(), unknown, rerun="failed")[:3] == ("call", "unknown_last_time", 2)
 
 
-def test_a_case_left_alone_keeps_what_it_was_made_with(
+def test_a_skipped_case_keeps_its_inputs_and_digests(
     make_case: MakeCase, store_case: StoreCase, changes_of: Any
 ) -> None:
-    """What was not called carries the inputs and digests of its stored runs, so that the change is still there next time."""
+    """A case that is not called keeps the inputs and digests of its stored runs, so that the next session still sees
+    the change."""
     prior = store_case(make_case(), revision="2026-11-20T08:00:00Z a1")
     edited = make_case(prompt="Ask.", min_pass_rate=0.5)
     (left,) = changes_of([edited], [prior], rerun="failed")
@@ -485,10 +487,10 @@ _NAMES = st.lists(st.sampled_from([f"s{n}" for n in range(8)]), unique=True, min
 
 
 @given(names=_NAMES, rerun=st.sampled_from(["changed", "failed"]), partial=st.booleans())
-def test_the_same_again_keeps_everything(
+def test_an_unchanged_plan_keeps_everything(
     make_case: MakeCase, store_case: StoreCase, changes_of: Any, names: list[str], rerun: str, partial: bool
 ) -> None:
-    """diff(x, x) keeps everything and calls nobody."""
+    """diff(x, x) keeps everything and calls nothing."""
     cases = [make_case(name) for name in names]
     changes = changes_of(cases, [store_case(case) for case in cases], rerun=rerun, partial=partial)
     assert [(change.case, change.action, change.runs) for change in changes] == [
@@ -533,8 +535,8 @@ def test_runs_add_up(
     rate: float,
     rerun: str,
 ) -> None:
-    """A called case ends with exactly the runs the plan asks for, or, on a retry, gets so many beside those it has; nothing else makes
-    a call."""
+    """A called case ends with exactly the runs that the plan asks for, or, on a retry, gets that many more. Nothing
+    else makes a call."""
     case = make_case(runs=runs, min_runs=(runs + 1) // 2, min_pass_rate=rate)
     prior = store_case(make_case(), outcome=outcome, runs_required=required).model_copy(
         update={"runs": make_runs(*faults)}
@@ -583,10 +585,8 @@ def test_own_results_of_a_pull_request(
     changes_of: Callable[..., tuple[Change, ...]],
     now: datetime,
 ) -> None:
-    """Calls that the pull request's own sessions made are not made again. The comparison is with the default branch, also of a retry.
-
-    Without a result of the default branch, there is nothing to compare with. Calls older than the default branch's are not used.
-    """
+    """Calls that the pull request's own sessions made are not repeated. The comparison is with the default branch,
+    also for a retry."""
     case = make_case(prompt="You are an impatient caller asking about order 12345.")
     baseline = store_case(make_case())
     passed = store_case(case, runs=make_runs(None, None, None, completed_at=now))

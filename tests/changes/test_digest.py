@@ -1,4 +1,4 @@
-"""What the name of a change set stands for."""
+"""What the digest of a change set covers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REVISIONS = st.sampled_from([None, "2026-11-20T08:00:00Z a1", "2026-11-24T08:00
 
 
 @given(order=st.permutations(range(5)), revision=_REVISIONS)
-def test_order_and_revision_do_not_matter(
+def test_order_and_revision_do_not_change_the_digest(
     make_case: MakeCase, build: Build, order: list[int], revision: str | None
 ) -> None:
     """The digest depends neither on the order of cases nor on the agent's revision."""
@@ -39,13 +39,13 @@ def test_order_and_revision_do_not_matter(
     [{"prompt": "Ask."}, {"mode": "sip"}, {"runs": 4}, {"min_pass_rate": 0.5}, {"case_id": "refunds/other@support"}],
     ids=str,
 )
-def test_what_is_called_and_expected_matters(make_case: MakeCase, build: Build, edit: dict[str, Any]) -> None:
-    """Another case, input, number of calls or expectation is another change set."""
+def test_calls_and_expectations_change_the_digest(make_case: MakeCase, build: Build, edit: dict[str, Any]) -> None:
+    """Another case, input, number of calls or expectation gives another digest."""
     assert build([make_case(**edit)]).digest != build([make_case()]).digest
 
 
-def test_only_what_may_be_charged_matters(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
-    """What is reused, rechecked free or dropped does not change the set of calls."""
+def test_only_charged_calls_change_the_digest(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
+    """Reused, rechecked (free) and dropped cases do not change the digest."""
     case, stored = make_case(), store_case(make_case())
     other, stored_other = (make(make_case("other", prompt="Ask.")) for make in (replace, store_case))
     called = build([case]).digest
@@ -56,17 +56,19 @@ def test_only_what_may_be_charged_matters(make_case: MakeCase, store_case: Store
     assert build([case, other], [stored, stored_other]).digest == nothing != called
 
 
-def test_a_recheck_with_judge_calls_matters(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
+def test_a_recheck_with_judge_calls_changes_the_digest(
+    make_case: MakeCase, store_case: StoreCase, build: Build
+) -> None:
     """Its judge calls may be charged."""
     (recheck,) = build([make_case(min_pass_rate=0.5)], [store_case(make_case())]).changes
     asking = replace(recheck, judge="model (prompt 1)")
     assert change_set_digest([recheck]) == change_set_digest([]) != change_set_digest([asking])
 
 
-def test_an_edited_agent_matters_only_by_what_is_called(
+def test_an_edited_agent_changes_the_digest_only_through_calls(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
 ) -> None:
-    """A keyless change set and one that saw the edited agent agree where the case is called afresh anyway, and only there."""
+    """A plan without a key and one that saw the edited agent have the same digest only if the case is called anyway."""
     failed = store_case(make_case(), revision="x a1", outcome="failed", runs=make_runs("agent", None, None))
     keyless, keyed = build([make_case()], [failed]), build([make_case()], [failed], revisions={_AGENT: "x b2"})
     assert (keyless.changes[0].reason, keyed.changes[0].reason) == (Reason.FAILED_LAST_TIME, Reason.AGENT_EDITED)
@@ -75,6 +77,6 @@ def test_an_edited_agent_matters_only_by_what_is_called(
     assert build([make_case()], [passed]).digest != build([make_case()], [passed], revisions={_AGENT: "x b2"}).digest
 
 
-def test_prices_do_not_matter(make_case: MakeCase, build: Build) -> None:
-    """What calls cost is agreed to by a ceiling, not by the digest."""
+def test_prices_do_not_change_the_digest(make_case: MakeCase, build: Build) -> None:
+    """Prices are bounded by the ceiling, not by the digest."""
     assert build([make_case()], rates={"spark": 99}).digest == build([make_case()]).digest

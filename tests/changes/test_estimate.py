@@ -1,4 +1,4 @@
-"""Prices: where they come from, how wide they are, and that unknown is never 0."""
+"""Prices: their sources, their ranges, and that unknown is never 0."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _past(case: Case, *costs: int | None, first: int = 1, seconds: float | None 
 
 
 def test_bills_of_one_basis_are_compared(make_case: MakeCase, build: Build) -> None:
-    """What the account was charged decides; the bills of calls, which may be half of it, count only where there is nothing else."""
+    """The account's charges decide. Bills of calls, which may be half of that, count only without charges."""
     case = make_case()
     of_calls = [replace(run, cost_basis="call") for run in _past(case, 8, 8, 8)]
     charged = [replace(run, cost_basis="transaction") for run in _past(case, 16, 16, 16, first=4)]
@@ -43,7 +43,7 @@ def test_bills_of_one_basis_are_compared(make_case: MakeCase, build: Build) -> N
 
 
 def test_the_services_estimate_replaces_a_bill(make_case: MakeCase, build: Build) -> None:
-    """Where neither a bill nor a rate is known."""
+    """If neither a bill nor a rate is known."""
     case = make_case()
     runs = [replace(run, service_estimate_cents=48) for run in _past(case, None, None, None)]
     assert (
@@ -55,13 +55,13 @@ def test_the_services_estimate_replaces_a_bill(make_case: MakeCase, build: Build
 
 
 def test_nothing_to_call(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
-    """A change set that calls nobody costs nothing, and says so."""
+    """A change set without calls costs nothing, and says so."""
     change_set = build([make_case()], [store_case(make_case())])
     assert (change_set.estimate, change_set.prices) == (Estimate(0, 0, 0, 0, "nothing to call"), {})
 
 
 def test_by_assumption(make_case: MakeCase, build: Build) -> None:
-    """With a rate and no past runs, a call is taken to last 2 minutes (1 to 4) at twice the rate."""
+    """With a rate and no past runs, a call is assumed to last 2 minutes (1 to 4) at twice the rate."""
     change_set = build([make_case()])
     basis = "assumed 1–4 minutes at 16 ¢/min (spark)"
     assert change_set.prices == {"refunds/late-order@support": CasePrice(32.0, 16.0, 64, None, basis, Source.RATE)}
@@ -69,7 +69,8 @@ def test_by_assumption(make_case: MakeCase, build: Build) -> None:
 
 
 def test_the_projects_rates_come_first(make_case: MakeCase, build: Build) -> None:
-    """A project may know another rate for a product, or one that is not published; fractions of a cent are rounded up at the top."""
+    """A project may set another rate for a product, or one for an unknown product; fractions of a cent are rounded up
+    in the high estimate."""
     assert build([make_case()], rates={"spark": 10}).estimate == Estimate(
         3, 120, 60, 240, "assumed 1–4 minutes at 20 ¢/min (spark)"
     )
@@ -95,7 +96,7 @@ def test_unknown(make_case: MakeCase, build: Build, products: dict[Any, Any], wh
 
 
 def test_one_unknown_price_makes_the_sum_unknown(make_case: MakeCase, build: Build) -> None:
-    """A sum with an unknown part is unknown, unless the calls of that part are already made."""
+    """A sum with an unknown part is unknown, unless the calls of that part were already made."""
     known = make_case("known")
     other = make_case("other", target=Target("hotline", "phone_number", 77))
     assert build([known, other]).estimate == Estimate(
@@ -106,7 +107,7 @@ def test_one_unknown_price_makes_the_sum_unknown(make_case: MakeCase, build: Bui
 
 
 def test_from_the_narrowest_group_with_enough_runs(make_case: MakeCase, build: Build) -> None:
-    """Three past runs of the case come before its scenario's, then its target's, then its product's."""
+    """Three past runs of the case come before those of its scenario, then its target, then its product."""
     case = make_case()
     sibling = replace(case, case_id="refunds/late-order[mood=calm]@support")
     stranger = make_case("other")
@@ -125,14 +126,14 @@ def test_from_the_narrowest_group_with_enough_runs(make_case: MakeCase, build: B
 
 
 def test_runs_on_another_target_are_not_the_cases_own(make_case: MakeCase, build: Build) -> None:
-    """A case that calls another agent now is not priced by what the old one cost."""
+    """A case that now calls another agent is not priced by the old agent's bills."""
     before = make_case(target=Target("support", "agent", 11))
     price = build([make_case()], history=_past(before, 99, 99, 99)).prices[before.case_id]
     assert price.basis == "assumed 1–4 minutes at 16 ¢/min (spark)"
 
 
 def test_too_few_runs_give_way_to_a_wider_group(make_case: MakeCase, build: Build) -> None:
-    """Two runs of the case give way to three of the target; where no group has three, the narrowest is used."""
+    """Three runs of the target come before two runs of the case; if no group has three, the narrowest is used."""
     case, other = make_case(), make_case("other")
     own = _past(case, 16, 16)
     price = build([case], history=[*own, *_past(other, 64, first=11)]).prices[case.case_id]
@@ -144,7 +145,7 @@ def test_too_few_runs_give_way_to_a_wider_group(make_case: MakeCase, build: Buil
 
 
 def test_a_missing_bill_is_estimated_from_the_length(make_case: MakeCase, build: Build) -> None:
-    """Started minutes at twice the rate; where the rate is not known, such a run prices nothing, and is no bill of 0."""
+    """Started minutes at twice the rate. Without a rate, such a run is left out, and does not count as a bill of 0."""
     case = make_case()
     late = [*_past(case, None, None, seconds=61.0), *_past(case, None, first=11, seconds=0.0)]
     price = build([case], history=late).prices[case.case_id]
@@ -156,7 +157,7 @@ def test_a_missing_bill_is_estimated_from_the_length(make_case: MakeCase, build:
 
 
 def test_length_from_the_narrowest_group_that_has_one(make_case: MakeCase, build: Build) -> None:
-    """The expected length is the mean of the case's own runs, else of a wider group."""
+    """The expected duration is the mean of the case's own runs, else of a wider group."""
     case, other = make_case(), make_case("other")
     history = [*_past(case, 16, seconds=None), *_past(other, 16, 16, first=11, seconds=30.0)]
     assert build([case], history=history).prices[case.case_id].expected_seconds == 30.0
@@ -164,8 +165,8 @@ def test_length_from_the_narrowest_group_that_has_one(make_case: MakeCase, build
     assert build([case], history=history).prices[case.case_id].expected_seconds == 60.0
 
 
-def test_what_is_reserved(make_case: MakeCase, build: Build) -> None:
-    """Reserved is the dearest past run and one started minute; the dearest alone once twenty are known."""
+def test_the_reservation_of_a_call(make_case: MakeCase, build: Build) -> None:
+    """Reserved is the most expensive past run plus one started minute; from twenty past runs on, without the minute."""
     case = make_case()
 
     def high(count: int, **known: Any) -> int | None:
@@ -181,7 +182,7 @@ def test_what_is_reserved(make_case: MakeCase, build: Build) -> None:
 def test_runs_stored_with_the_case_count(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
 ) -> None:
-    """The runs of the baseline are past runs, each once even if the history has them too; failed connections are not."""
+    """The runs of the baseline are past runs, each counted once; connections that failed do not count."""
     case = make_case(prompt="Ask.")
     runs = [*make_runs(None, None, None), *make_runs("platform", first=104, cost_cents=0)]
     prior = store_case(make_case(), runs=runs)
@@ -199,7 +200,7 @@ def test_a_platform_failure_that_was_billed_counts(
 
 
 def test_constant_bills(make_case: MakeCase, build: Build) -> None:
-    """Bills that never varied give a narrow range, and room for the last call's reservation."""
+    """Equal bills give a narrow range that still covers the reservation of the last call."""
     case = make_case(runs=11)
     estimate = build([case], history=_past(case, *[16] * 31)).estimate
     # 16² · 1/32 · 31/32 a call, 11 + 11²/31 of them, t = 1.310 with 30 degrees: 14.1 above the mean.
@@ -207,7 +208,7 @@ def test_constant_bills(make_case: MakeCase, build: Build) -> None:
 
 
 def test_varying_bills(make_case: MakeCase, build: Build) -> None:
-    """The range widens with what the bills varied, and with how few of them there are."""
+    """The range widens with the variance of the bills, and if there are few."""
     case = make_case(runs=10)
     many = build([case], history=_past(case, *[16, 16, 32, 48] * 10)).estimate
     few = build([case], history=_past(case, 16, 16, 32, 48)).estimate
@@ -218,7 +219,7 @@ def test_varying_bills(make_case: MakeCase, build: Build) -> None:
 
 
 def test_one_and_two_bills(make_case: MakeCase, build: Build) -> None:
-    """One bill shows no spread, so another started minute is as likely as not; two show a little."""
+    """One bill shows no variance, so one more started minute is assumed; two bills show a little."""
     case = make_case(runs=4)
     # 32² · 1/2 · 1/2, 4 + 4² of them, t = 2.699 with 1 degree: ± 193.1; reserved 16 over the mean.
     assert build([case], history=_past(case, 32)).estimate == Estimate(4, 128, 64, 338, "1 past run of these cases")
@@ -245,7 +246,7 @@ def test_mixed_bases(make_case: MakeCase, build: Build) -> None:
 
 
 def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Build) -> None:
-    """Runs that an interrupted invocation has made lower the estimate and leave price and digest alone."""
+    """Runs that an interrupted session made lower the estimate, and leave unit price and digest unchanged."""
     case = make_case()
     before, after = build([case]), build([case], already_made={case.case_id: 2})
     assert after.estimate == Estimate(1, 32, 16, 64, "assumed 1–4 minutes at 16 ¢/min (spark)")
@@ -254,7 +255,8 @@ def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Bui
 
 
 def test_the_range_has_the_stated_coverage(make_case: MakeCase, build: Build) -> None:
-    """Drawn from one distribution, the real sum lies between low and high in at least 80 of 100 invocations, for few and many runs."""
+    """Drawn from one distribution, the real sum is between low and high in at least 80 of 100 sessions, for few and
+    many runs."""
     chance = Random(20261124)  # noqa: S311 - a simulation, not a secret
     case = make_case(runs=20)
     for seen in (3, 10, 40):
@@ -269,7 +271,8 @@ def test_the_range_has_the_stated_coverage(make_case: MakeCase, build: Build) ->
 
 
 def test_many_cases_of_few_runs_are_pooled(make_case: MakeCase, build: Build) -> None:
-    """Thirty cases with three bills each are ninety bills: their range is that of sums, not thirty times that of three bills."""
+    """Thirty cases with three bills each are ninety bills: the range is that of a sum, not thirty times that of three
+    bills."""
     cases = [make_case(f"s{number}") for number in range(30)]
     history = [run for index, case in enumerate(cases) for run in _past(case, 16, 32, 48, first=1 + 10 * index)]
     estimate = build(cases, history=history).estimate
@@ -277,8 +280,9 @@ def test_many_cases_of_few_runs_are_pooled(make_case: MakeCase, build: Build) ->
     assert estimate == Estimate(90, 2880, 2601, 3191, "90 past runs of these cases")
 
 
-def test_a_new_case_may_be_dear_in_all_its_runs(make_case: MakeCase, build: Build) -> None:
-    """Where the cases of a scenario differ, the runs of a new one are dear or cheap together, and the range allows for that."""
+def test_a_new_case_may_be_expensive_in_all_its_runs(make_case: MakeCase, build: Build) -> None:
+    """If the cases of a scenario differ, the runs of a new case are all expensive or all cheap, and the range allows
+    for that."""
     case = make_case(runs=10)
     siblings = [replace(case, case_id=f"refunds/late-order[n={number}]@support") for number in range(4)]
     alike = [run for n, other in enumerate(siblings) for run in _past(other, *[16, 32] * 3, first=1 + 10 * n)]
@@ -295,7 +299,7 @@ def test_a_new_case_may_be_dear_in_all_its_runs(make_case: MakeCase, build: Buil
 
 @pytest.mark.parametrize("known", [3, 8])
 def test_the_range_is_not_wider_than_stated(make_case: MakeCase, build: Build, known: int) -> None:
-    """Of a suite whose cases differ, and with some of them new, 70 to 90 of 100 bills lie within it."""
+    """For a suite with different and with new cases, 70 to 90 of 100 sums are within the range."""
     chance = Random(6)  # noqa: S311 - a simulation, not a secret
     inside, repeated = 0, 150
     for _ in range(repeated):
@@ -322,10 +326,11 @@ _COSTS = st.lists(st.integers(1, 6).map(lambda minutes: 16 * minutes), max_size=
 
 
 @given(costs=_COSTS, product=st.sampled_from([None, "spark", "storm-base"]), runs=st.integers(1, 30))
-def test_laws_of_an_estimate(
+def test_invariants_of_an_estimate(
     make_case: MakeCase, build: Build, costs: list[int], product: str | None, runs: int
 ) -> None:
-    """Unknown is None and never 0; otherwise low ≤ expected ≤ high, and a ceiling of high lets the last call be reserved."""
+    """Unknown is None and never 0; otherwise low ≤ expected ≤ high, and a ceiling of high covers the reservation of
+    the last call."""
     case = make_case(runs=runs)
     change_set = build([case], history=_past(case, *costs), products={("agent", 12): product})
     estimate, price = change_set.estimate, change_set.prices[case.case_id]
@@ -343,7 +348,7 @@ def test_laws_of_an_estimate(
 
 
 def test_each_past_run_counts_once(store_case: StoreCase, make_case: MakeCase, make_runs: Any, now: Any) -> None:
-    """A run carried through several invocations is one past run."""
+    """A run carried through several sessions is one past run."""
     case = store_case(make_case(), runs=make_runs(None, None))
     later = store_case(make_case(), runs=[*case.runs, *make_runs(None, first=103, cost_cents=None)])
 

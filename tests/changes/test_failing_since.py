@@ -1,4 +1,4 @@
-"""Since when a case fails: who runs a failed job again finds it `same`, and may take it for somebody else's failure."""
+"""Since when a case fails: a repeated session shows it as `same`, which does not say who broke it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_first_invocation_that_found_it_failing_is_named(
     make_runs: Callable[..., list[Run]],
     build: Callable[..., Any],
 ) -> None:
-    """It is kept while the case fails; a case that passed or is unknown starts over."""
+    """The date is kept while the case fails. A case that passes or is unknown starts again."""
     case = make_case("one")
     fault = None if before == "passed" else "agent"
     stored = store_case(
@@ -59,8 +59,8 @@ def test_the_first_invocation_that_found_it_failing_is_named(
     assert assembled.failing_since == found
 
 
-def test_it_is_reported_with_the_comparison() -> None:
-    """In no report is `same` all that is said of what fails as before; what is stored is shown as words."""
+def test_the_start_of_a_failure_is_reported() -> None:
+    """No report says only `same` of a case that still fails."""
     case = CaseResult.model_validate(
         {
             "case_id": "p/a@s", "plan": "p", "scenario": "a", "target": "s", "action": "call", "reason": "failed_last_time",

@@ -1,4 +1,4 @@
-"""What a fingerprint depends on, and what it must not."""
+"""What a fingerprint depends on, and what it does not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_key_order_does_not_matter(document: Any) -> None:
 
 @given(_JSON, _JSON)
 def test_documents_that_differ_have_different_digests(left: Any, right: Any) -> None:
-    """Two documents have one digest exactly when they are equal as JSON (where 1.0 is 1, and true is not)."""
+    """Two documents have the same digest exactly if they are equal as JSON (where 1.0 is 1, and true is not)."""
 
     def exact(value: Any) -> str:
         return json.dumps(_plain(value), sort_keys=True)
@@ -65,19 +65,19 @@ def test_values_beyond_rfc_8785_differ(left: Any, right: Any) -> None:
 
 
 def test_the_largest_exact_integers_are_plain() -> None:
-    """Every integer that a double holds exactly is digested as RFC 8785 writes it, the next one is not."""
+    """Integers that a double holds exactly are digested as RFC 8785 writes them; the next one is not."""
     assert digest_of([2**53 - 1, 1 - 2**53]) == _sha256(b"[9007199254740991,-9007199254740991]")
     assert digest_of([2**53]) == _sha256(b'[{"integer":"9007199254740992"}]')
 
 
-def test_what_is_not_json_is_a_bug() -> None:
-    """A value that JSON cannot hold is refused, not digested by its looks."""
+def test_a_value_that_is_not_json_is_refused() -> None:
+    """A value that JSON cannot hold is refused."""
     with pytest.raises(TypeError, match="not a JSON value: datetime"):
         digest_of({"until": date(2026, 1, 1)})
 
 
 def test_fingerprints_stay_the_same(make_case: Callable[..., Case]) -> None:
-    """Stored results hold these digests: another value here means that every stored case is called again, for money."""
+    """Stored results contain these digests: another value would call every stored case again, for money."""
     case = make_case()
     call = (
         b'{"direction":"outbound","mode":"bot","prompt":"You are a polite caller asking about order 12345.",'
@@ -130,8 +130,8 @@ def test_each_input_of_a_call_counts(make_case: Callable[..., Case], edit: dict[
     ],
     ids=str,
 )
-def test_what_decides_neither_call_nor_judgement(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
-    """Names, waiting times and the number of runs leave both fingerprints as they are."""
+def test_names_and_waiting_times_change_no_fingerprint(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
+    """Names, waiting times and the number of runs change neither fingerprint."""
     before, after = make_case(), make_case(**edit)
     assert call_fingerprint(case_inputs(before, "now a1")) == call_fingerprint(case_inputs(after, None))
     assert check_fingerprint(before) == check_fingerprint(after)
@@ -155,7 +155,7 @@ def test_each_rule_of_judgement_counts(make_case: Callable[..., Case], edit: dic
 
 
 def test_expectations_count_by_what_they_ask(make_case: Callable[..., Case], says: Callable[..., Any]) -> None:
-    """A field, a repetition or a severity counts; the order, the ids and the descriptions do not."""
+    """A field, a repetition or a severity counts; order, ids and descriptions do not."""
     one, two = says(id="one"), says(id="two", any_of=("thirty days",))
     base = make_case(expectations=(one, two))
 
@@ -170,13 +170,13 @@ def test_expectations_count_by_what_they_ask(make_case: Callable[..., Case], say
 
 
 def test_min_runs_that_follows_runs_is_no_expectation(make_case: Callable[..., Case]) -> None:
-    """Asking for more calls raises the default of min_runs with it; that alone is not a changed expectation."""
+    """More runs raise the default of min_runs; that alone is not a changed expectation."""
     assert check_fingerprint(make_case(runs=3, min_runs=2)) == check_fingerprint(make_case(runs=5, min_runs=3))
     assert check_fingerprint(make_case(runs=5, min_runs=2)) != check_fingerprint(make_case(runs=5, min_runs=3))
 
 
 def test_shared_expectations_are_digested_once(make_case: Callable[..., Case], says: Callable[..., Any]) -> None:
-    """The digests passed along are used for the same expectation, and give the same fingerprint."""
+    """Cached digests are used for the same expectation, and give the same fingerprint."""
     shared = says(id="one")
     known: dict[int, str] = {}
     case = make_case(expectations=(shared, says(id="two", any_of=(1,))))

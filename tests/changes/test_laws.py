@@ -1,4 +1,4 @@
-"""One thing moved in a plan file: exactly what it decides is called, or judged again, and all else is kept."""
+"""One edit of a plan file: exactly the cases that it affects are called or rechecked, and all others are kept."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _load(folder: Path, document: Document) -> list[Case]:
 
 
 def _calls_by_hand(document: Document) -> dict[str, tuple[Any, ...]]:
-    """What each case calls, rendered without the program: by case id."""
+    """The call of each case by its id, rendered without the program."""
     found: dict[str, tuple[Any, ...]] = {}
     for name, scenario in document["scenarios"].items():
         axes: dict[str, list[str]] = scenario.get("matrix", {}).get("axes", {})
@@ -81,7 +81,7 @@ def _calls_by_hand(document: Document) -> dict[str, tuple[Any, ...]]:
 
 
 def _expected_by_hand(document: Document) -> dict[str, str]:
-    """What each case expects, templates rendered, how many runs must pass and must count included."""
+    """The expectations of each case, rendered, with its required rate and minimum of runs."""
     found: dict[str, str] = {}
     for case_id, call in _calls_by_hand(document).items():
         del call
@@ -139,9 +139,7 @@ EDITS: dict[str, Callable[[Document], None]] = {
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_one_edit_calls_exactly_the_cases_whose_call_it_changes(
-    tmp_path: Path, store_case: StoreCase, name: str
-) -> None:
+def test_one_edit_calls_only_the_cases_whose_call_it_changes(tmp_path: Path, store_case: StoreCase, name: str) -> None:
     """Compared with a simple model: changed calls are made, changed expectations rechecked, and all else kept."""
     before, after = PLAN, copy.deepcopy(PLAN)
     EDITS[name](after)

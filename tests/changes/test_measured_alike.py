@@ -1,4 +1,4 @@
-"""Runs are compared only where they were measured alike: one variant of the agent, the same grader, the same judge."""
+"""Runs are compared only if they were measured in the same way: same variant of the agent, same grader, same judge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Compare = Callable[..., CaseResult]
 
 
 class Graded(Expectation, frozen=True):
-    """As the check of the platform's grade, but for its judgement."""
+    """Like the check of the platform's grade, with a fixed judgement."""
 
     check: Literal["grade"] = "grade"
 
@@ -34,7 +34,7 @@ class Graded(Expectation, frozen=True):
 def compare_runs(
     make_case: Callable[..., Case], store_case: Callable[..., CaseResult], build: Callable[..., ChangeSet]
 ) -> Compare:
-    """The case after it was called again, from the runs before and those made now."""
+    """The case after it was called again, from its earlier and its new runs."""
 
     def run(before: list[Run], now: list[Run], *, graded: bool = True) -> CaseResult:
         case = make_case(runs=len(now), min_pass_rate=0, **({"expectations": (Graded(),)} if graded else {}))
@@ -54,8 +54,8 @@ def fallen(make_runs: Callable[..., list[Run]], before: dict[str, Any], now: dic
 
 
 def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Callable[..., list[Run]]) -> None:
-    """Its scores are not comparable, and the report says so, with the counts of both sides; a case that does not read the grade, and one
-    whose grader is not named, is compared as ever."""
+    """Grades of two graders are not comparable, and the report says so, with both counts. A case that does not use
+    the grade, or whose grader is unknown, is compared as usual."""
     old, new = {"grader_version": "3"}, {"grader_version": "4"}
     found = compare_runs(*fallen(make_runs, old, new))
     assert (found.compared, found.not_comparable) == ("not_enough_evidence", "grader")
@@ -75,15 +75,16 @@ def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Calla
 def test_another_edition_of_the_judge_is_no_regression(
     compare_runs: Compare, make_runs: Callable[..., list[Run]]
 ) -> None:
-    """As its endpoint names it, though the configured name is the same."""
+    """The endpoint names another model under the same configured name."""
     old, new = {"judge_model": "m-2026-08"}, {"judge_model": "m-2026-11"}
     found = compare_runs(*fallen(make_runs, old, new))
     assert (found.not_comparable, found.compared != "regressed") == ("judge", True)
     assert compare_runs(*fallen(make_runs, old, old)).compared == "regressed"
 
 
-def test_variants_are_compared_each_with_itself(compare_runs: Compare, make_runs: Callable[..., list[Run]]) -> None:
-    """Half of the calls reached B, which never passes; now nearly all do. No variant got worse, so the case did not."""
+def test_each_variant_is_compared_with_itself(compare_runs: Compare, make_runs: Callable[..., list[Run]]) -> None:
+    """Half of the calls reached variant B, which never passes; now nearly all do. No variant got worse, so the case
+    did not."""
     a, b = {"agent_variant_id": 1}, {"agent_variant_id": 2}
     before = [*make_runs(*[None] * 10, **a), *make_runs(*["agent"] * 10, first=151, **b)]
     mixed = [*make_runs(None, None, first=201, **a), *make_runs(*["agent"] * 18, first=221, **b)]
@@ -100,7 +101,7 @@ def test_variants_are_compared_each_with_itself(compare_runs: Compare, make_runs
     assert (apart.not_comparable, apart.compared != "regressed") == ("variant", True)
 
 
-def test_which_cases_rest_on_the_grade(make_case: Callable[..., Case]) -> None:
-    """Also by a part of an expectation."""
+def test_cases_that_depend_on_the_grade(make_case: Callable[..., Case]) -> None:
+    """Also through a part of an expectation."""
     assert rests_on_grade(make_case(expectations=(Graded(),)))
     assert not rests_on_grade(make_case())

@@ -26,7 +26,7 @@ def failing(run: Run) -> Run:
     ("today", "found"),
     [(date(2026, 11, 30), ["regressed", "regressed"]), (date(2026, 12, 1), ["not_enough_evidence"] * 2)],
 )
-def test_it_is_valid_until_its_last_day(
+def test_a_quarantine_is_valid_until_its_last_day(
     today: date,
     found: list[str],
     make_case: Callable[..., Case],
@@ -34,7 +34,8 @@ def test_it_is_valid_until_its_last_day(
     make_runs: Callable[..., list[Run]],
     build: Callable[..., Any],
 ) -> None:
-    """Two cases fall from 3 of 3 to 0 of 3, which is significant for one alone; after its last day, the quarantined one counts again."""
+    """Two cases fall from 3 of 3 to 0 of 3, which is significant for one alone. After its last day, the quarantined
+    case counts again."""
     cases = [make_case("one"), make_case("apart", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41"))]
     stored = [store_case(case, runs=make_runs(None, None, None)) for case in cases]
     changes = build(cases, stored, rerun="all").changes

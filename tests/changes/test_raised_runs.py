@@ -1,4 +1,5 @@
-"""Calls made beside stored ones: no stored call is compared with itself, and what was left open is compared as one sample."""
+"""Calls in addition to stored ones: no stored call is compared with itself, and an open case is compared as one
+sample."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def assembled(changes: ChangeSet, made: list[Run]) -> CaseResult:
 def test_new_calls_are_compared_with_the_stored_ones(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """8 of 8 before and 3 of 8 since: regressed, and the suite counts each call once."""
+    """8 of 8 before and 3 of 8 now: regressed, and the suite counts each call once."""
     case = make_case(runs=16, min_runs=8, min_pass_rate=0.8)
     changes = build([case], [store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))])
     found = assembled(changes, make_runs(*[None] * 3, *["agent"] * 5, first=201, invocation_id="new"))
@@ -77,7 +78,7 @@ def test_stored_calls_alone_are_nothing_new(
 def test_repeating_all_calls_is_reported_as_before(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """Without kept calls a case is its own sample."""
+    """Without kept calls the new calls are the whole sample."""
     changes = build([make_case()], [store_case(make_case())], rerun="all")
     found = assembled(changes, make_runs("agent", "agent", "agent", first=201, invocation_id="new"))
     assert found.latest is not None
@@ -87,8 +88,8 @@ def test_repeating_all_calls_is_reported_as_before(
 def test_calls_are_not_stopped_because_of_earlier_results(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """8 of 8 before, and the first three new calls fail: the case has failed regardless of the other two, and seems to have changed. 8 of
-    8 and 0 of 5 would show so, which 8 of 8 and 8 of 13 would not."""
+    """8 of 8 before, and the first three new calls fail: the case has failed whatever the other two show, but may
+    have regressed. 8 of 8 against 0 of 5 would show that; against 8 of 13 it would not."""
     case = make_case(runs=13, min_runs=7, min_pass_rate=0.8, when_settled="stop")
     stored = store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))
     settling = EarlyStopping(build([case], [stored]).changes, gone, nobody_asked)
@@ -100,7 +101,8 @@ def test_calls_are_not_stopped_because_of_earlier_results(
 def test_a_case_left_open_is_compared_as_one_sample(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """It was 19 of 20, then 14 of 19 and open; with 60 runs more it fails. Neither step alone is beyond chance, all of it is."""
+    """19 of 20, then 14 of 19 and open; with 60 more runs it fails. Neither step alone is significant, both together
+    are."""
     case = make_case(runs=80, min_runs=40, min_pass_rate=0.8, confidence=0.9)
     before = one_side(CaseOutcome.FLAKY, 19, 20)
     left_open = make_runs(*[None] * 14, *["agent"] * 5, invocation_id="last")
@@ -117,7 +119,7 @@ def test_a_case_left_open_is_compared_as_one_sample(
 def test_an_unknown_case_is_compared_with_the_last_known_result(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """After a night on which the platform failed, the baseline is what it was."""
+    """After a night of platform failures, the baseline is unchanged."""
     before = one_side(CaseOutcome.PASSED, 3, 3)
     nothing = make_runs("platform", "platform", "platform", invocation_id="last")
     stored = store_case(make_case(), outcome="unknown", runs=nothing, open_against=before)
@@ -130,7 +132,7 @@ def test_an_unknown_case_is_compared_with_the_last_known_result(
 def test_known_calls_that_are_made_again_are_the_baseline(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
-    """What was left open and is called all over again is a sample of its own, and the newest."""
+    """The runs of an open case are the baseline once all of its calls are made again."""
     before = one_side(CaseOutcome.PASSED, 3, 3)
     left_open = make_runs(None, None, "agent", invocation_id="last")
     stored = store_case(make_case(), outcome="unknown", runs=left_open, open_against=before)
@@ -143,7 +145,7 @@ def test_known_calls_that_are_made_again_are_the_baseline(
 def test_an_open_comparison_survives_runs_without_calls(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns, says: type[Any]
 ) -> None:
-    """A case that was good and is left open keeps what it was through a run that judges it again; new expectations do not."""
+    """A case left open keeps its baseline through a recheck, but not if expectations change."""
     case = make_case(runs=20, min_runs=10, min_pass_rate=0.8, confidence=0.9)
     good = store_case(case, outcome=CaseOutcome.FLAKY, runs=make_runs(*[None] * 19, "agent", invocation_id="first"))
     made = make_runs(*[None] * 15, *["agent"] * 5, first=201, invocation_id="last")

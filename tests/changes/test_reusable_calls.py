@@ -1,4 +1,4 @@
-"""Identical calls are not made again: after a revert, or under another case name."""
+"""Identical calls are not repeated: after a revert, or under another case name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY = ("agent", 12)
 
 @pytest.fixture
 def compare(changes_of: Callable[..., tuple[Change, ...]]) -> Callable[..., Change]:
-    """The change of the first case, against a baseline and what was called before."""
+    """The change of the first case, against a baseline and earlier calls."""
 
     def run(
         cases: Case | list[Case],
@@ -54,7 +54,7 @@ def edited(make_case: MakeCase) -> Case:
 def test_an_unchanged_prompt_needs_no_call(
     make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], edited: Case
 ) -> None:
-    """The older runs are judged again, and compared with what the baseline holds now."""
+    """The earlier runs are rechecked, and compared with the baseline's runs."""
     case = make_case()
     older, newer = store_case(case, revision=OLD), store_case(edited, revision=OLD, outcome="failed")
     change = compare(case, [newer], [older])
@@ -78,7 +78,7 @@ def test_an_unchanged_prompt_needs_no_call(
         (None, None, None, False),
     ],
 )
-def test_only_where_the_agent_is_known_to_be_the_same(
+def test_calls_are_reused_only_if_the_agent_is_known_to_be_the_same(
     make_case: MakeCase,
     store_case: StoreCase,
     compare: Callable[..., Change],
@@ -88,7 +88,7 @@ def test_only_where_the_agent_is_known_to_be_the_same(
     today: str | None,
     reusable: bool,
 ) -> None:
-    """By what the service says now, or (where it is not asked) by all that the baseline knows of that target."""
+    """By the service's current revision, or, if it was not asked, by all stored revisions of that target."""
     change = compare(
         make_case(), [store_case(edited, revision=baseline)], [store_case(make_case(), revision=then)], today
     )
@@ -98,7 +98,7 @@ def test_only_where_the_agent_is_known_to_be_the_same(
 def test_an_agent_rolled_back_needs_no_call(
     make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change]
 ) -> None:
-    """What it did when it was the same agent before is what it would do."""
+    """Earlier calls of the restored revision are reused."""
     case = make_case()
     older, newer = store_case(case, revision=OLD), store_case(case, revision=NEW)
     assert compare(case, [newer], [older], OLD).reason is Reason.CALLED_BEFORE
@@ -108,15 +108,15 @@ def test_an_agent_rolled_back_needs_no_call(
 def test_a_case_that_was_taken_out_and_put_back_needs_no_call(
     make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change]
 ) -> None:
-    """The baseline does not hold it any more, but an older invocation does."""
+    """The baseline no longer contains it, but an older session does."""
     change = compare(make_case(), [], [store_case(make_case(), revision=OLD)])
     assert (change.reason, change.compared_with) == (Reason.CALLED_BEFORE, None)
 
 
-def test_what_would_be_called_anyway_is_called(
+def test_unusable_earlier_calls_are_not_reused(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, compare: Callable[..., Change], edited: Case, now: Any
 ) -> None:
-    """Older runs that failed, are too few, too old, undecided, or whose evidence is gone stand for nothing."""
+    """Older runs are not reused if they failed, are too few, too old or undecided, or have no evidence."""
     baseline = [store_case(edited, revision=OLD)]
     case = make_case()
 
@@ -137,7 +137,7 @@ def test_what_would_be_called_anyway_is_called(
 def test_another_name_needs_no_call(
     make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], changes_of: Any
 ) -> None:
-    """The runs of the deleted case are judged again under the new id, and the old one is not dropped."""
+    """The runs of the deleted case are rechecked under the new id, and the old case is not dropped."""
     gone, case = store_case(make_case("late-order")), make_case("delayed-order")
     (change,) = changes_of([case], [gone])
     assert (change.action, change.reason, change.prior) == (Action.RECHECK, Reason.RENAMED, gone)
@@ -151,7 +151,7 @@ def test_another_name_needs_no_call(
 def test_a_case_is_renamed_once_and_only_when_it_is_gone(
     make_case: MakeCase, store_case: StoreCase, changes_of: Any
 ) -> None:
-    """Two new cases do not share one's calls, and a case that is still there keeps its own."""
+    """Two new cases do not share the calls of one, and a case that still exists keeps its own."""
     stored = store_case(make_case("late-order"))
     cases = [make_case("one"), make_case("two")]
     changes = changes_of(cases, [stored])

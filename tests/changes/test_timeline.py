@@ -1,4 +1,4 @@
-"""How calls went over time: each counted once where it was made, flakiness, and what estimates were worth."""
+"""Calls over time: each counted once in the session that made it; flakiness; accuracy of estimates."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _invocation(day: int, *cases: dict[str, Any], **fields: Any) -> RunResult:
 
 
 def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() -> None:
-    """A run kept by two later invocations is one call of the first; judged again as failed, it failed."""
+    """A run kept by two later sessions is one call of the first; rechecked as failed, it failed."""
     first = _run(1, "day01")
     judged_again = _run(1, "day01", fault="agent")
     found = timeline(
@@ -90,14 +90,15 @@ def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() ->
     ]
 
 
-def test_calls_made_before_the_invocations_looked_at_are_not_theirs() -> None:
+def test_calls_of_unread_sessions_are_left_out() -> None:
     """A carried run whose session is not read is left out: its time would be wrong."""
     found = timeline([_invocation(3, _case(_run(1, "day01"), _run(2, "day03")))])
     assert [case.figures.calls for case in found.cases] == [1]
 
 
-def test_what_a_case_is_measured_by() -> None:
-    """Medians of lengths and response times, mean grade and bill, a Wilson interval; what is unknown is left out, never 0."""
+def test_the_measurements_of_a_case() -> None:
+    """Medians of durations and response times, mean grade and bill, a Wilson interval; unknown values are left out,
+    never 0."""
     runs = [
         _run(1, "day01", duration_seconds=30.0, latency_ms=500.0, grade_score=1.0),
         _run(2, "day01", duration_seconds=50.0, latency_ms=900.0, fault="agent", cost_cents=32),
@@ -122,8 +123,10 @@ def test_what_a_case_is_measured_by() -> None:
         ([None], 0, 0),
     ],
 )
-def test_flakiness_is_how_often_like_neighbours_differ(faults: list[str | None], flips: int, neighbours: int) -> None:
-    """A coin flips in half of them, a break once; what could not be counted is passed over."""
+def test_flakiness_counts_changes_between_consecutive_calls(
+    faults: list[str | None], flips: int, neighbours: int
+) -> None:
+    """A coin flips in half of the pairs, a break once; calls that do not count are skipped."""
     runs = [_run(number, "day01", fault=fault) for number, fault in enumerate(faults)]
     found = timeline([_invocation(1, _case(*runs))])
     assert (found.flips, found.neighbours) == (flips, neighbours)
@@ -141,7 +144,7 @@ def test_calls_of_another_prompt_or_agent_are_not_consecutive(moved: str) -> Non
 
 
 def test_failures_of_the_platform_count_where_the_pass_rate_counts_them() -> None:
-    """Not by default: the pass rate of the case says whether its plan asks for it."""
+    """Not by default: the pass rate of the case decides whether its plan counts them."""
     runs = [_run(1, "day01"), _run(2, "day01", fault="platform")]
     (by_default,) = timeline([_invocation(1, _case(*runs, runs_countable=1))]).cases
     (counted,) = timeline([_invocation(1, _case(*runs, runs_countable=2))]).cases
@@ -149,15 +152,16 @@ def test_failures_of_the_platform_count_where_the_pass_rate_counts_them() -> Non
 
 
 def test_only_one_plan() -> None:
-    """Cases of other plans, and invocations that had none of it, are left out."""
+    """Cases of other plans, and sessions without the plan, are left out."""
     one, other = _case(_run(1, "day01")), _case(_run(2, "day01"), case_id="q/s@t")
     found = timeline([_invocation(2, _case(_run(3, "day02"), case_id="q/s@t")), _invocation(1, one, other)], plan="p")
     assert [case.case_id for case in found.cases] == ["p/s@t"]
     assert [(entry.invocation_id, entry.figures.calls) for entry in found.invocations] == [("day01", 1)]
 
 
-def test_what_estimates_were_worth() -> None:
-    """The mean size of the errors; how many bills were within the range, of those that stored one; none of what has no whole bill."""
+def test_the_accuracy_of_estimates() -> None:
+    """The mean error, and how many bills were within the range, of sessions that stored one; sessions with an unknown
+    bill are left out."""
     run = _case(_run(1, "day01"))
     ranged = {"estimated_cents": 150, "actual_cents": 100, "estimated_low_cents": 90, "estimated_high_cents": 200}
     dearer = {"estimated_cents": 90, "actual_cents": 100, "estimated_low_cents": 80, "estimated_high_cents": 99}

@@ -1,4 +1,5 @@
-"""Invocations of the engine against a sandbox, in virtual time: hours pass in milliseconds, and in the same order every time."""
+"""Sessions of the engine against a sandbox, in virtual time: hours pass in milliseconds, and in the same order every
+time."""
 
 from __future__ import annotations
 
@@ -41,15 +42,15 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 Intercept = Callable[[str, str, bytes | None], Answer | Exception | None]
-"""(method, path, body) → what happens instead of the request reaching the service."""
+"""(method, path, body) → an answer given instead of sending the request."""
 
 
 Amend = Callable[[str, str, Answer], Answer | Awaitable[Answer]]
-"""(method, path, answer) → what the engine gets instead, perhaps later."""
+"""(method, path, answer) → what the engine receives instead, possibly later."""
 
 
 class TestTransport:
-    """The sandbox in-process; every request is noted, may cost the process its life, and may be intercepted."""
+    """The sandbox in this process. Every request is counted, may be where the process dies, and may be intercepted."""
 
     __test__ = False
 
@@ -95,7 +96,7 @@ class TestTransport:
 
 @dataclass(slots=True)
 class Invoked:
-    """What one invocation of the engine left behind."""
+    """What one session of the engine left behind."""
 
     outcome: Outcome
     records: list[RunRecord]
@@ -106,7 +107,7 @@ class Invoked:
 
 
 class Service:
-    """A sandbox, and the store that invocations against it share."""
+    """A sandbox, and the store that the sessions against it share."""
 
     key = "sk_test_engine"
     transport: Callable[..., Any] = TestTransport
@@ -160,7 +161,7 @@ class Service:
         return [run for run in (await self.ledger())["runs"] if not run["foreign"]]
 
     async def post(self, path: str, **body: Any) -> None:
-        """Launch something else with the same key, past the engine."""
+        """Launch something else with the same key, without the engine."""
         line = {"target_type": "agent", "target_id": 12, "direction": "outbound", "consent_to_charge": True}
         answer = await self._ask("POST", path, pydantic_core.to_json({**line, **body}))
         assert answer.status in (200, 201), answer.body
@@ -193,7 +194,8 @@ class Service:
         pace: Pace = all_at_once,
         clock_error_seconds: float | Callable[[], float] = 0.0,
     ) -> Invoked:
-        """One invocation as `planner run` does it: suspect, resume, execute. Raises Killed where `life` ends."""
+        """One session as `planner run` does it: mark interrupted launches, resume, execute. Raises Killed where
+        `life` ends."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         loop.mind_threads()
@@ -262,7 +264,7 @@ class Service:
         return Invoked(outcome, records, narration, snapshots, loop.time() - began, client.stats)
 
     async def invoke_interrupted(self, jobs: Iterable[Job], after: float, **options: Any) -> Invoked:
-        """An invocation that is interrupted so many seconds after its start."""
+        """A session that is interrupted this many seconds after its start."""
         interrupted = anyio.Event()
 
         async def interrupt() -> None:
@@ -278,7 +280,7 @@ class Service:
         raise AssertionError("the group ends with its body")
 
     async def check_exact(self, jobs: Iterable[Job]) -> None:
-        """Each wanted run was made exactly once, and the journal's money is the service's to the cent."""
+        """Assert that each wanted run was made exactly once, and that the journal and the service agree to the cent."""
         runs = await self.own_runs()
         made = Counter((run["target_type"], run["target_id"], run["prompt"].strip()) for run in runs)
         wanted = Counter[tuple[str, int, str]]()
@@ -292,7 +294,7 @@ class Service:
 
 
 def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str | None]]) -> Ledger:
-    """With what this change set has spent or reserved already, as `planner run` starts it."""
+    """A ledger with what this change set has already spent or reserved, as `planner run` starts it."""
     ledger = Ledger([Ceiling(f"ceiling {plan or 'of all'}", cents, plan) for cents, plan in ceilings])
     for target, reserved_cents, billed_cents in journal.bills(digest):
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
@@ -305,7 +307,7 @@ def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str |
 
 
 def resumable(journal: Journal, jobs: Mapping[str, Job]) -> list[Slot]:
-    """What earlier invocations launched for the same cases, at most as many as are wanted; collected ones first."""
+    """Runs that earlier sessions launched for the same cases, at most as many as are wanted; collected ones first."""
     found: dict[str, list[Slot]] = {}
     for slot in sorted(journal.unconsumed_slots(), key=lambda slot: (slot.evidence is None, slot.run_id is None)):
         job = jobs.get(slot.case_id)
@@ -342,7 +344,7 @@ LINE = Line("agent", 12, "outbound", "bot", None, 0)
 
 
 def make_work(name: str, *, runs: int = 1, target: int = 12, prompt: str | None = None, **changes: Any) -> Job:
-    """Calls of the case `p/<name>@t`. What is in neither CaseWork nor Line is refused by `replace`."""
+    """A job of the case `p/<name>@t`. Keywords are fields of Job or Line."""
     line_fields = {key: changes.pop(key) for key in ("target_type", "stagger_seconds", "mode") if key in changes}
     job = Job(
         case_id=f"p/{name}@t",
@@ -367,7 +369,7 @@ def job() -> Callable[..., Job]:
 
 @pytest.fixture(scope="session")
 def killable() -> Callable[..., Any]:
-    """Starts a session that dies at a boundary, by number or name; returns whether it died or ended before."""
+    """Start a session that dies at a boundary, by number or name; return whether it died."""
 
     async def invoke(service: Service, jobs: Iterable[Job], boundary: int | str, **options: Any) -> bool:
         life = Life(dies_at=boundary)

@@ -1,4 +1,4 @@
-"""The engine against a service that is not ThunderPhone: it needs nothing but the protocol."""
+"""The engine needs nothing but the `Provider` protocol: here it uses a service that is not ThunderPhone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CALL_SECONDS = 30
 
 @dataclass(slots=True)
 class Conversation:
-    """A reading that is complete at the first look."""
+    """A reading that is complete at once."""
 
     run: Run
     charges: Charges

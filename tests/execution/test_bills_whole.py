@@ -1,4 +1,5 @@
-"""What a run costs is what the account was charged, in everything that says so, against a service that shares no code with ours."""
+"""A run costs what the account was charged, in journal, results and reports. The service here shares no code with the
+sandbox."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ SMALL = 20, 5
 @pytest.mark.parametrize("call_bill", ["charged", "base"])
 @pytest.mark.parametrize("transactions", ["served", "missing"])
 def test_a_hundred_runs_are_billed_to_the_cent(tmp_path: Path, call_bill: Any, transactions: TransactionsMode) -> None:
-    """With transactions, bills and launches late or lost: at once what can be read, and all of it in the next session."""
+    """With late transactions and bills and with lost launches: the first session has what can be read, the next one
+    has everything."""
     service = Billed(tmp_path, options={"call_bill": call_bill, "transactions": transactions})
     ran = service.call(*SMALL)
     assert len(service.fake.runs) == 100
@@ -30,8 +32,8 @@ def test_a_hundred_runs_are_billed_to_the_cent(tmp_path: Path, call_bill: Any, t
     service.check()
 
 
-def test_transactions_are_read_once_a_sweep(tmp_path: Path) -> None:
-    """However many calls have ended, and however often some of them are looked for in vain."""
+def test_transactions_are_read_once_per_poll(tmp_path: Path) -> None:
+    """The number of list reads does not depend on how many calls have ended or how many transactions are missing."""
     service = Billed(tmp_path)
     service.call(*SMALL)
     requests = service.fake.requests
@@ -41,7 +43,7 @@ def test_transactions_are_read_once_a_sweep(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transactions", ["forbidden", "missing", "garbage", "endless"])
 def test_unreadable_transactions_leave_the_bills_of_the_calls(tmp_path: Path, transactions: TransactionsMode) -> None:
-    """One line says so; nothing is lost, and no ceiling is broken."""
+    """One warning; the bills of the calls are used, and no ceiling is broken."""
     service = Billed(tmp_path, options={"transactions": transactions, "at_once": 3, "lost_answer_every": 0})
     service.write("planner.yaml", "version: 1\nrates: {spark: 1}\n")
     service.write("plans/bills.yaml", plan(*SMALL))
@@ -53,8 +55,8 @@ def test_unreadable_transactions_leave_the_bills_of_the_calls(tmp_path: Path, tr
     assert service.fake.requests.count("/v1/billing/transactions") <= 100
 
 
-def test_a_late_transaction_counts_as_its_reservation_until_it_comes(tmp_path: Path) -> None:
-    """Calls show half of what is charged, and transactions come hours later: the ceiling holds for what is charged all the same."""
+def test_a_late_bill_counts_as_its_reservation(tmp_path: Path) -> None:
+    """Calls show half of what is charged, and transactions come hours later: the ceiling holds for what is charged."""
     options = {
         "call_bill": "base",
         "very_late_every": 2,
@@ -71,7 +73,7 @@ def test_a_late_transaction_counts_as_its_reservation_until_it_comes(tmp_path: P
 
 
 def test_a_killed_sessions_bills_are_corrected_as_well(tmp_path: Path) -> None:
-    """The journal alone knows its runs; some of them were settled on their call's bill."""
+    """Only the journal knows its runs; some were settled by the bill of the call."""
     service = Billed(tmp_path, options={"call_bill": "base"})
     service.write("plans/bills.yaml", plan(*SMALL))
     assert service.run(life=Life("before putting runs")).code is None

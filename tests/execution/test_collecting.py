@@ -1,4 +1,4 @@
-"""Fetching one run's evidence: what comes late is awaited up to a bound, and what is not needed is not asked for."""
+"""Fetching the evidence of one run: late parts are awaited up to a limit, and nothing is read that is not needed."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def fetch() -> Callable[..., Any]:
     return run
 
 
-async def test_a_settled_call_is_three_or_four_reads(fetch: Callable[..., Any]) -> None:
-    """Its history only where the transcript shows no tool, its grade only where it is finished or wanted."""
+async def test_a_finished_call_takes_three_or_four_reads(fetch: Callable[..., Any]) -> None:
+    """The history is read only if the transcript shows no tool call, the grade only if it is finished or wanted."""
     evidence, service, seconds = await fetch(call=CALL, transcript={"transcripts": TURNS})
     assert [what for what, _ in service.asked] == ["call", "transcript"]
     assert [tool.name for tool in evidence.tools] == ["look"]
@@ -97,8 +97,8 @@ async def test_a_settled_call_is_three_or_four_reads(fetch: Callable[..., Any]) 
     assert seconds == pytest.approx(0, abs=0.01)
 
 
-async def test_a_run_without_a_call_asks_nothing(fetch: Callable[..., Any]) -> None:
-    """There is nothing to ask about."""
+async def test_a_run_without_a_call_makes_no_request(fetch: Callable[..., Any]) -> None:
+    """No request is made."""
     evidence, service, _ = await fetch(run={"call_id": None, "status": "failed", "error_message": "No carrier."})
     assert service.asked == []
     assert (evidence.call, evidence.turns, evidence.cost_cents, evidence.error_message) == (
@@ -119,7 +119,7 @@ async def test_a_run_without_a_call_asks_nothing(fetch: Callable[..., Any]) -> N
     ids=["unknown", "running", "unbilled"],
 )
 async def test_a_late_call_is_awaited(fetch: Callable[..., Any], early: Any, late: Any) -> None:
-    """Until it can be read, has ended and is billed; asked less and less often."""
+    """Polling slows down until the call can be read, has ended and is billed."""
     evidence, service, seconds = await fetch(call={0: early, 20: late}, transcript={"transcripts": TURNS})
     assert evidence.cost_cents == 16
     assert 20 <= seconds < 26
@@ -135,10 +135,10 @@ async def test_a_late_call_is_awaited(fetch: Callable[..., Any], early: Any, lat
     ],
     ids=["unknown", "running", "unbilled"],
 )
-async def test_a_call_that_never_comes_is_awaited_so_long(
+async def test_a_missing_call_is_awaited_up_to_the_limit(
     fetch: Callable[..., Any], never: Any, call_status: str | None, cost: int | None
 ) -> None:
-    """Then what is known is reported."""
+    """After the limit, the evidence has the parts that are known."""
     evidence, _, seconds = await fetch(wait_seconds=30.0, call=never)
     assert (evidence.call.status if evidence.call else None) == call_status
     assert evidence.cost_cents == cost
@@ -154,7 +154,7 @@ async def test_missing_bills_are_not_awaited(fetch: Callable[..., Any]) -> None:
 
 
 async def test_a_late_transcript_is_awaited(fetch: Callable[..., Any]) -> None:
-    """As long as anything; where a short call's is empty not so long, for perhaps nobody spoke."""
+    """Up to the limit; an empty transcript of a short call not as long, because nobody may have spoken."""
     whole = {"transcripts": TURNS}
     evidence, _, seconds = await fetch(call=CALL, transcript={0: NOT_FOUND, 40: whole})
     assert len(evidence.turns) == 2
@@ -174,18 +174,16 @@ async def test_a_late_transcript_is_awaited(fetch: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     "call", [{**CALL, "duration_seconds": 0}, {**CALL, "status": "failed"}, {**CALL, "duration_seconds": None}]
 )
-async def test_a_call_that_was_never_connected_has_no_transcript_to_wait_for(
-    fetch: Callable[..., Any], call: Any
-) -> None:
-    """Nobody spoke."""
+async def test_an_unconnected_call_has_no_transcript_to_wait_for(fetch: Callable[..., Any], call: Any) -> None:
+    """Nobody spoke, so the empty transcript is final."""
     evidence, service, seconds = await fetch(call=call)
     assert evidence.turns is None
     assert service.times("transcript") == 1
     assert seconds == pytest.approx(0, abs=0.01)
 
 
-async def test_a_grade_that_a_check_wants_is_awaited(fetch: Callable[..., Any]) -> None:
-    """From not there over pending to finished; and no longer than anything else."""
+async def test_a_grade_that_a_check_needs_is_awaited(fetch: Callable[..., Any]) -> None:
+    """From missing over pending to finished, up to the same limit as the other parts."""
     grades = {0: NOT_FOUND, 5: {"status": "pending"}, 25: {"status": "completed", "score": 90}}
     evidence, _, seconds = await fetch(call=CALL, transcript={"transcripts": TURNS}, await_grade=True, grade=grades)
     assert (evidence.grade.status, evidence.grade.score) == ("completed", 0.9)
@@ -201,19 +199,19 @@ async def test_a_grade_that_a_check_wants_is_awaited(fetch: Callable[..., Any]) 
     ("grade_status", "asked"),
     [(None, 0), ("pending", 0), ("skipped_recording_disabled", 0), ("completed", 1), ("failed", 1)],
 )
-async def test_a_grade_that_no_check_wants_is_asked_for_once_if_it_is_there(
+async def test_an_unneeded_grade_is_read_once_if_it_exists(
     fetch: Callable[..., Any], grade_status: str | None, asked: int
 ) -> None:
-    """The call says whether."""
+    """The call object says whether there is one."""
     _, service, _ = await fetch(
         call={**CALL, "grade_status": grade_status}, transcript={"transcripts": TURNS}, grade={"status": "completed"}
     )
     assert service.times("grade") == asked
 
 
-async def test_an_empty_transcript_of_a_call_that_lasted_is_late(fetch: Callable[..., Any]) -> None:
-    """It is awaited like any other and is then no transcript, nor is the empty history beside it one; after an hour it is
-    silence."""
+async def test_an_empty_transcript_of_a_long_call_is_late(fetch: Callable[..., Any]) -> None:
+    """It is awaited like other late parts, and is then missing, like the empty history beside it. After an hour it
+    counts as silence."""
     silent = {"call": CALL, "transcript": {"transcripts": []}, "history": []}
     evidence, _, seconds = await fetch(**silent)
     assert (evidence.turns, evidence.tools) == (None, None)
@@ -224,8 +222,8 @@ async def test_an_empty_transcript_of_a_call_that_lasted_is_late(fetch: Callable
     assert missing_parts(evidence, grade_wanted=False) == ()
 
 
-async def test_what_is_late_is_awaited_together(fetch: Callable[..., Any]) -> None:
-    """Bill, transcript and grade: one minute for all of them, and whoever holds money for the call hears at once of it."""
+async def test_late_parts_share_one_wait(fetch: Callable[..., Any]) -> None:
+    """Bill, transcript and grade share one limit of a minute, and `on_late` is called at once."""
     late: list[float] = []
     evidence, _, seconds = await fetch(
         call={**CALL, "billing_total_cents": None},
@@ -237,7 +235,7 @@ async def test_what_is_late_is_awaited_together(fetch: Callable[..., Any]) -> No
     assert missing_parts(evidence, grade_wanted=True) == ("transcript", "grade", "bill")
 
 
-async def test_a_service_that_cannot_be_read_is_an_error(fetch: Callable[..., Any]) -> None:
-    """Nothing half is made evidence."""
+async def test_an_unreadable_service_is_an_error(fetch: Callable[..., Any]) -> None:
+    """No partial evidence is returned."""
     with pytest.raises(ServiceError):
         await fetch(call=CALL, transcript=(500, {}))

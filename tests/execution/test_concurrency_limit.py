@@ -1,4 +1,4 @@
-"""Learning how many runs a service lets us have, against a simulated one."""
+"""Learning how many concurrent runs the service allows, against a simulated service."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CALL_SECONDS = 60.0
 
 
 def simulate(allowed: int, runs: int, *, ceiling: int | None = None, foreign: int = 0) -> tuple[float, int, int, int]:
-    """(makespan, refused launches, most at once, share of the limit's time used in percent): runs of a minute each,
-    launched as the launcher does it: up to 20 in a request, as many as there is room for."""
+    """(makespan, refused launches, highest concurrency, percent of the limit used): runs of one minute each, launched
+    as the engine does it, up to 20 in a request, as far as there is room."""
     limit = ConcurrencyLimit(ceiling)
     now, refused, most = 0.0, 0, 0
     ends: list[float] = []
@@ -48,7 +48,7 @@ def simulate(allowed: int, runs: int, *, ceiling: int | None = None, foreign: in
 
 
 @pytest.mark.parametrize("allowed", [1, 2, 3, 5, 7, 8, 9, 10, 16, 20, 33, 50, 64, 100, 127, 200])
-def test_the_limit_is_found(allowed: int) -> None:
+def test_the_services_limit_is_learned(allowed: int) -> None:
     """The limit of the service is used fully, with few refused requests."""
     runs = allowed * 20
     _, refused, most, used_percent = simulate(allowed, runs)
@@ -59,7 +59,7 @@ def test_the_limit_is_found(allowed: int) -> None:
 
 @given(allowed=st.integers(1, 200), runs=st.integers(1, 600), foreign=st.integers(0, 3))
 def test_every_run_is_launched_under_any_limit(allowed: int, runs: int, foreign: int) -> None:
-    """The simulation ends: no limit, and no neighbour who holds a few places, starves us for ever."""
+    """No limit and no other client that uses a few places can starve us: the simulation ends."""
     allowed += foreign
     _, _, most, _ = simulate(allowed, runs, foreign=foreign)
     assert most <= allowed - foreign
@@ -67,13 +67,13 @@ def test_every_run_is_launched_under_any_limit(allowed: int, runs: int, foreign:
 
 @given(allowed=st.integers(1, 200), ceiling=st.integers(1, 50))
 def test_our_own_ceiling_is_never_passed(allowed: int, ceiling: int) -> None:
-    """`--max-concurrent` holds even where the service would allow more."""
+    """`--max-concurrent` holds even if the service would allow more."""
     _, _, most, _ = simulate(allowed, 200, ceiling=ceiling)
     assert most <= min(allowed, ceiling)
 
 
-def test_it_doubles_until_a_refusal_then_halves_the_gap_then_grows_by_one_a_round() -> None:
-    """Fast at first, then as near as may be to what was refused, then one more for each time that all of it was used."""
+def test_the_limit_doubles_until_a_refusal_then_approaches_it() -> None:
+    """It doubles, then halves the distance to the refused number, then adds one after each fully used round."""
     limit = ConcurrencyLimit()
     grown = [limit.current]
     for _ in range(3):
@@ -87,8 +87,8 @@ def test_it_doubles_until_a_refusal_then_halves_the_gap_then_grows_by_one_a_roun
     assert grown == snapshot([8, 16, 32, 64, 44, 48, 50, 51, 52, 53, 53])
 
 
-def test_where_more_fit_than_were_refused_it_is_soon_found_how_many() -> None:
-    """A neighbour has left: the steps double with every launch that fits."""
+def test_a_limit_that_grew_is_learned_quickly() -> None:
+    """Another client has left: the steps double with every accepted launch."""
     limit = ConcurrencyLimit()
     limit.refused(1, in_flight=8, now=0.0, retry_after_seconds=None)
     grown = [limit.current]
@@ -101,8 +101,8 @@ def test_where_more_fit_than_were_refused_it_is_soon_found_how_many() -> None:
     assert limit.current == snapshot(46)
 
 
-def test_a_batch_too_big_is_split_at_once() -> None:
-    """Half of it may fit: no pause, and room for just that many beside what is in flight."""
+def test_a_refused_batch_is_split_at_once() -> None:
+    """Half of it may fit: no pause, and room for exactly that many beside the runs in flight."""
     limit = ConcurrencyLimit()
     rooms: list[int] = []
     runs = 20
@@ -113,8 +113,8 @@ def test_a_batch_too_big_is_split_at_once() -> None:
     assert rooms == snapshot([10, 5, 2, 1])
 
 
-def test_a_single_run_refused_again_and_again_waits_longer_each_time() -> None:
-    """The pause doubles up to half a minute, and an accepted launch ends it."""
+def test_pauses_grow_while_a_single_run_is_refused() -> None:
+    """The pause doubles up to half a minute, and an accepted launch resets it."""
     limit = ConcurrencyLimit()
     pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=None) for _ in range(9)]
     assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0])
@@ -123,14 +123,14 @@ def test_a_single_run_refused_again_and_again_waits_longer_each_time() -> None:
 
 
 def test_retry_after_is_obeyed() -> None:
-    """To the second, also for a batch and also where it is longer than any pause of ours."""
+    """To the second, also for a batch, and also if it is longer than our longest pause."""
     limit = ConcurrencyLimit()
     assert limit.refused(20, in_flight=0, now=100.0, retry_after_seconds=17.0) == 17.0
     assert limit.pause_until == 117.0
     assert limit.refused(1, in_flight=0, now=117.0, retry_after_seconds=300.0) == 300.0
 
 
-def test_an_invitation_to_come_back_at_once_does_not_make_a_storm() -> None:
+def test_retry_after_zero_does_not_shorten_pauses() -> None:
     """`Retry-After: 0` does not shorten our own pauses."""
     limit = ConcurrencyLimit()
     pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=0.0) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""kill -9 between any two steps: the next invocation loses nothing that was paid for and pays for nothing twice."""
+"""kill -9 between any two steps: the next session loses nothing that was paid for and pays for nothing twice."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from planner.execution.jobs import Settings
 
 SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
-"""Few polls, for each is two more boundaries to die at; patience enough to settle what was sent and never arrived."""
+"""Few polls, because each adds two boundaries to die at; long enough to settle a launch that never arrived."""
 SHARES = 4
-"""The boundaries are shared out among so many tests, which may run at once."""
+"""The boundaries are divided among this many tests, which may run in parallel."""
 
 TROUBLED: Sequence[dict[str, Any]] = (
     {"kind": "lost_answer", "times": 1},
@@ -35,7 +35,7 @@ def jobs(job: Callable[..., Any]) -> list[Any]:
 
 
 async def live_through(service: Any, jobs: Any, deaths: Sequence[int], killable: Callable[..., Any]) -> Any:
-    """Die at each of the boundaries in turn, each time in a new invocation; then live."""
+    """Die at each boundary in turn, each time in a new session; then run one to the end."""
     for boundary in deaths:
         await killable(service, jobs, boundary, settings=SETTINGS)
     return await service.invoke(jobs, settings=SETTINGS)
@@ -43,7 +43,7 @@ async def live_through(service: Any, jobs: Any, deaths: Sequence[int], killable:
 
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize(("dialect", "faults"), [("page", ()), ("client", TROUBLED)], ids=["smooth", "troubled"])
-async def test_a_death_at_any_boundary_costs_nothing(
+async def test_a_crash_at_any_boundary_costs_nothing(
     make_service: Callable[..., Any],
     killable: Callable[..., Any],
     jobs: list[Any],
@@ -51,7 +51,7 @@ async def test_a_death_at_any_boundary_costs_nothing(
     faults: Sequence[dict[str, Any]],
     share: int,
 ) -> None:
-    """Before and after every journal write, request and stored evidence: kill, run again, and each run was made once."""
+    """Killed before or after each journal write, request and stored evidence, then run again: each run was made once."""
     boundary = share + 1
     while await killable(service := make_service(dialect, faults), jobs, boundary, settings=SETTINGS):
         done = await service.invoke(jobs, settings=SETTINGS)
@@ -64,10 +64,10 @@ async def test_a_death_at_any_boundary_costs_nothing(
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 60), min_size=2, max_size=5))
-async def test_many_deaths_in_a_row_cost_nothing(
+async def test_repeated_crashes_cost_nothing(
     make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], deaths: list[int]
 ) -> None:
-    """However often and wherever invocations are killed, the one that lives completes each run once, to the cent."""
+    """Sessions are killed several times at random places; the one that survives completes each run once, to the cent."""
     service = make_service("client", TROUBLED)
     done = await live_through(service, jobs, deaths, killable)
     assert done.outcome.finished, done.outcome
@@ -119,10 +119,10 @@ def die(folder: Path, boundary: int) -> None:
 
 
 @pytest.mark.parametrize("boundary", [3, 9, 17, 24, 60])
-async def test_a_process_that_is_gone_costs_nothing(
+async def test_a_real_process_exit_costs_nothing(
     tmp_path: Path, make_service: Callable[..., Any], jobs: list[Any], boundary: int
 ) -> None:
-    """The same with a process that really ends between two instructions, with nothing closed and nothing flushed."""
+    """A real process exits between two instructions, with nothing closed and nothing flushed."""
     die(tmp_path / "store0", boundary)
     service = make_service("client", state_path=tmp_path / "store0" / "service.jsonl", folder=tmp_path / "store0")
     await anyio.sleep(100)  # its clock has gone on

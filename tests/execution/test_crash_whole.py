@@ -1,4 +1,4 @@
-"""kill -9 of `planner run` wherever something more has become durable: journal, service, evidence, results, baseline, reports."""
+"""kill -9 of `planner run` after each durable effect: journal, service, evidence, results, baseline, reports."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ KINDS = {
 @pytest.mark.parametrize(
     ("dialect", "faults"), list(zip(("page", "client"), TROUBLES.values(), strict=True)), ids=("page", "client")
 )
-def test_a_death_after_any_effect_costs_nothing(tmp_path: Path, dialect: Any, faults: Sequence[dict[str, Any]]) -> None:
-    """Killed there, run again: each call is paid for once, none is lost, and the ledgers agree to the cent."""
+def test_a_crash_after_any_durable_effect_costs_nothing(
+    tmp_path: Path, dialect: Any, faults: Sequence[dict[str, Any]]
+) -> None:
+    """Killed there and run again: each call is paid for once, none is lost, and the journal and the service agree to
+    the cent."""
     crossed = boundaries(tmp_path / "alive", dialect, faults)
     points = effects(crossed)
     assert {crossed[number - 1].removeprefix("after ") for number in points} >= KINDS
@@ -40,8 +43,8 @@ def test_a_death_after_any_effect_costs_nothing(tmp_path: Path, dialect: Any, fa
         check(service)
 
 
-def test_a_run_in_the_baseline_is_not_missing_too(tmp_path: Path, dialect: Any) -> None:
-    """Killed when the baseline was written and the journal did not know yet; then the plan asks for one run more."""
+def test_a_crash_after_the_baseline_repeats_no_run(tmp_path: Path, dialect: Any) -> None:
+    """Killed after the baseline was written and before the journal recorded it; then the plan asks for one more run."""
     plan = """\
 version: 1
 plan: more

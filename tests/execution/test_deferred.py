@@ -1,4 +1,4 @@
-"""Calls that wait for verdicts: made only while they can matter, never lost, never made twice."""
+"""Early stopping: deferred runs are made only while they can change the outcome, never lost, and never made twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from planner.execution.jobs import RunRecord, Settings
 
 @dataclass
 class Verdicts:
-    """A pace: `first` calls at once, then `then` at once; the case is settled after so many verdicts (None: never)."""
+    """A pace: `first` runs at once, then `then` at once; the case is decided after this many verdicts (None: never)."""
 
     settles_after: int | None
     first: int = 2
@@ -19,7 +19,7 @@ class Verdicts:
     reported: list[int] = field(default_factory=list[int])
     asked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     platform_failed: frozenset[int] = frozenset()
-    """Which reports, counted from 1, are of runs that the platform failed."""
+    """Numbers of the verdicts, from 1, that are platform failures."""
 
     def note(self, record: RunRecord) -> bool:
         self.reported.append(record.run_id)
@@ -37,10 +37,10 @@ class Verdicts:
         return {"pace": self.pace, "on_run": self.note}
 
 
-async def test_calls_that_cannot_matter_are_not_made(
+async def test_runs_that_cannot_change_the_outcome_are_not_made(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Two at once, then one at a time; after the third verdict the last two are not needed, and the work is whole."""
+    """Two at once, then one at a time; after the third verdict the last two are not needed."""
     service = make_service(dialect)
     verdicts = Verdicts(settles_after=3)
     done = await service.invoke([job("ana", runs=5, may_stop_early=True)], **verdicts.options)
@@ -52,10 +52,10 @@ async def test_calls_that_cannot_matter_are_not_made(
     assert verdicts.asked == [(5, 0), (4, 0), (3, 0), (2, 0)]
 
 
-async def test_a_case_that_is_never_settled_is_called_as_often_as_asked(
+async def test_an_undecided_case_gets_all_of_its_runs(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Deferring loses no calls, and other cases are not deferred."""
+    """Deferring loses no runs, and other cases are not deferred."""
     service = make_service()
     jobs = [job("ana", runs=5, may_stop_early=True), job("bob", runs=3)]
     done = await service.invoke(jobs, pace=Verdicts(settles_after=None).pace)
@@ -63,18 +63,18 @@ async def test_a_case_that_is_never_settled_is_called_as_often_as_asked(
     await service.check_exact(jobs)
 
 
-async def test_a_settled_case_makes_no_call(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Runs of earlier results may leave nothing open before the first call."""
+async def test_a_decided_case_makes_no_call(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Earlier runs may decide the case before the first call."""
     service = make_service()
     done = await service.invoke([job("ana", runs=4, may_stop_early=True)], pace=lambda *_: 0)
     assert await service.own_runs() == []
     assert (done.outcome.finished, done.outcome.not_needed) == (True, {"p/ana@t": 4})
 
 
-async def test_running_again_does_not_make_the_calls_that_were_not_needed(
+async def test_a_second_session_does_not_make_unneeded_runs(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """The verdicts on what is stored settle the case again, with no call."""
+    """The verdicts on stored runs decide the case again, without a call."""
     service = make_service(dialect)
     jobs = [job("ana", runs=5, may_stop_early=True)]
     await service.invoke(jobs, **Verdicts(settles_after=3).options)
@@ -84,10 +84,10 @@ async def test_running_again_does_not_make_the_calls_that_were_not_needed(
     assert [record.resumed for record in again.records] == [True] * 3
 
 
-async def test_with_more_runs_wanted_later_only_the_missing_are_made(
+async def test_raised_runs_make_only_the_missing_ones(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """From 5 wanted (3 made) to 8 wanted, of which the sixth settles."""
+    """From 5 runs (3 made) to 8 runs, of which the sixth decides."""
     service = make_service()
     await service.invoke([job("ana", runs=5, may_stop_early=True)], **Verdicts(settles_after=3).options)
     more = await service.invoke([job("ana", runs=8, may_stop_early=True)], **Verdicts(settles_after=6).options)
@@ -95,10 +95,10 @@ async def test_with_more_runs_wanted_later_only_the_missing_are_made(
     assert (more.outcome.not_needed, more.outcome.finished) == ({"p/ana@t": 2}, True)
 
 
-async def test_a_failure_of_the_platform_is_called_again_only_while_the_case_is_open(
+async def test_a_platform_failure_is_retried_only_while_the_case_is_open(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """A retry is a call like any other: one that cannot matter is not made."""
+    """A retry is a run like any other: it is not made if it cannot change the outcome."""
     service = make_service()
     ana = job("ana", runs=3, retries=1, may_stop_early=True)
     verdicts = Verdicts(settles_after=None, first=3, platform_failed=frozenset({1}))
@@ -112,10 +112,11 @@ async def test_a_failure_of_the_platform_is_called_again_only_while_the_case_is_
     assert done.outcome.not_needed == {"p/ana@t": 1}
 
 
-async def test_a_launch_that_never_happened_is_not_sent_again_for_a_settled_case(
+async def test_a_refused_launch_is_not_repeated_for_a_decided_case(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Two cases share a launch that is refused (429); one is settled meanwhile, and only the other's calls are sent again."""
+    """Two cases share a launch that is refused (429). One is decided meanwhile: only the other's runs are launched
+    again."""
     service = make_service(concurrency_limit=2)
     jobs = [job("ana", runs=4, may_stop_early=True), job("bob", runs=2)]
     verdicts = Verdicts(settles_after=1, first=3)
@@ -126,10 +127,10 @@ async def test_a_launch_that_never_happened_is_not_sent_again_for_a_settled_case
     assert len(prompts) + done.outcome.not_needed["p/ana@t"] == 6
 
 
-async def test_an_ambiguous_launch_of_a_settled_case_that_never_arrived_is_not_needed(
+async def test_an_absent_launch_is_not_repeated_for_a_decided_case(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """It is looked for as any other; found absent when the case is settled, it is left alone."""
+    """It is searched for like any other. If it is absent when the case is decided, it is not launched again."""
     service = make_service(dialect, [{"kind": "error_before", "after": 1, "times": 1}])
     verdicts = Verdicts(settles_after=2, first=3, then=3)
 
@@ -149,7 +150,7 @@ async def test_an_ambiguous_launch_of_a_settled_case_that_never_arrived_is_not_n
 async def test_a_ceiling_does_not_prevent_deferred_calls(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """The third call would break the ceiling: it counts as not made, unless the first two settle the case."""
+    """The third call would break the ceiling: it is left, unless the first two decide the case."""
     service = make_service()
     verdicts = Verdicts(settles_after=2, first=3)
     done = await service.invoke([job("ana", runs=3, may_stop_early=True)], ceilings=[(50, None)], **verdicts.options)
@@ -180,10 +181,10 @@ async def test_an_interruption_leaves_deferred_calls_to_the_next_session(
     await service.check_exact(jobs)
 
 
-async def test_runs_that_never_show_hold_nothing_back_for_ever(
+async def test_deferred_runs_are_made_when_others_are_overdue(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """The first two never end: when they are no longer waited for the others are made."""
+    """The first two never end: once they are overdue, the others are made."""
     service = make_service(faults=[{"kind": "hang", "times": 1}])
     ana = job("ana", runs=4, may_stop_early=True, timeout_seconds=60.0)
     done = await service.invoke([ana], **Verdicts(settles_after=None).options)
@@ -191,10 +192,10 @@ async def test_runs_that_never_show_hold_nothing_back_for_ever(
     assert len(await service.own_runs()) == 4
 
 
-async def test_a_death_at_any_boundary_makes_no_call_that_is_not_needed(
+async def test_a_crash_at_any_boundary_makes_no_unneeded_run(
     make_service: Callable[..., Any], killable: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Kill before and after every write, request and stored evidence, run again: three calls in all, each made once."""
+    """Killed at each boundary, then run again: three calls in all, each made once."""
     settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     jobs = [job("ana", runs=5, may_stop_early=True)]
     boundary = 1 if dialect == "page" else 3

@@ -1,4 +1,4 @@
-"""The engine when nothing goes wrong: every wanted run once, packed, within the limit, soon, and with few requests."""
+"""The engine when nothing goes wrong: each run made once, packed, within the limit, quickly, and with few requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from planner.execution.jobs import Settings
 async def test_every_wanted_run_is_made_once_and_collected(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Cases of two kinds of target, several runs each, end with each run made once, its evidence stored, its bill known."""
+    """Cases on both kinds of target, several runs each: each run is made once, its evidence is stored and its bill
+    known."""
     service = make_service(dialect)
     jobs = [
         job("ana", runs=3),
@@ -48,10 +49,10 @@ async def test_every_wanted_run_is_made_once_and_collected(
     await service.check_exact(jobs)
 
 
-async def test_it_ends_when_the_last_run_is_collected(
+async def test_the_session_ends_when_the_last_run_is_collected(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Not one look later."""
+    """No further poll."""
     service = make_service()
     done = await service.invoke([job("ana")], settings=Settings(poll_floor_seconds=4.0))
     (run,) = await service.own_runs()
@@ -59,14 +60,14 @@ async def test_it_ends_when_the_last_run_is_collected(
     assert done.seconds == pytest.approx(looks[0], abs=0.5)
 
 
-async def test_nothing_wanted_is_nothing_done(make_service: Callable[..., Any]) -> None:
-    """No request, no record, and it is finished."""
+async def test_no_jobs_make_no_request(make_service: Callable[..., Any]) -> None:
+    """No request, no record, and the session ends."""
     done = await make_service().invoke([])
     assert (done.outcome.finished, done.records, done.seconds) == (True, [], pytest.approx(0, abs=0.01))
 
 
 async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """As many as there is room for; a lone run takes the single endpoint, and other lines their own."""
+    """A launch takes as many runs of one line as there is room for; a single run uses the endpoint for single runs."""
     service = make_service(concurrency_limit=200)
     jobs = [job(f"c{n}", runs=3) for n in range(15)] + [job("lone", target=17), job("slow", stagger_seconds=3)]
     done = await service.invoke(jobs)
@@ -87,7 +88,7 @@ async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any]
 
 
 async def test_the_longest_expected_calls_go_first(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """So that none of them is left over at the end."""
+    """So that no long call is left at the end."""
     service = make_service(concurrency_limit=4)
     jobs = [job(f"c{n}", expected_seconds=float(n)) for n in range(12)]
     await service.invoke(jobs)
@@ -106,10 +107,10 @@ def most_at_once(runs: list[dict[str, Any]]) -> int:
 
 
 @pytest.mark.parametrize(("limit", "ours"), [(3, None), (20, 5), (1, None)])
-async def test_a_limit_is_filled_and_never_passed(
+async def test_the_limit_is_used_fully_and_never_exceeded(
     make_service: Callable[..., Any], job: Callable[..., Any], limit: int, ours: int | None
 ) -> None:
-    """The service's, which has to be found out, and our own."""
+    """The service's limit, which must be learned, and our own."""
     service = make_service(concurrency_limit=limit)
     jobs = [job(f"c{n}") for n in range(10)]
     done = await service.invoke(jobs, settings=Settings(max_concurrent_runs=ours))
@@ -119,10 +120,9 @@ async def test_a_limit_is_filled_and_never_passed(
     await service.check_exact(jobs)
 
 
-async def test_the_makespan_is_bounded_by_the_limit_and_not_by_us(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """120 calls at a limit of 10: hardly longer than they must take, with few requests a run, and few of those polls."""
+async def test_the_makespan_is_close_to_its_bound(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """120 calls at a limit of 10: the makespan is close to the bound, with few requests per run, and few of those are
+    polls."""
     service = make_service(concurrency_limit=10)
     jobs = [job(f"c{n}") for n in range(120)]
     done = await service.invoke(jobs)
@@ -141,10 +141,11 @@ async def test_the_makespan_is_bounded_by_the_limit_and_not_by_us(
     assert done.stats.requests == 3 * 120 + polls + bills + done.outcome.launches + done.stats.refused + 1
 
 
-async def test_evidence_is_fetched_once_a_run(
+async def test_evidence_is_fetched_once_per_run(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """The call, its transcript and, where that shows no tools, its history: each once, and no grade that nobody asked for."""
+    """The call, its transcript and, if that shows no tool call, its history: each once. No grade unless a check needs
+    it."""
     service = make_service(dialect)
     await service.invoke([job("ana", runs=2), job("bob", target=14)])
     reads = Counter(path for _, path in service.requests if "/calls/" in path)
@@ -155,7 +156,7 @@ async def test_evidence_is_fetched_once_a_run(
 async def test_runs_that_share_a_target_but_not_a_batch_are_distinguished(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Two cases with the very same prompt, and one that differs by white space only, each get as many runs as they want."""
+    """Two cases with the same prompt, and one that differs only in white space, each get their number of runs."""
     service = make_service(dialect, [{"kind": "shuffle_ids"}])
     prompt = "You are Ana. Ask for the opening hours."
     jobs = [
@@ -171,10 +172,8 @@ async def test_runs_that_share_a_target_but_not_a_batch_are_distinguished(
     await service.check_exact(jobs)
 
 
-async def test_a_service_that_trims_prompts_is_understood(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """What is stored differs from what was sent by white space around it."""
+async def test_trimmed_prompts_match(make_service: Callable[..., Any], job: Callable[..., Any], dialect: str) -> None:
+    """The stored prompt differs from the sent one in white space around it."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2}], trim_prompts=True)
     jobs = [
         job(f"c{n}", prompt=f"  You are c{n}.\r\nAsk for the opening hours.\n\n", target=[12, 17][n % 2])
@@ -187,7 +186,7 @@ async def test_a_service_that_trims_prompts_is_understood(
 
 
 async def test_progress_is_reported(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """From nothing to everything: runs done never go down, money is spent or reserved, and the last word is complete."""
+    """Finished runs never decrease, money is spent or reserved, and the last snapshot is complete."""
     service = make_service(concurrency_limit=2)
     done = await service.invoke([job("ana", runs=4)], ceilings=[(100, None)])
     finished = [snapshot.runs_done for snapshot in done.snapshots]
@@ -201,10 +200,10 @@ async def test_progress_is_reported(make_service: Callable[..., Any], job: Calla
     assert all(snapshot.spent_cents + snapshot.reserved_cents <= 100 for snapshot in done.snapshots)
 
 
-async def test_staggered_runs_have_their_time_from_their_own_start(
+async def test_the_time_limit_of_a_staggered_run_starts_later(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """The last of a batch begins late, and its time-out with it."""
+    """The time limit of a later run of a batch starts later."""
     service = make_service()
     jobs = [job(f"c{n}", stagger_seconds=60, timeout_seconds=50.0) for n in range(6)]
     done = await service.invoke(jobs)
@@ -213,10 +212,10 @@ async def test_staggered_runs_have_their_time_from_their_own_start(
     assert done.seconds > 300
 
 
-async def test_grades_are_awaited_where_a_check_wants_them(
+async def test_grades_are_awaited_if_a_check_needs_them(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Late ones too. Without such a check, the grade in the call is enough."""
+    """Late ones too. If no check needs it, the grade in the call object is enough."""
     service = make_service(dialect, [{"kind": "late", "what": ["grade"], "seconds": 20}])
     done = await service.invoke([job("ana", await_grade=True), job("bob", target=17)])
     grades = {record.case_id: record.evidence.grade for record in done.records}
@@ -225,10 +224,8 @@ async def test_grades_are_awaited_where_a_check_wants_them(
     assert grades["p/bob@t"].status == "pending"
 
 
-async def test_many_late_grades_are_awaited_side_by_side(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Waiting for one holds up none of the others."""
+async def test_late_grades_are_awaited_concurrently(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Waiting for one grade delays none of the others."""
     service = make_service("page", [{"kind": "late", "what": ["grade"], "seconds": 40}], concurrency_limit=40)
     done = await service.invoke([job("ana", runs=40, await_grade=True)])
     assert done.outcome.finished
@@ -236,8 +233,8 @@ async def test_many_late_grades_are_awaited_side_by_side(
     assert done.seconds < 130
 
 
-async def test_decisions_are_narrated(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """In words, for whoever asks."""
+async def test_decisions_are_logged(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """In the log."""
     service = make_service("page", [{"kind": "throttle", "times": 1, "retry_after_seconds": 2}])
     done = await service.invoke([job("ana", runs=2), job("bob", target=17)])
     # Runs end in this order or another: their evidence is stored in threads.

@@ -1,5 +1,5 @@
-"""A service that gives two launches one answer, or shows other prompts than were sent: reported, no call
-taken for another's, and nothing paid for again."""
+"""A service that gives two launches the same answer, or shows other prompts than were sent: this is reported, no run
+counts for the wrong launch, and nothing is paid for twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
 from planner.network.transport import Answer
 
 PATIENT = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
-"""Longer than a launch that the service does not show is looked for."""
+"""Longer than an unlisted launch is searched for."""
 HASTY = Settings(settle_seconds=60, linger_seconds=100, poll_floor_seconds=12, poll_ceiling_seconds=12)
 
 
@@ -27,8 +27,8 @@ def amended(answer: Answer, **fields: Any) -> Answer:
 
 
 class OneBatch:
-    """Answers each batch with the id of the first; `listing` says which runs it lists: its own, the first's, or none, and then it has
-    all of them, when asked."""
+    """Answers each batch with the id of the first. `listing` says which runs it lists: its own, the first's, or none,
+    which then show in the batch."""
 
     def __init__(self, text: str) -> None:
         self._listing = text
@@ -51,12 +51,12 @@ class OneBatch:
 
 @pytest.fixture
 def jobs(job: Callable[..., Any]) -> list[Any]:
-    """Two batches: their targets differ."""
+    """Two batches, because their targets differ."""
     return [job("ana", runs=2), job("bob", runs=3, target=17)]
 
 
 def launches(service: Any) -> dict[str, tuple[str, bool]]:
-    """State, and whether it is known to share its answer, by id."""
+    """State, and whether the launch is known to share its answer, by id."""
     journal = service.journal()
     try:
         return {
@@ -68,10 +68,11 @@ def launches(service: Any) -> dict[str, tuple[str, bool]]:
 
 
 @pytest.mark.parametrize("text", ["first", "none"])
-async def test_one_batch_for_two_launches(
+async def test_a_batch_answered_twice_is_not_trusted(
     make_service: Callable[..., Any], jobs: list[Any], dialect: str, text: str
 ) -> None:
-    """The second is not believed: nothing more is launched, and it is found under its own number, and paid for once."""
+    """The second answer is not trusted: nothing more is launched, its runs are found in the lists, and each is paid
+    for once."""
     service = make_service(dialect)
     later = [
         *jobs,
@@ -88,10 +89,10 @@ async def test_one_batch_for_two_launches(
     await service.check_exact(later)
 
 
-async def test_one_batch_with_its_own_runs_is_only_reported(
+async def test_a_repeated_batch_id_with_different_runs_is_only_reported(
     make_service: Callable[..., Any], jobs: list[Any], dialect: str
 ) -> None:
-    """Where each answer lists other runs, it is known which are whose."""
+    """If each answer lists different runs, they are assigned without doubt."""
     service = make_service(dialect)
     done = await service.invoke(jobs, amend=OneBatch("own"))
     assert done.outcome.finished
@@ -99,8 +100,8 @@ async def test_one_batch_with_its_own_runs_is_only_reported(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_is_not_found_is_for_a_person(make_service: Callable[..., Any], jobs: list[Any]) -> None:
-    """However long it is looked for: that its runs are not shown does not say that they were not made."""
+async def test_an_unlisted_duplicate_answer_needs_a_person(make_service: Callable[..., Any], jobs: list[Any]) -> None:
+    """However long it is searched for: an unlisted launch may still have been carried out."""
     service = make_service()
     hidden: set[int] = set()
     same = OneBatch("first")
@@ -134,13 +135,14 @@ async def test_a_launch_that_is_not_found_is_for_a_person(make_service: Callable
 async def test_a_run_in_the_wrong_response_is_not_evidence(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """The first launch is answered with the second's run: its call is no evidence for the first, and none is made again."""
+    """The first launch is answered with the second's run: that run is no evidence for the first, and neither is made
+    again."""
     service = make_service()
     answers: list[Answer] = []
     both = anyio.Event()
 
     async def crossed(answer: Answer) -> Answer:
-        """Both are sent, and both are answered as the second should be."""
+        """Both are sent, and both get the second's answer."""
         answers.append(answer)
         if len(answers) == 2:
             both.set()
@@ -163,10 +165,11 @@ async def test_a_run_in_the_wrong_response_is_not_evidence(
 
 
 @pytest.mark.parametrize("text", ["first", "none"])
-async def test_a_death_where_the_second_answer_comes_costs_nothing(
+async def test_a_crash_around_the_duplicate_answer_costs_nothing(
     make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], text: str
 ) -> None:
-    """Killed at each boundary from the first launch's answer until the second is unconfirmed: the next session makes no call twice."""
+    """Killed at each boundary from the first launch's answer until the second is unconfirmed: the next session makes
+    no call twice."""
     alive = Life()
     await make_service().invoke(jobs, amend=OneBatch(text), life=alive, settings=HASTY)
     answers = [number for number, name in enumerate(alive.crossed, 1) if name.startswith("after POST")]
@@ -180,10 +183,10 @@ async def test_a_death_where_the_second_answer_comes_costs_nothing(
         await service.check_exact(jobs)
 
 
-async def test_runs_shown_without_prompts_are_reported_as_such(
+async def test_missing_prompts_are_reported_as_missing(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Nothing was altered: nothing is shown."""
+    """Missing prompts are reported as missing, not as changed."""
 
     def mute(method: str, path: str, answer: Answer) -> Answer:
         if method != "GET" or path != "/v1/test-calls":
@@ -203,10 +206,10 @@ def shouting(method: str, path: str, answer: Answer) -> Answer:
     return replace(answer, body=json.dumps(rows).encode())
 
 
-async def test_runs_shown_with_other_prompts_are_warned_at_once(
+async def test_changed_prompts_are_reported_at_once(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """With why they count for no case; then, shown as they were sent, they do, and are not made again."""
+    """The warning says why they count for no case. Once they are shown as sent, they count, and are not made again."""
     service = make_service(dialect)
     jobs = [job("ana"), job("bob")]
     warned_at: list[float] = []
@@ -234,10 +237,10 @@ async def test_runs_shown_with_other_prompts_are_warned_at_once(
 
 
 @pytest.mark.parametrize("count", [5, 6])
-async def test_runs_that_are_shown_otherwise_are_named_up_to_five(
+async def test_at_most_five_runs_with_changed_prompts_are_named(
     make_service: Callable[..., Any], job: Callable[..., Any], count: int
 ) -> None:
-    """Where there are more, it is said that these are not all."""
+    """With more, the message says that these are not all."""
     service = make_service()
     done = await service.invoke([job(f"c{number}") for number in range(count)], amend=shouting)
     (anomaly,) = done.outcome.anomalies.values()
@@ -245,10 +248,10 @@ async def test_runs_that_are_shown_otherwise_are_named_up_to_five(
     assert f"shows runs {first}{', …' if count > 5 else ''} with a different prompt" in anomaly
 
 
-async def test_runs_shown_otherwise_for_a_while_are_not_reported_later(
+async def test_temporarily_changed_prompts_are_not_reported_at_the_end(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """As soon as the list shows what was sent, they count and are no longer reported."""
+    """Once the list shows what was sent, they count and the warning is dropped."""
     lists: list[str] = []
     warned: list[str] = []
 

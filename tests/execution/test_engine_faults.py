@@ -57,7 +57,7 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 async def test_each_run_is_paid_for_once_under_every_fault(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, faults: list[dict[str, Any]]
 ) -> None:
-    """One invocation comes through a fault of the service with every wanted run made once and known to the cent."""
+    """One session handles a fault of the service: each wanted run is made once, and its cost is known to the cent."""
     service = make_service(dialect, faults)
     jobs = [
         job("ana", runs=3),

@@ -23,7 +23,7 @@ PATIENT = Settings(linger_seconds=700)
 async def test_a_batch_beyond_the_first_page_is_found(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
 ) -> None:
-    """However many were made since: a list that does not reach back proves nothing."""
+    """However many batches were made since: a list that does not reach back proves nothing."""
     service = make_service(dialect, concurrency_limit=1000)
     jobs = [job("ana"), job("bob")]
     assert await killable(service, jobs, "after POST")
@@ -36,10 +36,10 @@ async def test_a_batch_beyond_the_first_page_is_found(
     assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
 
 
-async def test_a_service_that_lists_no_older_batches_shows_their_runs(
+async def test_an_unlisted_batch_is_found_by_its_runs(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
 ) -> None:
-    """Its list of batches knows no pages and ends at the fiftieth: the runs are found in theirs."""
+    """Its list of batches has no pages and ends at the fiftieth: the runs are found in the list of runs."""
     service = make_service(dialect, concurrency_limit=1000)
     jobs = [job("ana"), job("bob")]
     assert await killable(service, jobs, "after POST")
@@ -65,7 +65,8 @@ async def test_a_service_that_lists_no_older_batches_shows_their_runs(
 async def test_a_batch_whose_answer_lists_no_runs(
     make_service: Callable[..., Any], job: Callable[..., Any], text: str
 ) -> None:
-    """Its detail may not be known at once, or never list them; then the runs' own batch, or their prompts, show it."""
+    """The batch may be unknown at first, or never list its runs; then the batch of the runs, or their prompts,
+    identifies them."""
     service = make_service("client" if text == "by neither" else "page", [{"kind": "shuffle_ids"}])
     reads: list[str] = []
 
@@ -90,10 +91,11 @@ async def test_a_batch_whose_answer_lists_no_runs(
     await service.check_exact(jobs)
 
 
-async def test_a_batch_that_never_shows_its_runs_is_left(
+async def test_a_batch_without_listed_runs_becomes_overdue(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Carried out, and nowhere to be seen: overdue after its time, never called again, picked up when it shows."""
+    """The runs are made but never listed: overdue after their time, not called again, and resumed once they are
+    listed."""
     service = make_service("page", [{"kind": "shuffle_ids"}])
 
     def hide(method: str, path: str, answer: Answer) -> Answer:
@@ -109,7 +111,7 @@ async def test_a_batch_that_never_shows_its_runs_is_left(
 
 
 @pytest.mark.parametrize("error_seconds", [-86_400.0, -40.0, 7_200.0])
-async def test_a_wrong_clock_of_ours_does_no_harm(
+async def test_our_own_wrong_clock_does_no_harm(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, error_seconds: float
 ) -> None:
     """Launches are dated by the service's clock."""
@@ -124,7 +126,7 @@ async def test_a_wrong_clock_of_ours_does_no_harm(
 async def test_a_service_without_a_clock_is_searched_wider(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Its answers carry no `Date`, and our own clock is half an hour off."""
+    """Its answers have no `Date` header, and our own clock is half an hour off."""
     service = make_service("page", [{"kind": "lost_answer", "times": 2}])
 
     def undated(method: str, path: str, answer: Answer) -> Answer:
@@ -140,7 +142,7 @@ async def test_a_service_without_a_clock_is_searched_wider(
 async def test_times_without_a_zone_are_understood(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """A service that leaves out the Z."""
+    """A service that omits the Z."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
 
     def zoneless(method: str, path: str, answer: Answer) -> Answer:
@@ -152,10 +154,10 @@ async def test_times_without_a_zone_are_understood(
     await service.check_exact(jobs)
 
 
-async def test_lists_that_lag_are_waited_for(
+async def test_lagging_lists_are_awaited(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """What was carried out shows minutes later: adopted then, not launched again."""
+    """A launch that is listed minutes late is adopted, not launched again."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
     jobs = [job("ana", runs=2), job("cleo", target=17)]
 
@@ -170,10 +172,10 @@ async def test_lists_that_lag_are_waited_for(
     await service.check_exact(jobs)
 
 
-async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
+async def test_a_short_list_of_runs_does_not_prove_absence(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
-    """A service that shows its newest fifty runs only: what is not among them may have been carried out all the same."""
+    """A service that lists only its newest fifty runs: others may exist."""
     service = make_service("page", concurrency_limit=1000)
     assert await killable(service, [job("ana")], "after POST")
     for n in range(60):
@@ -194,10 +196,10 @@ async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
     assert [record.adopted for record in done.records] == [True]
 
 
-async def test_no_more_of_the_list_is_read_than_what_is_under_way(
+async def test_the_list_is_read_only_back_to_the_runs_under_way(
     make_service: Callable[..., Any], job: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole first page until all are known, then as deep as the oldest run under way was, with a margin."""
+    """The first page until all runs are known, then up to the oldest run under way, with a margin."""
     service = make_service(concurrency_limit=100)
     limits: list[int] = []
     read = ApiClient.runs
@@ -216,13 +218,13 @@ async def test_no_more_of_the_list_is_read_than_what_is_under_way(
     assert len(later) > len(limits) / 2
 
 
-async def test_what_is_claimed_is_read_only_while_a_launch_is_looked_for(
+async def test_claimed_runs_are_computed_only_while_searching(
     make_service: Callable[..., Any],
     job: Callable[..., Any],
     killable: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It grows with every run, and a look at the list comes many times a minute."""
+    """The number of claimed runs grows with every run, and the list is read many times a minute."""
     looks: list[int] = []
     read = Journal.claimed_run_ids
 

@@ -1,4 +1,4 @@
-"""Ceilings: spent, reserved and unconfirmed money counts; nothing is launched that could break one."""
+"""Ceilings: spent, reserved and unconfirmed money counts, and nothing is launched that could exceed one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def spent(service: Any) -> int:
 async def test_launching_stops_at_the_ceiling_and_reports_the_rest(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Six calls of 16 cents fit under a dollar; the rest is left, by case, and the ceiling is named."""
+    """Six calls of 16 cents fit under a dollar. The rest is left, by case, and the ceiling is named."""
     service = make_service(dialect)
     done = await service.invoke(
         [job("ana", runs=5, reserve_cents=16, expected_seconds=50.0), job("bob", runs=5, reserve_cents=16)],
@@ -39,7 +39,7 @@ async def test_launching_stops_at_the_ceiling_and_reports_the_rest(
 async def test_a_bill_above_its_reservation_raises_later_ones(
     make_service: Callable[..., Any], job: Callable[..., Any], ceiling_cents: int, surprise_cents: int
 ) -> None:
-    """40 calls estimated at 16 cents each cost 48, five at a time: only the first five cost more than was reserved."""
+    """40 calls estimated at 16 cents cost 48 each, five at a time: only the first five exceed their reservation."""
     service = make_service(rates={"spark": 24, "bolt": 12})
     jobs = [job(f"case{number}", runs=4, reserve_cents=16) for number in range(10)]
     five = Settings(max_concurrent_runs=5)
@@ -57,7 +57,7 @@ async def test_a_bill_above_its_reservation_raises_later_ones(
 async def test_a_resumed_session_reserves_what_calls_have_cost(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """The first session ends after one call; the second knows its bill before it launches anything."""
+    """The first session ends after one call. The second knows its bill before it launches anything."""
     service = make_service(rates={"spark": 24, "bolt": 12})
     jobs = [job("ana", runs=40, reserve_cents=16)]
     await service.invoke(jobs, ceilings=[(31, None)])
@@ -76,10 +76,8 @@ async def test_bills_below_the_reservation_make_room(make_service: Callable[...,
     assert max(snapshot.in_flight for snapshot in done.snapshots) == 2
 
 
-async def test_a_plans_budget_holds_back_that_plan_only(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """The other plan's calls are made, whichever comes first."""
+async def test_a_plans_budget_limits_that_plan_only(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The calls of the other plan are made, whichever plan comes first."""
     service = make_service()
     jobs = [
         job("ana", runs=4, plan="a", reserve_cents=16, expected_seconds=90.0),
@@ -94,7 +92,7 @@ async def test_a_plans_budget_holds_back_that_plan_only(
 async def test_calls_of_unknown_price_go_one_at_a_time_until_one_is_known(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """After the first bill, the others go together, at a quarter more."""
+    """After the first bill, the others are launched together, each reserved at that bill plus a quarter."""
     service = make_service()
     done = await service.invoke([job("ana", runs=4, reserve_cents=None)], ceilings=[(100, None)])
     runs = await service.own_runs()
@@ -104,11 +102,11 @@ async def test_calls_of_unknown_price_go_one_at_a_time_until_one_is_known(
     assert done.outcome.finished
 
 
-async def test_a_late_transcript_does_not_hold_all_the_money(
+async def test_a_late_transcript_does_not_keep_everything_reserved(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Reserved for a call of unknown price is all there is; when it is over, what the service expected for it takes that place,
-    and others go on while the rest of its evidence is awaited."""
+    """A call of unknown price reserves everything that is left. When it ends, the service's estimate replaces the
+    reservation, so others start while its evidence is awaited."""
     service = make_service(dialect, [{"kind": "late", "what": ["transcript"], "seconds": 40, "times": 1}])
     jobs = [job("ana", runs=4, reserve_cents=None)]
     done = await service.invoke(jobs, ceilings=[(100, None)])
@@ -120,10 +118,10 @@ async def test_a_late_transcript_does_not_hold_all_the_money(
     await service.check_exact(jobs)
 
 
-async def test_a_call_too_dear_from_the_start_is_never_made(
+async def test_a_call_above_the_ceiling_is_never_made(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Nothing is sent at all, and at once."""
+    """Nothing is sent, and the session ends at once."""
     service = make_service()
     done = await service.invoke([job("ana", reserve_cents=101)], ceilings=[(100, None)])
     assert (await service.own_runs(), done.outcome.left, done.outcome.ceiling) == ([], {"p/ana@t": 1}, "ceiling of all")
@@ -131,8 +129,8 @@ async def test_a_call_too_dear_from_the_start_is_never_made(
     assert service.requests == [("GET", "/v1/billing")]
 
 
-async def test_what_earlier_invocations_spent_counts(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """The same change set goes on under the same ceiling; another has one of its own."""
+async def test_earlier_sessions_spending_counts(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The same change set continues under the same ceiling; another has its own."""
     service = make_service()
     jobs = [job("ana", runs=3, reserve_cents=16)]
     await service.invoke(jobs, ceilings=[(20, None)])
@@ -145,7 +143,7 @@ async def test_what_earlier_invocations_spent_counts(make_service: Callable[...,
 
 
 async def test_unconfirmed_money_counts_as_spent(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """An unconfirmed launch keeps its reservation, and the wait for it is no longer than any other."""
+    """An unconfirmed launch keeps its reservation, and delays the session no longer than other unconfirmed launches."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     jobs = [job("ana", runs=1, target=17), job("bob", runs=2)]
     done = await service.invoke(jobs, ceilings=[(60, None)], settings=Settings(linger_seconds=30))
@@ -162,7 +160,7 @@ async def test_unconfirmed_money_counts_as_spent(make_service: Callable[..., Any
 async def test_a_decision_for_a_person_is_not_awaited(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Money that only they can free leaves the rest for another time."""
+    """Money that only a person can free is not waited for: the rest is left for the next session."""
     service = make_service(
         "page",
         [
@@ -176,7 +174,7 @@ async def test_a_decision_for_a_person_is_not_awaited(
     assert done.seconds < 60
 
 
-async def test_no_balance_in_the_middle_ends_launching(
+async def test_an_empty_balance_stops_launching(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """402: runs under way are collected, the rest is reported, and nothing more is launched."""
@@ -195,7 +193,7 @@ async def test_no_balance_in_the_middle_ends_launching(
     await service.check_exact(jobs)
 
 
-async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_the_services_balance_runs_out(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The service refuses the call that its balance does not cover, even if our estimate was lower."""
     service = make_service(balance_cents=50)
     done = await service.invoke([job("ana", runs=5)], settings=Settings(max_concurrent_runs=1))
@@ -205,10 +203,10 @@ async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], jo
 
 
 @pytest.mark.parametrize(("reserve_cents", "made"), [(40, 2), (None, 3)])
-async def test_a_bill_that_never_comes(
+async def test_a_missing_bill_counts_as_its_reservation(
     make_service: Callable[..., Any], job: Callable[..., Any], reserve_cents: int | None, made: int
 ) -> None:
-    """The reservation replaces the bill; if the price was unknown, the estimate of the service does. The record
+    """The reservation replaces the missing bill; if the price was unknown, the service's estimate does. The record
     says that the cost is unknown."""
     service = make_service()
 
@@ -241,12 +239,12 @@ CASES = st.lists(
 
 
 RARELY = Settings(linger_seconds=700, poll_floor_seconds=20, poll_ceiling_seconds=20)
-"""Looking rarely takes the same decisions, sooner in real time."""
+"""Fewer polls make the same decisions and take less real time."""
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=CASES, ceiling=st.integers(0, 250), budget=st.integers(0, 150), known=st.booleans(), faults=st.booleans())
-async def test_no_ceiling_is_ever_broken(
+async def test_no_ceiling_is_ever_exceeded(
     make_service: Callable[..., Any],
     job: Callable[..., Any],
     cases: list[tuple[int, str, int]],
@@ -255,8 +253,8 @@ async def test_no_ceiling_is_ever_broken(
     known: bool,
     faults: bool,
 ) -> None:
-    """For any jobs and any faults, what the service charged stays within every ceiling, in every
-    invocation, and all that fits was made in the end."""
+    """For any jobs and faults, the service charges no more than each ceiling in every session, and in the end
+    everything that fits was made."""
     trouble = [{"kind": "lost_answer", "every": 3}, {"kind": "error_before", "after": 1, "every": 4}] if faults else []
     service = make_service("client", trouble, concurrency_limit=4)
     jobs = [
@@ -279,15 +277,15 @@ async def test_no_ceiling_is_ever_broken(
 async def test_every_cent_that_may_be_spent_is_spent(
     make_service: Callable[..., Any], job: Callable[..., Any], concurrency: int
 ) -> None:
-    """A ceiling that fits exactly holds nothing back."""
+    """A ceiling of exactly the price of all calls leaves none out."""
     service = make_service(concurrency_limit=concurrency)
     done = await service.invoke([job("ana", runs=4, reserve_cents=16)], ceilings=[(64, None), (64, "p")])
     assert done.outcome.finished
     assert await spent(service) == 64
 
 
-async def test_quiet_hours_that_begin_in_the_middle(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Calls under way end and are paid for; no more are launched, and the reason is reported."""
+async def test_quiet_hours_stop_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Calls under way end and are paid for. No more are launched, and the reason is reported."""
     service = make_service("page", concurrency_limit=2)
     starts = service.now()
     begins = starts + timedelta(seconds=10)

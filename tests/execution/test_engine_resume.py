@@ -1,4 +1,4 @@
-"""Running again: what was launched is resumed, what is collected is not fetched again, and nothing is charged twice."""
+"""Resuming: earlier launches are continued, collected runs are not fetched again, and nothing is charged twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from planner.network.transport import Answer
 async def test_the_same_command_again_makes_no_call(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """All is there already: reported as of the first invocation, with no request."""
+    """All runs are stored: they are reported with the first session's id, without a request."""
     service = make_service(dialect)
     jobs = [job("ana", runs=2), job("bob", target=17)]
     first = await service.invoke(jobs)
@@ -38,7 +38,7 @@ async def test_the_same_command_again_makes_no_call(
 async def test_raising_the_number_of_runs_calls_only_the_missing_ones(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """What is there counts."""
+    """Stored runs count."""
     service = make_service()
     await service.invoke([job("ana", runs=2)])
     done = await service.invoke([job("ana", runs=5)], digest="sha256:2")
@@ -47,7 +47,7 @@ async def test_raising_the_number_of_runs_calls_only_the_missing_ones(
 
 
 async def test_consumed_runs_are_not_resumed(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Finished results hold them: who asks again wants new ones."""
+    """Finished results contain them: another session makes new ones."""
     service = make_service()
     first = await service.invoke([job("ana")])
     journal = service.journal()
@@ -58,10 +58,8 @@ async def test_consumed_runs_are_not_resumed(make_service: Callable[..., Any], j
     assert len(await service.own_runs()) == 2
 
 
-async def test_lost_evidence_is_fetched_again_not_paid_for_again(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """The store forgot it; the service still has it."""
+async def test_lost_evidence_is_fetched_again_free(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The evidence is gone from the store; the service still has it."""
     service = make_service()
     first = await service.invoke([job("ana", runs=2)], ceilings=[(48, None)])
     for path in service.folder.rglob(f"*{first.records[0].digest}*"):
@@ -74,10 +72,11 @@ async def test_lost_evidence_is_fetched_again_not_paid_for_again(
     await service.check_exact([job("ana", runs=2)])
 
 
-async def test_runs_under_way_are_picked_up(
+async def test_runs_under_way_are_resumed(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Interrupted with everything launched and nothing ended: the next invocation collects it, launching nothing."""
+    """Interrupted with everything launched and nothing ended: the next session collects the runs and launches
+    nothing."""
     service = make_service(dialect)
     jobs = [job("ana", runs=2), job("bob"), job("cleo", target=17)]
     first = await service.invoke_interrupted(jobs, 3.0)
@@ -89,10 +88,11 @@ async def test_runs_under_way_are_picked_up(
     await service.check_exact(jobs)
 
 
-async def test_a_run_that_hangs_is_left_and_picked_up_when_it_ended(
+async def test_a_hanging_run_is_left_to_the_next_session(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Its time-out counts from the launch's answer; it is reported without evidence, and looked at again next time, free."""
+    """Its time limit starts with the answer to its launch. It is reported without evidence, and the next session
+    reads it, free of charge."""
     service = make_service(
         dialect, [{"kind": "slow", "route": "launch", "seconds": 20}], delays={"dial_seconds": 100.0}
     )
@@ -113,8 +113,8 @@ async def test_a_run_that_hangs_is_left_and_picked_up_when_it_ended(
     await service.check_exact(jobs)
 
 
-async def test_runs_that_hang_hold_up_no_others(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Those that end are collected, and their places filled."""
+async def test_hanging_runs_do_not_block_others(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Runs that end are collected, and others take their places."""
     service = make_service("client", [{"kind": "hang", "times": 1, "runs": 1}], concurrency_limit=2)
     jobs = [job("ana", runs=2, timeout_seconds=100.0, expected_seconds=90.0), job("bob", runs=3)]
     done = await service.invoke(jobs)
@@ -124,10 +124,8 @@ async def test_runs_that_hang_hold_up_no_others(make_service: Callable[..., Any]
     assert len(await service.own_runs()) == 5
 
 
-async def test_a_resumed_launch_has_the_rest_of_its_time(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Its time-out began with its launch, whoever waits for it."""
+async def test_a_resumed_run_keeps_its_time_limit(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Its time limit began with its launch, in whichever session."""
     service = make_service("page", [{"kind": "hang"}])
     jobs = [job("ana", timeout_seconds=200.0)]
     await service.invoke_interrupted(jobs, 50.0)
@@ -136,10 +134,10 @@ async def test_a_resumed_launch_has_the_rest_of_its_time(
     assert 140 < done.seconds < 165
 
 
-async def test_only_as_many_runs_as_are_wanted_are_put_back(
+async def test_an_absent_launch_is_repeated_only_as_wanted(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
-    """A launch of three that never happened, of a case that is now wanted once, is launched once again."""
+    """A launch of three runs that never happened, of a case that now wants one run: one is launched."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     assert await killable(service, [job("ana", runs=3)], "after POST")
     done = await service.invoke([job("ana", runs=1)], digest="sha256:2", settings=Settings(linger_seconds=700))
@@ -147,10 +145,10 @@ async def test_only_as_many_runs_as_are_wanted_are_put_back(
     assert len(await service.own_runs()) == 1
 
 
-async def test_only_as_many_runs_as_are_wanted_are_reported(
+async def test_an_adopted_launch_is_reported_only_as_wanted(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
-    """A launch of three that did happen, of which one is a call wanted now; the others stay for later sessions."""
+    """A launch of three runs that happened, of a case that now wants one: the others stay for later sessions."""
     service = make_service("page")
     assert await killable(service, [job("ana", runs=3)], "after POST")
     done = await service.invoke([job("ana", runs=1)], digest="sha256:2")
@@ -161,10 +159,11 @@ async def test_only_as_many_runs_as_are_wanted_are_reported(
     await service.check_exact([job("ana", runs=3)])
 
 
-async def test_cases_no_longer_wanted_are_left_alone(
+async def test_removed_cases_are_not_reported(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
-    """A lost batch of two cases, one of them gone since: its run is adopted with the other's, and not reported."""
+    """A lost batch of two cases, one of which was removed: both runs are adopted, and the removed case's is not
+    reported."""
     service = make_service("client")
     assert await killable(service, [job("ana"), job("bob")], "after POST")
     done = await service.invoke([job("ana")], digest="sha256:2")
@@ -188,7 +187,7 @@ async def test_other_change_sets_runs_are_resumed_and_not_billed_to_this_one(
 async def test_unsent_launches_replace_no_run(
     make_service: Callable[..., Any], job: Callable[..., Any], state: LaunchState
 ) -> None:
-    """Even if the journal knows them."""
+    """Even if the journal contains them."""
     service = make_service()
     await service.invoke([job("ana")], intercept=lambda method, *_: StoreError("stop") if method == "POST" else None)
     journal = service.journal()
@@ -208,7 +207,7 @@ async def test_unsent_launches_replace_no_run(
 async def test_evidence_with_parts_missing_is_read_again(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """A transcript and a grade that came after the invocation had ended are fetched by the next one, which calls nobody."""
+    """A transcript and a grade that arrived after the session are fetched by the next one, which makes no call."""
     service = make_service(dialect, [{"kind": "late", "what": ["transcript", "grade"], "seconds": 500, "times": 1}])
     jobs = [job("ana", await_grade=True)]
     first = await service.invoke(jobs)
@@ -226,7 +225,8 @@ async def test_evidence_with_parts_missing_is_read_again(
 async def test_stored_evidence_counts_if_the_service_has_deleted_the_run(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """A run with parts missing that is no longer listed is judged by what there is of it, and neither open nor called again."""
+    """A run with missing parts that the service no longer lists is judged by its stored evidence. It is neither open
+    nor called again."""
     service = make_service("page", [{"kind": "late", "what": ["transcript"], "seconds": 5000, "times": 1}])
     jobs = [job("ana")]
     first = await service.invoke(jobs)

@@ -1,4 +1,4 @@
-"""Runs that the platform failed are called again as often as their case allows, and never without money for it."""
+"""Runs that the platform failed are retried as often as their case allows, and only if the budget covers it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def retried(job: Callable[..., Any]) -> Callable[..., Any]:
     return build
 
 
-async def test_a_failed_run_is_called_again(
+async def test_a_platform_failure_is_retried(
     make_service: Callable[..., Any], retried: Callable[..., Any], dialect: str
 ) -> None:
-    """Both runs are reported, and the wanted number is reached."""
+    """Both runs are reported, and the case has the number of runs that it asks for."""
     service = make_service(dialect, [FAILS])
     done = await service.invoke([retried("ana", retries=1)], on_run=platform_failed)
     assert done.outcome.finished
@@ -40,7 +40,7 @@ async def test_a_failed_run_is_called_again(
 async def test_a_run_that_fails_at_once_causes_no_extra_polling(
     make_service: Callable[..., Any], retried: Callable[..., Any]
 ) -> None:
-    """How long calls take is learned from those that were made."""
+    """The usual duration of a call is learned from completed calls only."""
     service = make_service("page", [FAILS])
     done = await service.invoke([retried("ana", retries=1), retried("bob", retries=0)], on_run=platform_failed)
     assert done.outcome.finished
@@ -48,27 +48,25 @@ async def test_a_run_that_fails_at_once_causes_no_extra_polling(
 
 
 @pytest.mark.parametrize(("retries", "calls"), [(0, 1), (1, 2), (2, 3)])
-async def test_no_more_often_than_allowed(
+async def test_retries_are_limited(
     make_service: Callable[..., Any], retried: Callable[..., Any], retries: int, calls: int
 ) -> None:
-    """A platform that fails every run is not paid for without end."""
+    """Retries are limited even if the platform fails every run."""
     service = make_service("page", [{"kind": "fail_run"}])
     done = await service.invoke([retried("ana", retries=retries)], on_run=platform_failed)
     assert done.outcome.finished
     assert len(await service.own_runs()) == calls
 
 
-async def test_what_the_agent_failed_is_not_called_again(
-    make_service: Callable[..., Any], retried: Callable[..., Any]
-) -> None:
-    """Only who judges knows: what the observer does not name is left as it is."""
+async def test_an_agent_failure_is_not_retried(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
+    """Only the observer knows why a run failed: a run that it does not report as a platform failure is not retried."""
     service = make_service("page", [FAILS])
     await service.invoke([retried("ana", retries=3)])
     assert len(await service.own_runs()) == 1
 
 
 async def test_a_retry_keeps_to_the_ceiling(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
-    """There is money for one call: the other is left and reported."""
+    """The budget covers one call: the retry is left and reported."""
     service = make_service("page", [FAILS])
     jobs = [retried("ana", retries=1), retried("bob", retries=1, target=17)]
     done = await service.invoke(jobs, on_run=platform_failed, ceilings=[(30, None)])
@@ -78,18 +76,18 @@ async def test_a_retry_keeps_to_the_ceiling(make_service: Callable[..., Any], re
 
 
 async def test_no_retry_after_an_interruption(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
-    """Launch nothing more is launch nothing more."""
+    """After an interruption nothing is launched, retries included."""
     service = make_service("page", [FAILS])
     done = await service.invoke_interrupted([retried("ana", retries=1)], 0.5, on_run=platform_failed)
     assert done.outcome.interrupted
     assert len(await service.own_runs()) == 1
 
 
-async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
+async def test_a_crash_at_any_boundary_pays_for_no_retry_twice(
     make_service: Callable[..., Any], retried: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
-    """Killed before or after any step of a run that fails and is called again, with retries left: one failure is made
-    up for by one call, whichever invocation sees it."""
+    """Killed before or after any step of a run that fails and is retried, with retries left: one failure causes one
+    retry, whichever session sees it."""
     jobs = [retried("ana", retries=3)]
     settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     boundary = 1

@@ -1,4 +1,5 @@
-"""A process that was stopped, a machine that slept, a clock that was set: it goes on, gives nothing up too soon, pays once."""
+"""A suspended process, a machine that slept, a clock that was changed: the session continues, gives up nothing too
+soon, and pays once."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ HOURS = 8 * 3600.0
 
 
 def stop_for(seconds: float) -> None:
-    """SIGSTOP, and SIGCONT after so long: every clock went on meanwhile."""
+    """SIGSTOP, then SIGCONT this much later: all clocks continued meanwhile."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.virtual_seconds += seconds
@@ -24,7 +25,7 @@ def stop_for(seconds: float) -> None:
 
 
 def once(condition: Callable[[], bool] = lambda: True) -> Callable[[], bool]:
-    """True when it is first asked and the condition holds, never again."""
+    """True once: the first time that it is asked while the condition holds."""
     done = False
 
     def ask() -> bool:
@@ -37,11 +38,11 @@ def once(condition: Callable[[], bool] = lambda: True) -> Callable[[], bool]:
     return ask
 
 
-async def test_a_list_that_was_read_before_the_process_was_stopped_proves_nothing(
+async def test_a_list_read_before_a_suspension_does_not_prove_absence(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """A launch is looked for in a list that is late; stopped before it is concluded from, for longer than a launch needs to
-    settle, the list is still as old as it was: what is not in it may have been carried out."""
+    """The lists lag. The process is suspended after it read one, for longer than the settling time: the list is as
+    old as before, so a launch that is missing in it may have arrived."""
     service = make_service(dialect)
     jobs = [job("ana")]
     now, begun = service.now_seconds, service.now_seconds()
@@ -61,10 +62,10 @@ async def test_a_list_that_was_read_before_the_process_was_stopped_proves_nothin
     await service.check_exact(jobs)
 
 
-async def test_an_outage_is_not_as_long_as_the_process_was_stopped(
+async def test_a_suspension_does_not_count_as_an_outage(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Two failures with a night between them are no night without service."""
+    """Two failures with a night between them are not an outage of a night."""
     service = make_service(concurrency_limit=1)
     jobs = [job("ana", runs=2)]
     begun, stops = service.now_seconds(), once()
@@ -85,10 +86,11 @@ async def test_an_outage_is_not_as_long_as_the_process_was_stopped(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_was_about_to_be_sent_for_a_night_is_replaced(
+async def test_a_launch_delayed_by_sleep_is_replaced(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """The machine slept while it connected: sent in the morning it would not be found by the evening's time, so it is not sent."""
+    """The machine slept while connecting. Sent in the morning, the launch could not be found by its recorded time, so
+    it is not sent."""
     service = make_service(dialect)
     jobs, asleep = [job("ana")], [0.0]
     sleeps = once()
@@ -114,10 +116,10 @@ async def test_a_launch_that_was_about_to_be_sent_for_a_night_is_replaced(
 
 
 @pytest.mark.parametrize("step_seconds", [-3600.0, 3600.0, 45.0])
-async def test_a_clock_that_is_set_before_a_launch_does_not_hide_it(
+async def test_a_changed_clock_does_not_hide_a_launch(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, step_seconds: float
 ) -> None:
-    """What is known of the service's time is then worth as much less, and the launch is looked for in all of it."""
+    """The tolerance of the service's time grows by the change, and the launch is searched for in all of it."""
     service = make_service(dialect, concurrency_limit=1)
     jobs, error = [job("ana", runs=3)], [0.0]
     is_set, is_lost, begun = once(lambda: service.now_seconds() - begun > 20), once(lambda: bool(error[0])), 0.0
@@ -144,10 +146,10 @@ async def test_a_clock_that_is_set_before_a_launch_does_not_hide_it(
     await service.check_exact(jobs)
 
 
-async def test_a_request_that_outlasts_the_machines_sleep_is_found(
+async def test_a_launch_sent_before_sleep_is_found(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """It lay in the network card over night, was carried out in the morning, and its answer was lost."""
+    """The request was in the network card all night, was carried out in the morning, and its answer was lost."""
     service = make_service(dialect, concurrency_limit=3)
     jobs, woke = [job("ana", runs=2)], [0.0]
     sleeps = once()
@@ -172,7 +174,7 @@ async def test_a_request_that_outlasts_the_machines_sleep_is_found(
 
 
 def sending_first(real: Callable[..., Any]) -> Callable[..., Any]:
-    """A transport that says its first byte leaves before anything else happens to it."""
+    """A transport that reports its first byte as sent before anything else happens."""
 
     def transport(*arguments: Any) -> Any:
         made = real(*arguments)
@@ -190,10 +192,11 @@ def sending_first(real: Callable[..., Any]) -> Callable[..., Any]:
     return transport
 
 
-async def test_one_refusal_after_a_long_call_is_not_a_long_refusal(
+async def test_one_refusal_after_a_long_call_is_no_reason_to_give_up(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Our own call took twenty minutes; that another then got the place first is no reason to give up."""
+    """Our own call took twenty minutes. One refusal afterwards, because another client took the place, is no reason
+    to give up."""
     service = make_service(concurrency_limit=1, delays={"dial_seconds": 1200.0})
     jobs = [job("ana", runs=2, timeout_seconds=3600.0)]
     refuses = once(lambda: service.now_seconds() - begun > 600)

@@ -23,8 +23,8 @@ def states(service: Any) -> list[str]:
         journal.close()
 
 
-async def test_a_key_revoked_in_the_middle_ends_it(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """401 to a read: nothing more is launched, what runs is picked up with a good key."""
+async def test_a_revoked_key_ends_the_session(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """401 to a read: nothing more is launched, and a session with a valid key resumes the runs under way."""
     service = make_service()
     jobs = [job("ana", runs=2)]
 
@@ -41,10 +41,10 @@ async def test_a_key_revoked_in_the_middle_ends_it(make_service: Callable[..., A
     await service.check_exact(jobs)
 
 
-async def test_a_target_that_is_gone_is_the_authors_business(
+async def test_a_missing_target_is_a_usage_error(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """404 to a launch: it was rejected, no other is tried, and what is under way is collected."""
+    """404 to a launch: it is rejected, no other is tried, and runs under way are collected."""
     service = make_service(dialect)
     done = await service.invoke([job("ana", expected_seconds=90.0), job("bob", target=99), job("cleo", target=14)])
     assert done.outcome.usage.startswith("POST /v1/test-calls: not found (404: Agent not found.)")
@@ -54,10 +54,10 @@ async def test_a_target_that_is_gone_is_the_authors_business(
     assert len(done.records) == len(await service.own_runs()) == 3 - len(done.outcome.left)
 
 
-async def test_a_list_that_is_gone_is_the_services_business(
+async def test_a_missing_list_is_retried_then_incomplete(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """404 to the list of runs: awaited as any failure is, then left to the next invocation, which pays for nothing twice."""
+    """404 to the list of runs: retried like any failure, then left to the next session, which pays for nothing twice."""
     service = make_service()
     jobs = [job("ana", runs=2)]
 
@@ -71,10 +71,10 @@ async def test_a_list_that_is_gone_is_the_services_business(
     await service.check_exact(jobs)
 
 
-async def test_a_call_that_cannot_be_read_is_reported_of_once_a_try(
+async def test_an_unreadable_call_is_logged_once_per_attempt(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """One line, with when it is tried again; in the end it counts as what it is, and not as under way."""
+    """One line for each attempt, with the time of the next. In the end it is unreadable, not under way."""
     service = make_service()
 
     def garbage(method: str, path: str, body: bytes | None) -> Any:
@@ -92,7 +92,7 @@ async def test_a_call_that_cannot_be_read_is_reported_of_once_a_try(
     assert done.outcome.unread_slots == {slot.key}
 
 
-async def test_interrupted_while_it_is_to_be_read_again(
+async def test_an_interruption_while_an_unreadable_call_is_retried(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """It has ended, even if little of it can be read."""
@@ -106,10 +106,10 @@ async def test_interrupted_while_it_is_to_be_read_again(
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])
-async def test_a_request_that_the_service_does_not_take_is_reported(
+async def test_a_rejected_request_is_reported(
     make_service: Callable[..., Any], job: Callable[..., Any], status: int
 ) -> None:
-    """With its own words; it is not tried again."""
+    """With the service's message. It is not tried again."""
     service = make_service()
     answer = Answer(status, {}, b'{"mode": ["Not today."]}')
     done = await service.invoke(
@@ -120,10 +120,10 @@ async def test_a_request_that_the_service_does_not_take_is_reported(
     assert states(service) == ["rejected"]
 
 
-async def test_a_service_that_cannot_be_reached_is_given_up(
+async def test_an_unreachable_service_ends_the_session(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Each try provably never left; after five minutes it is another time's work."""
+    """Each attempt provably never left. After five minutes the session gives up."""
     service = make_service()
     done = await service.invoke(
         [job("ana")], intercept=lambda method, *_: UnreachableError("no route") if method == "POST" else None
@@ -140,7 +140,7 @@ async def test_a_service_that_cannot_be_reached_is_given_up(
 async def test_a_service_that_recovers_is_used_again(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Two minutes of nothing but 5xx, to reads and launches alike, cost time and nothing else; who watches sees how long."""
+    """Two minutes of 5xx, to reads and launches alike, cost nothing but time. The progress display shows how long."""
     service = make_service(dialect, concurrency_limit=2)
     jobs = [job("ana", runs=4)]
 
@@ -163,8 +163,8 @@ async def test_a_service_that_recovers_is_used_again(
     await service.check_exact(jobs)
 
 
-async def test_an_outage_that_lasts_is_given_up(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """After five minutes without a single list read; the runs are picked up when the service is back."""
+async def test_a_long_outage_ends_the_session(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """After five minutes without a successful read; the next session resumes the runs."""
     service = make_service()
     jobs = [job("ana", runs=2)]
     first = await service.invoke(
@@ -178,10 +178,11 @@ async def test_an_outage_that_lasts_is_given_up(make_service: Callable[..., Any]
     await service.check_exact(jobs)
 
 
-async def test_a_limit_that_others_hold_is_given_up(
+async def test_a_limit_used_by_others_ends_the_session(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """A quarter of an hour of nothing but 429, asked less and less often; who watches sees how long it has been and may be."""
+    """A quarter of an hour of 429 only, at growing intervals. The progress display shows how long it has lasted and
+    may last."""
     service = make_service(dialect, [{"kind": "throttle"}])
     done = await service.invoke([job("ana", runs=3)])
     assert done.outcome.trouble.startswith("the service refused every launch (429) for 90")
@@ -193,10 +194,8 @@ async def test_a_limit_that_others_hold_is_given_up(
     assert len(shown) < 30
 
 
-async def test_a_service_that_asks_for_an_hour_is_not_waited_for(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Where it says itself that nothing goes for longer than we would wait, it is left at once."""
+async def test_a_long_retry_after_ends_the_session(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """If the service asks to wait longer than we would, the session ends at once."""
     service = make_service("page", [{"kind": "throttle", "retry_after_seconds": 3600}])
     done = await service.invoke([job("ana")])
     assert done.outcome.trouble == "the service asks to wait 59 min before the next launch (429)"
@@ -204,8 +203,8 @@ async def test_a_service_that_asks_for_an_hour_is_not_waited_for(
     assert done.outcome.left == {"p/ana@t": 1}
 
 
-async def test_a_place_that_others_free_is_taken(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Runs of others hold the whole limit for some minutes."""
+async def test_capacity_freed_by_others_is_used(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Other clients use the whole limit for some minutes."""
     service = make_service("page", concurrency_limit=3, delays={"dial_seconds": 200.0})
     for n in range(3):
         await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
@@ -215,10 +214,10 @@ async def test_a_place_that_others_free_is_taken(make_service: Callable[..., Any
     assert done.stats.requests < 200
 
 
-async def test_evidence_that_cannot_be_read_is_left_to_the_next_invocation(
+async def test_unreadable_evidence_is_left_to_the_next_session(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Two minutes are tried, the other runs are collected; nothing is paid for again."""
+    """It is retried for two minutes while the other runs are collected. Nothing is paid for again."""
     service = make_service()
     jobs = [job("ana"), job("bob", target=17)]
 
@@ -238,10 +237,10 @@ async def test_evidence_that_cannot_be_read_is_left_to_the_next_invocation(
     await service.check_exact(jobs)
 
 
-async def test_an_answer_that_makes_no_sense_is_asked_for_with_growing_pauses(
+async def test_invalid_answers_are_retried_with_growing_pauses(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """However well the service answers otherwise: some tries in two minutes for each such run, and as few looks at the list."""
+    """Even if the service works otherwise: a few attempts in two minutes for each such run, and a few list reads."""
     service = make_service()
     asked: list[tuple[float, str]] = []
 
@@ -264,10 +263,10 @@ async def test_an_answer_that_makes_no_sense_is_asked_for_with_growing_pauses(
 @pytest.mark.parametrize(
     "misdeed", [LostAnswerError("reset"), Answer(200, {}, b"<html>"), Answer(403, {}, b"{}")], ids=str
 )
-async def test_evidence_that_is_read_at_the_second_try_is_whole(
+async def test_evidence_read_at_the_second_attempt_is_complete(
     make_service: Callable[..., Any], job: Callable[..., Any], misdeed: Any
 ) -> None:
-    """After any failure of the first read, even beyond the client's own attempts."""
+    """After any failure of the first read, even beyond the client's own retries."""
     service = make_service()
     tries: list[str] = []
 
@@ -287,7 +286,7 @@ async def test_evidence_that_is_read_at_the_second_try_is_whole(
 
 
 def failing(nth: int, what: str) -> Any:
-    """A life in which the n-th journal write (or stored evidence) fails as a full disk makes it fail."""
+    """A life in which the n-th journal write (or stored evidence) fails like a full disk."""
     from dataclasses import make_dataclass
 
     seen: list[str] = []
@@ -305,7 +304,7 @@ def failing(nth: int, what: str) -> Any:
 async def test_a_full_disk_stops_everything_and_loses_nothing(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, nth: int
 ) -> None:
-    """At any journal write: it is reported with a fix, nothing is launched without a durable intent, and when there
+    """At any journal write: it is reported with a fix, nothing is launched without a durable intent, and once there
     is room again each run is made once."""
     service = make_service(dialect)
     jobs = [job("ana", runs=2), job("bob", target=17)]
@@ -318,10 +317,8 @@ async def test_a_full_disk_stops_everything_and_loses_nothing(
     await service.check_exact(jobs)
 
 
-async def test_evidence_that_cannot_be_stored_stops_everything(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """A run whose evidence is not durable does not count as collected."""
+async def test_unwritable_evidence_stops_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """A run whose evidence is not durable is not collected."""
     service = make_service()
     jobs = [job("ana", runs=2)]
     first = await service.invoke(jobs, life=failing(1, "before saving evidence"))
@@ -333,10 +330,10 @@ async def test_evidence_that_cannot_be_stored_stops_everything(
     await service.check_exact(jobs)
 
 
-async def test_a_store_that_cannot_be_read_is_reported(
+async def test_unreadable_stored_evidence_is_reported(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Evidence that the store has and will not give is no reason to call again."""
+    """Stored evidence that cannot be read is no reason to call again."""
     service = make_service()
     jobs = [job("ana")]
     first = await service.invoke(jobs)
@@ -348,10 +345,9 @@ async def test_a_store_that_cannot_be_read_is_reported(
     assert len(await service.own_runs()) == 1
 
 
-async def test_an_answer_that_claims_anothers_run_is_not_believed(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """A service that gives the same run id twice: it is reported, nothing more is launched, and the run that was made is found."""
+async def test_a_run_id_answered_twice_is_reported(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The service gives the same run id twice: it is reported, nothing more is launched, and the run that was made is
+    found."""
     service = make_service()
 
     def same_id(method: str, path: str, answer: Answer) -> Answer:
@@ -366,7 +362,7 @@ async def test_an_answer_that_claims_anothers_run_is_not_believed(
 
 
 async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """What is no error of ours comes out as it is."""
+    """An unexpected exception is raised unchanged."""
     service = make_service()
 
     def bug(_: Any) -> None:
@@ -379,8 +375,8 @@ async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], job: Cal
     await service.check_exact([job("ana")])
 
 
-async def test_failing_fast_launches_nothing_more(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Whoever listens may stop it between two runs: runs under way are collected, the rest is reported."""
+async def test_fail_fast_launches_nothing_more(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The observer may stop the session after a verdict: runs under way are collected, the rest is reported."""
     service = make_service(concurrency_limit=2)
     done = await service.invoke([job("ana", runs=6)], on_run=lambda _: Judgement(stop=True))
     assert done.outcome.fail_fast
@@ -389,10 +385,10 @@ async def test_failing_fast_launches_nothing_more(make_service: Callable[..., An
     assert len(done.records) == len(await service.own_runs())
 
 
-async def test_a_call_id_that_never_comes_is_not_awaited_for_ever(
+async def test_a_missing_call_id_is_awaited_up_to_the_limit(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """The run has ended, and after a minute it is reported without its call; its bill stays unknown, not zero."""
+    """The run has ended. After a minute it is reported without its call, and its bill is unknown, not zero."""
     service = make_service(dialect, [{"kind": "late", "what": ["call_id"], "seconds": 500}], concurrency_limit=1)
     done = await service.invoke([job("ana"), job("bob")])
     assert done.outcome.finished
@@ -400,10 +396,8 @@ async def test_a_call_id_that_never_comes_is_not_awaited_for_ever(
     assert done.seconds < 140  # an ended run holds no place while its call id is awaited
 
 
-async def test_a_service_that_is_gone_at_the_end_is_named(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Nothing but a lost launch is left, and what would show it cannot be read: that is why it ends, and is said."""
+async def test_an_outage_while_searching_is_reported(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Only an unconfirmed launch is left, and the lists cannot be read: the session ends and gives this reason."""
     service = make_service("page", [{"kind": "lost_answer"}])
     jobs = [job("ana")]
 

@@ -1,4 +1,5 @@
-"""Unconfirmed launches: looked for first, adopted when found, sent again only when they have settled as absent."""
+"""Unconfirmed launches: searched for first, adopted if found, and sent again only once they are absent after the
+settling time."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ PATIENT = Settings(linger_seconds=700)
 
 
 def lose_the_first_post(*, after: int = 0) -> Callable[..., Any]:
-    """The request gets lost on its way: nothing arrives at the service."""
+    """The request is lost: nothing arrives at the service."""
     posts: list[str] = []
 
     def intercept(method: str, path: str, body: bytes | None) -> Any:
@@ -36,10 +37,10 @@ def lose_the_first_post(*, after: int = 0) -> Callable[..., Any]:
     return intercept
 
 
-async def test_a_launch_that_was_carried_out_is_adopted(
+async def test_an_unconfirmed_launch_that_arrived_is_adopted(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Found by the first look at the lists, not launched again, and the record says so."""
+    """Found in the first list, not launched again, and marked as adopted."""
     service = make_service(dialect, [{"kind": "lost_answer"}])
     jobs = [job("ana", runs=2), job("cleo", target=17)]
     done = await service.invoke(jobs)
@@ -54,10 +55,10 @@ async def test_a_launch_that_was_carried_out_is_adopted(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_was_not_is_sent_again_when_it_has_settled(
+async def test_an_absent_launch_is_sent_again_after_the_settling_time(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Not a second before, for lists may lag; other work goes on meanwhile."""
+    """Not a second before, because lists may lag; other launches continue meanwhile."""
     service = make_service(dialect)
     jobs = [job("ana", runs=2, expected_seconds=90.0), job("cleo", target=17)]
     done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
@@ -72,10 +73,11 @@ async def test_a_launch_that_was_not_is_sent_again_when_it_has_settled(
     await service.check_exact(jobs)
 
 
-async def test_run_lingers_a_while_and_the_next_one_resumes(
+async def test_the_session_searches_for_a_minute_and_the_next_one_continues(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """A minute after all else is done it ends, with the launch open; later invocations settle it by its age."""
+    """A minute after everything else is done the session ends with the launch open; later sessions settle it by its
+    age."""
     service = make_service()
     jobs = [job("ana", runs=2, expected_seconds=90.0), job("cleo", target=17)]
     first = await service.invoke(jobs, intercept=lose_the_first_post())
@@ -95,10 +97,10 @@ async def test_run_lingers_a_while_and_the_next_one_resumes(
 
 
 @pytest.mark.parametrize("others", [0, 1])
-async def test_looking_for_a_launch_asks_less_and_less_often(
+async def test_searching_polls_at_growing_intervals(
     make_service: Callable[..., Any], job: Callable[..., Any], others: int
 ) -> None:
-    """Ten minutes of waiting are some hundred requests, not thousands, also where calls seen to be short would call for a quick look."""
+    """Ten minutes of waiting are some hundred requests, not thousands, even if calls are short."""
     service = make_service(time_scale=60.0)
     jobs = [job("ana", expected_seconds=90.0), *[job("cleo", target=17)] * others]
     done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
@@ -112,7 +114,8 @@ async def test_looking_for_a_launch_asks_less_and_less_often(
 async def test_three_unconfirmed_launches_stop_launching(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """A service that loses every answer is not fed on, but for what is in the air; when some are settled, it goes on."""
+    """If every answer is lost, launching stops at the limit of unconfirmed launches, and continues when some are
+    settled."""
     service = make_service("page", [{"kind": "error_before", "times": 4}])
     jobs = [job(f"c{n}", stagger_seconds=n) for n in range(6)]
     done = await service.invoke(jobs)
@@ -128,7 +131,7 @@ async def test_three_unconfirmed_launches_stop_launching(
 async def test_somebody_elses_equal_run_needs_a_person(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """If the service does not show the requester, either run could be ours; a person's choice is resumed."""
+    """If the service does not show the requester, either run could be ours; a person's choice is applied."""
     service = make_service(
         "page",
         [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],
@@ -153,7 +156,7 @@ async def test_somebody_elses_equal_run_needs_a_person(
 
 
 async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """If the service shows the requester and we know our own id, an equal run of somebody else is no candidate."""
+    """If the service shows the requester and our own id is known, another requester's equal run is no candidate."""
     service = make_service(
         "client",
         [
@@ -168,8 +171,9 @@ async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], j
     await service.check_exact(jobs)
 
 
-async def test_our_identity_is_cached(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Also after the process that learned it is gone: the next one's lost launch is not taken for a stranger's equal run."""
+async def test_our_requester_id_is_remembered(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Our id is stored: after the process that learned it, the next one's lost launch is not matched to another
+    requester's run."""
     service = make_service("client")
     assert (await service.invoke([job("bob", target=17)])).outcome.finished
     await service.control(
@@ -189,7 +193,7 @@ async def test_our_identity_is_cached(make_service: Callable[..., Any], job: Cal
 
 
 def test_each_key_has_its_own_requesters(tmp_path: Path) -> None:
-    """Another key is another person to the service: what is known of one says nothing of the other's runs."""
+    """Another key is another requester: the id of one does not identify runs of the other."""
     journal = Journal(tmp_path / "journal.sqlite")
     assert journal.requesters("a") == set()
     for _ in range(2):
@@ -202,7 +206,7 @@ def test_each_key_has_its_own_requesters(tmp_path: Path) -> None:
 
 
 async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """In this dialect batches show the requester: the answer to our first one shows our own id."""
+    """In this dialect batches show the requester: the answer to our first one contains our own id."""
     service = make_service("page", [{"kind": "lost_answer", "after": 1, "times": 1}])
     jobs = [job("bob", runs=2, target=17, expected_seconds=90.0), job("ana", runs=2)]
 
@@ -219,7 +223,7 @@ async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any],
 
 
 def slow_batch_posts(service: Any) -> Callable[..., Any]:
-    """Batches are made at once, and answered after twenty seconds; the list of batches lags as far behind."""
+    """Batches are created at once and answered after twenty seconds; the list of batches lags as much."""
     started = service.now_seconds()
 
     async def later(answer: Answer) -> Answer:
@@ -237,11 +241,11 @@ def slow_batch_posts(service: Any) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("sent", ["before we look", "while we look"])
-async def test_a_single_never_takes_a_run_of_our_own_batch(
+async def test_a_single_run_never_matches_a_run_of_our_batch(
     make_service: Callable[..., Any], job: Callable[..., Any], sent: str
 ) -> None:
-    """Runs of one dialect do not show their batch: one with the same prompt in it, listed before its launch is answered, is
-    not mistaken for the lost single."""
+    """In this dialect runs do not show their batch. A batch's run with the same prompt, listed before its launch is
+    answered, is not taken for the lost single run."""
     service = make_service("client")
     started = service.now_seconds()
     posts: list[str] = []
@@ -265,10 +269,10 @@ async def test_a_single_never_takes_a_run_of_our_own_batch(
     await service.check_exact(jobs)
 
 
-async def test_twins_sent_at_once_and_lost_get_a_run_each(
+async def test_equal_unconfirmed_launches_get_one_run_each(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Two launches that ask for the same are interchangeable, also when only one of them arrived."""
+    """Two equal launches are interchangeable, also if only one of them arrived."""
     service = make_service(
         dialect, [{"kind": "lost_answer", "times": 1}, {"kind": "error_before", "after": 1, "times": 1}]
     )
@@ -280,8 +284,8 @@ async def test_twins_sent_at_once_and_lost_get_a_run_each(
     await service.check_exact(jobs)
 
 
-async def test_marks_make_the_search_exact(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """With a reference in each prompt, even equal launches are distinguished; the case keeps its own prompt."""
+async def test_marked_prompts_make_the_search_exact(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """With a reference in each prompt, even equal launches are distinguished. The case keeps its own prompt."""
     service = make_service("client", [{"kind": "lost_answer", "times": 2}])
     prompt = "You are Ana. Ask for the opening hours."
     jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2, runs=2)]

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: launch nothing more, write down what is known, return soon; the next invocation goes on."""
+"""SIGINT and SIGTERM: launch nothing more, record what is known, return soon. The next session resumes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def states(service: Any) -> list[str]:
 async def test_an_interrupted_run_is_resumed(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, after: float
 ) -> None:
-    """Whenever it comes: the engine returns within its last words, and the next invocation completes each run once."""
+    """At any time: the engine returns within its grace period, and the next session completes each run once."""
     service = make_service(dialect, concurrency_limit=3)
     jobs = [job("ana", runs=3), job("bob", runs=2, target=17)]
     first = await service.invoke_interrupted(jobs, after)
@@ -45,7 +45,7 @@ async def test_an_interrupted_run_is_resumed(
 async def test_an_interruption_before_the_start_launches_nothing(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Not even the first."""
+    """Not even the first launch is sent."""
     service = make_service()
     interrupted = anyio.Event()
     interrupted.set()
@@ -55,7 +55,7 @@ async def test_an_interruption_before_the_start_launches_nothing(
     assert states(service) == []
 
 
-async def test_an_answer_that_comes_in_time_is_taken_down(
+async def test_an_answer_within_the_grace_period_is_recorded(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Launches already sent have three seconds to be answered."""
@@ -66,10 +66,10 @@ async def test_an_answer_that_comes_in_time_is_taken_down(
     assert done.outcome.unsettled == ()
 
 
-async def test_a_late_response_leaves_the_launch_unconfirmed(
+async def test_a_late_answer_leaves_the_launch_unconfirmed(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """The launch is ambiguous in the journal and the outcome, and adopted by the next invocation."""
+    """The launch is unconfirmed in the journal and the outcome, and the next session adopts it."""
     service = make_service(dialect, [{"kind": "slow", "seconds": 30, "times": 1}])
     jobs = [job("ana", runs=2)]
     done = await service.invoke_interrupted(jobs, 0.5)
@@ -85,10 +85,10 @@ async def test_a_late_response_leaves_the_launch_unconfirmed(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_was_not_sent_is_not_unconfirmed(
+async def test_an_interrupted_launch_that_never_left_is_unsent(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Interrupted while the connection was being made: it never left, and may be launched again at once."""
+    """Interrupted while connecting: it never left, and may be launched again at once."""
     service = make_service()
 
     real = service.transport
@@ -118,7 +118,7 @@ async def test_a_launch_that_was_not_sent_is_not_unconfirmed(
 async def test_waiting_for_the_service_can_be_interrupted(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """In a long pause that a 429 asked for, and while the service cannot be reached."""
+    """During a long pause after a 429, and while the service is unreachable."""
     service = make_service("page", [{"kind": "throttle", "retry_after_seconds": 500}])
     done = await service.invoke_interrupted([job("ana")], 10.0)
     assert done.seconds < 10.1
@@ -132,7 +132,7 @@ async def test_waiting_for_the_service_can_be_interrupted(
     assert set(states(service)) == {"unsent"}
 
 
-async def test_lingering_can_be_interrupted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_searching_can_be_interrupted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """It stays unconfirmed."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     done = await service.invoke_interrupted([job("ana")], 20.0, settings=Settings(linger_seconds=500))
@@ -140,7 +140,7 @@ async def test_lingering_can_be_interrupted(make_service: Callable[..., Any], jo
     assert len(done.outcome.unsettled) == 1
 
 
-async def test_evidence_half_fetched_is_fetched_next_time(
+async def test_partly_fetched_evidence_is_fetched_by_the_next_session(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Interrupted while a late transcript is awaited."""

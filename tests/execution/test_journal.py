@@ -1,4 +1,4 @@
-"""The journal: legal moves only, everything durable, and never a traceback for a disk that will not do."""
+"""The journal: only valid transitions, every event durable, and a clear error for a disk that fails."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ ROUTES: dict[LaunchState, tuple[LaunchState, ...]] = {
     },
     **{state: (LaunchState.SENT, LaunchState.AMBIGUOUS, state) for state in (LaunchState.ADOPTED, LaunchState.ABSENT)},
 }
-"""How to bring a launch into each state."""
+"""The events that bring a launch into each state."""
 
 
 @pytest.fixture
@@ -81,8 +81,8 @@ def bring(journal: Journal, state: LaunchState, launch_id: str = "l1", **changes
 
 @pytest.mark.parametrize("after", LaunchState)
 @pytest.mark.parametrize("before", LaunchState)
-def test_only_the_drawn_transitions_are_possible(journal: Journal, before: LaunchState, after: LaunchState) -> None:
-    """Every move that the module's drawing shows is made, every other is refused and changes nothing."""
+def test_only_valid_transitions_are_possible(journal: Journal, before: LaunchState, after: LaunchState) -> None:
+    """Every valid transition is made; every other one is refused and changes nothing."""
     bring(journal, before)
     if after in TRANSITIONS.get(before, ()):
         journal.record(Moved("l1", after))
@@ -97,8 +97,8 @@ def test_only_the_drawn_transitions_are_possible(journal: Journal, before: Launc
     assert journal.claimed_run_ids() == set()
 
 
-def test_the_drawing_is_complete() -> None:
-    """Each state but the first is reached from one that reaches it; ends have no way out."""
+def test_every_state_is_reachable() -> None:
+    """Each state but the first is reached from a reachable state; final states have no transitions."""
     reachable = {LaunchState.INTENDED} | {state for states in TRANSITIONS.values() for state in states}
     assert reachable == set(LaunchState)
     ends = set(LaunchState) - set(TRANSITIONS)
@@ -112,8 +112,8 @@ def test_the_drawing_is_complete() -> None:
     }
 
 
-def test_what_was_written_comes_back_the_same(path: Path, journal: Journal) -> None:
-    """After closing and opening, a launch and its slots read as they were written: text, times, money, lines."""
+def test_a_reopened_journal_is_equal(path: Path, journal: Journal) -> None:
+    """After closing and opening, a launch and its slots are as they were recorded: text, times, money, lines."""
     journal.record(Intended(intent()))
     journal.record(Moved("l1", LaunchState.SENT))
     journal.record(Moved("l1", LaunchState.ACKNOWLEDGED, batch_id=2**63 - 1, run_ids=(8, 7), bindings={1: 7}))
@@ -137,8 +137,8 @@ def test_what_was_written_comes_back_the_same(path: Path, journal: Journal) -> N
     assert [slot.committed_cents for slot in slots] == [16, 0]  # a bill of nothing is a bill
 
 
-def test_a_dead_invocation_leaves_unsent_and_ambiguous_launches(journal: Journal) -> None:
-    """What was only intended never left; what was sent may have arrived. Nothing else is touched."""
+def test_a_crash_leaves_unsent_and_unconfirmed_launches(journal: Journal) -> None:
+    """An INTENDED launch never left; a SENT one may have arrived. Other launches are not changed."""
     for number, state in enumerate(LaunchState):
         bring(journal, state, f"l{number}")
     assert journal.mark_interrupted() == 1
@@ -150,7 +150,8 @@ def test_a_dead_invocation_leaves_unsent_and_ambiguous_launches(journal: Journal
 
 
 def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
-    """Slots of refused, unsent, rejected and absent launches are neither resumed nor charged; consumed ones are charged."""
+    """Slots of refused, unsent, rejected and absent launches are neither resumed nor charged; consumed ones are
+    charged."""
     for number, state in enumerate(LaunchState):
         bring(journal, state, f"l{number}", slots=1)
     live = {
@@ -187,7 +188,7 @@ def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
 def test_a_run_belongs_to_one_launch(
     journal: Journal, state: LaunchState, take_over: Callable[[Journal], None]
 ) -> None:
-    """A run that another launch has can be taken over in no way, and the attempt leaves nothing behind."""
+    """No event can give a run to a second launch, and the attempt changes nothing."""
     bring(journal, LaunchState.SENT, "l1")
     bring(journal, state, "l2")
     journal.record(Moved("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7}, batch_id=201))
@@ -200,8 +201,9 @@ def test_a_run_belongs_to_one_launch(
     assert (launch.state, launch.batch_id, launch.run_ids) == (state, None, ())
 
 
-def test_slots_move_only_as_drawn(journal: Journal) -> None:
-    """Bound where the launch is known to have happened, to one run for good, and only then collected and consumed."""
+def test_slots_follow_their_states(journal: Journal) -> None:
+    """Slots are bound only if the launch is known to have happened, permanently, to one run; only bound slots are
+    collected and consumed."""
     bring(journal, LaunchState.AMBIGUOUS, slots=1)
     (slot,) = journal.slots_of("l1")
     for impossible in (
@@ -229,7 +231,7 @@ def test_slots_move_only_as_drawn(journal: Journal) -> None:
 
 
 def test_runs_listed_late_are_claimed_late(journal: Journal) -> None:
-    """A launch whose answer listed no runs gets them afterwards."""
+    """A launch whose answer listed no runs gets them later."""
     bring(journal, LaunchState.ACKNOWLEDGED)
     journal.record(RunsClaimed("l1", (9, 8)))
     journal.record(RunsBound("l1", {0: 8, 1: 9}))
@@ -241,7 +243,7 @@ def test_runs_listed_late_are_claimed_late(journal: Journal) -> None:
 
 
 def test_launches_are_listed_oldest_first(journal: Journal) -> None:
-    """By the time they were sent, not by the time they were written."""
+    """By the time they were sent, not the time they were recorded."""
     for launch_id, seconds in (("b", 5), ("a", 5), ("c", 1)):
         bring(journal, LaunchState.SENT, launch_id, sent_at=SENT_AT + timedelta(seconds=seconds))
     assert [launch.launch_id for launch in journal.launches({LaunchState.SENT})] == ["c", "a", "b"]
@@ -249,8 +251,8 @@ def test_launches_are_listed_oldest_first(journal: Journal) -> None:
     assert journal.launch("nobody") is None
 
 
-def test_a_number_over_64_bits_is_an_error_of_ours(journal: Journal) -> None:
-    """What SQLite cannot hold is a StoreError, and the launch stays where it was."""
+def test_a_number_over_64_bits_is_an_error(journal: Journal) -> None:
+    """A value that SQLite cannot hold raises StoreError, and the launch is unchanged."""
     bring(journal, LaunchState.SENT)
     with pytest.raises(StoreError):
         journal.record(Moved("l1", LaunchState.ACKNOWLEDGED, run_ids=(2**63,)))
@@ -263,7 +265,7 @@ def test_a_number_over_64_bits_is_an_error_of_ours(journal: Journal) -> None:
 
 
 def test_a_garbage_file_is_rejected_as_journal(path: Path) -> None:
-    """A file that is something else is left as it is, and named."""
+    """A file that is no journal is named and not changed."""
     path.parent.mkdir()
     path.write_bytes(b"not a database, despite its name" * 100)
     with pytest.raises(StoreError, match=r"journal\.sqlite is damaged: file is not a database") as caught:
@@ -272,8 +274,8 @@ def test_a_garbage_file_is_rejected_as_journal(path: Path) -> None:
     assert path.read_bytes().startswith(b"not a database")
 
 
-def test_a_torn_journal_is_refused_not_rebuilt(path: Path) -> None:
-    """A database whose pages are damaged is an error when it is read: its money is not forgotten."""
+def test_a_damaged_journal_is_refused_not_rebuilt(path: Path) -> None:
+    """A damaged database is an error when it is read: its money is not forgotten."""
     journal = Journal(path)
     for number in range(50):
         journal.record(Intended(intent(f"l{number}")))
@@ -290,7 +292,7 @@ def test_a_torn_journal_is_refused_not_rebuilt(path: Path) -> None:
 
 
 def test_a_newer_journal_needs_a_newer_planner(path: Path) -> None:
-    """The format of a later version is refused by name, and not touched."""
+    """The format of a newer version is refused by name, and the file is not changed."""
     Journal(path).close()
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=3")
@@ -300,7 +302,7 @@ def test_a_newer_journal_needs_a_newer_planner(path: Path) -> None:
     assert caught.value.hint == "Use that version, or another --store."
 
 
-def test_table_that_another_process_has_just_made(path: Path) -> None:
+def test_two_processes_may_create_a_journal_at_once(path: Path) -> None:
     """The second process to create the table in a new journal uses it."""
     with contextlib.closing(Journal(path)) as journal:
         journal.record(Intended(intent()))
@@ -310,8 +312,8 @@ def test_table_that_another_process_has_just_made(path: Path) -> None:
         assert journal.launch("l1") is not None
 
 
-def test_second_writer_is_refused(path: Path) -> None:
-    """A journal that another process has written to is not written from an older state."""
+def test_a_second_writer_is_refused(path: Path) -> None:
+    """A journal that another process has written to meanwhile is not written from an older state."""
     with contextlib.closing(Journal(path)) as journal, contextlib.closing(Journal(path)) as other:
         other.record(Intended(intent()))
         with pytest.raises(StoreError, match="written by another process"):
@@ -354,7 +356,7 @@ PRAGMA user_version=1;
 
 
 def test_journal_of_version_1_is_imported(path: Path) -> None:
-    """Nothing is forgotten: bills, claims, reservations, and an open launch, which becomes unconfirmed."""
+    """Nothing is lost: bills, claims, reservations, and an open launch, which becomes unconfirmed."""
     path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.executescript(VERSION_1 % {"digest": "'" + "0" * 64 + "'"})
@@ -374,7 +376,7 @@ def test_journal_of_version_1_is_imported(path: Path) -> None:
 
 
 def test_impossible_value_in_a_journal_of_version_1(path: Path) -> None:
-    """A line that cannot be read is an error; the tables stay."""
+    """An unreadable row is an error; the tables stay."""
     path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.executescript(VERSION_1 % {"digest": "NULL"})
@@ -386,7 +388,7 @@ def test_impossible_value_in_a_journal_of_version_1(path: Path) -> None:
 
 
 def test_a_read_only_journal_can_be_read(path: Path) -> None:
-    """With what a writer that is still there, or was killed, has left in the write-ahead log; the file itself is not touched."""
+    """Includes the write-ahead log of a running or killed writer; the file itself is not changed."""
     with contextlib.closing(Journal(path)) as writer:
         writer.record(Intended(intent()))
         before = path.read_bytes()
@@ -398,7 +400,7 @@ def test_a_read_only_journal_can_be_read(path: Path) -> None:
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
-    """Where the store's folder cannot be made, the error says so."""
+    """If the folder of the store cannot be created, the error says so."""
     (tmp_path / "store").write_text("in the way")
     with pytest.raises(StoreError, match="cannot be opened"):
         Journal(tmp_path / "store" / "journal.sqlite")
@@ -406,7 +408,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def nobody() -> Generator[None]:
-    """Root may write anywhere, so not as root; and for no longer than it takes, for others of this process may write meanwhile."""
+    """Run as another user, because root may write anywhere; only briefly, because other threads may write meanwhile."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
@@ -419,7 +421,7 @@ def nobody() -> Generator[None]:
 
 @pytest.fixture
 def read_only() -> Generator[Path]:
-    """A folder that we may read and not write, with a journal of another user in it."""
+    """A folder that we may read but not write, with a journal of another user."""
     folder = Path(tempfile.mkdtemp())
     Journal(folder / "old.sqlite").close()
     (folder / "old.sqlite").chmod(0o444)
@@ -431,7 +433,7 @@ def read_only() -> Generator[Path]:
 
 @pytest.mark.parametrize("name", ["new.sqlite", "old.sqlite"])
 def test_a_read_only_folder_is_named(read_only: Path, name: str) -> None:
-    """Nothing can be written there: an error with a hint, before anything is launched."""
+    """It cannot be written: an error with a hint, before anything is launched."""
     with pytest.raises(StoreError, match=f"{name} cannot be opened") as caught, nobody():
         Journal(read_only / name)
     assert "permissions" in caught.value.hint
@@ -464,7 +466,7 @@ def run_python(program: str, **names: object) -> subprocess.CompletedProcess[str
 
 
 def test_a_full_disk_loses_nothing_that_was_written(path: Path) -> None:
-    """When no byte more fits, the write that failed is reported as an error, and all before it are there."""
+    """On a full disk, the failed write is an error, and everything before it is stored."""
     done = run_python(FULL, tests=str(Path(__file__).parent), path=str(path))
     assert done.stderr == ""
     written, kind, message = done.stdout.split(" ", 2)
@@ -496,8 +498,8 @@ DIES = """
 """
 
 
-def test_a_process_that_dies_leaves_whole_transactions(path: Path) -> None:
-    """What returned is there, what had not been committed is not."""
+def test_a_killed_process_leaves_whole_transactions(path: Path) -> None:
+    """Everything before `record` returned is stored; nothing uncommitted is."""
     done = run_python(DIES, tests=str(Path(__file__).parent), path=str(path))
     assert (done.returncode, done.stderr) == (9, "")
     journal = Journal(path)
@@ -507,7 +509,7 @@ def test_a_process_that_dies_leaves_whole_transactions(path: Path) -> None:
 
 
 def test_a_locked_journal_is_reported(path: Path, journal: Journal) -> None:
-    """Another writer, where there should be none, is an error after a wait, not a traceback."""
+    """Another writer, which should not exist, is an error after a wait, not a traceback."""
     other = sqlite3.connect(path, isolation_level=None)
     journal._db.execute("PRAGMA busy_timeout=1")
     other.execute("BEGIN IMMEDIATE")
@@ -519,8 +521,8 @@ def test_a_locked_journal_is_reported(path: Path, journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"no database at all " * 100, b""])
-def test_a_damaged_journal_is_reported_to_be_damaged(path: Path, damage: bytes) -> None:
-    """Neither space nor permissions would fix it; that moving it away may cost money is said."""
+def test_a_damaged_journal_has_its_own_hint(path: Path, damage: bytes) -> None:
+    """Free space or permissions would not fix it. The message says that moving the file away may cost money."""
     journal = Journal(path)
     journal.close()
     whole = path.read_bytes()

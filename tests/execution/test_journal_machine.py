@@ -1,4 +1,5 @@
-"""The journal against a model of it, over random histories: closed, killed or cut off at any byte, it holds a consistent past."""
+"""The journal against a model, over random histories: closed, killed or cut off at any byte, it holds a consistent
+earlier state."""
 
 from __future__ import annotations
 
@@ -24,12 +25,12 @@ from planner.providers.base import Line
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RUN_IDS = st.integers(1, 12)
-"""Few, so that launches fight over them."""
+"""Few, so that launches compete for them."""
 
 
 @dataclass
 class Model:
-    """What a journal should say."""
+    """The expected content of a journal."""
 
     states: dict[str, LaunchState] = field(default_factory=dict[str, LaunchState])
     batch_ids: dict[str, int | None] = field(default_factory=dict[str, "int | None"])
@@ -40,7 +41,7 @@ class Model:
         return Model(dict(self.states), dict(self.batch_ids), dict(self.claims), dict(self.slots))
 
     def state(self) -> dict[str, Any]:
-        """In the shape that `state_of` reads from a journal."""
+        """In the form that `state_of` reads from a journal."""
         live = {launch_id for launch_id, state in self.states.items() if state in LIVE}
         return {
             "launches": {
@@ -76,7 +77,7 @@ def state_of(journal: Journal) -> dict[str, Any]:
 
 
 class JournalMachine(RuleBasedStateMachine):
-    """`past` holds the model after every write: what a journal cut off anywhere must be equal to one of."""
+    """`past` holds the model after every write. A journal cut off anywhere must equal one of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +127,7 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.states)
     @rule(data=st.data(), state=st.sampled_from(LaunchState), runs=st.lists(RUN_IDS, max_size=3, unique=True))
     def settle(self, data: st.DataObject, state: LaunchState, runs: list[int]) -> None:
-        """Legal or not; only what becomes known claims runs."""
+        """Valid or not; only confirmed launches claim runs."""
         launch_id = self.a_launch(data)
         runs = runs if state in KNOWN else []
         batch_id = 200 + len(self.past) if state in KNOWN and len(runs) != 1 else None
@@ -196,7 +197,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule()
     def die_and_go_on(self) -> None:
-        """What another process finds after this one was killed, and what it makes of it."""
+        """What another process finds after this one was killed, and what it records."""
         copy = self.folder / "killed"
         for suffix in ("", "-wal"):
             if (source := Path(f"{self.path}{suffix}")).exists():
@@ -218,7 +219,8 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(share=st.floats(0, 1))
     def cut_off(self, share: float) -> None:
-        """The write-ahead file cut at any byte, as a machine that lost power may leave it: one of the pasts, whole."""
+        """The write-ahead file is cut at any byte, as after a power failure: the journal equals one of the earlier
+        states."""
         wal = Path(f"{self.path}-wal")
         cut = self.folder / "cut"
         for suffix in ("", "-wal", "-shm"):
@@ -244,7 +246,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 SLOT_STATES = {False: {SlotState.WANTED}, True: set(SlotState)}
-"""By whether its launch is known to have been carried out."""
+"""By whether its launch is confirmed."""
 
 JournalMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestJournalMachine = JournalMachine.TestCase

@@ -1,5 +1,5 @@
-"""Launches that the lists do not show: sent again only where the service's times are known to be those of its clock, and its
-prompts those that were sent."""
+"""Launches that the lists do not show are sent again only if the service's times are known to be those of its clock,
+and its prompts those that were sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME = re.compile(rb'"name":\s*"planner [^"]*"')
 
 
 def days_early(method: str, path: str, answer: Answer) -> Answer:
-    """A service that forgets names, and whose times are three days before its `Date` header."""
+    """A service that does not return names, and whose times are three days before its `Date` header."""
     del method, path
 
     def moved(found: re.Match[bytes]) -> bytes:
@@ -48,8 +48,8 @@ def lose_the_first_post() -> Callable[..., Any]:
 async def test_wrong_times_do_not_prove_absence(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, answered: bool
 ) -> None:
-    """Runs that ask for the same, of another time, keep a lost launch open for a person, whether an answered launch shows that
-    the times are wrong or none shows that they are right; neither this invocation nor the next pays for it again."""
+    """Equal runs of another time keep a lost launch open for a person, if answered launches show that the times are
+    wrong, or do not show that they are right. Neither this session nor the next pays for it again."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2 if answered else 1}])
     jobs = [job("ana", runs=2, expected_seconds=90.0)]
     jobs += [job("bob", target=17, expected_seconds=60.0), job("cleo", stagger_seconds=1)] if answered else []
@@ -62,7 +62,7 @@ async def test_wrong_times_do_not_prove_absence(
 
 
 def without(shown: Callable[[str], str | None]) -> Callable[..., Answer]:
-    """A service that forgets names, and shows a prompt otherwise than it was sent."""
+    """A service that does not return names, and shows prompts changed."""
 
     def amend(method: str, path: str, answer: Answer) -> Answer:
         if method != "GET" or not path.startswith("/v1/test-call"):
@@ -88,8 +88,8 @@ async def test_altered_prompts_do_not_prove_absence(
     answered: bool,
     shown: Callable[[str], str | None],
 ) -> None:
-    """Runs that may belong to a lost launch keep it open for a person: neither this invocation nor the next
-    pays for it again."""
+    """Runs that may belong to a lost launch keep it open for a person: neither this session nor the next pays for it
+    again."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 1}])
     jobs = [job("ana", expected_seconds=90.0)] + ([job("cleo", stagger_seconds=1)] if answered else [])
     for invocation in range(2):
@@ -99,10 +99,10 @@ async def test_altered_prompts_do_not_prove_absence(
         assert len(await service.own_runs()) == len(jobs), f"paid twice by invocation {invocation}"
 
 
-async def test_a_crash_before_an_altered_one_is_settled_leaves_it_open(
+async def test_a_crash_leaves_a_launch_with_altered_prompts_open(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
-    """Killed at any of the last steps at which it could be given up, nothing is paid for again."""
+    """Killed at any of the last steps at which it could be declared absent, nothing is paid for again."""
     jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
     lost, amend = [{"kind": "lost_answer", "times": 1}], without(str.upper)
     lived = Life()
@@ -118,7 +118,7 @@ async def test_a_crash_before_an_altered_one_is_settled_leaves_it_open(
 async def test_a_run_with_another_prompt_does_not_match_a_launch(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Where the service shows what was sent, somebody else's run of the same target is not taken for it."""
+    """If the service shows prompts as sent, another client's run of the same target is not taken for it."""
     service = make_service(dialect)
     jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
     await service.post("/v1/test-calls", target_id=12, scenario_prompt="You are Zoe.")
@@ -128,10 +128,11 @@ async def test_a_run_with_another_prompt_does_not_match_a_launch(
 
 
 @pytest.mark.parametrize("boundary", [1, 2, 5, 9])
-async def test_a_crash_before_it_is_settled_leaves_it_open(
+async def test_a_crash_leaves_an_unlisted_launch_open(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], boundary: int
 ) -> None:
-    """Killed at one of the last steps at which a launch that is not shown could be given up, none of it is paid for again."""
+    """Killed at one of the last steps at which an unlisted launch could be declared absent, none of it is paid for
+    again."""
     jobs = [job("ana", runs=2, expected_seconds=90.0), job("cleo", target=17)]
     lost = [{"kind": "lost_answer", "times": 1}]
     lived = Life()
@@ -146,7 +147,7 @@ async def test_a_crash_before_it_is_settled_leaves_it_open(
 async def test_an_older_run_does_not_match_a_later_launch(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Where an answered launch shows that the service's times are those of its clock, they rule out what asks for the same."""
+    """If an answered launch shows that the service's times are those of its clock, the time rules out an equal run."""
     service = make_service(dialect)
     jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
     await service.post("/v1/test-calls", target_id=12, scenario_prompt=jobs[0].prompt)
@@ -157,10 +158,10 @@ async def test_an_older_run_does_not_match_a_later_launch(
     assert len(await service.own_runs()) == 3
 
 
-async def test_nothing_is_absent_by_times_that_are_known_to_be_wrong(
+async def test_wrong_times_leave_a_launch_open_without_candidates(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Also where no run asks for the same: how far back the lists were read is not known, so a person must say."""
+    """Even if no run is equal: how far back the lists were read is not known, so a person must decide."""
     service = make_service(dialect)
     jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
     done = await service.invoke(jobs, amend=days_early, intercept=lose_the_first_post(), settings=PATIENT)
@@ -172,7 +173,7 @@ async def test_nothing_is_absent_by_times_that_are_known_to_be_wrong(
 async def test_a_run_to_another_number_does_not_match_a_launch(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Where prompts are shown otherwise than sent, a run of another target is still not taken for it: it is sent again."""
+    """Even if prompts are shown changed, a run of another target is not taken for it: it is sent again."""
     service = make_service(dialect)
     jobs = [job("ana", expected_seconds=90.0), job("cleo", stagger_seconds=1)]
     await service.post("/v1/test-calls", target_id=17, scenario_prompt="You are Zoe.")
@@ -181,8 +182,8 @@ async def test_a_run_to_another_number_does_not_match_a_launch(
     assert len(await service.own_runs()) == 3
 
 
-async def test_a_choice_is_asked_for_once(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """While other calls go on, whose lists show the same candidates again and again."""
+async def test_a_needed_decision_is_logged_once(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The candidates are reported once, while other runs continue and every list shows the same candidates."""
     service = make_service("page", [{"kind": "lost_answer", "times": 1}])
     jobs = [job("ana"), *[job(f"c{n}", target=17, stagger_seconds=20 * n) for n in range(1, 4)]]
     await service.post("/v1/test-calls", target_id=12, scenario_prompt=jobs[0].prompt)

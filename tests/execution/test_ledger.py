@@ -1,4 +1,4 @@
-"""The budget ledger: what a ceiling allows, and the arithmetic of reservations and bills."""
+"""The budget ledger: what a ceiling allows, and the sums of reservations and bills."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ledger_of(*limits: tuple[int, str | None], by_service: int | None = None) ->
 
 
 def test_a_launch_fits_while_every_ceiling_that_covers_it_has_room() -> None:
-    """The tightest ceiling decides, a plan's own holds for that plan only, and its last cent may be spent."""
+    """The tightest ceiling decides, a plan's ceiling holds for that plan only, and the last cent may be spent."""
     ledger = ledger_of((100, None), (40, "a"))
     assert ledger.reservation_for("a", AGENT, 40) == 40
     ledger.reserve("a", 40)
@@ -33,7 +33,7 @@ def test_a_launch_fits_while_every_ceiling_that_covers_it_has_room() -> None:
 
 
 def test_a_bill_replaces_its_reservation() -> None:
-    """A call that cost less than reserved makes room, one that cost more takes it, also beyond the ceiling."""
+    """A bill below its reservation makes room; a bill above it takes room, even beyond the ceiling."""
     ledger = ledger_of((100, None))
     ledger.reserve("a", 50)
     ledger.bill("a", reserved_cents=50, billed_cents=16)
@@ -45,8 +45,8 @@ def test_a_bill_replaces_its_reservation() -> None:
     assert ledger.blocking("a", AGENT, 1) is ledger.ceilings[0]
 
 
-def test_a_launch_that_did_not_happen_frees_its_money() -> None:
-    """Released, the ceilings are as before."""
+def test_a_released_reservation_restores_the_ceilings() -> None:
+    """After the release, the ceilings are as before."""
     ledger = ledger_of((100, None), (60, "a"))
     ledger.reserve("a", 60)
     ledger.release("a", 60)
@@ -55,7 +55,7 @@ def test_a_launch_that_did_not_happen_frees_its_money() -> None:
 
 
 def test_calls_of_unknown_price_go_one_at_a_time_under_a_ceiling() -> None:
-    """The first reserves all that is left, so that nothing goes beside it; after its bill the price is known."""
+    """The first reserves everything that is left, so that no other runs beside it; after its bill the price is known."""
     ledger = ledger_of((100, None), (70, "a"))
     assert ledger.reservation_for("a", AGENT, None) == 70
     ledger.reserve("a", 70)
@@ -68,29 +68,30 @@ def test_calls_of_unknown_price_go_one_at_a_time_under_a_ceiling() -> None:
 
 
 def test_a_quarter_more_is_rounded_up() -> None:
-    """Half cents are kept on the safe side."""
+    """Half cents are rounded up."""
     ledger = ledger_of((1000, None))
     ledger.bill("a", reserved_cents=0, billed_cents=17)
     assert ledger.reservation_for("a", AGENT, None) == 22
 
 
-def test_a_call_that_cost_nothing_teaches_nothing() -> None:
-    """A failed call's bill of 0 does not make the next of unknown price free."""
+def test_a_free_call_does_not_set_the_price() -> None:
+    """A bill of 0 for a failed call does not make the next call of unknown price free."""
     ledger = ledger_of((100, None))
     ledger.reserve("a", 100)
     ledger.bill("a", reserved_cents=100, billed_cents=0)
     assert ledger.reservation_for("a", AGENT, None) == 100
 
 
-def test_without_a_ceiling_of_ours_unknown_prices_hold_nothing_back() -> None:
-    """The service keeps its own balance: it answers 402."""
+def test_unknown_prices_are_not_limited_by_the_balance() -> None:
+    """The service enforces its own balance (402)."""
     assert Ledger().reservation_for("a", AGENT, None) == 0
     assert ledger_of(by_service=50).reservation_for("a", AGENT, None) == 0
     assert ledger_of(by_service=50).reservation_for("a", AGENT, 51) is None
 
 
-def test_what_blocks_is_what_would_still_block_with_nothing_in_flight() -> None:
-    """A reservation that may come back blocks nothing; what is spent, or too small from the start, does."""
+def test_a_ceiling_blocks_only_if_no_reservation_can_be_released() -> None:
+    """A reservation that may be released blocks nothing; spent money blocks, and so does a ceiling that was too low
+    from the start."""
     ledger = ledger_of((100, None), (30, "a"))
     ledger.reserve("b", 100)
     assert ledger.reservation_for("b", AGENT, 50) is None
@@ -117,8 +118,8 @@ PLANS = st.sampled_from(["a", "b"])
     known=st.booleans(),
 )
 def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int, str | None]], known: bool) -> None:
-    """For launches, bills and releases in any order: at every launch, committed money of every ceiling is
-    within it, as long as no bill was higher than its reservation; and the sums are those of a naive account."""
+    """For launches, bills and releases in any order: at each launch every ceiling covers its committed money, if no
+    bill exceeded its reservation; and the sums equal those of a simple account."""
     ledger = ledger_of(*limits)
     flying: list[Flight] = []
     spent: list[tuple[str, int]] = []
@@ -155,14 +156,15 @@ def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int,
 
 @pytest.mark.parametrize("estimate", [None, 16])
 def test_an_empty_ceiling_allows_nothing(estimate: int | None) -> None:
-    """A ceiling of 0 lets no call through, of known price or not."""
+    """A ceiling of 0 allows no call, whether its price is known or not."""
     ledger = ledger_of((0, None))
     assert ledger.reservation_for("a", AGENT, estimate) is None
     assert ledger.blocking("a", AGENT, estimate) is ledger.ceilings[0]
 
 
 def test_a_bill_raises_later_reservations_of_its_target() -> None:
-    """To the highest bill seen, once one was above its reservation; on that target alone, wherever a reservation is computed."""
+    """To the highest bill, once one exceeded its reservation; for that target only, wherever a reservation is
+    computed."""
     ledger = Ledger([Ceiling("all", 100)])
     ledger.learn(AGENT, reserved_cents=60, billed_cents=48)
     assert ledger.reservation_for("a", AGENT, 16) == 16
@@ -176,8 +178,8 @@ def test_a_bill_raises_later_reservations_of_its_target() -> None:
     assert ledger.enough({"all"}, [("a", AGENT, 16, 2)]) == "all $1.56"
 
 
-def test_a_better_word_takes_the_place_of_a_reservation() -> None:
-    """Under every ceiling that covers it, with nothing left over when the bill comes; the next calls are reckoned by it."""
+def test_a_reservation_is_replaced_by_an_estimate() -> None:
+    """Under every ceiling that covers it, with nothing left reserved after the bill; later calls are priced by it."""
     own, other = Ceiling("plan a", 300, "a"), Ceiling("plan b", 300, "b")
     ledger = Ledger([Ceiling("all", 100), own, other])
     reserved = ledger.reservation_for("a", AGENT, None)

@@ -1,4 +1,5 @@
-"""Reading lists: as far back as is asked, nothing missed while others are added, and knowing whether that was all."""
+"""Reading lists: as far back as asked, without gaps while rows are added, and knowing whether the list was read
+whole."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class Row:
 
 
 class Service:
-    """A list, newest first, that grows by so many rows after each page; one row a second."""
+    """A list, newest first, that grows by so many rows after each page; one row per second."""
 
     def __init__(self, rows: int, *, grows: int = 0, cap: int = 200, paged: bool = True, dated: bool = True) -> None:
         self.rows, self.grows, self.cap, self.paged, self.dated = rows, grows, cap, paged, dated
@@ -48,14 +49,14 @@ async def read(
 
 @pytest.mark.parametrize("rows", [0, 1, 49, 50, 199, 200, 201, 450])
 async def test_a_list_is_read_to_its_end(rows: int) -> None:
-    """Of any length."""
+    """A list of any length is read whole."""
     listed = await read(Service(rows))
     assert sorted(listed.found) == list(range(1, rows + 1))
     assert listed.whole
 
 
-async def test_no_further_back_than_asked() -> None:
-    """One row that is older will do."""
+async def test_reading_stops_at_the_time_asked_for() -> None:
+    """One older row is enough."""
     service = Service(1000)
     listed = await read(service, oldest=750)
     assert set(listed.found) >= set(range(750, 1001))
@@ -63,8 +64,8 @@ async def test_no_further_back_than_asked() -> None:
     assert listed.whole
 
 
-async def test_no_further_than_wanted() -> None:
-    """What is looked for by id need not be waited for, and says nothing of what is missing."""
+async def test_reading_stops_when_the_wanted_runs_are_found() -> None:
+    """Reading stops when the wanted ids are found; the list then does not count as whole."""
     service = Service(1000)
     listed = await read(service, wanted={990, 1000})
     assert service.pages == 1
@@ -76,8 +77,9 @@ async def test_no_further_than_wanted() -> None:
     ("first_page", "oldest_wanted", "limits"),
     [(0, 990, [50]), (80, 921, [80]), (80, 920, [80, 200]), (80, 720, [80, 200, 200]), (900, 990, [200])],
 )
-async def test_no_more_than_is_thought_to_be_enough(first_page: int, oldest_wanted: int, limits: list[int]) -> None:
-    """Where it was not, the rest is read as ever; a page is never so short that a list which ends there could have been cut."""
+async def test_the_first_page_is_as_short_as_expected(first_page: int, oldest_wanted: int, limits: list[int]) -> None:
+    """If the first page did not contain all, the rest is read as usual. A page is never so short that a list that
+    ends there could have been cut."""
     service = Service(1000)
     listed = await read(service, wanted={oldest_wanted, 1000}, first_page=first_page)
     assert oldest_wanted in listed.found
@@ -85,40 +87,40 @@ async def test_no_more_than_is_thought_to_be_enough(first_page: int, oldest_want
 
 
 async def test_a_service_with_small_pages_is_read_to_its_end() -> None:
-    """It gives fewer than it was asked for: that is not the end."""
+    """It returns fewer rows than asked for: that is not the end."""
     listed = await read(Service(170, cap=50))
     assert len(listed.found) == 170
     assert listed.whole
 
 
 @pytest.mark.parametrize(("rows", "whole"), [(NEVER_CUT - 1, True), (NEVER_CUT, False), (300, False)])
-async def test_a_service_that_does_not_page(rows: int, whole: bool) -> None:
-    """It returns the same page every time: a short list is complete, a long one may have been cut."""
+async def test_a_service_without_pages(rows: int, whole: bool) -> None:
+    """It returns the same page every time: a short list is whole, a long one may have been cut."""
     listed = await read(Service(rows, paged=False, cap=100))
     assert len(listed.found) == min(rows, 100)
     assert listed.whole is whole
 
 
-async def test_a_service_that_does_not_page_and_reaches_back() -> None:
-    """Its last row is older than the question."""
+async def test_a_service_without_pages_that_reaches_back() -> None:
+    """Its last row is older than the time asked for."""
     assert (await read(Service(100, paged=False), oldest=20)).whole
 
 
 async def test_a_list_without_times_is_read_to_its_end() -> None:
-    """Nothing says that it is far enough."""
+    """Nothing shows that it reaches far enough."""
     listed = await read(Service(450, dated=False), oldest=400)
     assert len(listed.found) == 450
     assert listed.whole
 
 
-async def test_a_page_of_old_news_ends_the_reading_undecided() -> None:
-    """So much arrived between two pages that the second shows nothing new: next time, perhaps."""
+async def test_a_page_without_new_rows_leaves_the_list_not_whole() -> None:
+    """So many rows were added between two pages that the second shows nothing new: not whole this time."""
     listed = await read(Service(1000, grows=200))
     assert not listed.whole
 
 
-async def test_no_list_is_read_for_ever() -> None:
-    """A bound of pages, and then it is not whole."""
+async def test_reading_a_list_is_bounded() -> None:
+    """After a maximum number of pages, the list is not whole."""
     service = Service(30_000)
     listed = await read(service)
     assert service.pages == MOST_PAGES
@@ -135,7 +137,8 @@ async def test_no_list_is_read_for_ever() -> None:
 async def test_whole_means_that_nothing_is_missing(
     rows: int, grows: int, cap: int, oldest: int, first_page: int
 ) -> None:
-    """However the list grows while it is read: of what was there at the beginning, nothing as new as asked for is missed."""
+    """However the list grows while it is read, no row is missed that existed at the beginning and is as new as asked
+    for."""
     service = Service(rows, grows=min(grows, cap - 1), cap=cap)
     listed = await read(service, oldest=float(oldest), first_page=first_page)
     if listed.whole:

@@ -1,8 +1,8 @@
-"""Launcher, service, person and crashes, driven together at random, against a model of who paid for what.
+"""`planner run` as a whole, driven at random in virtual time: faults, lags, crashes, other clients, a person.
 
-`planner run` as a whole, in virtual time. What the model knows: which calls the plan asks for. What must hold after every
-step: nobody was called more often than that, and the journal's money is the service's. What must hold in the end, with a
-service that works again and a person who settles what only a person can: every call was made, once.
+The model knows which calls the plan asks for. After every step, no call was made more often than that, and the journal and
+the service agree to the cent. In the end, when the service works and a person has settled what only a person can, every
+call was made once.
 
     PLANNER_MACHINE_EXAMPLES=500 uv run pytest tests/execution/test_machine.py     for longer
 """
@@ -45,7 +45,7 @@ SCENARIO = """\
 """
 NAMES = ("ana", "bob", "cleo")
 LONGEST_LAG_SECONDS = 20.0
-"""Less than launches are looked for: a service that takes longer to list a run than anyone waits cannot be helped."""
+"""Less than the time that launches are searched for: a service that lists a run later than that cannot be handled."""
 
 TIMES = st.integers(1, 3)
 FAULTS = st.one_of(
@@ -68,7 +68,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.runs: dict[str, int] = {}
-        """What the plan asks for, by name."""
+        """The runs that the plan asks for, by name."""
 
     @initialize(dialect=st.sampled_from(["page", "client"]), limit=st.integers(1, 6), names=st.integers(1, 3))
     def open(self, dialect: Any, limit: int, names: int) -> None:
@@ -116,7 +116,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(boundary=st.integers(8, 120))
     def an_invocation_dies(self, boundary: int) -> None:
-        """The first boundaries are reads before anything is written."""
+        """The first boundaries are reads, before anything is recorded."""
         self.invoke(Life(boundary))
 
     @rule(
@@ -149,7 +149,7 @@ class Machine(RuleBasedStateMachine):
         return [run for run in self.service.sandbox.state.runs if run.requested_by_id == OWN_USER_ID]
 
     def made(self) -> dict[str, int]:
-        """Calls that we paid for, by name."""
+        """The calls that we paid for, by name."""
         prompts = [run.prompt for run in self.own() if not run.error_message]
         return {name: sum(f"You are {name}." in prompt for prompt in prompts) for name in self.runs}
 
@@ -190,7 +190,7 @@ class Machine(RuleBasedStateMachine):
         return self.invoke(Life())
 
     def a_person_settles(self) -> None:
-        """What has several candidates: they look at the service, and know which runs are ours."""
+        """Settle launches with several candidates: the person looks at the service and knows which runs are ours."""
         opened = self.service.results()["open_launches"]
         for launch in opened:
             if launch["state"] != "several candidates":

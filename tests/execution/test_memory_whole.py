@@ -1,4 +1,4 @@
-"""What `planner run` as a whole holds in memory of the calls that are over."""
+"""How much memory `planner run` keeps for calls that have ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ scenarios:
 
 
 def test_evidence_of_finished_runs_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many calls are over, no more of them are in memory than are under way at once, their quotes and verdicts apart."""
+    """However many calls have ended, memory holds no more evidence than that of the calls under way, apart from
+    quotes and verdicts."""
     seen: list[ref[Evidence]] = []
     alive_counts: list[int] = []
 

@@ -32,7 +32,7 @@ FAILING = PLAN.replace("{check: call, status: completed}", "{check: says, any_of
 STRICT = FAILING.replace("min_pass_rate: 0.5", "min_pass_rate: 1.0")
 DAY = 86_400.0
 UNANSWERED = {"kind": "error_before", "after": 1, "times": 1}
-"""The second launch is answered with 503: nobody knows whether it was carried out."""
+"""The second launch is answered with 503: whether it was carried out is unknown."""
 Make = Callable[..., Organisation]
 
 
@@ -47,14 +47,14 @@ def make(tmp_path: Path) -> Make:
 
 
 def run(service: Organisation) -> tuple[int | None, dict[str, Any]]:
-    """One launch at a time. The exit code, and the only case."""
+    """One launch at a time. Returns the exit code and the only case."""
     ran = service.run(max_concurrent=1)
     (case,) = service.results()["cases"]
     return ran.code, case
 
 
 def test_an_unconfirmed_launch_keeps_a_case_unknown(make: Make) -> None:
-    """Also when it is resumed, until it is known that it was not carried out; then it is sent again."""
+    """A resumed case, too, until the launch is known to be absent; then it is sent again."""
     service = make(UNANSWERED)
     code, case = run(service)
     assert (code, case["outcome"], case["runs_passed"], case["runs_under_way"]) == (4, "unknown", 1, 1)
@@ -68,14 +68,14 @@ def test_an_unconfirmed_launch_keeps_a_case_unknown(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("plan", "outcome", "code"), [(FAILING, "unknown", 4), (STRICT, "failed", 1)])
-def test_a_failure_that_no_open_run_can_change_is_one(make: Make, plan: str, outcome: str, code: int) -> None:
+def test_a_failure_that_no_open_run_can_change_is_final(make: Make, plan: str, outcome: str, code: int) -> None:
     """Half of two runs may still pass; all of two runs no longer can."""
     found, case = run(make(UNANSWERED, plan=plan))
     assert (found, case["outcome"], case["runs_under_way"]) == (code, outcome, 1)
 
 
 def test_a_failure_elsewhere_decides_the_exit_code(make: Make) -> None:
-    """1 before 4: an unknown case hides no failure."""
+    """Exit code 1 comes before 4: an unknown case does not hide a failure."""
     service = make(UNANSWERED | {"after": 2}, plan=PLAN)
     service.write("plans/failing.yaml", STRICT.replace("plan: hours", "plan: failing").replace("runs: 2", "runs: 1"))
     assert service.run(max_concurrent=1).code == 1
@@ -83,7 +83,7 @@ def test_a_failure_elsewhere_decides_the_exit_code(make: Make) -> None:
 
 
 def test_a_run_under_way_keeps_a_case_unknown_for_a_day(make: Make) -> None:
-    """Then the run is given up, and the other one decides."""
+    """Then the session stops waiting for the run, and the other run decides."""
     service = make({"kind": "hang", "after": 1, "times": 1})
     for _ in range(2):
         code, case = run(service)
@@ -100,8 +100,8 @@ def test_an_unconfirmed_retry_keeps_a_case_unknown(make: Make) -> None:
     assert (code, case["outcome"], case["runs_under_way"]) == (4, "unknown", 1)
 
 
-def test_recheck_and_report_leave_such_a_case_unknown(make: Make) -> None:
-    """Stored runs of the old prompt passed; the launch with the new one is open."""
+def test_recheck_and_report_leave_an_open_case_unknown(make: Make) -> None:
+    """Stored runs of the old prompt passed; the launch with the new prompt is unconfirmed."""
     service = make(UNANSWERED | {"after": 3})
     assert run(service)[0] == 0
     service.write("plans/hours.yaml", PLAN.replace("Saturday", "Sunday"))

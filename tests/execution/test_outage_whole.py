@@ -1,4 +1,4 @@
-"""The network is gone for minutes in the middle of `planner run`."""
+"""The network is down for minutes in the middle of `planner run`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ scenarios:
 
 @dataclass
 class Disconnected(Organisation):
-    """Nothing is reached from then on for so long; the service resumes what it has."""
+    """From then on, nothing is reachable for this long; calls that the service has continue."""
 
     gone_from: float = 0.0
     gone_for: float = 0.0
@@ -50,8 +50,8 @@ class Disconnected(Organisation):
 
 @pytest.mark.parametrize(("gone_from", "gone_for"), [(33.0, 240.0), (10.0, 1200.0)])
 def test_five_minutes_without_network(tmp_path: Path, dialect: Any, gone_from: float, gone_for: float) -> None:
-    """Less than five, and the same invocation goes on; more, and it ends with 4 and says why, so that the next one does.
-    No call is made twice, none is lost."""
+    """After less than five minutes the session continues. After more it exits with 4 and gives the reason, and the
+    next one resumes. No call is made twice, and none is lost."""
     service = Disconnected(tmp_path, dialect, {"concurrency_limit": 4}, gone_from=gone_from, gone_for=gone_for)
     service.write("plans/outage.yaml", PLAN)
     ran = service.run()

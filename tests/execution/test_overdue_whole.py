@@ -1,4 +1,4 @@
-"""Runs that end long after we stopped waiting for them: picked up, free, by whichever invocation comes then."""
+"""Runs that end long after we stopped waiting for them: the next session collects them, free of charge."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make(tmp_path: Path, dialect: Any) -> Any:
 
 
 def test_a_run_that_ends_an_hour_later_is_not_paid_for_again(make: Any) -> None:
-    """However many invocations find it still under way."""
+    """However many sessions find it still under way."""
     service = make(({"kind": "late", "what": ["call_id"], "seconds": 2 * HOUR},))
     codes = [service.run().code]
     for seconds in (0.0, 60.0, HOUR):
@@ -45,8 +45,8 @@ def test_a_run_that_ends_an_hour_later_is_not_paid_for_again(make: Any) -> None:
     assert service.noted() == service.charged()
 
 
-def test_a_run_that_never_ends_is_given_up_after_a_day(make: Any) -> None:
-    """Until then no call replaces it, and the report says so; after that the next session calls again."""
+def test_a_run_without_an_end_is_dropped_after_a_day(make: Any) -> None:
+    """Until then no call replaces it, and the report says so. After that, the next session calls again."""
     service = make(({"kind": "hang", "times": 1},))
     for _ in range(3):
         assert service.run().code == 4

@@ -1,4 +1,4 @@
-"""Packing: up to 20 runs of one line, longest first, nothing lost."""
+"""Packing: up to 20 runs of one line per launch, longest first, none lost."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def always(_: Any) -> bool:
     rooms=st.lists(st.integers(1, 60), min_size=1),
     data=st.data(),
 )
-def test_everything_wanted_is_taken_once(
+def test_every_wanted_run_is_chosen_once(
     job: Callable[..., Any], cases: list[tuple[int, int, int | None]], rooms: list[int], data: st.DataObject
 ) -> None:
-    """Never more than there is room for, nor than 20, nor of two lines; runs that are not launched are returned: in the end all are taken."""
+    """Never more than there is room for, than 20, or of two lines. In the end all are launched."""
     jobs = [job(f"c{n}", target=target, expected_seconds=seconds) for n, (_, target, seconds) in enumerate(cases)]
     pending, left = Pending(), Counter[str]()
     for item, (runs, _, _) in zip(jobs, cases, strict=True):
@@ -60,7 +60,7 @@ def test_everything_wanted_is_taken_once(
 
 
 def test_the_line_with_the_longest_call_goes_first(job: Callable[..., Any]) -> None:
-    """Across lines too, the call that takes longest starts earliest; unknown durations come last."""
+    """Across lines too, the longest call starts first; unknown durations come last."""
     jobs = [
         job("short", expected_seconds=10.0),
         job("unknown", target=17, expected_seconds=None),
@@ -80,7 +80,7 @@ def test_the_line_with_the_longest_call_goes_first(job: Callable[..., Any]) -> N
 
 
 def test_cases_that_do_not_fit_are_skipped(job: Callable[..., Any]) -> None:
-    """Within their line and across lines; they stay wanted."""
+    """They are skipped, within their line and across lines, and stay wanted."""
     pending, cheap = Pending(), job("cheap")
     pending.set(job("dear", expected_seconds=90.0), 2)
     pending.set(cheap, 2)
@@ -95,7 +95,7 @@ def test_cases_that_do_not_fit_are_skipped(job: Callable[..., Any]) -> None:
 
 
 def test_fits_is_asked_once_for_each_chosen_run(job: Callable[..., Any]) -> None:
-    """It reserves money: asked for a run that is then not chosen, it would reserve too much."""
+    """`fits` reserves money: asked for a run that is then not chosen, it would reserve too much."""
     pending = Pending()
     pending.set(job("ana"), 30)
     asked: list[Any] = []

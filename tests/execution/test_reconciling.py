@@ -1,4 +1,5 @@
-"""Finding lost launches among what the service lists: one, none, several, twins, neighbours, clocks."""
+"""Matching unconfirmed launches with the runs that the service lists: one, none, several, equal launches, other
+clients, clocks."""
 
 from __future__ import annotations
 
@@ -89,7 +90,7 @@ def matched(
     requesters: Sequence[int] = (),
     **options: Any,
 ) -> dict[str, Any]:
-    """Launch id → what it was found to be: run ids, or a batch's id; `None`; or how many candidates there are."""
+    """Launch id → the run ids or the batch id that it matched; `None`; or the number of candidates."""
     known = [replace(item, requesters=frozenset(requesters)) for item in launches]
     return matched_as_they_are(known, runs, batches, claimed=claimed, **options)
 
@@ -120,18 +121,18 @@ def _found(match: Match) -> Any:
 
 
 def test_exactly_one_run_is_adopted() -> None:
-    """A run that asks the same, and no other does."""
+    """One equal run is a match."""
     assert matched([unconfirmed("a", "p")], [run(1, "p"), run(2, "q")]) == {"a": (1,)}
 
 
-def test_nothing_is_found_where_nothing_is() -> None:
-    """No list, or a list of other things."""
+def test_an_empty_list_has_no_match() -> None:
+    """An empty list, or a list of other runs."""
     assert matched([unconfirmed("a", "p")]) == {"a": None}
     assert matched([unconfirmed("a", "p")], [run(2, "q")]) == {"a": None}
     assert matched([]) == {}
 
 
-def test_more_runs_than_launches_are_for_a_person() -> None:
+def test_more_runs_than_launches_need_a_person() -> None:
     """Any of them could be ours."""
     assert matched([unconfirmed("a", "p")], [run(1, "p"), run(2, "p")]) == {"a": "2 candidates"}
 
@@ -150,8 +151,8 @@ def test_more_runs_than_launches_are_for_a_person() -> None:
     ],
     ids=lambda fields: " ".join(map(str, *fields.items())),
 )
-def test_what_differs_is_not_ours(other: dict[str, Any]) -> None:
-    """Another target, direction, mode, prompt or time, or a run of a batch where a single was sent."""
+def test_a_different_run_is_no_match(other: dict[str, Any]) -> None:
+    """Another target, direction, mode, prompt or time, or a run of a batch for a single launch."""
     assert matched([unconfirmed("a", "p")], [run(1, "p", **other)]) == {"a": None}
 
 
@@ -159,35 +160,35 @@ def test_what_differs_is_not_ours(other: dict[str, Any]) -> None:
     "missing", ["target_id", "target_type", "direction", "mode", "created_at", "target_number", "requester_id"]
 )
 def test_missing_fields_rule_nothing_out(missing: str) -> None:
-    """Calling again would be the dearer mistake."""
+    """Calling again would be the more expensive mistake."""
     assert matched([unconfirmed("a", "p")], [run(1, "p", **{missing: None})], requesters=[1]) == {"a": (1,)}
 
 
 @pytest.mark.parametrize("after", [-5.0, 0.0, 5.0, LATEST_CREATION_SECONDS + 5.0])
 def test_clocks_may_differ_by_the_slack(after: float) -> None:
-    """The service's clock is known to some seconds, and a request may wait on its way."""
+    """The service's clock is known to a few seconds, and a request may be delayed on its way."""
     assert matched([unconfirmed("a", "p")], [run(1, "p", after=after)]) == {"a": (1,)}
 
 
 def test_an_unknown_clock_may_differ_by_more() -> None:
-    """If no answer ever had a date, the search is wider."""
+    """If no answer ever had a `Date`, the search is wider."""
     assert matched([unconfirmed("a", "p", slack=3600.0)], [run(1, "p", after=-3000.0)]) == {"a": (1,)}
 
 
 @pytest.mark.parametrize("stored", ["  p \r\nq\n", "p \nq", "\np \rq\t"])
 def test_white_space_around_a_prompt_does_not_hide_it(stored: str) -> None:
-    """Services trim texts and unify line ends."""
+    """Services trim texts and normalize line ends."""
     assert matched([unconfirmed("a", "p \nq\n")], [run(1, stored)]) == {"a": (1,)}
 
 
-def test_claimed_runs_do_not_count() -> None:
-    """They are another launch's."""
+def test_claimed_runs_are_no_candidates() -> None:
+    """They belong to another launch."""
     assert matched([unconfirmed("a", "p")], [run(1, "p"), run(2, "p")], claimed=[1]) == {"a": (2,)}
     assert matched([unconfirmed("a", "p")], [run(1, "p")], claimed=[1]) == {"a": None}
 
 
 def test_anothers_runs_are_never_adopted() -> None:
-    """If the service shows the requester and we know our own id."""
+    """If the service shows the requester and our own id is known."""
     runs = [run(1, "p", requester_id=2), run(2, "p", requester_id=1)]
     assert matched([unconfirmed("a", "p")], runs, requesters=[1]) == {"a": (2,)}
     assert matched([unconfirmed("a", "p")], runs[:1], requesters=[1]) == {"a": None}
@@ -195,7 +196,8 @@ def test_anothers_runs_are_never_adopted() -> None:
 
 
 def test_each_launch_has_its_own_requesters() -> None:
-    """Of two machines with keys of their own, each lost launch is found by who made it, also where the other's is not known."""
+    """Two machines with different keys: each lost launch matches runs of its own requester, also if the other's id is
+    unknown."""
     mine, theirs = (
         replace(unconfirmed("a", "p"), requesters=frozenset({1})),
         replace(unconfirmed("b", "p"), requesters=frozenset({2})),
@@ -218,26 +220,26 @@ def test_a_run_listed_by_a_batch_is_not_a_single_run() -> None:
 # Twins
 
 
-def test_twins_are_interchangeable() -> None:
-    """As many runs as launches that ask the same: each gets one, the oldest the oldest."""
+def test_equal_launches_are_interchangeable() -> None:
+    """As many runs as equal launches: each gets one, the oldest launch the oldest run."""
     launches = [unconfirmed("b", "p", after=10), unconfirmed("a", "p")]
     runs = [run(2, "p", after=11), run(1, "p", after=1)]
     assert matched(launches, runs) == {"a": (1,), "b": (2,)}
 
 
-def test_fewer_runs_than_twins_settle_some_of_them() -> None:
-    """The others go on being looked for."""
+def test_fewer_runs_than_equal_launches_settle_some_of_them() -> None:
+    """The other launches are still searched for."""
     assert matched([unconfirmed("a", "p"), unconfirmed("b", "p", after=1)], [run(1, "p")]) == {"a": (1,), "b": None}
 
 
-def test_a_stranger_among_twins_is_for_a_person() -> None:
+def test_more_runs_than_equal_launches_need_a_person() -> None:
     """Three runs for two launches: none is adopted."""
     runs = [run(1, "p"), run(2, "p"), run(3, "p")]
     assert matched([unconfirmed("a", "p"), unconfirmed("b", "p")], runs) == {"a": "3 candidates", "b": "3 candidates"}
 
 
-def test_a_twin_sent_too_late_for_a_run_does_not_count_for_it() -> None:
-    """A run made before a launch was sent is not its, whoever else it may be for."""
+def test_an_equal_launch_sent_after_a_run_does_not_match_it() -> None:
+    """A run created before a launch was sent does not belong to it."""
     launches = [unconfirmed("a", "p"), unconfirmed("b", "p", after=60)]
     assert matched(launches, [run(1, "p", after=1), run(2, "p", after=2), run(3, "p", after=61)]) == {
         "a": "3 candidates",
@@ -252,7 +254,7 @@ def test_one_candidate_is_not_given_to_two_launches() -> None:
 
 
 def test_the_called_number_distinguishes_launches() -> None:
-    """Who asked for a number gets the run with it; who did not may get any other."""
+    """A launch with a number gets the run with that number; one without may get any other."""
     launches = [unconfirmed("a", "p"), unconfirmed("b", "p", target_number="+14155550001")]
     runs = [run(1, "p", target_number="+14155550199"), run(2, "p", target_number="+14155550001")]
     assert matched(launches, runs) == {"a": (1,), "b": (2,)}
@@ -262,8 +264,8 @@ def test_the_called_number_distinguishes_launches() -> None:
 # Batches
 
 
-def test_a_batch_is_known_by_its_prompts() -> None:
-    """In any order, and however often each comes."""
+def test_a_batch_matches_by_its_prompts() -> None:
+    """In any order, with repetitions."""
     launches = [unconfirmed("a", "p", "q", "q")]
     assert matched(launches, batches=[batch(201, "q", "p", "q")]) == {"a": 201}
     assert matched(launches, batches=[batch(201, "p", "p", "q")]) == {"a": None}
@@ -271,8 +273,8 @@ def test_a_batch_is_known_by_its_prompts() -> None:
     assert matched(launches, batches=[batch(201, "p", "q", "q", size=6)]) == {"a": None}
 
 
-def test_a_batch_that_lists_no_runs_is_adopted_all_the_same() -> None:
-    """Which they are is found out afterwards."""
+def test_a_batch_without_listed_runs_is_adopted() -> None:
+    """Its runs are found later."""
     assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", run_ids=())]) == {"a": 201}
 
 
@@ -287,8 +289,8 @@ def test_a_batch_that_lists_no_runs_is_adopted_all_the_same() -> None:
     ],
     ids=lambda fields: " ".join(map(str, *fields.items())),
 )
-def test_another_batch_is_not_ours(other: dict[str, Any]) -> None:
-    """Another target, time, requester, or the name of another launch of this program."""
+def test_a_different_batch_is_no_match(other: dict[str, Any]) -> None:
+    """Another target, time, requester, or the name of another of our launches."""
     assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", **other)], requesters=[1]) == {"a": None}
 
 
@@ -304,19 +306,19 @@ def test_an_echoed_name_is_proof() -> None:
 
 
 def test_a_name_set_by_the_service_does_not_rule_out_a_match() -> None:
-    """A service may name a batch as it likes: that ours is not read back must not make us call again."""
+    """A service may rename a batch: a missing name of ours must not make us call again."""
     assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", name="Batch of 2")]) == {"a": 201}
 
 
-def test_a_batch_of_claimed_runs_is_anothers() -> None:
-    """Also where only one of its runs is claimed, and where its launch knows only its id."""
+def test_a_batch_with_claimed_runs_is_no_match() -> None:
+    """Also if only one of its runs is claimed, or its launch knows only its id."""
     batches = [batch(201, "p", "q"), batch(202, "p", "q")]
     assert matched([unconfirmed("a", "p", "q")], batches=batches, claimed=[20101]) == {"a": 202}
     assert matched([unconfirmed("a", "p", "q")], batches=batches, claimed_batches={202}) == {"a": 201}
 
 
-def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
-    """Where the list of batches does not reach back, runs of one batch with just its prompts are it."""
+def test_an_unlisted_batch_matches_by_its_runs() -> None:
+    """If the list of batches does not reach back, runs of one batch with exactly the launch's prompts identify it."""
     runs = [run(1, "p", batch_id=201), run(2, "q", batch_id=201), run(3, "p", batch_id=202)]
     launches = [unconfirmed("a", "p", "q")]
     assert matched(launches, runs[:2], every_batch=False) == {"a": 201}
@@ -338,8 +340,8 @@ def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
     names=st.booleans(),
 )
 def test_each_launch_adopts_a_different_run(sent: list[str], made: Any, names: bool) -> None:
-    """With no strangers about, every launch that was carried out is found, each as another one, and only as many launches
-    as were carried out."""
+    """Without other clients, every launch that was carried out is matched, each to a different run or batch, and no
+    other launch is."""
     launches: list[Unconfirmed] = []
     runs: list[Run] = []
     batches: list[Batch] = []
@@ -364,19 +366,19 @@ def test_each_launch_adopts_a_different_run(sent: list[str], made: Any, names: b
 
 
 def test_slots_are_bound_by_prompt_never_by_position() -> None:
-    """Ids may come in any order."""
+    """Run ids may come in any order."""
     runs = {7: run(7, " q"), 8: run(8, "p"), 9: run(9, "q")}
     assert bind_slots(slots_of("a", "p", "q", "q"), runs, (7, 8, 9)) == {0: 8, 1: 7, 2: 9}
 
 
 def test_equal_prompts_need_no_list() -> None:
-    """Any run is as good as any other, also before it is listed."""
+    """Any run is as good as any other, even before it is listed."""
     assert bind_slots(slots_of("a", "p", "p"), {}, (7, 8)) == {0: 7, 1: 8}
     assert bind_slots(slots_of("a", "p"), {}, (7,)) == {0: 7}
 
 
 def test_runs_not_listed_yet_stay_unbound() -> None:
-    """What is left over when only one prompt is, needs no list again."""
+    """If only one prompt is left, the remaining run needs no list."""
     slots = slots_of("a", "p", "q", "q")
     assert bind_slots(slots, {}, (7, 8, 9)) == {}
     assert bind_slots(slots, {8: run(8, "p")}, (7, 8, 9)) == {0: 8, 1: 9}
@@ -384,16 +386,16 @@ def test_runs_not_listed_yet_stay_unbound() -> None:
     assert bind_slots(bound, {}, (7, 8, 9)) == {2: 7}
 
 
-def test_runs_too_many_or_strange_bind_nothing() -> None:
-    """A service that lists more than was asked for."""
+def test_extra_or_unknown_runs_are_not_bound() -> None:
+    """A service that lists more runs than were asked for."""
     assert bind_slots(slots_of("a", "p"), {}, (7, 8)) == {0: 7}
     assert bind_slots(slots_of("a", "p", "q"), {7: run(7, "r"), 8: run(8, "q")}, (7, 8)) == {1: 8}
     assert bind_slots(slots_of("a", "p"), {}, ()) == {}
 
 
 @given(prompts=st.lists(st.sampled_from("pqr"), min_size=1, max_size=8), data=st.data())
-def test_when_all_is_listed_all_is_bound(prompts: list[str], data: st.DataObject) -> None:
-    """Each run to a slot of its own prompt, each slot to another run, in any order, at once or in two steps."""
+def test_all_slots_are_bound_once_all_runs_are_listed(prompts: list[str], data: st.DataObject) -> None:
+    """Each run is bound to a slot with its prompt, each slot to a different run, in any order, in one step or two."""
     slots = slots_of("a", *prompts)
     order = data.draw(st.permutations(range(len(prompts))), "order")
     runs = {10 + place: run(10 + place, prompts[ordinal]) for place, ordinal in enumerate(order)}
@@ -408,7 +410,7 @@ def test_when_all_is_listed_all_is_bound(prompts: list[str], data: st.DataObject
 
 @given(st.text())
 def test_prompts_compare_as_stored(prompt: str) -> None:
-    """However often a text is stored and read, it compares the same; no prompt is one of white space."""
+    """The comparison does not change if a text is stored and read again; no prompt is only white space."""
     assert prompt_key(prompt_key(prompt)) == prompt_key(prompt)
     assert prompt_key(f" \r\n{prompt}\t\n") == prompt_key(prompt)
     assert prompt_key(None) == prompt_key(" ") != prompt_key("x")

@@ -1,4 +1,4 @@
-"""Launches are shared between machines: a fresh machine resumes what a killed one launched, and pays for nothing twice."""
+"""Shared launches: a new machine resumes what a killed one launched, and pays for nothing twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seco
 
 
 class SharedFolder(DirectoryStore):
-    """A store that machines share; a process may die just before and just after it is written, and it notes every update."""
+    """A shared store. A process may die just before or after it is written, and every update is recorded."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -65,7 +65,7 @@ def calls_of(jobs: Sequence[Any]) -> dict[tuple[str, str], KnownCall]:
 
 
 def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[LocalEngine], None]:
-    """What an invocation does at its start: import what others launched, and share its own launches."""
+    """What a session does at its start: import launches of others, and share its own."""
 
     def begin(engine: LocalEngine) -> None:
         sharing = IntentSharing(shared, engine.journal, show_name=str)
@@ -76,7 +76,7 @@ def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[LocalEngi
 
 
 def fresh_machine(service: Any) -> None:
-    """No journal and no evidence: only the service and the shared store know."""
+    """No journal and no evidence: only the service and the shared store have them."""
     service.folder = service.folder.with_name(service.folder.name + "-fresh")
     service.repository = ResultsRepository(DirectoryStore(service.folder))
 
@@ -87,11 +87,11 @@ def publish(service: Any, shared: SharedFolder) -> None:
     journal.close()
 
 
-async def test_a_fresh_machine_after_a_death_at_any_boundary(
+async def test_a_new_machine_resumes_after_a_crash_at_any_boundary(
     make_service: Callable[..., Any], job: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Killed before or after any write, request or push up to the last launch's: a machine with nothing but the shared store makes
-    each run once."""
+    """Killed before or after any write, request or push up to that of the last launch: a machine that has only the
+    shared store makes each run once."""
     jobs = [job("ana", runs=2), job("cleo", target=17)]
     boundary, crossed = 1, list[str]()
     while crossed.count("after the shared store") < 1 or sum("POST" in name for name in crossed) < 4:
@@ -116,7 +116,8 @@ async def test_a_fresh_machine_after_a_death_at_any_boundary(
 async def test_a_machine_with_another_key(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """It may not see the launch of the first machine, so it neither adopts nor repeats it: a person must decide."""
+    """Another key may not see the launch of the first machine, so it is neither adopted nor repeated: a person must
+    decide."""
     jobs, service, life = [job("ana", runs=2)], make_service("page"), Life(dies_at="after POST /v1/test-call-batches")
     share = share_with(shared, jobs)
 
@@ -138,10 +139,11 @@ async def test_a_machine_with_another_key(
     assert len(service_runs) == 2
 
 
-async def test_what_is_shared_before_a_launch(
+async def test_an_intent_is_shared_without_prompt_and_number(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """The intent is in the store before the request leaves, without prompt and number; launches at once go in one write."""
+    """The intent is in the store before the request leaves, without prompt and number. Concurrent launches are
+    written together."""
     jobs = [job("ana"), job("bob", stagger_seconds=1), job("cleo", target=17)]
     ana = replace(jobs[0], line=replace(jobs[0].line, target_number="+14155550199"), prompt="Call +14155550199.")
     service, seen = make_service(), list[list[str]]()
@@ -165,10 +167,11 @@ async def test_what_is_shared_before_a_launch(
         assert json.loads(text)["state"] == "intended"
 
 
-async def test_two_invocations_at_once(
+async def test_concurrent_sessions_make_each_call_once(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """Who comes second sees, in writing, that another has begun the same calls, and makes none; the next one resumes those."""
+    """The second session finds that another has launched the same calls, and makes none; the next session resumes
+    them."""
     jobs, service = [job("ana"), job("bob")], make_service()
     first = service.folder
 
@@ -208,7 +211,8 @@ async def test_two_invocations_at_once(
 async def test_a_failing_store_blocks_launches(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """Where an intent cannot be shared nothing is sent; runs under way are still waited for, and another time all is made."""
+    """If an intent cannot be shared, nothing is sent. Runs under way are awaited, and the next session makes the
+    rest."""
     jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()
 
     def begin(engine: LocalEngine) -> None:
@@ -234,10 +238,10 @@ async def test_a_failing_store_blocks_launches(
     await service.check_exact(jobs)
 
 
-async def test_what_is_stopped_while_it_is_shared_does_not_leave(
+async def test_an_intent_shared_after_a_stop_is_not_sent(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """When nothing more is to be launched by the time an intent is durable (an interruption, say), it is not sent, and left for later."""
+    """If launching has stopped by the time that an intent is durable (an interruption, for example), it is not sent."""
     jobs, service, interrupted = [job("ana")], make_service(), anyio.Event()
 
     def begin(engine: LocalEngine) -> None:
@@ -255,10 +259,10 @@ async def test_what_is_stopped_while_it_is_shared_does_not_leave(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_was_long_in_sharing_is_replaced(
+async def test_a_launch_that_was_shared_late_is_replaced(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """Other machines search for a launch from its recorded time on: one that would leave much later is not sent, but replaced."""
+    """Other machines search for a launch from its recorded time on: one that would leave much later is replaced."""
     jobs, service, shares = [job("ana")], make_service(), list[str]()
 
     def begin(engine: LocalEngine) -> None:
@@ -280,14 +284,14 @@ async def test_a_launch_that_was_long_in_sharing_is_replaced(
 @pytest.mark.parametrize(
     ("settle_seconds", "share_seconds", "limit"), [(0, 0.1, "execution.settle_seconds"), (600, 70, "within 60 s")]
 )
-async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
+async def test_a_slow_store_stops_launching(
     make_service: Callable[..., Any],
     job: Callable[..., Any],
     settle_seconds: float,
     share_seconds: float,
     limit: str,
 ) -> None:
-    """Three late writes in a row stop launching, with a hint; launches that share one write count once."""
+    """Three late writes in a row stop launching, with a hint; launches that share a write count once."""
     jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()
 
     def begin(engine: LocalEngine) -> None:
@@ -308,10 +312,11 @@ async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
     await service.check_exact(jobs)
 
 
-async def test_states_of_launches(
+async def test_a_shared_launch_is_updated_and_removed(
     make_service: Callable[..., Any], jobs: list[Any], shared: SharedFolder, tmp_path: Path
 ) -> None:
-    """A shared launch lists its runs, so that a fresh machine need not search; when all its runs are in results it is removed."""
+    """A shared launch lists its runs, so that a new machine need not search; when results contain all its runs it is
+    removed."""
     service = make_service()
     await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
     publish(service, shared)
@@ -337,7 +342,7 @@ async def test_states_of_launches(
     elsewhere.close()
 
 
-def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: Path) -> None:
+def test_an_unreadable_shared_launch_ends_the_command(shared: SharedFolder, tmp_path: Path) -> None:
     """A damaged launch, or one of a newer planner, ends the command: its calls may be under way."""
     journal = Journal(tmp_path / "journal.sqlite")
     sharing = IntentSharing(shared, journal, show_name=str)
@@ -348,7 +353,7 @@ def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: 
 
 
 def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Path) -> None:
-    """Runs in results of other machines belong to no unconfirmed launch; one that a launch here claims stays its own."""
+    """Runs in results of other machines match no unconfirmed launch; a run that a launch here claims stays its own."""
     journal = Journal(tmp_path / "journal.sqlite")
     journal.record(RunsKnown((1, 2)))
     journal.record(RunsKnown((2, 3)))
@@ -358,7 +363,7 @@ def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Pa
 
 
 def test_a_newer_planners_launch(shared: SharedFolder, tmp_path: Path) -> None:
-    """Schema 2 is refused, exit 2."""
+    """Schema 2 is refused with exit code 2."""
     journal = Journal(tmp_path / "journal.sqlite")
     document = {
         "schema_version": "2.0",

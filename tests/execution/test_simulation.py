@@ -1,7 +1,4 @@
-"""The execution core, simulated: thousands of schedules with faults, lost answers and crashes after any event.
-
-A rule that is broken on purpose must be found: otherwise the simulation could not find a mistake either.
-"""
+"""The simulated execution core: thousands of schedules with faults, lost answers and crashes after any event."""
 
 from __future__ import annotations
 

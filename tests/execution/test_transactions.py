@@ -1,4 +1,4 @@
-"""Reading bills from the account's transactions, for every shape of their list."""
+"""Reading bills from the account's transactions, for every form of their list."""
 
 from __future__ import annotations
 
@@ -88,15 +88,16 @@ def listing(*rows: Any) -> Callable[[int], Any]:
     ids=str,
 )
 async def test_the_bill_is_the_sum_of_the_calls_usage(rows: list[Any], cents: int) -> None:
-    """Each transaction once, with either sign; not what belongs to other calls or to none."""
+    """Each transaction counts once, with either sign; transactions of other calls or of none do not count."""
     transactions, _, said = await read(listing(*rows))
     assert (transactions.charged_cents(CALL), said) == (cents, [])
     assert not transactions.is_awaited(CALL)
 
 
 @pytest.mark.parametrize("amount", [None, "much", True, 10**14, -(10**14), 10**30, {}])
-async def test_an_amount_that_makes_no_sense_leaves_the_calls_own_bill(amount: Any) -> None:
-    """Also beside one that does: the sum would be wrong. It is said once, and not awaited."""
+async def test_an_invalid_amount_leaves_the_bill_of_the_call(amount: Any) -> None:
+    """Also if another transaction of the call is readable: the sum would be wrong. It is reported once and not
+    awaited."""
     transactions, _, said = await read(listing(row(), row(2, amount)), times=2)
     assert transactions.charged_cents(CALL) is None
     assert not transactions.is_awaited(CALL)
@@ -104,15 +105,15 @@ async def test_an_amount_that_makes_no_sense_leaves_the_calls_own_bill(amount: A
     assert str(CALL) in said[0]
 
 
-async def test_a_bridge_alone_is_not_the_whole_bill() -> None:
-    """The charge for the call itself is still to come."""
+async def test_a_bridge_charge_alone_is_not_the_whole_bill() -> None:
+    """The charge for the call itself is still missing."""
     transactions, _, _ = await read(listing(row(kind="transfer_bridge")))
     assert transactions.charged_cents(CALL) is None
     assert transactions.is_awaited(CALL)
 
 
 async def test_pages_are_read_back_to_the_calls_end() -> None:
-    """A page that begins before it is the last; a plain array is a page, too."""
+    """Pages that begin before it are not read. A plain array is a page, too."""
     old = (NOW - timedelta(hours=1)).isoformat()
 
     def page_of(offset: int) -> Any:
@@ -124,8 +125,8 @@ async def test_pages_are_read_back_to_the_calls_end() -> None:
     assert (transactions.charged_cents(CALL), account.pages) == (16, 2)
 
 
-async def test_a_service_that_repeats_its_first_page_is_read_twice() -> None:
-    """It does not page."""
+async def test_a_repeated_first_page_ends_reading() -> None:
+    """The list has no pages."""
     transactions, account, said = await read(lambda _: [row(), *[row(number + 9, call_id=1) for number in range(199)]])
     assert (transactions.charged_cents(CALL), account.pages, said) == (16, 2, [])
 
@@ -142,7 +143,7 @@ async def test_a_service_that_repeats_its_first_page_is_read_twice() -> None:
     ids=["403", "404", "500", "garbage", "endless"],
 )
 async def test_unreadable_transactions_are_reported_once(page_of: Callable[[int], Any], pages: int) -> None:
-    """Nothing is awaited or asked for any more, now or for later calls."""
+    """Nothing more is awaited or requested, for these or later calls."""
     transactions, account, said = await read(page_of, times=3)
     assert (account.pages, len(said)) == (pages, 1)
     transactions.expect(CallId(5), NOW)
@@ -150,8 +151,8 @@ async def test_unreadable_transactions_are_reported_once(page_of: Callable[[int]
     assert not transactions.is_due(0.0)
 
 
-async def test_one_wait_in_vain_is_enough_where_no_call_has_transactions() -> None:
-    """Until one shows."""
+async def test_one_missing_transaction_ends_waiting() -> None:
+    """If no call had a transaction in time, later ones are not awaited, until one appears."""
     rows: list[Any] = []
     transactions, _, _ = await read(lambda _: rows)
     assert transactions.is_awaited(CALL)
