@@ -180,6 +180,16 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "--pull-request=7",
         "--sandbox",
     ]
+    assert arguments(run_step("record", ECHO, **inputs)) == [
+        "record",
+        "--name=nightly",
+        "--environment=staging",
+        "--sandbox",
+        "--",
+        "plans/a b.yaml",
+        "more/",
+    ]
+    assert "--issue" in arguments(run_step("record", ECHO))
 
 
 def test_an_unknown_mode_is_refused(run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +199,7 @@ def test_an_unknown_mode_is_refused(run_step: RunStep, tmp_path: Path, monkeypat
     (tmp_path / "bin/uv").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     assert run_step("install", ECHO, mode="Gate").returncode == 2
-    for mode in ("plan", "run", "recheck", "gate", "publish", "promote"):
+    for mode in ("plan", "run", "recheck", "gate", "publish", "promote", "record"):
         assert run_step("install", ECHO, mode=mode).returncode == 0
 
 
@@ -307,10 +317,15 @@ def test_where_only_expectations_changed_they_are_judged_without_consent(run_ste
 
 def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
     """Validating is for everybody."""
-    assert [name for name, step in STEPS.items() if "THUNDERPHONE_API_KEY" in step["env"]] == ["plan", "run", "gate"]
+    assert [name for name, step in STEPS.items() if "THUNDERPHONE_API_KEY" in step["env"]] == [
+        "plan",
+        "run",
+        "gate",
+        "record",
+    ]
 
 
-@pytest.mark.parametrize("step", ["validate", "plan", "recheck", "run", "gate", "publish", "promote"])
+@pytest.mark.parametrize("step", ["validate", "plan", "recheck", "run", "gate", "publish", "promote", "record"])
 def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
     """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
     program = "#!/usr/bin/env bash\ntrap 'echo heard; exit 130' TERM\necho ready\nwhile :; do sleep 0.02; done\n"
@@ -368,6 +383,7 @@ def test_outputs_are_ones_that_the_commands_write() -> None:
         "gate": checked.keys() | {"exit-code"},
         "publish": {"exit-code"},
         "promote": {"exit-code"},
+        "record": {"exit-code"},
     }
     for output in ACTION["outputs"].values():
         for step, name in re.findall(r"steps\.(\w+)\.outputs\.([a-z-]+)", output["value"]):

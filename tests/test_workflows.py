@@ -118,6 +118,8 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     repository.push("main", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
     repository.fake.pulls[7] |= {"state": "closed", "merged_at": "2026-11-28T07:00:00Z"}
     assert repository.runner.job("phone-plans-main", "promote", "push", {}), repository.runner.log
+    assert repository.runner.job("phone-plans-main", "record", "schedule", {}), repository.runner.log
+    assert repository.stored("world/") == ["world/default.json"]
     assert repository.stored("branches/7/") == []
     assert repository.stored("latest/") == ["latest/default/hours.json"]
     group = {
@@ -156,5 +158,8 @@ def test_rights() -> None:
     assert "secrets." not in str(WORKFLOWS["phone-plans"])
     assert "actions/checkout" not in str(publish)
     assert WORKFLOWS["phone-plans-call"]["jobs"]["call"]["environment"] == "phone-calls"
-    assert [name for name, document in WORKFLOWS.items() if "secrets." in str(document)] == ["phone-plans-call"]
+    assert sorted(name for name, document in WORKFLOWS.items() if "secrets." in str(document)) == [
+        "phone-plans-call",
+        "phone-plans-main",
+    ]
     assert all(document["permissions"] == {} for document in WORKFLOWS.values())

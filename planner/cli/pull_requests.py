@@ -78,3 +78,21 @@ def promote(verbosity: int, **values: Any) -> int:
     from planner.commands import promote as command
 
     return command.promote(shell(verbosity), command.PromoteOptions(selection(values), **values))
+
+
+@click.command()
+@options.PATHS
+@click.option("--issue", is_flag=True, help="Report cases whose agent was edited in one issue (needs `issues: write`).")
+@click.option("--name", default="default", show_default=True, help="Separates two uses in one repository.")
+@options.ENVIRONMENT
+@options.STORED
+@click.pass_obj
+def record(verbosity: int, **values: Any) -> int:
+    """Store what the service says about agents and balance, for plans without a key. Needs a key; makes no calls.
+
+    Run it on the default branch, by a schedule. `planner plan` and `planner gate` without a key then know prices and
+    edited agents, and say how old the record is.
+    """
+    from planner.commands import record as command
+
+    return command.record(shell(verbosity), command.RecordOptions(selection(values), **values))

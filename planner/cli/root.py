@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "gate": "pull_requests:gate",
     "publish": "pull_requests:publish",
     "promote": "pull_requests:promote",
+    "record": "pull_requests:record",
     "report": "stored_results:report",
     "transcript": "stored_results:transcript",
     "history": "stored_results:history",

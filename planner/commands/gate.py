@@ -48,6 +48,8 @@ def gate(shell: Shell, options: GateOptions) -> int:
     print_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, selection, loaded.project)
     known = known_service(shell, selection, loaded, place, refresh=options.refresh)
+    if known.note:
+        shell.log(known.note)
     journal = open_journal(shell, place, loaded.cases)
     try:
         prepared = prepare(shell, selection, loaded, place, targets=known.targets, journal=journal)

@@ -67,6 +67,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     refusal = policy_refusal(prepared.change_set, limits, prepared.progress)
     estimate = prepared.change_set.estimate
     notes = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
+    notes += [known.note] if known.note else []
     if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
         notes.append("the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service")
     if not refusal:

@@ -51,10 +51,10 @@ class GitHub:
         """Read a JSON document. `permission` is what the token needs, such as `issues: read`."""
         return self._json("GET", path, permission, params=query)
 
-    def pages(self, path: str, permission: str) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, permission: str, **query: str) -> Iterator[dict[str, Any]]:
         """All items of a list."""
         for number in range(1, _MAX_PAGES + 1):
-            page = cast("list[dict[str, Any]]", self.get(path, permission, per_page=_PAGE, page=number))
+            page = cast("list[dict[str, Any]]", self.get(path, permission, per_page=_PAGE, page=number, **query))
             yield from page
             if len(page) < _PAGE:
                 return

@@ -44,12 +44,13 @@ class TargetState:
     """What answers at a target.
 
     `revision` is `<time of the last edit> <digest>`; None if it cannot be read. `drafts` are ids of agents with an
-    undeployed draft.
+    undeployed draft. `recorded_at` is when it was read; None: now.
     """
 
     revision: str | None
     product: str | None
     drafts: tuple[int, ...] = ()
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
+from planner.session.recorded import current_revisions
 from planner.session.selection import Loaded, Selection
 from planner.session.service import draft_warnings
 from planner.session.shell import Shell, actor_of
@@ -124,7 +125,7 @@ def prepare(
         still_settled=checked.still_settled,
         could_pass=could_pass(repository.load_evidence, judging.cache),
     )
-    revisions = {key: state.revision for key, state in targets.items()}
+    revisions = current_revisions(targets, [*baseline.values(), *(on_branch or {}).values()])
     request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh)
     changes = diff(loaded.cases, stored, request)
 

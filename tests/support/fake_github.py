@@ -82,7 +82,7 @@ class FakeGitHub:
             return 200, self.issues if query["page"] == "1" else []
         if local == "issues":
             self._ids += 1
-            self.issues.append({"number": self._ids, "user": {"login": self.login}, **body})
+            self.issues.append({"number": self._ids, "user": {"login": self.login}, "state": "open", **body})
             return 201, self.issues[-1]
         if found := re.fullmatch(r"issues/(\d+)", local):
             issue = next(each for each in self.issues if each["number"] == int(found[1]))

@@ -109,7 +109,7 @@ class Runner:
         file.write_text(json.dumps(payload))
         ref = more.pop("ref", "refs/heads/main")
         names: dict[str, Any] = {
-            "github": {"event": payload, "token": token, "ref": ref, "repository": "acme/plans"},
+            "github": {"event": payload, "event_name": event, "token": token, "ref": ref, "repository": "acme/plans"},
             "inputs": payload.get("inputs", {}),
             "runner": {"temp": str(temporary)},
             "secrets": {"THUNDERPHONE_API_KEY": ""},

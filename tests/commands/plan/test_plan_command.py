@@ -353,7 +353,7 @@ def test_a_shell_completes_commands_and_options(project: Project) -> None:
         assert f"_PLANNER_COMPLETE={shell}_source planner" in report
     assert "_planner_completion" in asked(_PLANNER_COMPLETE="fish_source")
     assert asked(_PLANNER_COMPLETE="bash_complete", COMP_WORDS="planner rec", COMP_CWORD="1") == (
-        "plain,recheck\nplain,reconcile\n"
+        "plain,recheck\nplain,record\nplain,reconcile\n"
     )
     assert "plain,--consent-to-charge\n" in asked(
         _PLANNER_COMPLETE="bash_complete", COMP_WORDS="planner run --con", COMP_CWORD="2"

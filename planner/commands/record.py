@@ -1,0 +1,89 @@
+"""`planner record`: store what the service says about agents and balance, and report edited agents in one issue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from planner.changes.model import Change, Reason
+from planner.errors import UsageError
+from planner.reports.neutral import markdown_code
+from planner.reports.quantities import count
+from planner.results.repository import document_bytes
+from planner.session.asking import Known, known_service
+from planner.session.ci import namespace_of
+from planner.session.preparing import open_journal, prepare
+from planner.session.recorded import RecordedTarget, RecordedWorld, service_of, world_key, world_store
+from planner.session.reporting import print_diagnostics, redactor_of
+from planner.session.selection import Selection, load
+from planner.session.shell import Shell
+from planner.session.stores import place_of
+
+_LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOptions:
+    """`issue`: also write the drift to an issue of the repository."""
+
+    selection: Selection
+    issue: bool = False
+    name: str = "default"
+
+
+def record(shell: Shell, options: RecordOptions) -> int:
+    """Read the service and store what it says; return 0. Raises `UsageError` in a job of a pull request or branch."""
+    if namespace_of(shell.environ):
+        raise UsageError(
+            "only the default branch records agents", "Run this in a scheduled workflow of the default branch."
+        )
+    selection = options.selection
+    loaded = load(shell, selection)
+    print_diagnostics(shell, loaded.diagnostics)
+    place = place_of(shell, loaded.root, selection, loaded.project)
+    known = known_service(shell, selection, loaded, place, refresh=True)
+    place.make()
+    document = document_bytes(_recorded(shell, known))
+    world_store(place).update(lambda _: {world_key(place.environment): document})
+    journal = open_journal(shell, place, loaded.cases)
+    try:
+        prepared = prepare(shell, selection, loaded, place, targets=known.targets, journal=journal)
+    finally:
+        if journal:
+            journal.close()
+    drifted = [change for change in prepared.change_set.changes if change.reason is Reason.AGENT_EDITED]
+    found = f"{count(len(drifted), 'case')} with an agent edited since its results"
+    shell.print(f"{count(len(known.targets), 'target')} recorded · {found}")
+    if options.issue:
+        _report(shell, options, drifted, redactor_of(loaded.project).names(change.case_id for change in drifted))
+    return 0
+
+
+def _recorded(shell: Shell, known: Known) -> RecordedWorld:
+    return RecordedWorld(
+        recorded_at=shell.clock.now(),
+        service=service_of(shell),
+        targets=tuple(
+            RecordedTarget(
+                kind="agent" if kind == "agent" else "phone_number",
+                id=target_id,
+                revision=state.revision,
+                product=state.product,
+                drafts=state.drafts,
+            )
+            for (kind, target_id), state in known.targets.items()
+        ),
+        balance=known.balance,
+    )
+
+
+def _report(shell: Shell, options: RecordOptions, drifted: Sequence[Change], names: dict[str, str]) -> None:
+    from planner.github.client import github_of
+    from planner.github.issue import upsert_issue
+
+    lines = [f"- {markdown_code(names[change.case_id])}: {markdown_code(change.detail)}" for change in drifted]
+    shown = "\n".join(lines[:_LISTED])
+    more = f"\n\nand {count(len(lines) - _LISTED, 'more case')}" if len(lines) > _LISTED else ""
+    body = f"{count(len(lines), 'case')} must be called again, because their agents were edited:\n\n{shown}{more}"
+    with github_of(shell.environ, shell.pause) as github:
+        upsert_issue(github, "Phone plans: agents edited since their results", body if lines else "", name=options.name)
