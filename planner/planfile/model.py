@@ -183,3 +183,5 @@ class Project:
     """False: it has an error, so that checks of plans against it would mislead."""
     store: str | None = None
     """Where results live, as written."""
+    store_public: bool = False
+    """Whether a git ref of a public repository may hold them."""

@@ -127,6 +127,11 @@ def _by_branch(branch: str) -> NamedCommit:
     return NamedCommit(ref, what, hint)
 
 
+def is_public(environ: Mapping[str, str]) -> bool:
+    """Whether the CI system says that everyone can read the repository."""
+    return event_value(environ, "repository", "private") is False or environ.get("CI_PROJECT_VISIBILITY") == "public"
+
+
 def head_commit(environ: Mapping[str, str]) -> str:
     """The head commit of the pull request that this CI job tests; "" if the CI system does not name it."""
     head = event_value(environ, "pull_request", "head", "sha")

@@ -15,7 +15,7 @@ from planner.planfile.project.stores import store_fault
 from planner.results.directory import DirectoryStore
 from planner.results.repository import Access, ResultsRepository
 from planner.results.store import BranchStore, segment_for
-from planner.session.ci import namespace_of
+from planner.session.ci import is_public, namespace_of
 from planner.session.folder_checks import STORE_NAMES, check_folder
 from planner.session.selection import Selection, load_current_project
 from planner.session.shell import Shell
@@ -82,6 +82,12 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
         repository = ResultsRepository(local, access)
         base = ResultsRepository(folder, access) if namespace else None
         return Place(directory, repository, environment, home, verified, base=base)
+    # Sandbox results quote nobody.
+    if named.startswith(GIT) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
+        raise UsageError(
+            f"this repository is public: everyone could read the results and transcripts in {named.removeprefix(GIT)}",
+            "Use a bucket, or agree to this with `store_public: true` in planner.yaml.",
+        )
     from planner.session.sharing import open_shared
 
     try:

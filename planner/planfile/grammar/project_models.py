@@ -132,6 +132,10 @@ class ProjectFields(Authored):
         description="Where results live; by default the folder .planner/. A folder, a git ref, or an object store's address.",
         examples=["git:refs/planner/results"],
     )
+    store_public: bool = Field(
+        default=False,
+        description="Whether a git ref of a public repository may hold results: everyone can read transcripts there.",
+    )
     redact: SkipValidation[list[Text]] = Field(
         default_factory=list[Any],
         description="Regular expressions (RE2); what they find is left out wherever people or other machines see it.",

@@ -91,6 +91,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
         judge=read_judge(document, reporter),
         redact=_redact(document, reporter),
         store=fields.store,
+        store_public=fields.store_public,
     )
     return project if not reporter.errors else replace(project, readable=False)
 
