@@ -84,14 +84,14 @@ def check_consent(
     if request.given and not request.by:
         raise RefusedError(
             "nobody is known to have agreed: a push to a pull request is no consent to charge",
-            "let a person start the calls by hand (workflow_dispatch), or approve the job's environment and give the job"
+            "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment and give the job"
             " `actions: read` and its token in GITHUB_TOKEN",
         )
     if not request.given:
         prices = [price_line(change_set.estimate)] if calls else []
         prices += [vote_line(votes)] if votes is not None else []
         raise RefusedError(
-            f"{', plus '.join(prices)}: consent to the charge is missing", f"to run exactly this: {request.command}"
+            f"{', plus '.join(prices)}: consent to the charge is missing", f"To run exactly this: {request.command}"
         )
     _check_ceilings(change_set, calls, progress, _ceilings(change_set, limits, request.max_cost_cents))
     return consent
@@ -165,7 +165,7 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentReque
     if not is_digest(plan_digest):
         raise UsageError(
             f"{plan_digest!r} is not the digest of a change set",
-            "copy it whole from `planner plan`: sha256: and 64 hex digits",
+            "Copy it whole from `planner plan`: sha256: and 64 hex digits",
         )
     if plan_digest == change_set.digest:
         return
@@ -176,15 +176,15 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentReque
         for (target, detail), cases in edited.items()
     ]
     review = (
-        "review it with `planner plan --refresh` and a key (without them, `planner plan` does not see edited agents)"
+        "Review it with `planner plan --refresh` and a key (without them, `planner plan` does not see edited agents)"
         if agents
-        else "review it with `planner plan` (in a workflow, rerun all jobs, not only the failed one)"
+        else "Review it with `planner plan` (in a workflow, rerun all jobs, not only the failed one)"
     )
     changed = f"; not agreed to: {_some(request.outside, '; ')}" if request.outside else ""
     raise RefusedError(
         f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}{changed}"
         f"{f'; agents edited since: {_some(agents)}' if agents else ''}",
-        f"{review}; to agree to the new one: {request.command}",
+        f"{review}. To agree to the new one: {request.command}",
     )
 
 
@@ -197,12 +197,12 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
         retries = any(case.retries for _, case in called)
         raise RefusedError(
             f"{count} calls would be made{', retries included' if retries else ''}, policy.max_calls allows {policy.max_calls} per session",
-            f"select fewer cases with --select{', lower `retries`' if retries else ''}, or raise it in planner.yaml",
+            f"Select fewer cases with --select{', lower `retries`' if retries else ''}, or raise it in planner.yaml",
         )
     if policy.quiet_hours is not None and policy.quiet_hours.at(now):
         raise RefusedError(
             f"no calls are made during policy.quiet_hours, {policy.quiet_hours}",
-            f"run it after {policy.quiet_hours.end:%H:%M} there, or change them in planner.yaml",
+            f"Run it after {policy.quiet_hours.end:%H:%M} there, or change them in planner.yaml",
         )
     if policy.allowed_targets is None:
         return
@@ -211,7 +211,7 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
     if forbidden:
         raise RefusedError(
             f"policy.allowed_targets does not allow calls to {_some(dict.fromkeys(forbidden))}",
-            "add it in planner.yaml, or exclude its cases with --select",
+            "Add it in planner.yaml, or exclude its cases with --select",
         )
 
 
@@ -264,7 +264,7 @@ def _check_ceilings(
             before = _spent_before(spent - reserved, reserved) + judging
             broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
     if broken:
-        raise RefusedError("; ".join(broken), "select fewer cases with --select, or raise the ceiling")
+        raise RefusedError("; ".join(broken), "Select fewer cases with --select, or raise the ceiling")
 
 
 def _check_first_call(
@@ -289,7 +289,7 @@ def _check_first_call(
             return
         blocked.append(max(exceeded))
     enough, why = min(blocked)
-    raise RefusedError(f"{why}, so no call could be launched", f"raise it to at least {_dollars(enough)}")
+    raise RefusedError(f"{why}, so no call could be launched", f"Raise it to at least {_dollars(enough)}")
 
 
 def _spent_before(billed: int, reserved: int) -> str:

@@ -52,6 +52,8 @@ def promote(shell: Shell, options: PromoteOptions) -> int:
     place = place_of(shell, loaded.root, selection, loaded.project)
     store = place.shared.store if place.shared is not None else DirectoryStore(place.directory)
     stored = stored_branches(store)
+    if not stored:
+        shell.print("nothing to promote: no pull request has stored results")
     merged, closed = (set(options.numbers), set[int]()) if options.numbers else _ask_github(shell, stored)
     for number in stored:
         if number in merged:

@@ -31,7 +31,7 @@ from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, LIVE, TRANSITION
 from planner.providers.base import Target
 
 OTHER_RESULTS = "stored results"
-"""Stands for the unknown launches of runs in other machines' results."""
+"""Placeholder for the launches of runs in other machines' results, which are unknown here."""
 
 
 class TakenError(StoreError):

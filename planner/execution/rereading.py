@@ -1,4 +1,4 @@
-"""Reads ended runs again for evidence and bills that were missing. Free."""
+"""Reads ended runs again for evidence and bills that were missing, free of charge."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ class IntentSharing:
                 )
             self._seen.add(key)
 
-    # What became of it
+    # Results of launches
 
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
         """The current documents of the store's launches: finished ones are deleted, others updated, unknown ones

@@ -1,4 +1,4 @@
-"""What the watcher tracks: runs under way, launches with unbound runs, and unconfirmed launches. Times are monotonic
+"""What a session waits for: runs under way, launches with unbound runs, and unconfirmed launches. Times are monotonic
 seconds."""
 
 from __future__ import annotations

@@ -41,13 +41,13 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
             if not path.exists():
                 raise UsageError(
                     f"{path.as_posix()} does not exist",
-                    "name plan files, or folders with plan files; planner init writes a first one",
+                    "Name plan files, or folders with plan files; planner init writes a first one",
                 )
             inside = sorted(_inside(path)) if path.is_dir() else [path]
         except OSError as error:
             raise UsageError(f"{shorten(path.as_posix())} cannot be read: {error.strerror}") from error
         if not inside:
-            raise UsageError(f"no plans in {path.as_posix()}", "a plan is a .yaml file; README.md explains a first one")
+            raise UsageError(f"no plans in {path.as_posix()}", "A plan is a .yaml file; README.md explains a first one")
         for file in inside:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values())

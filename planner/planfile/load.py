@@ -69,7 +69,7 @@ def load_files(
     if environment is not None and environment not in known:
         raise UsageError(
             unknown(f"planner.yaml has no environment `{environment}`", environment, known),
-            "environments are defined in planner.yaml, at the repository's root",
+            "Environments are defined in planner.yaml, at the repository's root",
         )
     files = plan_files([path if path.is_absolute() else cwd / path for path in paths])
     diagnostics = Diagnostics()

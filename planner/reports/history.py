@@ -87,7 +87,8 @@ def _suite(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
     timeline, scope = page.timeline, [for_terminal(part) for part in page.scope]
     sessions = timeline.invocations
     if not sessions:
-        yield from wrapped(": ".join(filter(None, ["No session is stored", " · ".join(scope)])), width)
+        where = f" ({' · '.join(scope)})" if scope else ""
+        yield from wrapped(f"No session is stored{where}", width)
         return
     days = list(dict.fromkeys(f"{session.at:%Y-%m-%d}" for session in (sessions[-1], sessions[0])))
     head = [count(len(sessions), "session"), " to ".join(days), *scope, count(len(timeline.cases), "case")]

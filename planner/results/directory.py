@@ -179,7 +179,7 @@ class DirectoryStore:
             inside = f"{inside}{os.sep}{name}"
             if os.path.islink(inside):  # noqa: PTH114 - `Path` takes four times as long, for every file of every call
                 raise StoreError(
-                    f"{inside} is a symbolic link, which is not allowed in a results store", f"remove it, {_ELSEWHERE}"
+                    f"{inside} is a symbolic link, which is not allowed in a results store", f"Remove it, {_ELSEWHERE}"
                 )
 
 

@@ -123,7 +123,7 @@ def parsed(kind: type[_Parsed], data: bytes, version: str, name: str) -> _Parsed
         by = f"planner {fields['tool_version']}" if fields.get("tool_version") else "a newer planner"
         raise UsageError(
             f"{name} was written by {by}: schema {fields['schema_version']}, but this version reads {readable}.x",
-            "upgrade planner to at least that version, or choose another place with --store",
+            "Upgrade planner to at least that version, or choose another place with --store",
         )
     first = wrong.errors(include_url=False)[0] if wrong else {"loc": (), "msg": "it is damaged"}
     raise UnreadableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from wrong

@@ -109,7 +109,7 @@ class ResultsRepository:
         """The evidence with this digest; None if it was never stored or was pruned."""
         if not _DIGEST.fullmatch(digest):
             raise StoreError(
-                f"a stored result has an invalid evidence digest: {digest!r}", "run its case again with --rerun all"
+                f"a stored result has an invalid evidence digest: {digest!r}", "Run its case again with --rerun all"
             )
         data = self._evidence(digest)
         return None if data is None else self._read(Evidence, evidence_key(digest), data)
@@ -274,7 +274,7 @@ class ResultsRepository:
     def _unreadable(self, kind: type[BaseModel], key: str, why: str) -> StoreError:
         return StoreError(
             f"the stored result {key} cannot be read: {why}",
-            f"restore {self._store.locate(key)} from a backup, or delete it: {_KINDS[kind][1]}",
+            f"Restore {self._store.locate(key)} from a backup, or delete it: {_KINDS[kind][1]}",
         )
 
 

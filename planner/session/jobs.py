@@ -159,7 +159,7 @@ def guaranteed_calls(jobs: Sequence[Job], already_made: Mapping[str, int], ledge
         return []
     names = ", ".join(sorted(short))
     return [
-        f"{names} covers {covered:,} of {count(wanted, 'call')} at worst-case prices; the rest start if actual bills allow"
+        f"{names} {'covers' if len(short) == 1 else 'cover'} {covered:,} of {count(wanted, 'call')} at worst-case prices; the rest start if actual bills allow"
     ]
 
 

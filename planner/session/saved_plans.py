@@ -114,7 +114,7 @@ def check_service(shell: Shell, saved: SavedPlan) -> None:
     if saved.service != now:
         raise RefusedError(
             f"the plan was saved for the service at {saved.service}, but the current service is {now}",
-            f"set {ADDRESS} to the service of the plan, or create another plan for the current one",
+            f"Set {ADDRESS} to the service of the plan, or create another plan for the current one",
         )
 
 
@@ -126,10 +126,10 @@ def check_unchanged(
     if user := repository.user_of_plan(saved.plan_id):
         raise RefusedError(
             f"this saved plan was already used by session {user}; a plan runs only once",
-            f"create a plan for the rest: {again}",
+            f"Create a plan for the rest: {again}",
         )
     if not saved.is_intact:
-        raise RefusedError("the saved plan was edited", f"create another one: {again}")
+        raise RefusedError("the saved plan was edited", f"Create another one: {again}")
     differences = moved_since(saved, change_set, show)
     if saved.tool_version != __version__:
         differences.insert(0, f"saved by planner {saved.tool_version}, this is {__version__}")
@@ -137,7 +137,7 @@ def check_unchanged(
         more = f" and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
         raise RefusedError(
             f"the saved plan differs from what would be done now: {' · '.join(differences[:_MAX_SHOWN])}{more}",
-            f"create another plan: {again}",
+            f"Create another plan: {again}",
         )
 
 

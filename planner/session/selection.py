@@ -116,7 +116,7 @@ def read_files(
     if environment is not None and not diagnostics.has_errors and environment not in names:
         raise UsageError(
             f"there is no environment {environment!r}",
-            f"planner.yaml declares under `environments`: {', '.join(names) or 'none'}.",
+            f"planner.yaml declares: {', '.join(names)}." if names else "planner.yaml declares no `environments`.",
         )
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
     files = plan_files(plans if named else [_default_path(shell.cwd, source.root)])

@@ -115,7 +115,7 @@ def test_not_a_digest(make_case: MakeCase, build: Build, agree: Agree, text: str
     with pytest.raises(UsageError, match="is not the digest of a change set") as caught:
         agree(build([make_case()]), plan_digest=text)
     assert caught.value.exit_code == 2
-    assert caught.value.hint == "copy it whole from `planner plan`: sha256: and 64 hex digits"
+    assert caught.value.hint == "Copy it whole from `planner plan`: sha256: and 64 hex digits"
 
 
 def test_a_ceiling_below_the_expected_cost(make_case: MakeCase, build: Build, agree: Agree, refusal: Any) -> None:
@@ -123,7 +123,7 @@ def test_a_ceiling_below_the_expected_cost(make_case: MakeCase, build: Build, ag
     change_set = build([make_case()])
     assert refusal(change_set, max_cost_cents=95) == (
         "$0.96 expected, --max-cost allows $0.95",
-        "select fewer cases with --select, or raise the ceiling",
+        "Select fewer cases with --select, or raise the ceiling",
     )
     assert agree(change_set, max_cost_cents=96).given
 
@@ -173,7 +173,7 @@ def test_targets_that_policy_does_not_allow(make_case: MakeCase, build: Build, a
     policy = Policy(allowed_targets=frozenset({("phone_number", 77)}))
     assert refusal(change_set, policy=policy, given=False) == (
         "policy.allowed_targets does not allow calls to support (agent 12)",
-        "add it in planner.yaml, or exclude its cases with --select",
+        "Add it in planner.yaml, or exclude its cases with --select",
     )
     allowed = Policy(allowed_targets=frozenset({("agent", 12)}))
     assert "hotline (phone_number 77)" in refusal(change_set, policy=allowed)[0]
@@ -184,7 +184,7 @@ def test_more_calls_than_policy_allows(make_case: MakeCase, build: Build, agree:
     change_set = build([make_case()])
     assert refusal(change_set, policy=Policy(max_calls=2)) == (
         "3 calls would be made, policy.max_calls allows 2 per session",
-        "select fewer cases with --select, or raise it in planner.yaml",
+        "Select fewer cases with --select, or raise it in planner.yaml",
     )
     assert agree(change_set, policy=Policy(max_calls=3)).given
     assert agree(change_set, policy=Policy(max_calls=2), runs_made={make_case().case_id: 1}).given
@@ -220,7 +220,7 @@ def test_quiet_hours(make_case: MakeCase, build: Build, refusal: Any, agree: Agr
     night, morning = datetime(2026, 1, 5, 6, 59, tzinfo=UTC), datetime(2026, 1, 5, 7, tzinfo=UTC)
     assert refusal(change_set, policy=Policy(quiet_hours=hours), now=night) == (
         "no calls are made during policy.quiet_hours, 20:00–08:00 Europe/Berlin",
-        "run it after 08:00 there, or change them in planner.yaml",
+        "Run it after 08:00 there, or change them in planner.yaml",
     )
     assert agree(change_set, policy=Policy(quiet_hours=hours), now=morning).given
     assert agree(build([]), policy=Policy(quiet_hours=hours), now=night).given

@@ -60,7 +60,7 @@ def test_missing_path_and_empty_folder_are_usage_errors(tmp_path: Path) -> None:
     """What was asked for must be there: a mistyped path is not an empty set of plans."""
     with pytest.raises(UsageError, match="nowhere does not exist") as missing:
         plan_files([tmp_path / "nowhere"])
-    assert missing.value.hint == "name plan files, or folders with plan files; planner init writes a first one"
+    assert missing.value.hint == "Name plan files, or folders with plan files; planner init writes a first one"
     with pytest.raises(UsageError, match="no plans in "):
         plan_files([tmp_path])
 

@@ -227,7 +227,7 @@ def test_unknown_environment_is_a_usage_error(workspace: Any) -> None:
     workspace.write("plan.yaml", LISTED)
     with pytest.raises(UsageError, match="no environment `stagin`; did you mean `staging`") as caught:
         load_plans([Path("plan.yaml")], cwd=workspace.root, project=STAGING, environment="stagin")
-    assert caught.value.hint == "environments are defined in planner.yaml, at the repository's root"
+    assert caught.value.hint == "Environments are defined in planner.yaml, at the repository's root"
 
 
 def test_policy_limits_targets(workspace: Any) -> None:

@@ -360,7 +360,7 @@ def nothing_called() -> RunResult:
         outcome="refused",
         exit_code=3,
         problems=["11 calls of unknown cost; nobody is called without consent to that charge"],
-        next_steps=[f"to run exactly this: planner run --consent-to-charge --plan-digest {DIGEST}"],
+        next_steps=[f"To run exactly this: planner run --consent-to-charge --plan-digest {DIGEST}"],
         invocation_id="20261124T100000-a2",
         change_set_digest=DIGEST,
         sandbox=True,

@@ -178,7 +178,7 @@ def test_colour_is_only_added() -> None:
 def test_nothing_stored() -> None:
     """The text names the selection."""
     page = HistoryPage(timeline([]), None, ("sandbox", "environment staging"), sandbox=False)
-    assert _text(page) == "No session is stored: sandbox · environment staging\n"
+    assert _text(page) == "No session is stored (sandbox · environment staging)\n"
     assert _text(replace(page, scope=())) == "No session is stored\n"
 
 

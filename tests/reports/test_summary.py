@@ -103,7 +103,7 @@ Reports  reports/report.md
          reports/results.json
          reports/junit.xml
          reports/report.html
-Next     to run exactly this:
+Next     To run exactly this:
          planner run --consent-to-charge --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
 """)
 

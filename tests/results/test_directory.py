@@ -163,7 +163,7 @@ def test_links_do_not_lead_out(store: DirectoryStore, folder: Path, tmp_path: Pa
     ):
         with pytest.raises(StoreError, match="is a symbolic link, which is not allowed in a results store") as caught:
             attempt()
-        assert caught.value.hint == "remove it, or choose another place with --store"
+        assert caught.value.hint == "Remove it, or choose another place with --store"
     assert (outside / "a.json").read_bytes() == b"precious"
     assert link.is_symlink()
 

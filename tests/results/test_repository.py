@@ -46,7 +46,7 @@ def test_evidence_that_is_not_there(repository: ResultsRepository) -> None:
     assert not repository.has_evidence("../../etc/passwd")
     with pytest.raises(StoreError, match=r"has an invalid evidence digest: '\.\./x'") as caught:
         repository.load_evidence("../x")
-    assert caught.value.hint == "run its case again with --rerun all"
+    assert caught.value.hint == "Run its case again with --rerun all"
 
 
 def test_damaged_evidence(repository: ResultsRepository, folder: Path) -> None:
@@ -58,7 +58,7 @@ def test_damaged_evidence(repository: ResultsRepository, folder: Path) -> None:
         repository.load_evidence(digest)
     assert (str(caught.value), caught.value.hint) == (
         f"the stored result evidence/{digest}.json cannot be read: its content does not match its digest",
-        f"restore {path} from a backup, or delete it: its case can then be called again",
+        f"Restore {path} from a backup, or delete it: its case can then be called again",
     )
     assert repository.save_evidence(_EVIDENCE) == digest
     assert repository.load_evidence(digest) == _EVIDENCE
@@ -184,7 +184,7 @@ def test_a_newer_planners_documents(
         with pytest.raises(UsageError) as caught:
             attempt()
         assert str(caught.value) == f"{folder}/{place} was written by {by}: schema 2.0, but this version reads 1.x"
-        assert caught.value.hint == "upgrade planner to at least that version, or choose another place with --store"
+        assert caught.value.hint == "Upgrade planner to at least that version, or choose another place with --store"
         assert caught.value.exit_code == 2
     with pytest.raises(UsageError, match="was written by"):
         repository.promote(result, "")
@@ -225,7 +225,7 @@ def test_damaged_documents(
         repository.baseline("", ["refunds"])
     assert (str(caught.value), caught.value.hint) == (
         f"the stored result latest/_/refunds.json cannot be read: {why}",
-        f"restore {folder}/latest/_/refunds.json from a backup, or delete it: all its cases are then new and will be called",
+        f"Restore {folder}/latest/_/refunds.json from a backup, or delete it: all its cases are then new and will be called",
     )
 
 
@@ -249,7 +249,7 @@ def test_a_damaged_invocation(repository: ResultsRepository, store: DirectorySto
     with pytest.raises(StoreError, match=r"the stored result runs/i1\.json cannot be read: not JSON") as caught:
         list(repository.invocations())
     assert caught.value.hint == (
-        f"restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry"
+        f"Restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry"
     )
 
 

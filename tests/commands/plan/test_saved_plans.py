@@ -150,7 +150,7 @@ def test_a_saved_plan_is_for_one_service(
     assert (ran.code, ran.out) == (3, "")
     assert ran.err == (
         f"planner: the plan was saved for the service at {service.url}, but the current service is {other.url}\n"
-        "  set THUNDERPHONE_API_BASE_URL to the service of the plan, or create another plan for the current one\n"
+        "  Set THUNDERPHONE_API_BASE_URL to the service of the plan, or create another plan for the current one\n"
     )
     assert saved.results()["problems"] == [ran.err.splitlines()[0].removeprefix("planner: ")]
     assert other.ledger()["runs"] == service.ledger()["runs"] == []
