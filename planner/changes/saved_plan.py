@@ -64,7 +64,9 @@ class SavedPlan(_Saved):
     digest: str
     calls: Count
     expected_cents: Total | None
-    max_cost_cents: Total | None = Field(description="The high estimate; null if the cost is unknown.")
+    max_cost_cents: Total | None = Field(
+        description="The high estimate and what earlier sessions spent; null if the cost is unknown."
+    )
     selection: SavedSelection
     service: str | None = Field(
         default=None,

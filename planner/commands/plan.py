@@ -113,11 +113,12 @@ def _show(
     change_set = prepared.change_set
     redactor = redactor_of(loaded.project)
     command = shlex.join(["planner", "run", *options.selection.words()])
-    command = consent_command(command, change_set, already_spent_cents=sum(prepared.progress.spent_cents.values()))
+    spent_cents = sum(prepared.progress.spent_cents.values())
+    command = consent_command(command, change_set, already_spent_cents=spent_cents)
     if options.out is not None:
         from planner.session.saved_plans import save_plan, saved_command
 
-        save_plan(shell, options.selection, change_set, options.out, redactor.text)
+        save_plan(shell, options.selection, change_set, options.out, redactor.text, already_spent_cents=spent_cents)
         command = command if refusal else saved_command(options.out)
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]
     ceilings += [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans]

@@ -83,8 +83,8 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     changes = [_recheck(change) for change in change_set.changes if change.case and change.prior and change.prior.runs]
     if not changes:
         raise UsageError(
-            "no run of these plans has finished, so there is nothing to recheck",
-            "Make the calls first: planner run. It also resumes calls of an interrupted session.",
+            "no session with these plans has finished, so there is nothing to recheck",
+            "Run `planner run` first. It also resumes an interrupted session.",
         )
     outcome, judge_calls = _request_missing_answers(shell, options, loaded, place, prepared.judging, changes)
     cases = assemble_cases(

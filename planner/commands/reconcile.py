@@ -203,7 +203,7 @@ def _shown(match: Match, options: ReconcileOptions, found: _Found) -> Iterator[s
     launch, slots = match.unconfirmed.launch, match.unconfirmed.slots
     command = options.command(launch.launch_id)
     yield (
-        f"{launch.launch_id}  {count(len(slots), 'call')} to {launch.line.target_type} {launch.line.target_id},"
+        f"{launch.launch_id}  {count(len(slots), 'call')} to {launch.line.target_type.replace('_', ' ')} {launch.line.target_id},"
         f" sent {launch.sent_at:%Y-%m-%d %H:%M:%S} UTC, up to {money(sum(slot.reserved_cents for slot in slots))}: {launch.detail}"
     )
     yield from (f"    {case_id}" for case_id in sorted({slot.case_id for slot in slots}))

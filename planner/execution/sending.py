@@ -178,7 +178,9 @@ class Sender:
 
 def words_of(intent: LaunchIntent) -> str:
     count = len(intent.slots)
-    return f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type} {intent.line.target_id}"
+    return (
+        f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type.replace('_', ' ')} {intent.line.target_id}"
+    )
 
 
 def _cases_of(intent: LaunchIntent) -> str:

@@ -30,13 +30,16 @@ SUFFIX: Final = ".json"
 """Identifies a saved plan; the content is not used, since anybody can write a similar plan file."""
 
 
-def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, show: Show) -> None:
-    """Raises `UsageError` if the file cannot be written, has another suffix, or the environment names no valid
+def save_plan(
+    shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, show: Show, *, already_spent_cents: int
+) -> None:
+    """Its ceiling is for the whole change set, so it includes what earlier sessions spent on it. Raises `UsageError` if the file cannot be written, has another suffix, or the environment names no valid
     service."""
     if path.suffix != SUFFIX:
         raise UsageError(
             f"{path} cannot be written: a saved plan must have the suffix {SUFFIX}", f"Name it {path.name}{SUFFIX}."
         )
+    high_cents = whole_high_cents(change_set)
     options = asdict(selection) | {"paths": [each.as_posix() for each in selection.paths]}
     saved = SavedPlan(
         tool_version=__version__,
@@ -45,7 +48,7 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
         digest=change_set.digest,
         calls=change_set.estimate.calls,
         expected_cents=change_set.estimate.expected_cents,
-        max_cost_cents=whole_high_cents(change_set),
+        max_cost_cents=None if high_cents is None else high_cents + already_spent_cents,
         selection=SavedSelection.model_validate({**options, "directory": _relative_cwd(shell)}),
         service=None if selection.sandbox else shown_address(base_url_of(shell.environ)),
         changes=saved_changes(change_set, show),

@@ -228,6 +228,22 @@ def test_a_dearer_rate_breaks_the_saved_ceiling(project: Project, service: Serve
     assert service.ledger()["runs"] == []
 
 
+def test_the_ceiling_of_a_saved_plan_includes_what_an_unfinished_session_spent(
+    project: Project, service: Served
+) -> None:
+    """The rest of an interrupted change set can be saved and run."""
+    service.control({"faults": [{"kind": "no_balance", "route": "launch", "after": 1, "times": 1}]})
+    assert project.planner("run", CONSENT, "--max-concurrent", "2").code == 3
+    made = len(service.own_runs())
+    assert 0 < made < 5
+    suggested = project.planner("plan", "--refresh").out.partition("--max-cost ")[2].split()[0]
+    assert project.planner("plan", "--refresh", "--out", "agreed.json").code == 0
+    assert json.loads((project.root / "agreed.json").read_text())["max_cost_cents"] == round(100 * float(suggested))
+    ran = project.planner(*RUN)
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+
+
 def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by an option, nor by another path beside it, nor from another folder."""
     assert "its selection cannot be changed" in saved.planner(*RUN, "--tag", "smoke").err
