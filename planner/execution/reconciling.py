@@ -181,14 +181,27 @@ def _match_group(
             )
             for item in by_age
         ]
+    found = _by_time(by_age, possible, distinct.values())
+    taken.update(map(_key, found.values()))
     for item in by_age:
-        free = [candidate for candidate in possible[item.launch.launch_id] if _key(candidate) in distinct]
-        found = min(free, key=lambda candidate: (candidate.created_at is None, candidate.created_at), default=None)
-        if found is not None:
-            del distinct[_key(found)]
-            taken.add(_key(found))
-        matches.append(Match(item, found, () if found is None else (found,)))
+        candidate = found.get(item.launch.launch_id)
+        matches.append(Match(item, candidate, () if candidate is None else (candidate,)))
     return matches
+
+
+def _by_time(
+    by_age: Sequence[Unconfirmed], possible: Mapping[str, Sequence[Candidate]], candidates: Iterable[Candidate]
+) -> dict[str, Candidate]:
+    """Give each candidate, oldest first, to the latest launch that it may belong to. A run that is listed later may be
+    older than these, and then only an earlier launch may have it."""
+    found: dict[str, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda each: (each.created_at is None, each.created_at)):
+        for item in reversed(by_age):
+            launch_id = item.launch.launch_id
+            if launch_id not in found and _key(candidate) in map(_key, possible[launch_id]):
+                found[launch_id] = candidate
+                break
+    return found
 
 
 def _key(candidate: Candidate) -> _Key:

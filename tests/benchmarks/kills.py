@@ -15,18 +15,20 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from planner.cli import main
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchState
 
 WORLD = """\
 extends: demo
@@ -170,12 +172,13 @@ def check(root: Path, service: Service, number: int, tally: Tally) -> None:
     tally.retried += sum(1 for run in runs if not run["cost_cents"])
     tally.twice += sum(max(0, made - WANTED) for made in paid.values())
     tally.lost += sum(max(0, WANTED - made) for made in paid.values()) + (CASES - len(paid)) * WANTED
-    journal = sqlite3.connect(root / ".planner" / "journal.sqlite")
-    rows = journal.execute(
-        "SELECT run_id, cost_cents FROM slots WHERE run_id IS NOT NULL AND prompt LIKE ?", (f"%of plan {number}.%",)
-    )
-    noted: dict[int, int] = dict(rows.fetchall())
-    journal.close()
+    with closing(Journal(root / ".planner" / "journal.sqlite")) as journal:
+        noted = {
+            slot.run_id: slot.cost_cents or 0
+            for launch in journal.launches(LaunchState)
+            for slot in journal.slots_of(launch.launch_id)
+            if slot.run_id is not None and f"of plan {number}." in slot.prompt
+        }
     charged = {run["run_id"]: run["cost_cents"] for run in runs}
     results = json.loads((root / "reports" / "results.json").read_text())
     reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}

@@ -228,8 +228,12 @@ def test_equal_launches_are_interchangeable() -> None:
 
 
 def test_fewer_runs_than_equal_launches_settle_some_of_them() -> None:
-    """The other launches are still searched for."""
-    assert matched([unconfirmed("a", "p"), unconfirmed("b", "p", after=1)], [run(1, "p")]) == {"a": (1,), "b": None}
+    """The latest launch gets the run: one that is listed later may be too old for it. The others are still searched
+    for."""
+    launches = [unconfirmed("a", "p"), unconfirmed("b", "p", after=30)]
+    assert matched(launches, [run(1, "p", after=31)]) == {"a": None, "b": (1,)}
+    assert matched(launches, [run(1, "p", after=2)]) == {"a": (1,), "b": None}
+    assert matched(launches, [run(1, "p", after=31), run(2, "p", after=2)]) == {"a": (2,), "b": (1,)}
 
 
 def test_more_runs_than_equal_launches_need_a_person() -> None:
