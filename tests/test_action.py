@@ -294,7 +294,7 @@ def test_calls_are_made_only_with_consent() -> None:
     assert [name for name, step in STEPS.items() if "--consent-to-charge" in step["run"]] == ["run"]
 
 
-def test_where_only_expectations_changed_they_are_judged_without_consent(run_step: RunStep, tmp_path: Path) -> None:
+def test_changed_expectations_are_rechecked_without_consent(run_step: RunStep, tmp_path: Path) -> None:
     """There is nothing to call, so no job that calls would ever judge them: the first one does, for free, and fails where they do."""
     assert STEPS["recheck"]["if"] == (
         "inputs.mode == 'recheck' || (inputs.mode == 'plan' && inputs.consent-to-charge != 'true'"

@@ -105,6 +105,6 @@ def test_nothing_ambient_is_used_outside_of_the_composition_root() -> None:
         ("def f(clock, sleep):\n    sleep(clock.now())", []),
     ],
 )
-def test_what_is_found(source: str, names: list[str]) -> None:
+def test_ambient_access_is_found(source: str, names: list[str]) -> None:
     """However it is imported and wherever; what is passed in is not."""
     assert sorted(name for _, name in reached_for(source)) == names

@@ -226,7 +226,9 @@ def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, d
         (("user: Hi.", "agent: This is X2.", "user: Thanks for calling X, bye."), None),
     ],
 )  # fmt: skip
-def test_whose_house_a_caller_thanks_for(lines: tuple[str, ...], said: str | None, dialect: str) -> None:
+def test_a_caller_that_thanks_for_calling_the_agents_company_left_its_role(
+    lines: tuple[str, ...], said: str | None, dialect: str
+) -> None:
     """The agent's, by a name of more than one letter; never in the caller's first words, which may be an answered phone's."""
     verdict = judged(call(*lines, "agent: What?"), dialect)
     if said is None:

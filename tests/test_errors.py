@@ -47,7 +47,7 @@ def test_an_error_is_one_line_and_a_way_out() -> None:
     assert InterruptedRunError("what").exit_code == 130
 
 
-def test_what_some_errors_carry() -> None:
+def test_the_attributes_of_errors() -> None:
     """Diagnostics, a status, a time to wait."""
     diagnostics = Diagnostics()
     assert PlanInvalidError("what", diagnostics, "how").diagnostics is diagnostics

@@ -146,7 +146,7 @@ def test_a_check_that_breaks_leaves_its_traceback_in_the_log(caplog: pytest.LogC
         ({"call": Call(call_id=9, status="failed")}, "the call failed"),
     ],
 )
-def test_what_the_platform_failed_is_not_judged(fields: dict[str, Any], reason: str) -> None:
+def test_a_platform_failure_is_not_judged(fields: dict[str, Any], reason: str) -> None:
     """No finding of such a run says anything about the agent, passing ones neither."""
     verdict = judge_run([expect("passed"), expect("failed")], evidence(**fields))
     assert outcome(verdict) == ("errored", "platform", reason)

@@ -153,7 +153,7 @@ def test_one_run_is_a_sample() -> None:
     assert not could_show_change(sample(18, 18, outcome=FLAKY), sample(18, 18))
 
 
-def test_what_runs_not_made_cannot_show_is_not_waited_for() -> None:
+def test_stopping_early_is_allowed_if_no_outcome_could_change() -> None:
     """Neither as they are, nor all failed, nor all passed."""
     assert not could_show_change(sample(0, 3), sample(1, 2, 1, outcome=FLAKY))
     assert could_show_change(sample(0, 3), sample(2, 2, 1, outcome=FLAKY))
@@ -191,7 +191,7 @@ def test_cases_aside_are_compared_by_themselves() -> None:
 
 
 @pytest.mark.parametrize("stopped", [(sample(5, 5), sample(1, 1, 4)), (sample(0, 5), sample(0, 1, 4))])
-def test_what_runs_not_made_could_show_is_allowed_for(stopped: tuple[Sample, Sample]) -> None:
+def test_runs_not_made_weaken_other_comparisons(stopped: tuple[Sample, Sample]) -> None:
     """A case that could differ, were they made, weakens what is said of another, as if they had been."""
     broken = sample(3, 3), sample(0, 3)
     assert compare({"broken": broken}) == {"broken": "regressed"}

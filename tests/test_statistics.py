@@ -381,7 +381,7 @@ def test_the_stratified_test_of_a_large_suite(rate: float) -> None:
 
 
 @pytest.mark.parametrize(("before", "now"), [((3, 3), (0, 3)), ((0, 3), (3, 3)), ((9, 9), (0, 5))])
-def test_what_is_all_but_impossible_by_chance_has_hardly_any_p_value(before: Counts, now: Counts) -> None:
+def test_a_nearly_impossible_result_has_a_tiny_p_value(before: Counts, now: Counts) -> None:
     """Of 2,000 cases that all turned, beyond any count that is kept: more than nothing, and less than any suite is asked for."""
     assert 0 < stratified_p([(before, now)] * 2000) < 1e-12
 

@@ -343,7 +343,7 @@ def test_expired(make_case: MakeCase, store_case: StoreCase, make_runs: Any, now
     assert decide(case, failed)[:2] == ("call", "failed_last_time")
 
 
-def test_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+def test_runs_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
     """With max_age, runs of unknown age are not reused; without it they are."""
     case = make_case(max_age=timedelta(hours=36))
     prior = store_case(case, runs=[*make_runs(None), *make_runs(None, None, first=102, completed_at=None)])

@@ -278,7 +278,7 @@ def test_a_bank_number_has_its_countrys_length(country: str) -> None:
         ("LU48001234567ABCDEFG", []),
     ],
 )
-def test_what_is_personal_by_its_kind(text: str, kinds: list[str]) -> None:
+def test_personal_data_by_kind(text: str, kinds: list[str]) -> None:
     """Where it is spoken of, and where it only looks like it."""
     assert [datum.kind for datum in personal_data(text)] == kinds
 

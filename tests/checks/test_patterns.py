@@ -178,6 +178,6 @@ def test_slashes_around_a_pattern_are_reported(read: Any, matches: str, reported
 
 
 @pytest.mark.parametrize(("pattern", "everything"), [(".", True), ("[^a]", True), ("[^x]", False), ("[^7]", False), ("[x7]", False), (r"\d", False)])  # fmt: skip
-def test_what_leaves_nothing_of_a_text_is_known(pattern: str, everything: bool) -> None:
+def test_patterns_that_match_any_text_are_known(pattern: str, everything: bool) -> None:
     """A letter, a digit or a sign that it does not find is left."""
     assert finds_everything(compile_pattern(pattern)) is everything

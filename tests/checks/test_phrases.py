@@ -93,7 +93,7 @@ def test_repeated_words_count_each_time() -> None:
     assert said(("yes", "no"), "yes no yes", fold=True) == ["yes", "no", "yes"]
 
 
-def test_of_phrases_that_begin_alike_the_longer_is_the_one_said() -> None:
+def test_the_longer_of_two_overlapping_phrases_is_reported() -> None:
     """The message names what was said as fully as the plan does."""
     assert said(("no", "no refunds"), "No refunds, no.", fold=True) == ["no refunds", "no"]
 

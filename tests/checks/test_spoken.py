@@ -140,7 +140,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize(("phrase", "texts"), [(phrase, group) for group in ALIKE for phrase in group])
-def test_what_is_alike_is_found_in_each_other(phrase: str, texts: list[str]) -> None:
+def test_spellings_of_the_same_value_match(phrase: str, texts: list[str]) -> None:
     """Every spelling finds every other, inside a sentence, and is reported as the plan writes it."""
     finder = spoken_finder((phrase,), fold=True)
     found = {text: [one.phrase for one in finder.find(f"It is {text}, you see.")] for text in texts}
@@ -264,7 +264,7 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, texts: list[str]) -> 
         ("COVID19", "C O V I D nineteen"),
     ],
 )
-def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
+def test_different_values_do_not_match(phrase: str, text: str) -> None:
     """A part of a number is not the number, and the same number of something else is something else."""
     assert spoken_finder((phrase,), fold=True).find(text) == []
 
@@ -301,7 +301,7 @@ def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
         ("60 minutes", "It takes an hour for 2 people."),
     ],
 )
-def test_what_may_be_meant_is_found(phrase: str, text: str) -> None:
+def test_ambiguous_text_matches_each_meaning(phrase: str, text: str) -> None:
     """What is ambiguous is found as each of the things that it may be."""
     assert [found.phrase for found in spoken_finder((phrase,), fold=True).find(text)] == [phrase]
 

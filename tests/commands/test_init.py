@@ -28,7 +28,7 @@ def empty(project: Project) -> Project:
     return project
 
 
-def test_what_it_writes_runs(project: Project) -> None:
+def test_the_starter_files_work(project: Project) -> None:
     """The plan is valid, and passes on the sandbox within the policy; so do the next steps that it names."""
     ran = empty(project).planner("init")
     assert (ran.code, ran.err) == (0, "")
@@ -65,7 +65,7 @@ def test_a_report_that_came_first(project: Project) -> None:
     assert (project.root / ".planner/.gitignore").read_text() == "sandbox/\n"
 
 
-def test_it_overwrites_nothing(project: Project) -> None:
+def test_init_overwrites_nothing(project: Project) -> None:
     """Plans, a project, a workflow that are there are kept, and so is a link to nowhere."""
     project.write("planner.yaml", "# mine\n")
     (project.root / ".github/workflows").mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_another_folder(project: Project) -> None:
     assert (project.root / "a b/c/planner.yaml").is_file()
 
 
-def test_where_nothing_can_be_written(project: Project) -> None:
+def test_init_in_an_unwritable_folder(project: Project) -> None:
     """One line that says what is in the way."""
     (project.root / "plans/hours.yaml").unlink()
     (project.root / "plans").rmdir()

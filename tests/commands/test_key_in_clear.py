@@ -29,7 +29,7 @@ def test_http_to_another_host_is_refused(command: list[str], project: Project, m
     assert (ran.code, ran.out, ran.err) == (2, "", REFUSED)
 
 
-def test_it_may_be_allowed_to_one_host(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_http_may_be_allowed_for_one_host(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name, so that another address is refused as before."""
     check_transport_security("http://Mock.example.org:8080", {"THUNDERPHONE_ALLOW_HTTP_TO": "mock.EXAMPLE.org"})
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://mock.example.org:8080")
@@ -55,7 +55,7 @@ def test_this_machine_and_https_need_no_word(base_url: str) -> None:
     ["http://127.0.0.1.example.org", "http://localhost.example.org", "http://192.168.1.4", "http://172.17.0.2:8080", "http://127.1",
      "http://[fd00::1]", "http://[::ffff:10.0.0.1]", "HTTP://Example.ORG", "http://localhost@example.org"],
 )  # fmt: skip
-def test_what_only_looks_like_this_machine_is_not(base_url: str) -> None:
+def test_addresses_that_only_look_local_are_refused(base_url: str) -> None:
     """And what may be is not believed to be."""
     with pytest.raises(UsageError, match="the key could be read"):
         check_transport_security(base_url, {"THUNDERPHONE_ALLOW_HTTP_TO": ""})

@@ -74,7 +74,7 @@ def test_no_stored_run_matches(finished: Project, arguments: list[str]) -> None:
     assert "no stored run matches" in ran.err
 
 
-def test_what_the_project_redacts_is_left_out(finished: Project) -> None:
+def test_redacted_text_is_not_in_the_transcript(finished: Project) -> None:
     """Here the words of the caller; they are in the store."""
     before = transcripts(finished, CASE)
     assert "saturday" in str(before[0]["turns"]).lower()

@@ -134,9 +134,7 @@ async def test_reading_a_list_is_bounded() -> None:
     oldest=st.integers(0, 700),
     first_page=st.integers(0, 200),
 )
-async def test_whole_means_that_nothing_is_missing(
-    rows: int, grows: int, cap: int, oldest: int, first_page: int
-) -> None:
+async def test_a_whole_list_misses_no_row(rows: int, grows: int, cap: int, oldest: int, first_page: int) -> None:
     """However the list grows while it is read, no row is missed that existed at the beginning and is as new as asked
     for."""
     service = Service(rows, grows=min(grows, cap - 1), cap=cap)

@@ -121,7 +121,7 @@ def test_throttled(fake: FakeGitHub) -> None:
         ("reader", NotPermittedError, "pull-requests: write"),
     ],
 )
-def test_what_the_token_lacks(fake: FakeGitHub, token: str, error: type[PlannerError], named: str) -> None:
+def test_a_missing_permission_is_named(fake: FakeGitHub, token: str, error: type[PlannerError], named: str) -> None:
     """The message names the missing permission, and not the token."""
     with pytest.raises(error) as raised:
         write(fake, Said(), token)

@@ -76,7 +76,7 @@ BUILT: dict[str, tuple[Callable[[Workspace], None], str]] = {
 }
 
 
-def test_what_has_no_example_is_built() -> None:
+def test_diagnostics_without_an_example_are_triggered() -> None:
     """No code goes untested because it cannot be shown."""
     assert set(BUILT) == set(WITHOUT)
 

@@ -84,7 +84,7 @@ def test_templates_apply_to_texts_anywhere(workspace: Any) -> None:
     ]
 
 
-def test_whole_template_in_a_number_field_is_read_as_a_number(workspace: Any) -> None:
+def test_a_template_in_a_number_field_is_read_as_a_number(workspace: Any) -> None:
     """`max_seconds: "{{ limit }}"` is a number; where the field takes text, the same stays text."""
     case = workspace.case(
         plan(

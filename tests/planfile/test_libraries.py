@@ -75,7 +75,7 @@ def prints(cases: tuple[Case, ...]) -> list[Any]:
     ]
 
 
-def test_what_moves_into_a_library_unchanged_changes_nothing(workspace: Any) -> None:
+def test_moving_parts_into_a_library_changes_no_id(workspace: Any) -> None:
     """Case ids, ids of expectations and fingerprints, of which the digest is made, are those of the plan written in full."""
     workspace.write("lib/voice.yaml", LIBRARY)
     workspace.write("lib/orders.csv", "number\n1\n")
@@ -510,7 +510,7 @@ def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> N
 
 
 @pytest.mark.parametrize("imports", ["import: [lib.yaml]", "imports: [lob.yaml]"], ids=["mistyped key", "no such file"])
-def test_what_an_unread_import_may_define_is_not_missed(workspace: Any, imports: str) -> None:
+def test_an_unread_import_causes_no_further_errors(workspace: Any, imports: str) -> None:
     """Only the import is reported, not the targets, variables and expectations that the plan would have from it."""
     plan = f"version: 1\nplan: p\n{imports}\nscenarios: {{s: {{prompt: 'Hello {{{{ a }}}}.', targets: [t], expect: [{{use: e}}]}}}}\n"
     codes = workspace.codes(plan)

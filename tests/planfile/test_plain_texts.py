@@ -57,7 +57,7 @@ def test_an_item_that_continues_the_one_above(workspace: Any) -> None:
         "Hello ##12",
     ],
 )
-def test_what_is_meant_is_left_alone(workspace: Any, prompt: str) -> None:
+def test_intended_text_is_not_reported(workspace: Any, prompt: str) -> None:
     """Quoted and block texts, comments after a space, and text after numbers and containers."""
     assert faults(workspace, prompt) == ""
 

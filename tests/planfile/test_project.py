@@ -174,7 +174,7 @@ def test_quiet_hours_are_on_the_clock_of_their_place(start: str, end: str, utc: 
     assert hours.at(datetime.fromisoformat(f"2026-07-01T{utc}:00+00:00")) is quiet
 
 
-def test_what_is_sound_of_a_faulty_project_is_kept(workspace: Any) -> None:
+def test_valid_parts_of_an_invalid_project_are_kept(workspace: Any) -> None:
     """A limit is not lost because another key is wrong; an unreadable list of targets allows none."""
     workspace.write(
         "planner.yaml", "stor: x\npolicy: {max_cost_cents: 5, allowed_targets: 5}\nexecution: {settle_seconds: 9}\n"

@@ -29,7 +29,7 @@ from planner.sandbox import Sandbox, load_world
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def test_what_is_sent_for_one_prompt(launch_request: Callable[..., Any]) -> None:
+def test_the_request_for_one_prompt(launch_request: Callable[..., Any]) -> None:
     """The single endpoint; `mode` and `target_number` only where they are not the default, which one dialect does not know."""
     request = launch_request("Ask.", stagger_seconds=7, name="planner x")
     assert request_body(request) == snapshot(
@@ -57,7 +57,7 @@ def test_what_is_sent_for_one_prompt(launch_request: Callable[..., Any]) -> None
     )
 
 
-def test_what_is_sent_for_several_prompts(launch_request: Callable[..., Any]) -> None:
+def test_the_request_for_several_prompts(launch_request: Callable[..., Any]) -> None:
     """The batch endpoint, one run a prompt, the name always."""
     request = launch_request("Ask.", "Ask again.", "Ask.", stagger_seconds=7, name="planner x")
     assert request_body(request) == snapshot(
@@ -160,9 +160,7 @@ CARRIED_OUT_OR_NOT: dict[str, Any] = {
 
 @pytest.mark.parametrize("answer", CARRIED_OUT_OR_NOT.values(), ids=CARRIED_OUT_OR_NOT.keys())
 @pytest.mark.parametrize("prompts", [("Ask.",), ("Ask.", "Ask again.")], ids=["single", "batch"])
-async def test_what_may_have_been_carried_out_is_ambiguous(
-    talk: Callable[..., Any], answer: Any, prompts: tuple[str, ...]
-) -> None:
+async def test_an_unclear_answer_is_ambiguous(talk: Callable[..., Any], answer: Any, prompts: tuple[str, ...]) -> None:
     """Anything but a clear yes or no: an error that says the request may have arrived; sent once, and never again."""
     asked = await talk(answer)
     with pytest.raises((LostAnswerError, ServiceError)) as caught:

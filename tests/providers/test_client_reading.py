@@ -64,7 +64,7 @@ async def test_a_read_waits_as_long_as_the_service_asks(talk: Callable[..., Any]
     assert asked.client.stats.refused == 3
 
 
-async def test_what_is_not_there_is_not_asked_twice(talk: Callable[..., Any]) -> None:
+async def test_404_is_not_retried(talk: Callable[..., Any]) -> None:
     """404 is an answer: for what may be missing it is None, for the rest an error."""
     asked = await talk((404, {"detail": "Not found."}))
     assert await asked.client.transcript(5) is None
@@ -98,7 +98,7 @@ async def test_a_list_that_is_not_there(talk: Callable[..., Any]) -> None:
         assert str(failed.value) == (f"GET /v1/{path}: not found (404: Not found.), though the list must exist")
 
 
-async def test_what_is_asked_for(talk: Callable[..., Any]) -> None:
+async def test_paths_paging_and_headers_of_reads(talk: Callable[..., Any]) -> None:
     """Paths, paging, the key and who we are."""
     asked = await talk((200, []), (200, []), (200, {"id": 201}), (200, []))
     await asked.client.runs()

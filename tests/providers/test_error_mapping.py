@@ -81,7 +81,7 @@ def test_every_status_has_its_error() -> None:
         (b'{"detail": "' + b"x" * 400 + b'"}', "x" * 299 + "…"),
     ],
 )
-def test_what_the_service_said_is_one_line(body: bytes, expected: str) -> None:
+def test_the_services_message_is_one_line(body: bytes, expected: str) -> None:
     """Its detail, or its fields' messages, at most 300 characters."""
     assert mapped(422, body)[2] == f"GET /v1/billing: the service rejects the request (422: {expected})"
 

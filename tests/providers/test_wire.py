@@ -76,7 +76,7 @@ def test_a_batch_needs_nothing_but_its_id() -> None:
     ],
     ids=str,
 )
-def test_what_makes_no_sense_is_refused(document: dict[str, Any]) -> None:
+def test_impossible_numbers_are_refused(document: dict[str, Any]) -> None:
     """Ids over 64 bits, numbers that are none: no journal could hold them, no sum be made of them."""
     with pytest.raises(ValidationError):
         _RUN.validate_python({"id": 1, "status": "queued", **document})

@@ -157,7 +157,7 @@ def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Pl
     assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
 
 
-def test_some_cases_are_selected(change_set: ChangeSet, plans: list[Plan]) -> None:
+def test_a_selection_is_shown_in_the_first_line(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The first line shows how many of the cases are selected."""
     case = change_set.changes[0].case
     assert case is not None
@@ -288,7 +288,7 @@ def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> 
         assert "_" not in text
 
 
-def test_what_run_would_refuse(change_set: ChangeSet, plans: list[Plan]) -> None:
+def test_a_refusal_replaces_the_command(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The reason and the fix replace the command."""
     refused = ("$1.76 expected, policy allows $1.00 to @acme", "raise the ceiling")
     preview = Preview(change_set, plans, [], "planner run", refused=refused)

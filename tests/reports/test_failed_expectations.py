@@ -50,7 +50,7 @@ def test_expectations_of_one_name_in_two_plans_are_two(many: Callable[[int], Run
     assert section.count("`no-guarantee` (never\\_says) failed in 12 of 12 runs of 6 cases") == 2
 
 
-def test_what_is_beyond_six_is_counted(many: Callable[[int], RunResult]) -> None:
+def test_more_than_six_failures_are_counted(many: Callable[[int], RunResult]) -> None:
     """The most severe are shown, the others counted."""
     assert "\n- 4 more expectations\n" in _section(markdown.render(many(300)))
 
@@ -87,7 +87,7 @@ def test_the_page_shows_p_values_and_costs(canonical: RunResult) -> None:
     assert "<dt>Cost</dt><dd>at least $15.02 of $14.20 expected; $14.70 of it in this session" in page
 
 
-def test_what_was_not_called_is_not_compared(canonical: RunResult) -> None:
+def test_an_uncalled_case_is_not_compared(canonical: RunResult) -> None:
     """A case that was not called is not compared."""
     not_called = canonical.cases[8].model_copy(update={"compared": "not_enough_evidence"})
     assert compared(not_called) == "not compared"

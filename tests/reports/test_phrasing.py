@@ -210,7 +210,7 @@ def test_case_cost(canonical: RunResult, bills: tuple[int | None, ...], text: st
     assert case_phrasing.case_cost(canonical.cases[0].model_copy(update={"runs": runs})) == text
 
 
-def test_some_of_many() -> None:
+def test_long_lists_are_cut() -> None:
     """A long list is cut and the rest counted."""
     assert some(["a", "b", "c"], 3) == "a, b, c"
     assert some([str(number) for number in range(1_204)], 2) == "0, 1 and 1,202 more"

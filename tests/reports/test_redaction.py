@@ -88,7 +88,7 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
         ("+44 2010-12-12", "+•• ••••-••-12"),
     ],
 )
-def test_what_is_hidden(text: str, redacted: str) -> None:
+def test_phone_numbers_are_masked(text: str, redacted: str) -> None:
     """The shape of a number stays, so that a reader sees what was there."""
     assert Redactor().text(text) == redacted
 
@@ -112,7 +112,7 @@ def test_what_is_hidden(text: str, redacted: str) -> None:
         "eight hundred and thirty dollars, one or two of them",
     ],
 )
-def test_what_stays(text: str) -> None:
+def test_other_numbers_are_not_masked(text: str) -> None:
     """Dates, sums, measures, ids and digests are no phone numbers."""
     assert Redactor(known_ids=frozenset({"90071992547", "90071992548"})).text(text) == text
 

@@ -227,7 +227,7 @@ def test_findings_come_before_call_settings(opened: Opened, canonical: RunResult
 
 
 @in_browser
-def test_it_is_printed_dark_on_light(opened: Opened, canonical: RunResult) -> None:
+def test_a_printed_page_is_dark_on_light(opened: Opened, canonical: RunResult) -> None:
     """Printed pages have dark text and show passed and failed runs."""
     page = opened(_page(canonical))
     page.emulate_media(media="print")

@@ -17,7 +17,7 @@ def test_the_whole_document(canonical: RunResult) -> None:
     assert FORMATS["json"](redact(canonical)) == external_file("golden/canonical.json", format=".txt")
 
 
-def test_it_is_the_document_itself(canonical: RunResult) -> None:
+def test_the_json_report_reads_back_equal(canonical: RunResult) -> None:
     """Read back, it is equal to what was written, hostile text included."""
     assert RunResult.model_validate_json(FORMATS["json"](canonical)) == canonical
 
@@ -44,7 +44,7 @@ def test_the_promised_fields(canonical: RunResult) -> None:
     assert {"requests", "launches", "refused", "wall_seconds"} <= document["stats"].keys()
 
 
-def test_it_is_safe_to_print(canonical: RunResult) -> None:
+def test_the_report_is_safe_to_print(canonical: RunResult) -> None:
     """No control or reordering character and no workflow command is in the text itself."""
     text = FORMATS["json"](canonical)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)

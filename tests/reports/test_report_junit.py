@@ -74,7 +74,7 @@ def test_a_case_without_a_file_has_no_place(canonical: RunResult) -> None:
     assert "file=" not in text
 
 
-def test_it_is_safe_to_print(canonical: RunResult) -> None:
+def test_the_report_is_safe_to_print(canonical: RunResult) -> None:
     """No control character, reordering or workflow command is in it, and XML's own rules hold."""
     text = junit.render(canonical)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ufffe]", text)

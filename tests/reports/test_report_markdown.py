@@ -70,7 +70,7 @@ def test_hostile_text_does_nothing(canonical: RunResult) -> None:
 
 
 @pytest.mark.parametrize("number", [10, 100, 1_000])
-def test_it_stays_small_and_readable(many: Callable[[int], RunResult], number: int) -> None:
+def test_a_large_report_stays_readable(many: Callable[[int], RunResult], number: int) -> None:
     """At any size the failed cases come first, passed ones are folded, and each case has its row."""
     text = markdown.render(many(number))
     assert len(text.encode()) <= markdown.MAX_BYTES
@@ -82,7 +82,7 @@ def test_it_stays_small_and_readable(many: Callable[[int], RunResult], number: i
 
 
 @pytest.mark.parametrize("max_bytes", [4_000, 60_000, 300_000])
-def test_it_fits_where_it_goes(many: Callable[[int], RunResult], max_bytes: int) -> None:
+def test_a_smaller_limit_means_less_detail(many: Callable[[int], RunResult], max_bytes: int) -> None:
     """A smaller limit means less detail, but always headline and consent."""
     text = markdown.render(many(3_000), max_bytes=max_bytes)
     assert len(text.encode()) <= max_bytes
@@ -99,7 +99,7 @@ def test_failing_cases_among_unchanged_ones(all_passed: RunResult) -> None:
     assert text.startswith("# ✅ Passed (sandbox): 2 same (1 failing); ")
 
 
-def test_what_is_folded_is_closed(many: Callable[[int], RunResult]) -> None:
+def test_every_fold_is_closed(many: Callable[[int], RunResult]) -> None:
     """Every fold is closed."""
     text = markdown.render(many(1_000))
     folds = [token.content.strip() for token in _tokens(text) if token.type == "html_block"]

@@ -80,7 +80,7 @@ _DATA = st.sampled_from([b"", b"one", b"two"])
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(writes=st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(UNCONDITIONAL))), max_size=8))
-def test_it_is_a_dictionary_with_compare_and_swap(
+def test_a_store_equals_a_dictionary_with_compare_and_swap(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, bytes, object]]
 ) -> None:
     """Any sequence of writes leaves what the same sequence leaves in a dictionary."""
@@ -94,7 +94,7 @@ def test_it_is_a_dictionary_with_compare_and_swap(
     assert {key: store.get(key) for key in store.keys("")} == dict(sorted(model.items()))
 
 
-def test_it_is_private_and_ignored_by_git(store: DirectoryStore, folder: Path) -> None:
+def test_the_folder_is_private_and_ignored_by_git(store: DirectoryStore, folder: Path) -> None:
     """The folder is 0700 with a .gitignore for all of it, folders within are 0700 and files 0600, with any umask."""
     before = os.umask(0)
     try:
@@ -324,7 +324,7 @@ class _Full(DirectoryStore):
         ),
     ],
 )
-def test_what_to_do_about_the_disk(folder: Path, number: int, message: str, hint: str) -> None:
+def test_disk_errors_have_a_reason_and_a_hint(folder: Path, number: int, message: str, hint: str) -> None:
     """Each way a disk refuses is one line that says what, and one that says what to do."""
     with pytest.raises(StoreError) as caught:
         put(_Full(folder, number), "a", b"1", expected=None)

@@ -92,7 +92,7 @@ _WRITES = st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(U
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=6)
 @given(writes=_WRITES)
-def test_it_is_a_dictionary_with_compare_and_swap(
+def test_a_store_equals_a_dictionary_with_compare_and_swap(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, bytes, object]]
 ) -> None:
     """Any sequence of writes leaves what the same sequence leaves in a dictionary."""
@@ -353,7 +353,7 @@ def test_a_remote_that_cannot_be_reached(clone: Clones, said: str, kind: type[Pl
     assert len(fetches) == (3 if kind is StoreError else 1)
 
 
-def test_where_git_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_or_repository_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No repository, no git at all, and a ref that is a branch are each reported as such, exit 2."""
     with pytest.raises(UsageError, match="needs a git repository"):
         store_in(tmp_path, remote=None).get("a")

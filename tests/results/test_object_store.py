@@ -27,7 +27,7 @@ def store_in(
 
 
 @given(_WRITES)
-def test_it_is_a_store(writes: list[tuple[str, bytes, Expected]]) -> None:
+def test_a_bucket_equals_a_dictionary(writes: list[tuple[str, bytes, Expected]]) -> None:
     """After any sequence of conditional writes, a bucket has the content of a dictionary."""
     bucket, model = MemoryStore(), dict[str, bytes]()
     store, other = store_in(bucket), store_in(bucket, folder="sandbox")

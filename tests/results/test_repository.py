@@ -137,7 +137,7 @@ def test_environments_do_not_mix(repository: ResultsRepository, make_result: Mak
 
 
 @pytest.mark.parametrize(("field", "value", "word"), [("finished", False, "unfinished"), ("partial", True, "partial")])
-def test_what_never_becomes_a_baseline(
+def test_unfinished_and_partial_sessions_never_become_a_baseline(
     repository: ResultsRepository, make_result: MakeResult, field: str, value: bool, word: str
 ) -> None:
     """Unfinished and partial invocations are refused, and the baseline stays."""

@@ -111,7 +111,7 @@ def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: Mak
     assert list(elsewhere.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
 
 
-def test_what_could_not_be_shared_waits(
+def test_unshared_results_are_shared_by_the_next_session(
     machine: Machine, there: DirectoryStore, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the shared store fails, everything is stored here; the next invocation brings it there, once."""

@@ -281,7 +281,7 @@ def test_an_original_that_is_another_call(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_whose_results_these_are(environ: dict[str, str], namespace: str) -> None:
+def test_branch_names_map_to_separate_namespaces(environ: dict[str, str], namespace: str) -> None:
     """A branch whose name is a number, or contains `..`, gets a separate namespace."""
     assert namespace_of(environ) == namespace
 

@@ -51,7 +51,7 @@ def test_unknown_cases_hide_no_regression() -> None:
     assert ending([unknown, case("a", "flaky", 12, 8, compared="regressed")], EVERYTHING).exit_code == 1
 
 
-def test_what_to_fail_on_is_written_as_it_is_read() -> None:
+def test_fail_on_is_read_as_written() -> None:
     """One or both, in any order; anything else is named."""
     assert fail_on_written("regression, failure") == EVERYTHING
     assert fail_on_words(fail_on_written("regression")) == ["--fail-on", "regression"]

@@ -220,7 +220,7 @@ def test_rates_of_expectations_exclude_shared_runs() -> None:
     ]
 
 
-def test_what_still_fails_is_reported() -> None:
+def test_cases_that_still_fail_are_reported() -> None:
     """It is no news and no reason to be glad: the headline counts it, and it is named with its words; quarantined it is not."""
     why, quarantine = "0 of 3 runs passed, 100 % needed", {"until": "2027-01-01", "reason": "known"}
     older = result("old", AT, case("bad", "failed", 0, 3), case("apart", "failed", 0, 3), case("good", "passed", 3))

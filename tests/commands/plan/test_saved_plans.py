@@ -244,7 +244,7 @@ def test_the_ceiling_of_a_saved_plan_includes_what_an_unfinished_session_spent(
     assert len(service.own_runs()) == 5
 
 
-def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_selection_of_a_saved_plan_cannot_be_changed(saved: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by an option, nor by another path beside it, nor from another folder."""
     assert "its selection cannot be changed" in saved.planner(*RUN, "--tag", "smoke").err
     assert "is a saved plan and must be the only path" in saved.planner("run", "plans", "agreed.json").err

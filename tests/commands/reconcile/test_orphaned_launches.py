@@ -144,7 +144,7 @@ def test_a_launch_that_has_settled_as_absent_is_open_no_more(project: Project, s
     assert project.planner("reconcile").code == 0
 
 
-def test_what_is_adopted_by_a_person_is_billed_too(project: Project, service: Served) -> None:
+def test_a_run_adopted_by_a_person_is_billed(project: Project, service: Served) -> None:
     """A run that somebody named, of a case edited since, is reported by its bill once."""
     project.write("plans/hours.yaml", PLAN)
     kill_in_a_launch(project, service)
@@ -158,7 +158,7 @@ def test_what_is_adopted_by_a_person_is_billed_too(project: Project, service: Se
     assert "earlier launches" not in project.planner("run").out
 
 
-def test_what_it_may_cost_is_kept_from_the_balance() -> None:
+def test_orphaned_launches_reduce_the_available_balance() -> None:
     """The possible bill of an orphaned launch reduces the available balance, but not the ceiling of this session."""
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
     ledger = ledger_of(loaded, (), max_cost_cents=80, balance=Balance(100), orphaned_cents=32)

@@ -7,13 +7,13 @@ from tests.commands.reconcile.test_orphaned_launches import PLAN, lose  # pyrigh
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 
-def test_where_nothing_was_launched_nothing_is_open(project: Project) -> None:
+def test_reconcile_without_a_journal(project: Project) -> None:
     """Looking leaves no journal behind."""
     assert project.planner("reconcile").out == "No launch is open: nothing was ever launched from this store.\n"
     assert not (project.root / ".planner" / "journal.sqlite").exists()
 
 
-def test_what_cannot_be_of_a_launch_is_refused(project: Project, service: Served) -> None:
+def test_adopting_an_impossible_run_is_refused(project: Project, service: Served) -> None:
     """A slip of the hand would have somebody else's call judged, or the launch's own charged twice."""
     project.write("plans/hours.yaml", PLAN)
     assert project.planner("run", CONSENT).code == 0

@@ -31,7 +31,7 @@ def test_calls_of_another_change_set_are_in_neither_sum(project: Project, servic
     assert "more was paid by earlier sessions" in " ".join(ran.out.split())
 
 
-def test_what_was_paid_before_is_part_of_what_is_expected(project: Project, service: Served) -> None:
+def test_earlier_payments_are_part_of_the_expected_cost(project: Project, service: Served) -> None:
     """A resumed session is expected to cost what it has cost plus the estimate of the rest."""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 6\n    when_settled: continue")
     service.hold(3, retry_after_seconds=600)

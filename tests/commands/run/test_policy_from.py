@@ -39,7 +39,7 @@ def test_the_base_branch_decides(repository: Project, service: Served) -> None:
     assert service.ledger()["runs"] == []
 
 
-def test_what_is_to_be_typed_keeps_it(repository: Project, service: Served) -> None:
+def test_suggested_commands_keep_policy_from(repository: Project, service: Served) -> None:
     """The command of the plan, and a saved plan, hold to the same commit."""
     ran = repository.planner("plan", "--policy-from", "change", "--out", "saved.json")
     assert ran.code == 0

@@ -65,7 +65,7 @@ def test_a_case_that_is_good_enough_and_regressed_exits_1(called: Project, servi
     assert (case_of(called)["compared"], counts(case_of(called)["before"])) == ("same", (0, 5))
 
 
-def test_what_to_fail_on_is_chosen(called: Project) -> None:
+def test_fail_on_selects_what_fails(called: Project) -> None:
     """`failure` alone lets the regression pass, `regression` alone a failure; what is neither is a usage error."""
     ran = called.planner("run", CONSENT, "--fail-on", "failure")
     assert (ran.code, called.results()["outcome"], case_of(called)["compared"]) == (0, "passed", "regressed")

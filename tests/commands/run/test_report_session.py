@@ -224,7 +224,7 @@ def test_a_mistyped_command_line_leaves_no_older_report(
 
 
 @pytest.mark.parametrize("arguments", [["run", "--bogus"], ["run", "--help"], ["plan", "--bogus", "run"]])
-def test_what_is_not_a_run_touches_no_report(project: Project, arguments: list[str]) -> None:
+def test_other_commands_do_not_touch_reports(project: Project, arguments: list[str]) -> None:
     """A mistyped command creates no folder; help and other commands leave reports alone."""
     assert project.planner(*arguments).code == (0 if "--help" in arguments else 2)
     assert not (project.root / "reports").exists()

@@ -82,7 +82,7 @@ def test_no_call_is_made_in_quiet_hours(project: Project, service: Served) -> No
     assert project.planner("run", CONSENT, "--sandbox").code == 0
 
 
-def test_what_a_project_redacts_is_seen_nowhere(project: Project, service: Served) -> None:
+def test_redacted_text_is_shown_nowhere(project: Project, service: Served) -> None:
     """Reports, terminal and plan leave it out; the local store keeps what judging needs."""
     project.write("planner.yaml", "redact: ['D[a-z]+ Diaz']\n")
     planned = project.planner("plan")

@@ -87,7 +87,7 @@ def compared(project: Project) -> tuple[str, str | None]:
     return case["compared"], case["not_comparable"]
 
 
-def test_what_its_author_changed_is_no_regression(plan: Project, service: Served) -> None:
+def test_a_changed_plan_is_no_regression(plan: Project, service: Served) -> None:
     """Another prompt is another case: its calls stop as those of a new one, chance has no part in it, and it fails all the same. Where
     only expectations changed, the older calls are judged by them, and the agent can be seen to be as it was, or to be worse."""
     plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [Iris]")

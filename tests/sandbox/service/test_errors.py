@@ -117,7 +117,7 @@ async def test_body_of_another_type(bench: Bench) -> None:
     )
 
 
-async def test_whole_characters_are_taken(bench: Bench) -> None:
+async def test_an_escaped_surrogate_pair_is_one_character(bench: Bench) -> None:
     """An escaped pair is one character, and comes back as such."""
     body = rb'{"scenario_prompt": "\ud83d\ude00 hi", "target_type": "agent", "target_id": 12, "direction": "outbound", "consent_to_charge": true}'
     response = await bench.http.post("/v1/test-calls", content=body, headers={"Content-Type": "application/json"})
