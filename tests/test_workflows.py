@@ -115,6 +115,7 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     assert repository.agree(repository.digest), repository.runner.log
     assert repository.fake.statuses[-1]["state"] == "success"
     assert "-f digest=" not in repository.comment
+    assert "agreed by `maria` up to $5.00" in repository.comment
     repository.push("main", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
     repository.fake.pulls[7] |= {"state": "closed", "merged_at": "2026-11-28T07:00:00Z"}
     assert repository.runner.job("phone-plans-main", "promote", "push", {}), repository.runner.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -28,6 +29,7 @@ from planner.verdicts.rates import suite_of
 from planner.verdicts.required_check import CheckedCase, decide, must_call
 
 if TYPE_CHECKING:
+    from planner.reports.comment import Agreed
     from planner.session.pull_request import Publication
 
 
@@ -98,7 +100,8 @@ def _publication(
         (str(refusal), refusal.hint) if refusal else None,
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
-    comment = render_comment(preview, check, judged, names, pull_request_of(shell.environ, head_of(shell, loaded)))
+    pull = pull_request_of(shell.environ, head_of(shell, loaded))
+    comment = render_comment(preview, check, judged, names, pull, _agreed(place, judged))
     change_set = shareable(shell, loaded, place, prepared.change_set) if check.calls else None
     return Publication(
         state=check.state.value,
@@ -110,6 +113,20 @@ def _publication(
         is_sandbox=selection.sandbox,
         change_set=change_set,
     )
+
+
+def _agreed(place: Place, judged: Sequence[CaseResult]) -> Agreed | None:
+    """About the newest session whose calls stand for the pull request; None outside of one, or without such calls."""
+    if place.base is None:
+        return None
+    from planner.reports.comment import Agreed
+
+    sessions = sorted({case.carried_from for case in judged if case.carried_from is not None}, reverse=True)
+    for session in sessions:
+        result = place.repository.load_invocation(session)
+        if result is not None and result.consent.given and place.base.load_invocation(session) is None:
+            return Agreed(result.consent.by, result.consent.max_cost_cents, result.cost.this_invocation_cents)
+    return None
 
 
 def _open_runs(shell: Shell, prepared: Preparation, journal: Journal | None) -> dict[str, OpenRuns]:

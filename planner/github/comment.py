@@ -70,7 +70,7 @@ def _body(markdown: str, digest: str, name: str, old: str) -> str:
         lines.append(f"<!-- digest:{digest} -->")
     lines.append(markdown.strip())
     if old and old != digest:
-        lines.append(f"\nReplaces change set ~~`{short(old)}`~~, which will be refused.")
+        lines.append(f"\nReplaces change set ~~`{short(old)}`~~{', which will be refused' if digest else ''}.")
     return cut_in_the_middle("\n".join(lines), limit_bytes=MAX_CHARACTERS)
 
 

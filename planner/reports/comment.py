@@ -30,15 +30,31 @@ class PullRequest:
     commit: str = ""
     base: str = ""
     actions_url: str = ""
+    run_url: str = ""
+    """The job that made calls, which keeps the reports; "" for a job that makes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Who agreed to the newest session of the pull request, and what it was billed so far."""
+
+    by: str
+    max_cost_cents: int | None
+    cost_cents: int
 
 
 def render_comment(
-    preview: Preview, check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], pull: PullRequest
+    preview: Preview,
+    check: RequiredCheck,
+    judged: Sequence[CaseResult],
+    names: Mapping[str, str],
+    pull: PullRequest,
+    agreed: Agreed | None,
 ) -> str:
     """Markdown below GitHub's limit for comments. `judged` are the results by today's expectations."""
     text = ""
     for listed in _LISTED:
-        blocks = [_headline(preview, check), _facts(preview, check, pull)]
+        blocks = [_headline(preview, check), _facts(preview, check, pull), _agreed(agreed, pull)]
         blocks += _known_failing(check, names, pull, listed)
         blocks += _failures(check, judged, names, preview.redactor)
         blocks += changes_markdown(preview, listed)
@@ -69,6 +85,17 @@ def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest) -> str:
     if preview.refused is not None:
         why, fix = map(for_markdown, preview.refused)
         parts.append(f"\n\n✋ **`planner run` would refuse this:** {why}. {fix}")
+    return " ".join(parts)
+
+
+def _agreed(agreed: Agreed | None, pull: PullRequest) -> str:
+    parts: list[str] = []
+    if agreed is not None and agreed.by:  # as code: nobody is mentioned
+        ceiling = f" up to {for_markdown(money(agreed.max_cost_cents))}" if agreed.max_cost_cents is not None else ""
+        cost = for_markdown(money(agreed.cost_cents))
+        parts.append(f"Last calls: {cost}, agreed by {markdown_code(agreed.by)}{ceiling}.")
+    if pull.run_url:
+        parts.append(f"[Job and reports]({pull.run_url})")
     return " ".join(parts)
 
 

@@ -45,7 +45,9 @@ def pull_request_of(environ: Mapping[str, str], commit: str) -> PullRequest:
     number = str(number) if str(number).isdigit() else ""
     repository, server = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_SERVER_URL", "https://github.com")
     url = f"{server}/{repository}/actions/workflows/{CALL_WORKFLOW}" if _REPOSITORY.fullmatch(repository) else ""
-    return PullRequest(number, commit, base if isinstance(base, str) else "", url)
+    run, is_call = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
+    run_url = f"{server}/{repository}/actions/runs/{run}" if url and is_call and run.isdigit() else ""
+    return PullRequest(number, commit, base if isinstance(base, str) else "", url, run_url)
 
 
 def read_publication(shell: Shell, path: Path) -> Publication:
