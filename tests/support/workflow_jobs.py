@@ -1,6 +1,6 @@
 """Runs the jobs of docs/workflows/ as GitHub does: shell steps and the steps of action.yml, on a local remote and a fake API.
 
-Expressions are evaluated as far as these files use them.
+Only expressions that these files use are evaluated.
 """
 
 from __future__ import annotations
