@@ -65,9 +65,9 @@ class Repository:
         assert self.fake.statuses[-1]["sha"] == payload["pull_request"]["head"]["sha"]
         return self.fake.statuses[-1]["state"]
 
-    def agree(self, digest: str, ref: str = "refs/heads/main") -> bool:
+    def agree(self, digest: str, ref: str = "refs/heads/main", max_cost: str = "5.00") -> bool:
         self.payload()
-        inputs = {"pull-request": "7", "digest": digest, "max-cost": "5.00", "fresh": ""}
+        inputs = {"pull-request": "7", "digest": digest, "max-cost": max_cost, "fresh": ""}
         return self.runner.job("phone-plans-call", "call", "workflow_dispatch", {"inputs": inputs}, ref=ref)
 
     @property
@@ -99,7 +99,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
 
 
 def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
-    """Open, push again, agree to the old digest, agree to the new one, merge, and another pull request that needs no call."""
+    """Open, push again, agree to the old digest, then to the new one, merge; the next pull request needs no call."""
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
     assert repository.plan() == "pending", repository.runner.log
     old = repository.digest
@@ -137,11 +137,28 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
 
 
 def test_a_forged_answer_in_the_pull_request(repository: Repository) -> None:
-    """The pull request contains an answer of its own and a plan that is invalid: the status is an error, never green."""
+    """The pull request contains an answer of its own and an invalid plan: the status is an error, never green."""
     forged = '{"state": "success", "description": "x", "digest": "", "comment": "", "worth_saying": false}'
     repository.push("topic", plans__hours_DOT_yaml="version: 1\nplans: x\n")
     repository.push("topic", **{"phone-plans_DOT_json": forged})
     assert repository.plan() == "error"
+
+
+def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:
+    """The ceiling is too low: pending, and the digest stays good. Then the agent fails: red, also when planned again."""
+    failing = PLAN.replace("calm", "angry").replace(
+        "{check: call, status: completed}", "{check: duration, max_seconds: 1}"
+    )
+    repository.push("topic", plans__hours_DOT_yaml=failing)
+    repository.plan()
+    digest = repository.digest
+    assert not repository.agree(digest, max_cost="0.01")
+    assert repository.fake.statuses[-1]["state"] == "pending"
+    assert repository.digest == digest
+    assert not repository.agree(digest)
+    assert repository.fake.statuses[-1]["state"] == "failure"
+    assert "hours/saturday@clinic" in repository.comment
+    assert repository.plan() == "failure"
 
 
 def test_a_dispatch_from_another_branch_has_no_job(repository: Repository) -> None:
@@ -153,7 +170,7 @@ def test_a_dispatch_from_another_branch_has_no_job(repository: Repository) -> No
 
 
 def test_rights() -> None:
-    """The job with the pull request's files may only read and names no secret; the one that may write has no checkout."""
+    """The job with the pull request's files may only read and has no secret; the one that may write has no checkout."""
     plan, publish = (WORKFLOWS["phone-plans"]["jobs"][name] for name in ("plan", "publish"))
     assert plan["permissions"] == {"contents": "read"}
     assert "secrets." not in str(WORKFLOWS["phone-plans"])
