@@ -22,7 +22,7 @@ from planner.cli.system import shell
 )
 @click.pass_obj
 def init(verbosity: int, directory: Path) -> int:
-    """Write a first plan, planner.yaml and a workflow. Overwrites nothing."""
+    """Write a first plan, planner.yaml and workflows. Overwrites nothing."""
     from planner.commands import init as command
 
     return command.init(shell(verbosity), directory)

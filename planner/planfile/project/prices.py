@@ -45,14 +45,14 @@ def report_price(document: Document, plan: Plan, project: Project, reporter: Rep
     if attempts > policy.max_calls:
         detail = (
             f"this plan makes up to {attempts:,} calls with `retries`, and the project's policy allows {policy.max_calls:,} "
-            "per command; have fewer `runs`, `retries` or cases, or use --select"
+            "per session; reduce `runs`, `retries` or the number of cases, or use --select"
         )
         reporter.warning("too-many-calls", detail, place)
     cents = least_call_cents(project)
     if not cents:
         return
     least = f"{calls:,} calls cost at least {_cents(calls * cents)} ¢ (a started minute each, at {_cents(cents)} ¢)"
-    fewer = "have fewer `runs` or cases, or use --select"
+    fewer = "reduce `runs` or the number of cases, or use --select"
     one = f"one call costs at least {_cents(cents)} ¢ (a started minute), so no call is possible"
     budget: Any = document.root.get("budget")
     limit = plan.max_cost_cents
