@@ -98,9 +98,11 @@ def compared_counts(case: CaseResult) -> str:
 
 
 def facts(case: CaseResult) -> list[str]:
-    """The outcome with its reason, the comparison, what was done and why."""
+    """The outcome with its reason, the comparison, what was done and why. `new` is said once."""
+    is_new = case.compared == case.reason == "new"
+    against_before = "" if is_new else compared(case, p_value=True)
     since = f"failing since {case.failing_since}" if case.failing_since and case.outcome == "failed" else ""
-    found = [reason(case), settled(case), pool(case), compared(case, p_value=True), since, why(case, detail=True)]
+    found = [reason(case), settled(case), pool(case), against_before, since, why(case, detail=True)]
     return [fact for fact in found if fact]
 
 

@@ -42,7 +42,7 @@ def test_the_whole_summary(canonical: RunResult) -> None:
       polite (grade, undecided): the grade is pending: not decided
 
   ? hours/late[day="New Year's Eve | 31"]@hotline
-      unknown: 0 of 2 runs can be counted, 1 needed: 1 platform, 1 judge · new ·
+      unknown: 0 of 2 runs can be counted, 1 needed: 1 platform, 1 judge ·
       called: new
       polite (grade, undecided): the grade is pending: not decided
       caused by the platform: the run failed: carrier rejected the call to
@@ -50,7 +50,7 @@ def test_the_whole_summary(canonical: RunResult) -> None:
 
   ? orders/status@support
       unknown: no run was made; 1 of 1 calls not made: the ceiling of plan
-      refunds is reached · new · not called: new
+      refunds is reached · not called: new
 
   ∎ hours/parking@support
       quarantined through 2027-01-31 (ticket VOX-41, see @acme/voice); failed: 0
@@ -94,7 +94,7 @@ def test_a_session_without_calls(nothing_called: RunResult) -> None:
 
   ? hours/opening@hotline
       unknown: no run was made; 1 of 1 calls not made: consent was withheld ·
-      new · not called: new
+      not called: new
 
 Cases    1 unknown · 1 case · 0 runs · 1 plan
 Cost     nothing called (simulated)
