@@ -31,9 +31,6 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 
 WORLD = """\
-extends: demo
-version: 1
-world: killing
 time_scale: 150
 concurrency_limit: 5
 balance_cents: 100000000
@@ -83,7 +80,8 @@ class Service:
 
     def __post_init__(self) -> None:
         world = self.folder / f"{self.dialect}.yaml"
-        world.write_text(WORLD.format(seed=self.seed))
+        any_prompt = Path(__file__).parents[1] / "support/any_prompt.yaml"
+        world.write_text(any_prompt.read_text() + WORLD.format(seed=self.seed))
         command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world)]
         self.process = subprocess.Popen(
             [*command, "--dialect", self.dialect], cwd=self.folder, stdout=subprocess.PIPE, text=True
