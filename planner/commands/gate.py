@@ -15,7 +15,7 @@ from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action, FailOn
-from planner.results.required_check import RequiredCheck, Standing, State
+from planner.results.required_check import CaseState, RequiredCheck, State
 from planner.session.asking import known_service
 from planner.session.preparing import Preparation, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of, write_output
@@ -108,7 +108,7 @@ def _publication(
         description=check.description,
         digest=check.digest if check.calls else "",
         comment=comment,
-        worth_saying=check.state is not State.SUCCESS or bool(check.cases.get(Standing.KNOWN_FAILING)),
+        worth_saying=check.state is not State.SUCCESS or bool(check.cases.get(CaseState.KNOWN_FAILING)),
         store=(selection.store or loaded.project.store or "") if change_set is not None else "",
         is_sandbox=selection.sandbox,
         change_set=change_set,
@@ -139,7 +139,7 @@ def _checked(shell: Shell, place: Place, prepared: Preparation, open_runs: dict[
     """Every case of the plans with its result by today's expectations, judged from stored evidence."""
     changes = [change for change in prepared.change_set.changes if change.case is not None]
     judged = assemble_cases(
-        [_standing(change) for change in changes if change.prior is not None and not must_call(change)],
+        [_kept(change) for change in changes if change.prior is not None and not must_call(change)],
         {},
         place.repository.load_evidence,
         MissingRuns(open_runs=open_runs),
@@ -156,6 +156,6 @@ def _checked(shell: Shell, place: Place, prepared: Preparation, open_runs: dict[
     return cases
 
 
-def _standing(change: Change) -> Change:
-    """A failed case that could be called again stands as it is."""
+def _kept(change: Change) -> Change:
+    """Keep the results of a failed case, which could be called again."""
     return replace(change, action=Action.KEEP, runs=0) if change.action is Action.CALL else change

@@ -11,7 +11,7 @@ from planner.reports.neutral import for_markdown, markdown_block, markdown_code
 from planner.reports.quantities import count, money, money_range
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult
-from planner.results.required_check import RequiredCheck, Standing, State
+from planner.results.required_check import CaseState, RequiredCheck, State
 
 _MAX_CHARACTERS: Final = 58_000
 _LISTED: Final = (300, 100, 30, 5, 0)
@@ -100,7 +100,7 @@ def _agreed(agreed: Agreed | None, pull: PullRequest) -> str:
 
 
 def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> list[str]:
-    known = check.cases.get(Standing.KNOWN_FAILING, ())
+    known = check.cases.get(CaseState.KNOWN_FAILING, ())
     if not known:
         return []
     where = markdown_code(pull.base) if pull.base else "the base branch"
@@ -112,7 +112,9 @@ def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullReq
 def _failures(
     check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], redactor: Redactor
 ) -> Iterator[str]:
-    red = {case_id for standing in (Standing.REGRESSED, Standing.FAILED) for case_id in check.cases.get(standing, ())}
+    red = {
+        case_id for case_state in (CaseState.REGRESSED, CaseState.FAILED) for case_id in check.cases.get(case_state, ())
+    }
     shown = [case for case in judged if case.case_id in red]
     for case in shown[:_QUOTED]:
         passed, counted = case.counts

@@ -15,7 +15,7 @@ class State(Enum):
     PENDING = "pending"
 
 
-class Standing(Enum):
+class CaseState(Enum):
     """What a case means for the check."""
 
     TO_CALL = "to_call"
@@ -32,13 +32,13 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RequiredCheck:
-    """`cases` are case ids by standing. `description` fits a commit status and says what is missing."""
+    """`cases` are case ids by state. `description` fits a commit status and says what is missing."""
 
     exit_code: int
     state: State
     description: str
     digest: str
-    cases: Mapping[Standing, Sequence[str]] = field(default_factory=dict[Standing, "Sequence[str]"])
+    cases: Mapping[CaseState, Sequence[str]] = field(default_factory=dict[CaseState, "Sequence[str]"])
     calls: int = 0
     """To make."""
     open_calls: int = 0

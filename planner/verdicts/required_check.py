@@ -12,10 +12,10 @@ from typing import Final
 from planner.changes.model import Change, Reason
 from planner.moments import aware
 from planner.reports.quantities import count
-from planner.reports.required_check import standing_words
+from planner.reports.required_check import case_state_words
 from planner.results.model import CaseResult, Run
 from planner.results.outcomes import Action, FailOn
-from planner.results.required_check import RequiredCheck, Standing, State
+from planner.results.required_check import CaseState, RequiredCheck, State
 from planner.verdicts.gate import Gate
 
 BILL_AWAITED: Final = timedelta(hours=24)
@@ -24,8 +24,8 @@ _DESCRIPTION_LIMIT: Final = 140
 """GitHub's limit for the description of a commit status."""
 
 
-_INCOMPLETE: Final = (Standing.TO_COLLECT, Standing.TO_JUDGE, Standing.UNDECIDED)
-_RED: Final = (Standing.REGRESSED, Standing.FAILED)
+_INCOMPLETE: Final = (CaseState.TO_COLLECT, CaseState.TO_JUDGE, CaseState.UNDECIDED)
+_RED: Final = (CaseState.REGRESSED, CaseState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +53,33 @@ class CheckedCase:
         base = self.base
         return base is not None and base.outcome == "failed" and base.call_fingerprint == self.change.call_fingerprint
 
-    def standing(self, gate: Gate, now: datetime) -> Standing:
+    def case_state(self, gate: Gate, now: datetime) -> CaseState:
         case = self.judged
         if case is not None and case.quarantine is not None:
-            return Standing.QUARANTINED
+            return CaseState.QUARANTINED
         if self.calls:
-            return Standing.TO_CALL
+            return CaseState.TO_CALL
         if self.in_progress or case is None:
-            return Standing.TO_COLLECT
+            return CaseState.TO_COLLECT
         regressed = case.compared == "regressed" and not self.is_base_result
         if regressed and FailOn.REGRESSION in gate.fail_on:
-            return Standing.REGRESSED
+            return CaseState.REGRESSED
         if case.outcome == "failed":
             if self.fails_on_base and not regressed:
-                return Standing.KNOWN_FAILING
+                return CaseState.KNOWN_FAILING
             if FailOn.FAILURE in gate.fail_on:
-                return Standing.FAILED
+                return CaseState.FAILED
         if case.outcome == "unknown":
             return _undecided(case)
         if not self.is_base_result and any(is_bill_awaited(run, now) for run in case.runs):
-            return Standing.TO_COLLECT
-        return Standing.GREEN
+            return CaseState.TO_COLLECT
+        return CaseState.GREEN
 
 
-def _undecided(case: CaseResult) -> Standing:
+def _undecided(case: CaseResult) -> CaseState:
     if case.runs_under_way or any(run.missing for run in case.runs):
-        return Standing.TO_COLLECT
-    return Standing.TO_JUDGE if any(run.votes_missing for run in case.runs) else Standing.UNDECIDED
+        return CaseState.TO_COLLECT
+    return CaseState.TO_JUDGE if any(run.votes_missing for run in case.runs) else CaseState.UNDECIDED
 
 
 def lacks_bill(run: Run) -> bool:
@@ -104,9 +104,9 @@ def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime)
 
     Where several apply, the first of 3, 1, 4 wins, as for all commands.
     """
-    by_standing: dict[Standing, list[str]] = {}
+    by_state: dict[CaseState, list[str]] = {}
     for case in cases:
-        by_standing.setdefault(case.standing(gate, now), []).append(case.change.case_id)
+        by_state.setdefault(case.case_state(gate, now), []).append(case.change.case_id)
     calls = sum(case.calls for case in cases)
     worse = gate.suite is not None and gate.suite.compared == "worse" and FailOn.REGRESSION in gate.fail_on
     unbilled = [
@@ -114,20 +114,20 @@ def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime)
         for case in cases
         if case.judged and any(lacks_bill(run) and not is_bill_awaited(run, now) for run in case.judged.runs)
     ]
-    if by_standing.get(Standing.TO_CALL):
+    if by_state.get(CaseState.TO_CALL):
         code, state = 3, State.PENDING
-    elif worse or any(map(by_standing.get, _RED)):
+    elif worse or any(map(by_state.get, _RED)):
         code, state = 1, State.FAILURE
-    elif any(map(by_standing.get, _INCOMPLETE)):
+    elif any(map(by_state.get, _INCOMPLETE)):
         code, state = 4, State.PENDING
     else:
         code, state = 0, State.SUCCESS
     return RequiredCheck(
         code,
         state,
-        _description(by_standing, calls, unbilled, worse=worse),
+        _description(by_state, calls, unbilled, worse=worse),
         digest,
-        by_standing,
+        by_state,
         calls,
         sum(case.in_progress for case in cases),
         worse,
@@ -135,11 +135,13 @@ def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime)
     )
 
 
-def _description(cases: Mapping[Standing, Sequence[str]], calls: int, unbilled: Sequence[str], *, worse: bool) -> str:
+def _description(cases: Mapping[CaseState, Sequence[str]], calls: int, unbilled: Sequence[str], *, worse: bool) -> str:
     """`2 calls to make, 1 failed, 20 green`: what is missing comes first."""
-    parts = [f"{count(calls, 'call')} to make"] if cases.get(Standing.TO_CALL) else []
+    parts = [f"{count(calls, 'call')} to make"] if cases.get(CaseState.TO_CALL) else []
     parts += ["the suite regressed"] if worse else []
-    shown = (*_RED, *_INCOMPLETE, Standing.KNOWN_FAILING, Standing.QUARANTINED, Standing.GREEN)
-    parts += [f"{len(cases[standing]):,} {standing_words(standing)}" for standing in shown if cases.get(standing)]
+    shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED, CaseState.GREEN)
+    parts += [
+        f"{len(cases[case_state]):,} {case_state_words(case_state)}" for case_state in shown if cases.get(case_state)
+    ]
     parts += [f"{len(unbilled):,} without a bill"] if unbilled else []
     return ", ".join(parts)[:_DESCRIPTION_LIMIT] or "nothing to check"

@@ -10,7 +10,7 @@ import pytest
 from planner.changes.model import Change, Reason
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action
-from planner.results.required_check import Standing, State
+from planner.results.required_check import CaseState, State
 from planner.verdicts.gate import Gate
 from planner.verdicts.required_check import CheckedCase, decide
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
@@ -55,64 +55,64 @@ QUARANTINED = failing(quarantine={"until": "2026-12-31", "reason": "x"})
 OTHER_CALL = case("a", "failed", 0, 3, call_fingerprint="sha256:other")
 
 ROWS = {
-    "done": (checked(PASSED), 0, Standing.GREEN),
-    "flaky": (checked(case("a", "flaky", 2, 1)), 0, Standing.GREEN),
-    "done, base branch's result": (checked(PASSED, base=PASSED, is_base=True), 0, Standing.GREEN),
-    "to call: new, or a fork without a key": (checked(None, Reason.NEW, calls=2), 3, Standing.TO_CALL),
-    "to call: prompt changed": (checked(None, Reason.PROMPT_CHANGED, base=PASSED, calls=2), 3, Standing.TO_CALL),
+    "done": (checked(PASSED), 0, CaseState.GREEN),
+    "flaky": (checked(case("a", "flaky", 2, 1)), 0, CaseState.GREEN),
+    "done, base branch's result": (checked(PASSED, base=PASSED, is_base=True), 0, CaseState.GREEN),
+    "to call: new, or a fork without a key": (checked(None, Reason.NEW, calls=2), 3, CaseState.TO_CALL),
+    "to call: prompt changed": (checked(None, Reason.PROMPT_CHANGED, base=PASSED, calls=2), 3, CaseState.TO_CALL),
     "to call: the base fails another call": (
         checked(None, Reason.PROMPT_CHANGED, base=OTHER_CALL, calls=1),
         3,
-        Standing.TO_CALL,
+        CaseState.TO_CALL,
     ),
     "cancelled before the rest was launched": (
         checked(None, Reason.NEW, calls=1, in_progress=1),
         3,
-        Standing.TO_CALL,
+        CaseState.TO_CALL,
     ),
-    "cancelled, all launched": (checked(None, Reason.NEW, in_progress=2), 4, Standing.TO_COLLECT),
-    "re-run in progress": (checked(failing(), Reason.FAILED_LAST_TIME, in_progress=1), 4, Standing.TO_COLLECT),
-    "to collect: transcript missing": (checked(unknown(missing=["transcript"])), 4, Standing.TO_COLLECT),
-    "to judge": (checked(unknown(votes_missing=2)), 4, Standing.TO_JUDGE),
-    "undecided": (checked(unknown()), 4, Standing.UNDECIDED),
-    "failed": (checked(failing(), Reason.FAILED_LAST_TIME), 1, Standing.FAILED),
-    "failed, passes on the base": (checked(failing(), base=PASSED), 1, Standing.FAILED),
-    "failed, the base fails another call": (checked(failing(), base=OTHER_CALL), 1, Standing.FAILED),
-    "regressed": (checked(case("a", "flaky", 8, 4, compared="regressed"), base=PASSED), 1, Standing.REGRESSED),
+    "cancelled, all launched": (checked(None, Reason.NEW, in_progress=2), 4, CaseState.TO_COLLECT),
+    "re-run in progress": (checked(failing(), Reason.FAILED_LAST_TIME, in_progress=1), 4, CaseState.TO_COLLECT),
+    "to collect: transcript missing": (checked(unknown(missing=["transcript"])), 4, CaseState.TO_COLLECT),
+    "to judge": (checked(unknown(votes_missing=2)), 4, CaseState.TO_JUDGE),
+    "undecided": (checked(unknown()), 4, CaseState.UNDECIDED),
+    "failed": (checked(failing(), Reason.FAILED_LAST_TIME), 1, CaseState.FAILED),
+    "failed, passes on the base": (checked(failing(), base=PASSED), 1, CaseState.FAILED),
+    "failed, the base fails another call": (checked(failing(), base=OTHER_CALL), 1, CaseState.FAILED),
+    "regressed": (checked(case("a", "flaky", 8, 4, compared="regressed"), base=PASSED), 1, CaseState.REGRESSED),
     "regressed although failing on the base": (
         checked(failing(compared="regressed"), base=failing()),
         1,
-        Standing.REGRESSED,
+        CaseState.REGRESSED,
     ),
-    "known failing": (checked(failing(), base=failing()), 0, Standing.KNOWN_FAILING),
+    "known failing": (checked(failing(), base=failing()), 0, CaseState.KNOWN_FAILING),
     "known failing, never called here": (
         checked(known := failing(), Reason.KNOWN_FAILING, base=known, is_base=True),
         0,
-        Standing.KNOWN_FAILING,
+        CaseState.KNOWN_FAILING,
     ),
     "regressed on the base branch": (
         checked(old := case("a", "passed", 3, compared="regressed"), base=old, is_base=True),
         0,
-        Standing.GREEN,
+        CaseState.GREEN,
     ),
-    "quarantined": (checked(QUARANTINED), 0, Standing.QUARANTINED),
-    "bill missing, 23 h": (checked(billed(PASSED, cents=None, hours=23)), 4, Standing.TO_COLLECT),
-    "bill missing, 25 h": (checked(billed(PASSED, cents=None, hours=25)), 0, Standing.GREEN),
+    "quarantined": (checked(QUARANTINED), 0, CaseState.QUARANTINED),
+    "bill missing, 23 h": (checked(billed(PASSED, cents=None, hours=23)), 4, CaseState.TO_COLLECT),
+    "bill missing, 25 h": (checked(billed(PASSED, cents=None, hours=25)), 0, CaseState.GREEN),
     "bill of the base branch missing": (
         checked(late := billed(PASSED, cents=None, hours=1), base=late, is_base=True),
         0,
-        Standing.GREEN,
+        CaseState.GREEN,
     ),
-    "billed": (checked(billed(PASSED, cents=12, hours=1)), 0, Standing.GREEN),
+    "billed": (checked(billed(PASSED, cents=12, hours=1)), 0, CaseState.GREEN),
 }
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_truth_table(row: str) -> None:
-    one, code, standing = ROWS[row]
+    one, code, case_state = ROWS[row]
     check = decide([one, checked(PASSED)], "sha256:1", Gate(), AT)
     assert check.exit_code == code
-    assert "p/a@s" in check.cases[standing]
+    assert "p/a@s" in check.cases[case_state]
     assert check.state is {0: State.SUCCESS, 1: State.FAILURE, 3: State.PENDING, 4: State.PENDING}[code]
     assert len(check.description) <= 140
 
@@ -140,8 +140,8 @@ def test_fail_on_and_the_suite() -> None:
     assert decide([checked(PASSED)], "", Gate(FAILURE, WORSE), AT).exit_code == 0
 
 
-def test_every_standing_but_three_blocks() -> None:
-    """A new standing must be added to the table."""
-    green = {standing for _, code, standing in ROWS.values() if code == 0}
-    assert green == {Standing.GREEN, Standing.KNOWN_FAILING, Standing.QUARANTINED}
-    assert {standing for _, _, standing in ROWS.values()} == set(Standing)
+def test_every_case_state_but_three_blocks() -> None:
+    """A new state must be added to the table."""
+    green = {case_state for _, code, case_state in ROWS.values() if code == 0}
+    assert green == {CaseState.GREEN, CaseState.KNOWN_FAILING, CaseState.QUARANTINED}
+    assert {case_state for _, _, case_state in ROWS.values()} == set(CaseState)
