@@ -1,11 +1,11 @@
 """What to do next: every rule about money, as a function of what is known. No I/O, no clock, no `await`.
 
-A driver performs the actions, applies what came of them to the `State`, and asks again. So the same rules run against
-the service (`local.py`) and against a model of it, in the tests. The numbers are the rules of execution.md:
+A driver performs the actions, applies their results to the `State`, and asks again. So the same rules run against the
+service (`local.py`) and against a model of it, in the tests. The rules:
 
 1. Reserve: the highest price of a launch is reserved before it is sent, under every ceiling.
 2. Write ahead: the intent is durable before the request is sent (`Intended`), the answer after (`Moved`).
-3. Retry only what certainly never reached the service (`UNSENT`, `REFUSED`).
+3. Retry only what the service certainly did not carry out (`UNSENT`, `REFUSED`).
 4. Reconcile: an unconfirmed launch is searched for; it is sent again only when it is provably absent.
 """
 
@@ -51,8 +51,8 @@ class SendLaunch(NamedTuple):
 
 
 class Poll(NamedTuple):
-    """Read the service's lists, as far as anything waits for them, and the bills that are due. Returned until it is
-    done: a driver starts it once."""
+    """Read the service's lists if anything waits for them, and the bills that are due. Returned until it is done: a
+    driver starts it once."""
 
 
 class ReadEvidence(NamedTuple):

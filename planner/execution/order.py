@@ -18,7 +18,7 @@ class Now(NamedTuple):
     """Monotonic."""
     utc: datetime
     server: datetime
-    """By the service's clock, as far as that is known."""
+    """By the service's clock if that is known."""
     slack_seconds: float
     """How far `server` may be wrong."""
 

@@ -1,6 +1,6 @@
 """Matches unconfirmed launches with the runs and batches that the service lists. No I/O.
 
-The rules are in execution.md ("Reconcile"): target, direction, mode, prompts, time (in the server's clock), and `name`
+They match by target, direction, mode, prompts, time (in the server's clock), and `name`
 where the service returns it. Runs of other launches and other requesters are excluded. Launches that ask for the same
 are interchangeable: as many runs as launches is a match, fewer match some, more need a person.
 """

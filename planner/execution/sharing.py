@@ -1,4 +1,4 @@
-"""Shares launches with all machines of a store: durable there before a launch is sent (execution.md, rule 2).
+"""Shares launches with all machines of a store: durable there before a launch is sent (rule 2 of `core.py`).
 
 `intents/<launch id>.json` is written before the POST and stays until all runs are in finished results, or the launch is
 known never to have happened. A machine without this journal imports such a launch as unconfirmed, unless the document

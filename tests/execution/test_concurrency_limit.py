@@ -16,7 +16,7 @@ CALL_SECONDS = 60.0
 
 def simulate(allowed: int, runs: int, *, ceiling: int | None = None, foreign: int = 0) -> tuple[float, int, int, int]:
     """(makespan, refused launches, highest concurrency, percent of the limit used): runs of one minute each, launched
-    as the engine does it, up to 20 in a request, as far as there is room."""
+    as the engine does it, up to 20 in a request, if there is room."""
     limit = ConcurrencyLimit(ceiling)
     now, refused, most = 0.0, 0, 0
     ends: list[float] = []

@@ -92,7 +92,7 @@ async def test_a_batch_answered_twice_is_not_trusted(
 async def test_a_repeated_batch_id_with_different_runs_is_only_reported(
     make_service: Callable[..., Any], jobs: list[Any], dialect: str
 ) -> None:
-    """If each answer lists different runs, they are assigned without doubt."""
+    """If each answer lists different runs, it is clear which belong to which."""
     service = make_service(dialect)
     done = await service.invoke(jobs, amend=OneBatch("own"))
     assert done.outcome.finished

@@ -70,7 +70,7 @@ US, SOMEBODY_ELSE = 1, 2
 
 
 class Violation(Exception):  # noqa: N818 - what a schedule found
-    """A rule of execution.md does not hold."""
+    """A rule of `core.py` does not hold."""
 
 
 class Crash(Exception):  # noqa: N818 - the process is dead
