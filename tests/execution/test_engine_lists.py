@@ -91,6 +91,33 @@ async def test_a_batch_whose_answer_lists_no_runs(
     await service.check_exact(jobs)
 
 
+async def test_a_batch_that_is_not_shown_yet_takes_no_other_run(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """A single run with the same prompt, as another launch makes it, does not count for the batch."""
+    service = make_service("page")
+    reads: list[str] = []
+
+    def lagging(method: str, path: str, answer: Answer) -> Answer:
+        document = pydantic_core.from_json(answer.body)
+        if (method, path) == ("POST", "/v1/test-call-batches"):
+            document["run_ids"] = []
+        elif (method, path) == ("GET", "/v1/test-calls"):
+            reads.append(path)
+            document = [run for run in document if run["batch_id"] is None or len(reads) > 3]
+        elif path.startswith("/v1/test-call-batches/") and len(reads) <= 3:
+            return replace(answer, status=404, body=b'{"detail": "Not found."}')
+        return replace(answer, body=pydantic_core.to_json(document))
+
+    jobs = [job("ana"), job("bob")]
+    await service.post("/v1/test-calls", scenario_prompt=jobs[0].prompt)
+    done = await service.invoke(jobs, amend=lagging)
+    assert done.outcome.finished
+    single, *batch = sorted(run["run_id"] for run in await service.own_runs())
+    assert sorted(record.run_id for record in done.records) == batch
+    assert single not in batch
+
+
 async def test_a_batch_without_listed_runs_becomes_overdue(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:

@@ -34,6 +34,11 @@ def test_no_schedule_pays_twice_or_loses_a_run(first: int) -> None:
     assert crashes > 50
 
 
+def test_a_run_that_is_listed_late() -> None:
+    """It was left without a launch once, and its call was made again."""
+    Schedule(2_023_866).run()
+
+
 def retry_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unanswered launch counts as never sent."""
 
