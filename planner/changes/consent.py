@@ -121,18 +121,24 @@ def _calls_left(change_set: ChangeSet, progress: Progress) -> dict[str, int]:
 
 
 def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
-    """`command` with the options that consent to exactly this change set; without a ceiling if the cost is unknown.
-
-    The ceiling is for the whole change set, so it includes what earlier sessions spent on it.
-    """
+    """`command` with the options that consent to exactly this change set; without a ceiling if the cost is unknown."""
     votes = change_set.votes
     charged_votes = votes is not None and votes.charged
     if change_set.estimate.calls == 0 and not charged_votes:
         return command
-    high = whole_high_cents(change_set)
-    whole = None if high is None else high + already_spent_cents
-    ceiling = "" if whole is None else f" --max-cost {whole // 100}.{whole % 100:02d}"
-    return f"{command} --consent-to-charge{ceiling} --plan-digest {change_set.digest}"
+    ceiling = ceiling_of(change_set, already_spent_cents=already_spent_cents)
+    option = f" --max-cost {ceiling}" if ceiling else ""
+    return f"{command} --consent-to-charge{option} --plan-digest {change_set.digest}"
+
+
+def ceiling_of(change_set: ChangeSet, *, already_spent_cents: int) -> str:
+    """`2.40`: the value of `--max-cost` that covers the whole change set, including what earlier sessions spent on it;
+    "" if the cost is unknown."""
+    high_cents = whole_high_cents(change_set)
+    if high_cents is None:
+        return ""
+    cents = high_cents + already_spent_cents
+    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def whole_high_cents(change_set: ChangeSet) -> int | None:

@@ -98,6 +98,7 @@ def _publication(
         now,
         redactor,
         (str(refusal), refusal.hint) if refusal else None,
+        spent_cents=sum(prepared.progress.spent_cents.values()),
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
     pull = pull_request_of(shell.environ, head_of(shell, loaded))
@@ -116,7 +117,7 @@ def _publication(
 
 
 def _agreed(place: Place, judged: Sequence[CaseResult]) -> Agreed | None:
-    """About the newest session whose calls stand for the pull request; None outside of one, or without such calls."""
+    """About the newest session whose calls count for the pull request; None outside of one, or without such calls."""
     if place.base is None:
         return None
     from planner.reports.comment import Agreed

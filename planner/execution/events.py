@@ -28,13 +28,8 @@ class Moved(NamedTuple):
     batch_id: ServiceId | None = None
     run_ids: tuple[ServiceId, ...] = ()
     bindings: dict[int, ServiceId] = {}  # noqa: RUF012 - never changed
-
-
-class WindowWidened(NamedTuple):
-    """A launch may have been created this much later or earlier than its `sent_at` says."""
-
-    launch_id: str
-    slack_seconds: Seconds
+    slack_seconds: Seconds | None = None
+    """The new tolerance of `sent_at`, if the launch may have been sent much later."""
 
 
 class DuplicateAnswer(NamedTuple):
@@ -105,7 +100,6 @@ class RequesterLearned(NamedTuple):
 Event: TypeAlias = (
     Intended
     | Moved
-    | WindowWidened
     | DuplicateAnswer
     | RunsClaimed
     | RunsBound
@@ -119,7 +113,6 @@ Event: TypeAlias = (
 KINDS: Final[dict[str, type[Any]]] = {
     "intended": Intended,
     "moved": Moved,
-    "window_widened": WindowWidened,
     "duplicate_answer": DuplicateAnswer,
     "runs_claimed": RunsClaimed,
     "runs_bound": RunsBound,

@@ -20,7 +20,6 @@ from planner.execution.events import (
     RunsBound,
     RunsClaimed,
     RunsKnown,
-    WindowWidened,
 )
 from planner.execution.launches import LaunchState
 from planner.execution.order import Now
@@ -63,8 +62,6 @@ def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
                 state.wanted.launched(slot.case_id, (intent.launch_id, ordinal))
         case Moved():
             _moved(state, event, now)
-        case WindowWidened(launch_id):  # the launch may have been sent only now
-            state.search(launch_id, now, since=now.seconds)
         case DuplicateAnswer():
             _duplicate_answer(state, event, now)
         case RunsBound(launch_id, bindings):
@@ -143,7 +140,7 @@ def _moved(state: State, event: Moved, now: Now) -> None:
             _confirmed(state, event, now)
         case LaunchState.AMBIGUOUS:
             del state.posting[launch_id]
-            state.search(launch_id, now)
+            state.search(launch_id, now, since=None if event.slack_seconds is None else now.seconds)
         case LaunchState.ABSENT:
             del state.unconfirmed[launch_id]
             state.release(launch_id)

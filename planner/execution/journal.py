@@ -79,6 +79,7 @@ class Journal(JournalState):
         if version == SCHEMA_VERSION:
             return
         with self._transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
             db.execute(_TABLE)
             if version == 1:
                 from planner.execution.older_journal import events_of  # only needed once

@@ -25,7 +25,6 @@ from planner.execution.events import (
     RunsBound,
     RunsClaimed,
     RunsKnown,
-    WindowWidened,
 )
 from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, LIVE, TRANSITIONS, Launch, LaunchState, Slot
 from planner.providers.base import Target
@@ -216,12 +215,10 @@ class JournalState:
     @apply.register
     def _(self, event: Moved) -> None:
         self._change(event.launch_id, state=event.state, detail=event.detail, batch_id=event.batch_id)
+        if event.slack_seconds is not None:
+            self._change(event.launch_id, slack_seconds=event.slack_seconds)
         self._claim(event.launch_id, event.run_ids)
         self._bind(event.launch_id, event.bindings)
-
-    @apply.register
-    def _(self, event: WindowWidened) -> None:
-        self._change(event.launch_id, slack_seconds=event.slack_seconds)
 
     @apply.register
     def _(self, event: DuplicateAnswer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -160,22 +160,23 @@ class Session:
             self.engine.journal.record(cast("Event", event))
         apply(self.state, event, self.engine.now())
         while self.state.reported:
-            self._judge(self.state.reported.pop(0))
+            for verdict in self._judged(self.state.reported.pop(0)):
+                apply(self.state, verdict, self.engine.now())
         self._changed.set()
 
     def happen_all(self, events: Iterable[Event | SessionEvent]) -> None:
         for event in events:
             self.happen(event)
 
-    def _judge(self, ended: Ended) -> None:
+    def _judged(self, ended: Ended) -> Iterator[SessionEvent]:
         slot, evidence = ended.slot, ended.evidence
         if evidence is None and slot.evidence is not None:
             evidence = self.engine.load_evidence(slot.evidence)
         record = run_record(slot, ended.launch, evidence, resumed=ended.resumed, unread=ended.unread)
         judged = self.observer.on_run(record)
-        self.happen(RunJudged(slot, judged.platform_failed, is_missing=evidence is None, unread=ended.unread))
+        yield RunJudged(slot, judged.platform_failed, is_missing=evidence is None, unread=ended.unread)
         if judged.stop:
-            self.happen(Stopped(fail_fast=True))
+            yield Stopped(fail_fast=True)
 
     async def _wait(self, seconds: float) -> None:
         """Wait for an event."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from planner.execution.core import SendLaunch
-from planner.execution.events import DuplicateAnswer, Event, Moved, RunsBound, RunsClaimed, WindowWidened
+from planner.execution.events import DuplicateAnswer, Event, Moved, RunsBound, RunsClaimed
 from planner.execution.journal_state import TakenError
 from planner.execution.launch_search import possibly_sent, search_launches
 from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
@@ -103,13 +103,13 @@ def answered(state: State, launch_id: str, launched: Launched) -> Iterator[Event
     yield from state.requester_to_learn(launched.requester_id)
 
 
-def unconfirmed(state: State, launch_id: str, detail: str, now: Now) -> Iterator[Event]:
+def unconfirmed(state: State, launch_id: str, detail: str, now: Now) -> Moved:
     """A launch was sent, and no answer was received."""
-    yield Moved(launch_id, LaunchState.AMBIGUOUS, detail)
     launch = state.launch(launch_id)
     age_seconds = now.seconds_since(launch.sent_at)
-    if age_seconds > LONGEST_SENDING_SECONDS:  # the machine slept while sending: it may have been sent only now
-        yield WindowWidened(launch_id, launch.slack_seconds + age_seconds)
+    # Otherwise the machine slept while sending, and it may have been sent only now.
+    slack_seconds = None if age_seconds <= LONGEST_SENDING_SECONDS else launch.slack_seconds + age_seconds
+    return Moved(launch_id, LaunchState.AMBIGUOUS, detail, slack_seconds=slack_seconds)
 
 
 # The lists

@@ -117,7 +117,7 @@ class Sender:
 
     def _unconfirmed(self, intent: LaunchIntent, detail: str) -> None:
         state = self.session.state
-        self.session.happen_all(unconfirmed(state, intent.launch_id, detail, self.engine.now()))
+        self.session.happen(unconfirmed(state, intent.launch_id, detail, self.engine.now()))
         state.log(
             f"the launch of {words_of(intent)} is unconfirmed ({detail}): searching for it before anything is sent again"
         )

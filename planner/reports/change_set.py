@@ -58,6 +58,8 @@ class Preview:
     """Sentences about the agents that would be called."""
     earlier: Sequence[str] = ()
     """Sentences about orphaned launches."""
+    spent_cents: int = 0
+    """What earlier sessions spent on this change set."""
 
 
 @dataclass(frozen=True, slots=True)

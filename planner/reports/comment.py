@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from planner.changes.consent import ceiling_of
 from planner.reports.change_set import Preview, changes_markdown
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code
 from planner.reports.quantities import count, money, money_range
@@ -142,15 +143,9 @@ def _quote(case: CaseResult, redactor: Redactor) -> Iterator[str]:
 def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> list[str]:
     if not check.calls or not pull.number or preview.refused is not None:
         return []
-    high = preview.change_set.estimate.high_cents
-    votes = preview.change_set.votes
-    cost = "DOLLARS" if high is None else _dollars(high + (votes.high_cents if votes is not None else 0))
+    cost = ceiling_of(preview.change_set, already_spent_cents=preview.spent_cents) or "DOLLARS"
     command = (
         f"gh workflow run {CALL_WORKFLOW} -f pull-request={pull.number} -f digest={check.digest} -f max-cost={cost}"
     )
     link = f"[Run workflow]({pull.actions_url})" if pull.actions_url else "run the workflow"
     return [f"**To call:** {link} with pull request `{pull.number}` and this digest, or", markdown_block(command, "sh")]
-
-
-def _dollars(cents: int) -> str:
-    return f"{cents // 100}.{cents % 100:02d}"

@@ -56,7 +56,7 @@ def promotion(
 ) -> dict[str, bytes | None]:
     """The writes that make these cases part of the default branch's baselines and remove the namespace.
 
-    A case replaces the stored one of its id; all others stay. Launches that are not settled keep the namespace.
+    A case replaces the stored one of its id; all others stay.
     """
     prefix, writes = f"{BRANCHES}{number}/", dict[str, bytes | None]()
     for folder in _HISTORY:
@@ -71,10 +71,9 @@ def promotion(
         merged |= {case.case_id: case for case in each.cases}
         document = stored or each.source
         writes[each.key] = document_bytes(document.model_copy(update={"cases": list(merged.values()), "ended_at": at}))
-    if not has_open_launches(now, number):
-        writes |= remove_branch(now, number)
-    return writes
+    return writes | remove_branch(now, number)
 
 
 def remove_branch(now: Reader, number: int) -> dict[str, bytes | None]:
-    return dict.fromkeys(now.keys(f"{BRANCHES}{number}/"))
+    """The writes that remove a pull request's namespace; none while it has launches that are not settled."""
+    return {} if has_open_launches(now, number) else dict.fromkeys(now.keys(f"{BRANCHES}{number}/"))

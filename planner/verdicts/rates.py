@@ -87,7 +87,7 @@ def sample(
     counts: Callable[[_Run], bool],
     not_made: int = 0,
 ) -> Sample:
-    """These runs as one side of a comparison. `own` has the checks of the expectations with their own rate, by id; `counts` tells
+    """These runs as one side of a comparison. `own` has the checks of the expectations with their own rate, by id; `counts` says
     which runs count in the pass rate; `not_made` runs were not needed for the `outcome`."""
     passed = [run for run in runs if run.fault is None]
     found = {rate.expectation: rate for rate in expectation_rates(runs)} if own else {}

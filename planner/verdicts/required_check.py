@@ -44,7 +44,7 @@ class CheckedCase:
 
     @property
     def is_base_result(self) -> bool:
-        """Whether the result that stands is the base branch's own."""
+        """Whether the current result is the base branch's own."""
         return self.base is not None and self.change.prior is self.base
 
     @property
@@ -92,11 +92,11 @@ def is_bill_awaited(run: Run, now: datetime) -> bool:
 
 
 def must_call(change: Change) -> bool:
-    """Whether the case has no result for today's call. Calling a failed case again is optional: its failure stands."""
+    """Whether the case has no result for today's call. Calling a failed case again is optional: its failure counts."""
     if change.action is not Action.CALL:
         return False
-    stands = change.reason is Reason.FAILED_LAST_TIME and change.prior is not None
-    return not (stands and change.prior and change.prior.check_fingerprint == change.check_fingerprint)
+    prior = change.prior if change.reason is Reason.FAILED_LAST_TIME else None
+    return prior is None or prior.check_fingerprint != change.check_fingerprint
 
 
 def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime) -> RequiredCheck:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,25 @@ def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
     assert f"`{CASE}`** failed: 0/1 passed" in found["comment"]
     assert "turn " in found["comment"]
     assert "<img" not in found["comment"].replace("`", "")
+
+
+def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
+    """After an unfinished session, the comment's command has the ceiling of `planner plan`, which covers its calls."""
+    jobs.branch("topic")
+    jobs.edit(plans__hours=PLAN.replace("calm", "angry").replace("scenarios:", "defaults: {runs: 4}\nscenarios:"))
+    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
+    project.write(
+        "world.yaml", "extends: demo\nversion: 1\nworld: w\nfaults: [{kind: no_balance, after: 1, times: 9}]\n"
+    )
+    world = ("--world", "world.yaml")
+    ran = project.planner("run", *CONSENT, *world, "--max-concurrent", "1")
+    assert ran.code == 3, ran.err
+    planned = re.search(r"--max-cost ([\d.]+)", project.planner("plan", "--sandbox", *world).out)
+    assert gate(project, 3, *world, "--publication", str(file))["calls"] == 3
+    published = re.search(r"max-cost=([\d.]+)", json.loads(file.read_text())["comment"])
+    assert planned is not None
+    assert published is not None
+    assert published[1] == planned[1]
 
 
 def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import pytest
 from ci_jobs import Jobs
 from fake_github import fake_github
 
+from planner.results.directory import DirectoryStore
+from planner.results.promotion import remove_branch
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import CASE, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
 
@@ -56,6 +58,20 @@ def test_two_pull_requests_of_one_case_in_either_order(jobs: Jobs, order: tuple[
         assert "1 case promoted" in promote(jobs.start(), number)
     assert gate(jobs.start(), 0)["green"] == [CASE]
     assert jobs.stored("branches/") == []
+
+
+def test_open_launches_keep_their_namespace(tmp_path: Path) -> None:
+    """A job may launch calls between the look at a closed pull request and the removal of its results: they would be
+    made again."""
+    store = DirectoryStore(tmp_path)
+    settled = {"branches/7/latest/default/hours.json": b"{}", "branches/8/latest/default/hours.json": b"{}"}
+    store.update(lambda _: {**settled, "branches/8/intents/abc.json": b"{}"})
+    for number in (7, 8):
+        store.update(lambda now, number=number: remove_branch(now, number))
+    assert sorted(store.keys("branches/")) == [
+        "branches/8/intents/abc.json",
+        "branches/8/latest/default/hours.json",
+    ]
 
 
 def test_promoted_late(jobs: Jobs) -> None:

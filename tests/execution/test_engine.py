@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 from inline_snapshot import snapshot
+from virtual_time import EPOCH
 
-from planner.execution.jobs import Settings
+from planner.clock import Clock
+from planner.execution.jobs import Judgement, Observer, RunRecord, Settings
+from planner.execution.journal import IN_MEMORY, Journal
+from planner.execution.launches import Launch, LaunchState, Slot
+from planner.execution.ledger import Ledger
+from planner.execution.local import LocalEngine, Session
+from planner.execution.order import Order
+from planner.execution.session_events import ServiceAnswered
+from planner.execution.state import State
+from planner.execution.transactions import Transactions
+from planner.execution.watched import Ended
 
 
 async def test_every_wanted_run_is_made_once_and_collected(
@@ -252,3 +266,39 @@ async def test_decisions_are_logged(make_service: Callable[..., Any], job: Calla
             "run 7112 of p/ana@t ended, billed $0.16",
         ]
     )
+
+
+def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
+    """Each is judged in turn, not within the judging of the one before."""
+    judged: list[int] = []
+
+    def on_run(record: RunRecord) -> Judgement:
+        judged.append(record.run_id)
+        return Judgement()
+
+    ana, journal = job("ana", runs=3000), Journal(IN_MEMORY)
+    provider: Any = SimpleNamespace(clock_offset_seconds=0.0, clock_known=True, clock_uncertainty_seconds=0.0)
+    engine = LocalEngine(
+        provider=provider,
+        charges=Transactions(provider, lambda _: None),
+        journal=journal,
+        save_evidences=lambda _: [],
+        load_evidence=lambda _: None,
+        clock=Clock(lambda: EPOCH, lambda: 0.0, anyio.sleep),
+        new_id=lambda: "l1",
+    )
+    order = Order(
+        jobs={ana.case_id: ana},
+        settings=Settings(),
+        invocation_id="i1",
+        change_set_digest="sha256:1",
+        credential="",
+        ledger=Ledger(),
+    )
+    state = State(order, journal, engine.charges, lambda _: None, lambda _: None)
+    launch = Launch("l1", "i1", "sha256:1", LaunchState.ACKNOWLEDGED, ana.line, "", EPOCH, 5.0, None, (), "")
+    slot = Slot("l1", 0, ana.case_id, "p", ana.prompt, "f", None, 24, 0, None, None, None, None)
+    state.reported += [Ended(replace(slot, ordinal=number, run_id=number), launch, False) for number in range(3000)]
+    Session(engine, state, Observer(on_run, lambda _: None, lambda _: None)).happen(ServiceAnswered())
+    assert judged == list(range(3000))
+    journal.close()

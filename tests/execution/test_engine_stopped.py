@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
+from mortality import Life, is_only_killed
 from virtual_time import VirtualLoop
 
 from planner.errors import LostAnswerError
@@ -168,6 +170,44 @@ async def test_a_launch_sent_before_sleep_is_found(
 
     service.transport = sending_first(service.transport)
     done = await service.invoke(jobs, intercept=intercept, amend=amend)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    await service.check_exact(jobs)
+
+
+async def test_a_launch_sent_before_sleep_is_found_after_a_kill(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """The process dies right after it recorded that no answer came: the launch is still searched for where it may be."""
+    service = make_service("page", concurrency_limit=3)
+    jobs, journal_writes = [job("ana", runs=2)], list[str]()
+    sleeps = once()
+
+    def intercept(method: str, _: str, __: bytes | None) -> None:
+        if method == "POST" and sleeps():
+            stop_for(HOURS)
+
+    def amend(method: str, _: str, answer: Answer) -> Answer:
+        if method == "POST":
+            raise LostAnswerError("lost")
+        return answer
+
+    class DiesAfterLoss(Life):
+        def boundary(self, name: str) -> None:
+            journal_writes.append(name)
+            if name == "after a journal write" and journal_writes.count(name) == 3:  # intended, sent, unconfirmed
+                self.dead = True
+            super().boundary(name)
+
+    real, life = service.transport, DiesAfterLoss()
+    service.transport = sending_first(real)
+    with pytest.raises(BaseException) as died:  # noqa: PT011 - any kind of death
+        await service.invoke(jobs, intercept=intercept, amend=amend, life=life)
+    assert is_only_killed(died.value)
+    service.transport = real
+    await service.invoke(jobs)  # the runs are adopted, and overdue by hours
+    await anyio.sleep(120)
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     assert all(record.adopted for record in done.records)
     await service.check_exact(jobs)

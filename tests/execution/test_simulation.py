@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -42,9 +42,9 @@ def test_a_run_that_is_listed_late() -> None:
 def retry_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unanswered launch counts as never sent."""
 
-    def lost(state: State, launch_id: str, detail: str, now: Now) -> Iterator[Moved]:
+    def lost(state: State, launch_id: str, detail: str, now: Now) -> Moved:
         del state, now
-        yield Moved(launch_id, LaunchState.REFUSED, detail)
+        return Moved(launch_id, LaunchState.REFUSED, detail)
 
     monkeypatch.setattr(simulation, "unconfirmed", lost)
 

@@ -424,7 +424,7 @@ class Session:
         for launch_id in list(self.state.posting):
             launch = self.state.launch(launch_id)
             if launch.state is LaunchState.SENT:
-                self.happen_all(unconfirmed(self.state, launch_id, "interrupted", self.now))
+                self.happen(unconfirmed(self.state, launch_id, "interrupted", self.now))
             else:
                 self.happen(Moved(launch_id, LaunchState.UNSENT))
 
@@ -476,8 +476,7 @@ class Session:
 
     def _lost(self, launch_id: str) -> None:
         if launch_id in self.state.posting:
-            events = unconfirmed(self.state, launch_id, "no answer", self.now)
-            self.happen_all(events)
+            self.happen(unconfirmed(self.state, launch_id, "no answer", self.now))
 
     # Reading
 

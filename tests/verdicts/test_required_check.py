@@ -28,7 +28,7 @@ def checked(
     calls: int = 0,
     in_progress: int = 0,
 ) -> CheckedCase:
-    """`is_base`: the base branch's own result stands."""
+    """`is_base`: the current result is the base branch's own."""
     action = Action.CALL if calls or in_progress else Action.KEEP
     prior = base if is_base else judged
     change = Change("p/a@s", action, reason, calls + in_progress, "", None, prior, None, CALL, "")
