@@ -312,7 +312,7 @@ def test_changed_expectations_are_rechecked_without_consent(run_step: RunStep, t
     assert completed.returncode == 1, completed.stdout + completed.stderr
     judged = outputs_of(tmp_path / "recheck.output")
     assert (judged["outcome"], judged["exit-code"], judged["cost-cents"]) == ("failed", "1", "0")
-    assert (tmp_path / "recheck.md").read_text(encoding="utf-8").startswith("# ❌ Failed (sandbox): ")
+    assert (tmp_path / "recheck.md").read_text(encoding="utf-8").startswith("# ❌ 1 failed · ")
 
 
 def test_the_key_reaches_no_step_that_does_not_need_it() -> None:

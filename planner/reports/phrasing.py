@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from planner.reports.case_phrasing import OUTCOMES, change_word, reason_label, shown_outcome, why, with_outcome
+from planner.reports.case_phrasing import (
+    OUTCOMES,
+    change_word,
+    compared_counts,
+    reason_label,
+    shown_outcome,
+    why,
+    with_outcome,
+)
 from planner.reports.cost_phrasing import cost, cost_details
 from planner.reports.quantities import chance, count, duration, moment, money, percent, some
 from planner.results.model import CaseResult, FreshDocument, RunResult, SuiteDocument
@@ -48,23 +56,32 @@ def verdict(result: RunResult) -> str:
 
 
 def title(result: RunResult) -> str:
-    """`Failed: 2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`."""
-    return f"{verdict(result)}: {headline(result)}"
+    """`3 failed, 2 flaky, 91 passed · $15.02 of $14.20 expected`. A verdict that the counts do not show comes first:
+    `Interrupted: 2 unknown, 4 passed · …`."""
+    if result.under_way:
+        return "Interrupted: still running when this was written; its calls and cost are not included"
+    counts = outcome_counts(result) or "no cases"
+    has_failed = bool(with_outcome(result, "failed"))
+    is_shown = result.outcome == ("failed" if has_failed else "passed")
+    text = f"{counts} · {cost(result)}" if is_shown else f"{_VERDICTS[result.outcome]}: {counts} · {cost(result)}"
+    return f"{text} (sandbox)" if result.sandbox else text
 
 
-def headline(result: RunResult) -> str:
-    """`2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`. Each case is counted once.
+def changed(result: RunResult) -> str:
+    """`1 regressed (20/20 → 12/20), 1 fixed, 53 same`: each case whose change is known, with the runs of a single regression.
 
     Adds `worse as a whole` if only the suite changed."""
-    if result.under_way:
-        return "still running when this was written; its calls and cost are not included"
-    parts = counted((word := _change(case), _note(case, word)) for case in result.cases)
+    words = [(_change(case), case) for case in result.cases]
+    parts = counted((word, _note(case, word)) for word, case in words if word not in OUTCOMES)
+    regressed = [case for word, case in words if word == "regressed"]
+    if len(regressed) == 1 and (runs := compared_counts(regressed[0])):
+        parts[0] = f"1 regressed ({runs})"
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
     moved = {case.compared for case in result.cases} & {"regressed", "fixed"}
     if (whole := result.suite) and whole.cases > 1 and whole.compared != "not_enough_evidence" and not moved:
         parts.append(f"{whole.compared} as a whole")
-    return f"{', '.join(parts) or 'no cases'}; {cost(result)}"
+    return ", ".join(parts)
 
 
 def counted(cases: Iterable[tuple[str, str]]) -> list[str]:
@@ -146,7 +163,8 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
     """(label, text) of the most important facts."""
     bill = "; ".join([cost(result), *cost_details(result)])
     found = [
-        ("Cases", " · ".join(filter(None, [outcome_counts(result), scope(result)]))),
+        ("Changed", changed(result)),
+        ("Cases", scope(result)),
         ("Cost", f"{bill} (simulated)" if result.sandbox else bill),
         ("Calls", numbers(result)),
         ("Fresh", fresh(result.fresh)),

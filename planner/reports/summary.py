@@ -34,6 +34,8 @@ def _head(result: RunResult, width: int, paint: Paint) -> Iterator[str]:
     first, *more = wrapped(phrasing.title(result), width, indent="  ")
     yield f"{paint(sign, colour)} {paint(first[2:], Colour.BOLD)}"
     yield from (paint(line, Colour.BOLD) for line in more)
+    if changed := phrasing.changed(result):
+        yield from wrapped(changed, width, indent="  ")
     if note := phrasing.sandbox_note(result):
         yield from wrapped(note, width, indent="  ")
     yield from wrapped(f"{phrasing.meaning(result)} (exit code {result.exit_code})", width, indent="  ")
@@ -92,7 +94,7 @@ def _findings(case: CaseResult, width: int, paint: Paint) -> Iterator[str]:
 
 
 def _foot(result: RunResult, report_paths: Sequence[str], width: int, paint: Paint) -> Iterator[str]:
-    parts = phrasing.facts(result)
+    parts = [(label, text) for label, text in phrasing.facts(result) if label != "Changed"]  # shown at the top
     if warnings := phrasing.warnings(result):
         parts.append(("Warnings", some(warnings, _SHOWN_OTHERS)))
     for label, text in parts:

@@ -209,7 +209,7 @@ def test_a_case_shows_who_said_what_and_where_it_went_wrong(opened: Opened, cano
     expect(page.get_by_role("heading", level=1)).not_to_have_text("refunds/refund-window[mood=furious]@support")
     page.get_by_role("link", name="All cases").click()
     expect(page.locator("#rows")).to_be_visible()
-    assert page.title().startswith("✗ Failed")
+    assert page.title().startswith("✗ 1 failed")
 
 
 @in_browser

@@ -86,7 +86,7 @@ def test_a_smaller_limit_means_less_detail(many: Callable[[int], RunResult], max
     """A smaller limit means less detail, but always headline and consent."""
     text = markdown.render(many(3_000), max_bytes=max_bytes)
     assert len(text.encode()) <= max_bytes
-    assert text.startswith("# ❌ Failed: 300 regressed, 2,700 same; at least $480.00 of $480.00 expected\n")
+    assert text.startswith("# ❌ 300 failed, 2,700 passed · at least $480.00 of $480.00 expected\n")
     assert "- consent given by ana" in text
     assert "see `results.json`" in text
 
@@ -96,7 +96,7 @@ def test_failing_cases_among_unchanged_ones(all_passed: RunResult) -> None:
     same = [case.model_copy(update={"compared": "same"}) for case in all_passed.cases]
     cases = [same[0].model_copy(update={"outcome": "failed"}), same[1]]
     text = markdown.render(all_passed.model_copy(update={"cases": cases}))
-    assert text.startswith("# ✅ Passed (sandbox): 2 same (1 failing); ")
+    assert text.startswith("# ✅ Passed: 1 failed, 1 passed · ")
 
 
 def test_every_fold_is_closed(many: Callable[[int], RunResult]) -> None:
@@ -116,7 +116,7 @@ def test_one_enormous_text_is_left_out(canonical: RunResult) -> None:
     text = markdown.render(canonical.model_copy(update={"cases": [case]}), max_bytes=4_000)
     assert len(text.encode()) <= 4_000
     assert "Omitted because it is too long" in text
-    assert text.startswith("# ❌ Failed: ")
+    assert text.startswith("# ❌ 1 failed · ")
     assert "## Next steps" in text
 
 

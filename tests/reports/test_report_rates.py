@@ -10,7 +10,7 @@ from planner.reports import case_phrasing, html, markdown, phrasing
 from planner.reports.quantities import chance
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import ExpectationRate, Quote, RepeatedPass, Run, RunResult, SuiteDocument
+from planner.results.model import ExpectationRate, Quote, RepeatedPass, Run, RunResult, Sample, SuiteDocument
 from planner.results.outcomes import CaseOutcome
 from tests.support.samples import one_side
 
@@ -171,12 +171,14 @@ def test_the_suite_in_the_headline(measured: RunResult) -> None:
     def headline(**suite: object) -> str:
         assert measured.suite is not None
         whole = measured.suite.model_copy(update=suite)
-        return phrasing.headline(measured.model_copy(update={"cases": cases, "suite": whole, "dropped": []})).split(
-            ";"
-        )[0]
+        return phrasing.changed(measured.model_copy(update={"cases": cases, "suite": whole, "dropped": []}))
 
     assert headline(compared="worse") == "3 failing (not enough evidence of a change), worse as a whole"
     assert headline(compared="not_enough_evidence") == "3 failing (not enough evidence of a change)"
     assert headline(compared="worse", cases=1) == "3 failing (not enough evidence of a change)"
     cases[0] = cases[0].model_copy(update={"compared": "regressed"})
     assert headline(compared="worse") == "1 regressed, 2 failing (not enough evidence of a change)"
+    before = Sample(outcome="passed", runs_passed=20, runs_countable=20)
+    latest = Sample(outcome="failed", runs_passed=12, runs_countable=20)
+    cases[0] = cases[0].model_copy(update={"before": before, "latest": latest})
+    assert headline(compared="worse").startswith("1 regressed (20/20 → 12/20), 2 failing")

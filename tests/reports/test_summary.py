@@ -23,8 +23,9 @@ def _plain(result: RunResult, width: int = 80) -> str:
 def test_the_whole_summary(canonical: RunResult) -> None:
     """Failures with quotes, unknown and flaky cases, cost, reports and next steps."""
     assert _plain(canonical) == snapshot("""\
-✗ Failed: 1 regressed, 1 fixed, 1 not enough evidence of a change, 3 same, 1
-  flaky, 2 unknown, 1 quarantined, 1 dropped; at least $15.02 of $14.20 expected
+✗ 1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · at least $15.02 of
+  $14.20 expected
+  1 regressed, 1 fixed, 1 not enough evidence of a change, 3 same, 1 dropped
   The agent failed an expectation. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests
@@ -63,8 +64,8 @@ def test_the_whole_summary(canonical: RunResult) -> None:
       tool_called: day was Sunday, Monday asked
         turn 3, tool: “lookup_hours({"day": "Sunday"})”
 
-Cases    1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · 10 cases · 15
-         runs · 3 plans · environment staging · only some cases were selected
+Cases    10 cases · 15 runs · 3 plans · environment staging · only some cases
+         were selected
 Cost     at least $15.02 of $14.20 expected; $14.70 of it in this session, the
          rest in earlier sessions of this change set; 1 run without a known bill
          not included; up to $0.32 more for 1 unconfirmed launch; the ceiling is
@@ -85,7 +86,7 @@ Next     To resume (nothing is charged twice):
 def test_a_session_without_calls(nothing_called: RunResult) -> None:
     """A refusal shows the reason and the command."""
     assert _plain(nothing_called) == snapshot("""\
-! Refused (sandbox): 1 unknown; nothing called
+! Refused: 1 unknown · nothing called (sandbox)
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
   Consent is missing, or a ceiling or policy allows no more calls. This report
@@ -96,7 +97,7 @@ def test_a_session_without_calls(nothing_called: RunResult) -> None:
       unknown: no run was made; 1 of 1 calls not made: consent was withheld ·
       not called: new
 
-Cases    1 unknown · 1 case · 0 runs · 1 plan
+Cases    1 case · 0 runs · 1 plan
 Cost     nothing called (simulated)
 Calls    0 requests · 0 launches · 0.4 s
 Reports  reports/report.md
@@ -111,12 +112,13 @@ Next     To run exactly this:
 def test_a_good_day(all_passed: RunResult) -> None:
     """All passed takes a few lines."""
     assert _plain(all_passed) == snapshot("""\
-✓ Passed (sandbox): 2 new; $0.32 of $0.32 expected
+✓ 2 passed · $0.32 of $0.32 expected (sandbox)
+  2 new
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
   All cases met their required pass rate. (exit code 0)
 
-Cases    2 passed · 2 cases · 2 runs · 1 plan
+Cases    2 cases · 2 runs · 1 plan
 Cost     $0.32 of $0.32 expected (simulated)
 Calls    9 requests · 1 launch · 8.6 s
 Reports  reports/report.md
