@@ -8,6 +8,9 @@ from statistics import fmean
 
 from planner.results.model import CaseResult, EstimateAccuracy, RunResult
 
+HISTORY_INVOCATIONS = 20
+"""Number of newest sessions that prices are learned from."""
+
 
 @dataclass(frozen=True, slots=True)
 class PastRun:

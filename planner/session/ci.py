@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from planner.errors import UsageError
+from planner.session.shell import Shell, actor_of
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = re.compile(
@@ -187,3 +188,21 @@ def _github_number(environ: Mapping[str, str]) -> str:
     subject = "issue" if environ.get("GITHUB_EVENT_NAME") == "issue_comment" else "pull_request"
     number = event_value(environ, subject, "number")
     return str(number) if type(number) is int else ""
+
+
+def who_agrees(shell: Shell, *, sandbox: bool) -> str:
+    """The person to record as the one who agreed to charged calls; "" if none is known, so that they are refused.
+
+    Outside of jobs of a pull request or branch: the user, or whoever started the job. Inside, one whom the CI system names.
+    """
+    environ = shell.environ
+    if sandbox or not namespace_of(environ):
+        return actor_of(shell)
+    from planner.github.client import github_of
+    from planner.github.consent import approvers, dispatcher
+
+    if named := dispatcher(environ):
+        return named
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return ""
+    return approvers(environ, lambda: github_of(environ, shell.pause), shell.log)

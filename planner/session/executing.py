@@ -9,11 +9,12 @@ from planner.execution.jobs import Judgement, Observer, Outcome, RunRecord, Sett
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine
 from planner.execution.order import Order
-from planner.results.model import Run
+from planner.judge.votes import JudgeCallsResult
+from planner.results.model import Consent, Run
 from planner.results.outcomes import Fault, RunOutcome
-from planner.session.jobs import jobs_of, log_ceilings
-from planner.session.judge_calls import JudgeSession
-from planner.session.preparing import Preparation
+from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, log_ceilings
+from planner.session.judge_calls import JudgeSession, copy_stop_reasons
+from planner.session.preparing import Preparation, charged_slots
 from planner.session.progress import Progress, state_of
 from planner.session.run_session import RunSession
 from planner.verdicts.early_stopping import EarlyStopping
@@ -37,7 +38,45 @@ class EndedRuns:
         self.judged.setdefault(record.case_id, []).append(judged)
 
 
-async def make_calls(
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """What was agreed to and what was done."""
+
+    consent: Consent
+    outcome: Outcome = field(default_factory=Outcome)
+    runs: EndedRuns = field(default_factory=EndedRuns)
+    judge_calls: JudgeCallsResult = field(default_factory=JudgeCallsResult)
+
+
+async def execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
+    """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
+    change_set, orphans, max_cost_cents = prepared.change_set, prepared.orphans, session.options.max_cost_cents
+    judge = JudgeSession(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
+    await judge.check()
+    ledger = ledger_of(
+        session.loaded,
+        charged_slots(session.journal, change_set.digest),
+        max_cost_cents=max_cost_cents,
+        balance=prepared.balance,
+        orphaned_cents=orphans.reserved_cents,
+        bills=session.journal.bills(change_set.digest),
+    )
+    if consent.given and max_cost_cents is not None:  # `planner plan` reports the other ceilings
+        for message in guaranteed_calls(jobs_of(change_set), prepared.already_made, ledger):
+            session.shell.log(message)
+    async with judge.calling(ledger, session.interrupted):
+        outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)
+        if not outcome.interrupted:
+            copy_stop_reasons(outcome, await judge.finish(runs.judged, ledger, session.interrupted))
+    outcome.broken = ledger.broken()
+    if outcome.left and not consent.given:
+        outcome.refusal = (
+            "some launches turned out never to have arrived, and consent to charge for their calls was not given"
+        )
+    return SessionEnd(consent, outcome, runs, judge.result)
+
+
+async def _make_calls(
     session: RunSession, prepared: Preparation, ledger: Ledger, judge: JudgeSession, *, may_call: bool
 ) -> tuple[Outcome, EndedRuns]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
-from planner.execution.jobs import Outcome
 from planner.execution.launches import UNSETTLED, Slot
-from planner.judge.votes import JudgeCallsResult
 from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
-from planner.session.executing import EndedRuns
+from planner.session.executing import EndedRuns, SessionEnd
 from planner.session.judge_calls import judge_cost
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, charged_slots
@@ -24,16 +22,6 @@ from planner.verdicts.gate import Gate
 from planner.verdicts.open_runs import open_runs_at_end
 from planner.verdicts.rates import suite_of
 from planner.verdicts.untrusted_cases import could_pass
-
-
-@dataclass(frozen=True, slots=True)
-class SessionEnd:
-    """What was agreed to and what was done."""
-
-    consent: Consent
-    outcome: Outcome = field(default_factory=Outcome)
-    runs: EndedRuns = field(default_factory=EndedRuns)
-    judge_calls: JudgeCallsResult = field(default_factory=JudgeCallsResult)
 
 
 def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from planner.changes.history import HISTORY_INVOCATIONS
 from planner.changes.model import Change
 from planner.evidence import CostBasis, Evidence, merged, missing_parts
 from planner.execution.journal import Journal
@@ -24,7 +25,8 @@ from planner.results.model import CaseResult, Run, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
-from planner.session.preparing import HISTORY_INVOCATIONS
+from planner.session.orphaned_launches import search_orphans
+from planner.session.preparing import Preparation
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession
@@ -188,7 +190,14 @@ def _with(run: Run, bill: LateBill) -> Run:
     )
 
 
-async def refresh_stored(session: RunSession, changes: Sequence[Change]) -> list[Change]:
+async def refresh(session: RunSession, prepared: Preparation) -> Preparation:
+    """The calls with what has become known of earlier ones: refreshed runs, and orphaned launches that were found."""
+    changes = await _refreshed_changes(session, prepared.change_set.changes)
+    orphans = await search_orphans(session, prepared.orphans)
+    return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), orphans=orphans)
+
+
+async def _refreshed_changes(session: RunSession, changes: Sequence[Change]) -> list[Change]:
     """The changes with refreshed runs; late bills are also corrected in stored results."""
     stale = {item.run_id: item for change in changes for item in _stale(change)}
     if not stale:

@@ -12,12 +12,12 @@ from planner.changes.consent import Progress
 from planner.changes.detail import revision_digest
 from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.estimate import build_change_set
-from planner.changes.history import Priced, accuracy, past_runs, priced
+from planner.changes.history import HISTORY_INVOCATIONS, Priced, accuracy, past_runs, priced
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import Case
-from planner.providers.base import Target, TargetState
+from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
@@ -31,9 +31,6 @@ from planner.session.service import draft_warnings
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
-
-HISTORY_INVOCATIONS = 20
-"""Number of newest sessions that prices are learned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,8 @@ class Preparation:
     """What is not in the stored set with the digest of `--plan-digest`, one line per case."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
+    balance: Balance | None = None
+    """What the organization can spend; None if the service was not asked or does not say."""
 
     @property
     def all_reserved_cents(self) -> int:
