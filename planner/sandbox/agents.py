@@ -7,6 +7,10 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+from pydantic import JsonValue
+
+from planner.sandbox.conversation import EMPTY
+from planner.sandbox.launching import NO_AGENT
 from planner.sandbox.state.records import AgentRecord, Event
 from planner.sandbox.state.state import State
 from planner.sandbox.worlds.world import Snapshot, Variant, World
@@ -16,7 +20,7 @@ class Agents:
     """`append` makes events durable. Methods raise KeyError for an agent that does not exist."""
 
     FIELDS = ("name", "prompt", "voice", "product", "primary_language", "thinking_level")
-    """What a draft may change."""
+    """What a draft may change and a scripted call shows; other fields are only kept (`Snapshot.fields`)."""
 
     def __init__(self, world: World, state: State, append: Callable[[Event], None]) -> None:
         self._world = world
@@ -48,8 +52,10 @@ class Agents:
         is_own = record.copy_of == agent_id
         if not record.deployments or (is_own and record.deployments[-1] <= declared.updated_at):
             return declared
+        other = {name: value for name, value in record.fields.items() if name not in self.FIELDS}
         update: dict[str, Any] = {
-            **record.fields,
+            **{name: value for name, value in record.fields.items() if name in self.FIELDS},
+            "fields": {**declared.fields, **other},
             "agent_id": agent_id,
             "revision": (declared.revision if is_own else 0) + len(record.deployments),
             "updated_at": record.deployments[-1],
@@ -72,8 +78,15 @@ class Agents:
         return stored.model_copy(update={"tables": declared.tables, "dialogues": declared.dialogues})
 
     def configuration_digest(self, agent_id: int) -> str:
-        """Changes with everything that can change a call: the world and the agent, dialogues included."""
-        same = {"agent_id": 0, "name": "", "updated_at": 0, "revision": 0}
+        """Changes with everything that can change a call and no other field shows: the world, dialogues and tools. So a
+        copy has the digest of its original, and an edited prompt does not change it."""
+        same: dict[str, Any] = {
+            **dict.fromkeys(self.FIELDS, ""),
+            "fields": {},
+            "agent_id": 0,
+            "updated_at": 0,
+            "revision": 0,
+        }
         behaviour = self.snapshot(agent_id).model_copy(update=same)
         return sha256(f"{self._world.digest} {behaviour!r}".encode()).hexdigest()
 
@@ -98,26 +111,36 @@ class Agents:
 
     # Changes
 
-    def create(self, fields: Mapping[str, str], at: float, copy_of: int | None = None) -> int:
+    @property
+    def is_full(self) -> bool:
+        """Whether the organization may have no more agents."""
+        limit = self._world.agent_limit
+        return limit is not None and len(self.ids) >= limit
+
+    def create(self, fields: Mapping[str, JsonValue], at: float) -> int:
         """Deploy a new agent and return its id."""
+        return self._add(AgentRecord(None, dict(fields), (at,)), at)
+
+    def _add(self, record: AgentRecord, at: float) -> int:
         agent_id = max({*self._world.agents, *self._state.agents}) + 1
-        self._append(Event(at, agents={agent_id: AgentRecord(copy_of, dict(fields), (at,))}))
+        self._append(Event(at, agents={agent_id: record}))
         return agent_id
 
     def duplicate(self, agent_id: int, name: str | None, at: float) -> int:
         """A copy has the dialogues and tools of the world's agent that it comes from."""
-        snapshot = self.snapshot(agent_id)
-        fields = {field: str(getattr(snapshot, field)) for field in self.FIELDS}
-        fields["name"] = name or f"{snapshot.name} (copy)"
-        return self.create(fields, at, self.record(agent_id).copy_of)
+        snapshot, record = self.snapshot(agent_id), self.record(agent_id)
+        fields: dict[str, JsonValue] = {field: getattr(snapshot, field) for field in self.FIELDS}
+        fields |= {**snapshot.fields, "name": name or f"{snapshot.name} (copy)"}
+        draft = record.draft if self._world.duplicates_copy_drafts else None
+        return self._add(AgentRecord(record.copy_of, fields, (at,), draft, at if draft else None), at)
 
-    def draft(self, agent_id: int, fields: Mapping[str, str], at: float) -> None:
+    def draft(self, agent_id: int, fields: Mapping[str, JsonValue], at: float) -> None:
         self._change(agent_id, at, draft={**(self.record(agent_id).draft or {}), **fields}, draft_at=at)
 
     def discard(self, agent_id: int, at: float) -> None:
         self._change(agent_id, at, draft=None, draft_at=None)
 
-    def deploy(self, agent_id: int, fields: Mapping[str, str], at: float) -> None:
+    def deploy(self, agent_id: int, fields: Mapping[str, JsonValue], at: float) -> None:
         """Calls use these fields from now on; the draft is discarded."""
         record = self.record(agent_id)
         deployments = (*record.deployments, at)
@@ -130,7 +153,26 @@ class Agents:
         self.deploy(agent_id, {"prompt": snapshot.prompt}, at)
 
     def delete(self, agent_id: int, at: float) -> None:
-        self._change(agent_id, at, is_deleted=True)
+        """Its queued runs fail without a call; calls in progress go on."""
+        runs = tuple(
+            replace(
+                run,
+                snapshot=None,
+                is_pending=False,
+                call_id=None,
+                sip_call_id=None,
+                conversation=EMPTY,
+                billable_minutes=0,
+                call_cents=0,
+                cost_cents=0,
+                ends_at=run.starts_at,
+                error_message=NO_AGENT,
+            )
+            for run in self._state.live_runs(at)
+            if at < run.starts_at and run.snapshot is not None and run.snapshot.agent_id == agent_id
+        )
+        record = replace(self.record(agent_id), is_deleted=True)
+        self._append(Event(at, runs=runs, agents={agent_id: record}))
 
     def _change(self, agent_id: int, at: float, **changes: Any) -> None:
         self._append(Event(at, agents={agent_id: replace(self.record(agent_id), **changes)}))

@@ -14,6 +14,7 @@ from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import Snapshot, World
 
 NOBODY = "Nobody answers here: the number has no agent for this direction."
+NO_AGENT = "The agent was deleted before the call."
 NOT_PLACED = "The call could not be placed: no answer from the carrier."
 
 

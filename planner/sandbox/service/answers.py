@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.sandbox.conversation import Turn
 from planner.sandbox.sandbox import Dialect, Sandbox
-from planner.sandbox.service.fields import CONSTANTS, fields_of
+from planner.sandbox.service.fields import CONSTANTS, OTHER_FIELDS, fields_of
 from planner.sandbox.state.records import Batch, Run
 from planner.sandbox.worlds.world import Snapshot
 
@@ -248,13 +248,20 @@ def transcript(view: CallView) -> list[Answer]:
 def agent(agent_id: int, sandbox: Sandbox) -> Answer:
     """The service has no `configuration_digest`: here it shows changes of dialogues and of the world."""
     agents = sandbox.agents
-    record = agents.record(agent_id)
+    record, snapshot = agents.record(agent_id), agents.snapshot(agent_id)
+    draft = record.draft or {}
+    no_languages: list[str] | None = [] if sandbox.dialect == "client" else None  # where the client needs a list
+    other = {name: snapshot.fields.get(name) for name in OTHER_FIELDS}
+    drafted = {f"draft_{name}": draft.get(name) for name in (*agents.FIELDS, *OTHER_FIELDS)}
     computed: Answer = {
         "id": agent_id,
         "created_at": agents.created_at(agent_id),
         "has_draft": record.draft is not None,
         "draft_updated_at": record.draft_at,
         "configuration_digest": agents.configuration_digest(agent_id),
-        **{f"draft_{name}": (record.draft or {}).get(name) for name in agents.FIELDS},
+        **other,
+        **drafted,
     }
-    return answer("Agent", sandbox.dialect, computed, agents.snapshot(agent_id))
+    for name in ("additional_languages", "draft_additional_languages"):
+        computed[name] = no_languages if computed[name] is None else computed[name]
+    return answer("Agent", sandbox.dialect, computed, snapshot)

@@ -121,7 +121,7 @@ def _fail_before(sandbox: Sandbox, fault: Fault) -> None:
     spec = fault.spec
     match spec.kind:
         case "error_before":
-            raise detail(spec.status, "Service unavailable.")
+            raise detail(spec.status, spec.message)
         case "throttle":
             raise throttled(spec.retry_after_seconds)
         case "no_balance":

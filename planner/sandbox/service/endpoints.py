@@ -15,6 +15,7 @@ from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service import answers
 from planner.sandbox.service.answers import CallView, answer
 from planner.sandbox.worlds.files import WorldError
+from planner.sandbox.worlds.world import moment_of
 
 _RECORDING_VALID_SECONDS = 3600
 _SCOPES = [
@@ -207,14 +208,20 @@ def read_agent(exchange: Exchange) -> Any:
 def create_agent(exchange: Exchange) -> Any:
     """A new agent is deployed at once, as revision 1."""
     sandbox = exchange.sandbox
-    agent_id = sandbox.agents.create(exchange.body.model_dump(exclude_none=True), sandbox.now())
-    return answers.agent(agent_id, sandbox)
+    _check_agent_limit(sandbox)
+    return answers.agent(sandbox.agents.create(exchange.body.fields(), sandbox.now()), sandbox)
+
+
+def _check_agent_limit(sandbox: Sandbox) -> None:
+    if sandbox.agents.is_full:
+        raise detail(409, "Maximum number of agents reached for this organization.")
 
 
 def edit_agent(exchange: Exchange) -> Any:
     """Writes a draft: calls use what is deployed."""
     sandbox, agent_id = exchange.sandbox, exchange.agent_id()
-    sandbox.agents.draft(agent_id, exchange.body.model_dump(exclude_none=True), sandbox.now())
+    _check_unchanged(sandbox, agent_id, exchange.body.if_updated_at)
+    sandbox.agents.draft(agent_id, exchange.body.fields(), sandbox.now())
     return answers.agent(agent_id, sandbox)
 
 
@@ -225,13 +232,19 @@ def delete_agent(exchange: Exchange) -> Any:
 
 def deploy_agent(exchange: Exchange) -> Any:
     sandbox, agent_id = exchange.sandbox, exchange.agent_id()
-    expected, draft = exchange.body.if_updated_at, sandbox.agents.record(agent_id).draft
-    if expected is not None and expected != answers.timestamp(sandbox.agents.snapshot(agent_id).updated_at):
-        raise detail(409, "The agent was changed meanwhile.")
+    draft = sandbox.agents.record(agent_id).draft
+    _check_unchanged(sandbox, agent_id, exchange.body.if_updated_at)
     if draft is None:
         raise detail(409, "There is no draft to deploy.")
     sandbox.agents.deploy(agent_id, draft, sandbox.now())
     return answers.agent(agent_id, sandbox)
+
+
+def _check_unchanged(sandbox: Sandbox, agent_id: int, expected: str | None) -> None:
+    """Raises 409 if the agent was deployed at another time than the client has seen."""
+    deployed_at = answers.timestamp(sandbox.agents.snapshot(agent_id).updated_at)
+    if expected is not None and moment_of(expected) != moment_of(deployed_at):
+        raise detail(409, "The agent was changed meanwhile.")
 
 
 def discard_draft(exchange: Exchange) -> Any:
@@ -241,8 +254,9 @@ def discard_draft(exchange: Exchange) -> Any:
 
 
 def duplicate_agent(exchange: Exchange) -> Any:
-    sandbox = exchange.sandbox
-    copy_id = sandbox.agents.duplicate(exchange.agent_id(), exchange.body.name, sandbox.now())
+    sandbox, agent_id = exchange.sandbox, exchange.agent_id()
+    _check_agent_limit(sandbox)
+    copy_id = sandbox.agents.duplicate(agent_id, exchange.body.name, sandbox.now())
     return answers.agent(copy_id, sandbox)
 
 

@@ -7,6 +7,14 @@ from typing import Any
 
 from planner.sandbox.sandbox import Dialect
 
+_OTHER = (
+    "additional_languages:texts! background_track:text! timezone:text! acknowledgement_prompt:text! "
+    "voicemail_message:text! call_summary_enabled:boolean! silence_checkins_enabled:boolean! "
+    "typing_sounds_enabled:boolean! max_call_duration_seconds:count! silence_hangup_seconds:count! "
+    "business_hours:anything! steps:anything!"
+)
+"""Some of the other fields of agents, which change no scripted call."""
+OTHER_FIELDS = tuple(each.partition(":")[0] for each in _OTHER.split())
 _PAGE = {
     "Run": "id:id target_type:target target_id:id direction:direction target_number:text scenario_prompt:text mode:mode "
     "status:run_status charge_multiplier:count estimated_cost_cents:count call_id:id? sip_call_id:id? "
@@ -30,7 +38,7 @@ _PAGE = {
     "Agent": "id:id name:text prompt:text voice:text product:text primary_language:text thinking_level:text "
     "created_at:moment updated_at:moment has_draft:boolean draft_updated_at:moment? configuration_digest:text "
     "draft_name:text! draft_prompt:text! draft_voice:text! draft_product:text! draft_primary_language:text! "
-    "draft_thinking_level:text!",
+    f"draft_thinking_level:text! {_OTHER} {' '.join(f'draft_{each}' for each in _OTHER.split())}",
     "Variant": "id:id label:text weight:count prompt:text voice:text product:text",
     "Version": "version:integer name:text prompt:text voice:text product:text note:text created_at:moment",
     "Versions": "count:count results:Version[]",
@@ -46,6 +54,8 @@ _PAGE = {
 }
 """Answer → `field:type` of each field. With `?` a value may be null; with `!` the field may be left out."""
 _CLIENT = {
+    "Agent": "additional_languages:texts draft_additional_languages:texts draft_max_call_duration_seconds:count? "
+    "draft_steps:anything?",
     "Run": "sip_call_id:- batch_id:- agent_name:text? target_name:text duration_seconds:count? grade:Grade? "
     "requested_by_id:id transcript:Turn[]",
     "Batch": "estimated_cost_cents:count estimated_minutes:count",
@@ -90,10 +100,8 @@ CONSTANTS: dict[str, dict[str, Any]] = {
         "grader_version": "1",
     },
     "Agent": {
-        **_nulls("draft_handoffs draft_max_call_duration_seconds draft_ring_duration_seconds draft_steps"),
-        "additional_languages": [],
+        **_nulls("draft_handoffs draft_ring_duration_seconds"),
         "consent_disabled_reason": "",
-        "draft_additional_languages": [],
         "integrations": [],
         "knowledge_bases": [],
         "knowledge_documents": [],

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from planner.sandbox.state.records import Direction, LaunchRequest, Mode, Status, TargetType
@@ -46,6 +46,8 @@ _Number = Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{6,14})?$")]
 """E.164, or empty."""
 _MOMENT_SCHEMA = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
 _MomentOrDay = Annotated[str, AfterValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
+_Flag = Annotated[bool, Field(strict=True)]
+_Seconds = Annotated[int, Field(ge=0, le=86_400), _WHOLE]
 _Id = Annotated[int, Field(ge=-INT64_MAX, le=INT64_MAX)]
 _Consent = Annotated[
     bool, Field(strict=True), AfterValidator(_is_true), WithJsonSchema({"type": "boolean", "enum": [True]})
@@ -102,6 +104,9 @@ class _Agent(_Request):
     primary_language: _Filled | None = None
     thinking_level: _Filled | None = None
 
+    def fields(self) -> dict[str, JsonValue]:
+        return self.model_dump(mode="json", exclude_none=True, exclude={"if_updated_at"})
+
 
 class NewAgent(_Agent):
     name: _Filled
@@ -110,9 +115,22 @@ class NewAgent(_Agent):
 
 
 class AgentEdit(_Agent):
+    additional_languages: tuple[_Filled, ...] | None = None
+    background_track: str | None = None
+    timezone: str | None = None
+    acknowledgement_prompt: str | None = None
+    voicemail_message: str | None = None
+    call_summary_enabled: _Flag | None = None
+    silence_checkins_enabled: _Flag | None = None
+    typing_sounds_enabled: _Flag | None = None
+    max_call_duration_seconds: _Seconds | None = None
+    silence_hangup_seconds: _Seconds | None = None
+    business_hours: JsonValue = None
+    steps: JsonValue = None
     name: _Filled | None = None
     prompt: _Filled | None = None
     voice: _Filled | None = None
+    if_updated_at: _MomentOrDay | None = None
 
 
 class AgentCopy(_Request):

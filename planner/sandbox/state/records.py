@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.worlds.world import Snapshot
@@ -119,10 +119,10 @@ class AgentRecord:
 
     copy_of: int | None
     """The agent of the world whose dialogues and tools it has; None: any dialogue may match."""
-    fields: dict[str, str] = field(default_factory=dict[str, str])
+    fields: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     """Deployed fields that differ from the world's."""
     deployments: tuple[float, ...] = ()
-    draft: dict[str, str] | None = None
+    draft: dict[str, JsonValue] | None = None
     draft_at: float | None = None
     is_deleted: bool = False
 
@@ -147,7 +147,7 @@ class Event:
     at: float
     kind: Literal["launch", "change"] = "change"
     runs: tuple[Run, ...] = ()
-    """The new runs of a launch; otherwise a run whose call between models has ended."""
+    """The new runs of a launch; otherwise a run whose call between models has ended, or queued runs of a deleted agent."""
     batch: Batch | None = None
     agents: dict[int, AgentRecord] = field(default_factory=dict[int, AgentRecord])
     charge: Charge | None = None

@@ -38,7 +38,8 @@ class State:
             for run in sorted(event.runs, key=lambda run: run.id):
                 self._add(run)
         for run in event.runs:
-            if self._runs[run.id].is_pending:  # two processes may play the same call: the first result counts
+            # Two processes may play the same call: the first result counts.
+            if event.agents or self._runs[run.id].is_pending:
                 self._runs[run.id] = run
         if event.batch is not None:
             self.batches[event.batch.id] = event.batch

@@ -15,11 +15,10 @@ from planner.sandbox.worlds.dialogues import Part
 
 _OfRuns = Literal["launch", "list", "batches", "batch"]
 _OfCalls = Literal["calls", "call", "transcript", "history", "grade", "audio"]
-_OfAccount = Literal[
-    "agents", "agent", "versions", "phone_numbers", "phone_number", "billing", "transactions", "whoami"
-]
-Route = Literal["any", _OfRuns, _OfCalls, _OfAccount]
-"""`launch` is both POSTs; `list` is the list of runs."""
+_OfAgents = Literal["agents", "agent", "versions", "create", "edit", "deploy", "discard", "duplicate", "delete"]
+_OfAccount = Literal["phone_numbers", "phone_number", "billing", "transactions", "whoami"]
+Route = Literal["any", _OfRuns, _OfCalls, _OfAgents, _OfAccount]
+"""`launch` is both POSTs; `list` is the list of runs. `agents` and `agent` are reads, the six after `versions` writes."""
 
 _Before = Literal["error_before", "throttle", "no_balance", "foreign_runs"]
 _After = Literal["lost_answer", "error_after", "garbage", "slow"]
@@ -33,8 +32,8 @@ class FaultSpec(Part):
     kind: Kind
     """
     lost_answer   the request is carried out, the connection is cut without an answer
-    error_before  a 5xx, the request is not carried out
-    error_after   a 5xx, the request is carried out
+    error_before  the answer is `status` with `message`, the request is not carried out
+    error_after   the answer is `status`, a 5xx, the request is carried out
     slow          the request is carried out, the answer comes `seconds` late
     garbage       the request is carried out, the answer is `body`: an HTML page or truncated JSON
     throttle      429, with `retry_after_seconds` or without
@@ -53,7 +52,8 @@ class FaultSpec(Part):
     probability: Annotated[float, Field(gt=0, le=1)] = 1
     seconds: Annotated[float, Field(ge=0)] = 1
     """`slow`, `late`: by the clock, not in conversation time."""
-    status: Annotated[int, Field(ge=500, le=599)] = 503
+    status: Annotated[int, Field(ge=400, le=599)] = 503
+    message: str = "Service unavailable."
     body: Literal["html", "cut"] = "html"
     retry_after_seconds: Annotated[int, Field(ge=0)] | None = None
     what: tuple[Literal["call_id", "transcript", "grade"], ...] = ("call_id", "transcript", "grade")
@@ -68,6 +68,8 @@ class FaultSpec(Part):
     def _whole(self) -> Self:
         if (self.kind == "agent_edit") != (self.agent_id is not None):
             raise ValueError("agent_id belongs to agent_edit, which needs it")
+        if self.kind == "error_after" and self.status < 500:
+            raise ValueError("a request that is carried out is not refused: its status is a 5xx")
         return self
 
 

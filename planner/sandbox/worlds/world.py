@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from planner.sandbox.worlds.dialogues import E164, Dialogue, Part, PlacedError, Table, Tool, meant
 from planner.sandbox.worlds.faults import FaultSpec
@@ -28,6 +28,11 @@ def epoch_seconds(moment: datetime) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def moment_of(text: str) -> float:
+    """The epoch seconds of a day or an ISO 8601 time."""
+    return epoch_seconds(datetime.fromisoformat(text.upper()))
+
+
 class Snapshot(Part):
     """Everything that decides how an agent behaves on a call. Its runs store it without `tables` and `dialogues`."""
 
@@ -41,6 +46,8 @@ class Snapshot(Part):
     primary_language: str
     thinking_level: str
     prompt: str
+    fields: dict[str, JsonValue] = Field(default={})
+    """The other fields, which change no scripted call."""
     updated_at: float
     """Seconds since the epoch."""
     tools: dict[str, Tool]
@@ -173,6 +180,10 @@ class World(Part):
     """0 or null: no budget is set."""
     concurrency_limit: Annotated[int, Field(ge=1)] = 20
     """The most concurrent test-call runs, queued ones included."""
+    agent_limit: Annotated[int, Field(ge=1)] | None = None
+    """The most agents of the organization; null: any number."""
+    duplicates_copy_drafts: bool = False
+    """Whether the copy of an agent has its undeployed draft too."""
     charge_multiplier: Annotated[int, Field(ge=1)] = 2
     call_bill: Literal["charged", "base"] = "charged"
     """Whether a call's `billing_total_cents` includes the multiplier. The account is always charged with it."""

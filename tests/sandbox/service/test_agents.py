@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner.sandbox import load_world
+import pytest
+
+from planner.sandbox import World, load_world
 from planner.sandbox.worlds.world import Variant
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
@@ -33,7 +35,7 @@ async def test_a_draft_changes_no_call_until_it_is_deployed() -> None:
         deployed = await send(bench, "POST", "/14/deploy", 200, if_updated_at=drafted["updated_at"])
         assert (deployed["has_draft"], deployed["prompt"]) == (False, "Returns are accepted within 30 days.")
         assert deployed["updated_at"] > drafted["updated_at"]
-        assert deployed["configuration_digest"] != drafted["configuration_digest"]
+        assert deployed["configuration_digest"] == drafted["configuration_digest"]
         assert "30 days" in await words(bench, 14)
 
 
@@ -41,6 +43,7 @@ async def test_a_deployment_of_a_changed_agent_is_rejected(bench: Bench) -> None
     before = (await bench.get("/v1/agents/14"))["updated_at"]
     await send(bench, "PATCH", "/14", 200, prompt=DAYS_14)
     await send(bench, "POST", "/14/deploy", 200)
+    await send(bench, "PATCH", "/14", 409, prompt="Other.", if_updated_at=before)
     await send(bench, "PATCH", "/14", 200, prompt="Other.")
     await send(bench, "POST", "/14/deploy", 409, if_updated_at=before)
     await send(bench, "POST", "/14/discard-draft", 200)
@@ -57,6 +60,75 @@ async def test_a_copy_has_the_dialogues_and_its_own_prompt() -> None:
         assert "14 days" in await words(bench, 14)
         await send(bench, "DELETE", f"/{copy['id']}", 204)
         assert (await bench.http.get(f"/v1/agents/{copy['id']}")).status_code == 404
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+async def test_all_fields_are_drafted_deployed_and_copied(dialect: Any) -> None:
+    """Unknown ones and those that nobody may write are ignored."""
+    fields = {
+        "voice": "sol",
+        "product": "spark",
+        "primary_language": "es",
+        "thinking_level": "high",
+        "additional_languages": ["en", "fr"],
+        "timezone": "Europe/Madrid",
+        "call_summary_enabled": False,
+        "max_call_duration_seconds": 600,
+        "business_hours": {"monday": [["09:00", "17:00"]]},
+    }
+    async with bench_of("demo", dialect=dialect) as bench:
+        drafted = await send(bench, "PATCH", "/14", 200, **fields, id=99, has_draft=False, telepathy=True)
+        assert {name: drafted[f"draft_{name}"] for name in fields} == fields
+        assert (drafted["id"], drafted["has_draft"], drafted["voice"]) == (14, True, "maya")
+        deployed = await send(bench, "POST", "/14/deploy", 200, if_updated_at=drafted["updated_at"])
+        copy = await send(bench, "POST", "/14/duplicate", 201, name="copy")
+        for agent in (deployed, copy, await bench.get("/v1/agents/14")):
+            assert {name: agent[name] for name in fields} == fields
+            assert (agent["has_draft"], "telepathy" in agent) == (False, False)
+        assert copy["configuration_digest"] == drafted["configuration_digest"]
+
+
+async def test_a_copy_may_have_the_draft(demo: World) -> None:
+    for copies in (False, True):
+        async with bench_of(demo.model_copy(update={"duplicates_copy_drafts": copies})) as bench:
+            await send(bench, "PATCH", "/14", 200, prompt="Other.")
+            copy = await send(bench, "POST", "/14/duplicate", 201)
+            assert (copy["has_draft"], copy.get("draft_prompt")) == (copies, "Other." if copies else None)
+            assert copy["prompt"] != "Other."
+
+
+async def test_the_organization_has_a_limit_of_agents(demo: World) -> None:
+    async with bench_of(demo.model_copy(update={"agent_limit": 4})) as bench:
+        copy = await send(bench, "POST", "/14/duplicate", 201)
+        assert "Maximum" in (await send(bench, "POST", "/14/duplicate", 409))["detail"]
+        await send(bench, "POST", "", 409, name="New", prompt=DAYS_14, voice="aria")
+        await send(bench, "DELETE", f"/{copy['id']}", 204)
+        await send(bench, "POST", "/14/duplicate", 201)
+
+
+async def test_queued_runs_of_a_deleted_agent_fail_without_a_call(bench: Bench) -> None:
+    copy = await send(bench, "POST", "/14/duplicate", 201)
+    started = await bench.start_batch(target_id=copy["id"], run_count=3, stagger_seconds=60, scenario_prompts=[RETURNS])
+    bench.clock.talk(30)  # the first is talking
+    await send(bench, "DELETE", f"/{copy['id']}", 204)
+    bench.clock.talk(700)
+    runs = {run["id"]: run for run in await bench.runs()}
+    mine = [runs[run_id] for run_id in started.json()["run_ids"]]
+    assert [run["status"] for run in mine] == ["completed", "failed", "failed"]
+    assert [run["call_id"] is None for run in mine] == [False, True, True]
+    ledger = await bench.get("/_sandbox/ledger")
+    assert [run["cost_cents"] > 0 for run in ledger["runs"]] == [True, False, False]
+    assert (await bench.start(target_id=copy["id"])).status_code == 404
+
+
+async def test_writes_have_faults_of_their_own(bench: Bench) -> None:
+    refused = {"kind": "error_before", "route": "duplicate", "status": 422, "message": "No more copies.", "times": 1}
+    failed = {"kind": "error_after", "route": "delete", "times": 1}
+    await bench.control(faults=[refused, failed])
+    assert await send(bench, "POST", "/14/duplicate", 422) == {"detail": "No more copies."}
+    copy = await send(bench, "POST", "/14/duplicate", 201)
+    await send(bench, "DELETE", f"/{copy['id']}", 503)
+    await send(bench, "DELETE", f"/{copy['id']}", 404)
 
 
 async def test_an_agent_is_created_deployed(bench: Bench) -> None:

@@ -10,7 +10,16 @@ import httpx
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 from thunderphone import ThunderPhone
-from thunderphone.generated.api.agents import agents_list, agents_retrieve, agents_versions_list
+from thunderphone.generated.api.agents import (
+    agents_delete,
+    agents_deploy,
+    agents_discard_draft,
+    agents_duplicate,
+    agents_list,
+    agents_partial_update,
+    agents_retrieve,
+    agents_versions_list,
+)
 from thunderphone.generated.api.authentication import whoami_list
 from thunderphone.generated.api.billing import billing_list
 from thunderphone.generated.api.calls import (
@@ -32,7 +41,10 @@ from thunderphone.generated.api.test_calls import test_calls_list as list_runs
 from thunderphone.generated.client import AuthenticatedClient
 from thunderphone.generated.models import (
     CallsGradeBody,
+    DeployAgentRequest,
     DirectionD75Enum,
+    DuplicateAgentRequest,
+    PatchedAgentWriteRequest,
     SimulationBatchCreateRequest,
     SimulationRunCreateRequest,
     SimulationRunStatusEnum,
@@ -174,6 +186,26 @@ def test_everything_around(served: Served) -> None:
         healthz_list.sync(client=client),
     ):
         assert answer is not None
+
+
+def test_agents_are_copied_edited_deployed_and_deleted(served: Served) -> None:
+    client = served.client
+    copy = agents_duplicate.sync(14, client=client, body=DuplicateAgentRequest(name="preview"))
+    assert copy is not None
+    edit = PatchedAgentWriteRequest(prompt="Be brief.", additional_languages=["es"], max_call_duration_seconds=60)
+    drafted = agents_partial_update.sync(copy.id, client=client, body=edit)
+    assert drafted is not None
+    assert (drafted.has_draft, drafted.draft_prompt, drafted.draft_additional_languages) == (True, "Be brief.", ["es"])
+    discarded = agents_discard_draft.sync(copy.id, client=client)
+    assert discarded is not None
+    assert (discarded.has_draft, discarded.draft_additional_languages) == (False, [])
+    agents_partial_update.sync(copy.id, client=client, body=edit)
+    deployment = DeployAgentRequest(if_updated_at=drafted.updated_at)
+    deployed = agents_deploy.sync(copy.id, client=client, body=deployment)
+    assert deployed is not None
+    assert (deployed.name, deployed.prompt, deployed.additional_languages) == ("preview", "Be brief.", ["es"])
+    assert copy.id in [agent.id for agent in agents_list.sync(client=client) or []]
+    assert agents_delete.sync_detailed(copy.id, client=client).status_code == 204
 
 
 def test_facade(served: Served) -> None:
