@@ -28,8 +28,8 @@ def digest_of(document: Any) -> str:
     return f"sha256:{sha256(rfc8785.dumps(_canonical(document))).hexdigest()}"
 
 
-def case_inputs(case: Case, agent_revision: str | None) -> CaseInputs:
-    """The inputs of a call of this case; the revision is None if the service was not asked."""
+def case_inputs(case: Case, agent_revision: str | None, configuration: str | None = None) -> CaseInputs:
+    """The inputs of a call of this case; revision and configuration are None if the service was not asked."""
     return CaseInputs(
         prompt=case.prompt,
         target_kind=case.target.kind,
@@ -38,12 +38,14 @@ def case_inputs(case: Case, agent_revision: str | None) -> CaseInputs:
         mode=case.mode,
         target_number=case.target_number,
         agent_revision=agent_revision,
+        configuration=configuration,
     )
 
 
 def call_fingerprint(inputs: CaseInputs) -> str:
-    """Identifies the call. The agent's revision is compared separately, as it may be unknown."""
-    return digest_of({"version": _VERSION} | inputs.model_dump(mode="json", exclude={"agent_revision"}))
+    """Identifies the call. The agent's revision and configuration are compared separately, as they may be unknown."""
+    fields = inputs.model_dump(mode="json", exclude={"agent_revision", "configuration"})
+    return digest_of({"version": _VERSION} | fields)
 
 
 def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from planner.diagnostics import Span
+from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import Neighbours, display_name
@@ -19,7 +20,7 @@ from planner.planfile.grammar.models import LibraryFields
 from planner.planfile.matrix.axes import AxisReader, AxisValue
 from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.reporter import EnoughFaults, Reporter
-from planner.planfile.targets import ImportedTarget, check_slug, read_target
+from planner.planfile.targets import ImportedTarget, check_slug, config_reference, read_target, with_config
 from planner.planfile.templates.names import check_name
 from planner.planfile.templates.templates import Templates, holds_tags
 from planner.planfile.text import shorten
@@ -96,8 +97,12 @@ class Libraries:
     templates: Templates
     expectations: Expectations
     axis_files: AxisFileReader
-    neighbours: Neighbours
+    agent_files: AgentFileReader
     _known: dict[str, _Known] = field(default_factory=dict[str, _Known])
+
+    @property
+    def neighbours(self) -> Neighbours:
+        return self.agent_files.neighbours
 
     def has(self, path: Path) -> bool:
         """Whether this file was read as a library."""
@@ -182,6 +187,9 @@ class _Reading:
         for alias in targets:
             check_slug(alias, document.key(targets, alias), reporter)
             target = read_target(document, targets, alias, reporter)
+            if target is not None:
+                reference = config_reference(document, targets, alias)
+                target = with_config(target, reference, self.path, self.libraries.agent_files)
             self.library.targets[alias] = ImportedTarget(target, document.key(targets, alias))
         return True
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
+from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
 from planner.planfile.library import Libraries, is_library
@@ -25,9 +26,13 @@ from planner.planfile.targets import TargetReader
 from planner.planfile.templates.prompts import PromptReader
 from planner.planfile.templates.templates import Templates
 from planner.planfile.text import unknown
+from planner.planfile.yaml.document import Document, start_of
 from planner.planfile.yaml.reader import MAX_BYTES
 from planner.planfile.yaml.reading import decode, parse
 from planner.planfile.yaml.source import Place
+
+_OF_PLANS = frozenset({"version", "plan", "scenarios", "kind"})
+_OF_AGENTS = frozenset({"prompt", "prompt_file", "voice", "product", "primary_language", "tools"})
 
 
 class LoadedFiles(NamedTuple):
@@ -78,29 +83,40 @@ def load_files(
     expectations = Expectations(reporter, templates)
     neighbours = Neighbours(cwd)
     axis_files = AxisFileReader(reporter, neighbours)
-    libraries = Libraries(reporter, templates, expectations, axis_files, neighbours)
+    agent_files = AgentFileReader(reporter, neighbours)
+    libraries = Libraries(reporter, templates, expectations, axis_files, agent_files)
     reader = PlanReader(
         reporter,
         templates,
         expectations,
-        TargetReader(project, environment, reporter),
+        TargetReader(project, environment, agent_files),
         ScenarioReader(reporter, expectations, PromptReader(reporter, templates, neighbours), axis_files),
         libraries,
         today,
     )
     plans: list[Plan] = []
     names: dict[str, Place] = {}
+    others: list[Path] = []
     with collector_paused():
         for path in files:
             try:
-                plan = _load(path, display_name(path, cwd), reader, reporter, names)
+                plan = _load(path, reader, reporter, names, others)
             except EnoughFaults:
                 continue
             if plan is not None:
                 plans.append(plan)
+        for path in others:
+            if not agent_files.has(path.resolve()):
+                with suppress(EnoughFaults):
+                    _load(path, reader, reporter, names, None)
     if project.judge is None and project.readable:
         warn_of_unasked_model(plans, reporter)
     return LoadedFiles(tuple(plans), libraries.paths, diagnostics)
+
+
+def _may_be_agent(document: Document) -> bool:
+    root = document.root
+    return not _OF_PLANS.intersection(root) and not _OF_AGENTS.isdisjoint(root)
 
 
 @contextmanager
@@ -120,8 +136,12 @@ def collector_paused() -> Generator[None]:
             gc.enable()
 
 
-def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: dict[str, Place]) -> Plan | None:
+def _load(
+    path: Path, reader: PlanReader, reporter: Reporter, names: dict[str, Place], others: list[Path] | None
+) -> Plan | None:
+    """The plan at this path; None: it has errors, is a library, or may be an agent's file and is noted in `others`."""
     libraries = reader.libraries
+    file = display_name(path, libraries.neighbours.cwd)
     if libraries.has(path):
         return None  # imported by a plan before
     errors = reporter.errors
@@ -138,6 +158,13 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     if "world" in document.root and "plan" not in document.root:
         detail = f"this is a world of the sandbox, not a plan: use it with `--sandbox --world {file}`"
         reporter.error("unknown-key", detail, document.key(document.root, "world"))
+        return None
+    if _may_be_agent(document):
+        if others is not None:
+            others.append(path)
+            return None
+        detail = "this looks like an agent's file, but no plan names it: write `config` and its path at a target"
+        reporter.error("unknown-key", detail, start_of(document))
         return None
     plan = reader.read(document, path)
     if plan is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
@@ -16,12 +18,38 @@ Mode = Literal["bot", "sip"]
 
 
 @dataclass(frozen=True, slots=True)
+class AgentFile:
+    """What an agent should be (`config` of a target). Two are equal if they are the same file."""
+
+    path: Path
+    """Links resolved."""
+    file: str = field(compare=False)
+    """As messages show it: relative to the working directory, with `/`."""
+    fields: Mapping[str, Any] = field(compare=False)
+    """The agent's fields as the API takes them; `prompt` also if it is written in `prompt_path`."""
+    places: Mapping[str, Place] = field(compare=False, repr=False)
+    """Where each field is written."""
+    prompt_path: Path | None = field(default=None, compare=False)
+    """The file that `prompt_file` names, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What a case calls. `alias` is the author's name for it; `id` the service's (64-bit)."""
 
     alias: str
     kind: Literal["agent", "phone_number"]
     id: int
+    config: AgentFile | None = None
+    """Only of agents."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReference:
+    """`config` of a target of an environment: a path as written, relative to planner.yaml, and its place."""
+
+    path: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +150,12 @@ class Policy:
 
     max_cost_cents: int | None = None
     allowed_targets: frozenset[tuple[str, int]] | None = None
-    """(kind, id); None allows all."""
+    """(kind, id) of what may be called; None allows all. A preview is allowed if its source agent is."""
     max_concurrent_runs: int | None = None
     max_calls: int = 10_000
     quiet_hours: QuietHours | None = None
+    previews: Literal["allow", "deny"] = "allow"
+    """Whether calls may be made on a preview: a copy of the agent with the configuration of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +202,7 @@ class Project:
     """`planner.yaml`, or its defaults where there is none."""
 
     environments: tuple[tuple[str, tuple[Target, ...]], ...] = ()
+    """Their targets are without `config`, which is in `agent_files`."""
     execution: ExecutionSettings = ExecutionSettings()
     policy: Policy = Policy()
     rates: tuple[tuple[str, float], ...] = ()
@@ -185,3 +216,9 @@ class Project:
     """Where results live, as written."""
     store_public: bool = False
     """Whether a git ref of a public repository may hold them."""
+    agent_files: Mapping[tuple[str, str], ConfigReference] = field(
+        default_factory=dict[tuple[str, str], ConfigReference], compare=False
+    )
+    """By environment and alias. They are read if a plan calls the target."""
+    root: Path | None = field(default=None, compare=False)
+    """The folder of planner.yaml."""

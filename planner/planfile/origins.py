@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.diagnostics import Diagnostics, Span
+from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import Neighbours, read_authored
@@ -108,7 +109,8 @@ class _Plan:
         self.path = path
         self.prompts = PromptReader(reporter, templates, neighbours)
         fields = read_fields(PlanFields, document, document.root, reporter)
-        libraries = Libraries(reporter, templates, expectations, AxisFileReader(reporter, neighbours), neighbours)
+        agent_files = AgentFileReader(reporter, neighbours)
+        libraries = Libraries(reporter, templates, expectations, AxisFileReader(reporter, neighbours), agent_files)
         self.imports = Imports(reporter, expectations)
         read_imports(document, path, fields.imports, libraries, self.imports)
         self.defaults: Mapping = document.root.get("defaults", Mapping())

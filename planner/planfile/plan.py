@@ -70,7 +70,7 @@ class PlanReader:
             name=fields.plan or "",
             document=document,
             path=path,
-            aliases=self.targets.read(document, imports.targets),
+            aliases=self.targets.read(document, path, imports.targets),
             imports=imports,
             variables=variables if variables is not None else Mapping(),
             corrected_names=frozenset(variables or ()).union(map(corrected_name, variables or ())),

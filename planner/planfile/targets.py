@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from planner.diagnostics import Span
+from planner.planfile.agent_files import AgentFileReader
+from planner.planfile.files import PROJECT_FILE
 from planner.planfile.grammar.field_errors import not_a_slug, wrong_type
 from planner.planfile.grammar.fields import missing, read_fields
-from planner.planfile.grammar.models import MAX_TARGETS, SLUG, PlanFields, TargetFields
-from planner.planfile.model import Project, Target
+from planner.planfile.grammar.models import MAX_TARGETS, SLUG, AllowedTargetFields, PlanFields, TargetFields
+from planner.planfile.model import ConfigReference, Project, Target
 from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.yaml.document import Document, Items, Mapping, at, start_of, value_mark
@@ -75,17 +78,18 @@ class Aliases:
 class TargetReader:
     """Reads `targets` of plans. `environment` is the name of the chosen one, which the project has, or None."""
 
-    def __init__(self, project: Project, environment: str | None, reporter: Reporter) -> None:
+    def __init__(self, project: Project, environment: str | None, files: AgentFileReader) -> None:
         self.project = project
         self.environment = environment
-        self.reporter = reporter
+        self.files = files
+        self.reporter = files.reporter
         chosen = dict(project.environments).get(environment or "", ())
         self.chosen: Lookup[str, Target] = {target.alias: target for target in chosen}
         self._said = Said()
 
-    def read(self, document: Document, imported: Imported) -> Aliases:
-        """All aliases that the plan's scenarios can name."""
-        own = self._own(document, imported)
+    def read(self, document: Document, plan: Path, imported: Imported) -> Aliases:
+        """All aliases that the scenarios of the plan, which is at this path, can name."""
+        own = self._own(document, plan, imported)
         return Aliases(own or {}, imported, self, readable=own is not None)
 
     def imported(self, found: ImportedTarget, where: Span) -> Target | None:
@@ -95,9 +99,10 @@ class TargetReader:
         if conflict := self._conflict(found.target):
             self.reporter.error_once(self._said, "target-conflict", f"{conflict}; keep one", found.span, where)
             return None
-        return self._allowed(found.target, where)
+        target = self._joined(found.target, found.span)
+        return None if target is None else self._allowed(target, where)
 
-    def _own(self, document: Document, imported: Imported) -> dict[str, Target | None] | None:
+    def _own(self, document: Document, plan: Path, imported: Imported) -> dict[str, Target | None] | None:
         root = document.root
         written: Any = root.get("targets")
         if "targets" not in root:
@@ -115,7 +120,7 @@ class TargetReader:
             detail = f"a plan may have {MAX_TARGETS:,} targets, this has {len(written):,}"
             self.reporter.error("too-many-nodes", detail, document.key(root, "targets"))
         elif isinstance(written, Mapping):
-            return {alias: self._defined(document, written, alias) for alias in written}
+            return {alias: self._defined(document, plan, written, alias) for alias in written}
         elif isinstance(written, Items):
             return self._listed(document, written, imported)
         elif written is not None:  # an empty key was reported with the fields
@@ -123,7 +128,7 @@ class TargetReader:
             self.reporter.error("wrong-type", detail, document.value(root, "targets"))
         return None
 
-    def _defined(self, document: Document, written: Mapping, alias: str) -> Target | None:
+    def _defined(self, document: Document, plan: Path, written: Mapping, alias: str) -> Target | None:
         check_slug(alias, document.key(written, alias), self.reporter)
         target = read_target(document, written, alias, self.reporter)
         if target is None:
@@ -132,12 +137,14 @@ class TargetReader:
             detail = f"{conflict}; keep one (targets: [{alias}] takes the environment's)"
             self.reporter.error("target-conflict", detail, document.key(written, alias))
             return None
-        return self._allowed(target, document.value(written, alias))
+        reference = config_reference(document, written, alias)
+        target = self._joined(with_config(target, reference, plan, self.files), document.key(written, alias))
+        return None if target is None else self._allowed(target, document.value(written, alias))
 
     def _conflict(self, target: Target) -> str:
         """In which way the chosen environment differs; empty if it does not."""
         other = self.chosen.get(target.alias)
-        if other is None or other == target:
+        if other is None or (other.kind, other.id) == (target.kind, target.id):
             return ""
         return f"`{target.alias}` is {_shown(target)} here and {_shown(other)} in environment `{self.environment}`"
 
@@ -155,11 +162,25 @@ class TargetReader:
             elif alias in imported.targets:
                 aliases[alias] = self.imported(imported.targets[alias], where)
             elif alias in self.chosen:
-                aliases[alias] = self._allowed(self.chosen[alias], where)
+                target = self._joined(self.chosen[alias], where)
+                aliases[alias] = None if target is None else self._allowed(target, where)
             else:
                 aliases[alias] = None
                 self._report_undefined(alias, where, imported)
         return aliases
+
+    def _joined(self, target: Target | None, where: Span) -> Target | None:
+        """The target with the agent's file that the chosen environment names; None, and an error, if it has another."""
+        reference = None if target is None else self.project.agent_files.get((self.environment or "", target.alias))
+        if target is None or reference is None:
+            return target
+        owner = (self.project.root or self.files.neighbours.cwd) / PROJECT_FILE
+        joined = with_config(target, reference, owner, self.files)
+        if joined is None or target.config is None or target.config == joined.config:
+            return joined
+        named = f"`config` of `{target.alias}` in environment `{self.environment}` is {reference.path}; keep one"
+        self.reporter.error_once(self._said, "target-conflict", named, where)
+        return None
 
     def _report_undefined(self, alias: str, where: Span, imported: Imported) -> None:
         if not self.project.readable or not imported.complete:
@@ -194,8 +215,15 @@ class TargetReader:
         return None
 
 
-def read_target(document: Document, container: Mapping | Items, key: str | int, reporter: Reporter) -> Target | None:
-    """`{agent: 12}` or `{phone_number: 77}`; None, and an error, for anything else. The alias is the key."""
+def read_target(
+    document: Document,
+    container: Mapping | Items,
+    key: str | int,
+    reporter: Reporter,
+    model: type[AllowedTargetFields] = TargetFields,
+) -> Target | None:
+    """`{agent: 12}` or `{phone_number: 77}`; None, and an error, for anything else. The alias is the key. `config` is
+    not read."""
     written: Any = at(container, key)
     place = document.value(container, key)
     if not isinstance(written, Mapping):
@@ -206,7 +234,7 @@ def read_target(document: Document, container: Mapping | Items, key: str | int, 
         reporter.error("bad-value", detail, document.value(written, "phone_number"))
         return None
     errors = reporter.errors
-    fields = read_fields(TargetFields, document, written, reporter)
+    fields = read_fields(model, document, written, reporter)
     if reporter.errors > errors:
         return None
     if (fields.agent is None) == (fields.phone_number is None):
@@ -217,6 +245,27 @@ def read_target(document: Document, container: Mapping | Items, key: str | int, 
     if len(str(target.id)) in _DIALLED_DIGITS:
         detail = "this looks like a phone number; write an id of the service, a whole number such as 12"
         reporter.warning("bad-value", detail, document.value(written, target.kind))
+    return target
+
+
+def config_reference(document: Document, container: Mapping, alias: str) -> ConfigReference | None:
+    """`config` of a target without errors; None if it has none."""
+    written: Mapping = container[alias]
+    return ConfigReference(written["config"], document.place(written, "config")) if "config" in written else None
+
+
+def with_config(
+    target: Target | None, reference: ConfigReference | None, owner: Path, files: AgentFileReader
+) -> Target | None:
+    """The target with its agent's file, which is relative to `owner`; None, and errors, if that cannot be used. A phone
+    number gets none, which is a warning."""
+    if target is None or reference is None:
+        return target
+    config = files.read(owner, reference.path, reference.place.span)
+    if config is None or target.kind == "agent":
+        return None if config is None else replace(target, config=config)
+    detail = f"a preview cannot be called through a phone number: calls to `{target.alias}` reach the deployed agent"
+    files.reporter.warning("config-not-called", detail, reference.place.span)
     return target
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final, NewType, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, NewType, Protocol, TypeAlias
 
 from pydantic import Field
 
@@ -40,17 +40,38 @@ class UnknownTargetError(NotFoundError):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentState:
+    """An agent as the service describes it now."""
+
+    id: int
+    name: str
+    edited_at: str | None
+    """The time of the last edit, as the service writes it (`if_updated_at` of a deployment)."""
+    configuration: Mapping[str, Any]
+    """The deployed fields that can affect a call, as JSON values: no id, name, label, times, counters, drafts or signed
+    addresses."""
+    draft: Mapping[str, Any]
+    """The fields of an undeployed draft that differ from what is deployed; empty: no draft, or none is shown."""
+    variants: int = 0
+    """How many variants answer calls instead of it (split testing)."""
+    is_drafted: bool = False
+    """Whether it has an undeployed draft."""
+
+
+@dataclass(frozen=True, slots=True)
 class TargetState:
     """What answers at a target.
 
     `revision` is `<time of the last edit> <digest>`; None if it cannot be read. `drafts` are ids of agents with an
-    undeployed draft. `recorded_at` is when it was read; None: now.
+    undeployed draft. `recorded_at` is when it was read; None: now. `agent` is None for a phone number, and where the
+    agent's configuration is unknown.
     """
 
     revision: str | None
     product: str | None
     drafts: tuple[int, ...] = ()
     recorded_at: datetime | None = None
+    agent: AgentState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +240,10 @@ class Provider(Protocol):
 
     async def target_states(self, wanted: Mapping[Target, AbstractSet[str]]) -> dict[Target, TargetState]:
         """The state of each target, which is called in these directions. Raises `UnknownTargetError`."""
+        ...
+
+    async def agent(self, agent_id: int) -> AgentState:
+        """Raises `NotFoundError` if the service does not have it."""
         ...
 
     async def balance(self) -> Balance | None:

@@ -179,6 +179,9 @@ class CaseInputs(Document):
     mode: str
     target_number: str | None = None
     agent_revision: str | None = Field(default=None, description="The agent's revision when it was called.")
+    configuration: str | None = Field(
+        default=None, description="Digest of the agent's configuration that was called; null if it was not known."
+    )
 
 
 class QuarantineDocument(Document):

@@ -127,7 +127,9 @@ class PolicySource:
             return load_project(self.root, cwd=cwd)
         if not self.base.has_project:
             return STRICT, Diagnostics()
-        return read_project(self.base.read(PROJECT_FILE) or b"", f"{self.base.name}:{self.base.folder}{PROJECT_FILE}")
+        data, file = self.base.read(PROJECT_FILE) or b"", f"{self.base.name}:{self.base.folder}{PROJECT_FILE}"
+        project, diagnostics = read_project(data, file)
+        return replace(project, root=self.root), diagnostics
 
     @property
     def note(self) -> str:

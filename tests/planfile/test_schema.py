@@ -206,7 +206,7 @@ def test_schema_accepts_the_fixed_examples(code: str) -> None:
     example = example_of(code)
     assert example is not None
     for name, text in {**example.beside, **example.fixed}.items():
-        if name.endswith(".yaml"):
+        if name.endswith(".yaml") and not name.startswith("agents/"):
             assert complaints(text, of_a_kind(name, text)) == [], name
 
 
@@ -217,7 +217,7 @@ def test_schema_refuses_the_broken_examples_that_it_can() -> None:
         example = example_of(code)
         assert example is not None
         for name, text in example.broken.items():
-            if load(text) is not None and complaints(text, of_a_kind(name, text)):
+            if not name.startswith("agents/") and load(text) is not None and complaints(text, of_a_kind(name, text)):
                 refused.append(code)
     assert refused == snapshot(
         [

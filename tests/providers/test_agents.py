@@ -28,7 +28,7 @@ def revision() -> Callable[..., str | None]:
         async def agent_variants(_: int) -> list[dict[str, Any]]:
             return list(variants)
 
-        client = cast(ApiClient, SimpleNamespace(agent=agent, agent_variants=agent_variants))
+        client = cast(ApiClient, SimpleNamespace(agent_document=agent, agent_variants=agent_variants))
         return anyio.run(target_states, client, {("agent", 12): {"outbound"}})["agent", 12].revision
 
     return read

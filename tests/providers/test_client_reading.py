@@ -18,7 +18,8 @@ from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError, UnreachableError
 from planner.network.transport import Answer, HttpxTransport
 from planner.providers.base import Balance, BatchId, LaunchRequest, Line
-from planner.providers.thunderphone.client import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE, ApiClient
+from planner.providers.thunderphone.client import ApiClient
+from planner.providers.thunderphone.connection import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE
 from planner.providers.thunderphone.error_mapping import GARBAGE_HINT
 from planner.sandbox import Sandbox, load_world
 
@@ -73,7 +74,7 @@ async def test_404_is_not_retried(talk: Callable[..., Any]) -> None:
     for ask in (
         asked.client.call(5),
         asked.client.batch(5),
-        asked.client.agent(5),
+        asked.client.agent_document(5),
         asked.client.phone_number(5),
         asked.client.billing(),
     ):
@@ -293,7 +294,7 @@ async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
     grade = await client.grade(call_id)
     assert grade is not None
     assert grade.status == "completed"
-    assert (await client.agent(12))["id"] == 12
+    assert (await client.agent_document(12))["id"] == 12
     assert (await client.phone_number(77)).inbound_agent_id == 14
     ledger: dict[str, Any] = sandbox.ledger()
     assert (await client.billing()).balance_cents == 50_000 - ledger["total_cents"]

@@ -38,11 +38,24 @@ class Authored(BaseModel):
     required: ClassVar[tuple[str, ...]] = ()
 
 
-class TargetFields(Authored):
-    """What to call: an agent or a phone number of the organisation, by the service's id."""
+class AllowedTargetFields(Authored):
+    """An agent or a phone number of the organisation, by the service's id."""
 
     agent: TargetId | None = Field(default=None, description="Id of the agent to call.", examples=[12])
     phone_number: TargetId | None = Field(default=None, description="Id of the phone number to call.", examples=[77])
+
+
+class TargetFields(AllowedTargetFields):
+    """What to call: an agent or a phone number of the organisation, by the service's id."""
+
+    config: Text | None = Field(
+        default=None,
+        description=(
+            "File with what the agent should be, relative to this one. If it differs from the deployed agent, a preview with its"
+            " fields is called."
+        ),
+        examples=["../agents/support.yaml"],
+    )
 
 
 class BudgetFields(Authored):

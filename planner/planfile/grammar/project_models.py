@@ -1,10 +1,18 @@
 """`planner.yaml` as pydantic models: keys, types and bounds."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SkipValidation, StringConstraints
 
-from planner.planfile.grammar.models import FORMAT_VERSION, TIME_OF_DAY, Authored, Slug, TargetFields, Text
+from planner.planfile.grammar.models import (
+    FORMAT_VERSION,
+    TIME_OF_DAY,
+    AllowedTargetFields,
+    Authored,
+    Slug,
+    TargetFields,
+    Text,
+)
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
@@ -43,7 +51,7 @@ class PolicyFields(Authored):
     max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="No invocation may cost more, in US cents.", examples=[2000]
     )
-    allowed_targets: SkipValidation[list[TargetFields] | None] = Field(
+    allowed_targets: SkipValidation[list[AllowedTargetFields] | None] = Field(
         default=None,
         description="What may be called; by default everything.",
         examples=[[{"agent": 12}, {"phone_number": 77}]],
@@ -57,6 +65,13 @@ class PolicyFields(Authored):
         examples=[{"start": "20:00", "end": "08:00", "time_zone": "Europe/Berlin"}],
     )
     max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Calls in one invocation, at most.")
+    previews: Literal["allow", "deny"] = Field(
+        default="allow",
+        description=(
+            "allow: where the file of an agent (`config`) differs from the deployed agent, a copy with the file's fields is made,"
+            " called and deleted. deny: such calls are refused."
+        ),
+    )
 
 
 class TokenPriceFields(Authored):

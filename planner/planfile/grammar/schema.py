@@ -160,7 +160,9 @@ def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
 
 
 def _one_target(defs: dict[str, Any]) -> None:
-    defs["TargetFields"]["oneOf"] = [{"required": [kind]} for kind in defs["TargetFields"]["properties"]]
+    for model in ("TargetFields", "AllowedTargetFields"):
+        if model in defs:
+            defs[model]["oneOf"] = [{"required": [kind]} for kind in ("agent", "phone_number")]
 
 
 def _add_expectation(defs: dict[str, Any]) -> None:

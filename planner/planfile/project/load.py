@@ -13,13 +13,14 @@ from planner.diagnostics import Diagnostics
 from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.planfile.grammar.field_errors import wrong_type
 from planner.planfile.grammar.fields import check_version, read_fields, read_mapping, read_nested
+from planner.planfile.grammar.models import AllowedTargetFields
 from planner.planfile.grammar.project_models import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
-from planner.planfile.model import ExecutionSettings, Policy, Project, QuietHours, Target
+from planner.planfile.model import ConfigReference, ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.planfile.project.judge import read_judge
 from planner.planfile.project.prices import KNOWN_PRODUCTS
 from planner.planfile.project.stores import store_fault
 from planner.planfile.reporter import EnoughFaults, Reporter
-from planner.planfile.targets import check_slug, read_target
+from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten, unknown
 from planner.planfile.yaml.document import Document, Items, Mapping, larger_than, start_of
 from planner.planfile.yaml.reader import MAX_BYTES
@@ -47,7 +48,8 @@ def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
     except OSError as error:
         Reporter(diagnostics).file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
         return _UNREADABLE, diagnostics
-    return read_project(data, file, diagnostics)
+    project, _ = read_project(data, file, diagnostics)
+    return replace(project, root=root), diagnostics
 
 
 def read_project(data: bytes, file: str, diagnostics: Diagnostics | None = None) -> tuple[Project, Diagnostics]:
@@ -83,8 +85,9 @@ def _project(document: Document, reporter: Reporter) -> Project:
             reporter.warning("bad-value", detail, document.value(root["rates"], product))
     if fields.store is not None and (fault := store_fault(fields.store)):
         reporter.error("bad-value", fault, document.value(root, "store"))
+    environments, agent_files = _environments(document, reporter)
     project = Project(
-        environments=_environments(document, reporter),
+        environments=environments,
         execution=ExecutionSettings(settings.settle_seconds, settings.linger_seconds, settings.mark_prompts),
         policy=_policy(document, reporter),
         rates=tuple(fields.rates.items()),
@@ -92,6 +95,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
         redact=_redact(document, reporter),
         store=fields.store,
         store_public=fields.store_public,
+        agent_files=agent_files,
     )
     return project if not reporter.errors else replace(project, readable=False)
 
@@ -104,14 +108,16 @@ def _policy(document: Document, reporter: Reporter) -> Policy:
     allowed: frozenset[tuple[str, int]] | None = None
     items: Any = written.get("allowed_targets")
     if isinstance(items, Items):
-        targets = [read_target(document, items, index, reporter) for index in range(len(items))]
+        targets = [read_target(document, items, index, reporter, AllowedTargetFields) for index in range(len(items))]
         allowed = frozenset((target.kind, target.id) for target in targets if target is not None)
     elif items is not None:
         detail = wrong_type("a list such as [{agent: 12}]", items)
         reporter.error("wrong-type", detail, document.value(written, "allowed_targets"))
         allowed = frozenset()
     quiet_hours = _quiet_hours(document, written, reporter)
-    return Policy(fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours)
+    return Policy(
+        fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours, fields.previews
+    )
 
 
 def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> QuietHours | None:
@@ -161,7 +167,11 @@ def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def _environments(document: Document, reporter: Reporter) -> tuple[tuple[str, tuple[Target, ...]], ...]:
+def _environments(
+    document: Document, reporter: Reporter
+) -> tuple[tuple[tuple[str, tuple[Target, ...]], ...], dict[tuple[str, str], ConfigReference]]:
+    """The targets of each environment, and what their `config` names."""
+    references: dict[tuple[str, str], ConfigReference] = {}
     written = read_mapping(document, document.root, "environments", "a mapping of environments", reporter) or Mapping()
     environments: list[tuple[str, tuple[Target, ...]]] = []
     for name in written:
@@ -173,9 +183,15 @@ def _environments(document: Document, reporter: Reporter) -> tuple[tuple[str, tu
             continue
         for alias in aliases:
             check_slug(alias, document.key(aliases, alias), reporter)
-        targets = [read_target(document, aliases, alias, reporter) for alias in aliases]
-        environments.append((name, tuple(target for target in targets if target is not None)))
-    return tuple(environments)
+        targets: list[Target] = []
+        for alias in aliases:
+            target = read_target(document, aliases, alias, reporter)
+            if target is not None:
+                targets.append(target)
+                if reference := config_reference(document, aliases, alias):
+                    references[name, alias] = reference
+        environments.append((name, tuple(targets)))
+    return tuple(environments), references
 
 
 def _is_blank(text: str) -> bool:

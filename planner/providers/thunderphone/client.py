@@ -1,40 +1,29 @@
-"""Operations of the Test Calls API in both dialects.
+"""Operations of the API in both dialects of test calls.
 
-Reads are retried a few times. A launch is sent exactly once; the caller decides whether to repeat it.
+Reads are retried a few times. A write is sent exactly once; the caller decides whether to repeat it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import anyio
 import pydantic_core
 from pydantic import ConfigDict, TypeAdapter
 
 from planner import __version__
 from planner.clock import Clock
-from planner.errors import (
-    CredentialError,
-    LostAnswerError,
-    NotFoundError,
-    PlannerError,
-    ServiceError,
-    ThrottledError,
-    UnreachableError,
-)
+from planner.errors import CredentialError, NotFoundError
 from planner.key_redaction import KeyRedactor
-from planner.moments import aware
-from planner.network.transport import Answer, HttpxTransport, Transport
+from planner.network.transport import HttpxTransport, Transport
 from planner.providers.base import (
     NO_HOOKS,
     PAGE_LIMIT,
+    AgentState,
     Balance,
     Batch,
     BatchId,
@@ -44,15 +33,13 @@ from planner.providers.base import (
     Launched,
     LaunchRequest,
     RequestHooks,
-    RequestStats,
     Run,
     Target,
     TargetState,
 )
-from planner.providers.exchange import Exchange
-from planner.providers.thunderphone.agents import target_states
-from planner.providers.thunderphone.error_mapping import GARBAGE_HINT, error_of
-from planner.providers.thunderphone.parsing import parse, validated
+from planner.providers.thunderphone.agents import agent_state, target_states
+from planner.providers.thunderphone.connection import UNLIMITED, ApiRequest, Connection
+from planner.providers.thunderphone.parsing import validated
 from planner.providers.thunderphone.wire import (
     WireBatch,
     WireBilling,
@@ -67,17 +54,6 @@ from planner.providers.thunderphone.wire import (
 
 if TYPE_CHECKING:
     from planner.providers.thunderphone.reading import CallReading
-
-READS_AT_ONCE = 12
-"""Concurrent reads; more would overload the service."""
-READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
-"""Pauses between attempts of a read."""
-
-MAX_CLOCK_OFFSET_SECONDS = 366 * 86_400.0
-"""A `Date` header further from our clock is ignored."""
-
-T = TypeVar("T")
-
 
 TEST_CALLS: Final = "/v1/test-calls"
 BATCHES: Final = {TEST_CALLS: "/v1/test-call-batches", "/v1/simulations": "/v1/simulations/batches"}
@@ -121,20 +97,8 @@ def request_body(request: LaunchRequest) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    method: str
-    path: str
-    query: Mapping[str, int] = field(default_factory=dict[str, int])
-    body: bytes | None = None
-    on_sending: Callable[[], None] | None = None
-    attempt: int = 1
-    is_last: bool = True
-
-
-class ApiClient:
-    """`clock_offset_seconds` is the server's clock minus ours, from the last `Date` header; 0 and not `clock_known`
-    before."""
+class ApiClient(Connection):
+    """One account at the service."""
 
     def __init__(
         self,
@@ -145,24 +109,10 @@ class ApiClient:
         credential: str = "",
         runs_path: str = TEST_CALLS,
     ) -> None:
+        super().__init__(transport, clock, hooks)
         self.credential = credential
         """A digest of the API key."""
-        self._transport = transport
-        self._clock = clock
-        self._hooks = hooks
         self._runs_path, self._batches_path = runs_path, BATCHES[runs_path]
-        self._reads = anyio.CapacityLimiter(READS_AT_ONCE)
-        self._last_date = "", datetime.min.replace(tzinfo=UTC)
-        """The latest `Date` header, as text and time."""
-        self.stats = RequestStats()
-        self._has_answered = False
-        """The service has answered correctly, so its address is right."""
-        self.clock_offset_seconds = 0.0
-        self.clock_known = False
-        self._last_date_at = (clock.now(), clock.monotonic())
-
-    async def close(self) -> None:
-        await self._transport.close()
 
     # Launching
 
@@ -170,7 +120,7 @@ class ApiClient:
         """As the protocol says. One prompt uses the single endpoint; more become a batch."""
         is_single = len(request.prompts) == 1
         path = self._runs_path if is_single else self._batches_path
-        post = _Request("POST", path, body=pydantic_core.to_json(request_body(request)), on_sending=on_sending)
+        post = ApiRequest("POST", path, body=pydantic_core.to_json(request_body(request)), on_sending=on_sending)
         if is_single:
             run = await self._exchange(post, _RUN)
             return Launched(run.batch_id, (run.id,), run, run.requester_id)
@@ -233,7 +183,10 @@ class ApiClient:
         except NotFoundError:
             return None
 
-    async def agent(self, agent_id: int) -> dict[str, Any]:
+    async def agent(self, agent_id: int) -> AgentState:
+        return agent_state(agent_id, await self.agent_document(agent_id), await self.agent_variants(agent_id))
+
+    async def agent_document(self, agent_id: int) -> dict[str, Any]:
         return await self._read(f"/v1/agents/{agent_id}", _OBJECT)
 
     async def agent_variants(self, agent_id: int) -> list[dict[str, Any]]:
@@ -269,101 +222,8 @@ class ApiClient:
 
     async def transactions(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> tuple[list[Any], int | None]:
         """One page of the account's transactions, newest first and not validated, and their total if known."""
-        page = await self._read("/v1/billing/transactions", _TRANSACTIONS, _UNLIMITED, limit=limit, offset=offset)
+        page = await self._read("/v1/billing/transactions", _TRANSACTIONS, UNLIMITED, limit=limit, offset=offset)
         return (page.results, page.total) if isinstance(page, WireTransactions) else (page, None)
-
-    async def _list(self, path: str, adapter: TypeAdapter[list[T]], **query: int) -> list[T]:
-        """Read a list. A 404 means a wrong address if nothing was ever answered correctly; otherwise a temporary
-        failure of the service."""
-        try:
-            return await self._read(path, adapter, _UNLIMITED, **query)
-        except NotFoundError as error:
-            if not self._has_answered:
-                raise NotFoundError(str(error), GARBAGE_HINT) from error
-            raise ServiceError(f"{error}, though the list must exist", status=404) from error
-
-    async def _read(
-        self, path: str, adapter: TypeAdapter[T], among: AbstractAsyncContextManager[Any] | None = None, **query: int
-    ) -> T:
-        for attempt, pause_seconds in enumerate((*READ_PAUSES_SECONDS, None), start=1):
-            try:
-                async with among or self._reads:
-                    request = _Request("GET", path, query, attempt=attempt, is_last=pause_seconds is None)
-                    return await self._exchange(request, adapter)
-            except (ServiceError, LostAnswerError, UnreachableError, ThrottledError) as error:
-                if pause_seconds is None:
-                    raise
-                wanted = error.retry_after_seconds if isinstance(error, ThrottledError) else None
-                pause = min(max(pause_seconds, wanted or 0.0), 30.0)
-                if self._hooks.on_wait is not None:
-                    self._hooks.on_wait(error, pause)
-                await self._clock.sleep(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    async def _exchange(self, request: _Request, adapter: TypeAdapter[T]) -> T:
-        self.stats.requests += 1
-        started = self._clock.monotonic()
-        answer: Answer | None = None
-        failure: PlannerError | None = None
-        is_cancelled = True
-        try:
-            answer = await self._transport.send(
-                request.method, request.path, query=request.query, body=request.body, on_sending=request.on_sending
-            )
-            result = self._checked(answer, f"{request.method} {request.path}", adapter)
-            is_cancelled = False
-        except PlannerError as error:
-            is_cancelled, failure = False, error
-            raise
-        else:
-            return result
-        finally:
-            if self._hooks.on_exchange is not None:
-                query = "&".join(f"{name}={value}" for name, value in request.query.items())
-                exchange = Exchange(
-                    started=started,
-                    seconds=self._clock.monotonic() - started,
-                    method=request.method,
-                    path=f"{request.path}?{query}" if query else request.path,
-                    status=answer.status if answer is not None else None,
-                    sent_bytes=len(request.body or b""),
-                    received_bytes=len(answer.body) if answer is not None else 0,
-                    attempt=request.attempt,
-                    is_last=request.is_last,
-                    error=failure,
-                    is_cancelled=is_cancelled,
-                )
-                self._hooks.on_exchange(exchange)
-
-    def _checked(self, answer: Answer, request: str, adapter: TypeAdapter[T]) -> T:
-        if date := answer.headers.get("date"):
-            self._update_clock(date)
-        if answer.status == 429:
-            self.stats.refused += 1
-        if not 200 <= answer.status < 300:
-            raise error_of(answer, request)
-        result = parse(answer, request, adapter)
-        self._has_answered = True
-        return result
-
-    def _update_clock(self, date: str) -> None:
-        try:
-            if self._last_date[0] != date:  # whole seconds, so many answers have the same
-                self._last_date = date, aware(parsedate_to_datetime(date))
-        except (ValueError, OverflowError):
-            return  # ignore an invalid date
-        offset_seconds = (self._last_date[1] - self._clock.now()).total_seconds()
-        if abs(offset_seconds) < MAX_CLOCK_OFFSET_SECONDS:
-            self.clock_offset_seconds = offset_seconds
-            self.clock_known = True
-            self._last_date_at = (self._clock.now(), self._clock.monotonic())
-
-    @property
-    def clock_uncertainty_seconds(self) -> float:
-        """Error bound of `clock_offset_seconds`: our clock may have been set, or slept, since the last `Date`
-        header."""
-        heard, heard_monotonic = self._last_date_at
-        return abs((self._clock.now() - heard).total_seconds() - (self._clock.monotonic() - heard_monotonic))
 
 
 def connect(
@@ -378,8 +238,6 @@ def connect(
     return ApiClient(transport, clock=clock, hooks=hooks, credential=account.credential, runs_path=account.runs_path)
 
 
-_UNLIMITED = nullcontext()
-"""List reads bypass the limit for evidence reads."""
 _DEFERRED = ConfigDict(defer_build=True)
 """Built on first use; models configure this themselves."""
 _RUN = TypeAdapter(WireRun)

@@ -1,0 +1,69 @@
+"""Configurations of agents: what a file makes of a deployed one, what differs, and whether two mean the same.
+
+A configuration is a mapping of an agent's fields to JSON values. Line ends and white space around a text do not count:
+services and editors change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from planner.changes.fingerprint import digest_of
+
+Configuration: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field that differs; None: it is not set, or not shown."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+def overlay(deployed: Configuration, fields: Configuration) -> dict[str, Any]:
+    """The effective configuration: the deployed fields, replaced by those of the file that say something else."""
+    kept = {name: deployed[name] for name, value in fields.items() if name in deployed and agree(deployed[name], value)}
+    return {**deployed, **fields, **kept}
+
+
+def configuration_digest(configuration: Configuration) -> str:
+    """`sha256:` and 64 hex digits. Fields that are not set do not count."""
+    return digest_of({name: _plain(value) for name, value in configuration.items() if value is not None})
+
+
+def differences(older: Configuration, newer: Configuration) -> tuple[FieldChange, ...]:
+    """The fields that differ, in the order of `newer`. A field that only one side has counts, unless it is null."""
+    names = dict.fromkeys([*newer, *older])
+    changes = (FieldChange(name, older.get(name), newer.get(name)) for name in names)
+    return tuple(change for change in changes if not agree(change.before, change.after))
+
+
+def is_same(older: Configuration, newer: Configuration, file_fields: Collection[str] = ()) -> bool:
+    """Whether both mean the same for a call. A field that only one side has is new in the API, or was removed from it,
+    which is no change, unless the file sets it."""
+    return all(
+        change.name not in file_fields and not (change.name in older and change.name in newer)
+        for change in differences(older, newer)
+    )
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Whether two values mean the same. In nested mappings, keys that only one side has do not count: services add ids
+    and defaults."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        left, right = cast("Configuration", one), cast("Configuration", other)
+        return all(agree(left[key], right[key]) for key in left.keys() & right.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        items, others = cast("list[Any]", one), cast("list[Any]", other)
+        return len(items) == len(others) and all(map(agree, items, others))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(_plain(one) == _plain(other))
+
+
+def _plain(value: Any) -> Any:
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value

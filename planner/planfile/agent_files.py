@@ -1,0 +1,164 @@
+"""Agents as files: `config` of a target names a file with the fields that the agent should have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+from planner.diagnostics import Related, Span
+from planner.planfile.files import FileFault, Neighbours, display_name
+from planner.planfile.grammar.field_errors import EMPTY, wrong_type
+from planner.planfile.model import AgentFile
+from planner.planfile.reporter import EnoughFaults, Reporter
+from planner.planfile.text import shorten
+from planner.planfile.yaml.document import Document, larger_than, start_of
+from planner.planfile.yaml.reading import decode, parse
+
+PROMPT_FILE: Final = "prompt_file"
+MAX_AGENT_BYTES: Final = 1024 * 1024
+"""Of an agent's file, and of its prompt file."""
+MAX_AGENT_VALUES: Final = 50_000
+
+_UNMANAGED: Final = frozenset({"id", "name", "label"})
+_SECRET: Final = re.compile(
+    r"(?:^|_)(?:secrets?|passwords?|passwd|passphrase|credentials?|authorization|bearer|jwt"
+    r"|(?:api|access|auth|private|signing|secret|encryption|license)_?(?:key|token)|apikey)(?:_|$)|(?:^|_)token$"
+)
+"""The name of a field in snake case."""
+
+
+def is_unmanaged(name: str) -> bool:
+    """Whether planner never writes a field of this name: the agent's identity, its times and its draft."""
+    return name in _UNMANAGED or name.startswith("draft_") or name.endswith(("_at", "_draft"))
+
+
+def secrets_in(fields: dict[str, Any] | list[Any], name: str = "") -> Iterator[tuple[str | int, ...]]:
+    """The way to each text or number under a key that looks like the name of a secret."""
+    items: Any = fields.items() if isinstance(fields, dict) else enumerate(fields)
+    for key, value in items:
+        named = key if isinstance(key, str) else name
+        if isinstance(value, (dict, list)):
+            inner = cast("dict[str, Any] | list[Any]", value)
+            yield from ((key, *route) for route in secrets_in(inner, named))
+        elif value not in (None, "") and not isinstance(value, bool) and _SECRET.search(_snake(named)):
+            yield (key,)
+
+
+def _snake(name: str) -> str:
+    """`X-Api-Key` and `apiKey` as `x_api_key` and `api_key`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).lower()
+
+
+@dataclass(slots=True)
+class AgentFileReader:
+    """Reads agents' files, each once. One for all plans that are loaded together."""
+
+    reporter: Reporter
+    neighbours: Neighbours
+    _known: dict[Path, AgentFile | None] = field(default_factory=dict[Path, AgentFile | None])
+
+    def read(self, owner: Path, path: str, where: Span) -> AgentFile | None:
+        """The file that `owner` calls `path`, at `where`; None, and errors, if it cannot be used."""
+        try:
+            shown, resolved = self.neighbours.find(owner, path)
+            if resolved not in self._known:
+                _, content = self.neighbours.read(owner, path, MAX_AGENT_BYTES)
+                self._known[resolved] = self._parse(shown, resolved, content)
+            elif self._known[resolved] is None:
+                self.reporter.errors += 1  # reported where it was first used
+        except FileFault as fault:
+            self.reporter.error(fault.code, fault.detail, where)
+            return None
+        return self._known[resolved]
+
+    def has(self, path: Path) -> bool:
+        """Whether this file, links resolved, was read as an agent's."""
+        return path in self._known
+
+    def _parse(self, shown: Path, resolved: Path, content: bytes) -> AgentFile | None:
+        reporter, file = self.reporter, display_name(shown, self.neighbours.cwd)
+        errors = reporter.errors
+        try:
+            source = decode(content, file, reporter)
+            document = parse(source, reporter) if source is not None else None
+            if document is None:
+                return None
+            fields, prompt_path = self._fields(document, shown)
+        except EnoughFaults:
+            return None
+        if reporter.errors > errors:
+            return None
+        root = document.root
+        places = {name: document.place(root, name) for name in root if name != PROMPT_FILE}
+        if prompt_path is not None:
+            places["prompt"] = document.place(root, PROMPT_FILE)
+        return AgentFile(resolved, file, fields, places, prompt_path)
+
+    def _fields(self, document: Document, shown: Path) -> tuple[dict[str, Any], Path | None]:
+        root, reporter = document.root, self.reporter
+        if larger_than(root, MAX_AGENT_VALUES):
+            detail = f"an agent's file may hold {MAX_AGENT_VALUES:,} values, aliases expanded"
+            reporter.error("too-many-nodes", detail, start_of(document))
+            return {}, None
+        for name in root:
+            if is_unmanaged(name):
+                detail = f"planner does not change `{shorten(name, 40)}` of an agent; remove it"
+                reporter.error("unmanaged-field", detail, document.key(root, name))
+        self._check_secrets(document)
+        fields = {name: value for name, value in root.items() if name != PROMPT_FILE}
+        if not root:
+            reporter.error("bad-value", "an agent's file has at least one field", document.source.whole())
+        if PROMPT_FILE not in root:
+            self._check_prompt(document, "prompt", fields.get("prompt", "given"))
+            return fields, None
+        if "prompt" in root:
+            related = Related("the other one", document.key(root, "prompt"))
+            detail = "this agent has `prompt` as well; keep one"
+            reporter.error("two-prompts", detail, document.key(root, PROMPT_FILE), related)
+            return fields, None
+        prompt, prompt_path = self._prompt_file(document, shown)
+        if prompt is not None:
+            self._check_prompt(document, PROMPT_FILE, prompt)
+            fields = {"prompt": prompt, **fields}
+        return fields, prompt_path
+
+    def _check_secrets(self, document: Document) -> None:
+        for route in secrets_in(document.root):
+            found = document.follow(route)
+            if found is not None:
+                container, key = found
+                place = document.value(container, key)
+                named = next(str(step) for step in reversed(route) if isinstance(step, str))
+                detail = f"`{shorten(named, 40)}` looks like a secret; set it at the service and remove it here"
+                self.reporter.error("secret-field", detail, place)
+
+    def _check_prompt(self, document: Document, key: str, prompt: Any) -> None:
+        place = document.value(document.root, key) if key in document.root else document.source.whole()
+        if prompt is None:
+            self.reporter.error("wrong-type", EMPTY, place)
+        elif not isinstance(prompt, str):
+            self.reporter.error("wrong-type", wrong_type("text", prompt), place)
+        elif not prompt.strip():
+            self.reporter.error("empty-prompt", "an agent without a prompt improvises; write what it does", place)
+
+    def _prompt_file(self, document: Document, shown: Path) -> tuple[str | None, Path | None]:
+        root, reporter = document.root, self.reporter
+        written: Any = root[PROMPT_FILE]
+        place = document.value(root, PROMPT_FILE)
+        if not isinstance(written, str) or not written:
+            detail = wrong_type("a path", written) if written is not None else EMPTY
+            reporter.error("wrong-type", detail, place)
+            return None, None
+        try:
+            file, content = self.neighbours.read(shown, written, MAX_AGENT_BYTES)
+            _, resolved = self.neighbours.find(shown, written)
+        except FileFault as fault:
+            reporter.error(fault.code, fault.detail, place)
+            return None, None
+        source = decode(content, display_name(file, self.neighbours.cwd), reporter)
+        if source is None:
+            return None, None
+        return source.text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n"), resolved
