@@ -20,7 +20,7 @@ settings.register_profile(
     settings.get_profile(settings.get_current_profile_name()),
     deadline=None,
     derandomize=True,
-    max_examples=50,
+    max_examples=30,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("planner")

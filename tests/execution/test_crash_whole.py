@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mortality import Life
-from troubled_plan import TROUBLES, boundaries, check, effects, finish, organisation
+from mortality import Life, effects
+from troubled_plan import TROUBLES, boundaries, check, finish, organisation
 from whole_runs import Organisation
 
 KINDS = {
@@ -26,17 +26,17 @@ KINDS = {
 
 # Every trouble in every dialect, and every boundary that a process crosses, is `tests/benchmarks/deaths.py`.
 @pytest.mark.parametrize(
-    ("dialect", "faults"), list(zip(("page", "client"), TROUBLES.values(), strict=True)), ids=("page", "client")
+    ("dialect", "faults", "first"), list(zip(("page", "client"), TROUBLES.values(), (0, 1), strict=True))
 )
-def test_a_crash_after_any_durable_effect_costs_nothing(
-    tmp_path: Path, dialect: Any, faults: Sequence[dict[str, Any]]
+def test_a_crash_after_a_durable_effect_costs_nothing(
+    tmp_path: Path, dialect: Any, faults: Sequence[dict[str, Any]], first: int
 ) -> None:
-    """Killed there and run again: each call is paid for once, none is lost, and the journal and the service agree to
-    the cent."""
+    """Killed after every second one and run again: each call is paid for once, none is lost, and the journal and the
+    service agree to the cent."""
     crossed = boundaries(tmp_path / "alive", dialect, faults)
     points = effects(crossed)
     assert {crossed[number - 1].removeprefix("after ") for number in points} >= KINDS
-    for number in points:
+    for number in points[first::2]:
         service = organisation(tmp_path / str(number), dialect, faults)
         assert service.run(life=Life(number)).code is None
         assert finish(service).code == 0, crossed[number - 1]

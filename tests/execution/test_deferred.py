@@ -193,18 +193,19 @@ async def test_deferred_runs_are_made_when_others_are_overdue(
 
 
 async def test_a_crash_at_any_boundary_makes_no_unneeded_run(
-    make_service: Callable[..., Any], killable: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], lethal: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Killed at each boundary, then run again: three calls in all, each made once."""
+    """Killed after each effect, then run again: three calls in all, each made once."""
     settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
-    jobs = [job("ana", runs=5, may_stop_early=True)]
-    boundary = 1 if dialect == "page" else 3
-    while await killable(
-        service := make_service(dialect), jobs, boundary, settings=settings, **Verdicts(settles_after=3).options
-    ):
-        done = await service.invoke(jobs, settings=settings, **Verdicts(settles_after=3).options)
-        assert done.outcome.finished, (boundary, done.outcome)
-        assert done.outcome.not_needed == {"p/ana@t": 2}, boundary
+    jobs, died = [job("ana", runs=5, may_stop_early=True)], 0
+
+    def options() -> dict[str, Any]:
+        return {"settings": settings, **Verdicts(settles_after=3).options}
+
+    async for service in lethal(make_service, jobs, options):
+        done = await service.invoke(jobs, **options())
+        assert done.outcome.finished, (died, done.outcome)
+        assert done.outcome.not_needed == {"p/ana@t": 2}, died
         await service.check_exact([job("ana", runs=3)])
-        boundary += 4
-    assert boundary > 15
+        died += 1
+    assert died > 8

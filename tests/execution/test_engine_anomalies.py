@@ -11,7 +11,6 @@ from typing import Any
 
 import anyio
 import pytest
-from mortality import Life
 
 from planner.execution.jobs import Settings
 from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
@@ -164,22 +163,15 @@ async def test_a_run_in_the_wrong_response_is_not_evidence(
     assert not [record for record in again.records if record.case_id == "p/ana@t" and record.evidence is not None]
 
 
-@pytest.mark.parametrize("text", ["first", "none"])
 async def test_a_crash_around_the_duplicate_answer_costs_nothing(
-    make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], text: str
+    make_service: Callable[..., Any], lethal: Callable[..., Any], jobs: list[Any]
 ) -> None:
-    """Killed at each boundary from the first launch's answer until the second is unconfirmed: the next session makes
-    no call twice."""
-    alive = Life()
-    await make_service().invoke(jobs, amend=OneBatch(text), life=alive, settings=HASTY)
-    answers = [number for number, name in enumerate(alive.crossed, 1) if name.startswith("after POST")]
-    for boundary in range(answers[0] - 2, answers[1] + 6):
-        service = make_service()
-        assert await killable(service, jobs, boundary, amend=OneBatch(text), settings=HASTY)
+    """Killed after each effect: the next session makes no call twice."""
+    async for service in lethal(make_service, jobs, lambda: {"amend": OneBatch("first"), "settings": HASTY}):
         again = await service.invoke(jobs, settings=HASTY)
         if again.outcome.left:
             again = await service.invoke(jobs, settings=HASTY)
-        assert again.outcome.finished, (boundary, again.outcome)
+        assert again.outcome.finished, again.outcome
         await service.check_exact(jobs)
 
 

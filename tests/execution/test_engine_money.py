@@ -242,7 +242,7 @@ RARELY = Settings(linger_seconds=700, poll_floor_seconds=20, poll_ceiling_second
 """Fewer polls make the same decisions and take less real time."""
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=CASES, ceiling=st.integers(0, 250), budget=st.integers(0, 150), known=st.booleans(), faults=st.booleans())
 async def test_no_ceiling_is_ever_exceeded(
     make_service: Callable[..., Any],

@@ -248,5 +248,5 @@ class JournalMachine(RuleBasedStateMachine):
 SLOT_STATES = {False: {SlotState.WANTED}, True: set(SlotState)}
 """By whether its launch is confirmed."""
 
-JournalMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+JournalMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestJournalMachine = JournalMachine.TestCase

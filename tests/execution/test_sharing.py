@@ -103,6 +103,9 @@ async def test_a_new_machine_resumes_after_a_crash_at_any_boundary(
             if not life.dead:
                 raise
         crossed.append(life.crossed[-1])
+        if " GET " in crossed[-1] or (crossed[-1].startswith("before") and "shared store" not in crossed[-1]):
+            boundary += 1  # leaves what the boundary before leaves
+            continue
         shared.life = Life()
         fresh_machine(service)
         done = await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))

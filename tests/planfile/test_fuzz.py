@@ -68,7 +68,7 @@ KEYS = [
     "id: a",
 ]
 FRAGMENTS = [*YAML_PIECES, *VALUES, *KEYS]
-quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 
 
 def survives(workspace: Any, content: bytes) -> None:

@@ -67,10 +67,9 @@ def test_hostile_plans_stay_within_memory(tmp_path: Path) -> None:
     assert peak < MOST_BYTES
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_mutants_of_the_examples(tmp_path: Path, seed: int) -> None:
+def test_mutants_of_the_examples(tmp_path: Path) -> None:
     """Damaged plans, libraries and planner.yaml files, the same ones each time: errors or none, never a traceback."""
-    for mutant in Mutants(seed).take(50):
+    for mutant in Mutants(0).take(60):
         assert judged(tmp_path, mutant) == "", mutant.how
 
 

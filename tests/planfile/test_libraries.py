@@ -94,7 +94,7 @@ CHECKS = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(CHECKS, max_size=3), st.lists(CHECKS, min_size=1, max_size=3, unique=True), st.lists(CHECKS, max_size=3)
 )

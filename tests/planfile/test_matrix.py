@@ -14,7 +14,7 @@ from inline_snapshot import snapshot
 from planner.planfile.matrix.axes import token
 from planner.planfile.matrix.matrix import Exclusions
 
-quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 
 values = st.one_of(
     st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn")), min_size=1, max_size=6),

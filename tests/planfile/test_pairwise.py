@@ -47,7 +47,7 @@ def allowed_rows(sizes: list[int], exclusions: list[dict[int, int]]) -> set[tupl
     }
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=40)
 @given(shapes())
 @example(([2, 2, 3], [{0: 0, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 1}]))  # leaves one row for a pair
 @example(([3, 3, 3], [{0: 2, 1: 2, 2: 0}, {0: 2, 1: 2, 2: 1}, {0: 2, 1: 2, 2: 2}]))  # excludes a pair by three rows
@@ -155,7 +155,7 @@ AXES: dict[str, list[Any]] = {
 }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 @given(st.data())
 def test_cases_of_a_plan_cover_every_allowed_pair(workspace: Any, data: st.DataObject) -> None:
     """With `exclude` and `include`: included cases are additional, and only they may have values outside the axes."""

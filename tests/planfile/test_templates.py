@@ -413,7 +413,7 @@ expressions = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(expressions)
 def test_no_expression_escapes(expression: str) -> None:
     """Any expression over any values gives a text or a `TemplateFault`, never another exception."""

@@ -116,44 +116,12 @@ def _of_another_user(upstream: Upstream, folder: Path, monkeypatch: pytest.Monke
     return clone
 
 
-def _detached(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    clone = _clone(upstream, folder)
-    git(clone, "checkout", "-q", "--detach", upstream.head)
-    return clone
-
-
-def _subfolder(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project is in a folder of a larger repository."""
-    return _clone(upstream, folder) / "voice"
-
-
 def _below_the_project(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Planner starts below the project's root."""
     below = _clone(upstream, folder) / "voice/plans"
     (below / "plans").mkdir()
     (below / "plans/hours.yaml").write_text(HOURS)
     return below
-
-
-def _linked(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (folder / "link").symlink_to(_clone(upstream, folder), target_is_directory=True)
-    return folder / "link"
-
-
-def _unborn(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A branch without commits, as after `git init` and `git fetch`."""
-    clone = folder / "clone"
-    git(folder, "init", "-q", "clone")
-    git(clone, "remote", "add", "origin", f"file://{upstream.bare}")
-    git(clone, "fetch", "-q", "origin")
-    (clone / "plans").mkdir()
-    (clone / "plans/hours.yaml").write_text(HOURS)
-    (clone / "planner.yaml").write_text(FREE)
-    return clone
-
-
-def _git_dir_elsewhere(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return _clone(upstream, folder, f"--separate-git-dir={folder / 'elsewhere'}")
 
 
 def _named_by_a_hook(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -164,12 +132,6 @@ def _named_by_a_hook(upstream: Upstream, folder: Path, monkeypatch: pytest.Monke
     return clone
 
 
-def _sparse(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    clone = _clone(upstream, folder)
-    git(clone, "sparse-checkout", "set", "voice")
-    return clone / "voice"
-
-
 SHAPES: dict[str, Shape] = {
     "a clone": _plain,
     "a work tree beside it": _worktree,
@@ -178,18 +140,12 @@ SHAPES: dict[str, Shape] = {
     "a shallow clone": _shallow,
     "a partial clone": _partial,
     "another user's, in safe.directory": _of_another_user,
-    "a detached head": _detached,
-    "a folder of a larger repository": _subfolder,
     "a folder below the project": _below_the_project,
-    "a path that is a link": _linked,
-    "a branch without a commit": _unborn,
-    "a git folder elsewhere": _git_dir_elsewhere,
     "a hook's environment": _named_by_a_hook,
-    "a sparse checkout": _sparse,
 }
 
 
-IN_A_FOLDER = {"a folder of a larger repository", "a folder below the project", "a sparse checkout"}
+IN_A_FOLDER = {"a folder below the project"}
 """The project is in `voice/`."""
 
 

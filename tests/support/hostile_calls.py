@@ -34,7 +34,6 @@ from planner.verdicts.runs import judge_run
 PARTS = {
     "digits with spaces": "1 ",
     "one long number": "7",
-    "card numbers": "4111 1111 1111 1112 ",
     "number words": "twenty ",
     "hundreds": "one hundred thousand and ",
     "spoken addresses": "mail ana at b dot c dot ",
@@ -43,14 +42,12 @@ PARTS = {
     "dashes": "1-2-3",
     "account numbers": "DE89 3704 0044 0532 0130 0",
     "fractions": "2½ ",
-    "prices": "$12.50 and 3 cents ",
     "dates": "may 3rd may 4th, ",
     "Thai": "ก",
-    "combining characters": "e\u0301",
     "invisible characters": "\u00ad a",
-    "the phrase itself": "thirty days ",
 }
-IN_MANY_TURNS = ("digits with spaces", "one long number", "card numbers", "account numbers", "fractions", "dashes")
+IN_MANY_TURNS = ("digits with spaces", "one long number", "account numbers", "fractions", "dashes")
+"""The others are in turns as long as may be."""
 EXPECTATIONS: tuple[dict[str, Any], ...] = (
     {"check": "says", "any_of": ["30 days", "$12.50", "9:30 am", "May 3"], "spoken": True, "min_count": 2},
     {"check": "never_says", "all_of": ["thirty days", "1 1 1 1 1 1 1 2"]},
@@ -78,9 +75,8 @@ EXPECTATIONS: tuple[dict[str, Any], ...] = (
 def calls() -> Iterator[tuple[str, Evidence]]:
     for name, part in PARTS.items():
         text = (part * (MAX_CHARACTERS // len(part) + 1))[:MAX_CHARACTERS]
-        yield f"{name}, in long turns", call(text, MAX_TURN_CHARACTERS)
-        if name in IN_MANY_TURNS:
-            yield f"{name}, in very many turns", call(text, -(-len(text) // MAX_TURNS))
+        size = -(-len(text) // MAX_TURNS) if name in IN_MANY_TURNS else MAX_TURN_CHARACTERS
+        yield name, call(text, size)
     yield "too many turns", call("a" * (MAX_TURNS + 1), 1)
     yield "too long a turn", call("a" * (MAX_TURN_CHARACTERS + 1), MAX_TURN_CHARACTERS + 1)
     yield "too long a transcript", call("a" * (MAX_CHARACTERS + 1), MAX_TURN_CHARACTERS)

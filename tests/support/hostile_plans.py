@@ -44,6 +44,15 @@ _LIKE_ANOTHER = frozenset(
         "ten thousand cases of 30 expressions",
         "ten thousand cases of 30 paths",
         "140 times 300 phrases, and as many unwanted",
+        "16 MiB of scenarios",
+        "990,000 tags",
+        "environments with 100,000 targets",
+        "4,000 tags",
+        "9,000 texts joined to one",
+        "1,000 mistyped aliases among 9,000 targets",
+        "60 patterns of 3,300 classes",
+        "50,000 scenarios",
+        "50 libraries with 2,000 variables each",
     }
 )
 MEBIBYTE = 1024 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,12 @@ class Life:
             self.dead = len(self.crossed) == self.dies_at
         if self.dead:
             raise Killed
+
+
+def effects(crossed: Sequence[str]) -> list[int]:
+    """The numbers of the boundaries by which something more has become durable, here or at the service: between two of them
+    a death leaves the same behind."""
+    return [number for number, name in enumerate(crossed, 1) if name.startswith("after") and " GET " not in name]
 
 
 class MortalJournal(Journal):

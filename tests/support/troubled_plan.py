@@ -88,12 +88,6 @@ def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
     assert (again.code, service.charged()) == (0, charged)
 
 
-def effects(crossed: Sequence[str]) -> list[int]:
-    """The numbers of the boundaries by which something more has become durable, here or at the service: between two of them
-    a death leaves the same behind."""
-    return [number for number, name in enumerate(crossed, 1) if name.startswith("after") and " GET " not in name]
-
-
 def boundaries(root: Path, dialect: Dialect, faults: Sequence[dict[str, Any]]) -> list[str]:
     """All that an invocation crosses that nobody kills."""
     life = Life()
