@@ -117,6 +117,7 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "report_dir": "out dir",
         "api_key": "sk_live_1",
         "fail_on": "failure",
+        "compare_with": "none",
         "fresh": "the tool was fixed",
         "publication": "out.json",
         "pull_request": "7",
@@ -147,6 +148,7 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "--consent-to-charge",
         "--report-dir=out dir",
         "--fail-on=failure",
+        "--compare-with=none",
         *shared,
         "--max-cost=2.40",
         "--plan-digest=sha256:9f",
@@ -158,6 +160,8 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
     assert arguments(run_step("gate", ECHO, **inputs)) == [
         "gate",
         "--fail-on=failure",
+        "--compare-with=none",
+        "--name=nightly",
         *shared,
         "--publication=out.json",
         "--refresh",
@@ -190,6 +194,8 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "more/",
     ]
     assert "--issue" in arguments(run_step("record", ECHO))
+    shown = arguments(run_step("run", ECHO, **inputs | {"comment": "update"}))
+    assert shown[shown.index("--fresh=the tool was fixed") + 1 :][:2] == ["--comment-on=7", "--name=nightly"]
 
 
 def test_an_unknown_mode_is_refused(run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

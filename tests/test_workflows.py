@@ -181,3 +181,34 @@ def test_rights() -> None:
         "phone-plans-main",
     ]
     assert all(document["permissions"] == {} for document in WORKFLOWS.values())
+
+
+def test_a_push_during_the_calls(repository: Repository) -> None:
+    """The calls end; comment and status are about the newer commit, which needs only what changed."""
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
+    repository.plan()
+    old = repository.digest
+    pushed: list[str] = []
+
+    def push() -> None:
+        pushed.append(repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "sad")))
+        assert repository.plan() == "pending"
+
+    repository.runner.after["run"] = push
+    assert repository.agree(old), repository.runner.log
+    assert (repository.fake.statuses[-1]["sha"], repository.fake.statuses[-1]["state"]) == (pushed[0], "pending")
+    assert repository.digest != old
+    assert f"`{pushed[0][:7]}`" in repository.comment
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
+    assert repository.plan() == "success", "the calls of the older commit count"
+
+
+def test_a_push_during_the_approval(repository: Repository) -> None:
+    """The job starts with the newest commit and the digest of an older one: nothing is called."""
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
+    repository.plan()
+    old = repository.digest
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
+    assert not repository.agree(old)
+    assert repository.stored("branches/7/runs/") == []
+    assert repository.fake.statuses[-1]["state"] == "pending"

@@ -41,6 +41,7 @@ def plan(verbosity: int, **values: Any) -> int:
 @click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="Run at most N calls at the same time.")
 @click.option("--fail-fast", is_flag=True, help="Stop launching after the first failed run.")
 @options.FAIL_ON
+@options.COMPARE_WITH
 @options.FRESH
 @click.option(
     "--trace",
@@ -48,6 +49,14 @@ def plan(verbosity: int, **values: Any) -> int:
     metavar="FILE",
     help="Log every request to FILE as JSON lines: time, path, duration and outcome, without keys, prompts or phone numbers.",
 )
+@click.option(
+    "--comment-on",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Show the progress in the comment on this pull request, at most every 30 seconds (needs GITHUB_TOKEN).",
+)
+@options.COMMENT_NAME
+@options.COMMENT_AUTHOR
 @click.option("-v", "--verbose", count=True, help="Explain decisions on standard error; -vv also logs requests.")
 @click.pass_obj
 def run(verbosity: int, verbose: int, **values: Any) -> int:
@@ -62,9 +71,14 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
     To resume an interrupted or killed run, run the same command; nothing is charged twice.
     """
     from planner.commands import run as command
-    from planner.session.run_session import RunOptions
+    from planner.results.outcomes import FailOn
+    from planner.session.run_session import CommentOptions, RunOptions
 
-    return command.run(shell(verbosity + verbose), RunOptions(selection(values), **values))
+    number, name, author = (values.pop(option) for option in ("comment_on", "name", "author"))
+    comment = None if number is None else CommentOptions(number, name, author)
+    if values.pop("compare_with") == "none":
+        values["fail_on"] -= {FailOn.REGRESSION}
+    return command.run(shell(verbosity + verbose), RunOptions(selection(values), comment=comment, **values))
 
 
 @click.command()

@@ -67,6 +67,17 @@ class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
             self.fail(str(error), param, ctx)
 
 
+class CommentName(click.ParamType[str]):
+    """A name that is safe in a comment's marker, a commit status and a file name."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*", str(value)) or len(str(value)) > 40:
+            self.fail(f"{value!r} is not a name: use at most 40 letters, digits and hyphens, as in `eu`", param, ctx)
+        return str(value)
+
+
 class Reason(click.ParamType[str]):
     """A text that is not blank."""
 
@@ -94,6 +105,29 @@ FAIL_ON = click.option(
 )
 
 
+COMPARE_WITH = click.option(
+    "--compare-with",
+    type=click.Choice(["base", "none"]),
+    default="base",
+    show_default=True,
+    help="base: failures that the base branch already has are known, and regressions count. none: every failure counts,"
+    " and nothing is a regression.",
+)
+COMMENT_NAME = click.option(
+    "--name",
+    type=CommentName(),
+    default="default",
+    show_default=True,
+    metavar="NAME",
+    help="Separates comments, issues and statuses of two uses in one repository.",
+)
+COMMENT_AUTHOR = click.option(
+    "--author",
+    default="github-actions[bot]",
+    show_default=True,
+    metavar="LOGIN",
+    help="The login of the token's owner, who writes the comment.",
+)
 RERUN = click.option(
     "--rerun",
     type=click.Choice(["changed", "failed", "all"]),

@@ -16,6 +16,7 @@ from planner.cli.system import shell
 @options.SELECTING
 @click.option("--refresh", is_flag=True, help="Read agent revisions from the service (needs a key).")
 @options.FAIL_ON
+@options.COMPARE_WITH
 @options.output_format("text", "json")
 @click.option(
     "--publication",
@@ -23,6 +24,7 @@ from planner.cli.system import shell
     metavar="FILE",
     help="Write comment and status to FILE, for `planner publish` in a job that may write them.",
 )
+@options.COMMENT_NAME
 @click.pass_obj
 def gate(verbosity: int, **values: Any) -> int:
     """Answer the required check of a pull request. Makes no calls.
@@ -47,8 +49,8 @@ def gate(verbosity: int, **values: Any) -> int:
 @click.option("--pull-request", "number", type=click.IntRange(min=1), metavar="NUMBER")
 @click.option("--commit", required=True, metavar="SHA", help="The head commit, which gets the status.")
 @click.option("--comment/--no-comment", default=True, show_default=True, help="Also write the comment.")
-@click.option("--name", default="default", show_default=True, help="Separates two uses in one repository.")
-@click.option("--author", default="github-actions[bot]", show_default=True, help="The login of the token's owner.")
+@options.COMMENT_NAME
+@options.COMMENT_AUTHOR
 @click.pass_obj
 def publish(verbosity: int, **values: Any) -> int:
     """Write what `planner gate --publication` prepared to GitHub: one comment, and the commit status `phone-plans`.
@@ -83,7 +85,7 @@ def promote(verbosity: int, **values: Any) -> int:
 @click.command()
 @options.PATHS
 @click.option("--issue", is_flag=True, help="Report cases whose agent was edited in one issue (needs `issues: write`).")
-@click.option("--name", default="default", show_default=True, help="Separates two uses in one repository.")
+@options.COMMENT_NAME
 @options.ENVIRONMENT
 @options.STORED
 @click.pass_obj

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from planner.changes.consent import Limits, policy_refusal
 from planner.changes.model import Change
@@ -29,8 +29,11 @@ from planner.verdicts.rates import suite_of
 from planner.verdicts.required_check import CheckedCase, decide, must_call
 
 if TYPE_CHECKING:
-    from planner.reports.comment import Agreed
+    from planner.reports.comment import LastCalls
     from planner.session.pull_request import Publication
+
+_SESSIONS: Final = 20
+"""Number of newest sessions among which to look for the last calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class GateOptions:
     output_format: Literal["text", "json"] = "text"
     publication: Path | None = None
     """File for the comment and the status."""
+    compare_with: Literal["base", "none"] = "base"
+    name: str = "default"
+    """Separates two uses in one repository."""
 
 
 def gate(shell: Shell, options: GateOptions) -> int:
@@ -59,15 +65,17 @@ def gate(shell: Shell, options: GateOptions) -> int:
     finally:
         if journal:
             journal.close()
-    cases = _checked(shell, place, prepared, open_runs)
+    compares = options.compare_with == "base"
+    cases = _checked(shell, place, prepared, open_runs, excuse_known=compares)
+    fail_on = options.fail_on if compares else options.fail_on - {FailOn.REGRESSION}
     own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
-    check = decide(cases, prepared.change_set.digest, Gate(options.fail_on, suite_of(own)), now)
+    check = decide(cases, prepared.change_set.digest, Gate(fail_on, suite_of(own)), now)
     names = redactor_of(loaded.project).names(case.change.case_id for case in cases)
     render = render_json if options.output_format == "json" else render_text
     shell.print(render(check, names))
     if options.publication is not None:
         judged = [case.judged for case in cases if case.judged is not None]
-        publication = _publication(shell, selection, loaded, place, (prepared, check, judged))
+        publication = _publication(shell, options, loaded, place, (prepared, check, judged))
         write_output(shell, options.publication, for_json_text(shell.keys.text(publication.model_dump_json())) + "\n")
     if to_github := publisher_of(shell):
         to_github.required_check(check)
@@ -76,7 +84,7 @@ def gate(shell: Shell, options: GateOptions) -> int:
 
 def _publication(
     shell: Shell,
-    selection: Selection,
+    options: GateOptions,
     loaded: Loaded,
     place: Place,
     answer: tuple[Preparation, RequiredCheck, list[CaseResult]],
@@ -99,34 +107,42 @@ def _publication(
         redactor,
         (str(refusal), refusal.hint) if refusal else None,
         spent_cents=sum(prepared.progress.spent_cents.values()),
+        reserved_cents=sum(prepared.progress.reserved_cents.values()),
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
-    pull = pull_request_of(shell.environ, head_of(shell, loaded))
-    comment = render_comment(preview, check, judged, names, pull, _agreed(place, judged))
-    change_set = shareable(shell, loaded, place, prepared.change_set) if check.calls else None
+    pull = pull_request_of(shell.environ, head_of(shell, loaded), options.name)
+    comment = render_comment(preview, check, judged, names, pull, _last_calls(place))
+    change_set = shareable(shell, loaded, place, prepared.change_set) if check.needs_run else None
     return Publication(
         state=check.state.value,
         description=check.description,
-        digest=check.digest if check.calls else "",
+        digest=check.digest if check.needs_run else "",
+        commit=pull.commit,
         comment=comment,
         worth_saying=check.state is not State.SUCCESS or bool(check.cases.get(CaseState.KNOWN_FAILING)),
-        store=(selection.store or loaded.project.store or "") if change_set is not None else "",
-        is_sandbox=selection.sandbox,
+        store=(options.selection.store or loaded.project.store or "") if change_set is not None else "",
+        is_sandbox=options.selection.sandbox,
         change_set=change_set,
     )
 
 
-def _agreed(place: Place, judged: Sequence[CaseResult]) -> Agreed | None:
-    """About the newest session whose calls count for the pull request; None outside of one, or without such calls."""
+def _last_calls(place: Place) -> LastCalls | None:
+    """The newest session of this pull request that somebody agreed to; None outside of one, or without such a session."""
     if place.base is None:
         return None
-    from planner.reports.comment import Agreed
+    from planner.reports.comment import LastCalls
 
-    sessions = sorted({case.carried_from for case in judged if case.carried_from is not None}, reverse=True)
-    for session in sessions:
-        result = place.repository.load_invocation(session)
-        if result is not None and result.consent.given and place.base.load_invocation(session) is None:
-            return Agreed(result.consent.by, result.consent.max_cost_cents, result.cost.this_invocation_cents)
+    for result in islice(place.repository.invocations(), _SESSIONS):
+        agreed = result.consent
+        if agreed.given and place.base.load_invocation(result.invocation_id) is None:
+            return LastCalls(
+                result.change_set_digest,
+                agreed.by,
+                agreed.max_cost_cents,
+                result.cost.this_invocation_cents,
+                result.outcome == "interrupted",
+                result.fresh,
+            )
     return None
 
 
@@ -136,7 +152,9 @@ def _open_runs(shell: Shell, prepared: Preparation, journal: Journal | None) -> 
     return open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, shell.clock.now())
 
 
-def _checked(shell: Shell, place: Place, prepared: Preparation, open_runs: dict[str, OpenRuns]) -> list[CheckedCase]:
+def _checked(
+    shell: Shell, place: Place, prepared: Preparation, open_runs: dict[str, OpenRuns], *, excuse_known: bool
+) -> list[CheckedCase]:
     """Every case of the plans with its result by today's expectations, judged from stored evidence."""
     changes = [change for change in prepared.change_set.changes if change.case is not None]
     judged = assemble_cases(
@@ -153,7 +171,7 @@ def _checked(shell: Shell, place: Place, prepared: Preparation, open_runs: dict[
         made = prepared.already_made.get(change.case_id, 0)
         calls = max(0, change.runs - made) if must_call(change) else 0
         document, base = documents.get(change.case_id), prepared.base.get(change.case_id)
-        cases.append(CheckedCase(change, document, base, calls, made))
+        cases.append(CheckedCase(change, document, base, calls, made, excuse_known))
     return cases
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from planner.errors import PlannerError, UsageError
 from planner.github.client import GitHub, github_of
-from planner.github.comment import BOT, set_status, upsert_comment
+from planner.github.comment import BOT, DEFAULT_NAME, context_of, is_superseded, set_status, upsert_comment
 from planner.session.pull_request import Publication, is_commit, read_publication
 from planner.session.shell import Shell
 
@@ -19,6 +19,7 @@ _MISSING: Final = Publication(
     comment="",
     worth_saying=False,
 )
+_ANOTHER: Final = _MISSING.model_copy(update={"description": "planner answered for another commit"})
 _STATES: Final = ("success", "failure", "pending", "error")
 
 
@@ -31,7 +32,7 @@ class PublishOptions:
     commit: str
     number: int | None = None
     comment: bool = True
-    name: str = "default"
+    name: str = DEFAULT_NAME
     author: str = BOT
 
 
@@ -44,6 +45,8 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     except UsageError as error:
         shell.log(str(error))
         found = _MISSING
+    if found.commit not in ("", options.commit):
+        found = _ANOTHER
     state = found.state if found.state in _STATES else "error"
     try:
         _store_change_set(shell, options.number, found)
@@ -54,7 +57,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
             _comment(github, options, found)
         except PlannerError as error:  # the check is what counts
             shell.log(f"the comment could not be written: {error}. {error.hint}")
-        set_status(github, options.commit, state, found.description)
+        set_status(github, options.commit, state, found.description, context=context_of(options.name))
     return 0
 
 
@@ -78,4 +81,6 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
 def _comment(github: GitHub, options: PublishOptions, found: Publication) -> None:
     if not options.comment or not found.comment or options.number is None:
         return
+    if is_superseded(github, options.number, options.commit):
+        return  # a newer push has its own job, and the comment is about it
     upsert_comment(github, options.number, found, name=options.name, author=options.author)

@@ -27,19 +27,25 @@ class NotPermittedError(PlannerError):
 
 @dataclass(slots=True)
 class GitHub:
-    """`repository` is `owner/name`. `pause` waits for seconds."""
+    """`repository` is `owner/name`. `pause` waits for seconds. `tries` of each request."""
 
     repository: str
     token: str
     pause: Callable[[float], None]
     api_url: str = DEFAULT_API
+    tries: int = _TRIES
     _http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        self._http = httpx.Client(base_url=self.api_url.rstrip("/"), headers=headers, timeout=_TIMEOUT_SECONDS)
+        try:
+            self._http = httpx.Client(base_url=self.api_url.rstrip("/"), headers=headers, timeout=_TIMEOUT_SECONDS)
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise UsageError(
+                "GITHUB_API_URL or GITHUB_TOKEN is invalid", "Pass on what GitHub sets in its jobs."
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -54,8 +60,11 @@ class GitHub:
     def pages(self, path: str, permission: str, **query: str) -> Iterator[dict[str, Any]]:
         """All items of a list."""
         for number in range(1, _MAX_PAGES + 1):
-            page = cast("list[dict[str, Any]]", self.get(path, permission, per_page=_PAGE, page=number, **query))
-            yield from page
+            page = self.get(path, permission, per_page=_PAGE, page=number, **query)
+            if not isinstance(page, list):
+                raise IncompleteError("GitHub's answer is not a list", "Try again later.")
+            page = cast("list[Any]", page)
+            yield from (cast("dict[str, Any]", item) for item in page if isinstance(item, dict))
             if len(page) < _PAGE:
                 return
 
@@ -73,7 +82,7 @@ class GitHub:
         raise _error(answer, permission, f"{method} {path}")
 
     def _answer(self, method: str, path: str, **content: Any) -> httpx.Response:
-        for left in reversed(range(_TRIES)):
+        for left in reversed(range(self.tries)):
             try:
                 answer = self._http.request(method, path, **content)
             except httpx.HTTPError as error:
@@ -114,10 +123,10 @@ def _error(answer: httpx.Response, permission: str, what: str) -> PlannerError:
     return IncompleteError(f"GitHub answered {status} ({what})", "Try again later.")
 
 
-def github_of(environ: Mapping[str, str], pause: Callable[[float], None]) -> GitHub:
+def github_of(environ: Mapping[str, str], pause: Callable[[float], None], *, tries: int = _TRIES) -> GitHub:
     """The client of this job. Raises `UsageError` outside of GitHub Actions, or without a token."""
     repository, token = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_TOKEN", "")
     if not repository or not token:
         missing = "GITHUB_TOKEN" if repository else "GITHUB_REPOSITORY"
         raise UsageError(f"{missing} is not set", "Run this in GitHub Actions, with the input github-token.")
-    return GitHub(repository, token, pause, environ.get("GITHUB_API_URL", "") or DEFAULT_API)
+    return GitHub(repository, token, pause, environ.get("GITHUB_API_URL", "") or DEFAULT_API, tries)

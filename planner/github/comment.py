@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, Protocol, cast
 
-from planner.errors import IncompleteError
+from planner.errors import IncompleteError, NotFoundError
 from planner.github.client import GitHub
 from planner.github.summary import cut_in_the_middle
 
@@ -14,6 +14,7 @@ BOT: Final = "github-actions[bot]"
 MAX_CHARACTERS: Final = 60_000
 """GitHub allows 65,536."""
 CONTEXT: Final = "phone-plans"
+DEFAULT_NAME: Final = "default"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _DIGEST: Final = re.compile(r"<!-- digest:(sha256:[0-9a-f]{64}) -->")
 _PERMISSION: Final = "pull-requests: write"
@@ -33,13 +34,35 @@ class Content(Protocol):
 
 def marker(name: str) -> str:
     """The first line of the comment. `name` separates two uses in one repository."""
-    return f"<!-- phone-plans:{name if _NAME.fullmatch(name) else 'default'} -->"
+    return f"<!-- phone-plans:{name if is_name(name) else DEFAULT_NAME} -->"
 
 
-def upsert_comment(github: GitHub, number: int, content: Content, *, name: str = "default", author: str = BOT) -> bool:
+def context_of(name: str) -> str:
+    """The name of the commit status."""
+    return f"{CONTEXT}/{name}" if name != DEFAULT_NAME and is_name(name) else CONTEXT
+
+
+def is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None and "--" not in text
+
+
+def is_superseded(github: GitHub, number: int, commit: str) -> bool:
+    """Whether the pull request has a newer commit. Raises `PlannerError`."""
+    try:
+        pull = github.get(f"pulls/{number}", "pull-requests: read")
+    except NotFoundError:
+        return False  # writing the comment fails too, and says why
+    head = cast("dict[str, Any]", pull).get("head") if isinstance(pull, dict) else None
+    newest = cast("dict[str, Any]", head).get("sha") if isinstance(head, dict) else None
+    return newest is not None and newest != commit
+
+
+def upsert_comment(
+    github: GitHub, number: int, content: Content, *, name: str = DEFAULT_NAME, author: str = BOT
+) -> bool:
     """Write or edit the comment; return whether anything was written. Raises `PlannerError`."""
     old = _find(github, number, name, author)
-    superseded = _DIGEST.search(old["body"]) if old is not None else None
+    superseded = _DIGEST.search(str(old["body"])) if old is not None else None
     body = _body(content.comment, content.digest, name, superseded[1] if superseded else "")
     if old is not None:
         if old["body"] != body:
@@ -47,12 +70,16 @@ def upsert_comment(github: GitHub, number: int, content: Content, *, name: str =
         return old["body"] != body
     if not content.worth_saying:
         return False
+    _create(github, number, body, name, author)
+    return True
+
+
+def _create(github: GitHub, number: int, body: str, name: str, author: str) -> None:
     try:
         github.send("POST", f"issues/{number}/comments", _PERMISSION, {"body": body})
     except IncompleteError:
         if _find(github, number, name, author) is None:  # the failed request may have done its work
             raise
-    return True
 
 
 def _find(github: GitHub, number: int, name: str, author: str) -> dict[str, Any] | None:

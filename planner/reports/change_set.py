@@ -60,6 +60,8 @@ class Preview:
     """Sentences about orphaned launches."""
     spent_cents: int = 0
     """What earlier sessions spent on this change set."""
+    reserved_cents: int = 0
+    """The part of it that is not billed yet."""
 
 
 @dataclass(frozen=True, slots=True)

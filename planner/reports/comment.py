@@ -11,7 +11,7 @@ from planner.reports.change_set import Preview, changes_markdown
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code
 from planner.reports.quantities import count, money, money_range
 from planner.reports.redaction import Redactor
-from planner.results.model import CaseResult
+from planner.results.model import CaseResult, FreshDocument
 from planner.results.required_check import CaseState, RequiredCheck, State
 
 _MAX_CHARACTERS: Final = 58_000
@@ -19,6 +19,7 @@ _LISTED: Final = (300, 100, 30, 5, 0)
 """Cases listed in each folded part: reduced until the text fits."""
 _QUOTED: Final = 10
 _QUOTE_CHARACTERS: Final = 600
+_REASON_CHARACTERS: Final = 300
 CALL_WORKFLOW: Final = "phone-plans-call.yml"
 _SIGNS: Final = {State.SUCCESS: "✅", State.FAILURE: "❌", State.PENDING: "⏳"}
 
@@ -33,15 +34,20 @@ class PullRequest:
     actions_url: str = ""
     run_url: str = ""
     """The job that made calls, which keeps the reports; "" for a job that makes none."""
+    workflow: str = CALL_WORKFLOW
+    """The workflow that makes the calls."""
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
-    """Who agreed to the newest session of the pull request, and what it was billed so far."""
+class LastCalls:
+    """The newest session of the pull request that made calls, and what it was billed so far."""
 
+    digest: str
     by: str
     max_cost_cents: int | None
     cost_cents: int
+    interrupted: bool = False
+    fresh: FreshDocument | None = None
 
 
 def render_comment(
@@ -50,12 +56,13 @@ def render_comment(
     judged: Sequence[CaseResult],
     names: Mapping[str, str],
     pull: PullRequest,
-    agreed: Agreed | None,
+    last: LastCalls | None,
 ) -> str:
     """Markdown below GitHub's limit for comments. `judged` are the results by today's expectations."""
     text = ""
     for listed in _LISTED:
-        blocks = [_headline(preview, check), _facts(preview, check, pull), _agreed(agreed, pull)]
+        cancelled = last is not None and last.interrupted and check.needs_run and last.digest == check.digest
+        blocks = [_headline(preview, check, cancelled=cancelled), _facts(preview, check, pull), _last(last, pull)]
         blocks += _known_failing(check, names, pull, listed)
         blocks += _failures(check, judged, names, preview.redactor)
         blocks += changes_markdown(preview, listed)
@@ -66,38 +73,61 @@ def render_comment(
     return text
 
 
-def _headline(preview: Preview, check: RequiredCheck) -> str:
-    estimate = preview.change_set.estimate
+def _headline(preview: Preview, check: RequiredCheck, *, cancelled: bool) -> str:
+    if cancelled:
+        return f"### ⏹ Cancelled · {for_markdown(check.description)}"
     if not check.calls:
         return f"### {_SIGNS[check.state]} {for_markdown(check.description)}"
-    price = "cost unknown"
-    if estimate.expected_cents is not None:
-        spread = money_range(estimate.low_cents, estimate.high_cents)
-        price = f"{money(estimate.expected_cents)} expected ({spread})"
-    return f"### 📞 {count(estimate.calls, 'call')} to make · {for_markdown(price)}"
+    return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"
+
+
+def _price(preview: Preview) -> str:
+    estimate = preview.change_set.estimate
+    if estimate.expected_cents is None:
+        return "cost unknown"
+    spread = money_range(estimate.low_cents, estimate.high_cents)
+    return for_markdown(f"{money(estimate.expected_cents)} expected ({spread})")
 
 
 def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest) -> str:
     commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
-    parts = [f"Results{commit}."] if commit and not check.calls else []
+    parts = [f"Results{commit}."] if commit and not check.needs_run else []
+    if check.open_calls:
+        cents = preview.reserved_cents
+        may_cost = f" and may still cost {for_markdown(money(cents))}" if cents else ""
+        parts.append(
+            f"{count(check.open_calls, 'call')} already made{commit}: in progress, or ended without stored results"
+            f"{may_cost}. Starting the workflow again collects the results and makes none of these calls again."
+        )
+    elif check.calls:
+        parts.append(f"Nothing called yet{commit}.")
     if check.calls:
-        called = f"{count(check.open_calls, 'call')} in progress" if check.open_calls else "Nothing called yet"
-        parts.append(f"{called}{commit}. Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
+        parts.append(f"Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
     if preview.refused is not None:
         why, fix = map(for_markdown, preview.refused)
         parts.append(f"\n\n✋ **`planner run` would refuse this:** {why}. {fix}")
     return " ".join(parts)
 
 
-def _agreed(agreed: Agreed | None, pull: PullRequest) -> str:
+def _last(last: LastCalls | None, pull: PullRequest) -> str:
     parts: list[str] = []
-    if agreed is not None and agreed.by:  # as code: nobody is mentioned
-        ceiling = f" up to {for_markdown(money(agreed.max_cost_cents))}" if agreed.max_cost_cents is not None else ""
-        cost = for_markdown(money(agreed.cost_cents))
-        parts.append(f"Last calls: {cost}, agreed by {markdown_code(agreed.by)}{ceiling}.")
+    if last is not None and last.by:  # as code: nobody is mentioned
+        ceiling = f" up to {for_markdown(money(last.max_cost_cents))}" if last.max_cost_cents is not None else ""
+        cost = for_markdown(money(last.cost_cents))
+        parts.append(f"Last calls: {cost}, agreed by {markdown_code(last.by)}{ceiling}.")
     if pull.run_url:
         parts.append(f"[Job and reports]({pull.run_url})")
+    if last is not None and (ignored := ignored_results(last.fresh)):
+        parts.append(f"\n\n{ignored}")
     return " ".join(parts)
+
+
+def ignored_results(fresh: FreshDocument | None) -> str:
+    """Who ignored earlier results, and why; "" if nobody did."""
+    if fresh is None:
+        return ""
+    reason = for_markdown(fresh.reason[:_REASON_CHARACTERS])
+    return f"Earlier results were ignored, as {markdown_code(fresh.by)} asked for: {reason}"
 
 
 def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> list[str]:
@@ -141,11 +171,15 @@ def _quote(case: CaseResult, redactor: Redactor) -> Iterator[str]:
 
 
 def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> list[str]:
-    if not check.calls or not pull.number or preview.refused is not None:
+    if not check.needs_run or not pull.number or preview.refused is not None:
         return []
     cost = ceiling_of(preview.change_set, already_spent_cents=preview.spent_cents) or "DOLLARS"
-    command = (
-        f"gh workflow run {CALL_WORKFLOW} -f pull-request={pull.number} -f digest={check.digest} -f max-cost={cost}"
-    )
     link = f"[Run workflow]({pull.actions_url})" if pull.actions_url else "run the workflow"
-    return [f"**To call:** {link} with pull request `{pull.number}` and this digest, or", markdown_block(command, "sh")]
+    what = "To call" if check.calls else "To collect the results"
+    command = call_command(pull, check.digest, cost)
+    return [f"**{what}:** {link} with pull request `{pull.number}` and this digest, or", markdown_block(command, "sh")]
+
+
+def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:
+    """Starts the workflow that makes the calls of this digest, up to `max_cost` dollars."""
+    return f"gh workflow run {pull.workflow} -f pull-request={pull.number} -f digest={digest} -f max-cost={max_cost}"

@@ -46,3 +46,9 @@ class RequiredCheck:
     suite_regressed: bool = False
     unbilled: Sequence[str] = ()
     """Cases with a call that has had no bill for a day."""
+
+    @property
+    def needs_run(self) -> bool:
+        """Whether `planner run` has something to call, collect or judge."""
+        waiting = (CaseState.TO_CALL, CaseState.TO_COLLECT, CaseState.TO_JUDGE)
+        return bool(self.calls) or any(map(self.cases.get, waiting))

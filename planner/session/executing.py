@@ -111,6 +111,8 @@ async def _make_calls(
             elapsed_seconds=elapsed_seconds,
         )
         progress.update(state)
+        if session.comment is not None:
+            session.comment.update(state)
 
     def forbidden_at(moment: datetime) -> str:
         """Why nothing may be launched at this time, or "". Calls under way are not affected."""

@@ -114,7 +114,7 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
             yield interrupted
             tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise _only(group) from None
+        raise only_error(group) from None
     finally:
         for number, handler in after.items():
             signal.signal(number, handler)
@@ -135,7 +135,7 @@ async def until_interrupted(work: Callable[[], Awaitable[None]], interrupted: an
         tasks.cancel_scope.cancel()
 
 
-def _only(error: BaseException) -> BaseException:
+def only_error(error: BaseException) -> BaseException:
     """The only error in an exception group."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         error = error.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]

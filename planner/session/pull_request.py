@@ -13,6 +13,7 @@ from planner.reports.comment import CALL_WORKFLOW, PullRequest
 from planner.session.ci import event_value
 from planner.session.shell import Shell
 
+DEFAULT_NAME = "default"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 _MAX_BYTES = 1_000_000
@@ -28,6 +29,7 @@ class Publication(BaseModel):
     state: str
     description: str
     digest: str
+    commit: str = Field(default="", description="The head commit that the answer is about.")
     comment: str
     worth_saying: bool
     store: str = Field(default="", description="The shared store that the change set belongs to.")
@@ -37,17 +39,19 @@ class Publication(BaseModel):
     )
 
 
-def pull_request_of(environ: Mapping[str, str], commit: str) -> PullRequest:
-    """The pull request of this job, as GitHub's event names it. `commit` is its head."""
+def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT_NAME) -> PullRequest:
+    """The pull request of this job, as GitHub's event names it. `commit` is its head; `name` separates two uses in one
+    repository, which have workflows of their own."""
     number, base = event_value(environ, "pull_request", "number"), event_value(environ, "pull_request", "base", "ref")
     if number is None:
         number = event_value(environ, "inputs", "pull-request")
     number = str(number) if str(number).isdigit() else ""
+    workflow = CALL_WORKFLOW if name == DEFAULT_NAME else CALL_WORKFLOW.replace("-call", f"-{name}-call")
     repository, server = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_SERVER_URL", "https://github.com")
-    url = f"{server}/{repository}/actions/workflows/{CALL_WORKFLOW}" if _REPOSITORY.fullmatch(repository) else ""
+    url = f"{server}/{repository}/actions/workflows/{workflow}" if _REPOSITORY.fullmatch(repository) else ""
     run, is_call = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
     run_url = f"{server}/{repository}/actions/runs/{run}" if url and is_call and run.isdigit() else ""
-    return PullRequest(number, commit, base if isinstance(base, str) else "", url, run_url)
+    return PullRequest(number, commit, base if isinstance(base, str) else "", url, run_url, workflow)
 
 
 def read_publication(shell: Shell, path: Path) -> Publication:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -23,6 +24,18 @@ from planner.session.tracing import RequestLog
 from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 
+if TYPE_CHECKING:
+    from planner.session.progress_comment import ProgressComment
+
+
+@dataclass(frozen=True, slots=True)
+class CommentOptions:
+    """The pull request whose comment shows the progress, and which of its comments: found by `name` and `author`."""
+
+    number: int
+    name: str
+    author: str
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -37,6 +50,7 @@ class RunOptions:
     fail_on: frozenset[FailOn] = EVERYTHING
     trace: Path | None = None
     """File for the log of requests, as JSON lines."""
+    comment: CommentOptions | None = None
     saved: SavedPlan | None = None
     """The plan from `planner plan --out`, if one is run, and its file."""
     saved_path: Path = Path()
@@ -111,6 +125,8 @@ class RunSession:
     request_log: RequestLog
     interrupted: anyio.Event = field(init=False)
     transactions: Transactions = field(init=False)
+    comment: ProgressComment | None = field(default=None, init=False)
+    """Set while calls are made for a pull request."""
 
     @property
     def policy(self) -> Policy:

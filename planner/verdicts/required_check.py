@@ -33,7 +33,7 @@ class CheckedCase:
     """One case of the change set. `judged` is its result by today's expectations; None if it has none.
 
     `base` is the base branch's case, in a job of a pull request. `in_progress` counts launched runs that no finished
-    session has; `calls` are still to be made.
+    session has; `calls` are still to be made. Without `excuse_known`, failures of the base branch count too.
     """
 
     change: Change
@@ -41,6 +41,7 @@ class CheckedCase:
     base: CaseResult | None = None
     calls: int = 0
     in_progress: int = 0
+    excuse_known: bool = True
 
     @property
     def is_base_result(self) -> bool:
@@ -65,7 +66,7 @@ class CheckedCase:
         if regressed and FailOn.REGRESSION in gate.fail_on:
             return CaseState.REGRESSED
         if case.outcome == "failed":
-            if self.fails_on_base and not regressed:
+            if self.excuse_known and self.fails_on_base and not regressed:
                 return CaseState.KNOWN_FAILING
             if FailOn.FAILURE in gate.fail_on:
                 return CaseState.FAILED

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ import json, os, sys, urllib.request
 headers = {"Authorization": "Bearer " + os.environ["GH_TOKEN"]}
 request = urllib.request.Request(os.environ["GITHUB_API_URL"] + "/" + sys.argv[2], headers=headers)
 pull = json.load(urllib.request.urlopen(request))
-print("head=" + pull["head"]["sha"] + "\\nbase=" + pull["base"]["sha"])
+print("head=" + pull["head"]["sha"] + ("\\nbase=" + pull["base"]["sha"] if "base" in sys.argv[-1] else ""))
 """
 
 
@@ -73,6 +74,8 @@ class Runner:
     fake: FakeGitHub
     artifacts: dict[str, bytes] = field(default_factory=dict[str, bytes])
     log: list[str] = field(default_factory=list[str])
+    after: dict[str, Callable[[], object]] = field(default_factory=dict[str, "Callable[[], object]"])
+    """What happens once, right after the step with this id."""
     made: int = 0
 
     @property
@@ -142,6 +145,10 @@ class Runner:
         for step in job["steps"]:
             if context.holds(step):
                 self._step(step, context, environ, work)
+            elif "id" in step:
+                names["steps"][step["id"]] = {"outputs": {}, "outcome": "skipped"}
+            if during := self.after.pop(str(step.get("id")), None):
+                during()
         return not context.failed
 
     def _step(self, step: dict[str, Any], context: Context, environ: dict[str, str], work: Path) -> None:
@@ -154,8 +161,9 @@ class Runner:
                 done = self._script(step, context, environ, work, outputs)
             case "actions/checkout":
                 commit = given.get("ref") or "main"
-                git(work, "init", "-q")
-                git(work, "remote", "add", "origin", f"file://{self.remote}")
+                if not (work / ".git").exists():
+                    git(work, "init", "-q")
+                    git(work, "remote", "add", "origin", f"file://{self.remote}")
                 git(work, "fetch", "-q", "--depth=1", "origin", commit)
                 git(work, "checkout", "-q", "--detach", "FETCH_HEAD")
             case "actions/upload-artifact":
