@@ -11,11 +11,9 @@ from typing import Final
 from planner.results.documents import BaselineDocument
 from planner.results.model import CaseResult
 from planner.results.repository import document_bytes
-from planner.results.store import BRANCHES, Reader
+from planner.results.store import BRANCHES, HISTORY, Reader
 
 _NUMBER: Final = re.compile(rf"{BRANCHES}([1-9][0-9]{{0,17}})/")
-_HISTORY: Final = ("evidence/", "runs/", "votes/")
-"""What the default branch takes over as it is: evidence and answers under their digests, sessions under their ids."""
 _OPEN: Final = "intents/"
 
 Parse = Callable[[str, bytes], BaselineDocument]
@@ -59,7 +57,7 @@ def promotion(
     A case replaces the stored one of its id; all others stay.
     """
     prefix, writes = f"{BRANCHES}{number}/", dict[str, bytes | None]()
-    for folder in _HISTORY:
+    for folder in HISTORY:
         for key in now.keys(prefix + folder):
             own = key.removeprefix(prefix)
             if not now.has(own):

@@ -9,13 +9,15 @@ Keys are plain names separated by `/`: `runs/<invocation>.json`, `evidence/<dige
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from planner.errors import StoreError
 
 BRANCHES: Final = "branches/"
+HISTORY: Final = ("evidence/", "runs/", "votes/")
+"""Evidence and answers under their digests, and sessions under their ids: the same wherever they are stored."""
 _BASELINES: Final = "latest/"
 
 # No segment starts with a dot: such names belong to the store (locks, temporary files), and `..` leads outside.
@@ -84,23 +86,37 @@ class Backoff:
 
 
 class _BranchReader:
-    """What a job of a branch reads: its own documents, then those of the default branch, except baselines."""
+    """What a job of a branch reads: its own documents, then evidence, sessions and answers of the branches `also`, then the
+    documents of the default branch, except baselines."""
 
-    def __init__(self, inner: Reader, prefix: str) -> None:
+    def __init__(self, inner: Reader, prefix: str, also: Sequence[str] = ()) -> None:
         self._inner = inner
         self._prefix = prefix
+        self._also = also
+
+    def _keys_of(self, key: str) -> Iterator[str]:
+        yield self._prefix + key
+        if key.startswith(HISTORY):
+            yield from (prefix + key for prefix in self._also)
+        if not key.startswith(_BASELINES):
+            yield key
 
     def get(self, key: str) -> bytes | None:
-        own = self._inner.get(self._prefix + key)
-        return self._inner.get(key) if own is None and not key.startswith(_BASELINES) else own
+        found = (self._inner.get(name) for name in self._keys_of(key))
+        return next((data for data in found if data is not None), None)
 
     def has(self, key: str) -> bool:
-        return self._inner.has(self._prefix + key) or (not key.startswith(_BASELINES) and self._inner.has(key))
+        return any(self._inner.has(name) for name in self._keys_of(key))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        own = {key.removeprefix(self._prefix) for key in self._inner.keys(self._prefix + prefix)}
-        others = {key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, _BASELINES))}
-        return iter(sorted(own | others))
+        found = {
+            key.removeprefix(branch)
+            for branch in (self._prefix, *self._also)
+            for key in self._inner.keys(branch + prefix)
+            if branch == self._prefix or key.removeprefix(branch).startswith(HISTORY)
+        }
+        found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, _BASELINES)))
+        return iter(sorted(found))
 
 
 class BranchStore(_BranchReader):
@@ -109,19 +125,25 @@ class BranchStore(_BranchReader):
     The default branch never reads `branches/`.
     """
 
-    def __init__(self, inner: Store, prefix: str) -> None:
-        super().__init__(inner, prefix)
+    def __init__(self, inner: Store, prefix: str, also: Sequence[str] = ()) -> None:
+        super().__init__(inner, prefix, also)
         self._store = inner
 
     def update(self, change: Change) -> None:
         def prefixed(now: Reader) -> Mapping[str, bytes | None]:
-            return {self._prefix + key: data for key, data in change(_BranchReader(now, self._prefix)).items()}
+            changed = change(_BranchReader(now, self._prefix, self._also))
+            return {self._prefix + key: data for key, data in changed.items()}
 
         self._store.update(prefixed)
 
     def locate(self, key: str) -> str:
-        own = self._store.has(self._prefix + key) or not self._store.has(key)
-        return self._store.locate(self._prefix + key if own else key)
+        found = (name for name in self._keys_of(key) if self._store.has(name))
+        return self._store.locate(next(found, self._prefix + key))
+
+
+def of_branches(store: Store, namespaces: Sequence[str]) -> Store:
+    """What a job writes to and reads: the first namespace, then the others. Without any: the whole store."""
+    return BranchStore(store, namespaces[0], namespaces[1:]) if namespaces else store
 
 
 def segments(key: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -188,6 +188,27 @@ def _github_number(environ: Mapping[str, str]) -> str:
     subject = "issue" if environ.get("GITHUB_EVENT_NAME") == "issue_comment" else "pull_request"
     number = event_value(environ, subject, "number")
     return str(number) if type(number) is int else ""
+
+
+_NAMED: Final = re.compile(r"Merge pull request #([1-9][0-9]{0,17}) from |.*\(#([1-9][0-9]{0,17})\)$")
+"""Subjects of GitHub's merge commits, and of squashed commits."""
+QUEUE_DEPTH: Final = 50
+"""Number of newest commits of a merge group in which to look for pull requests."""
+
+
+def is_merge_group(environ: Mapping[str, str]) -> bool:
+    return environ.get("GITHUB_EVENT_NAME") == "merge_group"
+
+
+def group_namespaces(subjects: Iterable[str], own: str) -> tuple[str, ...]:
+    """The namespaces of the other pull requests in a merge group, by the subjects of its newest commits.
+
+    The queue names only the last pull request. Those before it are merged together with it, or were just merged and are
+    not promoted yet. A commit may name any pull request: its results count only for the same call, and are judged from
+    evidence.
+    """
+    numbers = (found[1] or found[2] for subject in subjects if (found := _NAMED.match(subject)))
+    return tuple(dict.fromkeys(space for number in numbers if (space := _of_number(number)) != own))
 
 
 def who_agrees(shell: Shell, *, sandbox: bool) -> str:

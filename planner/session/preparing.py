@@ -12,6 +12,7 @@ from planner.changes.consent import Progress
 from planner.changes.detail import revision_digest
 from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.estimate import build_change_set
+from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.changes.history import HISTORY_INVOCATIONS, Priced, accuracy, past_runs, priced
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
@@ -103,7 +104,7 @@ def prepare(
         still_settled(repository.load_evidence, judging.cache),
     )
     baseline = _baseline(place, place.base or repository, loaded, checked)
-    on_branch = _baseline(place, repository, loaded, checked) if place.base is not None else None
+    on_branch = _on_branch(place, loaded, checked) if place.base is not None else None
     if place.shared is not None:
         own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
         baseline = place.shared.restored(baseline, loaded.cases, own)
@@ -188,13 +189,26 @@ def _baseline(
     for stored in repository.stored_baselines(place.environment, loaded.plan_names):
         cases = stored.document.cases
         # What a pull request's own job wrote is anybody's word, also in a shared store.
-        is_base = repository is not place.repository or place.base is None
+        is_base = place.base is None or repository is place.base
         if not (stored.is_trusted if is_base else place.verified.contains(stored.data)):
             judged = checked.judged(cases)
             if judged == cases and checked.knows(cases):
                 place.verified.add([stored.data])
             cases = judged
         found |= {case.case_id: case for case in cases}
+    return found
+
+
+def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[str, CaseResult]:
+    """The cases that sessions of this pull request called. In a merge group, another one's case counts if it is of today's
+    call."""
+    found = _baseline(place, place.repository, loaded, checked)
+    calls = {case.case_id: call_fingerprint(case_inputs(case, None)) for case in loaded.cases} if place.group else {}
+    for repository in place.group:
+        for case_id, case in _baseline(place, repository, loaded, checked).items():
+            own = found.get(case_id)
+            if case.call_fingerprint == calls.get(case_id) and (own is None or own.call_fingerprint != calls[case_id]):
+                found[case_id] = case
     return found
 
 

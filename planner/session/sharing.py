@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,8 +25,7 @@ from planner.results.git_ref import GitStore
 from planner.results.model import CaseResult, RunResult
 from planner.results.repository import Access, ResultsRepository
 from planner.results.shared_store import SharedRepository, Tiers
-from planner.results.store import Backoff, BranchStore, Store
-from planner.session.ci import namespace_of
+from planner.results.store import Backoff, Store, of_branches
 from planner.session.git import Git, shared_remote
 from planner.session.reporting import redactor_patterns
 from planner.session.selection import Selection
@@ -110,14 +109,14 @@ class Shared:
 
 
 def open_shared(
-    shell: Shell, root: Path, selection: Selection, project: Project, local: tuple[Store, Store, Access]
-) -> tuple[Shared, ResultsRepository | None]:
-    """The shared store of a selection, and in a job of a pull request the results of the default branch.
+    shell: Shell, root: Path, selection: Selection, project: Project, local: tuple[Store, Sequence[str], Access]
+) -> tuple[Shared, Callable[[Sequence[str]], ResultsRepository]]:
+    """The shared store of a selection, and a function that opens other namespaces of it.
 
-    `local` are the store on this machine, its part for this branch, and the access to both. Raises `UsageError`.
+    `local` are the store on this machine, the namespaces of this job, and the access. Raises `UsageError`.
     """
     named = selection.store or project.store or ""
-    folder, own, access = local
+    folder, namespaces, access = local
     address, _, query = named.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     known = {"keep", "remote"} if address.startswith(GIT) else set[str]()
@@ -128,14 +127,15 @@ def open_shared(
     if not keep.isascii() or not keep.isdigit() or not 1 <= int(keep) <= 1_000_000:
         raise UsageError(f"--store {named}: keep={keep} is not a number of sessions", "Write it as keep=100.")
     remote = remote_store(shell, root, named, sandbox=selection.sandbox)
-    namespace = namespace_of(shell.environ)
-    store = BranchStore(remote, namespace) if namespace else remote
     # Nothing is pruned in a bucket: its content does not show what another job is about to use.
     kept = int(keep) if address.startswith(GIT) else None
     redaction = SharedRedaction(project, shell.keys)
-    repository = SharedRepository(Tiers(own, store), redaction, access, keep=kept)
-    base = SharedRepository(Tiers(folder, remote), redaction, access, keep=kept) if namespace else None
-    return Shared(store, repository, redaction), base
+
+    def opened(namespaces: Sequence[str], /) -> SharedRepository:
+        tiers = Tiers(of_branches(folder, namespaces), of_branches(remote, namespaces))
+        return SharedRepository(tiers, redaction, access, keep=kept)
+
+    return Shared(of_branches(remote, namespaces), opened(namespaces), redaction), opened
 
 
 def remote_store(shell: Shell, root: Path, named: str, *, sandbox: bool) -> Store:

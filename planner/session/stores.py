@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from planner.planfile.project.load import load_project
 from planner.planfile.project.stores import store_fault
 from planner.results.directory import DirectoryStore
 from planner.results.repository import Access, ResultsRepository
-from planner.results.store import BranchStore, segment_for
-from planner.session.ci import is_public, namespace_of
+from planner.results.store import of_branches, segment_for
+from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_merge_group, is_public, namespace_of
 from planner.session.folder_checks import STORE_NAMES, check_folder
 from planner.session.selection import Selection, load_current_project
 from planner.session.shell import Shell
@@ -47,6 +47,8 @@ class Place:
     shared: Shared | None = None
     base: ResultsRepository | None = None
     """What the default branch stored, in a job of a pull request; it is only read."""
+    group: Sequence[ResultsRepository] = ()
+    """In a merge queue: what the pull requests before this one stored; only read."""
 
     @property
     def journal_path(self) -> Path:
@@ -73,15 +75,17 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     if selection.sandbox:
         directory = directory / "sandbox"
     folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
-    namespace = namespace_of(shell.environ)
+    namespaces = _namespaces(shell, root)
     access = Access(shell.keys.data, now, verified)
-    local = BranchStore(folder, namespace) if namespace else folder
     if selection.store and not is_shared and (fault := store_fault(named)):
         raise UsageError(f"--store: {fault.partition(';')[0]}", "To use a folder of this name, write ./ before it.")
+
     if not is_shared:
-        repository = ResultsRepository(local, access)
-        base = ResultsRepository(folder, access) if namespace else None
-        return Place(directory, repository, environment, home, verified, base=base)
+
+        def here(namespaces: Sequence[str], /) -> ResultsRepository:
+            return ResultsRepository(of_branches(folder, namespaces), access)
+
+        return Place(directory, here(namespaces), environment, home, verified, None, *_others(here, namespaces))
     # Sandbox results quote nobody.
     if named.startswith(GIT) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
@@ -91,12 +95,31 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     from planner.session.sharing import open_shared
 
     try:
-        shared, base = open_shared(shell, root, selection, project, (folder, local, access))
+        shared, opened = open_shared(shell, root, selection, project, (folder, namespaces, access))
     except UsageError as error:
         if selection.store:
             raise
         raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
-    return Place(directory, shared.repository, environment, home, verified, shared, base)
+    return Place(directory, shared.repository, environment, home, verified, shared, *_others(opened, namespaces))
+
+
+def _others(
+    opened: Callable[[Sequence[str]], ResultsRepository], namespaces: Sequence[str]
+) -> tuple[ResultsRepository | None, Sequence[ResultsRepository]]:
+    """What the default branch stored, for a job of a branch, and the other pull requests of a merge group."""
+    return (opened(()) if namespaces else None), [opened([name]) for name in namespaces[1:]]
+
+
+def _namespaces(shell: Shell, root: Path) -> Sequence[str]:
+    """The namespaces of this job: its own, then those of the other pull requests of a merge group."""
+    own = namespace_of(shell.environ)
+    if not own or not is_merge_group(shell.environ):
+        return (own,) if own else ()
+    from planner.session.git import Git
+
+    newest = ("log", "--first-parent", f"--max-count={QUEUE_DEPTH}", "--format=%s", "HEAD")
+    subjects = Git(root, shell.environ)(*newest).out.decode(errors="replace").splitlines()
+    return (own, *group_namespaces(subjects, own))
 
 
 def open_results(shell: Shell, selection: Selection) -> tuple[Project, Place]:

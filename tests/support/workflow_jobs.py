@@ -164,7 +164,7 @@ class Runner:
                 if not (work / ".git").exists():
                     git(work, "init", "-q")
                     git(work, "remote", "add", "origin", f"file://{self.remote}")
-                git(work, "fetch", "-q", "--depth=1", "origin", commit)
+                git(work, "fetch", "-q", f"--depth={given.get('fetch-depth', 1)}", "origin", commit)
                 git(work, "checkout", "-q", "--detach", "FETCH_HEAD")
             case "actions/upload-artifact":
                 path = work / given["path"]
