@@ -1,18 +1,22 @@
 """Configurations of agents: what a file makes of a deployed one, what differs, and whether two mean the same.
 
 A configuration is a mapping of an agent's fields to JSON values. Line ends and white space around a text do not count:
-services and editors change them.
+services and editors change them. In shared stores, a field that has something to redact is a `redacted` value, which is
+compared by its digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
-from planner.changes.fingerprint import digest_of
+from planner.changes.canonical import digest_of
 
 Configuration: TypeAlias = Mapping[str, Any]
+
+_SHOWN: Final = "$redacted"
+_DIGEST: Final = "$digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ def overlay(deployed: Configuration, fields: Configuration) -> dict[str, Any]:
 
 def configuration_digest(configuration: Configuration) -> str:
     """`sha256:` and 64 hex digits. Fields that are not set do not count."""
-    return digest_of({name: _plain(value) for name, value in configuration.items() if value is not None})
+    return digest_of({name: _digest(value) for name, value in configuration.items() if value is not None})
 
 
 def differences(older: Configuration, newer: Configuration) -> tuple[FieldChange, ...]:
@@ -51,9 +55,21 @@ def is_same(older: Configuration, newer: Configuration, file_fields: Collection[
     )
 
 
+def redacted(value: Any, shown: Any) -> Any:
+    """What stands for a field in a shared store: the value itself if redaction leaves it as it is."""
+    return value if shown == value else {_SHOWN: shown, _DIGEST: _digest(value)}
+
+
+def shown_value(value: Any) -> Any:
+    """The value for people, which may be redacted."""
+    return cast("Configuration", value)[_SHOWN] if _is_redacted(value) else value
+
+
 def agree(one: Any, other: Any) -> bool:
     """Whether two values mean the same. In nested mappings, keys that only one side has do not count: services add ids
     and defaults."""
+    if _is_redacted(one) or _is_redacted(other):
+        return _digest(one) == _digest(other)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         left, right = cast("Configuration", one), cast("Configuration", other)
         return all(agree(left[key], right[key]) for key in left.keys() & right.keys())
@@ -63,6 +79,14 @@ def agree(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return bool(_plain(one) == _plain(other))
+
+
+def _is_redacted(value: Any) -> bool:
+    return isinstance(value, Mapping) and cast("Configuration", value).keys() == {_SHOWN, _DIGEST}
+
+
+def _digest(value: Any) -> str:
+    return str(value[_DIGEST]) if _is_redacted(value) else digest_of(_plain(value))
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planner.bounds import Count
-from planner.changes.fingerprint import digest_of_terms
+from planner.changes.fingerprint import config_digest, digest_of_terms
 from planner.changes.model import Change, ChangeSet
 from planner.results.outcomes import Action
 
@@ -26,6 +26,7 @@ class ConsentedCase(BaseModel):
     runs: Count = 0
     retries: Count = 0
     call: str = Field(default="", description="Fingerprint of the call.")
+    config: str = Field(default="", description="Digest of the fields of the agent's file; empty without a file.")
     check: str = Field(description="Fingerprint of the expectations.")
 
     @property
@@ -34,7 +35,8 @@ class ConsentedCase(BaseModel):
         if not self.call:
             return [self.case_id, Action.RECHECK.value, self.check]
         retries = [f"retries {self.retries}"] if self.retries else []
-        return [self.case_id, Action.CALL.value, str(self.runs), self.call, *retries, self.check]
+        config = [f"config {self.config}"] if self.config else []
+        return [self.case_id, Action.CALL.value, str(self.runs), self.call, *retries, *config, self.check]
 
 
 class ConsentedCalls(BaseModel):
@@ -76,6 +78,8 @@ def _outside(agreed: ConsentedCase | None, now: Change) -> Iterator[str]:
             return
         if now.call_fingerprint != agreed.call:
             yield f"another call ({now.reason.label})"
+        if config_digest(now) != agreed.config:
+            yield "the file of its agent changed"
         if now.runs > agreed.runs:
             yield f"{now.runs} calls instead of {agreed.runs}"
         if now.case is not None and now.case.retries > agreed.retries:
@@ -92,6 +96,7 @@ def consented_calls(change_set: ChangeSet, planned_at: datetime, commit: str) ->
             runs=change.runs,
             retries=change.case.retries if change.case is not None and change.action is Action.CALL else 0,
             call=change.call_fingerprint if change.action is Action.CALL else "",
+            config=config_digest(change) if change.action is Action.CALL else "",
             check=change.check_fingerprint,
         )
         for change in charged_changes(change_set)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from planner.changes.detail import agent_edit, expired, incomplete_evidence, inputs_detail, stored_runs
-from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.agents import Agents, Configurations
+from planner.changes.detail import expired, incomplete_evidence, inputs_detail, stored_runs
+from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
 from planner.changes.reusable_calls import CalledBefore, Renamed, Revisions
 from planner.moments import aware
@@ -62,6 +63,7 @@ class Request:
         revisions: `<time of the last edit> <digest>` of the agent behind (kind, id), as the service reports it; None or absent if unknown.
         partial: only some cases were selected, so none is dropped.
         judge: the language model for `check: judge`, and how it is asked; None if none is configured, which changes nothing.
+        configurations: those of the agents that are called.
         fresh: why earlier runs of the called cases are discarded; None if they count.
     """
 
@@ -71,6 +73,7 @@ class Request:
     partial: bool = False
     judge: str | None = None
     fresh: FreshDocument | None = None
+    configurations: Configurations = field(default_factory=Configurations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class _Today:
     check_fingerprint: str
     stored: StoredResults
     request: Request
+    agents: Agents
 
     @property
     def judge(self) -> str | None:
@@ -118,6 +122,22 @@ class _Today:
     def recheck(self, prior: CaseResult, reason: Reason, detail: str) -> Change:
         kept = self.keep(prior, reason, detail)
         return replace(kept, action=Action.RECHECK, check_fingerprint=self.check_fingerprint)
+
+    def agent_edit(self, prior: CaseResult) -> str | None:
+        """How the agent differs from the one of the stored runs; None if it does not, or if that is unknown."""
+        return self.agents.edit(prior.inputs, self.case)
+
+    def is_same_agent(self, prior: CaseResult, known: Revisions) -> bool:
+        same = self.agents.is_same(prior.inputs, self.case)
+        return same if same is not None else known.same_agent(prior.inputs, self.inputs)
+
+    def is_moved(self, prior: CaseResult) -> bool:
+        """Whether only the agent's id differs, and both agents have the same configuration."""
+        if not prior.inputs.target_kind == self.inputs.target_kind == "agent":
+            return False
+        moved = self.inputs.model_copy(update={"target_id": prior.inputs.target_id})
+        is_same_call = call_fingerprint(moved) == prior.call_fingerprint
+        return is_same_call and self.agents.has_same_configuration(prior.inputs, self.case)
 
     def could_pass(self, pool: Sequence[Run], calls: int) -> bool:
         """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""
@@ -168,12 +188,13 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
     find_calls = request.rerun == "changed"
     renamed = Renamed({**stored.deleted, **stored.baseline}, present) if find_calls and not request.partial else None
     known = Revisions(stored.baseline.values())
+    agents = Agents(request.revisions, request.configurations)
     expectation_digests: dict[int, str] = {}
     changes: list[Change] = []
     for case in cases:
-        inputs = case_inputs(case, request.revisions.get((case.target.kind, case.target.id)))
+        inputs = agents.inputs(case)
         check = check_fingerprint(case, expectation_digests)
-        today = _Today(case, inputs, call_fingerprint(inputs), check, stored, request)
+        today = _Today(case, inputs, call_fingerprint(inputs), check, stored, request, agents)
         change = _retry_partial(today) or _change(today, stored.baseline.get(case.case_id))
         if request.fresh is not None and change.action is Action.CALL:
             fresh = request.fresh if change.prior else None
@@ -193,7 +214,7 @@ def _retry_partial(today: _Today) -> Change | None:
     prior = today.stored.partial_results.get(today.case.case_id)
     if prior is None or prior.call_fingerprint != today.call_fingerprint:
         return None
-    if agent_edit(prior.inputs.agent_revision, today.inputs.agent_revision) is not None:
+    if today.agent_edit(prior) is not None:
         return None
     change = _change(today, prior)
     if not change.is_retry and change.reason is not Reason.OUT_OF_REACH:
@@ -225,7 +246,7 @@ def _reuse(today: _Today, change: Change, renamed: Renamed | None, known: Revisi
     called_before = today.stored.called_before
     if called_before is not None and change.reason in _REUSABLE:
         for older in called_before(change.case_id, today.call_fingerprint):
-            if known.same_agent(older.inputs, today.inputs) and _is_reusable(today, older):
+            if today.is_same_agent(older, known) and _is_reusable(today, older):
                 ended = max((run.completed_at for run in older.runs if run.completed_at), default=None)
                 date = f" of {ended:%Y-%m-%d}" if ended else ""
                 detail = f"{stored_runs(len(older.runs))}{date} · free"
@@ -263,10 +284,10 @@ def _step(today: _Today, prior: CaseResult | None) -> Change:
     case, inputs = today.case, today.inputs
     if prior is None:
         return today.call(None, Reason.NEW)
-    if today.call_fingerprint != prior.call_fingerprint:
+    if today.call_fingerprint != prior.call_fingerprint and not today.is_moved(prior):
         reason = Reason.PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, inputs_detail(prior.inputs, inputs))
-    if (edit := agent_edit(prior.inputs.agent_revision, inputs.agent_revision)) is not None:
+    if (edit := today.agent_edit(prior)) is not None:
         return today.call(prior, Reason.AGENT_EDITED, edit)
     if (too_old := expired(case, prior, today.request.now)) is not None:
         return today.call(prior, Reason.EXPIRED, too_old)

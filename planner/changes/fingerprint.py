@@ -6,26 +6,17 @@ stored case look changed, and calls it again (charged).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
-from typing import Any, Final, cast
+from collections.abc import Iterable
+from typing import Final
 
-import rfc8785
-
+from planner.changes.canonical import digest_of
+from planner.changes.configuration import configuration_digest
 from planner.changes.model import Change
 from planner.planfile.model import Case
 from planner.results.model import CaseInputs
 from planner.results.outcomes import Action
 
 _VERSION: Final = 1
-
-# RFC 8785 writes numbers as IEEE doubles, but ids of the service are 64-bit.
-_LARGEST_EXACT: Final = 2**53 - 1
-
-
-def digest_of(document: Any) -> str:
-    """`sha256:` and 64 hex digits over a JSON value in canonical form (RFC 8785)."""
-    return f"sha256:{sha256(rfc8785.dumps(_canonical(document))).hexdigest()}"
 
 
 def case_inputs(case: Case, agent_revision: str | None, configuration: str | None = None) -> CaseInputs:
@@ -78,7 +69,8 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
 
 
 def change_set_digest(changes: Iterable[Change]) -> str:
-    """Identifies what may be charged: the cases to call, their calls and what is expected, and rechecks with judge calls.
+    """Identifies what may be charged: the cases to call, their calls, what files say of the agents, what is expected, and
+    rechecks with judge calls.
 
     It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent revisions, or
     on how many calls an interrupted session already made: the same command with the same digest resumes after a crash.
@@ -91,31 +83,21 @@ def digest_of_terms(terms: Iterable[list[str]]) -> str:
     return digest_of(sorted(terms, key=lambda each: each[0]))
 
 
+def config_digest(change: Change) -> str:
+    """The digest of the fields of the file that describes the called agent, whether or not they differ from what is
+    deployed; "" if there is no file."""
+    config = change.case.target.config if change.case is not None else None
+    return configuration_digest(config.fields) if config is not None else ""
+
+
 def _terms(change: Change) -> list[str]:
     """Empty for a change that costs nothing."""
     if change.action is Action.CALL:
         retries = change.case.retries if change.case is not None else 0
         called = [str(change.runs), change.call_fingerprint, *([f"retries {retries}"] if retries else [])]
+        config = config_digest(change)
+        called += [f"config {config}"] if config else []
         return [change.case_id, change.action.value, *called, change.check_fingerprint]
     if change.action is Action.RECHECK and change.judge is not None:
         return [change.case_id, change.action.value, change.check_fingerprint]
     return []
-
-
-def _canonical(value: Any) -> Any:
-    """The value, with replacements for what RFC 8785 cannot write: large integers, NaN, infinities and lone surrogates."""
-    match value:
-        case bool() | None:
-            return value
-        case str():
-            return value if value.isascii() else value.encode(errors="backslashreplace").decode()
-        case int():
-            return value if -_LARGEST_EXACT <= value <= _LARGEST_EXACT else {"integer": str(value)}
-        case float():
-            return value if abs(value) < float("inf") else {"float": str(value)}
-        case Mapping():
-            return {_canonical(str(key)): _canonical(item) for key, item in cast("Mapping[Any, Any]", value).items()}
-        case Sequence():
-            return [_canonical(item) for item in cast("Sequence[Any]", value)]
-        case _:
-            raise TypeError(f"not a JSON value: {value!r}")

@@ -12,8 +12,8 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner.bounds import Count, Total
+from planner.changes.canonical import digest_of
 from planner.changes.detail import agent_edit, inputs_detail
-from planner.changes.fingerprint import digest_of
 from planner.changes.model import Change, ChangeSet, Reason
 from planner.results.model import CaseInputs
 from planner.results.outcomes import Action
@@ -132,12 +132,21 @@ def _moved(before: SavedChange, now: Change | None, show: Show) -> str:
         inputs = _shown(now.inputs, show)
         if now.call_fingerprint != before.call_fingerprint and before.inputs and inputs:
             parts.append(" / ".join(inputs_detail(before.inputs, inputs).splitlines()))
-        old, new = (each.agent_revision if each else None for each in (before.inputs, inputs))
-        if edit := agent_edit(old, new):
+        if edit := _agent_edit(before.inputs, inputs):
             parts.append(f"{Reason.AGENT_EDITED.label} ({edit})")
     if now.action is not Action.DROP and now.check_fingerprint != before.check_fingerprint:
         parts.append("expectations changed")
     return f"{before.case_id}: {'; '.join(parts)}" if parts else ""
+
+
+def _agent_edit(before: CaseInputs | None, now: CaseInputs | None) -> str | None:
+    if before is None or now is None:
+        return None
+    if before.configuration is None or now.configuration is None:
+        return agent_edit(before.agent_revision, now.agent_revision)
+    if before.configuration == now.configuration:
+        return None
+    return agent_edit(before.agent_revision, now.agent_revision) or "its configuration changed"
 
 
 def _shown(inputs: CaseInputs | None, show: Show) -> CaseInputs | None:

@@ -163,7 +163,8 @@ def _session(outline: RunResult, *, whole: bool) -> InvocationHistory:
 
 
 def _calls(case: CaseResult, runs: Sequence[Run], outline: RunResult) -> Iterator[_Call]:
-    same = (sys.intern(case.call_fingerprint), sys.intern(revision_digest(case.inputs.agent_revision or "")))
+    agent = case.inputs.configuration or revision_digest(case.inputs.agent_revision or "")
+    same = (sys.intern(case.call_fingerprint), sys.intern(agent))
     for run in runs:
         made_by = sys.intern(run.invocation_id or outline.invocation_id)
         at = aware(run.completed_at or outline.started_at).astimezone(UTC)

@@ -70,8 +70,9 @@ class EarlierCalls:
         self._note_partial(outline)
         for case in outline.cases if not outline.partial else ():
             sessions = self._sessions.setdefault((case.case_id, case.call_fingerprint), {})
-            # The newest session of a revision has the latest verdict.
-            sessions.setdefault(revision_digest(case.inputs.agent_revision or ""), outline.invocation_id)
+            # The newest session of an agent's configuration, or revision, has the latest verdict.
+            agent = case.inputs.configuration or revision_digest(case.inputs.agent_revision or "")
+            sessions.setdefault(agent, outline.invocation_id)
 
     def earlier_runs(self, case_ids: Iterable[str]) -> dict[str, CaseResult]:
         """Results of the newest partial session for these cases, if they failed or were undecided in it and no full

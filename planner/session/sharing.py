@@ -96,7 +96,7 @@ class Shared:
             alike = known.get((_NUMBERED.sub("", stored.case_id), stored.call_fingerprint))
             if alike:
                 update = alike.pop(0)
-                revision = {"agent_revision": stored.inputs.agent_revision}
+                revision = {name: getattr(stored.inputs, name) for name in ("agent_revision", "configuration")}
                 update |= {"inputs": update["inputs"].model_copy(update=revision)}
             else:  # changes are shown by line: restore lines that differ only by redaction
                 prompt = prompts.get(stored.case_id, "")

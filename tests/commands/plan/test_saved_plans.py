@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from planner import __version__
-from planner.changes.fingerprint import digest_of
+from planner.changes.canonical import digest_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

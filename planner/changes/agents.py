@@ -1,0 +1,106 @@
+"""Whether stored calls reached the same agent as today's would: by its configuration, or by its revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from planner.changes.configuration import Configuration, configuration_digest, differences, is_same, overlay
+from planner.changes.detail import agent_edit, revision_digest
+from planner.changes.fingerprint import case_inputs
+from planner.planfile.model import Case, Target
+from planner.results.model import CaseInputs
+
+Stored: TypeAlias = Callable[[str], Configuration | None]
+"""The stored configuration with this digest; None if it is not stored."""
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Configurations:
+    """The configurations of agents.
+
+    Args:
+        called: what is called at each target: what is deployed, overlaid by the fields of its file; absent if unknown, and
+            for phone numbers.
+        previews: targets whose file differs from what is deployed.
+        stored: finds the configurations of stored calls.
+    """
+
+    called: Mapping[Target, Configuration] = field(default_factory=dict[Target, Configuration])
+    previews: frozenset[Target] = frozenset()
+    stored: Stored = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """What is known of the agents that are called. `revisions` are as in `planner.changes.diff.Request`."""
+
+    revisions: Mapping[tuple[str, int], str | None]
+    configurations: Configurations
+
+    def inputs(self, case: Case) -> CaseInputs:
+        """The inputs of a call of this case."""
+        target = case.target
+        now = self.configurations.called.get(target)
+        digest = None if now is None else configuration_digest(now)
+        return case_inputs(case, self.revisions.get((target.kind, target.id)), digest)
+
+    def edit(self, prior: CaseInputs, case: Case) -> str | None:
+        """How the agent differs from the one that was called; None if it does not, or if that is unknown."""
+        target = case.target
+        today = self.revisions.get((target.kind, target.id))
+        same = self._same_configuration(prior, target)
+        if same:
+            return None
+        by_revision = agent_edit(prior.agent_revision, today)
+        if same is None:
+            if prior.configuration is None and target.config is not None and target in self.configurations.previews:
+                return f"{target.config.file} differs from what was called"
+            return by_revision
+        names = self._changed_fields(prior, target)
+        by_fields = f"{', '.join(names)} changed" if names else "its configuration changed"
+        return by_revision if by_revision and target.config is None else by_fields
+
+    def is_same(self, prior: CaseInputs, case: Case) -> bool | None:
+        """Whether the agent is the one that was called; None if that is unknown."""
+        target = case.target
+        same = self._same_configuration(prior, target)
+        if same is not None:
+            return same
+        today = self.revisions.get((target.kind, target.id))
+        if target in self.configurations.previews:
+            return False
+        if prior.agent_revision is None or today is None:
+            return None
+        return revision_digest(prior.agent_revision) == revision_digest(today)
+
+    def has_same_configuration(self, prior: CaseInputs, case: Case) -> bool:
+        """Whether both configurations are known, and mean the same."""
+        return self._same_configuration(prior, case.target) is True
+
+    def _same_configuration(self, prior: CaseInputs, target: Target) -> bool | None:
+        """None if one of them is unknown."""
+        now = self._today(prior, target)
+        if prior.configuration is None or now is None:
+            return None
+        if prior.configuration == configuration_digest(now):
+            return True
+        older = self.configurations.stored(prior.configuration)
+        return older is not None and is_same(older, now, target.config.fields if target.config else ())
+
+    def _changed_fields(self, prior: CaseInputs, target: Target) -> list[str]:
+        older, now = self.configurations.stored(prior.configuration or ""), self._today(prior, target)
+        return [change.name for change in differences(older, now)] if older is not None and now is not None else []
+
+    def _today(self, prior: CaseInputs, target: Target) -> Configuration | None:
+        """What is called today. Where nobody asked the service, it is assumed not to have changed outside the file."""
+        known = self.configurations.called.get(target)
+        if known is not None or target.config is None or prior.configuration is None:
+            return known
+        older = self.configurations.stored(prior.configuration)
+        return None if older is None else overlay(older, target.config.fields)
