@@ -82,7 +82,7 @@ def agree(one: Any, other: Any) -> bool:
 
 
 def _is_redacted(value: Any) -> bool:
-    return isinstance(value, Mapping) and cast("Configuration", value).keys() == {_SHOWN, _DIGEST}
+    return isinstance(value, Mapping) and set(cast("Configuration", value)) == {_SHOWN, _DIGEST}
 
 
 def _digest(value: Any) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.changes.model import Change, Reason
 from planner.errors import UsageError
+from planner.planfile.model import Project
+from planner.providers.base import AgentState
 from planner.reports.neutral import markdown_code
 from planner.reports.quantities import count
 from planner.results.repository import document_bytes
 from planner.session.asking import Known, known_service
 from planner.session.ci import namespace_of
+from planner.session.configurations import record_agents, shown_agent
 from planner.session.preparing import open_journal, prepare
 from planner.session.recorded import RecordedTarget, RecordedWorld, service_of, world_key, world_store
 from planner.session.reporting import print_diagnostics, redactor_of
@@ -43,7 +46,7 @@ def record(shell: Shell, options: RecordOptions) -> int:
     place = place_of(shell, loaded.root, selection, loaded.project)
     known = known_service(shell, selection, loaded, place, refresh=True)
     place.make()
-    document = document_bytes(_recorded(shell, known))
+    document = document_bytes(_recorded(shell, known, loaded.project if place.shared is not None else None))
     world_store(place).update(lambda _: {world_key(place.environment): document})
     journal = open_journal(shell, place, loaded.cases)
     try:
@@ -51,6 +54,7 @@ def record(shell: Shell, options: RecordOptions) -> int:
     finally:
         if journal:
             journal.close()
+    record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations)
     drifted = [change for change in prepared.change_set.changes if change.reason is Reason.AGENT_EDITED]
     found = f"{count(len(drifted), 'case')} with an agent edited since its results"
     shell.print(f"{count(len(known.targets), 'target')} recorded · {found}")
@@ -59,7 +63,8 @@ def record(shell: Shell, options: RecordOptions) -> int:
     return 0
 
 
-def _recorded(shell: Shell, known: Known) -> RecordedWorld:
+def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWorld:
+    """`project`: whose texts are redacted; None: nothing is."""
     return RecordedWorld(
         recorded_at=shell.clock.now(),
         service=service_of(shell),
@@ -70,11 +75,16 @@ def _recorded(shell: Shell, known: Known) -> RecordedWorld:
                 revision=state.revision,
                 product=state.product,
                 drafts=state.drafts,
+                agent=_shown(state.agent, project),
             )
             for (kind, target_id), state in known.targets.items()
         ),
         balance=known.balance,
     )
+
+
+def _shown(agent: AgentState | None, project: Project | None) -> AgentState | None:
+    return agent if agent is None or project is None else replace(agent, **shown_agent(agent, project))
 
 
 def _report(shell: Shell, options: RecordOptions, drifted: Sequence[Change], names: dict[str, str]) -> None:

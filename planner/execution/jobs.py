@@ -32,6 +32,8 @@ class Job:
     """Retries per run after a platform failure, if the budget allows."""
     may_stop_early: bool = False
     """Whether early stopping applies: `Order.pace` says how many calls may run, and when no more are needed."""
+    configuration: str | None = None
+    """Digest of the agent's configuration that is called; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,7 @@ class JournalState:
                 cost_cents=None,
                 completed_at=None,
                 consumed_by=None,
+                configuration=slot.configuration,
             )
             for ordinal, slot in enumerate(intent.slots)
         ]

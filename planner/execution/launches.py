@@ -102,6 +102,8 @@ class SlotIntent:
     call_fingerprint: str
     agent_revision: str | None
     reserved_cents: Cents
+    configuration: str | None = None
+    """Digest of the agent's configuration that is called; None if unknown, and in older journals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Slot:
     cost_cents: Cents | None
     completed_at: AwareDatetime | None
     consumed_by: str | None
+    configuration: str | None = None
 
     @property
     def state(self) -> SlotState:

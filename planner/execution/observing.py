@@ -67,6 +67,7 @@ def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> Lau
                 job.call_fingerprint,
                 job.agent_revision,
                 cents,
+                job.configuration,
             )
             for ordinal, (job, cents) in enumerate(action.runs)
         ),

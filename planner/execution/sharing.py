@@ -49,6 +49,7 @@ class SlotDocument(_Document):
     prompt: str
     call_fingerprint: str
     agent_revision: str | None = None
+    configuration: str | None = None
     reserved_cents: Cents
     run_id: ServiceId | None = None
     evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None

@@ -52,7 +52,7 @@ def _entries(
         yield "calls", [f"{target} · {inputs.direction} · {inputs.mode}{number}"]
         yield "agent", [_agent(change, before, inputs)]
     if before is not None and inputs is not None:
-        revision = {"agent_revision": None}  # it has a line of its own
+        revision = {"agent_revision": None, "configuration": None}  # they have a line of their own
         equal = before.model_copy(update=revision) == inputs.model_copy(update=revision)
         is_same = equal or change.action in (Action.KEEP, Action.RECHECK)
         detail = "same as in the stored runs" if is_same else redactor.text(inputs_detail(before, inputs))
@@ -83,7 +83,10 @@ def _agent(change: Change, before: CaseInputs | None, now: CaseInputs) -> str:
         return f"revision {today}"
     if then is None:
         return f"revision {today}; unknown revision in the stored runs"
-    same = "same as" if revision_digest(today) == revision_digest(then) else "different from"
+    is_same = revision_digest(today) == revision_digest(then)
+    if before.configuration is not None and now.configuration is not None:
+        is_same = before.configuration == now.configuration
+    same = "same as" if is_same else "different from"
     return f"revision {today}, {same} the stored runs"
 
 

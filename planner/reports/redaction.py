@@ -206,7 +206,7 @@ def redact_evidence(evidence: Evidence, patterns: Sequence[Pattern] = ()) -> Evi
     ids = frozenset(str(number) for number in (evidence.run_id, evidence.call_id) if number is not None)
     redactor = Redactor(tuple(patterns), ids)
     found = redact_fields(
-        evidence, _EVIDENCE_FIELDS, {"text": redactor.text, "value": lambda value: _value(value, redactor)}
+        evidence, _EVIDENCE_FIELDS, {"text": redactor.text, "value": lambda value: redact_value(value, redactor)}
     )
     if found is evidence:
         return evidence
@@ -223,7 +223,7 @@ def redact_evidence(evidence: Evidence, patterns: Sequence[Pattern] = ()) -> Evi
     return found.model_copy(update={"redacted": tuple(dict.fromkeys((*evidence.redacted, *parts)))})
 
 
-def _value(value: object, redactor: Redactor) -> Any:
+def redact_value(value: object, redactor: Redactor) -> Any:
     """Redacts a JSON value. A number that looks like a phone number becomes a text."""
     match value:
         case str():
@@ -237,9 +237,9 @@ def _value(value: object, redactor: Redactor) -> Any:
         case Mapping():
             fields = cast("Mapping[str, object]", value)
             names = distinct(fields, redactor.text)
-            return {names[key]: _value(item, redactor) for key, item in fields.items()}
+            return {names[key]: redact_value(item, redactor) for key, item in fields.items()}
         case list() | tuple():
-            return [_value(item, redactor) for item in cast("Sequence[object]", value)]
+            return [redact_value(item, redactor) for item in cast("Sequence[object]", value)]
         case _:
             return redactor.text(str(value))
 

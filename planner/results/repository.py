@@ -216,6 +216,15 @@ class ResultsRepository:
         del share
         self._store.update(lambda _: {change_set_key(digest): data})
 
+    def save_configurations(self, configurations: Mapping[str, bytes]) -> None:
+        """Store configurations of agents, as JSON, by digest."""
+        wanted = {configuration_key(digest): data for digest, data in configurations.items()}
+        self._store.update(lambda now: {key: data for key, data in wanted.items() if not now.has(key)})
+
+    def load_configuration(self, digest: str) -> bytes | None:
+        """The configuration with this digest; None if it is not stored. Not verified."""
+        return self._store.get(configuration_key(digest)) if _DIGEST.fullmatch(digest[-64:]) else None
+
     def load_change_set(self, digest: str) -> bytes | None:
         return self._store.get(change_set_key(digest))
 
@@ -296,6 +305,14 @@ def _vote_key(key: str, number: int) -> str:
 
 def saved_key(plan_id: str) -> str:
     return f"saved/{segment_for(plan_id)}"
+
+
+def configuration_key(digest: str) -> str:
+    return f"configurations/{digest.removeprefix('sha256:')}.json"
+
+
+def versions_key(environment: str, agent_id: int) -> str:
+    return f"versions/{segment_for(environment)}/{agent_id}.json"
 
 
 def change_set_key(digest: str) -> str:

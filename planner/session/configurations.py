@@ -1,48 +1,52 @@
-"""The agents that plans describe in files: what is deployed, what the file makes of it, and what is called."""
+"""The agents that plans describe in files, and what the store knows of them.
+
+Configurations that are called are stored by digest. Outside of pull requests, the versions of each agent's file are
+recorded, so that later sessions see whether a deployed agent was edited at the service, or waits for a deployment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from planner.changes.configuration import FieldChange, configuration_digest, differences, overlay
-from planner.planfile.model import AgentFile, Case
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from planner.changes.agents import Configurations
+from planner.changes.configuration import Configuration, configuration_digest, redacted
+from planner.changes.effective import EffectiveTarget, effective_target, with_versions
+from planner.planfile.model import AgentFile, Case, Project
+from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Target, TargetState
+from planner.results.directory import DirectoryStore
+from planner.results.repository import ResultsRepository, configuration_key, versions_key
+from planner.results.store import Reader, Store
+from planner.session.ci import namespace_of
+from planner.session.reporting import redactor_of
+
+if TYPE_CHECKING:
+    from planner.session.shell import Shell
+    from planner.session.stores import Place
+
+__all__ = ["EffectiveTarget", "agents_of", "effective_targets", "record_agents"]
+
+_KEPT_VERSIONS: Final = 50
+Versions = Mapping[int, Sequence[Configuration]]
+"""The recorded versions of each agent's file, oldest first, by agent."""
 
 
-@dataclass(frozen=True, slots=True)
-class EffectiveTarget:
-    """An agent with a file. `configuration` and `digest` are of what is to be called: the deployed fields overlaid by the
-    file's. They are None, as `deployed`, if the agent was not read and no record of it is stored."""
+class _Versions(BaseModel):
+    """`versions/<environment>/<agent>.json`: fields of the agent's file, oldest version first."""
 
-    alias: str
-    """The first one, if several targets are this agent with this file."""
-    agent_id: int
-    """The source agent."""
-    file: AgentFile
-    deployed: AgentState | None = None
-    configuration: Mapping[str, Any] | None = None
-    digest: str | None = None
-    changes: tuple[FieldChange, ...] = ()
-    """The fields of the file that differ from the deployed ones."""
-    drift: tuple[FieldChange, ...] = ()
-    """What was edited at the service: how the deployed fields differ from the last recorded version of the file."""
-    waits_for_deploy: bool = False
-    """Deployed is an older recorded version of the file."""
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
-    @property
-    def needs_preview(self) -> bool:
-        """Whether calls reach a copy with the file's fields instead of the deployed agent."""
-        return bool(self.changes)
-
-    @property
-    def preview_fields(self) -> dict[str, Any]:
-        """What makes a copy of the deployed agent what the file says."""
-        return {change.name: self.file.fields[change.name] for change in self.changes}
+    schema_version: str = "1.0"
+    versions: list[dict[str, Any]] = []
 
 
-def effective_targets(cases: Iterable[Case], targets: Mapping[Target, TargetState]) -> tuple[EffectiveTarget, ...]:
+def effective_targets(
+    cases: Iterable[Case], targets: Mapping[Target, TargetState], versions: Versions | None = None
+) -> tuple[EffectiveTarget, ...]:
     """One per agent and file, in the order of the cases. `targets` may lack what was not read."""
     found: dict[tuple[int, AgentFile], EffectiveTarget] = {}
     for case in cases:
@@ -51,14 +55,126 @@ def effective_targets(cases: Iterable[Case], targets: Mapping[Target, TargetStat
             continue
         state = targets.get((target.kind, target.id))
         deployed = state.agent if state is not None else None
-        found[target.id, target.config] = _effective(target.alias, target.id, target.config, deployed)
+        effective = effective_target(target.alias, target.id, target.config, deployed)
+        found[target.id, target.config] = with_versions(effective, (versions or {}).get(target.id, ()))
     return tuple(found.values())
 
 
-def _effective(alias: str, agent_id: int, file: AgentFile, deployed: AgentState | None) -> EffectiveTarget:
-    if deployed is None:
-        return EffectiveTarget(alias, agent_id, file)
-    configuration = overlay(deployed.configuration, file.fields)
-    shown = {name: value for name, value in deployed.configuration.items() if name in file.fields}
-    changes = differences(shown, file.fields)
-    return EffectiveTarget(alias, agent_id, file, deployed, configuration, configuration_digest(configuration), changes)
+def agents_of(
+    place: Place, cases: Sequence[Case], targets: Mapping[Target, TargetState]
+) -> tuple[tuple[EffectiveTarget, ...], Configurations]:
+    """The agents with a file, and the configurations of all that are called."""
+    agents = effective_targets(cases, targets, _stored_versions(place, cases))
+    return agents, _called(cases, targets, agents, place.repository)
+
+
+def _called(
+    cases: Iterable[Case],
+    targets: Mapping[Target, TargetState],
+    agents: Sequence[EffectiveTarget],
+    repository: ResultsRepository,
+) -> Configurations:
+    with_file = {(each.agent_id, each.file): each for each in agents}
+    called: dict[PlanTarget, Configuration] = {}
+    previews: set[PlanTarget] = set()
+    for target in {case.target: None for case in cases}:
+        state = targets.get((target.kind, target.id))
+        effective = with_file.get((target.id, target.config)) if target.config is not None else None
+        if effective is not None and effective.configuration is not None:
+            called[target] = effective.configuration
+            previews |= {target} if effective.needs_preview else set[PlanTarget]()
+        elif state is not None and state.agent is not None:
+            called[target] = state.agent.configuration
+    known: dict[str, Configuration | None] = {}
+
+    def stored(digest: str) -> Configuration | None:
+        if digest not in known:
+            known[digest] = _configuration(repository.load_configuration(digest), digest)
+        return known[digest]
+
+    return Configurations(called, frozenset(previews), stored)
+
+
+def _stored_versions(place: Place, cases: Iterable[Case]) -> Versions:
+    """The recorded versions of the files of these cases' agents."""
+    ids = {case.target.id: None for case in cases if case.target.config is not None}
+    stores: list[Reader] = [DirectoryStore(place.directory)]
+    if place.shared is not None:
+        stores.insert(0, place.shared.store)
+    found: dict[int, Sequence[Configuration]] = {}
+    for agent_id in ids:
+        key = versions_key(place.environment, agent_id)
+        found[agent_id] = next((versions for store in stores if (versions := _versions(store.get(key)))), ())
+    return found
+
+
+def record_agents(
+    shell: Shell, place: Place, project: Project, agents: Sequence[EffectiveTarget], called: Configurations
+) -> None:
+    """Store the configurations that are called and, outside of pull requests, the versions of the files. Raises
+    `StoreError`."""
+    configurations = {configuration_digest(each): each for each in called.called.values()}
+    if not configurations and not agents:
+        return
+    place.make()
+    place.repository.save_configurations({digest: _bytes(each) for digest, each in configurations.items()})
+    own = {} if namespace_of(shell.environ) else {each.agent_id: each.file.fields for each in agents}
+    _record(DirectoryStore(place.directory), place.environment, {}, own)
+    if place.shared is not None:
+        shown = {
+            configuration_key(digest): _bytes(shown_configuration(each, project))
+            for digest, each in configurations.items()
+        }
+        versions = {agent_id: shown_configuration(fields, project) for agent_id, fields in own.items()}
+        _record(place.shared.store, place.environment, shown, versions)
+
+
+def shown_configuration(configuration: Configuration, project: Project) -> dict[str, Any]:
+    """As a shared store has it."""
+    from planner.reports.redaction import redact_value
+
+    redactor = redactor_of(project)
+    return {name: redacted(value, redact_value(value, redactor)) for name, value in configuration.items()}
+
+
+def shown_agent(agent: AgentState, project: Project) -> dict[str, Any]:
+    """The fields of `AgentState` that hold an agent's fields, as a shared store has them."""
+    configuration, draft = (shown_configuration(each, project) for each in (agent.configuration, agent.draft))
+    return {"configuration": configuration, "draft": draft}
+
+
+def _record(store: Store, environment: str, new: Mapping[str, bytes], files: Mapping[int, Configuration]) -> None:
+    """Write what the store does not have; nothing if it has everything."""
+
+    def change(now: Reader) -> dict[str, bytes]:
+        writes = {key: data for key, data in new.items() if not now.has(key)}
+        for agent_id, fields in files.items():
+            key = versions_key(environment, agent_id)
+            versions = _versions(now.get(key))
+            if not versions or configuration_digest(versions[-1]) != configuration_digest(fields):
+                kept = [*map(dict, versions), dict(fields)][-_KEPT_VERSIONS:]
+                writes[key] = _Versions(versions=kept).model_dump_json().encode()
+        return writes
+
+    if new or files:
+        store.update(change)
+
+
+def _bytes(configuration: Configuration) -> bytes:
+    return json.dumps(dict(configuration), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _versions(data: bytes | None) -> Sequence[Configuration]:
+    """Damaged records are ignored: they decide nothing that costs money."""
+    try:
+        return _Versions.model_validate_json(data).versions if data is not None else ()
+    except ValidationError:
+        return ()
+
+
+def _configuration(data: bytes | None, digest: str) -> Configuration | None:
+    try:
+        found: Any = json.loads(data) if data is not None else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and configuration_digest(found) == digest else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

@@ -8,6 +8,7 @@ from planner.changes.consent import ConsentRequest, Limits, check_consent, conse
 from planner.errors import InterruptedRunError
 from planner.results.model import Consent
 from planner.session.ci import who_agrees
+from planner.session.configurations import record_agents
 from planner.session.jobs import check_balance, short_of
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
@@ -28,6 +29,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     prepared = prepare(shell, session.options.selection, loaded, place, targets=targets, journal=session.journal)
     prepared.judging.require_model(prepared.change_set)
+    record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations)
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")
     return replace(prepared, balance=balance)

@@ -51,6 +51,7 @@ def jobs_of(change_set: ChangeSet) -> list[Job]:
                 expected_seconds=price.expected_seconds if price else None,
                 retries=case.retries,
                 may_stop_early=case.when_settled == "stop",
+                configuration=change.inputs.configuration if change.inputs else None,
             )
         )
     return jobs

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from planner.changes.agents import Agents, Configurations
 from planner.changes.consent import Progress
-from planner.changes.detail import revision_digest
 from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.fingerprint import call_fingerprint, case_inputs
@@ -22,11 +22,12 @@ from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
+from planner.session.configurations import EffectiveTarget, agents_of
 from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
-from planner.session.recorded import current_revisions
+from planner.session.recorded import current_revisions, without_outdated
 from planner.session.selection import Loaded, Selection
 from planner.session.service import draft_warnings
 from planner.session.shell import Shell, actor_of
@@ -60,6 +61,9 @@ class Preparation:
     """Set if earlier runs of the called cases are ignored (`--fresh`)."""
     outside_consent: tuple[str, ...] = ()
     """What is not in the stored set with the digest of `--plan-digest`, one line per case."""
+    agents: tuple[EffectiveTarget, ...] = ()
+    """The agents with a file."""
+    configurations: Configurations = field(default_factory=Configurations)
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
     balance: Balance | None = None
@@ -126,7 +130,9 @@ def prepare(
         could_pass=could_pass(repository.load_evidence, judging.cache),
     )
     revisions = current_revisions(targets, [*baseline.values(), *(on_branch or {}).values()])
-    request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh)
+    targets = without_outdated(targets, revisions)
+    agents, configurations = agents_of(place, loaded.cases, targets)
+    request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh, configurations)
     changes = diff(loaded.cases, stored, request)
 
     agreed = agreed_set(shell, selection, loaded, place)
@@ -146,7 +152,7 @@ def prepare(
     resumable, orphans = dict[str, tuple[Slot, ...]](), NO_ORPHANS
     spent, reserved, unconfirmed = Counter[str](), Counter[str](), Counter[str]()
     if journal:
-        resumable = _resumable(journal, whole, selection)
+        resumable = _resumable(journal, whole, selection, Agents(revisions, configurations))
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
             change_set = build({case_id: len(mine) for case_id, mine in resumable.items()})
@@ -177,7 +183,9 @@ def prepare(
         tuple(draft_warnings(loaded.cases, targets)),
         fresh,
         agreed.outside(change_set),
-        {} if place.base is None else baseline,
+        agents,
+        configurations,
+        base={} if place.base is None else baseline,
     )
 
 
@@ -266,7 +274,9 @@ def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal |
     return journal
 
 
-def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:
+def _resumable(
+    journal: Journal, change_set: ChangeSet, selection: Selection, agents: Agents
+) -> dict[str, tuple[Slot, ...]]:
     """Unconsumed runs of the same calls, collected ones first. With `--rerun` or `--fresh`, only runs of the same
     unfinished request. Runs that the baseline already contains are excluded, even if the journal does not know that."""
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
@@ -276,7 +286,7 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
     slots = [slot for slot in journal.unconsumed_slots() if slot.launch_id not in unsent]
     for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
         change = wanted.get(slot.case_id)
-        if change is None or slot.run_id in finished or not _same_call(slot, change):
+        if change is None or slot.run_id in finished or not _same_call(slot, change, agents):
             continue
         if selection.rerun != "changed" or selection.fresh is not None:
             launch = journal.launch(slot.launch_id)
@@ -299,10 +309,8 @@ def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:
     return replace(rest, expected_cents=expected, low_cents=low, high_cents=high)
 
 
-def _same_call(slot: Slot, change: Change) -> bool:
-    if slot.call_fingerprint != change.call_fingerprint:
+def _same_call(slot: Slot, change: Change, agents: Agents) -> bool:
+    if slot.call_fingerprint != change.call_fingerprint or change.case is None or change.inputs is None:
         return False
-    today = change.inputs.agent_revision if change.inputs else None
-    if today is None or slot.agent_revision is None:
-        return True
-    return revision_digest(today) == revision_digest(slot.agent_revision)
+    update = {"agent_revision": slot.agent_revision, "configuration": slot.configuration}
+    return agents.edit(change.inputs.model_copy(update=update), change.case) is None

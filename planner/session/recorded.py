@@ -1,13 +1,14 @@
 """What `planner record` stores about agents and balance, so that plans without a key know it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from planner.changes.detail import revision_digest
-from planner.providers.base import Balance, Target, TargetState
+from planner.providers.base import AgentState, Balance, Target, TargetState
 from planner.results.directory import DirectoryStore
 from planner.results.documents import called_at
 from planner.results.model import CaseResult
@@ -29,6 +30,8 @@ class RecordedTarget(BaseModel):
     revision: str | None
     product: str | None
     drafts: tuple[int, ...] = ()
+    agent: AgentState | None = None
+    """Its texts are redacted in a shared store."""
 
 
 class RecordedWorld(BaseModel):
@@ -46,7 +49,7 @@ class RecordedWorld(BaseModel):
     @property
     def states(self) -> dict[Target, TargetState]:
         return {
-            (each.kind, each.id): TargetState(each.revision, each.product, each.drafts, self.recorded_at)
+            (each.kind, each.id): TargetState(each.revision, each.product, each.drafts, self.recorded_at, each.agent)
             for each in self.targets
         }
 
@@ -82,6 +85,16 @@ def current_revisions(targets: Mapping[Target, TargetState], stored: Iterable[Ca
     """The revisions of the agents. A recorded one is unknown if a later call saw another."""
     outdated = set(_outdated(targets, stored))
     return {key: None if key in outdated else state.revision for key, state in targets.items()}
+
+
+def without_outdated(
+    targets: Mapping[Target, TargetState], revisions: Mapping[Target, str | None]
+) -> dict[Target, TargetState]:
+    """Without the configuration of agents whose recorded revision is outdated."""
+    return {
+        key: replace(state, agent=None) if state.revision is not None and revisions.get(key) is None else state
+        for key, state in targets.items()
+    }
 
 
 def _outdated(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> Iterator[Target]:
