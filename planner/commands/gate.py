@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from planner.changes.consent import Limits, policy_refusal
-from planner.changes.model import Change
-from planner.execution.journal import Journal
 from planner.reports.change_set import Preview
 from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
 from planner.results.model import CaseResult
-from planner.results.outcomes import Action, FailOn
+from planner.results.outcomes import FailOn
 from planner.results.required_check import CaseState, RequiredCheck, State
 from planner.session.asking import known_service
+from planner.session.checking import checked_cases
 from planner.session.preparing import Preparation, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of, write_output
 from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
-from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.gate import EVERYTHING, Gate
-from planner.verdicts.open_runs import OpenRuns, open_runs_of_stored
 from planner.verdicts.rates import suite_of
-from planner.verdicts.required_check import CheckedCase, decide, must_call
+from planner.verdicts.required_check import decide
 
 if TYPE_CHECKING:
     from planner.reports.comment import LastCalls
@@ -58,15 +55,14 @@ def gate(shell: Shell, options: GateOptions) -> int:
     known = known_service(shell, selection, loaded, place, refresh=options.refresh)
     if known.note:
         shell.log(known.note)
+    compares = options.compare_with == "base"
     journal = open_journal(shell, place, loaded.cases)
     try:
         prepared = prepare(shell, selection, loaded, place, targets=known.targets, journal=journal)
-        open_runs = _open_runs(shell, prepared, journal)
+        cases = checked_cases(shell, place, prepared, journal, excuse_known=compares)
     finally:
         if journal:
             journal.close()
-    compares = options.compare_with == "base"
-    cases = _checked(shell, place, prepared, open_runs, excuse_known=compares)
     fail_on = options.fail_on if compares else options.fail_on - {FailOn.REGRESSION}
     own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
     check = decide(cases, prepared.change_set.digest, Gate(fail_on, suite_of(own)), now)
@@ -144,37 +140,3 @@ def _last_calls(place: Place) -> LastCalls | None:
                 result.fresh,
             )
     return None
-
-
-def _open_runs(shell: Shell, prepared: Preparation, journal: Journal | None) -> dict[str, OpenRuns]:
-    if journal is None:
-        return {}
-    return open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, shell.clock.now())
-
-
-def _checked(
-    shell: Shell, place: Place, prepared: Preparation, open_runs: dict[str, OpenRuns], *, excuse_known: bool
-) -> list[CheckedCase]:
-    """Every case of the plans with its result by today's expectations, judged from stored evidence."""
-    changes = [change for change in prepared.change_set.changes if change.case is not None]
-    judged = assemble_cases(
-        [_kept(change) for change in changes if change.prior is not None and not must_call(change)],
-        {},
-        place.repository.load_evidence,
-        MissingRuns(open_runs=open_runs),
-        today=shell.clock.now().date(),
-        ask=prepared.judging.cache,
-    )
-    documents = {document.case_id: document for document in judged}
-    cases: list[CheckedCase] = []
-    for change in changes:
-        made = prepared.already_made.get(change.case_id, 0)
-        calls = max(0, change.runs - made) if must_call(change) else 0
-        document, base = documents.get(change.case_id), prepared.base.get(change.case_id)
-        cases.append(CheckedCase(change, document, base, calls, made, excuse_known))
-    return cases
-
-
-def _kept(change: Change) -> Change:
-    """Keep the results of a failed case, which could be called again."""
-    return replace(change, action=Action.KEEP, runs=0) if change.action is Action.CALL else change
