@@ -22,7 +22,7 @@ def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
     """The changed inputs: settings as `name old → new`, the prompt as lines that start with `- ` and `+ `."""
     lines = _settings_lines(old, new)
     if old.prompt != new.prompt:
-        lines += _prompt_lines(old.prompt, new.prompt)
+        lines += changed_lines(old.prompt, new.prompt)
     return "\n".join(lines) or "the stored copy does not show where (it may be redacted)"
 
 
@@ -105,7 +105,7 @@ def _settings_lines(old: CaseInputs, new: CaseInputs) -> list[str]:
     return lines
 
 
-def _prompt_lines(old: str, new: str) -> list[str]:
+def changed_lines(old: str, new: str) -> list[str]:
     """Changed lines only, `- ` before `+ `, limited in number and width."""
     before, after = _without_common_ends(old.splitlines(), new.splitlines())
     if not before and not after:

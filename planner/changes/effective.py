@@ -64,20 +64,30 @@ def effective_target(alias: str, agent_id: int, file: AgentFile, deployed: Agent
     return EffectiveTarget(alias, agent_id, file, deployed, configuration, digest, changes)
 
 
-def with_versions(target: EffectiveTarget, versions: Sequence[Configuration]) -> EffectiveTarget:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Fields of a file that were recorded. `was_deployed`: a later session saw them deployed."""
+
+    fields: Configuration
+    was_deployed: bool = False
+
+
+def with_versions(target: EffectiveTarget, versions: Sequence[Version]) -> EffectiveTarget:
     """The target, compared with the recorded versions of its file, oldest first."""
     if target.deployed is None or not versions or not target.changes:
         return target
-    matching = [number for number, fields in enumerate(versions) if _has(target.deployed, fields)]
-    if not matching:
-        last = versions[-1]
-        return replace(target, drift=differences(last, _shown(target.deployed, last)))
-    return replace(target, waits_for_deploy=matching[-1] < len(versions) - 1)
+    matching = [number for number, version in enumerate(versions) if has_fields(target.deployed, version.fields)]
+    if not matching and (seen := [version.fields for version in versions if version.was_deployed]):
+        return replace(target, drift=differences(seen[-1], _shown(target.deployed, seen[-1])))
+    is_older = not matching or matching[-1] < len(versions) - 1
+    is_recorded = not differences(versions[-1].fields, target.file.fields)
+    return replace(target, waits_for_deploy=is_older and (bool(matching) or is_recorded))
+
+
+def has_fields(deployed: AgentState, fields: Configuration) -> bool:
+    """Whether all of them are deployed."""
+    return all(agree(deployed.configuration.get(name), value) for name, value in fields.items())
 
 
 def _shown(deployed: AgentState, fields: Configuration) -> dict[str, Any]:
     return {name: value for name, value in deployed.configuration.items() if name in fields}
-
-
-def _has(deployed: AgentState, fields: Configuration) -> bool:
-    return all(agree(deployed.configuration.get(name), value) for name, value in fields.items())

@@ -102,6 +102,7 @@ def _publication(
         now,
         redactor,
         (str(refusal), refusal.hint) if refusal else None,
+        agents=prepared.agents,
         spent_cents=sum(prepared.progress.spent_cents.values()),
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
     )

@@ -134,6 +134,7 @@ def _show(
         (str(refusal), refusal.hint) if refusal else None,
         prepared.warnings,
         [*prepared.orphans.notes(options.selection.reconcile_command()), *notes],
+        prepared.agents,
     )
     if options.output_format == "json":
         shell.print(render_json(preview, open_launches=launch_documents(prepared.orphans.unsettled)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planner.changes.model import Change, Reason
+from planner.changes.model import Reason
 from planner.errors import UsageError
 from planner.planfile.model import Project
 from planner.providers.base import AgentState
-from planner.reports.neutral import markdown_code
+from planner.reports.agents import AgentNote, edited_agents
+from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
 from planner.reports.quantities import count
 from planner.results.repository import document_bytes
 from planner.session.asking import Known, known_service
@@ -58,8 +59,14 @@ def record(shell: Shell, options: RecordOptions) -> int:
     drifted = [change for change in prepared.change_set.changes if change.reason is Reason.AGENT_EDITED]
     found = f"{count(len(drifted), 'case')} with an agent edited since its results"
     shell.print(f"{count(len(known.targets), 'target')} recorded · {found}")
+    redactor = redactor_of(loaded.project)
+    edited = edited_agents(prepared.agents, redactor)
+    for note in edited:
+        shell.print(for_terminal(note.sentence))
     if options.issue:
-        _report(shell, options, drifted, redactor_of(loaded.project).names(change.case_id for change in drifted))
+        names = redactor.names(change.case_id for change in drifted)
+        lines = [f"- {markdown_code(names[change.case_id])}: {markdown_code(change.detail)}" for change in drifted]
+        _report(shell, options, lines, edited)
     return 0
 
 
@@ -87,13 +94,18 @@ def _shown(agent: AgentState | None, project: Project | None) -> AgentState | No
     return agent if agent is None or project is None else replace(agent, **shown_agent(agent, project))
 
 
-def _report(shell: Shell, options: RecordOptions, drifted: Sequence[Change], names: dict[str, str]) -> None:
+def _report(shell: Shell, options: RecordOptions, lines: Sequence[str], edited: Sequence[AgentNote]) -> None:
+    """`lines`: one per case that must be called again."""
     from planner.github.client import github_of
     from planner.github.issue import upsert_issue
 
-    lines = [f"- {markdown_code(names[change.case_id])}: {markdown_code(change.detail)}" for change in drifted]
     shown = "\n".join(lines[:_LISTED])
     more = f"\n\nand {count(len(lines) - _LISTED, 'more case')}" if len(lines) > _LISTED else ""
-    body = f"{count(len(lines), 'case')} must be called again, because their agents were edited:\n\n{shown}{more}"
+    parts = [
+        f"{count(len(lines), 'case')} must be called again, because their agents were edited:\n\n{shown}{more}"
+    ] * bool(lines)
+    for note in edited[:_LISTED]:
+        parts += [markdown_prose(note.sentence), markdown_block("\n".join(note.lines[:_LISTED]), "diff")]
+    body = "\n\n".join(parts)
     with github_of(shell.environ, shell.pause) as github:
-        upsert_issue(github, "Phone plans: agents edited since their results", body if lines else "", name=options.name)
+        upsert_issue(github, "Phone plans: agents edited since their results", body, name=options.name)

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from planner.changes.detail import age
+from planner.changes.effective import EffectiveTarget
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.moments import aware
 from planner.planfile.model import Plan
+from planner.reports.agents import agent_documents, agent_notes
 from planner.reports.neutral import (
     for_markdown,
     for_terminal,
@@ -58,6 +60,8 @@ class Preview:
     """Sentences about the agents that would be called."""
     earlier: Sequence[str] = ()
     """Sentences about orphaned launches."""
+    agents: Sequence[EffectiveTarget] = ()
+    """The agents that a file describes."""
     spent_cents: int = 0
     """What earlier sessions spent on this change set."""
     reserved_cents: int = 0
@@ -206,7 +210,7 @@ def ages(cases: Sequence[CaseResult], now: datetime | None) -> tuple[str, str]:
     return ("", "") if now is None or not ended else (age(now - max(ended)), age(now - min(ended)))
 
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 
@@ -233,6 +237,7 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -
             "changes": [_change_document(change, preview, names[change.case_id]) for change in change_set.changes],
             "estimate": asdict(change_set.estimate) | {"coverage": coverage} | judge,
             "summary": {action.value: len(change_set.with_action(action)) for action in Action},
+            "agents": agent_documents(preview.agents, redactor),
             "warnings": [redactor.text(line) for line in preview.warnings],
             "refused": None if preview.refused is None else redactor.name(preview.refused[0]),
             "open_launches": [
@@ -263,7 +268,11 @@ def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
     changes = (Action.CALL, Action.RECHECK, Action.DROP)
     listed = [_row(change, width, paint) for action in changes for change in shown_changes(preview, action)]
     listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in kept(preview)]
-    yield from (scope(preview), "", *rows(listed, width, paint))
+    yield from (scope(preview), "")
+    for note in agent_notes(preview.agents, preview.change_set, preview.redactor):
+        yield from wrapped(for_terminal(note.sentence), width, hanging="  ")
+        yield from (*_diff(note.lines, width, paint, indent=4), "")
+    yield from rows(listed, width, paint)
     if listed:
         yield ""
         for line in cost_lines(preview):
@@ -282,13 +291,19 @@ def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
 
 
 def _row(change: ShownChange, width: int, paint: Paint) -> Row:
-    below: list[str] = []
-    for text in map(for_terminal, change.moved):
-        colour = {"-": Colour.RED, "+": Colour.GREEN}.get(text[:1])
-        lines = wrapped(text, width, indent=" " * 6, hanging=" " * 8)
-        below += [paint(line, colour) for line in lines] if colour else lines
+    below = _diff(change.moved, width, paint, indent=6)
     columns = (change.what, for_terminal(change.why))
     return Row(change.sign, for_terminal(change.name), columns, _COLOURS[change.sign], tuple(below))
+
+
+def _diff(changed: Sequence[str], width: int, paint: Paint, *, indent: int) -> list[str]:
+    """Changed lines, those that begin with - or + in colour."""
+    shown: list[str] = []
+    for text in map(for_terminal, changed):
+        colour = {"-": Colour.RED, "+": Colour.GREEN}.get(text[:1])
+        lines = wrapped(text, width, indent=" " * indent, hanging=" " * (indent + 2))
+        shown += [paint(line, colour) for line in lines] if colour else lines
+    return shown
 
 
 MAX_BYTES = 60_000
@@ -326,7 +341,11 @@ def _head(preview: Preview) -> Iterator[str]:
 
 
 def changes_markdown(preview: Preview, listed: int) -> Iterator[str]:
-    """What is called, rechecked and dropped, folded; each part lists at most `listed` cases."""
+    """What is said of agents, then what is called, rechecked and dropped, folded; each part lists at most `listed` cases."""
+    for note in agent_notes(preview.agents, preview.change_set, preview.redactor)[:listed]:
+        yield markdown_prose(note.sentence)
+        if note.lines:
+            yield markdown_block("\n".join(note.lines), "diff")
     calls, rechecks, drops = (shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP))
     moved = [change for change in calls if change.moved]
     blocks = [

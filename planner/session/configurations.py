@@ -7,14 +7,15 @@ recorded, so that later sessions see whether a deployed agent was edited at the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from planner.changes.agents import Configurations
 from planner.changes.configuration import Configuration, configuration_digest, redacted
-from planner.changes.effective import EffectiveTarget, effective_target, with_versions
+from planner.changes.effective import EffectiveTarget, Version, effective_target, has_fields, with_versions
 from planner.planfile.model import AgentFile, Case, Project
 from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Target, TargetState
@@ -28,20 +29,20 @@ if TYPE_CHECKING:
     from planner.session.shell import Shell
     from planner.session.stores import Place
 
-__all__ = ["EffectiveTarget", "agents_of", "effective_targets", "record_agents"]
+__all__ = ["EffectiveTarget", "agent_warnings", "agents_of", "effective_targets", "record_agents"]
 
 _KEPT_VERSIONS: Final = 50
-Versions = Mapping[int, Sequence[Configuration]]
+Versions = Mapping[int, Sequence[Version]]
 """The recorded versions of each agent's file, oldest first, by agent."""
 
 
 class _Versions(BaseModel):
-    """`versions/<environment>/<agent>.json`: fields of the agent's file, oldest version first."""
+    """`versions/<environment>/<agent>.json`: what was recorded of the agent's file, oldest version first."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     schema_version: str = "1.0"
-    versions: list[dict[str, Any]] = []
+    versions: list[Version] = []
 
 
 def effective_targets(
@@ -101,7 +102,7 @@ def _stored_versions(place: Place, cases: Iterable[Case]) -> Versions:
     stores: list[Reader] = [DirectoryStore(place.directory)]
     if place.shared is not None:
         stores.insert(0, place.shared.store)
-    found: dict[int, Sequence[Configuration]] = {}
+    found: dict[int, Sequence[Version]] = {}
     for agent_id in ids:
         key = versions_key(place.environment, agent_id)
         found[agent_id] = next((versions for store in stores if (versions := _versions(store.get(key)))), ())
@@ -118,14 +119,14 @@ def record_agents(
         return
     place.make()
     place.repository.save_configurations({digest: _bytes(each) for digest, each in configurations.items()})
-    own = {} if namespace_of(shell.environ) else {each.agent_id: each.file.fields for each in agents}
-    _record(DirectoryStore(place.directory), place.environment, {}, own)
+    own = () if namespace_of(shell.environ) else agents
+    _record(DirectoryStore(place.directory), place.environment, {}, [(each, each.file.fields) for each in own])
     if place.shared is not None:
         shown = {
             configuration_key(digest): _bytes(shown_configuration(each, project))
             for digest, each in configurations.items()
         }
-        versions = {agent_id: shown_configuration(fields, project) for agent_id, fields in own.items()}
+        versions = [(each, shown_configuration(each.file.fields, project)) for each in own]
         _record(place.shared.store, place.environment, shown, versions)
 
 
@@ -143,17 +144,41 @@ def shown_agent(agent: AgentState, project: Project) -> dict[str, Any]:
     return {"configuration": configuration, "draft": draft}
 
 
-def _record(store: Store, environment: str, new: Mapping[str, bytes], files: Mapping[int, Configuration]) -> None:
-    """Write what the store does not have; nothing if it has everything."""
+def agent_warnings(agents: Iterable[EffectiveTarget]) -> Iterator[str]:
+    """What makes calls of these agents mean less than they seem to."""
+    for agent in agents:
+        if agent.deployed is not None and agent.deployed.variants > 1:
+            number = agent.deployed.variants
+            yield (
+                f"target `{agent.alias}`: {number} variants answer calls to agent {agent.agent_id} (split testing);"
+                f" {agent.file.file} describes none of them"
+            )
+        for name in agent.unshown:
+            yield (
+                f"target `{agent.alias}`: the service does not show `{name}` of agent {agent.agent_id}, so planner cannot"
+                f" see whether it is deployed; check its name in {agent.file.file}"
+            )
+
+
+def _record(
+    store: Store, environment: str, new: Mapping[str, bytes], files: Sequence[tuple[EffectiveTarget, Configuration]]
+) -> None:
+    """Write what the store does not have; nothing if it has everything. `files` are agents and the fields to store."""
 
     def change(now: Reader) -> dict[str, bytes]:
         writes = {key: data for key, data in new.items() if not now.has(key)}
-        for agent_id, fields in files.items():
-            key = versions_key(environment, agent_id)
-            versions = _versions(now.get(key))
-            if not versions or configuration_digest(versions[-1]) != configuration_digest(fields):
-                kept = [*map(dict, versions), dict(fields)][-_KEPT_VERSIONS:]
-                writes[key] = _Versions(versions=kept).model_dump_json().encode()
+        for agent, fields in files:
+            key = versions_key(environment, agent.agent_id)
+            before = _versions(now.get(key))
+            versions = [*before]
+            if not versions or configuration_digest(versions[-1].fields) != configuration_digest(fields):
+                versions.append(Version(fields))
+            if (deployed := agent.deployed) is not None:
+                versions = [
+                    replace(each, was_deployed=True) if has_fields(deployed, each.fields) else each for each in versions
+                ]
+            if versions != [*before]:
+                writes[key] = _Versions(versions=versions[-_KEPT_VERSIONS:]).model_dump_json().encode()
         return writes
 
     if new or files:
@@ -164,7 +189,7 @@ def _bytes(configuration: Configuration) -> bytes:
     return json.dumps(dict(configuration), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _versions(data: bytes | None) -> Sequence[Configuration]:
+def _versions(data: bytes | None) -> Sequence[Version]:
     """Damaged records are ignored: they decide nothing that costs money."""
     try:
         return _Versions.model_validate_json(data).versions if data is not None else ()

@@ -22,7 +22,7 @@ from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.configurations import EffectiveTarget, agents_of
+from planner.session.configurations import EffectiveTarget, agent_warnings, agents_of
 from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of
@@ -180,7 +180,7 @@ def prepare(
         accuracy(estimates),
         judging,
         orphans,
-        tuple(draft_warnings(loaded.cases, targets)),
+        (*draft_warnings(loaded.cases, targets), *agent_warnings(agents)),
         fresh,
         agreed.outside(change_set),
         agents,

@@ -1,0 +1,119 @@
+"""What plans and comments say of agents that a file describes: what changed, and what that means for calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planner.changes.configuration import FieldChange, shown_value
+from planner.changes.detail import changed_lines
+from planner.changes.effective import EffectiveTarget
+from planner.changes.model import ChangeSet
+from planner.reports.redaction import Redactor, redact_value
+from planner.results.outcomes import Action
+
+_SHORT = 80
+"""Longer texts are compared by line."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentNote:
+    """One sentence, and the changed fields: `- ` and `+ ` before lines of texts."""
+
+    sentence: str
+    lines: tuple[str, ...] = ()
+
+
+def agent_notes(agents: Sequence[EffectiveTarget], change_set: ChangeSet, redactor: Redactor) -> list[AgentNote]:
+    """What is to be said of these agents; nothing of those that are deployed as their files say."""
+    called = {
+        (change.case.target.id, change.case.target.config)
+        for change in change_set.with_action(Action.CALL)
+        if change.case is not None
+    }
+    return [
+        note for agent in agents for note in _notes(agent, redactor, is_called=(agent.agent_id, agent.file) in called)
+    ]
+
+
+def _notes(agent: EffectiveTarget, redactor: Redactor, *, is_called: bool) -> Iterator[AgentNote]:
+    who, file = f"Agent `{redactor.name(agent.alias)}`", f"`{redactor.name(agent.file.file)}`"
+    if agent.deployed is None:
+        yield AgentNote(f"{who}: not read, so what {file} changes is unknown; `planner plan --refresh` reads it")
+    if agent.drift:
+        yield _drift(agent, redactor)
+    if agent.changes:
+        what = "called on a preview" if is_called else "no call is needed"
+        what += "; waits for deploy" if agent.waits_for_deploy else ""
+        lines = tuple(field_lines(agent.changes, redactor))
+        yield AgentNote(f"{who}: {_names(agent.changes)} changed, {what}", lines)
+
+
+def edited_agents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list[AgentNote]:
+    """What is to be said of agents that were edited at the service, or wait for a deployment."""
+    notes: list[AgentNote] = []
+    for agent in agents:
+        who, file = f"Agent `{redactor.name(agent.alias)}`", f"`{redactor.name(agent.file.file)}`"
+        if agent.drift:
+            notes.append(_drift(agent, redactor))
+        elif agent.waits_for_deploy:
+            lines = tuple(field_lines(agent.changes, redactor))
+            notes.append(AgentNote(f"{who}: {file} waits for deploy ({_names(agent.changes)} changed)", lines))
+    return notes
+
+
+def _drift(agent: EffectiveTarget, redactor: Redactor) -> AgentNote:
+    who, file = f"Agent `{redactor.name(agent.alias)}`", f"`{redactor.name(agent.file.file)}`"
+    lines = tuple(field_lines(agent.drift, redactor))
+    return AgentNote(f"{who}: {_names(agent.drift)} edited at the service since {file} was deployed (drift)", lines)
+
+
+def agent_documents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list[dict[str, object]]:
+    """The same for JSON."""
+    return [
+        {
+            "target": redactor.name(agent.alias),
+            "agent_id": agent.agent_id,
+            "config": redactor.name(agent.file.file),
+            "state": "unknown" if agent.deployed is None else "changed" if agent.changes else "same",
+            "changes": [_document(change, redactor) for change in agent.changes],
+            "drift": [_document(change, redactor) for change in agent.drift],
+            "waits_for_deploy": agent.waits_for_deploy,
+        }
+        for agent in agents
+    ]
+
+
+def field_lines(changes: Sequence[FieldChange], redactor: Redactor) -> Iterator[str]:
+    """`voice: aria → nova`; long texts by line."""
+    for change in changes:
+        name = redactor.text(change.name)
+        before, after = (redact_value(shown_value(value), redactor) for value in (change.before, change.after))
+        if isinstance(before, str) and isinstance(after, str) and not (_is_short(before) and _is_short(after)):
+            yield f"{name}:"
+            yield from changed_lines(before.strip(), after.strip())
+        else:
+            yield f"{name}: {_value(before)} → {_value(after)}"
+
+
+def _names(changes: Sequence[FieldChange]) -> str:
+    names = [change.name for change in changes]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _is_short(text: str) -> bool:
+    return len(text.strip()) <= _SHORT and "\n" not in text.strip()
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    text = value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 2 * _SHORT else f"{text[: 2 * _SHORT]}…"
+
+
+def _document(change: FieldChange, redactor: Redactor) -> dict[str, object]:
+    before, after = (redact_value(shown_value(value), redactor) for value in (change.before, change.after))
+    return {"field": redactor.text(change.name), "before": before, "after": after}
