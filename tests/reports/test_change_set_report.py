@@ -180,7 +180,8 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The documented fields and their values."""
     document = json.loads(render_json(_preview(change_set, plans)))
     assert list(document) == [
-        "schema_version", "digest", "changes", "estimate", "summary", "warnings", "refused", "open_launches"
+        "schema_version", "digest", "changes", "estimate", "summary", "agents",
+        "warnings", "refused", "open_launches"
     ]  # fmt: skip
     assert document["estimate"] == snapshot(
         {
