@@ -47,12 +47,9 @@ def differences(older: Configuration, newer: Configuration) -> tuple[FieldChange
 
 
 def is_same(older: Configuration, newer: Configuration, file_fields: Collection[str] = ()) -> bool:
-    """Whether both mean the same for a call. A field that only one side has is new in the API, or was removed from it,
-    which is no change, unless the file sets it."""
-    return all(
-        change.name not in file_fields and not (change.name in older and change.name in newer)
-        for change in differences(older, newer)
-    )
+    """Whether both mean the same for a call. A field that only `newer` has is new in the API, which is no change, unless
+    the file sets it."""
+    return all(change.name not in file_fields and change.name not in older for change in differences(older, newer))
 
 
 def redacted(value: Any, shown: Any) -> Any:
@@ -66,19 +63,25 @@ def shown_value(value: Any) -> Any:
 
 
 def agree(one: Any, other: Any) -> bool:
-    """Whether two values mean the same. In nested mappings, keys that only one side has do not count: services add ids
-    and defaults."""
+    """Whether two values mean the same. In nested mappings, null is the same as nothing, and the service's ids and times
+    do not count."""
     if _is_redacted(one) or _is_redacted(other):
         return _digest(one) == _digest(other)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         left, right = cast("Configuration", one), cast("Configuration", other)
-        return all(agree(left[key], right[key]) for key in left.keys() & right.keys())
+        keys = {key for key in left.keys() | right.keys() if not _is_assigned(key)}
+        return all(agree(left.get(key), right.get(key)) for key in keys)
     if isinstance(one, list) and isinstance(other, list):
         items, others = cast("list[Any]", one), cast("list[Any]", other)
         return len(items) == len(others) and all(map(agree, items, others))
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return bool(_plain(one) == _plain(other))
+
+
+def _is_assigned(key: str) -> bool:
+    """Whether the service sets this nested field."""
+    return key == "id" or key.endswith("_at")
 
 
 def _is_redacted(value: Any) -> bool:
