@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "publish": "pull_requests:publish",
     "promote": "pull_requests:promote",
     "record": "pull_requests:record",
+    "agents": "agents:agents",
     "report": "stored_results:report",
     "transcript": "stored_results:transcript",
     "history": "stored_results:history",

@@ -87,6 +87,8 @@ def plan(shell: Shell, options: PlanOptions) -> int:
 
 def _explain(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparation) -> None:
     from planner.reports import change_explanation
+    from planner.reports.agents import agent_notes, note_lines
+    from planner.reports.terminal import painter
 
     change_set, redactor = prepared.change_set, redactor_of(loaded.project)
     wanted = picked("--explain", options.explain, [change.case_id for change in change_set.changes])
@@ -95,6 +97,10 @@ def _explain(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Prepa
         shell.print(change_explanation.render_json(change_set, changes, redactor=redactor))
         return
     now = shell.clock.now()
+    targets = {change.case.target.config for change in changes if change.case is not None}
+    notes = agent_notes([each for each in prepared.agents if each.file in targets], change_set, redactor)
+    for line in note_lines(notes, shell.width, painter(color=shell.color)):
+        shell.print(line)
     shell.print(
         change_explanation.render_text(
             change_set, changes, redactor=redactor, now=now, width=shell.width, color=shell.color

@@ -58,13 +58,17 @@ class AgentFileReader:
 
     reporter: Reporter
     neighbours: Neighbours
+    is_reading: bool = True
+    """False: the paths suffice, and the files may be missing or have errors."""
     _known: dict[Path, AgentFile | None] = field(default_factory=dict[Path, AgentFile | None])
 
     def read(self, owner: Path, path: str, where: Span) -> AgentFile | None:
         """The file that `owner` calls `path`, at `where`; None, and errors, if it cannot be used."""
         try:
             shown, resolved = self.neighbours.find(owner, path)
-            if resolved not in self._known:
+            if not self.is_reading:
+                self._known[resolved] = AgentFile(resolved, display_name(shown, self.neighbours.cwd), {}, {})
+            elif resolved not in self._known:
                 _, content = self.neighbours.read(owner, path, MAX_AGENT_BYTES)
                 self._known[resolved] = self._parse(shown, resolved, content)
             elif self._known[resolved] is None:

@@ -63,10 +63,12 @@ def load_files(
     project: Project,
     environment: str | None = None,
     today: date | None = None,
+    read_agents: bool = True,
 ) -> LoadedFiles:
     """Everything in these files, and in the libraries they import.
 
-    `today` (UTC) decides which quarantines have expired; None to report none.
+    `today` (UTC) decides which quarantines have expired; None to report none. Without `read_agents`, only the paths of
+    agents' files are known.
 
     Raises `UsageError` for a missing path, a folder with no plans and an environment that the project does not have.
     """
@@ -83,7 +85,7 @@ def load_files(
     expectations = Expectations(reporter, templates)
     neighbours = Neighbours(cwd)
     axis_files = AxisFileReader(reporter, neighbours)
-    agent_files = AgentFileReader(reporter, neighbours)
+    agent_files = AgentFileReader(reporter, neighbours, read_agents)
     libraries = Libraries(reporter, templates, expectations, axis_files, agent_files)
     reader = PlanReader(
         reporter,

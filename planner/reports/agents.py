@@ -11,7 +11,9 @@ from planner.changes.configuration import FieldChange, shown_value
 from planner.changes.detail import changed_lines
 from planner.changes.effective import EffectiveTarget
 from planner.changes.model import ChangeSet
+from planner.reports.neutral import for_terminal
 from planner.reports.redaction import Redactor, redact_value
+from planner.reports.terminal import Colour, Paint, wrapped
 from planner.results.outcomes import Action
 
 _SHORT = 80
@@ -96,6 +98,23 @@ def field_lines(changes: Sequence[FieldChange], redactor: Redactor) -> Iterator[
             yield from changed_lines(before.strip(), after.strip())
         else:
             yield f"{name}: {_value(before)} → {_value(after)}"
+
+
+def note_lines(notes: Sequence[AgentNote], width: int, paint: Paint) -> Iterator[str]:
+    """The notes as paragraphs for a terminal."""
+    for note in notes:
+        yield from wrapped(for_terminal(note.sentence), width, hanging="  ")
+        yield from (*diff_lines(note.lines, width, paint, indent=4), "")
+
+
+def diff_lines(changed: Sequence[str], width: int, paint: Paint, *, indent: int) -> list[str]:
+    """Changed lines, those that begin with - or + in colour."""
+    shown: list[str] = []
+    for text in map(for_terminal, changed):
+        colour = {"-": Colour.RED, "+": Colour.GREEN}.get(text[:1])
+        lines = wrapped(text, width, indent=" " * indent, hanging=" " * (indent + 2))
+        shown += [paint(line, colour) for line in lines] if colour else lines
+    return shown
 
 
 def _names(changes: Sequence[FieldChange]) -> str:

@@ -12,7 +12,7 @@ from planner.changes.effective import EffectiveTarget
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.moments import aware
 from planner.planfile.model import Plan
-from planner.reports.agents import agent_documents, agent_notes
+from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
 from planner.reports.neutral import (
     for_markdown,
     for_terminal,
@@ -269,9 +269,7 @@ def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
     listed = [_row(change, width, paint) for action in changes for change in shown_changes(preview, action)]
     listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in kept(preview)]
     yield from (scope(preview), "")
-    for note in agent_notes(preview.agents, preview.change_set, preview.redactor):
-        yield from wrapped(for_terminal(note.sentence), width, hanging="  ")
-        yield from (*_diff(note.lines, width, paint, indent=4), "")
+    yield from note_lines(agent_notes(preview.agents, preview.change_set, preview.redactor), width, paint)
     yield from rows(listed, width, paint)
     if listed:
         yield ""
@@ -291,19 +289,9 @@ def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
 
 
 def _row(change: ShownChange, width: int, paint: Paint) -> Row:
-    below = _diff(change.moved, width, paint, indent=6)
+    below = diff_lines(change.moved, width, paint, indent=6)
     columns = (change.what, for_terminal(change.why))
     return Row(change.sign, for_terminal(change.name), columns, _COLOURS[change.sign], tuple(below))
-
-
-def _diff(changed: Sequence[str], width: int, paint: Paint, *, indent: int) -> list[str]:
-    """Changed lines, those that begin with - or + in colour."""
-    shown: list[str] = []
-    for text in map(for_terminal, changed):
-        colour = {"-": Colour.RED, "+": Colour.GREEN}.get(text[:1])
-        lines = wrapped(text, width, indent=" " * indent, hanging=" " * (indent + 2))
-        shown += [paint(line, colour) for line in lines] if colour else lines
-    return shown
 
 
 MAX_BYTES = 60_000

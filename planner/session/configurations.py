@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from planner.session.shell import Shell
     from planner.session.stores import Place
 
-__all__ = ["EffectiveTarget", "agent_warnings", "agents_of", "effective_targets", "record_agents"]
+__all__ = ["EffectiveTarget", "agent_warnings", "agents_of", "effective_targets", "record_agents", "stored_versions"]
 
 _KEPT_VERSIONS: Final = 50
 Versions = Mapping[int, Sequence[Version]]
@@ -65,7 +65,8 @@ def agents_of(
     place: Place, cases: Sequence[Case], targets: Mapping[Target, TargetState]
 ) -> tuple[tuple[EffectiveTarget, ...], Configurations]:
     """The agents with a file, and the configurations of all that are called."""
-    agents = effective_targets(cases, targets, _stored_versions(place, cases))
+    with_file = {case.target.id: None for case in cases if case.target.config is not None}
+    agents = effective_targets(cases, targets, stored_versions(place, with_file))
     return agents, _called(cases, targets, agents, place.repository)
 
 
@@ -96,14 +97,13 @@ def _called(
     return Configurations(called, frozenset(previews), stored)
 
 
-def _stored_versions(place: Place, cases: Iterable[Case]) -> Versions:
-    """The recorded versions of the files of these cases' agents."""
-    ids = {case.target.id: None for case in cases if case.target.config is not None}
+def stored_versions(place: Place, agent_ids: Iterable[int]) -> Versions:
+    """The recorded versions of the files of these agents."""
     stores: list[Reader] = [DirectoryStore(place.directory)]
     if place.shared is not None:
         stores.insert(0, place.shared.store)
     found: dict[int, Sequence[Version]] = {}
-    for agent_id in ids:
+    for agent_id in agent_ids:
         key = versions_key(place.environment, agent_id)
         found[agent_id] = next((versions for store in stores if (versions := _versions(store.get(key)))), ())
     return found

@@ -105,7 +105,12 @@ class Files:
 
 
 def read_files(
-    shell: Shell, paths: Sequence[Path], environment: str | None, source: PolicySource | None = None
+    shell: Shell,
+    paths: Sequence[Path],
+    environment: str | None,
+    source: PolicySource | None = None,
+    *,
+    read_agents: bool = True,
 ) -> Files:
     """Read the named plan files, and those in named folders. Without `source`, planner.yaml is the work tree's. Raises
     `UsageError` if a path does not exist, there is no plan or no such environment, or `source` cannot be read."""
@@ -124,7 +129,9 @@ def read_files(
         folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
     today = shell.clock.now().date()
-    loaded = load_files(files, cwd=shell.cwd, project=project, environment=environment, today=today)
+    loaded = load_files(
+        files, cwd=shell.cwd, project=project, environment=environment, today=today, read_agents=read_agents
+    )
     diagnostics = Diagnostics([*diagnostics.items, *loaded.diagnostics.items])
     return Files(project, loaded.plans, len(loaded.libraries), diagnostics)
 

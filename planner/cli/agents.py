@@ -1,0 +1,35 @@
+"""Commands for agents as files, and for the copies of agents that calls are made on. They make no calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from planner.cli import options
+from planner.cli.options import selection
+from planner.cli.system import shell
+
+
+@click.group()
+def agents() -> None:
+    """Work with agents as files, and with previews."""
+
+
+@agents.command()
+@click.argument("target", metavar="TARGET")
+@options.PATHS
+@click.option("--force", is_flag=True, help="Overwrite changes of the file that were never recorded.")
+@options.ENVIRONMENT
+@options.STORED
+@click.option("--world", metavar="NAME|FILE", hidden=True)
+@click.pass_obj
+def pull(verbosity: int, **values: Any) -> int:
+    """Write the file of an agent from what is deployed. Needs a key; makes no calls.
+
+    TARGET is an alias of a plan's target. The file is the one that `config` of the target names, or else
+    agents/TARGET.yaml. A file that exists keeps its comments, and only its own fields are updated.
+    """
+    from planner.commands import pull as command
+
+    return command.pull(shell(verbosity), command.PullOptions(selection(values), **values))

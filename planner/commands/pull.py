@@ -1,0 +1,164 @@
+"""`planner agents pull`: write an agent's file from the deployed agent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+
+from planner.changes.agents import Configurations
+from planner.changes.configuration import agree, configuration_digest, differences
+from planner.changes.effective import effective_target
+from planner.diagnostics import Diagnostics, Span
+from planner.errors import NotFoundError, PlanInvalidError, UsageError
+from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, secrets_in
+from planner.planfile.agent_writer import with_fields
+from planner.planfile.files import Neighbours, display_name
+from planner.planfile.model import AgentFile, Target
+from planner.planfile.reporter import Reporter
+from planner.providers.base import AgentState
+from planner.reports.neutral import for_terminal
+from planner.session.configurations import record_agents, stored_versions
+from planner.session.interruption import interruptible
+from planner.session.policy_source import policy_source
+from planner.session.selection import Selection, did_you_mean, read_files
+from planner.session.service import open_client
+from planner.session.shell import Shell
+from planner.session.stores import Place, place_of
+
+FOLDER: Final = "agents"
+_COMPUTED: Final = ("_digest", "_warnings", "_reason")
+"""Ends of the names of fields that services compute."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullOptions:
+    """`target` is an alias. `force` overwrites changes of the file that were never recorded."""
+
+    selection: Selection
+    target: str
+    force: bool = False
+
+
+def pull(shell: Shell, options: PullOptions) -> int:
+    """Write the file; return 0. Raises `UsageError` if there is no such target, or the file has changes that were never
+    recorded."""
+    selection = options.selection
+    source = policy_source(shell, selection.policy_from, selection.paths)
+    files = read_files(shell, selection.paths, selection.environment, source, read_agents=False)
+    if files.diagnostics.has_errors:
+        raise PlanInvalidError("the plans are not valid", files.diagnostics)
+    targets = {case.target: None for plan in files.plans for case in plan.cases}
+    target = _named(options.target, list(targets))
+    path = target.config.path if target.config is not None else source.root / FOLDER / f"{target.alias}.yaml"
+    place = place_of(shell, source.root, selection, files.project)
+    deployed = anyio.run(_read, shell, place, selection, target)
+    own = _own_file(shell, path)
+    if own is not None and not options.force:
+        _check_recorded(place, target, own, deployed)
+    fields, left_out = _fields(deployed, own)
+    changed = _write(path, own, fields)
+    written = _own_file(shell, path)
+    if written is not None:
+        agent = effective_target(target.alias, target.id, written, deployed)
+        record_agents(shell, place, files.project, [agent], Configurations())
+    name = display_name(path, shell.cwd)
+    shell.print(for_terminal(f"{name}: {', '.join(changed)} written" if changed else f"{name}: nothing changed"))
+    for field in left_out:
+        shell.log(f"`{field}` is left out: it looks like a secret. It stays as it is at the service.")
+    if target.config is None:
+        shell.log(f"To use the file, write `config` at the target `{target.alias}`: its path, relative to the plan.")
+    return 0
+
+
+def _named(alias: str, targets: list[Target]) -> Target:
+    found = [target for target in targets if target.alias == alias]
+    if not found:
+        hint = did_you_mean(alias, [target.alias for target in targets])
+        raise UsageError(f"no plan calls a target {alias!r}", hint or "Name an alias of the plans' targets.")
+    if len({(target.kind, target.id, target.config) for target in found}) > 1:
+        raise UsageError(f"plans define {alias!r} differently", "Name the plan after the target.")
+    if found[0].kind != "agent":
+        raise UsageError(
+            f"{alias!r} is a phone number, which has no file", "Name a target with `agent`, which the number reaches."
+        )
+    return found[0]
+
+
+async def _read(shell: Shell, place: Place, selection: Selection, target: Target) -> AgentState:
+    if selection.sandbox:
+        place.make()
+    async with interruptible(), open_client(shell, place, selection) as client:
+        try:
+            return await client.agent(target.id)
+        except NotFoundError as error:
+            fix = "Correct its id in the plan or in planner.yaml, or use the API key of its organisation."
+            raise NotFoundError(
+                f"the service does not know agent {target.id} (target {target.alias!r})", error.hint or fix
+            ) from error
+
+
+def _own_file(shell: Shell, path: Path) -> AgentFile | None:
+    """The file as it is; None if there is none. Raises `PlanInvalidError`."""
+    if not path.exists():
+        return None
+    diagnostics = Diagnostics()
+    reader = AgentFileReader(Reporter(diagnostics), Neighbours(shell.cwd))
+    file = reader.read(path, path.name, Span(display_name(path, shell.cwd), 1, 1, 1, 1))
+    if file is None:
+        raise PlanInvalidError("the agent's file is not valid: correct or remove it first", diagnostics)
+    return file
+
+
+def _check_recorded(place: Place, target: Target, file: AgentFile, deployed: AgentState) -> None:
+    shown = {name: value for name, value in deployed.configuration.items() if name in file.fields}
+    changes = differences(shown, file.fields)
+    recorded = {configuration_digest(each.fields) for each in stored_versions(place, [target.id]).get(target.id, ())}
+    if changes and configuration_digest(file.fields) not in recorded:
+        names = ", ".join(change.name for change in changes)
+        raise UsageError(
+            f"{file.file} has changes that are neither deployed nor recorded: {names}",
+            "Commit them first, and overwrite them with --force; or keep them, and test them with `planner plan`.",
+        )
+
+
+def _fields(deployed: AgentState, own: AgentFile | None) -> tuple[dict[str, Any], list[str]]:
+    """The fields to write: those of the file that differ, or of a new file all; and those that look like secrets."""
+    shown = deployed.configuration
+    if own is not None:
+        found = {
+            name: shown[name] for name, value in own.fields.items() if name in shown and not agree(shown[name], value)
+        }
+    else:
+        empty: tuple[Any, ...] = (None, "", [], {})
+        found = {name: shown[name] for name in shown if shown[name] not in empty and not name.endswith(_COMPUTED)}
+    secrets = [name for name, value in found.items() if any(secrets_in({name: value}))]
+    return {name: value for name, value in found.items() if name not in secrets}, secrets
+
+
+def _write(path: Path, own: AgentFile | None, fields: Mapping[str, Any]) -> list[str]:
+    """Write the fields; return their names."""
+    written = dict(fields)
+    if own is not None and own.prompt_path is not None and "prompt" in written:
+        _replace(own.prompt_path, f"{str(written.pop('prompt')).rstrip()}\n")
+    if written or own is None:
+        text = path.read_text("utf-8-sig") if own is not None else ""
+        _replace(path, with_fields(text, written))
+    return [f"{name} ({PROMPT_FILE})" if name not in written else name for name in fields]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace the file at once. Raises `UsageError`."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(new, path)  # noqa: PTH105 - also on Windows
+    except OSError as error:
+        raise UsageError(
+            f"{path.name} cannot be written: {error.strerror}", "Fix the permissions of its folder."
+        ) from error

@@ -1,0 +1,182 @@
+"""Agents as files: what plans show of them, what is called again, and `planner agents pull`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from planner.changes.configuration import configuration_digest
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+FILE = "agents/support.yaml"
+WITH_FILE = f"clinic: {{agent: 14, config: ../{FILE}}}"
+
+
+@pytest.fixture
+def described(project: Project, service: Served) -> Project:
+    """Agent 14, described by a file that says what is deployed."""
+    project.write("planner.yaml", "version: 1\n")
+    project.edit("plans/hours.yaml", "clinic: {agent: 12}", WITH_FILE)
+    assert project.planner("agents", "pull", "clinic").code == 0
+    return project
+
+
+def agent(project: Project, *options: str) -> dict[str, Any]:
+    (found,) = project.planner("plan", "--format", "json", *options).json["agents"]
+    return found
+
+
+def called(project: Project, *options: str) -> set[str]:
+    document = project.planner("plan", "--format", "json", *options).json
+    return {change["reason"] for change in document["changes"] if change["action"] == "call"}
+
+
+def edit_prompt(project: Project, prompt: str = "You are new here.") -> None:
+    project.write(FILE, f"# Ours\nprompt: {prompt}\nvoice: maya\n")
+
+
+def test_a_pulled_file_says_what_is_deployed(described: Project) -> None:
+    found = agent(described, "--refresh")
+    assert (found["target"], found["agent_id"], found["config"]) == ("clinic", 14, FILE)
+    assert (found["state"], found["changes"], found["drift"], found["waits_for_deploy"]) == ("same", [], [], False)
+    text = (described.root / FILE).read_text()
+    assert "voice:" in text
+    assert "draft" not in text
+    assert "updated_at" not in text
+
+
+def test_an_edited_prompt_is_shown_with_and_without_a_key(described: Project, service: Served) -> None:
+    """The same agents, calls and digest; the key is not needed for the diff and the price."""
+    assert described.planner("run", CONSENT).code == 0
+    assert described.planner("record").code == 0
+    assert called(described) == set()
+    edit_prompt(described)
+    keyed = described.planner("plan", "--refresh", "--format", "json").json
+    keyless = described.planner("plan", "--format", "json").json
+    assert keyed["agents"] == keyless["agents"]
+    assert keyed["digest"] == keyless["digest"]
+    (found,) = keyless["agents"]
+    assert found["state"] == "changed"
+    assert (found["changes"][0]["field"], found["changes"][0]["after"]) == ("prompt", "You are new here.")
+    assert keyless["estimate"]["expected_cents"] > 0
+    assert {change["reason"] for change in keyless["changes"]} == {"agent_edited"}
+    text = described.planner("plan").out
+    assert "called on a preview" in text
+    assert "You are new here." in text
+    assert service.own_runs() != []
+
+
+def test_consent_covers_what_the_file_says(described: Project) -> None:
+    digests = [described.planner("plan", "--format", "json").json["digest"]]
+    for prompt in ("You are new here.", "You are kind."):
+        edit_prompt(described, prompt)
+        digests.append(described.planner("plan", "--format", "json").json["digest"])
+    assert len(set(digests)) == 3
+
+
+def test_an_edit_at_the_service_is_drift(described: Project, service: Served) -> None:
+    """Named with the diff on the next plan, and by planner record; the file's own edit is none."""
+    assert described.planner("run", CONSENT).code == 0
+    service.control({"deploy": {"agent_id": 14, "revision": 2}})
+    found = agent(described, "--refresh")
+    assert found["state"] == "changed"
+    assert [change["field"] for change in found["drift"]] == ["prompt"]
+    assert not found["waits_for_deploy"]
+    assert "drift" in described.planner("plan", "--refresh").out
+    assert "drift" in described.planner("record").out
+
+
+def test_a_recorded_file_waits_for_deploy(described: Project) -> None:
+    described.planner("record")
+    edit_prompt(described)
+    described.planner("record")
+    found = agent(described)
+    assert (found["drift"], found["waits_for_deploy"]) == ([], True)
+
+
+def test_an_edit_outside_the_file_is_noticed(described: Project, service: Served) -> None:
+    described.write(FILE, "voice: maya\n")
+    assert described.planner("run", CONSENT).code == 0
+    assert called(described, "--refresh") == set()
+    service.control({"deploy": {"agent_id": 14, "revision": 2}})
+    assert called(described, "--refresh") == {"agent_edited"}
+
+
+def test_upgrading_calls_nothing(described: Project) -> None:
+    """Results without a configuration, of an older version, are matched by their revision."""
+    assert described.planner("run", CONSENT).code == 0
+    path = described.root / ".planner/latest/default/hours.json"
+    document = json.loads(path.read_text())
+    for case in document["cases"]:
+        assert case["inputs"].pop("configuration").startswith("sha256:")
+    path.write_text(json.dumps(document))
+    assert called(described, "--refresh") == set()
+    edit_prompt(described)
+    assert called(described, "--refresh") == {"agent_edited"}
+
+
+def test_a_field_that_is_new_in_the_api_is_no_change(described: Project) -> None:
+    assert described.planner("run", CONSENT).code == 0
+    (path,) = (described.root / ".planner/configurations").glob("*.json")
+    configuration = json.loads(path.read_text())
+    del configuration["thinking_level"]  # as stored before the API had it
+    digest = configuration_digest(configuration)
+    path.with_name(f"{digest.removeprefix('sha256:')}.json").write_text(json.dumps(configuration))
+    stored = described.root / ".planner/latest/default/hours.json"
+    document = json.loads(stored.read_text())
+    for case in document["cases"]:
+        case["inputs"]["configuration"] = digest
+    stored.write_text(json.dumps(document))
+    described.write(FILE, "voice: maya\n")
+    assert called(described, "--refresh") == set()
+    described.write(FILE, "voice: maya\nthinking_level: base\n")  # then it counts: only the first session had it
+    changes = described.planner("plan", "--refresh", "--format", "json").json["changes"]
+    assert {(change["action"], change["reason"]) for change in changes} == {("recheck", "called_before")}
+
+
+def test_a_field_that_the_service_does_not_show_is_warned_of(described: Project) -> None:
+    described.write(FILE, "voice: maya\nvioce: nova\n")
+    (warning,) = described.planner("plan", "--refresh", "--format", "json").json["warnings"]
+    assert "`vioce`" in warning
+
+
+def test_secrets_and_control_characters_of_a_file_are_not_shown(described: Project) -> None:
+    described.write(FILE, 'prompt: "Call +1 415 555 0134 \\e[31m now ::error::"\nvoice: maya\n')
+    text = described.planner("plan", "--refresh").out
+    assert "555 0134" not in text
+    assert "\x1b[31m" not in text
+    assert "555 0134" not in described.planner("plan", "--refresh", "--format", "json").out
+
+
+def test_pull_keeps_comments_and_asks_before_it_overwrites(described: Project, service: Served) -> None:
+    edit_prompt(described)
+    before = (described.root / FILE).read_text()
+    assert described.planner("agents", "pull", "clinic").code == 2
+    assert (described.root / FILE).read_text() == before
+    assert described.planner("agents", "pull", "clinic", "--force").code == 0
+    text = (described.root / FILE).read_text()
+    assert text.startswith("# Ours\nprompt: ")
+    assert agent(described, "--refresh")["state"] == "same"
+    assert "product" not in text  # only the fields that the file has
+    service.control({"deploy": {"agent_id": 14, "revision": 2}})
+    assert described.planner("agents", "pull", "clinic").code == 0  # nothing of the author's is lost
+    assert agent(described, "--refresh")["state"] == "same"
+
+
+def test_pull_writes_the_prompt_file(described: Project) -> None:
+    described.write(FILE, "prompt_file: support.md\n")
+    described.write("agents/support.md", "Old.\n")
+    assert described.planner("agents", "pull", "clinic", "--force").code == 0
+    assert (described.root / FILE).read_text() == "prompt_file: support.md\n"
+    assert (described.root / "agents/support.md").read_text() != "Old.\n"
+    assert agent(described, "--refresh")["state"] == "same"
+
+
+@pytest.mark.parametrize("targets", ["clinic: {phone_number: 77}", "desk: {agent: 14}"])
+def test_pull_needs_an_agent(project: Project, service: Served, targets: str) -> None:
+    project.edit("plans/hours.yaml", "clinic: {agent: 12}", targets)
+    assert project.planner("agents", "pull", "clinic").code == 2
+    assert not (project.root / "agents").exists()
