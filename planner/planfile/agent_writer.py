@@ -27,7 +27,7 @@ def with_fields(text: str, fields: Mapping[str, Any]) -> str:
     yaml.width = 1_000_000  # pyright: ignore[reportAttributeAccessIssue] - no text is broken where the author did not
     loaded: Any = yaml.load(text) if text.strip() else None  # pyright: ignore[reportUnknownMemberType]
     is_new = not isinstance(loaded, CommentedMap)
-    document = CommentedMap() if is_new else cast("CommentedMap", loaded)
+    document = loaded if isinstance(loaded, CommentedMap) else CommentedMap()
     for name, value in fields.items():
         document[name] = _styled(value, document.get(name))  # pyright: ignore[reportUnknownMemberType]
     stream = io.StringIO()
