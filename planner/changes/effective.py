@@ -76,7 +76,9 @@ def with_versions(target: EffectiveTarget, versions: Sequence[Version]) -> Effec
     """The target, compared with the recorded versions of its file, oldest first."""
     if target.deployed is None or not versions or not target.changes:
         return target
-    matching = [number for number, version in enumerate(versions) if has_fields(target.deployed, version.fields)]
+    matching = [
+        number for number, version in enumerate(versions) if has_fields(target.deployed.configuration, version.fields)
+    ]
     if not matching and (seen := [version.fields for version in versions if version.was_deployed]):
         return replace(target, drift=differences(seen[-1], _shown(target.deployed, seen[-1])))
     is_older = not matching or matching[-1] < len(versions) - 1
@@ -84,9 +86,9 @@ def with_versions(target: EffectiveTarget, versions: Sequence[Version]) -> Effec
     return replace(target, waits_for_deploy=is_older and (bool(matching) or is_recorded))
 
 
-def has_fields(deployed: AgentState, fields: Configuration) -> bool:
-    """Whether all of them are deployed."""
-    return all(agree(deployed.configuration.get(name), value) for name, value in fields.items())
+def has_fields(configuration: Configuration, fields: Configuration) -> bool:
+    """Whether it has all of them."""
+    return all(agree(configuration.get(name), value) for name, value in fields.items())
 
 
 def _shown(deployed: AgentState, fields: Configuration) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from planner.changes.agents import Configurations
+from planner.changes.effective import has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import UsageError
 from planner.planfile.model import Case
@@ -23,6 +25,7 @@ from planner.results.promotion import (
 from planner.results.repository import ResultsRepository
 from planner.results.store import BRANCHES, BranchStore, Store, segment_for
 from planner.session.ci import namespace_of
+from planner.session.configurations import effective_targets, record_agents, stored_configuration
 from planner.session.judging import judging_of
 from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
@@ -51,6 +54,7 @@ def promote(shell: Shell, options: PromoteOptions) -> int:
     print_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, selection, loaded.project)
     store = place.shared.store if place.shared is not None else DirectoryStore(place.directory)
+    record_agents(shell, place, loaded.project, effective_targets(loaded.cases, {}), Configurations())
     stored = stored_branches(store)
     if not stored:
         shell.print("nothing to promote: no pull request has stored results")
@@ -98,12 +102,19 @@ def _promote(shell: Shell, selection: Selection, loaded: Loaded, place: Place, s
             continue
         data = store.get(key)
         base = {} if data is None else {case.case_id: case for case in repository.parse_baseline(key, data).cases}
-        kept = checked.judged(list(_matching(source, base, cases)))
+        kept = checked.judged([case for case in _matching(source, base, cases) if _has_file(case, cases, branch)])
         found.append(Promotion(key, source, kept))
     at = shell.clock.now()
     store.update(lambda now: promotion(now, number, found, at, repository.parse_baseline))
     left = " · launches are not settled, so its results stay until they are" if has_open_launches(store, number) else ""
     return f"#{number}: {count(sum(len(each.cases) for each in found), 'case')} promoted{left}"
+
+
+def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsRepository) -> bool:
+    """Whether the calls reached the agent as its file says today, as far as that is known."""
+    config, digest = cases[case.case_id].target.config, case.inputs.configuration
+    called = stored_configuration(branch, digest) if config is not None and digest is not None else None
+    return called is None or config is None or has_fields(called, config.fields)
 
 
 def _matching(

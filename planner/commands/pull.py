@@ -20,7 +20,7 @@ from planner.planfile.agent_writer import with_fields
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.model import AgentFile, Target
 from planner.planfile.reporter import Reporter
-from planner.providers.base import AgentState
+from planner.providers.base import VARIANTS, AgentState
 from planner.reports.neutral import for_terminal
 from planner.session.configurations import record_agents, stored_versions
 from planner.session.interruption import interruptible
@@ -135,7 +135,11 @@ def _fields(deployed: AgentState, own: AgentFile | None) -> tuple[dict[str, Any]
         }
     else:
         empty: tuple[Any, ...] = (None, "", [], {})
-        found = {name: shown[name] for name in shown if shown[name] not in empty and not name.endswith(_COMPUTED)}
+        found = {
+            name: shown[name]
+            for name in shown
+            if shown[name] not in empty and name != VARIANTS and not name.endswith(_COMPUTED)
+        }
     secrets = [name for name, value in found.items() if any(secrets_in({name: value}))]
     return {name: value for name, value in found.items() if name not in secrets}, secrets
 

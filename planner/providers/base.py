@@ -39,6 +39,10 @@ class UnknownTargetError(NotFoundError):
         self.target = target
 
 
+VARIANTS: Final = "(variants)"
+"""The field of a configuration with the agent's variants, if it has any. No field of a service has this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class AgentState:
     """An agent as the service describes it now."""

@@ -17,8 +17,8 @@ from typing import Final, Protocol, TypeAlias
 from planner.errors import StoreError
 
 BRANCHES: Final = "branches/"
-HISTORY: Final = ("evidence/", "runs/", "votes/")
-"""Evidence and answers under their digests, and sessions under their ids: the same wherever they are stored."""
+HISTORY: Final = ("configurations/", "evidence/", "runs/", "votes/")
+"""Configurations, evidence and answers under their digests, and sessions under their ids: the same wherever they are stored."""
 _BASELINES: Final = "latest/"
 
 # No segment starts with a dot: such names belong to the store (locks, temporary files), and `..` leads outside.

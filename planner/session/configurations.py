@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from planner.session.shell import Shell
     from planner.session.stores import Place
 
-__all__ = ["EffectiveTarget", "agent_warnings", "agents_of", "effective_targets", "record_agents", "stored_versions"]
+__all__ = [
+    "EffectiveTarget",
+    "agent_warnings",
+    "agents_of",
+    "effective_targets",
+    "record_agents",
+    "stored_configuration",
+    "stored_versions",
+]
 
 _KEPT_VERSIONS: Final = 50
 Versions = Mapping[int, Sequence[Version]]
@@ -91,7 +99,7 @@ def _called(
 
     def stored(digest: str) -> Configuration | None:
         if digest not in known:
-            known[digest] = _configuration(repository.load_configuration(digest), digest)
+            known[digest] = stored_configuration(repository, digest)
         return known[digest]
 
     return Configurations(called, frozenset(previews), stored)
@@ -175,7 +183,8 @@ def _record(
                 versions.append(Version(fields))
             if (deployed := agent.deployed) is not None:
                 versions = [
-                    replace(each, was_deployed=True) if has_fields(deployed, each.fields) else each for each in versions
+                    replace(each, was_deployed=True) if has_fields(deployed.configuration, each.fields) else each
+                    for each in versions
                 ]
             if versions != [*before]:
                 writes[key] = _Versions(versions=versions[-_KEPT_VERSIONS:]).model_dump_json().encode()
@@ -197,7 +206,9 @@ def _versions(data: bytes | None) -> Sequence[Version]:
         return ()
 
 
-def _configuration(data: bytes | None, digest: str) -> Configuration | None:
+def stored_configuration(repository: ResultsRepository, digest: str) -> Configuration | None:
+    """The stored configuration with this digest; None if there is none, or it is damaged."""
+    data = repository.load_configuration(digest)
     try:
         found: Any = json.loads(data) if data is not None else None
     except ValueError:

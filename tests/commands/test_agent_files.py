@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.changes.configuration import configuration_digest
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -32,6 +34,15 @@ def agent(project: Project, *options: str) -> dict[str, Any]:
 def called(project: Project, *options: str) -> set[str]:
     document = project.planner("plan", "--format", "json", *options).json
     return {change["reason"] for change in document["changes"] if change["action"] == "call"}
+
+
+def ask(service: Served, method: str, path: str, body: dict[str, Any]) -> Any:
+    """As somebody does who changes agents at the service."""
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer sk_test_other"}
+    url = f"{service.url}/v1/agents/{path}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
+        return json.load(answer)
 
 
 def edit_prompt(project: Project, prompt: str = "You are new here.") -> None:
@@ -180,3 +191,24 @@ def test_pull_needs_an_agent(project: Project, service: Served, targets: str) ->
     project.edit("plans/hours.yaml", "clinic: {agent: 12}", targets)
     assert project.planner("agents", "pull", "clinic").code == 2
     assert not (project.root / "agents").exists()
+
+
+def test_another_agent_with_the_same_configuration_calls_nothing(described: Project, service: Served) -> None:
+    """Only the target's id changes; an agent that is another does call."""
+    assert described.planner("run", CONSENT).code == 0
+    copy = ask(service, "POST", "14/duplicate", {"name": "Copy"})["id"]
+    described.edit("plans/hours.yaml", "agent: 14", f"agent: {copy}")
+    assert called(described, "--refresh") == set()
+    described.edit("plans/hours.yaml", f"agent: {copy}", "agent: 12")
+    assert called(described, "--refresh") == {"settings_changed"}
+
+
+def test_a_deployed_file_calls_nothing_again(described: Project, service: Served) -> None:
+    edit_prompt(described)
+    assert described.planner("run", CONSENT).code == 0
+    assert agent(described, "--refresh")["state"] == "changed"
+    assert called(described, "--refresh") == set()
+    ask(service, "PATCH", "14", {"prompt": "You are new here."})
+    ask(service, "POST", "14/deploy", {})
+    assert agent(described, "--refresh")["state"] == "same"
+    assert called(described, "--refresh") == set()

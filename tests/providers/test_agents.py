@@ -9,7 +9,7 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from planner.providers.thunderphone.agents import target_states
+from planner.providers.thunderphone.agents import agent_state, target_states
 from planner.providers.thunderphone.client import ApiClient
 
 AGENT = {"id": 12, "prompt": "Hello.", "product": "spark", "updated_at": "2026-11-01T00:00:00Z"}
@@ -40,3 +40,28 @@ def test_a_changed_variant_is_another_revision(revision: Callable[..., str | Non
     assert both == revision({**B, "call_count": 9}, {**A, "label": "a"})
     others = (revision(), revision(A), revision(A, {**B, "weight": 60}), revision(A, {**B, "prompt": "Hey."}))
     assert len({both, *others}) == 5
+
+
+def test_variants_are_part_of_the_configuration() -> None:
+    """Without labels and counters, in any order; with one that is never called, fewer answer."""
+    one = agent_state(12, AGENT, [A, B])
+    assert one.configuration == agent_state(12, AGENT, [{**B, "call_count": 9}, {**A, "label": "a"}]).configuration
+    assert one.configuration != agent_state(12, AGENT, [A, {**B, "prompt": "Hey."}]).configuration
+    assert (one.variants, agent_state(12, AGENT, [A, {**B, "weight": 0}]).variants) == (2, 1)
+
+
+def test_what_of_an_agent_is_its_configuration() -> None:
+    """No identity, times, counters, drafts or signed addresses, at any depth; drafts are what they change."""
+    tool = {"name": "find", "url": "https://example.com/find", "last_used_at": "x", "icon_url": "https://a/b?sig=c"}
+    document = {
+        **AGENT, "name": "Support", "label": "x", "call_count": 3, "tools": [tool], "has_draft": True,
+        "draft_prompt": "Hi.", "draft_product": "spark", "draft_voice": None, "draft_updated_at": "x",
+    }  # fmt: skip
+    state = agent_state(12, document, [])
+    assert state.configuration == {
+        "prompt": "Hello.",
+        "product": "spark",
+        "tools": [{"name": "find", "url": "https://example.com/find"}],
+    }
+    assert (state.draft, state.is_drafted) == ({"prompt": "Hi."}, True)
+    assert (state.id, state.name, state.edited_at) == (12, "Support", "2026-11-01T00:00:00Z")

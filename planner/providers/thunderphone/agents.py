@@ -12,7 +12,7 @@ import pydantic_core
 import rfc8785
 
 from planner.errors import NotFoundError
-from planner.providers.base import AgentState, Target, TargetState, UnknownTargetError
+from planner.providers.base import VARIANTS, AgentState, Target, TargetState, UnknownTargetError
 from planner.providers.thunderphone.wire import WirePhoneNumber
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def agent_state(agent_id: int, document: dict[str, Any], variants: list[dict[str
         id=agent_id,
         name=str(document.get("name") or ""),
         edited_at=str(updated_at) if updated_at is not None else None,
-        configuration=_configuration(document),
+        configuration=_configuration(document) | _split(variants),
         draft=pydantic_core.to_jsonable_python(differing) if has_draft else {},
         variants=sum(variant.get("weight") != 0 for variant in variants),
         is_drafted=has_draft,
@@ -79,6 +79,12 @@ def _configuration(document: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in document.items()
         if name not in _IDENTITY and not name.startswith(_DRAFT) and _is_lasting(name, value)
     }
+
+
+def _split(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """The variants as a field of the configuration; no file sets it."""
+    own = sorted((_configuration(variant) for variant in variants), key=rfc8785.dumps)
+    return {VARIANTS: own} if own else {}
 
 
 def _lasting(value: Any) -> Any:
