@@ -93,7 +93,9 @@ def field_lines(changes: Sequence[FieldChange], redactor: Redactor) -> Iterator[
     for change in changes:
         name = redactor.text(change.name)
         before, after = (redact_value(shown_value(value), redactor) for value in (change.before, change.after))
-        if isinstance(before, str) and isinstance(after, str) and not (_is_short(before) and _is_short(after)):
+        if before == after:
+            yield f"{name}: changed only where it is redacted"
+        elif isinstance(before, str) and isinstance(after, str) and not (_is_short(before) and _is_short(after)):
             yield f"{name}:"
             yield from changed_lines(before.strip(), after.strip())
         else:
