@@ -7,6 +7,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from fake_github import fake_github
 from patience import PATIENCE_SECONDS
 
 from planner.changes.configuration import configuration_digest
@@ -212,3 +213,30 @@ def test_a_deployed_file_calls_nothing_again(described: Project, service: Served
     ask(service, "POST", "14/deploy", {})
     assert agent(described, "--refresh")["state"] == "same"
     assert called(described, "--refresh") == set()
+
+
+def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the difference, until the agent is as the file says again."""
+    with fake_github() as fake:
+        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
+            monkeypatch.setenv(f"GITHUB_{name}", value)
+        assert described.planner("record", "--issue").code == 0
+        assert fake.issues == []
+        service.control({"deploy": {"agent_id": 14, "revision": 2}})
+        assert described.planner("record", "--issue").code == 0
+        (issue,) = fake.issues
+        assert "drift" in issue["body"]
+        assert "```diff\nprompt:\n- " in issue["body"]
+        assert described.planner("agents", "pull", "clinic").code == 0
+        assert described.planner("record", "--issue").code == 0
+        assert [each["state"] for each in fake.issues] == ["closed"]
+
+
+def test_the_job_summary_has_the_difference(described: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(described.root / "summary.md"))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    edit_prompt(described, '"Say ``` and @everyone"')
+    assert described.planner("plan", "--refresh").code == 0
+    summary = (described.root / "summary.md").read_text()
+    assert "Agent `clinic`: prompt changed, called on a preview" in summary
+    assert "````diff\nprompt:" in summary

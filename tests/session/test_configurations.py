@@ -1,0 +1,59 @@
+"""What stores hold of agents' configurations, and what is concluded from recorded versions of their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.changes.configuration import agree, configuration_digest, overlay
+from planner.changes.effective import Version, effective_target, with_versions
+from planner.planfile.model import AgentFile, Project
+from planner.providers.base import AgentState
+from planner.session.configurations import shown_configuration
+
+DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
+
+
+def test_a_redacted_configuration_compares_as_the_original() -> None:
+    """In a shared store, texts are redacted; overlays and digests stay those of the originals."""
+    shown = shown_configuration(DEPLOYED, Project())
+    assert "0134" not in str(shown)
+    assert shown["voice"] == "aria"
+    assert configuration_digest(shown) == configuration_digest(DEPLOYED)
+    assert all(agree(shown[name], DEPLOYED[name]) for name in DEPLOYED)
+    other = {"prompt": "Transfer to +1 415 555 0135."}
+    assert not agree(shown["prompt"], other["prompt"])
+    assert configuration_digest(overlay(shown, other)) == configuration_digest(overlay(DEPLOYED, other))
+    assert configuration_digest(overlay(shown, {"voice": "nova"})) == configuration_digest(
+        {**DEPLOYED, "voice": "nova"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "deployed", "versions", "drift", "waits"),
+    [
+        ("a", "a", [("b", True)], [], False),
+        ("b", "a", [], [], False),
+        ("b", "a", [("a", True)], [], False),  # a pull request
+        ("b", "a", [("a", True), ("b", False)], [], True),
+        ("c", "a", [("a", True), ("b", False)], [], True),  # a pull request after a merge
+        ("b", "a", [("b", False)], [], True),  # a new file, never deployed
+        ("a", "x", [("a", True)], ["prompt"], False),
+        ("b", "x", [("a", True), ("b", False)], ["prompt"], False),
+        ("b", "x", [("a", False)], [], False),
+    ],
+)
+def test_drift_and_waiting_for_a_deployment(
+    file: str, deployed: str, versions: list[tuple[str, bool]], drift: list[str], waits: bool
+) -> None:
+    def fields(prompt: str) -> dict[str, Any]:
+        return {"prompt": prompt}
+
+    config = AgentFile(Path("a.yaml"), "a.yaml", fields(file), {})
+    state = AgentState(12, "Support", None, {"prompt": deployed, "voice": "aria"}, {})
+    recorded = [Version(fields(prompt), was_deployed) for prompt, was_deployed in versions]
+    found = with_versions(effective_target("support", 12, config, state), recorded)
+    assert ([change.name for change in found.drift], found.waits_for_deploy) == (drift, waits)
+    assert found.needs_preview is (file != deployed)
