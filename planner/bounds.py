@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, FailFast, Field
 
-from planner.moments import aware
+from planner.clock import aware
 
 MAX_INTEGER: Final = 2**63 - 1
 """The largest integer of the service's API and of SQLite."""
@@ -53,4 +53,4 @@ def _arithmetic_is_safe(moment: datetime) -> datetime:
 
 
 StoredTime = Annotated[datetime, AfterValidator(_arithmetic_is_safe)]
-"""A time as stored, with or without a time zone (see `planner.moments.aware`)."""
+"""A time as stored, with or without a time zone (see `planner.clock.aware`)."""

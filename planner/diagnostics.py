@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from planner.values import frozen
+
 _KEYED = r"""(?ix) (?<![a-z0-9]) (?: api[_-]?key | access[_-]?(?:key|token) | auth[_-]?token | token | secret (?:[_-]?key)? | passw(?:or)?d
     | authorization ) ["']? \s* [:=] \s* ["']? (?: (?:bearer|basic) \s+ )? (?P<secret> [^\s"',{}\[\]#]{8,} )"""
 _SHAPED = (
@@ -46,7 +48,7 @@ class Span(NamedTuple):
     end_column: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Related:
     """Another place that explains the first one, such as "first defined here"."""
 
@@ -54,7 +56,7 @@ class Related:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One error or warning. `summary` is stable and contains no names of the user; `detail` says what, why and how to fix it."""
 

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from planner.changes.model import ChangeSet, Estimate
 from planner.github.outputs import change_set_outputs, required_check_outputs
-from planner.results.required_check import RequiredCheck, State
+from planner.results.outcomes import RequiredCheck, State
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")

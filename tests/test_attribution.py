@@ -9,7 +9,7 @@ import pytest
 from transcripts import PROMPTS, evidence_of, transcripts
 
 from planner.checks import CHECKS
-from planner.checks.wording import shown
+from planner.checks.judgement import shown
 from planner.results.model import RunVerdict
 from planner.results.outcomes import Fault, RunOutcome
 from planner.sandbox import load_world

@@ -8,10 +8,10 @@ compared by its digest.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
 from planner.changes.canonical import digest_of
+from planner.values import frozen
 
 Configuration: TypeAlias = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ _SHOWN: Final = "$redacted"
 _DIGEST: Final = "$digest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldChange:
     """A field that differs; None: it is not set, or not shown."""
 

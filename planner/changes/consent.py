@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
 from planner.changes.model import Change, ChangeSet, Estimate, Reason, VoteEstimate
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
+from planner.quantities import count, money, some
 from planner.results.model import Consent
 from planner.results.outcomes import Action
+from planner.values import frozen
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What the project allows, at the time `now`."""
 
@@ -28,7 +30,7 @@ class Limits:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConsentRequest:
     """The options of the command line, and who typed them. `command` is the whole command that consents (`consent_command`)."""
 
@@ -41,7 +43,7 @@ class ConsentRequest:
     """What is not in the stored set with `plan_digest`, one line per case."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """What earlier sessions of the same change set did, by case id. `spent_cents` includes `reserved_cents`: calls without a bill
     yet, at their high estimate."""
@@ -149,17 +151,17 @@ def whole_high_cents(change_set: ChangeSet) -> int | None:
 
 def vote_line(votes: VoteEstimate) -> str:
     """`12 judge calls (gpt-4o-mini), expected $0.03 (at most $0.11)`."""
-    number = f"{votes.votes:,} judge call{'' if votes.votes == 1 else 's'} ({votes.model})"
-    return f"{number}, expected {_dollars(votes.expected_cents)} (at most {_dollars(votes.high_cents)})"
+    number = f"{count(votes.votes, 'judge call')} ({votes.model})"
+    return f"{number}, expected {money(votes.expected_cents)} (at most {money(votes.high_cents)})"
 
 
 def price_line(estimate: Estimate) -> str:
     """`11 calls, expected $1.76 ($1.44–$2.40; 31 past runs of these scenarios)`, or that the cost is unknown, and why."""
-    calls = f"{estimate.calls} call{'' if estimate.calls == 1 else 's'}"
+    calls = count(estimate.calls, "call")
     if estimate.expected_cents is None or estimate.low_cents is None or estimate.high_cents is None:
         return f"{calls} of unknown cost ({estimate.basis.removeprefix('unknown: ')})"
-    spread = f"{_dollars(estimate.low_cents)}–{_dollars(estimate.high_cents)}"
-    return f"{calls}, expected {_dollars(estimate.expected_cents)} ({spread}; {estimate.basis})"
+    spread = f"{money(estimate.low_cents)}–{money(estimate.high_cents)}"
+    return f"{calls}, expected {money(estimate.expected_cents)} ({spread}; {estimate.basis})"
 
 
 def is_digest(text: str) -> bool:
@@ -178,18 +180,17 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentReque
     called = change_set.with_action(Action.CALL)
     edited = Counter((_target(each), each.detail) for each in called if each.reason is Reason.AGENT_EDITED)
     agents = [
-        f"{target.removesuffix(')')}; {detail}; {cases} case{'' if cases == 1 else 's'})"
-        for (target, detail), cases in edited.items()
+        f"{target.removesuffix(')')}; {detail}; {count(cases, 'case')})" for (target, detail), cases in edited.items()
     ]
     review = (
         "Review it with `planner plan --refresh` and a key (without them, `planner plan` does not see edited agents)"
         if agents
         else "Review it with `planner plan` (in a workflow, rerun all jobs, not only the failed one)"
     )
-    changed = f"; not agreed to: {_some(request.outside, '; ')}" if request.outside else ""
+    changed = f"; not agreed to: {some(request.outside, _NAMED, '; ')}" if request.outside else ""
     raise RefusedError(
         f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}{changed}"
-        f"{f'; agents edited since: {_some(agents)}' if agents else ''}",
+        f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
         f"{review}. To agree to the new one: {request.command}",
     )
 
@@ -216,7 +217,7 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
     forbidden = [_target(each) for each, case in called if (case.target.kind, case.target.id) not in allowed]
     if forbidden:
         raise RefusedError(
-            f"policy.allowed_targets does not allow calls to {_some(dict.fromkeys(forbidden))}",
+            f"policy.allowed_targets does not allow calls to {some(list(dict.fromkeys(forbidden)), _NAMED)}",
             "Add it in planner.yaml, or exclude its cases with --select",
         )
 
@@ -226,7 +227,7 @@ def _target(change: Change) -> str:
     return f"{target.alias} ({target.kind} {target.id})" if target else change.case_id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ceiling:
     """A limit on the cost of these cases of one plan, or of all (None)."""
 
@@ -266,9 +267,9 @@ def _check_ceilings(
         expected, spent = round(ceiling.total(prices)), round(ceiling.total(progress.spent_cents))
         if expected + spent + votes > ceiling.cents:
             reserved = round(ceiling.total(progress.reserved_cents))
-            judging = f" plus {_dollars(votes)} for judge calls" if votes else ""
+            judging = f" plus {money(votes)} for judge calls" if votes else ""
             before = _spent_before(spent - reserved, reserved) + judging
-            broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
+            broken.append(f"{money(expected)} expected{before}, {ceiling.name} allows {money(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "Select fewer cases with --select, or raise the ceiling")
 
@@ -286,7 +287,7 @@ def _check_first_call(
         exceeded = [
             (
                 spent + high,
-                f"one call may cost up to {_dollars(high)}{_spent_before(spent, 0)}, {ceiling.name} allows {_dollars(ceiling.cents)}",
+                f"one call may cost up to {money(high)}{_spent_before(spent, 0)}, {ceiling.name} allows {money(ceiling.cents)}",
             )
             for ceiling, spent in zip(ceilings, billed, strict=True)
             if case_id in ceiling.case_ids and spent + high > ceiling.cents
@@ -295,20 +296,10 @@ def _check_first_call(
             return
         blocked.append(max(exceeded))
     enough, why = min(blocked)
-    raise RefusedError(f"{why}, so no call could be launched", f"Raise it to at least {_dollars(enough)}")
+    raise RefusedError(f"{why}, so no call could be launched", f"Raise it to at least {money(enough)}")
 
 
 def _spent_before(billed: int, reserved: int) -> str:
     """Reservations are listed apart from bills: part of them may be released."""
-    spent = f" plus {_dollars(billed)} already spent" if billed else ""
-    return spent + (f" plus up to {_dollars(reserved)} reserved for earlier calls without a bill" if reserved else "")
-
-
-def _some(names: Iterable[str], separator: str = ", ") -> str:
-    listed = list(names)
-    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
-    return separator.join(listed[:_NAMED]) + more
-
-
-def _dollars(cents: int) -> str:
-    return f"${cents // 100:,}.{cents % 100:02d}"
+    spent = f" plus {money(billed)} already spent" if billed else ""
+    return spent + (f" plus up to {money(reserved)} reserved for earlier calls without a bill" if reserved else "")

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Final
 
-from planner.moments import aware
+from planner.clock import aware
 from planner.planfile.model import Case
+from planner.quantities import count
 from planner.results.model import CaseInputs, CaseResult, Run
 
 _SHOWN_LINES: Final = 8
@@ -53,8 +54,8 @@ def age(span: timedelta) -> str:
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60):,} d"
 
 
-def stored_runs(count: int) -> str:
-    return f"{count} stored run{'' if count == 1 else 's'}"
+def stored_runs(number: int) -> str:
+    return count(number, "stored run")
 
 
 def incomplete_evidence(runs: Sequence[Run]) -> str:
@@ -132,7 +133,7 @@ def _bounded(changed: list[str]) -> list[str]:
         if room[line[0]] >= 0:
             shown.append(line)
     left_out = len(changed) - len(shown)
-    return [*shown, f"… {left_out} more changed line{'' if left_out == 1 else 's'}"] if left_out else shown
+    return [*shown, f"… {count(left_out, 'more changed line')}"] if left_out else shown
 
 
 def _hunks(before: list[str], after: list[str]) -> list[tuple[list[str], list[str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
@@ -12,11 +12,12 @@ from planner.changes.detail import expired, incomplete_evidence, inputs_detail, 
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
 from planner.changes.reusable_calls import CalledBefore, Renamed, Revisions
-from planner.moments import aware
+from planner.clock import aware
 from planner.planfile.model import Case
 from planner.results.documents import called_at
 from planner.results.model import CaseInputs, CaseResult, FreshDocument, Run
 from planner.results.outcomes import Action, CaseOutcome, Fault
+from planner.values import frozen
 
 Rerun = Literal["changed", "failed", "all"]
 CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]
@@ -29,7 +30,7 @@ _DIFFERENT_CALL: Final = (*_REUSABLE, Reason.EXPIRED)
 _NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredResults:
     """What earlier sessions stored, by case id, and functions that evaluate it.
 
@@ -55,7 +56,7 @@ class StoredResults:
     could_pass: CouldPass | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """What was asked for, and what is known now.
 
@@ -76,7 +77,7 @@ class Request:
     configurations: Configurations = field(default_factory=Configurations)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Today:
     """One case as it is now."""
 

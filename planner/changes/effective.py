@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from planner.changes.configuration import (
@@ -16,9 +16,10 @@ from planner.changes.configuration import (
 )
 from planner.planfile.model import AgentFile
 from planner.providers.base import AgentState
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EffectiveTarget:
     """An agent with a file. `configuration` and `digest` are of what is to be called: the deployed fields overlaid by the
     file's. They are None, as `deployed`, if the agent was not read and no record of it is stored."""
@@ -64,7 +65,7 @@ def effective_target(alias: str, agent_id: int, file: AgentFile, deployed: Agent
     return EffectiveTarget(alias, agent_id, file, deployed, configuration, digest, changes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """Fields of a file that were recorded. `was_deployed`: a later session saw them deployed."""
 

@@ -34,6 +34,7 @@ from planner.changes.history import PastRun, runs_of
 from planner.changes.model import CasePrice, Change, ChangeSet, Estimate, Source
 from planner.planfile.model import Case
 from planner.planfile.project.prices import CHARGE_MULTIPLIER, DEFAULT_RATES
+from planner.quantities import count
 from planner.results.outcomes import Action
 
 _ASSUMED_MINUTES: Final = (1, 2, 4)
@@ -158,8 +159,8 @@ class PriceHistory:
         return [run.duration_seconds for run in self._groups.get(key, ()) if run.duration_seconds is not None]
 
 
-def billed_basis(count: int, source: Source) -> str:
-    return f"{count} past run{'' if count == 1 else 's'} of {source.phrase}"
+def billed_basis(runs: int, source: Source) -> str:
+    return f"{count(runs, 'past run')} of {source.phrase}"
 
 
 def _summary(source: Source, costs: Mapping[int, tuple[str, int]]) -> Bills:
@@ -218,8 +219,8 @@ def build_change_set(
 
 def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimate:
     """Of (runs, retries of each, price of one, its bills) by case. The high end includes every retry at its highest price."""
-    count = sum(runs for runs, *_ in calls)
-    if not count:
+    number = sum(runs for runs, *_ in calls)
+    if not number:
         return Estimate(0, 0, 0, 0, "nothing to call")
     known = sum(price.source.is_history for _, _, price, _ in calls)
     coverage = [f"{known:,} of {len(calls):,} cases from history"] if 0 < known < len(calls) else []
@@ -245,7 +246,7 @@ def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimat
             reservation = max(reservation, price.high_cents - price.expected_cents)
             runs_by_group[bills].append(runs)
     if unknown:
-        return Estimate(count, None, None, None, "; ".join([*sorted(unknown), *coverage]))
+        return Estimate(number, None, None, None, "; ".join([*sorted(unknown), *coverage]))
     bases: list[str] = []
     if runs_by_group:
         seen = len(frozenset[int]().union(*(bills.run_ids for bills in runs_by_group)))
@@ -253,8 +254,10 @@ def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimat
         low += max(billed_low, billed_mean - spread)
         high += billed_mean + spread + reservation
         bases.append(billed_basis(seen, max((bills.source for bills in runs_by_group), key=_WIDEST_LAST.index)))
-    room = [f"with room for {most_again} retr{'y' if most_again == 1 else 'ies'}"] if most_again else []
-    return Estimate(count, round(expected), floor(low), ceil(high), "; ".join([*bases, *assumptions, *coverage, *room]))
+    room = [f"with room for {count(most_again, 'retry', 'retries')}"] if most_again else []
+    return Estimate(
+        number, round(expected), floor(low), ceil(high), "; ".join([*bases, *assumptions, *coverage, *room])
+    )
 
 
 def _spread(groups: Mapping[Bills, Sequence[int]], seen: int) -> float:

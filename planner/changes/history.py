@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 from planner.results.model import CaseResult, EstimateAccuracy, RunResult
+from planner.values import frozen
 
 HISTORY_INVOCATIONS = 20
 """Number of newest sessions that prices are learned from."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastRun:
     """`target` is (kind, id)."""
 
@@ -47,7 +47,7 @@ def runs_of(case: CaseResult) -> Iterator[PastRun]:
             yield PastRun(run.run_id, case.case_id, case.plan, case.scenario, target, *costs)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Priced:
     """The expected cost of a session and its bill, both above 0, without what earlier sessions paid.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from planner.planfile.model import Case
 from planner.results.model import CaseInputs, CaseResult, FreshDocument
 from planner.results.outcomes import Action
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanVotes:
     """Judge calls of one plan. Costs are in millionths of a cent."""
 
@@ -25,7 +26,7 @@ MICROCENTS = 1_000_000
 """Microcents per cent."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoteEstimate:
     """`votes` judge calls are needed; `stored` earlier answers are reused. A self-hosted model may be free."""
 
@@ -100,7 +101,7 @@ _LABELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """What to do with one case.
 
@@ -157,7 +158,7 @@ class Source(Enum):
         return "the same product" if self is Source.PRODUCT else f"these {self.value}s"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CasePrice:
     """Price per call of one case, in cents; None if unknown."""
 
@@ -169,7 +170,7 @@ class CasePrice:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Estimate:
     """Cost of the remaining calls. Totals are None if any call's price is unknown."""
 
@@ -180,7 +181,7 @@ class Estimate:
     basis: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeSet:
     """`digest` covers what may be charged and what is expected, but not agent revisions or prices (`change_set_digest`). It is the
     consented set's digest if these calls are a subset of that."""

@@ -10,20 +10,21 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import fmean, median
 
 from planner.changes.detail import revision_digest
 from planner.changes.history import Priced, accuracy, priced
-from planner.moments import aware
+from planner.clock import aware
 from planner.results.model import CaseResult, EstimateAccuracy, PlanOutcome, Run, RunResult
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import wilson_interval
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figures:
     """Statistics of a group of calls. Rates cover countable calls; medians and means cover calls with a known value, else None."""
 
@@ -43,7 +44,7 @@ class Figures:
         return self.passed / self.countable if self.countable else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Point:
     """The calls that one session made, of one case or of all."""
 
@@ -52,7 +53,7 @@ class Point:
     figures: Figures
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseHistory:
     """`points` are oldest first; `outcome` is the newest. The result changed in `flips` of `neighbours` pairs of calls."""
 
@@ -70,7 +71,7 @@ class CaseHistory:
         return self.flips / self.neighbours if self.neighbours else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InvocationHistory:
     """`figures` cover the calls it made. `priced` compares their estimate and bill; None if that is not possible."""
 
@@ -84,7 +85,7 @@ class InvocationHistory:
     priced: Priced | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timeline:
     """`invocations` are newest first, `cases` sorted by id."""
 
@@ -103,7 +104,7 @@ class Timeline:
         return accuracy([entry.priced for entry in self.invocations if entry.priced])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Call:
     run: Run
     same: tuple[str, str]

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, get_args
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.judgement import FindingOutcome, Judgement
 from planner.evidence import Evidence, RedactedPart, UnreadPart
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.checks.opinions import Ask, Question
@@ -35,7 +35,7 @@ class CheckSeverity(StrEnum):
     """Reported; never fails a case."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lint:
     """A valid but suspicious part of an expectation. `route` leads to it, `why` is one clause, `code` the diagnostic's."""
 

@@ -8,9 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from planner.checks.base import Expectation, Lint, Missed, PartsRead, examples
 from planner.checks.fields import Count, Name, Names, Positive, check_given, check_order, given, one_message, within
-from planner.checks.judgement import Judgement, all_hold, errored, failed, passed
-from planner.checks.wording import counted, listed, shown
+from planner.checks.judgement import Judgement, all_hold, errored, failed, listed, passed, shown
 from planner.evidence import Call, Evidence, Role
+from planner.quantities import count
 
 _RENAMED: Final = {"ai_hangup": "agent_end", "user_hangup": "caller_hangup"}
 """End reasons that the service has renamed."""
@@ -105,7 +105,7 @@ class CallCheck(Expectation, frozen=True):
         if mine and others and not mine & others:
             return "no end reason satisfies both"
         if self.max_turns is not None and other.min_turns is not None and self.max_turns < other.min_turns:
-            return f"no call has at most {counted(self.max_turns, 'turn')} and at least {other.min_turns}"
+            return f"no call has at most {count(self.max_turns, 'turn')} and at least {other.min_turns}"
         here, there = self.transferred_to, other.transferred_to
         if here is not None and there is not None and _address(here) != _address(there):
             return f"no call is transferred to both {shown(here)} and {shown(there)}"
@@ -142,10 +142,10 @@ class CallCheck(Expectation, frozen=True):
     def _judge_turns(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
             return errored("the service gave no transcript to count turns in")
-        count = sum(turn.role is not Role.TOOL for turn in evidence.turns)
-        if not count:
+        turns = sum(turn.role is not Role.TOOL for turn in evidence.turns)
+        if not turns:
             return errored("the transcript is empty, so the number of turns is unknown")
-        return within(f"had {counted(count, 'turn')}", count, (self.min_turns, self.max_turns))
+        return within(f"had {count(turns, 'turn')}", turns, (self.min_turns, self.max_turns))
 
 
 def _is(found: str, holds: bool, expected: str) -> Judgement:

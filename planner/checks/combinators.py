@@ -15,8 +15,8 @@ from pydantic_core import CoreSchema
 from planner.checks.base import Expectation, Lint, Missed, PartsRead, examples
 from planner.checks.judgement import FindingOutcome, Judgement, merged, with_outcome
 from planner.checks.opinions import Ask, Question, nobody_asked
-from planner.checks.wording import counted
 from planner.evidence import Evidence
+from planner.quantities import count
 
 OF_THE_WHOLE = ("severity", "min_pass_rate")
 """Fields of the combinator that its parts lack."""
@@ -113,8 +113,8 @@ class OfSeveral(Combinator, frozen=True):
     def combined(self, judgements: Sequence[Judgement]) -> Judgement:
         deciding = with_outcome(judgements, self.decisive) or with_outcome(judgements, FindingOutcome.ERRORED)
         outcome = (deciding or judgements)[0].outcome
-        count = f"{len(deciding or judgements)} of {counted(len(self.of), 'part')}"
-        prefixes = {FindingOutcome.FAILED: f"{count} failed: ", FindingOutcome.ERRORED: f"{count} cannot be decided: "}
+        share = f"{len(deciding or judgements)} of {count(len(self.of), 'part')}"
+        prefixes = {FindingOutcome.FAILED: f"{share} failed: ", FindingOutcome.ERRORED: f"{share} cannot be decided: "}
         return merged(outcome, prefixes.get(outcome, ""), deciding or judgements)
 
     def fingerprint_fields(self) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from planner.checks.base import Expectation, examples
 from planner.checks.fields import PositiveSeconds, Seconds, check_given, check_order, within
-from planner.checks.judgement import Judgement, errored
-from planner.checks.wording import number
+from planner.checks.judgement import Judgement, errored, number
 from planner.evidence import Evidence
 
 

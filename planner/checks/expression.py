@@ -9,8 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples
-from planner.checks.judgement import Judgement, errored, failed, passed
-from planner.checks.wording import shown
+from planner.checks.judgement import Judgement, errored, failed, passed, shown
 from planner.evidence import Evidence, RedactedPart, Role, UnreadPart
 
 _NAMES: Final[Mapping[RedactedPart | UnreadPart, str]] = {"grade": "summary", "results": "tools"}

@@ -9,11 +9,21 @@ from pydantic_core import PydanticCustomError
 from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import NotBool, check_order, within
 from planner.checks.json_paths import MAX_VALUES, PathError, compile_path, find_values
-from planner.checks.judgement import FindingOutcome, Judgement, all_hold, errored, failed, passed
+from planner.checks.judgement import (
+    FindingOutcome,
+    Judgement,
+    all_hold,
+    errored,
+    failed,
+    named,
+    number,
+    passed,
+    shown,
+)
 from planner.checks.matching import Expected, ExpectedUnlessNull, Matcher
 from planner.checks.patterns import Pattern
-from planner.checks.wording import counted, named, number, shown
 from planner.evidence import LEFT_OUT, MASK, Evidence
+from planner.quantities import count
 
 _WAYS: Final = ("equals", "in", "matches", "min", "max", "exists")
 
@@ -111,7 +121,7 @@ class FieldCheck(Expectation, frozen=True):
         if found is None:
             return errored(f"{self.path} finds more than {MAX_VALUES:,} values, or goes too deep")
         if self.exists is not None:
-            message = f"{self.path} finds {counted(len(found), 'value') if found else 'nothing'}"
+            message = f"{self.path} finds {count(len(found), 'value') if found else 'nothing'}"
             if bool(found) is self.exists:
                 return passed(message)
             return failed(f"{message}, expected {'something' if self.exists else 'nothing'}")
@@ -122,7 +132,7 @@ class FieldCheck(Expectation, frozen=True):
         if judgement.outcome is not FindingOutcome.PASSED or len(judgements) == 1:
             return judgement
         verb = "holds" if len(judgements) == 2 else "hold"
-        return passed(f"{judgements[0].message}; {counted(len(judgements) - 1, 'further value')} {verb} as well")
+        return passed(f"{judgements[0].message}; {count(len(judgements) - 1, 'further value')} {verb} as well")
 
     def _judge_value(self, place: str, value: Any) -> Judgement:
         if value is None and not (self.in_ and None in self.in_):

@@ -15,9 +15,8 @@ from pydantic import (
     WrapValidator,
 )
 
-from planner.checks.judgement import Judgement, Quote, failed, passed
+from planner.checks.judgement import Judgement, Quote, failed, number, passed
 from planner.checks.phrases import padded_words
-from planner.checks.wording import number
 
 
 def _no_bool(value: Any) -> Any:

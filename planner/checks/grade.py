@@ -7,9 +7,9 @@ from pydantic import Field, field_validator, model_validator
 
 from planner.checks.base import Expectation, examples
 from planner.checks.fields import Count, NotBool, check_given, within
-from planner.checks.judgement import Judgement, all_hold, errored, failed, passed
-from planner.checks.wording import counted, number, shown
+from planner.checks.judgement import Judgement, all_hold, errored, failed, number, passed, shown
 from planner.evidence import Evidence, Grade
+from planner.quantities import count
 
 Outcome = Literal["success", "failure", "unknown", "no_conversation"]
 Goal = Literal["achieved", "missed", "no_opportunity"]
@@ -87,7 +87,7 @@ def _judge_score(grade: Grade, least: float) -> Judgement:
 def _judge_issues(what: str, found: int | None, limit: int) -> Judgement:
     if found is None:
         return errored(f"the grade has no number of {what}s, or several that differ")
-    return within(counted(found, what), found, (None, limit))
+    return within(count(found, what), found, (None, limit))
 
 
 def _judge_word(what: str, found: str | None, expected: str, known: Collection[str]) -> Judgement:

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from planner.checks.wording import shown
+from planner.checks.judgement import shown
 
 if TYPE_CHECKING:
     from jsonpath import JSONPath, JSONPathEnvironment

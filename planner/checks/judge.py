@@ -11,8 +11,8 @@ from planner.checks.fields import NotBool
 from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.opinions import Ask, Question, Verdict, Vote, checked, nobody_asked
 from planner.checks.phrases import padded_words
-from planner.checks.wording import counted
 from planner.evidence import Evidence, Role, Turn
+from planner.quantities import count
 
 MAX_RUBRIC: Final = 4_000
 """Characters; each vote pays for them."""
@@ -112,8 +112,8 @@ class Judge(Expectation, frozen=True):
             f"void ({reasons})": len(votes) - len(valid),
             f"missing ({missing})": self.votes - len(votes),
         }
-        counts = [f"{count} {kind}" for kind, count in others.items() if count]
-        counts = [f"{len(in_favour)} of {counted(self.votes, 'vote')} for", *counts] if self.votes > 1 else []
+        counts = [f"{number} {kind}" for kind, number in others.items() if number]
+        counts = [f"{len(in_favour)} of {count(self.votes, 'vote')} for", *counts] if self.votes > 1 else []
         agreement = f": {', '.join(counts)}" if counts else ""
         if len(in_favour) >= enough_to_pass:
             return passed(f"the rubric holds{agreement}{_because(in_favour[0])}", Quote.at(in_favour[0].turn, turns))

@@ -1,12 +1,16 @@
-"""The result of one check on one run, and how several conditions are combined."""
+"""The result of one check on one run, how several conditions are combined, and values in messages."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from planner.evidence import Turn
+from planner.values import frozen
 
 
 class FindingOutcome(StrEnum):
@@ -27,16 +31,16 @@ class Quote(BaseModel):
     text: str
 
     @classmethod
-    def of(cls, turn: Turn) -> "Quote":
+    def of(cls, turn: Turn) -> Quote:
         return cls(turn=turn.number, role=turn.role.value, start_ms=turn.start_ms, text=turn.text)
 
     @classmethod
-    def at(cls, number: int | None, turns: Sequence[Turn]) -> "Quote | None":
+    def at(cls, number: int | None, turns: Sequence[Turn]) -> Quote | None:
         """The turn with this number, if there is one."""
         return next((cls.of(turn) for turn in turns if turn.number == number), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """The result of one check on one run. `message` is one line: what was found, and what was expected."""
 
@@ -74,3 +78,30 @@ def all_hold(conditions: Sequence[Judgement]) -> Judgement:
         if deciding := with_outcome(conditions, outcome):
             return merged(outcome, "", deciding)
     return merged(FindingOutcome.PASSED, "", conditions)
+
+
+LONGEST_VALUE = 120
+"""Longest value in a message, in characters."""
+
+
+def shown(value: Any) -> str:
+    """A value as JSON on one line, cut if long."""
+    text = to_json(value, inf_nan_mode="constants").decode()
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def listed(items: Sequence[str], conjunction: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
+
+
+def named(names: Sequence[str], conjunction: str = "and") -> str:
+    """`listed`, with each name in backquotes."""
+    return listed([f"`{name}`" for name in names], conjunction)
+
+
+def number(value: float) -> str:
+    """A number with all its digits, so that a value just off a limit does not look equal to it; `2.0` as `2`."""
+    return repr(value).removesuffix(".0")

@@ -10,8 +10,8 @@ from planner.checks.base import Expectation, examples
 from planner.checks.fields import NotBool
 from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.speech import Speaker
-from planner.checks.wording import counted
 from planner.evidence import Evidence, Role
+from planner.quantities import count
 
 SURE_OF_RIGHT = 0.6
 """Probability at which a turn counts as spoken in the expected language."""
@@ -64,9 +64,9 @@ class Language(Expectation, frozen=True):
         ]
         counting = right + len(wrong)
         if not counting:
-            return errored(f"no language could be detected in {counted(len(turns), noun)}")
+            return errored(f"no language could be detected in {count(len(turns), noun)}")
         left_out = f", {len(turns) - counting} too short" if len(turns) > counting else ""
-        found = f"{right} of {counted(counting, noun)} in {self.is_}{left_out}"
+        found = f"{right} of {count(counting, noun)} in {self.is_}{left_out}"
         if right >= self.min_share * counting:
             return passed(found)
         turn, language = wrong[0]

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import Milliseconds, check_given, check_order
 from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
-from planner.checks.wording import counted
 from planner.evidence import Evidence, Role, Turn
+from planner.quantities import count
 
 
 class Latency(Expectation, frozen=True):
@@ -51,7 +51,7 @@ class Latency(Expectation, frozen=True):
             return errored(
                 "the service timed none of the agent's turns" if untimed else "no agent turn answers the caller"
             )
-        measured = f"over {counted(len(timed), 'agent turn')}{f', {untimed} without timing' if untimed else ''}"
+        measured = f"over {count(len(timed), 'agent turn')}{f', {untimed} without timing' if untimed else ''}"
         limits = (("p50", 50, self.p50_ms), ("p95", 95, self.p95_ms), ("max", 100, self.max_ms))
         judgement = all_hold(
             [_judge_limit(name, percentile(timed, share), limit) for name, share, limit in limits if limit is not None]

@@ -9,14 +9,14 @@ not equal a string of the call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, JsonValue, WithJsonSchema
 from pydantic_core import to_json
 
+from planner.checks.judgement import shown
 from planner.checks.patterns import check_pattern, compile_pattern
-from planner.checks.wording import shown
+from planner.values import frozen
 
 MATCHER_KEYS = ("matches", "any_of", "exists")
 
@@ -41,7 +41,7 @@ ABSENT: Final = Absent()
 Actual = JsonValue | Absent
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Matcher:
     """What a value should be. `exact` allows no further keys in an object; `is_object` takes `matches` and the like as plain keys."""
 

@@ -8,14 +8,14 @@ closeness is the cosine.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
-
-from planner.checks.word_pieces import token_ids
 
 FOLDER_VARIABLE: Final = "PLANNER_SENTENCE_MODEL"
 _MODEL: Final = "model.onnx"
@@ -119,3 +119,60 @@ def _session() -> Any:
     options.log_severity_level = 3
     options.intra_op_num_threads = 1  # the same sums in the same order, however many cores there are
     return runtime.InferenceSession(str(_file()), sess_options=options, providers=["CPUExecutionProvider"])
+
+
+_LONGEST_WORD: Final = 100
+_UNKNOWN, _START, _END = "[UNK]", "[CLS]", "[SEP]"
+_IDEOGRAPHS: Final = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B920, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+def token_ids(text: str, longest: int) -> list[int]:
+    """At most `longest` ids, with a mark at either end."""
+    ids = _vocabulary()
+    words = "".join(map(_spaced, unicodedata.normalize("NFD", text))).split()
+    pieces = [piece for word in words for piece in _pieces(word)][: longest - 2]
+    return [ids[_START], *pieces, ids[_END]]
+
+
+@cache
+def _vocabulary() -> dict[str, int]:
+    text = files("planner.checks").joinpath("bert_vocabulary.txt").read_text(encoding="utf-8")
+    return {token: number for number, token in enumerate(text.split("\n")[:-1])}
+
+
+def _spaced(character: str) -> str:
+    """In lower case, without accents and control characters; an ideograph or a punctuation mark is a word of its own."""
+    category = unicodedata.category(character)
+    if character.isspace():
+        return " "
+    if category in ("Cc", "Cf", "Co", "Mn") or character == "\N{REPLACEMENT CHARACTER}":
+        return ""
+    is_mark = character.isascii() and not character.isalnum()
+    if is_mark or category.startswith("P") or any(first <= ord(character) <= last for first, last in _IDEOGRAPHS):
+        return f" {character} "
+    return character.lower()
+
+
+@lru_cache(maxsize=65_536)
+def _pieces(word: str) -> tuple[int, ...]:
+    """The longest token that starts the rest of the word, repeatedly."""
+    ids = _vocabulary()
+    found: list[int] = []
+    start = 0
+    while start < len(word) <= _LONGEST_WORD:
+        before = "##" if start else ""
+        end = next((end for end in range(len(word), start, -1) if before + word[start:end] in ids), None)
+        if end is None:
+            return (ids[_UNKNOWN],)
+        found.append(ids[before + word[start:end]])
+        start = end
+    return tuple(found) or (ids[_UNKNOWN],)

@@ -8,13 +8,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from planner.checks.base import Expectation, Missed, examples
-from planner.checks.judgement import FindingOutcome, Judgement, errored, failed, passed
+from planner.checks.judgement import FindingOutcome, Judgement, errored, failed, listed, passed, shown
 from planner.checks.patterns import compile_pattern
 from planner.checks.phrases import padded_words, readings, straight
 from planner.checks.says import Says
 from planner.checks.speech import SpeechCheck
 from planner.checks.utterances import Utterance
-from planner.checks.wording import listed, shown
 
 _AMID = ("x {} x", "q {} q", "{}")
 """A pattern that matches in all of these matches the phrase itself, not the words around it."""

@@ -11,11 +11,11 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation
 from planner.checks.fields import Name
-from planner.checks.judgement import Judgement, Quote, errored, failed, passed
+from planner.checks.judgement import Judgement, Quote, errored, failed, listed, passed, shown
 from planner.checks.patterns import Pattern, compile_pattern
 from planner.checks.phrases import readings
-from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
+from planner.quantities import count
 
 if TYPE_CHECKING:
     from planner.checks.spoken.personal_data import PersonalDatum
@@ -109,7 +109,7 @@ class NoPii(Expectation, frozen=True):
         found = list(self._found(turns))
         if not found:
             return passed(
-                f"spoke no {listed([_NAMES[kind] for kind in self.kinds], 'or')} in {counted(agents, 'agent turn')}"
+                f"spoke no {listed([_NAMES[kind] for kind in self.kinds], 'or')} in {count(agents, 'agent turn')}"
             )
         what, turn = found[0]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""

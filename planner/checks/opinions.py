@@ -6,11 +6,12 @@ A vote counts only if its quote is in the transcript, which is checked whenever 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
 from planner.evidence import Turn
+from planner.values import frozen
 
 _LEAST_QUOTED: Final = 2
 """Words in a quote, unless the whole turn has fewer: a single "the" proves nothing."""
@@ -22,7 +23,7 @@ class Verdict(Enum):
     CANNOT_TELL = "cannot_tell"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """Whether a rubric holds on one call. `turns` are the whole transcript."""
 
@@ -31,7 +32,7 @@ class Question:
     votes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Vote:
     """One answer of a model. `quote` is from `turn`; `reason` is in the model's words.
 
@@ -47,7 +48,7 @@ class Vote:
     """The model's edition, as its endpoint names it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Votes:
     """The votes on a question, and why some are missing."""
 

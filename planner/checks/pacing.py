@@ -1,7 +1,6 @@
 """`pacing`: silences, interruptions, who speaks how much and how fast."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,8 +9,9 @@ from planner.checks.base import Expectation, examples
 from planner.checks.fields import Count, Milliseconds, NotBool, check_given, check_order, within
 from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
 from planner.checks.phrases import padded_words
-from planner.checks.wording import counted
 from planner.evidence import Evidence, Role, Turn
+from planner.quantities import count
+from planner.values import frozen
 
 LEAST_OVERLAP_MS = 200
 """Shorter overlaps are normal turn-taking, and below the accuracy of transcripts."""
@@ -45,7 +45,7 @@ class RateRange(_Range):
     max: Rate | None = Field(default=None, description="At most, in words a minute.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Timed:
     """A turn of agent or caller with known times."""
 
@@ -131,7 +131,7 @@ class Pacing(Expectation, frozen=True):
 
 
 def _unknown(what: str, untimed: int, otherwise: str = "") -> Judgement:
-    why = f"{counted(untimed, 'turn')} without timing" if untimed else otherwise
+    why = f"{count(untimed, 'turn')} without timing" if untimed else otherwise
     return errored(f"{what} unknown: {why}")
 
 
@@ -160,7 +160,7 @@ def _judge_overlaps(timed: Sequence[_Timed], untimed: int, role: Role, limit: in
             other_until = max(other_until, spoken.end_ms)
         elif min(other_until, spoken.end_ms) - spoken.start_ms >= LEAST_OVERLAP_MS:
             found.append(spoken)
-    message = f"the {role.value} spoke over the other side {counted(len(found), 'time')}"
+    message = f"the {role.value} spoke over the other side {count(len(found), 'time')}"
     if len(found) > limit:
         return failed(f"{message}, expected at most {limit}", Quote.of(found[limit].turn))
     if untimed:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from planner.checks.patterns import RegularExpression, compile_pattern
+from planner.values import frozen
 
 _STRAIGHT_QUOTES = {
     "\N{LEFT SINGLE QUOTATION MARK}": "'",
@@ -92,7 +92,7 @@ def words_with_places(text: str) -> Iterator[tuple[str, int, int]]:
         yield word, found.start(), found.end()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlacedPhrase:
     """A phrase as the plan writes it, found in the words of a text from `start` to before `end`."""
 

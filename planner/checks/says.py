@@ -11,7 +11,7 @@ from planner.checks.judgement import FindingOutcome, Judgement, Quote, all_hold,
 from planner.checks.phrases import overlap
 from planner.checks.speech import SpeechCheck
 from planner.checks.utterances import Sought, Utterance
-from planner.checks.wording import counted
+from planner.quantities import count
 
 _CLOSE = 0.5
 """Share of a missing phrase's words that a turn must have to be quoted as the closest."""
@@ -64,7 +64,7 @@ class Says(SpeechCheck, frozen=True):
 
     def _judge_one(self, sought: Sought, said: Sequence[Utterance]) -> Judgement:
         found = [occurrence for each in said for occurrence in each.find(sought)]
-        times = f"{self.subject}said {sought} {counted(len(found), 'time')}"
+        times = f"{self.subject}said {sought} {count(len(found), 'time')}"
         if not found and self._least:
             expected = "" if self._least == 1 else f", expected at least {self._least} times"
             return failed(f"{self.subject}never said {sought} {self.place(said)}{expected}", _closest(sought, said))

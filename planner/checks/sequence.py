@@ -1,19 +1,19 @@
 """`sequence`: things happen in this order."""
 
 from collections.abc import Sequence as Several
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Lint, examples
 from planner.checks.fields import Name
-from planner.checks.judgement import Judgement, errored, failed, passed
+from planner.checks.judgement import Judgement, errored, failed, listed, passed, shown
 from planner.checks.speech import Words
 from planner.checks.tools import ToolNotCalled, shown_name
 from planner.checks.utterances import Place, quote_of, utterances_of
-from planner.checks.wording import listed, shown
 from planner.evidence import Evidence, Turn
+from planner.values import frozen
 
 _BEGINNING: Place = (0, 0)
 
@@ -47,7 +47,7 @@ def _at_least_two(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return steps
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Event:
     """Where a step was found. `what` is such as `said "refund" at turn 3`."""
 

@@ -7,10 +7,9 @@ from pydantic import Field, model_validator
 
 from planner.checks.base import Expectation, examples
 from planner.checks.fields import ListOfPhrases, NotBool, Phrase, one_message
-from planner.checks.judgement import Judgement, Quote, errored, failed, passed
+from planner.checks.judgement import Judgement, Quote, errored, failed, passed, shown
 from planner.checks.meaning import closeness, takes_seconds, unusable
 from planner.checks.speech import Speaker, Where, place_of, selected
-from planner.checks.wording import shown
 from planner.evidence import Evidence, Role
 
 

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Lint
 from planner.checks.fields import Phrases, Positive, one_message
-from planner.checks.judgement import Judgement, errored
+from planner.checks.judgement import Judgement, errored, named, shown
 from planner.checks.patterns import Pattern
 from planner.checks.phrases import padded_words
 from planner.checks.utterances import Occurrence, Sought, Utterance, utterances_of
-from planner.checks.wording import counted, named, shown
 from planner.evidence import Evidence, Role
+from planner.quantities import count
 
 Speaker = Literal["agent", "caller", "any"]
 
@@ -171,13 +171,13 @@ class SpeechCheck(Words, Expectation, frozen=True):
         return place_of(len(said), self.who, self.in_, noun)
 
 
-def place_of(count: int, who: Speaker, where: Where, noun: str = "turn") -> str:
+def place_of(number: int, who: Speaker, where: Where, noun: str = "turn") -> str:
     """`in 5 agent turns`, `in the last agent turn`: where something was looked for."""
     noun = noun if who == "any" else f"{who} {noun}"
     which, _ = _part(where)
     if not which:
-        return f"in {counted(count, noun)}"
-    return f"in the {which} {noun}" if count == 1 else f"in the {which} {count} {noun}s"
+        return f"in {count(number, noun)}"
+    return f"in the {which} {noun}" if number == 1 else f"in the {which} {count(number, noun)}"
 
 
 def selected(said: Sequence[Said], where: Where) -> Sequence[Said]:

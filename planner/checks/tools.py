@@ -21,10 +21,10 @@ from pydantic import (
 
 from planner.checks.base import Expectation, Missed, PartsRead, examples
 from planner.checks.fields import Count, Name, Positive, check_order
-from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed, shown
 from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Matcher
-from planner.checks.wording import counted, shown
 from planner.evidence import Evidence, ToolCall, Turn
+from planner.quantities import count
 
 _MOST_NAMES = 8
 
@@ -48,7 +48,7 @@ class CallsOfTool:
         calls = self.undecided
         what = "results" if all(call.arguments_told for call in calls) else "arguments"
         name = shown_name(calls[0].name)
-        return f"the service gave no {what}: {counted(len(calls), 'call')} of {name} cannot be decided"
+        return f"the service gave no {what}: {count(len(calls), 'call')} of {name} cannot be decided"
 
     def tool_names(self) -> str:
         """`tools called: create_return, lookup_order` or `no tool was called`."""
@@ -232,7 +232,7 @@ class ToolCalled(ToolCheck, frozen=True):
         if most is None or most >= least or (self.conditions and self.conditions != other.conditions):
             return ""  # without conditions, this one counts all calls that the other one counts
         name = shown_name(self.name)
-        return f"{name} is to be called at most {counted(most, 'time')} and at least {counted(least, 'time')}"
+        return f"{name} is to be called at most {count(most, 'time')} and at least {count(least, 'time')}"
 
     def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.PASSED and self.bounds[1] is None and self.match_is_certain(missed)
@@ -241,7 +241,7 @@ class ToolCalled(ToolCheck, frozen=True):
         least, most = self.bounds
         certain, possible = len(calls.matching), len(calls.matching) + len(calls.undecided)
         made = possible + len(calls.others)
-        found = f"called {shown_name(self.name)} {counted(made, 'time')}"
+        found = f"called {shown_name(self.name)} {count(made, 'time')}"
         if made > certain:
             found = f"{found}, {certain} of them as described"
         quote = calls.quote_of(calls.matching[-1]) if calls.matching else None
@@ -291,5 +291,5 @@ class ToolNotCalled(ToolCheck, frozen=True):
         if calls.undecided:
             return errored(calls.why_undecided())
         if calls.others:
-            return passed(f"called {name} {counted(len(calls.others), 'time')}, never in this way")
+            return passed(f"called {name} {count(len(calls.others), 'time')}, never in this way")
         return passed(f"never called {name}; {calls.tool_names()}")

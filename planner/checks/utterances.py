@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, groupby
 
-from planner.checks.judgement import Quote
+from planner.checks.judgement import Quote, shown
 from planner.checks.patterns import compile_pattern
 from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, readings, straight, words_in
-from planner.checks.wording import shown
 from planner.evidence import Role, Turn
+from planner.values import frozen
 
 Place = tuple[int, int]
 """A turn's number, and how many of its words come before."""
@@ -23,7 +22,7 @@ _LONGEST_WORD = 200
 """Characters between two spaces in which words are counted for a place."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Occurrence:
     """One match. `words` is the plan's phrase, or what the regular expression matched; `turns` are those it is in."""
 
@@ -51,7 +50,7 @@ def quote_of(turns: Sequence[Turn]) -> Quote:
     return first.model_copy(update={"text": " ".join(turn.text for turn in turns)})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Utterance:
     """Consecutive turns of one speaker."""
 
@@ -85,7 +84,7 @@ class Utterance:
         return Occurrence(found.phrase, self.turns[first : last + 1], start, end)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sought:
     """One thing to look for: phrases of which each is enough, or a regular expression."""
 
@@ -100,7 +99,7 @@ class Sought:
             return _find_pattern(straight(self.pattern), text, ignore_case=self.ignore_case)
         if not self.spoken:
             return phrase_finder(self.phrases, fold=self.ignore_case).find(padded_words(text, fold=self.ignore_case))
-        from planner.checks.spoken.finder import spoken_finder
+        from planner.checks.spoken.forms import spoken_finder
 
         return spoken_finder(self.phrases, fold=self.ignore_case).find(text)
 

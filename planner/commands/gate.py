@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -12,15 +11,15 @@ from planner.reports.change_set import Preview
 from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
 from planner.results.model import CaseResult
-from planner.results.outcomes import FailOn
-from planner.results.required_check import CaseState, RequiredCheck, State
-from planner.session.asking import known_service
+from planner.results.outcomes import CaseState, FailOn, RequiredCheck, State
 from planner.session.checking import checked_cases
 from planner.session.preparing import Preparation, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of, write_output
 from planner.session.selection import Loaded, Selection, load
+from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
+from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate
 from planner.verdicts.rates import suite_of
 from planner.verdicts.required_check import decide
@@ -33,7 +32,7 @@ _SESSIONS: Final = 20
 """Number of newest sessions among which to look for the last calls."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GateOptions:
     selection: Selection
     refresh: bool = False

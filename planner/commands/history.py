@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Literal
 
 from planner.changes.timeline import timeline
+from planner.clock import age_of, aware
 from planner.errors import UsageError
-from planner.moments import age_of, aware
 from planner.reports.history import HistoryPage, render_csv, render_json, render_text
 from planner.results.model import RunResult
 from planner.session.reporting import redactor_of
 from planner.session.selection import Selection, chosen_ids
 from planner.session.shell import Shell
 from planner.session.stores import DEFAULT_STORE, Place, open_results
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryOptions:
     """`case` is an id or a glob; `since` is a date or an age as typed; `limit` counts sessions."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from planner.changes.consent import Limits, consent_command, policy_refusal
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
-from planner.session.asking import known_service
 from planner.session.consented import store_consented
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.locking import lock_holder
@@ -19,13 +18,15 @@ from planner.session.policy_source import PolicySource
 from planner.session.preparing import Preparation, charged_slots, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, load, picked
+from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import place_of
+from planner.values import frozen
 
 CALLS_WOULD_BE_MADE = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanOptions:
     """`refresh` reads agent revisions, products and the balance from the service."""
 

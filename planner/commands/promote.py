@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from planner.changes.agents import Configurations
 from planner.changes.effective import has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import UsageError
 from planner.planfile.model import Case
-from planner.reports.quantities import count
+from planner.quantities import count
 from planner.results.directory import DirectoryStore
 from planner.results.documents import BaselineDocument, called_at
 from planner.results.model import CaseResult
@@ -31,10 +30,11 @@ from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
+from planner.values import frozen
 from planner.verdicts.untrusted_cases import UntrustedCases, still_settled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PromoteOptions:
     """`numbers` are merged pull requests; empty: ask GitHub about every one that has results."""
 

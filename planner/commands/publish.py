@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from planner.github.client import GitHub, github_of
 from planner.github.comment import BOT, DEFAULT_NAME, context_of, is_superseded, set_status, upsert_comment
 from planner.session.pull_request import Publication, is_commit, read_publication
 from planner.session.shell import Shell
+from planner.values import frozen
 
 _MISSING: Final = Publication(
     state="error",
@@ -23,7 +23,7 @@ _ANOTHER: Final = _MISSING.model_copy(update={"description": "planner answered f
 _STATES: Final = ("success", "failure", "pending", "error")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublishOptions:
     """`file` is what `planner gate --publication` wrote; a missing one turns the check red. Without `number`, as in a merge
     queue, only the status is written."""

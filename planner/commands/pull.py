@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,13 +28,14 @@ from planner.session.selection import Selection, did_you_mean, read_files
 from planner.session.service import open_client
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
+from planner.values import frozen
 
 FOLDER: Final = "agents"
 _COMPUTED: Final = ("_digest", "_warnings", "_reason")
 """Ends of the names of fields that services compute."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PullOptions:
     """`target` is an alias. `force` overwrites changes of the file that were never recorded."""
 

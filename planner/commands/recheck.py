@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -20,7 +20,7 @@ from planner.errors import UsageError
 from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger
 from planner.judge.votes import JudgeCallsResult
-from planner.reports.quantities import count
+from planner.quantities import count
 from planner.results.model import Consent, JudgeCost, RunResult
 from planner.results.outcomes import Action, FailOn
 from planner.session.ci import who_agrees
@@ -35,6 +35,7 @@ from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
+from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import NextCommands, ending_of
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
@@ -42,7 +43,7 @@ from planner.verdicts.open_runs import open_runs_of_stored
 from planner.verdicts.rates import suite_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecheckOptions:
     selection: Selection
     report_dir: Path = Path("reports")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import anyio
 
@@ -19,16 +18,17 @@ from planner.execution.launch_search import possibly_sent, search_launches, unco
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
 from planner.execution.reconciling import Candidate, Match, Unconfirmed, asks_the_same, bind_slots
-from planner.reports.quantities import count, money
+from planner.quantities import count, money
 from planner.session.interruption import interruptible
 from planner.session.locking import locked
 from planner.session.selection import Selection
 from planner.session.service import open_client
 from planner.session.shell import Shell
 from planner.session.stores import Place, open_results, shared_session
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReconcileOptions:
     """`selection` names the store. With `launch`, either `adopt` or `assume_not_sent`; with the latter, `not_ours`
     lists runs that do not belong to the launch."""
@@ -66,7 +66,7 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
             journal.close()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reconciliation:
     shell: Shell
     options: ReconcileOptions
@@ -171,7 +171,7 @@ async def _adopt(work: _Reconciliation, launch: Launch) -> None:
     work.shell.print(f"{launch_id} is adopted; the next run resumes its {calls}, which are not charged again.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Found:
     """The search results for launches. `elsewhen` has candidates from another time than the launch's. `all_read`: the
     service's lists reach back to all launches. `other_key`: ids of launches that used another API key, which may see

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from planner.changes.model import Reason
 from planner.errors import UsageError
 from planner.planfile.model import Project
 from planner.providers.base import AgentState
+from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
-from planner.reports.quantities import count
 from planner.results.repository import document_bytes
-from planner.session.asking import Known, known_service
 from planner.session.ci import namespace_of
 from planner.session.configurations import record_agents, shown_agent
 from planner.session.preparing import open_journal, prepare
 from planner.session.recorded import RecordedTarget, RecordedWorld, service_of, world_key, world_store
 from planner.session.reporting import print_diagnostics, redactor_of
 from planner.session.selection import Selection, load
+from planner.session.service import Known, known_service
 from planner.session.shell import Shell
 from planner.session.stores import place_of
+from planner.values import frozen
 
 _LISTED = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordOptions:
     """`issue`: also write the drift to an issue of the repository."""
 

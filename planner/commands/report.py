@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from planner.errors import UsageError
@@ -16,10 +16,11 @@ from planner.session.selection import Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place, open_results
 from planner.statistics import RandomSource
+from planner.values import frozen
 from planner.verdicts.result_comparison import compare_results
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportOptions:
     """`results` and `older` are files, or ids of stored sessions."""
 

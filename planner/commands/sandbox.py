@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from planner.errors import UsageError
 from planner.planfile.grammar.field_errors import explain
-from planner.planfile.project.this_machine import is_this_machine
+from planner.planfile.project.addresses import is_this_machine
 from planner.session.service_address import ADDRESS, IN_CLEAR
 from planner.session.shell import Shell
 from planner.session.worlds import open_world
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.sandbox import FaultSpec
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SETTING = re.compile(r"(?P<key>[a-z_]+)=(?P<value>.*)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SandboxOptions:
     """Port 0 picks a free port. Without `state`, everything is lost at the end. Each of `faults` is
     `KIND[,key=value…]`."""

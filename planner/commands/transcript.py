@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from planner.errors import UsageError
@@ -14,9 +13,10 @@ from planner.session.reporting import redactor_patterns
 from planner.session.selection import Selection, did_you_mean, matches
 from planner.session.shell import Shell
 from planner.session.stores import Place, open_results
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TranscriptOptions:
     """`wanted` is a case id, a pattern of case ids, or the number of a run."""
 

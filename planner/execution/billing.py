@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.execution.order import Order
+from planner.execution.engine import Order
 from planner.execution.watched import Watched
 from planner.providers.base import Run
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from planner.clock import Clock
 from planner.evidence import Evidence
 from planner.execution.transactions import Transactions
 from planner.providers.base import Provider, Run
+from planner.values import frozen
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -16,7 +16,7 @@ SILENCE_SECONDS = 3600.0
 """If a transcript is still empty this long after the run's end, nobody spoke."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WaitPolicy:
     """How long to wait for late parts of a run's evidence, and for which."""
 

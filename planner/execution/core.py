@@ -14,14 +14,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, NamedTuple, TypeAlias
 
+from planner.execution.engine import Now
 from planner.execution.jobs import Job, Outcome, Snapshot, UnsettledLaunch
 from planner.execution.launches import DUPLICATE_ANSWER
 from planner.execution.ledger import Ledger
-from planner.execution.order import Now
 from planner.execution.session_events import DeferredReleased, IdleChanged, Stopped
 from planner.execution.state import State
-from planner.execution.wording import span
 from planner.providers.base import PAGE_LIMIT, Run
+from planner.quantities import rounded_duration
 
 POSTS_AT_ONCE: Final = 4
 MAX_UNCONFIRMED: Final = 3
@@ -114,7 +114,7 @@ def decide(state: State, now: Now) -> list[Action]:
 def _end_of_search(state: State, now: Now) -> Apply | Finish:
     if state.outage.since is None:
         return Finish()
-    gone = span(state.outage.gone_seconds(now.seconds))
+    gone = rounded_duration(state.outage.gone_seconds(now.seconds))
     return Apply(Stopped(trouble=f"the service was unavailable for the last {gone}: {state.outage.message}"))
 
 
@@ -182,7 +182,7 @@ def _paused(state: State, now: Now) -> Apply | WaitUntil:
     refused_seconds = now.seconds - (now.seconds if state.refused_since is None else state.refused_since)
     left_seconds = pause_until - now.seconds
     if left_seconds > give_up_seconds:
-        message = f"the service asks to wait {span(left_seconds)} before the next launch (429)"
+        message = f"the service asks to wait {rounded_duration(left_seconds)} before the next launch (429)"
         return Apply(Stopped(trouble=message))
     if refused_seconds > give_up_seconds:
         message = f"the service refused every launch (429) for {refused_seconds:.0f} s: other clients use its capacity"
@@ -190,7 +190,7 @@ def _paused(state: State, now: Now) -> Apply | WaitUntil:
     give_up_at = now.seconds + give_up_seconds - refused_seconds + 0.1
     return WaitUntil(
         min(pause_until, give_up_at),
-        f"the service has refused every launch (429) for {span(refused_seconds)} (giving up after {span(give_up_seconds)})",
+        f"the service has refused every launch (429) for {rounded_duration(refused_seconds)} (giving up after {rounded_duration(give_up_seconds)})",
     )
 
 
@@ -265,7 +265,7 @@ def _why_waiting(state: State, waiting: str, now: Now) -> str:
     if state.unconfirmed and not state.is_under_way():
         count = len(state.unconfirmed)
         what = "an unconfirmed launch" if count == 1 else f"{count} unconfirmed launches"
-        return f"searching for {what} for up to {span(state.settings.linger_seconds)}"
+        return f"searching for {what} for up to {rounded_duration(state.settings.linger_seconds)}"
     if len(state.wanted.pending):
         return waiting
     return "waiting for runs that differ from their launch" if state.outcome.anomalies and state.unbound else ""

@@ -3,13 +3,13 @@
 No `from __future__ import annotations`: pydantic reads the types when it parses a stored event.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
+from planner.values import frozen
 
 
 class Intended(NamedTuple):
@@ -54,7 +54,7 @@ class RunsBound(NamedTuple):
     bindings: dict[int, ServiceId]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collected:
     """Evidence, bill and end of one slot's run; they may replace earlier ones."""
 

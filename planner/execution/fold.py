@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from planner.execution.billing import bill, expect_estimate
+from planner.execution.engine import Now
 from planner.execution.events import (
     Consumed,
     DuplicateAnswer,
@@ -22,7 +23,6 @@ from planner.execution.events import (
     RunsKnown,
 )
 from planner.execution.launches import LaunchState
-from planner.execution.order import Now
 from planner.execution.outage import Outage
 from planner.execution.session_events import (
     BillLate,
@@ -46,8 +46,8 @@ from planner.execution.session_events import (
 )
 from planner.execution.state import State
 from planner.execution.watched import Ended, Watched
-from planner.execution.wording import dollars, span
 from planner.providers.base import Run
+from planner.quantities import count, money, rounded_duration
 
 UNREACHABLE_PAUSE_SECONDS: Final = 1.0
 
@@ -90,7 +90,9 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
             _failed(state, message, now)
         case ServiceAnswered():
             if state.outage.since is not None:
-                state.log(f"the service is available again after {span(state.outage.gone_seconds(now.seconds))}")
+                state.log(
+                    f"the service is available again after {rounded_duration(state.outage.gone_seconds(now.seconds))}"
+                )
             state.outage = Outage()
         case Polled(rows):
             state.list_rows = state.list_rows if rows is None else rows
@@ -201,7 +203,7 @@ def _failed(state: State, message: str, now: Now) -> None:
     """Give up when failures persist."""
     give_up_seconds = state.settings.outage_give_up_seconds
     if state.outage.since is None:
-        state.log(f"{message}; retrying for up to {span(give_up_seconds)}")
+        state.log(f"{message}; retrying for up to {rounded_duration(give_up_seconds)}")
     state.outage.failed(message, now.seconds)
     if state.outage.lasts(give_up_seconds):
         gone_seconds = state.outage.gone_seconds(now.seconds)
@@ -235,7 +237,7 @@ def _evidence_complete(state: State, event: EvidenceComplete) -> None:
             expect_estimate(state.order, run, watched)
         else:
             bill(state.order, watched, cents, is_final=event.is_final or watched.job.reserve_cents is None)
-    billed = "its bill is late" if cents is None else f"billed {dollars(cents)}"
+    billed = "its bill is late" if cents is None else f"billed {money(cents)}"
     state.log(f"run {run.id} of {event.slot.case_id} ended, {billed}")
     state.unbilled[watched.launch.line.target] -= 1
     state.reported.append(Ended(event.slot, watched.launch, watched.resumed, event.evidence))
@@ -286,7 +288,6 @@ def _judged(state: State, event: RunJudged) -> None:
     case_id = event.slot.case_id
     judged = state.wanted.judged(case_id, platform_failed=event.platform_failed and not state.stopped)
     if judged.unneeded:
-        calls = f"{judged.unneeded} call{'s' if judged.unneeded > 1 else ''}"
-        state.log(f"{case_id} is decided: {calls} not needed")
+        state.log(f"{case_id} is decided: {count(judged.unneeded, 'call')} not needed")
     if judged.is_retried:
         state.log(f"run {event.slot.run_id} of {case_id} failed because of the platform: retrying")

@@ -7,12 +7,13 @@ from typing import Final
 
 from planner.evidence import Evidence
 from planner.providers.base import Line
+from planner.values import frozen
 
 BALANCE: Final = "the organisation's balance"
 """Label of its ceiling."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """The calls that one case still needs. `reserve_cents` is the high estimate of one call; None if unknown."""
 
@@ -36,7 +37,7 @@ class Job:
     """Digest of the agent's configuration that is called; None if unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     settle_seconds: float = 600.0
     linger_seconds: float = 60.0
@@ -56,7 +57,7 @@ class Settings:
     """Why nothing may be launched at a time (quiet hours); empty if allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRecord:
     """One run as the engine leaves it.
 
@@ -80,7 +81,7 @@ class RunRecord:
     """Why an ended run has no evidence: its data could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnsettledLaunch:
     """A launch that is unconfirmed when the engine ends."""
 
@@ -94,7 +95,7 @@ class UnsettledLaunch:
     """It may be sent again from this time on, if the service does not show it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """State of the session, for a progress display."""
 
@@ -173,7 +174,7 @@ def all_at_once(case_id: str, to_come: int, retries: int) -> int:
     return to_come
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """What a session says of a run that ended."""
 
@@ -183,7 +184,7 @@ class Judgement:
     """Launch nothing more (`--fail-fast`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observer:
     """Callbacks of the engine."""
 

@@ -26,7 +26,6 @@ states.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Annotated, TypeAlias
@@ -37,6 +36,7 @@ from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.evidence import Evidence
 from planner.execution.jobs import RunRecord
 from planner.providers.base import Line
+from planner.values import frozen
 
 LONGEST_RUN = timedelta(days=1)
 """Longest time between a run's creation and its end; the list is read this far back."""
@@ -94,7 +94,7 @@ class SlotState(Enum):
     CONSUMED = "consumed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SlotIntent:
     case_id: str
     plan: str
@@ -106,7 +106,7 @@ class SlotIntent:
     """Digest of the agent's configuration that is called; None if unknown, and in older journals."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LaunchIntent:
     """A launch before it is sent. `sent_at` is in the server's clock if that is known."""
 
@@ -123,7 +123,7 @@ class LaunchIntent:
     """A digest of the API key."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launch:
     launch_id: str
     invocation_id: str
@@ -144,7 +144,7 @@ class Launch:
         return self.sent_at - timedelta(seconds=self.slack_seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot:
     launch_id: str
     ordinal: Count

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from planner.execution.wording import dollars
 from planner.providers.base import Target
+from planner.quantities import money
 
 
 @dataclass(slots=True)
@@ -36,8 +36,8 @@ class Ceiling:
 
     def summary(self) -> str:
         """`--max-cost allows $1.61: $1.20 spent, $0.16 reserved`."""
-        spent = dollars(self.committed_cents - self.pending_cents)
-        return f"{self.label} allows {dollars(self.limit_cents)}: {spent} spent, {dollars(self.pending_cents)} reserved"
+        spent = money(self.committed_cents - self.pending_cents)
+        return f"{self.label} allows {money(self.limit_cents)}: {spent} spent, {money(self.pending_cents)} reserved"
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class Ledger:
             default=None,
         )
         known = self.price(target, estimate_cents)
-        price = "has no known price" if known is None else f"may cost up to {dollars(known)}"
+        price = "has no known price" if known is None else f"may cost up to {money(known)}"
         return f"the next call {price}" if tightest is None else f"{tightest.summary()}; the next call {price}"
 
     def blocking(self, plan: str, target: Target, estimate_cents: int | None) -> Ceiling | None:
@@ -126,13 +126,13 @@ class Ledger:
             if ceiling.label not in labels or ceiling.by_service or any(cents is None for cents, _ in covered):
                 continue
             cents = ceiling.committed_cents + sum(max(cents or 0, least) * calls for cents, calls in covered)
-            lines.append(f"{ceiling.label} {dollars(cents)}")
+            lines.append(f"{ceiling.label} {money(cents)}")
         return " and ".join(lines)
 
     def broken(self) -> str:
         """`--max-cost allows $20.00, and $24.00 was billed`: our ceilings that the bills exceed; empty if none."""
         lines = [
-            f"{ceiling.label} allows {dollars(ceiling.limit_cents)}, and {dollars(billed)} was billed"
+            f"{ceiling.label} allows {money(ceiling.limit_cents)}, and {money(billed)} was billed"
             for ceiling in self.ceilings
             if not ceiling.by_service
             and (billed := ceiling.committed_cents - ceiling.pending_cents) > ceiling.limit_cents

@@ -28,6 +28,7 @@ from planner.execution.core import (
     schedule_poll,
     snapshot,
 )
+from planner.execution.engine import Now, Order
 from planner.execution.events import NAMES, Event
 from planner.execution.fold import apply
 from planner.execution.jobs import Observer, Outcome
@@ -36,7 +37,6 @@ from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LaunchIntent, Slot, run_record
 from planner.execution.listing import Listed, read_list
 from planner.execution.observing import Lists, listed, searchable, wanted_batches
-from planner.execution.order import Now, Order
 from planner.execution.resuming import resume
 from planner.execution.sending import Sender
 from planner.execution.session_events import (

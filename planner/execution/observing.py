@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from planner.execution.core import SendLaunch
+from planner.execution.engine import Now
 from planner.execution.events import DuplicateAnswer, Event, Moved, RunsBound, RunsClaimed
 from planner.execution.journal_state import TakenError
 from planner.execution.launch_search import possibly_sent, search_launches
 from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.listing import Listed
-from planner.execution.order import Now
 from planner.execution.reconciling import (
     NAME_PREFIX,
     Candidate,

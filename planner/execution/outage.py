@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from planner.execution.wording import span
+from planner.quantities import rounded_duration
 
 LONGEST_TRY_SECONDS: Final = 250.0
 """If more time than this passes between two failed requests, assume that the process was suspended."""
@@ -40,6 +40,6 @@ class Outage:
 
     def describe(self, now: float, *, give_up_seconds: float) -> str:
         return (
-            f"the service has been unavailable for {span(self.gone_seconds(now))}"
-            f" (giving up after {span(give_up_seconds)}): {self.message}"
+            f"the service has been unavailable for {rounded_duration(self.gone_seconds(now))}"
+            f" (giving up after {rounded_duration(give_up_seconds)}): {self.message}"
         )

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 
 from planner.execution.launches import Launch, Slot
 from planner.providers.base import Batch, Run
+from planner.values import frozen
 
 LATEST_CREATION_SECONDS = 600.0
 """A delayed request creates its runs at most this long after it was sent."""
@@ -25,7 +25,7 @@ NAME_PREFIX = "planner "
 _PROMPT_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unconfirmed:
     """An unconfirmed launch with its slots in order. `requesters` are the ids of its possible requesters (empty:
     unknown)."""
@@ -53,7 +53,7 @@ class Unconfirmed:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """Runs that may belong to an unconfirmed launch. `run_ids` is empty if a batch does not list them."""
 
@@ -64,7 +64,7 @@ class Candidate:
     """The batch has the name of the launch."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match:
     """`found` is the match, if there is one. Several `candidates` without `found` need a person."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import anyio
@@ -16,9 +15,10 @@ from planner.execution.launches import LONGEST_RUN
 from planner.execution.listing import read_list
 from planner.execution.transactions import Transactions
 from planner.providers.base import Run
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stale:
     """A stored run with missing parts. `completed_at` is None if unknown."""
 
@@ -27,7 +27,7 @@ class Stale:
     completed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reread:
     """Evidence by run id. `problem` says why some runs could not be read; empty if all listed ones were."""
 

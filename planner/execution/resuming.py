@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from planner.evidence import Evidence, missing_parts
+from planner.execution.engine import Now
 from planner.execution.events import Event, RunsBound
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Slot
-from planner.execution.order import Now
 from planner.execution.reconciling import bind_slots
 from planner.execution.session_events import RunResumed
 from planner.execution.state import State

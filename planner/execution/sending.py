@@ -21,6 +21,7 @@ from planner.execution.launches import LaunchIntent, LaunchState
 from planner.execution.observing import answered, intent_of, unconfirmed
 from planner.execution.session_events import NotSent, ServiceAnswered, Stopped, Throttled, Unreachable
 from planner.providers.base import Launched, LaunchRequest
+from planner.quantities import count
 
 if TYPE_CHECKING:
     from planner.execution.local import LocalEngine, Session
@@ -177,10 +178,8 @@ class Sender:
 
 
 def words_of(intent: LaunchIntent) -> str:
-    count = len(intent.slots)
-    return (
-        f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type.replace('_', ' ')} {intent.line.target_id}"
-    )
+    runs = count(len(intent.slots), "run")
+    return f"{runs} on {intent.line.target_type.replace('_', ' ')} {intent.line.target_id}"
 
 
 def _cases_of(intent: LaunchIntent) -> str:

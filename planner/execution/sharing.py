@@ -28,6 +28,7 @@ from planner.execution.reconciling import prompt_key
 from planner.providers.base import Line
 from planner.results.documents import schema_major
 from planner.results.store import Reader, Store
+from planner.values import frozen
 
 SCHEMA_VERSION: Final = "1.0"
 PREFIX: Final = "intents/"
@@ -89,7 +90,7 @@ class OvertakenError(StoreError):
     """Another session is making the same calls."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownCall:
     """A call of today's plans, which restores the redacted parts of a shared launch."""
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planner.execution.concurrency import ConcurrencyLimit
+from planner.execution.engine import Now, Order
 from planner.execution.events import RequesterLearned
 from planner.execution.jobs import Outcome, Settings
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import OTHER_KEY, Launch, LaunchIntent, Slot, SlotKey
 from planner.execution.ledger import Ledger
-from planner.execution.order import Now, Order
 from planner.execution.outage import Outage
 from planner.execution.reconciling import Unconfirmed
 from planner.execution.transactions import Transactions

@@ -7,12 +7,12 @@ Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workf
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from planner.diagnostics import Diagnostics, Severity
+from planner.quantities import count
 from planner.reports.neutral import for_workflow_command
-from planner.reports.quantities import count
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.results.model import CaseResult, Finding, Run, RunResult
@@ -28,7 +28,7 @@ _NOT_THE_PLANS_FAULT = (3, 130)
 Level = Literal["error", "warning", "notice"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Annotation:
     """`file` is relative to the repository's root; "" for no place. Lines and columns count from 1, 0 for none;
     `end_column` is exclusive."""
@@ -109,7 +109,7 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
     return [_merged(path_prefix + file if file else "", line, founds) for (file, line, _), founds in ranked]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Found:
     """A failed expectation in `runs` of a case, or (`expectation` empty) an unknown case. Rank 0 is the worst."""
 

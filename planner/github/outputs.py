@@ -11,7 +11,7 @@ from planner.reports.neutral import printable
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
-    from planner.results.required_check import RequiredCheck
+    from planner.results.outcomes import RequiredCheck
 
 
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:

@@ -6,7 +6,6 @@ Failures to write are logged and do not change the exit code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,14 @@ from planner.github import annotations
 from planner.github.annotations import Annotation
 from planner.github.outputs import append_outputs, change_set_outputs, required_check_outputs, run_outputs
 from planner.github.summary import append_summary
+from planner.quantities import count
 from planner.reports.neutral import for_markdown, markdown_code, markdown_prose
-from planner.reports.quantities import count
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
-    from planner.results.required_check import RequiredCheck
+    from planner.results.outcomes import RequiredCheck
 
 
 def publisher(
@@ -50,7 +50,7 @@ def publisher(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Publisher:
     """Files that GitHub does not name are not written."""
 

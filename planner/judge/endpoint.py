@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
-from planner.checks.wording import shown
+from planner.checks.judgement import shown
 from planner.errors import (
     CredentialError,
     LostAnswerError,
@@ -27,6 +27,7 @@ from planner.errors import (
 )
 from planner.judge.prompt import Prompt, answer_schema
 from planner.network.transport import Answer, Transport
+from planner.values import frozen
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _LONGEST_REASON: Final = 160
@@ -55,7 +56,7 @@ class OtherModelError(PlannerError):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completion:
     """`content` is None if the model refused; `problem` says what is wrong. Tokens are None if not reported; `model` is
     the name in the answer, or ""."""
@@ -102,7 +103,7 @@ _FORMATS: Final = ("its schema", "any JSON", "plain text")
 """Formats of the answer, from the most to the least reliable."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Form:
     """The form of a request. `format` is an index in `_FORMATS`."""
 
@@ -129,7 +130,7 @@ class Endpoint:
     max_output_tokens: int
     key: str
     log: Callable[[str], None]
-    _form: _Form = _Form()
+    _form: _Form = field(default_factory=_Form)
     """The form that the endpoint accepted last."""
 
     async def complete(self, prompt: Prompt) -> Completion:

@@ -9,8 +9,8 @@ from typing import Final
 
 import anyio
 
+from planner.checks.judgement import shown
 from planner.checks.opinions import Vote, checked
-from planner.checks.wording import shown
 from planner.clock import Clock
 from planner.errors import (
     CredentialError,

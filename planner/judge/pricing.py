@@ -11,6 +11,7 @@ from typing import Final
 from planner.changes.model import MICROCENTS, whole_cents
 from planner.execution.ledger import Ceiling
 from planner.planfile.model import JudgePrice
+from planner.values import frozen
 
 INSTRUCTION_BYTES: Final = 2_700
 """Approximate size of a prompt without rubric and transcript."""
@@ -22,7 +23,7 @@ _PLAUSIBLE: Final = 10
 """Largest plausible cost, as a multiple of the reservation. Endpoints add tokens, but not that many."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pricing:
     price: JudgePrice
     max_output_tokens: int

@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import permutations
 from typing import Any, Final
@@ -28,6 +27,7 @@ from pydantic_core import to_json
 
 from planner.checks.opinions import Question, Verdict, Vote
 from planner.evidence import Role, Turn
+from planner.values import frozen
 
 PROMPT_VERSION: Final = 1
 """Increased when the wording of prompts changes: stored answers to the old wording no longer count."""
@@ -69,7 +69,7 @@ _AFTER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prompt:
     """The text of one request, and what identifies its answer: the seal, and the names of the three statements."""
 

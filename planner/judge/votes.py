@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Turn
 from planner.judge.prompt import encodable, question_key
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.results.repository import ResultsRepository
@@ -49,7 +50,7 @@ class VoteRecord(BaseModel):
         return Vote(self.verdict, self.turn, self.quote, self.reason, self.void, self.edition or self.model)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordedAnswers:
     """The judge's answers in a sandbox world, by rubric and transcript digest. Several votes count in order."""
 
@@ -133,7 +134,7 @@ def _read(data: bytes, key: str, number: int) -> VoteRecord | None:
     return None if is_newer or (record.key, record.number) != (key, number) else record
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WantedVotes:
     """Votes to request on one question, by number; `plan` is whose budget pays."""
 

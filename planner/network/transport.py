@@ -1,28 +1,24 @@
-"""The only module that uses httpx: one request, answered by `(status, headers, body)` or one of our errors."""
+"""Sends one request and returns its answer. `http.py` does so over the network; this module needs no network library."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 import anyio
-import httpx
 
-from planner.errors import LostAnswerError, UnreachableError, UsageError
+from planner.clock import aware
+from planner.errors import LostAnswerError
 from planner.key_redaction import NO_KEYS, KeyRedactor
-from planner.moments import aware
-from planner.network.decoding import ACCEPT_ENCODING, Body
-from planner.network.settings import out_of_reach, proxy_fault, proxy_variable, read_certificates
+from planner.values import frozen
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Larger answers are invalid; the largest valid one (200 runs with transcripts) is far below."""
+ABORT = "planner.abort"
+"""The entry of the ASGI state with the function that closes the connection without an answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     status: int
     headers: Mapping[str, str]
@@ -73,55 +69,22 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
-class HttpxTransport:
-    """Requests with `on_sending` always use a new connection: if the server had closed a kept one, it would be unclear
-    whether the request arrived. `keys` are replaced in all answers. `timeout_seconds` limits the whole request, including
-    slow answers.
+class InProcessTransport:
+    """Calls an ASGI application in this process: httpx takes longer to import than a plan takes to make.
 
-    Raises:
-        UsageError: `base_url` is not a valid address.
+    `timeout_seconds` limits the whole request.
     """
 
     def __init__(
-        self,
-        base_url: str,
-        headers: Mapping[str, str],
-        *,
-        app: Any = None,
-        timeout_seconds: float = 60.0,
-        connect_timeout_seconds: float = 10.0,
-        keys: KeyRedactor = NO_KEYS,
+        self, app: Any, headers: Mapping[str, str], *, timeout_seconds: float = 60.0, keys: KeyRedactor = NO_KEYS
     ) -> None:
-        self._base_url = base_url
-        self._keys = keys
-        self._headers = {**headers, "Accept-Encoding": ACCEPT_ENCODING}
+        self._app = app
+        self._headers = [
+            (b"host", b"sandbox"),
+            *((name.lower().encode(), value.encode()) for name, value in headers.items()),
+        ]
         self._timeout_seconds = timeout_seconds
-        self._in_process = app is not None
-        # Reading all certificates is slow, and not needed in process.
-        self._tls = read_certificates() if app is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
-
-        def client(keepalive: int) -> httpx.AsyncClient:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=keepalive)
-            transport = httpx.ASGITransport(app=app) if app is not None else None
-            # Redirects are never followed, so that the key goes to no other host.
-            return httpx.AsyncClient(
-                base_url=base_url,
-                headers=self._headers,
-                verify=self._tls,
-                timeout=timeout,
-                limits=limits,
-                transport=transport,
-                follow_redirects=False,
-            )
-
-        try:
-            self._kept = client(8)
-            self._fresh = client(0)
-        except (httpx.InvalidURL, ValueError, ImportError) as error:
-            raise proxy_fault(base_url, self._tls, error) or _invalid_address(base_url, str(error)) from error
-        if (self._kept.base_url.port or 0) > 65_535:
-            raise _invalid_address(base_url, "there is no such port")
+        self._keys = keys
 
     async def send(
         self,
@@ -132,94 +95,61 @@ class HttpxTransport:
         body: bytes | None,
         on_sending: Callable[[], None] | None = None,
     ) -> Answer:
-        client = self._kept if on_sending is None else self._fresh
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        sending = _Sending(on_sending)
-        if self._in_process:
-            sending.begins()
+        if on_sending is not None:
+            on_sending()
+        exchange = _Exchange(body or b"")
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": quote(path).encode(),
+            "query_string": urlencode(query).encode(),
+            "root_path": "",
+            "headers": [*self._headers, *([(b"content-type", b"application/json")] if body is not None else [])],
+            "client": ("127.0.0.1", 0),
+            "server": ("sandbox", 80),
+            "state": {ABORT: exchange.ended.set},
+        }
         try:
             with anyio.fail_after(self._timeout_seconds):
-                async with client.stream(
-                    method,
-                    path,
-                    params=dict(query) or None,  # httpx parses the address even if nothing is added
-                    content=body,
-                    headers=headers,
-                    extensions={"trace": sending.trace} if on_sending is not None else None,
-                ) as response:
-                    content: bytes | bytearray = b""
-                    try:
-                        arriving = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
-                        async for chunk in response.aiter_raw():
-                            content = arriving.add(chunk)
-                        content = arriving.end()
-                    except (httpx.TransportError, LostAnswerError):
-                        if not 400 <= response.status_code < 500:
-                            raise
-                        # A refusal is decided by the status line, even if its body is truncated.
-                    return Answer(response.status_code, response.headers, self._keys.data(bytes(content)))
-        # UnicodeError: raised by the socket library for an invalid host name
-        except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:
-            # The kind of error does not show whether a launch left: through a proxy, bytes are sent before the
-            # connection is established.
-            never_left = isinstance(error, _NO_CONNECTION) if on_sending is None else sending.not_begun
-            if never_left:
-                variable = "" if self._in_process else proxy_variable(self._base_url)
-                raise UnreachableError(*out_of_reach(self._base_url, self._reason(error), variable)) from error
-            raise LostAnswerError(f"the service's answer was lost: {self._reason(error)}") from error
-
-    def _reason(self, error: Exception) -> str:
-        return self._keys.text(_reason(error))
+                await self._app(scope, exchange.receive, exchange.send)
+        except OSError as error:  # TimeoutError is one
+            reason = "no answer in time" if isinstance(error, TimeoutError) else self._keys.text(str(error))
+            raise LostAnswerError(f"the service's answer was lost: {reason}") from error
+        if exchange.status is None:
+            raise LostAnswerError("the service's answer was lost: the connection was closed")
+        return Answer(exchange.status, exchange.headers, self._keys.data(bytes(exchange.body)))
 
     async def close(self) -> None:
-        await self._kept.aclose()
-        await self._fresh.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
+        """Nothing is open."""
 
 
-class _Sending:
-    """Tracks whether the first byte may have left; only for requests with `on_sending`."""
+class _Exchange:
+    """One request and its answer as an ASGI application sees them."""
 
-    def __init__(self, on_sending: Callable[[], None] | None) -> None:
-        self._on_sending = on_sending
-        self._begun = False
+    def __init__(self, request_body: bytes) -> None:
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+        self.body = bytearray()
+        self.ended = anyio.Event()
+        self._request: list[dict[str, Any]] = [{"type": "http.request", "body": request_body, "more_body": False}]
 
-    @property
-    def not_begun(self) -> bool:
-        return self._on_sending is not None and not self._begun
+    async def receive(self) -> dict[str, Any]:
+        if self._request:
+            return self._request.pop()
+        await self.ended.wait()
+        return {"type": "http.disconnect"}
 
-    def begins(self) -> None:
-        if self._on_sending is not None and not self._begun:
-            self._on_sending()
-            self._begun = True
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """The trace extension of httpcore. The first `send_…` counts, even a proxy's CONNECT: too early is safe."""
-        del info
-        if ".send_" in event and event.endswith(".started"):
-            self.begins()
-
-
-_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, UnicodeError)
-
-
-def _invalid_address(base_url: str, why: str) -> UsageError:
-    return UsageError(
-        f"{base_url!r} is not the address of a service: {why}",
-        "Set THUNDERPHONE_API_BASE_URL to http(s)://host, or unset it.",
-    )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.ConnectTimeout):
-        return "no connection in time"
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return "no answer in time"
-    return str(error) or type(error).__name__
+    async def send(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {
+                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message.get("headers", [])
+            }
+        else:
+            self.body += message.get("body", b"")
+            if not message.get("more_body", False):
+                self.ended.set()

@@ -19,7 +19,7 @@ from planner.planfile.yaml.reading import decode, parse
 
 PROMPT_FILE: Final = "prompt_file"
 MAX_AGENT_BYTES: Final = 1024 * 1024
-"""Of an agent's file, and of its prompt file."""
+"""Maximum size of an agent's file, and of its prompt file."""
 MAX_AGENT_VALUES: Final = 50_000
 
 _UNMANAGED: Final = frozenset({"id", "name", "label"})
@@ -36,7 +36,7 @@ def is_unmanaged(name: str) -> bool:
 
 
 def secrets_in(fields: dict[str, Any] | list[Any], name: str = "") -> Iterator[tuple[str | int, ...]]:
-    """The way to each text or number under a key that looks like the name of a secret."""
+    """The path to each text or number whose key looks like the name of a secret."""
     items: Any = fields.items() if isinstance(fields, dict) else enumerate(fields)
     for key, value in items:
         named = key if isinstance(key, str) else name

@@ -33,7 +33,7 @@ class Shape:
     kind: type[Expectation]
     check: str
     id: str | None
-    """As written."""
+    """The id as written; None if there is none."""
     content: Content
     texts: Sequence[Text] = ()
     names: frozenset[str] = frozenset()
@@ -61,10 +61,10 @@ class Draft:
     written: Written
     shape: Shape
     place: Place
-    """In the plan: the `use` of one from a library."""
+    """The `use` in the plan, for an expectation of a library."""
     used: Used | None = None
     said: Said = field(default_factory=Said)
-    """Its errors that were reported; all uses of one of a library share them."""
+    """Errors already reported; all uses of a library's expectation share them."""
 
     @property
     def id(self) -> str | None:
@@ -82,7 +82,7 @@ class Draft:
 
     @property
     def id_span(self) -> Span:
-        """Where the plan gives it its id, or could."""
+        """Where the plan sets its id, or could set it."""
         return self.used.id_place.span if self.used is not None else self.document.value(self.written, "id")
 
     @property

@@ -14,12 +14,12 @@ from pydantic_core import ErrorDetails
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation, idle_rate
-from planner.checks.wording import shown
+from planner.checks.judgement import shown
 from planner.diagnostics import Span
-from planner.planfile.contradictions import Contradictions, Stated, may_contradict
 from planner.planfile.drafts import Draft, Rendered, Shape, Used, free_id, parts_of
 from planner.planfile.grammar.field_errors import EMPTY, explain, mistyped, wrong_type
 from planner.planfile.grammar.validations import Validations
+from planner.planfile.lint import Contradictions, Stated, may_contradict
 from planner.planfile.reporter import CaseErrors, Reporter, Use
 from planner.planfile.templates.contents import (
     Compiler,
@@ -30,7 +30,7 @@ from planner.planfile.templates.contents import (
     render,
     varies,
 )
-from planner.planfile.templates.places import place_in_text
+from planner.planfile.templates.prompts import place_in_text
 from planner.planfile.templates.templates import TemplateFault, Templates, holds_tags
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Container, Document, as_json, at, larger_than, value_mark
@@ -44,16 +44,16 @@ MAX_BYTES = 64 * 1024
 """One expectation as JSON: all of it is searched in every turn of a call."""
 
 MAX_EXPECTATIONS = 300
-"""Of one scenario: each is compared with each."""
+"""Maximum number in a scenario: each is compared with each other."""
 
 _MANY_SHAPES = 100
-"""Forget the expectations of earlier plans when there are more than these."""
+"""Expectations of earlier plans are dropped from the cache beyond this number."""
 
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
 _NULL_ITSELF = {"result": "result: {any_of: [null]}", "equals": "in: [null]"}
-"""How to expect null in fields where null as the value expects nothing."""
+"""Fields in which null means "not checked", and how to expect null in them."""
 
 
 Values = Mapping[str, Any]
@@ -68,7 +68,7 @@ class Expectations:
     validations: Validations = field(default_factory=Validations)
     _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
     unsound: Draft | None = None
-    """The last one with an error in a template; its other templates may use undefined names."""
+    """The last expectation with a template error; its other templates may use undefined names."""
     _contradictions: Contradictions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -162,7 +162,7 @@ class Expectations:
         return replace(draft, place=used.place, used=used, written=written, shape=shape, said=draft.said)
 
     def sound_alone(self, draft: Draft) -> bool:
-        """Whether an expectation can be valid for any rendering of its templates; reported if not."""
+        """Report an expectation that no values of its templates can make valid; return whether it can be valid."""
         shape = draft.shape
         errors = self.validations.validate(shape.kind, placeholders(shape.content), draft.id or draft.written["check"])
         if isinstance(errors, list):
@@ -185,7 +185,7 @@ class Expectations:
                 self._warn(document, part)
 
     def _sound(self, document: Document, written: Written, kind: type[Expectation]) -> bool:
-        """Check what is the same for all kinds of check; reported if it is wrong."""
+        """Check the fields that all kinds of check have, and report errors."""
         errors = self.reporter.errors
         for key, value in written.items():
             if value is None and key in kind.model_fields:
@@ -253,7 +253,7 @@ class Expectations:
                     yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
 
     def _rendering(self, draft: Draft, values: Values, case_errors: CaseErrors) -> Rendered | None:
-        """What a draft with templates expects of one case; None if an error was reported."""
+        """The expectation of one case, from a draft with templates; None after an error."""
         try:
             return Rendered(render(draft.shape.content, values))
         except TextFault as fault:
@@ -269,7 +269,7 @@ class Expectations:
     def _expectation(
         self, draft: Draft, rendered: Rendered, name: str, case_errors: CaseErrors | None
     ) -> Expectation | None:
-        """Validated under this id; None if an error was reported."""
+        """The validated expectation with this id; None after an error."""
         shape, content = draft.shape, rendered.content
         known = self.validations.validate(shape.kind, content, name)
         if isinstance(known, list) and shape.texts:

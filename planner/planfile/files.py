@@ -14,9 +14,9 @@ from planner.planfile.text import nearest, shorten
 PROJECT_FILE = "planner.yaml"
 _PLAN_SUFFIXES = (".yaml", ".yml")
 _PRIVATE_FOLDERS = frozenset({".git", ".planner"})
-"""They may hold credentials and transcripts."""
+"""Folders that plans may not read: they may hold credentials and transcripts."""
 _OPENING = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-"""Follows no link that was put there since links were resolved, and does not wait for the other end of a pipe."""
+"""Flags for opening files: do not follow a link created since links were resolved, and do not block on a pipe."""
 
 
 def find_root(start: Path) -> Path:
@@ -26,7 +26,7 @@ def find_root(start: Path) -> Path:
 
 
 def is_project_root(folder: Path) -> bool:
-    """Whether it has what makes a folder the root of all below it."""
+    """Whether the folder is the root of a project."""
     return (folder / ".git").exists() or (folder / PROJECT_FILE).is_file()
 
 
@@ -145,7 +145,7 @@ def _contained(path: Path, root: Path) -> Path:
 
 
 def _folded(name: str) -> str:
-    """A name as the least particular file systems read it: without case, trailing dots and streams."""
+    """A file name as case-insensitive file systems and Windows read it: without case, trailing dots and streams."""
     return name.partition(":")[0].rstrip(" .").casefold()
 
 
@@ -176,7 +176,7 @@ def _content(resolved: Path, shown: str, max_bytes: int) -> bytes:
 
 
 def _near(path: Path, shown: str) -> str:
-    """A file that may be meant: in the same folder, with almost the same name."""
+    """A file in the same folder with a similar name."""
     endings = _PLAN_SUFFIXES if path.suffix in _PLAN_SUFFIXES else path.suffix
     try:
         names = [name for name in os.listdir(path.parent) if name.endswith(endings)]  # noqa: PTH208 - names suffice

@@ -25,19 +25,19 @@ from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Document, Items, Mapping
 
 _JOINING = ("vars", "targets")
-"""What a plan may define itself."""
+"""Keys under which a plan may define names itself, too."""
 _OVERRIDES = ("severity", "min_pass_rate", "id")
 
 
 @dataclass(slots=True)
 class Expected:
-    """The sound expectations of one `expect`, the number of items written there, and whether all are sound."""
+    """The valid expectations of one `expect`, the number of its items, and whether all are valid."""
 
     drafts: tuple[Draft, ...] = ()
     written: int = 0
     complete: bool = True
     unsound: tuple[Draft, ...] = ()
-    """Of the others, those whose templates can be read."""
+    """The invalid ones whose templates can be read."""
 
 
 UNREADABLE = Expected(written=1, complete=False)
@@ -78,11 +78,11 @@ class Imports:
         return Imported(targets, self.complete)
 
     def definition(self, part: str, name: str) -> Library:
-        """The library that defines a name that is known to be there."""
+        """The library that defines a known name."""
         return self._names[part][name].library
 
     def place_of_variable(self, name: str) -> Span | None:
-        """Where an import defines a variable of this name."""
+        """Where an imported library defines this variable."""
         found = self._names["vars"].get(name)
         return None if found is None else found.library.place("vars", name)
 

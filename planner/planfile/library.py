@@ -30,24 +30,24 @@ from planner.planfile.yaml.reading import decode, parse, warn_of_rewritten
 
 KIND = "library"
 PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}
-"""What a library defines under a name, by the key above it."""
+"""A library's definition and the key above it."""
 MAX_TEMPLATE_VALUES = 10_000
-"""Values in a file's `vars`, aliases expanded."""
+"""Maximum number of values in `vars`, with aliases expanded."""
 MAX_LIBRARY_EXPECTATIONS = 5_000
 
 
 @dataclass(slots=True)
 class Library:
-    """What a library defines, by name. What has errors, which were reported, is None, or left out of a list."""
+    """A library's definitions by name. Invalid ones are None, or left out of a list."""
 
     document: Document
     expectations: dict[str, list[Draft] | None] = field(default_factory=dict[str, list[Draft] | None])
     axes: dict[str, dict[str, AxisValue]] = field(default_factory=dict[str, dict[str, AxisValue]])
-    """Those with errors have no values."""
+    """Axes with errors have no values."""
     variables: Mapping = field(default_factory=Mapping)
     targets: dict[str, ImportedTarget] = field(default_factory=dict[str, ImportedTarget])
     complete: bool = True
-    """False: it may define more than could be read, which was reported."""
+    """False if part of the library could not be read."""
 
     def place(self, part: str, name: str) -> Span:
         """Where a name is defined; `part` is the key above it."""
@@ -110,7 +110,7 @@ class Libraries:
 
     @property
     def paths(self) -> frozenset[str]:
-        """Their files, links resolved."""
+        """Paths of their files, with links resolved."""
         return frozenset(self._known)
 
     def read(self, document: Document | None, path: Path, errors: int) -> _Known:

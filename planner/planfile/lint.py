@@ -1,15 +1,18 @@
-"""Valid but suspicious parts of a plan: a warning each."""
+"""Warnings about valid but suspicious parts of a plan, and about expectations of a case that contradict each other."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from planner.checks.base import CheckSeverity
+from planner.checks import CHECKS
+from planner.checks.base import CheckSeverity, Expectation
 from planner.diagnostics import Related, Span
 from planner.planfile.drafts import Draft
-from planner.planfile.reporter import Reporter
+from planner.planfile.reporter import Reporter, first_few
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Items, Mapping
 
@@ -17,7 +20,7 @@ _WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
 
 
 def warn_of_unused_targets(document: Document, called: Collection[str], reporter: Reporter) -> None:
-    """Targets that the plan lists and no scenario calls."""
+    """Warn of targets that the plan lists and no scenario calls."""
     written: Any = document.root.get("targets")
     if not called or not isinstance(written, (Mapping, Items)):
         return
@@ -29,7 +32,7 @@ def warn_of_unused_targets(document: Document, called: Collection[str], reporter
 
 
 def has_used_anchor(document: Document, variables: Mapping, name: str) -> bool:
-    """Whether an alias below stands for the variable or for a part of it: then it is used, and only `vars` can hold it."""
+    """Whether a YAML alias refers to the variable or a part of it, which counts as a use."""
     text = document.source.text
     _, start, _, end = variables.mark(name)
     anchors = set(re.findall(r"[\s,\[{:]&([^\s,\[\]{}]+)", text[start - 1 : end]))
@@ -39,7 +42,7 @@ def has_used_anchor(document: Document, variables: Mapping, name: str) -> bool:
 def warn_of_shadowed_variables(
     document: Document, axes: Mapping, imported: Callable[[str], Span | None], reporter: Reporter
 ) -> None:
-    """Axes that have the name of one of the plan's variables; `imported` says where an import defines one."""
+    """Report axes with the name of a variable; `imported` returns where an import defines one."""
     variables: Any = document.root.get("vars")
     for name in axes:
         is_own = isinstance(variables, Mapping) and name in variables
@@ -50,7 +53,7 @@ def warn_of_shadowed_variables(
 
 
 def warn_of_equal(drafts: Sequence[Draft], reporter: Reporter) -> None:
-    """Expectations that are written alike; one of a library that is used twice is an error of its own."""
+    """Warn of equal expectations. (Using one expectation of a library twice is a separate error.)"""
     first: dict[int, Draft] = {}
     for draft in drafts:
         other = first.setdefault(id(draft.shape), draft)
@@ -60,10 +63,92 @@ def warn_of_equal(drafts: Sequence[Draft], reporter: Reporter) -> None:
 
 
 def cannot_fail(drafts: Sequence[Draft], min_pass_rate: float) -> bool:
-    """Whether a scenario passes with any results of its expectations."""
+    """Whether a scenario passes even if all its expectations fail."""
     return bool(drafts) and all(_is_harmless(draft.written, min_pass_rate) for draft in drafts)
 
 
 def _is_harmless(written: Mapping, min_pass_rate: float) -> bool:
     severity = written.get("severity", _ERROR)
     return severity == _WARNING or (severity == _ERROR and written.get("min_pass_rate", min_pass_rate) == 0)
+
+
+WORK_PER_PLAN = 1_000_000
+"""Comparisons that take about a second; later expectations of the plan are not compared."""
+_PATTERN_WEIGHT = 20
+"""Matching a pattern takes as long as comparing this many phrases."""
+
+Kind = type[Expectation]
+
+
+@lru_cache(maxsize=1_000)
+def _rivals(one: Kind, other: Kind) -> bool:
+    return other in [CHECKS[name] for name in one.opposes] or one in [CHECKS[name] for name in other.opposes]
+
+
+@lru_cache(maxsize=1_000)
+def may_contradict(kinds: tuple[Kind, ...]) -> bool:
+    """Whether any two of these kinds may contradict each other."""
+    return any(_rivals(kind, other) for position, kind in enumerate(kinds) for other in kinds[:position])
+
+
+class Stated(NamedTuple):
+    """An expectation of a case and where it is written. `varies`: it has templates. `size`: its bytes as JSON."""
+
+    expectation: Expectation
+    span: Span
+    varies: bool
+    size: int
+
+
+class Contradictions:
+    """Reports each pair once, however many cases have it; one for all plans loaded together."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._reported: set[tuple[Span, ...]] = set()
+        self._left = WORK_PER_PLAN
+
+    def new_plan(self) -> None:
+        self._left = WORK_PER_PLAN
+
+    def report(self, stated: Sequence[Stated], which: str) -> None:
+        """Compare the expectations of one case; `which` names the case, for expectations with templates."""
+        needed = [one for one in stated if one.expectation.min_pass_rate in (None, 1)]
+        earlier: defaultdict[Kind, list[Stated]] = defaultdict(list)
+        for later in needed:
+            kind = type(later.expectation)
+            found: list[tuple[Stated, str]] = []
+            for first in (first for rival in earlier if _rivals(kind, rival) for first in earlier[rival]):
+                self._left -= 2 + _weight(first) * _weight(later) // 600
+                if self._left < 0:
+                    return
+                one, other = first.expectation, later.expectation
+                if why := one.contradicts(other) or other.contradicts(one):
+                    found.append((first, why))
+            earlier[kind].append(later)
+            if found:
+                self._report(later, found, which)
+
+    def _report(self, later: Stated, found: Sequence[tuple[Stated, str]], which: str) -> None:
+        required = [pair for pair in found if not _warns(pair[0]) and not _warns(later)]
+        chosen = required or found
+        key = (later.span, *(first.span for first, _ in chosen))
+        if key in self._reported:
+            return
+        self._reported.add(key)
+        report = self._reporter.error if required else self._reporter.warning
+        first, why = chosen[0]
+        case = which if any(one.varies for one in (later, *(one for one, _ in chosen))) else ""
+        related = first_few([Related(f"`{one.expectation.id}`", one.span) for one, _ in chosen])
+        detail = f"this cannot hold together with `{first.expectation.id}`: {why}{case}"
+        report("contradiction", detail, later.span, *related)
+
+
+def _warns(stated: Stated) -> bool:
+    return stated.expectation.severity is CheckSeverity.WARNING
+
+
+def _weight(stated: Stated) -> int:
+    """A phrase is compared with each phrase of the other."""
+    has_pattern = vars(stated.expectation).get("matches") is not None
+    return stated.size * (_PATTERN_WEIGHT if has_pattern else 1)

@@ -1,4 +1,4 @@
-"""Files to plans: the one way from paths to everything that is in them and wrong with them."""
+"""Loads plan files: from paths to plans, libraries and diagnostics."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def load_plans(
     environment: str | None = None,
     today: date | None = None,
 ) -> tuple[tuple[Plan, ...], Diagnostics]:
-    """The plans of `load_files`, and all faults. Raises as it does."""
+    """The valid plans in these files, and all diagnostics. Raises like `load_files`."""
     loaded = load_files(paths, cwd=cwd, project=project, environment=environment, today=today)
     return loaded.plans, loaded.diagnostics
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.planfile.yaml.source import Place
+from planner.values import frozen
 
 Direction = Literal["outbound", "inbound"]
 Mode = Literal["bot", "sip"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentFile:
     """What an agent should be (`config` of a target). Two are equal if they are the same file."""
 
@@ -33,7 +34,7 @@ class AgentFile:
     """The file that `prompt_file` names, if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """What a case calls. `alias` is the author's name for it; `id` the service's (64-bit)."""
 
@@ -44,7 +45,7 @@ class Target:
     """Only of agents."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigReference:
     """`config` of a target of an environment: a path as written, relative to planner.yaml, and its place."""
 
@@ -52,7 +53,7 @@ class ConfigReference:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quarantine:
     """Failures are reported, not counted, through the day `until` (UTC)."""
 
@@ -60,7 +61,7 @@ class Quarantine:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """One scenario × target × matrix point, fully rendered. `case_id` is stable while unrelated things change."""
 
@@ -112,7 +113,7 @@ class Case:
         return any(expectation.check == "grade" for expectation in self.expectations)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """One plan file, expanded. `file` is relative to the working directory, with `/`."""
 
@@ -125,16 +126,16 @@ class Plan:
     cases: tuple[Case, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuietHours:
-    """From `start` until `end` (the next morning, where that is earlier) on the clock of `time_zone` nobody is called."""
+    """No calls are launched between `start` and `end` in `time_zone`; `end` is on the next day if it is earlier."""
 
     start: time
     end: time
     time_zone: ZoneInfo
 
     def at(self, moment: datetime) -> bool:
-        """Whether they are on at an aware moment."""
+        """Whether they apply at this time (aware)."""
         now = moment.astimezone(self.time_zone).time()
         if self.start <= self.end:
             return self.start <= now < self.end
@@ -144,7 +145,7 @@ class QuietHours:
         return f"{self.start:%H:%M}–{self.end:%H:%M} {self.time_zone.key}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """Limits a project sets for every invocation (`planner.yaml`)."""
 
@@ -158,19 +159,19 @@ class Policy:
     """Whether calls may be made on a preview: a copy of the agent with the configuration of its file."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionSettings:
     settle_seconds: float = 600
-    """How long an ambiguous launch is looked for before it may be sent again."""
+    """How long an unconfirmed launch is searched for before it may be sent again."""
     linger_seconds: float = 60
-    """How long `run` waits, when all else is done, for ambiguous launches to settle."""
+    """How long `run` waits for unconfirmed launches when everything else is done."""
     mark_prompts: bool = False
     """End each prompt with a short reference, which makes the search for a lost launch exact."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JudgePrice:
-    """What votes cost, in cents: each the same, or by tokens (a million of them) read and written. All 0: nothing."""
+    """Price of a judge call in cents: a fixed price, or by million tokens read and written. All 0: free."""
 
     per_vote: float = 0.0
     per_million_read: float = 0.0
@@ -181,7 +182,7 @@ class JudgePrice:
         return not (self.per_vote or self.per_million_read or self.per_million_written)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JudgeSettings:
     """The language model that `check: judge` asks."""
 
@@ -197,7 +198,7 @@ class JudgeSettings:
     """Other names that the model gives itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Project:
     """`planner.yaml`, or its defaults where there is none."""
 
@@ -209,11 +210,11 @@ class Project:
     """(product, cents per minute)."""
     judge: JudgeSettings | None = None
     redact: tuple[str, ...] = ()
-    """RE2 patterns of what others may not see."""
+    """RE2 patterns of text to redact."""
     readable: bool = True
-    """False: it has an error, so that checks of plans against it would mislead."""
+    """False if planner.yaml has errors, so that plans are not checked against it."""
     store: str | None = None
-    """Where results live, as written."""
+    """The store of results, as written."""
     store_public: bool = False
     """Whether a git ref of a public repository may hold them."""
     agent_files: Mapping[tuple[str, str], ConfigReference] = field(

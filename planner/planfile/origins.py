@@ -30,6 +30,7 @@ from planner.planfile.templates.templates import Templates
 from planner.planfile.yaml.document import Document, Items, Mapping
 from planner.planfile.yaml.reader import MAX_BYTES
 from planner.planfile.yaml.reading import decode, parse
+from planner.values import frozen
 
 
 class Source(Enum):
@@ -41,10 +42,10 @@ class Source(Enum):
     LIBRARY = "library"
     ENVIRONMENT = "environment"
     FORMAT = "default"
-    """Nobody: the plan format's default."""
+    """The default of the plan format."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """`span` is None if no plan defines it. `used`: where a plan uses what a library, or a file beside the plan, defines."""
 
@@ -53,25 +54,25 @@ class Origin:
     used: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variable:
-    """One that a template of the scenario uses."""
+    """A variable that a template of the scenario uses."""
 
     name: str
     value: Any
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseOrigins:
-    """By name, or in the order of the case's own."""
+    """By name, or in the order of the case's expectations."""
 
     prompt: Origin
     target: Origin
     axes: Lookup[str, Origin]
     variables: tuple[Variable, ...]
     settings: Lookup[str, Origin]
-    """All that a scenario may set, by the format's names."""
+    """All settings of a scenario, by their keys."""
     tags: Lookup[str, Origin]
     expectations: tuple[Origin, ...]
 
@@ -89,7 +90,7 @@ class OriginReader:
     _plans: dict[str, _Plan] = field(default_factory=dict[str, "_Plan"])
 
     def of(self, case: Case) -> CaseOrigins:
-        """Raises `FileFault` if the plan cannot be read any more."""
+        """The origins of one case. Raises `FileFault` if the plan cannot be read any more."""
         if case.span.file not in self._plans:
             self._plans[case.span.file] = _Plan(case.span.file, self.cwd)
         return self._plans[case.span.file].origins(case)

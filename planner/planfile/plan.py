@@ -1,4 +1,4 @@
-"""One plan file as written to a `Plan`, all its faults reported."""
+"""Reads one plan file into a `Plan`, and reports all its errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Mapping, larger_than, start_of
 
 MAX_SCENARIOS = 20_000
-"""Each takes a tenth of a millisecond to read."""
+"""Maximum number of scenarios; reading one takes a tenth of a millisecond."""
 
 
 @dataclass(slots=True)
@@ -41,10 +41,10 @@ class PlanReader:
     scenarios: ScenarioReader
     libraries: Libraries
     today: date | None = None
-    """In UTC; None where it is not known."""
+    """In UTC; None if unknown."""
 
     def read(self, document: Document, path: Path) -> Plan | None:
-        """None, and faults, where the plan has any error."""
+        """The plan; None if it has errors, which are reported."""
         errors = self.reporter.errors
         if not check_version(document, self.reporter, required=True):
             return None
@@ -101,7 +101,7 @@ class PlanReader:
         )
 
     def _variables(self, document: Document, imports: Imports) -> Lookup[str, Any] | None:
-        """The plan's own and the imported; None where they cannot be read, which is reported."""
+        """The plan's variables and imported ones; None if they cannot be read, which is reported."""
         own = read_variables(PlanFields, document, self.reporter)
         imported = imports.variables
         if own is None or not imported:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span, without_secrets
 from planner.planfile.rules import RULES
 from planner.planfile.text import Searches
+from planner.values import frozen
 
 MAX_PER_FILE = 1_000
 TABLE_WORK = 4_000_000
-"""For all pairwise tables that are loaded together."""
+"""Maximum work for all pairwise tables that are loaded together."""
 _MAX_RELATED = 3
 UNREADABLE = frozenset({"key-not-text", "bad-number", "unknown-tag", "bad-alias"})
 """Errors after which a placeholder replaces what was written."""
@@ -22,12 +23,12 @@ Said = set[tuple[str, Span]]
 
 
 class EnoughFaults(Exception):  # noqa: N818 - not an error of the program
-    """A file has so many errors that reading on is useless."""
+    """The file has too many errors to continue."""
 
 
 @dataclass(slots=True)
 class Reporter:
-    """One for all files loaded together."""
+    """Shared by all files that are loaded together."""
 
     diagnostics: Diagnostics
     errors: int = 0
@@ -65,7 +66,7 @@ class Reporter:
         self._add(Severity.WARNING, code, detail, span, related)
 
     def file_fault(self, file: str, code: str, detail: str) -> None:
-        """An error of the whole file."""
+        """Report an error about the whole file."""
         self.error(code, detail, Span(file, 1, 1, 1, 1))
 
     def is_incomplete(self, written: object) -> bool:
@@ -106,7 +107,7 @@ class CaseErrors:
         self.reporter.error_once(said, code, detail + which, *places)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """A place where the name is used, and the message; `detail` is empty if another place of the name has it.
 
@@ -139,7 +140,7 @@ class Unresolved:
         return bool(self._uses)
 
     def has(self, name: str) -> bool:
-        """Whether the message about the name is known."""
+        """Whether the message about the name was set."""
         return any(use.user is None for use in self._uses.get(name, ()))
 
     def report(self) -> None:
@@ -156,7 +157,7 @@ class Unresolved:
 
 
 def first_few(places: Iterable[Related]) -> tuple[Related, ...]:
-    """As many of these places as are shown, each once."""
+    """The first places, without duplicates."""
     return tuple(dict.fromkeys(places))[:_MAX_RELATED]
 
 

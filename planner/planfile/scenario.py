@@ -1,4 +1,4 @@
-"""One scenario as written: its parts read, its faults reported, its cases made."""
+"""Reads one scenario: its parts, its errors, its cases."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 
 @lru_cache(maxsize=1_000)
 def _joined(tags: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
-    """One set for all cases that have the same."""
+    """The union of the tags. Cases with the same tags share one set."""
     return tags.union(more)
 
 
 @dataclass(slots=True)
 class PlanContext:
-    """What a scenario takes from its plan."""
+    """What a scenario uses of its plan."""
 
     name: str
     document: Document
@@ -59,25 +59,25 @@ class PlanContext:
     imports: Imports
     variables: Lookup[str, Any]
     corrected_names: frozenset[str]
-    """The variables' names, and what they should be where they cannot be names."""
+    """The names of variables; for invalid names, the suggested ones."""
     own_variables_readable: bool
-    """False: `vars` has a fault, and names may be missing for that."""
+    """False if `vars` has errors, so that names may be missing."""
     variables_readable: bool
-    """False: names may be missing for that, or for an import that has a fault."""
+    """False if `vars` or an import has errors, so that names may be missing."""
     unresolved: Unresolved
     tags: frozenset[str]
     defaults: ScenarioDefaults
     defaults_written: Mapping
     default_expected: Expected
     settings: CaseSettings
-    """The defaults'."""
+    """From `defaults`."""
     defaults_need_check: bool
     quarantine: Quarantine | None
-    """The defaults'."""
+    """From `defaults`."""
     today: date | None
     allowance: Allowance
     called: set[str] = field(default_factory=set[str])
-    """Aliases that its scenarios name, where they could be read."""
+    """The aliases that its scenarios name."""
 
 
 class Scenario(NamedTuple):
@@ -115,7 +115,7 @@ class _Reading:
         self.written: Mapping = scenarios[name]
         self.fields = read_fields(ScenarioFields, self.document, self.written, self.reporter)
         self.given = self.fields.model_fields_set
-        """What the scenario says without a fault."""
+        """The valid fields of the scenario."""
         self.unknown_axes: dict[str, list[Use]] = {}
         """Names in `exclude` and `include` that are no axes."""
 
@@ -258,7 +258,7 @@ class _Reading:
         return drafts, (*defaults.unsound, *own.unsound), defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:
-        """An expectation of a library that is used twice would be judged twice."""
+        """Report an expectation of a library that is used twice, since it would be judged twice."""
         first: dict[tuple[int, str | int], Draft] = {}
         for draft in drafts:
             other = first.setdefault((id(draft.container), draft.key), draft)
@@ -290,7 +290,7 @@ class _Reading:
         return (fields.description or "").strip()
 
     def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> set[str]:
-        """The names the templates use; undefined ones are reported, and axes that none uses."""
+        """The names that templates use. Undefined names and unused axes are reported."""
         used = set(prompt.template.names if prompt else ())
         for draft in drafts:
             if draft.shape.names:
@@ -324,7 +324,7 @@ class _Reading:
     def _undefined(
         self, prompt: Prompt | None, drafts: list[Draft], known: frozenset[str]
     ) -> Iterator[tuple[str, Use]]:
-        """The names that templates use and that are not known, each with every place."""
+        """Undefined names in templates, each with all its places."""
         details: dict[str, str] = {}
 
         def message_for(name: str) -> str:
@@ -345,7 +345,7 @@ class _Reading:
                 yield from self.reader.expectations.undefined(draft, known, message_for)
 
     def _written_axes(self) -> Mapping | None:
-        """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""
+        """The axes as written; None if they cannot be read, which was reported."""
         if "matrix" not in self.written:
             return _NO_AXES if missing(ScenarioFields, self.written, "matrix") else None
         matrix: Any = self.written["matrix"]

@@ -1,22 +1,24 @@
-"""Settings of a case, out of what a scenario or the defaults say, and whether they fit each other."""
+"""Settings of a case, from its scenario or the defaults, and whether they are consistent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
+from planner.clock import age_of
 from planner.diagnostics import Span
-from planner.moments import age_of
 from planner.planfile.drafts import Draft
 from planner.planfile.grammar.field_errors import wrong_type
 from planner.planfile.grammar.fields import read_nested
 from planner.planfile.grammar.models import QuarantineFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.model import Direction, Mode, Quarantine
-from planner.planfile.phone import phone_number_fault
 from planner.planfile.reporter import Reporter
+from planner.planfile.text import describe
 from planner.planfile.yaml.document import Document
 from planner.planfile.yaml.document import Mapping as Written
 from planner.statistics import least_runs_to_pass
@@ -42,11 +44,11 @@ class CaseSettings(NamedTuple):
 
 
 DECIDING = frozenset(CaseSettings._fields)
-"""Fields that decide settings; a scenario that has none of them has the defaults'."""
+"""Fields that settings depend on. A scenario without any of them has the settings of `defaults`."""
 
 
 def settings_of(values: Mapping[str, Any]) -> CaseSettings:
-    """From the fields of `ScenarioDefaults`."""
+    """The settings from the fields of `ScenarioDefaults`."""
     may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
     return CaseSettings(
         direction=values["direction"],
@@ -84,7 +86,7 @@ def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None
 
 
 _FEW_RUNS = 20
-"""Of more runs there is a rate within rounding of nearly everything."""
+"""With more runs, nearly any rate is within rounding of a possible one."""
 _CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "target_number"})
 """Fields that have to fit others, or a form of their own. `runs` alone fits: its others are these, in the scenario or the defaults."""
 
@@ -105,7 +107,7 @@ class Settings(NamedTuple):
     reporter: Reporter
 
     def check(self) -> None:
-        """Report what does not fit together, or cannot be at all."""
+        """Report inconsistent or impossible settings."""
         runs, min_runs = self._value("runs"), self._value("min_runs")
         if min_runs is not None and min_runs > runs and ("runs" not in self.written or "runs" in self.given):
             self.reporter.error(
@@ -123,7 +125,7 @@ class Settings(NamedTuple):
             self.reporter.error("not-e164", fault, self._place("target_number"))
 
     def _check_confidence(self, runs: int) -> None:
-        """What no result of these runs could satisfy is a fault before it is paid for."""
+        """Report a rate that no result of these runs could reach, before anything is paid."""
         rate, confidence = self._value("min_pass_rate"), self._value("confidence")
         if confidence is None or self._is_invalid("min_pass_rate") or self._is_invalid("runs"):
             return
@@ -140,7 +142,7 @@ class Settings(NamedTuple):
             self.reporter.error("out-of-range", detail, self._place(place))
 
     def _check_rounding(self, runs: int) -> None:
-        """A rate that is a little more than some of the runs, such as 0.67 for two of three, asks for one run more."""
+        """Warn of a rate slightly above a possible one, such as 0.67 for two of three, which requires one more run."""
         rate = self._value("min_pass_rate")
         share = Fraction(repr(float(rate)))
         meant = ceil(share * runs) - 1
@@ -167,12 +169,12 @@ class Settings(NamedTuple):
         return name in self.defaults_written and name not in self.defaults.model_fields_set
 
     def _place(self, name: str) -> Span:
-        """Where a setting is written, in the scenario or else in the defaults."""
+        """Where a setting is written: in the scenario, or else in `defaults`."""
         return self.document.value(self.written if name in self.written else self.defaults_written, name)
 
 
 def _cut(part: int, whole: int, digits: int) -> str:
-    """The share with so many digits, cut off, not rounded."""
+    """The share with this many digits, truncated."""
     return f"{part * 10**digits // whole / 10**digits:.{digits}f}"
 
 
@@ -198,3 +200,33 @@ def read_quarantine(
         detail = f"the quarantine ended on {until}, so failures count again; remove it, or set a later day"
         reporter.warning("quarantine-passed", detail, document.value(mapping, "until"))
     return None if fields.reason is None else Quarantine(until, " ".join(fields.reason.split()))
+
+
+_NUMBERED = re.compile(r"^\(\d+\) ")
+"""How phonenumbers begins its messages."""
+
+
+@lru_cache(maxsize=1_000)
+def phone_number_fault(number: object) -> str:
+    """Why this is not a phone number in E.164 (plus, country code, number) and how to write it; "" if it is one."""
+    if isinstance(number, int) and not isinstance(number, bool):
+        return f'YAML reads this as the number {number}, without a plus; put it in quotes: "+{number}"'
+    if not isinstance(number, str):
+        return f'this must be a text such as "+14155550199", but it is {describe(number)}'
+    digits = number.removeprefix("+")
+    if not number.startswith("+") or not (digits.isascii() and digits.isdigit()):
+        plain = "".join(character for character in number if character.isascii() and character.isdigit())
+        if number.lstrip(" (").startswith("+") and plain and len(plain) <= 15:
+            hint = f'; write "+{plain}"'
+        else:
+            hint = '; begin with + and the country code, such as "+14155550199"'
+        return f"{describe(number)} is not E.164: a plus and digits, nothing else{hint}"
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException as error:
+        return f"{describe(number)} is not a phone number: {_NUMBERED.sub('', str(error)).lower().removesuffix('.')}"
+    if not phonenumbers.is_possible_number(parsed):
+        return f"{describe(number)} cannot be a phone number: too few or too many digits for country code {parsed.country_code}"
+    return ""

@@ -12,7 +12,7 @@ _MAX_WORD = 60
 _MAX_LOOKED_AT = 10_000
 _MAX_COMPARED = 200
 _COMPARING = 10
-"""Comparing two words takes so much longer than looking at one."""
+"""Comparing two words takes this many times as long as skipping one."""
 _MAX_DIFFERENCE = 4
 _MIN_PREFIX = 4
 _LIKENESS = 0.7
@@ -26,7 +26,7 @@ def shorten(text: str, limit: int = 60) -> str:
 
 
 def describe(value: Any) -> str:
-    """A value as an author would name it, in one line."""
+    """A value as authors call it, in one line."""
     match value:
         case None:
             return "empty"
@@ -75,7 +75,7 @@ class Searches:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """A question that names what was probably meant, or nothing."""
+    """`did you mean …?`, or ""."""
     meant = nearest(word, choices)
     return f"did you mean `{meant}`?" if meant is not None else ""
 
@@ -88,7 +88,7 @@ def one_of(choices: Iterable[str], limit: int = 20) -> str:
 
 
 def known(choices: Collection[str]) -> str:
-    """What there is, for a message about a name that is not among it."""
+    """The available names, for a message about an unknown one."""
     if len(choices) > _MAX_COMPARED:
         return f"there are {len(choices):,}"
     return f"known: {one_of(sorted(choices))}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NewType, Protocol, Type
 from pydantic import Field
 
 from planner.errors import NotFoundError, PlannerError
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.evidence import Evidence
@@ -43,7 +44,7 @@ VARIANTS: Final = "(variants)"
 """The field of a configuration with the agent's variants, if it has any. No field of a service has this name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentState:
     """An agent as the service describes it now."""
 
@@ -62,7 +63,7 @@ class AgentState:
     """Whether it has an undeployed draft."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetState:
     """What answers at a target.
 
@@ -78,7 +79,7 @@ class TargetState:
     agent: AgentState | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Balance:
     """The organisation's money. None where the service does not say or nothing is set."""
 
@@ -88,7 +89,7 @@ class Balance:
     """Its monthly spending limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """What all runs of one batch share."""
 
@@ -104,7 +105,7 @@ class Line:
         return self.target_type, self.target_id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LaunchRequest:
     """A request that may cost money: one run per prompt. Several prompts make a batch, which is called `name` where the
     service keeps names."""
@@ -161,7 +162,7 @@ class Batch:
     run_ids: tuple[RunId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launched:
     """The answer to a launch. `run` is that of a single launch."""
 
@@ -172,7 +173,7 @@ class Launched:
     """Our id at the service, if known."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Charged:
     """What the account was charged for calls, by call: in cents, or why that cannot be read. Calls that are not charged
     yet are in neither."""
@@ -216,7 +217,7 @@ class RequestStats:
     """429 answers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RequestHooks:
     """`on_exchange` is called after every request, `on_wait` before a read is retried (error, pause in seconds)."""
 

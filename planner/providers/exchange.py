@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from planner.errors import IncompleteError, PlannerError, StoreError, ThrottledError, UnreachableError
+from planner.values import frozen
 
 
 class Fate(Enum):
@@ -24,7 +24,7 @@ class Fate(Enum):
     """We stopped waiting; a launch is unconfirmed then."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """`started` and `seconds` are monotonic; sizes are of the bodies."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from planner.quantities import count, money
 from planner.reports.comment import PullRequest, call_command, ignored_results
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code
-from planner.reports.quantities import count, money
 from planner.results.model import FreshDocument
+from planner.values import frozen
 
 _NAMED: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallsUnderWay:
     """The calls of a session. `cases` are names to show; `digest` and `max_cost` (dollars) are what was agreed to."""
 

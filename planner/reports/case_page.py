@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
@@ -13,12 +12,13 @@ from planner.planfile.model import Case, Quarantine
 from planner.planfile.origins import SETTINGS, CaseOrigins, Origin, Source
 from planner.reports.neutral import for_json_text, for_terminal, for_terminal_block, picked
 from planner.reports.terminal import Colour, cells, painter, wrapped
+from planner.values import frozen
 
 _LABEL = 12
 _GAP = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CasePage:
     """`environment` is the selected one, if any."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
-from planner.reports.quantities import chance, clock, count, duration, money, percent, shortened
+from planner.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import CaseResult, Compared, Finding, NotComparable, Quote, Run, RunResult
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")

@@ -8,9 +8,9 @@ from typing import Any
 
 from planner.changes.detail import inputs_detail, revision_digest
 from planner.changes.model import CasePrice, Change, ChangeSet, Reason
+from planner.quantities import count, money, money_range, some
 from planner.reports.change_set import ages
 from planner.reports.neutral import for_terminal, json_document, picked
-from planner.reports.quantities import count, money, money_range, some
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, labelled, painter
 from planner.results.model import CaseInputs, CaseResult

@@ -10,8 +10,9 @@ from datetime import datetime
 from planner.changes.detail import age
 from planner.changes.effective import EffectiveTarget
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
-from planner.moments import aware
+from planner.clock import aware
 from planner.planfile.model import Plan
+from planner.quantities import count, money, money_range
 from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
 from planner.reports.neutral import (
     for_markdown,
@@ -22,7 +23,6 @@ from planner.reports.neutral import (
     markdown_prose,
     picked,
 )
-from planner.reports.quantities import count, money, money_range
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
 from planner.results.model import CaseResult, OpenLaunch

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from planner.changes.consent import ceiling_of
+from planner.quantities import count, money, money_range
 from planner.reports.change_set import Preview, changes_markdown
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code
-from planner.reports.quantities import count, money, money_range
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, FreshDocument
-from planner.results.required_check import CaseState, RequiredCheck, State
+from planner.results.outcomes import CaseState, RequiredCheck, State
 
 _MAX_CHARACTERS: Final = 58_000
 _LISTED: Final = (300, 100, 30, 5, 0)

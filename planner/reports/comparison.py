@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from planner.quantities import chance, count, duration, moment, money, shortened
 from planner.reports.case_phrasing import compared_word
 from planner.reports.neutral import for_markdown, json_document, markdown_code, picked
 from planner.reports.phrasing import FAILING, NO_EVIDENCE, counted, suite, verdict
-from planner.reports.quantities import chance, count, duration, moment, money, shortened
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
+from planner.values import frozen
 
 SCHEMA_VERSION = "1.0"
 
@@ -22,7 +22,7 @@ _LISTED = 200
 _CHARACTERS = 240
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Side:
     """One case in one of the results. `pass_rate` and its 95 % interval cover countable runs; None without any."""
 
@@ -34,7 +34,7 @@ class Side:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference:
     """The change of the rate with the strongest evidence: passed runs, or runs in which `expectation` was met.
 
@@ -48,7 +48,7 @@ class Difference:
     interval: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ComparedCase:
     """`difference` is None if a side has no rate, or both have the same runs."""
 
@@ -78,7 +78,7 @@ class ComparedCase:
         return self.now is not None and self.now.outcome == "failed" and not self.quarantined
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metric:
     """Medians over the runs of cases in both results, and the 95 % interval of their difference."""
 
@@ -89,7 +89,7 @@ class Metric:
     interval: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """`older` and `newer` are redacted; `cases` are in the order of the newer one, then those that are gone."""
 

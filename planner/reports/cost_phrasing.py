@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.reports.quantities import count, money
+from planner.quantities import count, money
 from planner.results.model import JudgeCost, RunResult
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 
+from planner import quantities
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
-from planner.reports import quantities
 from planner.reports.terminal import NARROWEST, Colour, Paint, cells, chopped, painter, wrapped
 
 ReadSource = Callable[[str], str | None]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
 from planner.changes.timeline import CaseHistory, Figures, InvocationHistory, Point, Timeline
+from planner.quantities import count, duration, money, percent
 from planner.reports.neutral import for_terminal, json_document, one_line, picked
 from planner.reports.phrasing import SANDBOX_NOTE
-from planner.reports.quantities import count, duration, money, percent
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import SIGNS, Colour, Paint, Row, labelled, painter, rows, wrapped
+from planner.values import frozen
 
 _LABEL: Final = 11
 _SHOWN_SESSIONS: Final = 10
@@ -24,7 +24,7 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 _MISSING: Final = "·"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Measure:
     """One measured value. `is_share` values are from 0 to 1."""
 
@@ -44,7 +44,7 @@ _MEASURES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryPage:
     """The whole suite, or only the `wanted` cases. `scope` describes the store."""
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from planner.quantities import moment, money
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal, for_xml
-from planner.reports.quantities import moment, money
 from planner.results.model import CaseResult, DroppedCase, Run, RunResult
 from planner.results.outcomes import CaseOutcome
 

@@ -6,12 +6,12 @@ The text stays under `max_bytes`: it is rendered with less and less detail until
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from planner.quantities import count, shortened
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
-from planner.reports.quantities import count, shortened
 from planner.results.model import CaseResult, Finding, Quote, Run, RunResult
+from planner.values import frozen
 
 MAX_BYTES = 1_000_000
 """A job summary may have 1 MiB per step, shared with other output."""
@@ -30,7 +30,7 @@ _FOLD_FROM = 10
 """More passed cases than this are folded."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Detail:
     """Limits: cases in full, runs per case, findings per run, characters per text, table rows, list items."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, cast
 
 from planner.checks import CHECKS
@@ -17,6 +17,7 @@ from planner.planfile.rules import AREAS, Rule
 from planner.reports.diagnostic_documents import as_documents
 from planner.reports.diagnostics import render_text
 from planner.reports.terminal import Colour, painter, wrapped
+from planner.values import frozen
 
 WIDTH = 120
 """Of the documents."""
@@ -52,7 +53,7 @@ The checks that a plan can use. `planner explain check:NAME` prints one page. Th
 _Escape = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RulePage:
     """`faults` are the diagnostics of the example's broken files."""
 
@@ -62,7 +63,7 @@ class RulePage:
     faults: Diagnostics
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckField:
     """`type` is in words; `default` is None if there is none, or none that could be written."""
 
@@ -73,7 +74,7 @@ class CheckField:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckPage:
     """`fields` are its own, then those of every check. `examples` are items of `expect`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from planner.quantities import chance, count, duration, moment, money, percent, some
 from planner.reports.case_phrasing import (
     OUTCOMES,
     change_word,
@@ -15,7 +16,6 @@ from planner.reports.case_phrasing import (
     with_outcome,
 )
 from planner.reports.cost_phrasing import cost, cost_details
-from planner.reports.quantities import chance, count, duration, moment, money, percent, some
 from planner.results.model import CaseResult, FreshDocument, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."

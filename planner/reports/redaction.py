@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
@@ -29,6 +28,7 @@ from planner.results.model import (
     Run,
     RunResult,
 )
+from planner.values import frozen
 
 _SHOWN_DIGITS = 2
 _MIN_DIGITS_IN_TEXT = 7
@@ -74,7 +74,7 @@ class Pattern(Protocol):
     def sub(self, repl: str, string: str, /) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Redactor:
     """`known_ids` are numbers that are not phone numbers."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from planner.reports.neutral import for_terminal, json_document
-from planner.results.required_check import CaseState, RequiredCheck, State
+from planner.results.outcomes import CaseState, RequiredCheck, State
 
 SCHEMA_VERSION: Final = "1.0"
 _NAMED: Final = 20

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import quote as uri
 
 from planner.checks import CHECKS
+from planner.quantities import count
 from planner.reports.case_phrasing import quote_place, reason
 from planner.reports.neutral import one_line
-from planner.reports.quantities import count
 from planner.results.model import CaseResult, Finding, RunResult
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from planner.quantities import count, shortened, some
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal
-from planner.reports.quantities import count, shortened, some
 from planner.reports.terminal import SIGNS, Colour, Paint, labelled, painter, wrapped
 from planner.results.model import CaseResult, Finding, Quote, RunResult
 

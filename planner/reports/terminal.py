@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from planner.values import frozen
 
 NARROWEST = 40
 """On narrower terminals, lines overflow."""
@@ -98,7 +99,7 @@ def labelled(label: str, texts: Sequence[str], margin: int, width: int, paint: P
     return [paint(label, Colour.DIM) + lines[0][len(label) :], *lines[1:]] if lines else []
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """A row of a list: a sign, a name that is never cut, and columns; `below` are lines under it."""
 

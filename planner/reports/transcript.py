@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from planner.evidence import Evidence, ToolCall, Turn
+from planner.quantities import clock
 from planner.reports import case_phrasing
 from planner.reports.neutral import for_terminal, json_document, picked
-from planner.reports.quantities import clock
 from planner.reports.terminal import SIGNS, Colour, Paint, painter, wrapped
 from planner.results.model import CaseResult, Finding, Run
+from planner.values import frozen
 
 NO_CALL = "There was no call."
 NOT_STORED = "The transcript of this call is not in this store."
@@ -20,7 +20,7 @@ _INDENT = "  "
 _TEXT_INDENT = " " * 18
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conversation:
     """One run of a case and its evidence, both redacted. `evidence` is None if it is not stored."""
 

@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, ListOf, is_possible
+from planner.clock import aware
 from planner.errors import UsageError
-from planner.moments import aware
 from planner.results.model import SCHEMA_VERSION, CaseResult, ExpectationRate, RunResult
 
 BASELINE_SCHEMA_VERSION: Final = "1.0"

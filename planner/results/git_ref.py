@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from typing import Final, Protocol
 
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.results.store import Backoff, Change, segments
+from planner.values import frozen
 
 COMMITS_A_HISTORY: Final = 1000
 
@@ -70,7 +71,7 @@ class GitRunner(Protocol):
     def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Snapshot:
     """The store at one commit: object ids by key. `tip` is empty if there is none."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +11,7 @@ from planner.results.documents import BaselineDocument
 from planner.results.model import CaseResult
 from planner.results.repository import document_bytes
 from planner.results.store import BRANCHES, HISTORY, Reader
+from planner.values import frozen
 
 _NUMBER: Final = re.compile(rf"{BRANCHES}([1-9][0-9]{{0,17}})/")
 _OPEN: Final = "intents/"
@@ -20,7 +20,7 @@ Parse = Callable[[str, bytes], BaselineDocument]
 """(key of the default branch, content) → the baseline."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Promotion:
     """The cases to promote from one of the pull request's baselines, and the key that it has on the default branch."""
 

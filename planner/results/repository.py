@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import takewhile
@@ -27,6 +26,7 @@ from planner.results.documents import (
 )
 from planner.results.model import CaseResult, RunResult
 from planner.results.store import Reader, Store, segment_for
+from planner.values import frozen
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _KINDS: Final[Mapping[type[BaseModel], tuple[str, str]]] = {
@@ -46,7 +46,7 @@ class VerifiedSet(Protocol):
     def add(self, documents: Iterable[bytes], /) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """How documents are read and written.
 
@@ -59,7 +59,7 @@ class Access:
     verified: VerifiedSet | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredBaseline:
     """`data` is what the document was read from. Without `is_trusted`, its outcomes are judged again from evidence."""
 

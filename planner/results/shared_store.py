@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from pydantic import BaseModel
@@ -29,6 +28,7 @@ from planner.results.repository import (
     invocation_key,
 )
 from planner.results.store import Change, Reader, Store
+from planner.values import frozen
 
 _UNSHARED: Final = "unshared/"
 _SAVED: Final = "saved/"
@@ -72,7 +72,7 @@ class _Unshared(BaseModel):
     environment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Waiting:
     """A result that is not published yet."""
 

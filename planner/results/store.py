@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from planner.errors import StoreError
+from planner.values import frozen
 
 BRANCHES: Final = "branches/"
 HISTORY: Final = ("configurations/", "evidence/", "runs/", "votes/")
@@ -61,7 +61,7 @@ class Store(Reader, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backoff:
     """The retry policy of concurrent writers. `chance` returns numbers from 0 to 1; `pause` waits for seconds."""
 

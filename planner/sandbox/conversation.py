@@ -1,7 +1,6 @@
 """A conversation between the test bot and the agent: turns with times, laid out as on a recording by seeded chance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 from typing import Literal, TypeVar
@@ -9,6 +8,7 @@ from typing import Literal, TypeVar
 from pydantic import JsonValue
 
 from planner.sandbox.worlds.dialogues import Grade
+from planner.values import frozen
 
 _Item = TypeVar("_Item")
 
@@ -22,7 +22,7 @@ _LETTERS_PER_WORD = 12
 """For text without spaces."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Turn:
     """One turn. Times count from the start of the recording, in conversation time."""
 
@@ -34,7 +34,7 @@ class Turn:
     """Agent turns: from the caller's last word (or the tool's answer) to the first audio."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conversation:
     turns: tuple[Turn, ...]
     duration_ms: int

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from planner.sandbox.conversation import EMPTY, Conversation, Draws, seed_of
 from planner.sandbox.state.records import Batch, Event, LaunchRequest, Run
 from planner.sandbox.state.state import State
 from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import Snapshot, World
+from planner.values import frozen
 
 NOBODY = "Nobody answers here: the number has no agent for this direction."
 NO_AGENT = "The agent was deleted before the call."
 NOT_PLACED = "The call could not be placed: no answer from the carrier."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answerer:
     """The organization's side of a call: its agent (None: nobody answers) and number."""
 
@@ -36,7 +37,7 @@ class Answerer:
         return self.snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launch:
     """An accepted request, who answers it, and the faults that affect it."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 from planner.errors import UsageError
 from planner.session.shell import Shell, actor_of
+from planner.values import frozen
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = re.compile(
@@ -69,7 +69,7 @@ def started_by_pull_request(environ: Mapping[str, str]) -> bool:
             return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamedCommit:
     """A named commit. `ref` is passed to git, `what` describes it, `hint` says how to fetch it. `name` is its display
     name; None: the start of its id."""

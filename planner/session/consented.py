@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from planner.changes.consent import is_digest
 from planner.changes.consented import ConsentedCalls, consented_calls, parse_consented
@@ -15,6 +15,7 @@ from planner.session.reporting import redactor_of
 from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place
+from planner.values import frozen
 
 
 def store_consented(shell: Shell, place: Place, change_set: ChangeSet, project: Project) -> None:
@@ -51,7 +52,7 @@ def _may_share(consented: ConsentedCalls, project: Project) -> bool:
     return all(redactor.name(case.case_id) == case.case_id for case in consented.cases)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreed:
     """The stored set with the digest of `--plan-digest`; None if there is no such digest or set."""
 

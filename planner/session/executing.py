@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from planner.execution.engine import Order
 from planner.execution.jobs import Judgement, Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine
-from planner.execution.order import Order
 from planner.judge.votes import JudgeCallsResult
 from planner.results.model import Consent, Run
 from planner.results.outcomes import Fault, RunOutcome
@@ -17,6 +19,7 @@ from planner.session.judge_calls import JudgeSession, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
 from planner.session.progress import Progress, state_of
 from planner.session.run_session import RunSession
+from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
 
 
@@ -38,7 +41,7 @@ class EndedRuns:
         self.judged.setdefault(record.case_id, []).append(judged)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionEnd:
     """What was agreed to and what was done."""
 
@@ -50,6 +53,25 @@ class SessionEnd:
 
 async def execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
+    async with _showing_progress(session, prepared, consent):
+        return await _execute(session, prepared, consent)
+
+
+@asynccontextmanager
+async def _showing_progress(session: RunSession, prepared: Preparation, consent: Consent) -> AsyncGenerator[None]:
+    """Keep the comment on the pull request current, if this session has one."""
+    if session.options.comment is not None:
+        from planner.session.progress_comment import progress_comment
+
+        session.comment = progress_comment(session, prepared, consent)
+    if session.comment is None:
+        yield
+        return
+    async with session.comment.kept_current():
+        yield
+
+
+async def _execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
     change_set, orphans, max_cost_cents = prepared.change_set, prepared.orphans, session.options.max_cost_cents
     judge = JudgeSession(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
     await judge.check()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.errors import StoreError, UsageError
+from planner.values import frozen
 
 TIMEOUT_SECONDS = 120.0
 
@@ -54,7 +55,7 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILDKITE_BUILD_CHE
 """The checkout of a CI job; repositories above it are not the job's."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """Exit code, standard output and standard error of a command."""
 
@@ -63,7 +64,7 @@ class Answer:
     said: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """The location of a repository. `work_tree` is None for a bare one."""
 

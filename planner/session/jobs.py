@@ -12,12 +12,12 @@ from planner.execution.jobs import BALANCE, Job
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.providers.base import Balance, Line, Target
-from planner.reports.quantities import count, money
+from planner.quantities import count, money
 from planner.results.outcomes import Action
 from planner.session.selection import Loaded
 
 if TYPE_CHECKING:
-    from planner.execution.order import Order
+    from planner.execution.engine import Order
 
 _TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 

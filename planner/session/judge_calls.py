@@ -18,13 +18,13 @@ from planner.judge.endpoint import Endpoint
 from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import JudgeBudget
 from planner.judge.votes import JudgeCallsResult, WantedVotes
-from planner.network.transport import HttpxTransport
+from planner.network.http import HttpxTransport
 from planner.planfile.model import Case
 from planner.results.model import JudgeCost, Run
 from planner.session.judging import Judging
 from planner.session.service import check_key_characters
 from planner.session.shell import Shell
-from planner.verdicts.judged_runs import judge_record
+from planner.verdicts.runs import judge_record
 
 KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
 

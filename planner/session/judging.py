@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.changes.model import Change, ChangeSet, PlanVotes, VoteEstimate
@@ -16,15 +16,16 @@ from planner.judge.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
-from planner.reports.quantities import count
+from planner.quantities import count
 from planner.results.outcomes import Action
 from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place
 from planner.session.worlds import world_name, world_of
+from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.verdicts.judged_runs import LoadEvidence
+    from planner.verdicts.runs import LoadEvidence
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
 """Assumed size of the transcript of a future call, if no stored one is known."""
@@ -34,7 +35,7 @@ _TURN_BYTES = 40
 """Size of a turn in a request, without its text."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judging:
     """`settings` is None if no model is named. `cache` answers questions from stored answers.
 
@@ -81,7 +82,7 @@ class Judging:
 
     def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[WantedVotes]:
         """The judge calls to make for one run."""
-        from planner.verdicts.judged_runs import questions
+        from planner.verdicts.runs import questions
 
         for question in questions(case, evidence):
             if numbers := self.cache.unanswered(question):
@@ -92,7 +93,7 @@ class Judging:
         if self.settings is None or not any(True for _ in _asking(change_set.changes)):
             return change_set
         from planner.verdicts.case_documents import stored_runs_to_judge
-        from planner.verdicts.judged_runs import questions
+        from planner.verdicts.runs import questions
 
         requests: list[_Requests] = []
         votes_of: Counter[str] = Counter()
@@ -138,7 +139,7 @@ class Judging:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Requests:
     """Judge calls about one rubric. `transcript_bytes` is None for calls that are not made yet."""
 

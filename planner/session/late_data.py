@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from planner.changes.history import HISTORY_INVOCATIONS
 from planner.changes.model import Change
+from planner.clock import aware
 from planner.evidence import CostBasis, Evidence, merged, missing_parts
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.rereading import Stale, reread
-from planner.moments import aware
 from planner.providers.base import CallId
 from planner.results.model import CaseResult, Run, RunResult
 from planner.results.outcomes import Action
@@ -27,6 +27,7 @@ from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
 from planner.session.orphaned_launches import search_orphans
 from planner.session.preparing import Preparation
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession
@@ -35,7 +36,7 @@ LATEST_CHARGE: Final = LONGEST_RUN
 """A run's transaction is searched for this long after its end."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LateBill:
     """The current bill of a stored run, and which results it belongs to."""
 
@@ -55,7 +56,7 @@ class LateBill:
         return self.change_set_digest in (None, result.change_set_digest)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Unconfirmed:
     """A run billed by its call, because its transaction had not arrived."""
 

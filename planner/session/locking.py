@@ -12,9 +12,8 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 
 from planner.errors import StoreError
-from planner.reports.quantities import moment
-from planner.results.directory import DirectoryStore
-from planner.results.file_lock import OPENING, locked_file, locked_folder
+from planner.quantities import moment
+from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.session.shell import Shell
 from planner.session.stores import Place
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,10 @@ from planner.execution.events import Moved
 from planner.execution.jobs import UnsettledLaunch
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LONGEST_RUN, OTHER_KEY, UNSETTLED, Launch, LaunchState, Slot
-from planner.reports.quantities import count, money
+from planner.quantities import count, money
 from planner.results.model import OpenLaunch
 from planner.session.interruption import until_interrupted
+from planner.values import frozen
 
 if TYPE_CHECKING:  # `planner plan` does not search
     from planner.execution.journal import Journal
@@ -32,7 +33,7 @@ if TYPE_CHECKING:  # `planner plan` does not search
 _WHOSE = "cases that are kept, edited, removed or not selected"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrphanedLaunches:
     """`unbilled` are their runs without a bill; `billed` those whose bill this session found."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from planner.planfile.project.load import load_project, read_project
 from planner.planfile.project.places import root_of
 from planner.session.ci import NamedCommit, named_by_ci, typed_commit
 from planner.session.shell import Shell
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.session.git import Git
@@ -29,7 +30,7 @@ STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100))
 """Used if the base commit has no planner.yaml: a small ceiling, no judge, no shared store, no environments."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BaseCommit:
     """A commit and the project's folder in it: "" or ending with a slash. `name` is its display name, `what` describes
     it."""
@@ -114,7 +115,7 @@ def _resolve(git: Git, ref: str) -> str:
     return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").out.decode().strip()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicySource:
     """`root` is the project's. `base` is None if the work tree is trusted."""
 

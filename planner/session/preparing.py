@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 
 from planner.changes.agents import Agents, Configurations
@@ -32,10 +32,11 @@ from planner.session.selection import Loaded, Selection
 from planner.session.service import draft_warnings
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place
+from planner.values import frozen
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preparation:
     """`change_set` and its estimate are of the calls that remain; `resumable` are unconsumed runs of earlier sessions
     by case id, which replace others. `whole_estimate` covers everything that this change set pays for, without calls

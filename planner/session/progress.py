@@ -6,11 +6,12 @@ seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from planner.quantities import duration, money
 from planner.reports.neutral import for_terminal
-from planner.reports.quantities import duration, money
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.execution.jobs import Snapshot
@@ -22,7 +23,7 @@ _CLEAR: Final = "\x1b[1G\x1b[2K"
 """To the first column, and erase the line."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgressState:
     """The progress of a session: money billed (`spent`) and reserved for runs in flight. `left_seconds` is None if
     unknown."""

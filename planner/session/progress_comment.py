@@ -25,11 +25,12 @@ from planner.session.pull_request import pull_request_of
 from planner.session.reporting import redactor_of
 from planner.session.run_session import CommentOptions, RunSession
 from planner.session.shell import Shell
+from planner.values import frozen
 
 INTERVAL_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Content:
     comment: str
     digest: str

@@ -1,8 +1,10 @@
-"""`planner run`: its options, typed or from a saved plan, and what one session works with."""
+"""A session of `planner run`: its options, what it works with, and how it is opened and connected to the service."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +16,20 @@ from planner.execution.journal import Journal
 from planner.execution.sharing import IntentSharing
 from planner.execution.transactions import Transactions
 from planner.planfile.model import Policy
+from planner.providers.base import RequestHooks
+from planner.quantities import count
 from planner.results.outcomes import FailOn
-from planner.session.report_session import ReportSession
+from planner.session.interruption import interruptible
+from planner.session.locking import locked
+from planner.session.report_session import ReportSession, report_session
+from planner.session.reporting import print_diagnostics
 from planner.session.saved_plans import check_service, saved_plan_at, selection_of
-from planner.session.selection import Loaded, Selection
+from planner.session.selection import Loaded, Selection, load
+from planner.session.service import open_client
 from planner.session.shell import Shell
-from planner.session.stores import Place
-from planner.session.tracing import RequestLog
+from planner.session.stores import Place, place_of, shared_session
+from planner.session.tracing import RequestLog, open_request_log
+from planner.values import frozen
 from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
     from planner.session.progress_comment import ProgressComment
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommentOptions:
     """The pull request whose comment shows the progress, and which of its comments: found by `name` and `author`."""
 
@@ -37,7 +46,7 @@ class CommentOptions:
     author: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunOptions:
     """`max_cost_cents` is `--max-cost` in cents."""
 
@@ -139,3 +148,49 @@ class RunSession:
         """The lowest ceiling on the whole session."""
         limits = [self.options.max_cost_cents, self.loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
+
+
+@contextmanager
+def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
+    """A session with its plans, store and journal. If the body raises an error, the reports say why.
+
+    Raises `PlanInvalidError`, `UsageError`, `RefusedError` for plans or options that cannot be run here, `StoreError` if
+    the store cannot be used.
+    """
+    with (
+        open_request_log(shell, options.trace) as request_log,
+        report_session(shell, options.report_dir, options.selection, again=options.command()) as reports,
+    ):
+        request_log.begin(reports.invocation_id, reports.started_at, reports.started)
+        options = with_saved(shell, options)
+        reports.selection = options.selection
+        loaded = load(shell, options.selection)
+        reports.project, reports.plans = loaded.project, loaded.plan_names
+        print_diagnostics(shell, loaded.diagnostics)
+        place = place_of(shell, loaded.root, options.selection, loaded.project)
+        reports.repository = place.repository
+        with (
+            locked(shell, place, options.command()),
+            closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
+            shared_session(shell, place, journal, loaded.cases) as intents,
+        ):
+            yield RunSession(shell, options, loaded, place, journal, reports, intents, request_log)
+
+
+@asynccontextmanager
+async def connected(session: RunSession) -> AsyncGenerator[None]:
+    """Connect a session to the service, and let signals interrupt it. Launches of killed sessions become unconfirmed."""
+    shell, log = session.shell, session.request_log
+    hooks = RequestHooks(log.exchange, log.wait)
+    async with (
+        interruptible() as session.interrupted,
+        open_client(shell, session.place, session.options.selection, hooks) as client,
+    ):
+        session.reports.requests = client.stats
+        session.transactions = Transactions(client, log.log)
+        if suspects := session.journal.mark_interrupted():
+            shell.log(
+                f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
+                " searching for them before anything is sent again"
+            )
+        yield

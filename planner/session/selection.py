@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from planner.planfile.model import Case, Plan, Project
 from planner.planfile.project.places import misplaced_projects
 from planner.session.policy_source import BaseCommit, PolicySource, policy_source, work_tree_source
 from planner.session.shell import Shell
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.changes.diff import Rerun
@@ -30,7 +30,7 @@ _COMPARED = 2_000
 """Maximum number of case ids to compare, which takes quadratic time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """Options as typed. `world` names the sandbox's world; None for the default."""
 
@@ -77,7 +77,7 @@ class Selection:
         return words + [word for name, value in options if value is not None for word in (name, value)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """`cases` are the selected cases of `plans`. `diagnostics` are only warnings."""
 
@@ -94,7 +94,7 @@ class Loaded:
         return [plan.name for plan in self.plans]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Files:
     """The project's config, valid plans, the number of libraries, and all diagnostics."""
 

@@ -1,21 +1,28 @@
-"""Connects to the service: the real one with a key from the environment, or the embedded sandbox."""
+"""Connects to the service (the real one with a key from the environment, or the embedded sandbox) and reads its state."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+import anyio
+
+from planner.changes.detail import age
 from planner.errors import CredentialError, NotFoundError, StoreError, UsageError
 from planner.planfile.model import Case
-from planner.providers.base import NO_HOOKS, Provider, RequestHooks, Target, TargetState, UnknownTargetError
+from planner.providers.base import NO_HOOKS, Balance, Provider, RequestHooks, Target, TargetState, UnknownTargetError
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
-from planner.session.selection import Selection
+from planner.quantities import money
+from planner.session.interruption import interruptible
+from planner.session.selection import Loaded, Selection
 from planner.session.service_address import base_url_of, check_transport_security
 from planner.session.shell import Shell
 from planner.session.stores import Place
 from planner.session.worlds import world_name, world_of
+from planner.values import frozen
 
 SANDBOX_KEY = "sk_test_sandbox"
 RUNS_PATH = "THUNDERPHONE_TEST_CALLS_PATH"
@@ -110,3 +117,40 @@ def draft_warnings(cases: Iterable[Case], targets: Mapping[Target, TargetState])
         if key in targets
         for agent_id in targets[key].drafts
     ]
+
+
+@frozen
+class Known:
+    """`was_asked`: the service was read now. `note` says how old a record is; "" if none is used."""
+
+    targets: dict[Target, TargetState] = field(default_factory=dict[Target, TargetState])
+    balance: Balance | None = None
+    was_asked: bool = False
+    note: str = ""
+
+
+def known_service(shell: Shell, selection: Selection, loaded: Loaded, place: Place, *, refresh: bool) -> Known:
+    """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record` stored."""
+    if refresh or selection.sandbox:
+        return anyio.run(_ask, shell, selection, loaded, place)
+    from planner.session.recorded import load_world, service_of
+
+    world = load_world(shell, place, service_of(shell))
+    if world is None:
+        return Known()
+    old = age(shell.clock.now() - world.recorded_at)
+    note = f"agents and balance are as planner record stored them {old} ago; planner run reads them again"
+    return Known(world.states, world.balance, note=note)
+
+
+async def _ask(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Known:
+    if selection.sandbox:
+        place.make()
+    async with interruptible(), open_client(shell, place, selection) as client:
+        targets = await read_targets(client, loaded.cases)
+        balance = await client.balance()
+    if balance is not None and balance.cents is not None:
+        left = balance.test_budget_left_cents
+        budget = f" · test-call budget left {money(left)}" if left is not None else ""
+        shell.log(f"balance {money(balance.cents)}{budget}")
+    return Known(targets, balance, was_asked=True)

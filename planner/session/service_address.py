@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from planner.errors import UsageError
-from planner.planfile.project.this_machine import is_this_machine
+from planner.planfile.project.addresses import is_this_machine
 
 DEFAULT_BASE_URL = "https://api.thunderphone.com"
 ADDRESS = "THUNDERPHONE_API_BASE_URL"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from planner.execution.launches import UNSETTLED
 from planner.execution.sharing import IntentSharing, KnownCall
 from planner.key_redaction import KeyRedactor
 from planner.planfile.model import Case, Project
-from planner.reports.quantities import count
+from planner.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact, redact_evidence
 from planner.results.git_ref import GitStore
 from planner.results.model import CaseResult, RunResult
@@ -31,6 +30,7 @@ from planner.session.reporting import redactor_patterns
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 from planner.session.stores import GIT
+from planner.values import frozen
 
 KEPT_SESSIONS: Final = 100
 """Default number of sessions kept in a git ref (`?keep=`)."""
@@ -62,7 +62,7 @@ class SharedRedaction:
         return self._redactor.text(text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shared:
     """A place's shared store and its redaction."""
 

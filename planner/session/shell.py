@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from planner.clock import Clock
 from planner.key_redaction import KeyRedactor, keys_of
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shell:
     """`width` is the terminal's columns; `verbosity` counts the `-v`s."""
 

@@ -1,17 +1,19 @@
-"""Opens the store of results and the journal."""
+"""Opens the store of results and the journal, and remembers which stored documents this machine verified."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from planner.errors import PlannerError, UsageError
 from planner.planfile.model import Case, Project
+from planner.planfile.project.addresses import store_fault
 from planner.planfile.project.load import load_project
-from planner.planfile.project.stores import store_fault
 from planner.results.directory import DirectoryStore
 from planner.results.repository import Access, ResultsRepository
 from planner.results.store import of_branches, segment_for
@@ -19,19 +21,63 @@ from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_merge_group, is
 from planner.session.folder_checks import STORE_NAMES, check_folder
 from planner.session.selection import Selection, load_current_project
 from planner.session.shell import Shell
-from planner.session.verified_documents import VerifiedDocuments, verified_documents
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
     from planner.session.sharing import Shared
 
+
+@dataclass(slots=True)
+class VerifiedDocuments:
+    """With `path` None, nothing is stored. If the file cannot be read or written, documents are verified again, which
+    is slower."""
+
+    path: Path | None
+    _known: set[str] | None = field(default=None, init=False)
+
+    def contains(self, data: bytes) -> bool:
+        if self._known is None:
+            self._known = set()
+            with suppress(OSError):
+                if self.path is not None:
+                    self._known.update(self.path.read_text(encoding="ascii", errors="replace").splitlines())
+        return sha256(data).hexdigest() in self._known
+
+    def add(self, documents: Iterable[bytes]) -> None:
+        """Append in one write, so that lines of several processes do not mix."""
+        new = {sha256(data).hexdigest() for data in documents if not self.contains(data)}
+        self._known = (self._known or set()) | new
+        if self.path is None or not new:
+            return
+        with suppress(OSError):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(file, "".join(f"{digest}\n" for digest in sorted(new)).encode())
+            finally:
+                os.close(file)
+
+
+def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
+    """The digests in the user's cache folder. A cache folder inside the repository is not used, since it may come with
+    the tree under test."""
+    environ = shell.environ
+    named = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA") or ""
+    folder = Path(named) if named else Path(environ.get("HOME", "")) / ".cache"
+    top = next((parent for parent in (root, *root.parents) if os.path.lexists(parent / ".git")), root).resolve()
+    if not folder.is_absolute() or folder.resolve().is_relative_to(top):
+        return VerifiedDocuments(None)
+    return VerifiedDocuments(folder / "planner" / "verified")
+
+
 DEFAULT_STORE = ".planner"
 DEFAULT_ENVIRONMENT = "default"
 GIT: Final = "git:"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A store. Sandbox results have a store of their own and never mix with real ones.
 

@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 
 from planner.checks.base import CheckSeverity
 from planner.checks.call import end_reason_of
-from planner.checks.judgement import Quote
+from planner.checks.judgement import Quote, shown
 from planner.checks.phrases import searchable
-from planner.checks.wording import shown
 from planner.evidence import Evidence, Role, Turn
 from planner.results.model import Finding
 

@@ -11,8 +11,8 @@ from planner.planfile.model import Case
 from planner.results.model import CaseInputs, CaseResult, Compared, NotComparable, Run, Sample
 from planner.results.outcomes import Action, CaseOutcome, Fault
 from planner.verdicts.cases import judge_case, sample_of_runs
-from planner.verdicts.judged_runs import LoadEvidence, judge_stored
 from planner.verdicts.rates import RunKey, run_key, sample_of
+from planner.verdicts.runs import LoadEvidence, judge_stored
 
 
 class Baseline(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
 from planner.results.model import CaseResult, QuarantineDocument, Run, Sample
 from planner.results.outcomes import Action, CaseOutcome
+from planner.values import frozen
 from planner.verdicts.baseline import (
     Baseline,
     BaselineComparison,
@@ -33,13 +34,12 @@ from planner.verdicts.comparison import (
     differ_too_much,
     measurement_change,
 )
-from planner.verdicts.judged_runs import LoadEvidence, judge_stored, rests_on_grade
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.rates import RunKey, run_key, sample_of, total
-from planner.verdicts.runs import expectation_name
+from planner.verdicts.runs import LoadEvidence, expectation_name, judge_stored, rests_on_grade
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MissingRuns:
     """Runs without a verdict, by case id. `not_called` says in one line why some were not launched."""
 
@@ -49,7 +49,7 @@ class MissingRuns:
     open_runs: Mapping[str, OpenRuns] = field(default_factory=dict[str, OpenRuns])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _JudgedCase:
     """A case that was called or rechecked."""
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
-from planner.checks.wording import counted
+from planner.quantities import count
 from planner.results.model import ExpectationRate, Run, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault
 from planner.statistics import decide, runs_to_decide, wilson_interval
@@ -71,7 +71,7 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     more_runs = max(known) if known and len(known) == len(more) else None
     if more_runs is not None:
         price = "" if cents_per_run is None else f", about ${more_runs * cents_per_run / 100:,.2f}"
-        reasons.append(f"about {counted(more_runs, 'more run')} would probably decide{price}")
+        reasons.append(f"about {count(more_runs, 'more run')} would probably decide{price}")
     elif more:
         reasons.append("more than a thousand more runs would be needed: the rate is close to the required one")
     return CaseVerdict(
@@ -115,19 +115,19 @@ def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
         if fault in faults
     )
     if countable < max(1, rules.min_runs):
-        found = f"{countable} of {counted(len(verdicts), 'run')} can be counted, {max(1, rules.min_runs)} needed"
+        found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {max(1, rules.min_runs)} needed"
         return Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
     part = _against(passed, countable, rules.min_pass_rate, rules.confidence)
     if part.outcome is CaseOutcome.PASSED:
         return part._replace(reason=f"not counted: {left_out}" if left_out else "")
-    found = f"{passed} of {counted(countable, 'run')} passed, {part.reason}"
+    found = f"{passed} of {count(countable, 'run')} passed, {part.reason}"
     return part._replace(reason=_with_open(part, f"{found} (not counted: {left_out})" if left_out else found))
 
 
 def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> Part:
     if expectation.severity is not CheckSeverity.CRITICAL:
         return Part(CaseOutcome.PASSED)
-    name, of_runs = expectation_name(expectation), counted(len(verdicts), "run")
+    name, of_runs = expectation_name(expectation), count(len(verdicts), "run")
     if failing := _outcomes(expectation, verdicts).count(FindingOutcome.FAILED):
         return Part(CaseOutcome.FAILED, f"critical {name} failed in {failing} of {of_runs}")
     if undecided := _outcomes(expectation, _about_agent(verdicts)).count(FindingOutcome.ERRORED):
@@ -143,14 +143,12 @@ def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequen
     met = outcomes.count(FindingOutcome.PASSED)
     decided = met + outcomes.count(FindingOutcome.FAILED)
     if decided < max(1, rules.min_runs):
-        found = f"{name} was decided in {decided} of {counted(len(verdicts), 'run')}"
+        found = f"{name} was decided in {decided} of {count(len(verdicts), 'run')}"
         return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
     part = _against(met, decided, expectation.min_pass_rate, rules.confidence)
     if part.outcome is CaseOutcome.PASSED:
         return Part(CaseOutcome.PASSED)
-    return part._replace(
-        reason=_with_open(part, f"{name} was met in {met} of {counted(decided, 'run')}, {part.reason}")
-    )
+    return part._replace(reason=_with_open(part, f"{name} was met in {met} of {count(decided, 'run')}, {part.reason}"))
 
 
 def _against(passed: int, total: int, min_pass_rate: float, confidence: float | None) -> Part:

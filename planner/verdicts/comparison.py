@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
 from planner.results.model import Compared, NotComparable, Run, Sample, SuiteDocument
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
+from planner.values import frozen
 
 SIGNIFICANCE = Fraction(1, 20)
 """The probability, over a whole suite, of reporting a difference that is due to chance."""
@@ -36,7 +36,7 @@ _Pair = tuple[_Rate, _Rate]
 """Before, and now."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StrongestRate:
     """The rate with the strongest evidence of a change: passed runs (None), or an expectation with its own rate."""
 

@@ -18,9 +18,8 @@ from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
 from planner.verdicts.baseline import Baseline, baseline_of
 from planner.verdicts.cases import CaseRules, judge_parts, sample_of_runs
 from planner.verdicts.comparison import could_show_change
-from planner.verdicts.judged_runs import LoadEvidence, judge_stored
 from planner.verdicts.rates import run_key
-from planner.verdicts.runs import errored_run, expectation_name
+from planner.verdicts.runs import LoadEvidence, errored_run, expectation_name, judge_stored
 
 WORTH_WAITING = 2
 """To save fewer calls than this, it is not worth waiting for a verdict."""

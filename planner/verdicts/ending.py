@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -12,9 +11,10 @@ from planner.errors import StoreError
 from planner.execution.jobs import BALANCE, Outcome, RunRecord, UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.launches import LONGEST_RUN
-from planner.reports.quantities import count, moment, money
+from planner.quantities import count, moment, money
 from planner.results.model import CaseResult, PlanOutcome
 from planner.results.outcomes import CaseOutcome, FailOn, Fault
+from planner.values import frozen
 from planner.verdicts.gate import DEFAULT_GATE, Gate
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
@@ -40,7 +40,7 @@ def first_of(codes: Iterable[int]) -> int:
     return next((code for code in _ORDER if code in found), 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ending:
     """How a session ends. `finished`: every call was made and confirmed, so the results may become a baseline."""
 
@@ -70,7 +70,7 @@ def may_still_end(records: Iterable[RunRecord], journal: Journal, now: datetime)
     return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NextCommands:
     """Command lines to suggest. The `_free` variants make no call."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from planner.results.model import CaseResult, SuiteDocument
 from planner.results.outcomes import CaseOutcome, FailOn
+from planner.values import frozen
 
 EVERYTHING: Final = frozenset(FailOn)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gate:
     """`suite` compares all cases together; None if no case was compared."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 
 from planner.changes.model import Change
@@ -15,11 +14,12 @@ from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, La
 from planner.planfile.model import Case
 from planner.results.model import Run
 from planner.results.outcomes import CaseOutcome
+from planner.values import frozen
 from planner.verdicts.cases import CaseVerdict, judge_case
 from planner.verdicts.early_stopping import settled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenRuns:
     """The open runs of one case."""
 

@@ -5,17 +5,16 @@ does not already fail on the base branch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from planner.changes.model import Change, Reason
-from planner.moments import aware
-from planner.reports.quantities import count
+from planner.clock import aware
+from planner.quantities import count
 from planner.reports.required_check import case_state_words
 from planner.results.model import CaseResult, Run
-from planner.results.outcomes import Action, FailOn
-from planner.results.required_check import CaseState, RequiredCheck, State
+from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
+from planner.values import frozen
 from planner.verdicts.gate import Gate
 
 BILL_AWAITED: Final = timedelta(hours=24)
@@ -28,7 +27,7 @@ _INCOMPLETE: Final = (CaseState.TO_COLLECT, CaseState.TO_JUDGE, CaseState.UNDECI
 _RED: Final = (CaseState.REGRESSED, CaseState.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckedCase:
     """One case of the change set. `judged` is its result by today's expectations; None if it has none.
 

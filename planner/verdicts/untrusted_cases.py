@@ -6,7 +6,6 @@ An outcome that the evidence does not support is replaced. Without evidence, or 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from planner.changes.fingerprint import check_fingerprint
@@ -15,15 +14,16 @@ from planner.evidence import Part
 from planner.planfile.model import Case
 from planner.results.model import CaseResult, Run
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
+from planner.values import frozen
 
 if TYPE_CHECKING:  # imported when a case is judged: a first `plan` has no stored case
-    from planner.verdicts.judged_runs import LoadEvidence
+    from planner.verdicts.runs import LoadEvidence
 
 _TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]
 _NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be checked"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UntrustedCases:
     """Judges stored cases by today's expectations. See `planner.changes.diff.StoredResults` for `still_settled`."""
 
@@ -70,7 +70,7 @@ class UntrustedCases:
         if list(runs) == stored.runs and not by_today:
             return stored
         from planner.verdicts.cases import case_fields, judge_case
-        from planner.verdicts.judged_runs import judge_stored
+        from planner.verdicts.runs import judge_stored
 
         judged = [judge_stored(case, run, self.load_evidence, self.ask) for run in runs]
         verdict = judge_case(case, judged)
@@ -102,7 +102,7 @@ def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequenc
     def could_case_pass(case: Case, pool: Sequence[Run], passing: int) -> bool:
         from planner.verdicts.cases import judge_case
         from planner.verdicts.early_stopping import passing_run
-        from planner.verdicts.judged_runs import judge_stored
+        from planner.verdicts.runs import judge_stored
 
         verdicts = [judge_stored(case, run, load_evidence, ask) for run in pool]
         return judge_case(case, [*verdicts, *[passing_run(case)] * passing]).outcome is not CaseOutcome.FAILED
@@ -115,7 +115,7 @@ def still_settled(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Case
 
     def is_still_settled(case: Case, prior: CaseResult) -> bool:
         from planner.verdicts.early_stopping import is_open, settled
-        from planner.verdicts.judged_runs import judge_stored
+        from planner.verdicts.runs import judge_stored
 
         judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]
         verdicts = [run for run in judged if not is_open(run)]

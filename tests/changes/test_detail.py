@@ -79,7 +79,7 @@ def test_rewritten_prompts_are_not_matched() -> None:
     """Two prompts of the largest size are not compared line by line, which takes quadratic time: lines that both have
     count as changed, too."""
     old, new = "\n".join(["x", *"ab" * 4000, "x"]), "\n".join(["y", *"bba" * 3000, "y"])
-    assert _detail(old, new).splitlines()[-1] == "… 16996 more changed lines"
+    assert _detail(old, new).splitlines()[-1] == "… 16,996 more changed lines"
 
 
 @given(st.text(), st.text())

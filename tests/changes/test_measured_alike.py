@@ -16,7 +16,7 @@ from planner.planfile.model import Case
 from planner.reports import case_phrasing
 from planner.results.model import CaseResult, Run
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.judged_runs import rests_on_grade
+from planner.verdicts.runs import rests_on_grade
 
 Compare = Callable[..., CaseResult]
 

@@ -8,11 +8,11 @@ import pytest
 
 from planner.checks import CHECKS
 from planner.checks.json_paths import MAX_LENGTH, MAX_VALUES, compile_path, find_values
+from planner.checks.judgement import LONGEST_VALUE, shown
 from planner.checks.patterns import check_pattern
 from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder
 from planner.checks.redacted import judge_redacted
 from planner.checks.utterances import Sought
-from planner.checks.wording import LONGEST_VALUE, shown
 from planner.evidence import Evidence, Role, ToolCall, Turn
 
 

@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planner.checks.phrases import padded_words
-from planner.checks.spoken.finder import spoken_finder
-from planner.checks.spoken.forms import spoken_forms
+from planner.checks.spoken.forms import spoken_finder, spoken_forms
 from planner.checks.spoken.numbers import read_number
 
 ALIKE = [

@@ -21,14 +21,14 @@ from worlds import any_prompt
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
+from planner.execution.engine import Order
 from planner.execution.jobs import Job, Judgement, Observer, Outcome, Pace, RunRecord, Settings, Snapshot, all_at_once
 from planner.execution.journal import Journal
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
-from planner.execution.order import Order
 from planner.execution.transactions import Transactions
-from planner.network.transport import Answer, HttpxTransport
+from planner.network.transport import Answer, InProcessTransport
 from planner.providers.base import Line
 from planner.providers.thunderphone.client import ApiClient
 from planner.results.directory import DirectoryStore
@@ -55,9 +55,7 @@ class TestTransport:
     __test__ = False
 
     def __init__(self, service: Service, life: Life, intercept: Intercept | None, amend: Amend | None) -> None:
-        self._real = HttpxTransport(
-            "http://sandbox", {"Authorization": f"Bearer {service.key}"}, app=service.sandbox.app
-        )
+        self._real = InProcessTransport(service.sandbox.app, {"Authorization": f"Bearer {service.key}"})
         self._service = service
         self._life = life
         self._intercept = intercept
@@ -167,7 +165,7 @@ class Service:
         assert answer.status in (200, 201), answer.body
 
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        transport = HttpxTransport("http://sandbox", {"Authorization": f"Bearer {self.key}"}, app=self.sandbox.app)
+        transport = InProcessTransport(self.sandbox.app, {"Authorization": f"Bearer {self.key}"})
         try:
             return await transport.send(method, path, query={}, body=body)
         finally:

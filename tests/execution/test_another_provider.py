@@ -16,11 +16,11 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Call, Evidence, Role, Turn
+from planner.execution.engine import Order
 from planner.execution.jobs import Job, Judgement, Observer, RunRecord, Settings
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
-from planner.execution.order import Order
 from planner.execution.transactions import Transactions
 from planner.providers.base import (
     PAGE_LIMIT,

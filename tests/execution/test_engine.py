@@ -14,12 +14,12 @@ from inline_snapshot import snapshot
 from virtual_time import EPOCH
 
 from planner.clock import Clock
+from planner.execution.engine import Order
 from planner.execution.jobs import Judgement, Observer, RunRecord, Settings
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine, Session
-from planner.execution.order import Order
 from planner.execution.session_events import ServiceAnswered
 from planner.execution.state import State
 from planner.execution.transactions import Transactions

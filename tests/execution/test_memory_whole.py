@@ -13,7 +13,7 @@ from whole_runs import Organisation
 import planner.session.judge_calls
 from planner.evidence import Evidence
 from planner.results.model import Run
-from planner.verdicts.judged_runs import judge_record
+from planner.verdicts.runs import judge_record
 
 LIMIT = 5
 PLAN = """\

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from mortality import Life
 from whole_runs import Organisation
@@ -38,7 +37,7 @@ class Disconnected(Organisation):
         async def app(scope: Any, receive: Any, send: Any) -> None:
             now = (self.now() - self.epoch).total_seconds()
             if self.gone_from <= now < self.gone_from + self.gone_for:
-                raise httpx.ConnectError("Network is unreachable")
+                raise ConnectionRefusedError("Network is unreachable")
             await there(scope, receive, send)
 
         return app

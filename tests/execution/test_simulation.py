@@ -11,11 +11,11 @@ import simulation
 from simulation import Schedule, Session, Violation
 
 from planner.execution import core, fold, journal_state, observing, reconciling
+from planner.execution.engine import Now
 from planner.execution.events import Moved
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchState, Slot
 from planner.execution.ledger import Ledger
-from planner.execution.order import Now
 from planner.execution.state import State
 from planner.execution.wanted import WantedRuns
 

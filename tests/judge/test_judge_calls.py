@@ -24,7 +24,7 @@ from planner.judge.endpoint import Endpoint, is_asked_model
 from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import MICROCENTS, JudgeBudget, Pricing
 from planner.judge.votes import JudgeCallsResult, VoteCache, WantedVotes
-from planner.network.transport import HttpxTransport
+from planner.network.http import HttpxTransport
 from planner.planfile.model import JudgePrice
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository

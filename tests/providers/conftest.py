@@ -16,7 +16,7 @@ from jumping_time import JumpingLoop
 from patience import PATIENCE_SECONDS
 
 from planner.clock import Clock
-from planner.network.transport import HttpxTransport
+from planner.network.http import HttpxTransport
 from planner.providers.base import LaunchRequest, Line, RequestHooks
 from planner.providers.exchange import Exchange
 from planner.providers.thunderphone.client import ApiClient

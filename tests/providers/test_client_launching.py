@@ -22,7 +22,8 @@ from planner.errors import (
     UnreachableError,
     UsageError,
 )
-from planner.network.transport import HttpxTransport
+from planner.network.http import HttpxTransport
+from planner.network.transport import InProcessTransport
 from planner.providers.thunderphone.client import Account, ApiClient, request_body
 from planner.sandbox import Sandbox, load_world
 
@@ -115,12 +116,10 @@ async def test_the_sandbox_takes_what_we_send(launch_request: Callable[..., Any]
     async def no_sleep(_: float) -> None:
         return
 
-    async with HttpxTransport(
-        "http://sandbox", {"Authorization": "Bearer sk_test_sandbox"}, app=sandbox.app
-    ) as transport:
-        client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, no_sleep))
-        single = await client.launch(launch_request("Ask."), on_sending=lambda: None)
-        batch = await client.launch(launch_request("Ask.", "Ask again.", name="planner x"), on_sending=lambda: None)
+    transport = InProcessTransport(sandbox.app, {"Authorization": "Bearer sk_test_sandbox"})
+    client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, no_sleep))
+    single = await client.launch(launch_request("Ask."), on_sending=lambda: None)
+    batch = await client.launch(launch_request("Ask.", "Ask again.", name="planner x"), on_sending=lambda: None)
     ledger: dict[str, Any] = sandbox.ledger()
     assert [run["run_id"] for run in ledger["runs"]] == [*single.run_ids, *batch.run_ids]
     assert len(batch.run_ids) == 2

@@ -16,7 +16,7 @@ from patience import PATIENCE_SECONDS
 
 from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError, UnreachableError
-from planner.network.transport import Answer, HttpxTransport
+from planner.network.transport import Answer, InProcessTransport
 from planner.providers.base import Balance, BatchId, LaunchRequest, Line
 from planner.providers.thunderphone.client import ApiClient
 from planner.providers.thunderphone.connection import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE
@@ -229,7 +229,7 @@ async def test_lists_wait_for_no_evidence() -> None:
         await send({"type": "http.response.body", "body": b"[]" if scope["path"] == "/v1/test-calls" else b"{}"})
 
     evidence_is_read = anyio.Event()
-    client = ApiClient(HttpxTransport("http://x", {}, app=app), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
+    client = ApiClient(InProcessTransport(app, {}), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     async with anyio.create_task_group() as tasks:
         for _ in range(READS_AT_ONCE):
             tasks.start_soon(client.billing)
@@ -257,7 +257,7 @@ async def test_few_reads_are_in_flight_at_once() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    client = ApiClient(HttpxTransport("http://x", {}, app=app), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
+    client = ApiClient(InProcessTransport(app, {}), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
             tasks.start_soon(client.billing)
@@ -270,7 +270,7 @@ async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
     """A run from launch to grade, an agent, a number and the balance, in both dialects."""
     clock = [NOW.timestamp()]
     sandbox = Sandbox(load_world("demo"), dialect, now=lambda: clock[0])
-    transport = HttpxTransport("http://sandbox", {"Authorization": "Bearer sk_test_sandbox"}, app=sandbox.app)
+    transport = InProcessTransport(sandbox.app, {"Authorization": "Bearer sk_test_sandbox"})
     client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     prompts = ("You are Ana. Ask for the opening hours.", "You are Bob. Ask for the opening hours.")
     launched = await client.launch(

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from planner.errors import LostAnswerError
-from planner.network import transport as transport_module
-from planner.network.decoding import Body
-from planner.network.transport import HttpxTransport
+from planner.network import http as transport_module
+from planner.network.http import Body, HttpxTransport
 
 MANY = 50_000_000
 

@@ -14,8 +14,9 @@ import pytest
 from patience import PATIENCE_SECONDS
 
 from planner.errors import LostAnswerError, PlannerError, UnreachableError, UsageError
-from planner.network import transport as transport_module
-from planner.network.transport import HttpxTransport
+from planner.network import http as transport_module
+from planner.network.http import HttpxTransport
+from planner.network.transport import ABORT, InProcessTransport
 
 
 def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
@@ -64,10 +65,13 @@ def test_every_exception_of_httpx_is_accounted_for() -> None:
 async def test_no_exception_of_httpx_comes_out(kind: type[Exception], launching: bool) -> None:
     """Every error on the way becomes one of ours. A launch is ambiguous, since it was recorded as sent."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise kind("what httpx says")
+    class Failing(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if launching:
+                await request.extensions["trace"]("http11.send_request_headers.started", {})
+            raise kind("what httpx says")
 
-    async with HttpxTransport("http://x", {}, app=app) as transport:
+    async with HttpxTransport("http://x", {}, transport=Failing()) as transport:
         with pytest.raises(PlannerError) as caught:
             await transport.send("GET", "/", query={}, body=None, on_sending=(lambda: None) if launching else None)
     no_connection = kind in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -182,9 +186,23 @@ async def test_a_slow_app_in_process_is_late_too() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await anyio.sleep(30)
 
-    async with HttpxTransport("http://x", {}, app=app, timeout_seconds=0.05) as transport:
-        with pytest.raises(LostAnswerError, match="no answer in time"):
-            await transport.send("GET", "/", query={}, body=None)
+    transport = InProcessTransport(app, {}, timeout_seconds=0.05)
+    with pytest.raises(LostAnswerError, match="no answer in time"):
+        await transport.send("GET", "/", query={}, body=None)
+
+
+async def test_an_app_in_process_may_close_the_connection() -> None:
+    """The launch may have arrived."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"][ABORT]()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    sent: list[bool] = []
+    with pytest.raises(LostAnswerError):
+        await InProcessTransport(app, {}).send("POST", "/", query={}, body=b"{}", on_sending=lambda: sent.append(True))
+    assert sent == [True]
 
 
 async def test_names_of_headers_are_lower_case(talk: Callable[..., Any]) -> None:
@@ -233,9 +251,9 @@ async def test_a_refusal_cut_short_is_a_refusal(launching: bool) -> None:
         return cut
 
     on_sending = (lambda: None) if launching else None
-    async with HttpxTransport("http://x", {}, app=app(429)) as transport:
+    async with HttpxTransport("http://x", {}, transport=httpx.ASGITransport(app(429))) as transport:
         assert (await transport.send("POST", "/", query={}, body=b"{}", on_sending=on_sending)).status == 429
     for status in (201, 503):
-        async with HttpxTransport("http://x", {}, app=app(status)) as transport:
+        async with HttpxTransport("http://x", {}, transport=httpx.ASGITransport(app(status))) as transport:
             with pytest.raises(LostAnswerError):
                 await transport.send("POST", "/", query={}, body=b"{}", on_sending=on_sending)

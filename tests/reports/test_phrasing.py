@@ -8,8 +8,8 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.changes.model import Reason
+from planner.quantities import moment, shortened, some
 from planner.reports import case_phrasing, phrasing
-from planner.reports.quantities import moment, shortened, some
 from planner.results.model import Compared, PlanOutcome, Run, RunResult
 from planner.results.outcomes import Action
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.reports.quantities import clock, count, duration, money, money_range, percent
+from planner.quantities import clock, count, duration, money, money_range, percent
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from html import unescape
 
 import pytest
 
+from planner.quantities import chance
 from planner.reports import case_phrasing, html, markdown, phrasing
-from planner.reports.quantities import chance
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import ExpectationRate, Quote, RepeatedPass, Run, RunResult, Sample, SuiteDocument

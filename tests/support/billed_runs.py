@@ -12,7 +12,7 @@ import fake_service
 from fake_service import FakeService
 from whole_runs import Organisation
 
-from planner.reports.quantities import money
+from planner.quantities import money
 
 PASSED_OR_UNBILLED = (0, 4)
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, Literal
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -138,7 +137,7 @@ class FakeService:
         if batch_id is not None:
             self._batches[batch_id] = [run.id for run in made]
         if self.lost_answer_every and self._posts % self.lost_answer_every == 0:
-            raise httpx.ReadError("the answer is lost on purpose")
+            raise ConnectionResetError("the answer is lost on purpose")
         shown = self._shown_run(made[0]) if batch_id is None else self._shown_batch(batch_id)
         return JSONResponse(shown, 201)
 

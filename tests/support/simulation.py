@@ -28,6 +28,7 @@ from planner.execution.core import (
     outcome_of,
     schedule_poll,
 )
+from planner.execution.engine import Now, Order
 from planner.execution.events import NAMES, Intended, Moved
 from planner.execution.fold import apply
 from planner.execution.jobs import Job, Settings
@@ -45,7 +46,6 @@ from planner.execution.observing import (
     unconfirmed,
     wanted_batches,
 )
-from planner.execution.order import Now, Order
 from planner.execution.resuming import resume
 from planner.execution.session_events import (
     EvidenceComplete,

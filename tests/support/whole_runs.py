@@ -25,8 +25,8 @@ from worlds import any_prompt
 
 import planner.commands.reconcile
 import planner.commands.run
-import planner.session.opening
 import planner.session.reporting
+import planner.session.run_session
 import planner.session.service
 import planner.session.stores
 from planner.clock import Clock
@@ -184,7 +184,7 @@ class Organisation:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
             patch.setattr(planner.session.service, "embedded_app", lambda *_: self._app(life))
-            patch.setattr(planner.session.opening, "Journal", MortalJournal)
+            patch.setattr(planner.session.run_session, "Journal", MortalJournal)
             patch.setattr(planner.session.stores, "DirectoryStore", MortalStore)
             patch.setattr(planner.session.reporting, "_replace", write)
             try:

@@ -9,8 +9,7 @@ import pytest
 
 from planner.changes.model import Change, Reason
 from planner.results.model import CaseResult
-from planner.results.outcomes import Action
-from planner.results.required_check import CaseState, State
+from planner.results.outcomes import Action, CaseState, State
 from planner.verdicts.gate import Gate
 from planner.verdicts.required_check import CheckedCase, decide
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE

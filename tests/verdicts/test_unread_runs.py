@@ -7,7 +7,7 @@ from dataclasses import replace
 from planner.execution.jobs import RunRecord
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.source import Place, Source
-from planner.verdicts.judged_runs import judge_record
+from planner.verdicts.runs import judge_record
 
 _PLACE = Place(Source("plans/p.yaml", "version: 1\n"), 0, 1)
 CASE = Case(

@@ -10,16 +10,79 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise
+from typing import Final
 
-from planner.checks.phrases import padded_words
-from planner.checks.spoken.durations import NAMES_TIME, read_duration
-from planner.checks.spoken.numbers import names
+from planner.checks.phrases import PhraseFinder, PlacedPhrase, padded_words
+from planner.checks.spoken.numbers import END, any_of, names
 from planner.checks.spoken.rules import DATES, MONEY, MONTHS, PERCENTAGES, REPEATED, TIMES, Context, Meaning, Rule
-from planner.checks.spoken.tokens import AMOUNT_WORDS, FILLERS, NUMBER_STARTS, SENTENCE, Token, read_tokens, trimmed
+from planner.checks.spoken.tokens import (
+    AMOUNT_WORDS,
+    FILLERS,
+    NUMBER_STARTS,
+    SENTENCE,
+    Token,
+    is_filler,
+    read_tokens,
+    trimmed,
+)
+from planner.values import frozen
+
+NAMES_TIME: Final = re.compile(r"(?i)\b(?:hours?|hrs?|minutes?|mins?|seconds|days?|weeks?|months?|years?)\b")
+
+_SECONDS: Final = {
+    **dict.fromkeys(names("hour hours hr hrs"), 3600),
+    **dict.fromkeys(names("minute minutes min mins"), 60),
+    "seconds": 1,  # a single one is read as an ordinal
+}
+_CALENDAR: Final = {name: unit for unit in ("day", "week", "month", "year") for name in (unit, f"{unit}s")}
+_PARTS: Final = {"half": Decimal("0.5"), "quarter": Decimal("0.25")}
+_UNIT = any_of(*_SECONDS, *_CALENDAR)
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+
+
+_AMOUNT = re.compile(
+    rf"(?:(?P<quarters>{_NUMBER}) quarters of an? |(?P<number>{_NUMBER}) "
+    r"|an? (?P<part>half|quarter) |(?:an? )?(?P<quarter>quarter) of an? |(?P<share>half|quarter) (?:an? )?|(?P<one>an?) )"
+    rf"(?P<unit>{_UNIT})(?: and an? (?P<more>half|quarter){END}(?! {_UNIT}))?"
+)
+_ALTERNATIVE = re.compile(rf" (?:or|to) {_NUMBER}{END}")
+"""After `an hour`: `an hour or two`."""
+_FURTHER = re.compile(rf" (?:and )?(?P<number>{_NUMBER}) (?P<unit>{any_of(*_SECONDS)})")
+_BEFORE_ARTICLE: Final = frozenset(
+    names(
+        "in within for about around approximately roughly nearly almost takes take took than after over under"
+        " least most last lasts lasted exactly is be was it's"
+    )
+)
+
+
+def read_duration(row: str, start: int, before: str) -> tuple[int, str] | None:
+    """Read how long something takes: return where the words end, and the duration in seconds.
+
+    Days, weeks, months and years keep their unit: a month may have 30 days, and a week five working days. `a` counts as one only
+    for a duration (`within an hour`), not in `twice a day`. `before` is the previous word, empty at the start of a sentence.
+    """
+    found = _AMOUNT.match(row, start)
+    if found is None:
+        return None
+    if found["one"] and ((before and before not in _BEFORE_ARTICLE) or _ALTERNATIVE.match(row, found.end())):
+        return None
+    unit, end = found["unit"], found.end()
+    part = _PARTS.get(found["part"] or found["quarter"] or found["share"], Decimal(1))
+    value = Decimal(found["quarters"]) / 4 if found["quarters"] else Decimal(found["number"] or 1) * part
+    value += _PARTS.get(found["more"], 0)
+    if unit in _CALENDAR:
+        return end, f"{trimmed(value)} {_CALENDAR[unit]}"
+    seconds = value * _SECONDS[unit]
+    while (more := _FURTHER.match(row, end)) is not None and _SECONDS[more["unit"]] < _SECONDS[unit]:
+        unit, end = more["unit"], more.end()
+        seconds += Decimal(more["number"]) * _SECONDS[unit]
+    return end, f"{trimmed(seconds)} second"
+
 
 _CODE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,12})")
 _NO_CODES = ("a", "i")
@@ -50,7 +113,7 @@ _LEAST_GROUPED_ROW = 7
 """Digits in groups that are one row, as in a telephone number."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form:
     """A text in one of its readings. For each word, `starts` and `ends` are the words of the text that it represents."""
 
@@ -59,7 +122,7 @@ class Form:
     ends: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forms:
     """All readings of a text; None where one does not differ from `amounts`."""
 
@@ -73,7 +136,7 @@ class Forms:
     """`an hour` is 3600 seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Item:
     """The meaning of the words of the text from `start` to before `end`."""
 
@@ -229,3 +292,41 @@ def _form(items: Iterable[_Item]) -> Form:
     pieces = [(piece, item) for item in items for piece in item.amount.split()]
     padded = "".join(f" {piece} " for piece, _ in pieces)
     return Form(padded, tuple(item.start for _, item in pieces), tuple(item.end for _, item in pieces))
+
+
+_READINGS = tuple(field.name for field in fields(Forms))
+_ZERO_HOUR = re.compile(r"(?<![\w.,:/])0(?=[1-9]:[0-5]\d(?![\w:/]))")
+
+
+class SpokenFinder:
+    """Finds phrases as `PhraseFinder` does, in any reading."""
+
+    __slots__ = ("_how", "_sought")
+
+    def __init__(self, phrases: Sequence[str], *, fold: bool) -> None:
+        self._how = {"fold": fold, "as_said": any(map(is_filler, phrases))}
+        # Whoever looks for `08:30` also looks for `eight thirty`, though not everybody who says that means the morning.
+        written = [(other, phrase) for phrase in phrases for other in (_ZERO_HOUR.sub("", phrase), phrase)]
+        forms = [(spoken_forms(other, **self._how), phrase) for other, phrase in written]
+        amounts = {each.amounts.padded: phrase for each, phrase in forms}
+        self._sought: dict[str, PhraseFinder] = {}
+        for name in _READINGS:
+            own = {form.padded: phrase for each, phrase in forms if (form := getattr(each, name)) is not None}
+            is_price = name == "prices" and any(" dollar " in padded for padded in amounts)
+            if own or is_price or name == "rows":
+                self._sought[name] = PhraseFinder(amounts | own)
+
+    def find(self, text: str) -> list[PlacedPhrase]:
+        forms = spoken_forms(text, **self._how)
+        found: list[PlacedPhrase] = []
+        for name, sought in self._sought.items():
+            form = getattr(forms, name) or forms.amounts
+            more = sought.find(form.padded)
+            if len(more) > len(found):
+                found = [PlacedPhrase(each.phrase, form.starts[each.start], form.ends[each.end - 1]) for each in more]
+        return found
+
+
+@lru_cache(maxsize=4096)
+def spoken_finder(phrases: tuple[str, ...], *, fold: bool) -> SpokenFinder:
+    return SpokenFinder(phrases, fold=fold)

@@ -7,9 +7,10 @@ contain a pause, but does not go on in the next sentence.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
+
+from planner.values import frozen
 
 S: Final = r",?\x20"
 """Between two words of one sentence."""
@@ -95,7 +96,7 @@ _SHARE_BEFORE = re.compile(
 _LONGEST_BEFORE = 24
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number:
     """A number whose words end before `end`."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from planner.checks.no_pii import Kind, plain_address
 from planner.checks.spoken.forms import spoken_forms
 from planner.checks.spoken.numbers import SCALES, TEENS, TENS, UNITS, ZEROS
+from planner.values import frozen
 
 _CARD = re.compile(r"(?:[3-6]\d|2[2-7])\d{11,17}")
 _DOTTED = re.compile(r"(?<![\d.])\d{3,4}(?:\.\d{2,7}){2,4}(?![\d.]\d)", re.ASCII)
@@ -64,7 +64,7 @@ _LONGEST_WORD = 100
 """Characters at the end of a text in which its last word is looked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PersonalDatum:
     """`value` has one form however it was said. It is for comparison and must not be shown."""
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from planner.checks.spoken.numbers import END, TEENS, TENS, any_of, is_vague, names
 from planner.checks.spoken.tokens import BEFORE_AMOUNT, trimmed
+from planner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meaning:
     """The meaning of the words up to `end`. `row` is the reading with clock times as digits, where it differs."""
 
@@ -27,7 +27,7 @@ class Meaning:
     """Where it can be part of a row of digits."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     before: str
     """The word before, empty at the start of a sentence."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
 from planner.checks.phrases import normalized, words_with_places
 from planner.checks.spoken.numbers import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number, names, read_number
+from planner.values import frozen
 
 _GAPS: Final = (PLAIN := " ", PAUSE := ", ", SENTENCE := ". ")
 """What follows a word: nothing, a comma or the like, the end of its sentence."""
@@ -44,7 +45,7 @@ NUMBER_STARTS = frozenset((*UNITS, *TEENS, *TENS, *ORDINALS, *SCALES, *ZEROS, "h
 _FRACTION = re.compile(r"(?<=\d)\s*([¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])(?=[\s.,;:!?)-]|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     """A word or a number. `start` and `end` count the words of the text."""
 

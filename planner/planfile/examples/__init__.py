@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import cast
@@ -23,6 +22,7 @@ from planner.planfile.project.places import misplaced_projects
 from planner.planfile.reporter import Reporter
 from planner.planfile.yaml.reader import MAX_BYTES
 from planner.planfile.yaml.reading import decode, parse
+from planner.values import frozen
 
 FOLDER = Path(__file__).parent
 TODAY = date(2026, 11, 25)
@@ -37,9 +37,9 @@ WITHOUT: Mapping[str, str] = {
 """Codes that no example can show, and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Example:
-    """Texts by file name; `broken` and `fixed` are the plans, `beside` the files both are checked with."""
+    """Texts by file name; `broken` and `fixed` are plans, `beside` are files that both need."""
 
     broken: Mapping[str, str]
     fixed: Mapping[str, str]

@@ -37,7 +37,7 @@ _TYPES = {
     "model": _MAPPING,
     "date": "a date such as 2027-01-31",
 }
-"""By how the name of a pydantic error begins."""
+"""Diagnostic codes by the start of pydantic's error type."""
 _TYPE_ERRORS = ("_type", "_from_float", "_parsing")
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -89,7 +89,7 @@ def explain(
 
 
 def mistyped(key: str, keys: Collection[str]) -> str:
-    """What was probably meant by a key, which may also have lost its colon. A key that is one of them is meant as it is."""
+    """A known key that is similar to this one, which may also lack its colon. A known key is returned as it is."""
     word, _, rest = key.partition(" ")
     if rest and word in keys:
         return f"a colon is missing: write `{word}: {shorten(rest, 40)}`"
@@ -97,7 +97,7 @@ def mistyped(key: str, keys: Collection[str]) -> str:
 
 
 def wrong_type(wanted: str, value: Any, written: str = "") -> str:
-    """What is wanted, what is there, and how to write it; `written` is how the file writes a number or boolean."""
+    """The message about a wrong type: what is expected, what was found, and how to write it. `written` is how the file writes a number or boolean."""
     message = f"this must be {wanted}, but it is {describe(value)}"
     scalar = written or (str(value).lower() if isinstance(value, bool) else str(value))
     if isinstance(value, str) and wanted in {"a whole number", "a number", "true or false"}:
@@ -112,7 +112,7 @@ def wrong_type(wanted: str, value: Any, written: str = "") -> str:
 
 
 def keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:
-    """The keys of the models that the route leads to; a union may have several."""
+    """The keys that are valid at the end of the route; a union may have several models."""
     models = [model]
     for step in route:
         if len(models) > 1 and (tagged := [found for found in models if _is_tagged(found, step)]):
@@ -125,7 +125,7 @@ def keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:
 
 
 def _is_tagged(model: type[BaseModel], tag: int | str) -> bool:
-    """Whether the model is the one of a union that its `check` names."""
+    """Whether `check` selects this model of a union."""
     field = model.model_fields.get("check")
     return field is not None and tag in get_args(field.annotation)
 
@@ -139,7 +139,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def not_a_slug(value: str) -> str:
-    """What to write instead of a name that is no slug."""
+    """A valid slug that is similar to the name."""
     plain = unicodedata.normalize("NFKD", value.lower())
     kept = "".join(
         c if c.isascii() and (c.isalnum() or c in "-_") else " " for c in plain if not unicodedata.combining(c)

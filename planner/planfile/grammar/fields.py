@@ -1,4 +1,4 @@
-"""A written mapping to a pydantic model: every error at its place; valid fields are kept so that reading goes on."""
+"""Validates a mapping with a pydantic model: reports each error at its place, and keeps valid fields so that reading continues."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_fields(model: type[Model], document: Document, written: Mapping, report
 
 
 def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
-    """Whether the key is not there at all. A mistyped one is reported as an unknown key, and that is enough."""
+    """Whether the key is missing. A mistyped key is reported as unknown, so it is not reported as missing too."""
     if key in written:
         return False
     unknown = islice((other for other in written if other not in model.model_fields), MAX_PER_FILE)
@@ -49,7 +49,7 @@ def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
 
 
 def has_known_keys(model: type[BaseModel], written: Mapping, reporter: Reporter) -> bool:
-    """Whether every key is known. Otherwise a key that seems to be missing may be one of them, mistyped."""
+    """Whether all keys are known. If not, a key that seems to be missing may be mistyped."""
     return not reporter.is_incomplete(written) and model.model_fields.keys() >= written.keys()
 
 

@@ -15,22 +15,22 @@ from planner.checks.patterns import TOO_LARGE, compile_pattern
 from planner.planfile.yaml.document import as_json
 
 MAX_STATES = 400_000
-"""Of all patterns and expressions of a plan, as RE2 counts them: compiling takes some 2 µs and 150 bytes for each."""
+"""Maximum size of all patterns and expressions of a plan, in RE2's states: each takes about 2 µs and 150 bytes to compile."""
 
 _EXPRESSION = 20
-"""States whose compilation takes as long as compiling an expression."""
+"""Compiling an expression takes as long as compiling a pattern with this many states."""
 _PATH = 60
-"""The same for a JSONPath."""
+"""Compiling a JSONPath takes as long as compiling a pattern with this many states."""
 _TOO_LARGE = 200_000
-"""The same, at worst, for a pattern that turns out to be too large."""
+"""A pattern that is too large takes as long to reject as one with this many states, at worst."""
 _FAULTY = 3
-"""Explaining an invalid expectation takes this many times as long as making a valid one."""
+"""Explaining an invalid expectation takes this many times as long as validating it."""
 _COSTLY = re.compile(rb'"(?:cel|matches|also|path)"')
 
 
 @dataclass(slots=True)
 class Validations:
-    """One for all plans loaded together."""
+    """Shared by all plans that are loaded together."""
 
     made_bytes: int = 0
     """Size of all distinct expectations so far, as JSON."""
@@ -38,9 +38,9 @@ class Validations:
         default_factory=dict[tuple[str, bytes], Expectation | list[ErrorDetails]]
     )
     _states: int = MAX_STATES
-    """States that the patterns of this plan may still have."""
+    """The remaining states of this plan."""
     _paths: set[str] = field(default_factory=set[str])
-    """JSONPaths of this plan: each is compiled once."""
+    """The compiled JSONPaths of this plan."""
     _reported: bool = False
 
     @property
@@ -88,7 +88,7 @@ class Validations:
 
 
 def _without_consequences(faults: list[ErrorDetails]) -> list[ErrorDetails]:
-    """A list is not too short for items that could not be read."""
+    """Drop "too short" errors of lists with items that could not be read."""
     if len(faults) == 1:
         return faults
     above = {fault["loc"][:length] for fault in faults for length in range(len(fault["loc"]))}
@@ -96,7 +96,7 @@ def _without_consequences(faults: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _texts_at(keys: Sequence[str], value: Any, key: str = "") -> Iterator[str]:
-    """The texts under these keys, in parts and lists too."""
+    """All texts under these keys, at any depth."""
     if isinstance(value, str):
         if key in keys:
             yield value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,20 +20,21 @@ from planner.planfile.templates.templates import holds_tags
 from planner.planfile.text import describe, shorten
 from planner.planfile.yaml.document import Document, Items, Mapping, larger_than
 from planner.planfile.yaml.reading import warn_of_rewritten
+from planner.values import frozen
 
 MAX_AXES = 100
 MAX_TOKEN = 200
-"""Characters a value may take in a case id."""
+"""Maximum length of a value in a case id."""
 MAX_VALUE_NODES = 1_000
-"""Values within one axis value, aliases expanded."""
+"""Maximum number of values inside one axis value, with aliases expanded."""
 
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\uffa0\U000e0100-\U000e01ef]")
-"""Fillers and joiners that count as printable, some as letters, and show nothing."""
+"""Invisible characters that Python counts as printable or as letters."""
 _OBEYED = re.compile(r"(?<= ) |(?<=:):|(?<=##)\[")
-"""What would be folded, or read as a workflow command."""
+"""Text that Markdown would fold or GitHub would read as a workflow command."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AxisValue:
     """One value of an axis. `token` is how case ids write it, `value` what templates see."""
 

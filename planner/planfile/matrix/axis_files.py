@@ -93,7 +93,7 @@ class AxisFileReader:
 
 
 class _File(NamedTuple):
-    """`column` is what the plan wants of it."""
+    """Values of one file. `column` is the column that the plan names."""
 
     source: Source
     column: str | None
@@ -187,7 +187,7 @@ class _File(NamedTuple):
 
 
 def _json_value(line: str) -> Any:
-    """Raises `ValueError` for what is no JSON, and for what no plan can say."""
+    """Parse a line of JSON. Raises `ValueError` for invalid JSON and for values that YAML cannot express."""
     value = json.loads(line, object_pairs_hook=_object, parse_constant=_finite, parse_float=_finite)
     _check_texts(value)
     return value

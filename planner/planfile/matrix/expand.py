@@ -32,16 +32,16 @@ RENDERING_WEIGHT = 64
 
 @dataclass(slots=True)
 class Allowance:
-    """What one plan may still make."""
+    """The remaining limits of one plan."""
 
     cases: int = MAX_CASES_PER_PLAN
     characters: int = MAX_RENDERED_PER_PLAN
     reported: bool = False
-    """Whether it was reported that there are too many cases."""
+    """Whether "too many cases" was reported."""
 
 
 class Parts(NamedTuple):
-    """A scenario, read. Parts with errors are left out, and then the cases are not used."""
+    """A scenario after reading. Invalid parts are left out, and then its cases are not used."""
 
     plan: str
     scenario: str
@@ -70,7 +70,7 @@ def expand(
 
 
 class _Memo(Generic[Made]):
-    """What was made, by the tokens of the axes whose names it uses."""
+    """A cache by the values of the axes that a template uses."""
 
     def __init__(self, axes: Sequence[str], used: Collection[str]) -> None:
         self._axes = [position for position, name in enumerate(axes) if name in used]
@@ -142,7 +142,7 @@ class _Expansion:
         return cases
 
     def _allowed(self) -> bool:
-        """Whether the plan may make so many cases; reported once if not."""
+        """Whether the plan may have this many cases; if not, it is reported once."""
         count = len(self.parts.matrix.points) * len(self.parts.targets)
         if count <= self.allowance.cases:
             self.allowance.cases -= count
@@ -191,7 +191,7 @@ def _warn_of_same_calls(prompt: Prompt | None, matrix: Matrix, cases: Sequence[C
 
 
 def _shows_each_axis(prompt: Prompt | None, matrix: Matrix) -> bool:
-    """Whether the prompt has the value of each axis, in plain `{{ name }}` tags."""
+    """Whether the prompt contains the value of each axis as a plain `{{ name }}`."""
     template = prompt.template if prompt is not None else None
     if not isinstance(template, Interpolation):
         return False

@@ -20,14 +20,14 @@ from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reading import warn_of_rewritten
 
 _MAX_WALK = 1_000_000
-"""Combinations, times the kinds of exclusions to look for in each: a second's work."""
+"""Maximum of combinations × kinds of exclusions, which takes about a second."""
 _MAX_COMPARED = 500
-"""Exclusions that are compared with each other."""
+"""Maximum number of exclusions that are compared with each other."""
 _SAMPLE = 500
-"""Cases to find more errors in, if the cases that are meant are unknown or too many."""
+"""Number of cases that are checked for further errors if the cases are unknown or too many."""
 _PAIR = 2
 _GIVEN_UP = 1_000_000
-"""Work that a pairwise table took which was too much work."""
+"""Work spent on a pairwise table that was abandoned."""
 
 Point = tuple[AxisValue, ...]
 """A value for each axis, in the order of the axes."""
@@ -171,7 +171,7 @@ class MatrixReader:
         return tuple(itertools.islice(_products(axes), _SAMPLE))
 
     def _combinations(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> list[Point] | None:
-        """All combinations that are not excluded; None if they are too many to look at."""
+        """All combinations that are not excluded; None if there are too many."""
         total = math.prod(len(axis.values) for axis in axes)
         hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
         if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
@@ -212,7 +212,7 @@ class MatrixReader:
         return table.rows
 
     def _warn_of_unused(self, axes: tuple[Axis, ...], points: list[Point]) -> None:
-        """Of values written here: those of a file may be used elsewhere."""
+        """Report values that are always excluded. Only values written here: a file's values may be used elsewhere."""
         for position, axis in enumerate(axes):
             left = {point[position].token for point in points}
             for value in axis.values.values():

@@ -28,7 +28,7 @@ _MAX_STEPS = 1_000_000
 _MAX_SHRINKING = 100_000
 """Cells that are looked at while rows are removed: about a tenth of a second of work."""
 _TABU_STEPS = 5
-"""For so many steps a cell may not get back the value it had."""
+"""For this many steps a cell may not return to its previous value."""
 
 
 class TooMuchSearchError(Exception):
@@ -38,7 +38,7 @@ class TooMuchSearchError(Exception):
 class Table(NamedTuple):
     rows: tuple[Row, ...]
     looks: int
-    """How much work it was."""
+    """The work it took."""
 
 
 def fewest_rows(sizes: Sequence[int]) -> int:
@@ -82,7 +82,7 @@ class _Allowed:
         self._steps = 0
 
     def start(self) -> list[int] | None:
-        """What is left of all values; None if nothing is. Raises `TooMuchSearchError`."""
+        """The values that remain; None if there is none. Raises `TooMuchSearchError`."""
         left = [(1 << size) - 1 for size in self._sizes]
         for pattern in self._patterns:
             if len(pattern) == 1:
@@ -92,7 +92,7 @@ class _Allowed:
         return left if all(left) and self._follow(left, decided) else None
 
     def narrowed(self, left: Sequence[int], axis: int, value: int) -> list[int] | None:
-        """What is left with this value; None if nothing is. Raises `TooMuchSearchError`."""
+        """The values that remain with this value; None if there is none. Raises `TooMuchSearchError`."""
         bit = 1 << value
         if not left[axis] & bit:
             return None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from planner.planfile.grammar.fields import has_known_keys, read_nested
 from planner.planfile.grammar.project_models import JudgeFields, TokenPriceFields
 from planner.planfile.model import JudgePrice, JudgeSettings, Plan
-from planner.planfile.project.this_machine import is_this_machine
+from planner.planfile.project.addresses import is_this_machine
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Mapping

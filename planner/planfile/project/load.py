@@ -1,4 +1,4 @@
-"""`planner.yaml` to a `Project`."""
+"""Reads `planner.yaml` into a `Project`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from planner.planfile.grammar.fields import check_version, read_fields, read_map
 from planner.planfile.grammar.models import AllowedTargetFields
 from planner.planfile.grammar.project_models import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.planfile.model import ConfigReference, ExecutionSettings, Policy, Project, QuietHours, Target
+from planner.planfile.project.addresses import store_fault
 from planner.planfile.project.judge import read_judge
 from planner.planfile.project.prices import KNOWN_PRODUCTS
-from planner.planfile.project.stores import store_fault
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten, unknown
@@ -28,9 +28,9 @@ from planner.planfile.yaml.reading import decode, parse
 
 _UNREADABLE = Project(readable=False)
 MAX_VALUES = 50_000
-"""In all of planner.yaml, which every command reads."""
+"""Maximum number of values in planner.yaml, which every command reads."""
 MAX_PATTERNS = 300
-"""Each is searched in everything that is shown, and compiling one may take a millisecond."""
+"""Maximum number of `redact` patterns: each is searched in everything that is shown."""
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
@@ -195,5 +195,5 @@ def _environments(
 
 
 def _is_blank(text: str) -> bool:
-    """Whether there are only comments: a project that sets nothing yet."""
+    """Whether the file has only comments."""
     return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())

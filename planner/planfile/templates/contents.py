@@ -27,7 +27,7 @@ class Text(NamedTuple):
 
 
 class TextFault(Exception):  # noqa: N818 - becomes a diagnostic where the text is written
-    """The template of the text at this route has a fault."""
+    """The template of the text at this route is invalid."""
 
     def __init__(self, route: Route, fault: TemplateFault) -> None:
         super().__init__(fault.detail)

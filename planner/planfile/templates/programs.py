@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Template as JinjaTemplate
@@ -16,14 +15,16 @@ from planner.planfile.templates.environment import (
     FILTERS,
     TESTS,
     Counted,
+    Layout,
+    Place,
     PlanEnvironment,
     RenderError,
     TooCostlyError,
     TooLargeError,
 )
-from planner.planfile.templates.layout import Layout, Place
 from planner.planfile.templates.templates import TemplateFault
 from planner.planfile.text import did_you_mean, one_of
+from planner.values import frozen
 
 MAX_PARTS = 10_000
 """Names, values and operations of one template."""
@@ -42,12 +43,12 @@ _WORDS: dict[type[nodes.Node], str] = {
 """The word in the text of forbidden parts, if it is not the name of their class; empty: there is none."""
 _QUOTED = re.compile(r"['`\"]([^'`\"]+)['`\"]")
 _NOT_CLOSED = {"unexpected '}'", "unexpected end of template, expected 'end of print statement'"}
-"""What Jinja says of `{{ name }` and of `{{ name`."""
+"""Jinja's messages about `{{ name }` and `{{ name`."""
 _FAILURES = (
     RenderError, TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
     AssertionError,
 )  # fmt: skip
-"""What operators and Jinja's filters raise for values that do not suit them."""
+"""What operators and Jinja's filters raise for unsuitable values."""
 
 
 class Programs:
@@ -56,7 +57,7 @@ class Programs:
     def __init__(self) -> None:
         self.environment = PlanEnvironment()
         self._plan_reported = False
-        """Whether it was reported that this plan's templates do too much work together."""
+        """Whether "the plan's templates do too much work" was reported."""
 
     def new_plan(self) -> None:
         self._plan_reported = False
@@ -88,7 +89,7 @@ class Programs:
         return fault
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """A template compiled by Jinja."""
 

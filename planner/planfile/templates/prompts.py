@@ -1,11 +1,12 @@
-"""A scenario's prompt: written in the plan or in a file beside it, compiled, its errors at their place in either."""
+"""A scenario's prompt: written in the plan or in a file beside it, compiled, with errors at their place in either."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Collection
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from planner.diagnostics import Span
 from planner.planfile.files import FileFault, Neighbours, display_name
 from planner.planfile.grammar.models import ScenarioFields
 from planner.planfile.reporter import CaseErrors, Reporter, Said
-from planner.planfile.templates.places import place_in_file, place_in_text
 from planner.planfile.templates.templates import (
     MAX_SOURCE,
     Interpolation,
@@ -21,7 +21,7 @@ from planner.planfile.templates.templates import (
     TemplateFault,
     Templates,
 )
-from planner.planfile.yaml.document import Document, Mapping
+from planner.planfile.yaml.document import Container, Document, Mapping, at, value_mark
 from planner.planfile.yaml.reading import decode
 from planner.planfile.yaml.source import Source
 
@@ -62,7 +62,7 @@ class Prompt:
             return None
         return text
 
-    def warn_of_single_braces(self, variables: Container[str], axes: Container[str], reporter: Reporter) -> set[str]:
+    def warn_of_single_braces(self, variables: Collection[str], axes: Collection[str], reporter: Reporter) -> set[str]:
         """Warn once of each known name in single braces, such as `{mood}`, and return these names."""
         template = self.template
         found: set[str] = set()
@@ -130,3 +130,35 @@ class PromptReader:
         if source is None:
             return None
         return Source(source.file, source.text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+_WORDS = 20
+"""Words of a tag to look for."""
+
+
+def place_in_text(document: Document, container: Container, key: str | int, fault: TemplateFault) -> Span:
+    """Where a template's fault is written; the whole text if it cannot be found."""
+    if fault.start is None or fault.end is None:
+        return document.value(container, key)
+    start, end = value_mark(container, key)
+    value: str = at(container, key)
+    raw = document.source.text[start:end]
+    if raw.count(value) == 1:
+        offset = start + raw.index(value) + fault.start
+        return document.source.span(offset, offset + fault.end - fault.start)
+    # Indented, folded or escaped: find the same words, at the same occurrence.
+    words = value[fault.start : fault.end].split("\n", maxsplit=1)[0].split()[:_WORDS]
+    pattern = re.compile(r"\s+".join(map(re.escape, words)))
+    before = sum(1 for _ in pattern.finditer(value, 0, fault.start))
+    places = list(islice(pattern.finditer(raw), before + 1))
+    if not words or len(places) <= before:
+        return document.value(container, key)
+    found = start + places[before].start()
+    return document.source.span(found, found + len(places[before][0].partition("\n")[0].rstrip()))
+
+
+def place_in_file(source: Source, fault: TemplateFault) -> Span:
+    """The same for a file that is one template."""
+    if fault.start is None or fault.end is None:
+        return source.whole()
+    return source.span(fault.start, fault.end)

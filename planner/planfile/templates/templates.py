@@ -105,7 +105,7 @@ class Templates:
         self._room = MAX_PROGRAMS
 
     def new_plan(self) -> None:
-        """A plan begins: limits apply to each plan."""
+        """Start a plan: limits are per plan."""
         self._room = MAX_PROGRAMS
         if len(self._cache) > _MOST_CACHED:
             self._cache.clear()
@@ -175,7 +175,7 @@ class Templates:
         return Interpolation(tuple(pieces[::4]), routes, tuple(offsets), names, self)
 
     def fault_of(self, route: tuple[str, ...], offset: int, values: Mapping[str, Any]) -> TemplateFault:
-        """Why `{{ a.b }}` cannot be written; `offset` is that of `a`. Jinja says so."""
+        """Why Jinja rejects `{{ a.b }}`; `offset` is that of `a`."""
         name = ".".join(route)
         opening = "{{ "
         try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from planner.diagnostics import Related, Severity, Span
 from planner.planfile.yaml.source import Place, Source
+from planner.values import frozen
 
 Route = Sequence[str | int]
 """Keys and indexes from the root of a file to a value."""
@@ -22,7 +23,7 @@ _NUMBER_STARTS = frozenset("+-.0123456789tTfF")
 
 
 class Problem(NamedTuple):
-    """What is wrong with the text of a file: a code, one line that says what to do, and the place."""
+    """A problem with the text of a file: a code, a message that says what to do, and the place."""
 
     code: str
     message: str
@@ -77,7 +78,7 @@ class Items(list[Any]):
 Container = Mapping | Items
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """One parsed file. `root` is a mapping, `top` its offsets."""
 

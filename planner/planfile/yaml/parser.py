@@ -23,7 +23,7 @@ MAX_PROBLEMS = 1_000
 
 
 class _StopError(Exception):
-    """Ends the pass, after a problem was added."""
+    """Ends parsing after a problem was added."""
 
 
 class _Unusable:

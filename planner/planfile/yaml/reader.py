@@ -80,7 +80,7 @@ def parse_text(source: Source) -> tuple[Document | None, list[Problem]]:
 
 
 def _just_before(place: Span, other: Span) -> bool:
-    """Whether what is at this place explains why the parser stopped at the other."""
+    """Whether a problem at this place explains why the parser stopped at the other place."""
     return place.end_line == other.line and place.column < other.column
 
 

@@ -1,4 +1,4 @@
-"""What to change where the YAML parser stops: its problems in words for the author of a plan."""
+"""Explains errors of the YAML parser to the author of a plan."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FIXES = (
     ("found unexpected ':'", "write a space and a value after a colon; or quote the text"),
     ("expected ','", "a comma or a closing bracket is missing before this; or quote the text"),
 )  # fmt: skip
-"""Part of the parser's problem, and what to do about it; the first match is used."""
+"""Part of the parser's message, and the fix; the first match is used."""
 
 
 def refused_by_old_parser(error: Exception, text: str) -> bool:
@@ -88,5 +88,5 @@ def _fix(problem: str, text: str, start: int) -> str:
 
 
 def odd_indentation(space: str) -> str:
-    """What to do about a line that is indented with a character that is no space in YAML."""
+    """The fix for a line that is indented with a character that YAML does not count as a space."""
     return f"this line is indented with U+{ord(space[0]):04X}; use ordinary spaces"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -19,7 +18,7 @@ from planner import __version__
 from planner.clock import Clock
 from planner.errors import CredentialError, NotFoundError
 from planner.key_redaction import KeyRedactor
-from planner.network.transport import HttpxTransport, Transport
+from planner.network.transport import InProcessTransport, Transport
 from planner.providers.base import (
     NO_HOOKS,
     PAGE_LIMIT,
@@ -51,6 +50,7 @@ from planner.providers.thunderphone.wire import (
     WireTranscript,
     WireTurn,
 )
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.providers.thunderphone.reading import CallReading
@@ -60,7 +60,7 @@ BATCHES: Final = {TEST_CALLS: "/v1/test-call-batches", "/v1/simulations": "/v1/s
 """The path of batches by the path of runs. The service has two pairs, with the same models."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """Where to make test calls, and with which key."""
 
@@ -234,7 +234,14 @@ def connect(
         "Authorization": f"Bearer {account.key}",
         "X-ThunderPhone-Client": f"thunderphone-planner/{__version__}",
     }
-    transport = HttpxTransport(account.base_url, headers, app=app, keys=redactor)
+    transport: Transport
+    if app is not None:
+        transport = InProcessTransport(app, headers, keys=redactor)
+    else:
+        # Only here: the sandbox needs no httpx, which is slow to import.
+        from planner.network.http import HttpxTransport
+
+        transport = HttpxTransport(account.base_url, headers, keys=redactor)
     return ApiClient(transport, clock=clock, hooks=hooks, credential=account.credential, runs_path=account.runs_path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 from pydantic import TypeAdapter
 
-from planner.clock import Clock
+from planner.clock import Clock, aware
 from planner.errors import (
     LostAnswerError,
     NotFoundError,
@@ -21,12 +21,12 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
-from planner.moments import aware
 from planner.network.transport import Answer, Transport
 from planner.providers.base import RequestHooks, RequestStats
 from planner.providers.exchange import Exchange
 from planner.providers.thunderphone.error_mapping import GARBAGE_HINT, error_of
 from planner.providers.thunderphone.parsing import parse
+from planner.values import frozen
 
 READS_AT_ONCE = 12
 """Concurrent reads; more would overload the service."""
@@ -42,7 +42,7 @@ UNLIMITED = nullcontext()
 """List reads bypass the limit for evidence reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApiRequest:
     method: str
     path: str

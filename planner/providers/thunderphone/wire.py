@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from planner.moments import aware
+from planner.clock import aware
 from planner.providers.base import Batch, BatchId, CallId, Run, RunId
 
 

@@ -17,10 +17,10 @@ from types import MappingProxyType
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from planner.quantities import percent, shortened
 from planner.reports import EvidenceOf, case_phrasing, phrasing
 from planner.reports.html.conversations import Budget, case_document, script_json
 from planner.reports.neutral import without_controls
-from planner.reports.quantities import percent, shortened
 from planner.reports.terminal import SIGNS
 from planner.results.model import CaseResult, RunResult
 

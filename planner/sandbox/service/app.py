@@ -24,8 +24,9 @@ from planner.sandbox.service.endpoints import Exchange
 from planner.sandbox.service.operations import UNDOCUMENTED, Operation, model, operations, simulations
 from planner.sandbox.worlds.faults import Fault
 
-ABORT = "planner.sandbox.abort"
-"""The entry of the ASGI state with the function that cuts the connection without an answer (`server.py`)."""
+ABORT = "planner.abort"
+"""The entry of the ASGI state with the function that closes the connection without an answer. The server and the
+planner's client in the same process set it."""
 
 _KEY = re.compile(r"sk_[A-Za-z0-9_]{4,}")
 _HTML = "<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
@@ -152,7 +153,7 @@ class _LostResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  nothing is sent
         abort = cast("Callable[[], None] | None", scope.get("state", {}).get(ABORT))
-        if abort is None:  # in-process there is no connection to cut: raise what httpx raises for a broken one
+        if abort is None:  # in the process of another client: raise what httpx raises for a closed connection
             from httpx import ReadError
 
             raise ReadError("the sandbox lost the answer on purpose")

@@ -6,7 +6,7 @@ restart nor another world changes an earlier run. Nothing happens in the backgro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Literal
 
@@ -14,6 +14,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.worlds.world import Snapshot
+from planner.values import frozen
 
 TargetType = Literal["agent", "phone_number"]
 Direction = Literal["outbound", "inbound"]
@@ -26,7 +27,7 @@ FOREIGN_USER_ID = 2
 """The user of runs that a fault makes appear."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LaunchRequest:
     """A valid POST. `prompts` rotates over the runs."""
 
@@ -42,7 +43,7 @@ class LaunchRequest:
     is_batch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """One test call."""
 
@@ -102,7 +103,7 @@ class Run:
         return self.call_id is not None and now >= self.starts_at
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     id: int
     request: LaunchRequest
@@ -113,7 +114,7 @@ class Batch:
     estimated_minutes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentRecord:
     """All changes of an agent since the world was loaded."""
 
@@ -127,7 +128,7 @@ class AgentRecord:
     is_deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Charge:
     """A change of the prepaid balance; usage is negative. The bills of runs are not stored as charges."""
 
@@ -140,7 +141,7 @@ class Charge:
     """For a call that is graded again: when its new grade is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One change of the state."""
 

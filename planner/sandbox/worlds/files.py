@@ -6,7 +6,6 @@ Mappings are merged key by key (null removes a key); everything else is replaced
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -18,12 +17,13 @@ from planner.diagnostics import Span
 from planner.planfile.yaml.reader import Document, read
 from planner.sandbox.worlds.dialogues import Route
 from planner.sandbox.worlds.world import World
+from planner.values import frozen
 
 _SHIPPED = Path(__file__).parent
 _MAX_EXTENDS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorldFault:
     """One error of a world file. `code` is that of the same error in a plan."""
 

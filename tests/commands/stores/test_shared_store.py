@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from patience import wait_for
 
-from planner.planfile.project.stores import store_fault
+from planner.planfile.project.addresses import store_fault
 
 PLAN = """\
 version: 1

@@ -1,11 +1,12 @@
-"""Where results live, as it is written: refuses what names no store, and a folder where a ref or a bucket is meant.
+"""Checks addresses: of the results store, and of hosts that are this machine.
 
-A ref or a bucket that was read as a folder would be lost with the machine, and every call would be paid for again.
+A git ref or a bucket that was taken for a folder would be lost with the machine, and every call would be charged again.
 """
 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Final
 
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
@@ -19,7 +20,7 @@ _FOLDER: Final = "; write ./ before the name of a folder"
 
 
 def store_fault(named: str) -> str:
-    """What is wrong with it and what to write, without the address itself, which may hold a password; or nothing."""
+    """Why this is not a store and what to write, without the address, which may contain a password; "" if it is one."""
     if named.startswith("git:") and not named.startswith("git://"):
         ref = named.removeprefix("git:").partition("?")[0]
         if ref.startswith("refs/") and not ref.startswith(("refs/heads/", "refs/tags/")):
@@ -35,3 +36,12 @@ def store_fault(named: str) -> str:
     if named.startswith(("~", "$")):
         return "~ and $ are not expanded here: write a path that is absolute or relative to planner.yaml"
     return ""
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host is a loopback address, a name of one, or 0.0.0.0. Private networks do not count: others may be in them."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified

@@ -43,6 +43,15 @@ def duration(seconds: float | None) -> str:
     return f"{hours:,} h {rest} min" if rest else f"{hours:,} h"
 
 
+def rounded_duration(seconds: float) -> str:
+    """`under 10 s`, `40 s`, `3 min`, `2 h 5 min`: rounded down, so that repeated lines do not change constantly."""
+    if seconds < 10:
+        return "under 10 s"
+    if seconds < 60:
+        return f"{int(seconds) // 10 * 10} s"
+    return duration(int(seconds) // 60 * 60)
+
+
 def clock(milliseconds: int) -> str:
     """A position in a recording: `0:42`, `1:02:07`."""
     seconds = milliseconds // 1000
@@ -72,10 +81,10 @@ def chance(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
-def some(items: Sequence[str], shown: int) -> str:
+def some(items: Sequence[str], shown: int, separator: str = ", ") -> str:
     """`a, b and 3 more`."""
     more = f" and {len(items) - shown:,} more" if len(items) > shown else ""
-    return ", ".join(items[:shown]) + more
+    return separator.join(items[:shown]) + more
 
 
 def shortened(text: str, characters: int) -> str:

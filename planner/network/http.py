@@ -1,0 +1,206 @@
+"""Sends requests over the network, and decompresses answers within a limit: a small body may expand to gigabytes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+import anyio
+import httpx
+
+from planner.errors import LostAnswerError, UnreachableError, UsageError
+from planner.key_redaction import NO_KEYS, KeyRedactor
+from planner.network.settings import out_of_reach, proxy_fault, proxy_variable, read_certificates
+from planner.network.transport import Answer
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Larger answers are invalid; the largest valid one (200 runs with transcripts) is far below."""
+
+
+class HttpxTransport:
+    """`transport` replaces the network in tests.
+
+    Requests with `on_sending` always use a new connection: if the server had closed a kept one, it would be unclear
+    whether the request arrived. `keys` are replaced in all answers. `timeout_seconds` limits the whole request, including
+    slow answers.
+
+    Raises:
+        UsageError: `base_url` is not a valid address.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout_seconds: float = 60.0,
+        connect_timeout_seconds: float = 10.0,
+        keys: KeyRedactor = NO_KEYS,
+    ) -> None:
+        self._base_url = base_url
+        self._keys = keys
+        self._headers = {**headers, "Accept-Encoding": ACCEPT_ENCODING}
+        self._timeout_seconds = timeout_seconds
+        self._tls = read_certificates()
+        timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
+
+        def client(keepalive: int) -> httpx.AsyncClient:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=keepalive)
+            # Redirects are never followed, so that the key goes to no other host.
+            return httpx.AsyncClient(
+                base_url=base_url,
+                headers=self._headers,
+                verify=self._tls,
+                timeout=timeout,
+                limits=limits,
+                transport=transport,
+                follow_redirects=False,
+            )
+
+        try:
+            self._kept = client(8)
+            self._fresh = client(0)
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            raise proxy_fault(base_url, self._tls, error) or _invalid_address(base_url, str(error)) from error
+        if (self._kept.base_url.port or 0) > 65_535:
+            raise _invalid_address(base_url, "there is no such port")
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any],
+        body: bytes | None,
+        on_sending: Callable[[], None] | None = None,
+    ) -> Answer:
+        client = self._kept if on_sending is None else self._fresh
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        sending = _Sending(on_sending)
+        try:
+            with anyio.fail_after(self._timeout_seconds):
+                async with client.stream(
+                    method,
+                    path,
+                    params=dict(query) or None,  # httpx parses the address even if nothing is added
+                    content=body,
+                    headers=headers,
+                    extensions={"trace": sending.trace} if on_sending is not None else None,
+                ) as response:
+                    content: bytes | bytearray = b""
+                    try:
+                        arriving = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+                        async for chunk in response.aiter_raw():
+                            content = arriving.add(chunk)
+                        content = arriving.end()
+                    except (httpx.TransportError, LostAnswerError):
+                        if not 400 <= response.status_code < 500:
+                            raise
+                        # A refusal is decided by the status line, even if its body is truncated.
+                    return Answer(response.status_code, response.headers, self._keys.data(bytes(content)))
+        # UnicodeError: raised by the socket library for an invalid host name
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:
+            # The kind of error does not show whether a launch left: through a proxy, bytes are sent before the
+            # connection is established.
+            never_left = isinstance(error, _NO_CONNECTION) if on_sending is None else sending.not_begun
+            if never_left:
+                variable = proxy_variable(self._base_url)
+                raise UnreachableError(*out_of_reach(self._base_url, self._reason(error), variable)) from error
+            raise LostAnswerError(f"the service's answer was lost: {self._reason(error)}") from error
+
+    def _reason(self, error: Exception) -> str:
+        return self._keys.text(_reason(error))
+
+    async def close(self) -> None:
+        await self._kept.aclose()
+        await self._fresh.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class _Sending:
+    """Tracks whether the first byte may have left; only for requests with `on_sending`."""
+
+    def __init__(self, on_sending: Callable[[], None] | None) -> None:
+        self._on_sending = on_sending
+        self._begun = False
+
+    @property
+    def not_begun(self) -> bool:
+        return self._on_sending is not None and not self._begun
+
+    def begins(self) -> None:
+        if self._on_sending is not None and not self._begun:
+            self._on_sending()
+            self._begun = True
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """The trace extension of httpcore. The first `send_…` counts, even a proxy's CONNECT: too early is safe."""
+        del info
+        if ".send_" in event and event.endswith(".started"):
+            self.begins()
+
+
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, UnicodeError)
+
+
+def _invalid_address(base_url: str, why: str) -> UsageError:
+    return UsageError(
+        f"{base_url!r} is not the address of a service: {why}",
+        "Set THUNDERPHONE_API_BASE_URL to http(s)://host, or unset it.",
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__
+
+
+ACCEPT_ENCODING: Final = "gzip"
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_EITHER_HEADER: Final = zlib.MAX_WBITS | 32
+
+
+class Body:
+    """Collects the chunks of one answer. Nested encodings are refused, since they were not requested."""
+
+    def __init__(self, content_encoding: str, most_bytes: int) -> None:
+        """Raises `LostAnswerError` for an encoding that was not requested."""
+        encodings = [name.strip().lower() for name in content_encoding.split(",")]
+        encodings = [name for name in encodings if name not in ("", "identity")]
+        if len(encodings) > 1 or not _GZIP.issuperset(encodings):
+            raise LostAnswerError(f"the service sent an answer in an unexpected encoding: {content_encoding[:80]!r}")
+        self._most_bytes = most_bytes
+        self._unpacker = zlib.decompressobj(_EITHER_HEADER) if encodings else None
+        self._content = bytearray()
+
+    def add(self, chunk: bytes) -> bytearray:
+        """Add a chunk; return everything so far. Raises `LostAnswerError` if it is too large or cannot be
+        decompressed."""
+        if self._unpacker is not None:
+            try:
+                chunk = self._unpacker.decompress(chunk, self._most_bytes + 1 - len(self._content))
+            except zlib.error as error:
+                raise LostAnswerError("the service sent an answer that cannot be decompressed") from error
+        self._content += chunk
+        if len(self._content) > self._most_bytes:
+            raise LostAnswerError(f"the service sent an answer over {self._most_bytes:,} bytes")
+        return self._content
+
+    def end(self) -> bytearray:
+        """The whole body. Raises `LostAnswerError` if it is truncated."""
+        if self._unpacker is not None and not self._unpacker.eof and self._content:
+            raise LostAnswerError("the service's answer was truncated")
+        return self._content

@@ -1,0 +1,36 @@
+"""`planner.values.frozen` behaves like a frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+
+from planner.values import frozen
+
+
+@frozen
+class Price:
+    cents: int
+    basis: str = "history"
+    note: str = field(default="", compare=False)
+
+
+@frozen
+class Other:
+    cents: int
+    basis: str = "history"
+
+
+@frozen
+class Empty:
+    pass
+
+
+def test_equality_hash_and_text() -> None:
+    price = Price(3)
+    assert price == Price(3, note="not compared")
+    assert hash(price) == hash(Price(3))
+    assert price not in (Price(4), Other(3))
+    assert replace(price, cents=4) == Price(4)
+    assert repr(price) == "Price(cents=3, basis='history', note='')"
+    assert {Empty()} == {Empty()}
+    assert not hasattr(price, "__dict__")
