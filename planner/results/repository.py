@@ -223,7 +223,8 @@ class ResultsRepository:
 
     def load_configuration(self, digest: str) -> bytes | None:
         """The configuration with this digest; None if it is not stored. Not verified."""
-        return self._store.get(configuration_key(digest)) if _DIGEST.fullmatch(digest[-64:]) else None
+        is_digest = _DIGEST.fullmatch(digest.removeprefix("sha256:"))
+        return self._store.get(configuration_key(digest)) if is_digest else None
 
     def load_change_set(self, digest: str) -> bytes | None:
         return self._store.get(change_set_key(digest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from planner.changes.configuration import agree, configuration_digest, overlay
 from planner.changes.effective import Version, effective_target, with_versions
 from planner.planfile.model import AgentFile, Project
 from planner.providers.base import AgentState
-from planner.session.configurations import shown_configuration
+from planner.results.directory import DirectoryStore
+from planner.results.repository import ResultsRepository
+from planner.session.configurations import shown_configuration, stored_configuration
 
 DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
 
@@ -57,3 +60,20 @@ def test_drift_and_waiting_for_a_deployment(
     found = with_versions(effective_target("support", 12, config, state), recorded)
     assert ([change.name for change in found.drift], found.waits_for_deploy) == (drift, waits)
     assert found.needs_preview is (file != deployed)
+
+
+@pytest.mark.parametrize("name", ["", "sha256:", "../../../x", f"../{'0' * 64}", "sha256:" + "0" * 63, "A" * 64])
+def test_a_strange_digest_finds_nothing(tmp_path: Path, name: str) -> None:
+    """Results and journals of other machines may hold anything."""
+    assert ResultsRepository(DirectoryStore(tmp_path)).load_configuration(name) is None
+
+
+def test_a_stored_configuration_is_verified(tmp_path: Path) -> None:
+    repository = ResultsRepository(DirectoryStore(tmp_path))
+    digest = configuration_digest(DEPLOYED)
+    repository.save_configurations({digest: json.dumps(DEPLOYED).encode()})
+    assert stored_configuration(repository, digest) == DEPLOYED
+    path = tmp_path / "configurations" / f"{digest.removeprefix('sha256:')}.json"
+    for damaged in (b"{", b"[]", json.dumps({**DEPLOYED, "voice": "nova"}).encode()):
+        path.write_bytes(damaged)
+        assert stored_configuration(repository, digest) is None
