@@ -59,8 +59,11 @@ class Agents:
             return None
         by_revision = agent_edit(prior.agent_revision, today)
         if same is None:
-            if prior.configuration is None and target.config is not None and target in self.configurations.previews:
-                return f"{target.config.file} differs from what was called"
+            if prior.configuration is None and target.config is not None:
+                if target in self.configurations.previews:
+                    return f"{target.config.file} differs from what was called"
+                if target not in self.configurations.called:
+                    return f"{target.config.file} may differ from what was called"
             return by_revision
         names = self._changed_fields(prior, target)
         by_fields = f"{', '.join(names)} changed" if names else "its configuration changed"
@@ -78,6 +81,13 @@ class Agents:
         if prior.agent_revision is None or today is None:
             return None
         return revision_digest(prior.agent_revision) == revision_digest(today)
+
+    def completed(self, prior: CaseInputs, case: Case) -> CaseInputs:
+        """The inputs of stored calls, with the configuration if that was not stored and the agent is still the same."""
+        today = self.inputs(case).configuration
+        if prior.configuration is not None or today is None or self.is_same(prior, case) is not True:
+            return prior
+        return prior.model_copy(update={"configuration": today})
 
     def has_same_configuration(self, prior: CaseInputs, case: Case) -> bool:
         """Whether both configurations are known, and mean the same."""

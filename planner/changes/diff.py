@@ -113,12 +113,13 @@ class _Today:
         )
 
     def keep(self, prior: CaseResult | None, reason: Reason, detail: str = "") -> Change:
-        """Carries the inputs and fingerprints of the stored runs."""
+        """Carries the inputs and fingerprints of the stored runs, and the configuration if it is known by now."""
         kept = replace(self.call(prior, reason, detail), action=Action.KEEP, runs=0)
         if prior is None:
             return kept
         call, check = prior.call_fingerprint, prior.check_fingerprint
-        return replace(kept, inputs=prior.inputs, call_fingerprint=call, check_fingerprint=check)
+        inputs = self.agents.completed(prior.inputs, self.case)
+        return replace(kept, inputs=inputs, call_fingerprint=call, check_fingerprint=check)
 
     def recheck(self, prior: CaseResult, reason: Reason, detail: str) -> Change:
         kept = self.keep(prior, reason, detail)

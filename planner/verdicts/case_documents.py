@@ -215,8 +215,12 @@ def _cents_per_run(runs: Sequence[Run]) -> float | None:
 
 
 def _kept(change: Change, case: Case, prior: CaseResult, today: date) -> CaseResult:
-    """The stored case, with its current place in the files."""
-    update = {**_current(change, case, today), **kept_comparison(prior).fields()}
+    """The stored case, with its current place in the files, and the agent's configuration if it is known by now."""
+    update = {
+        **_current(change, case, today),
+        **kept_comparison(prior).fields(),
+        "inputs": change.inputs or prior.inputs,
+    }
     return prior.model_copy(update=update | {"carried_from": _newest_session(prior.runs)})
 
 

@@ -117,15 +117,19 @@ def test_an_edit_outside_the_file_is_noticed(described: Project, service: Served
     assert called(described, "--refresh") == {"agent_edited"}
 
 
-def test_upgrading_calls_nothing(described: Project) -> None:
+def test_upgrading_calls_nothing(described: Project, service: Served) -> None:
     """Results without a configuration, of an older version, are matched by their revision."""
     assert described.planner("run", CONSENT).code == 0
-    path = described.root / ".planner/latest/default/hours.json"
-    document = json.loads(path.read_text())
-    for case in document["cases"]:
-        assert case["inputs"].pop("configuration").startswith("sha256:")
-    path.write_text(json.dumps(document))
+    for path in [*described.root.glob(".planner/latest/*/*.json"), *described.root.glob(".planner/runs/*.json")]:
+        document = json.loads(path.read_text())
+        for case in document["cases"]:
+            assert case["inputs"].pop("configuration").startswith("sha256:")
+        path.write_text(json.dumps(document))
     assert called(described, "--refresh") == set()
+    assert called(described) == {"agent_edited"}  # without a key, nobody knows what the file changes
+    assert described.planner("run", CONSENT).code == 0  # stores the configuration, and calls nothing
+    assert len(service.own_runs()) == 5
+    assert called(described) == set()
     edit_prompt(described)
     assert called(described, "--refresh") == {"agent_edited"}
 
