@@ -41,6 +41,8 @@ from tests.support.samples import changed, one_side, own_rate
 class Fixed(Expectation, frozen=True):
     """A check with fixed results."""
 
+    caller_can_cause_failure = True
+
     check: Literal["fixed"] = "fixed"
     finds: Literal["passed", "failed", "errored", "crash"] = "passed"
 

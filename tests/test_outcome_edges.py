@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -14,7 +16,7 @@ from planner.checks.judgement import FindingOutcome
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.results.model import Finding, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
-from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault
+from planner.verdicts.attribution import caller_fault
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import case_p_value, compare, compare_suite, could_show_change
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
@@ -23,6 +25,8 @@ from tests.support.samples import changed, one_side
 
 GOOD = RunVerdict(outcome=RunOutcome.PASSED)
 BAD = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
+
+PAGE = (Path(__file__).parent.parent / "docs" / "verdicts.md").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ def finding(check: str) -> Finding:
     )
 
 
+def failed(check: str) -> Expectation:
+    """Without its own fields, which do not matter after it failed."""
+    return CHECKS[check].model_construct(check=check)
+
+
 SLIPPED = evidence(
     ("agent", "Hello.", 3000), ("caller", "I'm an AI language model.", 6000), ("agent", "Oh.", 9000), reason="agent_end"
 )
@@ -56,11 +65,13 @@ SLIPPED = evidence(
 
 @pytest.mark.parametrize("check", sorted(CHECKS))
 def test_an_unprompted_agent_action_is_never_caused_by_the_caller(check: str) -> None:
-    """Of every kind of check: eight fail for what the agent did, the others may fail for what it had no occasion to do."""
-    own = {"never_says", "no_pii", "tool_not_called", "language", "latency", "pacing", "cost", "not"}
-    fault = caller_fault(SLIPPED, [finding(check)], "")
-    assert (fault is None) is (check in own)
-    assert own == DONE_BY_THE_AGENT
+    """The list of docs/verdicts.md has the kinds that fail for what the agent did. The others may fail for what it had no occasion
+    to do."""
+    listed = re.search(r"the agent did on its own: (.*?) fail regardless of the caller", PAGE, re.DOTALL)
+    assert listed is not None
+    fault = caller_fault(SLIPPED, [failed(check)], "")
+    assert (fault is None) is (f"`{check}`" in listed[1])
+    assert CHECKS[check].caller_can_cause_failure is (fault is not None)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +101,7 @@ def test_when_a_caller_hung_up_at_once(
     lines: list[tuple[str, str, int | None]], seconds: float, reason: str | None, quoted: int | None
 ) -> None:
     """Ten seconds of a call, two of its own first words, unless the agent had five to answer them; quoted where it spoke, and only then."""
-    fault = caller_fault(evidence(*lines, seconds=seconds), [finding("says")], "")
+    fault = caller_fault(evidence(*lines, seconds=seconds), [failed("says")], "")
     if reason is None:
         assert fault is None
     else:
@@ -123,6 +134,8 @@ def test_a_run_without_evidence_is_caused_by_the_platform() -> None:
 
 class Broken(Expectation, frozen=True):
     """A check that breaks."""
+
+    caller_can_cause_failure = True
 
     check: Literal["broken"] = "broken"
 

@@ -72,6 +72,10 @@ class Expectation(BaseModel, ABC, frozen=True):
     looks_at: ClassVar[PartsRead] = EVERY_PART
     """The parts of the evidence that can decide it."""
 
+    caller_can_cause_failure: ClassVar[bool]
+    """Whether it may fail because of the test bot, as when the agent had no occasion to say something. False if only the agent can
+    make it fail, as with a forbidden word: such a failure always counts (docs/verdicts.md). A combination is asked for its parts."""
+
     check: str = Field(description="The kind of check.")
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
         default=None, description="Names this expectation in reports; by default the kind of check."

@@ -41,6 +41,7 @@ class CallCheck(Expectation, frozen=True):
     )
     version: ClassVar[int] = 2  # an unknown status is undecided
     opposes = ("call",)
+    caller_can_cause_failure = True
 
     check: Literal["call"] = Field(description="The kind of check.")
     status: Literal["completed"] | None = Field(

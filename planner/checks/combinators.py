@@ -140,6 +140,7 @@ class AllOf(OfSeveral, frozen=True):
         }
     )
     decisive = FindingOutcome.FAILED
+    caller_can_cause_failure = True
 
     check: Literal["all_of"] = Field(description="The kind of check.")
 
@@ -162,6 +163,7 @@ class AnyOf(OfSeveral, frozen=True):
         }
     )
     decisive = FindingOutcome.PASSED
+    caller_can_cause_failure = True
 
     check: Literal["any_of"] = Field(description="The kind of check.")
 
@@ -182,6 +184,7 @@ class Not(Combinator, frozen=True):
     """
 
     model_config = examples({"check": "not", "of": {"check": "call", "end_reason": "transfer"}})
+    caller_can_cause_failure = False
 
     check: Literal["not"] = Field(description="The kind of check.")
     of: Part = Field(

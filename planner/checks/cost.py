@@ -15,6 +15,7 @@ class Cost(Expectation, frozen=True):
 
     model_config = examples({"check": "cost", "max_cents": 32})
     looks_at = frozenset()
+    caller_can_cause_failure = False
 
     check: Literal["cost"] = Field(description="The kind of check.")
     max_cents: Count = Field(description="Highest bill that holds, in US cents.")

@@ -20,6 +20,7 @@ class Duration(Expectation, frozen=True):
     model_config = examples({"check": "duration", "min_seconds": 10, "max_seconds": 180})
     opposes = ("duration",)
     looks_at = frozenset()
+    caller_can_cause_failure = True
 
     check: Literal["duration"] = Field(description="The kind of check.")
     min_seconds: Seconds | None = Field(default=None, description="Shortest length that holds.")

@@ -46,6 +46,7 @@ class Expression(Expectation, frozen=True):
         {"check": "expression", "cel": "call.duration_seconds < 120.0 || turns.exists(t, t.role == 'tool')"},
         {"check": "expression", "cel": "tools.filter(t, t.name == 'lookup_order').size() <= 2"},
     )
+    caller_can_cause_failure = True
 
     check: Literal["expression"] = Field(description="The kind of check.")
     cel: Annotated[str, AfterValidator(_compiles)] = Field(

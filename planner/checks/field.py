@@ -53,6 +53,7 @@ class FieldCheck(Expectation, frozen=True):
         {"check": "field", "path": "$.extracted_data.items[*].quantity", "min": 1, "max": 10},
     )
     opposes = ("field",)
+    caller_can_cause_failure = True
 
     check: Literal["field"] = Field(description="The kind of check.")
     path: Annotated[str, AfterValidator(_compiles)] = Field(

@@ -25,6 +25,7 @@ class GradeCheck(Expectation, frozen=True):
     version: ClassVar[int] = 2  # unknown words are undecided
     opposes = ("grade",)
     looks_at = frozenset()
+    caller_can_cause_failure = True
 
     check: Literal["grade"] = Field(description="The kind of check.")
     min_score: Annotated[float, Field(ge=0, le=1), NotBool] | None = Field(

@@ -46,6 +46,7 @@ class Judge(Expectation, frozen=True):
         },
     )
     looks_at = frozenset({"turns", "tools", "results"})
+    caller_can_cause_failure = True
 
     check: Literal["judge"] = Field(description="The kind of check.")
     rubric: Annotated[

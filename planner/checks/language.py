@@ -30,6 +30,7 @@ class Language(Expectation, frozen=True):
     model_config = examples({"check": "language", "is": "es"}, {"check": "language", "is": "en", "min_share": 1.0})
 
     looks_at = frozenset({"turns"})
+    caller_can_cause_failure = False
 
     check: Literal["language"] = Field(description="The kind of check.")
     is_: Annotated[str, Field(pattern="^[a-z]{2}$")] = Field(

@@ -23,6 +23,7 @@ class Latency(Expectation, frozen=True):
 
     model_config = examples({"check": "latency", "p50_ms": 1200, "p95_ms": 2500})
     version: ClassVar[int] = 2  # undecided if times contradict the order of turns
+    caller_can_cause_failure = False
 
     check: Literal["latency"] = Field(description="The kind of check.")
     p50_ms: Milliseconds | None = Field(default=None, description="Half of the turns are this fast, in milliseconds.")

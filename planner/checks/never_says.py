@@ -33,6 +33,7 @@ class NeverSays(SpeechCheck, frozen=True):
 
     version: ClassVar[int] = 8  # as `says`
     opposes = ("says",)
+    caller_can_cause_failure = False
 
     check: Literal["never_says"] = Field(description="The kind of check.")
 

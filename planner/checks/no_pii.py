@@ -77,6 +77,7 @@ class NoPii(Expectation, frozen=True):
     version: ClassVar[int] = 8  # consecutive turns of the agent are one utterance
 
     looks_at = frozenset({"turns"})
+    caller_can_cause_failure = False
 
     check: Literal["no_pii"] = Field(description="The kind of check.")
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = Field(

@@ -68,6 +68,7 @@ class Pacing(Expectation, frozen=True):
         {"check": "pacing", "talk_ratio": {"max": 0.6}, "words_per_minute": {"min": 100, "max": 190}},
     )
     looks_at = frozenset({"turns"})
+    caller_can_cause_failure = False
 
     check: Literal["pacing"] = Field(description="The kind of check.")
     max_silence_ms: Milliseconds | None = Field(

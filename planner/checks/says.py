@@ -26,6 +26,7 @@ class Says(SpeechCheck, frozen=True):
     )
 
     version: ClassVar[int] = 8  # consecutive turns of one speaker are one utterance
+    caller_can_cause_failure = True
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(

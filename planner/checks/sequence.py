@@ -76,6 +76,7 @@ class Sequence(Expectation, frozen=True):
     version: ClassVar[int] = 8  # as `says`
     opposes = ("tool_not_called",)
     looks_at = frozenset({"turns", "tools"})
+    caller_can_cause_failure = True
 
     check: Literal["sequence"] = Field(description="The kind of check.")
     steps: Annotated[tuple[Step, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})] = Field(

@@ -37,6 +37,7 @@ class Similar(Expectation, frozen=True):
     version: ClassVar[int] = 2  # a turn without a word is none
 
     looks_at = frozenset({"turns"})
+    caller_can_cause_failure = True
 
     check: Literal["similar"] = Field(description="The kind of check.")
     to: Annotated[

@@ -212,6 +212,7 @@ class ToolCalled(ToolCheck, frozen=True):
         {"check": "tool_called", "name": "issue_refund", "times": 1, "after": "verify_identity"},
     )
     opposes = ("tool_called",)
+    caller_can_cause_failure = True
 
     check: Literal["tool_called"] = Field(description="The kind of check.")
     times: Annotated[Positive | Times, WrapValidator(_read_times)] = Field(
@@ -269,6 +270,7 @@ class ToolNotCalled(ToolCheck, frozen=True):
         {"check": "tool_not_called", "name": "issue_refund", "before": "verify_identity"},
     )
     opposes = ("tool_called",)
+    caller_can_cause_failure = False
 
     check: Literal["tool_not_called"] = Field(description="The kind of check.")
 

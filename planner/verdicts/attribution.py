@@ -11,12 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from planner.checks.base import CheckSeverity
+from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.call import end_reason_of
 from planner.checks.judgement import Quote, shown
 from planner.checks.phrases import searchable
 from planner.evidence import Evidence, Role, Turn
-from planner.results.model import Finding
 
 HANGUP_SECONDS = 10
 """A caller that ends the call earlier than this, before any answer, hung up at once."""
@@ -26,11 +25,6 @@ LONG_SILENCE_MS = 5000
 """After this silence the agent had enough time to answer."""
 NO_TIME_TO_ANSWER_MS = 2000
 """A caller that ends the call this soon after its own words left no time to answer."""
-
-DONE_BY_THE_AGENT: Final = frozenset(
-    {"never_says", "no_pii", "tool_not_called", "language", "latency", "pacing", "cost", "not"}
-)
-"""Checks that fail because of what the agent did, whoever called."""
 
 _OPENING = (
     r"(?:^|[.!?]\s+)(?:(?:well|sorry|i'm sorry|i apologize|oh|no|yes|actually|unfortunately)[,.]?\s+(?:but\s+)?)?"
@@ -91,12 +85,12 @@ def unscripted_call(evidence: Evidence) -> CallerFault | None:
     return None
 
 
-def caller_fault(evidence: Evidence, failed: Sequence[Finding], prompt: str) -> CallerFault | None:
+def caller_fault(evidence: Evidence, failed: Sequence[Expectation], prompt: str) -> CallerFault | None:
     """How the test bot spoilt the run; None if it did not, or not clearly.
 
-    `failed` are the findings that failed the run; none if it is undecided.
+    `failed` are the expectations that failed the run; none if it is undecided.
     """
-    if any(finding.severity is CheckSeverity.CRITICAL or finding.check in DONE_BY_THE_AGENT for finding in failed):
+    if any(each.severity is CheckSeverity.CRITICAL or not each.caller_can_cause_failure for each in failed):
         return None
     hung_up = _hung_up_at_once(evidence)
     if hung_up is not None or not failed:  # an undecided run may still be decided when its evidence is complete

@@ -17,7 +17,7 @@ from planner.execution.jobs import RunRecord
 from planner.planfile.model import Case
 from planner.results.model import Finding, Run, RunVerdict
 from planner.results.outcomes import Fault, RunOutcome
-from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault, unscripted_call
+from planner.verdicts.attribution import caller_fault, unscripted_call
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def judge_run(
     undecided = [finding for _, finding in decisive if finding.outcome is FindingOutcome.ERRORED]
     if not broken_rules and not undecided:
         return RunVerdict(outcome=RunOutcome.PASSED, findings=findings)
-    fault = caller_fault(evidence, broken_rules, prompt) if ignores_callers else None
+    fault = caller_fault(evidence, [each for each, _ in failed], prompt) if ignores_callers else None
     if fault is not None and not any(_is_the_agents_own(each, evidence, ask) for each, _ in failed):
         return errored_run(Fault.CALLER, fault.reason, findings, fault.quote)
     if broken_rules:
@@ -104,7 +104,7 @@ def _without_callers_fault(
     has_own_rate = expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
     if not has_own_rate or finding.outcome is not FindingOutcome.FAILED:
         return finding
-    fault = caller_fault(evidence, (finding,), prompt)
+    fault = caller_fault(evidence, (expectation,), prompt)
     if fault is None or _is_the_agents_own(expectation, evidence, ask):
         return finding
     message = f"not counted, because {fault.reason}; {finding.message}"
@@ -114,7 +114,7 @@ def _without_callers_fault(
 def _is_the_agents_own(failed: Expectation, evidence: Evidence, ask: Ask) -> bool:
     """Whether the agent alone caused the failure; a combination is judged by its parts."""
     if failed.check not in ("all_of", "any_of"):
-        return failed.check in DONE_BY_THE_AGENT
+        return not failed.caller_can_cause_failure
     failing = [part for part in failed.parts.values() if _judge(part, evidence, ask).outcome is FindingOutcome.FAILED]
     own = [_is_the_agents_own(part, evidence, ask) for part in failing]
     return any(own) if failed.check == "all_of" else all(own)

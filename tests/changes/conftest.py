@@ -26,6 +26,8 @@ _PLACE = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds
 class Says(Expectation, frozen=True):
     """A check with one field, for tests that never judge."""
 
+    caller_can_cause_failure = True
+
     check: Literal["says"] = "says"
     any_of: tuple[Any, ...] = ("30 days",)
 

@@ -24,6 +24,8 @@ Compare = Callable[..., CaseResult]
 class Graded(Expectation, frozen=True):
     """Like the check of the platform's grade, with a fixed judgement."""
 
+    caller_can_cause_failure = True
+
     check: Literal["grade"] = "grade"
 
     def judge(self, evidence: Evidence) -> Judgement:
