@@ -93,6 +93,7 @@ class SharedRepository(ResultsRepository):
         self._redaction = redaction
         self._keep = keep
         self._mine = ResultsRepository(tiers.local, access)
+        self._later: list[Change] = []
 
     # Evidence
 
@@ -180,6 +181,10 @@ class SharedRepository(ResultsRepository):
 
     # Sharing
 
+    def share_later(self, change: Change) -> None:
+        """Make this change with the next `publish`."""
+        self._later.append(change)
+
     def publish(self, more: Change | None = None) -> None:
         """Publish what is waiting and what `more` adds, in as few writes as possible.
 
@@ -194,8 +199,8 @@ class SharedRepository(ResultsRepository):
             for key in self._tiers.local.keys(_SAVED):
                 if not now.has(key):
                     writes[key] = self._tiers.local.get(key)
-            if more is not None:
-                writes |= more(now)
+            for each in [*self._later, *([more] if more is not None else [])]:
+                writes |= each(now)
             return writes if self._keep is None else writes | _pruned(now, writes, self._keep)
 
         try:
@@ -206,6 +211,7 @@ class SharedRepository(ResultsRepository):
                 f"{error.hint} The next run on this machine shares them.".strip(),
             ) from error
         self._tiers.local.update(lambda _: {item.key: None for item in waiting})
+        self._later.clear()
 
     def _waiting(self) -> Iterator[_Waiting]:
         """Unshared results, oldest first. Results of a store that was copied here from another machine are skipped."""

@@ -21,7 +21,7 @@ from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Target, TargetState
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
-from planner.results.store import Reader, Store
+from planner.results.store import Change, Reader
 from planner.session.ci import namespace_of
 from planner.session.reporting import redactor_of
 
@@ -118,24 +118,32 @@ def stored_versions(place: Place, agent_ids: Iterable[int]) -> Versions:
 
 
 def record_agents(
-    shell: Shell, place: Place, project: Project, agents: Sequence[EffectiveTarget], called: Configurations
+    shell: Shell,
+    place: Place,
+    project: Project,
+    agents: Sequence[EffectiveTarget],
+    called: Configurations,
+    *,
+    at_once: bool = True,
 ) -> None:
-    """Store the configurations that are called and, outside of pull requests, the versions of the files. Raises
-    `StoreError`."""
+    """Store the configurations that are called and, outside of pull requests, the versions of the files. Not `at_once`: in
+    a shared store, they are written with the results. Raises `StoreError`."""
     configurations = {configuration_digest(each): each for each in called.called.values()}
     if not configurations and not agents:
         return
     place.make()
     place.repository.save_configurations({digest: _bytes(each) for digest, each in configurations.items()})
     own = () if namespace_of(shell.environ) else agents
-    _record(DirectoryStore(place.directory), place.environment, {}, [(each, each.file.fields) for each in own])
+    recording = _recording(place.environment, {}, [(each, each.file.fields) for each in own])
+    DirectoryStore(place.directory).update(recording)
     if place.shared is not None:
         shown = {
             configuration_key(digest): _bytes(shown_configuration(each, project))
             for digest, each in configurations.items()
         }
         versions = [(each, shown_configuration(each.file.fields, project)) for each in own]
-        _record(place.shared.store, place.environment, shown, versions)
+        share = place.shared.store.update if at_once else place.shared.repository.share_later
+        share(_recording(place.environment, shown, versions))
 
 
 def shown_configuration(configuration: Configuration, project: Project) -> dict[str, Any]:
@@ -168,10 +176,10 @@ def agent_warnings(agents: Iterable[EffectiveTarget]) -> Iterator[str]:
             )
 
 
-def _record(
-    store: Store, environment: str, new: Mapping[str, bytes], files: Sequence[tuple[EffectiveTarget, Configuration]]
-) -> None:
-    """Write what the store does not have; nothing if it has everything. `files` are agents and the fields to store."""
+def _recording(
+    environment: str, new: Mapping[str, bytes], files: Sequence[tuple[EffectiveTarget, Configuration]]
+) -> Change:
+    """Writes what the store does not have. `files` are agents and the fields to store."""
 
     def change(now: Reader) -> dict[str, bytes]:
         writes = {key: data for key, data in new.items() if not now.has(key)}
@@ -190,8 +198,7 @@ def _record(
                 writes[key] = _Versions(versions=versions[-_KEPT_VERSIONS:]).model_dump_json().encode()
         return writes
 
-    if new or files:
-        store.update(change)
+    return change
 
 
 def _bytes(configuration: Configuration) -> bytes:

@@ -29,7 +29,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     prepared = prepare(shell, session.options.selection, loaded, place, targets=targets, journal=session.journal)
     prepared.judging.require_model(prepared.change_set)
-    record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations)
+    record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations, at_once=False)
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")
     return replace(prepared, balance=balance)
