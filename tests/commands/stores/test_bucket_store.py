@@ -52,7 +52,7 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     kinds = [path.split("/")[3] for path in bucket.writes]
     assert kinds[0] == "intents"
     assert kinds.index("evidence") < kinds.index("runs") < kinds.index("latest")
-    assert {path.split("/")[3] for path in bucket.objects} == {"evidence", "runs", "latest"}
+    assert {path.split("/")[3] for path in bucket.objects} == {"configurations", "evidence", "runs", "latest"}
     assert {action for action, _, _ in fresh("two").actions().values()} == {"keep"}
     text = b"".join(bucket.objects.values())
     assert b"[redacted]" in text
