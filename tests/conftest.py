@@ -71,6 +71,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("no_cover")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process for a single file, which is done before others have started, and to update snapshots."""
+    is_one_file = len(config.args) == 1 and config.args[0].partition("::")[0].endswith(".py")
+    return 0 if is_one_file or config.getoption("inline_snapshot", None) else None
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """The program runs on asyncio only; a second backend would double the time and prove nothing."""

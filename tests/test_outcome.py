@@ -97,10 +97,7 @@ def outcome(verdict: RunVerdict) -> tuple[str, str | None, str]:
         ),
         ([expect("passed"), expect("errored")], ("errored", "judge", "errored: nobody knows")),
         ([expect("errored"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
-        (
-            [expect("crash")],
-            ("errored", "judge", "crash: bug in planner: the check fixed raised ZeroDivisionError"),
-        ),
+        ([expect("crash")], ("errored", "judge", "crash: bug in planner: the check fixed raised ZeroDivisionError")),
     ],
 )
 def test_a_run_by_its_findings(expectations: Sequence[Expectation], expected: object) -> None:
@@ -301,11 +298,7 @@ GOOD, BAD = runs(1, 1)
             + [with_findings(CALLER, safe="errored"), with_findings(PLATFORM, safe="errored")],
             ("unknown", 2, 2, "critical safe could not be decided in 2 of 6 runs"),
         ),
-        (
-            Rules(expectations=(CRITICAL,)),
-            [with_findings(GOOD, safe="passed")],
-            ("passed", 1, 1, ""),
-        ),
+        (Rules(expectations=(CRITICAL,)), [with_findings(GOOD, safe="passed")], ("passed", 1, 1, "")),
         (Rules(expectations=(POLITE,)), [with_findings(GOOD, polite="passed")] * 3, ("passed", 3, 3, "")),
         (
             Rules(expectations=(POLITE,)),
@@ -446,11 +439,7 @@ UNKNOWN = one_side(CaseOutcome.UNKNOWN, 1, 1)
         (UNKNOWN, sample(5, 5), "not_enough_evidence"),
         (sample(5, 5), UNKNOWN, "not_enough_evidence"),
         (sample(5, 5), sample(0, 0), "not_enough_evidence"),
-        (
-            one_side(CaseOutcome.UNKNOWN, 0, 0),
-            one_side(CaseOutcome.UNKNOWN, 0, 0),
-            "same",
-        ),
+        (one_side(CaseOutcome.UNKNOWN, 0, 0), one_side(CaseOutcome.UNKNOWN, 0, 0), "same"),
         (sample(50, 50), one_side(CaseOutcome.UNKNOWN, 36, 50), "regressed"),
         (one_side(CaseOutcome.UNKNOWN, 36, 50), sample(50, 50), "fixed"),
         (one_side(CaseOutcome.UNKNOWN, 30, 50), sample(0, 50), "regressed"),
@@ -499,15 +488,7 @@ def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
     now = one_side(CaseOutcome.FAILED, 0, 3, own_rates=(own_rate("b", 0, 0),))
     assert compare({"case": (before, now)}) == {"case": "regressed"}
     assert case_p_value(before, now) == 0.05
-    alike = one_side(
-        CaseOutcome.FAILED,
-        5,
-        10,
-        own_rates=(
-            own_rate("b", 5, 10),
-            own_rate("c", 5, 10),
-        ),
-    )
+    alike = one_side(CaseOutcome.FAILED, 5, 10, own_rates=(own_rate("b", 5, 10), own_rate("c", 5, 10)))
     assert case_p_value(alike, alike) == 1
     met = one_side(CaseOutcome.PASSED, 10, 20, own_rates=(own_rate("b", 20, 20),))
     open_ = one_side(CaseOutcome.FAILED, 10, 20, 1, (own_rate("b", 0, 0),))
@@ -832,10 +813,7 @@ def test_a_case_is_settled_as_soon_as_nothing_can_change_it(
 
 def test_a_suite_is_compared_as_a_whole() -> None:
     """Ten cases from 3 of 3 to 0 of 3: none is significant alone, the suite is worse."""
-    good, bad = (
-        one_side(CaseOutcome.PASSED, 3, 3),
-        one_side(CaseOutcome.FAILED, 0, 3),
-    )
+    good, bad = (one_side(CaseOutcome.PASSED, 3, 3), one_side(CaseOutcome.FAILED, 0, 3))
     unknown = one_side(CaseOutcome.UNKNOWN, 0, 0)
     fallen = {f"fallen-{number}": (good, bad) for number in range(10)}
     others = {"steady": (good, good), "new": (None, bad), "gone": (good, None), "unknown": (unknown, bad)}
@@ -876,12 +854,7 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
     assert (change.compared, change.p_value, change.runs_now) == ("not_enough_evidence", 1.0, 50)
     back = compare_suite({name: (now, before) for name, (before, now) in again.items()})
     assert back.p_value == 1.0
-    broken = {
-        "broken": (
-            one_side(CaseOutcome.PASSED, 20, 20),
-            one_side(CaseOutcome.FAILED, 0, 10, 10),
-        )
-    }
+    broken = {"broken": (one_side(CaseOutcome.PASSED, 20, 20), one_side(CaseOutcome.FAILED, 0, 10, 10))}
     assert compare_suite(broken).compared == "worse"
 
 
@@ -901,11 +874,7 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
         (sample(0, 20), one_side(CaseOutcome.FLAKY, 3, 4, 16), True),
         # A regression between two failures, or between two cases that are good enough, is worth the calls; an improvement is not.
         (sample(19, 20), STOPPED, True),
-        (
-            sample(20, 20, CaseOutcome.FLAKY),
-            one_side(CaseOutcome.FLAKY, 10, 11, 9),
-            True,
-        ),
+        (sample(20, 20, CaseOutcome.FLAKY), one_side(CaseOutcome.FLAKY, 10, 11, 9), True),
         (sample(0, 20), one_side(CaseOutcome.FAILED, 3, 10, 10), False),
     ],
 )

@@ -1,6 +1,6 @@
 """Which changes of the code no test notices: `python tests/benchmarks/mutants.py [--share S] [--results FOLDER] [MODULE…]`.
 
-Changes one thing at a time in `planner/checks`, `planner/verdicts` and `planner/statistics.py`, and runs the tests that execute
+Changes one thing at a time in checks, verdicts, statistics and the core of execution, and runs the tests that execute
 it, the quickest first, until one fails. Prints each change that no test noticed, and a table by module. Those listed in
 `equivalent_mutants.toml`, each with its reason, change nothing that could be noticed. They were tried, and are not tried again unless
 --equivalent asks for it, which tries nothing else: then it is said when one of them is noticed after all.
@@ -50,22 +50,39 @@ import pytest
 from mutation_trials import OPTIONS, ROOT, SAID, Nursery, first_failing, in_fork
 from mutations import Mutation, codes, importers, is_kept, module_name, mutations, taken
 
+CORE = (
+    "billing",
+    "core",
+    "fold",
+    "journal_state",
+    "ledger",
+    "observing",
+    "outage",
+    "packing",
+    "reconciling",
+    "resuming",
+    "state",
+    "wanted",
+)
+"""Of execution: what decides about money, without any I/O."""
 PACKAGES = (
     "planner/checks",
-    *(
-        f"planner/verdicts/{name}.py"
-        for name in ("attribution", "cases", "comparison", "early_stopping", "rates", "runs")
-    ),
+    "planner/checks/spoken",
+    "planner/verdicts",
     "planner/statistics.py",
+    *(f"planner/execution/{name}.py" for name in CORE),
 )
 TESTS = (
+    "tests/changes",
     "tests/checks",
+    "tests/execution",
     "tests/judge/test_judge_calls.py",
+    "tests/test_attribution.py",
     "tests/test_outcome.py",
     "tests/test_outcome_edges.py",
-    "tests/test_attribution.py",
     "tests/test_statistics.py",
     "tests/test_verdicts_page.py",
+    "tests/verdicts",
 )
 MOST_FIRST = 6
 """Tests that are tried before all others."""

@@ -40,6 +40,8 @@ OPTIONS = [
     "-p",
     "no:cov",
     "--hypothesis-seed=0",
+    "-o",
+    "addopts=--import-mode=importlib",
 ]
 
 SLOWER, SECONDS = 2, 2

@@ -121,10 +121,7 @@ def test_new_runs_that_differ_too_much_start_a_new_pool(night: Night, ten: Case)
     assert "(1/10) are not counted" in case_phrasing.pool(fixed)
     worse = night(ten, night(ten, None, 7, 3), 0, 10)
     assert (pool(worse), worse.compared, worse.set_aside is not None) == (("failed", 0, 10), "regressed", True)
-    lucky, three = (
-        one_side(CaseOutcome.PASSED, 3, 3),
-        one_side(CaseOutcome.FAILED, 0, 3),
-    )
+    lucky, three = (one_side(CaseOutcome.PASSED, 3, 3), one_side(CaseOutcome.FAILED, 0, 3))
     assert not differ_too_much(three, lucky)
     assert (six := total([three, three])) is not None
     assert differ_too_much(six, lucky)
@@ -217,37 +214,10 @@ def test_a_retry_stops_early_only_if_pool_and_new_runs_agree(
 
 def test_the_counts_of_a_pool_are_summed() -> None:
     """Also the rates of expectations, the calls not needed, and the calls in which every expectation was met."""
-    earlier = one_side(
-        CaseOutcome.FAILED,
-        6,
-        10,
-        2,
-        [
-            own_rate("polite", 3, 9),
-            own_rate("gone", 1, 1),
-        ],
-    )
-    last = one_side(
-        CaseOutcome.FLAKY,
-        9,
-        10,
-        0,
-        [
-            own_rate("polite", 8, 10),
-            own_rate("new", 5, 5),
-        ],
-        7,
-    )
+    earlier = one_side(CaseOutcome.FAILED, 6, 10, 2, [own_rate("polite", 3, 9), own_rate("gone", 1, 1)])
+    last = one_side(CaseOutcome.FLAKY, 9, 10, 0, [own_rate("polite", 8, 10), own_rate("new", 5, 5)], 7)
     assert total([last, earlier]) == one_side(
-        CaseOutcome.FLAKY,
-        15,
-        20,
-        0,
-        [
-            own_rate("polite", 11, 19),
-            own_rate("new", 5, 5),
-        ],
-        13,
+        CaseOutcome.FLAKY, 15, 20, 0, [own_rate("polite", 11, 19), own_rate("new", 5, 5)], 13
     )
     assert (twice := total([earlier, earlier])) is not None
     assert twice.runs_clean is None

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from planner.changes.consent import ConsentRequest, Limits, Progress, check_consent, consent_command, price_line
-from planner.changes.model import ChangeSet, Estimate
+from planner.changes.consent import ConsentRequest, Limits, Progress, check_consent, consent_command
+from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Case, Plan, Policy, QuietHours, Target
 from planner.results.model import CaseResult, Consent
@@ -207,10 +207,6 @@ def test_the_suggested_command_is_accepted(make_case: MakeCase, build: Build, ag
     assert (
         consent_command("planner run", unpriced) == f"planner run --consent-to-charge --plan-digest {unpriced.digest}"
     )
-
-
-def test_price_in_one_line() -> None:
-    assert price_line(Estimate(1, 123456, 100005, 200000, "b")) == "1 call, expected $1,234.56 ($1,000.05–$2,000.00; b)"
 
 
 def test_quiet_hours(make_case: MakeCase, build: Build, refusal: Any, agree: Agree) -> None:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.changes.detail import age
 from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseResult
@@ -65,17 +64,6 @@ def test_settings_changed(make_case: MakeCase, store_case: StoreCase, decide: De
         3,
         (),
         "target 12 → 14\nmode bot → sip\ntarget number none → +14155550199",
-    )
-
-
-def test_prompt_and_settings_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """If both changed, the reason is the prompt, and the detail shows both."""
-    after = make_case(target=Target("support", "phone_number", 31), prompt="Ask.")
-    assert decide(after, store_case(make_case(prompt="Say.")))[1:] == (
-        "prompt_changed",
-        3,
-        (),
-        "target agent 12 → phone_number 31\n- Say.\n+ Ask.",
     )
 
 
@@ -203,19 +191,6 @@ def test_runs_lowered(make_case: MakeCase, store_case: StoreCase, decide: Decide
     assert decide(make_case(runs=1, min_runs=1), prior)[:2] == ("keep", "passed")
     lowered = prior.model_copy(update={"runs_required": 1})
     assert decide(make_case(runs=5, min_runs=3), lowered)[:2] == ("keep", "passed")
-
-
-def test_stopped_early(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """A case that was decided with fewer runs than the plan asks for is not called for the rest."""
-    prior = store_case(make_case(), runs=make_runs(None, None))
-    assert decide(make_case(), prior)[:2] == ("keep", "passed")
-
-
-def test_flaky_is_kept(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """A flaky case met its rate: it is kept, and shown as flaky."""
-    case = make_case(runs=5, min_runs=3, min_pass_rate=0.8)
-    prior = store_case(case, outcome="flaky", runs=make_runs(None, None, "agent", None, None))
-    assert decide(case, prior) == ("keep", "passed", 0, (), "flaky: 4 of 5 runs passed")
 
 
 def test_expectations_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
@@ -349,31 +324,6 @@ def test_runs_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_ru
     prior = store_case(case, runs=[*make_runs(None), *make_runs(None, None, first=102, completed_at=None)])
     assert decide(case, prior)[1:] == ("expired", 3, (), "the age of the stored runs is unknown, max_age 36 h")
     assert decide(make_case(), prior)[:2] == ("keep", "passed")
-
-
-@pytest.mark.parametrize(
-    ("minutes", "text"),
-    [
-        (-5, "0 s"),
-        (0.5, "30 s"),
-        (59, "59 min"),
-        (119, "119 min"),
-        (120, "2 h"),
-        (47 * 60 + 59, "47 h"),
-        (48 * 60, "2 d"),
-        (71 * 60, "2 d"),
-    ],
-)
-def test_ages(minutes: float, text: str) -> None:
-    """An age is shown in the largest suitable unit, rounded down."""
-    assert age(timedelta(minutes=minutes)) == text
-
-
-def test_age_without_a_zone_is_utc(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """A stored time without a zone is read as UTC."""
-    case = make_case(max_age=timedelta(minutes=90))
-    prior = store_case(case, runs=make_runs(None, None, None, completed_at="2026-11-24T10:29:00"))
-    assert decide(case, prior)[1:] == ("expired", 3, (), "oldest run 91 min ago, max_age 90 min")
 
 
 def test_dropped(make_case: MakeCase, store_case: StoreCase, changes_of: Any) -> None:
@@ -552,30 +502,6 @@ def test_runs_add_up(
     if rerun == "all":
         assert change.action is Action.CALL
         assert change.kept_run_ids == () or outcome in ("failed", "unknown")
-
-
-def test_labels_for_people() -> None:
-    """Each reason reads as a phrase."""
-    assert [reason.label for reason in Reason] == [
-        "new",
-        "prompt changed",
-        "settings changed",
-        "agent edited since",
-        "failed last time",
-        "unknown last time",
-        "runs raised",
-        "expired",
-        "forced",
-        "expectations changed",
-        "judge changed",
-        "called before",
-        "renamed",
-        "failed, rate out of reach",
-        "already failing on the base branch",
-        "passed",
-        "not selected",
-        "no longer in the plan",
-    ]
 
 
 def test_own_results_of_a_pull_request(

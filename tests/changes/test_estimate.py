@@ -54,12 +54,6 @@ def test_the_services_estimate_replaces_a_bill(make_case: MakeCase, build: Build
     )
 
 
-def test_nothing_to_call(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
-    """A change set without calls costs nothing, and says so."""
-    change_set = build([make_case()], [store_case(make_case())])
-    assert (change_set.estimate, change_set.prices) == (Estimate(0, 0, 0, 0, "nothing to call"), {})
-
-
 def test_by_assumption(make_case: MakeCase, build: Build) -> None:
     """With a rate and no past runs, a call is assumed to last 2 minutes (1 to 4) at twice the rate."""
     change_set = build([make_case()])
@@ -199,52 +193,6 @@ def test_a_platform_failure_that_was_billed_counts(
     assert build([make_case()], [prior]).estimate.basis == "3 past runs of these cases"
 
 
-def test_constant_bills(make_case: MakeCase, build: Build) -> None:
-    """Equal bills give a narrow range that still covers the reservation of the last call."""
-    case = make_case(runs=11)
-    estimate = build([case], history=_past(case, *[16] * 31)).estimate
-    # 16² · 1/32 · 31/32 a call, 11 + 11²/31 of them, t = 1.310 with 30 degrees: 14.1 above the mean.
-    assert estimate == Estimate(11, 176, 176, 191, "31 past runs of these cases")
-
-
-def test_varying_bills(make_case: MakeCase, build: Build) -> None:
-    """The range widens with the variance of the bills, and if there are few."""
-    case = make_case(runs=10)
-    many = build([case], history=_past(case, *[16, 16, 32, 48] * 10)).estimate
-    few = build([case], history=_past(case, 16, 16, 32, 48)).estimate
-    # Variance 180.5, 10 + 10²/40 of them, t = 1.303: ± 61.9, and 48 - 28 reserved. Variance 234.7, 10 + 10²/4, t = 1.627:
-    # ± 147.5, no less than a minute each, and 48 + 16 - 28 reserved.
-    assert many == Estimate(10, 280, 218, 362, "40 past runs of these cases")
-    assert few == Estimate(10, 280, 160, 464, "4 past runs of these cases")
-
-
-def test_one_and_two_bills(make_case: MakeCase, build: Build) -> None:
-    """One bill shows no variance, so one more started minute is assumed; two bills show a little."""
-    case = make_case(runs=4)
-    # 32² · 1/2 · 1/2, 4 + 4² of them, t = 2.699 with 1 degree: ± 193.1; reserved 16 over the mean.
-    assert build([case], history=_past(case, 32)).estimate == Estimate(4, 128, 64, 338, "1 past run of these cases")
-    # Variance 128, 4 + 4²/2 of them, the same t: ± 105.8; reserved 48 - 24 over the mean.
-    assert build([case], history=_past(case, 16, 32)).estimate == Estimate(4, 96, 64, 226, "2 past runs of these cases")
-
-
-def test_mixed_bases(make_case: MakeCase, build: Build) -> None:
-    """Billed and assumed prices add up, and the basis names both; past runs are counted once, by their widest group."""
-    own, wide = make_case("own"), make_case("wide")
-    assumed = make_case("assumed", target=Target("hotline", "phone_number", 77))
-    products = {("agent", 12): "spark", ("phone_number", 77): "bolt"}
-    history = [*_past(own, 16, 16, 16), *_past(make_case("gone"), 16, 16, first=11)]
-    change_set = build([own, wide, assumed], history=history, products=products, rates={"bolt": 5})
-    assert change_set.estimate.basis == (
-        "5 past runs of these targets; assumed 1–4 minutes at 10 ¢/min (bolt); 2 of 3 cases from history"
-    )
-    assert change_set.estimate.expected_cents == 3 * 16 + 3 * 16 + 3 * 20
-    counted = {source.value: number for source, number in change_set.coverage.items() if number}
-    assert counted == {"case": 1, "target": 1, "rate": 1}
-    unknown = build([own, wide, assumed], history=history, products={})
-    assert unknown.estimate.basis == "unknown: no past runs and the product is unknown; 2 of 3 cases from history"
-    assert unknown.estimate.expected_cents is None
-
-
 def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Build) -> None:
     """Runs that an interrupted session made lower the estimate, and leave unit price and digest unchanged."""
     case = make_case()
@@ -268,58 +216,6 @@ def test_the_range_has_the_stated_coverage(make_case: MakeCase, build: Build) ->
             assert estimate.high_cents is not None
             inside += estimate.low_cents <= sum(bills[seen:]) <= estimate.high_cents
         assert inside / 400 >= 0.8, seen
-
-
-def test_many_cases_of_few_runs_are_pooled(make_case: MakeCase, build: Build) -> None:
-    """Thirty cases with three bills each are ninety bills: the range is that of a sum, not thirty times that of three
-    bills."""
-    cases = [make_case(f"s{number}") for number in range(30)]
-    history = [run for index, case in enumerate(cases) for run in _past(case, 16, 32, 48, first=1 + 10 * index)]
-    estimate = build(cases, history=history).estimate
-    # Variance 256 each: 30 times 3 + 3²/3 of it, 60 degrees of freedom, t = 1.296: ± 278; one more reserved, 48 + 16 - 32.
-    assert estimate == Estimate(90, 2880, 2601, 3191, "90 past runs of these cases")
-
-
-def test_a_new_case_may_be_expensive_in_all_its_runs(make_case: MakeCase, build: Build) -> None:
-    """If the cases of a scenario differ, the runs of a new case are all expensive or all cheap, and the range allows
-    for that."""
-    case = make_case(runs=10)
-    siblings = [replace(case, case_id=f"refunds/late-order[n={number}]@support") for number in range(4)]
-    alike = [run for n, other in enumerate(siblings) for run in _past(other, *[16, 32] * 3, first=1 + 10 * n)]
-    apart = [
-        run for n, other in enumerate(siblings) for run in _past(other, *[16 + 16 * (n % 2)] * 6, first=1 + 10 * n)
-    ]
-    one, other = (build([case], history=history).estimate for history in (alike, apart))
-    assert (one.expected_cents, other.expected_cents) == (240, 240)
-    assert one.low_cents is not None
-    assert other.low_cents is not None
-    # Each bill alone varies as much in both: 64 about the mean. Alike: 64 · 24/23 · (10 + 10²/24). Apart: 10² · 85.3 · (1 + 1/4).
-    assert (one.low_cents, other.low_cents) == (199, 160)
-
-
-@pytest.mark.parametrize("known", [3, 8])
-def test_the_range_is_not_wider_than_stated(make_case: MakeCase, build: Build, known: int) -> None:
-    """For a suite with different and with new cases, 70 to 90 of 100 sums are within the range."""
-    chance = Random(6)  # noqa: S311 - a simulation, not a secret
-    inside, repeated = 0, 150
-    for _ in range(repeated):
-        cases = [
-            make_case(f"s{number % 4}", case_id=f"refunds/s{number % 4}[n={number}]@support") for number in range(16)
-        ]
-        means = [chance.choice((0.6, 1.0, 1.6, 2.2)) for _ in cases]
-        drawn = [[16 * (1 + int(chance.expovariate(1 / mean))) for _ in range(known + 3)] for mean in means]
-        new = set(chance.sample(range(16), 3))
-        history = [
-            run
-            for index, case in enumerate(cases)
-            if index not in new
-            for run in _past(case, *drawn[index][:known], first=1 + 100 * index)
-        ]
-        estimate = build(cases, history=history).estimate
-        assert estimate.low_cents is not None
-        assert estimate.high_cents is not None
-        inside += estimate.low_cents <= sum(sum(bills[known:]) for bills in drawn) <= estimate.high_cents
-    assert 0.7 <= inside / repeated <= 0.9
 
 
 _COSTS = st.lists(st.integers(1, 6).map(lambda minutes: 16 * minutes), max_size=8)

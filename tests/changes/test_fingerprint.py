@@ -174,14 +174,3 @@ def test_min_runs_that_follows_runs_is_no_expectation(make_case: Callable[..., C
     """More runs raise the default of min_runs; that alone is not a changed expectation."""
     assert check_fingerprint(make_case(runs=3, min_runs=2)) == check_fingerprint(make_case(runs=5, min_runs=3))
     assert check_fingerprint(make_case(runs=5, min_runs=2)) != check_fingerprint(make_case(runs=5, min_runs=3))
-
-
-def test_shared_expectations_are_digested_once(make_case: Callable[..., Case], says: Callable[..., Any]) -> None:
-    """Cached digests are used for the same expectation, and give the same fingerprint."""
-    shared = says(id="one")
-    known: dict[int, str] = {}
-    case = make_case(expectations=(shared, says(id="two", any_of=(1,))))
-    assert check_fingerprint(case, known) == check_fingerprint(case)
-    assert len(known) == 2
-    known[id(shared)] = "another"
-    assert check_fingerprint(case, known) != check_fingerprint(case)

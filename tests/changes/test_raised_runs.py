@@ -37,11 +37,7 @@ def judged(run: Run) -> Run:
 def assembled(changes: ChangeSet, made: list[Run]) -> CaseResult:
     (change,) = changes.changes
     (case,) = assemble_cases(
-        [change],
-        {change.case_id: [judged(run) for run in made]},
-        gone,
-        MissingRuns(),
-        today=date(2026, 11, 25),
+        [change], {change.case_id: [judged(run) for run in made]}, gone, MissingRuns(), today=date(2026, 11, 25)
     )
     return case
 

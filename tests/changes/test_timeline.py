@@ -151,14 +151,6 @@ def test_failures_of_the_platform_count_where_the_pass_rate_counts_them() -> Non
     assert [(case.figures.passed, case.figures.countable) for case in (by_default, counted)] == [(1, 1), (1, 2)]
 
 
-def test_only_one_plan() -> None:
-    """Cases of other plans, and sessions without the plan, are left out."""
-    one, other = _case(_run(1, "day01")), _case(_run(2, "day01"), case_id="q/s@t")
-    found = timeline([_invocation(2, _case(_run(3, "day02"), case_id="q/s@t")), _invocation(1, one, other)], plan="p")
-    assert [case.case_id for case in found.cases] == ["p/s@t"]
-    assert [(entry.invocation_id, entry.figures.calls) for entry in found.invocations] == [("day01", 1)]
-
-
 def test_the_accuracy_of_estimates() -> None:
     """The mean error, and how many bills were within the range, of sessions that stored one; sessions with an unknown
     bill are left out."""

@@ -226,61 +226,6 @@ def test_duplicate_phrases_are_reported(read: Any) -> None:
     assert not read(check="call", min_turns=1).lints()
 
 
-PATTERNS = [
-    "(?i)order|refund",
-    "order|refund",
-    r"\bdays",
-    r"\d+ days",
-    ".*refund.*",
-    "refund.+",
-    "[a-z]+",
-    "^hello",
-    "/order/i",
-    "(?:a)",
-]
-WORDS = [
-    "Why (really)?",
-    "and/or",
-    "5$",
-    "C:\\data",
-    "A+",
-    "3.5",
-    "[sigh]",
-    "x - y",
-    "a@b.de",
-    "what?",
-    "50 % | 60 %",
-    "(i)",
-]
-
-
-@pytest.mark.parametrize("phrase", PATTERNS)
-def test_a_regular_expression_as_a_phrase_is_reported(read: Any, phrase: str) -> None:
-    """Also in steps and parts."""
-    says = {"check": "says", "any_of": [phrase]}
-    step = {"check": "sequence", "steps": [{"tool": "a"}, {"says": {"all_of": ["yes", phrase]}}]}
-    parts = {"check": "any_of", "of": [{"check": "not", "of": says}, {"check": "all_of", "of": [says, CALLED]}]}
-    found = [[(lint.code, lint.route) for lint in read(**written).lints()] for written in (says, step, parts)]
-    assert found == [
-        [("literal-pattern", ("any_of", 0))],
-        [("literal-pattern", ("steps", 1, "says", "all_of", 1))],
-        [("literal-pattern", ("of", 0, "of", "any_of", 0)), ("literal-pattern", ("of", 1, "of", 0, "any_of", 0))],
-    ]
-
-
-@pytest.mark.parametrize("phrase", WORDS)
-def test_ordinary_punctuation_is_not_a_regular_expression(read: Any, phrase: str) -> None:
-    """No warning."""
-    assert not read(check="says", any_of=[phrase]).lints()
-
-
-@pytest.mark.parametrize(("matches", "count"), [("/order/gi", 1), ("/order/", 1), ("and/or/nor", 0), ("order/", 0)])
-def test_slashes_around_a_pattern_are_reported(read: Any, matches: str, count: int) -> None:
-    """They are part of the pattern here."""
-    lints = read(check="says", matches=matches).lints()
-    assert [(lint.route, lint.code) for lint in lints] == [(("matches",), "literal-pattern")] * count
-
-
 def test_a_mistyped_end_reason_is_a_near_miss(read: Any) -> None:
     """The service may have other reasons, so only near misses are reported."""
     near = {"transfered": "transfer", "caller-hangup": "caller_hangup", "Timeout": "timeout", "timed out": "timeout"}

@@ -55,8 +55,3 @@ def test_a_draft_is_a_warning_in_the_results(drafted: Any) -> None:
     assert PLAIN in read(drafted, "reports/report.html").replace("<code>", "").replace("</code>", "")
     again = drafted.planner("report", "reports/results.json", "--format", "json")
     assert json.loads(again.out)["warnings"] == [warning]
-
-
-def test_without_a_draft_nothing_is_warned_of(project: Any) -> None:
-    """The demo's agents have none."""
-    assert project.planner("plan", "--sandbox", "--format", "json").json["warnings"] == []

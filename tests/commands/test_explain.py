@@ -35,113 +35,6 @@ def test_the_documents_are_up_to_date(project: Project, arguments: tuple[str, ..
     assert said == written
 
 
-def test_code_in_the_documents_is_as_it_is_typed(project: Project) -> None:
-    """Between backticks nothing is escaped, for it would be shown; outside of them what Markdown would act upon is."""
-    written = project.planner("explain", "checks", "--format", "markdown").out
-    assert "write `call.duration_seconds < 120.0`" in written
-    assert "{any_of: \\[…]}" in written
-
-
-def test_a_code(project: Project) -> None:
-    """Shows the meaning, the reason, an example, its message and the fix; no escape codes outside a terminal."""
-    ran = project.planner("explain", "environment-needed")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out == snapshot("""\
-# environment-needed
-
-Target needs an environment.
-
-The plan lists aliases, and an environment of planner.yaml defines them. Choose one with
---environment, or write what to call into the plan itself.
-
-Error:
-
-`planner.yaml`
-
-```yaml
-environments:
-  staging: {support: {agent: 12}}
-  production: {support: {agent: 40}}
-```
-
-`plan.yaml`
-
-```yaml
-version: 1
-plan: refunds
-targets: [support]
-scenarios:
-  refund-window:
-    prompt: Ask how many days you have to return an order.
-    expect: [{check: says, any_of: [30 days]}]
-```
-
-```text
-plan.yaml:3:11: error: target needs an environment [environment-needed]
-    3 | targets: [support]
-      |           ^^^^^^^
-        what `support` is depends on the environment; choose --environment staging or --environment
-        production
-
-1 error in 1 file
-```
-
-Fixed:
-
-`plan.yaml`
-
-```yaml
-version: 1
-plan: refunds
-targets: {support: {agent: 12}}
-scenarios:
-  refund-window:
-    prompt: Ask how many days you have to return an order.
-    expect: [{check: says, any_of: [30 days]}]
-```
-""")
-
-
-def test_a_narrow_terminal(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Words are wrapped; what is to be copied is not."""
-    monkeypatch.setenv("COLUMNS", "50")
-    assert project.planner("explain", "file-too-large").out == snapshot("""\
-# file-too-large
-
-File is too large.
-
-A file may have 16 MiB: a larger one is a mistake
-or an attack, and reading it would keep a pull
-request waiting. Split it: plans in one folder are
-loaded together.
-
-No example: the file would have more than 16 MiB.
-""")
-    prose = project.planner("explain").out.splitlines()
-    assert max(map(len, prose)) <= 60
-
-
-def test_an_example_with_an_environment(project: Project) -> None:
-    """The page names the environment."""
-    assert "Error, with `--environment staging`:\n" in project.planner("explain", "target-conflict").out
-
-
-def test_a_warning_is_not_called_an_error(project: Project) -> None:
-    """Some faults let the plan run."""
-    assert "\nWarning:\n" in project.planner("explain", "unused-variable").out
-
-
-def test_everything_is_listed(project: Project) -> None:
-    """Without a topic: each code with its summary, each check with its first sentence."""
-    ran = project.planner("explain")
-    assert ran.code == 0
-    for code, rule in RULES.items():
-        assert re.search(rf"^  {code} +{re.escape(rule.summary)}$", ran.out, re.MULTILINE), code
-    for name in CHECKS:
-        assert f"  check:{name} " in ran.out
-    assert project.planner("explain", "checks").out in ran.out + "\n"
-
-
 @pytest.mark.parametrize("topic", ["check:duration", "duration"])
 def test_a_check(project: Project, topic: str) -> None:
     """Its words, its own fields and those of every check, with types and defaults, and examples to copy."""
@@ -169,17 +62,6 @@ Fields of every check:
   default the scenario's.
 * `description` (text): Why this is expected, for the reader of a report.
 """)
-
-
-def test_every_check_has_a_page(project: Project) -> None:
-    """No kind of value is without a word for it, and every field says what it is for."""
-    for name in CHECKS:
-        (page,) = project.planner("explain", f"check:{name}", "--format", "json").json["checks"]
-        assert page["check"] == name
-        assert page["examples"]
-        for field in page["fields"]:
-            assert field["description"], (name, field)
-            assert field["type"], (name, field)
 
 
 def test_json(project: Project) -> None:

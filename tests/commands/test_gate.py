@@ -134,11 +134,6 @@ def test_service_down(project: Project, service: Served, monkeypatch: pytest.Mon
     assert project.planner("gate").code == 0
 
 
-def test_an_invalid_plan(project: Project) -> None:
-    project.write("plans/hours.yaml", PLAN.replace("scenarios", "scenario"))
-    assert project.planner("gate").code == 2
-
-
 def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What `action.yml` passes on."""
     file = tmp_path / "out"

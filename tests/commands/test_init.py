@@ -55,16 +55,6 @@ def test_stored_files_are_private_and_ignored_by_git(project: Project) -> None:
     assert [f"{path.stat().st_mode & 0o777:o}" for path in (store, store / "sandbox/journal.sqlite")] == ["700", "600"]
 
 
-def test_a_report_that_came_first(project: Project) -> None:
-    """A folder of that name that something else made is ignored by git too; an author's own `.gitignore` there stays."""
-    project.write(".planner/notes.txt", "mine\n")
-    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
-    assert (project.root / ".planner/.gitignore").read_text() == "*\n"
-    project.write(".planner/.gitignore", "sandbox/\n")
-    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
-    assert (project.root / ".planner/.gitignore").read_text() == "sandbox/\n"
-
-
 def test_init_overwrites_nothing(project: Project) -> None:
     """Plans, a project, a workflow that are there are kept, and so is a link to nowhere."""
     project.write("planner.yaml", "# mine\n")
@@ -87,15 +77,6 @@ def test_init_overwrites_nothing(project: Project) -> None:
         "planner.yaml",
     ]
     assert not (project.root / ".github/workflows/nowhere.yml").exists()
-
-
-def test_another_folder(project: Project) -> None:
-    """It is made where it is missing, and the next steps begin with going there."""
-    ran = project.planner("init", "--dir", "a b/c")
-    assert ran.code == 0
-    assert ran.out.startswith("wrote a b/c/plans/first.yaml\n")
-    assert "Next:\n  cd 'a b/c'\n  planner run" in ran.out
-    assert (project.root / "a b/c/planner.yaml").is_file()
 
 
 def test_init_in_an_unwritable_folder(project: Project) -> None:

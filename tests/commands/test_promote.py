@@ -68,10 +68,7 @@ def test_open_launches_keep_their_namespace(tmp_path: Path) -> None:
     store.update(lambda _: {**settled, "branches/8/intents/abc.json": b"{}"})
     for number in (7, 8):
         store.update(lambda now, number=number: remove_branch(now, number))
-    assert sorted(store.keys("branches/")) == [
-        "branches/8/intents/abc.json",
-        "branches/8/latest/default/hours.json",
-    ]
+    assert sorted(store.keys("branches/")) == ["branches/8/intents/abc.json", "branches/8/latest/default/hours.json"]
 
 
 def test_promoted_late(jobs: Jobs) -> None:

@@ -117,33 +117,6 @@ Expected
 """)
 
 
-def test_an_included_case_and_an_imported_target(written: Project) -> None:
-    """What only an include says is shown there; an imported target at its place in the library."""
-    ran = written.planner("show", "refunds/window[language=Welsh,*]@hotline", "--environment", "staging")
-    assert ran.out.splitlines()[3:10] == snapshot(
-        [
-            "Target      hotline: phone number 77     plans/lib/voice.yaml:4, used at plans/hours.yaml:5",
-            "Tags        billing                      plans/hours.yaml:4",
-            "            policy                       plans/hours.yaml:15",
-            "Axes        language = Welsh             plans/hours.yaml:22",
-            "            order = 3                    plans/hours.yaml:22",
-            "            caller = bob                 plans/hours.yaml:21",
-            'Variables   greeting = "Good morning"    plans/hours.yaml:6',
-        ]
-    )
-
-
-def test_a_narrow_terminal(written: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that does not fit on the line is printed below it."""
-    monkeypatch.setenv("COLUMNS", "60")
-    ran = written.planner("show", "refunds/window[language=Welsh,*]@support", "--environment", "staging")
-    assert """
-            max_age = "14d"              plans/hours.yaml:24
-            quarantine = {"until": "2999-01-31", "reason": "ticket VOX-41"}
-               plans/hours.yaml:25
-""" in ran.out  # fmt: skip
-
-
 def test_a_case_as_json(written: Project) -> None:
     """The same for programs."""
     case_id = "refunds/window[language=English,order=1,caller=ana]@support"

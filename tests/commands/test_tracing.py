@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -84,30 +83,3 @@ def test_a_trace_that_cannot_be_written(project: Project, service: Served) -> No
     ran = project.planner("run", CONSENT, "--trace", "/dev/full")
     assert ran.code == 0
     assert ran.err.count("the trace in /dev/full ends: No space left on device; calls continue") == 1
-
-
-def test_decisions_are_narrated(project: Project, service: Served) -> None:
-    """`-v`: the terms, what was launched into how much room, why launching waited, what was found again, what ended."""
-    project.edit("plans/hours.yaml", "runs: 2", "runs: 6")
-    service.control({"faults": [{"kind": "lost_answer", "route": "launch", "times": 1}]})
-    ran = project.planner("run", CONSENT, "-v", "--max-cost", "20", "--max-concurrent", "4")
-    assert ran.code == 0, ran.err
-    for pattern in (
-        r"^--max-cost allows \$20\.00: \$0\.00 spent, \$0\.00 reserved$",
-        r"^the organisation's balance allows \$\d+\.\d\d: \$0\.00 spent, \$0\.00 reserved$",
-        r"^launched \d+ runs? on agent 12.* \(hours/.*\): \d of at most 4 in flight$",
-        r"^launching waits: at most 4 concurrent runs$",
-        r"is unconfirmed \(.*\): searching for it before anything is sent again$",
-        r"^launch \w+ had arrived: adopted runs? \d+",
-        r"^run \d+ of hours/\S+ ended, billed \$0\.\d\d$",
-    ):
-        assert re.search(pattern, ran.err, re.MULTILINE), f"{pattern}\n{ran.err}"
-    ran = project.planner("-v", "run", "--rerun", "all")
-    assert "consent to the charge is missing" in ran.err
-
-
-def test_help_mentions_both(project: Project) -> None:
-    """`planner run --help` documents them."""
-    message = " ".join(project.planner("run", "--help").out.split())
-    assert "--trace FILE Log every request to FILE as JSON lines" in message
-    assert "-v, --verbose Explain decisions on standard error; -vv also logs requests" in message

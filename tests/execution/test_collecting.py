@@ -111,11 +111,7 @@ async def test_a_run_without_a_call_makes_no_request(fetch: Callable[..., Any]) 
 
 @pytest.mark.parametrize(
     ("early", "late"),
-    [
-        (NOT_FOUND, CALL),
-        ({**CALL, "status": "in_progress"}, CALL),
-        ({**CALL, "billing_total_cents": None}, CALL),
-    ],
+    [(NOT_FOUND, CALL), ({**CALL, "status": "in_progress"}, CALL), ({**CALL, "billing_total_cents": None}, CALL)],
     ids=["unknown", "running", "unbilled"],
 )
 async def test_a_late_call_is_awaited(fetch: Callable[..., Any], early: Any, late: Any) -> None:
@@ -226,9 +222,7 @@ async def test_late_parts_share_one_wait(fetch: Callable[..., Any]) -> None:
     """Bill, transcript and grade share one limit of a minute, and `on_late` is called at once."""
     late: list[float] = []
     evidence, _, seconds = await fetch(
-        call={**CALL, "billing_total_cents": None},
-        await_grade=True,
-        on_late=lambda: late.append(anyio.current_time()),
+        call={**CALL, "billing_total_cents": None}, await_grade=True, on_late=lambda: late.append(anyio.current_time())
     )
     assert seconds == pytest.approx(60, abs=0.01)
     assert len(late) == 1

@@ -84,17 +84,6 @@ async def test_a_second_session_does_not_make_unneeded_runs(
     assert [record.resumed for record in again.records] == [True] * 3
 
 
-async def test_raised_runs_make_only_the_missing_ones(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """From 5 runs (3 made) to 8 runs, of which the sixth decides."""
-    service = make_service()
-    await service.invoke([job("ana", runs=5, may_stop_early=True)], **Verdicts(settles_after=3).options)
-    more = await service.invoke([job("ana", runs=8, may_stop_early=True)], **Verdicts(settles_after=6).options)
-    assert len(await service.own_runs()) == 6
-    assert (more.outcome.not_needed, more.outcome.finished) == ({"p/ana@t": 2}, True)
-
-
 async def test_a_platform_failure_is_retried_only_while_the_case_is_open(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
@@ -125,26 +114,6 @@ async def test_a_refused_launch_is_not_repeated_for_a_decided_case(
     prompts = [run["prompt"].strip() for run in await service.own_runs()]
     assert prompts.count(jobs[1].prompt) == 2
     assert len(prompts) + done.outcome.not_needed["p/ana@t"] == 6
-
-
-async def test_an_absent_launch_is_not_repeated_for_a_decided_case(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """It is searched for like any other. If it is absent when the case is decided, it is not launched again."""
-    service = make_service(dialect, [{"kind": "error_before", "after": 1, "times": 1}])
-    verdicts = Verdicts(settles_after=2, first=3, then=3)
-
-    def pace(case_id: str, to_come: int, retries: int) -> int:
-        verdicts.first = 1 if not verdicts.reported else 3
-        return verdicts.pace(case_id, to_come, retries) or (0 if len(verdicts.reported) >= 2 else 3)
-
-    jobs = [job("ana", runs=3, may_stop_early=True)]
-    done = await service.invoke(
-        jobs, pace=pace, on_run=verdicts.note, settings=Settings(settle_seconds=30, linger_seconds=60)
-    )
-    assert done.outcome.finished, done.outcome
-    made = len(await service.own_runs())
-    assert made + sum(done.outcome.not_needed.values()) == 3
 
 
 async def test_a_ceiling_does_not_prevent_deferred_calls(
@@ -179,17 +148,6 @@ async def test_an_interruption_leaves_deferred_calls_to_the_next_session(
     done = await service.invoke(jobs, **Verdicts(settles_after=None).options)
     assert done.outcome.finished
     await service.check_exact(jobs)
-
-
-async def test_deferred_runs_are_made_when_others_are_overdue(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """The first two never end: once they are overdue, the others are made."""
-    service = make_service(faults=[{"kind": "hang", "times": 1}])
-    ana = job("ana", runs=4, may_stop_early=True, timeout_seconds=60.0)
-    done = await service.invoke([ana], **Verdicts(settles_after=None).options)
-    assert done.outcome.overdue == 2
-    assert len(await service.own_runs()) == 4
 
 
 async def test_a_crash_at_any_boundary_makes_no_unneeded_run(

@@ -10,7 +10,6 @@ from typing import Any
 
 import anyio
 import pytest
-from inline_snapshot import snapshot
 from virtual_time import EPOCH
 
 from planner.clock import Clock
@@ -63,23 +62,6 @@ async def test_every_wanted_run_is_made_once_and_collected(
     await service.check_exact(jobs)
 
 
-async def test_the_session_ends_when_the_last_run_is_collected(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """No further poll."""
-    service = make_service()
-    done = await service.invoke([job("ana")], settings=Settings(poll_floor_seconds=4.0))
-    (run,) = await service.own_runs()
-    looks = [look for look in range(0, 100, 4) if look >= run["ended_at"] - run["created_at"]]
-    assert done.seconds == pytest.approx(looks[0], abs=0.5)
-
-
-async def test_no_jobs_make_no_request(make_service: Callable[..., Any]) -> None:
-    """No request, no record, and the session ends."""
-    done = await make_service().invoke([])
-    assert (done.outcome.finished, done.records, done.seconds) == (True, [], pytest.approx(0, abs=0.01))
-
-
 async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """A launch takes as many runs of one line as there is room for; a single run uses the endpoint for single runs."""
     service = make_service(concurrency_limit=200)
@@ -99,16 +81,6 @@ async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any]
     posts = Counter(path for method, path in service.requests if method == "POST")
     assert posts == {"/v1/test-calls": sizes.count(1), "/v1/test-call-batches": len(sizes) - sizes.count(1)}
     await service.check_exact(jobs)
-
-
-async def test_the_longest_expected_calls_go_first(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """So that no long call is left at the end."""
-    service = make_service(concurrency_limit=4)
-    jobs = [job(f"c{n}", expected_seconds=float(n)) for n in range(12)]
-    await service.invoke(jobs)
-    numbers = [int(run["prompt"].split()[2].strip("c.")) for run in await service.own_runs()]
-    assert set(numbers[:4]) == {11, 10, 9, 8}
-    assert set(numbers[-4:]) == {0, 1, 2, 3}
 
 
 def most_at_once(runs: list[dict[str, Any]]) -> int:
@@ -186,19 +158,6 @@ async def test_runs_that_share_a_target_but_not_a_batch_are_distinguished(
     await service.check_exact(jobs)
 
 
-async def test_trimmed_prompts_match(make_service: Callable[..., Any], job: Callable[..., Any], dialect: str) -> None:
-    """The stored prompt differs from the sent one in white space around it."""
-    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}], trim_prompts=True)
-    jobs = [
-        job(f"c{n}", prompt=f"  You are c{n}.\r\nAsk for the opening hours.\n\n", target=[12, 17][n % 2])
-        for n in range(3)
-    ]
-    done = await service.invoke(jobs)
-    assert done.outcome.finished
-    assert sum(record.adopted for record in done.records) == 3
-    assert len(await service.own_runs()) == 3
-
-
 async def test_progress_is_reported(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Finished runs never decrease, money is spent or reserved, and the last snapshot is complete."""
     service = make_service(concurrency_limit=2)
@@ -224,48 +183,6 @@ async def test_the_time_limit_of_a_staggered_run_starts_later(
     assert done.outcome.finished
     assert done.outcome.overdue == 0
     assert done.seconds > 300
-
-
-async def test_grades_are_awaited_if_a_check_needs_them(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """Late ones too. If no check needs it, the grade in the call object is enough."""
-    service = make_service(dialect, [{"kind": "late", "what": ["grade"], "seconds": 20}])
-    done = await service.invoke([job("ana", await_grade=True), job("bob", target=17)])
-    grades = {record.case_id: record.evidence.grade for record in done.records}
-    assert grades["p/ana@t"].status == "completed"
-    assert 0 <= grades["p/ana@t"].score <= 1
-    assert grades["p/bob@t"].status == "pending"
-
-
-async def test_late_grades_are_awaited_concurrently(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Waiting for one grade delays none of the others."""
-    service = make_service("page", [{"kind": "late", "what": ["grade"], "seconds": 40}], concurrency_limit=40)
-    done = await service.invoke([job("ana", runs=40, await_grade=True)])
-    assert done.outcome.finished
-    assert all(record.evidence.grade.status == "completed" for record in done.records)
-    assert done.seconds < 130
-
-
-async def test_decisions_are_logged(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """In the log."""
-    service = make_service("page", [{"kind": "throttle", "times": 1, "retry_after_seconds": 2}])
-    done = await service.invoke([job("ana", runs=2), job("bob", target=17)])
-    # Runs end in this order or another: their evidence is stored in threads.
-    assert sorted(done.narration) == snapshot(
-        [
-            "429 for 2 runs on agent 12: at most 2 concurrent runs from now on, next attempt in 2.0 s",
-            "at most 3 concurrent runs from now on (2 were accepted)",
-            "launched 1 run on agent 12 (p/ana@t): 2 of at most 2 in flight",
-            "launched 1 run on agent 12 (p/ana@t): 2 of at most 2 in flight",
-            "launched 1 run on agent 17 (p/bob@t): 1 of at most 2 in flight",
-            "launching waits: at most 2 concurrent runs",
-            "launching waits: the service asked to wait (429)",
-            "run 7110 of p/bob@t ended, billed $0.24",
-            "run 7111 of p/ana@t ended, billed $0.16",
-            "run 7112 of p/ana@t ended, billed $0.16",
-        ]
-    )
 
 
 def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:

@@ -11,7 +11,6 @@ import pydantic_core
 import pytest
 
 from planner.execution.jobs import Settings
-from planner.execution.journal import Journal
 from planner.execution.listing import NEVER_CUT
 from planner.execution.local import ROW_MARGIN
 from planner.network.transport import Answer
@@ -150,37 +149,6 @@ async def test_our_own_wrong_clock_does_no_harm(
     await service.check_exact(jobs)
 
 
-async def test_a_service_without_a_clock_is_searched_wider(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Its answers have no `Date` header, and our own clock is half an hour off."""
-    service = make_service("page", [{"kind": "lost_answer", "times": 2}])
-
-    def undated(method: str, path: str, answer: Answer) -> Answer:
-        return replace(answer, headers={name: value for name, value in answer.headers.items() if name != "date"})
-
-    jobs = [job("ana", runs=2), job("cleo", target=17)]
-    done = await service.invoke(jobs, amend=undated, clock_error_seconds=-1_800.0)
-    assert done.outcome.finished
-    assert done.outcome.launches == 2
-    await service.check_exact(jobs)
-
-
-async def test_times_without_a_zone_are_understood(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """A service that omits the Z."""
-    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
-
-    def zoneless(method: str, path: str, answer: Answer) -> Answer:
-        return replace(answer, body=answer.body.replace(b'Z"', b'"'))
-
-    jobs = [job("ana", runs=2), job("cleo", target=17)]
-    done = await service.invoke(jobs, amend=zoneless)
-    assert done.outcome.finished
-    await service.check_exact(jobs)
-
-
 async def test_lagging_lists_are_awaited(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
@@ -243,26 +211,3 @@ async def test_the_list_is_read_only_back_to_the_runs_under_way(
     assert max(later) == later[0]
     assert min(later) >= NEVER_CUT
     assert len(later) > len(limits) / 2
-
-
-async def test_claimed_runs_are_computed_only_while_searching(
-    make_service: Callable[..., Any],
-    job: Callable[..., Any],
-    killable: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The number of claimed runs grows with every run, and the list is read many times a minute."""
-    looks: list[int] = []
-    read = Journal.claimed_run_ids
-
-    def noted(self: Journal) -> set[int]:
-        looks.append(1)
-        return read(self)
-
-    monkeypatch.setattr(Journal, "claimed_run_ids", noted)
-    service = make_service("page")
-    assert (await service.invoke([job("ana")])).outcome.finished
-    assert not looks
-    assert await killable(service, [job("bob")], "after POST")
-    assert (await service.invoke([job("bob")])).outcome.finished
-    assert looks

@@ -163,10 +163,7 @@ async def test_a_decision_for_a_person_is_not_awaited(
     """Money that only a person can free is not waited for: the rest is left for the next session."""
     service = make_service(
         "page",
-        [
-            {"kind": "lost_answer", "times": 1},
-            {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1},
-        ],
+        [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],
     )
     done = await service.invoke([job("ana", target=17), job("bob")], ceilings=[(30, None)])
     assert [(launch.needs_person, launch.case_ids) for launch in done.outcome.unsettled] == [(True, ("p/ana@t",))]
@@ -191,15 +188,6 @@ async def test_an_empty_balance_stops_launching(
     assert done.outcome.finished
     assert [record.resumed for record in done.records].count(True) == 2
     await service.check_exact(jobs)
-
-
-async def test_the_services_balance_runs_out(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """The service refuses the call that its balance does not cover, even if our estimate was lower."""
-    service = make_service(balance_cents=50)
-    done = await service.invoke([job("ana", runs=5)], settings=Settings(max_concurrent_runs=1))
-    assert await spent(service) == 48
-    assert done.outcome.refusal
-    assert done.outcome.left == {"p/ana@t": 2}
 
 
 @pytest.mark.parametrize(("reserve_cents", "made"), [(40, 2), (None, 3)])

@@ -12,7 +12,6 @@ from planner.errors import StoreError
 from planner.execution.events import Consumed, Moved
 from planner.execution.jobs import Settings
 from planner.execution.launches import LaunchState
-from planner.network.transport import Answer
 
 
 async def test_the_same_command_again_makes_no_call(
@@ -113,27 +112,6 @@ async def test_a_hanging_run_is_left_to_the_next_session(
     await service.check_exact(jobs)
 
 
-async def test_hanging_runs_do_not_block_others(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Runs that end are collected, and others take their places."""
-    service = make_service("client", [{"kind": "hang", "times": 1, "runs": 1}], concurrency_limit=2)
-    jobs = [job("ana", runs=2, timeout_seconds=100.0, expected_seconds=90.0), job("bob", runs=3)]
-    done = await service.invoke(jobs)
-    assert done.outcome.overdue == 1
-    assert sum(record.evidence is not None for record in done.records) == 4
-    assert done.seconds < 130
-    assert len(await service.own_runs()) == 5
-
-
-async def test_a_resumed_run_keeps_its_time_limit(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Its time limit began with its launch, in whichever session."""
-    service = make_service("page", [{"kind": "hang"}])
-    jobs = [job("ana", timeout_seconds=200.0)]
-    await service.invoke_interrupted(jobs, 50.0)
-    done = await service.invoke(jobs)
-    assert done.outcome.overdue == 1
-    assert 140 < done.seconds < 165
-
-
 async def test_an_absent_launch_is_repeated_only_as_wanted(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
@@ -143,33 +121,6 @@ async def test_an_absent_launch_is_repeated_only_as_wanted(
     done = await service.invoke([job("ana", runs=1)], digest="sha256:2", settings=Settings(linger_seconds=700))
     assert done.outcome.finished
     assert len(await service.own_runs()) == 1
-
-
-async def test_an_adopted_launch_is_reported_only_as_wanted(
-    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
-) -> None:
-    """A launch of three runs that happened, of a case that now wants one: the others stay for later sessions."""
-    service = make_service("page")
-    assert await killable(service, [job("ana", runs=3)], "after POST")
-    done = await service.invoke([job("ana", runs=1)], digest="sha256:2")
-    assert done.outcome.finished
-    assert [record.adopted for record in done.records] == [True]
-    done = await service.invoke([job("ana", runs=3)], digest="sha256:3")
-    assert (done.outcome.launches, len(done.records)) == (0, 3)
-    await service.check_exact([job("ana", runs=3)])
-
-
-async def test_removed_cases_are_not_reported(
-    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
-) -> None:
-    """A lost batch of two cases, one of which was removed: both runs are adopted, and the removed case's is not
-    reported."""
-    service = make_service("client")
-    assert await killable(service, [job("ana"), job("bob")], "after POST")
-    done = await service.invoke([job("ana")], digest="sha256:2")
-    assert done.outcome.finished
-    assert [record.case_id for record in done.records] == ["p/ana@t"]
-    assert len(await service.own_runs()) == 2
 
 
 async def test_other_change_sets_runs_are_resumed_and_not_billed_to_this_one(
@@ -220,20 +171,3 @@ async def test_evidence_with_parts_missing_is_read_again(
     assert second.records[0].evidence.cost_cents == first.records[0].evidence.cost_cents
     assert second.seconds < 5
     await service.check_exact(jobs)
-
-
-async def test_stored_evidence_counts_if_the_service_has_deleted_the_run(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """A run with missing parts that the service no longer lists is judged by its stored evidence. It is neither open
-    nor called again."""
-    service = make_service("page", [{"kind": "late", "what": ["transcript"], "seconds": 5000, "times": 1}])
-    jobs = [job("ana")]
-    first = await service.invoke(jobs)
-
-    def forgotten(method: str, path: str, body: bytes | None) -> Answer | None:
-        return Answer(200, {}, b"[]") if (method, path) == ("GET", "/v1/test-calls") else None
-
-    second = await service.invoke(jobs, intercept=forgotten)
-    assert (second.outcome.finished, second.outcome.launches) == (True, 0)
-    assert second.records[0].evidence == first.records[0].evidence

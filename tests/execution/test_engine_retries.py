@@ -37,16 +37,6 @@ async def test_a_platform_failure_is_retried(
     assert any("retrying" in line for line in done.narration)
 
 
-async def test_a_run_that_fails_at_once_causes_no_extra_polling(
-    make_service: Callable[..., Any], retried: Callable[..., Any]
-) -> None:
-    """The usual duration of a call is learned from completed calls only."""
-    service = make_service("page", [FAILS])
-    done = await service.invoke([retried("ana", retries=1), retried("bob", retries=0)], on_run=platform_failed)
-    assert done.outcome.finished
-    assert done.stats.requests < 60
-
-
 @pytest.mark.parametrize(("retries", "calls"), [(0, 1), (1, 2), (2, 3)])
 async def test_retries_are_limited(
     make_service: Callable[..., Any], retried: Callable[..., Any], retries: int, calls: int
@@ -73,14 +63,6 @@ async def test_a_retry_keeps_to_the_ceiling(make_service: Callable[..., Any], re
     assert done.outcome.ceiling
     assert sum(done.outcome.left.values()) == 1
     assert (await service.ledger())["total_cents"] <= 30
-
-
-async def test_no_retry_after_an_interruption(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
-    """After an interruption nothing is launched, retries included."""
-    service = make_service("page", [FAILS])
-    done = await service.invoke_interrupted([retried("ana", retries=1)], 0.5, on_run=platform_failed)
-    assert done.outcome.interrupted
-    assert len(await service.own_runs()) == 1
 
 
 async def test_a_crash_at_any_boundary_pays_for_no_retry_twice(

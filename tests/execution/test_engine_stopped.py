@@ -7,9 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 import pytest
-from mortality import Life, is_only_killed
 from virtual_time import VirtualLoop
 
 from planner.errors import LostAnswerError
@@ -61,30 +59,6 @@ async def test_a_list_read_before_a_suspension_does_not_prove_absence(
     done = await service.invoke(jobs, amend=amend)
     assert done.outcome.finished
     assert [record.adopted for record in done.records] == [True]
-    await service.check_exact(jobs)
-
-
-async def test_a_suspension_does_not_count_as_an_outage(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Two failures with a night between them are not an outage of a night."""
-    service = make_service(concurrency_limit=1)
-    jobs = [job("ana", runs=2)]
-    begun, stops = service.now_seconds(), once()
-
-    def intercept(method: str, path: str, _: bytes | None) -> Any:
-        if method == "GET" and path == "/v1/test-calls" and service.now_seconds() - begun > 20:
-            if len(failures) == 4 and stops():  # all tries of one read
-                stop_for(HOURS)
-            if len(failures) < 8:
-                failures.append(service.now_seconds())
-                return Answer(503, {}, b"")
-        return None
-
-    failures: list[float] = []
-    done = await service.invoke(jobs, intercept=intercept)
-    assert done.outcome.finished, done.outcome.trouble
-    assert len(failures) == 8
     await service.check_exact(jobs)
 
 
@@ -175,44 +149,6 @@ async def test_a_launch_sent_before_sleep_is_found(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_sent_before_sleep_is_found_after_a_kill(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """The process dies right after it recorded that no answer came: the launch is still searched for where it may be."""
-    service = make_service("page", concurrency_limit=3)
-    jobs, journal_writes = [job("ana", runs=2)], list[str]()
-    sleeps = once()
-
-    def intercept(method: str, _: str, __: bytes | None) -> None:
-        if method == "POST" and sleeps():
-            stop_for(HOURS)
-
-    def amend(method: str, _: str, answer: Answer) -> Answer:
-        if method == "POST":
-            raise LostAnswerError("lost")
-        return answer
-
-    class DiesAfterLoss(Life):
-        def boundary(self, name: str) -> None:
-            journal_writes.append(name)
-            if name == "after a journal write" and journal_writes.count(name) == 3:  # intended, sent, unconfirmed
-                self.dead = True
-            super().boundary(name)
-
-    real, life = service.transport, DiesAfterLoss()
-    service.transport = sending_first(real)
-    with pytest.raises(BaseException) as died:  # noqa: PT011 - any kind of death
-        await service.invoke(jobs, intercept=intercept, amend=amend, life=life)
-    assert is_only_killed(died.value)
-    service.transport = real
-    await service.invoke(jobs)  # the runs are adopted, and overdue by hours
-    await anyio.sleep(120)
-    done = await service.invoke(jobs)
-    assert done.outcome.finished
-    assert all(record.adopted for record in done.records)
-    await service.check_exact(jobs)
-
-
 def sending_first(real: Callable[..., Any]) -> Callable[..., Any]:
     """A transport that reports its first byte as sent before anything else happens."""
 
@@ -230,21 +166,3 @@ def sending_first(real: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return transport
-
-
-async def test_one_refusal_after_a_long_call_is_no_reason_to_give_up(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Our own call took twenty minutes. One refusal afterwards, because another client took the place, is no reason
-    to give up."""
-    service = make_service(concurrency_limit=1, delays={"dial_seconds": 1200.0})
-    jobs = [job("ana", runs=2, timeout_seconds=3600.0)]
-    refuses = once(lambda: service.now_seconds() - begun > 600)
-    begun = service.now_seconds()
-
-    def intercept(method: str, _: str, __: bytes | None) -> Any:
-        return Answer(429, {}, b"") if method == "POST" and refuses() else None
-
-    done = await service.invoke(jobs, intercept=intercept)
-    assert done.outcome.finished, done.outcome.trouble
-    await service.check_exact(jobs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -52,57 +51,6 @@ async def test_a_missing_target_is_a_usage_error(
     assert done.outcome.unsettled == ()
     assert "rejected" in states(service)
     assert len(done.records) == len(await service.own_runs()) == 3 - len(done.outcome.left)
-
-
-async def test_a_missing_list_is_retried_then_incomplete(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """404 to the list of runs: retried like any failure, then left to the next session, which pays for nothing twice."""
-    service = make_service()
-    jobs = [job("ana", runs=2)]
-
-    def gone(method: str, path: str, body: bytes | None) -> Any:
-        return Answer(404, {}, b'{"detail": "Not found."}') if (method, path) == ("GET", "/v1/test-calls") else None
-
-    first = await service.invoke(jobs, intercept=gone)
-    assert first.outcome.usage == ""
-    assert "(404: Not found.), though the list must exist" in first.outcome.trouble
-    assert (await service.invoke(jobs)).outcome.finished
-    await service.check_exact(jobs)
-
-
-async def test_an_unreadable_call_is_logged_once_per_attempt(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """One line for each attempt, with the time of the next. In the end it is unreadable, not under way."""
-    service = make_service()
-
-    def garbage(method: str, path: str, body: bytes | None) -> Any:
-        return Answer(200, {}, b'{"id": "many"}') if path.startswith("/v1/calls/") else None
-
-    done = await service.invoke([job("ana")], intercept=garbage)
-    text = [line for line in done.narration if not line.startswith(("launched", "at most", "launching waits"))]
-    assert len(text) > 3
-    assert all("cannot be read" in line for line in text), text
-    reads = sum(path.startswith("/v1/calls/") for _, path in service.requests)
-    assert reads == len(text)
-    journal = service.journal()
-    (slot,) = journal.unconsumed_slots()
-    journal.close()
-    assert done.outcome.unread_slots == {slot.key}
-
-
-async def test_an_interruption_while_an_unreadable_call_is_retried(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """It has ended, even if little of it can be read."""
-    service = make_service()
-
-    def garbage(method: str, path: str, body: bytes | None) -> Any:
-        return Answer(200, {}, b'{"id": "many"}') if path.startswith("/v1/calls/") else None
-
-    done = await service.invoke_interrupted([job("ana")], 60.0, intercept=garbage)
-    assert len(done.outcome.unread_slots) == 1
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])
@@ -163,21 +111,6 @@ async def test_a_service_that_recovers_is_used_again(
     await service.check_exact(jobs)
 
 
-async def test_a_long_outage_ends_the_session(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """After five minutes without a successful read; the next session resumes the runs."""
-    service = make_service()
-    jobs = [job("ana", runs=2)]
-    first = await service.invoke(
-        jobs, intercept=lambda _, path, __: Answer(502, {}, b"") if path == "/v1/test-calls" else None
-    )
-    assert first.outcome.trouble.startswith("the service was unavailable for 30")
-    assert first.records == []
-    assert 300 <= first.seconds < 330
-    second = await service.invoke(jobs)
-    assert second.outcome.finished
-    await service.check_exact(jobs)
-
-
 async def test_a_limit_used_by_others_ends_the_session(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
@@ -203,17 +136,6 @@ async def test_a_long_retry_after_ends_the_session(make_service: Callable[..., A
     assert done.outcome.left == {"p/ana@t": 1}
 
 
-async def test_capacity_freed_by_others_is_used(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Other clients use the whole limit for some minutes."""
-    service = make_service("page", concurrency_limit=3, delays={"dial_seconds": 200.0})
-    for n in range(3):
-        await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
-    done = await service.invoke([job("ana", runs=2)])
-    assert done.outcome.finished
-    assert 400 < done.seconds < 500
-    assert done.stats.requests < 200
-
-
 async def test_unreadable_evidence_is_left_to_the_next_session(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
@@ -235,51 +157,6 @@ async def test_unreadable_evidence_is_left_to_the_next_session(
     second = await service.invoke(jobs)
     assert second.outcome.finished
     await service.check_exact(jobs)
-
-
-async def test_invalid_answers_are_retried_with_growing_pauses(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Even if the service works otherwise: a few attempts in two minutes for each such run, and a few list reads."""
-    service = make_service()
-    asked: list[tuple[float, str]] = []
-
-    def senseless(method: str, path: str, body: bytes | None) -> Any:
-        asked.append((service.now_seconds(), path))
-        return Answer(200, {}, b'{"call_id": "none"}') if path == "/v1/calls/987654321" else None
-
-    jobs = [job("ana", runs=9)]
-    done = await service.invoke(jobs, intercept=senseless)
-    assert (done.outcome.overdue, len(done.records)) == (1, 9)
-    tries = [when for when, path in asked if path == "/v1/calls/987654321"]
-    assert 8 <= len(tries) <= 20
-    assert max(late - early for early, late in pairwise(tries)) >= 10
-    looks = [when for when, path in asked if path.startswith("/v1/test-calls") and when > tries[0]]
-    assert len(looks) <= 40
-    assert (await service.invoke(jobs)).outcome.finished
-    await service.check_exact(jobs)
-
-
-@pytest.mark.parametrize(
-    "misdeed", [LostAnswerError("reset"), Answer(200, {}, b"<html>"), Answer(403, {}, b"{}")], ids=str
-)
-async def test_evidence_read_at_the_second_attempt_is_complete(
-    make_service: Callable[..., Any], job: Callable[..., Any], misdeed: Any
-) -> None:
-    """After any failure of the first read, even beyond the client's own retries."""
-    service = make_service()
-    tries: list[str] = []
-
-    def at_first(method: str, path: str, body: bytes | None) -> Any:
-        if path.endswith("/history"):
-            tries.append(path)
-            return misdeed if len(tries) <= 5 else None
-        return None
-
-    done = await service.invoke([job("ana")], intercept=at_first)
-    assert done.outcome.finished
-    assert done.records[0].evidence.tools is not None
-    await service.check_exact([job("ana")])
 
 
 # The disk
@@ -383,17 +260,6 @@ async def test_fail_fast_launches_nothing_more(make_service: Callable[..., Any],
     assert done.outcome.left == {"p/ana@t": 6 - len(await service.own_runs())}
     assert 0 < len(done.records) < 6
     assert len(done.records) == len(await service.own_runs())
-
-
-async def test_a_missing_call_id_is_awaited_up_to_the_limit(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """The run has ended. After a minute it is reported without its call, and its bill is unknown, not zero."""
-    service = make_service(dialect, [{"kind": "late", "what": ["call_id"], "seconds": 500}], concurrency_limit=1)
-    done = await service.invoke([job("ana"), job("bob")])
-    assert done.outcome.finished
-    assert [(record.evidence.call, record.cost_cents) for record in done.records] == [(None, None)] * 2
-    assert done.seconds < 140  # an ended run holds no place while its call id is awaited
 
 
 async def test_an_outage_while_searching_is_reported(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:

@@ -96,21 +96,6 @@ async def test_the_session_searches_for_a_minute_and_the_next_one_continues(
     await service.check_exact(jobs)
 
 
-@pytest.mark.parametrize("others", [0, 1])
-async def test_searching_polls_at_growing_intervals(
-    make_service: Callable[..., Any], job: Callable[..., Any], others: int
-) -> None:
-    """Ten minutes of waiting are some hundred requests, not thousands, even if calls are short."""
-    service = make_service(time_scale=60.0)
-    jobs = [job("ana", expected_seconds=90.0), *[job("cleo", target=17)] * others]
-    done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
-    assert done.outcome.finished
-    pages = 1 + others
-    assert done.stats.requests < 2 * pages * 600 / 5 + 100
-    message = {snapshot.waiting for snapshot in done.snapshots}
-    assert "searching for an unconfirmed launch for up to 11 min" in message
-
-
 async def test_three_unconfirmed_launches_stop_launching(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
@@ -266,21 +251,6 @@ async def test_a_single_run_never_matches_a_run_of_our_batch(
     assert posts[1:] == ["/v1/test-call-batches"] * (2 if sent == "while we look" else 1) + ["/v1/test-calls"]
     assert done.outcome.finished, done.outcome
     assert len({record.run_id for record in done.records}) == 3
-    await service.check_exact(jobs)
-
-
-async def test_equal_unconfirmed_launches_get_one_run_each(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """Two equal launches are interchangeable, also if only one of them arrived."""
-    service = make_service(
-        dialect, [{"kind": "lost_answer", "times": 1}, {"kind": "error_before", "after": 1, "times": 1}]
-    )
-    prompt = "You are Ana. Ask for the opening hours."
-    jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2)]
-    done = await service.invoke(jobs, settings=PATIENT)
-    assert done.outcome.finished
-    assert sum(record.adopted for record in done.records) == 1
     await service.check_exact(jobs)
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from planner.errors import UnreachableError
 from planner.execution.core import ANSWER_GRACE_SECONDS
-from planner.execution.jobs import Settings
 from planner.execution.launches import LaunchState
 
 
@@ -124,32 +123,7 @@ async def test_waiting_for_the_service_can_be_interrupted(
     assert done.seconds < 10.1
     service = make_service("page")
     done = await service.invoke_interrupted(
-        [job("ana")],
-        10.0,
-        intercept=lambda method, *_: UnreachableError("down") if method == "POST" else None,
+        [job("ana")], 10.0, intercept=lambda method, *_: UnreachableError("down") if method == "POST" else None
     )
     assert done.seconds < 10.1
     assert set(states(service)) == {"unsent"}
-
-
-async def test_searching_can_be_interrupted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """It stays unconfirmed."""
-    service = make_service("page", [{"kind": "error_before", "times": 1}])
-    done = await service.invoke_interrupted([job("ana")], 20.0, settings=Settings(linger_seconds=500))
-    assert done.seconds < 20.1
-    assert len(done.outcome.unsettled) == 1
-
-
-async def test_partly_fetched_evidence_is_fetched_by_the_next_session(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Interrupted while a late transcript is awaited."""
-    service = make_service("page", [{"kind": "late", "what": ["transcript"], "seconds": 8}])
-    jobs = [job("ana")]
-    first = await service.invoke_interrupted(jobs, 35.0)
-    assert first.records == []
-    await anyio.sleep(60)
-    second = await service.invoke(jobs)
-    assert second.outcome.finished
-    assert second.records[0].evidence.turns
-    await service.check_exact(jobs)

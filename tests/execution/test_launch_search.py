@@ -99,18 +99,6 @@ async def test_altered_prompts_do_not_prove_absence(
         assert len(await service.own_runs()) == len(jobs), f"paid twice by invocation {invocation}"
 
 
-async def test_a_run_with_another_prompt_does_not_match_a_launch(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """If the service shows prompts as sent, another client's run of the same target is not taken for it."""
-    service = make_service(dialect)
-    jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
-    await service.post("/v1/test-calls", target_id=12, scenario_prompt="You are Zoe.")
-    done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
-    assert done.outcome.finished
-    assert len(await service.own_runs()) == 3
-
-
 @pytest.mark.parametrize("amend", [days_early, without(str.upper)], ids=["times", "prompts"])
 async def test_a_crash_leaves_an_unlisted_launch_open(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], amend: Any
@@ -152,28 +140,6 @@ async def test_wrong_times_leave_a_launch_open_without_candidates(
     assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
     assert sum("0 other runs may belong to it: a person must decide" in text for text in done.narration) == 1
     assert len(await service.own_runs()) == 1
-
-
-async def test_a_run_to_another_number_does_not_match_a_launch(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """Even if prompts are shown changed, a run of another target is not taken for it: it is sent again."""
-    service = make_service(dialect)
-    jobs = [job("ana", expected_seconds=90.0), job("cleo", stagger_seconds=1)]
-    await service.post("/v1/test-calls", target_id=17, scenario_prompt="You are Zoe.")
-    done = await service.invoke(jobs, amend=without(str.upper), intercept=lose_the_first_post(), settings=PATIENT)
-    assert done.outcome.unsettled == ()
-    assert len(await service.own_runs()) == 3
-
-
-async def test_a_needed_decision_is_logged_once(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """The candidates are reported once, while other runs continue and every list shows the same candidates."""
-    service = make_service("page", [{"kind": "lost_answer", "times": 1}])
-    jobs = [job("ana"), *[job(f"c{n}", target=17, stagger_seconds=20 * n) for n in range(1, 4)]]
-    await service.post("/v1/test-calls", target_id=12, scenario_prompt=jobs[0].prompt)
-    done = await service.invoke(jobs, amend=without(lambda prompt: prompt))
-    assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
-    assert sum("a person must choose" in text for text in done.narration) == 1
 
 
 async def test_a_run_of_a_launch_being_sent_is_not_taken_for_a_lost_one(

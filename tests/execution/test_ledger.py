@@ -113,9 +113,7 @@ PLANS = st.sampled_from(["a", "b"])
 
 
 @given(
-    data=st.data(),
-    limits=st.lists(st.tuples(st.integers(0, 300), st.none() | PLANS), max_size=4),
-    known=st.booleans(),
+    data=st.data(), limits=st.lists(st.tuples(st.integers(0, 300), st.none() | PLANS), max_size=4), known=st.booleans()
 )
 def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int, str | None]], known: bool) -> None:
     """For launches, bills and releases in any order: at each launch every ceiling covers its committed money, if no

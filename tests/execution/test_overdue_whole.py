@@ -31,20 +31,6 @@ def make(tmp_path: Path, dialect: Any) -> Any:
     return organisation
 
 
-def test_a_run_that_ends_an_hour_later_is_not_paid_for_again(make: Any) -> None:
-    """However many sessions find it still under way."""
-    service = make(({"kind": "late", "what": ["call_id"], "seconds": 2 * HOUR},))
-    codes = [service.run().code]
-    for seconds in (0.0, 60.0, HOUR):
-        service.seconds += seconds
-        codes.append(service.run().code)
-    service.seconds += HOUR
-    codes.append(service.run().code)
-    assert codes == [4, 4, 4, 4, 0]
-    assert len(service.charged()) == 1
-    assert service.noted() == service.charged()
-
-
 def test_a_run_without_an_end_is_dropped_after_a_day(make: Any) -> None:
     """Until then no call replaces it, and the report says so. After that, the next session calls again."""
     service = make(({"kind": "hang", "times": 1},))

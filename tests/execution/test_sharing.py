@@ -288,11 +288,7 @@ async def test_a_launch_that_was_shared_late_is_replaced(
     ("settle_seconds", "share_seconds", "limit"), [(0, 0.1, "execution.settle_seconds"), (600, 70, "within 60 s")]
 )
 async def test_a_slow_store_stops_launching(
-    make_service: Callable[..., Any],
-    job: Callable[..., Any],
-    settle_seconds: float,
-    share_seconds: float,
-    limit: str,
+    make_service: Callable[..., Any], job: Callable[..., Any], settle_seconds: float, share_seconds: float, limit: str
 ) -> None:
     """Three late writes in a row stop launching, with a hint; launches that share a write count once."""
     jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()

@@ -14,11 +14,10 @@ from typing import Any
 
 import anyio
 import pytest
-from patience import PATIENCE_SECONDS, wait_for
+from patience import PATIENCE_SECONDS
 
 from planner.cli import system
 from planner.commands.run import run
-from planner.errors import StoreError
 from planner.execution.ledger import Ledger
 from planner.judge.votes import JudgeCallsResult
 from planner.session.judge_calls import JudgeSession
@@ -186,23 +185,6 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     assert (len(model.asked), prepared.judging.cache.missing) == (asked, "consent to charge for it was not given")
 
 
-def test_a_free_model_needs_no_consent(manners: Project, service: Served, model: Model) -> None:
-    """With `cents_per_vote: 0`."""
-    manners.write("planner.yaml", config(model, "cents_per_vote: 0"))
-    manners.planner("run", "--consent-to-charge")
-    manners.edit("plans/manners.yaml", "stays polite", "stays calm")
-    assert manners.planner("recheck").code == 0
-    assert len(model.asked) == 4
-
-
-def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model: Model) -> None:
-    """The fault is the agent's, with a quote."""
-    model.script = lambda asked: honest(asked, "does_not_hold")
-    ran = manners.planner("run", "--consent-to-charge")
-    assert ran.code == 1
-    assert "polite (judge): the rubric does not hold: So it is." in ran.out
-
-
 @pytest.mark.parametrize(
     ("script", "code", "name"),
     [
@@ -221,12 +203,7 @@ def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model
     ],
 )
 def test_without_answers_the_case_is_unknown(
-    manners: Project,
-    service: Served,
-    model: Model,
-    script: Callable[[Asked], Reply | str],
-    code: int,
-    name: str,
+    manners: Project, service: Served, model: Model, script: Callable[[Asked], Reply | str], code: int, name: str
 ) -> None:
     """It is judged once the endpoint works, without new phone calls."""
     model.script = script
@@ -322,31 +299,6 @@ def test_judge_calls_are_made_during_phone_calls(
     assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 8
 
 
-def test_a_kill_during_phone_and_judge_calls(manners: Project, service: Served, model: Model) -> None:
-    """The next run resumes both and pays no call twice."""
-    manners.write("plans/manners.yaml", FOUR_CALLS)
-    model.script = lambda asked: Reply(completion(honest(asked)), seconds=1000)
-    service.hold(2, retry_after_seconds=600)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "1"],
-        cwd=manners.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    # Both calls that ended are asked about: no vote is on its way, of which nobody could say whether it was sent.
-    wait_for(lambda: len(model.asked) == 2 and manners.rests())
-    process.kill()
-    process.wait()
-    service.release()
-    assert len(service.own_runs()) == 2
-
-    model.script = honest
-    ran = manners.planner("run", "--consent-to-charge")
-    assert (ran.code, len(service.own_runs()), len(model.asked)) == (0, 4, 2 + 4)
-    judge = manners.results()["cost"]["judge"]
-    assert (judge["this_invocation_cents"], judge["actual_cents"], judge["ambiguous_cents"]) == (8, 8, 0)
-
-
 def test_an_interruption_waits_for_answers_in_flight(manners: Project, service: Served, model: Model) -> None:
     """They are stored and not requested again."""
     manners.write("plans/manners.yaml", FOUR_CALLS)
@@ -389,20 +341,3 @@ def test_an_error_of_judge_calls_abandons_no_phone_call(
     monkeypatch.chdir(manners.root)
     assert len(service.own_runs()) == 2
     assert (manners.planner("run", "--consent-to-charge").code, len(service.own_runs()), len(model.asked)) == (0, 2, 2)
-
-
-def test_an_error_of_phone_calls_is_reported_as_such(manners: Project, model: Model) -> None:
-    """Not as one of judge calls."""
-    shell = system.shell(0)
-    loaded = load(shell, Selection())
-    place = place_of(shell, loaded.root, Selection())
-    prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
-    judge = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=True, log=shell.log)
-
-    async def call() -> None:
-        async with judge.calling(Ledger(), anyio.Event()):
-            raise StoreError("the disk is full")
-
-    with pytest.raises(StoreError, match="the disk is full"):
-        anyio.run(call)
-    assert not model.asked

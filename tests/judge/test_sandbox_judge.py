@@ -122,13 +122,3 @@ def test_another_world_is_another_agent_configuration(orders: Project, change: s
         case _:
             orders.edit(name, "concurrency_limit: 20", "concurrency_limit: 19")
     assert orders.actions("--sandbox", "--world", name) == dict.fromkeys(CASES, ("call", "agent_edited", 2))
-
-
-def test_an_added_recorded_answer_needs_no_call(orders: Project) -> None:
-    """It is no part of the agent's configuration."""
-    world = orders.root.joinpath("world.yaml").read_text(encoding="utf-8")
-    orders.write("world.yaml", world.partition("\njudge_answers:\n")[0] + "\n")
-    assert orders.planner(*RUN).code == 4
-    orders.write("world.yaml", world)
-    ran = orders.planner(*RUN)
-    assert (ran.code, orders.results()["stats"]["launches"]) == (0, 0)

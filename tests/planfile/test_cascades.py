@@ -72,18 +72,6 @@ scenarios:
 """,
         snapshot("6:24 template-undefined"),
     ),
-    "an axis mistyped in one place": (
-        """\
-targets: {support: {agent: 12}}
-scenarios:
-  one:
-    prompt: You are {{ mod }}. You ask for {{ order }}.
-    matrix:
-      axes: {mood: [calm, furious], order: [A, B]}
-    expect: [{check: says, any_of: [yes]}]
-""",
-        snapshot("6:24 template-undefined"),
-    ),
     "a mistyped variable": (
         """\
 targets: {support: {agent: 12}}
@@ -130,20 +118,6 @@ scenarios:
     prompt: You are three.
 """,
         snapshot("10:15 unknown-target"),
-    ),
-    "a deleted target": (
-        """\
-targets: {sales: {agent: 13}}
-defaults: {expect: [{check: says, any_of: [yes]}]}
-scenarios:
-  one:
-    targets: [support, sales]
-    prompt: You are one.
-  two:
-    targets: [support]
-    prompt: You are two.
-""",
-        snapshot("7:15 unknown-target"),
     ),
     "a deleted name between two scenarios": (
         """\
@@ -208,12 +182,6 @@ def test_one_mistake_is_one_error(mistake: str, workspace: Any) -> None:
     assert workspace.faults(HEADER + text) == said
 
 
-def test_scenarios_may_have_the_names_of_keys(workspace: Any) -> None:
-    """Only a value that cannot be a scenario is read as a part of one."""
-    text = HEADER + "targets: {support: {agent: 12}}\ndefaults: {expect: [{check: says, any_of: [yes]}]}\nscenarios:\n"
-    assert workspace.faults(text + "  runs: {prompt: Ask.}\n  prompt: {prompt: Ask.}\n  tags: {prompt: Ask.}\n") == ""
-
-
 def test_undefined_name_of_a_library_is_reported_there(workspace: Any) -> None:
     """With a place in the plan as well, the error is in the plan, and the library's place is related."""
     workspace.write(
@@ -229,21 +197,3 @@ def test_undefined_name_of_a_library_is_reported_there(workspace: Any) -> None:
     assert workspace.faults(
         head + "vars: {policy_day: 3}\n" + scenario.replace("Ask.", "You have {{ policy_days }}.")
     ) == snapshot("8:25 template-undefined")
-
-
-@pytest.mark.parametrize(
-    "scenarios",
-    [
-        "".join(f"  s{n}: {{prompt: 'You are {{{{ name{n} }}}}.'}}\n" for n in range(1_100)),
-        "".join(f"  s{n}: {{prompt: Ask., targets: [other-{n}]}}\n" for n in range(1_100)),
-        "  s:\n    prompt: 'You are {{ a }}.'\n    matrix: {axes: {a: [1]}, exclude: ["
-        + ", ".join(f"{{b{n}: 1}}" for n in range(1_100))
-        + "]}\n",
-    ],
-    ids=["names", "targets", "axes"],
-)
-def test_more_names_than_are_shown_are_left(scenarios: str, workspace: Any) -> None:
-    """Reading stops after a thousand undefined names, as after other errors."""
-    head = HEADER + "targets: {support: {agent: 12}}\ndefaults: {expect: [{check: says, any_of: [yes]}]}\nscenarios:\n"
-    codes = [code for code, *_ in workspace.codes(head + scenarios)]
-    assert (len(codes), codes[0]) == (1_001, "more-faults")

@@ -136,7 +136,6 @@ BROKEN = {
         '{check: duration, max_seconds: "{{ infinite }}"}',
         snapshot("9:40 wrong-type"),
     ),
-    "part of a text for a number": ('{check: duration, max_seconds: "{{ limit }}0"}', snapshot("9:40 wrong-type")),
     "template that makes a bad pattern": ('{check: says, matches: "({{ word }}"}', snapshot("9:32 bad-regex")),
     "mapping in a text": ('{check: says, any_of: ["{{ who }}"]}', snapshot("9:36 template-failed")),
     "unknown key of a mapping": (
@@ -159,12 +158,10 @@ BROKEN = {
     "fields of another check": ("{check: cost, max_seconds: 5, max_cents: 5}", snapshot("9:23 unknown-key")),
     "field of a nested mapping": ("{check: tool_called, name: x, times: {mn: 1}}", snapshot("9:47 unknown-key")),
     "missing field": ("{check: tool_called}", snapshot("9:9 missing-key")),
-    "missing field, mistyped": ("{check: tool_called, nme: x}", snapshot("9:30 unknown-key")),
     "empty list": ("{check: says, any_of: []}", snapshot("9:31 bad-expectation")),
     "empty phrase": ('{check: says, any_of: [""]}', snapshot("9:32 bad-expectation")),
     "min over max": ("{check: duration, min_seconds: 9, max_seconds: 5}", snapshot("9:9 bad-expectation")),
     "two ways to say it": ("{check: says, any_of: [a], matches: b}", snapshot("9:9 bad-expectation")),
-    "pass rate": ("{check: cost, max_cents: 5, min_pass_rate: 1.5}", snapshot("9:52 out-of-range")),
     "argument with a leading zero": (
         "{check: tool_called, name: x, arguments: {zip: 02139}}",
         snapshot("9:56 warning number-rewritten"),
@@ -210,41 +207,3 @@ def test_default_that_a_scenario_cannot_fill_is_reported_for_it(workspace: Any) 
         extra="  t:\n    prompt: Hello.\n",
     )
     assert workspace.faults(text) == snapshot("7:34 template-undefined")
-
-
-def test_equal_texts_with_an_alias_are_not_the_same(workspace: Any) -> None:
-    """What `*a` stands for may have changed in between, here from a number to a boolean."""
-    plan = """\
-version: 1
-plan: p
-targets: {support: {agent: 12}}
-scenarios:
-  s:
-    prompt: Ask.
-    runs: &a 1
-    expect: [{check: duration, max_seconds: *a}]
-  t:
-    prompt: "{{ w }}"
-    matrix: {axes: {w: [&a true]}}
-    expect: [{check: duration, max_seconds: *a}]
-"""
-    assert workspace.codes(plan) == [("bad-expectation", 12, 45)]
-
-
-def test_diagnostics_do_not_depend_on_plans_read_before(workspace: Any) -> None:
-    """Expectations are cached by their text; the cache does not change diagnostics."""
-    head = "version: 1\nplan: {}\ntargets: {{support: {{agent: 12}}}}\nvars: {{day: Monday}}\nscenarios:\n"
-    scenario = "  s{}:\n    prompt: Ask, on {{{{ day }}}}.\n    expect:\n{}"
-    repeated = "      - {check: says, any_of: [Hello, hello]}\n      - {check: duration, max_seconds: 180}\n"
-    many = [f"      - {{check: says, any_of: [word-{number}]}}\n" for number in range(1_100)]
-    parts = ["".join(many[start : start + 275]) for start in range(0, len(many), 275)]
-    before = head.format("before") + "".join(
-        scenario.format(number, repeated + part) for number, part in enumerate(parts)
-    )
-    workspace.write("before.yaml", before)
-    workspace.write("plan.yaml", head.format("after") + scenario.format(0, repeated + repeated))
-    alone, found_alone = workspace.load("plan.yaml")
-    (_, after), found = workspace.load("before.yaml", "plan.yaml")
-    assert after == alone[0]
-    assert [item for item in found.items if item.span.file == "plan.yaml"] == found_alone.items
-    assert {item.code for item in found_alone.items} == {"duplicate-item"}

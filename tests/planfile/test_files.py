@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.errors import UsageError
-from planner.planfile.files import FileFault, Neighbours, display_name, find_root, plan_files
-from planner.reports.diagnostic_documents import render_json, render_sarif
+from planner.planfile.files import display_name, find_root, plan_files
 
 PLAIN = """\
 version: 1
@@ -349,18 +347,6 @@ def test_folder_without_permission_is_reported(workspace: Any) -> None:  # pragm
         workspace.load("plans")
 
 
-def test_endings_of_plan_files_are_read_in_any_case(workspace: Any) -> None:
-    """A file that some system wrote in capitals is a plan as well, not silently left out."""
-    workspace.write("plans/A.YAML", PLAIN + "    prompt: Hello.\n")
-    workspace.write("plans/b.Yml", PLAIN.replace("plan: p", "plan: q") + "    prompt: Hello.\n")
-    assert [plan.file for plan in workspace.load("plans")[0]] == ["plans/A.YAML", "plans/b.Yml"]
-
-
-def test_folder_named_like_a_plan_is_searched(workspace: Any) -> None:
-    workspace.write("folder.yaml/plan.yml", PLAIN + "    prompt: Hello.\n")
-    assert [plan.file for plan in workspace.load("folder.yaml")[0]] == ["folder.yaml/plan.yml"]
-
-
 def test_dangling_link_is_a_fault(workspace: Any) -> None:
     """A link to nowhere inside a folder of plans is reported, not skipped."""
     (workspace.root / "plans").mkdir()
@@ -382,18 +368,6 @@ def test_a_plan_that_links_to_a_forbidden_file(workspace: Any, target: str) -> N
     (workspace.root / "plans" / "linked.yaml").symlink_to(place)
     _, diagnostics = workspace.load("plans")
     assert [item.code for item in diagnostics] == ["file-outside"]
-
-
-def test_file_name_that_is_not_text(workspace: Any) -> None:
-    """Bytes that are not UTF-8 are shown as escapes, so that every format and the results can hold the name."""
-    try:
-        workspace.write(os.fsdecode(b"plans/caf\xe9.yaml"), PLAIN + "    prompt: Hello.\n    runs: x\n")
-    except OSError:  # pragma: no cover - some file systems hold UTF-8 only
-        pytest.skip("this file system takes no such name")
-    _, diagnostics = workspace.load("plans")
-    assert [item.span.file for item in diagnostics] == ["plans/caf\\xe9.yaml"]
-    assert json.loads(render_json(diagnostics))["diagnostics"][0]["file"] == "plans/caf\\xe9.yaml"
-    assert "plans/caf%5Cxe9.yaml" in render_sarif(diagnostics, tool_version="0")
 
 
 def test_error_in_an_axis_file_names_the_plan_that_uses_it(workspace: Any) -> None:
@@ -440,15 +414,6 @@ def test_path_that_leads_where_no_plan_may_read(workspace: Any, path: str) -> No
     assert [code for code, *_ in workspace.codes()] == ["file-outside"]
 
 
-def test_names_with_spaces_at_their_end(workspace: Any) -> None:
-    """A name is taken as it is written."""
-    workspace.write("x.md ", "Hello.")
-    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: 'x.md '\n")
-    assert workspace.codes() == []
-    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: ' x.md '\n")
-    assert [code for code, *_ in workspace.codes()] == ["file-missing"]
-
-
 def test_invalid_files(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket, a pipe, a loop of links named like a plan: a fault each, and none keeps waiting."""
     plans = workspace.root / "plans"
@@ -469,58 +434,3 @@ def test_invalid_files(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         ("file-unreadable", "plans/e.yaml", "this file cannot be read: Too many levels of symbolic links"),
         ("file-missing", "plans/f.yaml", "plans/c.yaml is not a file"),
     ]
-
-
-def test_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
-    """One that vanished is missing; of one that grows, not more is read than allowed; a link put in its place is not followed."""
-    path = tmp_path / "plan.yaml"
-    path.write_bytes(b"x" * 100)
-    neighbours = Neighbours(tmp_path)
-    assert neighbours.plan(path, "plan.yaml", 100) == b"x" * 100
-    path.write_bytes(b"x" * 101)
-    with pytest.raises(FileFault, match="more than 100 bytes"):
-        neighbours.plan(path, "plan.yaml", 100)
-    path.unlink()
-    with pytest.raises(FileFault, match="there is no file"):
-        neighbours.plan(path, "plan.yaml", 100)
-    path.symlink_to("/etc/passwd")
-    with pytest.raises(FileFault, match="leads out of the repository"):
-        neighbours.plan(path, "plan.yaml", 100)
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs a file that does not know its size")
-def test_file_that_does_not_know_its_size() -> None:
-    """It is read to its end, within the bound."""
-    folder = Path("/proc/self")
-    neighbours = Neighbours(folder)
-    assert neighbours.plan(folder / "status", "status", 100_000).startswith(b"Name:")
-    with pytest.raises(FileFault, match="more than 10 bytes"):
-        neighbours.plan(folder / "status", "status", 10)
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [("lib/voice.yml", "lib/voice.yaml"), ("lib/vioce.yaml", "lib/voice.yaml"), ("secret.yaml", None)],
-)
-def test_a_file_with_nearly_the_same_name_is_suggested(workspace: Any, written: str, meant: str | None) -> None:
-    """In the same folder; links are not followed to look for it."""
-    workspace.write("plans/lib/voice.yaml", "version: 1\nkind: library\nvars: {a: 1}\n")
-    workspace.write("outside/secret.yaml", "")
-    (workspace.root / "plans" / "link").symlink_to(workspace.root / "outside")
-    workspace.write(
-        "plans/p.yaml",
-        f"version: 1\nplan: p\nimports: [{written}]\ntargets: {{s: {{agent: 1}}}}\n"
-        "scenarios: {a: {prompt: Hi, expect: [{check: call, status: completed}]}}\n",
-    )
-    (found,) = workspace.load("plans/p.yaml")[1]
-    assert found.code == "file-missing"
-    assert (f"plans/{meant}" in found.detail) is (meant is not None)
-
-
-def test_a_world_is_named_as_one(workspace: Any) -> None:
-    """One error instead of one for each of its keys."""
-    workspace.write("world.yaml", "version: 1\nworld: bikes\ntools: {}\nagents: {}\n")
-    plans, found = workspace.load("world.yaml")
-    assert not plans
-    assert [(item.code, item.span.line, item.span.column) for item in found] == [("unknown-key", 2, 1)]
-    assert "--sandbox --world world.yaml" in next(iter(found)).detail

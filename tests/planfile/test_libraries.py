@@ -125,19 +125,6 @@ def test_any_stretch_of_expectations_can_be_moved(
     assert cases([*before, "use: moved", *after]) == cases(everything)
 
 
-def test_a_case_is_annotated_where_the_plan_uses_the_library(workspace: Any) -> None:
-    """A failing expectation of a library is shown on the plan's line that uses it: that is the file the case is in."""
-    workspace.write("lib/voice.yaml", LIBRARY)
-    workspace.write("lib/orders.csv", "number\n1\n")
-    case = workspace.cases(PLAN)[0]
-    assert [(span.file, span.line) for span in case.expectation_spans] == [
-        ("plan.yaml", 10),
-        ("plan.yaml", 11),
-        ("plan.yaml", 11),
-        ("plan.yaml", 12),
-    ]
-
-
 def test_an_override_that_leaves_a_rate_without_effect_is_reported(workspace: Any) -> None:
     """Reported once at the rate of the `use`, unless it affects one of the expectations. A library's own rate is not reported."""
     workspace.write(
@@ -427,27 +414,6 @@ def test_error_that_a_plan_causes_shows_the_plan(workspace: Any) -> None:
     assert workspace.rendered(diagnostics) == snapshot("lib.yaml:3:50 template-undefined")
 
 
-def test_a_value_that_does_not_fit_a_library(workspace: Any) -> None:
-    """An invalid rendered expectation of a library is reported there, with the case and the use."""
-    workspace.write(
-        "lib.yaml", 'version: 1\nkind: library\nexpectations: {quick: {check: duration, max_seconds: "{{ limit }}"}}\n'
-    )
-    plan = "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {a: {agent: 1}}\nvars: {limit: soon}\n"
-    assert workspace.faults(plan + "scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}\n") == snapshot(
-        "lib.yaml:3:54 wrong-type"
-    )
-
-
-def test_unreadable_variables_of_a_library_are_one_error(workspace: Any) -> None:
-    """Undefined names may be among them and are not reported."""
-    workspace.write(
-        "lib.yaml", "version: 1\nkind: library\nvars: [a]\nexpectations: {e: {check: call, status: completed}}\n"
-    )
-    plan = "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {t: {agent: 1}}\nscenarios: {s: {prompt: 'Hello {{ a }}.', expect: [{use: e}]}}\n"
-    workspace.write("plan.yaml", plan)
-    assert [(item.code, item.span.file) for item in workspace.load()[1]] == [("wrong-type", "lib.yaml")]
-
-
 def test_unreadable_library_is_reported_once(workspace: Any) -> None:
     """A library that is no YAML, or of another version, makes its importers invalid; their `use`s are not reported."""
     for broken in ("version: 1\nkind: library\nexpectations: [\n", "version: 2\nkind: library\n", "\xff"):
@@ -465,20 +431,6 @@ def test_unreadable_library_is_reported_once(workspace: Any) -> None:
             assert fault.span.file == "lib.yaml"
 
 
-def test_too_many_errors_in_a_library(workspace: Any) -> None:
-    """A library with more errors than are shown makes its importers invalid; other plans are still read."""
-    workspace.write("lib.yaml", "version: 1\nkind: library\nvars:\n" + "".join(f"  a-{i}: 1\n" for i in range(1_500)))
-    workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))
-    workspace.write(
-        "z.yaml",
-        "version: 1\nplan: z\ntargets: {a: {agent: 1}}\nscenarios: {s: {prompt: Hello., expect: [{check: call, status: completed}]}}\n",
-    )
-    plans, diagnostics = workspace.load("plan.yaml", "z.yaml")
-    assert [plan.name for plan in plans] == ["z"]
-    assert {item.span.file for item in diagnostics} == {"lib.yaml"}
-    assert len(diagnostics) == 1_001
-
-
 def test_a_library_among_plans_is_not_a_plan(workspace: Any) -> None:
     """Loading a folder reads each library once, before or after the plans that import it."""
     workspace.write("plans/a/lib.yaml", "version: 1\nkind: library\nvars: {unused: 1}\n")
@@ -491,15 +443,6 @@ def test_a_library_among_plans_is_not_a_plan(workspace: Any) -> None:
     assert len(loaded.diagnostics) == 0
 
 
-def test_a_kind_that_is_mistyped_in_a_library(workspace: Any) -> None:
-    """`kind: libary` is one error: the file is read as a library."""
-    workspace.write(
-        "plan.yaml",
-        LIBRARY.replace("kind: library", "kind: libary").replace("  orders: {file: orders.csv, column: number}\n", ""),
-    )
-    assert workspace.faults() == snapshot("2:7 not-a-choice")
-
-
 def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> None:
     """The values that a template can use are bounded, in all files together."""
     many = "[" + ", ".join("1" for _ in range(6_000)) + "]"
@@ -507,65 +450,3 @@ def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> N
     plan = f"version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {{t: {{agent: 1}}}}\nvars: {{b: {many}}}\n"
     plan += 'scenarios: {s: {prompt: "{{ a[0] }} {{ b[0] }}", expect: [{check: call, status: completed}]}}\n'
     assert workspace.codes(plan) == [("too-many-nodes", 3, 1)]
-
-
-@pytest.mark.parametrize("imports", ["import: [lib.yaml]", "imports: [lob.yaml]"], ids=["mistyped key", "no such file"])
-def test_an_unread_import_causes_no_further_errors(workspace: Any, imports: str) -> None:
-    """Only the import is reported, not the targets, variables and expectations that the plan would have from it."""
-    plan = f"version: 1\nplan: p\n{imports}\nscenarios: {{s: {{prompt: 'Hello {{{{ a }}}}.', targets: [t], expect: [{{use: e}}]}}}}\n"
-    codes = workspace.codes(plan)
-    assert [(line, code in {"unknown-key", "file-missing"}) for code, line, _ in codes] == [(3, True)]
-
-
-@pytest.mark.parametrize(
-    ("part", "said"),
-    [
-        ("targets: [t]", [("wrong-type", 3, 10)]),
-        ("expectations: [e]", [("wrong-type", 3, 15)]),
-        ("var: {a: 1}", [("unknown-key", 3, 1)]),
-        ("vars: {a: [" + "1, " * 10_001 + "]}", [("too-many-nodes", 3, 1)]),
-    ],
-    ids=["targets", "expectations", "mistyped vars", "large vars"],
-)
-def test_a_part_of_a_library_that_cannot_be_read(workspace: Any, part: str, said: list[tuple[str, int, int]]) -> None:
-    """Each part is reported at its place."""
-    assert workspace.codes(f"version: 1\nkind: library\n{part}\n") == said
-
-
-def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
-    """A variable, a target, an axis or an expectation of a library is enough; each alone."""
-    workspace.write(
-        "lib.yaml",
-        "version: 1\nkind: library\nvars: {v: 1}\ntargets: {t: {agent: 1}}\naxes: {a: [x, y]}\n"
-        "expectations: {e: {check: call, status: completed}}\n",
-    )
-    plan = (
-        "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {own: {agent: 2}}\n"
-        "scenarios: {s: {prompt: Hello., expect: [{check: duration, max_seconds: 9}]}}\n"
-    )
-    assert workspace.codes(plan) == [("unused-import", 3, 11)]
-    for old, new in (
-        ("Hello.", '"{{ v }}"'),
-        ("prompt: Hello.", "targets: [t, own], prompt: Hello."),
-        ("prompt: Hello.", 'prompt: "{{ a }}", matrix: {axes: {a: {use: a}}}'),
-        ("[{check", "[{use: e}, {check"),
-        ("targets: {own: {agent: 2}}\n", ""),
-    ):
-        assert workspace.codes(plan.replace(old, new)) == []
-
-
-def test_an_axis_that_shadows_an_imported_variable_is_reported(workspace: Any) -> None:
-    """It replaces the variable in the library's templates too, with a warning."""
-    workspace.write(
-        "lib.yaml",
-        "version: 1\nkind: library\nvars: {word: maybe}\nexpectations: {e: {check: says, any_of: ['{{ word }}']}}\n",
-    )
-    plan = (
-        "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {own: {agent: 2}}\nscenarios:\n"
-        "  s: {prompt: '{{ word }}', matrix: {axes: {word: [yes, no]}}, expect: [{use: e}]}\n"
-    )
-    workspace.write("plan.yaml", plan)
-    (lint,) = workspace.load("plan.yaml")[1]
-    assert (lint.code, lint.severity.value, lint.span.line, lint.span.column) == ("shadowed-variable", "warning", 6, 45)
-    assert [(one.message, one.span.file, one.span.line) for one in lint.related] == [("the variable", "lib.yaml", 3)]
-    assert workspace.codes(plan.replace("word: [", "other: [").replace("{{ word }}", "{{ other }}")) == []

@@ -251,7 +251,6 @@ scenarios:
 
 BROKEN = {
     "axes missing": ("exclude: [{a: 1}]", snapshot("8:14 missing-key")),
-    "nothing at all": ("{}", snapshot("8:5 missing-key")),
     "no axis": ("axes: {}", snapshot("7:18 template-undefined, 8:20 bad-axis")),
     "axes is a list": ("axes: [a]", snapshot("8:20 wrong-type")),
     "matrix key mistyped": ("axis: {a: [1]}", snapshot("8:14 unknown-key")),
@@ -371,44 +370,6 @@ def test_text_of_a_plan_is_bounded_together(workspace: Any, head: str) -> None:
     ]
 
 
-def test_a_matrix_has_a_hundred_axes_at_most(workspace: Any, head: str) -> None:
-    """All of them would be in every case id. Such a matrix has no other error."""
-    axes = ", ".join(f"a{number}: [x]" for number in range(101))
-    prompt = "".join(f"{{{{ a{number} }}}}" for number in range(101))
-    workspace.write("plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{prompt}"\n    matrix: {{axes: {{{axes}}}}}\n')
-    assert [(item.code, item.detail) for item in workspace.load()[1]] == [
-        ("bad-axis", "a matrix may have 100 axes, this one has 101")
-    ]
-
-
-def test_an_axis_has_as_many_values_as_a_plan_has_cases_at_most(workspace: Any, head: str) -> None:
-    """A list that is longer is refused before its values are looked at."""
-    numbers = ", ".join(["7"] * 100_001)
-    workspace.write(
-        "plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{{{{ a }}}}"\n    matrix: {{axes: {{a: [{numbers}]}}}}\n'
-    )
-    assert [(item.code, item.detail) for item in workspace.load()[1]] == [
-        ("too-many-cases", "axis `a` has 100,001 values; more than 100,000 can be in no plan")
-    ]
-
-
 def test_repeated_exclusions_are_found() -> None:
     """An exclusion that a more general one includes; of equal ones the later."""
     assert Exclusions([{0: "x", 1: "y"}, {1: "y"}, {1: "y"}, {0: "z"}]).repeated() == {0: 1, 2: 1}
-
-
-def test_an_error_of_one_axis_hides_none_of_the_others(workspace: Any) -> None:
-    """Exclusions and inclusions are checked with the axes that could be read; the error of an axis is reported once."""
-    assert workspace.faults("""\
-version: 1
-plan: p
-targets: {support: {agent: 12}}
-scenarios:
-  one:
-    prompt: "{{ mood }} {{ caller.id }} {{ order }}"
-    matrix:
-      axes: {mood: [calm, furious], caller: [{id: ana}, {name: Bob}], order: 5}
-      exclude: [{mod: calm}, {mood: clam}, {caller: bob, order: 7}]
-      include: [{caller: eva}]
-    expect: [{check: call, status: completed}]
-""") == snapshot("8:57 bad-axis, 8:78 wrong-type, 9:18 unknown-axis, 9:37 matches-nothing, 10:17 missing-key")

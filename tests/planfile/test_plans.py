@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -374,30 +373,3 @@ def test_prompt_is_measured_in_bytes(workspace: Any, head: str) -> None:
     assert [(item.code, item.detail) for item in diagnostics] == [
         ("template-too-large", "the prompt has 40,000 bytes, the limit is 32,768")
     ]
-
-
-def test_place_in_an_escaped_text_is_the_whole_text(workspace: Any, head: str) -> None:
-    """Where escapes hide the words of a template, the text as a whole is shown; folded text is searched."""
-    text = 'scenarios:\n  s: {prompt: "{{ \\u006eme }}"}\n  t:\n    prompt: >\n      Hello {{ a\n      }} and {{ b }} {{ b }}\n'
-    assert workspace.faults(head + text) == snapshot(
-        "6:15 template-undefined, 9:16 template-undefined, 10:17 template-undefined"
-    )
-
-
-def test_key_without_a_value_hides_no_other_fault(workspace: Any, head: str) -> None:
-    """Faults of a mapping are all reported, those of empty keys among them."""
-    text = "scenarios:\n  s: {prompt: Hello., runs: , min_pass_rate: 5, mode: x}\n"
-    assert workspace.codes(head + text) == [("wrong-type", 6, 23), ("out-of-range", 6, 46), ("not-a-choice", 6, 55)]
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_collector_is_left_as_it_was(workspace: Any, head: str, enabled: bool) -> None:
-    """Loading pauses the garbage collector for its own time only."""
-    workspace.write("plan.yaml", f"{head}scenarios:\n  s: {{prompt: Hello.}}\n")
-    before = gc.isenabled()
-    try:
-        gc.enable() if enabled else gc.disable()
-        workspace.load()
-        assert gc.isenabled() is enabled
-    finally:
-        gc.enable() if before else gc.disable()

@@ -61,20 +61,6 @@ def test_nothing_is_reported_if_the_price_is_unknown(workspace: Any, rates: tupl
     assert workspace.faults(plan(1)) == ""
 
 
-def test_one_call_and_parts_of_a_cent(workspace: Any) -> None:
-    """Singular for one call; rates may have fractions."""
-    workspace.project = Project(rates=(("flash", 0.75),), policy=Policy(max_cost_cents=1))
-    assert workspace.faults(plan(None, runs=1, matrix="{axes: {mood: [calm]}}")) == snapshot("2:7 warning over-budget")
-
-
-def test_every_limit_is_reported_at_once(workspace: Any) -> None:
-    """That of the policy beside that of the budget; no selection is proposed where not even one call can be paid."""
-    workspace.project = Project(rates=(("spark", 1_000_000.0),), policy=Policy(max_cost_cents=5))
-    assert workspace.faults(plan(10, runs=1, matrix="{axes: {mood: [calm]}}")) == snapshot(
-        "2:7 warning over-budget, 4:26 over-budget"
-    )
-
-
 def test_retries_count_as_calls_as_they_do_when_it_is_run(workspace: Any) -> None:
     """`planner run` reckons with a retry of each run, and so does the warning; it names what else can be lowered."""
     retried = plan(None, runs=3).replace("    runs: 3\n", "    runs: 3\n    retries: 2\n")

@@ -34,10 +34,6 @@ SAME = {
         ),
         snapshot("6:3 warning same-call"),
     ),
-    "two axes that matter together": (
-        scenario('"Ask{% if a == b %} twice{% endif %}."', "matrix: {axes: {a: [1, 2], b: [1, 2]}}"),
-        snapshot("6:3 warning same-call"),
-    ),
     "mappings that differ in their id alone": (
         scenario(
             '"You are {{ caller.name }}."', "matrix: {axes: {caller: [{id: ana, name: Ana}, {id: bob, name: Ana}]}}"
@@ -59,11 +55,6 @@ def test_same_call_for_several_values(workspace: Any, head: str, name: str) -> N
     [
         scenario("\"Ask. {% if mood == 'sad' %}Cry.{% elif mood == 'furious' %}Shout.{% endif %}\"", MOODS),
         scenario("Ask.", MOODS, 'expect: [{check: says, any_of: ["{{ mood }}"]}]'),
-        scenario(
-            "\"Ask{% if mood == 'sad' %} and cry{% endif %}.\"",
-            MOODS,
-            'expect: [{check: says, any_of: ["{{ mood }}"]}]',
-        ),
         scenario('"{{ mood }}"', MOODS + "\n    targets: [support, other]").replace(
             "scenarios", "# {other: {agent: 3}}\nscenarios"
         ),

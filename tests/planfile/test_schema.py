@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePath
@@ -280,20 +277,3 @@ def test_schema_knows_what_a_quarantine_needs(part: str) -> None:
     assert complaints(plan % "runs: 1") == []
     assert complaints(plan % part) != []
     assert complaints("budget: {}\n" + plan % "runs: 1") != []
-
-
-_WRITTEN = "import json; from planner.planfile.grammar.schema import library_schema, plan_schema; print(json.dumps([plan_schema(), library_schema()]))"
-
-
-def test_no_hash_decides_how_schemas_are_written() -> None:
-    """Another process, with sets in another order, writes the same: what is committed would else be found to differ now and then."""
-    written = [
-        subprocess.run(
-            [sys.executable, "-c", _WRITTEN],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("0", "2", "4242")
-    ]
-    assert len(set(written)) == 1

@@ -345,24 +345,6 @@ def test_programs_of_a_plan_are_bounded_together() -> None:
     templates.compile("{% if n %}{% endif %} again")
 
 
-def test_compiling_evaluates_nothing() -> None:
-    """Constant parts are computed when rendering, within the budget, and only if they are reached."""
-    templates = Templates()
-    spent = templates.compile("{% for a in range(100000) %}{% endfor %}")
-    with pytest.raises(TemplateFault, match="does too much work"):
-        spent.render({})
-    assert templates.compile("{{ 'x' | upper }}{% if n %}{{ ('x')['y'] and n }}{% endif %}").render({"n": 0}) == "X"
-
-
-def test_equal_texts_are_compiled_once() -> None:
-    """A template, or its fault, is remembered."""
-    templates = Templates()
-    assert templates.compile("{% if n %}{% endif %}") is templates.compile("{% if n %}{% endif %}")
-    for _ in range(2):
-        with pytest.raises(TemplateFault):
-            templates.compile("{{ n")
-
-
 NAMES = [
     "name",
     "n",
@@ -423,15 +405,3 @@ def test_no_expression_escapes(expression: str) -> None:
             assert isinstance(Templates().compile(text).render(VALUES), str)
         except TemplateFault as found:
             assert found.detail  # noqa: PT017 - most expressions have one
-
-
-def test_many_texts_are_forgotten_after_a_plan() -> None:
-    """A few texts are kept compiled; after very many, the next plan starts with none."""
-    templates = Templates()
-    first = templates.compile("{{ n }}")
-    templates.new_plan()
-    assert templates.compile("{{ n }}") is first
-    for number in range(1_001):
-        templates.compile(f"{number} {{{{ n }}}}")
-    templates.new_plan()
-    assert templates.compile("{{ n }}") is not first

@@ -37,12 +37,7 @@ HOSTILE = (
 
 
 def _finding(
-    expectation: str,
-    check: str,
-    outcome: str,
-    message: str,
-    quote: Quote | None = None,
-    severity: str = "error",
+    expectation: str, check: str, outcome: str, message: str, quote: Quote | None = None, severity: str = "error"
 ) -> Finding:
     return Finding.model_validate(
         {

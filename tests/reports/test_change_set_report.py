@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,7 +18,6 @@ from planner.changes.model import ChangeSet, Reason
 from planner.planfile.model import Plan
 from planner.reports.change_set import MAX_BYTES, Preview, render_json, render_markdown, render_text
 from planner.reports.redaction import Redactor
-from planner.results.outcomes import Action
 
 _NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)
 _LIMITS = [("policy", 5_000), ("plan refunds", 900)]
@@ -71,46 +70,6 @@ Nothing was called. To run exactly this:
 """)
 
 
-def test_a_narrow_terminal(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """At 60 columns names are still whole and everything else is wrapped."""
-    assert _text(change_set, plans, 60, already_made={"hours/opening@hotline": 2}) == snapshot("""\
-2 plans · 29 cases · 83 runs
-
-  + refunds/refund-window[mood=furious]@support
-      5 calls · new
-  ~ refunds/late-order@support
-      3 calls · prompt changed
-      - You are a polite caller asking about order 12345.
-      + You are an impatient caller, �@acme ``` : :x.
-  ~ refunds/number[mood=calm]@support
-      1 call · settings changed
-      target number +•••••••••99 → +•••••••••42
-  ~ refunds/number[mood=furious]@support
-      1 call · settings changed, same as above
-  ~ hours/opening@hotline
-      3 calls · agent edited since (2026-11-20 → 2026-11-24)
-      · 2 already made
-  ~ hours/late@hotline
-      1 call · unknown last time · in addition to 2 stored
-      runs
-  ? hours/closing@hotline
-      recheck · expectations changed · 3 stored runs · free
-  - refunds/old-case@support
-      dropped · no longer in the plan
-  = 21 cases kept
-      passed, 1 flaky, newest 119 min ago, oldest 2 h
-  = 1 case kept
-      not selected
-
-Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of
-  these scenarios) · ceilings $9.00 (plan refunds), $50.00
-  (policy) · 2 more calls already made by an earlier
-  session, not charged again
-Nothing was called. To run exactly this:
-  planner run --consent-to-charge --max-cost 2.40 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
-""")
-
-
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_only_names_and_the_command_are_wider(change_set: ChangeSet, plans: list[Plan], width: int) -> None:
     """Names and the command are never broken; all other lines fit."""
@@ -138,15 +97,6 @@ Nothing to do.
 """)
 
 
-def test_only_a_recheck(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Free actions are marked as free."""
-    only = tuple(change for change in change_set.changes if change.action in (Action.RECHECK, Action.DROP))
-    free = ChangeSet(change_set.digest, only, replace(change_set.estimate, calls=0, basis="nothing to call"), {})
-    text = _text(free, plans)
-    assert "Calls: none\n" in text
-    assert "Nothing was called. To update the stored results, free of charge:\n  planner run" in text
-
-
 def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Plan]) -> None:
     """An unknown price is shown as unknown with the reason, never as $0.00."""
     change_set = many_calls(3)
@@ -155,25 +105,6 @@ def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Pl
     assert "- Calls: 3 · cost unknown" in _markdown(change_set, plans, ceilings=[])
     assert json.loads(render_json(_preview(change_set, plans)))["estimate"]["expected_cents"] is None
     assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
-
-
-def test_a_selection_is_shown_in_the_first_line(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """The first line shows how many of the cases are selected."""
-    case = change_set.changes[0].case
-    assert case is not None
-    assert _text(change_set, [replace(plans[0], cases=(case,) * 60)]).startswith("1 plan · 29 of 60 cases · 83 runs\n")
-
-
-def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Kept cases show the age of their runs and the number of flaky ones."""
-    kept = next(change for change in change_set.changes if change.action is Action.KEEP)
-    assert kept.prior is not None
-    old_run = kept.prior.runs[0].model_copy(update={"completed_at": (_NOW - timedelta(days=6)).replace(tzinfo=None)})
-    old = replace(kept, case_id="hours/old@hotline", prior=kept.prior.model_copy(update={"runs": [old_run]}))
-    text = _text(replace(change_set, changes=(*change_set.changes, old)), plans, 160)
-    assert "22 cases kept" in text
-    assert "passed, 1 flaky, newest 119 min ago, oldest 6 d\n" in text
-    assert "ago" not in _text(change_set, plans, now=None)
 
 
 def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -216,13 +147,6 @@ def test_the_whole_markdown(change_set: ChangeSet, plans: list[Plan]) -> None:
     )
 
 
-def test_no_changes_in_markdown(nothing_to_do: ChangeSet, plans: list[Plan]) -> None:
-    """Without changes there is no command."""
-    text = _markdown(nothing_to_do, plans)
-    assert text.startswith("## No calls would be made\n\n**Nothing was called and nothing was charged.**\n")
-    assert "planner run" not in text
-
-
 @pytest.mark.parametrize("number", [3, 300, 3_000])
 def test_a_comment_never_gets_too_long(many_calls: Callable[[int], ChangeSet], plans: list[Plan], number: int) -> None:
     """The comment fits for any number of calls, and says what it omits."""
@@ -232,14 +156,6 @@ def test_a_comment_never_gets_too_long(many_calls: Callable[[int], ChangeSet], p
     assert text.startswith(f"## {number:,} calls would be made")
     assert f"Change set `{change_set.digest}`" in text
     assert ("more: `planner plan` shows all" in text) == (number == 3_000)
-
-
-def test_the_smallest_comment(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """If not even ten cases fit, only their number is shown."""
-    wordy = tuple(replace(change, case_id=f"{'x' * 600}{index}") for index, change in enumerate(change_set.changes))
-    text = _markdown(replace(change_set, changes=wordy), plans, max_bytes=4_000)
-    assert len(text.encode()) <= 4_000
-    assert "<summary>Why each case is called (6)</summary>\n\n*6 more: `planner plan` shows all.*" in text
 
 
 def test_the_command_is_never_cut(change_set: ChangeSet, plans: list[Plan]) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from planner.changes.timeline import Timeline, timeline
-from planner.reports.history import HistoryPage, render_csv, render_json, render_text, sparkline
+from planner.reports.history import HistoryPage, render_csv, render_json, render_text
 from planner.reports.redaction import Redactor
 from planner.results.model import RunResult
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
-FORMULA = '=HYPERLINK("https://evil.example")/s@t'
 
 
 def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hours/opening@hotline")) -> Timeline:
@@ -116,15 +114,6 @@ Cases, least reliable first
   ✓ hours/opening@hotline        ███   100 % (70 % to 100 %) of 9   1 min 1 s · 700 ms · $0.30 a
                                                                     call
 """
-NARROW_CASES = """\
-  ✗ refunds/late-order@support
-      █▆▃ · 67 % (35 % to 88 %) of 9 · 1 min 1
-      s · 700 ms · grade 0.80 · $0.32 a call ·
-      flaky 50 %
-  ✓ hours/opening@hotline
-      ███ · 100 % (70 % to 100 %) of 9 · 1 min
-      1 s · 700 ms · $0.30 a call
-"""
 CASE = """\
 ✗ refunds/late-order@support
   failed · 9 calls · $2.88
@@ -151,35 +140,10 @@ def test_the_suite() -> None:
     assert _text(HistoryPage(_invocations(), None, (), sandbox=False)) == SUITE
 
 
-def test_a_narrow_terminal() -> None:
-    """All lines fit except case ids, and columns become prose."""
-    text = _text(HistoryPage(_invocations(), None, ("sandbox",), sandbox=True), 46)
-    assert NARROW_CASES in text
-    assert text.endswith("These are simulated calls on the sandbox:\nnobody was phoned, and nothing was charged.\n")
-    assert [line for line in text.splitlines() if len(line) > 46 and "@" not in line] == []
-
-
 def test_one_case() -> None:
     """Measures of one case, and each session that called it."""
     found = _invocations()
     assert _text(HistoryPage(found, (found.cases[1],), (), sandbox=False)) == CASE
-
-
-def test_colour_is_only_added() -> None:
-    """Without colour codes, the text is the same."""
-    page = HistoryPage(_invocations(), None, (), sandbox=False)
-    coloured = _text(page, color=True)
-    assert "\x1b[31m✗\x1b[0m" in coloured
-    for code in ("\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m"):
-        coloured = coloured.replace(code, "")
-    assert coloured == SUITE
-
-
-def test_nothing_stored() -> None:
-    """The text names the selection."""
-    page = HistoryPage(timeline([]), None, ("sandbox", "environment staging"), sandbox=False)
-    assert _text(page) == "No session is stored (sandbox · environment staging)\n"
-    assert _text(replace(page, scope=())) == "No session is stored\n"
 
 
 def test_csv_has_a_line_for_each_case_and_session() -> None:
@@ -244,19 +208,3 @@ def test_names_are_redacted_in_every_format() -> None:
     texts = [_text(page), render_csv(page, redactor=Redactor()), render_json(page, environment="", redactor=Redactor())]
     assert [text for text in texts if "5550199" in text] == []
     assert all("99@t" in text for text in texts)
-
-
-@pytest.mark.parametrize(
-    ("values", "is_share", "line"),
-    [
-        ([0, 0.5, 1], True, "▁▅█"),
-        ([2.0, -1.0], True, "█▁"),
-        ([10, 20, None, 15], False, "▁█·▅"),
-        ([5, 5], False, "▄▄"),
-        ([None, None], False, "··"),
-        ([], False, ""),
-    ],
-)
-def test_a_sparkline(values: list[float | None], is_share: bool, line: str) -> None:
-    """From the lowest to the highest value, or from 0 to 1."""
-    assert sparkline(values, is_share=is_share) == line

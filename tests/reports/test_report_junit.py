@@ -57,23 +57,6 @@ def test_a_good_day_is_green(all_passed: RunResult) -> None:
     assert (document.tests, document.failures, document.errors, document.skipped) == (3, 0, 0, 0)
 
 
-def test_an_undecided_run_of_a_passed_case(canonical: RunResult) -> None:
-    """It is in the output of the case."""
-    undecided = canonical.cases[7].runs[1]
-    case = canonical.cases[3].model_copy(update={"runs": [undecided]})
-    (_, suite) = _read(junit.render(canonical.model_copy(update={"cases": [case], "dropped": [], "plans": []})))
-    (test,) = suite
-    assert test.result == []
-    assert "polite (grade, undecided): the grade is pending" in (test.system_out or "")
-
-
-def test_a_case_without_a_file_has_no_place(canonical: RunResult) -> None:
-    """Unknown attributes are omitted."""
-    case = canonical.cases[1].model_copy(update={"file": "", "line": 0})
-    text = junit.render(canonical.model_copy(update={"cases": [case]}))
-    assert "file=" not in text
-
-
 def test_the_report_is_safe_to_print(canonical: RunResult) -> None:
     """No control character, reordering or workflow command is in it, and XML's own rules hold."""
     text = junit.render(canonical)

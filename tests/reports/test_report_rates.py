@@ -6,7 +6,6 @@ from html import unescape
 
 import pytest
 
-from planner.quantities import chance
 from planner.reports import case_phrasing, html, markdown, phrasing
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
@@ -39,13 +38,7 @@ def measured(canonical: RunResult) -> RunResult:
         update={
             "cases": cases,
             "suite": SuiteDocument(
-                cases=12,
-                passed_before=34,
-                runs_before=36,
-                passed_now=21,
-                runs_now=36,
-                p_value=0.0004,
-                compared="worse",
+                cases=12, passed_before=34, runs_before=36, passed_now=21, runs_now=36, p_value=0.0004, compared="worse"
             ),
             "repeated": [
                 RepeatedPass(k=k, cases=5, rate=rate) for k, rate in ((1, 0.9), (2, 0.82), (4, 0.7), (5, 0.6))
@@ -78,14 +71,6 @@ def test_statistics_in_markdown(measured: RunResult) -> None:
     assert "555" not in quoted
 
 
-def test_statistics_in_the_terminal(measured: RunResult) -> None:
-    """At the end, and with each case."""
-    shown = " ".join(render_text(redact(measured), report_paths=(), width=200, color=False).split())
-    assert f"Suite {SUITE} Repeats {REPEATED}" in shown
-    assert "settled after 3 of 5 runs, the others were not needed · regressed (p = 0.031 on its own)" in shown
-    assert "calls not needed" in shown
-
-
 def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     """Passed and countable runs before and now, and those of changed expectations with their own rate."""
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
@@ -103,33 +88,6 @@ def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     shown = render_text(measured.model_copy(update={"cases": [both]}), report_paths=[], width=100, color=False)
     assert "9/9 → 3/8" in " ".join(shown.split())
     assert "9/9 → 3/8" in html.render(measured.model_copy(update={"cases": [both]}))
-
-
-def test_meaningless_statistics_are_omitted(measured: RunResult, all_passed: RunResult) -> None:
-    """No pass^k if all pass, no suite of one case, no p-value without a change."""
-    plain = all_passed.model_copy(update={"repeated": [RepeatedPass(k=1, cases=1, rate=1.0)]})
-    assert phrasing.repeated(plain) == ""
-    assert phrasing.repeated(measured.model_copy(update={"repeated": []})) == ""
-    assert phrasing.suite(None) == ""
-    assert measured.suite is not None
-    assert phrasing.suite(measured.suite.model_copy(update={"cases": 1})) == ""
-    unsure = measured.suite.model_copy(update={"compared": "not_enough_evidence", "p_value": 0.4})
-    assert phrasing.suite(unsure).endswith("now: not enough evidence of a change (p = 0.4)")
-    case = measured.cases[0].model_copy(
-        update={"compared": "same", "p_value": 0.5, "runs_not_needed": 1, "runs_total": 4}
-    )
-    assert case_phrasing.compared(case, p_value=True) == "same"
-    assert case_phrasing.settled(case) == "settled after 4 of 5 runs, the other was not needed"
-    assert case_phrasing.rates(case.model_copy(update={"expectations": [], "runs_total": 3})) == ""
-    assert case_phrasing.rates(case.model_copy(update={"runs_total": 1})) == ""
-
-
-@pytest.mark.parametrize(
-    ("p_value", "text"), [(0.0009, "p < 0.001"), (0.001, "p = 0.001"), (0.0499, "p = 0.05"), (1, "p = 1")]
-)
-def test_a_chance(p_value: float, text: str) -> None:
-    """Two digits; a small value is not 0."""
-    assert chance(p_value) == text
 
 
 def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:

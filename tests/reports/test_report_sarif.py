@@ -14,8 +14,7 @@ from planner.reports.redaction import redact
 from planner.results.model import RunResult
 
 SCHEMA = Path(
-    os.environ.get("PLANNER_NODE_MODULES", "node_modules"),
-    "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json",
+    os.environ.get("PLANNER_NODE_MODULES", "node_modules"), "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
 )
 
 

@@ -22,16 +22,6 @@ def test_wrapping_loses_nothing(text: str, width: int, indent: int, hanging: int
     assert all(line.startswith(" " * hanging) for line in lines[1:])
 
 
-def test_wrapping_breaks_at_spaces() -> None:
-    """A line takes as many words as fit."""
-    assert wrapped("one two three", 40, indent="- ") == ["- one two three"]
-    assert wrapped("a" * 30 + " " + "b" * 30 + " c", 40, indent="- ", hanging="  ") == [
-        "- " + "a" * 30,
-        "  " + "b" * 30 + " c",
-    ]
-    assert wrapped("", 40, indent="- ") == ["- "]
-
-
 def _rows(items: list[Row], width: int) -> list[str]:
     return list(rows(items, width, painter(color=False)))
 
@@ -46,33 +36,3 @@ def test_a_name_is_never_cut(items: list[tuple[str, str]], width: int) -> None:
         assert head.startswith(f"  + {name}")
     for line in lines:
         assert wcswidth(line) <= width or line in [f"  + {name}" for name, _ in items]
-
-
-def test_rows_are_aligned() -> None:
-    """Columns start at the same cell, or are prose below the names if one name is too wide."""
-    items = [
-        Row("+", "short", ("5 calls", "new"), Colour.GREEN, below=("      more",)),
-        Row("~", "日本", ("12 calls", "prompt changed"), Colour.YELLOW),
-        Row("=", "20 cases kept", ("", "passed"), Colour.DIM),
-    ]
-    assert _rows(items, 60) == [
-        "  + short           5 calls    new",
-        "      more",
-        "  ~ 日本            12 calls   prompt changed",
-        "  = 20 cases kept              passed",
-    ]
-    assert _rows([*items[1:], Row("?", "x" * 60, ("recheck", "expectations changed"), Colour.CYAN)], 60) == [
-        "  ~ 日本",
-        "      12 calls · prompt changed",
-        "  = 20 cases kept",
-        "      passed",
-        "  ? " + "x" * 60,
-        "      recheck · expectations changed",
-    ]
-
-
-def test_paint() -> None:
-    """Colour is optional; empty text has none."""
-    assert painter(color=True)("x", Colour.RED) == "\x1b[31mx\x1b[0m"
-    assert painter(color=True)("", Colour.RED) == ""
-    assert painter(color=False)("x", Colour.RED) == "x"

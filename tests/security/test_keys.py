@@ -199,11 +199,7 @@ def test_server_that_echoes_the_key(
 
 
 @pytest.mark.parametrize(
-    ("status", "form"),
-    [
-        ("401 Unauthorized", "in a header"),
-        ("422 Unprocessable", "every character as in a URL"),
-    ],
+    ("status", "form"), [("401 Unauthorized", "in a header"), ("422 Unprocessable", "every character as in a URL")]
 )
 def test_error_that_quotes_the_key(project: Project, echo: Spoiler, status: str, form: str) -> None:
     """The server quotes the key in an error message.

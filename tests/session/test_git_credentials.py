@@ -59,8 +59,7 @@ def test_the_job_of_this_server(tmp_path: Path, served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "environ",
-    [{"GITHUB_SERVER_URL": "https://github.com"}, {"GITHUB_ACTIONS": "false"}, {"GITHUB_TOKEN": ""}],
+    "environ", [{"GITHUB_SERVER_URL": "https://github.com"}, {"GITHUB_ACTIONS": "false"}, {"GITHUB_TOKEN": ""}]
 )
 def test_another_host_or_no_job(tmp_path: Path, served: Served, environ: dict[str, str]) -> None:
     url, given = served

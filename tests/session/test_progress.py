@@ -109,18 +109,6 @@ def test_a_log_ends_with_the_last_state() -> None:
     assert stream.getvalue().splitlines() == [line(START), line(END)]
 
 
-def test_a_log_without_states_is_empty() -> None:
-    stream = StringIO()
-    progress_on(stream).close()
-    assert stream.getvalue() == ""
-
-
-def test_a_note_in_a_log() -> None:
-    stream = StringIO()
-    progress_on(stream).note("429 of\nthe \x1b[31mservice")
-    assert stream.getvalue() == "429 of the �service\n"
-
-
 def test_a_terminal_is_redrawn_in_place(terminal: Terminal) -> None:
     time = Time()
     progress = progress_on(terminal.stream, time=time)
@@ -140,14 +128,3 @@ def test_notes_scroll_above_the_line(terminal: Terminal) -> None:
     progress.update(MIDDLE)
     progress.note("the limit is 20 now \x1b[31m")
     assert terminal.shown().endswith(f"\x1b[1G\x1b[2Kthe limit is 20 now �\r\n{line(MIDDLE)[:79]}")
-
-
-def test_an_unused_display_writes_nothing(terminal: Terminal) -> None:
-    progress_on(terminal.stream).close()
-    assert terminal.shown() == ""
-
-
-@pytest.mark.parametrize("environ", [{"CI": "true"}, {"TERM": "dumb"}], ids=["ci", "dumb"])
-def test_lines_on_terminals_that_are_logs(terminal: Terminal, environ: dict[str, str]) -> None:
-    progress_on(terminal.stream, environ).update(MIDDLE)
-    assert terminal.shown() == line(MIDDLE) + "\r\n"

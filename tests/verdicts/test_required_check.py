@@ -64,11 +64,7 @@ ROWS = {
         3,
         CaseState.TO_CALL,
     ),
-    "cancelled before the rest was launched": (
-        checked(None, Reason.NEW, calls=1, in_progress=1),
-        3,
-        CaseState.TO_CALL,
-    ),
+    "cancelled before the rest was launched": (checked(None, Reason.NEW, calls=1, in_progress=1), 3, CaseState.TO_CALL),
     "cancelled, all launched": (checked(None, Reason.NEW, in_progress=2), 4, CaseState.TO_COLLECT),
     "re-run in progress": (checked(failing(), Reason.FAILED_LAST_TIME, in_progress=1), 4, CaseState.TO_COLLECT),
     "to collect: transcript missing": (checked(unknown(missing=["transcript"])), 4, CaseState.TO_COLLECT),

@@ -204,7 +204,7 @@ def test_shared_runs_belong_to_the_first_side() -> None:
         (
             "- ❌ `p/raised@s`: 8 of 8 → 3 of 8 runs passed, not counting 8 shared runs, -62 points (-86 to -17 points, 95 % interval;"
             " p = 0.013 on its own)"
-        ),
+        )
     ]
 
 
@@ -216,7 +216,7 @@ def test_rates_of_expectations_exclude_shared_runs() -> None:
         (
             "- ❌ `p/raised@s`: b was met in 8 of 8 → 1 of 8 runs, not counting 8 shared runs, -88 points (-98 to -40 points, 95 % interval;"
             " p = 0.0014 on its own)"
-        ),
+        )
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -203,11 +202,6 @@ def open_launch(project: Project, *prompts: str, store: str = ".planner") -> Jou
     return journal
 
 
-def test_reconcile_without_a_journal(project: Project) -> None:
-    """Where nothing was ever launched nothing is open."""
-    assert project.planner("reconcile").code == 0
-
-
 def call_dora(service: Served) -> int:
     """What the open launch asks for, carried out."""
     return httpx.post(
@@ -337,38 +331,6 @@ def test_version_and_help(project: Project) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     assert re.findall(r"^  (\d+)  ", report, re.MULTILINE) == re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)
     assert "THUNDERPHONE_API_KEY" in report
-
-
-def test_a_shell_completes_commands_and_options(project: Project) -> None:
-    """What `planner --help` says to put into the shell's start file is a completion, and it knows commands and options."""
-    report = project.planner("--help").out
-    program = str(Path(sys.executable).with_name("planner"))
-
-    def asked(**environment: str) -> str:
-        return subprocess.run(
-            [program], env=os.environ | environment, capture_output=True, text=True, check=True
-        ).stdout
-
-    for shell in ("bash", "zsh", "fish"):
-        assert f"_PLANNER_COMPLETE={shell}_source planner" in report
-    assert "_planner_completion" in asked(_PLANNER_COMPLETE="fish_source")
-    assert asked(_PLANNER_COMPLETE="bash_complete", COMP_WORDS="planner rec", COMP_CWORD="1") == (
-        "plain,recheck\nplain,record\nplain,reconcile\n"
-    )
-    assert "plain,--consent-to-charge\n" in asked(
-        _PLANNER_COMPLETE="bash_complete", COMP_WORDS="planner run --con", COMP_CWORD="2"
-    )
-
-
-def test_a_reader_that_goes_away(project: Project) -> None:
-    """`planner plan | head -1` is no error of ours and prints no traceback."""
-    reader, writer = os.pipe()
-    os.close(reader)  # it has gone before anything is written, however fast that is
-    command = [sys.executable, "-m", "planner", "plan"]
-    ran = subprocess.run(command, cwd=project.root, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(writer)
-    assert "Traceback" not in ran.stderr
-    assert ran.returncode == 141
 
 
 def test_a_bug_says_that_it_is_one(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

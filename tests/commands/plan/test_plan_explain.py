@@ -78,23 +78,6 @@ hours/cancel@clinic
     assert "changed since the stored runs were judged" in _told(called, "--explain", "*cancel*")
 
 
-def test_an_edited_agent(called: Project, service: Served) -> None:
-    """What changed outside of git: the inputs are the same, the agent is not."""
-    service.control({"deploy": {"agent_id": 14, "revision": 2}})
-    assert _told(called, "--refresh", "--explain", "*cancel*") == snapshot("""\
-hours/cancel@clinic
-  action      called, 1 call: agent edited since
-  calls       agent 14 · outbound · bot
-  agent       revision WHEN DIGEST, different from the stored runs
-  inputs      same as in the stored runs
-  expects     1 expectation: duration
-              same as for the stored runs
-  stored      passed: 1 of 1 run passed, newest N s ago, oldest N s, made by
-              INVOCATION
-  price       $0.16 a call ($0.16–$0.32; 5 past runs of these targets)
-""")
-
-
 def test_more_runs_and_a_dropped_case(called: Project) -> None:
     """Shows stored and missing runs, and cases that are in no plan any more."""
     text = (called.root / "plans/hours.yaml").read_text()

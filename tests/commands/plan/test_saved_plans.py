@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from planner import __version__
-from planner.changes.canonical import digest_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -158,33 +157,6 @@ def test_a_saved_plan_is_for_one_service(
     assert saved.planner(*RUN).code == 0
 
 
-def test_also_one_that_was_saved_without_asking(
-    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Keyless, and with nothing said of an address: that is the usual one."""
-    address = service.url
-    monkeypatch.delenv("THUNDERPHONE_API_BASE_URL")
-    assert project.planner("plan", "--out", "agreed.json").code == 0
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", address)
-    ran = project.planner(*RUN)
-    assert ran.code == 3
-    assert f"saved for the service at https://api.thunderphone.com, but the current service is {address}" in ran.err
-
-
-def test_one_without_a_service(saved: Project, service: Served) -> None:
-    """As older versions saved them: run as before. But a file from which it was taken away is an edited one."""
-    document = json.loads((saved.root / "agreed.json").read_text())
-    assert document.pop("service") == service.url
-    saved.write("agreed.json", json.dumps(document))
-    ran = saved.planner(*RUN)
-    assert ran.code == 3
-    assert "the saved plan was edited" in ran.err
-    del document["seal"]
-    document["schema_version"] = "1.0"
-    saved.write("agreed.json", json.dumps(document | {"seal": digest_of(document)}))
-    assert saved.planner(*RUN).code == 0
-
-
 @pytest.mark.parametrize(
     ("project_config", "said"),
     [
@@ -200,18 +172,6 @@ def test_a_policy_that_came_later_holds(saved: Project, service: Served, project
     assert service.ledger()["runs"] == []
     (saved.root / "planner.yaml").unlink()
     assert saved.planner(*RUN).code == 0
-
-
-def test_an_environment_that_moved_is_refused(project: Project, service: Served) -> None:
-    """Another agent behind the same alias is another call."""
-    project.edit("plans/hours.yaml", "targets:\n  clinic: {agent: 12}", "targets: [clinic]")
-    project.write("planner.yaml", "environments: {staging: {clinic: {agent: 12}}}\n")
-    planned = project.planner("plan", "--refresh", "--environment", "staging", "--out", "agreed.json")
-    assert planned.code == 0, planned.err
-    project.write("planner.yaml", "environments: {staging: {clinic: {agent: 14}}}\n")
-    ran = project.planner(*RUN)
-    assert (ran.code, "target 12 → 14" in ran.err) == (3, True), ran.err
-    assert service.ledger()["runs"] == []
 
 
 def test_a_dearer_rate_breaks_the_saved_ceiling(project: Project, service: Served) -> None:
@@ -291,11 +251,3 @@ def test_a_file_that_cannot_be_written(project: Project) -> None:
     Path(project.root / "taken").mkdir()
     ran = project.planner("plan", "--out", "taken")
     assert (ran.code, "taken cannot be written" in ran.err) == (2, True)
-
-
-def test_a_damaged_saved_plan_is_reported_as_such(project: Project) -> None:
-    """A damaged saved plan is reported as such, not as a plan with errors."""
-    project.write("agreed.json", '{"kind": "saved-plan"}')
-    ran = project.planner("run", "agreed.json")
-    assert ran.code == 2
-    assert ran.err.startswith("planner: agreed.json is not a readable saved plan: ")

@@ -165,20 +165,6 @@ def test_orphaned_launches_reduce_the_available_balance() -> None:
     assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
 
 
-def test_the_cost_of_an_adopted_launch_is_reported_by_another_change_set(project: Project, service: Served) -> None:
-    """A run launched by an earlier change set and adopted by a person is not called again, and its cost is reported."""
-    project.write("plans/hours.yaml", PLAN)
-    kill_in_a_launch(project, service)
-    (lost,) = service.own_runs()
-    launch_id = project.planner("reconcile").out.split()[0]
-    assert project.planner("reconcile", launch_id, "--adopt", str(lost["run_id"])).code == 0
-    project.edit("plans/hours.yaml", "status: completed", "status: completed}, {check: duration, max_seconds: 600")
-    ran = project.planner("run")
-    assert ran.code == 0
-    assert "$0.16 more was paid by earlier sessions, for runs reused here" in flat(ran.out)
-    assert len(service.own_runs()) == 1
-
-
 def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, service: Served) -> None:
     """A launch that an interrupted session did not see end is billed, even if no case needs it. Undoing the edit reuses the call."""
     project.write("plans/hours.yaml", PLAN)

@@ -139,16 +139,6 @@ def test_an_empty_balance_is_reported_before_calls() -> None:
     assert short_of(empty, 0, reserved_cents=0) == []
 
 
-def test_no_test_call_budget_is_no_limit() -> None:
-    balance = Balance(500)
-    check_balance(balance)
-    assert short_of(balance, 320, reserved_cents=0) == []
-    loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    assert [
-        ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, balance=balance).ceilings
-    ] == [500]
-
-
 @pytest.mark.parametrize("expected_cents", [320, None])
 def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> None:
     """The service decides, with 402; the price of the calls does not matter."""
@@ -199,15 +189,3 @@ def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) 
     )
     assert broken in results["problems"]
     assert broken in " ".join(ran.out.split())
-
-
-def test_calls_covered_by_the_ceiling(project: Project, service: Served, serve: Callable[..., Served]) -> None:
-    """`plan` and `run` say how many calls a ceiling below the high estimate covers."""
-    project.write("planner.yaml", "version: 1\npolicy: {max_cost_cents: 220}\n")
-    assert "policy.max_cost_cents ($2.20) covers 3 of 5 calls" in " ".join(
-        project.planner("plan", "--refresh").out.split()
-    )
-    ran = project.planner("run", CONSENT, "--max-cost", "1.80")
-    assert "--max-cost ($1.80) covers 2 of 5 calls" in ran.err
-    project.write("planner.yaml", "version: 1\n")
-    assert "worst-case" not in project.planner("plan", "--refresh", "--rerun", "all").out

@@ -61,21 +61,3 @@ def test_staging_and_production(project: Any, serve: Callable[..., Any], monkeyp
         "2 cases compared: 6 of 6 runs passed before, 2 of 6 now: worse (p = 0.029)",
     ]
     assert "the same runs" not in text.out
-
-
-def test_environments_in_one_store(project: Any, service: Any) -> None:
-    """Of one service, each environment has calls and a baseline of its own; two are compared by their ids, which sort by time."""
-    project.write("plans/hours.yaml", PLAN)
-    project.write("planner.yaml", ENVIRONMENTS)
-    ids: list[str] = []
-    for name in ("production", "staging"):
-        assert {action for action, _, _ in project.actions("--environment", name).values()} == {"call"}
-        assert project.planner("run", "--environment", name, CONSENT).code == 0
-        ids.append(project.results()["invocation_id"])
-        assert {action for action, _, _ in project.actions("--environment", name).values()} == {"keep"}
-    assert {action for action, _, _ in project.actions("--environment", "production").values()} == {"keep"}
-    assert len(service.own_runs()) == 12
-    document = project.planner("report", ids[1], ids[0], "--format", "json").json
-    assert [(case["compared"], case["same_runs"]) for case in document["cases"]] == [("same", False), ("same", False)]
-    assert ids == sorted(ids)
-    assert all(re.fullmatch(r"\d{8}T\d{9}-[0-9a-f]{8}", invocation_id) for invocation_id in ids)

@@ -75,31 +75,6 @@ def test_a_closed_terminal_is_an_interruption(project: Project, service: Served)
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
 
 
-def test_nohup_outlives_the_terminal(project: Project, service: Served) -> None:
-    """Whoever says so before goes on calling after the terminal has gone, though progress was shown there."""
-    service.hold(2, retry_after_seconds=1)
-    terminal = Terminal(project, "nohup", *RUN)
-    wait_for(project.rests)
-    terminal.close()
-    os.kill(terminal.process.pid, signal.SIGHUP)
-    refused = sum(launch.state.value == "refused" for launch in project.launches())
-    wait_for(lambda: sum(launch.state.value == "refused" for launch in project.launches()) > refused)
-    service.release()
-    assert terminal.process.wait(timeout=PATIENCE_SECONDS) == 0
-    assert project.results()["outcome"] == "passed"
-
-
-def test_a_detached_process_continues(project: Project, service: Served) -> None:
-    """A job that its shell has disowned is sent nothing; that its terminal swallows its words does not end it."""
-    service.hold(2, retry_after_seconds=1)
-    terminal = Terminal(project, *RUN, job="disowned")
-    wait_for(project.rests)
-    terminal.close()
-    service.release()
-    assert terminal.process.wait(timeout=PATIENCE_SECONDS) == 0
-    assert project.results()["outcome"] == "passed"
-
-
 @pytest.mark.parametrize("last", [signal.SIGHUP, signal.SIGTERM])
 async def test_hang_ups_do_not_count_as_impatience(last: signal.Signals) -> None:
     """However many come, and one SIGTERM with them, as at a logout: the event, and no more; then none is heeded."""

@@ -12,7 +12,6 @@ from typing import Any
 import anyio
 import pytest
 
-from planner.changes.saved_plan import SavedPlan
 from planner.cli import system
 from planner.clock import Clock
 from planner.execution.jobs import Outcome, UnsettledLaunch
@@ -112,20 +111,6 @@ def test_the_suggested_command_repeats_what_was_typed() -> None:
     assert consented == "planner run --consent-to-charge --max-cost 1.40"
 
 
-def test_waiting_for_a_run_needs_no_consent() -> None:
-    waiting = frozenset({"p/s@t"})
-    assert resume(Outcome(overdue=1), DEFAULTS, waiting) == "planner run"
-    assert resume(Outcome(overdue=1, left={"p/s@t": 1}), DEFAULTS, waiting) == "planner run --consent-to-charge"
-
-
-def test_a_refused_read_is_reported_once() -> None:
-    refused = Outcome(
-        usage="GET /v1/test-calls: no (401: No.). Check the key.", trouble="GET /v1/test-calls: no (401: No.)"
-    )
-    assert ending(refused).problems == (refused.usage,)
-    assert ending(replace(refused, blocked="no network")).problems == (refused.usage, "no network")
-
-
 @pytest.mark.parametrize(
     ("outcome", "late", "unreadable"),
     [
@@ -159,28 +144,3 @@ def test_the_consenting_user_is_known_without_an_environment() -> None:
     assert actor({}) == "ana"
     assert actor({"USER": "bob"}) == "bob"
     assert system.shell(0).user not in ("", "unknown")
-
-
-def test_an_overtaken_session_does_not_suggest_the_same_saved_plan() -> None:
-    """The other session may have used it up, so the command selects the cases itself."""
-    saved = SavedPlan.model_construct()
-    options = RunOptions(Selection(select=("p/*",)), max_cost_cents=140, saved=saved, saved_path=Path("agreed.json"))
-    again = "planner run agreed.json --consent-to-charge --max-cost 1.40"
-    assert next_commands(options, consenting=True).resume == again
-    overtaken = next_commands(options, consenting=True, overtaken=True)
-    assert overtaken.resume == "planner run --select 'p/*' --consent-to-charge --max-cost 1.40"
-
-
-def test_a_ceiling_reached_by_judge_calls_alone_does_not_mention_calls() -> None:
-    (step,) = ending(Outcome(ceiling="--max-cost")).next_steps
-    assert "calls" not in step
-    (step,) = ending(Outcome(ceiling="--max-cost", left={"p/s@t": 2})).next_steps
-    assert "calls" in step
-
-
-def test_missing_judge_calls_are_reported_with_their_reasons() -> None:
-    missing = [run("judge", votes_missing=1, reason=reason) for reason in ("it was down", "it was down", "it refused")]
-    (problem,) = ending(Outcome(), unknown(*missing)).problems
-    assert problem.startswith("3 judge calls without an answer (it was down; and for 1 other reason)")
-    (problem,) = ending(Outcome(), unknown(*missing[:2])).problems
-    assert problem.startswith("2 judge calls without an answer (it was down):")

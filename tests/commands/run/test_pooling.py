@@ -98,15 +98,3 @@ def test_fresh_sets_earlier_runs_aside_on_the_record(failed: Project, service: S
     assert (case_of(failed)["action"], len(service.own_runs())) == ("keep", 8)
     assert case_of(failed)["fresh"]["reason"] == "the lookup tool was fixed"
     assert failed.planner("run", "--fresh", " ").code == 2
-
-
-def test_a_case_out_of_reach_is_called_once_it_is_fresh(failed: Project, service: Served) -> None:
-    """What would be kept as failed is called with `--fresh`, at the price that the refusal says, and by the command it shows."""
-    failed.edit("plans/hours.yaml", "min_pass_rate: 0.7", "min_pass_rate: 0.9")
-    failed.planner("run")
-    assert failed.actions()["hours/every-other@clinic"] == ("keep", "out_of_reach", 0)
-    refused = failed.planner("run", "--fresh", "a tool behind the agent was fixed")
-    assert refused.code == 3
-    assert "--fresh 'a tool behind the agent was fixed' --consent-to-charge" in refused.err
-    assert failed.planner("run", CONSENT, "--fresh", "a tool behind the agent was fixed").code == 1
-    assert (counts(failed), len(service.own_runs())) == ((2, 4), 8)

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,16 +98,6 @@ def test_an_early_end_is_reported(
         values = {line.partition("<<")[0]: text[number + 1] for number, line in enumerate(text) if "<<" in line}
         assert (values["outcome"], values["exit-code"], values["cost-cents"]) == (outcome, str(code), "0"), name
     assert service.ledger() == before
-
-
-def test_a_refused_key_was_asked_with(project: Project, serve: Callable[..., Served], monkeypatch: Any) -> None:
-    """The report of a 401 counts the one request."""
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", serve("--api-key", "sk_test_other").url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
-    assert project.planner("run", CONSENT).code == 2
-    results = checked_results(project)
-    assert "rejects the key (401" in results["problems"][0]
-    assert results["stats"]["requests"] == 1
 
 
 def test_a_busy_store(project: Project, service: Served) -> None:

@@ -125,17 +125,6 @@ def test_evidence_that_never_comes_is_not_paid_for_again(
     assert len(service.own_runs()) == 4
 
 
-def test_undecided_runs_of_a_selection_are_not_made_again_by_the_whole(
-    project: Project, service: Served, hasty: Callable[..., int]
-) -> None:
-    """A partial run is no baseline, and what it left undecided still stands for the same calls."""
-    late(service, LATE_SECONDS, "grade")
-    assert hasty(select=("graded/*",)) == 4
-    service.advance(LATE_SECONDS)
-    assert project.planner("run", "--consent-to-charge").code == 0
-    assert len(service.own_runs()) == 2
-
-
 def test_a_service_that_cannot_be_read_again_leaves_things_as_they_are(
     project: Project, service: Served, hasty: Callable[..., int]
 ) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
-from patience import PATIENCE_SECONDS
-from spoiling import ENDLESS, SPOILS, Request, Spoil, Spoiler, Whole, answer, spoiling
+from spoiling import ENDLESS, SPOILS, Request, Spoil, Spoiler, spoiling
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 EVERY = [*SPOILS.values(), ENDLESS]
 
@@ -65,43 +62,3 @@ def test_every_second_answer_to_a_read_is_garbage(project: Project, service: Ser
     assert {(run["outcome"], tuple(run["missing"])) for run in runs} == {("passed", ())}
     assert sorted(run["run_id"] for run in runs) == sorted(run["run_id"] for run in service.own_runs())
     assert sum(run["cost_cents"] for run in runs) == service.ledger()["total_cents"]
-
-
-def test_a_service_that_only_redirects(project: Project, service: Served, spoiler: Spoiler) -> None:
-    """Reported before any call, with the intended address; the key is not sent there."""
-    spoiler.choose = lambda _: SPOILS["a redirect"]
-    ran = project.planner("run", CONSENT)
-    assert ran.code == 4
-    assert ran.err == (
-        f"planner: GET /v1/agents/12: the service redirects (302 to {spoiler.elsewhere}); redirects are not followed, so that the key goes to"
-        " no other host\n"
-        "  Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?\n"
-    )
-    assert service.ledger()["runs"] == []
-
-
-def test_runs_shown_with_other_prompts_are_reported_at_once(
-    project: Project, service: Served, spoiler: Spoiler
-) -> None:
-    """To who watches, and in the report, with why they count for no case; shown as they were sent, they do, and are paid for once."""
-
-    def shouted(whole: Whole) -> bytes:
-        rows = [row | {"scenario_prompt": row["scenario_prompt"].upper()} for row in json.loads(whole.body)]
-        return answer(json.dumps(rows).encode(), Content_Type="application/json")
-
-    spoiler.choose = lambda request: shouted if request.path.startswith("/v1/test-calls?") else None
-    process = start(project)
-    assert process.stderr is not None
-    text = next(line for line in process.stderr if "with a different prompt than was sent" in line)
-    assert "Their case is unknown, so they count for no case (hours/saturday[name=Ana]@clinic, " in text
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 130
-    results = project.results()
-    assert text.strip() in results["problems"]
-    assert results["cost"]["calls_under_way"] == len(service.own_runs()) == 5
-    spoiler.choose = lambda _: None
-    ran = project.planner("run", CONSENT)
-    assert ran.code == 0, ran.err
-    assert len(service.own_runs()) == 5
-    assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]

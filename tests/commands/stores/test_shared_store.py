@@ -167,46 +167,6 @@ def test_a_killed_job_is_resumed_elsewhere(
     assert adopted.count(True) == made
 
 
-@pytest.mark.parametrize(("hook", "shared"), [("pre-receive", 0), ("post-receive", 1)])
-def test_killed_in_the_middle_of_sharing(
-    fresh_clone: Callable[[str], Any],
-    remote: Path,
-    serve: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-    hook: str,
-    shared: int,
-) -> None:
-    """Kill -9 just before the intents are in the store, and between that and the request: nobody was called, and a fresh machine
-    makes each call once; in the second case only after it has looked for them until the service had settled."""
-    served = serve()
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
-    project = fresh_clone("one")
-    deadly = remote / "hooks" / hook
-    deadly.write_text(
-        f"#!/bin/sh\nuntil test -s {remote}/pid; do sleep 0.05; done\nkill -9 $(cat {remote}/pid)\nexit 1\n"
-    )
-    deadly.chmod(0o755)
-    dying = subprocess.Popen(
-        [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
-        cwd=project.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    (remote / "pid").write_text(f"{dying.pid}\n")
-    assert dying.wait() == -signal.SIGKILL
-    deadly.unlink()
-    assert served.own_runs() == []
-    assert git(remote, "for-each-ref", "refs/planner").count("refs/planner/results") == shared
-    served.advance(600)
-    other = fresh_clone("two")
-    ran = other.planner("run", "--consent-to-charge")
-    assert ran.code == 0, ran.out + ran.err
-    assert len(served.own_runs()) == 5
-    assert ("before anything is sent again" in ran.err) is bool(shared)
-    assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
-
-
 def test_a_ref_that_is_protected(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
     """Where the store takes nothing, nobody is called: what to allow is said, nothing is charged."""
     hook = remote / "hooks/pre-receive"

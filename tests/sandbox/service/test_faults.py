@@ -10,7 +10,7 @@ import pytest
 
 from planner.sandbox import World
 from planner.sandbox.worlds.faults import Fault, FaultSpec
-from tests.sandbox.conftest import Bench, Clock, bench_of, single  # pyright: ignore[reportMissingImports]
+from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 
 async def test_lost_answer(bench: Bench) -> None:
@@ -130,14 +130,6 @@ async def test_time_goes_by_at_once(tmp_path: Path) -> None:
         assert await bench.runs() == [run]
 
 
-async def test_late_grade_only(bench: Bench) -> None:
-    """`what` names what is late."""
-    await bench.control(faults=[{"kind": "late", "seconds": 600, "what": ["grade"]}])
-    run = await bench.finished()
-    assert (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    assert (await bench.get(f"/v1/calls/{run['call_id']}/grade"))["status"] == "pending"
-
-
 async def test_shuffled_ids(bench: Bench) -> None:
     """Ids do not follow the prompts any more, but every prompt has its run."""
     await bench.control(faults=[{"kind": "shuffle_ids", "times": 1}])
@@ -170,13 +162,6 @@ async def test_identical_foreign_runs(client_bench: Bench) -> None:
     same = ("target_type", "target_id", "direction", "mode", "scenario_prompt", "target_number")
     assert [theirs[field] for field in same] == [mine[field] for field in same]
     assert (mine["requested_by_id"], theirs["requested_by_id"]) == (1, 2)
-
-
-async def test_identical_foreign_runs_without_any_of_ours(bench: Bench) -> None:
-    """With nothing to copy they are of their own making."""
-    await bench.control(foreign_runs={"identical": True})
-    (theirs,) = await bench.runs()
-    assert "somebody else" in theirs["scenario_prompt"]
 
 
 async def test_agent_edited_in_the_middle() -> None:
@@ -270,26 +255,3 @@ async def test_trimmed_prompts(demo: World) -> None:
     async with bench_of(demo) as bench:
         await bench.start(scenario_prompt="a\n")
         assert [run["scenario_prompt"] for run in await bench.runs()] == ["a\n"]
-
-
-async def test_busy_world_says_when_to_come_back() -> None:
-    """`busy` has room for four and sends Retry-After."""
-    async with bench_of("busy") as bench:
-        response = await bench.start_batch(run_count=5)
-        assert (response.status_code, response.headers["retry-after"]) == (429, "1")
-        assert (await bench.start_batch(run_count=4)).status_code == 201
-
-
-async def test_faulty_world_charges_the_amounts_in_its_ledger() -> None:
-    """On a bad day a client that asks blindly again and again pays more than once: the ledger shows it."""
-    async with bench_of("faulty") as bench:
-        answered = 0
-        for _ in range(30):
-            try:
-                response = await bench.http.post("/v1/test-calls", json=single())
-                answered += response.status_code == 201 and "id" in response.text
-            except httpx.TransportError:
-                pass
-            bench.clock.talk(700)
-        ledger: Any = bench.sandbox.ledger()
-    assert len([run for run in ledger["runs"] if not run["foreign"]]) > answered > 10

@@ -67,10 +67,8 @@ def test_defaults(tmp_path: Path) -> None:
         ("version: 1", "version: 2", "1:10: version"),
         ("world: small", "world: Small World", "2:8: world"),
         ("name: Echo", "nmae: Echo", "4:3: agents.1.name"),
-        ("name: Echo", "name: Echo\n    colour: red", "6:5: agents.1.colour"),
         ("name: Echo", "name: Echo\n    product: bolt", "6:14: agents.1.product"),
         ("name: Echo", "name: Echo\n    tools: [x]", "6:13: agents.1.tools.0"),
-        ("name: Echo", "name: Echo\n    model: x", "6:12: agents.1.model"),
         ("name: Echo", "name: Echo\n    active: 7", "5:5: agents.1"),
         ("'open on", "'(open on", "12:17: agents.1.dialogues.hours.prompt"),
         ("on {day}", "on {dya}", "15:13: agents.1.dialogues.hours.turns.1"),
@@ -106,7 +104,6 @@ def test_where_something_is_wrong(tmp_path: Path, old: str, new: str, place: str
         ("faults: [{kind: agent_edit, agent_id: 2}]", "faults.0.agent_id"),
         ("faults: [{kind: agent_edit, agent_id: 1, revision: 5}]", "faults.0.revision"),
         ("faults: [{kind: slow, agent_id: 1}]", "faults.0"),
-        ("bot: {model: x}", "bot.model"),
     ],
 )
 def test_wrong_references(tmp_path: Path, addition: str, place: str) -> None:
@@ -152,8 +149,6 @@ def test_an_error_in_the_file_below(tmp_path: Path) -> None:
         ("", ":1:1: "),
         ("a: b: c\n", ":1:5: "),
         ("agents: [1, 2]\n", "agents: "),
-        ("agents: {1: 2}\n", "agents.1: "),
-        ("agents: {1: {name: A, revisions: {1: 2}}}\n", "agents.1.revisions.1: "),
     ],
 )
 def test_other_errors(tmp_path: Path, text: str, place: str) -> None:
