@@ -42,6 +42,8 @@ OPTIONS = [
     "--hypothesis-seed=0",
     "-o",
     "addopts=--import-mode=importlib",
+    "-o",
+    "markers=no_cover",
 ]
 
 SLOWER, SECONDS = 2, 2
