@@ -775,8 +775,8 @@ def test_calls_are_made_in_waves_where_later_ones_may_be_saved(
     assert calls_at_once(rules, verdicts, to_come, min_runs_to_settle(rules, (), 10)) == expected
 
 
-@pytest.mark.parametrize("total", [3, 5, 10])
-@pytest.mark.parametrize("rate", [0.0, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("total", [3, 10])
+@pytest.mark.parametrize("rate", [0.0, 0.5, 0.8])
 def test_waves_never_change_an_outcome(total: int, rate: float) -> None:
     """Of twenty cases each, called in waves until settled, none comes to anything else than with all its runs."""
     random = Random(f"{total} {rate}")  # noqa: S311 - a simulation

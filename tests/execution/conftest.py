@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import anyio
 import pydantic_core
@@ -333,9 +334,10 @@ def make_service(tmp_path: Path) -> Callable[..., Service]:
     return make
 
 
-@pytest.fixture(params=["page", "client"])
+@pytest.fixture
 def dialect(request: pytest.FixtureRequest) -> Dialect:
-    return request.param
+    """One of the two, by the name of the test: half of the tests use each. A test that needs both names them."""
+    return "page" if crc32(request.node.name.encode()) % 2 else "client"
 
 
 LINE = Line("agent", 12, "outbound", "bot", None, 0)

@@ -14,8 +14,7 @@ from mortality import Life
 SMALL = 20, 5
 
 
-@pytest.mark.parametrize("call_bill", ["charged", "base"])
-@pytest.mark.parametrize("transactions", ["served", "missing"])
+@pytest.mark.parametrize(("call_bill", "transactions"), [("base", "served"), ("charged", "missing")])
 def test_a_hundred_runs_are_billed_to_the_cent(tmp_path: Path, call_bill: Any, transactions: TransactionsMode) -> None:
     """With late transactions and bills and with lost launches: the first session has what can be read, the next one
     has everything."""
@@ -41,7 +40,7 @@ def test_transactions_are_read_once_per_poll(tmp_path: Path) -> None:
     assert 0 < requests.count("/v1/billing/transactions") <= sweeps + 20  # in the end only transactions are waited for
 
 
-@pytest.mark.parametrize("transactions", ["forbidden", "missing", "garbage", "endless"])
+@pytest.mark.parametrize("transactions", ["garbage", "endless"])
 def test_unreadable_transactions_leave_the_bills_of_the_calls(tmp_path: Path, transactions: TransactionsMode) -> None:
     """One warning; the bills of the calls are used, and no ceiling is broken."""
     service = Billed(tmp_path, options={"transactions": transactions, "at_once": 3, "lost_answer_every": 0})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from planner.execution.jobs import Settings
 
 SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
@@ -17,6 +19,7 @@ TROUBLED: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("dialect", ["page", "client"])
 async def test_a_crash_at_any_boundary_costs_nothing(
     make_service: Callable[..., Any], lethal: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:

@@ -44,6 +44,7 @@ def lose_the_first_post() -> Callable[..., Any]:
     return intercept
 
 
+@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("answered", [True, False])
 async def test_wrong_times_do_not_prove_absence(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, answered: bool

@@ -314,7 +314,7 @@ def test_work_is_counted_by_the_size_of_what_is_worked_on(value: str, work: str)
 def test_budget_of_a_plan_spans_its_renders_and_is_new_for_the_next() -> None:
     """Many renders that are each allowed stop together; the next plan starts afresh."""
     templates = Templates()
-    template = templates.compile("{% for a in range(15000) %}{% endfor %}x")
+    template = templates.compile("{% for a in range(60000) %}{% endfor %}x")
 
     def render_many() -> None:
         for _ in range(1_000):

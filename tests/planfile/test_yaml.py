@@ -194,14 +194,13 @@ def test_deep_nesting_is_stopped(opener: str) -> None:
 
 
 def test_bounds() -> None:
-    """64 levels, a million nodes, aliases counted as what they stand for, 16 MiB, and 1,000 problems."""
+    """64 levels, aliases counted as what they stand for, 16 MiB, and 1,000 problems."""
     document("a: " + "[" * 63 + "]" * 63 + "\n")
     assert codes("a: " + "[" * 64 + "]" * 64 + "\n") == [("too-much-nesting", 1, 67)]
     assert codes(f"a: &a {'[' * 60 + ']' * 60}\nb: [[[[*a]]]]\n") == [("too-much-nesting", 2, 8)]
     bomb = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     bomb += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
     assert [(code, line) for code, line, _ in codes("\n".join(bomb))] == [("too-many-nodes", 6)]
-    assert [code for code, *_ in codes("a: [" + "x," * 1_000_001 + "]\n")] == ["too-many-nodes"]
     assert [code for code, *_ in codes(b"a" * (MAX_BYTES + 1))] == ["file-too-large"]
     assert len(codes("a:\n" + "- *x\n" * 20_000)) == 1_000
 

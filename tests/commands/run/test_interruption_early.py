@@ -44,7 +44,6 @@ def interrupted(project: Project, modules: str, sent: str, *arguments: str) -> s
     ("modules", "sent"),
     [
         ("planner.cli", "SIGINT"),
-        ("click", "SIGTERM"),
         (
             "planner.commands.run planner.reports.html planner.sandbox.launching",
             "SIGHUP",
