@@ -8,7 +8,6 @@ from itertools import combinations, product
 from math import comb
 from random import Random
 from statistics import median
-from typing import Any
 
 import numpy as np
 import pytest
@@ -392,21 +391,6 @@ def test_could_differ_of_ten_thousand_cases_is_the_least_family() -> None:
     assert could_differ(least, LEVEL) == {str(number) for number in range(100)}
 
 
-@pytest.mark.parametrize("total", [1, 4, 9])
-def test_fisher_mid_p_is_scipys_over_all_tables(total: int) -> None:
-    """Every table of two samples of up to twelve runs: the mass of all less likely ones and half that of those as likely, by
-    SciPy's hypergeometric distribution, to 1e-9."""
-    for other in range(1, 13):
-        for passed in range(total + other + 1):
-            least, most = max(0, passed - other), min(passed, total)
-            weights: Any = hypergeom.pmf(range(least, most + 1), total + other, passed, total)
-            for seen, mine in zip(range(least, most + 1), weights, strict=True):
-                as_likely = abs(weights - mine) <= 1e-9 * mine
-                expected = weights[(weights < mine) & ~as_likely].sum() + weights[as_likely].sum() / 2
-                found = fisher_mid_p((seen, total), (passed - seen, other))
-                assert float(found) == pytest.approx(expected, abs=1e-9)
-
-
 @pytest.mark.parametrize(("passed", "total"), [(0, 3), (2, 3), (5, 6), (6, 6)])
 def test_all_of_k_is_what_drawing_every_set_of_runs_gives(passed: int, total: int) -> None:
     """pass^k, counted out."""
@@ -429,17 +413,3 @@ def test_no_chance_is_more_than_certain(rate: float) -> None:
 def test_the_least_runs_to_pass_by_hand(required: float, confidence: float, least: int) -> None:
     """The first power of what is required that is no more than what confidence leaves."""
     assert least_runs_to_pass(required, confidence) == least
-
-
-@pytest.mark.parametrize("total", [1, 7, 20])
-def test_two_samples_of_one_size_compare_as_in_scipy(total: int) -> None:
-    """Every pair of counts of two samples of up to 40 runs each, and Fisher's mid-p of each by the hypergeometric
-    distribution, to 1e-9."""
-    for passed in range(2 * total + 1):
-        least, most = max(0, passed - total), min(passed, total)
-        weights: Any = hypergeom.pmf(range(least, most + 1), 2 * total, passed, total)
-        alike = abs(weights[:, None] - weights) <= 1e-9 * weights
-        expected = (weights[:, None] * ((weights[:, None] < weights) & ~alike)).sum(axis=0)
-        expected += (weights[:, None] * alike).sum(axis=0) / 2
-        found = [float(fisher_mid_p((seen, total), (passed - seen, total))) for seen in range(least, most + 1)]
-        assert found == pytest.approx(expected.tolist(), abs=1e-9)
