@@ -187,3 +187,12 @@ def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) ->
         evidence.unlink()
     assert project.actions("--sandbox")["hours/cancel@clinic"] == ("call", "expectations_changed", 1)
     assert project.planner("run", "--sandbox", CONSENT).code == 0
+
+
+def test_no_balance(project: Project, service: Served) -> None:
+    """An empty account is found by a read: refused, nobody called."""
+    service.control({"top_up_cents": -50_000})
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 3
+    assert "no balance" in ran.err
+    assert service.ledger()["runs"] == []

@@ -154,3 +154,12 @@ def test_a_result_that_is_not_there(called: Project) -> None:
     assert (ran.code, "a comparison cannot be written as junit" in ran.err) == (2, True)
     ran = called.planner("report", newest, "--out", "plans")
     assert (ran.code, "plans cannot be written" in ran.err) == (2, True)
+
+
+def test_new_and_removed_cases_are_reported(called: Project) -> None:
+    """Either side may have cases that the other has not."""
+    results = called.results()
+    results["cases"] = results["cases"][1:]
+    called.write("less.json", json.dumps(results))
+    assert "1 new" in called.planner("report", "reports/results.json", "less.json").out
+    assert "1 gone" in called.planner("report", "less.json", "reports/results.json").out

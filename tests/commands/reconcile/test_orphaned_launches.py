@@ -203,3 +203,17 @@ def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
     journal.close()
     assert [slot.run_id for slot in orphans.unbilled] == [7]
     assert orphans.reserved_cents == 32
+
+
+def test_the_cost_of_an_adopted_launch_is_reported_by_another_change_set(project: Project, service: Served) -> None:
+    """A run launched by an earlier change set and adopted by a person is not called again, and its cost is reported."""
+    project.write("plans/hours.yaml", PLAN)
+    kill_in_a_launch(project, service)
+    (lost,) = service.own_runs()
+    launch_id = project.planner("reconcile").out.split()[0]
+    assert project.planner("reconcile", launch_id, "--adopt", str(lost["run_id"])).code == 0
+    project.edit("plans/hours.yaml", "status: completed", "status: completed}, {check: duration, max_seconds: 600")
+    ran = project.planner("run")
+    assert ran.code == 0
+    assert "$0.16 more was paid by earlier sessions, for runs reused here" in flat(ran.out)
+    assert len(service.own_runs()) == 1
