@@ -59,7 +59,13 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     for secret in (b"Dora Diaz", b"sk_test_commands", b"AKIAEXAMPLE", b"secretexample"):
         assert secret not in text
     assert fresh("three").planner("run", "--sandbox", "--consent-to-charge").code == 0
-    assert {path.split("/")[3] for path in bucket.objects} == {"configurations", "evidence", "runs", "latest", "sandbox"}
+    assert {path.split("/")[3] for path in bucket.objects} == {
+        "configurations",
+        "evidence",
+        "runs",
+        "latest",
+        "sandbox",
+    }
 
 
 def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
