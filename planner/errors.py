@@ -6,7 +6,8 @@
     ├── UsageError              2    the command line, the working directory, the store
     │   ├── PlanInvalidError    2    carries the diagnostics
     │   ├── CredentialError     2    no key, or 401/403
-    │   └── NotFoundError       2    404: a target (or call) the service does not know
+    │   ├── NotFoundError       2    404: a target (or call) the service does not know
+    │   └── ConflictError       4    409 to a change of an agent: it changed meanwhile, or a limit is reached
     ├── RefusedError            3    consent, ceiling, policy, balance or digest: nothing (more) is called
     ├── IncompleteError         4    something is unknown or unavailable now; running again goes on
     │   ├── ServiceError        4    5xx, garbage, an answer that makes no sense
@@ -39,6 +40,8 @@ class PlannerError(Exception):
 
 class UsageError(PlannerError):
     exit_code = 2
+    status: int | None = None
+    """The HTTP status, if the service rejected a request."""
 
 
 class PlanInvalidError(UsageError):
@@ -53,6 +56,10 @@ class CredentialError(UsageError):
 
 class NotFoundError(UsageError):
     pass
+
+
+class ConflictError(UsageError):
+    exit_code = 4
 
 
 class RefusedError(PlannerError):

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from itertools import chain
 from math import ceil, floor, gcd, sqrt
 from statistics import fmean, variance
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from planner.changes.fingerprint import change_set_digest
@@ -195,6 +196,7 @@ def build_change_set(
     rates: Mapping[str, float],
     history: Sequence[PastRun],
     already_made: Mapping[str, int],
+    new_products: Mapping[Target, str | None] = MappingProxyType({}),
 ) -> ChangeSet:
     """Price `changes` (of all selected cases).
 
@@ -202,10 +204,12 @@ def build_change_set(
         products: the product of the agent behind (kind, id); None or absent if unknown.
         rates: the project's cents per started minute by product, in addition to the published ones.
         history: past runs; the runs of the stored cases are added here.
+        new_products: the product of agents whose file changes it. Their past runs say nothing of the price.
         already_made: runs that an interrupted session of this change set made, by case id. They only lower the estimate.
     """
     stored = chain.from_iterable(runs_of(change.prior) for change in changes if change.prior is not None)
-    past = PriceHistory([*history, *stored], products, {**DEFAULT_RATES, **rates})
+    known = [run for run in chain(history, stored) if run.target not in new_products]
+    past = PriceHistory(known, {**products, **new_products}, {**DEFAULT_RATES, **rates})
     calls: list[tuple[int, int, CasePrice, Bills | None]] = []
     prices: dict[str, CasePrice] = {}
     for change in changes:

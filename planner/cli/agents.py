@@ -33,3 +33,22 @@ def pull(verbosity: int, **values: Any) -> int:
     from planner.commands import pull as command
 
     return command.pull(shell(verbosity), command.PullOptions(selection(values), **values))
+
+
+@agents.command()
+@click.option("--delete", is_flag=True, help="Delete previews that this store records and that no call needs.")
+@click.option("--older-than", metavar="AGE", help="Only previews of this age (12h, 14d, 6w), also of other stores.")
+@options.output_format("text", "json")
+@options.STORED
+@click.option("--world", metavar="NAME|FILE", hidden=True)
+@click.pass_obj
+def previews(verbosity: int, **values: Any) -> int:
+    """List previews: the copies of agents that `planner run` calls where an agent's file differs from what is deployed.
+
+    `planner run` deletes its previews, also those of sessions that were killed. Where their store was lost, run
+    `planner agents previews --delete --older-than 24h` by a schedule: it deletes by name and age. Previews with calls
+    under way are kept. Exit code 4 if one cannot be deleted.
+    """
+    from planner.commands import previews as command
+
+    return command.previews(shell(verbosity), command.PreviewsOptions(selection(values), **values))

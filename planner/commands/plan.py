@@ -76,7 +76,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         ledger = ledger_of(
             loaded, charged, max_cost_cents=None, balance=known.balance, orphaned_cents=orphaned_cents, bills=bills
         )
-        notes += guaranteed_calls(jobs_of(prepared.change_set), prepared.already_made, ledger)
+        notes += guaranteed_calls(jobs_of(prepared.change_set, {}), prepared.already_made, ledger)
     if loaded.base is not None and not loaded.base.has_project:
         notes.append(PolicySource(loaded.root, loaded.base).note)
     store_consented(shell, place, prepared.change_set, loaded.project)

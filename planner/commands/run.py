@@ -9,6 +9,7 @@ from planner.session.consenting import consent_to, prepare_calls
 from planner.session.executing import execute
 from planner.session.finishing import finish, refuse
 from planner.session.late_data import refresh
+from planner.session.preview_calls import clean_up_previews
 from planner.session.run_session import RunOptions, RunSession, connected, open_session
 from planner.session.shell import Shell
 
@@ -23,6 +24,7 @@ def run(shell: Shell, options: RunOptions) -> int:
 async def _run(session: RunSession) -> int:
     async with connected(session):
         prepared = await prepare_calls(session)
+        await clean_up_previews(session, prepared)
         try:
             consent = consent_to(session, prepared)
         except RefusedError as error:

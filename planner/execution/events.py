@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
+from planner.execution.previews import Preview, PreviewState
 from planner.values import frozen
 
 
@@ -97,6 +98,21 @@ class RequesterLearned(NamedTuple):
     requester_id: ServiceId
 
 
+class PreviewIntended(NamedTuple):
+    """A copy of an agent is about to be made, or another machine may have made it (its state says which)."""
+
+    preview: Preview
+
+
+class PreviewMoved(NamedTuple):
+    """A preview changed its state. From MADE on, `copy_id` is known."""
+
+    preview_id: str
+    state: PreviewState
+    copy_id: ServiceId | None = None
+    detail: str = ""
+
+
 Event: TypeAlias = (
     Intended
     | Moved
@@ -108,6 +124,8 @@ Event: TypeAlias = (
     | Imported
     | RunsKnown
     | RequesterLearned
+    | PreviewIntended
+    | PreviewMoved
 )
 
 KINDS: Final[dict[str, type[Any]]] = {
@@ -121,6 +139,8 @@ KINDS: Final[dict[str, type[Any]]] = {
     "imported": Imported,
     "runs_known": RunsKnown,
     "requester_learned": RequesterLearned,
+    "preview_intended": PreviewIntended,
+    "preview_moved": PreviewMoved,
 }
 """Event types by the name that is stored."""
 NAMES: Final = {kind: name for name, kind in KINDS.items()}

@@ -17,6 +17,8 @@ from planner.execution.events import (
     Imported,
     Intended,
     Moved,
+    PreviewIntended,
+    PreviewMoved,
     RequesterLearned,
     RunsBound,
     RunsClaimed,
@@ -68,7 +70,15 @@ def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
             state.watch_bound(state.launch(launch_id), bindings, now)
         case RequesterLearned(_, requester_id):
             state.requesters.add(requester_id)
-        case RunsClaimed() | EvidenceStored() | Consumed() | Imported() | RunsKnown():
+        case (
+            RunsClaimed()
+            | EvidenceStored()
+            | Consumed()
+            | Imported()
+            | RunsKnown()
+            | PreviewIntended()
+            | PreviewMoved()
+        ):
             pass  # the journal knows
         case _:
             _apply_session_event(state, event, now)

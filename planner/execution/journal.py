@@ -21,7 +21,7 @@ from pydantic_core import to_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.errors import StoreError, UsageError
-from planner.execution.events import KINDS, NAMES, Event, EvidenceStored, Imported, Intended
+from planner.execution.events import KINDS, NAMES, Event, EvidenceStored, Imported, Intended, PreviewIntended
 from planner.execution.journal_state import JournalState
 
 SCHEMA_VERSION: Final = 2
@@ -178,6 +178,8 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 def _moments(event: Event) -> list[datetime]:
     if isinstance(event, Intended):
         return [event.intent.sent_at]
+    if isinstance(event, PreviewIntended):
+        return [event.preview.intended_at]
     if isinstance(event, EvidenceStored):
         return [slot.completed_at for slot in event.slots if slot.completed_at is not None]
     if isinstance(event, Imported):

@@ -21,12 +21,16 @@ from planner.execution.events import (
     Imported,
     Intended,
     Moved,
+    PreviewIntended,
+    PreviewMoved,
     RequesterLearned,
     RunsBound,
     RunsClaimed,
     RunsKnown,
 )
 from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, LIVE, TRANSITIONS, Launch, LaunchState, Slot
+from planner.execution.preview_records import PreviewRecords
+from planner.execution.previews import PreviewState
 from planner.providers.base import Target
 
 OTHER_RESULTS = "stored results"
@@ -62,6 +66,7 @@ class JournalState:
         """By launch id; "" if unknown."""
         self._texts: dict[str, str] = {}
         """One copy of each prompt, however many runs use it."""
+        self.previews = PreviewRecords()
 
     def record(self, event: Event) -> None:
         """Add an event.
@@ -77,6 +82,9 @@ class JournalState:
         unconfirmed launches."""
         for launch in self.launches([LaunchState.INTENDED]):
             self.record(Moved(launch.launch_id, LaunchState.UNSENT, "the process ended before it was sent"))
+        for preview in self.previews.every():
+            if preview.state is PreviewState.INTENDED:
+                self.record(PreviewMoved(preview.preview_id, PreviewState.ABSENT, detail="it was never sent"))
         sent = self.launches([LaunchState.SENT])
         for launch in sent:
             self.record(Moved(launch.launch_id, LaunchState.AMBIGUOUS, "the process ended before the answer came"))
@@ -129,6 +137,10 @@ class JournalState:
     def _(self, event: Imported) -> None:
         if event.launch.launch_id in self._launches:
             raise StoreError(f"launch {event.launch.launch_id} is already in the journal")
+
+    @validate.register
+    def _(self, event: PreviewIntended | PreviewMoved) -> None:
+        self.previews.validate(event)
 
     def _require_transition(self, launch_id: str, state: LaunchState) -> None:
         before = self._launches[launch_id].state
@@ -273,6 +285,10 @@ class JournalState:
     def _(self, event: RequesterLearned) -> None:
         self._requesters.setdefault(event.credential, set()).add(event.requester_id)
 
+    @apply.register
+    def _(self, event: PreviewIntended | PreviewMoved) -> None:
+        self.previews.apply(event)
+
     def _change(self, launch_id: str, **changes: Any) -> None:
         self._launches[launch_id] = replace(self._launches[launch_id], **changes)
 
@@ -333,6 +349,15 @@ class JournalState:
     def slot_of_run(self, run_id: int) -> Slot | None:
         launch_id, ordinal = self._bound.get(run_id, ("", 0))
         return self._slots[launch_id][ordinal] if launch_id else None
+
+    def is_called(self, target: Target, since: datetime) -> bool:
+        """Whether a call to this target may be under way, or its evidence is missing; launches before `since` are over."""
+        return any(
+            slot.consumed_by is slot.evidence is slot.cost_cents is None
+            for launch in self.launches(LIVE)
+            if launch.line.target == target and launch.sent_at > since
+            for slot in self._slots[launch.launch_id]
+        )
 
     def claimed_run_ids(self) -> set[int]:
         return set(self._claims)

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from anyio.abc import TaskGroup
 
-from planner.errors import IncompleteError, RefusedError, StoreError, ThrottledError, UnreachableError, UsageError
+from planner.errors import (
+    IncompleteError,
+    NotFoundError,
+    RefusedError,
+    StoreError,
+    ThrottledError,
+    UnreachableError,
+    UsageError,
+)
 from planner.execution.core import SendLaunch
 from planner.execution.events import Intended, Moved
 from planner.execution.launches import LaunchIntent, LaunchState
@@ -80,7 +88,7 @@ class Sender:
             session.happen(Stopped(refusal=f"{error}. {error.hint}".strip()))
         except UsageError as error:
             session.happen(Moved(launch_id, LaunchState.REJECTED, str(error)))
-            session.happen(Stopped(usage=f"{error}. {error.hint}".strip()))
+            session.happen(self._stop(intent, error))
         except anyio.get_cancelled_exc_class():
             if sent:
                 self._unconfirmed(intent, "interrupted before the answer came")
@@ -89,6 +97,16 @@ class Sender:
             raise
         else:
             self._accepted(intent, launched)
+
+    def _stop(self, intent: LaunchIntent, error: UsageError) -> Stopped:
+        """Why nothing more is launched after the service rejected a launch."""
+        preview = self.session.state.journal.previews.of_target(intent.line.target)
+        if preview is None or not isinstance(error, NotFoundError):
+            return Stopped(usage=f"{error}. {error.hint}".strip())
+        return Stopped(
+            blocked=f"the preview (agent {preview.copy_id}) of agent {preview.agent_id} was deleted while calls were to be made on it"
+            " (404). Run the same command again: it makes another one, and nothing is called twice"
+        )
 
     def _age_seconds(self, intent: LaunchIntent) -> float:
         return self.engine.now().seconds_since(intent.sent_at)

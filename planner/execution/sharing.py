@@ -24,8 +24,9 @@ from planner.errors import StoreError, UsageError
 from planner.execution.events import Imported, RequesterLearned
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
+from planner.execution.preview_sharing import PreviewSharing
 from planner.execution.reconciling import prompt_key
-from planner.providers.base import Line
+from planner.providers.base import Line, Target
 from planner.results.documents import schema_major
 from planner.results.store import Reader, Store
 from planner.values import frozen
@@ -119,6 +120,7 @@ class IntentSharing:
         self._now = now
         self._store = store
         self._journal = journal
+        self.previews = PreviewSharing(store, journal, now)
         self._show_name = show_name
         self._seen: set[str] = set()
         self._queue: list[_Queued] = []
@@ -127,11 +129,13 @@ class IntentSharing:
     # What others launched
 
     def take_over(self, calls: Calls) -> int:
-        """Import unknown launches of the store; return their number. `calls` are by redacted case id and fingerprint.
+        """Import unknown launches and previews of the store; return the number of launches. `calls` are by redacted case
+        id and fingerprint.
 
         Raises:
             StoreError, UsageError: a document cannot be read. It is never skipped: its calls would be paid for again.
         """
+        self.previews.take_over()
         imported = 0
         for key in self._store.keys(PREFIX):
             self._seen.add(key)
@@ -234,12 +238,21 @@ class IntentSharing:
                 )
             self._seen.add(key)
 
+    def is_called_elsewhere(self, target: Target) -> bool:
+        """Whether another session may be making calls to this target."""
+        for key in self._store.keys(PREFIX):
+            if self._journal.launch(_launch_id(key)) is None and (data := self._store.get(key)) is not None:
+                other = self._read(key, data)
+                if (other.target_type, other.target_id) == target:
+                    return True
+        return False
+
     # Results of launches
 
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
-        """The current documents of the store's launches: finished ones are deleted, others updated, unknown ones
-        unchanged."""
-        writes: dict[str, bytes | None] = {}
+        """The current documents of the store's launches and previews: finished ones are deleted, others updated, unknown
+        ones unchanged."""
+        writes = self.previews.outcome(now)
         for key in now.keys(PREFIX):
             launch = self._journal.launch(_launch_id(key))
             if launch is None or (data := now.get(key)) is None:

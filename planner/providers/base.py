@@ -63,6 +63,13 @@ class AgentState:
     """Whether it has an undeployed draft."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedAgent:
+    id: int
+    name: str = ""
+    created_at: datetime | None = None
+
+
 @frozen
 class TargetState:
     """What answers at a target.
@@ -249,6 +256,29 @@ class Provider(Protocol):
 
     async def agent(self, agent_id: int) -> AgentState:
         """Raises `NotFoundError` if the service does not have it."""
+        ...
+
+    async def agents(self) -> Sequence[ListedAgent]:
+        """All agents of the account."""
+        ...
+
+    async def duplicate_agent(self, agent_id: int, name: str, *, on_sending: Callable[[], None]) -> int:
+        """Make a copy; return its id. It and the following writes are sent once, and raise the errors of `launch`;
+        `ConflictError` if there may be no more agents."""
+        ...
+
+    async def draft_agent(self, agent_id: int, fields: Mapping[str, Any]) -> None:
+        """Change the draft of an agent, which no call reaches."""
+        ...
+
+    async def deploy_agent(self, agent_id: int, if_updated_at: str | None = None) -> None:
+        """Deploy the draft; with `if_updated_at`, raises `ConflictError` if the agent was changed since."""
+        ...
+
+    async def discard_draft(self, agent_id: int) -> None: ...
+
+    async def delete_agent(self, agent_id: int) -> None:
+        """Raises `NotFoundError` if it does not exist any more."""
         ...
 
     async def balance(self) -> Balance | None:

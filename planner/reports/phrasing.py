@@ -164,6 +164,7 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
     bill = "; ".join([cost(result), *cost_details(result)])
     found = [
         ("Changed", changed(result)),
+        ("Agents", previews(result)),
         ("Cases", scope(result)),
         ("Cost", f"{bill} (simulated)" if result.sandbox else bill),
         ("Calls", numbers(result)),
@@ -184,6 +185,15 @@ def sections(result: RunResult) -> list[tuple[str, list[str]]]:
         ("Session", _session(result)),
     ]
     return [(title, lines) for title, lines in found if lines]
+
+
+def previews(result: RunResult) -> str:
+    """`` `support`: prompt, voice changed, called on a preview ``."""
+    return "; ".join(
+        f"`{preview.target}`: {', '.join(preview.changes)} changed, called on a preview"
+        + ("" if preview.deleted else f" (agent {preview.preview_agent_id}, which the next run deletes)")
+        for preview in result.previews
+    )
 
 
 def fresh(document: FreshDocument | None) -> str:

@@ -23,6 +23,7 @@ from planner.results.model import (
     Finding,
     FreshDocument,
     OpenLaunch,
+    PreviewDocument,
     QuarantineDocument,
     Quote,
     Run,
@@ -151,7 +152,7 @@ _FIELDS: Fields = {
     RunResult: {
         "text": ("problems", "warnings"),
         "name": ("next_steps", "environment", "plans"),
-        "document": ("fresh", "consent", "cases", "dropped", "open_launches", "cost"),
+        "document": ("fresh", "consent", "cases", "dropped", "open_launches", "previews", "cost"),
     },
     CaseResult: {
         "case": ("case_id",),
@@ -169,6 +170,7 @@ _FIELDS: Fields = {
     CostDocument: {"text": ("estimate_basis",)},
     DroppedCase: {"case": ("case_id",), "text": ("reason",)},
     OpenLaunch: {"case": ("cases",), "text": ("detail",)},
+    PreviewDocument: {"name": ("target", "changes")},
 }
 _Document = TypeVar("_Document", bound=BaseModel)
 

@@ -330,6 +330,17 @@ class DroppedCase(Document):
     reason: str
 
 
+class PreviewDocument(Document):
+    """A copy of an agent with the configuration of its file, which was called instead of the agent."""
+
+    target: str = Field(description="The author's alias of the agent.")
+    agent_id: ServiceId = Field(description="The agent that was copied.")
+    preview_agent_id: ServiceId
+    configuration: str = Field(description="Digest of the configuration that was called.")
+    changes: ListOf[str] = Field(default=[], description="The fields that differ from the deployed agent.")
+    deleted: bool = Field(description="Whether it was deleted; otherwise the next session deletes it.")
+
+
 class RunResult(Document):
     schema_version: str = SCHEMA_VERSION
     tool_version: str
@@ -356,5 +367,8 @@ class RunResult(Document):
     dropped: ListOf[DroppedCase] = Field(default=[])
     fresh: FreshDocument | None = Field(default=None, description="Why earlier runs are ignored (`--fresh`).")
     open_launches: ListOf[OpenLaunch] = Field(default=[])
+    previews: ListOf[PreviewDocument] = Field(
+        default=[], description="The previews that calls of this session reached."
+    )
     cost: CostDocument
     stats: StatsDocument

@@ -3,7 +3,7 @@
 Keys are plain names separated by `/`: `runs/<invocation>.json`, `evidence/<digest>.json`,
 `latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `saved/<plan id>`, `change-sets/<digest>.json`, `world/<environment>.json`,
 `configurations/<digest>.json`, `versions/<environment>/<agent>.json`,
-`intents/…`.
+`intents/…`, `previews/…`.
 `planner.results.repository` interprets the bytes.
 """
 

@@ -12,6 +12,7 @@ from planner.session.configurations import record_agents
 from planner.session.jobs import check_balance, short_of
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
+from planner.session.preview_calls import check_previews_allowed
 from planner.session.reporting import redactor_of
 from planner.session.run_session import RunSession
 from planner.session.saved_plans import check_unchanged, saved_command
@@ -56,6 +57,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
         options.selection.plan_digest,
         prepared.outside_consent,
     )
+    check_previews_allowed(session, prepared)
     limits = Limits(session.loaded.plans, session.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request, prepared.progress)
     if prepared.calls_to_make and balance is not None:

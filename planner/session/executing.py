@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,11 +12,12 @@ from planner.execution.jobs import Judgement, Observer, Outcome, RunRecord, Sett
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine
 from planner.judge.votes import JudgeCallsResult
-from planner.results.model import Consent, Run
+from planner.results.model import Consent, PreviewDocument, Run
 from planner.results.outcomes import Fault, RunOutcome
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, log_ceilings
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
+from planner.session.preview_calls import bills_for_copies, delete_previews, make_previews, preview_documents
 from planner.session.progress import Progress, state_of
 from planner.session.run_session import RunSession
 from planner.values import frozen
@@ -49,6 +50,9 @@ class SessionEnd:
     outcome: Outcome = field(default_factory=Outcome)
     runs: EndedRuns = field(default_factory=EndedRuns)
     judge_calls: JudgeCallsResult = field(default_factory=JudgeCallsResult)
+    previews: Sequence[PreviewDocument] = ()
+    warnings: Sequence[str] = ()
+    """Of the preparation, and of the previews that were made."""
 
 
 async def execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
@@ -75,27 +79,31 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
     change_set, orphans, max_cost_cents = prepared.change_set, prepared.orphans, session.options.max_cost_cents
     judge = JudgeSession(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
     await judge.check()
+    if consent.given:
+        prepared = await make_previews(session, prepared)
+    bills = session.journal.bills(change_set.digest)
     ledger = ledger_of(
         session.loaded,
         charged_slots(session.journal, change_set.digest),
         max_cost_cents=max_cost_cents,
         balance=prepared.balance,
         orphaned_cents=orphans.reserved_cents,
-        bills=session.journal.bills(change_set.digest),
+        bills=bills_for_copies(bills, session, prepared.copies),
     )
     if consent.given and max_cost_cents is not None:  # `planner plan` reports the other ceilings
-        for message in guaranteed_calls(jobs_of(change_set), prepared.already_made, ledger):
+        for message in guaranteed_calls(jobs_of(change_set, prepared.copies), prepared.already_made, ledger):
             session.shell.log(message)
     async with judge.calling(ledger, session.interrupted):
         outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)
         if not outcome.interrupted:
             copy_stop_reasons(outcome, await judge.finish(runs.judged, ledger, session.interrupted))
+    await delete_previews(session)
     outcome.broken = ledger.broken()
     if outcome.left and not consent.given:
         outcome.refusal = (
             "some launches turned out never to have arrived, and consent to charge for their calls was not given"
         )
-    return SessionEnd(consent, outcome, runs, judge.result)
+    return SessionEnd(consent, outcome, runs, judge.result, preview_documents(session, prepared), prepared.warnings)
 
 
 async def _make_calls(
@@ -103,7 +111,7 @@ async def _make_calls(
 ) -> tuple[Outcome, EndedRuns]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
-    jobs = jobs_of(prepared.change_set)
+    jobs = jobs_of(prepared.change_set, prepared.copies)
     if not jobs:
         return Outcome(interrupted=session.interrupted.is_set()), runs
     shell, options, project = session.shell, session.options, session.loaded.project

@@ -14,6 +14,7 @@ from planner.execution.ledger import Ceiling, Ledger
 from planner.providers.base import Balance, Line, Target
 from planner.quantities import count, money
 from planner.results.outcomes import Action
+from planner.session.preview_calls import Copies, called_target
 from planner.session.selection import Loaded
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 _TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 
 
-def jobs_of(change_set: ChangeSet) -> list[Job]:
+def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
+    """`copies` are the previews that are called instead of agents."""
     jobs: list[Job] = []
     for change in change_set.with_action(Action.CALL):
         case = change.case
@@ -34,12 +36,7 @@ def jobs_of(change_set: ChangeSet) -> list[Job]:
                 case_id=case.case_id,
                 plan=case.plan,
                 line=Line(
-                    case.target.kind,
-                    case.target.id,
-                    case.direction,
-                    case.mode,
-                    case.target_number,
-                    case.stagger_seconds,
+                    *called_target(case, copies), case.direction, case.mode, case.target_number, case.stagger_seconds
                 ),
                 prompt=case.prompt,
                 call_fingerprint=change.call_fingerprint,

@@ -17,7 +17,8 @@ from planner.changes.history import HISTORY_INVOCATIONS, Priced, accuracy, past_
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
-from planner.planfile.model import Case
+from planner.planfile.model import AgentFile, Case
+from planner.planfile.project.prices import DEFAULT_RATES
 from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.outcomes import Action
@@ -27,6 +28,7 @@ from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
+from planner.session.preview_calls import Copies, new_products
 from planner.session.recorded import current_revisions, without_outdated
 from planner.session.selection import Loaded, Selection
 from planner.session.service import draft_warnings
@@ -65,6 +67,8 @@ class Preparation:
     agents: tuple[EffectiveTarget, ...] = ()
     """The agents with a file."""
     configurations: Configurations = field(default_factory=Configurations)
+    copies: Copies = field(default_factory=dict[tuple[int, AgentFile], int])
+    """The previews that calls reach instead of their agents, once they are made."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
     balance: Balance | None = None
@@ -145,6 +149,7 @@ def prepare(
             rates=dict(loaded.project.rates),
             history=history,
             already_made=already_made,
+            new_products=new_products(agents, loaded.cases, {**DEFAULT_RATES, **dict(loaded.project.rates)}),
         )
         return agreed.named(change_set)
 

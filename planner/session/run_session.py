@@ -21,6 +21,7 @@ from planner.quantities import count
 from planner.results.outcomes import FailOn
 from planner.session.interruption import interruptible
 from planner.session.locking import locked
+from planner.session.previews import Previews
 from planner.session.report_session import ReportSession, report_session
 from planner.session.reporting import print_diagnostics
 from planner.session.saved_plans import check_service, saved_plan_at, selection_of
@@ -122,7 +123,8 @@ def next_commands(options: RunOptions, *, consenting: bool, overtaken: bool = Fa
 
 @dataclass(slots=True)
 class RunSession:
-    """One session of `planner run`. `intents` are launches in the shared store, if there is one. `interrupted` and `transactions` are set once it is connected to the service."""
+    """One session of `planner run`. `intents` are launches in the shared store, if there is one. `interrupted`,
+    `transactions` and `previews` are set once it is connected to the service."""
 
     shell: Shell
     options: RunOptions
@@ -136,6 +138,7 @@ class RunSession:
     transactions: Transactions = field(init=False)
     comment: ProgressComment | None = field(default=None, init=False)
     """Set while calls are made for a pull request."""
+    previews: Previews = field(init=False)
 
     @property
     def policy(self) -> Policy:
@@ -188,6 +191,10 @@ async def connected(session: RunSession) -> AsyncGenerator[None]:
     ):
         session.reports.requests = client.stats
         session.transactions = Transactions(client, log.log)
+        settle_seconds = session.loaded.project.execution.settle_seconds
+        session.previews = Previews(
+            shell, session.journal, client, session.intents, session.reports.invocation_id, settle_seconds
+        )
         if suspects := session.journal.mark_interrupted():
             shell.log(
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"

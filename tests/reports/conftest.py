@@ -20,6 +20,7 @@ from planner.results.model import (
     EstimateAccuracy,
     Finding,
     OpenLaunch,
+    PreviewDocument,
     Quote,
     Run,
     RunResult,
@@ -328,6 +329,16 @@ def canonical() -> RunResult:
                 reserved_cents=32,
                 state="ambiguous",
                 detail="the answer was lost; looked for since 2026-11-24T10:01:00Z",
+            )
+        ],
+        previews=[
+            PreviewDocument(
+                target="support",
+                agent_id=12,
+                preview_agent_id=31,
+                configuration=f"sha256:{'7' * 64}",
+                changes=["prompt", "voice"],
+                deleted=False,
             )
         ],
         cost=CostDocument(

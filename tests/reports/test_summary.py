@@ -64,6 +64,8 @@ def test_the_whole_summary(canonical: RunResult) -> None:
       tool_called: day was Sunday, Monday asked
         turn 3, tool: “lookup_hours({"day": "Sunday"})”
 
+Agents   `support`: prompt, voice changed, called on a preview (agent 31, which
+         the next run deletes)
 Cases    10 cases · 15 runs · 3 plans · environment staging · only some cases
          were selected
 Cost     at least $15.02 of $14.20 expected; $14.70 of it in this session, the

@@ -36,8 +36,9 @@ from planner.providers.base import (
     Target,
     TargetState,
 )
+from planner.providers.thunderphone.agent_writes import AgentWrites
 from planner.providers.thunderphone.agents import agent_state, target_states
-from planner.providers.thunderphone.connection import UNLIMITED, ApiRequest, Connection
+from planner.providers.thunderphone.connection import UNLIMITED, ApiRequest
 from planner.providers.thunderphone.parsing import validated
 from planner.providers.thunderphone.wire import (
     WireBatch,
@@ -97,7 +98,7 @@ def request_body(request: LaunchRequest) -> dict[str, Any]:
     }
 
 
-class ApiClient(Connection):
+class ApiClient(AgentWrites):
     """One account at the service."""
 
     def __init__(

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import anyio
 from pydantic import TypeAdapter
@@ -102,7 +102,15 @@ class Connection:
                 await self._clock.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _exchange(self, request: ApiRequest, adapter: TypeAdapter[T]) -> T:
+    async def _write(self, request: ApiRequest) -> None:
+        """Send a request once whose answer, if it succeeds, says nothing that is needed."""
+        await self._exchange(request, None)
+
+    @overload
+    async def _exchange(self, request: ApiRequest, adapter: TypeAdapter[T]) -> T: ...
+    @overload
+    async def _exchange(self, request: ApiRequest, adapter: None) -> None: ...
+    async def _exchange(self, request: ApiRequest, adapter: TypeAdapter[T] | None) -> T | None:
         self.stats.requests += 1
         started = self._clock.monotonic()
         answer: Answer | None = None
@@ -137,14 +145,14 @@ class Connection:
                 )
                 self._hooks.on_exchange(exchange)
 
-    def _checked(self, answer: Answer, request: str, adapter: TypeAdapter[T]) -> T:
+    def _checked(self, answer: Answer, request: str, adapter: TypeAdapter[T] | None) -> T | None:
         if date := answer.headers.get("date"):
             self._update_clock(date)
         if answer.status == 429:
             self.stats.refused += 1
         if not 200 <= answer.status < 300:
             raise error_of(answer, request)
-        result = parse(answer, request, adapter)
+        result = None if adapter is None else parse(answer, request, adapter)
         self._has_answered = True
         return result
 

@@ -57,7 +57,9 @@ def error_of(answer: Answer, request: str) -> PlannerError:
                 status=status,
             )
         case _ if 400 <= status < 500:
-            return UsageError(f"{request}: the service rejects the request ({status}: {detail})")
+            error = UsageError(f"{request}: the service rejects the request ({status}: {detail})")
+            error.status = status
+            return error
         case _:
             return ServiceError(
                 f"{request}: the service failed ({status}: {detail})",

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from planner.clock import aware
-from planner.providers.base import Batch, BatchId, CallId, Run, RunId
+from planner.providers.base import Batch, BatchId, CallId, ListedAgent, Run, RunId
 
 
 def _listed(value: object) -> object:
@@ -92,6 +92,12 @@ class WireBatch(Batch):
     requester_id: Int64 | None = Field(default=None, validation_alias="requested_by_id")
     created_at: Moment | None = None
     run_ids: Annotated[tuple[Annotated[RunId, _FITTING], ...], BeforeValidator(_listed)] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
+class WireListedAgent(ListedAgent):
+    id: Int64
+    created_at: Moment | None = None
 
 
 class WireCall(Wire):

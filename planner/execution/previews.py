@@ -1,0 +1,102 @@
+"""Previews: copies of agents with the configuration of a file, as the journal records them. No I/O.
+
+A preview's states::
+
+    INTENDED ─┬─► ABSENT                        never sent, or refused
+              └─► DUPLICATING ─┬─► ABSENT       not listed after the settling time, or refused
+                               └─► MADE ─► CONFIGURED ─┬─► DELETING ─► DELETED
+                                                       └─► DELETED      somebody else deleted it
+
+INTENDED is written before the copy is asked for; DUPLICATING right before the first byte leaves. If the answer is lost,
+the copy is found by its name, which has the random id of its intent, so no other preview has the same. CONFIGURED: the
+file's fields were deployed and read back. The writes in between can be repeated, as nobody else uses the copy.
+
+A preview is never deleted by its name alone, and not while a call on it may be under way.
+"""
+
+from enum import Enum
+from typing import Final
+
+from pydantic import AwareDatetime
+
+from planner.bounds import ServiceId
+from planner.values import frozen
+
+NAME_PREFIX: Final = "planner-preview "
+
+
+class PreviewState(Enum):
+    INTENDED = "intended"
+    DUPLICATING = "duplicating"
+    MADE = "made"
+    CONFIGURED = "configured"
+    DELETING = "deleting"
+    DELETED = "deleted"
+    ABSENT = "absent"
+
+
+PREVIEW_TRANSITIONS: Final = {
+    PreviewState.INTENDED: frozenset({PreviewState.DUPLICATING, PreviewState.ABSENT}),
+    PreviewState.DUPLICATING: frozenset({PreviewState.MADE, PreviewState.ABSENT}),
+    PreviewState.MADE: frozenset({PreviewState.CONFIGURED, PreviewState.DELETING, PreviewState.DELETED}),
+    PreviewState.CONFIGURED: frozenset({PreviewState.DELETING, PreviewState.DELETED}),
+    PreviewState.DELETING: frozenset({PreviewState.DELETED}),
+}
+GONE: Final = frozenset({PreviewState.DELETED, PreviewState.ABSENT})
+
+
+@frozen
+class Preview:
+    preview_id: str
+    """Random."""
+    agent_id: ServiceId
+    """The source agent, which is never written to."""
+    configuration: str
+    """Digest of the configuration that it is to have."""
+    invocation_id: str
+    """The session that intended it."""
+    credential: str
+    """A digest of the API key."""
+    intended_at: AwareDatetime
+    """By the service's clock if that is known."""
+    state: PreviewState = PreviewState.INTENDED
+    copy_id: ServiceId | None = None
+    """The id of the copy; None before it is known."""
+    detail: str = ""
+    """Why it is in this state."""
+
+    @property
+    def name(self) -> str:
+        digest = self.configuration.removeprefix("sha256:")[:12]
+        return f"{NAME_PREFIX}{digest} {self.preview_id}"
+
+
+class PreviewStep(Enum):
+    """What to do with a preview next."""
+
+    DUPLICATE = "duplicate"
+    FIND = "find"
+    """Search the list of agents for its name."""
+    CONFIGURE = "configure"
+    """Deploy the file's fields and read them back."""
+    DELETE = "delete"
+    FORGET = "forget"
+    """It was never sent, and nobody needs it."""
+    NONE = "none"
+
+
+def next_step(preview: Preview, *, is_wanted: bool, is_in_use: bool) -> PreviewStep:
+    """`is_wanted`: this session has calls to make on it. `is_in_use`: a call on it may be under way."""
+    match preview.state:
+        case PreviewState.INTENDED:
+            return PreviewStep.DUPLICATE if is_wanted else PreviewStep.FORGET
+        case PreviewState.DUPLICATING:
+            return PreviewStep.FIND
+        case PreviewState.MADE | PreviewState.CONFIGURED if is_wanted:
+            return PreviewStep.CONFIGURE
+        case PreviewState.MADE | PreviewState.CONFIGURED:
+            return PreviewStep.NONE if is_in_use else PreviewStep.DELETE
+        case PreviewState.DELETING:
+            return PreviewStep.DELETE
+        case PreviewState.DELETED | PreviewState.ABSENT:
+            return PreviewStep.NONE

@@ -1,0 +1,148 @@
+"""The previews of one session of `planner run`: which ones its calls need, and what became of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from planner.errors import InterruptedRunError, RefusedError
+from planner.execution.previews import GONE
+from planner.planfile.model import AgentFile, Case
+from planner.results.model import PreviewDocument
+from planner.results.outcomes import Action
+from planner.session.interruption import until_interrupted
+
+if TYPE_CHECKING:
+    from planner.execution.previews import Preview
+    from planner.providers.base import Target
+    from planner.session.configurations import EffectiveTarget
+    from planner.session.preparing import Preparation
+    from planner.session.run_session import RunSession
+
+Copies = Mapping[tuple[int, AgentFile], int]
+"""The agents that are called instead of others, by source agent and file."""
+
+
+def called_target(case: Case, copies: Copies) -> Target:
+    """What calls of the case reach."""
+    target = case.target
+    copy_id = copies.get((target.id, target.config)) if target.config is not None else None
+    return target.kind, target.id if copy_id is None else copy_id
+
+
+def new_products(
+    agents: Iterable[EffectiveTarget], cases: Iterable[Case], rates: Mapping[str, float]
+) -> dict[Target, str | None]:
+    """The products of the agents whose file changes it: calls on their previews have another price. Where other cases call
+    the agent as it is deployed, the dearer product counts; one without a rate is the dearest."""
+    called = {(case.target.kind, case.target.id, case.target.config) for case in cases}
+    found: dict[Target, str | None] = {}
+    for each in agents:
+        before = each.deployed.configuration.get("product") if each.deployed is not None else None
+        after = each.configuration.get("product") if each.configuration is not None else before
+        if before == after:
+            continue
+        target: Target = ("agent", each.agent_id)
+        others = {config for kind, agent_id, config in called if (kind, agent_id) == target} - {each.file}
+        products = [after, *([before] if others else []), *([found[target]] if target in found else [])]
+        found[target] = max(products, key=lambda product: rates.get(str(product), math.inf))
+    return found
+
+
+def previews_needed(prepared: Preparation) -> list[EffectiveTarget]:
+    """The agents whose calls reach a preview, of those that calls may be launched for."""
+    launching = {
+        (change.case.target.id, change.case.target.config)
+        for change in prepared.change_set.with_action(Action.CALL)
+        if change.case is not None and _may_launch(prepared, change.case, change.runs)
+    }
+    return [each for each in prepared.agents if each.needs_preview and (each.agent_id, each.file) in launching]
+
+
+def _may_launch(prepared: Preparation, case: Case, runs: int) -> bool:
+    """Whether not all runs of the case are known to be made, or one may be retried after a platform failure."""
+    made = len(prepared.resumable.get(case.case_id, ())) - prepared.unconfirmed_runs.get(case.case_id, 0)
+    return made < runs or case.retries > 0
+
+
+def check_previews_allowed(session: RunSession, prepared: Preparation) -> None:
+    """Raises `RefusedError` if calls need a preview and policy forbids them."""
+    needed = previews_needed(prepared) if session.policy.previews == "deny" else []
+    if needed:
+        names = ", ".join(f"`{each.alias}` ({each.file.file})" for each in needed)
+        raise RefusedError(
+            f"policy.previews is deny, and calls to {names} would need a preview: the file differs from the deployed agent",
+            "Deploy the file first, or allow previews in planner.yaml.",
+        )
+
+
+async def clean_up_previews(session: RunSession, prepared: Preparation) -> None:
+    """Delete previews of earlier sessions that no call needs any more. It is free and needs no consent."""
+    wanted = {(each.agent_id, each.digest or "") for each in previews_needed(prepared)}
+    await until_interrupted(lambda: session.previews.clean_up(wanted), session.interrupted)
+
+
+async def make_previews(session: RunSession, prepared: Preparation) -> Preparation:
+    """The preparation with the previews that its calls reach. Raises `PlannerError` if one cannot be made or verified:
+    then nothing is called."""
+    made: dict[tuple[int, AgentFile], Preview] = {}
+
+    async def make() -> None:
+        for target in previews_needed(prepared):
+            made[target.agent_id, target.file] = await session.previews.make(target)
+
+    await until_interrupted(make, session.interrupted)
+    if session.interrupted.is_set():
+        raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
+    for warning in session.previews.warnings:
+        session.shell.log(f"warning: {warning}")
+    copies = {key: preview.copy_id for key, preview in made.items() if preview.copy_id is not None}
+    return replace(prepared, copies=copies, warnings=(*prepared.warnings, *session.previews.warnings))
+
+
+async def delete_previews(session: RunSession) -> None:
+    """Delete the previews that no call needs any more. An interrupted session leaves them to the next one."""
+    if not session.interrupted.is_set():
+        await until_interrupted(session.previews.clean_up, session.interrupted)
+
+
+def bills_for_copies(
+    bills: Iterable[tuple[Target, int, int]], session: RunSession, copies: Copies
+) -> Iterator[tuple[Target, int, int]]:
+    """The bills, and for each preview also those of its source agent and of earlier previews of that: its calls cost as
+    much."""
+    for target, reserved_cents, billed_cents in bills:
+        yield target, reserved_cents, billed_cents
+        preview = session.journal.previews.of_target(target)
+        kind, source = target if preview is None else ("agent", preview.agent_id)
+        for (agent_id, _), copy_id in copies.items():
+            if (kind, source) == ("agent", agent_id) and target != ("agent", copy_id):
+                yield ("agent", copy_id), reserved_cents, billed_cents
+
+
+def preview_documents(session: RunSession, prepared: Preparation) -> list[PreviewDocument]:
+    """The previews that calls of this session reached, those of resumed calls included."""
+    launched = [launch.line.target for launch in session.journal.launches_of(session.reports.invocation_id)]
+    resumed = {slot.launch_id for slots in prepared.resumable.values() for slot in slots}
+    launched += [launch.line.target for each in resumed if (launch := session.journal.launch(each)) is not None]
+    called = dict.fromkeys([*(("agent", copy_id) for copy_id in prepared.copies.values()), *launched])
+    targets = {(each.agent_id, each.digest): each for each in prepared.agents}
+    documents: list[PreviewDocument] = []
+    for target in called:
+        preview = session.journal.previews.of_target(target)
+        effective = targets.get((preview.agent_id, preview.configuration)) if preview is not None else None
+        if preview is None or preview.copy_id is None or effective is None:
+            continue
+        documents.append(
+            PreviewDocument(
+                target=effective.alias,
+                agent_id=preview.agent_id,
+                preview_agent_id=preview.copy_id,
+                configuration=preview.configuration,
+                changes=[change.name for change in effective.changes],
+                deleted=preview.state in GONE,
+            )
+        )
+    return documents

@@ -1,0 +1,287 @@
+"""Makes the copies of agents that calls are made on, and deletes them when no call needs them any more.
+
+Each step is in the journal before it is sent (`planner/execution/previews.py`). Only copies that this store's journal
+records are written to, and only while the service shows them under the name that their intent gave them: the source
+agent is only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from planner.changes.configuration import is_same
+from planner.errors import (
+    ConflictError,
+    IncompleteError,
+    NotFoundError,
+    PlannerError,
+    ServiceError,
+    StoreError,
+    ThrottledError,
+    UnreachableError,
+)
+from planner.execution.events import PreviewIntended, PreviewMoved
+from planner.execution.launches import LONGEST_RUN
+from planner.execution.previews import Preview, PreviewState, PreviewStep, next_step
+from planner.session.preview_fields import Deploy, DiscardDraft, Draft, Writing, differing_fields
+
+if TYPE_CHECKING:
+    from planner.execution.journal import Journal
+    from planner.execution.sharing import IntentSharing
+    from planner.providers.base import AgentState, Provider, Target
+    from planner.session.configurations import EffectiveTarget
+    from planner.session.shell import Shell
+
+Wanted = tuple[int, str]
+"""Source agent and configuration digest of a preview."""
+
+SEARCH_PAUSES_SECONDS: Final = (0.0, 1.0, 2.0)
+"""Before each search for a copy whose answer was lost. Later, the next session searches."""
+MOST_WRITES: Final = 8
+"""To one copy; without lost answers, two are enough."""
+DELETE_ATTEMPTS: Final = 3
+
+
+@dataclass(slots=True)
+class Previews:
+    """The previews of one store and API key."""
+
+    shell: Shell
+    journal: Journal
+    client: Provider
+    intents: IntentSharing | None
+    """The shared store's, if there is one."""
+    invocation_id: str
+    settle_seconds: float
+    warnings: list[str] = field(default_factory=list[str])
+
+    # Leftovers
+
+    async def clean_up(self, wanted: Collection[Wanted] = ()) -> None:
+        """Find copies whose answer was lost, and delete those that nobody needs. It is free, so errors of the service are
+        only logged: the next session tries again."""
+        try:
+            await self.find_lost()
+        except StoreError:
+            raise
+        except PlannerError as error:
+            self.shell.log(f"copies of agents that an earlier session made could not be searched: {error}")
+        for preview in self.open():
+            is_wanted = (preview.agent_id, preview.configuration) in wanted
+            step = next_step(preview, is_wanted=is_wanted, is_in_use=self.is_in_use(preview))
+            if step is PreviewStep.DELETE:
+                await self.try_delete(preview)
+
+    def open(self) -> list[Preview]:
+        return self.journal.previews.open(self.client.credential)
+
+    async def find_lost(self) -> None:
+        """Search the list of agents for copies whose answer was lost. Those that it does not show after the settling time
+        were never made."""
+        lost = [preview for preview in self.open() if preview.state is PreviewState.DUPLICATING]
+        if not lost:
+            return
+        looked = self._now()
+        listed = {agent.name: agent.id for agent in await self.client.agents()}
+        for preview in lost:
+            copy_id = listed.get(preview.name)
+            if copy_id is not None:
+                self._move(preview, PreviewState.MADE, copy_id)
+            elif (looked - preview.intended_at).total_seconds() >= self.settle_seconds:
+                self._move(preview, PreviewState.ABSENT, detail="not listed by the service after the settling time")
+
+    def is_in_use(self, preview: Preview) -> bool:
+        """Whether a call on it may be under way."""
+        if preview.copy_id is None:
+            return False
+        target: Target = ("agent", preview.copy_id)
+        called = self.journal.is_called(target, since=self._now() - LONGEST_RUN)
+        return called or (self.intents is not None and self.intents.is_called_elsewhere(target))
+
+    async def try_delete(self, preview: Preview) -> bool:
+        """Whether the copy is gone; otherwise it is logged why not."""
+        for attempts_left in reversed(range(DELETE_ATTEMPTS)):
+            try:
+                await self._delete(preview)
+            except StoreError:
+                raise
+            except PlannerError as error:
+                if attempts_left and isinstance(error, IncompleteError):
+                    continue  # reading it shows whether it was deleted
+                self.shell.log(
+                    f"warning: agent {preview.copy_id} ({preview.name}), a copy of agent {preview.agent_id}, could not be deleted:"
+                    f" {error}. The next run tries again"
+                )
+                return False
+            return True
+        raise AssertionError("unreachable: the last attempt returns")
+
+    async def _delete(self, preview: Preview) -> None:
+        assert preview.copy_id is not None
+        if await self._read(preview) is None:
+            return
+        if self._current(preview).state is not PreviewState.DELETING:
+            self._move(preview, PreviewState.DELETING)
+        try:
+            await self.client.delete_agent(preview.copy_id)
+        except NotFoundError:
+            self._move(preview, PreviewState.DELETED, detail="it did not exist any more")
+        else:
+            self._move(preview, PreviewState.DELETED)
+
+    async def _read(self, preview: Preview) -> AgentState | None:
+        """The copy; None, and the preview is closed, if it does not exist or is not ours."""
+        assert preview.copy_id is not None
+        try:
+            agent = await self.client.agent(preview.copy_id)
+        except NotFoundError:
+            self._move(preview, PreviewState.DELETED, detail="somebody else deleted it")
+            return None
+        if agent.name.strip() != preview.name or preview.copy_id == preview.agent_id:
+            self._move(preview, PreviewState.DELETED, detail="it has another name")
+            self.warnings.append(
+                f"agent {preview.copy_id} was made as {preview.name!r} and has another name now: planner leaves it alone"
+            )
+            return None
+        return agent
+
+    # Making
+
+    async def make(self, target: EffectiveTarget) -> Preview:
+        """A verified preview of the target's configuration: an existing one, or a new one.
+
+        Raises:
+            PlannerError: nothing may be called. It names the target and its file.
+        """
+        try:
+            return await self._make(target)
+        except PlannerError as error:
+            error.args = (f"the preview of target `{target.alias}` ({target.file.file}) could not be made: {error}",)
+            raise
+
+    async def _make(self, target: EffectiveTarget) -> Preview:
+        wanted: Wanted = (target.agent_id, target.digest or "")
+        for preview in self.open():
+            known = preview.state in (PreviewState.MADE, PreviewState.CONFIGURED)
+            if known and (preview.agent_id, preview.configuration) == wanted and await self._configure(preview, target):
+                return self._current(preview)
+        preview = await self._duplicate(target)
+        if not await self._configure(preview, target):
+            raise ConflictError("the copy disappeared while it was made", "Run the same command again.")
+        return self._current(preview)
+
+    async def _duplicate(self, target: EffectiveTarget) -> Preview:
+        preview = Preview(
+            preview_id=self.shell.new_id(),
+            agent_id=target.agent_id,
+            configuration=target.digest or "",
+            invocation_id=self.invocation_id,
+            credential=self.client.credential,
+            intended_at=self._now(),
+        )
+        self.journal.record(PreviewIntended(preview))
+        try:
+            if self.intents is not None:
+                await self.intents.previews.share(preview)
+            copy_id = await self.client.duplicate_agent(
+                target.agent_id, preview.name, on_sending=lambda: self._move(preview, PreviewState.DUPLICATING)
+            )
+        except (ThrottledError, UnreachableError):
+            self._move(preview, PreviewState.ABSENT, detail="it was not made")
+            raise
+        except IncompleteError as error:
+            if self._current(preview).state is not PreviewState.DUPLICATING:  # it could not be shared
+                self._move(preview, PreviewState.ABSENT, detail="it was never sent")
+                raise
+            return await self._found(preview, error)
+        except PlannerError:
+            self._move(preview, PreviewState.ABSENT, detail="the service refused it")
+            raise
+        self._move(preview, PreviewState.MADE, copy_id)
+        return self._current(preview)
+
+    async def _found(self, preview: Preview, error: PlannerError) -> Preview:
+        """The copy whose answer was lost. Raises the error if the service does not list it."""
+        for seconds in SEARCH_PAUSES_SECONDS:
+            await self.shell.clock.sleep(seconds)
+            await self.find_lost()
+            if self._current(preview).state is PreviewState.MADE:
+                return self._current(preview)
+        raise error
+
+    async def _configure(self, preview: Preview, target: EffectiveTarget) -> bool:
+        """Deploy the file's fields to the copy and read them back; False if it is gone."""
+        assert preview.copy_id is not None
+        writing = Writing(_wanted_fields(target))
+        for _ in range(MOST_WRITES):
+            agent = await self._read(preview)
+            if agent is None:
+                return False
+            write = writing.next(agent)
+            try:
+                match write:
+                    case Draft(fields):
+                        await self.client.draft_agent(preview.copy_id, fields)
+                    case Deploy():
+                        await self.client.deploy_agent(preview.copy_id)
+                    case DiscardDraft():
+                        await self.client.discard_draft(preview.copy_id)
+                    case None:
+                        await self._verify(agent, target, writing)
+                        if self._current(preview).state is PreviewState.MADE:
+                            self._move(preview, PreviewState.CONFIGURED)
+                        return True
+            except NotFoundError:
+                continue  # reading it shows that it is gone
+            except (ThrottledError, ConflictError):
+                raise
+            except IncompleteError as error:
+                self.shell.log(f"the copy of target `{target.alias}` is read again: {error}")
+            else:
+                writing.answered(write)
+        raise ServiceError("the service does not answer writes to the copy", "Run the same command again later.")
+
+    async def _verify(self, agent: AgentState, target: EffectiveTarget, writing: Writing) -> None:
+        """Warn of what cannot be verified. Raises `ConflictError` if the source agent was edited meanwhile."""
+        assert target.deployed is not None
+        label = f"target `{target.alias}`"
+        expected = {**target.deployed.configuration, **writing.wanted}
+        if not is_same(expected, agent.configuration):
+            source = await self.client.agent(target.agent_id)
+            if not is_same(source.configuration, target.deployed.configuration):
+                raise ConflictError(
+                    f"agent {target.agent_id} was edited while its copy was made", "Run the same command again."
+                )
+            names = ", ".join(differing_fields(expected, agent.configuration))
+            self.warnings.append(f"{label}: the service did not copy these fields to the preview: {names}")
+        if unshown := writing.unshown(agent):
+            self.warnings.append(
+                f"{label}: the service does not show these fields of {target.file.file}, so they could not be verified:"
+                f" {', '.join(unshown)}"
+            )
+        if agent.variants != target.deployed.variants:
+            self.warnings.append(f"{label}: the agent answers with variants, and its preview does not")
+
+    # The journal
+
+    def _current(self, preview: Preview) -> Preview:
+        return self.journal.previews.get(preview.preview_id) or preview
+
+    def _move(self, preview: Preview, state: PreviewState, copy_id: int | None = None, *, detail: str = "") -> None:
+        self.journal.record(PreviewMoved(preview.preview_id, state, copy_id, detail))
+
+    def _now(self) -> datetime:
+        """By the service's clock."""
+        return self.shell.clock.now() + timedelta(seconds=self.client.clock_offset_seconds)
+
+
+def _wanted_fields(target: EffectiveTarget) -> Mapping[str, Any]:
+    """What the copy must have: the file's fields that differ, and the deployed values of what is drafted, since a service
+    may copy the draft."""
+    assert target.deployed is not None
+    deployed = target.deployed.configuration
+    drafted = {name: deployed[name] for name in target.deployed.draft if name in deployed}
+    return {**drafted, **target.preview_fields}
