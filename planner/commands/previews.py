@@ -13,7 +13,7 @@ from planner.clock import age_of, aware
 from planner.errors import PlannerError, UsageError
 from planner.execution.journal import Journal
 from planner.execution.previews import NAME_PREFIX, Preview
-from planner.providers.base import ListedAgent, Provider
+from planner.providers.base import AgentProvider, ListedAgent
 from planner.quantities import count, duration
 from planner.session.locking import locked
 from planner.session.previews import Previews
@@ -102,7 +102,7 @@ async def _previews(options: PreviewsOptions, own: Previews, oldest: timedelta |
 
 async def _listed(own: Previews) -> list[_Listed]:
     """The service's agents with a preview's name, by id."""
-    client: Provider = own.client
+    client: AgentProvider = own.client
     agents: Sequence[ListedAgent] = await client.agents()
     now = own.shell.clock.now() + timedelta(seconds=client.clock_offset_seconds)
     known = {preview.copy_id: preview for preview in own.open()}

@@ -254,33 +254,6 @@ class Provider(Protocol):
         """The state of each target, which is called in these directions. Raises `UnknownTargetError`."""
         ...
 
-    async def agent(self, agent_id: int) -> AgentState:
-        """Raises `NotFoundError` if the service does not have it."""
-        ...
-
-    async def agents(self) -> Sequence[ListedAgent]:
-        """All agents of the account."""
-        ...
-
-    async def duplicate_agent(self, agent_id: int, name: str, *, on_sending: Callable[[], None]) -> int:
-        """Make a copy; return its id. It and the following writes are sent once, and raise the errors of `launch`;
-        `ConflictError` if there may be no more agents."""
-        ...
-
-    async def draft_agent(self, agent_id: int, fields: Mapping[str, Any]) -> None:
-        """Change the draft of an agent, which no call reaches."""
-        ...
-
-    async def deploy_agent(self, agent_id: int, if_updated_at: str | None = None) -> None:
-        """Deploy the draft; with `if_updated_at`, raises `ConflictError` if the agent was changed since."""
-        ...
-
-    async def discard_draft(self, agent_id: int) -> None: ...
-
-    async def delete_agent(self, agent_id: int) -> None:
-        """Raises `NotFoundError` if it does not exist any more."""
-        ...
-
     async def balance(self) -> Balance | None:
         """None if this key may not see it or the service does not have it."""
         ...
@@ -321,4 +294,35 @@ class Provider(Protocol):
 
     async def charges(self, calls: Mapping[CallId, datetime]) -> Charged:
         """What the account was charged for these calls, each of them at the given time or later."""
+        ...
+
+
+class AgentProvider(Provider, Protocol):
+    """A service that also lets its agents be read and changed."""
+
+    async def agent(self, agent_id: int) -> AgentState:
+        """Raises `NotFoundError` if the service does not have it."""
+        ...
+
+    async def agents(self) -> Sequence[ListedAgent]:
+        """All agents of the account."""
+        ...
+
+    async def duplicate_agent(self, agent_id: int, name: str, *, on_sending: Callable[[], None]) -> int:
+        """Make a copy; return its id. It and the following writes are sent once, and raise the errors of `launch`;
+        `ConflictError` if there may be no more agents."""
+        ...
+
+    async def draft_agent(self, agent_id: int, fields: Mapping[str, Any]) -> None:
+        """Change the draft of an agent, which no call reaches."""
+        ...
+
+    async def deploy_agent(self, agent_id: int, if_updated_at: str | None = None) -> None:
+        """Deploy the draft; with `if_updated_at`, raises `ConflictError` if the agent was changed since."""
+        ...
+
+    async def discard_draft(self, agent_id: int) -> None: ...
+
+    async def delete_agent(self, agent_id: int) -> None:
+        """Raises `NotFoundError` if it does not exist any more."""
         ...

@@ -31,7 +31,7 @@ from planner.session.preview_fields import Deploy, DiscardDraft, Draft, Writing,
 if TYPE_CHECKING:
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
-    from planner.providers.base import AgentState, Provider, Target
+    from planner.providers.base import AgentProvider, AgentState, Target
     from planner.session.configurations import EffectiveTarget
     from planner.session.shell import Shell
 
@@ -51,7 +51,7 @@ class Previews:
 
     shell: Shell
     journal: Journal
-    client: Provider
+    client: AgentProvider
     intents: IntentSharing | None
     """The shared store's, if there is one."""
     invocation_id: str

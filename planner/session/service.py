@@ -13,7 +13,16 @@ import anyio
 from planner.changes.detail import age
 from planner.errors import CredentialError, NotFoundError, StoreError, UsageError
 from planner.planfile.model import Case
-from planner.providers.base import NO_HOOKS, Balance, Provider, RequestHooks, Target, TargetState, UnknownTargetError
+from planner.providers.base import (
+    NO_HOOKS,
+    AgentProvider,
+    Balance,
+    Provider,
+    RequestHooks,
+    Target,
+    TargetState,
+    UnknownTargetError,
+)
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import money
 from planner.session.interruption import interruptible
@@ -55,7 +64,7 @@ def check_key_characters(variable: str, key: str) -> None:
 @asynccontextmanager
 async def open_client(
     shell: Shell, place: Place, selection: Selection, hooks: RequestHooks = NO_HOOKS
-) -> AsyncGenerator[Provider]:
+) -> AsyncGenerator[AgentProvider]:
     """A client of the real service, or of the sandbox with its state in the place's folder."""
     app: Any = None
     if selection.sandbox:
