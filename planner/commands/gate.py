@@ -86,11 +86,14 @@ def _publication(
 ) -> Publication:
     from planner.reports.comment import render_comment
     from planner.session.consented import head_of, shareable
+    from planner.session.preview_calls import previews_refusal
     from planner.session.pull_request import Publication, pull_request_of
 
     prepared, check, judged = answer
     now, redactor = shell.clock.now(), redactor_of(loaded.project)
-    refusal = policy_refusal(prepared.change_set, Limits(loaded.plans, loaded.project.policy, now), prepared.progress)
+    policy = loaded.project.policy
+    refusal = policy_refusal(prepared.change_set, Limits(loaded.plans, policy, now), prepared.progress)
+    refusal = refusal or previews_refusal(policy, prepared)
     preview = Preview(
         prepared.change_set,
         loaded.plans,

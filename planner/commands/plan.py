@@ -16,6 +16,7 @@ from planner.session.locking import lock_holder
 from planner.session.orphaned_launches import launch_documents
 from planner.session.policy_source import PolicySource
 from planner.session.preparing import Preparation, charged_slots, open_journal, prepare
+from planner.session.preview_calls import previews_refusal
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, load, picked
 from planner.session.service import known_service
@@ -65,7 +66,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     if selection.sandbox:
         policy = replace(policy, quiet_hours=None)
     limits = Limits(loaded.plans, policy, shell.clock.now())
-    refusal = policy_refusal(prepared.change_set, limits, prepared.progress)
+    refusal = policy_refusal(prepared.change_set, limits, prepared.progress) or previews_refusal(policy, prepared)
     estimate = prepared.change_set.estimate
     notes = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
     notes += [known.note] if known.note else []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.previews import GONE
-from planner.planfile.model import AgentFile, Case
+from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
 from planner.results.outcomes import Action
 from planner.session.interruption import until_interrupted
@@ -67,15 +67,22 @@ def _may_launch(prepared: Preparation, case: Case, runs: int) -> bool:
     return made < runs or case.retries > 0
 
 
+def previews_refusal(policy: Policy, prepared: Preparation) -> RefusedError | None:
+    """The refusal if calls need a preview and policy forbids them."""
+    needed = previews_needed(prepared) if policy.previews == "deny" else []
+    if not needed:
+        return None
+    names = ", ".join(f"`{each.alias}` ({each.file.file})" for each in needed)
+    return RefusedError(
+        f"policy.previews is deny, and calls to {names} would need a preview: the file differs from the deployed agent",
+        "Deploy the file first, or allow previews in planner.yaml.",
+    )
+
+
 def check_previews_allowed(session: RunSession, prepared: Preparation) -> None:
     """Raises `RefusedError` if calls need a preview and policy forbids them."""
-    needed = previews_needed(prepared) if session.policy.previews == "deny" else []
-    if needed:
-        names = ", ".join(f"`{each.alias}` ({each.file.file})" for each in needed)
-        raise RefusedError(
-            f"policy.previews is deny, and calls to {names} would need a preview: the file differs from the deployed agent",
-            "Deploy the file first, or allow previews in planner.yaml.",
-        )
+    if refusal := previews_refusal(session.policy, prepared):
+        raise refusal
 
 
 async def clean_up_previews(session: RunSession, prepared: Preparation) -> None:

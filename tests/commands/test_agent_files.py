@@ -244,3 +244,16 @@ def test_the_job_summary_has_the_difference(described: Project, monkeypatch: pyt
     summary = (described.root / "summary.md").read_text()
     assert "Agent `clinic`: prompt changed, called on a preview" in summary
     assert "````diff\nprompt:" in summary
+
+
+def test_a_policy_without_previews(described: Project, service: Served) -> None:
+    """Refused by the plan as by the run, with the target's name; a file that is deployed needs none."""
+    described.write("planner.yaml", "version: 1\npolicy: {previews: deny}\n")
+    assert described.planner("plan", "--refresh").code == 0
+    edit_prompt(described)
+    for command in (("plan", "--refresh"), ("run", CONSENT)):
+        ran = described.planner(*command)
+        assert ran.code == 3
+        assert "policy.previews" in " ".join((ran.out + ran.err).split())
+        assert "`clinic`" in ran.out + ran.err
+    assert service.own_runs() == []
