@@ -9,6 +9,7 @@ import click
 
 from planner.cli.options import STORED, output_format, selection
 from planner.cli.system import shell
+from planner.reports import FORMATS
 
 _ENVIRONMENT = click.option(
     "--environment", metavar="NAME", help="Results of this environment (default: results without one)."
@@ -18,7 +19,7 @@ _ENVIRONMENT = click.option(
 @click.command()
 @click.argument("results")
 @click.argument("older", required=False)
-@output_format("markdown", "json", "junit", "html", "sarif")
+@output_format(*FORMATS)
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file (default: standard output)."
 )

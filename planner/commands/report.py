@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from planner.errors import UsageError
-from planner.reports import comparison
+from planner.reports.comparison import COMPARISON_FORMATS
 from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.documents import read_result
@@ -42,9 +42,9 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
         text = "".join(rendered(result, redact(result, patterns), options.output_format, place.repository, patterns))
     else:
         older = redact(_result(shell, place, options.older), patterns)
-        render = comparison.FORMATS.get(options.output_format)
+        render = COMPARISON_FORMATS.get(options.output_format)
         if render is None:
-            known = ", ".join(comparison.FORMATS)
+            known = ", ".join(COMPARISON_FORMATS)
             raise UsageError(f"a comparison cannot be written as {options.output_format}", f"Choose one of: {known}.")
         text = render(compare_results(older, redact(result, patterns), random))
     if options.out is None:

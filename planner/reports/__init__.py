@@ -45,4 +45,4 @@ FORMATS: Mapping[str, Render] = MappingProxyType(
         "sarif": _lazy("sarif"),
     }
 )
-"""By the names of `planner report --format`."""
+"""By the names of `planner report --format`. The first is the default."""

@@ -131,10 +131,10 @@ def _case_document(case: ComparedCase) -> dict[str, object]:
     }
 
 
-FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
+COMPARISON_FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
     {"markdown": render_markdown, "json": render_json}
 )
-"""By the names of `planner report --format`."""
+"""By the names of `planner report --format`: those in which `planner report RESULTS OLDER` is written."""
 
 
 def headline(comparison: Comparison) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from planner.changes.timeline import CaseHistory, Figures, InvocationHistory, Point, Timeline
 from planner.quantities import count, duration, money, percent
-from planner.reports.neutral import for_terminal, json_document, one_line, picked
+from planner.reports.neutral import for_csv, for_terminal, json_document, picked
 from planner.reports.phrasing import SANDBOX_NOTE
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import SIGNS, Colour, Paint, Row, labelled, painter, rows, wrapped
@@ -212,8 +212,6 @@ def _row(case: CaseHistory, name: str) -> Row:
 
 SCHEMA_VERSION: Final = "1.0"
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""The start of a formula in a spreadsheet (OWASP, CSV injection), including full-width forms."""
 _COUNTS: Final = ("calls", "countable", "passed", "pass_rate")
 _MEANS: Final = ("duration_seconds", "latency_ms", "grade", "cents_per_call", "total_cents", "unbilled")
 _FIGURES: Final = (*_COUNTS, "interval", *_MEANS)
@@ -246,17 +244,11 @@ def render_csv(page: HistoryPage, *, redactor: Redactor) -> str:
     for case in page.cases:
         texts = (names[case.case_id], redactor.name(case.plan), redactor.name(case.scenario))
         for point in case.points:
-            cells = [*map(_cell, (*texts, point.invocation_id)), f"{point.at:%Y-%m-%dT%H:%M:%SZ}"]
+            cells = [*map(for_csv, (*texts, point.invocation_id)), f"{point.at:%Y-%m-%dT%H:%M:%SZ}"]
             low, high = point.figures.interval or (None, None)
             cells += [*attrgetter(*_COUNTS)(point.figures), low, high, *attrgetter(*_MEANS)(point.figures)]
             writer.writerow(cells)
     return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    """On one line; an apostrophe makes spreadsheets show a formula as text."""
-    line = one_line(text)
-    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def _figures(figures: Figures) -> dict[str, Any]:

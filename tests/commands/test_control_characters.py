@@ -14,6 +14,7 @@ from worlds import ANY_PROMPT
 import planner.session.service
 from planner.cli.streams import safe
 from planner.key_redaction import KeyRedactor
+from planner.reports import FORMATS
 from planner.reports.neutral import printable
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029) if chr(code) not in "\n\t"]
@@ -122,7 +123,7 @@ def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> N
     turns = [turn["text"] for path in project.root.glob(".planner/**/evidence/*.json") for turn in strings(path)]
     assert any(HOSTILE in text for text in turns)  # else nothing was shown
     assert len(json.loads((project.root / "reports/results.json").read_text("utf-8"))["cases"]) == 2
-    for output_format in ("markdown", "json", "junit", "html", "sarif"):
+    for output_format in FORMATS:
         outputs("report", "reports/results.json", "--format", output_format)
         outputs("report", "reports/results.json", "--format", output_format, "--out", f"again.{output_format}")
     outputs("report", "reports/results.json", "reports/results.json")
