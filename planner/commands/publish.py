@@ -66,6 +66,7 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
     if number is None or found.change_set is None or not found.store:
         return
     from planner.changes.consented import parse_consented
+    from planner.planfile.project.addresses import Folder, parse_store
     from planner.results.repository import change_set_key
     from planner.results.store import BRANCHES, BranchStore
     from planner.session.sharing import remote_store
@@ -74,7 +75,10 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
     if parse_consented(data, found.change_set.digest) is None:
         raise UsageError("its content does not have its digest", "Plan again.")
     key = change_set_key(found.change_set.digest)
-    store = remote_store(shell, shell.cwd, found.store, sandbox=found.is_sandbox)
+    address = parse_store(found.store)
+    if isinstance(address, Folder):
+        raise UsageError("its store is a folder, which other machines do not see", "Use a git ref or an object store.")
+    store = remote_store(shell, shell.cwd, address, sandbox=found.is_sandbox)
     BranchStore(store, f"{BRANCHES}{number}/").update(lambda _: {key: data})
 
 

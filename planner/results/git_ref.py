@@ -32,7 +32,6 @@ _IDENTITY: Final = {
     "GIT_COMMITTER_NAME": "planner",
     "GIT_COMMITTER_EMAIL": "planner@localhost",
 }
-_REF: Final = re.compile(r"refs/(?!heads/|tags/|remotes/|notes/)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+")
 _GENERATION: Final = re.compile(r"^Commits-before: (\d{1,9})$", re.MULTILINE)
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s']*@")
 
@@ -87,11 +86,6 @@ class GitStore:
     """
 
     def __init__(self, git: GitRunner, ref: str, *, remote: str | None, backoff: Backoff) -> None:
-        if not _REF.fullmatch(ref):
-            raise UsageError(
-                f"--store git:{ref}: a results store is a ref such as refs/planner/results, not a branch or tag",
-                "Write git:refs/planner/results.",
-            )
         self._git = git
         self._ref = ref
         self._remote = remote

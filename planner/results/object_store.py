@@ -38,7 +38,6 @@ from planner.results.store import Backoff, Change, segments
 
 Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore | S3Store
 
-SCHEMES: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
 _TAG: Final = "e_tag"
 _ANSWERED: Final = re.compile(r"status code: (.*)")
 _NO_RIGHTS: Final = re.compile(r"40[13] |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket")
@@ -49,14 +48,8 @@ def open_bucket(address: str, *, allow_http: bool = False) -> Bucket:
 
     `allow_http`: a custom service (AWS_ENDPOINT_URL) may lack TLS.
 
-    Raises `UsageError` for an invalid address.
+    Raises `UsageError`.
     """
-    scheme, _, rest = address.partition("://")
-    if scheme not in SCHEMES or "@" in rest or not rest.strip("/"):
-        raise UsageError(
-            f"--store {scheme}://… is not the address of an object store",
-            "Write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER; keys belong in the environment.",
-        )
     try:
         return from_url(
             address,
@@ -65,7 +58,7 @@ def open_bucket(address: str, *, allow_http: bool = False) -> Bucket:
         )
     except (BaseError, ValueError) as error:
         raise UsageError(
-            f"--store {address} cannot be opened: {_first_line(error)}", "Check the address and the credentials."
+            f"{address} cannot be opened: {_first_line(error)}", "Check the address and the credentials."
         ) from error
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import UsageError
@@ -18,6 +17,7 @@ from planner.execution.launches import UNSETTLED
 from planner.execution.sharing import IntentSharing, KnownCall
 from planner.key_redaction import KeyRedactor
 from planner.planfile.model import Case, Project
+from planner.planfile.project.addresses import Bucket, GitRef, SharedAddress
 from planner.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact, redact_evidence
 from planner.results.git_ref import GitStore
@@ -27,13 +27,9 @@ from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import Backoff, Store, of_branches
 from planner.session.git import Git, shared_remote
 from planner.session.reporting import redactor_patterns
-from planner.session.selection import Selection
 from planner.session.shell import Shell
-from planner.session.stores import GIT
 from planner.values import frozen
 
-KEPT_SESSIONS: Final = 100
-"""Default number of sessions kept in a git ref (`?keep=`)."""
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 """Signed URLs have their signature in the query."""
 _CLAIMS_FROM: Final = 50
@@ -109,54 +105,46 @@ class Shared:
 
 
 def open_shared(
-    shell: Shell, root: Path, selection: Selection, project: Project, local: tuple[Store, Sequence[str], Access]
+    shell: Shell, project: Project, remote: Store, local: tuple[Store, Sequence[str], Access], *, keep: int | None
 ) -> tuple[Shared, Callable[[Sequence[str]], ResultsRepository]]:
-    """The shared store of a selection, and a function that opens other namespaces of it.
+    """The shared store, and a function that opens other namespaces of it.
 
-    `local` are the store on this machine, the namespaces of this job, and the access. Raises `UsageError`.
+    `local` are the store on this machine, the namespaces of this job, and the access. `keep` is the number of sessions to
+    keep; None keeps all.
     """
-    named = selection.store or project.store or ""
     folder, namespaces, access = local
-    address, _, query = named.partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    known = {"keep", "remote"} if address.startswith(GIT) else set[str]()
-    if strange := sorted(set(options) - known):
-        may = f"Options after ?: {', '.join(sorted(known))}." if known else "Remove ? and what follows."
-        raise UsageError(f"--store {address}: unknown option {', '.join(strange)}", may)
-    keep = options.get("keep", str(KEPT_SESSIONS))
-    if not keep.isascii() or not keep.isdigit() or not 1 <= int(keep) <= 1_000_000:
-        raise UsageError(f"--store {named}: keep={keep} is not a number of sessions", "Write it as keep=100.")
-    remote = remote_store(shell, root, named, sandbox=selection.sandbox)
-    # Nothing is pruned in a bucket: its content does not show what another job is about to use.
-    kept = int(keep) if address.startswith(GIT) else None
     redaction = SharedRedaction(project, shell.keys)
 
     def opened(namespaces: Sequence[str], /) -> SharedRepository:
         tiers = Tiers(of_branches(folder, namespaces), of_branches(remote, namespaces))
-        return SharedRepository(tiers, redaction, access, keep=kept)
+        return SharedRepository(tiers, redaction, access, keep=keep)
 
     return Shared(of_branches(remote, namespaces), opened(namespaces), redaction), opened
 
 
-def remote_store(shell: Shell, root: Path, named: str, *, sandbox: bool) -> Store:
-    """The shared store of this address, for the repository of `root`. Raises `UsageError`."""
-    address, _, query = named.partition("?")
-    remote = dict(parse_qsl(query, keep_blank_values=True)).get("remote")
+def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: bool) -> Store:
+    """The shared store of this address, for the repository of `root`. Raises `UsageError`.
+
+    Whoever can write to it is trusted: outcomes in `latest/` are used as they are. So it must never be a place that a commit
+    can change, such as a file of the work tree.
+    """
     backoff = Backoff(shell.chance, shell.pause)
-    if address.startswith(GIT):
-        git = Git(root, shell.environ)
-        ref = address.removeprefix(GIT) + ("-sandbox" if sandbox else "")
-        return GitStore(git, ref, remote=shared_remote(git, remote), backoff=backoff)
-    try:
-        from planner.results.object_store import ObjectStore, open_bucket
-    except ImportError as error:
-        raise UsageError(
-            f"--store {address}: an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
-            "Or name a folder, or git:refs/planner/results.",
-        ) from error
-    allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
-    bucket = open_bucket(address, allow_http=allow_http)
-    return ObjectStore(bucket, address, folder="sandbox" if sandbox else "", backoff=backoff)
+    match address:
+        case GitRef():
+            git = Git(root, shell.environ)
+            ref = address.ref + ("-sandbox" if sandbox else "")
+            return GitStore(git, ref, remote=shared_remote(git, address.remote), backoff=backoff)
+        case Bucket():
+            try:
+                from planner.results.object_store import ObjectStore, open_bucket
+            except ImportError as error:
+                raise UsageError(
+                    "an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
+                    "Or name a folder, or git:refs/planner/results.",
+                ) from error
+            allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+            bucket = open_bucket(address.url, allow_http=allow_http)
+            return ObjectStore(bucket, address.url, folder="sandbox" if sandbox else "", backoff=backoff)
 
 
 def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:

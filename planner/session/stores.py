@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError, UsageError
 from planner.planfile.model import Case, Project
-from planner.planfile.project.addresses import store_fault
+from planner.planfile.project.addresses import Folder, GitRef, parse_store
 from planner.planfile.project.load import load_project
 from planner.results.directory import DirectoryStore
 from planner.results.repository import Access, ResultsRepository
@@ -74,7 +74,6 @@ def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
 
 DEFAULT_STORE = ".planner"
 DEFAULT_ENVIRONMENT = "default"
-GIT: Final = "git:"
 
 
 @frozen
@@ -111,41 +110,42 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     project = load_project(root, cwd=shell.cwd)[0] if project is None else project
     named = selection.store or project.store or DEFAULT_STORE
     environment = selection.environment or DEFAULT_ENVIRONMENT
-    is_shared = named.startswith(GIT) or "://" in named
-    if is_shared:
+    where = "--store" if selection.store else "`store` in planner.yaml"
+    try:
+        address = parse_store(named)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+    if isinstance(address, Folder):
+        home = directory = (shell.cwd if selection.store else root) / address.path
+    else:
         home = root / DEFAULT_STORE
         directory = home / "shared" / segment_for(named)
-    else:
-        home = directory = shell.cwd / named if selection.store else root / named
     check_folder(shell, home, "--store", STORE_NAMES)
     if selection.sandbox:
         directory = directory / "sandbox"
     folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
     namespaces = _namespaces(shell, root)
     access = Access(shell.keys.data, now, verified)
-    if selection.store and not is_shared and (fault := store_fault(named)):
-        raise UsageError(f"--store: {fault.partition(';')[0]}", "To use a folder of this name, write ./ before it.")
-
-    if not is_shared:
+    if isinstance(address, Folder):
 
         def here(namespaces: Sequence[str], /) -> ResultsRepository:
             return ResultsRepository(of_branches(folder, namespaces), access)
 
         return Place(directory, here(namespaces), environment, home, verified, None, *_others(here, namespaces))
     # Sandbox results quote nobody.
-    if named.startswith(GIT) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
+    if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
-            f"this repository is public: everyone could read the results and transcripts in {named.removeprefix(GIT)}",
+            f"this repository is public: everyone could read the results and transcripts in {address.ref}",
             "Use a bucket, or agree to this with `store_public: true` in planner.yaml.",
         )
-    from planner.session.sharing import open_shared
+    from planner.session.sharing import open_shared, remote_store
 
     try:
-        shared, opened = open_shared(shell, root, selection, project, (folder, namespaces, access))
+        remote = remote_store(shell, root, address, sandbox=selection.sandbox)
     except UsageError as error:
-        if selection.store:
-            raise
-        raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
+        raise UsageError(f"{where}: {error}", error.hint) from error
+    keep = address.keep if isinstance(address, GitRef) else None
+    shared, opened = open_shared(shell, project, remote, (folder, namespaces, access), keep=keep)
     return Place(directory, shared.repository, environment, home, verified, shared, *_others(opened, namespaces))
 
 

@@ -118,7 +118,7 @@ def test_a_target_that_does_not_exist(project: Project, service: Served) -> None
         (["run", "--world", "busy"], "--world needs --sandbox"),
         (["run", "--sandbox", "--world", "nowhere.yaml"], "--world"),
         (["plan", "--store", "git:refs/planner/results"], "is not in a git repository"),
-        (["plan", "--store", "ftp://example.org/x"], "is not the address of an object store"),
+        (["plan", "--store", "ftp://example.org/x"], "is not the address of a store"),
         (["rnu"], "No such command 'rnu'"),
         (["run", "--max-concurrent", "0"], "0 is not in the range"),
     ],

@@ -1,41 +1,110 @@
-"""Checks addresses: of the results store, and of hosts that are this machine.
+"""Addresses: of a results store, as `store:` in planner.yaml and `--store` have it, and of hosts that are this machine.
 
-A git ref or a bucket that was taken for a folder would be lost with the machine, and every call would be charged again.
+Anything that could be meant as a git ref or a bucket must not become a folder: its results would be lost with the machine, and
+every call would be charged again.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, TypeAlias
+from urllib.parse import parse_qsl
+
+from planner.errors import UsageError
+from planner.values import frozen
 
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
 """Schemes of object stores."""
+KEPT_SESSIONS: Final = 100
+"""Default number of sessions kept in a git ref (`?keep=`)."""
 
+_REF: Final = re.compile(r"refs/(?!heads/|tags/|remotes/|notes/)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+")
 _A_REF: Final = "write git:refs/planner/results"
 _ANY: Final = (
     "write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER, git:refs/planner/results, or a folder"
 )
 _FOLDER: Final = "; write ./ before the name of a folder"
+_MAX_KEPT: Final = 1_000_000
 
 
-def store_fault(named: str) -> str:
-    """Why this is not a store and what to write, without the address, which may contain a password; "" if it is one."""
-    if named.startswith("git:") and not named.startswith("git://"):
-        ref = named.removeprefix("git:").partition("?")[0]
-        if ref.startswith("refs/") and not ref.startswith(("refs/heads/", "refs/tags/")):
-            return ""
-        return f"a results store has its own ref, which is no branch and no tag: {_A_REF}"
-    if named.startswith("refs/") or named in {"git", "ref", "git-ref"}:
-        return f"for a git ref {_A_REF}{_FOLDER}"
-    scheme, divided, rest = named.partition("://")
-    if divided:
-        return "" if scheme in BUCKETS and rest.strip("/") else f"this is not the address of a store: {_ANY}"
-    if re.match(rf"(?i)(?:{'|'.join(BUCKETS)})//(?!/)|[a-z][a-z0-9+.-]+:", named):
-        return f"this is not the address of a store: {_ANY}{_FOLDER}"
-    if named.startswith(("~", "$")):
-        return "~ and $ are not expanded here: write a path that is absolute or relative to planner.yaml"
-    return ""
+@frozen
+class Folder:
+    """A folder of one machine."""
+
+    path: str
+
+
+@frozen
+class GitRef:
+    """A ref of the repository. `remote` is the one that shares it: `none` for no remote, None for the default."""
+
+    ref: str
+    remote: str | None = None
+    keep: int = KEPT_SESSIONS
+
+
+@frozen
+class Bucket:
+    """A bucket of an object store, or a folder in it."""
+
+    url: str
+
+
+SharedAddress: TypeAlias = GitRef | Bucket
+"""A store that other machines see."""
+StoreAddress: TypeAlias = Folder | SharedAddress
+
+
+def parse_store(written: str) -> StoreAddress:
+    """The store of this address.
+
+    Raises:
+        UsageError: it is not an address. Says what to write, without the address, which may contain a password.
+    """
+    if written.startswith("git:") and not written.startswith("git://"):
+        return _git_ref(written.removeprefix("git:"))
+    if written.startswith("refs/") or written in {"git", "ref", "git-ref"}:
+        raise UsageError(f"for a git ref {_A_REF}{_FOLDER}")
+    if "://" in written:
+        return _bucket(written)
+    if re.match(rf"(?i)(?:{'|'.join(BUCKETS)})//(?!/)|[a-z][a-z0-9+.-]+:", written):
+        raise UsageError(f"this is not the address of a store: {_ANY}{_FOLDER}")
+    if written.startswith(("~", "$")):
+        raise UsageError("~ and $ are not expanded here: write an absolute or relative path")
+    return Folder(written)
+
+
+def _git_ref(written: str) -> GitRef:
+    ref, _, query = written.partition("?")
+    if not _REF.fullmatch(ref):
+        raise UsageError(f"a results store is a ref such as refs/planner/results, not a branch or tag: {_A_REF}")
+    options = _options(query, {"keep", "remote"})
+    keep = options.get("keep", str(KEPT_SESSIONS))
+    if not keep.isascii() or not keep.isdigit() or not 1 <= int(keep) <= _MAX_KEPT:
+        raise UsageError(f"keep={keep} is not a number of sessions: write it as keep={KEPT_SESSIONS}")
+    return GitRef(ref, options.get("remote"), int(keep))
+
+
+def _bucket(written: str) -> Bucket:
+    url, _, query = written.partition("?")
+    scheme, _, rest = url.partition("://")
+    if scheme not in BUCKETS or not rest.strip("/"):
+        raise UsageError(f"this is not the address of a store: {_ANY}")
+    if "@" in rest:
+        raise UsageError("this address contains a key; keys belong in the environment")
+    _options(query, ())
+    return Bucket(url)
+
+
+def _options(query: str, known: Collection[str]) -> dict[str, str]:
+    """The options after `?`."""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if strange := sorted(set(options) - set(known)):
+        may = f"the options after ? are {', '.join(sorted(known))}" if known else "remove ? and what follows"
+        raise UsageError(f"unknown option {', '.join(strange)}: {may}")
+    return options
 
 
 def is_this_machine(host: str) -> bool:

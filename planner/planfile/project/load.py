@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from planner.checks.patterns import compile_pattern, finds_everything
 from planner.diagnostics import Diagnostics
+from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.planfile.grammar.field_errors import wrong_type
 from planner.planfile.grammar.fields import check_version, read_fields, read_mapping, read_nested
 from planner.planfile.grammar.models import AllowedTargetFields
 from planner.planfile.grammar.project_models import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.planfile.model import ConfigReference, ExecutionSettings, Policy, Project, QuietHours, Target
-from planner.planfile.project.addresses import store_fault
+from planner.planfile.project.addresses import parse_store
 from planner.planfile.project.judge import read_judge
 from planner.planfile.project.prices import KNOWN_PRODUCTS
 from planner.planfile.reporter import EnoughFaults, Reporter
@@ -83,8 +84,11 @@ def _project(document: Document, reporter: Reporter) -> Project:
         if 0 < rate < 1:  # a rate in dollars would make every budget useless
             detail = f"rates are cents per minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
             reporter.warning("bad-value", detail, document.value(root["rates"], product))
-    if fields.store is not None and (fault := store_fault(fields.store)):
-        reporter.error("bad-value", fault, document.value(root, "store"))
+    if fields.store is not None:
+        try:
+            parse_store(fields.store)
+        except UsageError as error:
+            reporter.error("bad-value", str(error), document.value(root, "store"))
     environments, agent_files = _environments(document, reporter)
     project = Project(
         environments=environments,

@@ -6,20 +6,28 @@ import pytest
 
 from planner.planfile.project.addresses import BUCKETS
 from planner.planfile.project.load import read_project
-from planner.results.object_store import SCHEMES
 
 FAULTS = [
     "refs/planner/results",
     "git",
     "ref:refs/planner/results",
     "git:refs/heads/main",
+    "git:refs/tags/v1",
+    "git:refs/remotes/origin/x",
+    "git:refs/planner",
+    "git:refs/planner/../x",
     "git:planner",
+    "git:refs/planner/results?kept=3",
+    "git:refs/planner/results?keep=0",
     "git://host.test/acme/plans",
     "s3:/bucket/planner",
     "s3//bucket/planner",
     "GS:bucket",
     "S3://bucket/planner",
     "s3://",
+    "s3://bucket/results?keep=3",
+    "s3://user:pw@bucket/results",
+    "file:///tmp/results",
     "https://user:pw@host.test/planner",
     "~/.planner",
 ]
@@ -53,8 +61,3 @@ def test_stores(written: str) -> None:
     project, diagnostics = read_project(f"store: {written}\n".encode(), "planner.yaml")
     assert not diagnostics.items
     assert project.store == written
-
-
-def test_schemes_are_those_that_are_opened() -> None:
-    """What is accepted here can be opened there."""
-    assert BUCKETS == SCHEMES
