@@ -45,6 +45,7 @@ _ENVIRONMENT: Final = (
     ("THUNDERPHONE_TEST_CALLS_PATH", "the API's path for test calls: /v1/test-calls or /v1/simulations"),
     ("THUNDERPHONE_ALLOW_HTTP_TO", "a host that may receive the key over unencrypted http"),
     ("PLANNER_JUDGE_API_KEY", "the API key of the language model for `check: judge`"),
+    ("NO_COLOR", "if set, no output has colours"),
 )
 _COMPLETION: Final = (
     ("bash", 'eval "$(_PLANNER_COMPLETE=bash_source planner)"'),

@@ -88,7 +88,8 @@ def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None
 _FEW_RUNS = 20
 """With more runs, nearly any rate is within rounding of a possible one."""
 _CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "target_number"})
-"""Fields that have to fit others, or a form of their own. `runs` alone fits: its others are these, in the scenario or the defaults."""
+"""Fields that have to fit others, or a form of their own. `runs` alone fits: its others are these, in the scenario or the defaults.
+A scenario that sets only `runs` is not checked, so checks of `runs` alone belong in `lint.py`."""
 
 
 def need_check(given: Collection[str]) -> bool:

@@ -82,7 +82,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 def test_every_kind_is_listed() -> None:
-    """In the table above, unless it depends on its text or parts."""
+    """A new kind needs a line in `PARTS`, unless the parts that decide it depend on its fields."""
     assert set(CHECKS) - set(PARTS) == {"field", "expression", "all_of", "any_of", "not"}
 
 

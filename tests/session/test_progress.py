@@ -128,3 +128,14 @@ def test_notes_scroll_above_the_line(terminal: Terminal) -> None:
     progress.update(MIDDLE)
     progress.note("the limit is 20 now \x1b[31m")
     assert terminal.shown().endswith(f"\x1b[1G\x1b[2Kthe limit is 20 now �\r\n{line(MIDDLE)[:79]}")
+
+
+def test_no_color_is_respected(terminal: Terminal) -> None:
+    """On a terminal (https://no-color.org)."""
+
+    def colors(environ: Mapping[str, str]) -> bool:
+        clock = Clock(lambda: datetime(2026, 11, 24, tzinfo=UTC), Time().monotonic, anyio.sleep)
+        return Shell(Path(), environ, StringIO(), terminal.stream, clock, lambda: "id", 80).err_color
+
+    assert colors({"TERM": "xterm"})
+    assert not colors({"TERM": "xterm", "NO_COLOR": "1"})
