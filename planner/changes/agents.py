@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from planner.changes.configuration import Configuration, configuration_digest, differences, is_same, overlay
@@ -11,6 +11,7 @@ from planner.changes.detail import agent_edit, revision_digest
 from planner.changes.fingerprint import case_inputs
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseInputs
+from planner.values import frozen
 
 Stored: TypeAlias = Callable[[str], Configuration | None]
 """The stored configuration with this digest; None if it is not stored."""
@@ -20,7 +21,7 @@ def _nothing(_: str) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Configurations:
     """The configurations of agents.
 
@@ -36,7 +37,7 @@ class Configurations:
     stored: Stored = _nothing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agents:
     """What is known of the agents that are called. `revisions` are as in `planner.changes.diff.Request`."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from planner.changes.configuration import FieldChange, shown_value
@@ -15,12 +14,13 @@ from planner.reports.neutral import for_terminal
 from planner.reports.redaction import Redactor, redact_value
 from planner.reports.terminal import Colour, Paint, wrapped
 from planner.results.outcomes import Action
+from planner.values import frozen
 
 _SHORT = 80
 """Longer texts are compared by line."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentNote:
     """One sentence, and the changed fields: `- ` and `+ ` before lines of texts."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 
 from planner.changes.detail import age
@@ -27,6 +27,7 @@ from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
 from planner.results.model import CaseResult, OpenLaunch
 from planner.results.outcomes import Action
+from planner.values import frozen
 
 _DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
 """Their detail is several lines; that of the others is a phrase."""
@@ -36,7 +37,7 @@ _DONE = {Action.RECHECK: "recheck", Action.KEEP: "kept", Action.DROP: "dropped"}
 _PLAIN = Redactor()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preview:
     """A change set, and everything else that `planner plan` shows."""
 
@@ -68,7 +69,7 @@ class Preview:
     """The part of it that is not billed yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownChange:
     """One change to list: `sign` `name` `what`, `why`; `moved` are the changed lines, empty if shown before."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from planner.changes.consent import ceiling_of
@@ -13,6 +12,7 @@ from planner.reports.neutral import for_markdown, markdown_block, markdown_code
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, FreshDocument
 from planner.results.outcomes import CaseState, RequiredCheck, State
+from planner.values import frozen
 
 _MAX_CHARACTERS: Final = 58_000
 _LISTED: Final = (300, 100, 30, 5, 0)
@@ -24,7 +24,7 @@ CALL_WORKFLOW: Final = "phone-plans-call.yml"
 _SIGNS: Final = {State.SUCCESS: "✅", State.FAILURE: "❌", State.PENDING: "⏳"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PullRequest:
     """`number` and `commit` are "" if unknown; `actions_url` is the page of the workflow that makes the calls."""
 
@@ -38,7 +38,7 @@ class PullRequest:
     """The workflow that makes the calls."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LastCalls:
     """The newest session of the pull request that made calls, and what it was billed so far."""
 
