@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from planner.changes.configuration import Configuration, configuration_digest, differences, is_same, overlay
 from planner.changes.detail import agent_edit, revision_digest
 from planner.changes.fingerprint import case_inputs
+from planner.changes.model import Reason
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseInputs
 from planner.values import frozen
@@ -37,6 +38,13 @@ class Configurations:
     stored: Stored = _nothing
 
 
+class AgentEdit(NamedTuple):
+    """Why the agent is another one than the one that was called."""
+
+    reason: Reason
+    detail: str
+
+
 @frozen
 class Agents:
     """What is known of the agents that are called. `revisions` are as in `planner.changes.diff.Request`."""
@@ -51,24 +59,27 @@ class Agents:
         digest = None if now is None else configuration_digest(now)
         return case_inputs(case, self.revisions.get((target.kind, target.id)), digest)
 
-    def edit(self, prior: CaseInputs, case: Case) -> str | None:
-        """How the agent differs from the one that was called; None if it does not, or if that is unknown."""
+    def edit(self, prior: CaseInputs, case: Case) -> AgentEdit | None:
+        """How the agent differs from the one that was called; None if it does not, or if that is unknown. A file that was
+        never compared with what is deployed counts as changed."""
         target = case.target
         today = self.revisions.get((target.kind, target.id))
         same = self._same_configuration(prior, target)
         if same:
             return None
         by_revision = agent_edit(prior.agent_revision, today)
-        if same is None:
-            if prior.configuration is None and target.config is not None:
-                if target in self.configurations.previews:
-                    return f"{target.config.file} differs from what was called"
-                if target not in self.configurations.called:
-                    return f"{target.config.file} may differ from what was called"
-            return by_revision
+        if same is None and target.config is not None and not self._is_deployed(target):
+            return AgentEdit(Reason.AGENT_FILE_CHANGED, f"{target.config.file} was not tested")
+        if same is None or (by_revision and target.config is None):
+            return AgentEdit(Reason.AGENT_EDITED, by_revision) if by_revision else None
         names = self._changed_fields(prior, target)
         by_fields = f"{', '.join(names)} changed" if names else "its configuration changed"
-        return by_revision if by_revision and target.config is None else by_fields
+        in_file = target.config is not None and set(names) <= set(target.config.fields)
+        return AgentEdit(Reason.AGENT_FILE_CHANGED if in_file else Reason.AGENT_EDITED, by_fields)
+
+    def _is_deployed(self, target: Target) -> bool:
+        """Whether what is deployed is known to be as the file says."""
+        return target in self.configurations.called and target not in self.configurations.previews
 
     def is_same(self, prior: CaseInputs, case: Case) -> bool | None:
         """Whether the agent is the one that was called; None if that is unknown."""
@@ -77,7 +88,7 @@ class Agents:
         if same is not None:
             return same
         today = self.revisions.get((target.kind, target.id))
-        if target in self.configurations.previews:
+        if target.config is not None and not self._is_deployed(target):
             return False
         if prior.agent_revision is None or today is None:
             return None

@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from planner.changes.agents import Agents, Configurations
+from planner.changes.agents import AgentEdit, Agents, Configurations
 from planner.changes.detail import expired, incomplete_evidence, inputs_detail, stored_runs
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
@@ -23,7 +23,13 @@ Rerun = Literal["changed", "failed", "all"]
 CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]
 """(case, stored runs, number of passing runs to add) → whether the case would not fail with all of them."""
 
-_REUSABLE: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT_EDITED, Reason.NEW)
+_REUSABLE: Final = (
+    Reason.PROMPT_CHANGED,
+    Reason.SETTINGS_CHANGED,
+    Reason.AGENT_EDITED,
+    Reason.AGENT_FILE_CHANGED,
+    Reason.NEW,
+)
 """For these reasons, the same call may have been made before."""
 _DIFFERENT_CALL: Final = (*_REUSABLE, Reason.EXPIRED)
 """For these reasons, earlier runs do not count."""
@@ -125,7 +131,7 @@ class _Today:
         kept = self.keep(prior, reason, detail)
         return replace(kept, action=Action.RECHECK, check_fingerprint=self.check_fingerprint)
 
-    def agent_edit(self, prior: CaseResult) -> str | None:
+    def agent_edit(self, prior: CaseResult) -> AgentEdit | None:
         """How the agent differs from the one of the stored runs; None if it does not, or if that is unknown."""
         return self.agents.edit(prior.inputs, self.case)
 
@@ -290,7 +296,7 @@ def _step(today: _Today, prior: CaseResult | None) -> Change:
         reason = Reason.PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, inputs_detail(prior.inputs, inputs))
     if (edit := today.agent_edit(prior)) is not None:
-        return today.call(prior, Reason.AGENT_EDITED, edit)
+        return today.call(prior, edit.reason, edit.detail)
     if (too_old := expired(case, prior, today.request.now)) is not None:
         return today.call(prior, Reason.EXPIRED, too_old)
     return _same_call(today, prior)

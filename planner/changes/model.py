@@ -67,6 +67,8 @@ class Reason(Enum):
     PROMPT_CHANGED = "prompt_changed"
     SETTINGS_CHANGED = "settings_changed"
     AGENT_EDITED = "agent_edited"
+    """At the service."""
+    AGENT_FILE_CHANGED = "agent_file_changed"
     FAILED_LAST_TIME = "failed_last_time"
     UNKNOWN_LAST_TIME = "unknown_last_time"
     RUNS_RAISED = "runs_raised"
@@ -94,6 +96,7 @@ class Reason(Enum):
 
 _LABELS = {
     Reason.AGENT_EDITED: "agent edited since",
+    Reason.AGENT_FILE_CHANGED: "agent's file changed",
     Reason.OUT_OF_REACH: "failed, rate out of reach",
     Reason.KNOWN_FAILING: "already failing on the base branch",
     Reason.NOT_SELECTED: "not selected",

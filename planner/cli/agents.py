@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -52,3 +53,30 @@ def previews(verbosity: int, **values: Any) -> int:
     from planner.commands import previews as command
 
     return command.previews(shell(verbosity), command.PreviewsOptions(selection(values), **values))
+
+
+@click.command()
+@click.argument("target")
+@options.PATHS
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--force", type=options.Reason(), metavar="REASON", help="Deploy a configuration that is not proven; recorded."
+)
+@options.ENVIRONMENT
+@options.STORED
+@click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
+@click.pass_obj
+def deploy(verbosity: int, **values: Any) -> int:
+    """Deploy the file of TARGET, an alias of the plans. Makes no calls.
+
+    It shows what changes, and asks. It deploys only a configuration that is proven: every case that calls the agent
+    has results for exactly this configuration, and passes. Otherwise the exit code is that of `planner gate`: 1 failing
+    or regressed, 3 calls to make, 4 incomplete. It refuses if the agent has another undeployed draft (3), and if the
+    agent was changed meanwhile (4).
+
+    PATH… are plan files or folders (default: plans/).
+    """
+    from planner.commands import deploy as command
+
+    confirm = click.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
+    return command.deploy(shell(verbosity), command.DeployOptions(selection(values), confirm=confirm, **values))

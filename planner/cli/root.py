@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "promote": "pull_requests:promote",
     "record": "pull_requests:record",
     "agents": "agents:agents",
+    "deploy": "agents:deploy",
     "report": "stored_results:report",
     "transcript": "stored_results:transcript",
     "history": "stored_results:history",

@@ -187,7 +187,7 @@ def _why(change: Change, made: int, unconfirmed: int, redactor: Redactor) -> str
     parts = [change.reason.label]
     if change.detail and change.reason not in _DETAIL_BELOW:
         detail = redactor.text(" ".join(change.detail.split()))
-        if change.reason is Reason.AGENT_EDITED:
+        if change.reason in (Reason.AGENT_EDITED, Reason.AGENT_FILE_CHANGED):
             parts = [f"{parts[0]} ({detail})"]
         else:
             parts.append(detail)

@@ -74,7 +74,7 @@ def test_an_edited_prompt_is_shown_with_and_without_a_key(described: Project, se
     assert found["state"] == "changed"
     assert (found["changes"][0]["field"], found["changes"][0]["after"]) == ("prompt", "You are new here.")
     assert keyless["estimate"]["expected_cents"] > 0
-    assert {change["reason"] for change in keyless["changes"]} == {"agent_edited"}
+    assert {change["reason"] for change in keyless["changes"]} == {"agent_file_changed"}
     text = described.planner("plan").out
     assert "called on a preview" in text
     assert "You are new here." in text
@@ -126,12 +126,12 @@ def test_upgrading_calls_nothing(described: Project, service: Served) -> None:
             assert case["inputs"].pop("configuration").startswith("sha256:")
         path.write_text(json.dumps(document))
     assert called(described, "--refresh") == set()
-    assert called(described) == {"agent_edited"}  # without a key, nobody knows what the file changes
+    assert called(described) == {"agent_file_changed"}  # without a key, nobody knows what the file changes
     assert described.planner("run", CONSENT).code == 0  # stores the configuration, and calls nothing
     assert len(service.own_runs()) == 5
     assert called(described) == set()
     edit_prompt(described)
-    assert called(described, "--refresh") == {"agent_edited"}
+    assert called(described, "--refresh") == {"agent_file_changed"}
 
 
 def test_a_field_that_is_new_in_the_api_is_no_change(described: Project) -> None:

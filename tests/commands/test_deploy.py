@@ -1,0 +1,186 @@
+"""`planner deploy`: only what was tested and shown goes into production, and nothing that somebody else changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.providers.thunderphone.agent_writes import AgentWrites
+
+EXAMPLE = Path(__file__).parents[2] / "docs/example"
+CONSENT = "--consent-to-charge"
+PROMPT = "Always say so when somebody asks about returns."
+BROKEN = "For anything about returns, refer callers to our website."
+POLITE = "Always say so, politely, when somebody asks about returns."
+
+
+class Shop:
+    """The example project, and its service."""
+
+    def __init__(self, project: Any, url: str) -> None:
+        self.project, self.url = project, url
+
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": "Bearer sk_test_commands", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
+            return json.loads(answer.read() or b"null")
+
+    def control(self, **command: object) -> None:
+        self.request("POST", "/_sandbox/control", command)
+
+    def agent(self) -> Any:
+        return self.request("GET", "/v1/agents/12")
+
+    def edit_by_hand(self, prompt: str) -> None:
+        """Somebody deploys a prompt at the service."""
+        self.request("PATCH", "/v1/agents/12", {"prompt": prompt})
+        self.request("POST", "/v1/agents/12/deploy", {})
+
+    def write_prompt(self, old: str, new: str) -> None:
+        self.project.edit("agents/support.yaml", old, new)
+
+    def apply(self, patch: str) -> None:
+        subprocess.run(["git", "apply", EXAMPLE / patch], cwd=self.project.root, check=True)
+
+    def deploy(self, *options: str) -> Any:
+        return self.project.planner("deploy", "support", *options)
+
+
+@pytest.fixture
+def shop(project: Any, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shop:
+    """Everything was called and passed, and the agent is deployed as its file says."""
+    shutil.rmtree(tmp_path / "plans")
+    shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
+    fast = tmp_path / "fast.yaml"
+    fast.write_text("extends: world.yaml\nversion: 1\nworld: fast\ntime_scale: 600\n", encoding="utf-8")
+    served = serve("--world", str(fast))
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    assert project.planner("run", CONSENT).code == 0
+    return Shop(project, served.url)
+
+
+def test_only_a_proven_configuration_is_deployed(shop: Shop) -> None:
+    """Untested: 3. Tested and failing: 1. Tested and passing: it is deployed, and nothing is called afterwards."""
+    assert shop.deploy().out.endswith("there is nothing to deploy\n")
+    shop.apply("broken.patch")
+    before = shop.agent()
+    assert shop.deploy("--yes").code == 3
+    assert shop.project.planner("run", CONSENT).code == 1
+    assert shop.deploy("--yes").code == 1
+    assert shop.agent() == before
+    shop.apply("fixed.patch")
+    assert shop.project.planner("run", CONSENT).code == 0
+    assert shop.agent()["prompt"] == before["prompt"]
+    assert shop.deploy("--yes").code == 0
+    assert "then mention our website" in shop.agent()["prompt"]
+    assert not shop.agent()["has_draft"]
+    assert {action for action, _, _ in shop.project.actions("--refresh").values()} == {"keep"}
+    assert shop.deploy().out.endswith("there is nothing to deploy\n")
+
+
+def test_an_unproven_configuration_needs_a_reason(shop: Shop) -> None:
+    """`--force` is recorded, with who deployed what."""
+    shop.write_prompt(PROMPT, BROKEN)
+    assert shop.deploy("--yes", "--force", "  ").code == 2
+    assert shop.deploy("--yes", "--force", "the website has the rules now").code == 0
+    (stored,) = (shop.project.root / ".planner/deployments").rglob("*.json")
+    deployment = json.loads(stored.read_text(encoding="utf-8"))
+    assert (deployment["agent_id"], deployment["fields"], deployment["check"], deployment["forced"]) == (
+        12, ["prompt"], "pending", "the website has the rules now",
+    )  # fmt: skip
+
+
+def test_nobody_at_a_terminal_and_no_yes(shop: Shop) -> None:
+    shop.write_prompt(PROMPT, BROKEN)
+    before = shop.agent()
+    ran = shop.deploy("--force", "reason")
+    assert (ran.code, "--yes" in ran.err, shop.agent()) == (3, True, before)
+    assert "+ Books can be returned" in ran.out
+
+
+def test_somebody_else_s_draft_is_not_deployed(shop: Shop) -> None:
+    """A draft of exactly the file's changes is our own, left by an attempt that was interrupted."""
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    shop.request("PATCH", "/v1/agents/12", {"voice": "nova"})
+    ran = shop.deploy("--yes")
+    assert (ran.code, "`voice`" in ran.err) == (3, True)
+    assert shop.agent()["draft_voice"] == "nova"
+    shop.request("POST", "/v1/agents/12/discard-draft", {})
+    prompt = shop.agent()["prompt"].replace(PROMPT, POLITE)
+    shop.request("PATCH", "/v1/agents/12", {"prompt": prompt})
+    assert shop.deploy("--yes").code == 0
+    assert shop.agent()["prompt"] == prompt
+
+
+@pytest.mark.parametrize("when", ["before the draft", "after the draft"])
+def test_an_agent_that_changed_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """Nothing is deployed over another edit, and the message names the field that changed."""
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    original = AgentWrites.draft_agent
+
+    async def draft(self: AgentWrites, agent_id: int, fields: Any) -> None:
+        if when == "after the draft":
+            await original(self, agent_id, fields)
+        shop.edit_by_hand("Say nothing.")
+
+    monkeypatch.setattr(AgentWrites, "draft_agent", draft)
+    ran = shop.deploy("--yes")
+    assert (ran.code, "`prompt`" in ran.err) == (4, True), ran.err
+    assert shop.agent()["prompt"] == "Say nothing."
+
+
+@pytest.mark.parametrize("route", ["edit", "deploy"])
+@pytest.mark.parametrize("kind", ["error_before", "lost_answer"])
+def test_lost_answers(shop: Shop, route: str, kind: str) -> None:
+    """Whether a write arrived is read back; the same command goes on where it stopped."""
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    shop.control(faults=[{"kind": kind, "route": route, "times": 1}])
+    first = shop.deploy("--yes")
+    assert first.code == (0 if kind == "lost_answer" else 4), first.err
+    assert shop.deploy("--yes").code == 0
+    assert POLITE in shop.agent()["prompt"]
+    assert not shop.agent()["has_draft"]
+
+
+def test_the_service_refuses(shop: Shop) -> None:
+    """409 after our draft: the message says what the draft holds."""
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    conflict = {"kind": "error_before", "route": "deploy", "status": 409, "message": "Changed.", "times": 1}
+    shop.control(faults=[conflict])
+    ran = shop.deploy("--yes")
+    assert (ran.code, "Its draft holds `prompt`" in ran.err) == (4, True), ran.err
+    assert PROMPT in shop.agent()["prompt"]
+    assert shop.deploy("--yes").code == 0
+
+
+@pytest.mark.parametrize(
+    ("alias", "message"), [("nobody", "Targets with a file: support"), ("line", "planner agents pull")]
+)
+def test_a_target_without_a_file(shop: Shop, alias: str, message: str) -> None:
+    plan = "version: 1\nplan: line\ntargets: {line: {agent: 12}}\nscenarios:\n  hours:\n    prompt: Hours.\n"
+    shop.project.write("plans/line.yaml", plan + "    expect: [{check: call, status: completed}]\n")
+    ran = shop.project.planner("deploy", alias, "--yes")
+    assert (ran.code, message in ran.err) == (2, True), ran.err
+
+
+def test_a_pull_request_deploys_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.write_prompt(PROMPT, POLITE)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request")
+    monkeypatch.setenv("GITHUB_REF", "refs/pull/7/merge")
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    assert shop.deploy("--yes", "--force", "reason").code == 2
