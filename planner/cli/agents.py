@@ -9,7 +9,7 @@ import click
 
 from planner.cli import options
 from planner.cli.options import selection
-from planner.cli.system import shell
+from planner.cli.system import Invocation, shell
 
 
 @click.group()
@@ -25,7 +25,7 @@ def agents() -> None:
 @options.STORED
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
-def pull(verbosity: int, **values: Any) -> int:
+def pull(invocation: Invocation, **values: Any) -> int:
     """Write the file of an agent from what is deployed. Needs a key; makes no calls.
 
     TARGET is an alias of a plan's target. The file is the one that `config` of the target names, or else
@@ -33,7 +33,7 @@ def pull(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import pull as command
 
-    return command.pull(shell(verbosity), command.PullOptions(selection(values), **values))
+    return command.pull(shell(invocation), command.PullOptions(selection(values), **values))
 
 
 @agents.command()
@@ -43,7 +43,7 @@ def pull(verbosity: int, **values: Any) -> int:
 @options.STORED
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
-def previews(verbosity: int, **values: Any) -> int:
+def previews(invocation: Invocation, **values: Any) -> int:
     """List previews: the copies of agents that `planner run` calls where an agent's file differs from what is deployed.
 
     `planner run` deletes its previews, also those of sessions that were killed. Where their store was lost, run
@@ -52,7 +52,7 @@ def previews(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import previews as command
 
-    return command.previews(shell(verbosity), command.PreviewsOptions(selection(values), **values))
+    return command.previews(shell(invocation), command.PreviewsOptions(selection(values), **values))
 
 
 @click.command()
@@ -66,7 +66,7 @@ def previews(verbosity: int, **values: Any) -> int:
 @options.STORED
 @click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
 @click.pass_obj
-def deploy(verbosity: int, **values: Any) -> int:
+def deploy(invocation: Invocation, **values: Any) -> int:
     """Deploy the file of TARGET, an alias of the plans. Makes no calls.
 
     It shows what changes, and asks. It deploys only a configuration that is proven: every case that calls the agent
@@ -79,4 +79,4 @@ def deploy(verbosity: int, **values: Any) -> int:
     from planner.commands import deploy as command
 
     confirm = click.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
-    return command.deploy(shell(verbosity), command.DeployOptions(selection(values), confirm=confirm, **values))
+    return command.deploy(shell(invocation), command.DeployOptions(selection(values), confirm=confirm, **values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from planner.cli import options
 from planner.cli.options import selection
-from planner.cli.system import shell
+from planner.cli.system import Invocation, shell
 
 
 @click.command()
@@ -21,14 +22,14 @@ from planner.cli.system import shell
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `planner run FILE`.")
 @click.option("--explain", multiple=True, metavar="CASE", help="Explain these cases (an id or a glob) in full instead.")
 @click.pass_obj
-def plan(verbosity: int, **values: Any) -> int:
+def plan(invocation: Invocation, **values: Any) -> int:
     """Show what would be called, why, and what it would cost. Makes no calls.
 
     PATH… are plan files or folders (default: plans/).
     """
     from planner.commands import plan as command
 
-    return command.plan(shell(verbosity), command.PlanOptions(selection(values), **values))
+    return command.plan(shell(invocation), command.PlanOptions(selection(values), **values))
 
 
 @click.command()
@@ -57,9 +58,10 @@ def plan(verbosity: int, **values: Any) -> int:
 )
 @options.COMMENT_NAME
 @options.COMMENT_AUTHOR
+# As for all commands (`options.GLOBAL`), because people add it at the end of the command that they repeat.
 @click.option("-v", "--verbose", count=True, help="Explain decisions on standard error; -vv also logs requests.")
 @click.pass_obj
-def run(verbosity: int, verbose: int, **values: Any) -> int:
+def run(invocation: Invocation, verbose: int, **values: Any) -> int:
     """Call, judge and report what changed. Makes no call without --consent-to-charge.
 
     PATH… are plan files or folders (default: plans/), or one file from `planner plan --out`: then exactly that plan is
@@ -78,7 +80,8 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
     comment = None if number is None else CommentOptions(number, name, author)
     if values.pop("compare_with") == "none":
         values["fail_on"] -= {FailOn.REGRESSION}
-    return command.run(shell(verbosity + verbose), RunOptions(selection(values), comment=comment, **values))
+    invocation = replace(invocation, verbose=invocation.verbose + verbose)
+    return command.run(shell(invocation), RunOptions(selection(values), comment=comment, **values))
 
 
 @click.command()
@@ -88,7 +91,7 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
 @options.CONSENT
 @options.MAX_COST
 @click.pass_obj
-def recheck(verbosity: int, **values: Any) -> int:
+def recheck(invocation: Invocation, **values: Any) -> int:
     """Evaluate stored calls with today's expectations. Makes no phone calls and stores no verdict.
 
     PATH… are plan files or folders (default: plans/). Cases that were never called are skipped. `planner run` also
@@ -99,7 +102,7 @@ def recheck(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import recheck as command
 
-    return command.recheck(shell(verbosity), command.RecheckOptions(selection(values), **values))
+    return command.recheck(shell(invocation), command.RecheckOptions(selection(values), **values))
 
 
 @click.command()
@@ -120,7 +123,7 @@ def recheck(verbosity: int, **values: Any) -> int:
 @options.STORED
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
-def reconcile(verbosity: int, **values: Any) -> int:
+def reconcile(invocation: Invocation, **values: Any) -> int:
     """List unconfirmed launches, or settle one.
 
     A launch is unconfirmed when its answer was lost and the service's lists do not show which runs it became. Exit code
@@ -142,7 +145,7 @@ def reconcile(verbosity: int, **values: Any) -> int:
     """  # noqa: D301 - click keeps these lines as they are
     from planner.commands import reconcile as command
 
-    return command.reconcile(shell(verbosity), command.ReconcileOptions(selection(values), **values))
+    return command.reconcile(shell(invocation), command.ReconcileOptions(selection(values), **values))
 
 
 @click.command()
@@ -160,8 +163,8 @@ def reconcile(verbosity: int, **values: Any) -> int:
     help="Inject a fault, such as lost_answer,times=2 or throttle,route=any,probability=0.1; repeatable.",
 )
 @click.pass_obj
-def sandbox(verbosity: int, **values: Any) -> int:
+def sandbox(invocation: Invocation, **values: Any) -> int:
     """Serve the embedded API on a port, for any client."""
     from planner.commands import sandbox as command
 
-    return command.sandbox(shell(verbosity), command.SandboxOptions(**values))
+    return command.sandbox(shell(invocation), command.SandboxOptions(**values))

@@ -1,4 +1,7 @@
-"""Turn every error into an exit code and a message. No traceback reaches the user."""
+"""Turn every error into an exit code and a message. No traceback reaches the user.
+
+Messages use the defaults of `Invocation`, because an error may come before the command line is parsed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from planner import __version__
-from planner.cli.system import open_streams, shell
+from planner.cli.system import Invocation, open_streams, shell
 from planner.errors import PlanInvalidError, PlannerError
 from planner.key_redaction import keys_of
 
@@ -64,7 +67,7 @@ def _report_usage_error(arguments: Sequence[str], error: click.ClickException) -
     from planner.errors import UsageError
     from planner.session.report_session import report_usage_error
 
-    report_usage_error(shell(0), arguments, UsageError(error.format_message()))
+    report_usage_error(shell(Invocation()), arguments, UsageError(error.format_message()))
 
 
 def _publish_exit_code(code: int) -> None:
@@ -72,7 +75,7 @@ def _publish_exit_code(code: int) -> None:
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from planner.session.reporting import publisher_of
 
-        if to_github := publisher_of(shell(0)):
+        if to_github := publisher_of(shell(Invocation())):
             to_github.exit_code(code)
 
 
@@ -82,7 +85,7 @@ def _report(error: PlannerError) -> None:
     from planner.reports.redaction import Redactor
     from planner.session.reporting import print_diagnostics, publisher_of
 
-    outside = shell(0)
+    outside = shell(Invocation())
     if isinstance(error, PlanInvalidError):
         print_diagnostics(outside, error.diagnostics)
     # Both lines may repeat text from the service.

@@ -170,6 +170,8 @@ SELECTING = together(
     click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
 )
 """Options of `plan`, `run` and `recheck` that select cases."""
+GLOBAL = together(click.option("-v", "--verbose", count=True, help="Explain decisions; -vv also logs requests."))
+"""Options of all commands, typed before the name of one. Each is a field of `system.Invocation`."""
 STORED = together(STORE, POLICY_FROM, SANDBOX)
 """Options of commands that read stored results."""
 

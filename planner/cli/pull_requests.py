@@ -9,7 +9,7 @@ import click
 
 from planner.cli import options
 from planner.cli.options import selection
-from planner.cli.system import shell
+from planner.cli.system import Invocation, shell
 
 
 @click.command()
@@ -26,7 +26,7 @@ from planner.cli.system import shell
 )
 @options.COMMENT_NAME
 @click.pass_obj
-def gate(verbosity: int, **values: Any) -> int:
+def gate(invocation: Invocation, **values: Any) -> int:
     """Answer the required check of a pull request. Makes no calls.
 
     \b
@@ -41,7 +41,7 @@ def gate(verbosity: int, **values: Any) -> int:
     """  # noqa: D301 - click keeps these lines as they are
     from planner.commands import gate as command
 
-    return command.gate(shell(verbosity), command.GateOptions(selection(values), **values))
+    return command.gate(shell(invocation), command.GateOptions(selection(values), **values))
 
 
 @click.command()
@@ -52,7 +52,7 @@ def gate(verbosity: int, **values: Any) -> int:
 @options.COMMENT_NAME
 @options.COMMENT_AUTHOR
 @click.pass_obj
-def publish(verbosity: int, **values: Any) -> int:
+def publish(invocation: Invocation, **values: Any) -> int:
     """Write what `planner gate --publication` prepared to GitHub: one comment, and the commit status `phone-plans`.
 
     Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. In a repository whose remote is
@@ -62,7 +62,7 @@ def publish(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import publish as command
 
-    return command.publish(shell(verbosity), command.PublishOptions(**values))
+    return command.publish(shell(invocation), command.PublishOptions(**values))
 
 
 @click.command()
@@ -70,7 +70,7 @@ def publish(verbosity: int, **values: Any) -> int:
 @options.ENVIRONMENT
 @options.STORED
 @click.pass_obj
-def promote(verbosity: int, **values: Any) -> int:
+def promote(invocation: Invocation, **values: Any) -> int:
     """Make the results of merged pull requests the default branch's baseline. Makes no calls.
 
     Run it on the default branch, after a merge. Results are matched by their call, so a squash or an edited merge takes
@@ -79,7 +79,7 @@ def promote(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import promote as command
 
-    return command.promote(shell(verbosity), command.PromoteOptions(selection(values), **values))
+    return command.promote(shell(invocation), command.PromoteOptions(selection(values), **values))
 
 
 @click.command()
@@ -89,7 +89,7 @@ def promote(verbosity: int, **values: Any) -> int:
 @options.ENVIRONMENT
 @options.STORED
 @click.pass_obj
-def record(verbosity: int, **values: Any) -> int:
+def record(invocation: Invocation, **values: Any) -> int:
     """Store what the service says about agents and balance, for plans without a key. Needs a key; makes no calls.
 
     Run it on the default branch, by a schedule. `planner plan` and `planner gate` without a key then know prices and
@@ -97,4 +97,4 @@ def record(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import record as command
 
-    return command.record(shell(verbosity), command.RecordOptions(selection(values), **values))
+    return command.record(shell(invocation), command.RecordOptions(selection(values), **values))

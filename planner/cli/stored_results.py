@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from planner.cli.options import STORED, output_format, selection
-from planner.cli.system import shell
+from planner.cli.system import Invocation, shell
 from planner.reports import FORMATS
 
 _ENVIRONMENT = click.option(
@@ -25,7 +25,7 @@ _ENVIRONMENT = click.option(
 )
 @STORED
 @click.pass_obj
-def report(verbosity: int, **values: Any) -> int:
+def report(invocation: Invocation, **values: Any) -> int:
     """Render a stored report, or compare two.
 
     A comparison shows what regressed, what was fixed, and how certain that is. RESULTS and OLDER are files, such as
@@ -37,7 +37,7 @@ def report(verbosity: int, **values: Any) -> int:
 
     # Seeded, so that the same results give the same text.
     return command.report(
-        shell(verbosity),
+        shell(invocation),
         command.ReportOptions(selection(values), **values),
         random.Random(0),  # noqa: S311
     )
@@ -52,7 +52,7 @@ def report(verbosity: int, **values: Any) -> int:
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N sessions.")
 @output_format("text", "csv", "json")
 @click.pass_obj
-def history(verbosity: int, **values: Any) -> int:
+def history(invocation: Invocation, **values: Any) -> int:
     """Show results over time. Makes no calls.
 
     Shows pass rate, duration, latency, grade, cost and flakiness. CASE is a case id, or a pattern with * and ?. Without
@@ -60,7 +60,7 @@ def history(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import history as command
 
-    return command.history(shell(verbosity), command.HistoryOptions(selection(values), **values))
+    return command.history(shell(invocation), command.HistoryOptions(selection(values), **values))
 
 
 @click.command()
@@ -70,7 +70,7 @@ def history(verbosity: int, **values: Any) -> int:
 @STORED
 @output_format("text", "json")
 @click.pass_obj
-def transcript(verbosity: int, **values: Any) -> int:
+def transcript(invocation: Invocation, **values: Any) -> int:
     """Print stored conversations. Makes no calls.
 
     Shows turns with time and speaker, tool calls, the end reason, and each finding at its turn. CASE is a case id, or a
@@ -78,4 +78,4 @@ def transcript(verbosity: int, **values: Any) -> int:
     """
     from planner.commands import transcript as command
 
-    return command.transcript(shell(verbosity), command.TranscriptOptions(selection(values), **values))
+    return command.transcript(shell(invocation), command.TranscriptOptions(selection(values), **values))

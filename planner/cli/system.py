@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from planner.cli.streams import safe
 from planner.key_redaction import keys_of
+from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.session.shell import Shell
@@ -25,7 +26,14 @@ def open_streams() -> None:
     sys.stdout, sys.stderr = (safe(stream, keys) for stream in (sys.stdout, sys.stderr))
 
 
-def shell(verbosity: int) -> Shell:
+@frozen
+class Invocation:
+    """What was typed for all commands, before the name of one (`options.GLOBAL`)."""
+
+    verbose: int = 0
+
+
+def shell(invocation: Invocation) -> Shell:
     import gc
     import platform
     import secrets
@@ -61,7 +69,7 @@ def shell(verbosity: int) -> Shell:
         clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=_sleep),
         new_id=lambda: secrets.token_hex(8),
         width=shutil.get_terminal_size((100, 24)).columns,
-        verbosity=verbosity,
+        verbosity=invocation.verbose,
         process=f"process {os.getpid()} on {platform.node()}",
         user=_user(),
         chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,
