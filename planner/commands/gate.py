@@ -13,6 +13,7 @@ from planner.reports.required_check import render_json, render_text
 from planner.results.model import CaseResult
 from planner.results.outcomes import CaseState, FailOn, RequiredCheck, State
 from planner.session.checking import checked_cases
+from planner.session.policy_source import PolicySource
 from planner.session.preparing import Preparation, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of, write_output
 from planner.session.selection import Loaded, Selection, load
@@ -104,6 +105,7 @@ def _publication(
         now,
         redactor,
         (str(refusal), refusal.hint) if refusal else None,
+        [*_strict(loaded), *prepared.warnings],
         agents=prepared.agents,
         spent_cents=sum(prepared.progress.spent_cents.values()),
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
@@ -123,6 +125,11 @@ def _publication(
         is_sandbox=options.selection.sandbox,
         change_set=change_set,
     )
+
+
+def _strict(loaded: Loaded) -> list[str]:
+    """That the built-in limits apply, as in the pull request that adopts the tool."""
+    return [PolicySource(loaded.root, loaded.base).note] if loaded.base and not loaded.base.has_project else []
 
 
 def _last_calls(place: Place) -> LastCalls | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 from planner.changes.agents import Configurations
 from planner.changes.effective import has_fields
@@ -97,16 +98,23 @@ def _promote(shell: Shell, selection: Selection, loaded: Loaded, place: Place, s
     environment = segment_for(show(place.environment))
     own = {show(name) for name in loaded.plan_names}
     found: list[Promotion] = []
+    made_here = _made_by(shell, branch)
+    foreign = 0
     for key, source in branch_baselines(store, number, environment, repository.parse_baseline):
         if source.plan not in own:
             continue
         data = store.get(key)
         base = {} if data is None else {case.case_id: case for case in repository.parse_baseline(key, data).cases}
-        kept = checked.judged([case for case in _matching(source, base, cases) if _has_file(case, cases, branch)])
+        matching = [case for case in _matching(source, base, cases) if _has_file(case, cases, branch)]
+        own_calls = [case for case in matching if all(made_here(session) for session in _sessions(source, case))]
+        foreign += len(matching) - len(own_calls)
+        kept = checked.judged(own_calls)
         found.append(Promotion(key, source, kept))
     at = shell.clock.now()
-    store.update(lambda now: promotion(now, number, found, at, repository.parse_baseline))
+    store.update(lambda now: promotion(now, number, found, at, repository.parse_baseline, made_here))
     left = " · launches are not settled, so its results stay until they are" if has_open_launches(store, number) else ""
+    if foreign:
+        left += f" · {count(foreign, 'case')} not promoted: called by a workflow that is not the default branch's"
     return f"#{number}: {count(sum(len(each.cases) for each in found), 'case')} promoted{left}"
 
 
@@ -115,6 +123,22 @@ def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsReposi
     config, digest = cases[case.case_id].target.config, case.inputs.configuration
     called = stored_configuration(branch, digest) if config is not None and digest is not None else None
     return called is None or config is None or has_fields(called, config.fields)
+
+
+def _made_by(shell: Shell, branch: ResultsRepository) -> Callable[[str], bool]:
+    """Whether code of the default branch made a session, as far as the session says: other CI systems name no workflow."""
+    ref = shell.environ.get("GITHUB_REF", "")
+
+    @cache
+    def made_here(session: str) -> bool:
+        result = branch.load_invocation(session)
+        return not ref or result is None or not result.workflow or result.workflow.endswith(f"@{ref}")
+
+    return made_here
+
+
+def _sessions(source: BaselineDocument, case: CaseResult) -> set[str]:
+    return {run.invocation_id or case.carried_from or source.invocation_id for run in case.runs}
 
 
 def _matching(

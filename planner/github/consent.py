@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from planner.errors import PlannerError
 from planner.github.client import GitHub
+
+_LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(\[bot\])?")
 
 
 def dispatcher(environ: Mapping[str, str]) -> str:
@@ -34,3 +37,22 @@ def approvers(environ: Mapping[str, str], open_client: Callable[[], GitHub], log
         return ""
     people = [cast("dict[str, Any]", each.get("user") or {}) for each in found if each.get("state") == "approved"]
     return ", ".join(dict.fromkeys(str(person["login"]) for person in people if person.get("login")))
+
+
+def is_denied(
+    environ: Mapping[str, str], login: str, open_client: Callable[[], GitHub], log: Callable[[str], None]
+) -> bool:
+    """Whether GitHub says that this person may not write any more: a job may wait for days between its start and its
+    calls. If GitHub does not answer, the permission at its start counts."""
+    if environ.get("GITHUB_ACTIONS") != "true" or not environ.get("GITHUB_TOKEN") or not _LOGIN.fullmatch(login):
+        return False
+    try:
+        with open_client() as github:
+            found = github.get(f"collaborators/{login}/permission", "metadata: read")
+    except PlannerError as error:
+        log(f"the permission of {login} cannot be read again: {error}")
+        return False
+    role = cast("dict[str, Any]", found).get("permission") if isinstance(found, dict) else None
+    if denied := role in ("read", "none"):
+        log(f"{login} started this job and may not write to the repository any more")
+    return denied

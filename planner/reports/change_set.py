@@ -329,8 +329,9 @@ def _head(preview: Preview) -> Iterator[str]:
     yield from (f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier))
 
 
-def changes_markdown(preview: Preview, listed: int) -> Iterator[str]:
-    """What is said of agents, then what is called, rechecked and dropped, folded; each part lists at most `listed` cases."""
+def changes_markdown(preview: Preview, listed: int, *, unfolded: int = 0) -> Iterator[str]:
+    """What is said of agents, then what is called, rechecked and dropped, folded; each part lists at most `listed` cases.
+    At most `unfolded` calls are listed without folding."""
     for note in agent_notes(preview.agents, preview.change_set, preview.redactor)[:listed]:
         yield markdown_prose(note.sentence)
         if note.lines:
@@ -343,7 +344,10 @@ def changes_markdown(preview: Preview, listed: int) -> Iterator[str]:
         for block in (markdown_code(change.name), markdown_block("\n".join(change.moved), "diff"))
     ]
     charged = preview.change_set.votes is not None and preview.change_set.votes.charged
-    yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
+    if calls and len(calls) <= min(unfolded, listed):
+        yield from _table(calls, listed)
+    else:
+        yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
     yield from _folded("What changed", moved, blocks, listed)
     recheck = f"Stored runs to recheck{'' if charged else ', free'}"
     yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
@@ -359,11 +363,11 @@ def _folded(title: str, changes: Sequence[ShownChange], content: list[str], list
 
 
 def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
-    lines = ["| | Case | What | Why |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| `{change.sign}` | {markdown_code(change.name, in_table=True)} | {change.what} | {for_markdown(change.why)} |"
-        for change in changes[:listed]
-    ]
+    lines = ["| | Case | Why |", "| --- | --- | --- |"]
+    for change in changes[:listed]:
+        calls = "" if change.what in _DONE.values() else f" ({change.what})"
+        name = markdown_code(change.name, in_table=True)
+        lines.append(f"| `{change.sign}` | {name} | {for_markdown(change.why)}{calls} |")
     return ["\n".join(lines)] if listed else []
 
 

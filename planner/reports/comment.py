@@ -8,7 +8,7 @@ from typing import Final
 from planner.changes.consent import ceiling_of
 from planner.quantities import count, money, money_range
 from planner.reports.change_set import Preview, changes_markdown
-from planner.reports.neutral import for_markdown, markdown_block, markdown_code
+from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, FreshDocument
 from planner.results.outcomes import CaseState, RequiredCheck, State
@@ -17,6 +17,7 @@ from planner.values import frozen
 _MAX_CHARACTERS: Final = 58_000
 _LISTED: Final = (300, 100, 30, 5, 0)
 """Cases listed in each folded part: reduced until the text fits."""
+_UNFOLDED: Final = 10
 _QUOTED: Final = 10
 _QUOTE_CHARACTERS: Final = 600
 _REASON_CHARACTERS: Final = 300
@@ -63,9 +64,10 @@ def render_comment(
     for listed in _LISTED:
         cancelled = last is not None and last.interrupted and check.needs_run and last.digest == check.digest
         blocks = [_headline(preview, check, cancelled=cancelled), _facts(preview, check, pull), _last(last, pull)]
+        blocks += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
         blocks += _known_failing(check, names, pull, listed)
         blocks += _failures(check, judged, names, preview.redactor)
-        blocks += changes_markdown(preview, listed)
+        blocks += changes_markdown(preview, listed, unfolded=_UNFOLDED)
         blocks += _how_to_call(preview, check, pull)
         text = "\n\n".join(filter(None, blocks)) + "\n"
         if len(text) <= _MAX_CHARACTERS:
@@ -177,7 +179,8 @@ def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> l
     link = f"[Run workflow]({pull.actions_url})" if pull.actions_url else "run the workflow"
     what = "To call" if check.calls else "To collect the results"
     command = call_command(pull, check.digest, cost)
-    return [f"**{what}:** {link} with pull request `{pull.number}` and this digest, or", markdown_block(command, "sh")]
+    how = f"**{what}:** {link} with pull request `{pull.number}` and the digest of this command, or run it:"
+    return [how, markdown_block(command, "sh")]
 
 
 def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:

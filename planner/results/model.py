@@ -353,6 +353,7 @@ class RunResult(Document):
     change_set_digest: str
     environment: str = ""
     sandbox: bool = False
+    workflow: str = Field(default="", description="In GitHub Actions: the workflow and the ref that its file is from.")
     partial: bool = Field(default=False, description="Only some cases were selected.")
     finished: bool = Field(default=True, description="False: calls are missing or unconfirmed; never a baseline.")
     under_way: bool = Field(default=False, description="Written before the session ended, without its calls and costs.")

@@ -50,17 +50,25 @@ def has_open_launches(store: Reader, number: int) -> bool:
 
 
 def promotion(
-    now: Reader, number: int, promotions: Sequence[Promotion], at: datetime, parse: Parse
+    now: Reader,
+    number: int,
+    promotions: Sequence[Promotion],
+    at: datetime,
+    parse: Parse,
+    made_here: Callable[[str], bool],
 ) -> dict[str, bytes | None]:
     """The writes that make these cases part of the default branch's baselines and remove the namespace.
 
-    A case replaces the stored one of its id; all others stay.
+    A case replaces the stored one of its id; all others stay. Sessions that the default branch's code did not make
+    (`made_here` of their id), and answers that may come from them, are left out.
     """
     prefix, writes = f"{BRANCHES}{number}/", dict[str, bytes | None]()
-    for folder in HISTORY:
+    sessions = {key: made_here(key.split("/")[-1].removesuffix(".json")) for key in now.keys(f"{prefix}runs/")}
+    folders = HISTORY if all(sessions.values()) else ("evidence/", "runs/")
+    for folder in folders:
         for key in now.keys(prefix + folder):
             own = key.removeprefix(prefix)
-            if not now.has(own):
+            if not now.has(own) and sessions.get(key, True):
                 writes[own] = now.get(key)
     for each in promotions:
         data = now.get(each.key)

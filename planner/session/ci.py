@@ -220,10 +220,10 @@ def who_agrees(shell: Shell, *, sandbox: bool) -> str:
     if sandbox or not namespace_of(environ):
         return actor_of(shell)
     from planner.github.client import github_of
-    from planner.github.consent import approvers, dispatcher
+    from planner.github.consent import approvers, dispatcher, is_denied
 
     if named := dispatcher(environ):
-        return named
+        return "" if is_denied(environ, named, lambda: github_of(environ, shell.pause), shell.log) else named
     if environ.get("GITHUB_ACTIONS") != "true":
         return ""
     return approvers(environ, lambda: github_of(environ, shell.pause), shell.log)

@@ -23,6 +23,7 @@ from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
+from planner.session.branch_point import added_elsewhere
 from planner.session.configurations import EffectiveTarget, agent_warnings, agents_of
 from planner.session.consented import agreed_set
 from planner.session.earlier_calls import EarlierCalls, removed_cases
@@ -121,6 +122,8 @@ def prepare(
     gone: Mapping[str, CaseResult] = {}
     if not selection.partial:
         gone = removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
+        if place.base is not None and (others := added_elsewhere(shell, selection, loaded, baseline)):
+            baseline, gone = {name: case for name, case in baseline.items() if name not in others}, {**gone, **others}
     fresh = None
     if selection.fresh is not None:
         fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=now)

@@ -151,6 +151,7 @@ class ReportSession:
             invocation_id=self.invocation_id,
             environment=self.selection.environment or "",
             sandbox=self.selection.sandbox,
+            workflow=self.shell.environ.get("GITHUB_WORKFLOW_REF", ""),
             started_at=self.started_at,
             ended_at=self.shell.clock.now(),
             plans=list(self.plans),

@@ -224,3 +224,59 @@ def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypat
         assert [status["state"] for status in fake.statuses] == ["pending", "pending", "error"]
     key = found["digest"].removeprefix("sha256:")
     assert jobs.stored() == [f"branches/7/change-sets/{key}.json"]
+
+
+def test_the_adopting_pull_request(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base commit has no planner.yaml: built-in limits, and the comment says so."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(other="text: 1\n")
+    jobs.branch("topic")
+    jobs.edit(plans__hours=PLAN, planner=STORE)
+    file = tmp_path / "publication.json"
+    gate(jobs.start(7, branch="topic"), 3, "--publication", str(file))
+    found = json.loads(file.read_text())
+    assert "⚠️" in found["comment"]
+    assert "100 calls" in found["comment"]
+    assert (found["store"], found["change_set"]) == ("", None)
+
+
+def test_without_comparison_every_failure_counts(jobs: Jobs) -> None:
+    jobs.edit(plans__hours=FAILING)
+    run(jobs.start())
+    assert gate(jobs.start(7), 0)["known_failing"] == [CASE]
+    assert gate(jobs.start(7), 1, "--compare-with", "none")["failed"] == [CASE]
+
+
+def test_names_separate_two_uses(jobs: Jobs, tmp_path: Path) -> None:
+    """Each has its own workflow for the calls. A name that is none is refused."""
+    file = tmp_path / "publication.json"
+    gate(jobs.start(7), 3, "--publication", str(file), "--name", "eu")
+    assert "gh workflow run phone-plans-eu-call.yml" in json.loads(file.read_text())["comment"]
+    assert jobs.project.planner("gate", "--sandbox", "--name", "a b").code == 2
+
+
+def test_cancelled_calls_in_the_comment(
+    project: Project, service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in progress, what it may cost, and a command that collects it without a second call."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    plan = PLAN.replace("expect:", "timeout_seconds: 1\n    expect:")
+    jobs.begin(plans__hours=plan, planner=f"{STORE}execution: {{linger_seconds: 0}}\n")
+    jobs.branch("topic")
+    jobs.edit(plans__hours=plan.replace("calm", "angry"))
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
+    service.control({"faults": [{"kind": "hang", "times": 1}]})
+    file, options = tmp_path / "publication.json", ("--policy-from", "origin/main")
+    job = jobs.start(7, branch="topic", event="workflow_dispatch")
+    assert job.planner("run", "--consent-to-charge", *options).code == 4
+    job = jobs.start(7, branch="topic", event="workflow_dispatch")
+    assert job.planner("gate", *options, "--publication", str(file)).code == 4
+    found = json.loads(file.read_text())
+    assert "1 call already made" in found["comment"]
+    assert "may still cost $0." in found["comment"]
+    assert "**To collect the results:**" in found["comment"]
+    service.advance(3600)
+    job = jobs.start(7, branch="topic", event="workflow_dispatch")
+    ran = job.planner("run", "--consent-to-charge", *options, "--plan-digest", found["digest"])
+    assert ran.code in (0, 1, 4), ran.err
+    assert len(service.own_runs()) == 1

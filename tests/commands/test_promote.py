@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ci_jobs import Jobs
 from fake_github import fake_github
+from repositories import git
 
 from planner.results.directory import DirectoryStore
 from planner.results.promotion import remove_branch
@@ -111,3 +112,33 @@ def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_pull_request_promotes_nothing(jobs: Jobs) -> None:
     assert jobs.start(7).planner("promote", "--sandbox", "--pull-request=7").code == 2
     assert jobs.stored("branches/7/") != []
+
+
+def test_calls_of_a_pull_requests_own_workflow(jobs: Jobs) -> None:
+    """Its workflow could have written anything. Only what code of the default branch called is promoted."""
+    glad = PLAN.replace("calm", "glad")
+    jobs.branch("topic9", "main")
+    jobs.edit(plans__hours=glad)
+    assert run(jobs.start(9, event="pull_request", branch="topic9")) == 1
+    jobs.branch("main")
+    jobs.edit(plans__hours=glad)
+    said = promote(jobs.start(), 9)
+    assert "0 cases promoted" in said
+    assert "1 case not promoted" in said
+    assert gate(jobs.start(), 3)["to_call"] == [CASE]
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
+def test_any_way_to_merge(jobs: Jobs, how: str) -> None:
+    """Results are matched by their call, so that the commits do not matter."""
+    jobs.edit(README="other work")
+    match how:
+        case "merge":
+            git(jobs.work, "merge", "-q", "--no-ff", "-m", "Merge pull request #7 from acme/topic7", "topic7")
+        case "squash":
+            git(jobs.work, "merge", "-q", "--squash", "topic7")
+        case _:
+            git(jobs.work, "cherry-pick", "topic7")
+    jobs.edit()
+    assert "1 case promoted" in promote(jobs.start(), 7)
+    assert gate(jobs.start(9), 0)["green"] == [CASE]

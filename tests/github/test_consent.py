@@ -72,6 +72,17 @@ def test_the_dispatcher(tmp_path: Path, fake: FakeGitHub) -> None:
     assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH) == "pusher"
 
 
+@pytest.mark.parametrize("role", ["read", "none"])
+def test_a_permission_that_was_withdrawn(tmp_path: Path, fake: FakeGitHub, role: str) -> None:
+    """Days may pass between the start of a job and its calls. Without an answer of GitHub, the start counts."""
+    maria = {"GITHUB_TRIGGERING_ACTOR": "maria"}
+    fake.roles["maria"] = role
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **maria) == ""
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **maria, GITHUB_TOKEN="nothing") == "maria"
+    fake.roles["maria"] = "admin"
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **maria) == "maria"
+
+
 def test_other_jobs(tmp_path: Path, fake: FakeGitHub) -> None:
     """Nothing is charged in the sandbox; the default branch's jobs are started by those who may."""
     assert agreed(tmp_path, fake, "pull_request", PULL, sandbox=True) == "pusher"

@@ -61,6 +61,8 @@ class Jobs:
         self.project.root = root
         self.monkeypatch.chdir(root)
         self.monkeypatch.setenv("XDG_CACHE_HOME", str(self.folder / f"cache{self.made}"))
+        own_code = number is not None and event == "pull_request"
+        workflow_ref = f"refs/pull/{number}/merge" if own_code else "refs/heads/main"
         payload = {"repository": {"default_branch": "main"}} | payload
         ref, base = "refs/heads/main", git(root, "rev-parse", "origin/main")
         event = event or ("push" if number is None else "pull_request_target")
@@ -77,6 +79,7 @@ class Jobs:
         for name, value in {
             "GITHUB_EVENT_PATH": str(file),
             "GITHUB_EVENT_NAME": event,
+            "GITHUB_WORKFLOW_REF": f"acme/plans/.github/workflows/plans.yml@{workflow_ref}",
             "GITHUB_REF": ref,
             "GITHUB_REF_NAME": ref.removeprefix("refs/heads/"),
         }.items():

@@ -9,8 +9,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from repositories import git
 
 MAX_COMMENT = 65_536
 TOKENS = {"writer": {"read", "write"}, "reader": {"read"}, "nothing": set[str]()}
@@ -39,6 +42,10 @@ class FakeGitHub:
     approvals: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     faults: list[Fault] = field(default_factory=list[Fault])
     requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    repository: Path | None = None
+    """The git repository, for comparisons of commits."""
+    roles: dict[str, str] = field(default_factory=dict[str, str])
+    """Permissions of people; who is not named may write."""
     _ids: int = 0
 
     def add_comment(self, number: int, body: str, login: str | None = None) -> dict[str, Any]:
@@ -76,6 +83,12 @@ class FakeGitHub:
         if found := re.fullmatch(r"pulls/(\d+)", local):
             pull = self.pulls.get(int(found[1]))
             return (404, {"message": "Not Found"}) if pull is None else (200, pull)
+        if found := re.fullmatch(r"compare/([0-9a-f]{40})\.\.\.([0-9a-f]{40})", local):
+            if self.repository is None:
+                return 404, {"message": "Not Found"}
+            return 200, {"merge_base_commit": {"sha": git(self.repository, "merge-base", found[1], found[2])}}
+        if found := re.fullmatch(r"collaborators/([\w\[\]-]+)/permission", local):
+            return 200, {"permission": self.roles.get(found[1], "write")}
         if re.fullmatch(r"actions/runs/\d+/approvals", local):
             return 200, self.approvals
         if local == "issues" and method == "GET":

@@ -24,12 +24,18 @@ ACTION: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
 WORKFLOWS = {path.stem: YAML(typ="safe").load(path) for path in (ROOT / "docs/workflows").glob("*.yml")}
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _NAME = re.compile(r"[a-z]+(?:\.[A-Za-z_-]+)+")
-_GH = """\
-import json, os, sys, urllib.request
+GH = """\
+import json, os, sys, urllib.error, urllib.request
 headers = {"Authorization": "Bearer " + os.environ["GH_TOKEN"]}
 request = urllib.request.Request(os.environ["GITHUB_API_URL"] + "/" + sys.argv[2], headers=headers)
-pull = json.load(urllib.request.urlopen(request))
-print("head=" + pull["head"]["sha"] + ("\\nbase=" + pull["base"]["sha"] if "base" in sys.argv[-1] else ""))
+try:
+    found = json.load(urllib.request.urlopen(request))
+except urllib.error.HTTPError as error:
+    sys.exit(str(error))
+if "/compare/" in sys.argv[2]:
+    print(found["merge_base_commit"]["sha"])
+else:
+    print("\\n".join(side + "=" + found[side]["sha"] for side in ("head", "base") if side + "=" in sys.argv[-1]))
 """
 
 
@@ -87,13 +93,14 @@ class Runner:
         self.remote.parent.mkdir()
         git(self.folder, "clone", "-q", "--bare", str(work), str(self.remote))
         git(self.remote, "config", "uploadpack.allowAnySHA1InWant", "true")
+        self.fake.repository = self.remote
         hook = self.remote / "hooks/pre-receive"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text('#!/bin/sh\n[ "$GITHUB_TOKEN" != reader ]\n')
         hook.chmod(0o755)
         programs = self.folder / "bin"
         programs.mkdir()
-        (programs / "gh").write_text(f"#!{sys.executable}\n{_GH}")
+        (programs / "gh").write_text(f"#!{sys.executable}\n{GH}")
         (programs / "gh").chmod(0o755)
 
     def job(self, workflow: str, name: str, event: str, payload: dict[str, Any], **more: str) -> bool:
@@ -136,6 +143,7 @@ class Runner:
             "GITHUB_REPOSITORY": "acme/plans",
             "GITHUB_SERVER_URL": f"file://{self.folder}",
             "GITHUB_STEP_SUMMARY": str(temporary / "summary.md"),
+            "GITHUB_WORKFLOW_REF": f"acme/plans/.github/workflows/{workflow}.yml@{ref}",
             "GITHUB_WORKSPACE": str(work),
             "RUNNER_TEMP": str(temporary),
             **names["env"],
