@@ -124,9 +124,7 @@ def prepare(
         gone = removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
         if place.base is not None and (others := added_elsewhere(shell, selection, loaded, baseline)):
             baseline, gone = {name: case for name, case in baseline.items() if name not in others}, {**gone, **others}
-    fresh = None
-    if selection.fresh is not None:
-        fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=now)
+    fresh = None if selection.fresh is None else FreshDocument(reason=selection.fresh, by=actor_of(shell), at=now)
     stored = StoredResults(
         baseline,
         deleted=gone,
