@@ -151,7 +151,7 @@ Fields = Mapping[type[BaseModel], Mapping[str, tuple[str, ...]]]
 _FIELDS: Fields = {
     RunResult: {
         "text": ("problems", "warnings"),
-        "name": ("next_steps", "environment", "plans"),
+        "name": ("next_steps", "environment", "plans", "workflow"),
         "document": ("fresh", "consent", "cases", "dropped", "open_launches", "previews", "cost"),
     },
     CaseResult: {
