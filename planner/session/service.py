@@ -121,7 +121,7 @@ def draft_warnings(cases: Iterable[Case], targets: Mapping[Target, TargetState])
     """One warning per target with an undeployed draft: calls do not reach it."""
     aliases = {(case.target.alias, (case.target.kind, case.target.id)): None for case in cases}
     return [
-        f"target `{alias}`: agent {agent_id} has an undeployed draft; calls reach the deployed version, not the draft"
+        f"target `{alias}`: agent {agent_id} has an undeployed draft, which no call reaches"
         for alias, key in aliases
         if key in targets
         for agent_id in targets[key].drafts
