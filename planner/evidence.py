@@ -14,6 +14,9 @@ from planner.bounds import Cents
 
 SCHEMA_VERSION = "1.0"
 
+ENDED: Final = ("completed", "failed")
+"""Statuses with which a run of the service ends. The platform is the cause of all but `completed`."""
+
 
 class Role(Enum):
     AGENT = "agent"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judge import Judge
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed
-from planner.evidence import Call, Evidence, Role, Turn
+from planner.evidence import ENDED, Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.source import Place, Source
 from planner.results.model import Finding, RunVerdict, Sample
@@ -887,3 +887,10 @@ def test_a_suite_that_could_not_differ_is_not_better() -> None:
     """Samples that all passed cannot differ."""
     same = compare_suite({"case": (sample(3, 3), sample(3, 3))})
     assert (same.compared, same.p_value) == ("not_enough_evidence", 1.0)
+
+
+@pytest.mark.parametrize("status", sorted(set(ENDED) - {"completed"}))
+def test_a_run_that_ended_otherwise_is_caused_by_the_platform(status: str) -> None:
+    """Never by the agent."""
+    ended = evidence().model_copy(update={"run_status": status})
+    assert outcome(judge_run([expect("failed")], ended))[:2] == ("errored", "platform")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NewType, Protocol, Type
 from pydantic import Field
 
 from planner.errors import NotFoundError, PlannerError
+from planner.evidence import ENDED
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        return self.status in ("completed", "failed")
+        return self.status in ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
-from planner.evidence import Evidence, missing_parts, too_large
+from planner.evidence import ENDED, Evidence, missing_parts, too_large
 from planner.execution.jobs import RunRecord
 from planner.planfile.model import Case
 from planner.results.model import Finding, Run, RunVerdict
@@ -147,9 +147,10 @@ def _reason(findings: Sequence[Finding]) -> str:
 
 
 def _platform_failure(evidence: Evidence) -> str | None:
-    if evidence.run_status == "failed":
+    if evidence.run_status in ENDED and evidence.run_status != "completed":
         message = " ".join(evidence.error_message.split())
-        return f"the run failed: {message}" if message else "the run failed"
+        what = f"the run {evidence.run_status}"
+        return f"{what}: {message}" if message else what
     if evidence.call is None:
         return "no call was made"
     if evidence.call.status == "failed":
