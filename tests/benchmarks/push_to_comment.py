@@ -25,12 +25,11 @@ from repositories import commit, git  # noqa: E402
 PLAN = """\
 version: 1
 plan: hours
-max_cases: 5000
 targets: {{clinic: {{agent: 12}}}}
 scenarios:
   saturday:
     prompt: You are caller {{{{ caller }}}}, {mood}. Ask when the clinic is open on Saturday.
-    matrix: {{axes: {{caller: [{callers}]}}}}
+    matrix: {{max_cases: 5000, axes: {{caller: [{callers}]}}}}
     expect: [{{check: call, status: completed}}]
 """
 
