@@ -92,6 +92,6 @@ def test_without_the_extra(fresh: Callable[[str], Any], monkeypatch: pytest.Monk
     ran = fresh("one").planner("plan")
     assert ran.code == 2
     assert ran.err.splitlines() == [
-        "planner: `store` in planner.yaml: s3://results/planner: an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
+        "planner: `store` in planner.yaml: an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
         "  Or name a folder, or git:refs/planner/results.",
     ]
