@@ -198,7 +198,7 @@ _EVIDENCE_FIELDS: Fields = {
     Evidence: {"document": ("turns", "tools", "call", "grade"), "text": ("error_message",)},
     Turn: {"text": ("text",)},
     ToolCall: {"text": ("name",), "value": ("arguments", "result")},
-    Call: {"text": ("transferred_to",), "value": ("document",)},
+    Call: {"text": ("transferred_to", "variant_label"), "value": ("document",)},
     Grade: {"text": ("summary",)},
 }
 
