@@ -39,6 +39,8 @@ def test_no_package_is_missing_in_the_import_contracts() -> None:
     assert {f"planner.{layer}" for layer in contract("layers")["layers"]} == others
     assert set(contract("sandbox-imports-nothing")["forbidden_modules"]) == others
     assert set(contract("sandbox-entry-points")["source_modules"]) == others
+    services = {path.parent.name for path in SOURCES if path.parent.parent.name == "providers"}
+    assert set(contract("provider-seam")["forbidden_modules"]) == {f"planner.providers.{name}" for name in services}
 
 
 def test_every_folder_of_the_package_is_a_package() -> None:

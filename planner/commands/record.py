@@ -16,10 +16,11 @@ from planner.results.repository import document_bytes
 from planner.session.ci import namespace_of
 from planner.session.configurations import record_agents, shown_agent
 from planner.session.preparing import open_journal, prepare
-from planner.session.recorded import RecordedTarget, RecordedWorld, service_of, world_key, world_store
+from planner.session.recorded import RecordedTarget, RecordedWorld, world_key, world_store
 from planner.session.reporting import print_diagnostics, redactor_of
 from planner.session.selection import Selection, load
 from planner.session.service import Known, known_service
+from planner.session.service_address import service_of
 from planner.session.shell import Shell
 from planner.session.stores import place_of
 from planner.values import frozen
@@ -75,7 +76,7 @@ def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWo
     """`project`: whose texts are redacted; None: nothing is."""
     return RecordedWorld(
         recorded_at=shell.clock.now(),
-        service=service_of(shell),
+        service=service_of(shell.environ),
         targets=tuple(
             RecordedTarget(
                 kind="agent" if kind == "agent" else "phone_number",

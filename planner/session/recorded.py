@@ -13,7 +13,6 @@ from planner.results.directory import DirectoryStore
 from planner.results.documents import called_at
 from planner.results.model import CaseResult
 from planner.results.store import Store, segment_for
-from planner.session.service_address import base_url_of, shown_address
 from planner.session.shell import Shell
 from planner.session.stores import Place
 
@@ -52,10 +51,6 @@ class RecordedWorld(BaseModel):
             (each.kind, each.id): TargetState(each.revision, each.product, each.drafts, self.recorded_at, each.agent)
             for each in self.targets
         }
-
-
-def service_of(shell: Shell) -> str:
-    return shown_address(base_url_of(shell.environ))
 
 
 def world_key(environment: str) -> str:

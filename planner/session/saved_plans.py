@@ -21,7 +21,7 @@ from planner.results.repository import ResultsRepository
 from planner.session.ci import named_by_ci
 from planner.session.reporting import write_output
 from planner.session.selection import Selection
-from planner.session.service_address import ADDRESS, base_url_of, shown_address
+from planner.session.service_address import ADDRESS, service_of
 from planner.session.shell import Shell
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -50,7 +50,7 @@ def save_plan(
         expected_cents=change_set.estimate.expected_cents,
         max_cost_cents=None if high_cents is None else high_cents + already_spent_cents,
         selection=SavedSelection.model_validate({**options, "directory": _relative_cwd(shell)}),
-        service=None if selection.sandbox else shown_address(base_url_of(shell.environ)),
+        service=None if selection.sandbox else service_of(shell.environ),
         changes=saved_changes(change_set, show),
     )
     document = for_json_text(shell.keys.text(saved.sealed().model_dump_json(indent=1)))
@@ -113,7 +113,7 @@ def check_service(shell: Shell, saved: SavedPlan) -> None:
     versions did not record the service."""
     if saved.service is None or saved.selection.sandbox:
         return
-    now = shown_address(base_url_of(shell.environ))
+    now = service_of(shell.environ)
     if saved.service != now:
         raise RefusedError(
             f"the plan was saved for the service at {saved.service}, but the current service is {now}",

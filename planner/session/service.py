@@ -27,7 +27,7 @@ from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, 
 from planner.quantities import money
 from planner.session.interruption import interruptible
 from planner.session.selection import Loaded, Selection
-from planner.session.service_address import base_url_of, check_transport_security
+from planner.session.service_address import base_url_of, check_transport_security, service_of
 from planner.session.shell import Shell
 from planner.session.stores import Place
 from planner.session.worlds import world_name, world_of
@@ -142,9 +142,9 @@ def known_service(shell: Shell, selection: Selection, loaded: Loaded, place: Pla
     """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record` stored."""
     if refresh or selection.sandbox:
         return anyio.run(_ask, shell, selection, loaded, place)
-    from planner.session.recorded import load_world, service_of
+    from planner.session.recorded import load_world
 
-    world = load_world(shell, place, service_of(shell))
+    world = load_world(shell, place, service_of(shell.environ))
     if world is None:
         return Known()
     old = age(shell.clock.now() - world.recorded_at)

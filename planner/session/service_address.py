@@ -25,6 +25,11 @@ def base_url_of(environ: Mapping[str, str]) -> str:
     return base_url.rstrip("/").removesuffix("/v1")
 
 
+def service_of(environ: Mapping[str, str]) -> str:
+    """Names the service in stored documents: another service may use the same ids."""
+    return shown_address(base_url_of(environ))
+
+
 def check_transport_security(base_url: str, environ: Mapping[str, str]) -> None:
     """Raises `UsageError` if the key would travel unencrypted without permission."""
     parts = _parts(base_url)
