@@ -63,7 +63,12 @@ def render_comment(
     text = ""
     for listed in _LISTED:
         cancelled = last is not None and last.interrupted and check.needs_run and last.digest == check.digest
-        blocks = [_headline(preview, check, cancelled=cancelled), _facts(preview, check, pull), _last(last, pull)]
+        agreed = _agreed(last)
+        is_done = not (check.calls or cancelled)
+        headline = _headline(preview, check, cancelled=cancelled)
+        headline += f" · {agreed}" if agreed and is_done else ""
+        more = _last("" if is_done else agreed, last, pull)
+        blocks = [headline, _facts(preview, check, pull), more]
         blocks += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
         blocks += _known_failing(check, names, pull, listed)
         blocks += _failures(check, judged, names, preview.redactor)
@@ -111,12 +116,16 @@ def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest) -> str:
     return " ".join(parts)
 
 
-def _last(last: LastCalls | None, pull: PullRequest) -> str:
-    parts: list[str] = []
-    if last is not None and last.by:  # as code: nobody is mentioned
-        ceiling = f" up to {for_markdown(money(last.max_cost_cents))}" if last.max_cost_cents is not None else ""
-        cost = for_markdown(money(last.cost_cents))
-        parts.append(f"Last calls: {cost}, agreed by {markdown_code(last.by)}{ceiling}.")
+def _agreed(last: LastCalls | None) -> str:
+    """`$0.64, agreed by maria up to $1.23`."""
+    if last is None or not last.by:
+        return ""
+    ceiling = f" up to {for_markdown(money(last.max_cost_cents))}" if last.max_cost_cents is not None else ""
+    return f"{for_markdown(money(last.cost_cents))}, agreed by {markdown_code(last.by)}{ceiling}"  # no mention
+
+
+def _last(agreed: str, last: LastCalls | None, pull: PullRequest) -> str:
+    parts = [f"Last calls: {agreed}."] if agreed else []
     if pull.run_url:
         parts.append(f"[Job and reports]({pull.run_url})")
     if last is not None and (ignored := ignored_results(last.fresh)):

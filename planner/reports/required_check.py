@@ -11,6 +11,7 @@ from planner.results.outcomes import CaseState, RequiredCheck, State
 SCHEMA_VERSION: Final = "1.0"
 _NAMED: Final = 20
 _WORDS: Final = {
+    CaseState.GREEN: "passed",
     CaseState.TO_CALL: "to call",
     CaseState.TO_COLLECT: "to collect",
     CaseState.TO_JUDGE: "to judge",

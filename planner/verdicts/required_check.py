@@ -136,7 +136,7 @@ def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime)
 
 
 def _description(cases: Mapping[CaseState, Sequence[str]], calls: int, unbilled: Sequence[str], *, worse: bool) -> str:
-    """`2 calls to make, 1 failed, 20 green`: what is missing comes first."""
+    """`2 calls to make, 1 failed, 20 passed`: what is missing comes first."""
     parts = [f"{count(calls, 'call')} to make"] if cases.get(CaseState.TO_CALL) else []
     parts += ["the suite regressed"] if worse else []
     shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED, CaseState.GREEN)
