@@ -78,7 +78,7 @@ async def _deploy(shell: Shell, options: DeployOptions, loaded: Loaded, place: P
         if target.deployed is None:
             raise UsageError(f"agent {target.agent_id} cannot be read", "Check what the API key may read.")
         if not target.changes:
-            shell.print(f"agent {target.agent_id} is deployed as {target.file.file} says: there is nothing to deploy")
+            shell.print(f"agent {target.agent_id} already matches {target.file.file}: there is nothing to deploy")
             return 0
         _show(shell, target, loaded)
         check_draft(target, target.deployed)
@@ -104,7 +104,7 @@ async def _deploy(shell: Shell, options: DeployOptions, loaded: Loaded, place: P
     )
     save_deployment(place, deployment)
     record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations)
-    shell.print(f"deployed: agent {target.agent_id} is as {target.file.file} says")
+    shell.print(f"deployed: agent {target.agent_id} matches {target.file.file}")
     return 0
 
 
@@ -132,7 +132,7 @@ def _target(alias: str, loaded: Loaded, prepared: Preparation) -> EffectiveTarge
 def _show(shell: Shell, target: EffectiveTarget, loaded: Loaded) -> None:
     """What would be deployed."""
     redactor = redactor_of(loaded.project)
-    shell.print(f"agent {target.agent_id} (target {target.alias}), as {target.file.file} says:")
+    shell.print(f"agent {target.agent_id} (target {target.alias}), changes in {target.file.file}:")
     for line in field_lines(target.changes, redactor):
         shell.print(f"  {for_terminal(line)}")
 
