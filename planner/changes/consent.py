@@ -85,7 +85,7 @@ def check_consent(
         _check_policy(change_set, calls, policy, limits.now)
     if request.given and not request.by:
         raise RefusedError(
-            "nobody is known to have agreed: a push to a pull request is no consent to charge",
+            "the CI system names nobody who agreed: a push to a pull request is not consent to charge",
             "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment and give the job"
             " `actions: read` and its token in GITHUB_TOKEN",
         )

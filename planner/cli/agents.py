@@ -26,10 +26,10 @@ def agents() -> None:
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
 def pull(invocation: Invocation, **values: Any) -> int:
-    """Write the file of an agent from what is deployed. Needs a key; makes no calls.
+    """Write the deployed agent to its file. Needs a key; makes no calls.
 
     TARGET is an alias of a plan's target. The file is the one that `config` of the target names, or else
-    agents/TARGET.yaml. A file that exists keeps its comments, and only its own fields are updated.
+    agents/TARGET.yaml. An existing file keeps its comments, and only the fields it has are updated.
     """
     from planner.commands import pull as command
 
@@ -38,7 +38,11 @@ def pull(invocation: Invocation, **values: Any) -> int:
 
 @agents.command()
 @click.option("--delete", is_flag=True, help="Delete previews that this store records and that no call needs.")
-@click.option("--older-than", metavar="AGE", help="Only previews of this age (12h, 14d, 6w), also of other stores.")
+@click.option(
+    "--older-than",
+    metavar="AGE",
+    help="Only previews at least this old (12h, 14d, 6w), including those of other stores.",
+)
 @options.output_format("text", "json")
 @options.STORED
 @click.option("--world", metavar="NAME|FILE", hidden=True)
@@ -46,9 +50,9 @@ def pull(invocation: Invocation, **values: Any) -> int:
 def previews(invocation: Invocation, **values: Any) -> int:
     """List previews: the copies of agents that `planner run` calls where an agent's file differs from what is deployed.
 
-    `planner run` deletes its previews, also those of sessions that were killed. Where their store was lost, run
-    `planner agents previews --delete --older-than 24h` by a schedule: it deletes by name and age. Previews with calls
-    under way are kept. Exit code 4 if one cannot be deleted.
+    `planner run` deletes its previews, also those of sessions that were killed. If a store was lost, run
+    `planner agents previews --delete --older-than 24h` on a schedule: it deletes by name and age. Previews with calls of
+    this store under way are kept. Exit code 4 if one cannot be deleted.
     """
     from planner.commands import previews as command
 
@@ -58,21 +62,24 @@ def previews(invocation: Invocation, **values: Any) -> int:
 @click.command()
 @click.argument("target")
 @options.PATHS
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
-    "--force", type=options.Reason(), metavar="REASON", help="Deploy a configuration that is not proven; recorded."
+    "--force",
+    type=options.Reason(),
+    metavar="REASON",
+    help="Deploy even if the configuration is not proven. REASON is recorded.",
 )
 @options.ENVIRONMENT
 @options.STORED
 @click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
 @click.pass_obj
 def deploy(invocation: Invocation, **values: Any) -> int:
-    """Deploy the file of TARGET, an alias of the plans. Makes no calls.
+    """Deploy the agent file of TARGET, a target's alias in the plans. Makes no calls.
 
-    It shows what changes, and asks. It deploys only a configuration that is proven: every case that calls the agent
+    It shows the changes and asks for confirmation. It deploys only a configuration that is proven: every case that calls the agent
     has results for exactly this configuration, and passes. Otherwise the exit code is that of `planner gate`: 1 failing
-    or regressed, 3 calls to make, 4 incomplete. It refuses if the agent has another undeployed draft (3), and if the
-    agent was changed meanwhile (4).
+    or regressed, 3 calls to make, 4 incomplete. It also refuses if the agent has another undeployed draft (3) or was
+    changed meanwhile (4).
 
     PATH… are plan files or folders (default: plans/).
     """

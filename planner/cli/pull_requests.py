@@ -22,19 +22,19 @@ from planner.cli.system import Invocation, shell
     "--publication",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write comment and status to FILE, for `planner publish` in a job that may write them.",
+    help="Write comment and status to FILE, for `planner publish` in a job with write access.",
 )
 @options.COMMENT_NAME
 @click.pass_obj
 def gate(invocation: Invocation, **values: Any) -> int:
-    """Answer the required check of a pull request. Makes no calls.
+    """Decide the required check of a pull request. Makes no calls.
 
     \b
     Exit codes:
-      0  green: nothing is left to call, collect or judge, and nothing fails
-         that does not already fail on the base branch
+      0  green: nothing is left to call, collect or judge, and the only
+         failures are those that the base branch already has
       1  a case failed or regressed
-      3  calls are to be made
+      3  calls must be made
       4  incomplete: calls, evidence, bills or judge calls are missing
 
     PATH… are plan files or folders (default: plans/).
@@ -53,7 +53,7 @@ def gate(invocation: Invocation, **values: Any) -> int:
 @options.COMMENT_AUTHOR
 @click.pass_obj
 def publish(invocation: Invocation, **values: Any) -> int:
-    """Write what `planner gate --publication` prepared to GitHub: one comment, and the commit status `phone-plans`.
+    """Publish the file of `planner gate --publication` on GitHub: one comment, and the commit status `phone-plans`.
 
     Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. In a repository whose remote is
     the project's, it also stores the change set for `run --plan-digest` (needs `contents: write`). Without

@@ -123,7 +123,7 @@ def _target(alias: str, loaded: Loaded, prepared: Preparation) -> EffectiveTarge
         )
     if len(found) > 1:
         raise UsageError(
-            f"plans mean {len(found)} agents or files by {alias!r}", "Name the plans of one of them after the target."
+            f"{alias!r} means {len(found)} different agents or files", "Add the path of a plan after the target."
         )
     agent_id, file = found.pop()
     return next(each for each in prepared.agents if (each.agent_id, each.file) == (agent_id, file))

@@ -1,4 +1,4 @@
-"""`planner gate`: answer the required check of a pull request. Makes no calls and stores nothing."""
+"""`planner gate`: decide the required check of a pull request. Makes no calls and stores nothing."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     place = place_of(shell, loaded.root, selection, loaded.project)
     if lock_owner := lock_holder(place):
         shell.log(
-            f"the store is in use, or was left by one that was killed: {lock_owner}; what that has called is counted as made"
+            f"another session uses the store, or was killed while using it: {lock_owner}; its calls count as made"
         )
     known = known_service(shell, selection, loaded, place, refresh=options.refresh)
     journal = open_journal(shell, place, loaded.cases)

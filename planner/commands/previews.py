@@ -69,7 +69,7 @@ def _age(typed: str | None) -> timedelta | None:
     if typed is None:
         return None
     if (age := age_of(typed)) is None:
-        raise UsageError(f"--older-than {typed} is no age", "Write it as 24h, 14d or 6w.")
+        raise UsageError(f"--older-than {typed} is not an age", "Write it as 24h, 14d or 6w.")
     return age
 
 
@@ -90,7 +90,7 @@ async def _previews(options: PreviewsOptions, own: Previews, oldest: timedelta |
         else:
             shell.print(json.dumps(_document(each, deleted=deleted)))
     if options.output_format == "text" and not shown:
-        shell.print("There are no previews." if oldest is None else "There are no previews of this age.")
+        shell.print("There are no previews." if oldest is None else "There are no previews that old.")
     others = sum(each.known is None for each in shown)
     if options.delete and oldest is None and others:
         shell.log(

@@ -51,7 +51,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     try:
         _store_change_set(shell, options.number, found)
     except PlannerError as error:
-        shell.log(f"the change set could not be stored, so --plan-digest must be equal when it is run: {error}")
+        shell.log(f"the change set could not be stored, so --plan-digest must match exactly when it is run: {error}")
     with github_of(shell.environ, shell.pause) as github:
         try:
             _comment(github, options, found)
@@ -73,7 +73,7 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
 
     data = found.change_set.model_dump_json().encode()
     if parse_consented(data, found.change_set.digest) is None:
-        raise UsageError("its content does not have its digest", "Plan again.")
+        raise UsageError("its content does not match its digest", "Plan again.")
     key = change_set_key(found.change_set.digest)
     address = parse_store(found.store)
     if isinstance(address, Folder):

@@ -81,7 +81,7 @@ def _named(alias: str, targets: list[Target]) -> Target:
         hint = did_you_mean(alias, [target.alias for target in targets])
         raise UsageError(f"no plan calls a target {alias!r}", hint or "Name an alias of the plans' targets.")
     if len({(target.kind, target.id, target.config) for target in found}) > 1:
-        raise UsageError(f"plans define {alias!r} differently", "Name the plan after the target.")
+        raise UsageError(f"plans define {alias!r} differently", "Add the path of one plan after the target.")
     if found[0].kind != "agent":
         raise UsageError(
             f"{alias!r} is a phone number, which has no file", "Name a target with `agent`, which the number reaches."
@@ -122,7 +122,7 @@ def _check_recorded(place: Place, target: Target, file: AgentFile, deployed: Age
         names = ", ".join(change.name for change in changes)
         raise UsageError(
             f"{file.file} has changes that are neither deployed nor recorded: {names}",
-            "Commit them first, and overwrite them with --force; or keep them, and test them with `planner plan`.",
+            "Commit them, then overwrite the file with --force. Or keep them, and test them with `planner run`.",
         )
 
 

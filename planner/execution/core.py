@@ -41,7 +41,7 @@ FIRST_POLL_SHARE: Final = 0.15
 
 
 NEVER: Final = float("inf")
-NO_ROOM: Final = "no room under the ceiling until a bill is known"
+NO_ROOM: Final = "the ceiling allows no more calls until a bill is known"
 
 
 class SendLaunch(NamedTuple):

@@ -44,7 +44,7 @@ class GitHub:
             self._http = httpx.Client(base_url=self.api_url.rstrip("/"), headers=headers, timeout=_TIMEOUT_SECONDS)
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise UsageError(
-                "GITHUB_API_URL or GITHUB_TOKEN is invalid", "Pass on what GitHub sets in its jobs."
+                "GITHUB_API_URL or GITHUB_TOKEN is invalid", "Pass the values that GitHub sets in its jobs."
             ) from error
 
     def __enter__(self) -> Self:

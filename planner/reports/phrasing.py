@@ -127,7 +127,7 @@ def meaning(result: RunResult) -> str:
     if code == 0 and with_outcome(result, "quarantined"):
         return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
     if code == 4 and result.finished:
-        return "Some outcomes are unknown: the calls made do not decide them."
+        return "Some outcomes are unknown: the calls made were inconclusive."
     if code == 1 and regression and (not failed or "failure" not in result.fail_on):
         return regression
     if code == 1 and failed and all(map(_is_changed_by_author, failed)):

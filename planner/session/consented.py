@@ -30,14 +30,14 @@ def store_consented(shell: Shell, place: Place, change_set: ChangeSet, project: 
     share = place.shared is not None and bool(namespace_of(shell.environ))
     if share and not _may_share(consented, project):
         share = False
-        shell.log("the change set is not shared, because its case ids are redacted: --plan-digest must then be equal")
+        shell.log("the change set is not shared, because its case ids are redacted: --plan-digest must match exactly")
     try:
         if place.shared is None:
             place.make()
         place.repository.save_change_set(consented.digest, consented.model_dump_json().encode(), share=share)
     except PlannerError as error:
         shell.log(
-            f"the change set could not be stored by this job: unless another job stores it, --plan-digest must be equal: {error}"
+            f"this job could not store the change set: unless another job stores it, --plan-digest must match exactly: {error}"
         )
 
 

@@ -59,7 +59,7 @@ def check_draft(target: EffectiveTarget, agent: AgentState) -> None:
         foreign = ["fields that the service does not show"]
     if foreign:
         raise RefusedError(
-            f"agent {agent.id} has an undeployed draft with {some(foreign, 5)}, which deploying would put into production",
+            f"agent {agent.id} has an undeployed draft with {some(foreign, 5)}, and deploying would put it into production",
             f"Deploy or discard that draft at the service, or write it into {target.file.file}; then run this again.",
         )
 
@@ -105,7 +105,9 @@ async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> Agent
     if remaining := [name for name in _unlike(fields, after.configuration) if name not in not_shown]:
         if lost is None:
             names = some(remaining, 5)
-            raise IncompleteError(f"agent {after.id} was deployed, but the service shows {names} differently", _AGAIN)
+            raise IncompleteError(
+                f"agent {after.id} was deployed, but the service shows other values of {names}", _AGAIN
+            )
         raise IncompleteError(
             f"the answer was lost, and agent {after.id} is not deployed: {lost}", f"{_left(after)} {_AGAIN}"
         ) from lost
@@ -148,4 +150,4 @@ def _named(changes: tuple[FieldChange, ...]) -> str:
 def _left(agent: AgentState) -> str:
     if not agent.draft:
         return "There is no draft."
-    return f"Its draft holds {some([f'`{name}`' for name in agent.draft], 8)}; no call reaches it."
+    return f"Its draft holds {some([f'`{name}`' for name in agent.draft], 8)}; calls do not use it."

@@ -150,7 +150,7 @@ def _program(environ: Mapping[str, str]) -> str:
     found = (shutil.which(str(Path(folder, "git"))) for folder in folders if Path(folder).is_absolute())
     program = next(filter(None, found), None)
     if program is None:
-        raise UsageError("git is not installed", "Install git, in an absolute folder of PATH.")
+        raise UsageError("git is not installed", "Install git, in a folder that PATH names by an absolute path.")
     return program
 
 

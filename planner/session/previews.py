@@ -68,7 +68,7 @@ class Previews:
         except StoreError:
             raise
         except PlannerError as error:
-            self.shell.log(f"copies of agents that an earlier session made could not be searched: {error}")
+            self.shell.log(f"the search for previews of earlier sessions failed: {error}")
         for preview in self.open():
             is_wanted = (preview.agent_id, preview.configuration) in wanted
             step = next_step(preview, is_wanted=is_wanted, is_in_use=self.is_in_use(preview))
@@ -143,7 +143,7 @@ class Previews:
         if agent.name.strip() != preview.name or preview.copy_id == preview.agent_id:
             self._move(preview, PreviewState.DELETED, detail="it has another name")
             self.warnings.append(
-                f"agent {preview.copy_id} was made as {preview.name!r} and has another name now: planner leaves it alone"
+                f"agent {preview.copy_id} was made as {preview.name!r} and was renamed since: planner leaves it alone"
             )
             return None
         return agent
@@ -239,7 +239,7 @@ class Previews:
             except (ThrottledError, ConflictError):
                 raise
             except IncompleteError as error:
-                self.shell.log(f"the copy of target `{target.alias}` is read again: {error}")
+                self.shell.log(f"reading the preview of target `{target.alias}` again: {error}")
             else:
                 writing.answered(write)
         raise ServiceError("the service does not answer writes to the copy", "Run the same command again later.")
@@ -263,7 +263,7 @@ class Previews:
                 f" {', '.join(unshown)}"
             )
         if agent.variants != target.deployed.variants:
-            self.warnings.append(f"{label}: the agent answers with variants, and its preview does not")
+            self.warnings.append(f"{label}: the agent has variants (split testing), and its preview does not")
 
     # The journal
 

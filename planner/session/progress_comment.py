@@ -87,7 +87,7 @@ class ProgressComment:
                 upsert_comment(github, number, _Content(text, self.calls.digest), name=name, author=author)
         except PlannerError as error:
             if not self._has_failed:
-                self.shell.log(f"the comment does not show the progress: {error}. {error.hint}")
+                self.shell.log(f"the comment could not be updated with the progress: {error}. {error.hint}")
             self._has_failed = True
             return error.exit_code == 4  # GitHub may be back in half a minute
         self._written = text

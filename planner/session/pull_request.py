@@ -60,7 +60,7 @@ def read_publication(shell: Shell, path: Path) -> Publication:
         data = (shell.cwd / path).read_bytes()[:_MAX_BYTES]
         return Publication.model_validate(json.loads(data))
     except (OSError, ValueError, ValidationError) as error:
-        raise UsageError(f"{path} is not what planner gate wrote", "Name the file of --publication.") from error
+        raise UsageError(f"{path} was not written by planner gate", "Name the file of --publication.") from error
 
 
 def is_commit(text: str) -> bool:

@@ -71,7 +71,7 @@ def load_world(shell: Shell, place: Place, service: str) -> RecordedWorld | None
     except ValidationError:
         found = None
     if found is None or not found.schema_version.startswith(_MAJOR):
-        shell.log("what planner record stored cannot be read and is ignored: run planner record again")
+        shell.log("the stored record of agents and balance cannot be read and is ignored: run planner record again")
         return None
     return found if found.service == service else None
 

@@ -128,7 +128,7 @@ def check_unchanged(
     again = " ".join(["planner plan", *selection.words(), "--out FILE"])
     if user := repository.user_of_plan(saved.plan_id):
         raise RefusedError(
-            f"this saved plan was already used by session {user}; a plan runs only once",
+            f"this saved plan was already used by session {user}; a saved plan runs only once",
             f"Create a plan for the rest: {again}",
         )
     if not saved.is_intact:

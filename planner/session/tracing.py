@@ -91,7 +91,7 @@ class RequestLog:
             self._stream.flush()
         except OSError as error:
             self.close()
-            self._shell.log(f"the trace in {self._path} ends: {error.strerror}; calls continue")
+            self._shell.log(f"the trace {self._path} can no longer be written: {error.strerror}; calls continue")
 
 
 @contextmanager

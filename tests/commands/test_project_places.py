@@ -71,7 +71,7 @@ def test_plans_of_a_project_from_a_folder_of_none(
     (elsewhere / "other/planner.yaml").write_text(CEILING)
     (elsewhere / "other/hours.yaml").write_text((tmp_path / "plans/hours.yaml").read_text())
     code, text = said(project, "plan", "--sandbox", str(tmp_path / "plans"), "other/hours.yaml")
-    assert (code, text.partition(": /")[0]) == (2, "planner: these plans are of several projects"), text
+    assert (code, text.partition(": /")[0]) == (2, "planner: these plans belong to several projects"), text
 
 
 def test_plans_of_another_project(

@@ -82,4 +82,4 @@ def test_a_trace_that_cannot_be_written(project: Project, service: Served) -> No
     assert Path("/dev/full").exists()
     ran = project.planner("run", CONSENT, "--trace", "/dev/full")
     assert ran.code == 0
-    assert ran.err.count("the trace in /dev/full ends: No space left on device; calls continue") == 1
+    assert ran.err.count("the trace /dev/full can no longer be written: No space left on device; calls continue") == 1

@@ -32,7 +32,9 @@ def root_of(cwd: Path, paths: Sequence[Path]) -> Path:
     roots = {own for own in roots if (own / PROJECT_FILE).is_file()}
     if len(roots) > 1:
         listed = ", ".join(sorted(shorten(own.as_posix(), 200) for own in roots))
-        raise UsageError(f"these plans are of several projects: {listed}", "Name the plans of one project at a time.")
+        raise UsageError(
+            f"these plans belong to several projects: {listed}", "Name the plans of one project at a time."
+        )
     return roots.pop() if roots else root
 
 

@@ -293,8 +293,8 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
         rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait until it ends", ran.err
     )
     assert re.match(
-        rf"the store is in use, or was left by one that was killed: process {process.pid} on \S+ since 2\S+ \S+ UTC: planner"
-        r" run\S*; what that has called is counted as made\n",
+        rf"another session uses the store, or was killed while using it: process {process.pid} on \S+ since 2\S+ \S+ UTC: planner"
+        r" run\S*; its calls count as made\n",
         project.planner("plan").err,
     )
     lock.unlink()  # by somebody who takes it for a leftover
