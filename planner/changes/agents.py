@@ -1,4 +1,4 @@
-"""Whether stored calls reached the same agent as today's would: by its configuration, or by its revision."""
+"""Compares the agent that stored calls reached with today's agent, by configuration or by revision."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Configurations:
     """The configurations of agents.
 
     Args:
-        called: what is called at each target: what is deployed, overlaid by the fields of its file; absent if unknown, and
-            for phone numbers.
+        called: the configuration that calls to each target reach: the deployed one, overlaid by the fields of its file.
+            Absent if unknown, and for phone numbers.
         previews: targets whose file differs from what is deployed.
         stored: finds the configurations of stored calls.
     """
@@ -39,7 +39,7 @@ class Configurations:
 
 
 class AgentEdit(NamedTuple):
-    """Why the agent is another one than the one that was called."""
+    """How the agent differs from the one that was called."""
 
     reason: Reason
     detail: str
@@ -78,7 +78,7 @@ class Agents:
         return AgentEdit(Reason.AGENT_FILE_CHANGED if in_file else Reason.AGENT_EDITED, by_fields)
 
     def _is_deployed(self, target: Target) -> bool:
-        """Whether what is deployed is known to be as the file says."""
+        """Whether the deployed agent is known to match the file."""
         return target in self.configurations.called and target not in self.configurations.previews
 
     def is_same(self, prior: CaseInputs, case: Case) -> bool | None:
@@ -95,7 +95,7 @@ class Agents:
         return revision_digest(prior.agent_revision) == revision_digest(today)
 
     def completed(self, prior: CaseInputs, case: Case) -> CaseInputs:
-        """The inputs of stored calls, with the configuration if that was not stored and the agent is still the same."""
+        """The inputs of stored calls. Adds today's configuration if none was stored and the agent is still the same."""
         today = self.inputs(case).configuration
         if prior.configuration is not None or today is None or self.is_same(prior, case) is not True:
             return prior
@@ -120,7 +120,7 @@ class Agents:
         return [change.name for change in differences(older, now)] if older is not None and now is not None else []
 
     def _today(self, prior: CaseInputs, target: Target) -> Configuration | None:
-        """What is called today. Where nobody asked the service, it is assumed not to have changed outside the file."""
+        """The configuration called today. If the service was not asked, assume that only the file's fields changed."""
         known = self.configurations.called.get(target)
         if known is not None or target.config is None or prior.configuration is None:
             return known

@@ -1,4 +1,4 @@
-"""Configurations of agents: what a file makes of a deployed one, what differs, and whether two mean the same.
+"""Configurations of agents: overlay a file on a deployed one, list differences, compare two.
 
 A configuration is a mapping of an agent's fields to JSON values. Line ends and white space around a text do not count:
 services and editors change them. In shared stores, a field that has something to redact is a `redacted` value, which is
@@ -47,8 +47,8 @@ def differences(older: Configuration, newer: Configuration) -> tuple[FieldChange
 
 
 def is_same(older: Configuration, newer: Configuration, file_fields: Collection[str] = ()) -> bool:
-    """Whether both mean the same for a call. A field that only `newer` has is new in the API, which is no change, unless
-    the file sets it."""
+    """Whether both mean the same for a call. A field that only `newer` has was added to the API; it counts only if the
+    file sets it."""
     return all(change.name not in file_fields and change.name not in older for change in differences(older, newer))
 
 

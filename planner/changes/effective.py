@@ -37,7 +37,7 @@ class EffectiveTarget:
     drift: tuple[FieldChange, ...] = ()
     """What was edited at the service: how the deployed fields differ from the last recorded version of the file."""
     waits_for_deploy: bool = False
-    """Deployed is an older recorded version of the file."""
+    """The newest recorded version of the file is not deployed yet."""
 
     @property
     def needs_preview(self) -> bool:
@@ -46,7 +46,7 @@ class EffectiveTarget:
 
     @property
     def preview_fields(self) -> dict[str, Any]:
-        """What makes a copy of the deployed agent what the file says."""
+        """The fields to write to a copy of the deployed agent so that it matches the file."""
         return {change.name: self.file.fields[change.name] for change in self.changes}
 
     @property
@@ -88,7 +88,7 @@ def with_versions(target: EffectiveTarget, versions: Sequence[Version]) -> Effec
 
 
 def has_fields(configuration: Configuration, fields: Configuration) -> bool:
-    """Whether it has all of them."""
+    """Whether the configuration has all of these values."""
     return all(agree(configuration.get(name), value) for name, value in fields.items())
 
 

@@ -62,7 +62,7 @@ class ReadEvidence(NamedTuple):
 
 
 class Apply(NamedTuple):
-    """Nothing to do, but a decision to note."""
+    """Record a decision; nothing is sent."""
 
     event: Stopped | DeferredReleased | IdleChanged
 
@@ -82,7 +82,7 @@ Action: TypeAlias = SendLaunch | Poll | ReadEvidence | Apply | WaitUntil | Finis
 
 
 def decide(state: State, now: Now) -> list[Action]:
-    """What to do now. After these actions ask again; before that, wait for an event if the last is `WaitUntil`."""
+    """The actions to take now. Then call this again; if the last action is `WaitUntil`, wait for it or an event first."""
     if state.outcome.trouble:
         return [Finish()]
     if state.interrupted_at is not None:
@@ -166,7 +166,7 @@ def _reservation(state: State, ledger: Ledger, job: Job) -> int | None:
 
 
 def _is_blocked(state: State, launching: WaitUntil) -> bool:
-    """Whether launching waits for an unconfirmed launch: too many are open, or they hold the budget."""
+    """Whether launching waits for an unconfirmed launch: too many are open, or they reserve the budget."""
     short = launching.reason == NO_ROOM and not state.is_under_way()
     return len(state.unconfirmed) >= MAX_UNCONFIRMED or (bool(state.unconfirmed) and short)
 

@@ -7,7 +7,7 @@ A preview's states::
                                └─► MADE ─► CONFIGURED ─┬─► DELETING ─► DELETED
                                                        └─► DELETED      somebody else deleted it
 
-INTENDED is written before the copy is asked for; DUPLICATING right before the first byte leaves. If the answer is lost,
+INTENDED is written before the copy is requested; DUPLICATING right before the first byte is sent. If the answer is lost,
 the copy is found by its name, which has the random id of its intent, so no other preview has the same. CONFIGURED: the
 file's fields were deployed and read back. The writes in between can be repeated, as nobody else uses the copy.
 
@@ -52,7 +52,7 @@ class Preview:
     agent_id: ServiceId
     """The source agent, which is never written to."""
     configuration: str
-    """Digest of the configuration that it is to have."""
+    """Digest of the configuration that it should have."""
     invocation_id: str
     """The session that intended it."""
     credential: str

@@ -126,8 +126,8 @@ def record_agents(
     *,
     at_once: bool = True,
 ) -> None:
-    """Store the configurations that are called and, outside of pull requests, the versions of the files. Not `at_once`: in
-    a shared store, they are written with the results. Raises `StoreError`."""
+    """Store the configurations that are called and, outside of pull requests, the versions of the files. If not
+    `at_once`, a shared store gets them with the results. Raises `StoreError`."""
     configurations = {configuration_digest(each): each for each in called.called.values()}
     if not configurations and not agents:
         return
@@ -147,7 +147,7 @@ def record_agents(
 
 
 def shown_configuration(configuration: Configuration, project: Project) -> dict[str, Any]:
-    """As a shared store has it."""
+    """The configuration as a shared store holds it: redacted."""
     from planner.reports.redaction import redact_value
 
     redactor = redactor_of(project)
@@ -161,7 +161,7 @@ def shown_agent(agent: AgentState, project: Project) -> dict[str, Any]:
 
 
 def agent_warnings(agents: Iterable[EffectiveTarget]) -> Iterator[str]:
-    """What makes calls of these agents mean less than they seem to."""
+    """Warnings about agents whose calls prove less than they seem to."""
     for agent in agents:
         if agent.deployed is not None and agent.deployed.variants > 1:
             number = agent.deployed.variants

@@ -1,8 +1,8 @@
 """Applies an agent's file to the deployed agent: exactly the changes that were shown, and only if nobody changed the agent
 since.
 
-The fields are first written as a draft, which no call reaches. The draft is deployed only if it says what was shown and
-nothing else. Both writes can be repeated, so a lost answer is settled by reading the agent again.
+The fields are first written as a draft, which no call reaches. The draft is deployed only if it holds exactly the
+changes that were shown. Both writes can be repeated, so a lost answer is settled by reading the agent again.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -42,7 +42,7 @@ class Deployment(BaseModel):
     check: State
     """Whether the configuration was proven."""
     forced: str | None = None
-    """Why it was deployed all the same."""
+    """Why it was deployed although it was not proven."""
 
 
 def save_deployment(place: Place, deployment: Deployment) -> None:
@@ -70,7 +70,7 @@ def _unlike(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
 
 
 def _not_shown(fields: Mapping[str, Any], agent: AgentState) -> list[str]:
-    """Fields that the service takes and never shows, so that nobody can check them."""
+    """Fields that the service accepts but never shows, so that they cannot be verified."""
     return [f"`{name}`" for name in fields if name not in agent.configuration and name not in agent.draft]
 
 
@@ -136,7 +136,7 @@ def _require_unchanged(target: EffectiveTarget, now: AgentState, *, is_drafted: 
 
 
 async def _conflict(provider: AgentProvider, target: EffectiveTarget, error: PlannerError) -> IncompleteError:
-    """The service refused to deploy: what changed meanwhile, and what the draft holds."""
+    """The error for a refused deployment. It names what changed meanwhile and what the draft holds."""
     now = await provider.agent(target.agent_id)
     shown = target.deployed
     changes = differences(shown.configuration, now.configuration) if shown is not None else ()

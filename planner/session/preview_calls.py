@@ -26,7 +26,7 @@ Copies = Mapping[tuple[int, AgentFile], int]
 
 
 def called_target(case: Case, copies: Copies) -> Target:
-    """What calls of the case reach."""
+    """The agent or phone number that calls of the case reach."""
     target = case.target
     copy_id = copies.get((target.id, target.config)) if target.config is not None else None
     return target.kind, target.id if copy_id is None else copy_id
@@ -35,8 +35,8 @@ def called_target(case: Case, copies: Copies) -> Target:
 def new_products(
     agents: Iterable[EffectiveTarget], cases: Iterable[Case], rates: Mapping[str, float]
 ) -> dict[Target, str | None]:
-    """The products of the agents whose file changes it: calls on their previews have another price. Where other cases call
-    the agent as it is deployed, the dearer product counts; one without a rate is the dearest."""
+    """The products of the agents whose file changes the product: calls on their previews have another price. If other cases
+    call the deployed agent, the more expensive product counts; one without a rate is the most expensive."""
     called = {(case.target.kind, case.target.id, case.target.config) for case in cases}
     found: dict[Target, str | None] = {}
     for each in agents:
@@ -52,7 +52,7 @@ def new_products(
 
 
 def previews_needed(prepared: Preparation) -> list[EffectiveTarget]:
-    """The agents whose calls reach a preview, of those that calls may be launched for."""
+    """The agents that need a preview, because calls to them may still be launched."""
     launching = {
         (change.case.target.id, change.case.target.config)
         for change in prepared.change_set.with_action(Action.CALL)
@@ -62,7 +62,7 @@ def previews_needed(prepared: Preparation) -> list[EffectiveTarget]:
 
 
 def _may_launch(prepared: Preparation, case: Case, runs: int) -> bool:
-    """Whether not all runs of the case are known to be made, or one may be retried after a platform failure."""
+    """Whether runs of the case are missing, or one may be retried after a platform failure."""
     made = len(prepared.resumable.get(case.case_id, ())) - prepared.unconfirmed_runs.get(case.case_id, 0)
     return made < runs or case.retries > 0
 
@@ -118,8 +118,8 @@ async def delete_previews(session: RunSession) -> None:
 def bills_for_copies(
     bills: Iterable[tuple[Target, int, int]], session: RunSession, copies: Copies
 ) -> Iterator[tuple[Target, int, int]]:
-    """The bills, and for each preview also those of its source agent and of earlier previews of that: its calls cost as
-    much."""
+    """The bills. Each preview also gets the bills of its source agent and of that agent's earlier previews, because its calls
+    cost the same."""
     for target, reserved_cents, billed_cents in bills:
         yield target, reserved_cents, billed_cents
         preview = session.journal.previews.of_target(target)

@@ -1,8 +1,8 @@
-"""Makes the copies of agents that calls are made on, and deletes them when no call needs them any more.
+"""Makes previews (copies of agents, for calls) and deletes them when no call needs them any more.
 
-Each step is in the journal before it is sent (`planner/execution/previews.py`). Only copies that this store's journal
-records are written to, and only while the service shows them under the name that their intent gave them: the source
-agent is only read.
+Each step is in the journal before it is sent (`planner/execution/previews.py`). It writes only to copies
+that this store's journal records, and only while they still have the name that planner gave them. The source agent is
+only read.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ Wanted = tuple[int, str]
 """Source agent and configuration digest of a preview."""
 
 SEARCH_PAUSES_SECONDS: Final = (0.0, 1.0, 2.0)
-"""Before each search for a copy whose answer was lost. Later, the next session searches."""
+"""Pauses before each search for a copy whose answer was lost. After the last, the next session searches."""
 MOST_WRITES: Final = 8
-"""To one copy; without lost answers, two are enough."""
+"""The most writes to one copy. Two are enough unless answers are lost."""
 DELETE_ATTEMPTS: Final = 3
 
 
@@ -79,7 +79,7 @@ class Previews:
         return self.journal.previews.open(self.client.credential)
 
     async def find_lost(self) -> None:
-        """Search the list of agents for copies whose answer was lost. Those that it does not show after the settling time
+        """Search the list of agents for copies whose answer was lost. Those still missing after the settling time
         were never made."""
         lost = [preview for preview in self.open() if preview.state is PreviewState.DUPLICATING]
         if not lost:
@@ -102,7 +102,7 @@ class Previews:
         return called or (self.intents is not None and self.intents.is_called_elsewhere(target))
 
     async def try_delete(self, preview: Preview) -> bool:
-        """Whether the copy is gone; otherwise it is logged why not."""
+        """Try to delete the copy; return whether it is gone. Logs why not."""
         for attempts_left in reversed(range(DELETE_ATTEMPTS)):
             try:
                 await self._delete(preview)
@@ -245,7 +245,7 @@ class Previews:
         raise ServiceError("the service does not answer writes to the copy", "Run the same command again later.")
 
     async def _verify(self, agent: AgentState, target: EffectiveTarget, writing: Writing) -> None:
-        """Warn of what cannot be verified. Raises `ConflictError` if the source agent was edited meanwhile."""
+        """Warn about what cannot be verified. Raises `ConflictError` if the source agent was edited meanwhile."""
         assert target.deployed is not None
         label = f"target `{target.alias}`"
         expected = {**target.deployed.configuration, **writing.wanted}
