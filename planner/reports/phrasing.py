@@ -59,7 +59,7 @@ def title(result: RunResult) -> str:
     """`3 failed, 2 flaky, 91 passed · $15.02 of $14.20 expected`. A verdict that the counts do not show comes first:
     `Interrupted: 2 unknown, 4 passed · …`."""
     if result.under_way:
-        return "Interrupted: still running when this was written; its calls and cost are not included"
+        return f"{_VERDICTS[result.outcome]}: still running when this was written; its calls and cost are not included"
     counts = outcome_counts(result) or "no cases"
     has_failed = bool(with_outcome(result, "failed"))
     is_shown = result.outcome == ("failed" if has_failed else "passed")

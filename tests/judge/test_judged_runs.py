@@ -171,7 +171,7 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     """Their votes had no price before."""
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
-    shell = system.shell(0)
+    shell = system.shell(system.Invocation())
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
@@ -314,7 +314,7 @@ def test_an_interruption_waits_for_answers_in_flight(manners: Project, service: 
         await anyio.sleep(seconds * 100)
 
     model.script = script
-    shell = system.shell(0)
+    shell = system.shell(system.Invocation())
     patient = replace(shell, clock=replace(shell.clock, sleep=long_sleep))
     assert run(patient, RunOptions(Selection(), consent_to_charge=True, max_concurrent=1)) == 130
     asked = len(model.asked)

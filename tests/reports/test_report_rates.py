@@ -136,7 +136,7 @@ def test_the_suite_in_the_headline(measured: RunResult) -> None:
     assert headline(compared="worse", cases=1) == "3 failing (not enough evidence of a change)"
     cases[0] = cases[0].model_copy(update={"compared": "regressed"})
     assert headline(compared="worse") == "1 regressed, 2 failing (not enough evidence of a change)"
-    before = Sample(outcome="passed", runs_passed=20, runs_countable=20)
-    latest = Sample(outcome="failed", runs_passed=12, runs_countable=20)
+    before = Sample(outcome=CaseOutcome.PASSED, runs_passed=20, runs_countable=20)
+    latest = Sample(outcome=CaseOutcome.FAILED, runs_passed=12, runs_countable=20)
     cases[0] = cases[0].model_copy(update={"before": before, "latest": latest})
     assert headline(compared="worse").startswith("1 regressed (20/20 → 12/20), 2 failing")

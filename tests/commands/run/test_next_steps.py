@@ -143,4 +143,4 @@ def test_the_consenting_user_is_known_without_an_environment() -> None:
 
     assert actor({}) == "ana"
     assert actor({"USER": "bob"}) == "bob"
-    assert system.shell(0).user not in ("", "unknown")
+    assert system.shell(system.Invocation()).user not in ("", "unknown")

@@ -153,7 +153,7 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
     service.release()
     out, err = process.communicate()
     assert process.returncode == 4, err
-    assert "3 new; " in out
+    assert "3 new" in out
     assert "· the reports cannot be written to reports: File exists" in out
     assert f"Cost     ${service.ledger()['total_cents'] / 100:.2f} of" in out
     assert "earlier sessions" not in out

@@ -40,7 +40,7 @@ def hasty(project: Project, service: Served) -> Callable[..., int]:
     """`planner run`, whose patience is short."""
 
     def invoke(**selection: Any) -> int:
-        shell = system.shell(0)
+        shell = system.shell(system.Invocation())
         clock = Clock(shell.clock.now, lambda: time.monotonic() * HASTE, lambda seconds: anyio.sleep(seconds / HASTE))
         options = RunOptions(Selection(**selection), consent_to_charge=True)
         return run(replace(shell, clock=clock), options)

@@ -25,7 +25,7 @@ def _quarantine(project: Project, until: date) -> None:
 
 def at_noon(project: Project, now: datetime) -> Ran:
     """`planner run` by a clock on which that day does not end while it runs."""
-    shell = system.shell(0)
+    shell = system.shell(system.Invocation())
     ahead = now.replace(hour=12) - now
     clock = replace(shell.clock, now=lambda: shell.clock.now() + ahead)
     code = run(replace(shell, clock=clock), RunOptions(Selection(), consent_to_charge=True))
