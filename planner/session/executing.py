@@ -14,6 +14,7 @@ from planner.execution.local import LocalEngine
 from planner.judge.votes import JudgeCallsResult
 from planner.results.model import Consent, PreviewDocument, Run
 from planner.results.outcomes import Fault, RunOutcome
+from planner.session.called_agents import edited_cases, set_aside
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, log_ceilings
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
@@ -53,6 +54,8 @@ class SessionEnd:
     previews: Sequence[PreviewDocument] = ()
     warnings: Sequence[str] = ()
     """Of the preparation, and of the previews that were made."""
+    edited: frozenset[str] = frozenset()
+    """Cases whose agent was edited while it was called."""
 
 
 async def execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
@@ -97,13 +100,16 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)
         if not outcome.interrupted:
             copy_stop_reasons(outcome, await judge.finish(runs.judged, ledger, session.interrupted))
+    edited = frozenset[str]() if outcome.interrupted else await edited_cases(session, prepared, runs)
+    set_aside(runs, edited)
     await delete_previews(session)
     outcome.broken = ledger.broken()
     if outcome.left and not consent.given:
         outcome.refusal = (
             "some launches turned out never to have arrived, and consent to charge for their calls was not given"
         )
-    return SessionEnd(consent, outcome, runs, judge.result, preview_documents(session, prepared), prepared.warnings)
+    previews = preview_documents(session, prepared)
+    return SessionEnd(consent, outcome, runs, judge.result, previews, prepared.warnings, edited)
 
 
 async def _make_calls(

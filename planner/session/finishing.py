@@ -10,6 +10,7 @@ from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED, Slot
 from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
+from planner.session.called_agents import without_configuration
 from planner.session.executing import EndedRuns, SessionEnd
 from planner.session.judge_calls import judge_cost
 from planner.session.orphaned_launches import launch_documents
@@ -88,7 +89,10 @@ def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_call
         session.shell.clock.now(),
     )
     return assemble_cases(
-        prepared.change_set.changes,
+        [
+            without_configuration(change) if change.case_id in end.edited else change
+            for change in prepared.change_set.changes
+        ],
         end.runs.judged,
         session.place.repository.load_evidence,
         MissingRuns(not_called, end.outcome.not_needed, open_runs),

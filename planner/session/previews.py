@@ -57,6 +57,8 @@ class Previews:
     invocation_id: str
     settle_seconds: float
     warnings: list[str] = field(default_factory=list[str])
+    verified: dict[int, AgentState] = field(default_factory=dict[int, "AgentState"])
+    """The copies as they were before their first call, by id."""
 
     # Leftovers
 
@@ -231,6 +233,7 @@ class Previews:
                         await self.client.discard_draft(preview.copy_id)
                     case None:
                         await self._verify(agent, target, writing)
+                        self.verified[preview.copy_id] = agent
                         if self._current(preview).state is PreviewState.MADE:
                             self._move(preview, PreviewState.CONFIGURED)
                         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from clinic import FILE, PLAN, PROJECT, make_clinic
 from mortality import Life
 
@@ -67,3 +68,36 @@ def test_calls_of_a_dearer_product_are_reserved_at_its_price(tmp_path: Path) -> 
     cost = clinic.results()["cost"]
     assert cost["actual_cents"] == 80
     assert cost["estimated_low_cents"] <= 80 <= cost["estimated_high_cents"]
+
+
+@pytest.mark.parametrize("reverted", [False, True])
+@pytest.mark.parametrize("agent_id", [18, 12])
+def test_an_agent_edited_during_its_calls_proves_nothing(tmp_path: Path, agent_id: int, reverted: bool) -> None:
+    """Neither the preview (18), nor the deployed agent (12) where the file says the same. The calls are made again."""
+    clinic = make_clinic(tmp_path)
+    agents = clinic.sandbox.agents
+    if agent_id == 12:
+        clinic.write("agents/clinic.yaml", f"voice: {agents.snapshot(12).voice}\n")
+    edited = False
+
+    def edit(_: int, request: str) -> str:
+        nonlocal edited
+        if request.startswith("GET /v1/calls/") and not edited:
+            edited = True
+            voice = agents.snapshot(agent_id).voice
+            agents.deploy(agent_id, {"voice": "other"}, clinic.now().timestamp())
+            if reverted:
+                agents.deploy(agent_id, {"voice": voice}, clinic.now().timestamp() + 1)
+        return ""
+
+    clinic.fail = edit
+    ran = clinic.run()
+    assert (ran.code, edited) == (4, True), ran.err
+    (case,) = clinic.results()["cases"]
+    assert (case["outcome"], {run["fault"] for run in case["runs"]}) == ("unknown", {"platform"})
+    if agent_id == 12 and not reverted:
+        clinic.write("agents/clinic.yaml", "voice: other\n")
+    again = clinic.run()
+    assert again.code == 0, again.err
+    assert clinic.results()["cases"][0]["reason"] in ("agent_edited", "agent_file_changed")
+    assert len(clinic.charged()) == 4
