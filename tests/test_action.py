@@ -367,6 +367,21 @@ def test_only_files_with_a_known_hash_are_installed(
     assert asked[-len(plain) - len(extras) - len(own) :] == [*plain, *extras, *own]
 
 
+def test_no_file_of_the_checkout_configures_the_installation(
+    run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before: uv obeyed the `uv.toml` of a pull request, and ran the Python that it named.
+    Now: it runs outside of the checkout."""
+    (tmp_path / "bin").mkdir()
+    uv = tmp_path / "bin/uv"
+    uv.write_text("#!/usr/bin/env bash\npwd\n", encoding="utf-8")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("GITHUB_ACTION_PATH", "/action")
+    asked = run_step("install", ECHO).stdout.splitlines()
+    assert set(asked) == {str(tmp_path / "runner")}
+
+
 def test_no_script_contains_an_expression() -> None:
     """What GitHub pastes into a script is code: inputs come as variables."""
     assert [step["name"] for step in ACTION["runs"]["steps"] if "${{" in step.get("run", "")] == []

@@ -68,6 +68,8 @@ class Agents:
         if same:
             return None
         by_revision = agent_edit(prior.agent_revision, today)
+        if same is None and prior.has_agent_file and target.config is None:
+            return AgentEdit(Reason.AGENT_FILE_CHANGED, "the target has no file any more")
         if same is None and target.config is not None and not self._is_deployed(target):
             return AgentEdit(Reason.AGENT_FILE_CHANGED, f"{target.config.file} was not tested")
         if same is None or (by_revision and target.config is None):
@@ -88,6 +90,8 @@ class Agents:
         if same is not None:
             return same
         today = self.revisions.get((target.kind, target.id))
+        if target.config is None and prior.has_agent_file:
+            return False
         if target.config is not None and not self._is_deployed(target):
             return False
         if prior.agent_revision is None or today is None:

@@ -30,12 +30,13 @@ def case_inputs(case: Case, agent_revision: str | None, configuration: str | Non
         target_number=case.target_number,
         agent_revision=agent_revision,
         configuration=configuration,
+        has_agent_file=case.target.config is not None,
     )
 
 
 def call_fingerprint(inputs: CaseInputs) -> str:
     """Identifies the call. The agent's revision and configuration are compared separately, as they may be unknown."""
-    fields = inputs.model_dump(mode="json", exclude={"agent_revision", "configuration"})
+    fields = inputs.model_dump(mode="json", exclude={"agent_revision", "configuration", "has_agent_file"})
     return digest_of({"version": _VERSION} | fields)
 
 

@@ -73,13 +73,12 @@ def run(invocation: Invocation, verbose: int, **values: Any) -> int:
     To resume an interrupted or killed run, run the same command; nothing is charged twice.
     """
     from planner.commands import run as command
-    from planner.results.outcomes import FailOn
     from planner.session.run_session import CommentOptions, RunOptions
 
     number, name, author = (values.pop(option) for option in ("comment_on", "name", "author"))
     comment = None if number is None else CommentOptions(number, name, author)
     if values.pop("compare_with") == "none":
-        values["fail_on"] -= {FailOn.REGRESSION}
+        values["fail_on"] = options.without_regressions(values["fail_on"])
     invocation = replace(invocation, verbose=invocation.verbose + verbose)
     return command.run(shell(invocation), RunOptions(selection(values), comment=comment, **values))
 

@@ -67,6 +67,13 @@ class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
             self.fail(str(error), param, ctx)
 
 
+def without_regressions(kinds: frozenset[FailOn]) -> frozenset[FailOn]:
+    """What fails with `--compare-with none`. Raises `click.UsageError` if nothing would."""
+    if left := frozenset(kind for kind in kinds if kind.value != "regression"):
+        return left
+    raise click.UsageError("--compare-with none finds no regressions, so with --fail-on regression nothing would fail")
+
+
 class CommentName(click.ParamType[str]):
     """A name that is safe in a comment's marker, a commit status and a file name."""
 

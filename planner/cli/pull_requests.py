@@ -41,6 +41,8 @@ def gate(invocation: Invocation, **values: Any) -> int:
     """  # noqa: D301 - click keeps these lines as they are
     from planner.commands import gate as command
 
+    if values["compare_with"] == "none":
+        values["fail_on"] = options.without_regressions(values["fail_on"])
     return command.gate(shell(invocation), command.GateOptions(selection(values), **values))
 
 

@@ -63,9 +63,8 @@ def gate(shell: Shell, options: GateOptions) -> int:
     finally:
         if journal:
             journal.close()
-    fail_on = options.fail_on if compares else options.fail_on - {FailOn.REGRESSION}
     own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
-    check = decide(cases, prepared.change_set.digest, Gate(fail_on, suite_of(own)), now)
+    check = decide(cases, prepared.change_set.digest, Gate(options.fail_on, suite_of(own)), now)
     names = redactor_of(loaded.project).names(case.change.case_id for case in cases)
     render = render_json if options.output_format == "json" else render_text
     shell.print(render(check, names))

@@ -119,7 +119,10 @@ def _promote(shell: Shell, selection: Selection, loaded: Loaded, place: Place, s
 
 
 def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsRepository) -> bool:
-    """Whether the calls reached the agent as its file says today; true if that is unknown."""
+    """Whether the calls reached the agent as its file says today; true if that is unknown. Calls of a target that has no file
+    any more may have reached a preview."""
+    if case.inputs.has_agent_file and cases[case.case_id].target.config is None:
+        return False
     config, digest = cases[case.case_id].target.config, case.inputs.configuration
     called = stored_configuration(branch, digest) if config is not None and digest is not None else None
     return called is None or config is None or has_fields(called, config.fields)

@@ -52,7 +52,11 @@ def _entries(
         yield "calls", [f"{target} · {inputs.direction} · {inputs.mode}{number}"]
         yield "agent", [_agent(change, before, inputs)]
     if before is not None and inputs is not None:
-        revision = {"agent_revision": None, "configuration": None}  # they have a line of their own
+        revision = {
+            "agent_revision": None,
+            "configuration": None,
+            "has_agent_file": False,
+        }  # they have a line of their own
         equal = before.model_copy(update=revision) == inputs.model_copy(update=revision)
         is_same = equal or change.action in (Action.KEEP, Action.RECHECK)
         detail = "same as in the stored runs" if is_same else redactor.text(inputs_detail(before, inputs))

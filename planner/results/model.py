@@ -182,6 +182,11 @@ class CaseInputs(Document):
     configuration: str | None = Field(
         default=None, description="Digest of the agent's configuration that was called; null if it was not known."
     )
+    has_agent_file: bool = Field(
+        default=False,
+        description="Whether a file described the agent, so that a preview may have been called.",
+        exclude_if=lambda value: not value,
+    )
 
 
 class QuarantineDocument(Document):

@@ -34,6 +34,8 @@ _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 """Signed URLs have their signature in the query."""
 _CLAIMS_FROM: Final = 50
 """Number of newest sessions to search for claimed runs."""
+_OF_THE_AGENT: Final = ("agent_revision", "configuration", "has_agent_file")
+"""The inputs that tell which agent was called; nothing in them is redacted."""
 _NUMBERED: Final = re.compile(r"~\d+$")
 """The suffix that makes redacted case ids unique."""
 
@@ -92,7 +94,7 @@ class Shared:
             alike = known.get((_NUMBERED.sub("", stored.case_id), stored.call_fingerprint))
             if alike:
                 update = alike.pop(0)
-                revision = {name: getattr(stored.inputs, name) for name in ("agent_revision", "configuration")}
+                revision = {name: getattr(stored.inputs, name) for name in _OF_THE_AGENT}
                 update |= {"inputs": update["inputs"].model_copy(update=revision)}
             else:  # changes are shown by line: restore lines that differ only by redaction
                 prompt = prompts.get(stored.case_id, "")

@@ -49,9 +49,11 @@ class CheckedCase:
 
     @property
     def fails_on_base(self) -> bool:
-        """Whether the same call already fails on the base branch."""
+        """Whether the same call already fails on the base branch, and nothing fails now that does not fail there."""
         base = self.base
-        return base is not None and base.outcome == "failed" and base.call_fingerprint == self.change.call_fingerprint
+        if base is None or base.outcome != "failed" or base.call_fingerprint != self.change.call_fingerprint:
+            return False
+        return self.judged is None or _failing(self.judged) <= _failing(base)
 
     def case_state(self, gate: Gate, now: datetime) -> CaseState:
         case = self.judged
@@ -74,6 +76,17 @@ class CheckedCase:
         if not self.is_base_result and any(is_bill_awaited(run, now) for run in case.runs):
             return CaseState.TO_COLLECT
         return CaseState.GREEN
+
+
+def _failing(case: CaseResult) -> set[str]:
+    """The ids of expectations that failed in a run that counts."""
+    return {
+        finding.expectation
+        for run in case.runs
+        if run.countable
+        for finding in run.findings
+        if finding.outcome == "failed" and finding.severity != "warning"
+    }
 
 
 def _undecided(case: CaseResult) -> CaseState:

@@ -66,3 +66,19 @@ def reason(make_case: Callable[..., Case]) -> Callable[..., str | None]:
 )
 def test_edited(reason: Callable[..., str | None], prior: Any, called: Any, options: Any, expected: str | None) -> None:
     assert reason(prior, called, **options) == expected
+
+
+def test_a_target_without_a_file_any_more(make_case: Callable[..., Case]) -> None:
+    """Its earlier calls may have reached a preview. Only who asks the service knows whether the deployed agent is the same."""
+    case = make_case()
+    for called, expected in (
+        ({}, "agent_file_changed"),
+        ({case.target: AS_FILE}, None),
+        ({case.target: BEFORE}, "agent_edited"),
+    ):
+        agents = Agents(
+            {("agent", 12): None}, Configurations(called, frozenset(), {configuration_digest(AS_FILE): AS_FILE}.get)
+        )
+        update = {"configuration": configuration_digest(AS_FILE), "has_agent_file": True}
+        edit = agents.edit(agents.inputs(case).model_copy(update=update), case)
+        assert (edit and edit.reason.value) == expected

@@ -245,6 +245,7 @@ def test_without_comparison_every_failure_counts(jobs: Jobs) -> None:
     run(jobs.start())
     assert gate(jobs.start(7), 0)["known_failing"] == [CASE]
     assert gate(jobs.start(7), 1, "--compare-with", "none")["failed"] == [CASE]
+    assert jobs.start(7).planner("gate", "--compare-with", "none", "--fail-on", "regression").code == 2
 
 
 def test_names_separate_two_uses(jobs: Jobs, tmp_path: Path) -> None:

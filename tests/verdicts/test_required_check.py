@@ -44,6 +44,16 @@ def failing(**fields: Any) -> CaseResult:
     return case("a", "failed", 0, 3, call_fingerprint=CALL, **fields)
 
 
+def failing_also() -> CaseResult:
+    """An expectation fails that does not fail elsewhere."""
+    found = failing()
+    runs = [
+        run.model_copy(update={"findings": [*run.findings, run.findings[0].model_copy(update={"expectation": "c"})]})
+        for run in found.runs
+    ]
+    return found.model_copy(update={"runs": runs})
+
+
 def unknown(**fields: Any) -> CaseResult:
     found = case("a", "unknown", 0, platform=1)
     return found.model_copy(update={"runs": [found.runs[0].model_copy(update=fields)]})
@@ -80,6 +90,7 @@ ROWS = {
         CaseState.REGRESSED,
     ),
     "known failing": (checked(failing(), base=failing()), 0, CaseState.KNOWN_FAILING),
+    "fails the base's expectation and another one": (checked(failing_also(), base=failing()), 1, CaseState.FAILED),
     "known failing, never called here": (
         checked(known := failing(), Reason.KNOWN_FAILING, base=known, is_base=True),
         0,
