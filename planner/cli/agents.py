@@ -67,7 +67,7 @@ def previews(invocation: Invocation, **values: Any) -> int:
     "--force",
     type=options.Reason(),
     metavar="REASON",
-    help="Deploy even if the configuration is not proven. REASON is recorded.",
+    help="Deploy even if the configuration is not proven, or not all cases of the agent use the file. REASON is recorded.",
 )
 @options.ENVIRONMENT
 @options.STORED
@@ -78,10 +78,12 @@ def deploy(invocation: Invocation, **values: Any) -> int:
 
     It shows the changes and asks for confirmation. It deploys only a configuration that is proven: every case that calls the agent
     has results for exactly this configuration, and passes. Otherwise the exit code is that of `planner gate`: 1 failing
-    or regressed, 3 calls to make, 4 incomplete. It also refuses if the agent has another undeployed draft (3) or was
-    changed meanwhile (4).
+    or regressed, 3 calls to make, 4 incomplete. It also refuses if cases call the agent without this file (3), if the
+    agent has another undeployed draft (3) or was changed meanwhile (4), or if the service does not show a field of the
+    file (2).
 
-    PATH… are plan files or folders (default: plans/).
+    PATH… are plan files or folders in addition to plans/, whose cases always count. If TARGET means several agents, those
+    of PATH… decide.
     """
     from planner.commands import deploy as command
 

@@ -162,7 +162,9 @@ def shown_agent(agent: AgentState, project: Project) -> dict[str, Any]:
 
 def agent_warnings(agents: Iterable[EffectiveTarget]) -> Iterator[str]:
     """Warnings about agents whose calls prove less than they seem to."""
+    files: dict[int, list[str]] = {}
     for agent in agents:
+        files.setdefault(agent.agent_id, []).append(agent.file.file)
         if agent.deployed is not None and agent.deployed.variants > 1:
             number = agent.deployed.variants
             yield (
@@ -174,6 +176,9 @@ def agent_warnings(agents: Iterable[EffectiveTarget]) -> Iterator[str]:
                 f"target `{agent.alias}`: the service does not show `{name}` of agent {agent.agent_id}, so planner cannot"
                 f" see whether it is deployed; check its name in {agent.file.file}"
             )
+    for agent_id, names in files.items():
+        if len(names) > 1:
+            yield f"agent {agent_id} has {len(names)} files, and only one can be deployed: {', '.join(names)}"
 
 
 def _recording(

@@ -64,26 +64,33 @@ def check_draft(target: EffectiveTarget, agent: AgentState) -> None:
         )
 
 
+def check_shown(target: EffectiveTarget, agent: AgentState) -> None:
+    """Raises `UsageError` if the service does not show a field: it would stay unclear whether it is deployed."""
+    known = agent.configuration.keys() | agent.draft.keys()
+    if unshown := [f"`{name}`" for name in target.preview_fields if name not in known]:
+        raise UsageError(
+            f"the service does not show {some(unshown, 5)} of agent {agent.id}, so nobody can check whether it is deployed",
+            f"Check the name, or remove the field from {target.file.file}.",
+        )
+
+
 def _unlike(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
     """The fields that are missing or different in `others`."""
     return [f"`{name}`" for name, value in fields.items() if name not in others or not agree(value, others[name])]
-
-
-def _not_shown(fields: Mapping[str, Any], agent: AgentState) -> list[str]:
-    """Fields that the service accepts but never shows, so that they cannot be verified."""
-    return [f"`{name}`" for name in fields if name not in agent.configuration and name not in agent.draft]
 
 
 async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> AgentState:
     """Deploy the changes of `target`, as they were shown; return the agent as it is then.
 
     Raises:
+        UsageError: the service does not show a field.
         RefusedError: the draft holds more than the shown changes.
         IncompleteError: the agent was changed since, or the service did not do it; the message says what is in the draft.
     """
     fields = target.preview_fields
     before = await provider.agent(target.agent_id)
     _require_unchanged(target, before)
+    check_shown(target, before)
     check_draft(target, before)
     lost: PlannerError | None = None
     if _unlike(fields, before.draft):  # a draft of ours may be left from an attempt that was interrupted
@@ -91,7 +98,7 @@ async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> Agent
     drafted = await provider.agent(target.agent_id)
     _require_unchanged(target, drafted, is_drafted=True)
     check_draft(target, drafted)
-    if missing := [name for name in _unlike(fields, drafted.draft) if name not in _not_shown(fields, drafted)]:
+    if missing := _unlike(fields, drafted.draft):
         why = f": {lost}" if lost else ""
         raise IncompleteError(f"the service did not keep {some(missing, 5)} in the draft{why}", _AGAIN)
     try:
@@ -101,8 +108,7 @@ async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> Agent
     except (UsageError, RefusedError) as error:
         raise await _conflict(provider, target, error) from error
     after = await provider.agent(target.agent_id)
-    not_shown = _not_shown(fields, after)
-    if remaining := [name for name in _unlike(fields, after.configuration) if name not in not_shown]:
+    if remaining := _unlike(fields, after.configuration):
         if lost is None:
             names = some(remaining, 5)
             raise IncompleteError(

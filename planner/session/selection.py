@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,6 +156,16 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     if selection.sandbox:  # nothing is charged there, and undecided checks say why
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
     return Loaded(source.root, files.project, files.plans, _selected(cases, selection), diagnostics, source.base)
+
+
+def with_default_path(shell: Shell, selection: Selection) -> Selection:
+    """The selection, plus the default folder if other paths are named and it exists."""
+    source = policy_source(shell, selection.policy_from, selection.paths)
+    default = _default_path(shell.cwd, source.root)
+    named = {(shell.cwd / path).resolve() for path in selection.paths}
+    if not named or default.resolve() in named or not default.is_dir():
+        return selection
+    return replace(selection, paths=(*selection.paths, Path(os.path.relpath(default, shell.cwd))))
 
 
 def load_current_project(shell: Shell, policy_from: str | None = None) -> tuple[Path, Project]:

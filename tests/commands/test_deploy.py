@@ -61,7 +61,8 @@ def shop(project: Any, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatc
     shutil.rmtree(tmp_path / "plans")
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
     fast = tmp_path / "fast.yaml"
-    fast.write_text("extends: world.yaml\nversion: 1\nworld: fast\ntime_scale: 600\n", encoding="utf-8")
+    number = 'phone_numbers:\n  77: {number: "+14155550177", label: Hotline, inbound_agent_id: 12}\n'
+    fast.write_text(f"extends: world.yaml\nversion: 1\nworld: fast\ntime_scale: 600\n{number}", encoding="utf-8")
     served = serve("--world", str(fast))
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
@@ -104,7 +105,7 @@ def test_nobody_at_a_terminal_and_no_yes(shop: Shop) -> None:
     shop.write_prompt(PROMPT, BROKEN)
     before = shop.agent()
     ran = shop.deploy("--force", "reason")
-    assert (ran.code, "--yes" in ran.err, shop.agent()) == (3, True, before)
+    assert (ran.code, "--yes --force reason" in ran.err, shop.agent()) == (3, True, before)
     assert "+ Books can be returned" in ran.out
 
 
@@ -167,14 +168,78 @@ def test_the_service_refuses(shop: Shop) -> None:
     assert shop.deploy("--yes").code == 0
 
 
+def plan(name: str, target: str) -> str:
+    """A plan with one case, `NAME/hours`."""
+    head = f"version: 1\nplan: {name}\ntargets: {{{target}}}\nscenarios:\n  hours:\n    prompt: Ask for the opening hours.\n"
+    return head + "    expect: [{check: call, status: completed}]\n"
+
+
 @pytest.mark.parametrize(
-    ("alias", "message"), [("nobody", "Targets with a file: support"), ("line", "planner agents pull")]
+    ("alias", "message"),
+    [
+        ("nobody", "Targets with a file: support"),
+        ("line", "planner agents pull"),
+        ("hotline", "phone numbers have no file"),
+    ],
 )
 def test_a_target_without_a_file(shop: Shop, alias: str, message: str) -> None:
-    plan = "version: 1\nplan: line\ntargets: {line: {agent: 12}}\nscenarios:\n  hours:\n    prompt: Hours.\n"
-    shop.project.write("plans/line.yaml", plan + "    expect: [{check: call, status: completed}]\n")
+    shop.project.write("plans/line.yaml", plan("line", "line: {agent: 12}, hotline: {phone_number: 77}"))
     ran = shop.project.planner("deploy", alias, "--yes")
     assert (ran.code, message in ran.err) == (2, True), ran.err
+
+
+def test_named_paths_do_not_narrow_the_proof(shop: Shop) -> None:
+    """A configuration that fails in a plan of plans/ is not deployed by naming another plan."""
+    shop.project.write("more/line.yaml", plan("line", "support: {agent: 12, config: ../agents/support.yaml}"))
+    shop.apply("broken.patch")
+    before = shop.agent()
+    assert shop.project.planner("run", "plans", "more", CONSENT).code == 1
+    assert shop.project.planner("run", "more", CONSENT).code == 0
+    ran = shop.deploy("more", "--yes")
+    assert (ran.code, shop.agent()) == (1, before), ran.err
+    assert "planner plan more plans" in ran.err
+
+
+@pytest.mark.parametrize("target", ["plain: {agent: 12}", "support: {agent: 12, config: ../agents/other.yaml}"])
+def test_cases_that_never_call_the_file(shop: Shop, target: str) -> None:
+    """Nothing proves that they pass with the configuration."""
+    shop.project.write("plans/line.yaml", plan("line", target))
+    shop.project.write("agents/other.yaml", "voice: nova\n")
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    before = shop.agent()
+    ran = shop.deploy("plans/returns.yaml", "--yes")
+    assert (ran.code, "line/hours" in ran.err, shop.agent()) == (3, True, before), ran.err
+    assert shop.deploy("plans/returns.yaml", "--yes", "--force", "the line is moved").code == 0
+    assert POLITE in shop.agent()["prompt"]
+
+
+def test_two_files_of_one_agent(shop: Shop) -> None:
+    shop.project.write("plans/line.yaml", plan("line", "other: {agent: 12, config: ../agents/other.yaml}"))
+    shop.project.write("agents/other.yaml", "voice: nova\n")
+    ran = shop.project.planner("plan")
+    both = [
+        line
+        for line in (ran.out + ran.err).splitlines()
+        if "agents/support.yaml" in line and "agents/other.yaml" in line
+    ]
+    assert len(both) == 1, ran.err
+
+
+def test_cases_of_phone_numbers_are_called_later(shop: Shop) -> None:
+    shop.project.write("plans/line.yaml", plan("line", "hotline: {phone_number: 77}"))
+    shop.write_prompt(PROMPT, POLITE)
+    ran = shop.deploy("--yes", "--force", "reason")
+    assert (ran.code, "1 case reaches an agent through phone numbers" in ran.err) == (0, True), ran.err
+
+
+def test_a_field_that_the_service_does_not_show(shop: Shop) -> None:
+    """Nothing is written, so no draft is left."""
+    path = shop.project.root / "agents/support.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "telepathy: strong\n", encoding="utf-8")
+    before = shop.agent()
+    ran = shop.deploy("--yes", "--force", "reason")
+    assert (ran.code, "`telepathy`" in ran.err, shop.agent()) == (2, True, before), ran.err
 
 
 def test_a_pull_request_deploys_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
