@@ -70,16 +70,18 @@ def promote(shell: Shell, options: PromoteOptions) -> int:
 
 
 def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
-    """(merged, closed) pull requests."""
+    """(merged, closed) pull requests. One that was merged into another branch than this job's counts as closed."""
     if not numbers:
         return set(), set()
     from planner.github.client import github_of
 
+    branch = shell.environ.get("GITHUB_REF_NAME", "")
     merged, closed = set[int](), set[int]()
     with github_of(shell.environ, shell.pause) as github:
         for number in numbers:
             pull = github.get(f"pulls/{number}", "pull-requests: read")
-            if pull.get("merged_at"):
+            into = pull.get("base", {}).get("ref", branch)
+            if pull.get("merged_at") and (not branch or into == branch):
                 merged.add(number)
             elif pull.get("state") == "closed":
                 closed.add(number)

@@ -109,6 +109,21 @@ def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gate(jobs.start(), 0)["green"] == [CASE]
 
 
+@pytest.mark.parametrize(("into", "to_call"), [("main", []), ("junk", [CASE])])
+def test_merged_into_another_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, into: str, to_call: list[str]) -> None:
+    """The default branch happens to have the same plan: what was called for another branch is no proof for it."""
+    jobs.edit(plans__hours=ANGRY)
+    with fake_github() as fake:
+        merged = {"state": "closed", "merged_at": "2026-11-25T09:00:00Z", "base": {"ref": into}}
+        fake.pulls = {7: merged, 8: {"state": "open", "merged_at": None}}
+        project = jobs.start()
+        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
+            monkeypatch.setenv(f"GITHUB_{name}", value)
+        promote(project)
+    assert jobs.stored("branches/7/") == []
+    assert gate(jobs.start(), 3 if to_call else 0)["to_call"] == to_call
+
+
 def test_a_pull_request_promotes_nothing(jobs: Jobs) -> None:
     assert jobs.start(7).planner("promote", "--sandbox", "--pull-request=7").code == 2
     assert jobs.stored("branches/7/") != []
