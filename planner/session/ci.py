@@ -145,11 +145,14 @@ def head_commit(environ: Mapping[str, str]) -> str:
 
 
 def namespace_of(environ: Mapping[str, str]) -> str:
-    """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch, else ""."""
+    """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch, `branches/tags%2Fv1/`
+    in one of a tag, else ""."""
     event = environ.get("GITHUB_EVENT_NAME", "")
     if event in _GITHUB or started_by_pull_request(environ):
         return _of_number(_github_number(environ))
-    if environ.get("GITHUB_ACTIONS") == "true" and environ.get("GITHUB_REF_TYPE", "branch") == "branch":
+    if tag := _tag(environ):
+        return _of_ref(f"tags/{tag}")
+    if environ.get("GITHUB_ACTIONS") == "true":
         default = event_value(environ, "repository", "default_branch")
         return _of_branch(environ.get("GITHUB_REF_NAME", ""), default if isinstance(default, str) else "")
     if number := environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
@@ -172,11 +175,23 @@ def _of_number(number: str) -> str:
     return f"{BRANCHES}{number if _NUMBER.fullmatch(number) else 'unknown'}/"
 
 
-def _of_branch(branch: str, default: str) -> str:
-    """A branch that may be the default branch has no namespace of its own."""
+def _tag(environ: Mapping[str, str]) -> str:
+    """Anyone who may write can tag any commit, so that a tag is not the default branch."""
+    ref = environ.get("GITHUB_REF", "")
+    if environ.get("GITHUB_REF_TYPE") == "tag" or ref.startswith("refs/tags/"):
+        return environ.get("GITHUB_REF_NAME", "") or ref
+    return environ.get("CI_COMMIT_TAG", "") or environ.get("BUILDKITE_TAG", "")
+
+
+def _of_ref(ref: str) -> str:
     from planner.results.store import BRANCHES, segment_for
 
-    return "" if not branch or not default or branch == default else f"{BRANCHES}{segment_for(f'heads/{branch}')}/"
+    return f"{BRANCHES}{segment_for(ref)}/"
+
+
+def _of_branch(branch: str, default: str) -> str:
+    """A branch that may be the default branch has no namespace of its own."""
+    return "" if not branch or not default or branch == default else _of_ref(f"heads/{branch}")
 
 
 def _github_number(environ: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from fake_github import FakeGitHub, fake_github
+from fake_github import FakeGitHub, Fault, fake_github
 
 from planner.clock import Clock
 from planner.session.ci import who_agrees
@@ -49,21 +49,40 @@ CLOCK = Clock(
 )
 PULL = {"pull_request": {"number": 42}}
 DISPATCH = {"inputs": {"pull-request": "42"}}
-MARIA = {"state": "approved", "user": {"login": "maria"}}
+CALLS = [{"name": "phone-calls"}]
+MARIA = {"state": "approved", "user": {"login": "maria"}, "environments": CALLS}
 
 
 def test_a_push_is_no_consent(tmp_path: Path, fake: FakeGitHub) -> None:
     """An environment without protection starts its job by itself: the API names no approver."""
     assert agreed(tmp_path, fake, "pull_request", PULL) == ""
-    fake.approvals = [{"state": "rejected", "user": {"login": "maria"}}]
+    fake.approvals = [{"state": "rejected", "user": {"login": "maria"}, "environments": CALLS}]
     assert agreed(tmp_path, fake, "pull_request", PULL) == ""
     assert agreed(tmp_path, fake, "pull_request", PULL, GITHUB_TOKEN="nothing") == ""
     assert agreed(tmp_path, fake, "pull_request", PULL, GITHUB_TOKEN="") == ""
 
 
 def test_the_approver(tmp_path: Path, fake: FakeGitHub) -> None:
-    fake.approvals = [MARIA, MARIA, {"state": "approved", "user": {"login": "ali"}}]
+    fake.approvals = [MARIA, MARIA, {**MARIA, "user": {"login": "ali"}}]
     assert agreed(tmp_path, fake, "pull_request", PULL) == "maria, ali"
+
+
+@pytest.mark.parametrize(
+    ("environments", "wanted", "who"),
+    [
+        (["docs-preview"], "", ""),
+        ([], "", ""),
+        (["docs-preview", "Phone-Calls"], "", "maria"),
+        (["phone-calls"], "eu", ""),
+        (["eu"], "eu", "maria"),
+    ],
+)
+def test_the_approval_of_another_environment(
+    tmp_path: Path, fake: FakeGitHub, environments: list[str], wanted: str, who: str
+) -> None:
+    """Whoever approves another job of the workflow agrees to no calls."""
+    fake.approvals = [{**MARIA, "environments": [{"name": name} for name in environments]}]
+    assert agreed(tmp_path, fake, "pull_request", PULL, PLANNER_APPROVAL_ENVIRONMENT=wanted) == who
 
 
 def test_the_dispatcher(tmp_path: Path, fake: FakeGitHub) -> None:
@@ -73,14 +92,29 @@ def test_the_dispatcher(tmp_path: Path, fake: FakeGitHub) -> None:
 
 
 @pytest.mark.parametrize("role", ["read", "none"])
-def test_a_permission_that_was_withdrawn(tmp_path: Path, fake: FakeGitHub, role: str) -> None:
-    """Days may pass between the start of a job and its calls. Without an answer of GitHub, the start counts."""
-    maria = {"GITHUB_TRIGGERING_ACTOR": "maria"}
-    fake.roles["maria"] = role
+@pytest.mark.parametrize("login", ["maria", "maria_acme"])
+def test_a_permission_that_was_withdrawn(tmp_path: Path, fake: FakeGitHub, login: str, role: str) -> None:
+    """Days may pass between the start of a job and its calls. A managed user has `_` in the login."""
+    maria: dict[str, Any] = {"GITHUB_TRIGGERING_ACTOR": login}
+    fake.roles[login] = role
     assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **maria) == ""
-    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **maria, GITHUB_TOKEN="nothing") == "maria"
-    fake.roles["maria"] = "admin"
-    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **maria) == "maria"
+    fake.roles[login] = "admin"
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **maria) == login
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_permission_that_cannot_be_read(tmp_path: Path, fake: FakeGitHub, status: int) -> None:
+    """A permission that is not confirmed does not count; a 404 means that there is no such user."""
+    fake.faults.append(Fault("GET", status, 9))
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH) == ""
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, GITHUB_TOKEN="nothing") == ""
+
+
+@pytest.mark.parametrize("token", ["reader", ""])
+def test_an_app_does_not_agree(tmp_path: Path, fake: FakeGitHub, token: str) -> None:
+    """A workflow can dispatch another one."""
+    bot: dict[str, Any] = {"GITHUB_TRIGGERING_ACTOR": "github-actions[bot]", "GITHUB_TOKEN": token}
+    assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, **bot) == ""
 
 
 def test_other_jobs(tmp_path: Path, fake: FakeGitHub) -> None:

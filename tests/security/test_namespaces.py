@@ -279,10 +279,23 @@ def test_an_original_that_is_another_call(tmp_path: Path) -> None:
             {"BUILDKITE": "true", "BUILDKITE_BRANCH": "../latest", "BUILDKITE_PIPELINE_DEFAULT_BRANCH": "main"},
             "branches/heads%2F%2E%2E%2Flatest/",
         ),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/v1", "GITHUB_REF_NAME": "v1"}, "branches/tags%2Fv1/"),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "main"}, "branches/tags%2Fmain/"),
+        ({"GITLAB_CI": "true", "CI_COMMIT_TAG": "v1", "CI_DEFAULT_BRANCH": "main"}, "branches/tags%2Fv1/"),
+        (
+            {
+                "BUILDKITE": "true",
+                "BUILDKITE_TAG": "main",
+                "BUILDKITE_BRANCH": "main",
+                "BUILDKITE_PULL_REQUEST": "false",
+            },
+            "branches/tags%2Fmain/",
+        ),
     ],
 )
 def test_branch_names_map_to_separate_namespaces(environ: dict[str, str], namespace: str) -> None:
-    """A branch whose name is a number, or contains `..`, gets a separate namespace."""
+    """A branch whose name is a number, or contains `..`, gets a separate namespace, and so does a tag: anyone who may
+    write can tag any commit."""
     assert namespace_of(environ) == namespace
 
 
