@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, cast
 
 from planner.errors import IncompleteError, NotFoundError
 from planner.github.client import GitHub
-from planner.github.summary import cut_in_the_middle
+from planner.github.summary import cut_to_characters
 
 BOT: Final = "github-actions[bot]"
 """The author of what a job's own token writes."""
@@ -98,7 +98,7 @@ def _body(markdown: str, digest: str, name: str, old: str) -> str:
     lines.append(markdown.strip())
     if old and old != digest:
         lines.append(f"\nReplaces change set ~~`{short(old)}`~~{', which will be refused' if digest else ''}.")
-    return cut_in_the_middle("\n".join(lines), limit_bytes=MAX_CHARACTERS)
+    return cut_to_characters("\n".join(lines), limit=MAX_CHARACTERS)
 
 
 def short(digest: str) -> str:

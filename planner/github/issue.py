@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from planner.github.client import GitHub
 from planner.github.comment import BOT, MAX_CHARACTERS, marker
-from planner.github.summary import cut_in_the_middle
+from planner.github.summary import cut_to_characters
 
 _PERMISSION: Final = "issues: write"
 _NOTHING: Final = "No agent was edited since the results of its cases."
@@ -17,7 +17,7 @@ def upsert_issue(github: GitHub, title: str, body: str, *, name: str = "default"
     old = _find(github, name, author)
     if old is None and not body:
         return
-    text = cut_in_the_middle(f"{marker(name)}\n{body or _NOTHING}", limit_bytes=MAX_CHARACTERS)
+    text = cut_to_characters(f"{marker(name)}\n{body or _NOTHING}", limit=MAX_CHARACTERS)
     if old is None:
         github.send("POST", "issues", _PERMISSION, {"title": title, "body": text})
         return

@@ -8,7 +8,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from planner.reports.neutral import printable
@@ -34,24 +34,40 @@ def cut_in_the_middle(markdown: str, *, limit_bytes: int) -> str:
 
     A code fence or `<details>` that does not fit is left out. `limit_bytes` (of UTF-8) is at least 512.
     """
-    if _size(markdown) <= limit_bytes:
+    return _cut(markdown, limit_bytes, _size)
+
+
+def cut_to_characters(markdown: str, *, limit: int) -> str:
+    """Like `cut_in_the_middle`; GitHub limits comments and issues by characters."""
+    return _cut(markdown, limit, len)
+
+
+def _cut(markdown: str, limit: int, size: Callable[[str], int]) -> str:
+    if size(markdown) <= limit:
         return markdown
     lines = markdown.splitlines(keepends=True)
     cuts = set(_places_to_cut(lines))
-    last = max((index for index in cuts if index < len(lines) and lines[index].startswith("#")), default=0)
-    tail = "".join(lines[last:])
-    if not last or _size(tail) > limit_bytes // 4:
-        tail = ""
-    note = "\n> ✂ The rest is omitted: the summary of a step is limited. The report files are complete.\n\n"
-    room_bytes = limit_bytes - _size(tail) - _size(note)
-    end, used_bytes = 0, 0
+    tail = next((tail for tail in _endings(lines, cuts) if size(tail) <= limit // 4), "")
+    note = "\n> ✂ The rest is omitted: GitHub limits the length. The report files are complete.\n\n"
+    room = limit - size(tail) - size(note)
+    end, used = 0, 0
     for index, line in enumerate(lines):
-        used_bytes += _size(line)
-        if used_bytes > room_bytes:
+        used += size(line)
+        if used > room:
             break
         if index + 1 in cuts:
             end = index + 1
     return "".join(lines[:end]) + note + tail
+
+
+def _endings(lines: list[str], cuts: set[int]) -> Iterator[str]:
+    """The last section, and what follows the last `<details>`."""
+    places = [index for index in sorted(cuts) if 0 < index < len(lines)]
+    sections = [index for index in places if lines[index].startswith("#")]
+    after_details = [index for index in places if lines[index - 1].rstrip().endswith("</details>")]
+    for found in (sections, after_details):
+        if found:
+            yield "".join(lines[found[-1] :])
 
 
 def _places_to_cut(lines: list[str]) -> Iterator[int]:

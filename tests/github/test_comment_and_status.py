@@ -94,6 +94,16 @@ def test_a_long_comment_is_cut(fake: FakeGitHub) -> None:
     assert len(body) <= MAX_CHARACTERS
 
 
+@pytest.mark.parametrize(("listed", "is_cut"), [(300, False), (900, True)])
+def test_a_long_comment_keeps_its_command(fake: FakeGitHub, listed: int, is_cut: bool) -> None:
+    """GitHub counts characters, of which some have four bytes. The command is not in a section of its own."""
+    rows = "".join(f"| `{number:04d}{'é😀' * 45}` |\n" for number in range(listed))
+    write(fake, Said(f"### head\n\n<details>\n\n| case |\n|---|\n{rows}\n</details>\n\n```sh\ngh workflow run\n```\n"))
+    body = fake.comments[42][0]["body"]
+    assert ("### head" in body, "gh workflow run" in body, "| `0299" in body) == (True, True, not is_cut)
+    assert len(body) <= MAX_CHARACTERS
+
+
 @pytest.mark.parametrize("fault", [Fault("POST", 500), Fault("POST", 502, after_work=True), Fault("GET", 503, 2)])
 def test_a_failing_api_writes_no_second_comment(fake: FakeGitHub, fault: Fault) -> None:
     """A write that failed is looked for; only reads are repeated."""
