@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+from ruamel.yaml.error import YAMLError
 
 from planner.changes.agents import Configurations
 from planner.changes.configuration import agree, configuration_digest, differences
@@ -22,6 +23,7 @@ from planner.planfile.reporter import Reporter
 from planner.providers.base import VARIANTS, AgentState
 from planner.reports.neutral import for_terminal
 from planner.session.configurations import record_agents, stored_versions
+from planner.session.git import Git
 from planner.session.interruption import interruptible
 from planner.session.policy_source import policy_source
 from planner.session.selection import Selection, did_you_mean, read_files
@@ -59,7 +61,7 @@ def pull(shell: Shell, options: PullOptions) -> int:
     deployed = anyio.run(_read, shell, place, selection, target)
     own = _own_file(shell, path)
     if own is not None and not options.force:
-        _check_recorded(place, target, own, deployed)
+        _check_overwritable(shell, place, target, own, deployed)
     fields, left_out = _fields(deployed, own)
     changed = _write(path, own, fields)
     written = _own_file(shell, path)
@@ -114,16 +116,29 @@ def _own_file(shell: Shell, path: Path) -> AgentFile | None:
     return file
 
 
-def _check_recorded(place: Place, target: Target, file: AgentFile, deployed: AgentState) -> None:
+def _check_overwritable(shell: Shell, place: Place, target: Target, file: AgentFile, deployed: AgentState) -> None:
+    """Raises `UsageError` if the file differs from what is deployed, and is not committed or recorded."""
     shown = {name: value for name, value in deployed.configuration.items() if name in file.fields}
     changes = differences(shown, file.fields)
     recorded = {configuration_digest(each.fields) for each in stored_versions(place, [target.id]).get(target.id, ())}
-    if changes and configuration_digest(file.fields) not in recorded:
+    if not changes:
+        return
+    uncommitted = any(_is_uncommitted(shell, path) for path in (file.path, file.prompt_path) if path is not None)
+    if uncommitted or configuration_digest(file.fields) not in recorded:
         names = ", ".join(change.name for change in changes)
         raise UsageError(
-            f"{file.file} has changes that are neither deployed nor recorded: {names}",
+            f"{file.file} has changes that are not deployed, and not {'committed' if uncommitted else 'recorded'}: {names}",
             "Commit them, then overwrite the file with --force. Or keep them, and test them with `planner run`.",
         )
+
+
+def _is_uncommitted(shell: Shell, path: Path) -> bool:
+    """Whether git says so; False outside of a repository."""
+    try:
+        answer = Git(path.parent, shell.environ)("status", "--porcelain", "--untracked-files=all", "--", path.name)
+    except UsageError:  # without git
+        return False
+    return answer.code == 0 and bool(answer.out.strip())
 
 
 def _fields(deployed: AgentState, own: AgentFile | None) -> tuple[dict[str, Any], list[str]]:
@@ -151,7 +166,10 @@ def _write(path: Path, own: AgentFile | None, fields: Mapping[str, Any]) -> list
         _replace(own.prompt_path, f"{str(written.pop('prompt')).rstrip()}\n")
     if written or own is None:
         text = path.read_text("utf-8-sig") if own is not None else ""
-        _replace(path, with_fields(text, written))
+        try:
+            _replace(path, with_fields(text, written))
+        except YAMLError as error:
+            raise UsageError(f"{path.name} cannot be edited: it is not valid YAML", "Correct or remove it.") from error
     return [f"{name} ({PROMPT_FILE})" if name not in written else name for name in fields]
 
 

@@ -87,7 +87,7 @@ class AgentFileReader:
         errors = reporter.errors
         try:
             source = decode(content, file, reporter)
-            document = parse(source, reporter) if source is not None else None
+            document = parse(source, reporter, allows_escapes=True) if source is not None else None
             if document is None:
                 return None
             fields, prompt_path = self._fields(document, shown)

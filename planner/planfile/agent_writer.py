@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.scalarstring import LiteralScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 _LONG: Final = 100
 """Longer texts are written as blocks."""
@@ -38,7 +38,9 @@ def with_fields(text: str, fields: Mapping[str, Any]) -> str:
 def _styled(value: Any, before: Any = None) -> Any:
     if isinstance(value, str):
         text = value.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-        if ("\n" not in text and len(text) <= _LONG) or not _fits_block(text):
+        if not _fits_block(text):
+            return DoubleQuotedScalarString(text)
+        if "\n" not in text and len(text) <= _LONG:
             return text
         block = LiteralScalarString(text + "\n")
         comment = getattr(before, "comment", None)
@@ -46,10 +48,14 @@ def _styled(value: Any, before: Any = None) -> Any:
             block.comment = comment  # pyright: ignore[reportAttributeAccessIssue]
         return block
     if isinstance(value, dict):
-        return {name: _styled(item) for name, item in cast("dict[str, Any]", value).items()}
+        return {_styled_key(name): _styled(item) for name, item in cast("dict[str, Any]", value).items()}
     return [_styled(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
+def _styled_key(name: str) -> str:
+    return name if _fits_block(name) else DoubleQuotedScalarString(name)
+
+
 def _fits_block(text: str) -> bool:
-    """Whether a block says exactly this text."""
+    """Whether a block says exactly this text. Others are written in double quotes, with escapes."""
     return _BLOCK_BREAKING.isdisjoint(text) and all(char == "\n" or char.isprintable() for char in text)

@@ -16,7 +16,7 @@ from planner.reports.case_phrasing import (
     with_outcome,
 )
 from planner.reports.cost_phrasing import cost, cost_details
-from planner.results.model import CaseResult, FreshDocument, RunResult, SuiteDocument
+from planner.results.model import CaseResult, FreshDocument, PreviewDocument, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 _SANDBOX_NOTE_WITH_JUDGE = (
@@ -189,10 +189,13 @@ def sections(result: RunResult) -> list[tuple[str, list[str]]]:
 
 def previews(result: RunResult) -> str:
     """`` `support`: prompt, voice changed, called on a preview ``."""
+    agents: dict[tuple[str, int, str], list[PreviewDocument]] = {}
+    for preview in result.previews:
+        agents.setdefault((preview.target, preview.agent_id, preview.configuration), []).append(preview)
     return "; ".join(
-        f"`{preview.target}`: {', '.join(preview.changes)} changed, called on a preview"
-        + ("" if preview.deleted else f" (agent {preview.preview_agent_id}, which the next run deletes)")
-        for preview in result.previews
+        f"`{target}`: {', '.join(made[-1].changes)} changed, called on a preview"
+        + "".join(f" (agent {each.preview_agent_id}, which the next run deletes)" for each in made if not each.deleted)
+        for (target, _, _), made in agents.items()
     )
 
 

@@ -30,7 +30,6 @@ async def prepare_calls(session: RunSession) -> Preparation:
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     prepared = prepare(shell, session.options.selection, loaded, place, targets=targets, journal=session.journal)
     prepared.judging.require_model(prepared.change_set)
-    record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations, at_once=False)
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")
     return replace(prepared, balance=balance)
@@ -38,7 +37,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
 
 def consent_to(session: RunSession, prepared: Preparation) -> Consent:
     """The consent to the calls. Raises `RefusedError` if it is missing, or policy, a ceiling, the balance or the saved
-    plan forbids these calls."""
+    plan forbids these calls. Only with consent are the versions of the agents' files recorded."""
     shell, options, change_set, balance = session.shell, session.options, prepared.change_set, prepared.balance
     command = options.command()
     if options.saved is not None:
@@ -66,4 +65,6 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
             balance, change_set.estimate.expected_cents, reserved_cents=prepared.all_reserved_cents
         ):
             shell.log(message)
+    project, configurations = session.loaded.project, prepared.configurations
+    record_agents(shell, session.place, project, prepared.agents, configurations, at_once=False)
     return consent

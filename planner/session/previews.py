@@ -168,10 +168,10 @@ class Previews:
         wanted: Wanted = (target.agent_id, target.digest or "")
         for preview in self.open():
             known = preview.state in (PreviewState.MADE, PreviewState.CONFIGURED)
-            if known and (preview.agent_id, preview.configuration) == wanted and await self._configure(preview, target):
+            if known and (preview.agent_id, preview.configuration) == wanted and await self._set_up(preview, target):
                 return self._current(preview)
         preview = await self._duplicate(target)
-        if not await self._configure(preview, target):
+        if not await self._set_up(preview, target):
             raise ConflictError("the copy disappeared while it was made", "Run the same command again.")
         return self._current(preview)
 
@@ -213,6 +213,16 @@ class Previews:
             if self._current(preview).state is PreviewState.MADE:
                 return self._current(preview)
         raise error
+
+    async def _set_up(self, preview: Preview, target: EffectiveTarget) -> bool:
+        """As `_configure`. A copy that cannot be configured, because the service refuses it, is deleted at once."""
+        try:
+            return await self._configure(preview, target)
+        except PlannerError as error:
+            is_refused = isinstance(error, ThrottledError) or not isinstance(error, IncompleteError)
+            if is_refused and not self.is_in_use(preview):
+                await self.try_delete(preview)
+            raise
 
     async def _configure(self, preview: Preview, target: EffectiveTarget) -> bool:
         """Deploy the file's fields to the copy and read them back; False if it is gone."""

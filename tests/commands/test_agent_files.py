@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.request
 from typing import Any
 
@@ -44,6 +45,11 @@ def ask(service: Served, method: str, path: str, body: dict[str, Any]) -> Any:
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
         return json.load(answer)
+
+
+def git(project: Project, *arguments: str) -> None:
+    who = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=project.root, check=True)
 
 
 def edit_prompt(project: Project, prompt: str = "You are new here.") -> None:
@@ -189,6 +195,59 @@ def test_pull_writes_the_prompt_file(described: Project) -> None:
     assert (described.root / FILE).read_text() == "prompt_file: support.md\n"
     assert (described.root / "agents/support.md").read_text() != "Old.\n"
     assert agent(described, "--refresh")["state"] == "same"
+
+
+@pytest.mark.parametrize("name", ["agents/support.md", FILE])
+def test_pull_keeps_what_is_not_committed(described: Project, service: Served, name: str) -> None:
+    """Also what a session recorded; a refused one records nothing."""
+    described.write(FILE, "prompt_file: support.md\n" if name != FILE else "voice: maya\n")
+    described.write("agents/support.md", "You are old.\n")
+    git(described, "init", "-q")
+    git(described, "add", ".")
+    git(described, "commit", "-qm", "Begin")
+    described.write(name, "You are new here.\n" if name != FILE else "prompt: You are new here.\n")
+    edited = (described.root / name).read_text()
+    assert described.planner("run").code == 3
+    assert described.planner("agents", "pull", "clinic").code == 2
+    assert described.planner("run", CONSENT).code == 0
+    assert described.planner("agents", "pull", "clinic").code == 2
+    assert (described.root / name).read_text() == edited
+    git(described, "commit", "-qam", "Edit")
+    assert described.planner("agents", "pull", "clinic").code == 0
+    assert (described.root / name).read_text() != edited
+
+
+def test_a_refused_run_records_nothing(described: Project) -> None:
+    edit_prompt(described)
+    assert described.planner("run").code == 3
+    assert described.planner("agents", "pull", "clinic").code == 2
+
+
+STRANGE = "\x07\x1b\x7f\x85\x9f\u2028\u2029\ufeff\t\ufffe\U0001f600"
+
+
+@pytest.mark.parametrize("strange", [*STRANGE, STRANGE], ids=ascii)
+@pytest.mark.parametrize("form", ["Hi{}there.", "You are kind.\nSay hi{}there.\n  Bye."])
+def test_pull_writes_every_character(described: Project, service: Served, strange: str, form: str) -> None:
+    prompt = form.format(strange)
+    ask(service, "PATCH", "14", {"prompt": prompt})
+    ask(service, "POST", "14/deploy", {})
+    assert described.planner("agents", "pull", "clinic").code == 0
+    assert described.planner("validate").code == 0
+    assert agent(described, "--refresh")["state"] == "same"
+    described.edit(FILE, "voice:", "voice: other #")
+    again = described.planner("agents", "pull", "clinic", "--force")
+    assert again.code == 0, again.err
+    assert agent(described, "--refresh")["state"] == "same"
+
+
+@pytest.mark.parametrize(
+    "text", ["prompt: |\n  a\u2028b\nvoice: x\n", "prompt: [\n", "prompt: a\x1bb\n", ""], ids=ascii
+)
+def test_pull_refuses_a_file_that_it_cannot_read(described: Project, text: str) -> None:
+    described.write(FILE, text)
+    assert described.planner("agents", "pull", "clinic", "--force").code == 2
+    assert (described.root / FILE).read_text() == text
 
 
 @pytest.mark.parametrize("targets", ["clinic: {phone_number: 77}", "desk: {agent: 14}"])

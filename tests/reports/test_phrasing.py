@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planner.reports import case_phrasing, phrasing
-from planner.results.model import Run, RunResult
+from planner.results.model import PreviewDocument, Run, RunResult
 
 
 def test_unknown_after_all_calls_does_not_suggest_to_resume(canonical: RunResult) -> None:
@@ -151,3 +151,21 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
     assert (
         case_phrasing.run_outcome(run.model_copy(update={"outcome": "failed", "fault": "judge"})) == "failed, undecided"
     )
+
+
+def test_an_agent_is_listed_once(canonical: RunResult) -> None:
+    """Also if its preview had to be made twice."""
+    made = [
+        PreviewDocument(
+            target="support",
+            agent_id=12,
+            preview_agent_id=copy_id,
+            configuration="sha256:1",
+            changes=["prompt"],
+            deleted=copy_id == 18,
+        )
+        for copy_id in (18, 19)
+    ]
+    text = phrasing.previews(canonical.model_copy(update={"previews": made}))
+    assert text.count("`support`") == 1
+    assert "agent 19" in text

@@ -40,6 +40,27 @@ def test_a_refused_write_ends_the_session_before_any_call(
     clinic.check()
 
 
+@pytest.mark.parametrize("route", ["edit", "deploy"])
+@pytest.mark.parametrize("status", [403, 409, 422])
+def test_a_copy_that_cannot_be_configured_is_deleted_at_once(tmp_path: Path, route: str, status: int) -> None:
+    clinic = make_clinic(tmp_path, faults=(refuse(route, status),))
+    assert clinic.run().code == (4 if status == 409 else 2)
+    assert clinic.sandbox.agents.ids == [12, 14, 17]
+    assert not clinic.charged()
+    assert clinic.run().code == 0
+    clinic.check()
+
+
+def test_a_refused_copy_that_cannot_be_deleted_is_named(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path, faults=(refuse("edit", 422), refuse("delete", 403)))
+    ran = clinic.run()
+    assert ran.code == 2
+    assert "agent 18" in ran.err
+    assert clinic.sandbox.agents.ids == [12, 14, 17, 18]
+    assert clinic.run().code == 0
+    clinic.check()
+
+
 def test_an_organisation_without_room_for_a_copy(tmp_path: Path) -> None:
     clinic = make_clinic(tmp_path, world={"agent_limit": 3})
     assert clinic.run().code == 4

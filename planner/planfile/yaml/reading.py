@@ -20,9 +20,12 @@ def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
     return source
 
 
-def parse(source: Source, reporter: Reporter) -> Document | None:
-    """The document; None, and errors, if there is none or its structure is unknown."""
+def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -> Document | None:
+    """The document; None, and errors, if there is none or its structure is unknown. `allows_escapes`: texts may have
+    control characters, written as escapes."""
     document, problems = parse_text(source)
+    if document is not None and allows_escapes:
+        problems = [problem for problem in problems if problem.code != "control-character"]
     _report(problems, reporter)
     if document is not None:
         reporter.incomplete.update(dict.fromkeys(document.incomplete, document))

@@ -28,6 +28,11 @@ def error_of(answer: Answer, request: str) -> PlannerError:
     detail = _detail(answer)
     status = answer.status
     match status:
+        case 403 if _writes_agents(request):
+            return CredentialError(
+                f"the service rejects the key ({status}: {detail})",
+                "Use a THUNDERPHONE_API_KEY of this organisation that may read and write agents.",
+            )
         case 401 | 403:
             return CredentialError(
                 f"the service rejects the key ({status}: {detail})",
@@ -66,6 +71,11 @@ def error_of(answer: Answer, request: str) -> PlannerError:
                 GARBAGE_HINT if status < 300 else "",
                 status=status,
             )
+
+
+def _writes_agents(request: str) -> bool:
+    method, _, path = request.partition(" ")
+    return method != "GET" and path.startswith("/v1/agents/")
 
 
 def _whither(answer: Answer) -> str:
