@@ -11,7 +11,7 @@ from planner.reports.change_set import Preview
 from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
 from planner.results.model import CaseResult
-from planner.results.outcomes import CaseState, FailOn, RequiredCheck, State
+from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
 from planner.session.checking import checked_cases
 from planner.session.policy_source import PolicySource
 from planner.session.preparing import Preparation, open_journal, prepare
@@ -119,7 +119,9 @@ def _publication(
         digest=check.digest if check.needs_run else "",
         commit=pull.commit,
         comment=comment,
-        worth_saying=check.state is not State.SUCCESS or bool(check.cases.get(CaseState.KNOWN_FAILING)),
+        worth_saying=check.state is not State.SUCCESS
+        or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.QUARANTINED)))
+        or bool(prepared.change_set.with_action(Action.DROP)),
         store=(options.selection.store or loaded.project.store or "") if change_set is not None else "",
         is_sandbox=options.selection.sandbox,
         change_set=change_set,
