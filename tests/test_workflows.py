@@ -183,6 +183,12 @@ def test_rights() -> None:
     assert all(document["permissions"] == {} for document in WORKFLOWS.values())
 
 
+def test_a_pull_request_with_another_base_is_planned_again() -> None:
+    """GitHub says so with `edited`, which it does not send by default."""
+    types = WORKFLOWS["phone-plans"]["on"]["pull_request_target"]["types"]
+    assert set(types) == {"opened", "synchronize", "reopened", "edited"}
+
+
 def test_a_push_during_the_calls(repository: Repository) -> None:
     """The calls end; comment and status are about the newer commit, which needs only what changed."""
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))

@@ -86,7 +86,7 @@ def check_consent(
     if request.given and not request.by:
         raise RefusedError(
             "the CI system names nobody who agreed: a push to a pull request is not consent to charge",
-            "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment and give the job"
+            "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment phone-calls and give the job"
             " `actions: read` and its token in GITHUB_TOKEN",
         )
     if not request.given:

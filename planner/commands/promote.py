@@ -65,7 +65,7 @@ def promote(shell: Shell, options: PromoteOptions) -> int:
             shell.print(_promote(shell, selection, loaded, place, store, number))
         elif number in closed and not has_open_launches(store, number):
             store.update(lambda now, number=number: remove_branch(now, number))
-            shell.print(f"#{number}: closed without a merge, results removed")
+            shell.print(f"#{number}: closed without a merge into this branch, results removed")
     return 0
 
 
