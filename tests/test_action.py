@@ -370,8 +370,11 @@ def test_only_files_with_a_known_hash_are_installed(
 def test_no_file_of_the_checkout_configures_the_installation(
     run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before: uv obeyed the `uv.toml` of a pull request, and ran the Python that it named.
-    Now: it runs outside of the checkout."""
+    """The checkout of a pull request contains a `uv.toml` that names a Python to download.
+
+    Before: uv would obey it, and that Python would run with the job's keys.
+    Now: planner is installed outside of the checkout.
+    """
     (tmp_path / "bin").mkdir()
     uv = tmp_path / "bin/uv"
     uv.write_text("#!/usr/bin/env bash\npwd\n", encoding="utf-8")
