@@ -131,7 +131,7 @@ def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsReposi
 
 
 def _made_by(shell: Shell, branch: ResultsRepository) -> Callable[[str], bool]:
-    """Whether code of the default branch made a session, as far as the session says: other CI systems name no workflow."""
+    """Whether code of the default branch made a session, by what the session says: other CI systems name no workflow."""
     ref = shell.environ.get("GITHUB_REF", "")
 
     @cache

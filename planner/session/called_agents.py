@@ -47,7 +47,7 @@ async def edited_cases(session: RunSession, prepared: Preparation, runs: EndedRu
         except PlannerError as error:
             session.shell.log(f"warning: nobody knows whether agent {verified.id} was edited during the calls: {error}")
             continue
-        if _is_edited(verified, now):
+        if is_edited(verified, now):
             what = "the preview of" if copy_id is not None else "the agent of"
             session.shell.log(
                 f"warning: somebody edited {what} target `{agent.alias}` during the calls: they prove nothing"
@@ -56,9 +56,13 @@ async def edited_cases(session: RunSession, prepared: Preparation, runs: EndedRu
     return frozenset(edited)
 
 
-def _is_edited(before: AgentState, now: AgentState) -> bool:
-    """Also if the edit was reverted: then the time of the last edit differs."""
-    return before.edited_at != now.edited_at or bool(differences(before.configuration, now.configuration))
+def is_edited(before: AgentState, now: AgentState) -> bool:
+    """Also if the edit was reverted: then the time of the last edit differs. Saving a draft or renaming the agent changes
+    that time too, and no call."""
+    if differences(before.configuration, now.configuration):
+        return True
+    is_harmless = before.name != now.name or before.draft != now.draft
+    return before.edited_at != now.edited_at and not is_harmless
 
 
 def set_aside(runs: EndedRuns, edited: Iterable[str]) -> None:

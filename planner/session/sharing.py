@@ -35,7 +35,7 @@ _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 _CLAIMS_FROM: Final = 50
 """Number of newest sessions to search for claimed runs."""
 _OF_THE_AGENT: Final = ("agent_revision", "configuration", "has_agent_file")
-"""The inputs that tell which agent was called; nothing in them is redacted."""
+"""The inputs about the called agent. Nothing in them is redacted."""
 _NUMBERED: Final = re.compile(r"~\d+$")
 """The suffix that makes redacted case ids unique."""
 
