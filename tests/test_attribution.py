@@ -13,8 +13,7 @@ from planner.checks.judgement import shown
 from planner.results.model import RunVerdict
 from planner.results.outcomes import Fault, RunOutcome
 from planner.sandbox import load_world
-from planner.sandbox.conversation import EMPTY, Conversation, Turn
-from planner.sandbox.conversations.playing import NO_DIALOGUE, converse
+from planner.sandbox.conversation import EMPTY, NO_DIALOGUE, Conversation, Turn, converse
 from planner.verdicts.runs import judge_run
 
 NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}

@@ -4,7 +4,7 @@ It imports nothing of this project but the YAML reader: where the client is wron
 """
 
 from planner.sandbox.sandbox import Dialect, Sandbox
-from planner.sandbox.state.store import StateFileError
+from planner.sandbox.state import StateFileError
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError, WorldFault, builtin_worlds, load_world
 from planner.sandbox.worlds.world import World

@@ -11,8 +11,7 @@ from pydantic import JsonValue
 
 from planner.sandbox.conversation import EMPTY
 from planner.sandbox.launching import NO_AGENT
-from planner.sandbox.state.records import AgentRecord, Event
-from planner.sandbox.state.state import State
+from planner.sandbox.state import AgentRecord, Event, State
 from planner.sandbox.worlds.world import Snapshot, Variant, World
 
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from planner.sandbox.conversation import EMPTY, Conversation, Draws, seed_of
-from planner.sandbox.state.records import Batch, Event, LaunchRequest, Run
-from planner.sandbox.state.state import State
+from planner.sandbox.state import Batch, Event, LaunchRequest, Run, State
 from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import Snapshot, World
 from planner.values import frozen
@@ -135,7 +134,7 @@ class Launcher:
         run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=call_id_at)
         if snapshot.model or self._world.bot.model:
             return replace(run, ends_at=None, is_pending=True)
-        from planner.sandbox.conversations.playing import converse
+        from planner.sandbox.conversation import converse
 
         return self.ended(run, converse(snapshot, run.prompt, run.seed), run.starts_at)
 

@@ -15,9 +15,7 @@ from starlette.types import ASGIApp
 from planner.sandbox.agents import Agents
 from planner.sandbox.errors import insufficient_balance, not_found, throttled
 from planner.sandbox.launching import Answerer, Launch, Launcher
-from planner.sandbox.state.records import FOREIGN_USER_ID, OWN_USER_ID, Charge, Event, LaunchRequest, Run
-from planner.sandbox.state.state import State
-from planner.sandbox.state.store import Store
+from planner.sandbox.state import FOREIGN_USER_ID, OWN_USER_ID, Charge, Event, LaunchRequest, Run, State, Store
 from planner.sandbox.worlds.dialogues import Object, meant
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
@@ -56,7 +54,7 @@ class Sandbox:
         self.agents = Agents(world, self.state, self._store.append)
         self._model_calls = None
         if world.models:
-            from planner.sandbox.conversations.model_calls import ModelCalls  # most worlds have no models
+            from planner.sandbox.models import ModelCalls  # most worlds have no models
 
             self._model_calls = ModelCalls(world, environ or {})
         for fault in self.faults.active:

@@ -12,7 +12,7 @@ from typing import Any
 from whole_runs import Organisation
 
 from planner.sandbox.conversation import Conversation
-from planner.sandbox.state.records import OWN_USER_ID
+from planner.sandbox.state import OWN_USER_ID
 
 PLAN = """\
 version: 1

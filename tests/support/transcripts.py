@@ -10,8 +10,7 @@ from planner.providers.base import CallId, Run, RunId
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
 from planner.sandbox import load_world
-from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations.playing import converse
+from planner.sandbox.conversation import Conversation, converse
 
 Dialect = Literal["page", "client"]
 

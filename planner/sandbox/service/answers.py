@@ -11,7 +11,7 @@ from typing import Any
 from planner.sandbox.conversation import Turn
 from planner.sandbox.sandbox import Dialect, Sandbox
 from planner.sandbox.service.fields import CONSTANTS, OTHER_FIELDS, fields_of
-from planner.sandbox.state.records import Batch, Run
+from planner.sandbox.state import Batch, Run
 from planner.sandbox.worlds.world import Snapshot
 
 Answer = dict[str, Any]

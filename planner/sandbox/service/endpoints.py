@@ -179,7 +179,7 @@ def read_audio(exchange: Exchange) -> Any:
 
 
 def read_recording(exchange: Exchange) -> Any:
-    from planner.sandbox.conversations.audio import recording  # few clients listen
+    from planner.sandbox.conversation import recording  # few clients listen
 
     view, given = exchange.call(), exchange.request.query_params
     expires = given.get("expires", "")

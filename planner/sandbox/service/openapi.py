@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from planner.sandbox.sandbox import Dialect
+from planner.sandbox.service.app import Operation, model, operations
 from planner.sandbox.service.fields import ANSWERS, CONSTANTS, fields_of
-from planner.sandbox.service.operations import Operation, model, operations
 from planner.sandbox.service.requests import INT64_MAX
-from planner.sandbox.state.records import Direction, Mode, Status, TargetType
+from planner.sandbox.state import Direction, Mode, Status, TargetType
 
 _TITLE = {"page": "as on its reference page", "client": "as in its official client 0.2.0"}
 _ANSWERS = {

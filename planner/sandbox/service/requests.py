@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from planner.sandbox.state.records import Direction, LaunchRequest, Mode, Status, TargetType
+from planner.sandbox.state import Direction, LaunchRequest, Mode, Status, TargetType
 from planner.sandbox.worlds.dialogues import Part
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.world import Product, epoch_seconds

@@ -7,8 +7,7 @@ import wave
 from array import array
 
 from planner.sandbox import load_world
-from planner.sandbox.conversations.audio import recording
-from planner.sandbox.conversations.playing import converse
+from planner.sandbox.conversation import converse, recording
 from tests.sandbox.conftest import Bench  # pyright: ignore[reportMissingImports]
 
 

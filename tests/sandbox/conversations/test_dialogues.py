@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from planner.sandbox import World, WorldError, load_world
-from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations.playing import NO_DIALOGUE, converse
+from planner.sandbox.conversation import NO_DIALOGUE, Conversation, converse
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
 PIZZA = """\

@@ -18,8 +18,8 @@ from nowhere import nowhere
 from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
-from planner.sandbox.conversations.playing import NO_DIALOGUE
-from planner.sandbox.state.records import Event
+from planner.sandbox.conversation import NO_DIALOGUE
+from planner.sandbox.state import Event
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 Answer = dict[str, Any] | int | str | None
