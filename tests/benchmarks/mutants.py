@@ -1,439 +1,347 @@
-"""Which changes of the code no test notices: `python tests/benchmarks/mutants.py [--share S] [--results FOLDER] [MODULE…]`.
+"""Mutation score: the share of small changes of the code that tests notice.
 
-Changes one thing at a time in checks, verdicts, statistics and the core of execution, and runs the tests that execute
-it, the quickest first, until one fails. Prints each change that no test noticed, and a table by module. Those listed in
-`equivalent_mutants.toml`, each with its reason, change nothing that could be noticed. They were tried, and are not tried again unless
---equivalent asks for it, which tries nothing else: then it is said when one of them is noticed after all.
+    python tests/benchmarks/mutants.py planner/checks [PATH…] [--sample N] [--seed N] [--tests PATH…]
 
-What is changed: comparisons (`<` to `<=`, `==` to `!=`, `is`, `in`), `and` to `or` and back, arithmetic, `not` and minus taken away,
-numbers by one, True and False, texts by one character, conditions of `if` to always true and of `while` to never, a returned value to None,
-`break` and `continue` dropped, statements that are one call dropped, `+=` to `-=`. What is not: assignments and `raise` dropped, `if` to
-never, arguments dropped or swapped, items of tables dropped, conditions of comprehensions, patterns of `match` but for their
-constants, what an `except` catches, f-strings, decorators, annotations and documentation.
+Draws N changes at random and runs, for each, the tests that execute the changed line, the quickest first, until one fails.
+Prints every survivor, and the score with its 95 % interval. Survivors that `equivalent_mutants.toml` explains count as
+survivors, too.
 
-    --results FOLDER  keeps what was found there, and tries nothing again that was noticed while its module's text was the same
-    --tests PATH…     by these tests only
-    --processes N     so many at once (2)
-    --share S         only this share of the changes, drawn by --seed N
+Changed are comparisons, `and`/`or`, arithmetic, `not`, numbers, booleans, texts of one word, conditions (always true), returned
+values (None), `break` and `continue`, and calls whose value is not used. Left alone is what cannot matter: annotations,
+documentation, sentences and f-strings (tests assert facts, not messages), `raise` and `assert_never`.
 
-Tests are collected and run once under coverage, nothing cached from one to the next, to know which lines each of them executes.
-Then each change is tried in a fork: all functions that were made of the changed code get the new one, wherever they are kept, so that
-nothing has to be imported again. What is made when a module is imported (tables, fields of checks, enumerations) cannot be put in
-place everywhere: if that is not noticed, the tests are run once more in a fork of a process that has imported nothing that
-depends on the module. A change that takes twice as long as none, and a little, is noticed: it loops.
+A process collects the tests, runs them once under coverage, and tries each change of a function in a fork, by replacing its code.
+What survives, and changes of tables and fields, is tried again in a fork that imports the changed module afresh.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import functools
 import gc
-import hashlib
-import importlib
 import json
 import os
-import struct
+import resource
+import select
+import shlex
+import signal
 import sys
 import tomllib
-import types
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from mmap import mmap
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from importlib.machinery import SourceFileLoader
+from importlib.util import spec_from_file_location
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from time import process_time
-from typing import Any
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
 
 import coverage
 import pytest
-from mutation_trials import OPTIONS, ROOT, SAID, Nursery, first_failing, in_fork
-from mutations import Mutation, codes, importers, is_kept, module_name, mutations, taken
+from _pytest.runner import runtestprotocol
 
-CORE = (
-    "billing",
-    "core",
-    "fold",
-    "journal_state",
-    "ledger",
-    "observing",
-    "outage",
-    "packing",
-    "reconciling",
-    "resuming",
-    "state",
-    "wanted",
+ROOT = Path(__file__).parents[2]
+OUTCOMES = ("test_attribution", "test_outcome", "test_outcome_edges", "test_verdicts_page")
+TESTS = {
+    "planner/checks": ("tests/checks", "tests/judge/test_judge_calls.py"),
+    "planner/verdicts": ("tests/verdicts", "tests/changes", *(f"tests/{name}.py" for name in OUTCOMES)),
+    "planner/execution": ("tests/execution",),
+}
+EXPLAINED = tomllib.loads(Path(__file__).with_name("equivalent_mutants.toml").read_text(encoding="utf-8"))
+OPTIONS = shlex.split(
+    "-q --no-header --assert=plain -p no:cacheprovider -p no:xdist -p no:cov -p no:schemathesis -W ignore"
+    " --hypothesis-seed=0 -o addopts=--import-mode=importlib -o markers=no_cover --ignore=tests/checks/test_hostile_calls.py"
 )
-"""Of execution: what decides about money, without any I/O."""
-PACKAGES = (
-    "planner/checks",
-    "planner/checks/spoken",
-    "planner/verdicts",
-    "planner/statistics.py",
-    *(f"planner/execution/{name}.py" for name in CORE),
-)
-TESTS = (
-    "tests/changes",
-    "tests/checks",
-    "tests/execution",
-    "tests/judge/test_judge_calls.py",
-    "tests/test_attribution.py",
-    "tests/test_outcome.py",
-    "tests/test_outcome_edges.py",
-    "tests/test_statistics.py",
-    "tests/test_verdicts_page.py",
-    "tests/verdicts",
-)
-MOST_FIRST = 6
-"""Tests that are tried before all others."""
-
-EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
+WARM = "hypothesis inline_snapshot pydantic httpx ruamel.yaml jinja2 planner.evidence planner.statistics"
+TEST_SECONDS = 6.0
+"""Of a change's tests, as long as the quickest take."""
+TRIAL_SECONDS = 40
+SWAPS = [(ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot), (ast.In, ast.NotIn)]
+COMPARISONS: Mapping[Any, Any] = {**dict(SWAPS), **{new: old for old, new in SWAPS}}
+ARITHMETIC: Mapping[Any, Any] = {
+    **dict.fromkeys((ast.Mult, ast.Sub), ast.Add),
+    **dict.fromkeys((ast.Div, ast.FloorDiv, ast.Mod, ast.Pow), ast.Mult),
+    ast.Add: ast.Sub,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+}
+DOCUMENTATION = {"description", "title", "examples", "json_schema_extra", "model_config", "__all__", "__slots__"}
 
 
-@dataclass(frozen=True)
-class Options:
-    only: Sequence[str]
-    share: float
-    seed: int
-    processes: int
-    results: Path | None
-    tests: Sequence[str]
-    equivalent: bool
+class Mutant(NamedTuple):
+    path: Path
+    number: int
+    """Among the nodes of the module that can be changed."""
+    lines: range
+    """Of the innermost statement, without its block."""
+    in_function: bool
+    key: str
 
-    def measured(self, file: Path) -> Path | None:
-        """Where it is kept which lines the tests of this file run."""
-        if self.results is None:
-            return None
-        texts = [file, *sorted((ROOT / "tests").rglob("conftest.py"))]
-        return self.results / f"lines {file.stem} {digest(*texts)}.json"
+    def code(self) -> CodeType:
+        tree = ast.parse(self.path.read_text(encoding="utf-8"))
+        _change(list(_places(tree))[self.number][0])
+        return compile(ast.fix_missing_locations(tree), str(self.path), "exec", dont_inherit=True)
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+def mutants(path: Path) -> list[Mutant]:
+    found: list[Mutant] = []
+    seen: dict[str, int] = {}
+    for number, (node, names, statement) in enumerate(_places(ast.parse(path.read_text(encoding="utf-8")))):
+        block = [each.lineno for each in ast.iter_child_nodes(statement) if isinstance(each, ast.stmt)]
+        last = max(statement.lineno, min(block) - 1) if block else statement.end_lineno
+        before = ast.unparse(node)[:70]
+        _change(node)
+        after = ast.unparse(ast.fix_missing_locations(node))[:70]
+        label = " ".join(f"{'.'.join(names)}: {before} → {after}".split())
+        seen[label] = seen.get(label, 0) + 1
+        key = label if seen[label] == 1 else f"{label} ({seen[label]})"
+        found.append(Mutant(path, number, range(statement.lineno, last + 1), "()" in label.partition(":")[0], key))
+    return found
 
 
-def digest(*paths: Path) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+def _places(
+    node: Any, names: tuple[str, ...] = (), statement: Any = None
+) -> Iterator[tuple[Any, tuple[str, ...], Any]]:
+    """Each node that can be changed, the names it is in, and its statement."""
+    statement = node if isinstance(node, ast.stmt) else statement
+    children: Sequence[ast.AST] = list(ast.iter_child_nodes(node))
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            for default in filter(None, (*node.args.defaults, *node.args.kw_defaults)):
+                yield from _places(default, (*names, node.name), statement)
+            names, children = (*names, f"{node.name}()"), node.body
+        case ast.ClassDef():
+            names, children = (*names, node.name), node.body
+        case ast.AnnAssign(target=target) | ast.Assign(targets=[target]):
+            names = names or (ast.unparse(target),)
+            children = [node.value] if node.value and ast.unparse(target) not in DOCUMENTATION else []
+        case ast.Raise() | ast.JoinedStr() | ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
+            return
+        case ast.keyword(arg=str(name)) if name in DOCUMENTATION:
+            return
+        case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))) | ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return
+        case ast.Subscript(value=ast.Name(id="Literal" | "Annotated")):
+            return
+        case ast.Call(func=ast.Name(id="cast" | "TypeVar")):
+            children = node.args[1:]
+        case _:
+            pass
+    if _can_change(node):
+        yield node, names, statement
+    for child in children:
+        yield from _places(child, names, statement)
 
 
-def modules() -> list[Path]:
-    packages = [ROOT / package for package in PACKAGES]
-    return [path for package in packages for path in ([package] if package.is_file() else sorted(package.glob("*.py")))]
+def _can_change(node: ast.AST) -> bool:
+    match node:
+        case ast.Compare(ops=[_]) | ast.UnaryOp(op=ast.Not() | ast.USub()) | ast.Expr(value=ast.Call()):
+            return True
+        case ast.BinOp(op=op):
+            return type(op) in ARITHMETIC
+        case ast.Constant(value=str(text)):
+            return bool(text) and " " not in text
+        case ast.Return(value=ast.Constant() | ast.Tuple(elts=[]) | None):
+            return False
+        case ast.Constant(value=bool() | int() | float()) | ast.Return() | ast.AugAssign():
+            return True
+        case _:
+            return isinstance(node, ast.BoolOp | ast.Break | ast.Continue | ast.If | ast.IfExp)
 
 
-class Trial:
-    """A pytest plugin in whose place the changes are tried."""
+def _change(node: Any) -> None:
+    match node:
+        case ast.Compare():
+            node.ops = [COMPARISONS[type(node.ops[0])]()]
+        case ast.BoolOp():
+            node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        case ast.BinOp() | ast.AugAssign():
+            node.op = ARITHMETIC.get(type(node.op), ast.Add)()
+        case ast.UnaryOp(op=ast.Not()):
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.UnaryOp():
+            node.op = ast.UAdd()
+        case ast.Constant(value=bool()):
+            node.value = not node.value
+        case ast.Constant():
+            node.value = node.value + ("~" if isinstance(node.value, str) else 1)  # pyright: ignore[reportOperatorIssue]
+        case ast.If() | ast.IfExp():
+            node.test = ast.Constant(value=True)
+        case ast.Return() | ast.Expr():
+            node.value = ast.Constant(value=None)
+        case _:
+            node.__class__ = ast.Pass
 
-    def __init__(self, options: Options, nurseries: Sequence[Connection]) -> None:
-        self._options = options
-        self._nurseries = nurseries
-        self._took: dict[str, float] = {}
-        self._on_import: set[tuple[str, int]] = set()
-        self._caches: list[Any] = []
-        self._loading: set[tuple[str, str, int]] = set()
-        """Functions that load something once, which is for all tests and not only for the first."""
-        self._importers = importers((ROOT / "planner").rglob("*.py"), ROOT)
-        self._taken = taken((ROOT / "planner").rglob("*.py"), ROOT)
-        self._items: dict[str, Any] = {}
-        self._running: dict[str, dict[int, list[str]]] = {}
-        self._functions: dict[tuple[str, str, int], list[types.FunctionType]] = {}
-        self._noticing: dict[Path, list[str]] = {}
-        self._noticed_by = mmap(-1, 4)
 
-    def pytest_configure(self) -> None:
-        """Functions that run while modules are imported: what they make is kept."""
+class InPlace:
+    """A pytest plugin that measures the collected tests, then tries changes of functions by replacing their code."""
 
-        def note(frame: types.FrameType, event: str, argument: object) -> None:
-            del argument
-            if event == "call" and "/planner/" in frame.f_code.co_filename:
-                self._on_import.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
-
-        sys.setprofile(note)
+    def __init__(self, paths: Sequence[Path], drawn: Sequence[Mutant]) -> None:
+        self._coverage = coverage.Coverage(data_file=None, include=[str(path) for path in paths], config_file=False)
+        self._drawn = drawn
+        self.found: list[tuple[bool, list[str]]] = []
+        """For each change: whether it was noticed, and its tests."""
 
     def pytest_runtestloop(self, session: Any) -> bool:
-        for path in modules():  # those that are imported late, too
-            importlib.import_module(module_name(path, ROOT))
-        sys.setprofile(None)
-        only = self._options.only or ("",)
-        paths = list(dict.fromkeys(path for word in only for path in modules() if word in named(path)))
-        self._find_caches()
-        self._measure(session, paths)
-        self._forget_properties()
-        self._find_functions()
-        gc.collect()
-        gc.freeze()
-        random = Random(self._options.seed)
-        drawn = [each for path in paths for each in mutations(path) if random.random() < self._options.share]
-        results = Results(self._options.results and self._options.results / "found.jsonl")
-        open_ = [each for each in drawn if not results.is_noticed(each)]
-        open_ = [each for each in open_ if bool(results.reason(each)) is self._options.equivalent]
-        say(f"{len(drawn):,} changes, {len(open_):,} of them to be tried")
-        self._try_all(session, open_, results)
-        say("\n" + table(drawn, results))
-        return True
-
-    def _measure(self, session: Any, paths: Sequence[Path]) -> None:
-        """Which tests run each line of these modules."""
-        self._items = {item.nodeid: item for item in session.items}
-        by_file: dict[Path, list[Any]] = {}
-        for item in session.items:
-            by_file.setdefault(item.path, []).append(item)
-        digests = {named(path): digest(path) for path in modules()}
-        for file, items in by_file.items():
-            measured = self._options.measured(file)
-            seconds, lines, then = {}, {}, {}
-            if measured and measured.exists():
-                seconds, lines, then = json.loads(measured.read_text(encoding="utf-8"))
-            if not then or any(then[named(path)] != digests[named(path)] for path in paths if named(path) in lines):
-                seconds, lines = self._lines_of(items)
-                if measured:
-                    measured.parent.mkdir(parents=True, exist_ok=True)
-                    measured.write_text(json.dumps([seconds, lines, digests]), encoding="utf-8")
-            self._took |= seconds
-            for path, by_line in lines.items():
-                for line, names in by_line.items():
-                    self._running.setdefault(path, {}).setdefault(int(line), []).extend(names)
-        say(f"{len(session.items):,} tests take {sum(self._took.values()):.0f} seconds under coverage")
-
-    def _lines_of(self, items: Sequence[Any]) -> tuple[dict[str, float], dict[str, dict[int, list[str]]]]:
-        """Seconds of each test; by file and line the tests that run it."""
+        items = {item.nodeid: item for item in session.items}
         seconds: dict[str, float] = {}
-        measured = coverage.Coverage(data_file=None, include=[str(path) for path in modules()], config_file=False)
-        measured.start()
-        for item in items:
-            self._forget(lambda cache: cache.cache_parameters()["maxsize"] != 1)  # what is loaded once stays
-            measured.switch_context(item.nodeid)
+        self._coverage.start()
+        for name, item in items.items():
+            self._coverage.switch_context(name)
             began = process_time()
-            if first_failing([item]) is not None:
-                sys.exit(f"{item.nodeid} fails with nothing changed")
-            seconds[item.nodeid] = process_time() - began
-        measured.stop()
-        data = measured.get_data()
-        lines = {named(Path(path)): data.contexts_by_lineno(path) for path in data.measured_files()}
-        return seconds, {
-            path: {line: [name for name in names if name] for line, names in by_line.items()}
-            for path, by_line in lines.items()
-        }
+            if not _passes(item):
+                raise AssertionError(f"{name} fails without any change")
+            seconds[name] = process_time() - began
+        self._coverage.stop()
+        data = self._coverage.get_data()
+        by_path = {path: data.contexts_by_lineno(path) for path in data.measured_files()}
+        known = gc.get_objects()
+        functions = [each for each in known if isinstance(each, FunctionType)]
+        caches: list[Any] = [each for each in known if isinstance(each, functools._lru_cache_wrapper)]  # pyright: ignore[reportPrivateUsage]
+        caches = [each for each in caches if each.__module__.startswith("planner.")]
+        for mutant in self._drawn:
+            by_line = by_path.get(str(mutant.path), {})
+            near = {name for line in mutant.lines for name in by_line.get(line, ()) if name}
+            rest = {name for names in by_line.values() for name in names if name} - near
+            ordered = [*sorted(near, key=seconds.__getitem__), *sorted(rest, key=seconds.__getitem__)]
+            total = accumulate(seconds[name] for name in ordered)
+            tests = [name for name, until in zip(ordered, total, strict=True) if until < TEST_SECONDS]
 
-    def _forget_properties(self) -> None:
-        """What objects that are kept have found out about themselves."""
-        for known in gc.get_objects():
-            if str(type(known).__module__).startswith("planner."):
-                for name in list(getattr(known, "__dict__", ())):
-                    if isinstance(getattr(type(known), name, None), functools.cached_property):
-                        del known.__dict__[name]
+            def attempt(mutant: Mutant = mutant, chosen: Sequence[str] = tests[: len(near)]) -> bool:
+                gc.disable()
+                _replace(mutant, functions)
+                for cache in caches:
+                    cache.cache_clear()
+                return all(_passes(items[name]) for name in chosen)
 
-    def _find_caches(self) -> None:
-        self._caches = [
-            known
-            for known in gc.get_objects()
-            if isinstance(known, functools._lru_cache_wrapper) and known.__module__.startswith("planner.")  # pyright: ignore[reportPrivateUsage]
-        ]
-
-        self._loading = {
-            _place(known.__wrapped__.__code__) for known in self._caches if known.cache_parameters()["maxsize"] == 1
-        }
-
-    def _forget(self, which: Any) -> None:
-        for cache in self._caches:
-            if which(cache):
-                cache.cache_clear()
-
-    def _find_functions(self) -> None:
-        for known in gc.get_objects():
-            if isinstance(known, types.FunctionType) and "/planner/" in known.__code__.co_filename:
-                self._functions.setdefault(_place(known.__code__), []).append(known)
-
-    def _try_all(self, session: Any, todo: Sequence[Mutation], results: Results) -> None:
-        """Shared out among forks, each of which takes the next when it is done with one."""
-        tasks, found = os.pipe(), os.pipe()
-        children: list[int] = []
-        for nursery in self._nurseries[: self._options.processes]:
-            if child := os.fork():
-                children.append(child)
-                continue
-            os.close(tasks[1])
-            self._noticed_by = mmap(-1, 4)
-            while len(read := os.read(tasks[0], 4)) == 4:
-                number = struct.unpack("I", read)[0]
-                noticed = self._is_noticed(session, todo[number], nursery)
-                os.write(found[1], struct.pack("I?", number, noticed))
-            os._exit(0)
-        os.close(tasks[0])
-        os.close(found[1])
-        with os.fdopen(tasks[1], "wb") as stream:
-            stream.write(b"".join(struct.pack("I", number) for number in range(len(todo))))
-        with os.fdopen(found[0], "rb") as stream:
-            while read := stream.read(struct.calcsize("I?")):
-                number, noticed = struct.unpack("I?", read)
-                results.add(todo[number], noticed=noticed)
-                if not noticed and not results.reason(todo[number]):
-                    say(f"{named(todo[number].path)}:{todo[number].line}: {todo[number].key}")
-        for child in children:
-            os.waitpid(child, 0)
-
-    def _is_noticed(self, session: Any, mutation: Mutation, nursery: Connection) -> bool:
-        del session
-        running = self._running.get(named(mutation.path), {})  # nothing, where all of it runs on import
-        code = mutation.code()
-        everywhere = not mutation.scope.function or any(_place(inner) in self._loading for inner in codes(code))
-        lines = running.keys() if everywhere else mutation.scope.lines
-        names = {name for line in lines for name in running.get(line, ())}
-        if not mutation.scope.in_class and self._fails(mutation, code, names):
-            return True
-        on_import = any(
-            (inner.co_filename, inner.co_firstlineno) in self._on_import
-            for inner in codes(code)
-            if inner.co_firstlineno <= mutation.line <= max((line or 0 for *_, line in inner.co_lines()), default=0)
-        )
-        if mutation.scope.function and not on_import and self._takes_place(code):
-            return False
-        taken_ = self._taken.get(module_name(mutation.path, ROOT), set())
-        if not (mutation.scope.function or mutation.scope.in_class or is_kept(mutation, taken_)):
-            return False
-        module = module_name(mutation.path, ROOT)
-        near = [path for path in self._running if module_name(ROOT / path, ROOT) in self._importers[module]]
-        names |= {name for path in near for of_line in self._running[path].values() for name in of_line}
-        files = {name.partition("::")[0] for name in names}  # what only a class's fields decide runs no line of it
-        names |= {name for name in self._items if name.partition("::")[0] in files}
-        whole = mutation.code(whole=True)
-        return Nursery.fails(nursery, module, mutation.path, whole, self._ordered(names), self._importers[module])
-
-    def _to_replace(self, code: types.CodeType) -> list[tuple[types.FunctionType, types.CodeType]]:
-        return [(function, inner) for inner in codes(code) for function in self._functions.get(_place(inner), ())]
-
-    def _takes_place(self, code: types.CodeType) -> bool:
-        """A function whose only `super()` was dropped has another closure, so it must be made again."""
-        return all(function.__code__.co_freevars == inner.co_freevars for function, inner in self._to_replace(code))
-
-    def _ordered(self, names: Iterable[str]) -> list[str]:
-        return sorted(names, key=lambda name: (self._took[name], name))
-
-    def _fails(self, mutation: Mutation, code: types.CodeType, names: set[str]) -> bool:
-        """Tried first: the tests that noticed something of the same module last."""
-        if mutation.path not in self._noticing:
-            self._noticing[mutation.path] = []
-            affected = {module_name(mutation.path, ROOT), *self._importers[module_name(mutation.path, ROOT)]}
-            self._forget(
-                lambda cache: cache.__module__ in affected and cache.cache_parameters()["maxsize"] != 1
-            )  # here, and not in each fork
-        last = [name for name in self._noticing[mutation.path] if name in names]
-        ordered = [*last, *self._ordered(names.difference(last))]
-
-        def attempt() -> bool:
-            gc.disable()
-            for function, inner in self._to_replace(code):
-                if function.__code__.co_freevars == inner.co_freevars:
-                    function.__code__ = inner
-            own = module_name(mutation.path, ROOT)
-            if not mutation.scope.function:
-                _replace_tables(sys.modules[own], code)
-            self._forget(lambda cache: cache.__module__ == own)
-            failing = first_failing([self._items[name] for name in ordered], self._took)
-            self._noticed_by[:] = struct.pack("i", -1 if failing is None else failing)
-            return failing is None
-
-        self._noticed_by[:] = struct.pack("i", -1)
-        if not names or in_fork(attempt, sum(self._took[name] for name in names)):
-            return False
-        if (index := struct.unpack("i", self._noticed_by[:])[0]) >= 0:
-            noticing = [name for name in self._noticing[mutation.path] if name != ordered[index]]
-            self._noticing[mutation.path] = [ordered[index], *noticing][:MOST_FIRST]
+            self.found.append((mutant.in_function and not forked(attempt), tests))
         return True
 
 
-def _place(code: types.CodeType) -> tuple[str, str, int]:
-    return code.co_filename, code.co_qualname, code.co_firstlineno
+def _passes(item: Any) -> bool:
+    return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _replace_tables(module: types.ModuleType, code: types.CodeType) -> None:
-    """What the changed module sets its names to, functions and classes apart, wherever that was imported to."""
-    changed = types.ModuleType(module.__name__)
-    changed.__dict__.update(__file__=module.__file__, __package__=module.__package__)
-    exec(code, changed.__dict__)  # noqa: S102 - our own source
-    others = [other for name, other in list(sys.modules.items()) if name.startswith("planner") and other]
-    for name, value in list(vars(module).items()):
-        if name.startswith("__") or isinstance(value, type | types.ModuleType) or callable(value):
-            continue
-        for other in others:
-            if vars(other).get(name) is value:
-                setattr(other, name, changed.__dict__.get(name, value))
+def _replace(mutant: Mutant, functions: Sequence[FunctionType]) -> None:
+    changed = {(code.co_qualname, code.co_firstlineno): code for code in _codes(mutant.code())}
+    for known in functions:
+        old = known.__code__
+        new = changed.get((old.co_qualname, old.co_firstlineno)) if old.co_filename == str(mutant.path) else None
+        if new and new.co_freevars == old.co_freevars:
+            known.__code__ = new
 
 
-class Results:
-    """What was found of each change, kept in a file with the digest of its module's text."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._found: dict[tuple[str, str], bool] = {}
-        self._digests: dict[Path, str] = {}
-        self.equivalent: dict[str, dict[str, str]] = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
-        for line in path.read_text(encoding="utf-8").splitlines() if path and path.exists() else ():
-            digest, key, noticed = json.loads(line)
-            self._found[digest, key] = noticed
-
-    def reason(self, mutation: Mutation) -> str:
-        return self.equivalent.get(named(mutation.path), {}).get(mutation.key, "")
-
-    def is_noticed(self, mutation: Mutation) -> bool:
-        return self._found.get((self._digest(mutation.path), mutation.key), False)
-
-    def add(self, mutation: Mutation, *, noticed: bool) -> None:
-        key = (self._digest(mutation.path), mutation.key)
-        self._found[key] = noticed
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([*key, noticed]) + "\n")
-
-    def _digest(self, path: Path) -> str:
-        if path not in self._digests:
-            self._digests[path] = f"{path.stem} {digest(path)}"
-        return self._digests[path]
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
 
 
-def table(drawn: Sequence[Mutation], results: Results) -> str:
-    heads = ("module", "changes", "noticed", "equivalent", "unexplained")
-    lines = [f"{heads[0]:<40}" + "".join(f"{head:>12}" for head in heads[1:])]
-    total = [0, 0, 0, 0]
-    for path in dict.fromkeys(mutation.path for mutation in drawn):
-        here = [mutation for mutation in drawn if mutation.path == path]
-        noticed = [mutation for mutation in here if results.is_noticed(mutation)]
-        equivalent = sum(bool(results.reason(mutation)) for mutation in here if not results.is_noticed(mutation))
-        row = [len(here), len(noticed), equivalent, len(here) - len(noticed) - equivalent]
-        total = [one + other for one, other in zip(total, row, strict=True)]
-        lines.append(f"{named(path):<40}" + "".join(f"{number:>12,}" for number in row))
-        lines += [f"    noticed, though said to be equivalent: {each.key}" for each in noticed if results.reason(each)]
-        unknown = results.equivalent.get(named(path), {}).keys() - {each.key for each in mutations(path)}
-        lines += [f"    no such change any more: {key}" for key in sorted(unknown)]
-    lines.append(f"{'all':<40}" + "".join(f"{number:>12,}" for number in total))
-    made, noticed_, equivalent, _ = total
-    lines.append(
-        f"{noticed_ / max(1, made):.1%} of all noticed, {noticed_ / max(1, made - equivalent):.1%} of those that can be"
-    )
-    return "\n".join(lines)
+class Chosen:
+    """A pytest plugin that runs only these tests, in this order."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._place = {name: place for place, name in enumerate(names)}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        chosen = [item for item in items if item.nodeid in self._place]
+        items[:] = sorted(chosen, key=lambda item: self._place[item.nodeid])
 
 
-def say(line: str) -> None:
-    os.write(SAID, f"{line}\n".encode())
+def passes_afresh(mutant: Mutant, names: Sequence[str]) -> bool:
+    """With the changed module imported, which reaches tables, fields and caches, too."""
+    module = ".".join(mutant.path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    code = mutant.code()
+
+    class Changed(SourceFileLoader):
+        def get_code(self, fullname: str) -> Any:
+            del fullname
+            return code
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> Any:
+            loader = Changed(module, str(mutant.path))
+            return spec_from_file_location(module, mutant.path, loader=loader) if name == module else None
+
+    sys.meta_path.insert(0, Finder)  # pyright: ignore[reportArgumentType]
+    files = dict.fromkeys(name.partition("::")[0] for name in names)
+    return pytest.main([*OPTIONS, "-x", *files], plugins=[Chosen(names)]) == 0
+
+
+def forked(action: Callable[[], object], seconds: int = TRIAL_SECONDS) -> Any:
+    """What the action returns in a silent fork, as JSON; None if it raises or takes longer."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        try:
+            with os.fdopen(writing, "w") as stream:
+                json.dump(action(), stream)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        if not select.select([stream], [], [], 10 * seconds)[0]:  # it may sleep for ever
+            os.killpg(child, signal.SIGKILL)
+        text = stream.read()
+    os.waitpid(child, 0)
+    return json.loads(text) if text else None
+
+
+def interval(hits: int, trials: int) -> tuple[float, float]:
+    """Wilson's, at 95 %."""
+    z, share = 1.96, hits / trials
+    middle, spread = share + z * z / (2 * trials), z * (share * (1 - share) / trials + (z / (2 * trials)) ** 2) ** 0.5
+    return (middle - spread) / (1 + z * z / trials), (middle + spread) / (1 + z * z / trials)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("only", nargs="*", metavar="MODULE")
-    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("paths", nargs="+")
+    parser.add_argument("--sample", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--results", type=Path)
-    parser.add_argument("--equivalent", action="store_true")
-    parser.add_argument("--tests", nargs="*", default=TESTS)
+    parser.add_argument("--tests", nargs="*")
     asked = parser.parse_args()
-    results = asked.results.absolute() if asked.results else None
-    options = Options(asked.only, asked.share, asked.seed, asked.processes, results, asked.tests, asked.equivalent)
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    nurseries = [Nursery.begin() for _ in range(options.processes)]
-    sys.exit(pytest.main([*OPTIONS, *options.tests], plugins=[Trial(options, nurseries)]))
+    paths = [path for name in asked.paths for path in (sorted(Path(name).rglob("*.py")) or [Path(name)])]
+    tests = asked.tests or [
+        test for name in TESTS if any(path.startswith(name) for path in asked.paths) for test in TESTS[name]
+    ]
+    every = [each for path in paths for each in mutants(path.absolute())]
+    drawn = sorted(Random(asked.seed).sample(every, min(asked.sample, len(every))))
+    for name in WARM.split():
+        import_module(name)
+
+    def in_place() -> object:
+        plugin = InPlace([path.absolute() for path in paths], drawn)
+        return pytest.main([*OPTIONS, *tests], plugins=[plugin]) == 0 and plugin.found
+
+    found = forked(in_place, 3600)
+    if not found:
+        sys.exit("The tests cannot be collected, or fail without any change.")
+    print(f"{len(drawn)} of {len(every):,} changes", flush=True)
+    noticed = 0
+    for mutant, (is_noticed, names) in zip(drawn, found, strict=True):
+        if is_noticed or (names and not forked(lambda each=mutant, names=names: passes_afresh(each, names))):
+            noticed += 1
+            continue
+        reason = EXPLAINED.get(mutant.key)
+        print(
+            f"{mutant.path.relative_to(ROOT)}:{mutant.lines.start}: {mutant.key}{f' ({reason})' if reason else ''}",
+            flush=True,
+        )
+    low, high = interval(noticed, len(drawn))
+    print(f"{noticed} of {len(drawn)} noticed: {noticed / len(drawn):.1%} (95 %: {low:.1%} to {high:.1%})")
 
 
 if __name__ == "__main__":
