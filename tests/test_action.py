@@ -16,7 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from planner.changes.model import ChangeSet, Estimate
-from planner.github.outputs import change_set_outputs, required_check_outputs
+from planner.github.publish import change_set_outputs, required_check_outputs
 from planner.results.outcomes import RequiredCheck, State
 
 ROOT = Path(__file__).resolve().parent.parent

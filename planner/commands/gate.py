@@ -12,9 +12,8 @@ from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
-from planner.session.checking import checked_cases
 from planner.session.policy_source import PolicySource
-from planner.session.preparing import Preparation, open_journal, prepare
+from planner.session.preparing import Preparation, checked_cases, open_journal, prepare
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of, write_output
 from planner.session.selection import Loaded, Selection, load
 from planner.session.service import known_service
@@ -85,8 +84,8 @@ def _publication(
     answer: tuple[Preparation, RequiredCheck, list[CaseResult]],
 ) -> Publication:
     from planner.reports.comment import render_comment
+    from planner.session.called_agents import previews_refusal
     from planner.session.consented import head_of, shareable
-    from planner.session.preview_calls import previews_refusal
     from planner.session.pull_request import Publication, pull_request_of
 
     prepared, check, judged = answer

@@ -10,18 +10,17 @@ from typing import Literal
 from planner.changes.consent import Limits, consent_command, policy_refusal
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
+from planner.session.called_agents import previews_refusal
 from planner.session.consented import store_consented
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
-from planner.session.locking import lock_holder
 from planner.session.orphaned_launches import launch_documents
 from planner.session.policy_source import PolicySource
 from planner.session.preparing import Preparation, charged_slots, open_journal, prepare
-from planner.session.preview_calls import previews_refusal
 from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, load, picked
 from planner.session.service import known_service
 from planner.session.shell import Shell
-from planner.session.stores import place_of
+from planner.session.stores import lock_holder, place_of
 from planner.values import frozen
 
 CALLS_WOULD_BE_MADE = 10
@@ -124,7 +123,7 @@ def _show(
     spent_cents = sum(prepared.progress.spent_cents.values())
     command = consent_command(command, change_set, already_spent_cents=spent_cents)
     if options.out is not None:
-        from planner.session.saved_plans import save_plan, saved_command
+        from planner.session.consented import save_plan, saved_command
 
         save_plan(shell, options.selection, change_set, options.out, redactor.text, already_spent_cents=spent_cents)
         command = command if refusal else saved_command(options.out)

@@ -15,12 +15,11 @@ from planner.execution.journal import Journal
 from planner.execution.previews import NAME_PREFIX, Preview
 from planner.providers.base import AgentProvider, ListedAgent
 from planner.quantities import count, duration
-from planner.session.locking import locked
 from planner.session.previews import Previews
 from planner.session.selection import Selection
 from planner.session.service import open_client
 from planner.session.shell import Shell
-from planner.session.stores import open_results, shared_session
+from planner.session.stores import locked, open_results, shared_session
 from planner.values import frozen
 
 

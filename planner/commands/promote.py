@@ -25,8 +25,8 @@ from planner.results.promotion import (
 from planner.results.repository import ResultsRepository
 from planner.results.store import BRANCHES, BranchStore, Store, segment_for
 from planner.session.ci import namespace_of
-from planner.session.configurations import effective_targets, record_agents, stored_configuration
 from planner.session.judging import judging_of
+from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
 from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell

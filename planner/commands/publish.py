@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from planner.errors import PlannerError, UsageError
 from planner.github.client import GitHub, github_of
-from planner.github.comment import BOT, DEFAULT_NAME, context_of, is_superseded, set_status, upsert_comment
-from planner.session.pull_request import Publication, is_commit, read_publication
+from planner.github.comment import (
+    BOT,
+    DEFAULT_NAME,
+    CommentPlace,
+    context_of,
+    is_superseded,
+    set_status,
+    upsert_comment,
+)
+from planner.session.pull_request import Publication
 from planner.session.shell import Shell
 from planner.values import frozen
 
@@ -20,6 +32,8 @@ _MISSING: Final = Publication(
     worth_saying=False,
 )
 _ANOTHER: Final = _MISSING.model_copy(update={"description": "planner answered for another commit"})
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_MAX_BYTES: Final = 1_000_000
 _STATES: Final = ("success", "failure", "pending", "error")
 
 
@@ -38,12 +52,12 @@ class PublishOptions:
 
 def publish(shell: Shell, options: PublishOptions) -> int:
     """Store the change set, write the comment, set the status. Only a status that cannot be set changes the exit code."""
-    if not is_commit(options.commit):
+    if not _COMMIT.fullmatch(options.commit):
         raise UsageError("--commit is not the id of a commit", "Name the head commit of the pull request.")
     try:
-        found = read_publication(shell, options.file)
-    except UsageError as error:
-        shell.log(str(error))
+        found = Publication.model_validate(json.loads((shell.cwd / options.file).read_bytes()[:_MAX_BYTES]))
+    except (OSError, ValueError, ValidationError):
+        shell.log(f"{options.file} was not written by planner gate")
         found = _MISSING
     if found.commit not in ("", options.commit):
         found = _ANOTHER
@@ -87,4 +101,5 @@ def _comment(github: GitHub, options: PublishOptions, found: Publication) -> Non
         return
     if is_superseded(github, options.number, options.commit):
         return  # a newer push has its own job, and the comment is about it
-    upsert_comment(github, options.number, found, name=options.name, author=options.author)
+    place = CommentPlace(options.number, options.name, options.author)
+    upsert_comment(github, place, found.comment, found.digest, worth_saying=found.worth_saying)

@@ -22,10 +22,10 @@ from planner.planfile.model import AgentFile, Target
 from planner.planfile.reporter import Reporter
 from planner.providers.base import VARIANTS, AgentState
 from planner.reports.neutral import for_terminal
-from planner.session.configurations import record_agents, stored_versions
 from planner.session.git import Git
 from planner.session.interruption import interruptible
 from planner.session.policy_source import policy_source
+from planner.session.recorded_agents import record_agents, stored_versions
 from planner.session.selection import Selection, did_you_mean, read_files
 from planner.session.service import open_client
 from planner.session.shell import Shell

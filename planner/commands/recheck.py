@@ -28,13 +28,12 @@ from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost
 from planner.session.judging import Judging
-from planner.session.locking import locked
 from planner.session.preparing import open_journal, prepare
 from planner.session.report_session import NO_COST, ReportSession, report_session
 from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of
+from planner.session.stores import Place, locked, place_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import NextCommands, ending_of

@@ -20,11 +20,10 @@ from planner.execution.listing import read_list
 from planner.execution.reconciling import Candidate, Match, Unconfirmed, asks_the_same, bind_slots
 from planner.quantities import count, money
 from planner.session.interruption import interruptible
-from planner.session.locking import locked
 from planner.session.selection import Selection
 from planner.session.service import open_client
 from planner.session.shell import Shell
-from planner.session.stores import Place, open_results, shared_session
+from planner.session.stores import Place, locked, open_results, shared_session
 from planner.values import frozen
 
 

@@ -14,13 +14,18 @@ from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
 from planner.results.repository import document_bytes
 from planner.session.ci import namespace_of
-from planner.session.configurations import record_agents, shown_agent
 from planner.session.preparing import open_journal, prepare
-from planner.session.recorded import RecordedTarget, RecordedWorld, world_key, world_store
+from planner.session.recorded_agents import (
+    RecordedTarget,
+    RecordedWorld,
+    record_agents,
+    shown_agent,
+    world_key,
+    world_store,
+)
 from planner.session.reporting import print_diagnostics, redactor_of
 from planner.session.selection import Selection, load
-from planner.session.service import Known, known_service
-from planner.session.service_address import service_of
+from planner.session.service import Known, known_service, service_of
 from planner.session.shell import Shell
 from planner.session.stores import place_of
 from planner.values import frozen
@@ -99,7 +104,7 @@ def _shown(agent: AgentState | None, project: Project | None) -> AgentState | No
 def _report(shell: Shell, options: RecordOptions, lines: Sequence[str], edited: Sequence[AgentNote]) -> None:
     """`lines`: one per case that must be called again."""
     from planner.github.client import github_of
-    from planner.github.issue import upsert_issue
+    from planner.github.comment import upsert_issue
 
     shown = "\n".join(lines[:_LISTED])
     more = f"\n\nand {count(len(lines) - _LISTED, 'more case')}" if len(lines) > _LISTED else ""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import anyio
 
 from planner.errors import RefusedError
-from planner.session.consenting import consent_to, prepare_calls
+from planner.session.called_agents import clean_up_previews
 from planner.session.executing import execute
 from planner.session.finishing import finish, refuse
 from planner.session.late_data import refresh
-from planner.session.preview_calls import clean_up_previews
-from planner.session.run_session import RunOptions, RunSession, connected, open_session
+from planner.session.run_session import RunOptions, RunSession, connected, consent_to, open_session, prepare_calls
 from planner.session.shell import Shell
 
 

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 from planner.errors import UsageError
 from planner.planfile.grammar.field_errors import explain
 from planner.planfile.project.addresses import is_this_machine
-from planner.session.service_address import ADDRESS, IN_CLEAR
+from planner.session.service import ADDRESS, IN_CLEAR, open_world
 from planner.session.shell import Shell
-from planner.session.worlds import open_world
 from planner.values import frozen
 
 if TYPE_CHECKING:

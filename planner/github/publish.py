@@ -1,11 +1,15 @@
-"""Publishes results on GitHub: annotations, job summary and outputs.
+"""Publishes results on GitHub: annotations, job summary and step outputs.
 
-Failures to write are logged and do not change the exit code.
+Failures to write are logged and do not change the exit code. The names of the outputs are those of `action.yml`. The job
+summary is limited to 1 MiB per step. GitHub drops a larger one completely, so long text is cut in the middle: the headline is
+at the top, the next steps at the end. Source:
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +17,149 @@ from planner.diagnostics import Diagnostics, Severity
 from planner.errors import PlannerError
 from planner.github import annotations
 from planner.github.annotations import Annotation
-from planner.github.outputs import append_outputs, change_set_outputs, required_check_outputs, run_outputs
-from planner.github.summary import append_summary
 from planner.quantities import count
-from planner.reports.neutral import for_markdown, markdown_code, markdown_prose
+from planner.reports.neutral import for_markdown, markdown_code, markdown_prose, printable
 from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
     from planner.results.outcomes import RequiredCheck
+
+SUMMARY_LIMIT_BYTES = 1024 * 1024
+_SMALLEST_BYTES = 512
+"""With less room, a cut text would be useless."""
+
+
+def append_summary(path: Path, markdown: str, *, limit_bytes: int = SUMMARY_LIMIT_BYTES) -> bool:
+    """Append, cut to the remaining room of this step. Returns False if there is none. Raises `OSError`."""
+    text = printable(markdown).rstrip("\n") + "\n\n"
+    room_bytes = limit_bytes - (path.stat().st_size if path.exists() else 0)
+    if _size(text) > room_bytes and room_bytes < _SMALLEST_BYTES:
+        return False
+    with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.write(cut_in_the_middle(text, limit_bytes=room_bytes))
+    return True
+
+
+def cut_in_the_middle(markdown: str, *, limit_bytes: int) -> str:
+    """The text if it fits, otherwise its beginning and its last section with a note between.
+
+    A code fence or `<details>` that does not fit is left out. `limit_bytes` (of UTF-8) is at least 512.
+    """
+    return _cut(markdown, limit_bytes, _size)
+
+
+def cut_to_characters(markdown: str, *, limit: int) -> str:
+    """Like `cut_in_the_middle`; GitHub limits comments and issues by characters."""
+    return _cut(markdown, limit, len)
+
+
+def _cut(markdown: str, limit: int, size: Callable[[str], int]) -> str:
+    if size(markdown) <= limit:
+        return markdown
+    lines = markdown.splitlines(keepends=True)
+    cuts = set(_places_to_cut(lines))
+    tail = next((tail for tail in _endings(lines, cuts) if size(tail) <= limit // 4), "")
+    note = "\n> ✂ The rest is omitted: GitHub limits the length. The report files are complete.\n\n"
+    room = limit - size(tail) - size(note)
+    end, used = 0, 0
+    for index, line in enumerate(lines):
+        used += size(line)
+        if used > room:
+            break
+        if index + 1 in cuts:
+            end = index + 1
+    return "".join(lines[:end]) + note + tail
+
+
+def _endings(lines: list[str], cuts: set[int]) -> Iterator[str]:
+    """The last section, and what follows the last `<details>`."""
+    places = [index for index in sorted(cuts) if 0 < index < len(lines)]
+    sections = [index for index in places if lines[index].startswith("#")]
+    after_details = [index for index in places if lines[index - 1].rstrip().endswith("</details>")]
+    for found in (sections, after_details):
+        if found:
+            yield "".join(lines[found[-1] :])
+
+
+def _places_to_cut(lines: list[str]) -> Iterator[int]:
+    """Indexes of the lines outside of code fences and `<details>`, and of the end."""
+    fence, details = "", 0
+    for index, line in enumerate(lines):
+        if not fence and details <= 0:
+            yield index
+        bare = line.strip()
+        if fence:
+            fence = "" if bare.startswith(fence) and not bare.strip(fence[0]) else fence
+        elif opening := re.match(r"`{3,}|~{3,}", bare):
+            fence = opening[0]
+        else:
+            details += line.count("<details") - line.count("</details>")
+    if not fence and details <= 0:
+        yield len(lines)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
+    """Outputs of a plan, prices in cents; an unknown price is empty. `rechecks` counts cases evaluated with new
+    expectations, `votes` paid judge calls."""
+    from planner.results.outcomes import Action
+
+    estimate, votes = change_set.estimate, change_set.votes
+    return {
+        "digest": change_set.digest,
+        "calls": str(estimate.calls),
+        "rechecks": str(len(change_set.with_action(Action.RECHECK))),
+        "votes": str(votes.votes if votes is not None and votes.charged else 0),
+        "expected-cents": _cents(estimate.expected_cents),
+        "low-cents": _cents(estimate.low_cents),
+        "high-cents": _cents(estimate.high_cents),
+    }
+
+
+def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
+    """Outputs of a run. Costs are of this session alone, so that jobs can be summed."""
+    return {
+        "outcome": result.outcome,
+        "digest": result.change_set_digest,
+        "expected-cents": _cents(result.cost.estimated_cents),
+        "cost-cents": _cents(result.cost.this_invocation_cents),
+        "ambiguous-cents": _cents(result.cost.ambiguous_cents),
+        "report-dir": report_dir,
+    }
+
+
+def required_check_outputs(check: RequiredCheck) -> dict[str, str]:
+    """`gate` is success, failure or pending; `needs-calls` is true if calls must be made; `open-calls` are in progress."""
+    return {
+        "gate": check.state.value,
+        "description": check.description,
+        "digest": check.digest,
+        "needs-calls": "true" if check.calls else "false",
+        "calls": str(check.calls),
+        "open-calls": str(check.open_calls),
+    }
+
+
+def append_outputs(path: Path, outputs: Mapping[str, str], *, new_delimiter: Callable[[], str]) -> None:
+    """Append to the file of GITHUB_OUTPUT. Raises `OSError`.
+
+    Values may contain anything: each is a heredoc with an unguessable end, so no value can start another output.
+    """
+    blocks: list[str] = []
+    for name, value in outputs.items():
+        delimiter = new_delimiter()
+        blocks.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+    with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.write(printable("".join(blocks)))
+
+
+def _cents(cents: int | None) -> str:
+    return "" if cents is None else str(cents)
 
 
 def publisher(

@@ -14,11 +14,17 @@ from planner.execution.local import LocalEngine
 from planner.judge.votes import JudgeCallsResult
 from planner.results.model import Consent, PreviewDocument, Run
 from planner.results.outcomes import Fault, RunOutcome
-from planner.session.called_agents import edited_cases, set_aside
+from planner.session.called_agents import (
+    bills_for_copies,
+    delete_previews,
+    edited_cases,
+    make_previews,
+    preview_documents,
+    set_aside,
+)
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, log_ceilings
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
-from planner.session.preview_calls import bills_for_copies, delete_previews, make_previews, preview_documents
 from planner.session.progress import Progress, state_of
 from planner.session.run_session import RunSession
 from planner.values import frozen
@@ -68,7 +74,7 @@ async def execute(session: RunSession, prepared: Preparation, consent: Consent) 
 async def _showing_progress(session: RunSession, prepared: Preparation, consent: Consent) -> AsyncGenerator[None]:
     """Keep the comment on the pull request current, if this session has one."""
     if session.options.comment is not None:
-        from planner.session.progress_comment import progress_comment
+        from planner.session.pull_request import progress_comment
 
         session.comment = progress_comment(session, prepared, consent)
     if session.comment is None:

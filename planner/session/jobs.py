@@ -14,7 +14,7 @@ from planner.execution.ledger import Ceiling, Ledger
 from planner.providers.base import Balance, Line, Target
 from planner.quantities import count, money
 from planner.results.outcomes import Action
-from planner.session.preview_calls import Copies, called_target
+from planner.session.called_agents import Copies, called_target
 from planner.session.selection import Loaded
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
 from planner.results.outcomes import Action
 from planner.session.selection import Loaded, Selection
+from planner.session.service import world_name, world_of
 from planner.session.shell import Shell
 from planner.session.stores import Place
-from planner.session.worlds import world_name, world_of
 from planner.values import frozen
 
 if TYPE_CHECKING:

@@ -23,19 +23,26 @@ from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.branch_point import added_elsewhere
-from planner.session.configurations import EffectiveTarget, agent_warnings, agents_of
+from planner.session.called_agents import Copies, new_products
 from planner.session.consented import agreed_set
-from planner.session.earlier_calls import EarlierCalls, removed_cases
+from planner.session.earlier_calls import EarlierCalls, added_elsewhere, removed_cases
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
-from planner.session.preview_calls import Copies, new_products
-from planner.session.recorded import current_revisions, without_outdated
+from planner.session.recorded_agents import (
+    EffectiveTarget,
+    agent_warnings,
+    agents_of,
+    current_revisions,
+    without_outdated,
+)
 from planner.session.selection import Loaded, Selection
 from planner.session.service import draft_warnings
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place
 from planner.values import frozen
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.open_runs import open_runs_of_stored
+from planner.verdicts.required_check import CheckedCase, must_call
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 
 
@@ -321,3 +328,34 @@ def _same_call(slot: Slot, change: Change, agents: Agents) -> bool:
         return False
     update = {"agent_revision": slot.agent_revision, "configuration": slot.configuration}
     return agents.edit(change.inputs.model_copy(update=update), change.case) is None
+
+
+def checked_cases(
+    shell: Shell, place: Place, prepared: Preparation, journal: Journal | None, *, excuse_known: bool = True
+) -> list[CheckedCase]:
+    """Every case of the plans with its result, judged from stored evidence. `excuse_known`: what the base branch already
+    fails is known."""
+    now = shell.clock.now()
+    open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, now) if journal else {}
+    changes = [change for change in prepared.change_set.changes if change.case is not None]
+    judged = assemble_cases(
+        [_kept(change) for change in changes if change.prior is not None and not must_call(change)],
+        {},
+        place.repository.load_evidence,
+        MissingRuns(open_runs=open_runs),
+        today=now.date(),
+        ask=prepared.judging.cache,
+    )
+    documents = {document.case_id: document for document in judged}
+    cases: list[CheckedCase] = []
+    for change in changes:
+        made = prepared.already_made.get(change.case_id, 0)
+        calls = max(0, change.runs - made) if must_call(change) else 0
+        document, base = documents.get(change.case_id), prepared.base.get(change.case_id)
+        cases.append(CheckedCase(change, document, base, calls, made, excuse_known))
+    return cases
+
+
+def _kept(change: Change) -> Change:
+    """Keep the results of a failed case, which could be called again."""
+    return replace(change, action=Action.KEEP, runs=0) if change.action is Action.CALL else change

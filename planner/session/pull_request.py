@@ -1,22 +1,39 @@
-"""What `planner gate` prepares for the job that publishes it: comment, commit status, and where they belong."""
+"""The comment on a pull request: what `planner gate` prepares for the job that publishes it, and the progress of calls.
 
-import json
+A failure to show the progress never stops or fails the session.
+"""
+
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import anyio
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, Field
 
 from planner.changes.consented import ConsentedCalls
-from planner.errors import UsageError
+from planner.errors import PlannerError
+from planner.github.client import github_of
+from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment
+from planner.reports.call_progress import CallsUnderWay, render_progress
 from planner.reports.comment import CALL_WORKFLOW, PullRequest
+from planner.results.model import Consent
+from planner.results.outcomes import Action
 from planner.session.ci import event_value
+from planner.session.consented import head_of
+from planner.session.interruption import only_error
+from planner.session.reporting import redactor_of
 from planner.session.shell import Shell
 
-DEFAULT_NAME = "default"
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+if TYPE_CHECKING:
+    from planner.session.preparing import Preparation
+    from planner.session.progress import ProgressState
+    from planner.session.run_session import RunSession
+
+INTERVAL_SECONDS: Final = 30.0
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
-_MAX_BYTES = 1_000_000
 
 
 class Publication(BaseModel):
@@ -54,14 +71,77 @@ def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT
     return PullRequest(number, commit, base if isinstance(base, str) else "", url, run_url, workflow)
 
 
-def read_publication(shell: Shell, path: Path) -> Publication:
-    """Raises `UsageError` if the file is missing or is none."""
-    try:
-        data = (shell.cwd / path).read_bytes()[:_MAX_BYTES]
-        return Publication.model_validate(json.loads(data))
-    except (OSError, ValueError, ValidationError) as error:
-        raise UsageError(f"{path} was not written by planner gate", "Name the file of --publication.") from error
+@dataclass(slots=True)
+class ProgressComment:
+    """`calls` are the agreed ones; `pull` has the head commit that is tested."""
+
+    shell: Shell
+    place: CommentPlace
+    pull: PullRequest
+    calls: CallsUnderWay
+    _written: str = field(default="", init=False)
+    _has_failed: bool = field(default=False, init=False)
+
+    def update(self, state: "ProgressState") -> None:
+        self.calls = replace(
+            self.calls,
+            done=state.runs_done,
+            total=state.runs_total,
+            in_flight=state.in_flight,
+            spent_cents=state.spent_cents,
+            reserved_cents=state.reserved_cents,
+        )
+
+    @asynccontextmanager
+    async def kept_current(self) -> AsyncGenerator[None]:
+        """While the body runs, edit the comment at once, then at most every 30 seconds. A request under way does not
+        delay the end."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._repeat)
+                yield
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise only_error(group) from None
+
+    async def _repeat(self) -> None:
+        while await anyio.to_thread.run_sync(self._edit, abandon_on_cancel=True):
+            await self.shell.clock.sleep(INTERVAL_SECONDS)
+
+    def _edit(self) -> bool:
+        """Write the comment if something changed; return whether to go on."""
+        text = self.shell.keys.text(render_progress(self.calls, self.pull))
+        if text == self._written:
+            return True
+        try:
+            with github_of(self.shell.environ, self.shell.pause, tries=1) as github:
+                if is_superseded(github, self.place.number, self.pull.commit):
+                    return False  # the comment is about a newer push
+                upsert_comment(github, self.place, text, self.calls.digest)
+        except PlannerError as error:
+            if not self._has_failed:
+                self.shell.log(f"the comment could not be updated with the progress: {error}. {error.hint}")
+            self._has_failed = True
+            return error.exit_code == 4  # GitHub may be back in half a minute
+        self._written = text
+        return True
 
 
-def is_commit(text: str) -> bool:
-    return _COMMIT.fullmatch(text) is not None
+def progress_comment(session: "RunSession", prepared: "Preparation", consent: Consent) -> ProgressComment | None:
+    """None if no comment is to be edited, or no calls are agreed to."""
+    place, shell, loaded = session.options.comment, session.shell, session.loaded
+    calls = prepared.change_set.with_action(Action.CALL)
+    if place is None or not consent.given or not calls:
+        return None
+    names = redactor_of(loaded.project).names(change.case_id for change in calls)
+    cents = consent.max_cost_cents
+    under_way = CallsUnderWay(
+        digest=prepared.change_set.digest,
+        cases=list(names.values()),
+        by=consent.by,
+        max_cost="DOLLARS" if cents is None else f"{cents // 100}.{cents % 100:02d}",
+        total=sum(change.runs for change in calls),
+        fresh=prepared.fresh,
+    )
+    pull = replace(pull_request_of(shell.environ, head_of(shell, loaded), place.name), number=str(place.number))
+    return ProgressComment(shell, place, pull, under_way)

@@ -24,11 +24,11 @@ from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import CaseResult, Consent, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
-from planner.session.folder_checks import check_folder
 from planner.session.interruption import release
 from planner.session.reporting import REPORT_FILES, publisher_of, redactor_patterns, replace_reports
 from planner.session.selection import Selection
 from planner.session.shell import Shell
+from planner.session.stores import check_folder
 from planner.verdicts.ending import WORDS, Ending
 from planner.verdicts.gate import Gate
 from planner.verdicts.rates import repeated_passes

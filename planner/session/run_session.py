@@ -11,40 +11,40 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.changes.saved_plan import SavedPlan
+from planner.errors import InterruptedRunError
 from planner.execution.journal import Journal
 from planner.execution.sharing import IntentSharing
 from planner.execution.transactions import Transactions
 from planner.planfile.model import Policy
 from planner.providers.base import RequestHooks
 from planner.quantities import count
+from planner.results.model import Consent
 from planner.results.outcomes import FailOn
+from planner.session.called_agents import check_previews_allowed
+from planner.session.ci import who_agrees
+from planner.session.consented import check_service, check_unchanged, saved_command, saved_plan_at, selection_of
 from planner.session.interruption import interruptible
-from planner.session.locking import locked
+from planner.session.jobs import check_balance, short_of
+from planner.session.late_data import correct_bills
+from planner.session.preparing import Preparation, prepare
 from planner.session.previews import Previews
+from planner.session.progress import RequestLog, open_request_log
+from planner.session.recorded_agents import record_agents
 from planner.session.report_session import ReportSession, report_session
-from planner.session.reporting import print_diagnostics
-from planner.session.saved_plans import check_service, saved_plan_at, selection_of
+from planner.session.reporting import print_diagnostics, redactor_of
 from planner.session.selection import Loaded, Selection, load
-from planner.session.service import open_client
+from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of, shared_session
-from planner.session.tracing import RequestLog, open_request_log
+from planner.session.stores import Place, locked, place_of, shared_session
 from planner.values import frozen
 from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 
 if TYPE_CHECKING:
-    from planner.session.progress_comment import ProgressComment
-
-
-@frozen
-class CommentOptions:
-    """The pull request whose comment shows the progress, and which of its comments: found by `name` and `author`."""
-
-    number: int
-    name: str
-    author: str
+    from planner.github.comment import CommentPlace
+    from planner.session.pull_request import ProgressComment
 
 
 @frozen
@@ -60,7 +60,7 @@ class RunOptions:
     fail_on: frozenset[FailOn] = EVERYTHING
     trace: Path | None = None
     """File for the log of requests, as JSON lines."""
-    comment: CommentOptions | None = None
+    comment: CommentPlace | None = None
     saved: SavedPlan | None = None
     """The plan from `planner plan --out`, if one is run, and its file."""
     saved_path: Path = Path()
@@ -201,3 +201,54 @@ async def connected(session: RunSession) -> AsyncGenerator[None]:
                 " searching for them before anything is sent again"
             )
         yield
+
+
+async def prepare_calls(session: RunSession) -> Preparation:
+    """The change set as the service is now. Raises `InterruptedRunError`, `UsageError` if the judge has no model, and the
+    errors of requests."""
+    shell, loaded, place, client = session.shell, session.loaded, session.place, session.transactions.client
+    targets = await read_targets(client, loaded.cases)
+    balance = await client.balance()
+    await correct_bills(session)
+    if session.interrupted.is_set():
+        raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
+    prepared = prepare(shell, session.options.selection, loaded, place, targets=targets, journal=session.journal)
+    prepared.judging.require_model(prepared.change_set)
+    for warning in prepared.warnings:
+        shell.log(f"warning: {warning}")
+    return replace(prepared, balance=balance)
+
+
+def consent_to(session: RunSession, prepared: Preparation) -> Consent:
+    """The consent to the calls. Raises `RefusedError` if it is missing, or policy, a ceiling, the balance or the saved
+    plan forbids these calls. Only with consent are the versions of the agents' files recorded."""
+    shell, options, change_set, balance = session.shell, session.options, prepared.change_set, prepared.balance
+    command = options.command()
+    if options.saved is not None:
+        show = redactor_of(session.loaded.project).text
+        check_unchanged(options.saved, change_set, session.place.repository, options.selection, show)
+        command = saved_command(options.saved_path)
+    else:
+        spent_cents = sum(prepared.progress.spent_cents.values())
+        command = consent_command(command, change_set, already_spent_cents=spent_cents)
+    is_free = options.selection.sandbox or not options.consent_to_charge
+    request = ConsentRequest(
+        options.consent_to_charge,
+        who_agrees(shell, sandbox=is_free),
+        command,
+        options.max_cost_cents,
+        options.selection.plan_digest,
+        prepared.outside_consent,
+    )
+    check_previews_allowed(session, prepared)
+    limits = Limits(session.loaded.plans, session.policy, shell.clock.now())
+    consent = check_consent(change_set, limits, request, prepared.progress)
+    if prepared.calls_to_make and balance is not None:
+        check_balance(balance)
+        for message in short_of(
+            balance, change_set.estimate.expected_cents, reserved_cents=prepared.all_reserved_cents
+        ):
+            shell.log(message)
+    project, configurations = session.loaded.project, prepared.configurations
+    record_agents(shell, session.place, project, prepared.agents, configurations, at_once=False)
+    return consent

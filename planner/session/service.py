@@ -6,13 +6,20 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 import anyio
 
 from planner.changes.detail import age
-from planner.errors import CredentialError, NotFoundError, StoreError, UsageError
+from planner.diagnostics import Diagnostics, Span
+from planner.errors import CredentialError, NotFoundError, PlanInvalidError, StoreError, UsageError
+from planner.planfile.files import find_root
+from planner.planfile.grammar.field_errors import explain
 from planner.planfile.model import Case
+from planner.planfile.project.addresses import is_this_machine
+from planner.planfile.rules import RULES
+from planner.planfile.text import shorten
 from planner.providers.base import (
     NO_HOOKS,
     AgentProvider,
@@ -25,13 +32,15 @@ from planner.providers.base import (
 )
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import money
+from planner.session.ci import named_by_ci
 from planner.session.interruption import interruptible
 from planner.session.selection import Loaded, Selection
-from planner.session.service_address import base_url_of, check_transport_security, service_of
 from planner.session.shell import Shell
 from planner.session.stores import Place
-from planner.session.worlds import world_name, world_of
 from planner.values import frozen
+
+if TYPE_CHECKING:
+    from planner.sandbox import World
 
 SANDBOX_KEY = "sk_test_sandbox"
 RUNS_PATH = "THUNDERPHONE_TEST_CALLS_PATH"
@@ -142,7 +151,7 @@ def known_service(shell: Shell, selection: Selection, loaded: Loaded, place: Pla
     """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record` stored."""
     if refresh or selection.sandbox:
         return anyio.run(_ask, shell, selection, loaded, place)
-    from planner.session.recorded import load_world
+    from planner.session.recorded_agents import load_world
 
     world = load_world(shell, place, service_of(shell.environ))
     if world is None:
@@ -163,3 +172,119 @@ async def _ask(shell: Shell, selection: Selection, loaded: Loaded, place: Place)
         budget = f" · test-call budget left {money(left)}" if left is not None else ""
         shell.log(f"balance {money(balance.cents)}{budget}")
     return Known(targets, balance, was_asked=True)
+
+
+DEFAULT_BASE_URL = "https://api.thunderphone.com"
+ADDRESS = "THUNDERPHONE_API_BASE_URL"
+IN_CLEAR = "THUNDERPHONE_ALLOW_HTTP_TO"
+_PORTS = {"http": 80, "https": 443}
+
+
+def base_url_of(environ: Mapping[str, str]) -> str:
+    """Raises `UsageError` if the environment names an invalid address."""
+    base_url = environ.get(ADDRESS, "").strip() or DEFAULT_BASE_URL
+    if _parts(base_url) is None:
+        raise UsageError(
+            f"{ADDRESS} is {base_url!r}, not a web address",
+            f"Unset it for {DEFAULT_BASE_URL}, or write http(s)://host, with no ? and no #.",
+        )
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+def service_of(environ: Mapping[str, str]) -> str:
+    """Names the service in stored documents: another service may use the same ids."""
+    return shown_address(base_url_of(environ))
+
+
+def check_transport_security(base_url: str, environ: Mapping[str, str]) -> None:
+    """Raises `UsageError` if the key would travel unencrypted without permission."""
+    parts = _parts(base_url)
+    if parts is None or parts.scheme == "https":
+        return
+    from planner.network.settings import proxy_host, proxy_variable  # imported late: reads certificates
+
+    host = parts.hostname or ""
+    allowed = environ.get(IN_CLEAR, "").strip().lower()
+    also = f" {IN_CLEAR} names another host: {allowed!r}." if allowed else ""
+    shown, safe = shown_address(base_url), "If the key is worthless (as in a sandbox) or the network is safe, allow it:"
+    if not is_this_machine(host) and allowed != host:
+        raise UsageError(
+            f"{ADDRESS} is {shown}: over http, the key could be read on its way to {host}",
+            f"Use https.{also} {safe} {IN_CLEAR}={host}",
+        )
+    if is_this_machine(host) and (proxy := proxy_host(base_url)) and not is_this_machine(proxy) and allowed != proxy:
+        raise UsageError(
+            f"{ADDRESS} is {shown}, through the proxy {proxy} of {proxy_variable(base_url)}: the key could be read on its way to"
+            " the proxy",
+            f"Set NO_PROXY={host}.{also} {safe} {IN_CLEAR}={proxy}",
+        )
+
+
+def shown_address(base_url: str) -> str:
+    """The address in a canonical form, without user names and passwords."""
+    parts = _parts(base_url)
+    if parts is None:
+        return base_url
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/').removesuffix('/v1')}"
+
+
+def _parts(text: str) -> SplitResult | None:
+    """The parts of an address that paths can be appended to; None for an invalid one."""
+    try:
+        parts = urlsplit(text)
+        can_be_asked = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    return parts if can_be_asked and not parts.query and not parts.fragment else None
+
+
+DEFAULT_WORLD: Final = "demo"
+
+
+def world_of(shell: Shell, selection: Selection) -> World:
+    """The world of a selection. It is not trusted if a stranger may have named or written it. Raises like
+    `open_world`."""
+    is_trusted = not selection.is_saved and selection.policy_from is None and named_by_ci(shell.environ) is None
+    return open_world(shell, world_name(selection), is_trusted=is_trusted)
+
+
+def world_name(selection: Selection) -> str:
+    return selection.world or DEFAULT_WORLD
+
+
+def open_world(shell: Shell, name: str, *, is_trusted: bool = True) -> World:
+    """Load a world. An untrusted one may not name servers or environment variables, and must be in the repository.
+
+    Raises `PlanInvalidError` with all diagnostics of its files; `UsageError` if the world does not exist or may not be
+    used.
+    """
+    from planner.sandbox import World, WorldError, builtin_worlds, load_world
+
+    within = None if is_trusted else find_root(shell.cwd)
+    try:
+        world = load_world(name if name in builtin_worlds() else shell.cwd / name, within=within)
+    except WorldError as error:
+        if not error.faults:
+            known = f"built in are {', '.join(builtin_worlds())}"
+            missing = not (shell.cwd / name).exists()
+            what = f"there is no world {shorten(name)!r}" if missing else str(error)
+            raise UsageError(f"--world: {what}", f"Give the path of a YAML file, or a name: {known}.") from error
+        diagnostics = Diagnostics()
+        for fault in error.faults:
+            code, detail = fault.code, fault.message
+            if fault.error is not None:  # invalid values are described as in plans
+                code, detail = explain(fault.error, World)
+            path = fault.path.relative_to(shell.cwd) if fault.path.is_relative_to(shell.cwd) else fault.path
+            at = fault.span
+            span = Span(path.as_posix(), at.line, at.column, at.end_line, max(at.end_column, at.column + 1))
+            diagnostics.error(code, RULES[code].summary, detail, span)
+        raise PlanInvalidError("the world is invalid, so nothing is started", diagnostics) from error
+    if world.models and not is_trusted:
+        raise UsageError(
+            f"the world {shorten(name)} names a server that may receive a key, but comes from an untrusted file",
+            "Remove its `models`. On your own machine, name it with --world, without a saved plan.",
+        )
+    return world

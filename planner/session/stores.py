@@ -1,24 +1,25 @@
-"""Opens the store of results and the journal, and remembers which stored documents this machine verified."""
+"""Opens the store of results and the journal: where they are, who may use them now, and whether the folder came with the checkout."""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from planner.errors import PlannerError, UsageError
+from planner.errors import PlannerError, StoreError, UsageError
 from planner.planfile.model import Case, Project
 from planner.planfile.project.addresses import Folder, GitRef, parse_store
 from planner.planfile.project.load import load_project
-from planner.results.directory import DirectoryStore
+from planner.quantities import moment
+from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository
 from planner.results.store import of_branches, segment_for
 from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_merge_group, is_public, namespace_of
-from planner.session.folder_checks import STORE_NAMES, check_folder
 from planner.session.selection import Selection, load_current_project
 from planner.session.shell import Shell
 from planner.values import frozen
@@ -27,6 +28,79 @@ if TYPE_CHECKING:
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
     from planner.session.sharing import Shared
+
+STORE_NAMES: Final = (
+    *("branches", "change-sets", "evidence", "intents", "latest", "originals", "runs", "saved", "sandbox", "shared"),
+    *("unshared", "votes", "world", "journal.sqlite", "votes.sqlite"),
+)
+_MANY_FILES: Final = frozenset({"evidence", "originals", "runs", "votes"})
+"""Folders with very many files; the store itself refuses links in them."""
+
+
+def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) -> None:
+    """Check a folder. `option` chooses another one. `names` are planner's files in it, which are all that matters if it
+    is the whole repository.
+
+    Raises `UsageError` if git tracks the folder, or it or something in it links outside the repository.
+    """
+    if not os.path.lexists(folder):
+        return
+    repository = _repository(folder)
+    if repository is None:
+        return
+    shown = os.path.relpath(folder, shell.cwd)
+    whole = repository.is_relative_to(folder)
+    for path in (folder, *_links(folder)) if not whole else (folder / name for name in names):
+        if path.is_symlink() and not path.resolve().is_relative_to(repository):
+            raise UsageError(
+                f"{os.path.relpath(path, shell.cwd)} is a link to {path.resolve()}, outside the repository",
+                f"Remove the link. To keep files elsewhere, use {option}.",
+            )
+    places = [folder / name for name in names] if whole else [folder, folder.resolve()]
+    if tracked := _tracked(shell, repository, places):
+        raise UsageError(
+            f"git tracks {tracked}, so a commit can change {shown}, and planner does not trust it",
+            f"Remove it from git (git rm -r --cached {tracked.partition('/')[0] if whole else shown}) and add it to .gitignore, or"
+            f" choose another folder with {option}.",
+        )
+
+
+def _repository(folder: Path) -> Path | None:
+    """The work tree that contains the folder, found by `.git`, which no commit can contain; None if there is none."""
+    at = folder.parent.resolve() / folder.name
+    return next((parent for parent in (at, *at.parents) if os.path.lexists(parent / ".git")), None)
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """All links in the folder, except in folders with very many files."""
+    for at, folders, files in os.walk(folder):
+        yield from (path for name in (*folders, *files) if (path := Path(at, name)).is_symlink())
+        folders[:] = [name for name in folders if name not in _MANY_FILES]
+
+
+def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
+    """The first file in these places that git tracks, or "". Names are compared case-insensitively, as some file
+    systems do."""
+    wanted: dict[str, None] = {}
+    for place in places:
+        wanted[os.fspath(place)] = None
+        if place.parent.is_dir():
+            same = (entry for entry in place.parent.iterdir() if entry.name.casefold() == place.name.casefold())
+            wanted.update(dict.fromkeys(os.fspath(entry) for entry in same))
+    inside = [path for path in wanted if Path(path).parent.resolve().is_relative_to(repository)]
+    if not inside:
+        return ""
+    from planner.session.git import Git
+
+    listed = Git(repository, shell.environ)("ls-files", "-z", "--", *inside)
+    if listed.code != 0:
+        if "not a git repository" in listed.said:  # an invalid `.git`, which tracks nothing
+            return ""
+        raise UsageError(
+            f"git cannot list the tracked files in {inside[0]}: {(listed.said or 'git gave no reason').splitlines()[-1]}",
+            "Check the repository, then run the same command again.",
+        )
+    return listed.out.partition(b"\0")[0].decode("utf-8", "replace")
 
 
 @dataclass(slots=True)
@@ -193,3 +267,66 @@ def shared_session(
             place.shared.repository.publish(intents.outcome)
         except PlannerError as error:
             shell.log(f"{error}. {error.hint}")
+
+
+_BUSY = (errno.EAGAIN, errno.EACCES)
+_LOCK = "lock"
+_LONGEST_NAME = 500
+
+
+@contextmanager
+def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
+    """Hold the lock while the body runs. `command` is what was typed. Raises `StoreError` if another session holds the
+    lock (named in the message), or the folder cannot be written or locked."""
+    path = place.directory / _LOCK
+    with ExitStack() as stack:
+        try:
+            place.make()
+            DirectoryStore(place.directory).check_writable()
+            file = os.open(path, OPENING, 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"the store {place.directory} cannot be written: {error.strerror}",
+                "Fix its permissions, or choose another --store.",
+            ) from error
+        stack.callback(os.close, file)
+        try:
+            stack.enter_context(locked_file(file, path, wait=False))
+            stack.enter_context(locked_folder(place.directory))  # somebody may delete the file as a leftover
+        except OSError as error:
+            if error.errno in _BUSY:
+                raise StoreError(
+                    f"the store {place.directory} is in use by {_name(file) or 'another process'}",
+                    "Wait until it ends; its lock ends with it. To run at the same time, choose another --store.",
+                ) from error
+            raise StoreError(
+                f"the store {place.directory} cannot be locked: {error.strerror}",
+                "Choose a --store on a local disk: without a lock, two sessions could pay for the same calls.",
+            ) from error
+        if killed := _name(file):
+            shell.log(f"the last session in this store was killed: {killed}")
+        _set_name(file, f"{shell.process} since {moment(shell.clock.now())}: {command}")
+        stack.callback(_set_name, file, "")
+        yield
+
+
+def lock_holder(place: Place) -> str:
+    """The holder's name, also of a killed one; "" if there is none. Does not try to lock, which could block a starting
+    session."""
+    try:
+        return (place.directory / _LOCK).read_text(encoding="utf-8", errors="replace")[:_LONGEST_NAME].strip()
+    except OSError:
+        return ""
+
+
+def _name(file: int) -> str:
+    os.lseek(file, 0, os.SEEK_SET)
+    return os.read(file, _LONGEST_NAME).decode(errors="replace").strip()
+
+
+def _set_name(file: int, name: str) -> None:
+    """Informational only, so a full disk does not matter."""
+    with suppress(OSError):
+        os.ftruncate(file, 0)
+        os.lseek(file, 0, os.SEEK_SET)
+        os.write(file, name.encode(errors="replace")[:_LONGEST_NAME])

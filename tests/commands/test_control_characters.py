@@ -12,7 +12,7 @@ import pytest
 from worlds import ANY_PROMPT
 
 import planner.session.service
-from planner.cli.streams import safe
+from planner.cli.system import safe
 from planner.key_redaction import KeyRedactor
 from planner.reports import FORMATS
 from planner.reports.neutral import printable

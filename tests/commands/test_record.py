@@ -9,7 +9,7 @@ import pytest
 from fake_github import fake_github
 
 from planner.github.client import GitHub
-from planner.github.issue import upsert_issue
+from planner.github.comment import upsert_issue
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

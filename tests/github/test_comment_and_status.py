@@ -13,7 +13,7 @@ from fake_github import FakeGitHub, Fault, fake_github
 from planner.cli import main
 from planner.errors import CredentialError, IncompleteError, PlannerError
 from planner.github.client import GitHub, NotPermittedError
-from planner.github.comment import MAX_CHARACTERS, marker, set_status, upsert_comment
+from planner.github.comment import MAX_CHARACTERS, CommentPlace, marker, set_status, upsert_comment
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 COMMIT = "c" * 40
@@ -38,7 +38,8 @@ def client(fake: FakeGitHub, key: str = "writer") -> GitHub:
 
 def write(fake: FakeGitHub, said: Said, key: str = "writer", **options: str) -> bool:
     with client(fake, key) as github:
-        return upsert_comment(github, 42, said, **options)
+        place = CommentPlace(42, **options)
+        return upsert_comment(github, place, said.comment, said.digest, worth_saying=said.worth_saying)
 
 
 def test_one_comment_is_edited(fake: FakeGitHub) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.changes.model import ChangeSet
-from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
+from planner.github.publish import append_outputs, change_set_outputs, run_outputs
 from planner.reports.neutral import printable
 from planner.results.model import CostDocument, RunResult
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.github.summary import SUMMARY_LIMIT_BYTES, append_summary, cut_in_the_middle
+from planner.github.publish import SUMMARY_LIMIT_BYTES, append_summary, cut_in_the_middle
 
 REPORT = (
     "# 2 regressed, 1 fixed\n\n"

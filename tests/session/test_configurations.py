@@ -14,7 +14,7 @@ from planner.planfile.model import AgentFile, Project
 from planner.providers.base import AgentState
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.session.configurations import shown_configuration, stored_configuration
+from planner.session.recorded_agents import shown_configuration, stored_configuration
 
 DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
 

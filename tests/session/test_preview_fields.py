@@ -8,7 +8,7 @@ import pytest
 
 from planner.errors import UsageError
 from planner.providers.base import AgentState
-from planner.session.preview_fields import Deploy, DiscardDraft, Draft, Writing
+from planner.session.previews import Deploy, DiscardDraft, Draft, Writing
 
 WANTED = {"prompt": "Be brief.", "voice": "sol"}
 OLD = {"prompt": "Be warm.", "voice": "sol", "product": "spark"}

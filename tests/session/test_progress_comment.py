@@ -17,12 +17,12 @@ from markdown_it import MarkdownIt
 from virtual_time import VirtualLoop
 
 from planner.clock import Clock
+from planner.github.comment import CommentPlace
 from planner.reports.call_progress import CallsUnderWay
 from planner.reports.comment import PullRequest
 from planner.results.model import FreshDocument
 from planner.session.progress import ProgressState
-from planner.session.progress_comment import ProgressComment
-from planner.session.run_session import CommentOptions
+from planner.session.pull_request import ProgressComment
 from planner.session.shell import Shell
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,7 @@ def comment(fake: FakeGitHub, calls: CallsUnderWay = CALLS, key: str = "writer")
     environ = {"GITHUB_REPOSITORY": "acme/plans", "GITHUB_TOKEN": key, "GITHUB_API_URL": fake.url}
     err = io.StringIO()
     shell = Shell(Path.cwd(), environ, io.StringIO(), err, clock, lambda: "id", 80)
-    options = CommentOptions(7, "default", fake.login)
+    options = CommentPlace(7, "default", fake.login)
     return ProgressComment(shell, options, PullRequest("7", HEAD, run_url="https://x.test/1"), calls), err
 
 

@@ -1,43 +1,29 @@
-"""The agents that plans describe in files, and what the store knows of them.
-
-Configurations that are called are stored by digest. Outside of pull requests, the versions of each agent's file are
-recorded, so that later sessions see whether a deployed agent was edited at the service, or waits for a deployment.
-"""
-
-from __future__ import annotations
+"""What the store knows of agents: configurations that were called, versions of their files, and the record of 'planner record'."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from planner.changes.agents import Configurations
 from planner.changes.configuration import Configuration, configuration_digest, redacted
+from planner.changes.detail import revision_digest
 from planner.changes.effective import EffectiveTarget, Version, effective_target, has_fields, with_versions
 from planner.planfile.model import AgentFile, Case, Project
 from planner.planfile.model import Target as PlanTarget
-from planner.providers.base import AgentState, Target, TargetState
+from planner.providers.base import AgentState, Balance, Target, TargetState
 from planner.results.directory import DirectoryStore
+from planner.results.documents import called_at
+from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
-from planner.results.store import Change, Reader
+from planner.results.store import Change, Reader, Store, segment_for
 from planner.session.ci import namespace_of
 from planner.session.reporting import redactor_of
-
-if TYPE_CHECKING:
-    from planner.session.shell import Shell
-    from planner.session.stores import Place
-
-__all__ = [
-    "EffectiveTarget",
-    "agent_warnings",
-    "agents_of",
-    "effective_targets",
-    "record_agents",
-    "stored_configuration",
-    "stored_versions",
-]
+from planner.session.shell import Shell
+from planner.session.stores import Place
 
 _KEPT_VERSIONS: Final = 50
 Versions = Mapping[int, Sequence[Version]]
@@ -226,3 +212,90 @@ def stored_configuration(repository: ResultsRepository, digest: str) -> Configur
     except ValueError:
         return None
     return found if isinstance(found, dict) and configuration_digest(found) == digest else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+_MAJOR: Final = "1."
+
+
+class RecordedTarget(BaseModel):
+    """`revision` and `drafts` are as in `TargetState`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    kind: Literal["agent", "phone_number"]
+    id: int
+    revision: str | None
+    product: str | None
+    drafts: tuple[int, ...] = ()
+    agent: AgentState | None = None
+    """Its texts are redacted in a shared store."""
+
+
+class RecordedWorld(BaseModel):
+    """`world/<environment>.json` of a store."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    schema_version: str = "1.0"
+    recorded_at: AwareDatetime
+    service: str
+    """Its address: another service may use the same ids."""
+    targets: tuple[RecordedTarget, ...]
+    balance: Balance | None = None
+
+    @property
+    def states(self) -> dict[Target, TargetState]:
+        return {
+            (each.kind, each.id): TargetState(each.revision, each.product, each.drafts, self.recorded_at, each.agent)
+            for each in self.targets
+        }
+
+
+def world_key(environment: str) -> str:
+    return f"world/{segment_for(environment)}.json"
+
+
+def world_store(place: Place) -> Store:
+    return place.shared.store if place.shared is not None else DirectoryStore(place.directory)
+
+
+def load_world(shell: Shell, place: Place, service: str) -> RecordedWorld | None:
+    """The record of this service; None if there is none. A damaged one, or one of a newer version, is named and ignored."""
+    data = world_store(place).get(world_key(place.environment))
+    if data is None:
+        return None
+    try:
+        found = RecordedWorld.model_validate_json(data)
+    except ValidationError:
+        found = None
+    if found is None or not found.schema_version.startswith(_MAJOR):
+        shell.log("the stored record of agents and balance cannot be read and is ignored: run planner record again")
+        return None
+    return found if found.service == service else None
+
+
+def current_revisions(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> dict[Target, str | None]:
+    """The revisions of the agents. A recorded one is unknown if a later call saw another."""
+    outdated = set(_outdated(targets, stored))
+    return {key: None if key in outdated else state.revision for key, state in targets.items()}
+
+
+def without_outdated(
+    targets: Mapping[Target, TargetState], revisions: Mapping[Target, str | None]
+) -> dict[Target, TargetState]:
+    """Without the configuration of agents whose recorded revision is outdated."""
+    return {
+        key: replace(state, agent=None) if state.revision is not None and revisions.get(key) is None else state
+        for key, state in targets.items()
+    }
+
+
+def _outdated(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> Iterator[Target]:
+    for case in stored:
+        key = case.inputs.target_kind, case.inputs.target_id
+        state, seen = targets.get(key), case.inputs.agent_revision
+        recorded_at: datetime | None = state.recorded_at if state is not None else None
+        if state is None or recorded_at is None or seen is None or called_at(case) <= recorded_at:
+            continue
+        if state.revision is None or revision_digest(state.revision) != revision_digest(seen):
+            yield key
