@@ -11,7 +11,7 @@ from planner.checks.base import Expectation
 
 _MODULES: Final = {
     "says": "says:Says",
-    "never_says": "never_says:NeverSays",
+    "never_says": "says:NeverSays",
     "sequence": "sequence:Sequence",
     "no_pii": "no_pii:NoPii",
     "language": "language:Language",

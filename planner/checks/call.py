@@ -6,8 +6,22 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.checks.base import Expectation, Lint, Missed, PartsRead, examples
-from planner.checks.fields import Count, Name, Names, Positive, check_given, check_order, given, one_message, within
+from planner.checks.base import (
+    Count,
+    Expectation,
+    Lint,
+    Missed,
+    Name,
+    Names,
+    PartsRead,
+    Positive,
+    check_given,
+    check_order,
+    examples,
+    given,
+    one_message,
+    within,
+)
 from planner.checks.judgement import Judgement, all_hold, errored, failed, listed, passed, shown
 from planner.evidence import Call, Evidence, Role
 from planner.quantities import count

@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from planner.checks.base import Expectation, examples
-from planner.checks.fields import Count, within
+from planner.checks.base import Count, Expectation, examples, within
 from planner.checks.judgement import Judgement, errored
 from planner.evidence import Evidence
 

@@ -4,8 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from planner.checks.base import Expectation, examples
-from planner.checks.fields import PositiveSeconds, Seconds, check_given, check_order, within
+from planner.checks.base import Expectation, PositiveSeconds, Seconds, check_given, check_order, examples, within
 from planner.checks.judgement import Judgement, errored, number
 from planner.evidence import Evidence
 

@@ -1,35 +1,149 @@
-"""`expression`: conditions in CEL, for what no other check covers."""
+"""`expression`: conditions in CEL (Common Expression Language, cel.dev), for what no other check covers.
+
+An expression is compiled twice: when a plan is read, with types, so that wrong names and impossible comparisons are errors; and when a
+run is judged, over plain maps that lack what the service did not provide, so that reading it is an error, never a value. The library
+bounds the steps of all macros together (10,000) and the nesting (32); the bounds below stop concatenation inside macros from multiplying
+a text.
+"""
 
 import re
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from importlib.util import find_spec
-from typing import Annotated, Final, Literal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples
+from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples, text_fault
+from planner.checks.call import end_reason_of, status_of
 from planner.checks.judgement import Judgement, errored, failed, passed, shown
-from planner.evidence import Evidence, RedactedPart, Role, UnreadPart
+from planner.checks.patterns import compile_pattern
+from planner.evidence import Call, Evidence, Grade, RedactedPart, Role, ToolCall, Turn, UnreadPart
+
+MAX_LENGTH: Final = 1_000
+"""Characters of an expression."""
+MAX_MACROS: Final = 4
+MAX_PLUSES: Final = 4
+
+_WORD: Final = re.compile(r"\w+")
+_LISTS: Final = frozenset({"turns", "tools"})
+
+VARIABLES: Final[Mapping[str, str]] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, str]:
+    return {name: _kind_of(field.annotation) for name, field in model.model_fields.items()}
+
+
+def _kind_of(annotation: Any) -> str:
+    """The CEL type of a field, `any` for a union of several."""
+    types = {*(get_args(annotation) if isinstance(annotation, UnionType) else (annotation,))} - {NoneType}
+    kind = types.pop() if len(types) == 1 else None
+    return "map" if get_origin(kind) is dict else _KINDS.get(kind, "any")
+
+
+_KINDS: Final[Mapping[Any, str]] = {int: "int", float: "double", str: "string", bool: "bool", Role: "string"}
+
+FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Run": {
+        "run_id": "int",
+        "status": "string",
+        "error_message": "string",
+        "cost_cents": "int",
+        "cost_basis": "string",
+    },
+    "Call": _fields_of(Call),
+    "Turn": _fields_of(Turn),
+    "Tool": _fields_of(ToolCall),
+    "Grade": _fields_of(Grade),
+}
+"""What an expression can read, by type."""
 
 _NAMES: Final[Mapping[RedactedPart | UnreadPart, str]] = {"grade": "summary", "results": "tools"}
 """The word by which an expression reads a part, if it is not the part's own name."""
 _MOST_VALUES: Final = 4
 
 
-def _compiles(expression: str) -> str:
+def check_cel(expression: str) -> str:
+    """The expression itself. Raises `ValueError` with a message for the author."""
     if find_spec("cel_expr_python") is None:
         raise ValueError(
             "`expression` needs the extra of that name; in planner's clone: uv tool install '.[expression]'"
         )
-    from planner.checks.cel import CelError, check_cel
 
+    def whole(message: str) -> PydanticCustomError:
+        return text_fault(message, 0, len(expression))
+
+    if len(expression) > MAX_LENGTH:
+        raise whole(f"an expression may have {MAX_LENGTH:,} characters, this one has {len(expression):,}")
+    macros = list(re.finditer(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(", expression))
+    if len(macros) > MAX_MACROS:
+        place = macros[MAX_MACROS].span()
+        raise text_fault(f"an expression may use {MAX_MACROS} of all, exists, exists_one, map and filter", *place)
+    if macros and expression.count("+") > MAX_PLUSES:
+        raise whole(f"an expression with all, exists, map or filter may have {MAX_PLUSES} `+`")
+    cel = _library()
     try:
-        check_cel(expression)
-    except CelError as error:
-        context = {"why": str(error), "start": error.start, "end": error.end}
-        raise PydanticCustomError("text_fault", "{why}", context) from error
+        compiled = _typed().compile(expression)
+    except RuntimeError as error:
+        raise located(expression, str(error)) from error
+    kind = compiled.return_type()
+    if kind not in (cel.Type.BOOL, cel.Type.DYN):
+        raise whole(
+            f"this is {kind.name().lower()}, not true or false; compare it, as in call.duration_seconds < 120.0"
+        )
+    _check_patterns(expression)
+    # Evaluated without any evidence: a result now would be the result for every call.
+    value = compiled.eval(data={})
+    if value.type() == cel.Type.BOOL:
+        always = "always" if value.plain_value() else "never"
+        raise whole(f"this {always} holds, so it checks nothing; use run, call, turns, tools or grade")
+    if VARIABLES.keys().isdisjoint(_WORD.findall(expression)):
+        raise whole(f"this is never decided: {_detail(str(value.value()))}")
     return expression
+
+
+def _check_patterns(expression: str) -> None:
+    """Check patterns written as literals, which the library compiles only during evaluation."""
+    literal = r"""[rR]?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+    for found in re.finditer(rf"""\bmatches\s*\((?:[^'"(),]*,)?\s*({literal})\s*\)""", expression):
+        try:
+            compile_pattern(str(literal_eval(found[1])))
+        except SyntaxError:
+            continue  # an escape that Python lacks
+        except ValueError as error:
+            raise text_fault(str(error), *found.span(1)) from error
+
+
+def located(expression: str, message: str) -> PydanticCustomError:
+    """The first error in the library's message, and its place in the expression."""
+    found = re.search(r"ERROR: <input>:([1-9]\d*):(\d+): (.*)", message)
+    if found is None:
+        deep = "recursion" in message
+        why = "this is nested too deeply; write several expectations" if deep else f"not CEL: {_detail(message)}"
+        return text_fault(why, 0, len(expression))
+    lines = expression.splitlines(keepends=True)
+    why = f"not CEL: {found[3]}"
+    start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
+    if (name := re.search(r"undeclared reference to '([^']*)'", why)) is not None:
+        # The library's place is that of the last dot.
+        start = max(expression[: start + len(name[1])].rfind(name[1]), 0)
+        why = f"`{name[1]}` is unknown, or takes other arguments; known: {', '.join(VARIABLES)}"
+    elif expression[start : start + 1] == "." and start + 1 < len(expression):
+        start += 1
+    if (field := re.search(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'", why)) is not None:
+        why = f"a {field[2].lower()} has no `{field[1]}`; known: {', '.join(FIELDS[field[2]])}"
+    word = _WORD.match(expression, start)
+    return text_fault(why, start, word.end() if word else start + 1)
+
+
+def _detail(text: str) -> str:
+    """A message of the library on one line, without its kind."""
+    line = " ".join(text.split())
+    return line.partition(": ")[2] or line
 
 
 class Expression(Expectation, frozen=True):
@@ -49,7 +163,7 @@ class Expression(Expectation, frozen=True):
     caller_can_cause_failure = True
 
     check: Literal["expression"] = Field(description="The kind of check.")
-    cel: Annotated[str, AfterValidator(_compiles)] = Field(
+    cel: Annotated[str, AfterValidator(check_cel)] = Field(
         description="An expression in CEL (cel.dev) that is true or false.",
         examples=["call.duration_seconds < 120.0 && turns.size() > 4"],
     )
@@ -73,8 +187,6 @@ class Expression(Expectation, frozen=True):
         return frozenset(part for part in EVERY_PART if whole or _NAMES.get(part, part) in self.cel)
 
     def judge(self, evidence: Evidence) -> Judgement:
-        from planner.checks.cel import evaluate
-
         found = evaluate(self.cel, evidence)
         if isinstance(found, str):
             return errored(f"{shown(self.cel)} cannot be decided: {found}")
@@ -95,3 +207,107 @@ class Expression(Expectation, frozen=True):
         found = re.findall(r"(?<![\w.\"'])(run|call|grade)\.(\w+)(?![\w(.\[])", self.cel)
         names = list(dict.fromkeys(found))[:_MOST_VALUES]
         return ", ".join(f"{owner}.{name} is {shown(objects[owner].get(name))}" for owner, name in names)
+
+
+def evaluate(expression: str, evidence: Evidence) -> bool | str:
+    """Evaluate the expression on one run; a text says why it is undecided."""
+    cel = _library()
+    try:
+        value = _compiled(expression).eval(data=_values(evidence))
+    except RuntimeError as error:
+        return f"it takes too much work or cannot be evaluated: {_detail(str(error))}"
+    if value.type() == cel.Type.ERROR:
+        message = _detail(str(value.value()))
+        missing = re.search(r'(?:Key not found in map : |No value with name )"([^"]*)"', message)
+        return f"the service gave no `{missing[1]}`" if missing else message
+    plain = value.plain_value()
+    if not isinstance(plain, bool):
+        return f"it is {value.type().name().lower()}, neither true nor false"
+    return plain
+
+
+def _values(evidence: Evidence) -> dict[str, Any]:
+    """The evidence as plain maps without missing values. Without a transcript `turns` is missing, not empty."""
+    call, grade = evidence.call, evidence.grade
+    run = {
+        "run_id": evidence.run_id,
+        "status": evidence.run_status,
+        "error_message": evidence.error_message,
+        "cost_cents": evidence.cost_cents,
+        "cost_basis": evidence.cost_basis,
+    }
+    about_call = {**call.model_dump(), "status": status_of(call), "end_reason": end_reason_of(call)} if call else {}
+    values: dict[str, Any] = {
+        "run": _present(run),
+        "call": _present(about_call),
+        "grade": _present(grade.model_dump() if grade else {}),
+    }
+    if evidence.turns is not None:
+        values["turns"] = [_present({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
+    if evidence.tools is not None:
+        values["tools"] = [
+            _present(
+                {
+                    **tool.model_dump(),
+                    "arguments": tool.arguments if tool.arguments_told else None,
+                    "arguments_told": tool.arguments_told,
+                }
+            )
+            for tool in evidence.tools
+        ]
+    return values
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _library() -> Any:
+    """Imported late, since most plans have no expression. It has no type hints."""
+    from cel_expr_python import cel  # pyright: ignore[reportMissingTypeStubs]
+
+    library: Any = cel
+    return library
+
+
+@lru_cache(maxsize=1024)
+def _compiled(expression: str) -> Any:
+    return _untyped().compile(expression)
+
+
+@cache
+def _untyped() -> Any:
+    cel = _library()
+    plain = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    return cel.NewEnv(variables={name: cel.Type.List(plain) if name in _LISTS else plain for name in VARIABLES})
+
+
+@cache
+def _typed() -> Any:
+    """The environment with types, which CEL reads from protobuf descriptors only."""
+    cel = _library()
+    from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2
+
+    field = descriptor_pb2.FieldDescriptorProto
+    kinds = {"int": field.TYPE_INT64, "double": field.TYPE_DOUBLE, "string": field.TYPE_STRING, "bool": field.TYPE_BOOL}
+    messages = {"map": ".google.protobuf.Struct", "any": ".google.protobuf.Value"}
+    file = descriptor_pb2.FileDescriptorProto(
+        name="planner.proto", package="planner", syntax="proto3", dependency=[struct_pb2.DESCRIPTOR.name]
+    )
+    for name, fields in FIELDS.items():
+        message = file.message_type.add(name=name)
+        for number, (key, kind) in enumerate(fields.items(), start=1):
+            message.field.add(
+                name=key,
+                number=number,
+                label=field.LABEL_OPTIONAL,
+                type=kinds.get(kind, field.TYPE_MESSAGE),
+                type_name=messages.get(kind),
+            )
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(struct_pb2.DESCRIPTOR.serialized_pb)
+    pool.AddSerializedFile(file.SerializeToString())
+    types = {name: cel.Type(f"planner.{kind}") for name, kind in VARIABLES.items()}
+    return cel.NewEnv(
+        pool, variables={name: cel.Type.List(kind) if name in _LISTS else kind for name, kind in types.items()}
+    )

@@ -1,14 +1,20 @@
-"""`field`: a value of the call object, as the service gives it."""
+"""`field`: a value of the call object, as the service gives it.
 
-from typing import Annotated, Any, Final, Literal, Self
+JSONPath (RFC 9535) is restricted so that its work grows no faster than the document: `..` may occur once and in no filter, a filter may
+use only `@`, and one pair of brackets may list several selectors: each of these, repeated, multiplies the work. The functions `match`
+and `search` are removed, since their patterns are not RE2.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 import pydantic_core
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from planner.checks.base import Expectation, Missed, PartsRead, examples
-from planner.checks.fields import NotBool, check_order, within
-from planner.checks.json_paths import MAX_VALUES, PathError, compile_path, find_values
+from planner.checks.base import Expectation, Missed, NotBool, PartsRead, check_order, examples, text_fault, within
 from planner.checks.judgement import (
     FindingOutcome,
     Judgement,
@@ -25,17 +31,21 @@ from planner.checks.patterns import Pattern
 from planner.evidence import LEFT_OUT, MASK, Evidence
 from planner.quantities import count
 
+if TYPE_CHECKING:
+    from jsonpath import JSONPath, JSONPathEnvironment
+    from jsonpath.filter import BaseExpression, FilterQuery
+
+MAX_LENGTH: Final = 300
+"""Characters of a path."""
+MAX_VALUES: Final = 1_000
+"""Values that a path may find in one call."""
 _WAYS: Final = ("equals", "in", "matches", "min", "max", "exists")
 
 Number = Annotated[float, Field(allow_inf_nan=False), NotBool]
 
 
-def _compiles(path: str) -> str:
-    try:
-        compile_path(path)
-    except PathError as error:
-        context = {"why": str(error), "start": error.start, "end": error.end}
-        raise PydanticCustomError("text_fault", "{why}", context) from error
+def _checked(path: str) -> str:
+    compile_path(path)
     return path
 
 
@@ -56,7 +66,7 @@ class FieldCheck(Expectation, frozen=True):
     caller_can_cause_failure = True
 
     check: Literal["field"] = Field(description="The kind of check.")
-    path: Annotated[str, AfterValidator(_compiles)] = Field(
+    path: Annotated[str, AfterValidator(_checked)] = Field(
         description="A JSONPath (RFC 9535) into the call object, `$`. `..` may occur once; a filter may use only `@`.",
         examples=["$.collected_values.order_id"],
     )
@@ -152,3 +162,91 @@ class FieldCheck(Expectation, frozen=True):
         if self.in_ is not None:
             return Matcher({"any_of": list(self.in_)})
         return Matcher(self.equals)
+
+
+@lru_cache(maxsize=1024)
+def compile_path(path: str) -> "JSONPath":
+    """Raises `ValueError` with a message for the author."""
+    if len(path) > MAX_LENGTH:
+        raise ValueError(f"a path may have {MAX_LENGTH} characters, this one has {len(path)}")
+    if not path.startswith("$"):
+        raise ValueError("a path begins with `$`, which is the call, as in $.locale")
+    from jsonpath import JSONPath
+    from jsonpath.exceptions import JSONPathError
+
+    try:
+        compiled = _environment().compile(path)
+    except JSONPathError as error:
+        index, value = (error.token.index, error.token.value) if error.token is not None else (0, path)
+        is_end = not 0 <= index < len(path)
+        start = len(path) - 1 if is_end else index
+        end = max(start + 1, min(start + len(value), len(path)))
+        why = "it ends too early" if is_end else str(error.message)
+        raise text_fault(f"not a JSONPath (RFC 9535): {why}", start, end) from error
+    assert isinstance(compiled, JSONPath)  # strict JSONPath has no unions of paths
+    _check_bounds(compiled)
+    return compiled
+
+
+@cache
+def _environment() -> "JSONPathEnvironment":
+    from jsonpath import JSONPathEnvironment  # its import takes long
+
+    environment = JSONPathEnvironment(strict=True)
+    for name in ("match", "search"):
+        del environment.function_extensions[name]
+    return environment
+
+
+def _check_bounds(path: "JSONPath") -> None:
+    from jsonpath.filter import RelativeFilterQuery
+    from jsonpath.segments import JSONPathRecursiveDescentSegment
+    from jsonpath.selectors import Filter
+
+    def is_descent(segment: object) -> bool:
+        return isinstance(segment, JSONPathRecursiveDescentSegment)
+
+    filters = [selector for segment in path.segments for selector in segment.selectors if isinstance(selector, Filter)]
+    if sum(map(is_descent, path.segments)) > 1:
+        raise ValueError("`..` may occur in a path once")
+    if sum(len(segment.selectors) > 1 for segment in path.segments) > 1:
+        raise ValueError("only one pair of brackets may list several selectors")
+    for query in (query for each in filters for query in _queries(each.expression)):
+        if not isinstance(query, RelativeFilterQuery):
+            raise ValueError("a filter may use only `@`, not `$`")  # noqa: TRY004 - pydantic reports ValueError only
+        for segment in query.path.segments:
+            several = len(segment.selectors) > 1
+            if several or is_descent(segment) or any(isinstance(each, Filter) for each in segment.selectors):
+                raise ValueError("a path inside a filter may have names, indices, slices and `*` only")
+
+
+def _queries(expression: "BaseExpression") -> "Iterator[FilterQuery]":
+    from jsonpath.filter import FilterExpression, FilterQuery
+
+    if isinstance(expression, FilterQuery):
+        yield expression
+    elif isinstance(expression, FilterExpression):
+        yield from _queries(expression.expression)
+    else:
+        for child in expression.children():
+            yield from _queries(child)
+
+
+def find_values(path: str, document: Mapping[str, Any]) -> list[tuple[str, Any]] | None:
+    """(place, value) of everything the path finds; None for more than `MAX_VALUES`, or nested too deeply."""
+    from jsonpath.exceptions import JSONPathError
+
+    try:
+        matches = [*islice(compile_path(path).finditer(document), MAX_VALUES + 1)]
+    except JSONPathError:
+        return None
+    return None if len(matches) > MAX_VALUES else [(_place(match.parts), match.obj) for match in matches]
+
+
+def _place(parts: Sequence[object]) -> str:
+    """`$.items[0].quantity`: the place of a value, as an author would write it."""
+
+    def is_plain(part: object) -> bool:
+        return isinstance(part, str) and re.fullmatch(r"(?a:[A-Za-z_]\w*)", part) is not None
+
+    return "$" + "".join(f".{part}" if is_plain(part) else f"[{shown(part)}]" for part in parts)

@@ -5,8 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.checks.base import Expectation, examples
-from planner.checks.fields import Count, NotBool, check_given, within
+from planner.checks.base import Count, Expectation, NotBool, check_given, examples, within
 from planner.checks.judgement import Judgement, all_hold, errored, failed, number, passed, shown
 from planner.evidence import Evidence, Grade
 from planner.quantities import count

@@ -6,8 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from planner.checks.base import Expectation, Lint, examples
-from planner.checks.fields import NotBool
+from planner.checks.base import Expectation, Lint, NotBool, examples
 from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.opinions import Ask, Question, Verdict, Vote, checked, nobody_asked
 from planner.checks.phrases import padded_words

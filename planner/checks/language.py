@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from planner.checks.base import Expectation, examples
-from planner.checks.fields import NotBool
+from planner.checks.base import Expectation, NotBool, examples
 from planner.checks.judgement import Judgement, Quote, errored, failed, passed
 from planner.checks.speech import Speaker
 from planner.evidence import Evidence, Role

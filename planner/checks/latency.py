@@ -6,8 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from planner.checks.base import Expectation, Missed, PartsRead, examples
-from planner.checks.fields import Milliseconds, check_given, check_order
+from planner.checks.base import Expectation, Milliseconds, Missed, PartsRead, check_given, check_order, examples
 from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
 from planner.evidence import Evidence, Role, Turn
 from planner.quantities import count

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self, ass
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation
-from planner.checks.fields import Name
+from planner.checks.base import Expectation, Name
 from planner.checks.judgement import Judgement, Quote, errored, failed, listed, passed, shown
 from planner.checks.patterns import Pattern, compile_pattern
 from planner.checks.phrases import readings

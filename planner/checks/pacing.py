@@ -5,8 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, examples
-from planner.checks.fields import Count, Milliseconds, NotBool, check_given, check_order, within
+from planner.checks.base import Count, Expectation, Milliseconds, NotBool, check_given, check_order, examples, within
 from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
 from planner.checks.phrases import padded_words
 from planner.evidence import Evidence, Role, Turn

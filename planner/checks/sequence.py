@@ -6,8 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Lint, examples
-from planner.checks.fields import Name
+from planner.checks.base import Expectation, Lint, Name, examples
 from planner.checks.judgement import Judgement, errored, failed, listed, passed, shown
 from planner.checks.speech import Words
 from planner.checks.tools import ToolNotCalled, shown_name

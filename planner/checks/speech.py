@@ -8,8 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Lint
-from planner.checks.fields import Phrases, Positive, one_message
+from planner.checks.base import Expectation, Lint, Phrases, Positive, one_message
 from planner.checks.judgement import Judgement, errored, named, shown
 from planner.checks.patterns import Pattern
 from planner.checks.phrases import padded_words

@@ -19,8 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from planner.checks.base import Expectation, Missed, PartsRead, examples
-from planner.checks.fields import Count, Name, Positive, check_order
+from planner.checks.base import Count, Expectation, Missed, Name, PartsRead, Positive, check_order, examples
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed, shown
 from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Matcher
 from planner.evidence import Evidence, ToolCall, Turn

@@ -112,7 +112,7 @@ def shell(invocation: Invocation) -> Shell:
     if folder := os.environ.get(
         "PLANNER_SENTENCE_MODEL"
     ):  # imported late: few users set it, and the checks take long to import
-        from planner.checks.meaning import look_in
+        from planner.checks.similar import look_in
 
         look_in(cwd / folder)
     return Shell(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.checks import CHECKS
-from planner.checks.json_paths import MAX_LENGTH, MAX_VALUES, compile_path, find_values
+from planner.checks.field import MAX_LENGTH, MAX_VALUES, compile_path, find_values
 from planner.checks.judgement import LONGEST_VALUE, shown
 from planner.checks.patterns import check_pattern
 from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder

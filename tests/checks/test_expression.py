@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
-from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, CelError, check_cel, located
+from planner.checks.expression import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, check_cel, located
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 
 TALK = ("agent: You have 30 days.", "caller: Thanks.")
@@ -246,13 +247,17 @@ def test_a_diagnostic_points_into_the_expression(read: Any) -> None:
     assert error["msg"].startswith("a call has no `nonsense`; known: call_id")
 
 
+def _place(fault: PydanticCustomError) -> tuple[int, int]:
+    """Where an error starts and ends."""
+    assert fault.context is not None
+    return fault.context["start"], fault.context["end"]
+
+
 def test_an_error_without_a_place_covers_the_expression() -> None:
     """Any message of the library."""
     for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  strange to read", "too  strange"):
-        fault = located("call == 1", message)
-        assert (fault.start, fault.end) == (0, 9)
-    fault = located("call == 1", "ERROR: <input>:1:6: Syntax error: too strange")
-    assert (fault.start, fault.end) == (5, 6)
+        assert _place(located("call == 1", message)) == (0, 9)
+    assert _place(located("call == 1", "ERROR: <input>:1:6: Syntax error: too strange")) == (5, 6)
 
 
 FAULTS = Path(__file__).parent / "tables" / "expression_faults.txt"
@@ -265,11 +270,10 @@ def test_places_of_common_mistakes() -> None:
     lines: list[str] = []
     for line in written:
         cel = literal_eval(line.rpartition(" | ")[0])
-        with pytest.raises(CelError) as caught:
+        with pytest.raises(PydanticCustomError) as caught:
             check_cel(cel)
-        fault = caught.value
-        part = cel[fault.start : fault.end]
-        lines.append(f"{cel!r} | {fault.start} to {fault.end}: {part!r}")
+        start, end = _place(caught.value)
+        lines.append(f"{cel!r} | {start} to {end}: {cel[start:end]!r}")
     assert lines == written
 
 
@@ -280,12 +284,12 @@ SIGNS = r"""call turns run_id . ( ) [ ] { } , : ? ! - + * / % == < && || in and 
 @given(st.lists(st.sampled_from([*SIGNS.split(), " ", "\n"]), max_size=8).map("".join))
 def test_any_text_is_valid_or_rejected_with_a_place(cel: str) -> None:
     """No other exception."""
-    fault = None
+    start = end = 0
     try:
         check_cel(cel)
-    except CelError as refused:
-        fault = refused
-    assert fault is None or 0 <= fault.start <= fault.end <= max(1, len(cel))
+    except PydanticCustomError as refused:
+        start, end = _place(refused)
+    assert 0 <= start <= end <= max(1, len(cel))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.checks.never_says import NeverSays
-from planner.checks.says import Says
+from planner.checks.says import NeverSays, Says
 from planner.evidence import Evidence, Role, Turn
 
 PROMISES = ("agent: I guarantee it.", "caller: You promise?", "agent: No promises.")

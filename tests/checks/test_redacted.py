@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.checks.json_paths import MAX_VALUES
-from planner.checks.meaning import missing_packages
+from planner.checks.field import MAX_VALUES
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
+from planner.checks.similar import missing_packages
 from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
 from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.runs import judge_run

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.checks.meaning import missing_packages
+from planner.checks.similar import missing_packages
 
 EXAMPLES = [
     (name, example)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from planner.checks import meaning
-from planner.checks.meaning import closeness, look_in, missing_packages
+from planner.checks import similar
+from planner.checks.similar import closeness, look_in, missing_packages
 
 needs_model = pytest.mark.skipif(bool(missing_packages()), reason="needs the extra `semantic`")
 
@@ -66,7 +66,7 @@ def test_too_many_sentences_to_compare(
     """
     said = " ".join(f"{number:x}." for number in range(sentences))
     to = [f"We are open on day {day}." for day in range(references)]
-    monkeypatch.setattr(meaning, "_session", lambda: pytest.fail("the model runs"))
+    monkeypatch.setattr(similar, "_session", lambda: pytest.fail("the model runs"))
     assert judge(talk(f"agent: {said}"), check="similar", to=to, min=0.5)[0] == "errored"
 
 
@@ -146,11 +146,11 @@ def test_without_the_model_the_plan_says_what_to_install(
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """One that is looked in, with the file of the package that holds the model."""
-    (tmp_path / "model.onnx").symlink_to(meaning._file())
+    (tmp_path / "model.onnx").symlink_to(similar._file())
     look_in(tmp_path)
     yield tmp_path
-    meaning._given.clear()
-    meaning._session.cache_clear()
+    similar._given.clear()
+    similar._session.cache_clear()
 
 
 @needs_model
@@ -196,6 +196,6 @@ def test_the_environment_names_the_folder(tmp_path: Path) -> None:
     message = f"`similar` needs model.onnx, which is missing in {tmp_path}/model"
     assert message in " ".join((ran.stdout + ran.stderr).split())
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "model.onnx").symlink_to(meaning._file())
+    (tmp_path / "model" / "model.onnx").symlink_to(similar._file())
     ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr

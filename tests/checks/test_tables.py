@@ -11,9 +11,9 @@ from pydantic_core import to_json
 
 from planner.checks import CHECKS
 from planner.checks.judgement import FindingOutcome
-from planner.checks.meaning import missing_packages
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.checks.redacted import judge_redacted
+from planner.checks.similar import missing_packages
 from planner.evidence import Evidence
 from planner.providers.base import CallId, Run, RunId
 from planner.providers.thunderphone.evidence import evidence_from_wire

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planner.checks.meaning import token_ids
+from planner.checks.similar import token_ids
 
 
 @pytest.mark.parametrize(

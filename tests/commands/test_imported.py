@@ -29,7 +29,7 @@ VALIDATING = {
     "starlette", "subprocess", "uvicorn",
     "planner.changes", "planner.execution.engine", "planner.judge", "planner.network", "planner.providers",
     "planner.results", "planner.sandbox",
-    "planner.checks.cel", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
+    "planner.checks.expression", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
     "planner.checks.similar",
 }  # fmt: skip
 """Of no use for finding what is wrong with a plan of one scenario that expects words."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.checks import cel, json_paths, patterns
+from planner.checks import expression, field, patterns
 from planner.planfile import expectations as rendering
 from planner.planfile import library as libraries
 from planner.planfile import plan
@@ -37,8 +37,8 @@ PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(enco
         (metering.WORK_PER_PLAN, "may do {:,} steps"),
         (metering.WORK_PER_RENDER, "one of them {:,} for one case"),
         (patterns.MAX_LENGTH, "A regular expression has {:,} characters"),
-        (cel.MAX_LENGTH, "a CEL expression {:,}"),
-        (json_paths.MAX_LENGTH, "a JSONPath {}"),
+        (expression.MAX_LENGTH, "a CEL expression {:,}"),
+        (field.MAX_LENGTH, "a JSONPath {}"),
     ],
 )
 def test_documented_limits(limit: int, text: str) -> None:
