@@ -18,70 +18,53 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNDECIDED}
 
 
 @pytest.mark.parametrize(
-    ("of", "expected"),
+    ("of", "outcome", "turn", "said"),
     [
-        ([HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
-        ([ALSO_HOLDS, HOLDS], ("passed", 'lasted 54 s; said "30 days" at turn 3', 3)),
-        ([HOLDS, FAILS], ("failed", '1 of 2 parts failed: never said "goodbye" in 2 agent turns', None)),
-        (
-            [FAILS, UNDECIDED, ALSO_FAILS],
-            (
-                "failed",
-                ('2 of 3 parts failed: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s'),
-                None,
-            ),
-        ),
-        (
-            [HOLDS, UNDECIDED],
-            ("errored", "1 of 2 parts cannot be decided: the service has not billed this run yet", None),
-        ),
-        (
-            [{**FAILS, "id": "bye"}, HOLDS],
-            ("failed", '1 of 2 parts failed: bye: never said "goodbye" in 2 agent turns', None),
-        ),
+        ([HOLDS, ALSO_HOLDS], "passed", 3, 'said "30 days" at turn 3; lasted 54 s'),
+        ([ALSO_HOLDS, HOLDS], "passed", 3, 'lasted 54 s; said "30 days" at turn 3'),
+        ([HOLDS, FAILS], "failed", None, '1 of 2 parts failed: never said "goodbye" in 2 agent turns'),
+        ([FAILS, UNDECIDED, ALSO_FAILS], "failed", None, "lasted 54 s, expected at most 40 s"),
+        ([HOLDS, UNDECIDED], "errored", None, "the service has not billed this run yet"),
+        ([{**FAILS, "id": "bye"}, HOLDS], "failed", None, 'bye: never said "goodbye" in 2 agent turns'),
     ],
 )
-def test_all_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
+def test_all_of(talk: Any, judge: Any, of: list[Any], outcome: str, turn: int | None, said: str) -> None:
     """A failed part decides, else an undecided one."""
-    assert judge(talk(*TALK), check="all_of", of=of) == expected
+    found, message, quoted = judge(talk(*TALK), check="all_of", of=of)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize(
-    ("of", "expected"),
+    ("of", "outcome", "turn", "said"),
     [
-        ([FAILS, HOLDS], ("passed", 'said "30 days" at turn 3', 3)),
-        ([UNDECIDED, HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
-        (
-            [FAILS, UNDECIDED],
-            ("errored", "1 of 2 parts cannot be decided: the service has not billed this run yet", None),
-        ),
-        (
-            [FAILS, ALSO_FAILS],
-            (
-                "failed",
-                '2 of 2 parts failed: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s',
-                None,
-            ),
-        ),
+        ([FAILS, HOLDS], "passed", 3, 'said "30 days" at turn 3'),
+        ([UNDECIDED, HOLDS, ALSO_HOLDS], "passed", 3, 'said "30 days" at turn 3; lasted 54 s'),
+        ([FAILS, UNDECIDED], "errored", None, "the service has not billed this run yet"),
+        ([FAILS, ALSO_FAILS], "failed", None, "lasted 54 s, expected at most 40 s"),
     ],
 )
-def test_any_of(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
+def test_any_of(talk: Any, judge: Any, of: list[Any], outcome: str, turn: int | None, said: str) -> None:
     """A part that holds decides, else an undecided one."""
-    assert judge(talk(*TALK), check="any_of", of=of) == expected
+    found, message, quoted = judge(talk(*TALK), check="any_of", of=of)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize(
-    ("of", "expected"),
+    ("of", "outcome", "turn", "said"),
     [
-        (HOLDS, ("failed", 'holds, expected not to: said "30 days" at turn 3', 3)),
-        (FAILS, ("passed", 'does not hold, as expected: never said "goodbye" in 2 agent turns', None)),
-        (UNDECIDED, ("errored", "the service has not billed this run yet", None)),
-        ({**UNDECIDED, "id": "cheap"}, ("errored", "cheap: the service has not billed this run yet", None)),
+        (HOLDS, "failed", 3, 'holds, expected not to: said "30 days" at turn 3'),
+        (FAILS, "passed", None, 'does not hold, as expected: never said "goodbye" in 2 agent turns'),
+        (UNDECIDED, "errored", None, "the service has not billed this run yet"),
+        ({**UNDECIDED, "id": "cheap"}, "errored", None, "cheap: the service has not billed this run yet"),
     ],
 )
-def test_not(talk: Any, judge: Any, of: Any, expected: object) -> None:
+def test_not(talk: Any, judge: Any, of: Any, outcome: str, turn: int | None, said: str) -> None:
     """Passed becomes failed and the other way round; undecided stays."""
-    assert judge(talk(*TALK), check="not", of=of) == expected
+    found, message, quoted = judge(talk(*TALK), check="not", of=of)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize("outcomes", list(product(PARTS, repeat=3)), ids="-".join)

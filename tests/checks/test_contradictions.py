@@ -34,11 +34,7 @@ def field(**fields: Any) -> dict[str, Any]:
             {"check": "says", "all_of": ["we guarantee", "30 days"]},
             'who says "we guarantee" and "30 days" says "guarantee" and "days"',
         ),
-        (
-            {"check": "never_says", "matches": r"\bguarantee\b"},
-            SAYS,
-            '"I guarantee 30 days" matches "\\\\bguarantee\\\\b"',
-        ),
+        ({"check": "never_says", "matches": r"\bguarantee\b"}, SAYS, '"I guarantee 30 days" matches "\\\\bguarantee\\\\b"'),
         (
             {"check": "never_says", "matches": "days?"},
             {"check": "says", "matches": "days?"},

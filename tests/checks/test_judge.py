@@ -55,11 +55,7 @@ def test_votes_are_counted(
         ([NO], "the rubric does not hold: Nobody says please.", 1),
         ([Vote(Verdict.HOLDS, 2, "It comes on Friday", " ")], "the rubric holds", 2),
         ([Vote(Verdict.HOLDS, 2, "It comes on Friday", "a " * 120)], "the rubric holds: " + ("a " * 120).strip(), 2),
-        (
-            [Vote(Verdict.HOLDS, 2, "It comes on Friday", "b" * 241)],
-            f"the rubric holds: {'b' * 239}…",
-            2,
-        ),
+        ([Vote(Verdict.HOLDS, 2, "It comes on Friday", "b" * 241)], f"the rubric holds: {'b' * 239}…", 2),
         ([UNSURE], "undecided: the judge could not decide", None),
         ([Vote(Verdict.CANNOT_TELL, reason="It is in Greek.")], "undecided: the judge could not decide: It is in Greek.", None),
         ([Vote(Verdict.HOLDS)], "undecided: the vote is void, for it quotes a turn that does not exist", None),
@@ -163,11 +159,7 @@ def test_suspicious_votes_are_reported(read: Any, fields: Any, lints: list[tuple
 @pytest.mark.parametrize(
     ("fields", "place", "message"),
     [
-        (
-            {"rubric": " … "},
-            ("rubric",),
-            "a rubric needs words: write what must hold, such as: The agent stays polite.",
-        ),
+        ({"rubric": " … "}, ("rubric",), "a rubric needs words: write what must hold, such as: The agent stays polite."),
         ({"rubric": "a" * 4_001}, ("rubric",), "String should have at most 4000 characters"),
         ({"votes": 0}, ("votes",), "Input should be greater than or equal to 1"),
         ({"votes": 16}, ("votes",), "Input should be less than or equal to 15"),
@@ -176,7 +168,7 @@ def test_suspicious_votes_are_reported(read: Any, fields: Any, lints: list[tuple
         ({"threshold": 1.01}, ("threshold",), "Input should be less than or equal to 1"),
         ({"threshold": True}, ("threshold",), "must be a number, not true"),
     ],
-)
+)  # fmt: skip
 def test_invalid_judge_checks_are_rejected(refusal: Any, fields: Any, place: object, message: str) -> None:
     """At the field."""
     assert refusal(check="judge", **{"rubric": RUBRIC, **fields}) == [(place, message)]

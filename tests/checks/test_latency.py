@@ -18,6 +18,10 @@ def said(
     return Turn(number=number, role=Role(role), text="…", start_ms=start_ms, end_ms=end_ms, ttfa_ms=ttfa_ms)
 
 
+def answered_after(*milliseconds: int) -> tuple[Turn, ...]:
+    return tuple(said(number, "agent", ttfa_ms=each) for number, each in enumerate(milliseconds, start=1))
+
+
 GAPS = (
     said(1, "agent", 0, 1000),
     said(2, "caller", 1500, 3000),
@@ -32,50 +36,51 @@ GAPS = (
 
 
 @pytest.mark.parametrize(
-    ("turns", "fields", "expected"),
+    ("turns", "fields", "outcome", "turn", "said"),
     [
-        (GAPS, {"p50_ms": 800, "max_ms": 2400}, ("passed", "p50 800 ms; max 2400 ms (over 3 agent turns)", None)),
-        (GAPS, {"p50_ms": 799}, ("failed", "p50 800 ms at turn 3, expected at most 799 ms (over 3 agent turns)", 3)),
-        (
-            GAPS,
-            {"p50_ms": 900, "p95_ms": 2000, "max_ms": 2300.5},
-            (
-                "failed",
-                (
-                    "p95 2400 ms at turn 6, expected at most 2000 ms; max 2400 ms at turn 6, expected at most 2300.5 ms "
-                    "(over 3 agent turns)"
-                ),
-                6,
-            ),
-        ),
+        (GAPS, {"p50_ms": 800, "max_ms": 2400}, "passed", None, "p50 800 ms; max 2400 ms (over 3 agent turns)"),
+        (GAPS, {"p50_ms": 799}, "failed", 3, "p50 800 ms at turn 3, expected at most 799 ms (over 3 agent turns)"),
+        (GAPS, {"p50_ms": 900, "p95_ms": 2000, "max_ms": 2300.5}, "failed", 6, "most 2300.5 ms (over 3 agent turns)"),
         (
             (said(1, "caller", 0, 1000), said(2, "agent", 9000, 9500, ttfa_ms=450)),
             {"max_ms": 450},
-            ("passed", "max 450 ms (over 1 agent turn)", None),
+            "passed",
+            None,
+            "max 450 ms (over 1 agent turn)",
         ),
         (
             (said(1, "agent", ttfa_ms=300), said(2, "caller", 0, None), said(3, "agent", 9000)),
             {"max_ms": 400},
-            ("passed", "max 300 ms (over 1 agent turn, 1 without timing)", None),
+            "passed",
+            None,
+            "max 300 ms (over 1 agent turn, 1 without timing)",
         ),
-        (
-            (said(1, "caller"), said(2, "agent")),
-            {"max_ms": 400},
-            ("errored", "the service timed none of the agent's turns", None),
-        ),
-        ((said(1, "agent", 0, 900),), {"max_ms": 400}, ("errored", "no agent turn answers the caller", None)),
+        ((said(1, "caller"), said(2, "agent")), {"max_ms": 400}, "errored", None, "timed none of the agent's turns"),
+        ((said(1, "agent", 0, 900),), {"max_ms": 400}, "errored", None, "no agent turn answers the caller"),
         (
             [said(number, "agent", ttfa_ms=number) for number in range(1, 203)],
             {"p50_ms": 101, "p95_ms": 192, "max_ms": 202},
-            ("passed", "p50 101 ms; p95 192 ms; max 202 ms (over 202 agent turns)", None),
+            "passed",
+            None,
+            "p50 101 ms; p95 192 ms; max 202 ms (over 202 agent turns)",
         ),
-        ((), {"max_ms": 400}, ("errored", "no agent turn answers the caller", None)),
-        (None, {"max_ms": 400}, ("errored", "the service gave no transcript to time turns in", None)),
+        (answered_after(100, 100, 300), {"p50_ms": 100}, "passed", None, "p50 100 ms (over 3 agent turns)"),
+        (answered_after(101, 101, 1), {"p50_ms": 100}, "failed", 1, "p50 101 ms at turn 1, expected at most 100 ms"),
+        (answered_after(*range(20)), {"p50_ms": 9, "p95_ms": 18, "max_ms": 19}, "passed", None, "p50 9 ms; p95 18 ms"),
+        (answered_after(*range(100)), {"p50_ms": 49, "p95_ms": 94}, "passed", None, "p50 49 ms; p95 94 ms"),
+        (answered_after(5), {"p50_ms": 5, "p95_ms": 5, "max_ms": 5}, "passed", None, "p50 5 ms; p95 5 ms; max 5 ms"),
+        ((said(1, "caller", 0, 900), said(2, "agent", 500, 800)), {"max_ms": 10}, "passed", None, "max 0 ms (over 1"),
+        ((), {"max_ms": 400}, "errored", None, "no agent turn answers the caller"),
+        (None, {"max_ms": 400}, "errored", None, "the service gave no transcript to time turns in"),
     ],
 )
-def test_latency_is_judged(talk: Any, judge: Any, turns: object, fields: dict[str, Any], expected: object) -> None:
+def test_latency_is_judged(
+    talk: Any, judge: Any, turns: object, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+) -> None:
     """By the service's own times, else by the gaps."""
-    assert judge(talk(turns=turns), check="latency", **fields) == expected
+    found, message, quoted = judge(talk(turns=turns), check="latency", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize(

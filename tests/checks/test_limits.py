@@ -12,20 +12,22 @@ GRADED = Grade(status="completed", score=0.8, outcome="success", goal="achieved"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "fields", "expected"),
+    ("seconds", "fields", "outcome", "turn", "said"),
     [
-        (54, {"min_seconds": 54, "max_seconds": 54}, ("passed", "lasted 54 s", None)),
-        (54.25, {"max_seconds": 40}, ("failed", "lasted 54.25 s, expected at most 40 s", None)),
-        (5, {"min_seconds": 7.5}, ("failed", "lasted 5 s, expected at least 7.5 s", None)),
-        (None, {"max_seconds": 40}, ("errored", "the service did not say how long the call lasted", None)),
+        (54, {"min_seconds": 54, "max_seconds": 54}, "passed", None, "lasted 54 s"),
+        (54.25, {"max_seconds": 40}, "failed", None, "lasted 54.25 s, expected at most 40 s"),
+        (5, {"min_seconds": 7.5}, "failed", None, "lasted 5 s, expected at least 7.5 s"),
+        (None, {"max_seconds": 40}, "errored", None, "the service did not say how long the call lasted"),
     ],
 )
 def test_duration_is_judged(
-    talk: Any, judge: Any, seconds: float | None, fields: dict[str, Any], expected: object
+    talk: Any, judge: Any, seconds: float | None, fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """Limits include themselves; an unknown length is undecided."""
     call = Call(call_id=9, status="completed", duration_seconds=seconds)
-    assert judge(talk(call=call), check="duration", **fields) == expected
+    found, message, quoted = judge(talk(call=call), check="duration", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 def test_without_a_call_duration_is_undecided(talk: Any, judge: Any) -> None:
@@ -35,59 +37,60 @@ def test_without_a_call_duration_is_undecided(talk: Any, judge: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cents", "expected"),
+    ("cents", "outcome", "turn", "said"),
     [
-        (16, ("passed", "cost 16 cents", None)),
-        (17, ("failed", "cost 17 cents, expected at most 16", None)),
-        (None, ("errored", "the service has not billed this run yet", None)),
+        (16, "passed", None, "cost 16 cents"),
+        (17, "failed", None, "cost 17 cents, expected at most 16"),
+        (None, "errored", None, "the service has not billed this run yet"),
     ],
 )
-def test_cost_is_judged(talk: Any, judge: Any, cents: int | None, expected: object) -> None:
+def test_cost_is_judged(talk: Any, judge: Any, cents: int | None, outcome: str, turn: int | None, said: str) -> None:
     """An unknown bill is not 0."""
-    assert judge(talk(cost_cents=cents), check="cost", max_cents=16) == expected
+    found, message, quoted = judge(talk(cost_cents=cents), check="cost", max_cents=16)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize(
-    ("grade", "fields", "expected"),
+    ("grade", "fields", "outcome", "turn", "said"),
     [
-        (GRADED, {"min_score": 0.8}, ("passed", "score 0.8", None)),
+        (GRADED, {"min_score": 0.8}, "passed", None, "score 0.8"),
         (
             GRADED,
             {"min_score": 0.5, "outcome": "success", "goal": "achieved", "max_issues": 2, "max_critical_issues": 0},
-            ("passed", 'score 0.8; outcome "success"; goal "achieved"; 2 issues; 0 critical issues', None),
+            "passed",
+            None,
+            'score 0.8; outcome "success"; goal "achieved"; 2 issues; 0 critical issues',
         ),
-        (GRADED, {"min_score": 0.9}, ("failed", "score 0.8, expected at least 0.9", None)),
-        (GRADED, {"outcome": "failure"}, ("failed", 'outcome "success", expected "failure"', None)),
-        (GRADED, {"goal": "missed"}, ("failed", 'goal "achieved", expected "missed"', None)),
-        (GRADED, {"max_issues": 1}, ("failed", "2 issues, expected at most 1", None)),
+        (GRADED, {"min_score": 0.9}, "failed", None, "score 0.8, expected at least 0.9"),
+        (GRADED, {"outcome": "failure"}, "failed", None, 'outcome "success", expected "failure"'),
+        (GRADED, {"goal": "missed"}, "failed", None, 'goal "achieved", expected "missed"'),
+        (GRADED, {"max_issues": 1}, "failed", None, "2 issues, expected at most 1"),
         (
             Grade(status="completed", critical_issues=1),
             {"min_score": 0.9, "max_critical_issues": 0},
-            ("failed", "1 critical issue, expected at most 0", None),
+            "failed",
+            None,
+            "1 critical issue, expected at most 0",
         ),
         (
             Grade(status="completed"),
             {"min_score": 0, "outcome": "success", "goal": "missed", "max_issues": 9},
-            (
-                "errored",
-                (
-                    "the grade has no score, or the service does not say whether it is out of 1 or of 100; the grade has no outcome; "
-                    "the grade has no goal; the grade has no number of issues, or several that differ"
-                ),
-                None,
-            ),
+            "errored",
+            None,
+            "the grade has no score, or the service does not say whether it is out of 1 or of 100; the grade has no outcome; the grade has no goal; the grade has no number of issues, or several that differ",
         ),
-        (
-            Grade(status="pending", score=1.0),
-            {"min_score": 0.5},
-            ("errored", 'the service has no finished grade: its status is "pending"', None),
-        ),
-        (None, {"min_score": 0.5}, ("errored", "the service gave no grade", None)),
+        (Grade(status="pending", score=1.0), {"min_score": 0.5}, "errored", None, 'its status is "pending"'),
+        (None, {"min_score": 0.5}, "errored", None, "the service gave no grade"),
     ],
 )
-def test_grade_is_judged(talk: Any, judge: Any, grade: Grade | None, fields: dict[str, Any], expected: object) -> None:
+def test_grade_is_judged(
+    talk: Any, judge: Any, grade: Grade | None, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+) -> None:
     """A missing or pending grade is undecided."""
-    assert judge(talk(grade=grade), check="grade", **fields) == expected
+    found, message, quoted = judge(talk(grade=grade), check="grade", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize(
@@ -132,11 +135,14 @@ def test_checks_that_never_fail_or_never_hold_are_rejected(refusal: Any, fields:
     "fields",
     [
         {"check": "duration", "min_seconds": 0, "max_seconds": 9},
+        {"check": "duration", "min_seconds": 3, "max_seconds": 3},
+        {"check": "call", "min_turns": 3, "max_turns": 3},
+        {"check": "field", "path": "$.a", "min": 2, "max": 2},
         {"check": "call", "min_turns": 0, "status": "completed"},
         {"check": "grade", "min_score": 0, "outcome": "success"},
         {"check": "cost", "max_cents": 9, "min_pass_rate": 0, "severity": "critical"},
     ],
 )
-def test_a_trivial_limit_beside_others_is_valid(read: Any, fields: dict[str, Any]) -> None:
-    """Something else can still fail."""
+def test_limits_that_can_fail_are_valid(read: Any, fields: dict[str, Any]) -> None:
+    """A trivial limit beside others, and equal ones."""
     assert read(**fields)

@@ -136,16 +136,13 @@ def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
         ({"any_of": [1, {"in": [2]}]}, "in", "`any_of`"),
         ({"not": "x"}, "not", "`not`"),
         ({"min": 3, "max": 4.5}, "min", "matches"),
-        *[
-            ({word: "x"}, word, "`matches`")
-            for word in ("match", "matching", "regex", "regexp", "contains", "includes")
-        ],
+        *[({word: "x"}, word, "`matches`") for word in ("match", "matching", "regex", "regexp", "contains", "includes")],
         *[({word: ["x"]}, word, "`any_of`") for word in ("in", "one_of", "oneof")],
         *[({word: True}, word, "`exists`") for word in ("present", "given")],
         *[({word: 3}, word, "the value itself, 3") for word in ("equals", "equal", "eq")],
         *[({word: 3}, word, "pattern") for word in ("min", "maximum", "gt", "gte", "ge", "lt", "lte", "le")],
     ],
-)
+)  # fmt: skip
 def test_a_mistyped_matcher_is_refused(read: Any, written: Any, key: str, instead: str) -> None:
     """As an object it would match no call, and in `tool_not_called` it would hide every call."""
     for fields in (

@@ -40,21 +40,9 @@ ASKS = turn("user", 5000, 6000)
 @pytest.mark.parametrize(
     ("answer", "outcome", "message"),
     [
-        (
-            turn("agent", 0, 1000),
-            "errored",
-            "the times contradict the order of the turns: turn 3 ends before its question",
-        ),
-        (
-            turn("agent", 100, None),
-            "errored",
-            "the times contradict the order of the turns: turn 3 ends before its question",
-        ),
-        (
-            turn("agent", 4000, 5000),
-            "errored",
-            "the times contradict the order of the turns: turn 3 ends before its question",
-        ),
+        (turn("agent", 0, 1000), "errored", "the times contradict the order of the turns: turn 3 ends before its question"),
+        (turn("agent", 100, None), "errored", "the times contradict the order of the turns: turn 3 ends before its question"),
+        (turn("agent", 4000, 5000), "errored", "the times contradict the order of the turns: turn 3 ends before its question"),
         (turn("agent", 5000, 5000), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 4000, 5001), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 4000, 7000), "passed", "max 0 ms (over 1 agent turn)"),
@@ -66,7 +54,7 @@ ASKS = turn("user", 5000, 6000)
         (turn("agent", "6400", "7000"), "passed", "max 400 ms (over 1 agent turn)"),
         (turn("agent", 0, 1000, ttfa_ms=True), "errored", None),
     ],
-)
+)  # fmt: skip
 def test_answers_timed_before_their_question_are_undecided(
     answer: dict[str, Any], outcome: str, message: str | None
 ) -> None:
@@ -85,19 +73,14 @@ def test_answers_timed_before_their_question_are_undecided(
         ({"detected_issues": [{"severity": "Critical"}]}, {}, "failed", "failed"),
         ({"detected_issues": [{"severity": "blocker"}]}, {}, "failed", "errored"),
         ({"detected_issues": [{"severity": "Moderate "}]}, {}, "failed", "passed"),
-        (
-            {"detected_issues": [{"severity": "minor"}]},
-            {"issue_count": 1, "critical_issue_count": 0},
-            "failed",
-            "passed",
-        ),
+        ({"detected_issues": [{"severity": "minor"}]}, {"issue_count": 1, "critical_issue_count": 0}, "failed", "passed"),
         ({"detected_issues": []}, {"issue_count": 3, "critical_issue_count": 2}, "errored", "errored"),
         ({"detected_issues": [{"severity": "minor"}]}, {"issue_count": 0}, "errored", "passed"),
         ({}, {"issue_count": -1, "critical_issue_count": -1}, "errored", "errored"),
         ({}, {"issue_count": False, "critical_issue_count": False}, "errored", "errored"),
         ({}, {"issue_count": 0, "critical_issue_count": 0}, "passed", "passed"),
     ],
-)
+)  # fmt: skip
 def test_unknown_numbers_of_issues_are_undecided(
     grade: dict[str, Any], call: dict[str, Any], issues: str, critical: str
 ) -> None:

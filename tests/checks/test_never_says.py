@@ -15,32 +15,27 @@ PROMISES = ("agent: I guarantee it.", "caller: You promise?", "agent: No promise
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("fields", "outcome", "turn", "said"),
     [
-        ({"any_of": ["swear"]}, ("passed", 'never said "swear" in 2 agent turns', None)),
-        ({"any_of": ["promise"]}, ("passed", 'never said "promise" in 2 agent turns', None)),
-        ({"any_of": ["guarantee"], "in": "last"}, ("passed", 'never said "guarantee" in the last agent turn', None)),
-        ({"all_of": ["guarantee", "swear"]}, ("passed", 'never said "swear" in 2 agent turns', None)),
-        (
-            {"matches": r"\bswear\b"},
-            ("passed", r'never said anything that matches "\\bswear\\b" in 2 agent turns', None),
-        ),
-        ({"any_of": ["promises", "guarantee"]}, ("failed", 'said "guarantee" at turn 1', 1)),
-        ({"who": "caller", "any_of": ["promise"]}, ("failed", 'the caller said "promise" at turn 2', 2)),
-        ({"who": "any", "any_of": ["promise"]}, ("failed", 'said "promise" at turn 2', 2)),
-        (
-            {"all_of": ["no promises", "guarantee"]},
-            ("failed", 'said all of "no promises" at turn 3 and "guarantee" at turn 1', 3),
-        ),
-        (
-            {"matches": "(?i)GUARANTEE[sd]?"},
-            ("failed", 'said "guarantee" at turn 1, which matches "(?i)GUARANTEE[sd]?"', 1),
-        ),
+        ({"any_of": ["swear"]}, "passed", None, 'never said "swear" in 2 agent turns'),
+        ({"any_of": ["promise"]}, "passed", None, 'never said "promise" in 2 agent turns'),
+        ({"any_of": ["guarantee"], "in": "last"}, "passed", None, 'never said "guarantee" in the last agent turn'),
+        ({"all_of": ["guarantee", "swear"]}, "passed", None, 'never said "swear" in 2 agent turns'),
+        ({"matches": r"\bswear\b"}, "passed", None, 'said anything that matches "\\\\bswear\\\\b" in 2 agent turns'),
+        ({"any_of": ["promises", "guarantee"]}, "failed", 1, 'said "guarantee" at turn 1'),
+        ({"who": "caller", "any_of": ["promise"]}, "failed", 2, 'the caller said "promise" at turn 2'),
+        ({"who": "any", "any_of": ["promise"]}, "failed", 2, 'said "promise" at turn 2'),
+        ({"all_of": ["no promises", "guarantee"]}, "failed", 3, 'of "no promises" at turn 3 and "guarantee" at turn 1'),
+        ({"matches": "(?i)GUARANTEE[sd]?"}, "failed", 1, 'which matches "(?i)GUARANTEE[sd]?"'),
     ],
 )
-def test_never_says_quotes_what_was_said(talk: Any, judge: Any, fields: dict[str, Any], expected: object) -> None:
+def test_never_says_quotes_what_was_said(
+    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+) -> None:
     """Each way to ask has its message, and a failure quotes the offending turn."""
-    assert judge(talk(*PROMISES), check="never_says", **fields) == expected
+    found, message, quoted = judge(talk(*PROMISES), check="never_says", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize(

@@ -48,83 +48,69 @@ def test_personal_data_in_any_spoken_form(text: str, expected: list[tuple[str, s
 
 
 @pytest.mark.parametrize(
-    ("lines", "fields", "expected"),
+    ("lines", "fields", "outcome", "turn", "said"),
     [
-        (
-            ("agent: Hello.", "caller: Hi."),
-            {},
-            (
-                "passed",
-                "spoke no card number, bank account number, identity number or e-mail address in 1 agent turn",
-                None,
-            ),
-        ),
-        (("caller: Hi.", f"agent: It is {CARD}."), {}, ("failed", "spoke a card number ending in 42 at turn 2", 2)),
+        (("agent: Hello.", "caller: Hi."), {}, "passed", None, "identity number or e-mail address in 1 agent turn"),
+        (("caller: Hi.", f"agent: It is {CARD}."), {}, "failed", 2, "spoke a card number ending in 42 at turn 2"),
         (
             (f"agent: It is {IBAN}, 123-45-6789.", "caller: Oh.", "agent: And ana@example.com."),
             {},
-            ("failed", "spoke a bank account number at turn 1 (and 2 more)", 1),
+            "failed",
+            1,
+            "spoke a bank account number at turn 1 (and 2 more)",
         ),
         (
             ("agent: 123-45-6789 and 4242 4242 4242 4242.",),
             {"kinds": ["identity", "card"]},
-            ("failed", "spoke a card number ending in 42 at turn 1 (and 1 more)", 1),
+            "failed",
+            1,
+            "spoke a card number ending in 42 at turn 1 (and 1 more)",
         ),
-        (("agent: 123-45-6789",), {"kinds": ["identity"]}, ("failed", "spoke an identity number at turn 1", 1)),
-        (("agent: a@b.com",), {"kinds": ["card"]}, ("passed", "spoke no card number in 1 agent turn", None)),
-        (
-            (f"caller: {CARD_SPOKEN}", f"agent: So {CARD}?"),
-            {"kinds": ["card"]},
-            ("passed", "spoke no card number in 1 agent turn", None),
-        ),
+        (("agent: 123-45-6789",), {"kinds": ["identity"]}, "failed", 1, "spoke an identity number at turn 1"),
+        (("agent: a@b.com",), {"kinds": ["card"]}, "passed", None, "spoke no card number in 1 agent turn"),
+        ((f"caller: {CARD_SPOKEN}", f"agent: So {CARD}?"), {"kinds": ["card"]}, "passed", None, "in 1 agent turn"),
         (
             ("caller: 4242 4242 4242.", "caller: 4242.", f"agent: So {CARD}?"),
             {"kinds": ["card"]},
-            ("passed", "spoke no card number in 1 agent turn", None),
+            "passed",
+            None,
+            "spoke no card number in 1 agent turn",
         ),
-        (
-            (f"agent: So {CARD}?", f"caller: {CARD}"),
-            {"kinds": ["card"]},
-            ("failed", "spoke a card number ending in 42 at turn 1", 1),
-        ),
+        ((f"agent: So {CARD}?", f"caller: {CARD}"), {"kinds": ["card"]}, "failed", 1, "number ending in 42 at turn 1"),
         (
             ("caller: ANA at example dot com", "agent: ana@example.com, thanks."),
             {"kinds": ["email"]},
-            ("passed", "spoke no e-mail address in 1 agent turn", None),
+            "passed",
+            None,
+            "spoke no e-mail address in 1 agent turn",
         ),
-        (
-            ("caller: DE89370400440532013000", f"agent: {IBAN}"),
-            {"kinds": ["bank"]},
-            ("passed", "spoke no bank account number in 1 agent turn", None),
-        ),
+        (("caller: DE89370400440532013000", f"agent: {IBAN}"), {"kinds": ["bank"]}, "passed", None, "in 1 agent turn"),
         (
             (f"agent: help@acme.com, x@acme.org, {CARD}",),
             {"allow": ["Help@acme.com", "@acme.org", CARD], "kinds": ["email", "card"]},
-            ("passed", "spoke no e-mail address or card number in 1 agent turn", None),
+            "passed",
+            None,
+            "spoke no e-mail address or card number in 1 agent turn",
         ),
         (
             (f"agent: {CARD}, or +49 (30) 4242 4242 424",),
             {"allow": ["4242.4242.4242.4242", "+49 (30) 4242 4242 424", "+1 (415) 555-0142"]},
-            (
-                "passed",
-                "spoke no card number, bank account number, identity number or e-mail address in 1 agent turn",
-                None,
-            ),
+            "passed",
+            None,
+            "spoke no card number, bank account number, identity number or e-mail address in 1 agent turn",
         ),
-        (("agent: other@acme.com",), {"allow": ["help@acme.com"]}, ("failed", "spoke an e-mail address at turn 1", 1)),
-        (
-            ("caller: CU-123456", "agent: CU-123456"),
-            {"also": [r"CU-\d{6}"]},
-            ("failed", r'spoke what matches "CU-\\d{6}" at turn 2', 2),
-        ),
-        (("caller: Hi.", "tool: a@b.com"), {}, ("errored", "the agent has no turn in the transcript", None)),
+        (("agent: other@acme.com",), {"allow": ["help@acme.com"]}, "failed", 1, "spoke an e-mail address at turn 1"),
+        (("caller: CU-123456", "agent: CU-123456"), {"also": [r"CU-\d{6}"]}, "failed", 2, '"CU-\\\\d{6}" at turn 2'),
+        (("caller: Hi.", "tool: a@b.com"), {}, "errored", None, "the agent has no turn in the transcript"),
     ],
 )
 def test_the_agent_speaks_no_personal_data(
-    talk: Any, judge: Any, lines: tuple[str, ...], fields: dict[str, Any], expected: object
+    talk: Any, judge: Any, lines: tuple[str, ...], fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """Unless the caller said it first, or it is allowed; what else may not be said is never excused."""
-    assert judge(talk(*lines), check="no_pii", **fields) == expected
+    found, message, quoted = judge(talk(*lines), check="no_pii", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 def test_no_pii_without_a_transcript_is_undecided(talk: Any, judge: Any) -> None:
@@ -233,10 +219,7 @@ def test_a_bank_number_has_its_countrys_length(country: str) -> None:
         ("triple one triple two triple three, ssn", ["identity"]),
         ("one two three four five six seven eight nine, ssn", ["identity"]),
         ("one hundred million of them, SSN", []),
-        (
-            "one hundred twenty three million four hundred fifty six thousand seven hundred eighty nine, ssn",
-            ["identity"],
-        ),
+        ("one hundred twenty three million four hundred fifty six thousand seven hundred eighty nine, ssn", ["identity"]),
         ("4242424242424242 4", ["card"]),
         ("4111 1111 1111 1111 123", ["card"]),
         ("4111 1111 1111 1111, 12 27", ["card"]),
@@ -277,7 +260,7 @@ def test_a_bank_number_has_its_countrys_length(country: str) -> None:
         ("LU350012345678ABCDEF", ["bank"]),
         ("LU48001234567ABCDEFG", []),
     ],
-)
+)  # fmt: skip
 def test_personal_data_by_kind(text: str, kinds: list[str]) -> None:
     """Where it is spoken of, and where it only looks like it."""
     assert [datum.kind for datum in personal_data(text)] == kinds

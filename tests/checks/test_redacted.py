@@ -56,14 +56,9 @@ def expectation(check: str, **fields: Any) -> Expectation:
         ("expression", {"cel": "turns.size() == 2"}, "errored", "the transcript"),
         ("expression", {"cel": "call == call"}, "errored", "the transcript and the tool calls and the call object"),
         ("not", {"of": {"check": "says", "any_of": ["415 555"]}}, "errored", "the transcript"),
-        (
-            "any_of",
-            {"of": [{"check": "duration", "max_seconds": 60}, {"check": "cost", "max_cents": 1}]},
-            "passed",
-            None,
-        ),
+        ("any_of", {"of": [{"check": "duration", "max_seconds": 60}, {"check": "cost", "max_cents": 1}]}, "passed", None),
     ],
-)
+)  # fmt: skip
 def test_redaction_leaves_checks_undecided_only_if_needed(
     check: str, fields: dict[str, Any], outcome: str, said: str | None
 ) -> None:

@@ -17,73 +17,42 @@ REFUNDS = (
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("fields", "outcome", "turn", "said"),
     [
-        ({"any_of": ["30 days"]}, ("passed", 'said "30 days" at turn 4', 4)),
-        ({"any_of": ["thirty days", "you've got"]}, ("passed", 'said "you\'ve got" at turn 4', 4)),
-        ({"any_of": ["30 days"], "spoken": False}, ("passed", 'said "30 days" at turn 4', 4)),
-        ({"any_of": ["goodbye"], "in": "last"}, ("passed", 'said "goodbye" at turn 6', 6)),
-        ({"all_of": ["30 days", "goodbye"]}, ("passed", 'said "30 days" at turn 4; said "goodbye" at turn 6', 4)),
-        ({"matches": r"\bgot \d+"}, ("passed", r'said "got 30" at turn 4, which matches "\\bgot \\d+"', 4)),
-        (
-            {"matches": "^thank", "min_count": 2},
-            ("passed", 'said anything that matches "^thank" 2 times in 3 agent turns', 1),
-        ),
-        ({"any_of": ["thank you"], "max_count": 3}, ("passed", 'said "thank you" 3 times in 3 agent turns', 1)),
-        (
-            {"any_of": ["sorry"], "min_count": 0, "max_count": 1},
-            ("passed", 'said "sorry" 0 times in 3 agent turns', None),
-        ),
-        ({"who": "caller", "any_of": ["thirty days"]}, ("passed", 'the caller said "thirty days" at turn 5', 5)),
-        ({"who": "any", "any_of": ["thirty days"], "in": {"last": 2}}, ("passed", 'said "thirty days" at turn 5', 5)),
-        (
-            {"any_of": ["thirty days", "one month"]},
-            ("failed", 'never said any of "thirty days", "one month" in 3 agent turns', 4),
-        ),
-        ({"any_of": ["130 days"]}, ("failed", 'never said "130 days" in 3 agent turns', 4)),
-        ({"any_of": ["full refund"]}, ("failed", 'never said "full refund" in 3 agent turns', None)),
-        ({"any_of": ["30 days"], "in": "first"}, ("failed", 'never said "30 days" in the first agent turn', 1)),
-        (
-            {"any_of": ["30 days"], "in": {"last": 9}, "who": "caller"},
-            ("failed", 'the caller never said "30 days" in the last 2 caller turns', 5),
-        ),
-        (
-            {"any_of": ["return it"], "who": "any", "in": "last"},
-            ("failed", 'never said "return it" in the last turn', 6),
-        ),
-        (
-            {"all_of": ["30 days", "receipt", "label"]},
-            ("failed", 'never said "receipt" in 3 agent turns; never said "label" in 3 agent turns', None),
-        ),
-        ({"matches": "refund"}, ("failed", 'never said anything that matches "refund" in 3 agent turns', None)),
-        (
-            {"any_of": ["thank you"], "min_count": 4},
-            ("failed", 'said "thank you" 3 times in 3 agent turns, expected at least 4', 6),
-        ),
-        (
-            {"any_of": ["sorry"], "min_count": 2},
-            ("failed", 'never said "sorry" in 3 agent turns, expected at least 2 times', None),
-        ),
-        (
-            {"any_of": ["thank you"], "max_count": 1},
-            ("failed", 'said "thank you" 3 times in 3 agent turns, expected at most 1', 6),
-        ),
-        (
-            {"any_of": ["Thank you"], "in": {"first": 1}, "max_count": 2, "min_count": 2},
-            ("failed", 'said "Thank you" 1 time in the first agent turn, expected at least 2', 1),
-        ),
-        ({"any_of": ["YOU'VE"], "ignore_case": False}, ("failed", 'never said "YOU\'VE" in 3 agent turns', 4)),
-        (
-            {"matches": "THANK", "ignore_case": False},
-            ("failed", 'never said anything that matches "THANK" in 3 agent turns', None),
-        ),
+        ({"any_of": ["30 days"]}, "passed", 4, 'said "30 days" at turn 4'),
+        ({"any_of": ["thirty days", "you've got"]}, "passed", 4, 'said "you\'ve got" at turn 4'),
+        ({"any_of": ["30 days"], "spoken": False}, "passed", 4, 'said "30 days" at turn 4'),
+        ({"any_of": ["goodbye"], "in": "last"}, "passed", 6, 'said "goodbye" at turn 6'),
+        ({"all_of": ["30 days", "goodbye"]}, "passed", 4, 'said "30 days" at turn 4; said "goodbye" at turn 6'),
+        ({"matches": r"\bgot \d+"}, "passed", 4, r'said "got 30" at turn 4, which matches "\\bgot \\d+"'),
+        ({"matches": "^thank", "min_count": 2}, "passed", 1, 'anything that matches "^thank" 2 times in 3 agent turns'),
+        ({"any_of": ["thank you"], "max_count": 3}, "passed", 1, 'said "thank you" 3 times in 3 agent turns'),
+        ({"any_of": ["sorry"], "min_count": 0, "max_count": 1}, "passed", None, '"sorry" 0 times in 3 agent turns'),
+        ({"who": "caller", "any_of": ["thirty days"]}, "passed", 5, 'the caller said "thirty days" at turn 5'),
+        ({"who": "any", "any_of": ["thirty days"], "in": {"last": 2}}, "passed", 5, 'said "thirty days" at turn 5'),
+        ({"any_of": ["thirty days", "one month"]}, "failed", 4, '"one month" in 3 agent turns'),
+        ({"any_of": ["130 days"]}, "failed", 4, 'never said "130 days" in 3 agent turns'),
+        ({"any_of": ["full refund"]}, "failed", None, 'never said "full refund" in 3 agent turns'),
+        ({"any_of": ["30 days"], "in": "first"}, "failed", 1, 'never said "30 days" in the first agent turn'),
+        ({"any_of": ["30 days"], "in": {"last": 9}, "who": "caller"}, "failed", 5, 'days" in the last 2 caller turns'),
+        ({"any_of": ["return it"], "who": "any", "in": "last"}, "failed", 6, 'never said "return it" in the last turn'),
+        ({"all_of": ["30 days", "receipt", "label"]}, "failed", None, 'never said "label" in 3 agent turns'),
+        ({"matches": "refund"}, "failed", None, 'never said anything that matches "refund" in 3 agent turns'),
+        ({"any_of": ["thank you"], "min_count": 4}, "failed", 6, "expected at least 4"),
+        ({"any_of": ["sorry"], "min_count": 2}, "failed", None, "expected at least 2 times"),
+        ({"any_of": ["thank you"], "max_count": 1}, "failed", 6, "expected at most 1"),
+        ({"any_of": ["Thank you"], "in": {"first": 1}, "max_count": 2, "min_count": 2}, "failed", 1, "at least 2"),
+        ({"any_of": ["YOU'VE"], "ignore_case": False}, "failed", 4, 'never said "YOU\'VE" in 3 agent turns'),
+        ({"matches": "THANK", "ignore_case": False}, "failed", None, 'anything that matches "THANK" in 3 agent turns'),
     ],
 )
 def test_says_reports_the_found_and_the_expected_count(
-    talk: Any, judge: Any, fields: dict[str, Any], expected: object
+    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """Each way to ask has its message and its quoted turn, passing and failing."""
-    assert judge(talk(*REFUNDS), check="says", **fields) == expected
+    found, message, quoted = judge(talk(*REFUNDS), check="says", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 def test_says_cannot_be_decided_without_a_transcript(talk: Any, judge: Any) -> None:
@@ -151,17 +120,14 @@ def test_overlapping_phrases_count_once(talk: Any, judge: Any) -> None:
         ({"any_of": ["a"], "max_count": 0}, [(("max_count",), "Input should be greater than or equal to 1")]),
         ({"any_of": ["a"], "min_count": True}, [(("min_count",), "must be a number, not true")]),
         ({"any_of": ["a"], "min_count": 3, "max_count": 2}, [((), "`max_count` (2) is less than `min_count` (3)")]),
-        (
-            {"any_of": ["a"], "min_count": 0},
-            [((), "`min_count: 0` without `max_count` always holds, so it checks nothing")],
-        ),
+        ({"any_of": ["a"], "min_count": 0}, [((), "`min_count: 0` without `max_count` always holds, so it checks nothing")]),
         (
             {"matches": "a", "spoken": True},
             [((), "`spoken: true` compares phrases: write `any_of` or `all_of` in place of `matches`")],
         ),
         ({"any_of": ["a"], "phrase": "b"}, [(("phrase",), "Extra inputs are not permitted")]),
     ],
-)
+)  # fmt: skip
 def test_says_rejects_invalid_fields(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """Every error is at its field and says what to write instead."""
     assert refusal(check="says", **fields) == expected

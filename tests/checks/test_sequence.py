@@ -33,18 +33,12 @@ REFUND = ToolCall(name="refund", turn=3)
             ("passed", 'the caller said "refund" at turn 2', 4),
         ),
         ([said("bye"), said("bye")], ("failed", 'only before: said "bye" at turn 4', 4)),
-        (
-            [{"tool": "refund"}, said("$30", spoken=True)],
-            ("passed", 'called refund at turn 3, said "$30" at turn 4', 4),
-        ),
+        ([{"tool": "refund"}, said("$30", spoken=True)], ("passed", 'called refund at turn 3, said "$30" at turn 4', 4)),
         (
             [said("$30", spoken=True), said("30 dollars", spoken=True), said("now")],
             ("passed", 'said "$30" at turn 4, said "30 dollars" at turn 4, said "now" at turn 4', 4),
         ),
-        (
-            [said("$30", spoken=True), said("ll", "I’ll refund")],
-            ("failed", 'only before: said "I’ll refund" at turn 4', 4),
-        ),
+        ([said("$30", spoken=True), said("ll", "I’ll refund")], ("failed", 'only before: said "I’ll refund" at turn 4', 4)),
         ([{"tool": "refund"}, {"tool": "refund"}], ("failed", "only before: called refund at turn 3", 3)),
         ([said("bye"), {"tool": "refund"}], ("failed", "only before: called refund at turn 3", 3)),
         (
@@ -56,18 +50,12 @@ REFUND = ToolCall(name="refund", turn=3)
             ("passed", 'said "Bye" at turn 4', 4),
         ),
         ([{"says": {"matches": "now"}}, {"says": {"matches": "thirty"}}], ("failed", 'only before: said "thirty"', 4)),
-        (
-            [{"says": {"all_of": ["bye", "thirty dollars"]}}, said("now")],
-            ("failed", 'only before: said "now" at turn 4', 4),
-        ),
+        ([{"says": {"all_of": ["bye", "thirty dollars"]}}, said("now")], ("failed", 'only before: said "now" at turn 4', 4)),
         ([{"says": {"all_of": ["bye", "hello"]}}, said("hello")], ("failed", 'saying "hello"', 1)),
-        (
-            [{"says": {"all_of": ["hello", "sorry"]}}, said("bye")],
-            ("failed", 'step 1 of 2, saying "hello" and "sorry"', None),
-        ),
+        ([{"says": {"all_of": ["hello", "sorry"]}}, said("bye")], ("failed", 'step 1 of 2, saying "hello" and "sorry"', None)),
         ([said("hello"), {"tool": "lookup"}], ("failed", "step 2 of 2, the call of lookup, did not happen after", 1)),
     ],
-)
+)  # fmt: skip
 def test_sequence_is_judged(talk: Any, judge: Any, steps: list[Any], expected: tuple[str, str, int | None]) -> None:
     """Each step begins where the previous one ends."""
     outcome, message, quote = judge(talk(*TALK, tools=(REFUND,)), check="sequence", steps=steps)

@@ -75,27 +75,15 @@ def test_too_many_sentences_to_compare(
     ("lines", "fields", "outcome", "turn", "message"),
     [
         (TALK, {"to": "You will get a replacement.", "min": 0.3}, "passed", 3, "said much the same as"),
-        (
-            TALK,
-            {"to": "You will get a replacement.", "min": 0.3, "in": "first"},
-            "failed",
-            1,
-            "in the first agent turn",
-        ),
+        (TALK, {"to": "You will get a replacement.", "min": 0.3, "in": "first"}, "failed", 1, "in the first agent turn"),
         (TALK, {"to": "My package arrived damaged.", "min": 0.5, "who": "caller"}, "passed", 2, "the caller said"),
         (TALK, {"to": "My package arrived damaged.", "min": 0.5, "who": "any"}, "passed", 2, "at turn 2"),
         (TALK, {"to": ["It rains.", "How may I help you?"], "min": 0.6}, "passed", 1, '"How may I help you?"'),
-        (
-            ("caller: Hello?",),
-            {"to": "Hello.", "min": 0.5},
-            "failed",
-            None,
-            "the agent has no turn in a transcript of 1",
-        ),
+        (("caller: Hello?",), {"to": "Hello.", "min": 0.5}, "failed", None, "the agent has no turn in a transcript of 1"),
         ((), {"to": "Hello.", "min": 0.5}, "errored", None, "the transcript is empty"),
         (("tool: hello",), {"to": "Hello.", "min": 0.1, "who": "any"}, "errored", None, "the transcript is empty"),
     ],
-)
+)  # fmt: skip
 def test_similar_respects_its_scope(
     talk: Any, judge: Any, lines: Any, fields: Any, outcome: str, turn: int | None, message: str
 ) -> None:

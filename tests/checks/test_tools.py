@@ -17,132 +17,64 @@ TOOLS = (
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("fields", "outcome", "turn", "said"),
     [
-        ({"name": "lookup_order"}, ("passed", "called lookup_order 1 time", 3)),
-        ({"name": "lookup_order", "times": 1}, ("passed", "called lookup_order 1 time", 3)),
-        ({"name": "lookup_order", "times": {"max": 1}}, ("passed", "called lookup_order 1 time", 3)),
-        ({"name": "cancel", "times": {"min": 0, "max": 2}}, ("passed", "called cancel 0 times", None)),
-        ({"name": "lookup_order", "arguments": {"order_id": "17"}}, ("passed", "called lookup_order 1 time", 3)),
-        (
-            {"name": "lookup_order", "result": {"status": {"matches": "^la"}}},
-            ("passed", "called lookup_order 1 time", 3),
-        ),
-        ({"name": "issue_refund", "after": "verify_identity"}, ("passed", "called issue_refund 1 time", 4)),
-        ({"name": "verify_identity", "before": "issue_refund"}, ("passed", "called verify_identity 1 time", 2)),
-        ({"name": "verify_identity", "before": "cancel"}, ("passed", "called verify_identity 1 time", 2)),
-        ({"name": "issue_refund", "result": {"exists": False}}, ("passed", "called issue_refund 1 time", 4)),
-        (
-            {"name": "cancel"},
-            (
-                "failed",
-                "called cancel 0 times, expected at least 1; tools called: verify_identity, lookup_order, issue_refund",
-                None,
-            ),
-        ),
-        (
-            {"name": "lookup_order", "times": 2},
-            (
-                "failed",
-                (
-                    "called lookup_order 1 time, expected exactly 2; "
-                    "tools called: verify_identity, lookup_order, issue_refund"
-                ),
-                3,
-            ),
-        ),
-        (
-            {"name": "lookup_order", "arguments": {"order_id": "71"}},
-            (
-                "failed",
-                'called lookup_order 1 time, 0 of them as described, expected at least 1; order_id was 17, expected "71"',
-                3,
-            ),
-        ),
+        ({"name": "lookup_order"}, "passed", 3, "called lookup_order 1 time"),
+        ({"name": "lookup_order", "times": 1}, "passed", 3, "called lookup_order 1 time"),
+        ({"name": "lookup_order", "times": {"max": 1}}, "passed", 3, "called lookup_order 1 time"),
+        ({"name": "cancel", "times": {"min": 0, "max": 2}}, "passed", None, "called cancel 0 times"),
+        ({"name": "lookup_order", "arguments": {"order_id": "17"}}, "passed", 3, "called lookup_order 1 time"),
+        ({"name": "lookup_order", "result": {"status": {"matches": "^la"}}}, "passed", 3, "called lookup_order 1 time"),
+        ({"name": "issue_refund", "after": "verify_identity"}, "passed", 4, "called issue_refund 1 time"),
+        ({"name": "verify_identity", "before": "issue_refund"}, "passed", 2, "called verify_identity 1 time"),
+        ({"name": "verify_identity", "before": "cancel"}, "passed", 2, "called verify_identity 1 time"),
+        ({"name": "issue_refund", "result": {"exists": False}}, "passed", 4, "called issue_refund 1 time"),
+        ({"name": "cancel"}, "failed", None, "tools called: verify_identity, lookup_order, issue_refund"),
+        ({"name": "lookup_order", "times": 2}, "failed", 3, "verify_identity, lookup_order, issue_refund"),
+        ({"name": "lookup_order", "arguments": {"order_id": "71"}}, "failed", 3, 'order_id was 17, expected "71"'),
         (
             {"name": "lookup_order", "after": "issue_refund", "times": {"min": 1, "max": 3}},
-            (
-                "failed",
-                (
-                    "called lookup_order 1 time, 0 of them as described, expected 1 to 3; "
-                    "issue_refund had not been called before"
-                ),
-                3,
-            ),
+            "failed",
+            3,
+            "called lookup_order 1 time, 0 of them as described, expected 1 to 3; issue_refund had not been called before",
         ),
-        (
-            {"name": "issue_refund", "before": "verify_identity"},
-            (
-                "failed",
-                (
-                    "called issue_refund 1 time, 0 of them as described, expected at least 1; "
-                    "verify_identity had already been called"
-                ),
-                4,
-            ),
-        ),
-        (
-            {"name": "issue_refund", "result": {"exists": True}},
-            (
-                "failed",
-                "called issue_refund 1 time, 0 of them as described, expected at least 1; the result was not given",
-                4,
-            ),
-        ),
-        (
-            {"name": "lookup_order", "result": {"status": "on time"}},
-            (
-                "failed",
-                (
-                    "called lookup_order 1 time, 0 of them as described, expected at least 1; "
-                    'the result.status was "late", expected "on time"'
-                ),
-                3,
-            ),
-        ),
-        (
-            {"name": "issue_refund", "result": "refunded"},
-            (
-                "failed",
-                (
-                    "called issue_refund 1 time, 0 of them as described, expected at least 1; "
-                    'the result was not given, expected "refunded"'
-                ),
-                4,
-            ),
-        ),
+        ({"name": "issue_refund", "before": "verify_identity"}, "failed", 4, "verify_identity had already been called"),
+        ({"name": "issue_refund", "result": {"exists": True}}, "failed", 4, "the result was not given"),
+        ({"name": "lookup_order", "result": {"status": "on time"}}, "failed", 3, 'expected "on time"'),
+        ({"name": "issue_refund", "result": "refunded"}, "failed", 4, 'the result was not given, expected "refunded"'),
     ],
 )
-def test_tool_called_is_judged(talk: Any, judge: Any, fields: dict[str, Any], expected: object) -> None:
+def test_tool_called_is_judged(
+    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+) -> None:
     """The message says why other calls do not match."""
-    assert judge(talk(*LINES, tools=TOOLS), check="tool_called", **fields) == expected
+    found, message, quoted = judge(talk(*LINES, tools=TOOLS), check="tool_called", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("fields", "outcome", "turn", "said"),
     [
-        (
-            {"name": "cancel"},
-            ("passed", "never called cancel; tools called: verify_identity, lookup_order, issue_refund", None),
-        ),
-        (
-            {"name": "issue_refund", "before": "verify_identity"},
-            ("passed", "called issue_refund 1 time, never in this way", None),
-        ),
-        ({"name": "issue_refund"}, ("failed", 'called issue_refund at turn 4 with {"order_id":17,"cents":900}', 4)),
+        ({"name": "cancel"}, "passed", None, "tools called: verify_identity, lookup_order, issue_refund"),
+        ({"name": "issue_refund", "before": "verify_identity"}, "passed", None, "never in this way"),
+        ({"name": "issue_refund"}, "failed", 4, 'called issue_refund at turn 4 with {"order_id":17,"cents":900}'),
         (
             {"name": "issue_refund", "after": "lookup_order", "arguments": {"cents": {"matches": "^9"}}},
-            ("failed", 'called issue_refund at turn 4 with {"order_id":17,"cents":900}', 4),
+            "failed",
+            4,
+            'called issue_refund at turn 4 with {"order_id":17,"cents":900}',
         ),
-        (
-            {"name": "issue_refund", "result": {"matches": "refunded"}},
-            ("passed", "called issue_refund 1 time, never in this way", None),
-        ),
+        ({"name": "issue_refund", "result": {"matches": "refunded"}}, "passed", None, "never in this way"),
     ],
 )
-def test_tool_not_called_is_judged(talk: Any, judge: Any, fields: dict[str, Any], expected: object) -> None:
+def test_tool_not_called_is_judged(
+    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+) -> None:
     """Only a matching call fails it."""
-    assert judge(talk(*LINES, tools=TOOLS), check="tool_not_called", **fields) == expected
+    found, message, quoted = judge(talk(*LINES, tools=TOOLS), check="tool_not_called", **fields)
+    assert (found, quoted) == (outcome, turn)
+    assert said in message
 
 
 def test_a_tool_call_without_a_turn_has_no_quote(talk: Any, judge: Any) -> None:
