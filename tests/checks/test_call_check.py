@@ -78,31 +78,6 @@ def test_call_is_judged(
     assert said in message
 
 
-def test_turns_are_undecided_without_a_transcript(talk: Any, judge: Any) -> None:
-    """A missing or empty transcript does not prove silence."""
-    missing = ("errored", "the service gave no transcript to count turns in", None)
-    assert judge(talk(turns=None), check="call", max_turns=3) == missing
-    empty = ("errored", "the transcript is empty, so the number of turns is unknown", None)
-    assert judge(talk("tool: lookup"), check="call", max_turns=3) == empty
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, [()]),
-        ({"min_turns": 4, "max_turns": 3}, [()]),
-        ({"min_turns": -1}, [("min_turns",)]),
-        ({"status": "complete"}, [("status",)]),
-        ({"status": "failed"}, [("status",)]),
-        ({"end_reason": []}, [("end_reason",)]),
-        ({"end_reason": 3}, [("end_reason",)]),
-    ],
-)
-def test_invalid_call_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
-    """At the field, with a fix."""
-    assert rejected_at(check="call", **fields) == expected
-
-
 @pytest.mark.parametrize("number", ["tel:+14155550142", "+1 (415) 555-0142", "+1.415.555.0142", "+14155550142"])
 def test_phone_numbers_match_in_every_notation(talk: Any, judge: Any, number: str) -> None:
     """With and without scheme, spaces, dots and dashes."""

@@ -139,25 +139,6 @@ def test_schema_of_a_part_requires_check(read: Any) -> None:
 OF_THE_WHOLE = "applies to the whole: write it beside `of`, not inside"
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"check": "all_of", "of": []}, [("of",)]),
-        ({"check": "any_of", "of": [HOLDS]}, [("of",)]),
-        ({"check": "not"}, [("of",)]),
-        ({"check": "not", "of": {**HOLDS, "severity": "error"}}, [("of",)]),
-        ({"check": "all_of", "of": [{**HOLDS, "min_pass_rate": 0.5}, HOLDS]}, [("of", 0)]),
-        (
-            {"check": "any_of", "of": [{"check": "not", "of": {"check": "cost"}}, HOLDS]},
-            [("of", 0, "not", "of", "cost", "max_cents")],
-        ),
-    ],
-)
-def test_invalid_combinators_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
-    """At the part; severity and rate belong to the whole."""
-    assert rejected_at(**fields) == expected
-
-
 def test_fingerprint_depends_on_versions_of_the_parts(read: Any) -> None:
     """But not on their ids."""
     said, cheap = {"check": "says", "any_of": ["a"], "id": "greets"}, {"check": "cost", "max_cents": 8}

@@ -53,11 +53,6 @@ def test_fields_are_judged(talk: Any, judge: Any, fields: Any, outcome: str, sai
     assert said in message
 
 
-def test_without_a_call_fields_are_undecided(talk: Any, judge: Any) -> None:
-    """Also `exists`."""
-    assert judge(talk(call=None), check="field", path="$.a", exists=False) == ("errored", "no call was made", None)
-
-
 def test_too_many_values_are_undecided(talk: Any, judge: Any) -> None:
     """The work is bounded."""
     many = Call(call_id=9, status="completed", document={"a": [1] * (MAX_VALUES + 1)})
@@ -140,23 +135,3 @@ def test_valid_paths(path: str) -> None:
     assert len(path) <= MAX_LENGTH
     assert compile_path(path) is compile_path(path)
     assert find_values(path, DOCUMENT)
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, "needs one of `equals`, `in`, `matches`, `min`, `max` or `exists`"),
-        (
-            {"equals": 1, "max": 2},
-            (
-                "takes one of `equals`, `in`, `matches`, `min`, `max` and `exists`, or `min` with `max`, "
-                "not `equals` and `max`"
-            ),
-        ),
-        ({"in": []}, "`in` needs at least one value"),
-        ({"min": 2, "max": 1.5}, "`max` (1.5) is less than `min` (2)"),
-    ],
-)
-def test_invalid_field_checks_are_rejected(refusal: Any, fields: dict[str, Any], expected: str) -> None:
-    """Exactly one way to say what is expected."""
-    assert refusal(check="field", path="$.a", **fields) == [((), expected)]

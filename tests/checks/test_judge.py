@@ -156,24 +156,6 @@ def test_suspicious_votes_are_reported(read: Any, fields: Any, lints: list[tuple
     ]
 
 
-@pytest.mark.parametrize(
-    ("fields", "place", "message"),
-    [
-        ({"rubric": " … "}, ("rubric",), "a rubric needs words: write what must hold, such as: The agent stays polite."),
-        ({"rubric": "a" * 4_001}, ("rubric",), "String should have at most 4000 characters"),
-        ({"votes": 0}, ("votes",), "Input should be greater than or equal to 1"),
-        ({"votes": 16}, ("votes",), "Input should be less than or equal to 15"),
-        ({"votes": True}, ("votes",), "must be a number, not true"),
-        ({"threshold": 0}, ("threshold",), "Input should be greater than 0"),
-        ({"threshold": 1.01}, ("threshold",), "Input should be less than or equal to 1"),
-        ({"threshold": True}, ("threshold",), "must be a number, not true"),
-    ],
-)  # fmt: skip
-def test_invalid_judge_checks_are_rejected(refusal: Any, fields: Any, place: object, message: str) -> None:
-    """At the field."""
-    assert refusal(check="judge", **{"rubric": RUBRIC, **fields}) == [(place, message)]
-
-
 def test_largest_valid_values(read: Any) -> None:
     """Fifteen votes, 4,000 characters."""
     expectation = read(check="judge", rubric="a" * 4_000, votes=15, threshold=1.0)

@@ -38,24 +38,6 @@ def test_language_is_detected_by_turn(
     assert said in message
 
 
-def test_language_without_a_transcript_is_undecided(talk: Any, judge: Any) -> None:
-    """Nothing was transcribed."""
-    assert judge(talk(turns=None), check="language", **{"is": "en"})[0] == "errored"
-
-
-@pytest.mark.parametrize(
-    ("fields", "place", "message"),
-    [
-        ({"is": "xx"}, (), "`is: xx` is not a language that can be detected: write a code of two letters such as en"),
-        ({"is": "eng"}, ("is",), "String should match pattern '^[a-z]{2}$'"),
-        ({"is": "en", "min_share": 0}, ("min_share",), "Input should be greater than 0"),
-    ],
-)
-def test_language_rejects_invalid_fields(refusal: Any, fields: Any, place: object, message: str) -> None:
-    """Every error is at its field and says what to write instead."""
-    assert refusal(check="language", **fields) == [(place, message)]
-
-
 def test_without_the_model_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Known before anything is spent, not after the call: what cannot be judged is not called for."""
     monkeypatch.setitem(sys.modules, "py3langid", None)

@@ -83,21 +83,6 @@ def test_latency_is_judged(
     assert said in message
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, [()]),
-        ({"p50_ms": 0}, [("p50_ms",)]),
-        ({"max_ms": False}, [("max_ms",)]),
-        ({"p95_ms": 900, "max_ms": 800}, [()]),
-        ({"p50_ms": 900, "p95_ms": 800}, [()]),
-    ],
-)
-def test_invalid_latency_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
-    """At the field."""
-    assert rejected_at(check="latency", **fields) == expected
-
-
 @given(st.lists(st.integers(0, 9000), min_size=1), st.integers(1, 100))
 def test_percentile_is_the_smallest_sufficient_value(milliseconds: list[int], share: int) -> None:
     """By nearest rank."""

@@ -181,3 +181,49 @@ def test_values_just_off_a_limit_are_shown_in_full(asked: dict[str, Any], messag
     """Rounded they would seem to hold."""
     evidence = from_turns(FIRST, grade={"score": 0.79999999}, duration_seconds=180.0000001, n=12345677)
     assert found(evidence, **asked) == ("failed", message)
+
+
+SILENT = ("caller: Hello?",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields", "outcome"),
+    [
+        (None, {"check": "says", "any_of": ["hello"]}, "errored"),
+        (("tool: lookup",), {"check": "says", "any_of": ["hello"]}, "errored"),
+        (SILENT, {"check": "says", "any_of": ["hello"]}, "failed"),
+        (SILENT, {"check": "says", "any_of": ["hello"], "min_count": 0, "max_count": 1}, "errored"),
+        (None, {"check": "never_says", "any_of": ["guarantee"]}, "errored"),
+        ((), {"check": "never_says", "any_of": ["guarantee"]}, "errored"),
+        (SILENT, {"check": "never_says", "any_of": ["guarantee"]}, "errored"),
+        (None, {"check": "no_pii"}, "errored"),
+        (None, {"check": "language", "is": "en"}, "errored"),
+        (None, {"check": "call", "max_turns": 3}, "errored"),
+        (("tool: lookup",), {"check": "call", "max_turns": 3}, "errored"),
+        ((), {"check": "sequence", "steps": [{"says": {"any_of": ["a"]}}, {"says": {"any_of": ["b"]}}]}, "errored"),
+        ((), {"check": "tool_called", "name": "cancel"}, "errored"),
+        ((), {"check": "tool_not_called", "name": "cancel"}, "errored"),
+        (SILENT, {"check": "tool_called", "name": "cancel"}, "failed"),
+        (SILENT, {"check": "tool_not_called", "name": "cancel"}, "passed"),
+    ],
+)
+def test_a_silent_side_proves_something_only_if_the_other_speaks(
+    talk: Any, judge: Any, lines: tuple[str, ...] | None, fields: dict[str, Any], outcome: str
+) -> None:
+    """A missing or empty transcript may be what is lost, and no promise is kept by an agent that says nothing."""
+    evidence = talk(turns=None) if lines is None else talk(*lines)
+    assert judge(evidence, **fields)[0] == outcome
+
+
+@pytest.mark.parametrize(
+    ("missing", "fields"),
+    [
+        ("call", {"check": "duration", "max_seconds": 9}),
+        ("call", {"check": "field", "path": "$.a", "exists": False}),
+        ("tools", {"check": "tool_called", "name": "cancel"}),
+        ("tools", {"check": "tool_not_called", "name": "cancel"}),
+    ],
+)
+def test_a_missing_part_is_undecided(talk: Any, judge: Any, missing: str, fields: dict[str, Any]) -> None:
+    evidence = talk("agent: Hello.", "caller: Hi.", **{missing: None})
+    assert judge(evidence, **fields)[0] == "errored"

@@ -38,28 +38,6 @@ def test_never_says_quotes_what_was_said(
     assert said in message
 
 
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [((), "the transcript is empty"), (("caller: Hello?",), "the agent has no turn in a transcript of 1")],
-)
-def test_never_says_does_not_pass_a_silent_agent(talk: Any, judge: Any, lines: tuple[str, ...], message: str) -> None:
-    """A completed call without a word of the agent must not pass for a well-behaved agent."""
-    assert judge(talk(*lines), check="never_says", any_of=["guarantee"]) == ("errored", message, None)
-
-
-def test_never_says_cannot_be_decided_without_a_transcript(talk: Any, judge: Any) -> None:
-    """A missing transcript is neither a pass nor a failure."""
-    expected = ("errored", "the service gave no transcript", None)
-    assert judge(talk(turns=None), check="never_says", any_of=["guarantee"]) == expected
-
-
-def test_never_says_rejects_counts(refusal: Any) -> None:
-    """Never is never: `max_count` belongs to `says`."""
-    assert refusal(check="never_says", any_of=["a"], max_count=1) == [
-        (("max_count",), "Extra inputs are not permitted")
-    ]
-
-
 WORDS = st.sampled_from(["yes", "no", "30 days", "thirty", "Days!", "don’t", "a-b", "$5", "返金"])
 TEXT = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
 TURNS = st.lists(st.tuples(st.sampled_from(list(Role)), TEXT), max_size=6).map(

@@ -113,24 +113,6 @@ def test_the_agent_speaks_no_personal_data(
     assert said in message
 
 
-def test_no_pii_without_a_transcript_is_undecided(talk: Any, judge: Any) -> None:
-    """Undecided."""
-    assert judge(talk(turns=None), check="no_pii") == ("errored", "the service gave no transcript", None)
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"kinds": ["card", "card"]}, [((), "`kinds` names a kind twice")]),
-        ({"also": ["("]}, [(("also", 0), r"this is not a regular expression: missing ): (")]),
-        ({"kinds": []}, [(("kinds",), "Tuple should have at least 1 item after validation, not 0")]),
-    ],
-)
-def test_no_pii_rejects_invalid_fields(refusal: Any, fields: dict[str, Any], expected: object) -> None:
-    """Every error is at its field."""
-    assert refusal(check="no_pii", **fields) == expected
-
-
 IBAN_LENGTHS = [
     "AD24",
     "AE23",

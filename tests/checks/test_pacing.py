@@ -134,20 +134,3 @@ def test_pacing_is_judged(
     found, message, quoted = judge(talk(turns=turns), check="pacing", **fields)
     assert (found, quoted) == (outcome, turn)
     assert said in message
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, [()]),
-        ({"talk_ratio": {"min": 0, "max": 1}}, [()]),
-        ({"talk_ratio": {}}, [("talk_ratio",)]),
-        ({"talk_ratio": {"min": 0.5, "max": 0.25}}, [("talk_ratio",)]),
-        ({"talk_ratio": {"min": 50}}, [("talk_ratio", "min")]),
-        ({"words_per_minute": {"min": 0}}, [("words_per_minute", "min")]),
-        ({"words_per_minute": {"mean": 1}}, [("words_per_minute", "mean")]),
-    ],
-)
-def test_invalid_pacing_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
-    """At the field."""
-    assert rejected_at(check="pacing", **fields) == expected

@@ -74,24 +74,3 @@ def test_a_tool_call_without_a_turn_is_undecided(talk: Any, judge: Any) -> None:
     steps = [said("sorry"), {"tool": "refund"}]
     assert judge(talk(*TALK, tools=None), check="sequence", steps=steps)[0] == "failed"
     assert judge(talk(*TALK, tools=()), check="sequence", steps=[said("hello"), {"tool": "refund"}])[0] == "failed"
-
-
-def test_an_empty_transcript_is_undecided(talk: Any, judge: Any) -> None:
-    """It may not have been transcribed."""
-    expected = ("errored", "the transcript is empty, so it is unknown what happened", None)
-    assert judge(talk(), check="sequence", steps=[said("a"), said("b")]) == expected
-
-
-@pytest.mark.parametrize(
-    ("steps", "expected"),
-    [
-        ([said("a")], [("steps",)]),
-        ([{}, said("a")], [("steps", 0)]),
-        ([{**said("a"), "tool": "b"}, said("a")], [("steps", 0)]),
-        ([{"says": {}}, said("a")], [("steps", 0, "says")]),
-        ([said("a", **{"in": "last"}), said("a")], [("steps", 0, "says", "in")]),
-    ],
-)
-def test_invalid_sequences_are_rejected(rejected_at: Any, steps: list[Any], expected: object) -> None:
-    """At the step."""
-    assert rejected_at(check="sequence", steps=steps) == expected

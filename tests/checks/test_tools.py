@@ -131,36 +131,6 @@ def test_too_many_calls_quote_the_last(talk: Any, judge: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("check", ["tool_called", "tool_not_called"])
-@pytest.mark.parametrize(
-    ("lines", "fields", "message"),
-    [
-        ((), {"tools": None}, "the service gave no record of tool calls"),
-        ((), {}, "the transcript is empty, so it is unknown which tools were called"),
-    ],
-)
-def test_without_a_record_tools_are_undecided(
-    talk: Any, judge: Any, check: str, lines: tuple[str, ...], fields: dict[str, Any], message: str
-) -> None:
-    """Also with an empty transcript."""
-    assert judge(talk(*lines, **fields), check=check, name="cancel") == ("errored", message, None)
-
-
-def test_a_transcript_without_tool_turns_proves_no_call(talk: Any, judge: Any) -> None:
-    """If people spoke."""
-    evidence = talk("agent: Hello.", "caller: Hi.")
-    assert judge(evidence, check="tool_called", name="cancel") == (
-        "failed",
-        "called cancel 0 times, expected at least 1; no tool was called",
-        None,
-    )
-    assert judge(evidence, check="tool_not_called", name="cancel") == (
-        "passed",
-        "never called cancel; no tool was called",
-        None,
-    )
-
-
 def test_at_most_eight_tools_are_named(talk: Any, judge: Any) -> None:
     """The rest is counted."""
     tools = tuple(ToolCall(name=f"tool-{number}") for number in range(8))
@@ -176,30 +146,6 @@ def test_unusual_tool_names_are_shown_as_json(talk: Any, judge: Any) -> None:
     assert message == (
         'never called cancel; tools called: "a\\n::error::b", tool-0, tool-1, tool-2, tool-3, tool-4, tool-5, tool-6 and 2 more'
     )
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, [("name",)]),
-        ({"name": ""}, [("name",)]),
-        ({"name": "a", "times": 0}, [("times",)]),
-        ({"name": "a", "times": "two"}, [("times",)]),
-        ({"name": "a", "times": True}, [("times",)]),
-        ({"name": "a", "times": {"min": 3, "max": 2}}, [("times",)]),
-        ({"name": "a", "times": {"min": 0}}, [("times",)]),
-        ({"name": "a", "times": {"least": 1}}, [("times", "least")]),
-        ({"name": "a", "times": {"min": True}}, [("times", "min")]),
-        ({"name": "a", "after": "a"}, [("after",)]),
-        ({"name": "a", "after": "b", "before": "b"}, [()]),
-        ({"name": "a", "exact": True}, [()]),
-        ({"name": "a", "result": None}, [("result",)]),
-        ({"name": "a", "arguments": {"x": {"matches": "("}}}, [("arguments", "x")]),
-    ],
-)
-def test_invalid_tool_checks_are_rejected(rejected_at: Any, fields: dict[str, Any], expected: object) -> None:
-    """At the field."""
-    assert rejected_at(check="tool_called", **fields) == expected
 
 
 def test_null_results(talk: Any, judge: Any) -> None:
