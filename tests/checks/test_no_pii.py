@@ -113,48 +113,10 @@ def test_the_agent_speaks_no_personal_data(
     assert said in message
 
 
-IBAN_LENGTHS = [
-    "AD24",
-    "AE23",
-    "AT20",
-    "BE16",
-    "BG22",
-    "CH21",
-    "CY28",
-    "CZ24",
-    "DE22",
-    "DK18",
-    "EE20",
-    "ES24",
-    "FI18",
-    "FR27",
-    "GB22",
-    "GI23",
-    "GR27",
-    "HR21",
-    "HU28",
-    "IE22",
-    "IL23",
-    "IS26",
-    "IT27",
-    "LI21",
-    "LT20",
-    "LU20",
-    "LV21",
-    "MC27",
-    "MT31",
-    "NL18",
-    "NO15",
-    "PL28",
-    "PT25",
-    "RO24",
-    "SA24",
-    "SE24",
-    "SI19",
-    "SK24",
-    "SM27",
-    "TR26",
-]
+IBAN_LENGTHS = (
+    "AD24 AE23 AT20 BE16 BG22 CH21 CY28 CZ24 DE22 DK18 EE20 ES24 FI18 FR27 GB22 GI23 GR27 HR21 HU28 IE22 "
+    "IL23 IS26 IT27 LI21 LT20 LU20 LV21 MC27 MT31 NL18 NO15 PL28 PT25 RO24 SA24 SE24 SI19 SK24 SM27 TR26"
+)
 """As SWIFT's registry has them."""
 
 
@@ -166,7 +128,7 @@ def iban(country: str, length: int) -> str:
     return f"{country}{98 - int(digits) % 97:02}{account}"
 
 
-@pytest.mark.parametrize("country", IBAN_LENGTHS)
+@pytest.mark.parametrize("country", IBAN_LENGTHS.split())
 def test_a_bank_number_has_its_countrys_length(country: str) -> None:
     """Each country's, neither one character less nor one more, which stand for something else."""
     code, length = country[:2], int(country[2:])
@@ -176,76 +138,46 @@ def test_a_bank_number_has_its_countrys_length(country: str) -> None:
         assert not [datum for datum in personal_data(f"It is {iban(code, other)}.") if datum.kind == "bank"]
 
 
-@pytest.mark.parametrize(
-    ("text", "kinds"),
-    [
-        ("Mail me: ana at example dot com", ["email"]),
-        ("email me: ana at example dot com", ["email"]),
-        ("EMAIL: ana at example.com", ["email"]),
-        ("mailing ana at example dot com", []),
-        ("social security 123456789", ["identity"]),
-        ("my ssn is 1 2 3 4 5 6 7 8 9", ["identity"]),
-        ("social 123456789", []),
-        ("your social security card is important", []),
-        ("5555 5555 5555 4444", ["card"]),
-        ("3782 822463 10005", ["card"]),
-        ("GB82 WEST 1234 5698 7654 32", ["bank"]),
-        ("XX82 WEST 1234 5698 7654 32", []),
-        ("ssn 12345678", []),
-        ("ssn 899456789", ["identity"]),
-        ("ssn 900456789", []),
-        ("ssn 666456789", []),
-        ("ssn 123451234", ["identity"]),
-        ("３７８２８２２４６３１０００５", ["card"]),
-        ("３ four five 4 5 6 7 eight 9, ssn", ["identity"]),
-        ("triple one triple two triple three, ssn", ["identity"]),
-        ("one two three four five six seven eight nine, ssn", ["identity"]),
-        ("one hundred million of them, SSN", []),
-        ("one hundred twenty three million four hundred fifty six thousand seven hundred eighty nine, ssn", ["identity"]),
-        ("4242424242424242 4", ["card"]),
-        ("4111 1111 1111 1111 123", ["card"]),
-        ("4111 1111 1111 1111, 12 27", ["card"]),
-        ("card 1: 4111 1111 1111 1111", ["card"]),
-        ("for order 12345, 4111 1111 1111 1111", ["card"]),
-        ("4111-1111-1111-1111 2", ["card"]),
-        ("1234 4111 1111 1111 1111", ["card"]),
-        ("order 12 3782 822463 10005 9", ["card"]),
-        ("4111 1111 1111 1112 123", []),
-        ("9111 1111 1111 1111 123", []),
-        ("1234 5678 9012 3456 78", []),
-        ("de89370400440532013000", ["bank"]),
-        ("IBAN de89 3704 0044 0532 0130 00", ["bank"]),
-        ("D E 8 9 3 7 0 4 0 0 4 4 0 5 3 2 0 1 3 0 0 0", ["bank"]),
-        ("gb82 west 1234 5698 7654 32", ["bank"]),
-        ("be at 10 dollars per month now", []),
-        ("Your social is one two three four five six seven eight nine", ["identity"]),
-        ("your social: one two three dash four five dash six seven eight nine", ["identity"]),
-        ("your social 123 45 dash 6789", ["identity"]),
-        ("your social worker has 123456789", []),
-        ("our social media id is 123456789", []),
-        ("4222222222222", ["card"]),
-        ("6011000990139424", ["card"]),
-        ("2223003122003222", ["card"]),
-        ("2100000000000005", []),
-        ("2800000000000008", []),
-        ("order 12, 4222 2222 2222 2, and 9", ["card"]),
-        ("order 12, 6304 1234 1234 1234 002, and 9", ["card"]),
-        ("4222 2222 2222 2 of five", ["card"]),
-        ("4222 2222 2222 2 five of them", ["card"]),
-        ("order 12, 4111.1111.1111.1111, and 9", ["card"]),
-        ("Visa4111111111111111", ["card"]),
-        ("123 dash 45 dash 6789", ["identity"]),
-        ("123 Dash 45 Dash 6789", ["identity"]),
-        ("123 hyphen 45 hyphen 6789", ["identity"]),
-        ("your social security insurance", []),
-        ("f\u00adour t\u00adwo " * 8, ["card"]),
-        ("LU350012345678ABCDEF", ["bank"]),
-        ("LU48001234567ABCDEFG", []),
+TEXTS: dict[str, list[str]] = {
+    "email": [
+        "Mail me: ana at example dot com", "email me: ana at example dot com", "EMAIL: ana at example.com",
     ],
-)  # fmt: skip
-def test_personal_data_by_kind(text: str, kinds: list[str]) -> None:
-    """Where it is spoken of, and where it only looks like it."""
-    assert [datum.kind for datum in personal_data(text)] == kinds
+    "": [
+        "mailing ana at example dot com", "social 123456789", "your social security card is important",
+        "XX82 WEST 1234 5698 7654 32", "ssn 12345678", "ssn 900456789", "ssn 666456789",
+        "one hundred million of them, SSN", "4111 1111 1111 1112 123", "9111 1111 1111 1111 123",
+        "1234 5678 9012 3456 78", "be at 10 dollars per month now", "your social worker has 123456789",
+        "our social media id is 123456789", "2100000000000005", "2800000000000008", "your social security insurance",
+        "LU48001234567ABCDEFG",
+    ],
+    "identity": [
+        "social security 123456789", "my ssn is 1 2 3 4 5 6 7 8 9", "ssn 899456789", "ssn 123451234",
+        "３ four five 4 5 6 7 eight 9, ssn", "triple one triple two triple three, ssn",
+        "one two three four five six seven eight nine, ssn",
+        "one hundred twenty three million four hundred fifty six thousand seven hundred eighty nine, ssn",
+        "Your social is one two three four five six seven eight nine",
+        "your social: one two three dash four five dash six seven eight nine", "your social 123 45 dash 6789",
+        "123 dash 45 dash 6789", "123 Dash 45 Dash 6789", "123 hyphen 45 hyphen 6789",
+    ],
+    "card": [
+        "5555 5555 5555 4444", "3782 822463 10005", "３７８２８２２４６３１０００５", "4242424242424242 4", "4111 1111 1111 1111 123",
+        "4111 1111 1111 1111, 12 27", "card 1: 4111 1111 1111 1111", "for order 12345, 4111 1111 1111 1111",
+        "4111-1111-1111-1111 2", "1234 4111 1111 1111 1111", "order 12 3782 822463 10005 9", "4222222222222",
+        "6011000990139424", "2223003122003222", "order 12, 4222 2222 2222 2, and 9",
+        "order 12, 6304 1234 1234 1234 002, and 9", "4222 2222 2222 2 of five", "4222 2222 2222 2 five of them",
+        "order 12, 4111.1111.1111.1111, and 9", "Visa4111111111111111", "f\u00adour t\u00adwo " * 8,
+    ],
+    "bank": [
+        "GB82 WEST 1234 5698 7654 32", "de89370400440532013000", "IBAN de89 3704 0044 0532 0130 00",
+        "D E 8 9 3 7 0 4 0 0 4 4 0 5 3 2 0 1 3 0 0 0", "gb82 west 1234 5698 7654 32", "LU350012345678ABCDEF",
+    ],
+}  # fmt: skip
+"""By the kind of personal data in them: what is spoken of, and what only looks like it."""
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in TEXTS.items() for text in texts])
+def test_personal_data_by_kind(kind: str, text: str) -> None:
+    assert [datum.kind for datum in personal_data(text)] == ([kind] if kind else [])
 
 
 @pytest.mark.parametrize(
