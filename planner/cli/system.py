@@ -132,9 +132,9 @@ def shell(invocation: Invocation) -> Shell:
 
 
 async def _sleep(seconds: float) -> None:
-    import anyio
+    import asyncio
 
-    await anyio.sleep(seconds)
+    await asyncio.sleep(seconds)
 
 
 def _user() -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
-
-import anyio
 
 from planner.clock import aware
 from planner.errors import LostAnswerError
@@ -114,7 +113,7 @@ class InProcessTransport:
             "state": {ABORT: exchange.ended.set},
         }
         try:
-            with anyio.fail_after(self._timeout_seconds):
+            async with asyncio.timeout(self._timeout_seconds):
                 await self._app(scope, exchange.receive, exchange.send)
         except OSError as error:  # TimeoutError is one
             reason = "no answer in time" if isinstance(error, TimeoutError) else self._keys.text(str(error))
@@ -134,7 +133,7 @@ class _Exchange:
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.body = bytearray()
-        self.ended = anyio.Event()
+        self.ended = asyncio.Event()
         self._request: list[dict[str, Any]] = [{"type": "http.request", "body": request_body, "more_body": False}]
 
     async def receive(self) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
-
-import anyio
 
 from planner.changes.detail import age
 from planner.diagnostics import Diagnostics, Span
@@ -33,7 +32,6 @@ from planner.providers.base import (
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import money
 from planner.session.ci import named_by_ci
-from planner.session.interruption import interruptible
 from planner.session.selection import Loaded, Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place
@@ -150,7 +148,7 @@ class Known:
 def known_service(shell: Shell, selection: Selection, loaded: Loaded, place: Place, *, refresh: bool) -> Known:
     """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record` stored."""
     if refresh or selection.sandbox:
-        return anyio.run(_ask, shell, selection, loaded, place)
+        return asyncio.run(_ask(shell, selection, loaded, place))
     from planner.session.recorded_agents import load_world
 
     world = load_world(shell, place, service_of(shell.environ))
@@ -164,7 +162,7 @@ def known_service(shell: Shell, selection: Selection, loaded: Loaded, place: Pla
 async def _ask(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Known:
     if selection.sandbox:
         place.make()
-    async with interruptible(), open_client(shell, place, selection) as client:
+    async with open_client(shell, place, selection) as client:
         targets = await read_targets(client, loaded.cases)
         balance = await client.balance()
     if balance is not None and balance.cents is not None:

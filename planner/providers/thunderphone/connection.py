@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import field
@@ -9,7 +10,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, overload
 
-import anyio
 from pydantic import TypeAdapter
 
 from planner.clock import Clock, aware
@@ -61,7 +61,7 @@ class Connection:
         self._transport = transport
         self._clock = clock
         self._hooks = hooks
-        self._reads = anyio.CapacityLimiter(READS_AT_ONCE)
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
         self._last_date = "", datetime.min.replace(tzinfo=UTC)
         """The latest `Date` header, as text and time."""
         self.stats = RequestStats()
