@@ -1,0 +1,243 @@
+"""How a session ends: exit code, what stopped it, and the commands that it suggests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from planner.errors import StoreError
+from planner.execution.jobs import BALANCE, Outcome, RunRecord, UnsettledLaunch
+from planner.execution.journal import Journal
+from planner.execution.launches import Launch, LaunchState, Line
+from planner.results.model import CaseResult
+from planner.results.outcomes import Fault
+from planner.verdicts.ending import NextCommands, ending_of, first_of, may_still_end, why_not_called
+from planner.verdicts.gate import Gate
+from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
+from tests.verdicts.test_result_comparison import case
+
+NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
+COMMANDS = NextCommands("RESUME", "RESUME FREE", "RERUN", "RERUN FREE", "RECONCILE")
+PASSED = case("good", "passed", 3)
+FAILED = case("bad", "failed", 0, 3)
+QUARANTINE = {"until": "2026-12-31", "reason": "x"}
+
+
+def unknown(name: str = "open", fault: str = "judge", **fields: Any) -> CaseResult:
+    """A case with one run that is undecided for lack of `fields`."""
+    found = case(name, "unknown", 0, platform=1)
+    run = found.runs[0].model_copy(update={"fault": Fault(fault), **fields})
+    return found.model_copy(update={"runs": [run]})
+
+
+def unsettled(cents: int = 32, *, needs_person: bool = False, again_at: datetime | None = None) -> UnsettledLaunch:
+    return UnsettledLaunch("1", ("p/open@s",), cents, needs_person, "", again_at)
+
+
+WAITING = {"p/open@s"}
+
+
+@pytest.mark.parametrize(
+    ("codes", "first"),
+    [((), 0), ((4, 1), 1), ((1, 3), 3), ((3, 2), 2), ((2, 130), 130), ((130, 5), 5), ((4,), 4)],
+)
+def test_the_most_urgent_exit_code_wins(codes: tuple[int, ...], first: int) -> None:
+    assert first_of(codes) == first
+
+
+@pytest.mark.parametrize(
+    ("cases", "outcome", "overdue", "gate", "code", "word", "finished"),
+    [
+        ([PASSED], Outcome(), (), Gate(), 0, "passed", True),
+        ([PASSED, FAILED], Outcome(), (), Gate(), 1, "failed", True),
+        ([FAILED], Outcome(), (), Gate(REGRESSION), 0, "passed", True),
+        ([PASSED], Outcome(), (), Gate(suite=WORSE), 1, "failed", True),
+        ([unknown()], Outcome(), (), Gate(), 4, "unknown", True),
+        ([unknown().model_copy(update={"quarantine": QUARANTINE})], Outcome(), (), Gate(), 0, "passed", True),
+        ([FAILED, unknown()], Outcome(), (), Gate(), 1, "failed", True),
+        ([unknown()], Outcome(overdue=1), WAITING, Gate(), 4, "unknown", False),
+        ([PASSED], Outcome(overdue=1), {"p/good@s"}, Gate(), 0, "passed", True),
+        ([unknown()], Outcome(left={"p/open@s": 2}), (), Gate(), 4, "unknown", False),
+        ([PASSED], Outcome(fail_fast=True), (), Gate(), 1, "failed", True),
+        ([PASSED], Outcome(fail_fast=True), (), Gate(REGRESSION), 0, "passed", True),
+        ([PASSED], Outcome(interrupted=True), (), Gate(), 130, "interrupted", False),
+        ([FAILED], Outcome(usage="a bad key"), (), Gate(), 2, "refused", False),
+        ([FAILED], Outcome(refusal="402"), (), Gate(), 3, "refused", False),
+        ([PASSED], Outcome(ceiling="--max-cost"), (), Gate(), 3, "refused", False),
+        ([PASSED], Outcome(trouble="no network"), (), Gate(), 4, "unknown", False),
+        ([PASSED], Outcome(blocked="the store failed"), (), Gate(), 4, "unknown", False),
+        ([PASSED], Outcome(anomalies={"run 7": "no such case"}), (), Gate(), 4, "unknown", False),
+        ([PASSED], Outcome(unsettled=(unsettled(),)), (), Gate(), 4, "unknown", False),
+        ([PASSED], Outcome(broken="--max-cost"), (), Gate(FAILURE), 0, "passed", True),
+    ],
+)  # fmt: skip
+def test_exit_code_and_outcome(
+    cases: list[CaseResult], outcome: Outcome, overdue: Any, gate: Gate, code: int, word: str, finished: bool
+) -> None:
+    """Quarantined cases do not count; an unfinished session never becomes a baseline."""
+    ending = ending_of(cases, outcome, set(overdue), COMMANDS, gate)
+    assert (ending.exit_code, ending.outcome, ending.finished) == (code, word, finished)
+
+
+REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "problems"),
+    [
+        (Outcome(), []),
+        (Outcome(interrupted=True), ["interrupted"]),
+        (Outcome(ceiling="--max-cost"), ["(--max-cost)"]),
+        (Outcome(ceiling="--max-cost", ceiling_detail="$1 of $1"), ["($1 of $1)"]),
+        (Outcome(broken="--max-cost"), ["--max-cost"]),
+        (Outcome(trouble="no network", blocked="locked"), ["no network", "locked"]),
+        (REFUSED, ["GET /v1/calls: 401"]),
+        (Outcome(anomalies={"1": "odd", "2": "strange"}), ["odd", "strange"]),
+        (Outcome(unsettled=(unsettled(), unsettled(18))), ["2 unconfirmed launches (up to $0.50)"]),
+        (Outcome(left={"a": 2, "b": 1}), ["3 calls of 2 cases not made"]),
+    ],
+)
+def test_what_stopped_the_calls_is_named_once(outcome: Outcome, problems: list[str]) -> None:
+    found = ending_of([PASSED], outcome, set(), COMMANDS).problems
+    assert len(found) == len(problems)
+    assert all(part in problem for part, problem in zip(problems, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "late", "unreadable"),
+    [
+        (Outcome(overdue=1), True, False),
+        (Outcome(overdue=1, unread=["no JSON"]), False, True),
+        (Outcome(overdue=2, unread=["no JSON"]), True, True),
+        (Outcome(), True, False),
+    ],
+)
+def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, unreadable: bool) -> None:
+    (problem,) = ending_of([unknown(fault="platform")], outcome, WAITING, COMMANDS).problems
+    assert ("did not end in time" in problem, "cannot be read: no JSON" in problem) == (late, unreadable)
+
+
+@pytest.mark.parametrize(
+    ("cases", "outcome", "overdue", "steps"),
+    [
+        ([PASSED], Outcome(), (), []),
+        ([PASSED], Outcome(interrupted=True), (), [": RESUME"]),
+        ([PASSED], Outcome(left={"a": 1}), (), [": RESUME"]),
+        ([unknown(fault="platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME FREE"]),
+        ([unknown(fault="platform"), unknown("b", "platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME"]),
+        ([unknown(fault="platform")], Outcome(overdue=1, trouble="x"), WAITING, ["for a day", ": RESUME"]),
+        ([PASSED], Outcome(ceiling="--max-cost"), (), ["Raise the ceiling to resume"]),
+        ([PASSED], Outcome(ceiling="--max-cost", ceiling_enough="$5", left={"a": 1}), (), ["ceiling ($5 is enough) to make"]),
+        ([PASSED], Outcome(ceiling=BALANCE), (), ["Top up"]),
+        ([PASSED], Outcome(unsettled=(unsettled(),)), (), [": RESUME"]),
+        ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW),)), (), [": RECONCILE", ": RESUME"]),
+        ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW, needs_person=True),)), (), ["Choose one: RECONCILE", ": RESUME"]),
+        ([FAILED], Outcome(), (), []),
+        ([unknown(fault="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN"]),
+        ([unknown(fault="platform"), FAILED], Outcome(), (), ["1 inconclusive case and 1 failed case again (charged): RERUN"]),
+        ([unknown(missing=["transcript"])], Outcome(), (), [", free: RERUN FREE"]),
+        ([unknown(votes_missing=1)], Outcome(), (), [", free: RERUN FREE"]),
+        ([unknown(missing=["transcript"]), FAILED], Outcome(), (), ["free, and calls 1 failed case again (charged): RERUN"]),
+    ],
+)  # fmt: skip
+def test_the_next_steps(cases: list[CaseResult], outcome: Outcome, overdue: Any, steps: list[str]) -> None:
+    """A step that costs nothing suggests the command without calls."""
+    found = ending_of(cases, outcome, set(overdue), COMMANDS).next_steps
+    assert len(found) == len(steps), found
+    for step, part in zip(found, steps, strict=True):
+        assert part in step
+        assert ("FREE" in step) is ("FREE" in part)
+
+
+def test_raising_runs_decides_open_cases() -> None:
+    """Three are named, with their price where it is known; the others are counted."""
+    open_cases = [
+        unknown(f"c{number}").model_copy(update={"more_runs": 4, "more_runs_cents": 64}) for number in range(3)
+    ]
+    steps = ending_of(open_cases, Outcome(), set(), COMMANDS).next_steps
+    assert [f"p/c{number}@s, raise its `runs` from 1 to about 5, about $0.64" in steps[number] for number in range(3)]
+    assert len(steps) == 3
+    more = [*open_cases, unknown("c3").model_copy(update={"more_runs": 2}), unknown("c4")]
+    assert ending_of(more, Outcome(), set(), COMMANDS).next_steps[3:] == ("1 more case also needs more `runs`.",)
+    (unpriced,) = ending_of(more[3:], Outcome(), set(), COMMANDS).next_steps
+    assert "from 1 to about 3. " in unpriced
+
+
+def test_a_case_out_of_reach_is_not_called_again() -> None:
+    (step,) = ending_of([FAILED], Outcome(), set(), COMMANDS, out_of_reach={"p/bad@s"}).next_steps
+    assert step.startswith("1 failed case will not be called again")
+    assert "RERUN --fresh" in step
+
+
+@pytest.mark.parametrize(
+    ("cases", "parts"),
+    [
+        ([unknown()], ["could not be judged although their evidence is complete"]),
+        ([unknown(fault="platform")], []),
+        ([unknown(missing=["transcript", "call"])], ["(call, transcript)"]),
+        ([unknown(missing=["call"], votes_missing=2)], ["(call)", "2 judge calls without an answer: the next session repeats them"]),
+        ([unknown(votes_missing=1, reason="x: late")], ["1 judge call without an answer (x: late): the next session repeats it"]),
+        (
+            [unknown(votes_missing=1, reason="x: late"), unknown("b", votes_missing=1, reason="y: gone")],
+            ["2 judge calls without an answer (x: late; and for 1 other reason)"],
+        ),
+        ([unknown(votes_missing=1), unknown("b")], ["could not be judged", "1 judge call"]),
+    ],
+)  # fmt: skip
+def test_why_cases_are_undecided(cases: list[CaseResult], parts: list[str]) -> None:
+    problems = ending_of(cases, Outcome(), set(), COMMANDS).problems
+    assert len(problems) == len(parts), problems
+    assert all(part in problem for part, problem in zip(parts, problems, strict=True))
+
+
+def test_results_that_cannot_be_stored_are_no_baseline() -> None:
+    """A failure stays a failure; the store's hint is named once."""
+    error = StoreError("disk full", hint="make room")
+    for case_, code, word in ((PASSED, 4, "unknown"), (FAILED, 1, "failed")):
+        ended = ending_of([case_], Outcome(), set(), COMMANDS)
+        again = ended.with_store_error(error).with_store_error(error)
+        assert (again.exit_code, again.outcome, again.finished) == (code, word, False)
+        assert again.next_steps.count("make room") == 1
+        assert again.problems[-1] == "disk full"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (Outcome(), ""),
+        (Outcome(interrupted=True, fail_fast=True), "interrupted; --fail-fast"),
+        (Outcome(ceiling="--max-cost"), "ceiling reached (--max-cost)"),
+        (Outcome(refusal="402", usage="401"), "402"),
+        (Outcome(usage="401", trouble="x"), "401"),
+        (Outcome(trouble="x", blocked="y"), "x"),
+        (Outcome(blocked="y", unsettled=(unsettled(),)), "y; their launch is unconfirmed"),
+    ],
+)
+def test_why_calls_were_not_made(outcome: Outcome, why: str) -> None:
+    assert why_not_called(outcome) == why
+
+
+class _Journal:
+    def __init__(self, *launches: Launch) -> None:
+        self._launches = {launch.launch_id: launch for launch in launches}
+
+    def launch(self, launch_id: str) -> Launch | None:
+        return self._launches.get(launch_id)
+
+
+def launch(launch_id: str, hours: float, state: LaunchState = LaunchState.ACKNOWLEDGED, session: str = "i") -> Launch:
+    sent_at = NOW - timedelta(hours=hours)
+    return Launch(launch_id, session, "", state, cast(Line, None), "", sent_at, 0, None, (), "")
+
+
+def record(case_id: str, launch_id: str, evidence: Any = None) -> RunRecord:
+    return RunRecord(case_id, launch_id, 0, 7, None, evidence, None, None, False, "i", None)
+
+
+def test_a_run_may_still_end_for_a_day() -> None:
+    """After its launch; a run with evidence has ended."""
+    journal = cast(Journal, _Journal(launch("1", 23.9), launch("2", 24)))
+    records = [record("a", "1"), record("b", "2"), record("c", "1", evidence=object()), record("d", "3")]
+    assert may_still_end(records, journal, NOW) == {"a"}
