@@ -1,10 +1,15 @@
-"""Short forms of what is compared."""
+"""Short forms of cases, evidence and what is compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from planner.checks import CHECKS
+from planner.evidence import Call, Evidence, Role, Turn
+from planner.planfile.model import Case, Target
+from planner.planfile.yaml.source import Place, Source
 from planner.results.model import Document, ExpectationRate, Sample
 from planner.results.outcomes import CaseOutcome
 
@@ -35,3 +40,29 @@ def one_side(
         own_rates=tuple(own_rates),
         runs_clean=clean,
     )
+
+
+_PLACE = Place(Source("plans/p.yaml", "version: 1\nplan: p\n"), 11, 15)
+
+
+def plan_case(*expectations: dict[str, Any], **fields: Any) -> Case:
+    """The case `p/s@t` of a plan with these expectations."""
+    case = Case(
+        case_id="p/s@t", plan="p", scenario="s", target=Target("t", "agent", 12), point=(), prompt="Ask.",
+        direction="outbound", mode="bot", target_number=None, runs=1, min_pass_rate=1.0, min_runs=1, stagger_seconds=0,
+        timeout_seconds=900, platform_failures="ignore", tags=frozenset(), place=_PLACE,
+        expectations=tuple(CHECKS[each["check"]].model_validate(each) for each in expectations),
+        expectation_places=(_PLACE,) * len(expectations),
+    )  # fmt: skip
+    return replace(case, **fields)
+
+
+def heard(run_id: int, *lines: str, **fields: Any) -> Evidence:
+    """A billed and completed run of 54 seconds with turns such as `agent: Hello.`"""
+    turns = tuple(
+        Turn(number=number, role=Role(line.partition(":")[0]), text=line.partition(":")[2].strip())
+        for number, line in enumerate(lines, start=1)
+    )
+    call = Call(call_id=run_id, status="completed", end_reason="agent_end", duration_seconds=54)
+    parts: dict[str, Any] = {"call": call, "turns": turns, "tools": (), "cost_cents": 16, **fields}
+    return Evidence(run_id=run_id, run_status="completed", **parts)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from planner.errors import StoreError
-from planner.execution.jobs import BALANCE, Outcome, RunRecord, UnsettledLaunch
-from planner.execution.journal import Journal
-from planner.execution.launches import Launch, LaunchState, Line
+from planner.execution.jobs import BALANCE, Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
 from planner.results.outcomes import Fault
-from planner.verdicts.ending import NextCommands, ending_of, first_of, may_still_end, why_not_called
+from planner.verdicts.ending import NextCommands, ending_of, first_of, why_not_called
 from planner.verdicts.gate import Gate
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import case
@@ -217,27 +215,3 @@ def test_results_that_cannot_be_stored_are_no_baseline() -> None:
 )
 def test_why_calls_were_not_made(outcome: Outcome, why: str) -> None:
     assert why_not_called(outcome) == why
-
-
-class _Journal:
-    def __init__(self, *launches: Launch) -> None:
-        self._launches = {launch.launch_id: launch for launch in launches}
-
-    def launch(self, launch_id: str) -> Launch | None:
-        return self._launches.get(launch_id)
-
-
-def launch(launch_id: str, hours: float, state: LaunchState = LaunchState.ACKNOWLEDGED, session: str = "i") -> Launch:
-    sent_at = NOW - timedelta(hours=hours)
-    return Launch(launch_id, session, "", state, cast(Line, None), "", sent_at, 0, None, (), "")
-
-
-def record(case_id: str, launch_id: str, evidence: Any = None) -> RunRecord:
-    return RunRecord(case_id, launch_id, 0, 7, None, evidence, None, None, False, "i", None)
-
-
-def test_a_run_may_still_end_for_a_day() -> None:
-    """After its launch; a run with evidence has ended."""
-    journal = cast(Journal, _Journal(launch("1", 23.9), launch("2", 24)))
-    records = [record("a", "1"), record("b", "2"), record("c", "1", evidence=object()), record("d", "3")]
-    assert may_still_end(records, journal, NOW) == {"a"}
