@@ -8,7 +8,7 @@ survivors, too.
 
 Changed are comparisons, `and`/`or`, arithmetic, `not`, numbers, booleans, texts of one word, conditions (always true), returned
 values (None), `break` and `continue`, and calls whose value is not used. Left alone is what cannot matter: annotations,
-documentation, sentences and f-strings (tests assert facts, not messages), `raise` and `assert_never`.
+documentation, sentences and f-strings (tests assert facts, not messages), `raise`, `assert_never` and `strict=True`.
 
 A process collects the tests, runs them once under coverage, and tries each change of a function in a fork, by replacing its code.
 What survives, and changes of tables and fields, is tried again in a fork that imports the changed module afresh.
@@ -68,7 +68,7 @@ ARITHMETIC: Mapping[Any, Any] = {
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
 }
-DOCUMENTATION = {"description", "title", "examples", "json_schema_extra", "model_config", "__all__", "__slots__"}
+IGNORED = {"description", "title", "examples", "json_schema_extra", "model_config", "__all__", "__slots__", "strict"}
 
 
 class Mutant(NamedTuple):
@@ -117,10 +117,10 @@ def _places(
             names, children = (*names, node.name), node.body
         case ast.AnnAssign(target=target) | ast.Assign(targets=[target]):
             names = names or (ast.unparse(target),)
-            children = [node.value] if node.value and ast.unparse(target) not in DOCUMENTATION else []
+            children = [node.value] if node.value and ast.unparse(target) not in IGNORED else []
         case ast.Raise() | ast.JoinedStr() | ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
             return
-        case ast.keyword(arg=str(name)) if name in DOCUMENTATION:
+        case ast.keyword(arg=str(name)) if name in IGNORED:
             return
         case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))) | ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return

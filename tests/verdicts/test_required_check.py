@@ -11,7 +11,7 @@ from planner.changes.model import Change, Reason
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseState, State
 from planner.verdicts.gate import Gate
-from planner.verdicts.required_check import CheckedCase, decide
+from planner.verdicts.required_check import CheckedCase, decide, must_call
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import AT, case
 
@@ -120,6 +120,8 @@ def test_truth_table(row: str) -> None:
     assert check.exit_code == code
     assert "p/a@s" in check.cases[case_state]
     assert check.state is {0: State.SUCCESS, 1: State.FAILURE, 3: State.PENDING, 4: State.PENDING}[code]
+    assert ("to make" in check.description) is (code == 3)
+    assert "nothing to check" not in check.description
     assert len(check.description) <= 140
 
 
@@ -151,3 +153,32 @@ def test_every_case_state_but_three_blocks() -> None:
     green = {case_state for _, code, case_state in ROWS.values() if code == 0}
     assert green == {CaseState.GREEN, CaseState.KNOWN_FAILING, CaseState.QUARANTINED}
     assert {case_state for _, _, case_state in ROWS.values()} == set(CaseState)
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "same_expectations", "must"),
+    [
+        (Action.KEEP, Reason.PASSED, True, False),
+        (Action.RECHECK, Reason.FAILED_LAST_TIME, False, False),
+        (Action.CALL, Reason.NEW, True, True),
+        (Action.CALL, Reason.PROMPT_CHANGED, True, True),
+        (Action.CALL, Reason.FAILED_LAST_TIME, True, False),
+        (Action.CALL, Reason.FAILED_LAST_TIME, False, True),
+    ],
+)
+def test_a_failed_case_need_not_be_called_again(
+    action: Action, reason: Reason, same_expectations: bool, must: bool
+) -> None:
+    """Its failure counts, as long as the expectations are the same."""
+    prior = failing(check_fingerprint="now" if same_expectations else "older")
+    assert must_call(Change("p/a@s", action, reason, 1, "", None, prior, None, CALL, "now")) is must
+
+
+def test_a_description_names_what_is_missing_first() -> None:
+    to_call, failed, undecided = (ROWS[name][0] for name in ("to call: prompt changed", "failed", "undecided"))
+    check = decide([checked(PASSED), failed, to_call, undecided, ROWS["quarantined"][0]], "", Gate(suite=WORSE), AT)
+    assert check.description == "2 calls to make, the suite regressed, 1 failed, 1 undecided, 1 quarantined, 1 passed"
+    assert decide([], "sha256:1", Gate(), AT).description == "nothing to check"
+    assert decide([], "sha256:1", Gate(), AT).digest == "sha256:1"
+    waiting = decide([ROWS["cancelled, all launched"][0]], "", Gate(), AT)
+    assert (waiting.open_calls, waiting.calls) == (2, 0)

@@ -254,3 +254,51 @@ def test_quarantine_raises_no_bar_for_other_cases() -> None:
     assert [each.compared for each in found] == ["regressed", "regressed"]
     both = result("new", AT, case("one", "failed", 0, 3), case("apart", "failed", 0, 3))
     assert [each.compared for each in compare_results(older, both, RANDOM).cases] == ["not_enough_evidence"] * 2
+
+
+def timed(found: CaseResult, session: str, *values: tuple[float | None, int | None]) -> CaseResult:
+    """With runs of these lengths and prices, made in one session."""
+    runs = [
+        found.runs[0].model_copy(
+            update={"run_id": number, "invocation_id": session, "duration_seconds": seconds, "cost_cents": cents}
+        )
+        for number, (seconds, cents) in enumerate(values, start=1)
+    ]
+    return found.model_copy(update={"runs": runs})
+
+
+def test_lengths_and_prices_are_compared_by_their_median() -> None:
+    """Of cases in both results with new runs; a value that is unknown, or a whole side of them, is left out."""
+    one = case("a", "passed", 1)
+    other = timed(case("b", "passed", 1), "new", (900, 900))
+    older = result("", AT).model_copy(update={"cases": [timed(one, "old", (10, None), (20, None), (60, 9)), other]})
+    newer = result("", AT).model_copy(
+        update={"cases": [timed(one, "new", (30, None), (None, None), (40, None)), other]}
+    )
+    (metric,) = compare_results(older, newer, RANDOM).metrics
+    assert (metric.name, metric.unit, metric.before, metric.now) == ("duration", "seconds", 20, 35)
+    assert metric.interval[0] <= 15 <= metric.interval[1]
+    billed = result("", AT).model_copy(update={"cases": [timed(one, "new", (None, 5), (None, 7))]})
+    (metric,) = compare_results(older, billed, RANDOM).metrics
+    assert (metric.name, metric.unit, metric.before, metric.now) == ("cost", "cents", 9, 6)
+    assert compare_results(older, older, RANDOM).metrics == ()
+    many = timed(one, "new", *((float(number), None) for number in range(2001)))
+    (metric,) = compare_results(older, result("", AT).model_copy(update={"cases": [many]}), RANDOM).metrics
+    assert metric.now == 1000
+
+
+def test_a_case_in_one_result_only_is_new_or_gone() -> None:
+    """It has one side, and takes no part in the comparison of the suite."""
+    older = result("old", AT, case("gone", "passed", 3), case("a", "passed", 3))
+    newer = result("new", AT, case("a", "passed", 3), case("new", "failed", 0, 3))
+    found = compare_results(older, newer, RANDOM)
+    assert [(each.case_id, each.compared) for each in found.cases] == [
+        ("p/a@s", "same"), ("p/new@s", "new"), ("p/gone@s", "gone"),
+    ]  # fmt: skip
+    same, new, gone = found.cases
+    assert (new.before, gone.now, new.difference, gone.p_value) == (None, None, None, None)
+    assert gone.before is not None
+    assert (gone.before.runs_passed, gone.before.runs_countable, gone.before.pass_rate) == (3, 3, 1.0)
+    assert (same.same_runs, same.shared_runs, same.quarantined) == (False, 0, False)
+    assert found.suite is not None
+    assert found.suite.cases == 1

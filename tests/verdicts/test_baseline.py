@@ -1,0 +1,258 @@
+"""What a case is compared with, and which changes make it incomparable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.model import Change, Reason
+from planner.checks.opinions import nobody_asked
+from planner.evidence import Evidence
+from planner.planfile.model import Case, Quarantine
+from planner.results.model import CaseResult, Run
+from planner.results.outcomes import Action, CaseOutcome, Fault
+from planner.verdicts.baseline import (
+    Baseline,
+    BaselineComparison,
+    baseline_of,
+    call_change,
+    compare_outcomes,
+    judgement_change,
+    keeps_comparison,
+    open_against,
+)
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.open_runs import OpenRuns
+from planner.verdicts.runs import judge_record
+from tests.support.samples import heard, one_side, plan_case
+from tests.verdicts.test_judged_runs import RECORD, SAYS
+from tests.verdicts.test_result_comparison import case
+
+CASE = plan_case(SAYS, runs=2)
+TODAY = date(2026, 11, 25)
+INPUTS = case_inputs(CASE, None)
+BEFORE = one_side(CaseOutcome.PASSED, 3, 3)
+SAID = {"1": heard(1, "agent: It is thirty days.", "caller: Hi."), "2": heard(2, "agent: Forty days.", "caller: Hi.")}
+
+
+def runs(session: str = "old", *digests: str) -> list[Run]:
+    records = [
+        replace(RECORD, run_id=int(each), evidence=SAID[each], digest=each, invocation_id=session) for each in digests
+    ]
+    return [judge_record(CASE, each) for each in records]
+
+
+def stored(found: Sequence[Run], outcome: str = "flaky", **fields: Any) -> CaseResult:
+    passed = sum(run.fault is None for run in found)
+    written = {"case_id": "p/s@t", "check_fingerprint": check_fingerprint(CASE), "runs": found, "inputs": INPUTS}
+    document = case("s", outcome, passed, len(found) - passed, call_fingerprint=call_fingerprint(INPUTS))
+    return document.model_copy(update={**written, **fields})
+
+
+def change(
+    prior: CaseResult | None,
+    today: Case = CASE,
+    action: Action = Action.CALL,
+    reason: Reason = Reason.NEW,
+    **fields: Any,
+) -> Change:
+    inputs = case_inputs(today, None)
+    written = (inputs, call_fingerprint(inputs), check_fingerprint(today))
+    return replace(Change(today.case_id, action, reason, today.runs, "why", today, prior, *written), **fields)
+
+
+def baseline(found: Change, known: dict[str, Evidence] = SAID) -> Baseline:
+    return baseline_of(found, known.get, nobody_asked)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({}, None),
+        ({"prompt": "Ask twice."}, "prompt"),
+        ({"mode": "script"}, "settings"),
+        ({"direction": "inbound"}, "settings"),
+        ({"target_id": 13}, None),
+        ({"target_number": "+14155550142"}, None),
+        ({"target_id": 13, "mode": "script"}, "settings"),
+        ({"target_id": 13, "prompt": "Ask twice."}, "prompt"),
+    ],
+)
+def test_what_the_author_changed_in_a_call(fields: dict[str, Any], why: str | None) -> None:
+    """Two agents that take the same calls may be compared."""
+    now = INPUTS.model_copy(update=fields)
+    fingerprint = "sha256:other" if fields else call_fingerprint(INPUTS)
+    assert call_change(stored(runs()), now, fingerprint) == why
+
+
+def test_another_call_with_the_same_inputs_has_other_settings() -> None:
+    assert call_change(stored(runs()), INPUTS, "sha256:other") == "settings"
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "before", "now", "why"),
+    [
+        ("same", None, None, None),
+        ("same", "judge-1", "judge-1", None),
+        ("same", "judge-1", "judge-2", "judge"),
+        ("same", None, "judge-2", None),
+        ("same", "judge-1", None, None),
+        ("other", "judge-1", "judge-2", "expectations"),
+    ],
+)
+def test_what_changed_in_the_judgement(fingerprint: str, before: str | None, now: str | None, why: str | None) -> None:
+    """A judge that is unknown is no other judge."""
+    prior = stored(runs(), judged_by=before, check_fingerprint="same")
+    assert judgement_change(prior, fingerprint, now) == why
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "why", "found"),
+    [
+        ("passed", CaseOutcome.PASSED, None, ("same", None)),
+        ("passed", CaseOutcome.PASSED, "prompt", ("same", "prompt")),
+        ("passed", CaseOutcome.FAILED, None, ("not_enough_evidence", "judging")),
+        ("passed", CaseOutcome.FAILED, "prompt", ("not_enough_evidence", "prompt")),
+        ("passed", CaseOutcome.UNKNOWN, None, ("not_enough_evidence", None)),
+        ("unknown", CaseOutcome.FAILED, None, ("not_enough_evidence", None)),
+    ],
+)
+def test_outcomes_alone_show_no_regression(
+    before: str, now: CaseOutcome, why: Any, found: tuple[str, str | None]
+) -> None:
+    comparison = compare_outcomes(stored([], before), now, why)
+    assert (comparison.compared, comparison.not_comparable) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"compared": "regressed", "before": BEFORE}, True),
+        ({"compared": "regressed", "before": None}, False),
+        ({"compared": "regressed", "before": BEFORE, "not_comparable": "prompt"}, False),
+        ({"compared": "same", "before": BEFORE}, False),
+        ({"compared": "same", "before": BEFORE, "outcome": CaseOutcome.UNKNOWN}, True),
+        ({"compared": "regressed", "before": BEFORE, "check_fingerprint": "sha256:older"}, False),
+    ],
+)
+def test_a_recheck_keeps_the_comparison_of_a_regressed_or_open_case(fields: dict[str, Any], kept: bool) -> None:
+    prior = stored(runs(), **fields)
+    assert keeps_comparison(change(prior, action=Action.RECHECK), prior) is kept
+
+
+def test_the_baseline_of_a_called_case() -> None:
+    """Its stored runs; none without a stored result, and another one if it is named."""
+    assert baseline(change(None)) == Baseline()
+    prior = stored(runs("old", "1", "2"))
+    keys = frozenset({("old", 1), ("old", 2)})
+    assert baseline(change(prior)) == Baseline(one_side(CaseOutcome.FLAKY, 1, 2), None, keys, prior.runs)
+    older = stored(runs("older", "1"), "passed")
+    assert baseline(change(prior, compared_with=older)).runs == {("older", 1)}
+    assert baseline(change(prior, replace(CASE, prompt="Ask twice."))) == Baseline(None, "prompt", keys)
+
+
+FORTY = {"check": "says", "any_of": ["forty days"]}
+
+
+def test_earlier_calls_are_judged_by_todays_expectations() -> None:
+    """Without the evidence of each, or if that leaves them undecided, the case is not comparable."""
+    prior, today = stored(runs("old", "1", "2")), plan_case(FORTY, runs=2)
+    found = baseline(change(prior, today))
+    assert (found.sample, found.not_comparable) == (one_side(CaseOutcome.FAILED, 1, 2), None)
+    assert [run.fault for run in found.judged] == [Fault.AGENT, None]
+    assert baseline(change(prior, today), {"1": SAID["1"]}) == Baseline(None, "expectations", found.runs)
+    silent = {digest: each.model_copy(update={"turns": None}) for digest, each in SAID.items()}
+    assert baseline(change(prior, today), silent) == Baseline(None, "expectations", found.runs)
+    platform = Run(run_id=3, invocation_id="old", outcome="errored", fault=Fault.PLATFORM)  # pyright: ignore[reportArgumentType]
+    with_platform = prior.model_copy(update={"runs": [*prior.runs, platform]})
+    assert baseline(change(with_platform, today)).sample == one_side(CaseOutcome.FAILED, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept", "is_open"),
+    [
+        ({}, (1,), True),
+        ({}, (), False),
+        ({"runs": []}, (), True),
+        ({"outcome": CaseOutcome.FAILED}, (1,), False),
+        ({"open_against": None}, (1,), False),
+    ],
+)
+def test_the_baseline_of_an_open_case_is_the_one_it_was_opened_against(
+    fields: dict[str, Any], kept: tuple[int, ...], is_open: bool
+) -> None:
+    """Its calls so far and those to come are one sample. If all are made again, those so far are the baseline."""
+    prior = stored(runs("old", "1"), "unknown", open_against=BEFORE).model_copy(update=fields)
+    more = change(prior, replace(CASE, runs=1), reason=Reason.RUNS_RAISED, kept_run_ids=kept)
+    assert (baseline(more).sample == BEFORE) is is_open
+    retried = change(prior, reason=Reason.FAILED_LAST_TIME, kept_run_ids=(1,))
+    assert baseline(retried).sample != BEFORE
+    assert baseline(replace(more, compared_with=prior)).sample != BEFORE
+
+
+def test_what_an_open_case_is_compared_with_next_time() -> None:
+    prior = stored(runs("old", "1"), "unknown", open_against=BEFORE)
+    compared = BaselineComparison("not_enough_evidence", None, BEFORE)
+    called, rechecked = change(prior), change(prior, action=Action.RECHECK)
+    assert open_against(called, CaseOutcome.UNKNOWN, compared) == BEFORE
+    assert open_against(called, CaseOutcome.FAILED, compared) is None
+    shared = compared._replace(earlier_runs=frozenset({("old", 1)}))
+    assert open_against(called, CaseOutcome.UNKNOWN, shared) is None
+    nothing = BaselineComparison("same")
+    assert open_against(rechecked, CaseOutcome.UNKNOWN, nothing) == BEFORE
+    assert open_against(replace(rechecked, check_fingerprint="other"), CaseOutcome.UNKNOWN, nothing) is None
+
+
+def assembled(found: Change, made: Sequence[Run] = (), **missing: Any) -> CaseResult:
+    (document,) = assemble_cases([found], {"p/s@t": made}, SAID.get, MissingRuns(**missing), today=TODAY)
+    return document
+
+
+@pytest.mark.parametrize("action", [Action.CALL, Action.RECHECK, Action.KEEP])
+def test_a_document_follows_the_files(action: Action) -> None:
+    """Not the stored result: its place, tags and quarantine are today's."""
+    quarantine = Quarantine(TODAY, "known")
+    today = replace(CASE, tags=frozenset({"b", "a"}), quarantine=quarantine)
+    prior = stored(runs("old", "1", "2"), file="old.yaml", line=9, tags=["c"], finding_lines={"c": 7})
+    document = assembled(change(prior, today, action), runs("new", "1", "2"))
+    assert (document.file, document.line, document.tags) == ("plans/p.yaml", 2, ["a", "b"])
+    assert (document.finding_lines, document.action, document.reason) == ({"says": 2}, action, "new")
+    assert document.detail == "why"
+    assert document.quarantine is not None
+    assert (document.quarantine.until, document.quarantine.reason) == (TODAY, "known")
+    over = assemble_cases([change(prior, today, action)], {}, SAID.get, MissingRuns(), today=date(2026, 11, 26))
+    assert over[0].quarantine is None
+    assert document.carried_from == ("old" if action in (Action.KEEP, Action.RECHECK) else None)
+
+
+def test_a_dropped_or_unselected_case_has_no_document() -> None:
+    dropped = replace(change(stored(runs("old", "1"))), case=None)
+    assert assemble_cases([dropped, change(None, action=Action.KEEP)], {}, SAID.get, MissingRuns(), today=TODAY) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "missing", "reasons", "counts"),
+    [
+        (("1", "2"), {"not_called": "--fail-fast"}, ["1 of 2 runs passed, 0 % needed"], (2, 0, 0)),
+        (("1",), {"not_called": "--fail-fast"}, ["1 of 2 calls not made: --fail-fast"], (1, 0, 0)),
+        (("1",), {}, [], (1, 0, 0)),
+        (("1",), {"not_called": "x", "not_needed": {"p/s@t": 1}}, [], (1, 1, 0)),
+        (("1",), {"not_called": "x", "open_runs": {"p/s@t": OpenRuns(1)}}, ["1 call is in progress"], (1, 0, 1)),
+        ((), {"not_called": "x", "open_runs": {"p/s@t": OpenRuns(1)}}, ["1 call is", "1 of 2 calls not made"], (0, 0, 1)),
+        ((), {"open_runs": {"p/s@t": OpenRuns(2)}}, ["2 calls are in progress"], (0, 0, 2)),
+        ((), {}, ["no run was made"], (0, 0, 0)),
+    ],
+)  # fmt: skip
+def test_missing_runs_are_counted_by_their_reason(
+    made: tuple[str, ...], missing: dict[str, Any], reasons: list[str], counts: tuple[int, int, int]
+) -> None:
+    document = assembled(change(None, replace(CASE, min_pass_rate=0)), runs("new", *made), **missing)
+    assert (document.runs_total, document.runs_not_needed, document.runs_under_way) == counts
+    found = [each for each in document.outcome_reason.split("; ") if each]
+    assert len(found) == len(reasons), found
+    assert all(each.startswith(reason) for each, reason in zip(found, reasons, strict=True))
