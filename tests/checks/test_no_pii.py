@@ -233,6 +233,7 @@ CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242
         (("caller: 4000 0000 0000 0002", "agent: 4000 0000 0000 0002", "agent: 59"), None),
         (("agent: It is 4242 4242.", *["agent: 7"] * 9, "agent: 4242 4242."), None),
         (("agent: It is 4111 1111", *["agent: 1"] * 8), "over turns 1 to 9"),
+        (("agent: " + "well " * 400 + "it is 4242 4242", "agent: 4242 4242" + " well" * 400), "over turns 1 to 2"),
         (("agent: It is 4111 111", *["agent: 1"] * 9), None),
         (("agent: It is 4111 1111 1111", "agent: double one double one"), "over turns 1 to 2"),
         (("agent: It is 4111 1111 1111 1", "agent: triple one"), "over turns 1 to 2"),

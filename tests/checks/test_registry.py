@@ -45,6 +45,11 @@ def test_every_field_has_a_description(kind: type[Expectation]) -> None:
     assert all(re.search(r"[.…]$", field["description"]) for field in schema["properties"].values())
 
 
+@pytest.mark.parametrize("severity", ["critical", "error", "warning"])
+def test_severities(read: Any, severity: str) -> None:
+    assert read(check="cost", max_cents=1, severity=severity).fingerprint_fields()["severity"] == severity
+
+
 def test_fingerprint_fields(read: Any) -> None:
     """Without id and description, with defaults and version."""
     said = read(check="says", any_of=["a"], id="greets", description="Because.")

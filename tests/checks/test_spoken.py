@@ -173,7 +173,7 @@ DIFFERENT: dict[str, list[str]] = {
     "4:50": ["open from ten to five", "we have ten to five people"],
     "4:55": ["Five to five people"],
     "$12.50": ["at twelve fifty", "it costs twelve fifty-one", "flight twelve fifty",
-        "It costs twelve. Fifty people came.", "It costs 12 500.", "It costs 012 50."],
+        "It costs twelve. Fifty people came.", "It costs twelve\nfifty", "It costs 12 500.", "It costs 012 50."],
     "$42": ["It is forty-two dollars ten."],
     "50": ["hundred fifty", "a dollar fifty"],
     "$1": ["a dollar fifty", "a dollar and a half", "a dollar sign", "a quarter of a dollar", "$1.2M", "a dollar five"],
