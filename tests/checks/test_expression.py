@@ -85,71 +85,19 @@ def test_nested_loops_are_undecided(talk: Any, judge: Any) -> None:
     assert "it takes too much work or cannot be evaluated: Iteration budget exceeded" in message
 
 
-ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
-
-
 @pytest.mark.parametrize(
     ("cel", "part"),
     [
-        ("call.duration < 1.0", "duration"),
-        ("turns.exists(t, t.rol == 'a')", "rol"),
-        ("cal.status == 'x'", "cal"),
-        ("call.duration_seconds < 120", "<"),
-        ("turns.size() > 5.0", ">"),
-        ("turns.size() > call.duration_seconds", ">"),
-        ("call.status + 1 == 'x'", "+"),
-        ("len(turns) > 5", "len"),
-        ("reverse(turns) == turns", "reverse"),
-        ("turns.any(t, t.role == 'tool')", "t"),
-        ("call.transferred_to == None", "None"),
-        ("call.duration_seconds < 5.0 and true", "and"),
-        ("call.status == completed completed", "completed"),
-        ("call.status == 'x", "'"),
-        ("call.status == #x", "#"),
-        ("true &&\n  foo", "foo"),
-        ("call.duration_seconds <", "<"),
-        ("not true", "true"),
-        ("call.status == 'a' & true", "&"),
-        ("call.status == 'a' | true", "|"),
-        ("turns.exists(t => t.number > 1)", "="),
-        ("call.duration_seconds =< 3.0", "="),
-        ("call.status <> 'a'", ">"),
-        ("call.status == ‘a’", "‘"),
-        (r"call.status == '\q'", "'"),
-        ("call.status == `x`", "`"),
-        ("call.status != null", "!"),
-        ("has(call)", "call"),
-        ("99999999999999999999 > 1", "99999999999999999999"),
-        ("if call.status == 'a' then true", "if"),
-        ("turns.exists(t, t.text)", "("),
-        ("turns.exists_one(t, t.role)", "("),
-        ("turns.all(true)", "all"),
-        ("call.status.contains('a', 'b')", "contains"),
-        ("'a' in turns", "in"),
-        ("turns.exists(t, 'refund' in t.text)", "in"),
-        ("'a' in ('b' + call.status)", "in"),
-        ("(call.duration_seconds < 5.0", "0"),
-        ("true", "true"),
-        ("call.duration_seconds < 5.0 && false", "call.duration_seconds < 5.0 && false"),
-        ("1 / 0 == 1", "1 / 0 == 1"),
-        ("turns.exists(t, t.text.matches('('))", "'('"),
-        ('turns.exists(t, matches(t.text, r"\\d+ (days"))', 'r"\\d+ (days"'),
-        ("turns.size()", "turns.size()"),
-        ("", ""),
         ("true" + " && true" * 200, "true" + " && true" * 200),
         (" && ".join(["turns.all(t, true)"] * 5), ".all("),
-        ("turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)", "turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)"),
         ("(" * 60 + "true" + ")" * 60, "(" * 60 + "true" + ")" * 60),
     ],
 )
-def test_errors_have_a_place_in_the_expression(read: Any, cel: str, part: str) -> None:
-    """At the wrong name or operator."""
-    with pytest.raises(ValidationError) as caught:
-        read(check="expression", cel=cel)
-    (error,) = caught.value.errors()
-    context = error.get("ctx", {})
-    assert error["loc"] == ("cel",)
-    assert cel[context["start"] : context["end"]] == part
+def test_expressions_beyond_the_bounds_are_rejected(cel: str, part: str) -> None:
+    with pytest.raises(PydanticCustomError) as caught:
+        check_cel(cel)
+    start, end = _place(caught.value)
+    assert cel[start:end] == part
 
 
 def test_expressions_at_the_bounds_are_valid() -> None:
