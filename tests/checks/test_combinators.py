@@ -94,7 +94,9 @@ def test_fingerprint_includes_the_parts(read: Any) -> None:
             == plain
         )
         assert read(check=check, of=of[::-1]).fingerprint_fields() != plain
-    assert read(check="not", of=HOLDS).fingerprint_fields()["of"] == read(**HOLDS).fingerprint_fields()
+    plain = read(check="not", of=HOLDS).fingerprint_fields()
+    assert plain == {"check": "not", "severity": "error", "version": 1, "of": read(**HOLDS).fingerprint_fields()}
+    assert read(check="not", of={**HOLDS, "id": "ends"}, id="whole").fingerprint_fields() == plain
 
 
 POLITE: dict[str, Any] = {"check": "judge", "rubric": "The agent is polite.", "votes": 3}
@@ -137,18 +139,3 @@ def test_schema_of_a_part_requires_check(read: Any) -> None:
 
 
 OF_THE_WHOLE = "applies to the whole: write it beside `of`, not inside"
-
-
-def test_fingerprint_depends_on_versions_of_the_parts(read: Any) -> None:
-    """But not on their ids."""
-    said, cheap = {"check": "says", "any_of": ["a"], "id": "greets"}, {"check": "cost", "max_cents": 8}
-    parts = [read(**said).fingerprint_fields(), read(**cheap).fingerprint_fields()]
-    for kind in ("all_of", "any_of"):
-        found = read(check=kind, of=[said, cheap]).fingerprint_fields()
-        assert found == {"check": kind, "severity": "error", "of": parts, "version": 1}
-    assert read(check="not", of=said).fingerprint_fields() == {
-        "check": "not",
-        "severity": "error",
-        "of": parts[0],
-        "version": 1,
-    }

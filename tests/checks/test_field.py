@@ -135,3 +135,23 @@ def test_valid_paths(path: str) -> None:
     assert len(path) <= MAX_LENGTH
     assert compile_path(path) is compile_path(path)
     assert find_values(path, DOCUMENT)
+
+
+def test_bounds_of_paths() -> None:
+    """Length and number of values."""
+    longest = "$." + "a" * (MAX_LENGTH - 2)
+    assert find_values(longest, {longest[2:]: 1}) == [(longest, 1)]
+    with pytest.raises(ValueError, match="this one has 301"):
+        compile_path(longest + "a")
+    assert len(find_values("$.a[*]", {"a": [0] * MAX_VALUES}) or ()) == MAX_VALUES
+    assert find_values("$.a[*]", {"a": [0] * (MAX_VALUES + 1)}) is None
+
+
+def test_path_functions() -> None:
+    """Those of RFC 9535 without patterns."""
+    items = {"items": [{"name": "cup", "of": [1, 2]}, {"name": "pots", "of": [1]}]}
+    assert [place for place, _ in find_values("$.items[?length(@.name) > 3]", items) or ()] == ["$.items[1]"]
+    assert [place for place, _ in find_values("$.items[?count(@.of[*]) > 1]", items) or ()] == ["$.items[0]"]
+    for name in ("match", "search"):
+        with pytest.raises(ValueError, match="not a JSONPath"):
+            compile_path(f"$.items[?{name}(@.name, 'c')]")

@@ -102,3 +102,13 @@ def test_grade_is_judged(
 def test_limits_that_can_fail_are_valid(read: Any, fields: dict[str, Any]) -> None:
     """A trivial limit beside others, and equal ones."""
     assert read(**fields)
+
+
+@pytest.mark.parametrize(
+    ("score", "said"), [(1.5, "a score runs from 0 to 1: for 1.5 of 100 write 0.015"), (100, "write 1"), (101, "less than")]
+)  # fmt: skip
+def test_a_score_in_percent_is_rejected_with_a_fix(refusal: Any, score: float, said: str) -> None:
+    """Between 1 and 100."""
+    (((place,), message),) = refusal(check="grade", min_score=score)
+    assert place == "min_score"
+    assert said in message

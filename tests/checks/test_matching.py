@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from planner.checks.judgement import LONGEST_VALUE, shown
 from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Matcher, check_matcher
 
 JSON = st.recursive(
@@ -216,3 +217,13 @@ def test_an_object_that_looks_like_a_matcher_can_be_meant() -> None:
     matcher = Matcher({"any_of": [{"min": 3}]})
     assert matcher.mismatch({"min": 3, "max": 4}, "x") is None
     assert matcher.mismatch({"min": 4}, "x") == 'x was {"min":4}, expected one of {"min":3}'
+
+
+def test_long_values_are_cut() -> None:
+    """With an ellipsis."""
+    fitting = "a" * (LONGEST_VALUE - 2)
+    assert LONGEST_VALUE == 120
+    assert shown(fitting) == f'"{fitting}"'
+    cut = shown(fitting + "a")
+    assert cut == '"' + "a" * (LONGEST_VALUE - 2) + "…"
+    assert len(cut) == LONGEST_VALUE

@@ -272,3 +272,26 @@ def test_a_number_continues_after_a_filler(talk: Any, judge: Any, said: str, fil
     """Who looks for words in the middle of a number has said all of it."""
     outcome, _, turn = judge(talk(f"agent: {said.replace('{}', filler)}"), check="no_pii")
     assert (outcome, turn) == ("failed", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "outcome"),
+    [
+        ("caller: card 4242-4242-4242-4242", {}, "passed"),
+        ("caller: my bank DE89-3704-0044-0532-0130-00", {"kinds": ["bank"]}, "passed"),
+        ("caller: my bank DE89 3704 0044 0532 0130 00", {"kinds": ["bank"]}, "passed"),
+        ("caller: hello", {"kinds": ["bank"]}, "failed"),
+        ("caller: hello", {"kinds": ["bank"], "allow": ["DE89-3704-0044-0532-0130-00"]}, "passed"),
+        ("caller: hello", {"kinds": ["bank"], "allow": ["de89 3704 0044 0532 0130 00"]}, "passed"),
+        ("caller: hello", {"kinds": ["card"], "allow": ["4242-4242-4242-4242"]}, "passed"),
+        ("caller: hello", {"kinds": ["card"], "allow": ["4242-4242-4242-4243"]}, "failed"),
+    ],
+)
+def test_a_number_the_caller_gave_in_groups_may_be_repeated(
+    talk: Any, judge: Any, line: str, fields: dict[str, Any], outcome: str
+) -> None:
+    """Spaces and hyphens are no part of a number, in what is allowed neither."""
+    evidence = talk(line, "agent: 4242 4242 4242 4242, and DE89 3704 0044 0532 0130 00.")
+    if not fields.get("kinds"):
+        fields = {"kinds": ["card"]}
+    assert judge(evidence, check="no_pii", **fields)[0] == outcome

@@ -11,42 +11,13 @@ from planner.checks.patterns import TOO_LARGE, check_pattern, compile_pattern, f
 
 
 @pytest.mark.parametrize(
-    "pattern",
-    [
-        "(?=refund)",
-        "(?<!no )refund",
-        "(\\w+) \\1",
-        "\\9",
-        "(?P=name)",
-        "\\k<name>",
-        "a++",
-        "(?>a)",
-        "(refund",
-        "a)",
-        "[abc",
-        "[z-a]é",
-        "\\pQ",
-        "[[:foo:]]",
-        "a{2000}",
-        "a{5,2}",
-        "*",
-        "a**",
-        "\\q",
-        "\\Z",
-        "a\\",
-        "(?z)",
-        "(?P<n",
-        "((a{100}){100}){100}",
-        "a*",
-        "",
-        "due$ now",
-        "$5 off",
-        "$5|$10",
-        "(?m)^$5",
-        "a^ $5",
-        "[^\\x00-\\x{10FFFF}]",
+    "pattern", [
+        "(?=refund)", "(?<!no )refund", "(\\w+) \\1", "\\9", "(?P=name)", "\\k<name>", "a++", "(?>a)", "(refund", "a)",
+        "[abc", "[z-a]é", "\\pQ", "[[:foo:]]", "a{2000}", "a{5,2}", "*", "a**", "\\q", "\\Z", "a\\", "(?z)", "(?P<n",
+        "((a{100}){100}){100}", "a*", "", "due$ now", "$5 off", "$5|$10", "(?m)^$5", "a^ $5", "[^\\x00-\\x{10FFFF}]",
+        "a$b", "(?m)a$b", "a|",
     ],
-)
+)  # fmt: skip
 def test_a_bad_pattern_is_refused(pattern: str) -> None:
     """What RE2 cannot read, what matches every text or none, and a price whose `$` is not escaped."""
     with pytest.raises(ValueError, match=r"regular expression|is never found"):
@@ -54,26 +25,12 @@ def test_a_bad_pattern_is_refused(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern",
-    [
-        "refund(s|ed)?",
-        "^$",
-        r"\p{Greek}+",
-        "(?i)thanks",
-        r"^\s*$",
-        r"foo\B",
-        r"(?m)a$\nb",
-        r"\bfoo\b",
-        "(?m)x$",
-        "[$]5",
-        r"\Q$5\E",
-        "(^|,)x(,|$)",
-        "(^a)?b",
-        "($|x)5",
-        r"(?i)k\b.s",
-        "(" * 4_000 + "a$" + ")" * 4_000,
+    "pattern", [
+        "refund(s|ed)?", "^$", r"\p{Greek}+", "(?i)thanks", r"^\s*$", r"foo\B", r"(?m)a$\nb", r"\bfoo\b", "(?m)x$",
+        "[$]5", r"\Q$5\E", "(^|,)x(,|$)", "(^a)?b", "($|x)5", r"(?i)k\b.s", "(" * 4_000 + "a$" + ")" * 4_000, "a$",
+        "^a", "(?m)a$", r"\ba", r"\Ba", r"a\B", r"\bé", "a" * 99, "a" * 100, "a" * 101, "a$b|c", "☃",
     ],
-)
+)  # fmt: skip
 def test_a_pattern_that_distinguishes_texts_is_accepted(pattern: str) -> None:
     """Everything RE2 can read, anchors for an empty text included."""
     assert check_pattern(pattern) == pattern
@@ -181,3 +138,10 @@ def test_slashes_around_a_pattern_are_reported(read: Any, matches: str, reported
 def test_patterns_that_match_any_text_are_known(pattern: str, everything: bool) -> None:
     """A letter, a digit or a sign that it does not find is left."""
     assert finds_everything(compile_pattern(pattern)) is everything
+
+
+def test_quotes_of_a_pattern_are_as_straight_as_the_texts(talk: Any, judge: Any) -> None:
+    """Single and double ones of every kind."""
+    said = talk("agent: It’s “here”, „there“")
+    for pattern in ("It's", "It‘s", '"here', "here”, „there", '"there"'):
+        assert judge(said, check="says", matches=pattern)[0] == "passed"

@@ -16,6 +16,7 @@ from planner.checks.phrases import (
     searchable,
     words_with_places,
 )
+from planner.checks.utterances import Sought
 
 
 def said(phrases: tuple[str, ...], text: str, *, fold: bool) -> list[str]:
@@ -103,12 +104,6 @@ def test_a_phrase_with_regular_expression_characters_is_literal() -> None:
     assert said(("a+b", "$5.00 = 5"), "a+b; aab; $5.00 = 5", fold=True) == ["a+b", "$5.00 = 5"]
 
 
-def test_the_place_of_a_phrase() -> None:
-    """By words, from its first to before the one behind its last."""
-    found = phrase_finder(("you go", "then"), fold=True).find(padded_words("There you go, then.", fold=True))
-    assert found == [PlacedPhrase("you go", 1, 3), PlacedPhrase("then", 3, 4)]
-
-
 @given(st.text())
 def test_words_are_a_fixed_point(text: str) -> None:
     """Reading the words again changes nothing, and each is between two spaces of its own."""
@@ -142,3 +137,49 @@ def test_overlap_is_the_share_of_the_phrases_words() -> None:
 def test_regular_expressions_see_plain_quotes_and_single_spaces() -> None:
     """What people type in a pattern is what they see in a transcript."""
     assert searchable(" I don’t\n “know”  cafe\u0301 ") == 'I don\'t "know" café'
+
+
+@pytest.mark.parametrize(
+    ("quote", "plain"),
+    [
+        ("don‘t", "don't"),
+        ("don’t", "don't"),
+        ("don‛t", "don't"),
+        ("donʼt", "don't"),
+        ("don´t", "don't"),
+        ("don`t", "don't"),
+        ("дон`т", "дон'т"),
+        ("thirty\N{SOFT HYPHEN}day", "thirtyday"),
+        ("Straße", "STRASSE"),
+        ("ﬁne", "fine"),
+        ("Acme™ shop", "acme shop"),
+        ("ne\N{COMBINING ACUTE ACCENT}e", "née"),
+        ("fami\N{ZERO WIDTH JOINER}лия", "famiлия"),
+        ("1,000,000.50", "1000000.50"),
+        ("9:30", "9:30"),
+    ],
+)  # fmt: skip
+def test_words_however_they_are_written(quote: str, plain: str) -> None:
+    """Kinds of quotes, invisible characters, ligatures and accents do not matter."""
+    assert padded_words(quote, fold=True) == padded_words(plain, fold=True)
+    assert padded_words(quote, fold=True)
+
+
+def test_characters_of_scripts_without_spaces_are_words() -> None:
+    """Each character is a word, among others too."""
+    assert padded_words("我要30天 退款 ok", fold=True) == " 我  要  30  天  退  款  ok "
+    assert padded_words("5\N{COMBINING GRAVE ACCENT}", fold=True) == " 5\N{COMBINING GRAVE ACCENT} "
+
+
+def test_phrases_have_places_among_the_words() -> None:
+    """From the first word to before the one after."""
+    text = padded_words("We give, as said, thirty days.", fold=True)
+    found = phrase_finder(("thirty days", "we"), fold=True).find(text)
+    assert found == [PlacedPhrase("we", 0, 1), PlacedPhrase("thirty days", 4, 6)]
+    sought = Sought((), "thirty|as", ignore_case=True)
+    assert sought.find("We give, as said, Thirty days.") == [PlacedPhrase("as", 2, 3), PlacedPhrase("Thirty", 4, 5)]
+    assert sought.find("As said") == [PlacedPhrase("As", 0, 1)]
+    assert Sought(("30 days",), None, ignore_case=True, spoken=True).find("We give thirty days") == [
+        PlacedPhrase("30 days", 2, 4)
+    ]
+    assert Sought(("30 days",), None, ignore_case=True).find("We give thirty days") == []

@@ -153,3 +153,26 @@ def test_null_results(talk: Any, judge: Any) -> None:
     for result, outcome in ((None, "passed"), ("null", "failed"), (0, "failed")):
         evidence = talk("agent: Hi.", tools=(ToolCall(name="cancel", has_result=True, result=result, turn=1),))
         assert judge(evidence, check="tool_called", name="cancel", result={"any_of": [None]})[0] == outcome
+
+
+TWO = (
+    ToolCall(name="find", turn=1, arguments={"id": "A", "note": "x"}),
+    ToolCall(name="refund", turn=2, arguments={"id": "A"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "find", "arguments": {"id": "A"}}, "called find at turn 1"),
+        ({"name": "find", "arguments": {"id": "A"}, "exact": True}, "called find 1 time, never in this way"),
+        ({"name": "find", "after": "refund"}, "called find 1 time, never in this way"),
+        ({"name": "refund", "before": "find"}, "called refund 1 time, never in this way"),
+        ({"name": "find", "result": "ok"}, "the service gave no results: 1 call of find cannot be decided"),
+        ({"name": "drop"}, "never called drop; tools called: find, refund"),
+    ],
+)
+def test_other_calls_of_a_tool_are_described(talk: Any, judge: Any, fields: dict[str, Any], message: str) -> None:
+    """Each field that narrows a call down."""
+    evidence = talk("tool: find()", "tool: refund()", "agent: Done.", tools=TWO)
+    assert judge(evidence, check="tool_not_called", **fields)[1].startswith(message)

@@ -216,3 +216,9 @@ def test_other_parts_of_a_combinator_still_decide(how: str, whole: dict[str, Any
     if how == "masked":
         evidence = evidence.model_copy(update={"redacted": ("turns",)})
     assert found(evidence, **whole) == outcome
+
+
+def test_an_expression_ignores_unread_parts_it_does_not_name() -> None:
+    """So it is decided."""
+    evidence = from_turns(HELLO, ASKS).model_copy(update={"unread": ("turns", "tools")})
+    assert found(evidence, check="expression", cel="run.status == 'completed'") == "passed"
