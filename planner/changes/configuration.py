@@ -1,4 +1,4 @@
-"""Configurations of agents: overlay a file on a deployed one, list differences, compare two.
+"""Digests of JSON values, and configurations of agents: overlay a file on a deployed one, list differences, compare two.
 
 A configuration is a mapping of an agent's fields to JSON values. Line ends and white space around a text do not count:
 services and editors change them. In shared stores, a field that has something to redact is a `redacted` value, which is
@@ -7,10 +7,15 @@ compared by its digest.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Final, TypeAlias, cast
 
-from planner.changes.canonical import digest_of
+import rfc8785
+
+from planner.planfile.model import AgentFile
+from planner.providers.base import AgentState
 from planner.values import frozen
 
 Configuration: TypeAlias = Mapping[str, Any]
@@ -94,3 +99,108 @@ def _digest(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+
+# RFC 8785 writes numbers as IEEE doubles, but ids of the service are 64-bit.
+_LARGEST_EXACT: Final = 2**53 - 1
+
+
+def digest_of(document: Any) -> str:
+    """`sha256:` and 64 hex digits over a JSON value in canonical form (RFC 8785)."""
+    return f"sha256:{sha256(rfc8785.dumps(_canonical(document))).hexdigest()}"
+
+
+def _canonical(value: Any) -> Any:
+    """The value, with replacements for what RFC 8785 cannot write: large integers, NaN, infinities and lone surrogates."""
+    match value:
+        case bool() | None:
+            return value
+        case str():
+            return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+        case int():
+            return value if -_LARGEST_EXACT <= value <= _LARGEST_EXACT else {"integer": str(value)}
+        case float():
+            return value if abs(value) < float("inf") else {"float": str(value)}
+        case Mapping():
+            return {_canonical(str(key)): _canonical(item) for key, item in cast("Mapping[Any, Any]", value).items()}
+        case Sequence():
+            return [_canonical(item) for item in cast("Sequence[Any]", value)]
+        case _:
+            raise TypeError(f"not a JSON value: {value!r}")
+
+
+@frozen
+class EffectiveTarget:
+    """An agent with a file. `configuration` and `digest` are of what is to be called: the deployed fields overlaid by the
+    file's. They are None, as `deployed`, if the agent was not read and no record of it is stored."""
+
+    alias: str
+    """The first one, if several targets are this agent with this file."""
+    agent_id: int
+    """The source agent."""
+    file: AgentFile
+    deployed: AgentState | None = None
+    configuration: Mapping[str, Any] | None = None
+    digest: str | None = None
+    changes: tuple[FieldChange, ...] = ()
+    """The fields of the file that differ from the deployed ones."""
+    drift: tuple[FieldChange, ...] = ()
+    """What was edited at the service: how the deployed fields differ from the last recorded version of the file."""
+    waits_for_deploy: bool = False
+    """The newest recorded version of the file is not deployed yet."""
+
+    @property
+    def needs_preview(self) -> bool:
+        """Whether calls reach a copy with the file's fields instead of the deployed agent."""
+        return bool(self.changes)
+
+    @property
+    def preview_fields(self) -> dict[str, Any]:
+        """The fields to write to a copy of the deployed agent so that it matches the file."""
+        return {change.name: self.file.fields[change.name] for change in self.changes}
+
+    @property
+    def unshown(self) -> tuple[str, ...]:
+        """The fields of the file that the service's answer does not have: it may not know them."""
+        shown = self.deployed.configuration if self.deployed is not None else self.file.fields
+        return tuple(name for name in self.file.fields if name not in shown)
+
+
+def effective_target(alias: str, agent_id: int, file: AgentFile, deployed: AgentState | None) -> EffectiveTarget:
+    if deployed is None:
+        return EffectiveTarget(alias, agent_id, file)
+    configuration = overlay(deployed.configuration, file.fields)
+    changes = differences(_shown(deployed, file.fields), file.fields)
+    digest = configuration_digest(configuration)
+    return EffectiveTarget(alias, agent_id, file, deployed, configuration, digest, changes)
+
+
+@frozen
+class Version:
+    """Fields of a file that were recorded. `was_deployed`: a later session saw them deployed."""
+
+    fields: Configuration
+    was_deployed: bool = False
+
+
+def with_versions(target: EffectiveTarget, versions: Sequence[Version]) -> EffectiveTarget:
+    """The target, compared with the recorded versions of its file, oldest first."""
+    if target.deployed is None or not versions or not target.changes:
+        return target
+    matching = [
+        number for number, version in enumerate(versions) if has_fields(target.deployed.configuration, version.fields)
+    ]
+    if not matching and (seen := [version.fields for version in versions if version.was_deployed]):
+        return replace(target, drift=differences(seen[-1], _shown(target.deployed, seen[-1])))
+    is_older = not matching or matching[-1] < len(versions) - 1
+    is_recorded = not differences(versions[-1].fields, target.file.fields)
+    return replace(target, waits_for_deploy=is_older and (bool(matching) or is_recorded))
+
+
+def has_fields(configuration: Configuration, fields: Configuration) -> bool:
+    """Whether the configuration has all of these values."""
+    return all(agree(configuration.get(name), value) for name, value in fields.items())
+
+
+def _shown(deployed: AgentState, fields: Configuration) -> dict[str, Any]:
+    return {name: value for name, value in deployed.configuration.items() if name in fields}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from planner.changes.agents import AgentEdit, Agents, Configurations
+from planner.changes.agents import Agents, Configurations, Revisions
 from planner.changes.detail import expired, incomplete_evidence, inputs_detail, stored_runs
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
-from planner.changes.reusable_calls import CalledBefore, Renamed, Revisions
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.results.documents import called_at
@@ -20,6 +20,8 @@ from planner.results.outcomes import Action, CaseOutcome, Fault
 from planner.values import frozen
 
 Rerun = Literal["changed", "failed", "all"]
+CalledBefore: TypeAlias = Callable[[str, str], Iterable[CaseResult]]
+"""(case id, call fingerprint) → stored cases of earlier complete sessions, newest first."""
 CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]
 """(case, stored runs, number of passing runs to add) → whether the case would not fail with all of them."""
 
@@ -46,7 +48,7 @@ class StoredResults:
         partial_results: cases that failed or were undecided in partial sessions since the baseline.
         on_branch: cases that sessions of the same pull request called; None outside of a pull request. In one, what already
             fails on the base branch is not called.
-        called_before: finds older calls that equal today's (`reusable_calls`).
+        called_before: finds older calls that equal today's.
         has_evidence: whether the evidence of a digest is stored; None: always.
         still_settled: whether, by today's expectations, a stored case still does not need the runs it skipped; None: never.
         could_pass: None: always.
@@ -131,10 +133,6 @@ class _Today:
         kept = self.keep(prior, reason, detail)
         return replace(kept, action=Action.RECHECK, check_fingerprint=self.check_fingerprint)
 
-    def agent_edit(self, prior: CaseResult) -> AgentEdit | None:
-        """How the agent differs from the one of the stored runs; None if it does not, or if that is unknown."""
-        return self.agents.edit(prior.inputs, self.case)
-
     def is_same_agent(self, prior: CaseResult, known: Revisions) -> bool:
         same = self.agents.is_same(prior.inputs, self.case)
         return same if same is not None else known.same_agent(prior.inputs, self.inputs)
@@ -194,8 +192,11 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
     """
     present = {case.case_id for case in cases}
     find_calls = request.rerun == "changed"
-    renamed = Renamed({**stored.deleted, **stored.baseline}, present) if find_calls and not request.partial else None
     known = Revisions(stored.baseline.values())
+    deleted: dict[str, list[CaseResult]] = defaultdict(list)  # by call fingerprint
+    for case_id, prior in {**stored.deleted, **stored.baseline}.items() if not request.partial else ():
+        if case_id not in present:
+            deleted[prior.call_fingerprint].append(prior)
     agents = Agents(request.revisions, request.configurations)
     expectation_digests: dict[int, str] = {}
     changes: list[Change] = []
@@ -209,10 +210,10 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
             change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh)
         if find_calls and change.action is Action.CALL:
             on_branch = None if request.fresh is not None else _reuse_branch(today, change)
-            change = on_branch or _reuse(today, change, renamed, known) or change
+            change = on_branch or _reuse(today, change, deleted, known) or change
         changes.append(change)
     if not request.partial:
-        present |= renamed.taken if renamed else set[str]()
+        present |= {change.prior.case_id for change in changes if change.reason is Reason.RENAMED and change.prior}
         changes += [_dropped(prior) for case_id, prior in stored.baseline.items() if case_id not in present]
     return tuple(changes)
 
@@ -222,7 +223,7 @@ def _retry_partial(today: _Today) -> Change | None:
     prior = today.stored.partial_results.get(today.case.case_id)
     if prior is None or prior.call_fingerprint != today.call_fingerprint:
         return None
-    if today.agent_edit(prior) is not None:
+    if today.agents.edit(prior.inputs, today.case) is not None:
         return None
     change = _change(today, prior)
     if not change.is_retry and change.reason is not Reason.OUT_OF_REACH:
@@ -243,14 +244,14 @@ def _reuse_branch(today: _Today, change: Change) -> Change | None:
     return replace(found, compared_with=prior)
 
 
-def _reuse(today: _Today, change: Change, renamed: Renamed | None, known: Revisions) -> Change | None:
-    """Recheck stored calls instead of making new ones, if there are any."""
-    if change.reason is Reason.NEW and renamed is not None:
-        for deleted in renamed.candidates(today.call_fingerprint):
-            if _is_reusable(today, deleted):
-                renamed.take(deleted)
-                detail = f"was {deleted.case_id} · {stored_runs(len(deleted.runs))} · free"
-                return _rechecked(today, change, Reason.RENAMED, detail, deleted)
+def _reuse(today: _Today, change: Change, deleted: dict[str, list[CaseResult]], known: Revisions) -> Change | None:
+    """Recheck stored calls instead of making new ones, if there are any. A deleted case is reused once."""
+    if change.reason is Reason.NEW:
+        for old in deleted[today.call_fingerprint]:
+            if _is_reusable(today, old):
+                deleted[today.call_fingerprint].remove(old)
+                detail = f"was {old.case_id} · {stored_runs(len(old.runs))} · free"
+                return _rechecked(today, change, Reason.RENAMED, detail, old)
     called_before = today.stored.called_before
     if called_before is not None and change.reason in _REUSABLE:
         for older in called_before(change.case_id, today.call_fingerprint):
@@ -295,7 +296,7 @@ def _step(today: _Today, prior: CaseResult | None) -> Change:
     if today.call_fingerprint != prior.call_fingerprint and not today.is_moved(prior):
         reason = Reason.PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, inputs_detail(prior.inputs, inputs))
-    if (edit := today.agent_edit(prior)) is not None:
+    if (edit := today.agents.edit(prior.inputs, today.case)) is not None:
         return today.call(prior, edit.reason, edit.detail)
     if (too_old := expired(case, prior, today.request.now)) is not None:
         return today.call(prior, Reason.EXPIRED, too_old)

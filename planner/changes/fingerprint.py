@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from planner.changes.canonical import digest_of
-from planner.changes.configuration import configuration_digest
+from planner.changes.configuration import configuration_digest, digest_of
 from planner.changes.model import Change
 from planner.planfile.model import Case
 from planner.results.model import CaseInputs

@@ -1,11 +1,27 @@
-"""What earlier sessions show about costs: their runs, and how close their estimates were to the bill."""
+"""What earlier sessions show: about costs, and over time, by case, by session, and in total.
+
+Each call counts once, in the session that made it, with its newest verdict.
+
+**Flakiness** is the flip rate: of consecutive calls with the same prompt, settings and agent, the share in which the result changed
+(E. Kowalczyk et al., Modeling and Ranking Flaky Tests at Apple, ICSE-SEIP 2020). A case that passes with probability p flips in
+2p(1-p) of them: 50 % is a coin toss, and a case that broke once and stays broken hardly flips.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from statistics import fmean
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import fmean, median
 
-from planner.results.model import CaseResult, EstimateAccuracy, RunResult
+from planner.changes.detail import revision_digest
+from planner.clock import aware
+from planner.results.model import CaseResult, EstimateAccuracy, PlanOutcome, Run, RunResult
+from planner.results.outcomes import CaseOutcome
+from planner.statistics import wilson_interval
 from planner.values import frozen
 
 HISTORY_INVOCATIONS = 20
@@ -90,4 +106,198 @@ def accuracy(found: Sequence[Priced]) -> EstimateAccuracy:
     errors = [abs(entry.error) for entry in found]
     return EstimateAccuracy(
         estimates=len(found), mean_error=fmean(errors) if errors else None, within=sum(ranged), ranged=len(ranged)
+    )
+
+
+@frozen
+class Figures:
+    """Statistics of a group of calls. Rates cover countable calls; medians and means cover calls with a known value, else None."""
+
+    calls: int
+    countable: int
+    passed: int
+    interval: tuple[float, float] | None
+    duration_seconds: float | None
+    latency_ms: float | None
+    grade: float | None
+    cents_per_call: float | None
+    total_cents: int
+    unbilled: int
+
+    @property
+    def pass_rate(self) -> float | None:
+        return self.passed / self.countable if self.countable else None
+
+
+@frozen
+class Point:
+    """The calls that one session made, of one case or of all."""
+
+    invocation_id: str
+    at: datetime
+    figures: Figures
+
+
+@frozen
+class CaseHistory:
+    """`points` are oldest first; `outcome` is the newest. The result changed in `flips` of `neighbours` pairs of calls."""
+
+    case_id: str
+    plan: str
+    scenario: str
+    outcome: CaseOutcome
+    figures: Figures
+    flips: int
+    neighbours: int
+    points: tuple[Point, ...]
+
+    @property
+    def flip_rate(self) -> float | None:
+        return self.flips / self.neighbours if self.neighbours else None
+
+
+@frozen
+class InvocationHistory:
+    """`figures` cover the calls it made. `priced` compares their estimate and bill; None if that is not possible."""
+
+    invocation_id: str
+    at: datetime
+    outcome: PlanOutcome
+    finished: bool
+    partial: bool
+    figures: Figures
+    estimated_cents: int | None
+    priced: Priced | None
+
+
+@frozen
+class Timeline:
+    """`invocations` are newest first, `cases` sorted by id."""
+
+    invocations: tuple[InvocationHistory, ...]
+    cases: tuple[CaseHistory, ...]
+    figures: Figures
+    flips: int
+    neighbours: int
+
+    @property
+    def flip_rate(self) -> float | None:
+        return self.flips / self.neighbours if self.neighbours else None
+
+    @property
+    def accuracy(self) -> EstimateAccuracy:
+        return accuracy([entry.priced for entry in self.invocations if entry.priced])
+
+
+@frozen
+class _Call:
+    run: Run
+    same: tuple[str, str]
+    made_by: str
+    at: datetime
+    countable: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.run.fault is None
+
+
+def timeline(newest_first: Iterable[RunResult], *, plan: str | None = None) -> Timeline:
+    """The history of these sessions; with `plan`, only of its cases. Reads each outline once, to save memory."""
+    sessions: list[InvocationHistory] = []
+    calls: dict[str, list[_Call]] = defaultdict(list)
+    cases: dict[str, CaseResult] = {}
+    seen: set[int] = set()
+    for outline in newest_first:
+        if plan is not None and plan not in outline.plans:
+            continue
+        sessions.append(_session(outline, whole=plan is None))
+        for case in outline.cases:
+            if plan is None or case.plan == plan:
+                cases.setdefault(case.case_id, case.model_copy(update={"runs": []}))
+                calls[case.case_id] += _calls(case, [run for run in case.runs if run.run_id not in seen], outline)
+                seen.update(run.run_id for run in case.runs)
+    starts = {session.invocation_id: session.at for session in sessions}
+    own = {
+        case_id: sorted((call for call in made if call.made_by in starts), key=lambda call: (call.at, call.run.run_id))
+        for case_id, made in calls.items()
+    }
+    histories = tuple(_case_history(cases[case_id], own[case_id], starts) for case_id in sorted(own) if own[case_id])
+    everything = [call for made in own.values() for call in made]
+    made_by = _by_invocation(everything)
+    return Timeline(
+        tuple(replace(session, figures=figures_of(made_by[session.invocation_id])) for session in sessions),
+        histories,
+        figures_of(everything),
+        sum(history.flips for history in histories),
+        sum(history.neighbours for history in histories),
+    )
+
+
+def _session(outline: RunResult, *, whole: bool) -> InvocationHistory:
+    """Without the figures. `whole`: all of its cases are looked at."""
+    return InvocationHistory(
+        outline.invocation_id,
+        aware(outline.started_at).astimezone(UTC),
+        outline.outcome,
+        outline.finished,
+        outline.partial,
+        figures_of(()),
+        outline.cost.estimated_cents if whole else None,
+        priced(outline) if whole else None,
+    )
+
+
+def _calls(case: CaseResult, runs: Sequence[Run], outline: RunResult) -> Iterator[_Call]:
+    agent = case.inputs.configuration or revision_digest(case.inputs.agent_revision or "")
+    same = (sys.intern(case.call_fingerprint), sys.intern(agent))
+    for run in runs:
+        made_by = sys.intern(run.invocation_id or outline.invocation_id)
+        at = aware(run.completed_at or outline.started_at).astimezone(UTC)
+        yield _Call(run, same, made_by, at, case.counts_run(run))
+
+
+def _by_invocation(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
+    found: defaultdict[str, list[_Call]] = defaultdict(list)
+    for call in calls:
+        found[call.made_by].append(call)
+    return found
+
+
+def _case_history(case: CaseResult, calls: Sequence[_Call], starts: Mapping[str, datetime]) -> CaseHistory:
+    counted = [call for call in calls if call.countable]
+    alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
+    points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]
+    return CaseHistory(
+        case.case_id,
+        case.plan,
+        case.scenario,
+        case.outcome,
+        figures_of(calls),
+        sum(one.passed is not other.passed for one, other in alike),
+        len(alike),
+        tuple(sorted(points, key=lambda point: (point.at, point.invocation_id))),
+    )
+
+
+def figures_of(calls: Sequence[_Call]) -> Figures:
+    countable = [call for call in calls if call.countable]
+    passed = sum(call.passed for call in countable)
+
+    def known(name: str) -> list[float]:
+        return [value for call in calls if (value := getattr(call.run, name)) is not None]
+
+    seconds, latencies, grades = known("duration_seconds"), known("latency_ms"), known("grade_score")
+    bills = [call.run.cost_cents for call in calls if call.run.cost_cents is not None]
+    return Figures(
+        calls=len(calls),
+        countable=len(countable),
+        passed=passed,
+        interval=wilson_interval(passed, len(countable)) if countable else None,
+        duration_seconds=median(seconds) if seconds else None,
+        latency_ms=median(latencies) if latencies else None,
+        grade=fmean(grades) if grades else None,
+        cents_per_call=fmean(bills) if bills else None,
+        total_cents=sum(bills),
+        unbilled=len(calls) - len(bills),
     )

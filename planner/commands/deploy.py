@@ -7,8 +7,7 @@ from typing import Any, Final
 import anyio
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from planner.changes.configuration import FieldChange, agree, differences
-from planner.changes.effective import EffectiveTarget
+from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
 from planner.planfile.files import PROJECT_FILE, display_name, plan_files
@@ -17,9 +16,9 @@ from planner.providers.base import AgentProvider, AgentState
 from planner.quantities import count, some
 from planner.reports.agents import field_lines
 from planner.reports.neutral import for_terminal
-from planner.reports.required_check import render_text
+from planner.reports.pull_request import render_text
+from planner.results.documents import document_bytes
 from planner.results.outcomes import RequiredCheck, State
-from planner.results.repository import document_bytes
 from planner.results.store import segment_for
 from planner.session.ci import namespace_of
 from planner.session.interruption import interruptible
@@ -31,9 +30,8 @@ from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place, locked, place_of
 from planner.values import frozen
-from planner.verdicts.gate import EVERYTHING, Gate
-from planner.verdicts.rates import suite_of
-from planner.verdicts.required_check import decide
+from planner.verdicts.comparison import suite_of
+from planner.verdicts.gate import EVERYTHING, Gate, decide
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from planner.changes.consent import Limits, policy_refusal
 from planner.reports.change_set import Preview
 from planner.reports.neutral import for_json_text
-from planner.reports.required_check import render_json, render_text
+from planner.reports.pull_request import render_json, render_text
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
 from planner.session.policy_source import PolicySource
@@ -20,12 +20,11 @@ from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
 from planner.values import frozen
-from planner.verdicts.gate import EVERYTHING, Gate
-from planner.verdicts.rates import suite_of
-from planner.verdicts.required_check import decide
+from planner.verdicts.comparison import suite_of
+from planner.verdicts.gate import EVERYTHING, Gate, decide
 
 if TYPE_CHECKING:
-    from planner.reports.comment import LastCalls
+    from planner.reports.pull_request import LastCalls
     from planner.session.pull_request import Publication
 
 _SESSIONS: Final = 20
@@ -83,7 +82,7 @@ def _publication(
     place: Place,
     answer: tuple[Preparation, RequiredCheck, list[CaseResult]],
 ) -> Publication:
-    from planner.reports.comment import render_comment
+    from planner.reports.pull_request import render_comment
     from planner.session.called_agents import previews_refusal
     from planner.session.consented import head_of, shareable
     from planner.session.pull_request import Publication, pull_request_of
@@ -136,7 +135,7 @@ def _last_calls(place: Place) -> LastCalls | None:
     """The newest session of this pull request that somebody agreed to; None outside of one, or without such a session."""
     if place.base is None:
         return None
-    from planner.reports.comment import LastCalls
+    from planner.reports.pull_request import LastCalls
 
     for result in islice(place.repository.invocations(), _SESSIONS):
         agreed = result.consent

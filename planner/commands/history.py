@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Literal
 
-from planner.changes.timeline import timeline
+from planner.changes.history import timeline
 from planner.clock import age_of, aware
 from planner.errors import UsageError
 from planner.reports.history import HistoryPage, render_csv, render_json, render_text

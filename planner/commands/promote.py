@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from planner.changes.agents import Configurations
-from planner.changes.effective import has_fields
+from planner.changes.configuration import has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import UsageError
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.directory import DirectoryStore
-from planner.results.documents import BaselineDocument, called_at
-from planner.results.model import CaseResult
-from planner.results.promotion import (
+from planner.results.documents import (
+    BaselineDocument,
     Promotion,
     branch_baselines,
+    called_at,
     has_open_launches,
     promotion,
     remove_branch,
     stored_branches,
 )
+from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository
 from planner.results.store import BRANCHES, BranchStore, Store, segment_for
 from planner.session.ci import namespace_of

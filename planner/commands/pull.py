@@ -11,8 +11,7 @@ import anyio
 from ruamel.yaml.error import YAMLError
 
 from planner.changes.agents import Configurations
-from planner.changes.configuration import agree, configuration_digest, differences
-from planner.changes.effective import effective_target
+from planner.changes.configuration import agree, configuration_digest, differences, effective_target
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, UsageError
 from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, secrets_in

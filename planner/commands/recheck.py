@@ -36,10 +36,9 @@ from planner.session.shell import Shell
 from planner.session.stores import Place, locked, place_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.ending import NextCommands, ending_of
+from planner.verdicts.comparison import suite_of
+from planner.verdicts.ending import NextCommands, ending_of, open_runs_of_stored
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
-from planner.verdicts.open_runs import open_runs_of_stored
-from planner.verdicts.rates import suite_of
 
 
 @frozen

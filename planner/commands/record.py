@@ -12,7 +12,7 @@ from planner.providers.base import AgentState
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
-from planner.results.repository import document_bytes
+from planner.results.documents import document_bytes
 from planner.session.ci import namespace_of
 from planner.session.preparing import open_journal, prepare
 from planner.session.recorded_agents import (

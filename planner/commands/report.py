@@ -17,7 +17,7 @@ from planner.session.shell import Shell
 from planner.session.stores import Place, open_results
 from planner.statistics import RandomSource
 from planner.values import frozen
-from planner.verdicts.result_comparison import compare_results
+from planner.verdicts.baseline import compare_results
 
 
 @frozen

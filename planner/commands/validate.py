@@ -39,7 +39,7 @@ def validate(
 
 
 def _document(diagnostics: Diagnostics, output_format: Literal["json", "github", "sarif"]) -> str:
-    from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
+    from planner.reports.diagnostics import render_github, render_json
 
     match output_format:
         case "json":
@@ -47,7 +47,9 @@ def _document(diagnostics: Diagnostics, output_format: Literal["json", "github",
         case "github":
             return render_github(diagnostics)
         case "sarif":
-            return render_sarif(diagnostics, tool_version=__version__)
+            from planner.reports.sarif import render_diagnostics
+
+            return render_diagnostics(diagnostics, tool_version=__version__)
 
 
 def _read(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from planner.changes.configuration import FieldChange, shown_value
+from planner.changes.configuration import EffectiveTarget, FieldChange, shown_value
 from planner.changes.detail import changed_lines
-from planner.changes.effective import EffectiveTarget
 from planner.changes.model import ChangeSet
 from planner.reports.neutral import for_terminal
 from planner.reports.redaction import Redactor, redact_value

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from datetime import datetime
 
+from planner.changes.configuration import EffectiveTarget
 from planner.changes.detail import age
-from planner.changes.effective import EffectiveTarget
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.clock import aware
 from planner.planfile.model import Plan

@@ -10,7 +10,7 @@ from typing import Final
 from planner.quantities import chance, count, duration, moment, money, shortened
 from planner.reports.case_phrasing import compared_word
 from planner.reports.neutral import for_markdown, json_document, markdown_code, picked
-from planner.reports.phrasing import FAILING, NO_EVIDENCE, counted, suite, verdict
+from planner.reports.phrasing import FAILING, NO_EVIDENCE, VERDICTS, counted, suite
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
 from planner.values import frozen
 
@@ -179,7 +179,7 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
 
 def _result(result: RunResult) -> str:
     where = f", environment {for_markdown(result.environment)}" if result.environment else ""
-    return f"{markdown_code(result.invocation_id)}: {verdict(result)}, {moment(result.started_at)}{where}"
+    return f"{markdown_code(result.invocation_id)}: {VERDICTS[result.outcome]}{' (sandbox)' if result.sandbox else ''}, {moment(result.started_at)}{where}"
 
 
 def _listed(cases: Sequence[ComparedCase]) -> str:

@@ -1,12 +1,14 @@
-"""Diagnostics as text: each with its source line and a caret. Control characters of source lines are escaped."""
+"""Diagnostics as text, each with its source line and a caret, as JSON, and as annotations of a pull request. Control characters of source lines are escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 from planner import quantities
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
+from planner.reports.neutral import for_workflow_command
 from planner.reports.terminal import NARROWEST, Colour, Paint, cells, chopped, painter, wrapped
 
 ReadSource = Callable[[str], str | None]
@@ -117,3 +119,60 @@ def _shown(text: str) -> str:
 
 def _where(span: Span) -> str:
     return f"{visible(span.file)}:{span.line}:{span.column}"
+
+
+MAX_ANNOTATIONS = 9
+"""GitHub shows ten annotations per step; the tenth gives the number of the others."""
+
+
+def render_json(diagnostics: Diagnostics) -> str:
+    """All diagnostics in order."""
+    from pydantic_core import to_json
+
+    found = {"schema_version": "1.0", "diagnostics": as_documents(diagnostics)}
+    return to_json(found, indent=2).decode() + "\n"
+
+
+def as_documents(diagnostics: Diagnostics) -> list[dict[str, Any]]:
+    """In order, as JSON values."""
+    return [
+        {
+            "severity": item.severity.value,
+            "code": item.code,
+            "summary": item.summary,
+            "detail": item.detail,
+            **item.span._asdict(),
+            "related": [{"message": related.message, **related.span._asdict()} for related in item.related],
+        }
+        for item in diagnostics.in_order()
+    ]
+
+
+def render_github(diagnostics: Diagnostics) -> str:
+    """Workflow commands that annotate the diff: the first nine, errors first, and the number of the others."""
+    items = sorted(diagnostics.in_order(), key=lambda item: item.severity is not Severity.ERROR)
+    lines = [_annotation(item) for item in items[:MAX_ANNOTATIONS]]
+    if len(items) > MAX_ANNOTATIONS:
+        lines.append(f"::notice::{len(items) - MAX_ANNOTATIONS} more problems; `planner validate` lists all")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _annotation(item: Diagnostic) -> str:
+    """Related places are lines of the message, as annotations cannot link to them."""
+    span = item.span
+    properties: dict[str, object] = {
+        "file": span.file,
+        "line": span.line,
+        "endLine": span.end_line,
+        "title": f"{item.summary} [{item.code}]",
+    }
+    if span.line == span.end_line:  # GitHub rejects columns of several lines
+        properties |= {"col": span.column, "endColumn": span.end_column}
+    places = [
+        f"{related.message}: {related.span.file}:{related.span.line}:{related.span.column}" for related in item.related
+    ]
+    shown = ",".join(
+        f"{name}={for_workflow_command(str(value), is_property=True)}" for name, value in properties.items()
+    )
+    message = "\n".join([item.detail, *places])
+    return f"::{item.severity.value} {shown}::{for_workflow_command(message)}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
-from planner.changes.timeline import CaseHistory, Figures, InvocationHistory, Point, Timeline
+from planner.changes.history import CaseHistory, Figures, InvocationHistory, Point, Timeline
 from planner.quantities import count, duration, money, percent
 from planner.reports.neutral import for_csv, for_terminal, json_document, picked
 from planner.reports.phrasing import SANDBOX_NOTE

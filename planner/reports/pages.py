@@ -14,8 +14,7 @@ from planner.diagnostics import Diagnostics, Severity
 from planner.planfile.examples import WITHOUT, Example
 from planner.planfile.grammar.schema import check_schema
 from planner.planfile.rules import AREAS, Rule
-from planner.reports.diagnostic_documents import as_documents
-from planner.reports.diagnostics import render_text
+from planner.reports.diagnostics import as_documents, render_text
 from planner.reports.terminal import Colour, painter, wrapped
 from planner.values import frozen
 

@@ -1,4 +1,4 @@
-"""Texts about a whole result that all formats share. They are prose with code in backticks; each format neutralises whole lines."""
+"""Texts about a whole result and its cost that all formats share. They are prose with code in backticks; each format neutralises whole lines."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from planner.reports.case_phrasing import (
     why,
     with_outcome,
 )
-from planner.reports.cost_phrasing import cost, cost_details
-from planner.results.model import CaseResult, FreshDocument, PreviewDocument, RunResult, SuiteDocument
+from planner.results.model import CaseResult, FreshDocument, JudgeCost, PreviewDocument, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 _SANDBOX_NOTE_WITH_JUDGE = (
     "These are simulated calls on the sandbox: nobody was phoned. Only the judge was real: its answers are charged."
 )
-_VERDICTS = {
+VERDICTS = {
     "passed": "Passed",
     "failed": "Failed",
     "unknown": "Incomplete",
@@ -39,7 +38,6 @@ _MEANINGS = {
     5: "Bug in planner: do not rely on this verdict.",
     130: f"Interrupted. {_RESUME}",
 }
-_CHANGES_OF_THE_PLAN = ("prompt", "settings", "expectations")
 NO_EVIDENCE = "not enough evidence of a change"
 FAILING = f"failing ({NO_EVIDENCE})"
 _HEADLINE = (
@@ -49,22 +47,16 @@ _HEADLINE = (
 _REPEATS = (1, 2, 3, 5, 10)
 
 
-def verdict(result: RunResult) -> str:
-    """`Passed`, or `Passed (sandbox)`."""
-    word = _VERDICTS[result.outcome]
-    return f"{word} (sandbox)" if result.sandbox else word
-
-
 def title(result: RunResult) -> str:
     """`3 failed, 2 flaky, 91 passed · $15.02 of $14.20 expected`. A verdict that the counts do not show comes first:
     `Interrupted: 2 unknown, 4 passed · …`."""
     if result.under_way:
-        return f"{_VERDICTS[result.outcome]}: still running when this was written; its calls and cost are not included"
-    counts = outcome_counts(result) or "no cases"
-    has_failed = bool(with_outcome(result, "failed"))
-    is_shown = result.outcome == ("failed" if has_failed else "passed")
-    text = f"{counts} · {cost(result)}" if is_shown else f"{_VERDICTS[result.outcome]}: {counts} · {cost(result)}"
-    return f"{text} (sandbox)" if result.sandbox else text
+        return f"{VERDICTS[result.outcome]}: still running when this was written; its calls and cost are not included"
+    counted = Counter(map(shown_outcome, result.cases))
+    counts = ", ".join(f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome]) or "no cases"
+    is_shown = result.outcome == ("failed" if counted["failed"] else "passed")
+    verdict = "" if is_shown else f"{VERDICTS[result.outcome]}: "
+    return f"{verdict}{counts} · {cost(result)}{' (sandbox)' if result.sandbox else ''}"
 
 
 def changed(result: RunResult) -> str:
@@ -133,7 +125,7 @@ def meaning(result: RunResult) -> str:
     if code == 1 and failed and all(map(_is_changed_by_author, failed)):
         if regression:
             return f"An expectation failed. {regression}"
-        if all(case.not_comparable in _CHANGES_OF_THE_PLAN for case in failed):
+        if all(case.not_comparable in ("prompt", "settings", "expectations") for case in failed):
             return "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     return _MEANINGS.get(code, "See the problems listed.")
 
@@ -244,12 +236,6 @@ def scope(result: RunResult) -> str:
     return " · ".join(filter(None, parts))
 
 
-def outcome_counts(result: RunResult) -> str:
-    """`3 failed, 1 unknown, 1 flaky, 52 passed`."""
-    counted = Counter(shown_outcome(case) for case in result.cases)
-    return ", ".join(f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome])
-
-
 def warnings(result: RunResult) -> list[str]:
     """`latency failed in 3 runs of 1 case`: failed checks of severity `warning`, most runs first, then undecided ones."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -296,26 +282,17 @@ def _session(result: RunResult) -> list[str]:
     at = f" at {moment(given.at)}" if given.at else ""
     ceiling = "without a ceiling" if given.max_cost_cents is None else f"up to {money(given.max_cost_cents)}"
     other = given.given and given.digest != result.change_set_digest
+    reasons = ["only some cases were selected"] * result.partial + ["it did not finish"] * (not result.finished)
     lines = [
         f"`{result.invocation_id}`, planner `{result.tool_version}`",
         f"{moment(result.started_at)} to {moment(result.ended_at)}",
         f"consent given{by}{at}, {ceiling}" if given.given else "consent not given",
         f"change set `{result.change_set_digest}`" if result.change_set_digest else "",
         f"consented to `{given.digest or 'no digest'}`" if other else "",
-        _not_a_baseline(result),
+        f"not a baseline for later sessions: {' and '.join(reasons)}" if reasons else "",
+        "a baseline for later sandbox sessions only" if result.sandbox and not reasons else "",
     ]
     return [line for line in lines if line]
-
-
-def _not_a_baseline(result: RunResult) -> str:
-    """Which later sessions will not compare with this one, and why; empty if all will."""
-    reasons = (
-        (result.partial, "only some cases were selected"),
-        (not result.finished, "it did not finish"),
-    )
-    if found := [text for applies, text in reasons if applies]:
-        return f"not a baseline for later sessions: {' and '.join(found)}"
-    return "a baseline for later sandbox sessions only" if result.sandbox else ""
 
 
 def numbers(result: RunResult) -> str:
@@ -341,3 +318,78 @@ def steps(result: RunResult) -> list[tuple[str, str]]:
         )
         found.append((f"{prose}:" if prose and colon else prose, f"planner {command}" if colon else ""))
     return found
+
+
+def cost(result: RunResult) -> str:
+    """`$0.96 of $1.09 expected`; a lower bound if a bill is unknown."""
+    if result.under_way:
+        return "unknown until it ends"
+    spent, expected = result.cost.actual_cents, result.cost.estimated_cents
+    is_partial = bool(_unbilled_runs(result) or result.cost.ambiguous_cents)
+    if not (spent or is_partial or result.stats.launches):
+        return f"nothing called, {money(expected)} expected" if expected else "nothing called"
+    bill = f"{'at least ' if is_partial else ''}{money(spent)}"
+    return f"{bill}, expected cost unknown" if expected is None else f"{bill} of {money(expected)} expected"
+
+
+def _judge_calls(judge: JudgeCost) -> str:
+    """`plus $0.03 for 12 judge calls (gpt-4o-mini), $0.04 expected; 4 more reused, not charged again`."""
+    spent = judge.this_invocation_cents
+    expected = "" if judge.estimated_cents is None else f", {money(judge.estimated_cents)} expected"
+    is_free = not judge.estimated_cents and not judge.actual_cents
+    calls = f"{count(judge.votes, 'judge call')} ({judge.model})"
+    parts = [
+        f"{calls}, free" if is_free else f"plus {money(spent)} for {calls}{expected}",
+        f"{money(judge.actual_cents)} with earlier sessions of this change set" if judge.actual_cents != spent else "",
+        f"up to {money(judge.ambiguous_cents)} more for requests without an answer" if judge.ambiguous_cents else "",
+        f"{judge.stored_votes:,} more reused, not charged again" if judge.stored_votes else "",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def cost_details(result: RunResult) -> list[str]:
+    """The parts of the bill: this session, unknown bills, the ceiling, reused runs."""
+    costs = result.cost
+    lines: list[str] = []
+    if costs.this_invocation_cents != costs.actual_cents:
+        lines.append(
+            f"{money(costs.this_invocation_cents)} of it in this session, the rest in earlier sessions of this change set"
+        )
+    paid = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
+    if paid > costs.actual_cents:
+        lines.append(f"{money(paid - costs.actual_cents)} more was paid by earlier sessions, for runs reused here")
+    if (unbilled := _unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way - costs.unread_calls) > 0:
+        lines.append(f"{count(unbilled, 'run')} without a known bill not included")
+    if costs.ambiguous_cents:
+        lines.append(f"up to {money(costs.ambiguous_cents)} more{_still_unknown(result)}")
+    if costs.paid_before_cents and costs.estimated_cents is not None:
+        rest = money(costs.estimated_cents - costs.paid_before_cents)
+        lines.append(f"expected: {money(costs.paid_before_cents)} paid before, plus {rest} for the remaining calls")
+    if (judge := costs.judge) is not None:
+        lines.append(_judge_calls(judge))
+    if costs.ceiling_cents is not None:
+        lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
+    if costs.carried_cents:
+        lines.append(f"reused runs cost {money(costs.carried_cents)} in earlier sessions and were not charged again")
+    carried = [run for case in result.cases for run in case.carried_runs]
+    if late := sum(run.cost_cents is None and "bill" in run.missing for run in carried):
+        most = f": up to {money(costs.carried_ambiguous_cents)}" if costs.carried_ambiguous_cents else ""
+        lines.append(f"the bill of {count(late, 'earlier run')} is still unknown{most}")
+    return lines
+
+
+def _still_unknown(result: RunResult) -> str:
+    """` for 1 unconfirmed launch, 13 calls in progress and 2 unknown bills`."""
+    numbers = (
+        (len(result.open_launches), "unconfirmed launch", "unconfirmed launches"),
+        (result.cost.calls_under_way, "call in progress", "calls in progress"),
+        (result.cost.unread_calls, "ended call that cannot be read", "ended calls that cannot be read"),
+        (result.cost.unbilled_calls, "unknown bill", "unknown bills"),
+    )
+    parts = [count(number, one, many) for number, one, many in numbers if number]
+    return f" for {' and '.join(filter(None, [', '.join(parts[:-1]), *parts[-1:]]))}" if parts else ""
+
+
+def _unbilled_runs(result: RunResult) -> int:
+    """Runs of this change set without a known bill."""
+    return sum(run.cost_cents is None for case in result.cases for run in case.own_runs)

@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) for code scanning.
+"""SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) for code scanning, of results and of diagnostics.
 
 One result per failed expectation of a case, on its line of the plan, and one per unknown case. The fingerprint covers case and
 expectation only, so that scanners recognise the problem if lines or messages change.
@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote as uri
 
 from planner.checks import CHECKS
+from planner.diagnostics import Diagnostics, Severity, Span
 from planner.quantities import count
 from planner.reports.case_phrasing import quote_place, reason
 from planner.reports.neutral import one_line
@@ -81,3 +82,46 @@ def _rule(rule: str) -> dict[str, Any]:
     summary = one_line((page or "").strip().split("\n", maxsplit=1)[0])
     more = "" if rule == _UNKNOWN else f"\n\n`planner explain check:{name}` shows its fields and examples."
     return {"id": rule, "shortDescription": {"text": summary or name}, "help": {"text": summary + more}}
+
+
+def render_diagnostics(diagnostics: Diagnostics, *, tool_version: str) -> str:
+    """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules of the diagnostics."""
+    from planner.planfile.rules import RULES  # imported late: a session has no diagnostics
+
+    items = diagnostics.in_order()
+    worst = {item.code: item.severity for item in sorted(items, key=lambda item: item.severity is Severity.ERROR)}
+    codes = sorted(code for code in worst if code in RULES)
+    rules = [
+        {
+            "id": code,
+            "shortDescription": {"text": RULES[code].summary},
+            "fullDescription": {"text": RULES[code].explanation},
+            "help": {"text": f"{RULES[code].explanation}\n\n`planner explain {code}` shows an example and its fix."},
+            "defaultConfiguration": {"level": worst[code].value},
+        }
+        for code in codes
+    ]
+    results = [
+        {
+            "ruleId": item.code,
+            "ruleIndex": codes.index(item.code) if item.code in codes else -1,
+            "level": item.severity.value,
+            "message": {"text": item.detail},
+            "locations": [_sarif_location(item.span)],
+            "relatedLocations": [
+                {**_sarif_location(related.span), "message": {"text": related.message}} for related in item.related
+            ],
+        }
+        for item in items
+    ]
+    return sarif_log({"name": "planner", "version": tool_version, "rules": rules}, results)
+
+
+def _sarif_location(span: Span) -> dict[str, Any]:
+    region = {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
+    return {"physicalLocation": {"artifactLocation": {"uri": uri(span.file)}, "region": region}}

@@ -87,6 +87,12 @@ class CaseState(Enum):
     QUARANTINED = "quarantined"
     GREEN = "green"
 
+    @property
+    def words(self) -> str:
+        return {"green": "passed", "known_failing": "already failing on the base branch"}.get(
+            self.value, self.value.replace("_", " ")
+        )
+
 
 @frozen
 class RequiredCheck:

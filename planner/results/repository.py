@@ -20,6 +20,7 @@ from planner.results.documents import (
     BaselineDocument,
     UnreadableError,
     baselines_of,
+    document_bytes,
     impossible_in,
     joined,
     parsed,
@@ -286,10 +287,6 @@ class ResultsRepository:
             f"the stored result {key} cannot be read: {why}",
             f"Restore {self._store.locate(key)} from a backup, or delete it: {_KINDS[kind][1]}",
         )
-
-
-def document_bytes(document: BaseModel) -> bytes:
-    return document.model_dump_json().encode()
 
 
 def evidence_key(digest: str) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from planner.errors import PlannerError, StoreError
 from planner.evidence import Evidence, evidence_digest
-from planner.results.documents import baselines_of, joined
+from planner.results.documents import baselines_of, document_bytes, joined
 from planner.results.model import CaseResult, RunResult
 from planner.results.repository import (
     Access,
@@ -23,7 +23,6 @@ from planner.results.repository import (
     StoredBaseline,
     baseline_key,
     change_set_key,
-    document_bytes,
     evidence_key,
     invocation_key,
 )

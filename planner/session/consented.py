@@ -12,9 +12,18 @@ from pydantic import ValidationError
 
 from planner import __version__
 from planner.changes.consent import is_digest, whole_high_cents
-from planner.changes.consented import ConsentedCalls, consented_calls, parse_consented
 from planner.changes.model import ChangeSet
-from planner.changes.saved_plan import SCHEMA_VERSION, SavedPlan, SavedSelection, Show, moved_since, saved_changes
+from planner.changes.saved_plan import (
+    SCHEMA_VERSION,
+    ConsentedCalls,
+    SavedPlan,
+    SavedSelection,
+    Show,
+    consented_calls,
+    moved_since,
+    parse_consented,
+    saved_changes,
+)
 from planner.errors import PlannerError, RefusedError, UsageError
 from planner.planfile.files import FileFault, find_root, read_authored
 from planner.planfile.model import Project

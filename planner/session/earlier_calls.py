@@ -59,7 +59,7 @@ class EarlierCalls:
         self._decided: set[str] = set()
 
     def __call__(self, case_id: str, call_fingerprint: str) -> Iterator[CaseResult]:
-        """Implements `planner.changes.reusable_calls.CalledBefore`."""
+        """Implements `planner.changes.diff.CalledBefore`."""
         if not self._is_whole:
             self._is_whole = True
             for outline in islice(self._repository.invocations(before=self._oldest), MAX_SESSIONS - self._noted):

@@ -18,10 +18,9 @@ from planner.session.preparing import Preparation, charged_slots
 from planner.session.run_session import RunSession, next_commands
 from planner.session.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
+from planner.verdicts.comparison import suite_of
+from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
-from planner.verdicts.open_runs import open_runs_at_end
-from planner.verdicts.rates import suite_of
 from planner.verdicts.untrusted_cases import could_pass
 
 

@@ -41,8 +41,8 @@ from planner.session.shell import Shell, actor_of
 from planner.session.stores import Place
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.open_runs import open_runs_of_stored
-from planner.verdicts.required_check import CheckedCase, must_call
+from planner.verdicts.ending import open_runs_of_stored
+from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 
 

@@ -13,12 +13,11 @@ import anyio
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner.changes.consented import ConsentedCalls
+from planner.changes.saved_plan import ConsentedCalls
 from planner.errors import PlannerError
 from planner.github.client import github_of
 from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment
-from planner.reports.call_progress import CallsUnderWay, render_progress
-from planner.reports.comment import CALL_WORKFLOW, PullRequest
+from planner.reports.pull_request import CALL_WORKFLOW, CallsUnderWay, PullRequest, render_progress
 from planner.results.model import Consent
 from planner.results.outcomes import Action
 from planner.session.ci import event_value

@@ -9,9 +9,17 @@ from typing import Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from planner.changes.agents import Configurations
-from planner.changes.configuration import Configuration, configuration_digest, redacted
+from planner.changes.configuration import (
+    Configuration,
+    EffectiveTarget,
+    Version,
+    configuration_digest,
+    effective_target,
+    has_fields,
+    redacted,
+    with_versions,
+)
 from planner.changes.detail import revision_digest
-from planner.changes.effective import EffectiveTarget, Version, effective_target, has_fields, with_versions
 from planner.planfile.model import AgentFile, Case, Project
 from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Balance, Target, TargetState

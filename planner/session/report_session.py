@@ -29,9 +29,9 @@ from planner.session.reporting import REPORT_FILES, publisher_of, redactor_patte
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 from planner.session.stores import check_folder
+from planner.verdicts.cases import repeated_passes
 from planner.verdicts.ending import WORDS, Ending
 from planner.verdicts.gate import Gate
-from planner.verdicts.rates import repeated_passes
 
 DEFAULT_REPORT_DIR = Path("reports")
 NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)

@@ -142,7 +142,7 @@ def _conversations(repository: ResultsRepository, patterns: Sequence[Pattern]) -
 
 def _pass_rates(result: RunResult, repository: ResultsRepository) -> Mapping[str, Sequence[float]]:
     """Pass rates by case in the newest sessions up to this one, oldest first."""
-    from planner.changes.timeline import timeline
+    from planner.changes.history import timeline
 
     def alike() -> Iterator[RunResult]:
         for outline in repository.invocations():

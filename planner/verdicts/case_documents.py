@@ -24,7 +24,16 @@ from planner.verdicts.baseline import (
     kept_comparison,
     open_against,
 )
-from planner.verdicts.cases import CaseVerdict, case_fields, judge_case, sample_of_runs
+from planner.verdicts.cases import (
+    CaseVerdict,
+    RunKey,
+    case_fields,
+    judge_case,
+    run_key,
+    sample_of,
+    sample_of_runs,
+    total,
+)
 from planner.verdicts.comparison import (
     Pair,
     by_variant,
@@ -34,8 +43,7 @@ from planner.verdicts.comparison import (
     differ_too_much,
     measurement_change,
 )
-from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
-from planner.verdicts.rates import RunKey, run_key, sample_of, total
+from planner.verdicts.ending import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.runs import LoadEvidence, expectation_name, judge_stored, rests_on_grade
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
-from planner.results.model import Compared, NotComparable, Run, Sample, SuiteDocument
+from planner.results.model import CaseResult, Compared, NotComparable, Run, Sample, SuiteDocument
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 from planner.values import frozen
@@ -65,6 +65,21 @@ def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> S
         p_value=p_value,
         compared="not_enough_evidence" if p_value > SIGNIFICANCE else better,
     )
+
+
+def suite_of(cases: Iterable[CaseResult]) -> SuiteDocument | None:
+    """Compare all cases together that have runs on both sides; None if there are none. Quarantined cases do not count.
+
+    Kept cases count with their last comparison: a suite that got worse stays so until it is called again.
+    """
+    suite = compare_suite(
+        {
+            case.case_id: (case.before, case.latest)
+            for case in cases
+            if case.before and case.latest and case.not_comparable is None and case.quarantine is None
+        }
+    )
+    return suite if suite.cases else None
 
 
 def case_p_value(before: Sample | None, now: Sample | None) -> float | None:

@@ -16,9 +16,8 @@ from planner.planfile.model import Case
 from planner.results.model import Finding, Run, RunVerdict
 from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
 from planner.verdicts.baseline import Baseline, baseline_of
-from planner.verdicts.cases import CaseRules, judge_parts, sample_of_runs
+from planner.verdicts.cases import CaseRules, judge_parts, run_key, sample_of_runs
 from planner.verdicts.comparison import could_show_change
-from planner.verdicts.rates import run_key
 from planner.verdicts.runs import LoadEvidence, errored_run, expectation_name, judge_stored
 
 WORTH_WAITING = 2

@@ -1,12 +1,20 @@
-"""Decide which results make the exit code 1: failed cases, significant regressions, or both (`--fail-on`)."""
+"""Decide which results fail: failed cases, significant regressions, or both (`--fail-on`).
+
+The required check of a pull request is green only if also nothing is left to call, collect or judge. What already fails on the
+base branch does not count.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
-from planner.results.model import CaseResult, SuiteDocument
-from planner.results.outcomes import CaseOutcome, FailOn
+from planner.changes.model import Change, Reason
+from planner.clock import aware
+from planner.quantities import count
+from planner.results.model import CaseResult, Run, SuiteDocument
+from planner.results.outcomes import Action, CaseOutcome, CaseState, FailOn, RequiredCheck, State
 from planner.values import frozen
 
 EVERYTHING: Final = frozenset(FailOn)
@@ -54,3 +62,144 @@ def fail_on_written(text: str) -> frozenset[FailOn]:
 def fail_on_words(fail_on: frozenset[FailOn]) -> list[str]:
     """The command-line option; empty for the default."""
     return [] if fail_on == EVERYTHING else ["--fail-on", ",".join(Gate(fail_on).names)]
+
+
+BILL_AWAITED: Final = timedelta(hours=24)
+"""A bill that is missing longer than this is named, and no longer blocks."""
+_DESCRIPTION_LIMIT: Final = 140
+"""GitHub's limit for the description of a commit status."""
+
+
+_INCOMPLETE: Final = (CaseState.TO_COLLECT, CaseState.TO_JUDGE, CaseState.UNDECIDED)
+_RED: Final = (CaseState.REGRESSED, CaseState.FAILED)
+
+
+@frozen
+class CheckedCase:
+    """One case of the change set. `judged` is its result by today's expectations; None if it has none.
+
+    `base` is the base branch's case, in a job of a pull request. `in_progress` counts launched runs that no finished
+    session has; `calls` are still to be made. Without `excuse_known`, failures of the base branch count too.
+    """
+
+    change: Change
+    judged: CaseResult | None
+    base: CaseResult | None = None
+    calls: int = 0
+    in_progress: int = 0
+    excuse_known: bool = True
+
+    @property
+    def is_base_result(self) -> bool:
+        """Whether the current result is the base branch's own."""
+        return self.base is not None and self.change.prior is self.base
+
+    @property
+    def fails_on_base(self) -> bool:
+        """Whether the same call already fails on the base branch, and nothing fails now that does not fail there."""
+        base = self.base
+        if base is None or base.outcome != "failed" or base.call_fingerprint != self.change.call_fingerprint:
+            return False
+        return self.judged is None or _failing(self.judged) <= _failing(base)
+
+    def case_state(self, gate: Gate, now: datetime) -> CaseState:
+        case = self.judged
+        if case is not None and case.quarantine is not None:
+            return CaseState.QUARANTINED
+        if self.calls:
+            return CaseState.TO_CALL
+        if self.in_progress or case is None:
+            return CaseState.TO_COLLECT
+        regressed = case.compared == "regressed" and not self.is_base_result
+        if regressed and FailOn.REGRESSION in gate.fail_on:
+            return CaseState.REGRESSED
+        if case.outcome == "failed":
+            if self.excuse_known and self.fails_on_base and not regressed:
+                return CaseState.KNOWN_FAILING
+            if FailOn.FAILURE in gate.fail_on:
+                return CaseState.FAILED
+        if case.outcome == "unknown":
+            return _undecided(case)
+        if not self.is_base_result and any(is_bill_awaited(run, now) for run in case.runs):
+            return CaseState.TO_COLLECT
+        return CaseState.GREEN
+
+
+def _failing(case: CaseResult) -> set[str]:
+    """The ids of expectations that failed in a run that counts."""
+    return {
+        finding.expectation
+        for run in case.runs
+        if run.countable
+        for finding in run.findings
+        if finding.outcome == "failed" and finding.severity != "warning"
+    }
+
+
+def _undecided(case: CaseResult) -> CaseState:
+    if case.runs_under_way or any(run.missing for run in case.runs):
+        return CaseState.TO_COLLECT
+    return CaseState.TO_JUDGE if any(run.votes_missing for run in case.runs) else CaseState.UNDECIDED
+
+
+def lacks_bill(run: Run) -> bool:
+    return run.cost_cents is None and run.call_id is not None
+
+
+def is_bill_awaited(run: Run, now: datetime) -> bool:
+    """Whether the call ended recently and its bill is missing."""
+    return lacks_bill(run) and run.completed_at is not None and now - aware(run.completed_at) < BILL_AWAITED
+
+
+def must_call(change: Change) -> bool:
+    """Whether the case has no result for today's call. Calling a failed case again is optional: its failure counts."""
+    if change.action is not Action.CALL:
+        return False
+    prior = change.prior if change.reason is Reason.FAILED_LAST_TIME else None
+    return prior is None or prior.check_fingerprint != change.check_fingerprint
+
+
+def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime) -> RequiredCheck:
+    """The required check. Exit codes: 0 green, 1 failing or regressed, 3 calls to make, 4 incomplete.
+
+    Where several apply, the first of 3, 1, 4 wins, as for all commands.
+    """
+    by_state: dict[CaseState, list[str]] = {}
+    for case in cases:
+        by_state.setdefault(case.case_state(gate, now), []).append(case.change.case_id)
+    calls = sum(case.calls for case in cases)
+    worse = gate.suite is not None and gate.suite.compared == "worse" and FailOn.REGRESSION in gate.fail_on
+    unbilled = [
+        case.change.case_id
+        for case in cases
+        if case.judged and any(lacks_bill(run) and not is_bill_awaited(run, now) for run in case.judged.runs)
+    ]
+    if by_state.get(CaseState.TO_CALL):
+        code, state = 3, State.PENDING
+    elif worse or any(map(by_state.get, _RED)):
+        code, state = 1, State.FAILURE
+    elif any(map(by_state.get, _INCOMPLETE)):
+        code, state = 4, State.PENDING
+    else:
+        code, state = 0, State.SUCCESS
+    return RequiredCheck(
+        code,
+        state,
+        _description(by_state, calls, unbilled, worse=worse),
+        digest,
+        by_state,
+        calls,
+        sum(case.in_progress for case in cases),
+        worse,
+        unbilled,
+    )
+
+
+def _description(cases: Mapping[CaseState, Sequence[str]], calls: int, unbilled: Sequence[str], *, worse: bool) -> str:
+    """`2 calls to make, 1 failed, 20 passed`: what is missing comes first."""
+    parts = [f"{count(calls, 'call')} to make"] if cases.get(CaseState.TO_CALL) else []
+    parts += ["the suite regressed"] if worse else []
+    shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED, CaseState.GREEN)
+    parts += [f"{len(cases[case_state]):,} {case_state.words}" for case_state in shown if cases.get(case_state)]
+    parts += [f"{len(unbilled):,} without a bill"] if unbilled else []
+    return ", ".join(parts)[:_DESCRIPTION_LIMIT] or "nothing to check"

@@ -24,7 +24,7 @@ from planner.checks.base import Expectation
 from planner.results.model import RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import chances
-from planner.verdicts import comparison, rates
+from planner.verdicts import cases, comparison
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import compare, compare_suite, could_show_change, differ_too_much
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
@@ -93,7 +93,7 @@ class Side:
 
     def judged(self, new: Sample, earlier: Sample) -> Sample:
         """Both together, with the outcome of all of their runs."""
-        pool = rates.total([new, earlier])
+        pool = cases.total([new, earlier])
         assert pool is not None
         outcome = judge_case(self._rules, counts(pool.runs_passed, pool.runs_countable)).outcome
         return pool.model_copy(update={"outcome": outcome})

@@ -16,9 +16,9 @@ from planner.reports import case_phrasing
 from planner.results.model import CaseResult, FreshDocument, Run
 from planner.results.outcomes import CaseOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.cases import total
 from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import EarlyStopping
-from planner.verdicts.rates import total
 from planner.verdicts.untrusted_cases import could_pass
 from tests.support.samples import one_side, own_rate
 

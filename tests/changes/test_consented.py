@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from planner.changes.consented import consented_calls, parse_consented
 from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import ChangeSet
+from planner.changes.saved_plan import consented_calls, parse_consented
 from planner.planfile.model import Case
 from planner.results.model import CaseResult
 

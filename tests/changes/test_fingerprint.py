@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.changes.canonical import digest_of
+from planner.changes.configuration import digest_of
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.planfile.model import Case, Quarantine, Target
 

@@ -16,8 +16,8 @@ from planner.planfile.model import Case
 from planner.results.model import CaseResult, Run
 from planner.results.outcomes import CaseOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.comparison import suite_of
 from planner.verdicts.early_stopping import EarlyStopping
-from planner.verdicts.rates import suite_of
 from tests.support.samples import one_side
 
 MakeCase = Callable[..., Case]

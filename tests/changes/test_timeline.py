@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.history import Priced
-from planner.changes.timeline import timeline
+from planner.changes.history import Priced, timeline
 from planner.results.model import EstimateAccuracy, RunResult
 
 INPUTS = {"prompt": "Ask.", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"}

@@ -10,7 +10,7 @@ from fake_github import fake_github
 from repositories import git
 
 from planner.results.directory import DirectoryStore
-from planner.results.promotion import remove_branch
+from planner.results.documents import remove_branch
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import CASE, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.planfile.rules import RULES
-from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
+from planner.reports.diagnostics import render_github, render_json
+from planner.reports.sarif import render_diagnostics
 
 YAML_PIECES = [
     "{",
@@ -84,7 +85,7 @@ def survives(workspace: Any, content: bytes) -> None:
     workspace.rendered(diagnostics)
     render_json(diagnostics)
     render_github(diagnostics)
-    render_sarif(diagnostics, tool_version="0")
+    render_diagnostics(diagnostics, tool_version="0")
 
 
 @quick

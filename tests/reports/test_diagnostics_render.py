@@ -14,8 +14,8 @@ from inline_snapshot import snapshot
 from jsonschema import Draft4Validator, FormatChecker
 
 from planner.diagnostics import Diagnostics, Related, Span
-from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
-from planner.reports.diagnostics import render_text
+from planner.reports.diagnostics import render_github, render_json, render_text
+from planner.reports.sarif import render_diagnostics
 
 SOURCES = {
     "plans/a.yaml": "\ufeffversion: 1\r\nplan: a\r\n\truns: \u202efive 名前 x\r\n",
@@ -211,7 +211,7 @@ def test_github_shows_nine_and_counts_the_rest() -> None:
 
 def test_sarif(diagnostics: Diagnostics) -> None:
     """A SARIF log with the rules that were broken and where."""
-    (run,) = json.loads(render_sarif(diagnostics, tool_version="0.1.0"))["runs"]
+    (run,) = json.loads(render_diagnostics(diagnostics, tool_version="0.1.0"))["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert [(rule["id"], rule["defaultConfiguration"]["level"]) for rule in rules] == [
         ("bad-value", "error"),
@@ -240,7 +240,7 @@ def test_sarif_follows_the_standard(diagnostics: Diagnostics) -> None:
     """The log is valid by the official schema of SARIF 2.1.0, also for a file whose name needs escapes."""
     diagnostics.error("x", "a code without a rule", "detail", Span("plans/a b,%名.yaml", 1, 1, 1, 1))
     validator = Draft4Validator(json.loads(SARIF_SCHEMA.read_text(encoding="utf-8")), format_checker=FormatChecker())
-    log = json.loads(render_sarif(diagnostics, tool_version="0.1.0"))
+    log = json.loads(render_diagnostics(diagnostics, tool_version="0.1.0"))
     assert [error.message for error in validator.iter_errors(log)] == []
     results = log["runs"][0]["results"]
     rules = log["runs"][0]["tool"]["driver"]["rules"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.timeline import Timeline, timeline
+from planner.changes.history import Timeline, timeline
 from planner.reports.history import HistoryPage, render_csv, render_json, render_text
 from planner.reports.redaction import Redactor
 from planner.results.model import RunResult

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
 from planner.evidence import Evidence, Role, Turn
-from planner.reports.html import conversations, pieces, render
+from planner.reports.html import pieces, render, script_json
 from planner.reports.neutral import without_controls
 from planner.reports.redaction import redact, redact_evidence
 from planner.results.model import RepeatedPass, RunResult, SuiteDocument
@@ -276,14 +276,10 @@ def test_thousands_of_cases_open_and_are_listed_on_demand(opened: Opened, many: 
 
 def test_the_data_of_a_case_is_plain_json() -> None:
     """The data reads back the same, without characters that hide or reorder text."""
-    assert (
-        conversations.script_json({"a": ["<b>&", 1, None, "\x00x"]}) == '{"a":["\\u003cb\\u003e\\u0026",1,null,"�x"]}'
-    )
+    assert script_json({"a": ["<b>&", 1, None, "\x00x"]}) == '{"a":["\\u003cb\\u003e\\u0026",1,null,"�x"]}'
 
 
 @given(st.text(st.sampled_from("ab \t\n\b\f\x1b[m\\u0\x7f\x9b\u202e\u200b\ud800é<")))
 def test_hidden_characters_are_replaced(text: str) -> None:
     """Each text of the data is neutralised."""
-    assert json.loads(conversations.script_json({"a": [text, {"b": "plain"}]})) == {
-        "a": [without_controls(text), {"b": "plain"}]
-    }
+    assert json.loads(script_json({"a": [text, {"b": "plain"}]})) == {"a": [without_controls(text), {"b": "plain"}]}

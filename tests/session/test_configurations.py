@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.configuration import agree, configuration_digest, overlay
-from planner.changes.effective import Version, effective_target, with_versions
+from planner.changes.configuration import Version, agree, configuration_digest, effective_target, overlay, with_versions
 from planner.planfile.model import AgentFile, Project
 from planner.providers.base import AgentState
 from planner.results.directory import DirectoryStore

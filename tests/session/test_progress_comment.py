@@ -18,8 +18,7 @@ from virtual_time import VirtualLoop
 
 from planner.clock import Clock
 from planner.github.comment import CommentPlace
-from planner.reports.call_progress import CallsUnderWay
-from planner.reports.comment import PullRequest
+from planner.reports.pull_request import CallsUnderWay, PullRequest
 from planner.results.model import FreshDocument
 from planner.session.progress import ProgressState
 from planner.session.pull_request import ProgressComment

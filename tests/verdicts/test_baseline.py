@@ -27,7 +27,7 @@ from planner.verdicts.baseline import (
     open_against,
 )
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.open_runs import OpenRuns
+from planner.verdicts.ending import OpenRuns
 from planner.verdicts.runs import judge_record
 from tests.support.samples import heard, one_side, plan_case
 from tests.verdicts.test_judged_runs import RECORD, SAYS

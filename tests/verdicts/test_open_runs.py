@@ -13,8 +13,7 @@ from planner.execution.jobs import RunRecord
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.results.outcomes import Action, CaseOutcome
-from planner.verdicts.ending import may_still_end
-from planner.verdicts.open_runs import OpenRuns, judge_with_open_runs, open_runs_at_end, open_runs_of_stored
+from planner.verdicts.ending import OpenRuns, judge_with_open_runs, may_still_end, open_runs_at_end, open_runs_of_stored
 from tests.support.samples import plan_case
 from tests.verdicts.test_result_comparison import case
 

@@ -9,7 +9,7 @@ import pytest
 
 from planner.results.model import CaseResult, ExpectationRate, QuarantineDocument, Run
 from planner.results.outcomes import CaseOutcome
-from planner.verdicts.rates import expectation_rates, repeated_passes, sample_of
+from planner.verdicts.cases import expectation_rates, repeated_passes, sample_of
 from tests.support.samples import one_side, own_rate
 
 

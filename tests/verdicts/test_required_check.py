@@ -10,8 +10,7 @@ import pytest
 from planner.changes.model import Change, Reason
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseState, State
-from planner.verdicts.gate import Gate
-from planner.verdicts.required_check import CheckedCase, decide, must_call
+from planner.verdicts.gate import CheckedCase, Gate, decide, must_call
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import AT, case
 

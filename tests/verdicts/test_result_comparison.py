@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.reports.comparison import render_markdown
 from planner.results.model import CaseResult, ExpectationRate, RunResult
-from planner.verdicts.result_comparison import compare_results
+from planner.verdicts.baseline import compare_results
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 

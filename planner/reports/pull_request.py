@@ -1,4 +1,4 @@
-"""The comment on a pull request: what would be called and why, or how it went. All text is neutralised."""
+"""The required check of a pull request, and the comment on it before, during and after calls. All text is neutralised."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Final
 from planner.changes.consent import ceiling_of
 from planner.quantities import count, money, money_range
 from planner.reports.change_set import Preview, changes_markdown
-from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
+from planner.reports.neutral import (
+    for_markdown,
+    for_terminal,
+    json_document,
+    markdown_block,
+    markdown_code,
+    markdown_prose,
+)
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, FreshDocument
 from planner.results.outcomes import CaseState, RequiredCheck, State
@@ -195,3 +202,85 @@ def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> l
 def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:
     """Starts the workflow that makes the calls of this digest, up to `max_cost` dollars."""
     return f"gh workflow run {pull.workflow} -f pull-request={pull.number} -f digest={digest} -f max-cost={max_cost}"
+
+
+_NAMED: Final = 20
+
+
+@frozen
+class CallsUnderWay:
+    """The calls of a session. `cases` are names to show; `digest` and `max_cost` (dollars) are what was agreed to."""
+
+    digest: str
+    cases: Sequence[str]
+    by: str
+    max_cost: str
+    total: int
+    done: int = 0
+    in_flight: int = 0
+    spent_cents: int = 0
+    reserved_cents: int = 0
+    fresh: FreshDocument | None = None
+
+
+def render_progress(calls: CallsUnderWay, pull: PullRequest) -> str:
+    """Markdown. It has no times, so that it changes only when something happened."""
+    spent = for_markdown(money(calls.spent_cents))
+    blocks = [
+        f"### ⏳ {calls.done:,} of {calls.total:,} done · {spent}",
+        " ".join(_progress_facts(calls, pull)),
+        ignored_results(calls.fresh),
+        _named(calls.cases),
+        "If the job stops, start it again with the same digest. Calls that were made are not made again:",
+        markdown_block(call_command(pull, calls.digest, calls.max_cost), "sh"),
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _progress_facts(calls: CallsUnderWay, pull: PullRequest) -> Iterator[str]:
+    commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
+    yield f"Calling{commit}, agreed by {markdown_code(calls.by)} up to {for_markdown('$' + calls.max_cost)}."
+    if calls.in_flight:
+        may_cost = f", which may cost {for_markdown(money(calls.reserved_cents))} more" if calls.reserved_cents else ""
+        yield f"{count(calls.in_flight, 'call')} in progress{may_cost}."
+    if pull.run_url:
+        yield f"[Job]({pull.run_url})"
+
+
+def _named(cases: Sequence[str]) -> str:
+    shown = ", ".join(markdown_code(name) for name in cases[:_NAMED])
+    return f"{shown} and {len(cases) - _NAMED:,} more" if len(cases) > _NAMED else shown
+
+
+SCHEMA_VERSION: Final = "1.0"
+_SHOWN_STATES: Final = tuple(case_state for case_state in CaseState if case_state is not CaseState.GREEN)
+_VERDICTS: Final = {State.SUCCESS: "✓ green", State.FAILURE: "✗ red", State.PENDING: "… pending"}
+
+
+def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:
+    """The answer, then the cases behind it. `names` are shown for case ids."""
+    lines = [f"{_VERDICTS[check.state]}: {check.description}"]
+    for case_state in _SHOWN_STATES:
+        cases = check.cases.get(case_state, ())
+        lines += [f"  {case_state.words}: {for_terminal(names[case_id])}" for case_id in cases[:_NAMED]]
+        if (more := len(cases) - _NAMED) > 0:
+            lines.append(f"  {case_state.words}: {more:,} more")
+    lines += [f"  no bill for a day: {for_terminal(names[case_id])}" for case_id in check.unbilled[:_NAMED]]
+    return "\n".join(lines) + "\n"
+
+
+def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
+    return json_document(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "state": check.state.value,
+            "exit_code": check.exit_code,
+            "description": check.description,
+            "digest": check.digest,
+            "calls": check.calls,
+            "open_calls": check.open_calls,
+            "suite_regressed": check.suite_regressed,
+            **{each.value: [names[case_id] for case_id in check.cases.get(each, ())] for each in CaseState},
+            "unbilled": [names[case_id] for case_id in check.unbilled],
+        }
+    )
