@@ -57,6 +57,18 @@ def judge(read: Callable[..., Expectation]) -> Judge:
 
 
 @pytest.fixture
+def assert_judged(judge: Judge) -> Callable[..., None]:
+    """Asserts the outcome, the quoted turn, and a fact that the message has."""
+
+    def assert_judged(evidence: Evidence, outcome: str, turn: int | None, fact: str, /, **fields: Any) -> None:
+        found, message, quoted = judge(evidence, **fields)
+        assert (found, quoted) == (outcome, turn)
+        assert fact in message
+
+    return assert_judged
+
+
+@pytest.fixture
 def refusal(read: Callable[..., Expectation]) -> Refusal:
     """(place, message) of each error in an invalid expectation."""
 

@@ -28,11 +28,9 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNDECIDED}
         ([{**FAILS, "id": "bye"}, HOLDS], "failed", None, 'bye: never said "goodbye" in 2 agent turns'),
     ],
 )
-def test_all_of(talk: Any, judge: Any, of: list[Any], outcome: str, turn: int | None, said: str) -> None:
+def test_all_of(talk: Any, assert_judged: Any, of: list[Any], outcome: str, turn: int | None, said: str) -> None:
     """A failed part decides, else an undecided one."""
-    found, message, quoted = judge(talk(*TALK), check="all_of", of=of)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*TALK), outcome, turn, said, check="all_of", of=of)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +42,9 @@ def test_all_of(talk: Any, judge: Any, of: list[Any], outcome: str, turn: int | 
         ([FAILS, ALSO_FAILS], "failed", None, "lasted 54 s, expected at most 40 s"),
     ],
 )
-def test_any_of(talk: Any, judge: Any, of: list[Any], outcome: str, turn: int | None, said: str) -> None:
+def test_any_of(talk: Any, assert_judged: Any, of: list[Any], outcome: str, turn: int | None, said: str) -> None:
     """A part that holds decides, else an undecided one."""
-    found, message, quoted = judge(talk(*TALK), check="any_of", of=of)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*TALK), outcome, turn, said, check="any_of", of=of)
 
 
 @pytest.mark.parametrize(
@@ -60,11 +56,9 @@ def test_any_of(talk: Any, judge: Any, of: list[Any], outcome: str, turn: int | 
         ({**UNDECIDED, "id": "cheap"}, "errored", None, "cheap: the service has not billed this run yet"),
     ],
 )
-def test_not(talk: Any, judge: Any, of: Any, outcome: str, turn: int | None, said: str) -> None:
+def test_not(talk: Any, assert_judged: Any, of: Any, outcome: str, turn: int | None, said: str) -> None:
     """Passed becomes failed and the other way round; undecided stays."""
-    found, message, quoted = judge(talk(*TALK), check="not", of=of)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*TALK), outcome, turn, said, check="not", of=of)
 
 
 @pytest.mark.parametrize("outcomes", list(product(PARTS, repeat=3)), ids="-".join)

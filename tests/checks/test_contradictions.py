@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -21,36 +22,28 @@ def steps(*tools: str) -> dict[str, Any]:
     return {"check": "sequence", "steps": [{"tool": tool} for tool in tools]}
 
 
-def field(**fields: Any) -> dict[str, Any]:
-    return {"check": "field", "path": "$.a", **{key.rstrip("_"): value for key, value in fields.items()}}
+def written(kind: str, /, **fields: Any) -> dict[str, Any]:
+    return {"check": kind, **{key.rstrip("_"): value for key, value in fields.items()}}
+
+
+says, never_says, call, duration = (partial(written, kind) for kind in ("says", "never_says", "call", "duration"))
+field = partial(written, "field", path="$.a")
 
 
 @pytest.mark.parametrize(
     ("one", "other", "why"),
     [
-        ({"check": "never_says", "any_of": ["no", "Guarantee"]}, SAYS, 'who says "I guarantee 30 days" says "Guarantee"'),
+        (never_says(any_of=["no", "Guarantee"]), SAYS, 'who says "I guarantee 30 days" says "Guarantee"'),
         (
-            {"check": "never_says", "all_of": ["guarantee", "days"]},
-            {"check": "says", "all_of": ["we guarantee", "30 days"]},
+            never_says(all_of=["guarantee", "days"]),
+            says(all_of=["we guarantee", "30 days"]),
             'who says "we guarantee" and "30 days" says "guarantee" and "days"',
         ),
-        ({"check": "never_says", "matches": r"\bguarantee\b"}, SAYS, '"I guarantee 30 days" matches "\\\\bguarantee\\\\b"'),
-        (
-            {"check": "never_says", "matches": "days?"},
-            {"check": "says", "matches": "days?"},
-            'both are about what matches "days?"',
-        ),
-        ({"check": "never_says", "who": "any", "any_of": ["30 days"]}, {**SAYS, "who": "caller"}, 'who says "I guarantee 30 days" says "30 days"'),
-        (
-            {"check": "never_says", "in": "last", "any_of": ["30 days"]},
-            {**SAYS, "in": "last"},
-            'who says "I guarantee 30 days" says "30 days"',
-        ),
-        (
-            {"check": "never_says", "any_of": ["thirty"]},
-            {"check": "says", "any_of": ["thirty"]},
-            '"thirty" is wanted and unwanted',
-        ),
+        (never_says(matches=r"\bguarantee\b"), SAYS, '"I guarantee 30 days" matches "\\\\bguarantee\\\\b"'),
+        (never_says(matches="days?"), says(matches="days?"), 'both are about what matches "days?"'),
+        (never_says(who="any", any_of=["30 days"]), {**SAYS, "who": "caller"}, 'who says "I guarantee 30 days" says "30 days"'),
+        (never_says(in_="last", any_of=["30 days"]), {**SAYS, "in": "last"}, 'who says "I guarantee 30 days" says "30 days"'),
+        (never_says(any_of=["thirty"]), says(any_of=["thirty"]), '"thirty" is wanted and unwanted'),
         (NOT_CALLED, CALLED, "refund is to be called and not to be called"),
         (
             {**NOT_CALLED, "arguments": {"id": 1}},
@@ -64,16 +57,12 @@ def field(**fields: Any) -> dict[str, Any]:
             "refund is to be called at most 2 times and at least 3 times",
         ),
         ({"check": "grade", "goal": "missed"}, {"check": "grade", "goal": "achieved"}, "no grade has both the goal missed and achieved"),
+        (call(end_reason="agent_end"), call(end_reason=["transfer", "caller_hangup"]), "no end reason satisfies both"),
+        (call(max_turns=3), call(min_turns=4), "no call has at most 3 turns and at least 4"),
+        (duration(max_seconds=9.5), duration(min_seconds=10), "no call lasts at most 9.5 s and at least 10 s"),
         (
-            {"check": "call", "end_reason": "agent_end"},
-            {"check": "call", "end_reason": ["transfer", "caller_hangup"]},
-            "no end reason satisfies both",
-        ),
-        ({"check": "call", "max_turns": 3}, {"check": "call", "min_turns": 4}, "no call has at most 3 turns and at least 4"),
-        ({"check": "duration", "max_seconds": 9.5}, {"check": "duration", "min_seconds": 10}, "no call lasts at most 9.5 s and at least 10 s"),
-        (
-            {"check": "call", "transferred_to": "+1 415 555 0142"},
-            {"check": "call", "transferred_to": "+14155550143"},
+            call(transferred_to="+1 415 555 0142"),
+            call(transferred_to="+14155550143"),
             'no call is transferred to both "+1 415 555 0142" and "+14155550143"',
         ),
         (steps("refund", "mail"), NOT_CALLED, "refund is to be called and not to be called"),
@@ -93,30 +82,30 @@ def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[st
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ({"check": "never_says", "any_of": ["guaranteed"]}, SAYS),
-        ({"check": "never_says", "any_of": ["guarantee"]}, {"check": "says", "any_of": ["guarantee", "promise"]}),
-        ({"check": "never_says", "any_of": ["guarantee"]}, {**SAYS, "min_count": 0, "max_count": 2}),
-        ({"check": "never_says", "any_of": ["guarantee"]}, {**SAYS, "who": "any"}),
-        ({"check": "never_says", "any_of": ["guarantee"], "in": "first"}, SAYS),
-        ({"check": "never_says", "any_of": ["guarantee"], "ignore_case": False}, SAYS),
-        ({"check": "never_says", "all_of": ["guarantee", "refund"]}, SAYS),
-        ({"check": "never_says", "matches": "^I guarantee"}, SAYS),
-        ({"check": "never_says", "matches": "30 days"}, {**SAYS, "spoken": True}),
-        ({"check": "never_says", "any_of": ["30 days"]}, {**SAYS, "spoken": True}),
-        ({"check": "never_says", "matches": r"12\.50"}, {"check": "says", "any_of": ["$12.50"], "spoken": True}),
-        ({"check": "never_says", "matches": "well, known"}, {"check": "says", "any_of": ["well, known"]}),
-        ({"check": "never_says", "matches": "e-mail"}, {"check": "says", "any_of": ["e-mail"]}),
-        ({"check": "never_says", "any_of": ["guarantee"]}, {"check": "says", "matches": "guarantee"}),
-        ({"check": "never_says", "matches": "a"}, {"check": "says", "matches": "b"}),
-        ({"check": "never_says", "any_of": ["guarantee"]}, {"check": "call", "min_turns": 1}),
+        (never_says(any_of=["guaranteed"]), SAYS),
+        (never_says(any_of=["guarantee"]), says(any_of=["guarantee", "promise"])),
+        (never_says(any_of=["guarantee"]), {**SAYS, "min_count": 0, "max_count": 2}),
+        (never_says(any_of=["guarantee"]), {**SAYS, "who": "any"}),
+        (never_says(any_of=["guarantee"], in_="first"), SAYS),
+        (never_says(any_of=["guarantee"], ignore_case=False), SAYS),
+        (never_says(all_of=["guarantee", "refund"]), SAYS),
+        (never_says(matches="^I guarantee"), SAYS),
+        (never_says(matches="30 days"), {**SAYS, "spoken": True}),
+        (never_says(any_of=["30 days"]), {**SAYS, "spoken": True}),
+        (never_says(matches=r"12\.50"), says(any_of=["$12.50"], spoken=True)),
+        (never_says(matches="well, known"), says(any_of=["well, known"])),
+        (never_says(matches="e-mail"), says(any_of=["e-mail"])),
+        (never_says(any_of=["guarantee"]), says(matches="guarantee")),
+        (never_says(matches="a"), says(matches="b")),
+        (never_says(any_of=["guarantee"]), call(min_turns=1)),
         (NOT_CALLED, {**CALLED, "name": "lookup"}),
         (NOT_CALLED, {**CALLED, "times": {"min": 0, "max": 2}}),
         ({**NOT_CALLED, "before": "verify"}, CALLED),
-        ({"check": "call", "status": "completed"}, {"check": "call", "status": "completed", "min_turns": 2}),
-        ({"check": "call", "end_reason": "ai_hangup"}, {"check": "call", "end_reason": ["agent_end"]}),
-        ({"check": "call", "status": "completed"}, {"check": "duration", "max_seconds": 9}),
-        ({"check": "duration", "max_seconds": 10}, {"check": "duration", "min_seconds": 10}),
-        ({"check": "duration", "max_seconds": 10}, SAYS),
+        (call(status="completed"), call(status="completed", min_turns=2)),
+        (call(end_reason="ai_hangup"), call(end_reason=["agent_end"])),
+        (call(status="completed"), duration(max_seconds=9)),
+        (duration(max_seconds=10), duration(min_seconds=10)),
+        (duration(max_seconds=10), SAYS),
         ({**CALLED, "times": 2}, {**CALLED, "times": {"min": 2}}),
         ({**CALLED, "arguments": {"id": 1}, "times": 1}, {**CALLED, "times": 3}),
         ({**CALLED, "arguments": {"id": 1}, "exact": True, "times": 1}, {**CALLED, "arguments": {"id": 1}, "times": 3}),
@@ -126,13 +115,13 @@ def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[st
         ({**NOT_CALLED, "before": "x"}, {"check": "tool_called", "name": "mail", "after": "refund"}),
         (NOT_CALLED, {"check": "tool_called", "name": "mail", "before": "refund"}),
         ({"check": "cost", "max_cents": 10}, SAYS),
-        ({"check": "call", "max_turns": 5}, {"check": "call", "min_turns": 5}),
-        ({"check": "call", "transferred_to": "+1 415 555 0142"}, {"check": "call", "transferred_to": "+14155550142"}),
-        ({"check": "call", "transferred_to": "+14155550142"}, {"check": "call", "end_reason": "agent_end"}),
+        (call(max_turns=5), call(min_turns=5)),
+        (call(transferred_to="+1 415 555 0142"), call(transferred_to="+14155550142")),
+        (call(transferred_to="+14155550142"), call(end_reason="agent_end")),
         (steps("refund", "mail"), {**NOT_CALLED, "after": "mail"}),
         (steps("refund", "mail"), {**NOT_CALLED, "before": "mail"}),
         (steps("mail", "refund"), {**NOT_CALLED, "arguments": {"id": 1}}),
-        (steps("refund", "mail"), {"check": "call", "status": "completed"}),
+        (steps("refund", "mail"), call(status="completed")),
         (field(equals=1), {**field(equals=2), "path": "$.b"}),
         (field(equals=1), field(equals="1")),
         (field(equals=2), field(equals="2.0")),
@@ -145,8 +134,8 @@ def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[st
         (field(exists=True), field(equals=1)),
         (field(exists=False), {**field(equals=1), "path": "$.b"}),
         (field(min=1), field(max=1)),
-        ({"check": "never_says", "matches": r"(?i)\w+ guarantee"}, {"check": "says", "any_of": ["guarantee"]}),
-        ({"check": "never_says", "matches": r"(?i)\bx\b"}, {"check": "says", "any_of": ["guarantee"]}),
+        (never_says(matches=r"(?i)\w+ guarantee"), says(any_of=["guarantee"])),
+        (never_says(matches=r"(?i)\bx\b"), says(any_of=["guarantee"])),
     ],
 )
 def test_compatible_expectations_do_not_contradict(read: Any, one: dict[str, Any], other: dict[str, Any]) -> None:

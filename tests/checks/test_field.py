@@ -45,12 +45,10 @@ DOCUMENT = {
         ({"path": "$.items[2].tag", "equals": "a"}, "errored", "the service gave no $.items[2].tag"),
     ],
 )
-def test_fields_are_judged(talk: Any, judge: Any, fields: Any, outcome: str, said: str) -> None:
+def test_fields_are_judged(talk: Any, assert_judged: Any, fields: Any, outcome: str, said: str) -> None:
     """All values must hold; missing or null is undecided."""
     evidence = talk(call=Call(call_id=9, status="completed", document=DOCUMENT))
-    found, message, quoted = judge(evidence, check="field", **fields)
-    assert (found, quoted) == (outcome, None)
-    assert said in message
+    assert_judged(evidence, outcome, None, said, check="field", **fields)
 
 
 def test_too_many_values_are_undecided(talk: Any, judge: Any) -> None:

@@ -30,12 +30,10 @@ SPANISH = "Hola, buenos días, ¿en qué puedo ayudarle hoy?"
     ],
 )
 def test_language_is_detected_by_turn(
-    talk: Any, judge: Any, lines: Any, fields: Any, outcome: str, turn: int | None, said: str
+    talk: Any, assert_judged: Any, lines: Any, fields: Any, outcome: str, turn: int | None, said: str
 ) -> None:
     """Turns whose language is certain are counted; the check is undecided if there is none."""
-    found, message, quoted = judge(talk(*lines), check="language", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*lines), outcome, turn, said, check="language", **fields)
 
 
 def test_without_the_model_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,12 +75,10 @@ GAPS = (
     ],
 )
 def test_latency_is_judged(
-    talk: Any, judge: Any, turns: object, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+    talk: Any, assert_judged: Any, turns: object, fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """By the service's own times, else by the gaps."""
-    found, message, quoted = judge(talk(turns=turns), check="latency", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(turns=turns), outcome, turn, said, check="latency", **fields)
 
 
 @given(st.lists(st.integers(0, 9000), min_size=1), st.integers(1, 100))

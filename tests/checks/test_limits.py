@@ -21,13 +21,17 @@ GRADED = Grade(status="completed", score=0.8, outcome="success", goal="achieved"
     ],
 )
 def test_duration_is_judged(
-    talk: Any, judge: Any, seconds: float | None, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+    talk: Any,
+    assert_judged: Any,
+    seconds: float | None,
+    fields: dict[str, Any],
+    outcome: str,
+    turn: int | None,
+    said: str,
 ) -> None:
     """Limits include themselves; an unknown length is undecided."""
     call = Call(call_id=9, status="completed", duration_seconds=seconds)
-    found, message, quoted = judge(talk(call=call), check="duration", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(call=call), outcome, turn, said, check="duration", **fields)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +42,11 @@ def test_duration_is_judged(
         (None, "errored", None, "the service has not billed this run yet"),
     ],
 )
-def test_cost_is_judged(talk: Any, judge: Any, cents: int | None, outcome: str, turn: int | None, said: str) -> None:
+def test_cost_is_judged(
+    talk: Any, assert_judged: Any, cents: int | None, outcome: str, turn: int | None, said: str
+) -> None:
     """An unknown bill is not 0."""
-    found, message, quoted = judge(talk(cost_cents=cents), check="cost", max_cents=16)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(cost_cents=cents), outcome, turn, said, check="cost", max_cents=16)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +83,16 @@ def test_cost_is_judged(talk: Any, judge: Any, cents: int | None, outcome: str, 
     ],
 )
 def test_grade_is_judged(
-    talk: Any, judge: Any, grade: Grade | None, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+    talk: Any,
+    assert_judged: Any,
+    grade: Grade | None,
+    fields: dict[str, Any],
+    outcome: str,
+    turn: int | None,
+    said: str,
 ) -> None:
     """A missing or pending grade is undecided."""
-    found, message, quoted = judge(talk(grade=grade), check="grade", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(grade=grade), outcome, turn, said, check="grade", **fields)
 
 
 @pytest.mark.parametrize(

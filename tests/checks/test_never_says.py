@@ -30,12 +30,10 @@ PROMISES = ("agent: I guarantee it.", "caller: You promise?", "agent: No promise
     ],
 )
 def test_never_says_quotes_what_was_said(
-    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+    talk: Any, assert_judged: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """Each way to ask has its message, and a failure quotes the offending turn."""
-    found, message, quoted = judge(talk(*PROMISES), check="never_says", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*PROMISES), outcome, turn, said, check="never_says", **fields)
 
 
 WORDS = st.sampled_from(["yes", "no", "30 days", "thirty", "Days!", "don’t", "a-b", "$5", "返金"])

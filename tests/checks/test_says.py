@@ -47,12 +47,10 @@ REFUNDS = (
     ],
 )
 def test_says_reports_the_found_and_the_expected_count(
-    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+    talk: Any, assert_judged: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """Each way to ask has its message and its quoted turn, passing and failing."""
-    found, message, quoted = judge(talk(*REFUNDS), check="says", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*REFUNDS), outcome, turn, said, check="says", **fields)
 
 
 def test_overlapping_phrases_count_once(talk: Any, judge: Any) -> None:

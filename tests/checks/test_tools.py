@@ -45,12 +45,10 @@ TOOLS = (
     ],
 )
 def test_tool_called_is_judged(
-    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+    talk: Any, assert_judged: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """The message says why other calls do not match."""
-    found, message, quoted = judge(talk(*LINES, tools=TOOLS), check="tool_called", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*LINES, tools=TOOLS), outcome, turn, said, check="tool_called", **fields)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +67,10 @@ def test_tool_called_is_judged(
     ],
 )
 def test_tool_not_called_is_judged(
-    talk: Any, judge: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
+    talk: Any, assert_judged: Any, fields: dict[str, Any], outcome: str, turn: int | None, said: str
 ) -> None:
     """Only a matching call fails it."""
-    found, message, quoted = judge(talk(*LINES, tools=TOOLS), check="tool_not_called", **fields)
-    assert (found, quoted) == (outcome, turn)
-    assert said in message
+    assert_judged(talk(*LINES, tools=TOOLS), outcome, turn, said, check="tool_not_called", **fields)
 
 
 def test_a_tool_call_without_a_turn_has_no_quote(talk: Any, judge: Any) -> None:
