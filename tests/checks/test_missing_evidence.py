@@ -19,13 +19,18 @@ def turn(role: str, start_ms: Any, end_ms: Any, **fields: Any) -> dict[str, Any]
     return {"role": role, "content": "well", "start_ms": start_ms, "end_ms": end_ms, **fields}
 
 
-def from_turns(*turns: dict[str, Any], grade: dict[str, Any] | None = None, **call: Any) -> Evidence:
+def from_turns(
+    *turns: dict[str, Any],
+    grade: dict[str, Any] | None = None,
+    history: list[dict[str, Any]] | None = None,
+    **call: Any,
+) -> Evidence:
     run = Run(id=RunId(1), status="completed", call_id=CallId(9))
     document = {"call_id": 9, "status": "completed", "grade_status": "completed", **call}
     wire = (WireCall.model_validate(document), document)
     spoken = [WireTurn.model_validate(each) for each in turns]
     graded = None if grade is None else WireGrade.model_validate({"status": "completed", **grade})
-    return evidence_from_wire(run, wire, spoken, [], graded)
+    return evidence_from_wire(run, wire, spoken, history or [], graded)
 
 
 def found(evidence: Evidence, **fields: Any) -> tuple[str, str]:

@@ -10,9 +10,8 @@ from planner.checks import CHECKS
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
-from planner.providers.base import CallId, Run, RunId
-from planner.providers.thunderphone.evidence import evidence_from_wire
-from planner.providers.thunderphone.wire import WireCall, WireTurn
+from tests.checks import test_missing_evidence as missing_evidence
+from tests.checks.test_missing_evidence import from_turns
 
 HELLO = {"role": "agent", "content": "hello, this is Maya"}
 ASKS = {"role": "user", "content": "where is my order?"}
@@ -20,17 +19,8 @@ BYE = {"role": "agent", "content": "goodbye"}
 CALL_F = {"name": "f", "arguments": {}}
 
 
-def from_turns(*transcript: dict[str, Any], history: list[dict[str, Any]] | None = None) -> Evidence:
-    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
-    call = {"call_id": 9, "status": "completed", "duration_seconds": 30}
-    turns = [WireTurn.model_validate(turn) for turn in transcript]
-    return evidence_from_wire(run, (WireCall.model_validate(call), call), turns, history or [], None)
-
-
 def found(evidence: Evidence, **fields: Any) -> str:
-    written = {key.rstrip("_"): value for key, value in fields.items()}
-    expectation = CHECKS[written["check"]].model_validate(written)
-    return judge_redacted(expectation, evidence, nobody_asked).outcome.value
+    return missing_evidence.found(evidence, **{key.rstrip("_"): value for key, value in fields.items()})[0]
 
 
 ABSENT: list[dict[str, Any]] = [
@@ -212,7 +202,8 @@ SAID = {"check": "says", "any_of": ["hello"]}
 @pytest.mark.parametrize("how", ["unread", "masked"])
 def test_other_parts_of_a_combinator_still_decide(how: str, whole: dict[str, Any], outcome: str) -> None:
     """With unread and with redacted evidence."""
-    evidence = from_turns(HELLO, ASKS, BYE, *([{"role": "robot", "content": "thirty days"}] if how == "unread" else []))
+    robot = [{"role": "robot", "content": "thirty days"}] if how == "unread" else []
+    evidence = from_turns(HELLO, ASKS, BYE, *robot, duration_seconds=30)
     if how == "masked":
         evidence = evidence.model_copy(update={"redacted": ("turns",)})
     assert found(evidence, **whole) == outcome
