@@ -72,6 +72,5 @@ def test_call_is_judged(
 
 @pytest.mark.parametrize("number", ["tel:+14155550142", "+1 (415) 555-0142", "+1.415.555.0142", "+14155550142"])
 def test_phone_numbers_match_in_every_notation(talk: Any, judge: Any, number: str) -> None:
-    """With and without scheme, spaces, dots and dashes."""
     call = Call(call_id=9, status="completed", end_reason="transfer", duration_seconds=54, transferred_to=number)
     assert judge(talk("agent: Hello.", call=call), check="call", transferred_to="+14155550142")[0] == "passed"

@@ -63,7 +63,6 @@ def test_not(talk: Any, assert_judged: Any, of: Any, outcome: str, turn: int | N
 
 @pytest.mark.parametrize("outcomes", list(product(PARTS, repeat=3)), ids="-".join)
 def test_de_morgans_laws_hold(talk: Any, judge: Any, outcomes: tuple[str, ...]) -> None:
-    """For every mix of passed, failed and undecided parts."""
     parts = [PARTS[outcome] for outcome in outcomes]
     negated: list[Any] = [{"check": "not", "of": part} for part in parts]
     evidence = talk(*TALK)

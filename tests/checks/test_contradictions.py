@@ -74,7 +74,6 @@ field = partial(written, "field", path="$.a")
     ],
 )  # fmt: skip
 def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[str, Any], why: str) -> None:
-    """No call satisfies both."""
     assert read(**one).contradicts(read(**other)) == why
     assert other["check"] in CHECKS[one["check"]].opposes
 
@@ -212,7 +211,6 @@ def test_a_mistyped_end_reason_is_a_near_miss(read: Any) -> None:
 
 
 def test_opposes_lists_the_kinds_that_contradict() -> None:
-    """Others are not compared."""
     telling = {name for name, kind in CHECKS.items() if kind.contradicts is not Expectation.contradicts}
     assert telling == {name for name, kind in CHECKS.items() if kind.opposes}
     assert all(name in CHECKS for kind in CHECKS.values() for name in kind.opposes)

@@ -78,7 +78,6 @@ def test_missing_arguments_are_undecided(talk: Any, judge: Any) -> None:
 
 
 def test_nested_loops_are_undecided(talk: Any, judge: Any) -> None:
-    """The library stops them."""
     evidence = talk(*["agent: Hello."] * 150)
     outcome, message, _ = judge(evidence, check="expression", cel="turns.all(a, turns.all(b, a.text == b.text))")
     assert outcome == "errored"
@@ -101,7 +100,6 @@ def test_expressions_beyond_the_bounds_are_rejected(cel: str, part: str) -> None
 
 
 def test_expressions_at_the_bounds_are_valid() -> None:
-    """Length, macros and additions."""
     check_cel("turns.size() > 2" + " " * (MAX_LENGTH - 16))
     check_cel(" && ".join(["turns.all(t, true)"] * MAX_MACROS))
     check_cel("turns.all(t, 1 + 1 + 1 + 1 + 1 == 5) && 1 == 1")
@@ -120,12 +118,10 @@ def test_expressions_at_the_bounds_are_valid() -> None:
     ],
 )
 def test_expressions_that_depend_on_the_call_are_valid(cel: str) -> None:
-    """Even if only on whether a value is there."""
     check_cel(cel)
 
 
 def test_every_field_of_the_evidence_is_readable() -> None:
-    """Except those about the record itself."""
     models = {"Call": Call, "Turn": Turn, "Tool": ToolCall, "Grade": Grade}
     assert {name: set(model.model_fields) for name, model in models.items()} == {
         name: set(FIELDS[name]) for name in models
@@ -139,7 +135,6 @@ def test_every_field_of_the_evidence_is_readable() -> None:
 
 
 def test_declared_types_match_the_evidence(talk: Any, judge: Any) -> None:
-    """Each field compared with a value of its type."""
     literals = {"int": "1", "double": "1.0", "string": "'x'", "bool": "true", "map": "{'x': 1}", "any": "'x'"}
     turn = Turn(number=1, role=Role.AGENT, text="Hi", start_ms=1, end_ms=2, ttfa_ms=3)
     tool = ToolCall(name="a", arguments={"b": 1}, has_result=True, result="x", turn=1, start_ms=4)
@@ -186,7 +181,6 @@ def test_a_failure_shows_the_values_read(talk: Any, judge: Any) -> None:
 
 
 def test_a_diagnostic_points_into_the_expression(read: Any) -> None:
-    """By start and end."""
     with pytest.raises(ValidationError) as caught:
         read(check="expression", cel="call.nonsense == 3")
     error: dict[str, Any] = dict(caught.value.errors()[0])
@@ -196,13 +190,11 @@ def test_a_diagnostic_points_into_the_expression(read: Any) -> None:
 
 
 def _place(fault: PydanticCustomError) -> tuple[int, int]:
-    """Where an error starts and ends."""
     assert fault.context is not None
     return fault.context["start"], fault.context["end"]
 
 
 def test_an_error_without_a_place_covers_the_expression() -> None:
-    """Any message of the library."""
     for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  strange to read", "too  strange"):
         assert _place(located("call == 1", message)) == (0, 9)
     assert _place(located("call == 1", "ERROR: <input>:1:6: Syntax error: too strange")) == (5, 6)
@@ -231,7 +223,6 @@ SIGNS = r"""call turns run_id . ( ) [ ] { } , : ? ! - + * / % == < && || in and 
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from([*SIGNS.split(), " ", "\n"]), max_size=8).map("".join))
 def test_any_text_is_valid_or_rejected_with_a_place(cel: str) -> None:
-    """No other exception."""
     start = end = 0
     try:
         check_cel(cel)

@@ -65,7 +65,6 @@ def test_votes_are_counted(
 def test_one_vote_is_reported_with_its_reason(
     talk: Any, read: Any, given: list[Vote], message: str, turn: int | None
 ) -> None:
-    """Cut if long, with the quoted turn."""
     judgement = read(check="judge", rubric=RUBRIC).judge_with(
         talk(*TALK), lambda _: Votes(tuple(given), "the endpoint was gone")
     )
@@ -74,12 +73,10 @@ def test_one_vote_is_reported_with_its_reason(
 
 
 def test_stored_names_of_verdicts() -> None:
-    """They must not change."""
     assert [verdict.value for verdict in Verdict] == ["holds", "does_not_hold", "cannot_tell"]
 
 
 def test_several_votes_are_reported_by_kind(talk: Any, read: Any) -> None:
-    """For, against, unsure, void and missing."""
     votes = (YES, NO, UNSURE, Vote(Verdict.HOLDS, 9), Vote(Verdict.HOLDS, 8))
     judgement = read(check="judge", rubric=RUBRIC, votes=7).judge_with(talk(*TALK), lambda _: Votes(votes, "late"))
     assert judgement.message == (
@@ -116,7 +113,6 @@ def test_a_vote_must_quote_the_turn_it_names(talk: Any, vote: Vote, void: str) -
 
 
 def test_questions(talk: Any, read: Any) -> None:
-    """None if nobody spoke."""
     expectation = read(check="judge", rubric=f"  {RUBRIC} ", votes=3)
     evidence = talk(*TALK)
     assert expectation.rubrics() == ((RUBRIC, 3),)
@@ -141,12 +137,10 @@ def test_questions(talk: Any, read: Any) -> None:
     ],
 )
 def test_suspicious_votes_are_reported(read: Any, fields: Any, places: list[str]) -> None:
-    """Ties, and thresholds below a majority."""
     found = read(check="judge", rubric=RUBRIC, **fields).lints()
     assert [(lint.route, lint.code) for lint in found] == [((place,), "doubtful-votes") for place in places]
 
 
 def test_largest_valid_values(read: Any) -> None:
-    """Fifteen votes, 4,000 characters."""
     expectation = read(check="judge", rubric="a" * 4_000, votes=15, threshold=1.0)
     assert (expectation.votes, expectation.threshold) == (15, 1.0)

@@ -83,7 +83,6 @@ def test_latency_is_judged(
 
 @given(st.lists(st.integers(0, 9000), min_size=1), st.integers(1, 100))
 def test_percentile_is_the_smallest_sufficient_value(milliseconds: list[int], share: int) -> None:
-    """By nearest rank."""
     ordered = [(float(value), said(number, "agent")) for number, value in enumerate(sorted(milliseconds), start=1)]
     found, _ = percentile(ordered, share)
     values = [value for value, _ in ordered]

@@ -45,7 +45,6 @@ def test_duration_is_judged(
 def test_cost_is_judged(
     talk: Any, assert_judged: Any, cents: int | None, outcome: str, turn: int | None, said: str
 ) -> None:
-    """An unknown bill is not 0."""
     assert_judged(talk(cost_cents=cents), outcome, turn, said, check="cost", max_cents=16)
 
 
@@ -91,7 +90,6 @@ def test_grade_is_judged(
     turn: int | None,
     said: str,
 ) -> None:
-    """A missing or pending grade is undecided."""
     assert_judged(talk(grade=grade), outcome, turn, said, check="grade", **fields)
 
 
@@ -116,7 +114,6 @@ def test_limits_that_can_fail_are_valid(read: Any, fields: dict[str, Any]) -> No
     ("score", "said"), [(1.5, "a score runs from 0 to 1: for 1.5 of 100 write 0.015"), (100, "write 1"), (101, "less than")]
 )  # fmt: skip
 def test_a_score_in_percent_is_rejected_with_a_fix(refusal: Any, score: float, said: str) -> None:
-    """Between 1 and 100."""
     (((place,), message),) = refusal(check="grade", min_score=score)
     assert place == "min_score"
     assert said in message

@@ -63,7 +63,6 @@ ASKS = turn("user", 5000, 6000)
 def test_answers_timed_before_their_question_are_undecided(
     answer: dict[str, Any], outcome: str, message: str | None
 ) -> None:
-    """Overlaps take 0 ms."""
     judged = found(from_turns(FIRST, ASKS, answer), check="latency", max_ms=1000)
     assert judged == (outcome, judged[1] if message is None else message)
 
@@ -89,7 +88,6 @@ def test_answers_timed_before_their_question_are_undecided(
 def test_unknown_numbers_of_issues_are_undecided(
     grade: dict[str, Any], call: dict[str, Any], issues: str, critical: str
 ) -> None:
-    """Also two that differ."""
     evidence = from_turns(FIRST, grade=grade, **call)
     assert found(evidence, check="grade", max_issues=0)[0] == issues
     assert found(evidence, check="grade", max_critical_issues=0)[0] == critical
@@ -106,12 +104,10 @@ def test_unknown_numbers_of_issues_are_undecided(
     ],
 )
 def test_an_empty_end_reason_is_missing(call: dict[str, Any], fields: dict[str, Any], judged: tuple[str, str]) -> None:
-    """It never fails an agent."""
     assert found(from_turns(FIRST, **call), check="call", **fields) == judged
 
 
 def test_booleans_are_not_numbers() -> None:
-    """Neither seconds, nor cents, nor scores."""
     evidence = from_turns(
         FIRST, grade={"score": True}, duration_seconds=True, billing_total_cents=True, grade_score=True
     )
@@ -137,13 +133,11 @@ def test_an_ambiguous_score_is_undecided() -> None:
 )
 @pytest.mark.parametrize("words", ["", "  "])
 def test_turns_without_words_do_not_prove_silence(check: dict[str, Any], words: str) -> None:
-    """As if the speaker had no turn."""
     assert found(from_turns({"role": "agent", "content": words}, ASKS), **check)[0] == "errored"
     assert found(from_turns({"role": "agent", "content": words}, ASKS, FIRST), **check)[0] == "passed"
 
 
 def test_turns_without_words_are_not_first_or_last() -> None:
-    """The last turn is the last one with words."""
     silent = {"role": "agent", "content": ""}
     evidence = from_turns(silent, {"role": "agent", "content": "no guarantee"}, ASKS, silent)
     for place in ("first", "last"):
@@ -165,7 +159,6 @@ def test_turns_without_words_are_not_first_or_last() -> None:
     ],
 )
 def test_unknown_words_of_a_grade_are_undecided(field: str, sent: str, wanted: str, outcome: str) -> None:
-    """Case does not matter."""
     evidence = from_turns(FIRST, grade={field: sent})
     asked = {"check": "grade", "outcome" if field == "call_outcome" else "goal": wanted}
     assert found(evidence, **asked)[0] == outcome

@@ -60,7 +60,6 @@ QUESTIONS = st.fixed_dictionaries(
 
 @given(turns=TURNS, question=QUESTIONS)
 def test_never_says_is_the_negation_of_says(turns: tuple[Turn, ...], question: dict[str, Any]) -> None:
-    """Where both decide, exactly one of them passes."""
     evidence = Evidence(run_id=1, run_status="completed", turns=turns)
     says = Says.model_validate({"check": "says", **question}).judge(evidence).outcome.value
     never = NeverSays.model_validate({"check": "never_says", **question}).judge(evidence).outcome.value
@@ -71,7 +70,6 @@ def test_never_says_is_the_negation_of_says(turns: tuple[Turn, ...], question: d
 def test_the_order_of_phrases_does_not_matter(
     turns: tuple[Turn, ...], question: dict[str, Any], data: st.DataObject
 ) -> None:
-    """Shuffling `any_of` or `all_of` never changes an outcome."""
     shuffled = {
         key: data.draw(st.permutations(value)) if key in ("any_of", "all_of") else value
         for key, value in question.items()

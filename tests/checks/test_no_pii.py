@@ -199,15 +199,8 @@ def test_digits_and_signs_of_another_script_are_read(judge: Any, talk: Any, said
 
 
 def test_an_address_in_wide_characters_counts_as_given_by_the_caller(judge: Any, talk: Any) -> None:
-    """The agent may repeat it."""
     evidence = talk("caller: ana\uff20example.com", "agent: Is it ana@example.com?")
     assert judge(evidence, check="no_pii")[0] == "passed"
-
-
-def test_a_number_over_turns_is_one_number_wherever_it_is_taken_to_begin(judge: Any, talk: Any) -> None:
-    """That it could also have begun a turn earlier makes it no second one."""
-    evidence = talk("agent: Seventeen", "agent: 4242 4242", "agent: 4242 4242")
-    assert judge(evidence, check="no_pii")[1] == "spoke a card number ending in 42 over turns 2 to 3"
 
 
 CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242.")
@@ -252,7 +245,6 @@ def test_a_number_that_continues_in_the_next_turn(
 
 
 def test_a_number_across_turns_respects_allowed_and_ignored_kinds(judge: Any, talk: Any) -> None:
-    """As in one turn."""
     assert judge(talk(*CARD_OVER), check="no_pii", allow=["4242 4242 4242 4242"])[0] == "passed"
     assert judge(talk(*CARD_OVER), check="no_pii", kinds=["email"])[0] == "passed"
     assert judge(talk("agent: no number", *CARD_OVER[1:]), check="no_pii")[0] == "passed"

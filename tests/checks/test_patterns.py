@@ -37,7 +37,6 @@ def test_a_pattern_that_distinguishes_texts_is_accepted(pattern: str) -> None:
 
 
 def test_nothing_is_printed_about_a_bad_pattern(capfd: pytest.CaptureFixture[str]) -> None:
-    """RE2's own log does not reach the terminal."""
     with pytest.raises(ValueError, match="regular expression"):
         check_pattern("(x")
     assert capfd.readouterr() == ("", "")
@@ -130,7 +129,6 @@ def test_phrases_that_look_like_patterns_are_reported(
     [("/order/i", True), ("/order/", True), ("/or/der/g", True), ("order/i", False), ("and/or", False), ("//", False)],
 )
 def test_slashes_around_a_pattern_are_reported(read: Any, matches: str, reported: bool) -> None:
-    """Slashes are part of a pattern here."""
     assert [lint.code for lint in read(check="says", matches=matches).lints()] == ["literal-pattern"] * reported
 
 
@@ -141,7 +139,6 @@ def test_patterns_that_match_any_text_are_known(pattern: str, everything: bool) 
 
 
 def test_quotes_of_a_pattern_are_as_straight_as_the_texts(talk: Any, judge: Any) -> None:
-    """Single and double ones of every kind."""
     said = talk("agent: It’s “here”, „there“")
     for pattern in ("It's", "It‘s", '"here', "here”, „there", '"there"'):
         assert judge(said, check="says", matches=pattern)[0] == "passed"

@@ -88,19 +88,11 @@ def test_case_matters_only_when_asked() -> None:
     assert said(("Éclair",), "éclair Éclair", fold=True) == ["Éclair", "Éclair"]
 
 
-def test_repeated_words_count_each_time() -> None:
-    """Neighbouring occurrences share no boundary, so none is swallowed."""
+def test_phrases_in_one_text() -> None:
+    """Each occurrence counts, the longest of overlapping phrases is reported, and phrases are no patterns."""
     assert said(("yes",), "yes, yes, yes", fold=True) == ["yes"] * 3
     assert said(("yes", "no"), "yes no yes", fold=True) == ["yes", "no", "yes"]
-
-
-def test_the_longer_of_two_overlapping_phrases_is_reported() -> None:
-    """The message names what was said as fully as the plan does."""
     assert said(("no", "no refunds"), "No refunds, no.", fold=True) == ["no refunds", "no"]
-
-
-def test_a_phrase_with_regular_expression_characters_is_literal() -> None:
-    """Phrases are no patterns, however they are spelled."""
     assert said(("a+b", "$5.00 = 5"), "a+b; aab; $5.00 = 5", fold=True) == ["a+b", "$5.00 = 5"]
 
 
@@ -166,7 +158,6 @@ def test_words_however_they_are_written(quote: str, plain: str) -> None:
 
 
 def test_characters_of_scripts_without_spaces_are_words() -> None:
-    """Each character is a word, among others too."""
     assert padded_words("我要30天 退款 ok", fold=True) == " 我  要  30  天  退  款  ok "
     assert padded_words("5\N{COMBINING GRAVE ACCENT}", fold=True) == " 5\N{COMBINING GRAVE ACCENT} "
 

@@ -83,7 +83,6 @@ def test_every_kind_is_listed() -> None:
 
 @pytest.mark.parametrize(("check", "parts"), PARTS.items(), ids=PARTS)
 def test_a_check_is_undecided_by_parts_it_reads(check: str, parts: tuple[str, ...]) -> None:
-    """And by no others."""
     if check == "similar" and missing_packages():
         pytest.skip("needs the extra `semantic`")
     written = expectation(**CHECKS[check].model_json_schema()["examples"][0])
@@ -121,7 +120,6 @@ def test_an_expression_is_undecided_by_parts_it_names(cel: str, parts: tuple[str
 def test_the_finding_names_the_redacted_part(
     part: RedactedPart, check: str, fields: dict[str, Any], words: str
 ) -> None:
-    """In plain words."""
     evidence = EVIDENCE.model_copy(update={"redacted": (part,)})
     judged = judge_redacted(expectation(check, **fields), evidence, nobody_asked)
     assert (judged.outcome.value, judged.message) == ("errored", SAID.format(words))

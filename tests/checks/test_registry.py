@@ -21,7 +21,6 @@ EXAMPLES = [
 
 
 def test_names_match_the_models() -> None:
-    """In the registry and in `check:`."""
     names = {name: get_args(kind.model_fields["check"].annotation) for name, kind in CHECKS.items()}
     assert names == {name: (name,) for name in CHECKS}
 
@@ -30,14 +29,12 @@ def test_names_match_the_models() -> None:
     ("name", "example"), EXAMPLES, ids=[f"{name}-{index}" for index, (name, _) in enumerate(EXAMPLES)]
 )
 def test_examples_are_valid(read: Any, name: str, example: dict[str, Any]) -> None:
-    """Those of documentation and editors."""
     assert example["check"] == name
     assert isinstance(read(**example), Expectation)
 
 
 @pytest.mark.parametrize("kind", CHECKS.values(), ids=CHECKS)
 def test_every_field_has_a_description(kind: type[Expectation]) -> None:
-    """As does every check."""
     schema = kind.model_json_schema()
     assert schema["description"]
     undescribed = [name for name, field in schema["properties"].items() if "description" not in field]
@@ -91,7 +88,6 @@ def test_fingerprint_keeps_expected_nulls(read: Any) -> None:
 
 
 def test_judging_twice_gives_the_same_result(talk: Any, read: Any) -> None:
-    """Caches do not change equality."""
     evidence = talk("agent: Hello.", "caller: Hi.")
     for _, example in EXAMPLES:
         expectation, twin = read(**example), read(**example)
@@ -124,7 +120,6 @@ def keywords(schema: Any) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("kind", CHECKS.values(), ids=CHECKS)
 def test_schemas_use_json_schema_keywords(kind: type[Expectation]) -> None:
-    """Beside the right types."""
     found = keywords(kind.model_json_schema())
     assert {key for key, _ in found} <= KEYWORDS
     assert {beside for key, beside in found if key == "minLength"} <= {"string"}

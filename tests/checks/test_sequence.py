@@ -96,6 +96,5 @@ TWO = (
     ],
 )
 def test_adjacent_steps_of_a_sequence(talk: Any, judge: Any, steps: list[dict[str, Any]], outcome: str) -> None:
-    """In neighbouring turns, or in one."""
     evidence = talk("tool: find()", "tool: refund()", "agent: Done, bye.", tools=TWO)
     assert judge(evidence, check="sequence", steps=steps)[0] == outcome

@@ -96,7 +96,6 @@ def test_similar_respects_its_scope(
 
 @needs_model
 def test_a_text_that_is_exactly_as_close_as_asked_is_close_enough(talk: Any, judge: Any) -> None:
-    """`min` itself passes, a hair more does not."""
     share = closeness("You will get a replacement.", "We will send you a new one.")
     evidence = talk("agent: We will send you a new one.")
     fields = {"check": "similar", "to": "You will get a replacement."}
@@ -115,7 +114,6 @@ def test_a_text_that_is_exactly_as_close_as_asked_is_close_enough(talk: Any, jud
     ],
 )
 def test_similar_rejects_invalid_fields(refusal: Any, fields: Any, place: object, message: str) -> None:
-    """Every error is at its field."""
     assert refusal(check="similar", **fields) == [(place, message)]
 
 

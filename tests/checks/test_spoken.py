@@ -390,7 +390,6 @@ def test_a_few_cents_are_distinguished(dollars: int, few: int, cents: int) -> No
 
 @given(st.integers(1, 99), st.integers(1, 99), st.integers(1, 99))
 def test_a_range_is_spoken_with_to(first: int, last: int, other: int) -> None:
-    """As it is written, with a dash, and never another one."""
     finder = spoken_finder((f"{first}-{last} days",), fold=True)
     said = f"That takes {words_of(first)} to {words_of(other)} days."
     assert bool(finder.find(said)) is (first < last == other)

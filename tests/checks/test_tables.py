@@ -66,7 +66,6 @@ def client() -> Evidence:
 
 
 def untimed(words: list[Any]) -> list[Any]:
-    """Only the spoken words, without times."""
     return [(role, content, None, None, None) for role, content, *_ in words if isinstance(content, str)]
 
 
@@ -204,7 +203,6 @@ _ANSWERS = {
 
 
 def asked(question: Question) -> Votes:
-    """The answers of a language model."""
     votes = _ANSWERS[question.rubric]
     return Votes(votes, "" if len(votes) >= question.votes else "the endpoint was gone")
 
@@ -315,7 +313,6 @@ STRICTER: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("how", NOT_READ)
 def test_unreadable_data_never_turns_a_failure_into_a_pass(read: Any, how: str) -> None:
-    """For every kind of check."""
     for name in CHECKS:
         if name == "similar" and missing_packages():
             continue

@@ -117,7 +117,6 @@ def test_failures_that_do_not_depend_on_results(talk: Any, judge: Any) -> None:
 
 
 def test_too_many_calls_quote_the_last(talk: Any, judge: Any) -> None:
-    """Of those that match."""
     calls = tuple(ToolCall(name="cancel", has_result=True, result="ok", turn=number) for number in (1, 2))
     evidence = talk("tool: cancel", "tool: cancel", tools=calls)
     assert judge(evidence, check="tool_called", name="cancel", times=1, result="ok") == (
@@ -128,7 +127,6 @@ def test_too_many_calls_quote_the_last(talk: Any, judge: Any) -> None:
 
 
 def test_at_most_eight_tools_are_named(talk: Any, judge: Any) -> None:
-    """The rest is counted."""
     tools = tuple(ToolCall(name=f"tool-{number}") for number in range(8))
     _, message, _ = judge(talk("agent: Hi.", tools=tools), check="tool_not_called", name="cancel")
     assert message.endswith("tool-6, tool-7")
@@ -136,7 +134,6 @@ def test_at_most_eight_tools_are_named(talk: Any, judge: Any) -> None:
 
 
 def test_unusual_tool_names_are_shown_as_json(talk: Any, judge: Any) -> None:
-    """On one line."""
     tools = [ToolCall(name="a\n::error::b"), *(ToolCall(name=f"tool-{number}") for number in range(9))]
     _, message, _ = judge(talk("agent: Hi.", tools=tuple(tools)), check="tool_not_called", name="cancel")
     assert message == (
@@ -169,6 +166,5 @@ TWO = (
     ],
 )
 def test_other_calls_of_a_tool_are_described(talk: Any, judge: Any, fields: dict[str, Any], message: str) -> None:
-    """Each field that narrows a call down."""
     evidence = talk("tool: find()", "tool: refund()", "agent: Done.", tools=TWO)
     assert judge(evidence, check="tool_not_called", **fields)[1].startswith(message)

@@ -57,7 +57,6 @@ def test_a_tool_call_may_be_inside_a_turn(item: dict[str, Any]) -> None:
     "item", [{"role": "toolcall", "content": CALL_F}, {"type": "action"}, {"function_call": CALL_F}]
 )
 def test_an_unknown_history_item_may_be_a_tool_call(item: dict[str, Any]) -> None:
-    """As in the transcript."""
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "system"}]
     assert found(from_turns(HELLO, ASKS, history=[*messages, item]), **ABSENT[0]) == "errored"
     assert found(from_turns(HELLO, ASKS, history=messages), **ABSENT[0]) == "passed"
@@ -107,7 +106,6 @@ def test_an_unread_turn_may_be_first_last_or_one_too_many(place: int, fields: di
 )
 @pytest.mark.parametrize("in_history", [False, True])
 def test_unreadable_arguments_are_undecided(content: Any, in_history: bool) -> None:
-    """The call itself is certain."""
     made = {"role": "tool_call", "content": content}
     evidence = from_turns(HELLO, ASKS, history=[made]) if in_history else from_turns(HELLO, made, ASKS)
     no_arguments = "errored", "the service gave no arguments: 1 call of f cannot be decided"
@@ -201,7 +199,6 @@ SAID = {"check": "says", "any_of": ["hello"]}
 )
 @pytest.mark.parametrize("how", ["unread", "masked"])
 def test_other_parts_of_a_combinator_still_decide(how: str, whole: dict[str, Any], outcome: str) -> None:
-    """With unread and with redacted evidence."""
     robot = [{"role": "robot", "content": "thirty days"}] if how == "unread" else []
     evidence = from_turns(HELLO, ASKS, BYE, *robot, duration_seconds=30)
     if how == "masked":
@@ -210,6 +207,5 @@ def test_other_parts_of_a_combinator_still_decide(how: str, whole: dict[str, Any
 
 
 def test_an_expression_ignores_unread_parts_it_does_not_name() -> None:
-    """So it is decided."""
     evidence = from_turns(HELLO, ASKS).model_copy(update={"unread": ("turns", "tools")})
     assert found(evidence, check="expression", cel="run.status == 'completed'") == "passed"
