@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from planner.sandbox.conversation import EMPTY, Conversation, Draws, seed_of
+from planner.sandbox.conversation import EMPTY, Conversation, Draws, converse, seed_of
 from planner.sandbox.state import Batch, Event, LaunchRequest, Run, State
 from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import Snapshot, World
@@ -36,17 +36,6 @@ class Answerer:
         return self.snapshot
 
 
-@frozen
-class Launch:
-    """An accepted request, who answers it, and the faults that affect it."""
-
-    request: LaunchRequest
-    answerer: Answerer
-    at: float
-    faults: Sequence[Fault]
-    requested_by_id: int
-
-
 class Launcher:
     def __init__(self, world: World, state: State) -> None:
         self._world = world
@@ -63,66 +52,67 @@ class Launcher:
         rates: dict[str, int] = {str(name): cents for name, cents in self._world.rates.items()}
         return rates.get(product, min(rates.values(), default=0))
 
-    def make(self, launch: Launch) -> Event:
-        request, world, state = launch.request, self._world, self._state
+    def make(
+        self, request: LaunchRequest, answerer: Answerer, at: float, faults: Sequence[Fault], requested_by_id: int
+    ) -> Event:
+        """The runs of an accepted request, with the faults that affect them."""
+        world, state = self._world, self._state
         prompts = request.prompts or ("",)
         run_ids = list(range(state.next_run_id, state.next_run_id + request.run_count))
-        if any(fault.spec.kind == "shuffle_ids" for fault in launch.faults):
+        if any(fault.spec.kind == "shuffle_ids" for fault in faults):
             draws = Draws(seed_of(world.seed, "shuffle", state.next_run_id))
             run_ids = [run_id for _, run_id in sorted((draws.draw(), run_id) for run_id in run_ids)]
         batch_id = state.next_batch_id if request.is_batch else None
         call_id = state.next_call_id
         line = (request.target_type, request.target_id, request.direction, request.mode)
+        bot, own = request.target_number or world.demo_number, answerer.number
+        from_number, to_number = (bot, own) if request.direction == "outbound" else (own, bot)
+        estimate_cents = self.estimate_cents(answerer)
         made = Counter[str]()
         runs: list[Run] = []
         for index, run_id in enumerate(run_ids):
             prompt = prompts[index % len(prompts)]
             seed = seed_of(world.seed, *line, prompt, state.occurrences(request, prompt) + made[prompt])
             made[prompt] += 1
-            queued = self._queued(launch, launch.answerer.of_run(seed), index)
-            run = self._called(replace(queued, id=run_id, batch_id=batch_id, prompt=prompt, seed=seed), call_id)
+            snapshot = answerer.of_run(seed)
+            starts_at = at + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
+            queued = Run(
+                id=run_id,
+                batch_id=batch_id,
+                target_type=request.target_type,
+                target_id=request.target_id,
+                direction=request.direction,
+                mode=request.mode,
+                target_number=bot,
+                prompt=prompt,
+                requested_by_id=requested_by_id,
+                snapshot=snapshot,
+                seed=seed,
+                time_scale=world.time_scale,
+                created_at=at,
+                starts_at=starts_at,
+                ends_at=starts_at,
+                from_number=from_number,
+                to_number=to_number,
+                charge_multiplier=world.charge_multiplier,
+                estimated_cost_cents=estimate_cents,
+                error_message=NOBODY if snapshot is None else "",
+            )
+            run = self._called(queued, call_id)
             call_id += (run.call_id is not None) + (run.sip_call_id is not None)
-            runs.append(_with_faults(run, index, launch.faults))
+            runs.append(_with_faults(run, index, faults))
         batch = None
         if batch_id is not None:
             batch = Batch(
                 id=batch_id,
                 request=request,
-                requested_by_id=launch.requested_by_id,
-                created_at=launch.at,
+                requested_by_id=requested_by_id,
+                created_at=at,
                 run_ids=tuple(run_ids),
-                estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
+                estimated_cost_cents=estimate_cents * len(runs),
                 estimated_minutes=world.estimated_minutes * len(runs),
             )
-        return Event(launch.at, "launch", tuple(runs), batch)
-
-    def _queued(self, launch: Launch, snapshot: Snapshot | None, index: int) -> Run:
-        """The run without a call yet."""
-        request, world = launch.request, self._world
-        starts_at = launch.at + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
-        bot, own = request.target_number or world.demo_number, launch.answerer.number
-        return Run(
-            id=0,
-            batch_id=None,
-            target_type=request.target_type,
-            target_id=request.target_id,
-            direction=request.direction,
-            mode=request.mode,
-            target_number=bot,
-            prompt="",
-            requested_by_id=launch.requested_by_id,
-            snapshot=snapshot,
-            seed=0,
-            time_scale=world.time_scale,
-            created_at=launch.at,
-            starts_at=starts_at,
-            ends_at=starts_at,
-            from_number=bot if request.direction == "outbound" else own,
-            to_number=own if request.direction == "outbound" else bot,
-            charge_multiplier=world.charge_multiplier,
-            estimated_cost_cents=self.estimate_cents(launch.answerer),
-            error_message=NOBODY if snapshot is None else "",
-        )
+        return Event(at, "launch", tuple(runs), batch)
 
     def _called(self, run: Run, call_id: int) -> Run:
         """The run with its call, if somebody answers. If models talk on it, its end and its bill are not known yet."""
@@ -134,8 +124,6 @@ class Launcher:
         run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=call_id_at)
         if snapshot.model or self._world.bot.model:
             return replace(run, ends_at=None, is_pending=True)
-        from planner.sandbox.conversation import converse
-
         return self.ended(run, converse(snapshot, run.prompt, run.seed), run.starts_at)
 
     def ended(self, run: Run, conversation: Conversation, not_before: float) -> Run:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from planner.sandbox.agents import Agents
 from planner.sandbox.errors import insufficient_balance, not_found, throttled
-from planner.sandbox.launching import Answerer, Launch, Launcher
+from planner.sandbox.launching import Answerer, Launcher
 from planner.sandbox.state import FOREIGN_USER_ID, OWN_USER_ID, Charge, Event, LaunchRequest, Run, State, Store
 from planner.sandbox.worlds.dialogues import Object, meant
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
@@ -104,7 +104,7 @@ class Sandbox:
                 if fault.spec.kind == "agent_edit" and fault.spec.agent_id is not None:
                     self.agents.deploy_revision(fault.spec.agent_id, fault.spec.revision, self.now())
                     answerer = self._answerer(request)
-            event = self._launcher.make(Launch(request, answerer, now, faults, OWN_USER_ID))
+            event = self._launcher.make(request, answerer, now, faults, OWN_USER_ID)
             self._store.append(event)
         self.refresh()
         return event
@@ -136,8 +136,8 @@ class Sandbox:
             request = LaunchRequest(*target, (newest.prompt,), newest.mode)
         for _ in range(count):
             with self._store.change():
-                launch = Launch(request, self._answerer(request), self.now(), (), FOREIGN_USER_ID)
-                self._store.append(self._launcher.make(launch))
+                answerer = self._answerer(request)
+                self._store.append(self._launcher.make(request, answerer, self.now(), (), FOREIGN_USER_ID))
 
     # Other changes
 

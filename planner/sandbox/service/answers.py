@@ -16,16 +16,6 @@ from planner.sandbox.worlds.world import Snapshot
 
 Answer = dict[str, Any]
 
-_SCOPES = [
-    "agents:read",
-    "agents:write",
-    "billing:read",
-    "calls:read",
-    "phone_numbers:read",
-    "test_calls:read",
-    "test_calls:write",
-]
-
 
 @lru_cache(maxsize=1 << 16)
 def timestamp(moment: float) -> str:
