@@ -2,15 +2,13 @@
 
     uv run python tests/benchmarks/makespan.py [RUNS] [LIMIT…]
     … --virtual        calls of the sandbox's own length (half a minute), 0.1 s a request, in a clock that jumps
-    … --profile        where the CPU goes, by package
     … --time-scale 10  a served sandbox whose calls are six times as long as its usual 60 makes them
 
-No call can take less than itself, and no schedule less than all calls over the limit: the bound is max(longest call, sum of
-calls / limit). Who cannot know how long a call will be cannot reach it: `greedy` is what a client would take that fills each
-place at once, without any latency, with the very same calls in the very same order.
+The lower bound is max(longest call, sum of calls / limit). A client that does not know the length of a call cannot reach it:
+`greedy` is one that fills each place at once, without latency, with the same calls in the same order.
 
-Served, planner competes with the sandbox for this machine, and what it takes itself is scaled up by the time scale: CPU,
-requests and memory are to be read there, the makespan in the virtual clock.
+Read CPU, requests and memory from a served sandbox, and the makespan from the virtual clock: served, planner competes with
+the sandbox for this machine.
 """
 
 from __future__ import annotations
@@ -19,8 +17,6 @@ import argparse
 import heapq
 import json
 import os
-import random
-import re
 import resource
 import subprocess
 import sys
@@ -34,7 +30,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 LATENCY_SECONDS = 0.1
-TARGET = 1.10
 BYTECODE = Path(tempfile.gettempdir(), "planner-makespan-bytecode")
 WARM = "import planner.commands.run, planner.reports.html, planner.reports.junit, planner.reports.markdown"
 PLAN = """\
@@ -52,7 +47,6 @@ scenarios:
     runs: 5
     expect: [{{check: call, status: completed}}]
 """
-PROGRESS = re.compile(r"^([\d,]+) of [\d,]+ runs .*· (?:(\d+) min )?(\d+) s elapsed", re.MULTILINE)
 
 
 def second_start() -> dict[str, str]:
@@ -77,20 +71,6 @@ def greedy(calls: Iterable[float], limit: int) -> float:
     for call in calls:
         heapq.heapreplace(places, places[0] + call)
     return max(places)
-
-
-def blind_line(calls: Sequence[float], limit: int, orders: int = 400) -> str:
-    """What the order is worth where nothing is known of the calls: `greedy` in so many orders drawn by lot."""
-    dice, shuffled, found = random.Random(1), list(calls), list[float]()
-    for _ in range(orders):
-        dice.shuffle(shuffled)
-        found.append(greedy(shuffled, limit) / bound_of(calls, limit))
-    found.sort()
-    within = sum(ratio <= TARGET for ratio in found)
-    return (
-        f"the same calls in {orders} orders drawn by lot, without latency and with the limit known: {found[0]:.3f} to"
-        f" {found[-1]:.3f}, median {found[orders // 2]:.3f}, {within} within {TARGET:.2f}"
-    )
 
 
 def log(runs: int, limit: int, seconds: float, calls: Sequence[float], *figures: str) -> None:
@@ -136,10 +116,10 @@ def virtual(runs: int, limit: int) -> None:
             polls = requests.count("before GET /v1/test-calls")
             launches = sum("POST" in step for step in requests)
             line = requests_line(len(requests), polls, launches, len(seconds))
-            log(len(seconds), limit, ran.seconds, seconds, label, line, blind_line(seconds, limit))
+            log(len(seconds), limit, ran.seconds, seconds, label, line)
 
 
-def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
+def served(runs: int, limit: int, time_scale: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         world = (Path(__file__).parents[1] / "support/any_prompt.yaml").read_text()
@@ -153,18 +133,14 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        packages = root / "packages.txt"
         environment = second_start()
-        command = (
-            [str(Path(__file__).with_name("profile_by_package.py")), str(packages)] if profile else ["-m", "planner"]
-        )
         try:
             assert service.stdout is not None
             url = next(word for word in service.stdout.readline().split() if word.startswith("http"))
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             began = time.monotonic()
             done = subprocess.run(
-                [sys.executable, *command, "run", "--consent-to-charge"],
+                [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
                 cwd=root,
                 env=environment | {"THUNDERPHONE_API_BASE_URL": url, "THUNDERPHONE_API_KEY": "sk_test_load"},
                 capture_output=True,
@@ -180,8 +156,6 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
         finally:
             service.terminate()
             service.wait()
-        if profile:
-            print(packages.read_text())
     calls = [run["duration_seconds"] / time_scale for case in results["cases"] for run in case["runs"]]
     assert len(calls) == len(ledger["runs"]), "paid for other runs than reported"
     cpu_ms = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
@@ -196,7 +170,6 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
         f"CPU {cpu_ms:.0f} ms, {cpu_ms / len(calls):.2f} ms a run (target 3; start included, which 100 runs show; ten million"
         f" additions take {ten_million_additions_ms():.0f} ms here)",
         f"peak {after.ru_maxrss / 1024:.0f} MiB (target 300)",
-        *pace_cells(done.stderr, len(calls)),
     )
 
 
@@ -208,34 +181,18 @@ def ten_million_additions_ms() -> float:
     return (time.process_time() - began) * 1000
 
 
-def pace_cells(said: str, runs: int) -> list[str]:
-    """Seconds a run in the first thousand and from there to the last look but one at the progress: is it getting slower?"""
-    seen = [
-        (int(done.replace(",", "")), 60 * int(minutes or 0) + int(seconds))
-        for done, minutes, seconds in PROGRESS.findall(said)
-    ]
-    first = next((look for look in seen if look[0] >= 1000), None)
-    if first is None or runs < 3000:
-        return []
-    last = [look for look in seen if look[0] < runs * 0.98][-1]
-    early = first[1] / first[0] * 1000
-    late = (last[1] - first[1]) / (last[0] - first[0]) * 1000
-    return [f"{early:.1f} ms a run up to {first[0]}, {late:.1f} from there to {last[0]} (target: 15 % more)"]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("runs", type=int, nargs="?", default=1000)
     parser.add_argument("limits", type=int, nargs="*", default=[50])
     parser.add_argument("--virtual", action="store_true")
-    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--time-scale", type=float, default=60.0)
     given = parser.parse_args()
     for limit in given.limits:
         if given.virtual:
             virtual(given.runs, limit)
         else:
-            served(given.runs, limit, given.time_scale, profile=given.profile)
+            served(given.runs, limit, given.time_scale)
 
 
 if __name__ == "__main__":
