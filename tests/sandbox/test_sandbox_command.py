@@ -171,14 +171,28 @@ def test_a_port_in_use(ran: Any) -> None:
     assert (code, f"port {port} of 127.0.0.1 cannot be used" in err) == (2, True)
 
 
-def test_faults_of_the_command_line_are_active() -> None:
-    """`--fault` adds a fault with its own schedule."""
+HALF_A_REQUEST = (
+    "POST {path} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer sk_test_death\r\n"
+    'Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{{"target_type": "agent", '
+)
+
+
+def test_a_served_sandbox(tmp_path: Path) -> None:
+    """`--fault` adds a fault with its own schedule. A client that dies during its request launches nothing and is no error
+    of the sandbox."""
     command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--fault", "no_balance,times=1,after=1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[4]
+        host, port = url.removeprefix("http://").split(":")
         headers = {"Authorization": f"Bearer {KEY}"}
         with httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS) as http:
             statuses = [http.post("/v1/test-calls", json=single()).status_code for _ in range(3)]
+            for path in ("/v1/test-calls", "/v1/test-call-batches", "/_sandbox/control", "/v1/chat/completions"):
+                with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as dying:
+                    dying.sendall(HALF_A_REQUEST.format(path=path).encode())
+            assert len(http.get("/_sandbox/ledger").json()["runs"]) == 2
         process.terminate()
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert statuses == [201, 402, 201]
+    assert err == ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -99,21 +98,38 @@ def world(tmp_path: Path, url: str, *, agent: bool = False, bot: bool = False, *
     return load_world(path)
 
 
-async def ended(bench: Bench, **fields: Any) -> dict[str, Any]:
-    """One run played by models, until it has ended. The clock only moves at the end."""
-    response = await bench.start(target_id=14, **fields)
-    assert response.status_code == 201, response.text
-    bench.clock.talk(3)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        (run, *_) = await bench.runs()
-        if bench.sandbox.state.run(run["id"]).ends_at is not None:
-            break
-        assert run["status"] == "in_progress"
-        assert time.monotonic() < deadline
+async def finish(bench: Bench) -> dict[str, Any]:
+    """The newest run, once its models have finished. The clock only moves at the end."""
+    while any(run.is_pending for run in bench.sandbox.state.runs):
+        await bench.runs()
         await asyncio.sleep(0.01)
     bench.clock.talk(700)
     return (await bench.runs())[0]
+
+
+@dataclass
+class Played:
+    """A run that was played with models, what the service shows of it, and what the endpoint was asked."""
+
+    run: dict[str, Any]
+    call: dict[str, Any]
+    turns: list[dict[str, Any]]
+    ledger: Any
+    asked: Scripted
+
+
+async def played(
+    tmp_path: Path, play: Callable[[dict[str, Any]], Answer], model: dict[str, Any] | None = None, **fields: Any
+) -> Played:
+    """`model` says who is a model, and its settings. In the client's dialect, which shows transfers."""
+    with endpoint(play) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, **(model or {"agent": True})), dialect="client") as bench:
+            response = await bench.start(target_id=14, **({"scenario_prompt": SCRIPTED} | fields))
+            assert response.status_code == 200, response.text
+            run = await finish(bench)
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
+            turns = await bench.get(f"/v1/calls/{run['call_id']}/history")
+            return Played(run, call, turns, bench.sandbox.ledger(), scripted)
 
 
 def order_agent(request: dict[str, Any]) -> Answer:
@@ -143,13 +159,9 @@ def both(request: dict[str, Any]) -> Answer:
 
 async def test_a_model_as_the_agent(tmp_path: Path) -> None:
     """Its prompt is the system prompt, its tools are offered and answered as the world says, and the script bot is served."""
-    with endpoint(order_agent) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, agent=True)) as bench:
-            run = await ended(bench, scenario_prompt=SCRIPTED)
-            call = await bench.get(f"/v1/calls/{run['call_id']}")
-            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-            ledger: Any = bench.sandbox.ledger()
-    first = scripted.requests[0]
+    made = await played(tmp_path, order_agent)
+    run, call, turns, ledger = made.run, made.call, made.turns, made.ledger
+    first = made.asked.requests[0]
     assert first["messages"][0]["content"].startswith("You are Maya, order support")
     assert [tool["function"]["name"] for tool in first["tools"]] == ["lookup_order", "create_return", "cancel_order", "end_call", "transfer_call"]  # fmt: skip
     assert first["tools"][0]["function"]["parameters"]["properties"] == {"order_id": {"type": "string", "description": "five digits"}}  # fmt: skip
@@ -157,32 +169,25 @@ async def test_a_model_as_the_agent(tmp_path: Path) -> None:
     assert [turn["role"] for turn in turns] == ["agent", "user", "agent", "tool_call", "tool_response", "agent", "user", "agent"]  # fmt: skip
     assert turns[3]["content"] == {"name": "lookup_order", "arguments": {"order_id": "12345"}}
     assert turns[4]["content"]["item"] == "walking shoes"
-    assert scripted.roles(2) == ["system", "user", "assistant", "user", "assistant", "tool"]
+    assert made.asked.roles(2) == ["system", "user", "assistant", "user", "assistant", "tool"]
     assert call["billing_total_cents"] > 0
     assert ledger["launches"][0]["cost_cents"] == ledger["runs"][0]["cost_cents"] == call["billing_total_cents"]
 
 
 async def test_a_model_as_the_bot(tmp_path: Path) -> None:
     """The scenario prompt is its role; it hangs up by its tool."""
-    with endpoint(polite_caller) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
-            run = await ended(bench, scenario_prompt=f"You are Ana. {SCRIPTED}")
-            call = await bench.get(f"/v1/calls/{run['call_id']}")
-            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    assert f"You are Ana. {SCRIPTED}" in scripted.requests[0]["messages"][0]["content"]
-    assert call["end_reason"] == "caller_hangup"
-    assert turns[-1]["content"] == "Thanks, goodbye."
+    made = await played(tmp_path, polite_caller, {"bot": True}, scenario_prompt=f"You are Ana. {SCRIPTED}")
+    assert f"You are Ana. {SCRIPTED}" in made.asked.requests[0]["messages"][0]["content"]
+    assert made.call["end_reason"] == "caller_hangup"
+    assert made.turns[-1]["content"] == "Thanks, goodbye."
 
 
 async def test_models_on_both_ends_and_the_agent_calls(tmp_path: Path) -> None:
     """Both parties are models, and the bot picks up."""
-    with endpoint(both) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True)) as bench:
-            run = await ended(bench, direction="inbound")
-            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    assert run["status"] == "completed"
-    assert turns[0]["role"] == "user"
-    assert any("You are calling" in message["content"] for message in scripted.requests[1]["messages"])
+    made = await played(tmp_path, both, {"agent": True, "bot": True}, direction="inbound")
+    assert made.run["status"] == "completed"
+    assert made.turns[0]["role"] == "user"
+    assert any("You are calling" in message["content"] for message in made.asked.requests[1]["messages"])
 
 
 async def test_a_run_is_in_progress_until_its_models_have_finished(tmp_path: Path) -> None:
@@ -203,11 +208,7 @@ async def test_a_run_is_in_progress_until_its_models_have_finished(tmp_path: Pat
             billing = await bench.get("/v1/billing")
             live = len(bench.sandbox.state.live_runs(bench.clock()))
             go_on.set()
-            while any(run.is_pending for run in bench.sandbox.state.runs):
-                await bench.runs()
-                await asyncio.sleep(0.01)
-            bench.clock.talk(700)
-            (over,) = await bench.runs()
+            over = await finish(bench)
             afterwards = await bench.get("/v1/billing")
     assert (run["status"], call["status"], call["end_time"], transcript["transcripts"]) == ("in_progress", "in_progress", None, [])  # fmt: skip
     assert (live, billing["available_cash_cents"]) == (1, 50_000 - 16)
@@ -222,7 +223,8 @@ async def test_the_key_comes_from_the_environment(tmp_path: Path) -> None:
             Sandbox(loaded)
         state = tmp_path / "state.jsonl"
         async with bench_of(loaded, environ={"TINY_KEY": KEY}, state_path=state) as bench:
-            await ended(bench, scenario_prompt=SCRIPTED)
+            await bench.start(target_id=14, scenario_prompt=SCRIPTED)
+            await finish(bench)
     assert set(scripted.keys) == {f"Bearer {KEY}"}
     assert KEY not in state.read_text(encoding="utf-8")
 
@@ -240,92 +242,61 @@ async def test_the_key_comes_from_the_environment(tmp_path: Path) -> None:
 )
 async def test_a_model_that_fails(tmp_path: Path, answer: Answer, model: dict[str, Any], reason: str) -> None:
     """The run fails with the reason, costs nothing, and what was said until then can be read."""
-    with endpoint(lambda _request: answer) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True, **model)) as bench:
-            run = await ended(bench, scenario_prompt=SCRIPTED)
-            call = await bench.get(f"/v1/calls/{run['call_id']}")
-            listed = await bench.get("/v1/calls?status=failed")
-            ledger: Any = bench.sandbox.ledger()
-    assert (run["status"], call["status"], call["end_reason"]) == ("failed", "failed", "error")
-    assert reason in run["error_message"]
-    assert [each["call_id"] for each in listed["results"]] == [run["call_id"]]
-    assert (ledger["total_cents"], call["billing_total_cents"]) == (0, 0)
+    made = await played(tmp_path, lambda _request: answer, {"agent": True, "bot": True, **model})
+    assert (made.run["status"], made.call["status"], made.call["end_reason"]) == ("failed", "failed", "error")
+    assert reason in made.run["error_message"]
+    assert (made.ledger["total_cents"], made.call["billing_total_cents"]) == (0, 0)
 
 
 async def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
     """A server that is not running is said to be unreachable."""
     with nowhere() as url:
         async with bench_of(world(tmp_path, f"{url}/v1", agent=True)) as bench:
-            run = await ended(bench, scenario_prompt=SCRIPTED)
+            await bench.start(target_id=14, scenario_prompt=SCRIPTED)
+            run = await finish(bench)
+            listed = await bench.get("/v1/calls?status=failed")
     assert "cannot be reached" in run["error_message"]
+    assert [each["call_id"] for each in listed["results"]] == [run["call_id"]]
 
 
 async def test_a_turn_limit(tmp_path: Path) -> None:
     """Two models that never end are cut off: `timeout`, and billed."""
-    with endpoint(lambda _request: say("And then?")) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True, max_turns=7)) as bench:
-            run = await ended(bench)
-            call = await bench.get(f"/v1/calls/{run['call_id']}")
-            history = await bench.get(f"/v1/calls/{run['call_id']}/history")
-    assert (call["end_reason"], len(history)) == ("timeout", 7)
-    assert call["billing_total_cents"] > 0
+    made = await played(tmp_path, lambda _request: say("And then?"), {"agent": True, "bot": True, "max_turns": 7})
+    assert (made.call["end_reason"], len(made.turns)) == ("timeout", 7)
+    assert made.call["billing_total_cents"] > 0
 
 
 async def test_tools_without_end(tmp_path: Path) -> None:
     """An agent that only ever calls tools is stopped after some rounds, one it does not have is said to be unknown."""
-    with endpoint(lambda _request: say("", ("no_such_tool", {}))) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, agent=True, max_turns=20)) as bench:
-            run = await ended(bench, scenario_prompt=SCRIPTED)
-            history = await bench.get(f"/v1/calls/{run['call_id']}/history")
-    assert history[1]["content"] == {"error": "unknown tool"}
-    assert [entry["role"] for entry in history[:12]] == ["tool_call", "tool_response"] * 6
+    made = await played(tmp_path, lambda _request: say("", ("no_such_tool", {})), {"agent": True, "max_turns": 20})
+    assert made.turns[1]["content"] == {"error": "unknown tool"}
+    assert [entry["role"] for entry in made.turns[:12]] == ["tool_call", "tool_response"] * 6
 
 
 async def test_a_bot_without_tools_hangs_up_in_words(tmp_path: Path) -> None:
     """What small models write instead of calling the tool ends the call, and is not said."""
-    with endpoint(lambda _request: say("Bye. [hangs up]")) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
-            run = await ended(bench, scenario_prompt=SCRIPTED)
-            call = await bench.get(f"/v1/calls/{run['call_id']}")
-            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    assert (turns[-1]["role"], turns[-1]["content"]) == ("user", "Bye.")
-    assert call["end_reason"] == "caller_hangup"
+    made = await played(tmp_path, lambda _request: say("Bye. [hangs up]"), {"bot": True})
+    assert (made.turns[-1]["role"], made.turns[-1]["content"]) == ("user", "Bye.")
+    assert made.call["end_reason"] == "caller_hangup"
 
 
 async def test_an_agent_transfers(tmp_path: Path) -> None:
-    transfer = say("One moment.", ("transfer_call", {"number": "+14155550130"}))
-    with endpoint(lambda _request: transfer) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, agent=True), dialect="client") as bench:
-            response = await bench.start(target_id=14, scenario_prompt=SCRIPTED)
-            assert response.status_code == 200
-            while any(run.is_pending for run in bench.sandbox.state.runs):
-                await bench.runs()
-                await asyncio.sleep(0.01)
-            bench.clock.talk(700)
-            (over,) = await bench.runs()
-            call = await bench.get(f"/v1/calls/{over['call_id']}")
-    assert (call["end_reason"], call["transfer_destination"]) == ("transfer", "+14155550130")
+    made = await played(tmp_path, lambda _request: say("One moment.", ("transfer_call", {"number": "+14155550130"})))
+    assert (made.call["end_reason"], made.call["transfer_destination"]) == ("transfer", "+14155550130")
 
 
 async def test_a_silent_bot_hangs_up(tmp_path: Path) -> None:
-    with endpoint(lambda _request: say("")) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
-            run = await ended(bench, scenario_prompt=SCRIPTED)
-            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-            call = await bench.get(f"/v1/calls/{run['call_id']}")
-    assert {turn["role"] for turn in turns} == {"agent"}
-    assert call["end_reason"] == "caller_hangup"
+    made = await played(tmp_path, lambda _request: say(""), {"bot": True})
+    assert "user" not in {turn["role"] for turn in made.turns}
+    assert made.call["end_reason"] == "caller_hangup"
 
 
 @pytest.mark.parametrize("party", ["agent", "bot"])
 async def test_a_scripted_party_needs_a_dialogue(tmp_path: Path, party: str) -> None:
     """Without one no model is asked, and the caller says why: the agent is not to blame."""
-    with endpoint(lambda _request: say("Hello?")) as scripted:
-        async with bench_of(world(tmp_path, scripted.url, **{party: True})) as bench:
-            run = await ended(bench, scenario_prompt="Sing.")
-            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    assert NO_DIALOGUE in turns[1]["content"]
-    assert scripted.requests == []
+    made = await played(tmp_path, lambda _request: say("Hello?"), {party: True}, scenario_prompt="Sing.")
+    assert NO_DIALOGUE in made.turns[1]["content"]
+    assert made.asked.requests == []
 
 
 async def test_a_restart_starts_the_call_again(tmp_path: Path) -> None:
@@ -344,9 +315,7 @@ async def test_a_restart_starts_the_call_again(tmp_path: Path) -> None:
         async with bench_of(loaded, now=clock, state_path=state, environ={"WHO": "going on"}) as bench:
             await bench.start(target_id=14, scenario_prompt=SCRIPTED)
             stopped.refresh()  # the second process plays the same call
-            while any(run.is_pending for run in bench.sandbox.state.runs):
-                await bench.runs()
-                await asyncio.sleep(0.01)
+            await finish(bench)
             ledger: Any = bench.sandbox.ledger()
             go_on.set()
             model_calls: Any = stopped._model_calls

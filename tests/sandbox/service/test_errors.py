@@ -28,45 +28,29 @@ async def test_single_run_fields(bench: Bench, change: dict[str, Any]) -> None:
     assert await bench.runs() == []
 
 
-@pytest.mark.parametrize("change", [{"run_count": None}])
-async def test_batch_fields(bench: Bench, change: dict[str, Any]) -> None:
-    """Each field of a batch is refused by name."""
-    response = await bench.start_batch(**change)
-    assert (response.status_code, response.json().keys()) == (400, change.keys())
-
-
 async def test_a_wrong_item_of_a_list_is_refused_by_its_index(bench: Bench) -> None:
     response = await bench.start_batch(scenario_prompts=["a", 2, "b", 3])
     assert (response.status_code, response.json()["scenario_prompts"].keys()) == (400, {"1", "3"})
 
 
-@pytest.mark.parametrize("field", ["target_type"])
-async def test_null_is_not_a_value(bench: Bench, field: str) -> None:
-    """A null is refused where a value is meant, also where the field may be left out."""
-    response = await bench.http.post("/v1/test-calls", json=single() | {field: None})
-    assert (response.status_code, response.json()) == (400, {field: ["This field may not be null."]})
+async def test_null_is_not_a_value(bench: Bench) -> None:
+    """A null is refused where a value is meant."""
+    response = await bench.http.post("/v1/test-calls", json=single() | {"target_type": None})
+    assert (response.status_code, response.json()) == (400, {"target_type": ["This field may not be null."]})
 
 
 async def test_unknown_fields_are_ignored(bench: Bench) -> None:
-    """A field the service does not know changes nothing."""
     assert (await bench.start(colour="blue")).status_code == 201
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "start"),
-    [
-        (b"{not json", 400, "JSON parse error"),
-        (b"[1, 2]", 400, ""),
-        (b'{"target_id": NaN}', 400, ""),
-        (b"null", 400, ""),
-    ],
+    ("body", "start"), [(b"{not json", "JSON parse error"), (b"[1, 2]", ""), (b'{"target_id": NaN}', ""), (b"null", "")]
 )
-async def test_body_that_is_not_an_object(bench: Bench, body: bytes, status: int, start: str) -> None:
+async def test_body_that_is_not_an_object(bench: Bench, body: bytes, start: str) -> None:
     """A body that is no JSON object is refused with a reason."""
     response = await bench.http.post("/v1/test-calls", content=body, headers={"Content-Type": "application/json"})
-    document = response.json()
-    assert response.status_code == status
-    assert document.get("detail", "").startswith(start)
+    assert response.status_code == 400
+    assert response.json().get("detail", "").startswith(start)
 
 
 async def test_body_of_another_type(bench: Bench) -> None:
@@ -78,13 +62,10 @@ async def test_body_of_another_type(bench: Bench) -> None:
     )
 
 
-@pytest.mark.parametrize("header", [None])
-async def test_no_key(bench: Bench, header: str | None) -> None:
+async def test_no_key(bench: Bench) -> None:
     """Without a bearer key: 401, and how to authenticate."""
     request = bench.http.build_request("GET", "/v1/billing")
     del request.headers["authorization"]
-    if header is not None:
-        request.headers["authorization"] = header
     response = await bench.http.send(request)
     assert response.status_code == 401
     assert response.json() == {"detail": "Authentication credentials were not provided."}
@@ -105,10 +86,9 @@ async def test_health_needs_no_key(bench: Bench) -> None:
     assert (response.status_code, response.json()) == (200, {"ok": True})
 
 
-@pytest.mark.parametrize("path", ["/"])
-async def test_unknown_paths(bench: Bench, path: str) -> None:
-    """A single run cannot be read by id; every unknown path is 404 in JSON."""
-    response = await bench.http.get(path)
+async def test_unknown_paths(bench: Bench) -> None:
+    """404 in JSON."""
+    response = await bench.http.get("/")
     assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
 
 
