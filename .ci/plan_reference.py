@@ -3,7 +3,7 @@
 Usage: python .ci/plan_reference.py            exit code 1 where the page says anything else, or leaves out a key
        python .ci/plan_reference.py --write    rewrite them
 
-A block begins with `<!-- keys: MODEL -->`, MODEL being a class of planner/planfile/grammar/models.py and project_models.py, and ends with `<!-- end -->`.
+A block begins with `<!-- keys: MODEL -->`, MODEL being a class of planner/planfile/grammar.py or project.py, and ends with `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from planner.planfile.grammar.schema import library_schema, plan_schema, project_schema
+from planner.planfile.schema import library_schema, plan_schema, project_schema
 from planner.reports.pages import fields_of, markdown_fields
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "plans.md"

@@ -20,7 +20,7 @@ from planner.checks.judge import Judge
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed
 from planner.evidence import ENDED, Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
-from planner.planfile.yaml.source import Place, Source
+from planner.planfile.yaml.document import Place, Source
 from planner.results.model import Finding, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import fisher_mid_p

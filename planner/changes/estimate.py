@@ -33,8 +33,7 @@ from typing import Final, TypeAlias
 from planner.changes.fingerprint import change_set_digest
 from planner.changes.history import PastRun, runs_of
 from planner.changes.model import CasePrice, Change, ChangeSet, Estimate, Source
-from planner.planfile.model import Case
-from planner.planfile.project.prices import CHARGE_MULTIPLIER, DEFAULT_RATES
+from planner.planfile.model import CHARGE_MULTIPLIER, DEFAULT_RATES, Case
 from planner.quantities import count
 from planner.results.outcomes import Action
 

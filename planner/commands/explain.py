@@ -13,7 +13,7 @@ from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.examples import check, example_of
-from planner.planfile.rules import AREAS, RULES
+from planner.planfile.reporter import AREAS, RULES
 from planner.planfile.text import nearest, unknown
 from planner.reports import pages
 from planner.reports.pages import RulePage, check_page

@@ -14,8 +14,7 @@ from planner.changes.agents import Configurations
 from planner.changes.configuration import agree, configuration_digest, differences, effective_target
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, UsageError
-from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, secrets_in
-from planner.planfile.agent_writer import with_fields
+from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, secrets_in, with_fields
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.model import AgentFile, Target
 from planner.planfile.reporter import Reporter

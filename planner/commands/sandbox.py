@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from planner.errors import UsageError
-from planner.planfile.grammar.field_errors import explain
-from planner.planfile.project.addresses import is_this_machine
+from planner.planfile.addresses import is_this_machine
+from planner.planfile.fields import explain
 from planner.session.service import ADDRESS, IN_CLEAR, open_world
 from planner.session.shell import Shell
 from planner.values import frozen

@@ -16,26 +16,27 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation, idle_rate
 from planner.checks.judgement import shown
 from planner.diagnostics import Span
-from planner.planfile.drafts import Draft, Rendered, Shape, Used, free_id, parts_of
-from planner.planfile.grammar.field_errors import EMPTY, explain, mistyped, wrong_type
-from planner.planfile.grammar.validations import Validations
+from planner.planfile.drafts import Draft, Rendered, Shape, Used, Validations, free_id, parts_of
+from planner.planfile.fields import EMPTY, explain, mistyped, wrong_type
 from planner.planfile.lint import Contradictions, Stated, may_contradict
+from planner.planfile.prompts import place_in_text
 from planner.planfile.reporter import CaseErrors, Reporter, Use
-from planner.planfile.templates.contents import (
+from planner.planfile.templates import (
     Compiler,
     Route,
+    TemplateFault,
+    Templates,
     TextFault,
+    holds_tags,
     placeholders,
     read_numbers,
     render,
     varies,
 )
-from planner.planfile.templates.prompts import place_in_text
-from planner.planfile.templates.templates import TemplateFault, Templates, holds_tags
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Container, Document, as_json, at, larger_than, value_mark
 from planner.planfile.yaml.document import Mapping as Written
-from planner.planfile.yaml.reading import warn_of_rewritten
+from planner.planfile.yaml.reader import warn_of_rewritten
 
 MAX_NODES = 1_000
 """Values in one expectation with templates, aliases expanded: it may be rendered for each case."""

@@ -12,13 +12,13 @@ from pydantic import BaseModel
 from planner.checks import CHECKS
 from planner.checks.base import idle_rate
 from planner.diagnostics import Related, Span
+from planner.planfile.axes import AxisValue
 from planner.planfile.drafts import Draft, Used
 from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
+from planner.planfile.fields import missing, read_fields
 from planner.planfile.files import FileFault
-from planner.planfile.grammar.fields import missing, read_fields
-from planner.planfile.grammar.models import AxisUseFields, PlanFields, UseFields
+from planner.planfile.grammar import AxisUseFields, PlanFields, UseFields
 from planner.planfile.library import PARTS, Libraries, Library
-from planner.planfile.matrix.axes import AxisValue
 from planner.planfile.reporter import Reporter
 from planner.planfile.targets import Imported
 from planner.planfile.text import shorten, unknown

@@ -11,22 +11,18 @@ from pydantic import BaseModel
 
 from planner.diagnostics import Span
 from planner.planfile.agent_files import AgentFileReader
+from planner.planfile.axes import AxisFileReader, AxisReader, AxisValue
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
+from planner.planfile.fields import LITERAL, check_version, missing, read_fields, wrong_type
 from planner.planfile.files import Neighbours, display_name
-from planner.planfile.grammar.field_errors import LITERAL, wrong_type
-from planner.planfile.grammar.fields import check_version, missing, read_fields
-from planner.planfile.grammar.models import LibraryFields
-from planner.planfile.matrix.axes import AxisReader, AxisValue
-from planner.planfile.matrix.axis_files import AxisFileReader
+from planner.planfile.grammar import LibraryFields
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import ImportedTarget, check_slug, config_reference, read_target, with_config
-from planner.planfile.templates.names import check_name
-from planner.planfile.templates.templates import Templates, holds_tags
+from planner.planfile.templates import Templates, check_name, holds_tags
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Items, Mapping, larger_than
-from planner.planfile.yaml.reader import MAX_BYTES
-from planner.planfile.yaml.reading import decode, parse, warn_of_rewritten
+from planner.planfile.yaml.reader import MAX_BYTES, decode, parse, warn_of_rewritten
 
 KIND = "library"
 PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation
 from planner.diagnostics import Related, Span
 from planner.planfile.drafts import Draft
+from planner.planfile.model import Plan, Project, least_call_cents
 from planner.planfile.reporter import Reporter, first_few
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Items, Mapping
@@ -152,3 +153,57 @@ def _weight(stated: Stated) -> int:
     """A phrase is compared with each phrase of the other."""
     has_pattern = vars(stated.expectation).get("matches") is not None
     return stated.size * (_PATTERN_WEIGHT if has_pattern else 1)
+
+
+def report_price(document: Document, plan: Plan, project: Project, reporter: Reporter) -> None:
+    """Report limits that a run of the whole plan is sure to break. Retries and longer calls come on top."""
+    calls = sum(case.runs for case in plan.cases)
+    place = document.value(document.root, "plan")
+    policy = project.policy
+    attempts = sum(case.runs * (1 + case.retries) for case in plan.cases)
+    if attempts > policy.max_calls:
+        detail = (
+            f"this plan makes up to {attempts:,} calls with `retries`, and the project's policy allows {policy.max_calls:,} "
+            "per session; reduce `runs`, `retries` or the number of cases, or use --select"
+        )
+        reporter.warning("too-many-calls", detail, place)
+    cents = least_call_cents(project)
+    if not cents:
+        return
+    least = f"{calls:,} calls cost at least {_cents(calls * cents)} ¢ (a started minute each, at {_cents(cents)} ¢)"
+    fewer = "reduce `runs` or the number of cases, or use --select"
+    one = f"one call costs at least {_cents(cents)} ¢ (a started minute), so no call is possible"
+    budget: Any = document.root.get("budget")
+    limit = plan.max_cost_cents
+    if limit is not None and limit < calls * cents and isinstance(budget, Mapping):
+        budget_place = document.value(budget, "max_cost_cents")
+        if limit < cents:
+            reporter.error("over-budget", f"{one}; raise the budget", budget_place)
+        else:
+            reporter.warning("over-budget", f"{least}; raise the budget, or {fewer}", budget_place)
+    allowed = policy.max_cost_cents
+    if allowed is not None and allowed < calls * cents:
+        detail = f"{one}; raise" if allowed < cents else f"{least}; {fewer}, or raise"  # the plan is not to blame
+        reporter.warning("over-budget", f"{detail} `policy.max_cost_cents` ({allowed:,} ¢) in planner.yaml", place)
+
+
+def _cents(cents: float) -> str:
+    return f"{cents:,.0f}" if float(cents).is_integer() else f"{cents:,.2f}"
+
+
+def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
+    """The first expectation of each plan that needs a language model, if `planner.yaml` names none."""
+    detail = (
+        "this needs a language model, and planner.yaml names none under `judge`: `planner run` refuses such a plan, and "
+        "with --sandbox only answers recorded in the world decide it"
+    )
+    for plan in plans:
+        places = (
+            place
+            for case in plan.cases
+            for expectation, place in zip(case.expectations, case.expectation_places, strict=True)
+            if expectation.asks_model
+        )
+        first = next(places, None)
+        if first is not None:
+            reporter.warning("judge-not-configured", detail, first.span)

@@ -6,16 +6,35 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
-from planner.planfile.yaml.source import Place
+from planner.planfile.yaml.document import Place
 from planner.values import frozen
 
 Direction = Literal["outbound", "inbound"]
 Mode = Literal["bot", "sip"]
+
+DEFAULT_RATES: Final[Mapping[str, float]] = MappingProxyType({"spark": 8.0})
+"""Cents per started minute by product, where the service publishes them; a project's own rates take precedence."""
+
+KNOWN_PRODUCTS: Final = (
+    "spark",
+    "bolt",
+    "storm-base",
+    "storm-base-with-ack",
+    "storm-extra",
+    "storm-extra-with-ack",
+    "bolt-base-experimental",
+    "bolt-extra-experimental",
+)
+"""Products that the service names. There may be others: only near misses of these get a warning."""
+
+CHARGE_MULTIPLIER: Final = 2
+"""A test call is billed at twice the product's rate."""
 
 
 @frozen
@@ -223,3 +242,9 @@ class Project:
     """By environment and alias. They are read if a plan calls the target."""
     root: Path | None = field(default=None, compare=False)
     """The folder of planner.yaml."""
+
+
+def least_call_cents(project: Project) -> float | None:
+    """The least that one call costs: a started minute of the cheapest product. None if the project does not set rates."""
+    rates = {**DEFAULT_RATES, **dict(project.rates)}
+    return min(rates.values()) * CHARGE_MULTIPLIER if project.rates else None

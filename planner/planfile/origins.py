@@ -14,22 +14,20 @@ from typing import Any
 
 from planner.diagnostics import Diagnostics, Span
 from planner.planfile.agent_files import AgentFileReader
+from planner.planfile.axes import AxisFileReader, token
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
+from planner.planfile.fields import read_fields
 from planner.planfile.files import Neighbours, read_authored
-from planner.planfile.grammar.fields import read_fields
-from planner.planfile.grammar.models import PlanFields, ScenarioDefaults, ScenarioFields
+from planner.planfile.grammar import PlanFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.imports import Imports, read_expected, read_imports
 from planner.planfile.library import Libraries
-from planner.planfile.matrix.axes import token
-from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.model import Case
+from planner.planfile.prompts import PromptReader
 from planner.planfile.reporter import Reporter
-from planner.planfile.templates.prompts import PromptReader
-from planner.planfile.templates.templates import Templates
+from planner.planfile.templates import Templates
 from planner.planfile.yaml.document import Document, Items, Mapping
-from planner.planfile.yaml.reader import MAX_BYTES
-from planner.planfile.yaml.reading import decode, parse
+from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 from planner.values import frozen
 
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from planner.diagnostics import Related, Span
+from planner.planfile.axes import AxisFileReader, AxisReader
 from planner.planfile.drafts import Draft
+from planner.planfile.expand import Allowance, Parts, expand
 from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
-from planner.planfile.grammar.fields import missing, read_fields, read_nested
-from planner.planfile.grammar.models import MatrixFields, ScenarioDefaults, ScenarioFields
+from planner.planfile.fields import missing, read_fields, read_nested
+from planner.planfile.grammar import MatrixFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.imports import Expected, Imports, read_expected
 from planner.planfile.lint import cannot_fail, warn_of_equal, warn_of_shadowed_variables
-from planner.planfile.matrix.axes import AxisReader
-from planner.planfile.matrix.axis_files import AxisFileReader
-from planner.planfile.matrix.expand import Allowance, Parts, expand
-from planner.planfile.matrix.matrix import Matrix, MatrixReader
+from planner.planfile.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Quarantine, Target
+from planner.planfile.prompts import Prompt, PromptReader
 from planner.planfile.reporter import Reporter, Unresolved, Use
 from planner.planfile.settings import (
     DECIDING,
@@ -33,9 +33,7 @@ from planner.planfile.settings import (
     settings_of,
 )
 from planner.planfile.targets import Aliases, check_slug, is_slug
-from planner.planfile.templates.names import corrected_name, is_name, undefined
-from planner.planfile.templates.prompts import Prompt, PromptReader
-from planner.planfile.templates.templates import TemplateFault
+from planner.planfile.templates import TemplateFault, corrected_name, is_name, undefined
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Document, Items, Mapping
 

@@ -13,9 +13,8 @@ from typing import Any, Literal, NamedTuple
 from planner.clock import age_of
 from planner.diagnostics import Span
 from planner.planfile.drafts import Draft
-from planner.planfile.grammar.field_errors import wrong_type
-from planner.planfile.grammar.fields import read_nested
-from planner.planfile.grammar.models import QuarantineFields, ScenarioDefaults, ScenarioFields
+from planner.planfile.fields import read_nested, wrong_type
+from planner.planfile.grammar import QuarantineFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.model import Direction, Mode, Quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import describe

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from planner.diagnostics import Span
 from planner.planfile.agent_files import AgentFileReader
+from planner.planfile.fields import missing, not_a_slug, read_fields, wrong_type
 from planner.planfile.files import PROJECT_FILE
-from planner.planfile.grammar.field_errors import not_a_slug, wrong_type
-from planner.planfile.grammar.fields import missing, read_fields
-from planner.planfile.grammar.models import MAX_TARGETS, SLUG, AllowedTargetFields, PlanFields, TargetFields
+from planner.planfile.grammar import MAX_TARGETS, SLUG, AllowedTargetFields, PlanFields, TargetFields
 from planner.planfile.model import ConfigReference, Project, Target
 from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown

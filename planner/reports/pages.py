@@ -12,8 +12,8 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Diagnostics, Severity
 from planner.planfile.examples import WITHOUT, Example
-from planner.planfile.grammar.schema import check_schema
-from planner.planfile.rules import AREAS, Rule
+from planner.planfile.reporter import AREAS, Rule
+from planner.planfile.schema import check_schema
 from planner.reports.diagnostics import as_documents, render_text
 from planner.reports.terminal import Colour, painter, wrapped
 from planner.values import frozen

@@ -86,7 +86,7 @@ def _rule(rule: str) -> dict[str, Any]:
 
 def render_diagnostics(diagnostics: Diagnostics, *, tool_version: str) -> str:
     """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules of the diagnostics."""
-    from planner.planfile.rules import RULES  # imported late: a session has no diagnostics
+    from planner.planfile.reporter import RULES  # imported late: a session has no diagnostics
 
     items = diagnostics.in_order()
     worst = {item.code: item.severity for item in sorted(items, key=lambda item: item.severity is Severity.ERROR)}

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
-from planner.planfile.files import PROJECT_FILE
+from planner.planfile.files import PROJECT_FILE, root_of
 from planner.planfile.model import Policy, Project
-from planner.planfile.project.load import load_project, read_project
-from planner.planfile.project.places import root_of
+from planner.planfile.project import load_project, read_project
 from planner.session.ci import NamedCommit, named_by_ci, typed_commit
 from planner.session.shell import Shell
 from planner.values import frozen

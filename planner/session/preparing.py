@@ -17,8 +17,7 @@ from planner.changes.history import HISTORY_INVOCATIONS, Priced, accuracy, past_
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
-from planner.planfile.model import AgentFile, Case
-from planner.planfile.project.prices import DEFAULT_RATES
+from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
 from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
 from planner.results.outcomes import Action

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
-from planner.planfile.files import PROJECT_FILE, plan_files
+from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
-from planner.planfile.project.places import misplaced_projects
 from planner.session.policy_source import BaseCommit, PolicySource, policy_source, work_tree_source
 from planner.session.shell import Shell
 from planner.values import frozen

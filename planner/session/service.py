@@ -13,11 +13,11 @@ from urllib.parse import SplitResult, urlsplit
 from planner.changes.detail import age
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import CredentialError, NotFoundError, PlanInvalidError, StoreError, UsageError
+from planner.planfile.addresses import is_this_machine
+from planner.planfile.fields import explain
 from planner.planfile.files import find_root
-from planner.planfile.grammar.field_errors import explain
 from planner.planfile.model import Case
-from planner.planfile.project.addresses import is_this_machine
-from planner.planfile.rules import RULES
+from planner.planfile.reporter import RULES
 from planner.planfile.text import shorten
 from planner.providers.base import (
     NO_HOOKS,

@@ -16,8 +16,8 @@ from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED
 from planner.execution.sharing import IntentSharing, KnownCall
 from planner.key_redaction import KeyRedactor
+from planner.planfile.addresses import Bucket, GitRef, SharedAddress
 from planner.planfile.model import Case, Project
-from planner.planfile.project.addresses import Bucket, GitRef, SharedAddress
 from planner.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact, redact_evidence
 from planner.results.git_ref import GitStore

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from planner.errors import PlannerError, StoreError, UsageError
+from planner.planfile.addresses import Folder, GitRef, parse_store
 from planner.planfile.model import Case, Project
-from planner.planfile.project.addresses import Folder, GitRef, parse_store
-from planner.planfile.project.load import load_project
+from planner.planfile.project import load_project
 from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository

@@ -24,10 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from mutants import Mutants
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
-from planner.planfile.files import plan_files
+from planner.planfile.files import misplaced_projects, plan_files
 from planner.planfile.load import load_plans
-from planner.planfile.project.load import load_project
-from planner.planfile.project.places import misplaced_projects
+from planner.planfile.project import load_project
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "planner" / "planfile" / "examples"

@@ -17,7 +17,7 @@ from planner.checks.base import Expectation
 from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Plan, Target
-from planner.planfile.yaml.source import Place, Source
+from planner.planfile.yaml.document import Place, Source
 from planner.results.model import CaseResult, Run
 
 _PLACE = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)

@@ -14,7 +14,7 @@ import pytest
 from planner.changes.diff import Request, StoredResults, diff
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
-from planner.planfile.project.load import load_project
+from planner.planfile.project import load_project
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action
 

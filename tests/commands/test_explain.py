@@ -9,7 +9,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.checks import CHECKS
-from planner.planfile.rules import RULES
+from planner.planfile.reporter import RULES
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 DOCS = Path(__file__).parents[2] / "docs"

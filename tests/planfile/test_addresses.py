@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from planner.planfile.project.addresses import BUCKETS
-from planner.planfile.project.load import read_project
+from planner.planfile.addresses import BUCKETS
+from planner.planfile.project import read_project
 
 FAULTS = [
     "refs/planner/results",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.planfile.agent_files import secrets_in
-from planner.planfile.project.load import load_project
+from planner.planfile.project import load_project
 from tests.planfile.conftest import Workspace  # pyright: ignore[reportMissingImports]
 
 PLAN = """\

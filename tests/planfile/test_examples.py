@@ -12,7 +12,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.planfile.examples import FOLDER, WITHOUT, check, example_of
-from planner.planfile.rules import RULES
+from planner.planfile.reporter import RULES
 from tests.planfile.conftest import Workspace  # pyright: ignore[reportMissingImports]
 
 SHOWN = sorted(path.stem for path in FOLDER.glob("*.yaml"))

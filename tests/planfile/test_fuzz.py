@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.planfile.rules import RULES
+from planner.planfile.reporter import RULES
 from planner.reports.diagnostics import render_github, render_json
 from planner.reports.sarif import render_diagnostics
 

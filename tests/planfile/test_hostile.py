@@ -14,9 +14,9 @@ from linear_time import takes_linear_time
 from mutants import Mutants, judged
 
 from planner.checks.patterns import compile_pattern
+from planner.planfile import drafts
 from planner.planfile import expectations as rendering
-from planner.planfile.grammar import validations
-from planner.planfile.project.load import read_project
+from planner.planfile.project import read_project
 
 CHILD = """\
 import contextlib, ctypes, io, json, os, resource, sys
@@ -80,7 +80,7 @@ def test_patterns_of_a_plan_are_bounded_together(workspace: Any, monkeypatch: py
     Now: patterns over the limit of the plan are refused. Each plan has a separate limit.
     """
     pattern = "[a-z]{1,50}"
-    monkeypatch.setattr(validations, "MAX_STATES", compile_pattern(f"a0{pattern}").programsize - 1)
+    monkeypatch.setattr(drafts, "MAX_STATES", compile_pattern(f"a0{pattern}").programsize - 1)
     head = "version: 1\nplan: {name}\ntargets: {{support: {{agent: 12}}}}\nscenarios:\n"
     scenarios = "".join(
         f"  s{number}: {{prompt: Ask., expect: [{{check: says, matches: '{letter}{number}{pattern}'}}]}}\n"
@@ -109,7 +109,7 @@ def test_patterns_multiplied_by_a_matrix(
     Before: 10 s of CPU and 523 MB.
     Now: planner stops at the first expectation over the limit and reports one diagnostic.
     """
-    monkeypatch.setattr(validations, "MAX_STATES", most)
+    monkeypatch.setattr(drafts, "MAX_STATES", most)
     made: list[object] = []
     render = rendering.render
     monkeypatch.setattr(rendering, "render", lambda *given: made.append(given) or render(*given))

@@ -7,14 +7,7 @@ from pathlib import Path
 import pytest
 
 from planner.checks import expression, field, patterns
-from planner.planfile import expectations as rendering
-from planner.planfile import library as libraries
-from planner.planfile import plan
-from planner.planfile.grammar import models as keys
-from planner.planfile.matrix import expand as expansion
-from planner.planfile.templates import environment as metering
-from planner.planfile.templates import prompts
-from planner.planfile.templates import templates as template
+from planner.planfile import expand, expectations, grammar, jinja_environment, library, load, prompts, templates
 
 PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8").split())
 
@@ -22,20 +15,20 @@ PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(enco
 @pytest.mark.parametrize(
     ("limit", "text"),
     [
-        (plan.MAX_SCENARIOS, "{:,} scenarios"),
-        (keys.MAX_TARGETS, "{:,} targets"),
-        (libraries.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
-        (keys.MAX_ITEMS, "{:,} tags"),
-        (libraries.MAX_LIBRARY_EXPECTATIONS, "A library has at most {:,} expectations"),
-        (expansion.MAX_CASES_PER_PLAN, "{:,} cases"),
-        (rendering.MAX_EXPECTATIONS, "a scenario {},"),
-        (rendering.MAX_NODES, "an expectation with templates {:,} values"),
+        (load.MAX_SCENARIOS, "{:,} scenarios"),
+        (grammar.MAX_TARGETS, "{:,} targets"),
+        (library.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
+        (grammar.MAX_ITEMS, "{:,} tags"),
+        (library.MAX_LIBRARY_EXPECTATIONS, "A library has at most {:,} expectations"),
+        (expand.MAX_CASES_PER_PLAN, "{:,} cases"),
+        (expectations.MAX_EXPECTATIONS, "a scenario {},"),
+        (expectations.MAX_NODES, "an expectation with templates {:,} values"),
         (prompts.MAX_PROMPT_BYTES // 1024, "A prompt has {} KiB"),
-        (template.MAX_TEXT // 1024, "{} KiB, as has any text"),
-        (template.MAX_SOURCE // 1024, "a template {} Ki characters"),
-        (template.MAX_PROGRAMS // 1024, "have {} Ki in a plan"),
-        (metering.WORK_PER_PLAN, "may do {:,} steps"),
-        (metering.WORK_PER_RENDER, "one of them {:,} for one case"),
+        (templates.MAX_TEXT // 1024, "{} KiB, as has any text"),
+        (templates.MAX_SOURCE // 1024, "a template {} Ki characters"),
+        (templates.MAX_PROGRAMS // 1024, "have {} Ki in a plan"),
+        (jinja_environment.WORK_PER_PLAN, "may do {:,} steps"),
+        (jinja_environment.WORK_PER_RENDER, "one of them {:,} for one case"),
         (patterns.MAX_LENGTH, "A regular expression has {:,} characters"),
         (expression.MAX_LENGTH, "a CEL expression {:,}"),
         (field.MAX_LENGTH, "a JSONPath {}"),

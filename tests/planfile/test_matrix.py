@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.planfile.matrix.axes import token
-from planner.planfile.matrix.matrix import Exclusions
+from planner.planfile.axes import token
+from planner.planfile.matrix import Exclusions
 
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.planfile import reporter
-from planner.planfile.matrix.pairwise import TooMuchSearchError, fewest_rows, pairwise
+from planner.planfile.pairwise import TooMuchSearchError, fewest_rows, pairwise
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "plans.md"
 PIGEONS = [{one: hole, other: hole} for one, other in itertools.combinations(range(10), 2) for hole in range(9)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.planfile.load import load_files
-from planner.planfile.project.load import load_project
+from planner.planfile.project import load_project
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plans.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.planfile.model import ExecutionSettings, Policy, Project, QuietHours, Target
-from planner.planfile.project.load import load_project
+from planner.planfile.project import load_project
 
 
 def test_project_that_is_not_there_has_the_defaults(workspace: Any) -> None:

@@ -13,10 +13,10 @@ from inline_snapshot import snapshot
 from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
 from planner.planfile.examples import FOLDER, example_of
-from planner.planfile.grammar.schema import library_schema, plan_schema, project_schema
 from planner.planfile.reporter import Reporter
-from planner.planfile.yaml.reading import parse
-from planner.planfile.yaml.source import Source
+from planner.planfile.schema import library_schema, plan_schema, project_schema
+from planner.planfile.yaml.document import Source
+from planner.planfile.yaml.reader import parse
 
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined
 
-from planner.planfile.templates.environment import FILTERS, TESTS, WORK_PER_RENDER
-from planner.planfile.templates.templates import (
+from planner.planfile.jinja_environment import FILTERS, TESTS, WORK_PER_RENDER
+from planner.planfile.templates import (
     MAX_PROGRAMS,
     MAX_SOURCE,
     MAX_TEXT,

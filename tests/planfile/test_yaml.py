@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.diagnostics import Severity, Span
-from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.document import Document, Items, Mapping, Source
 from planner.planfile.yaml.reader import MAX_BYTES, read
-from planner.planfile.yaml.source import Source
 
 Found = list[tuple[str, int, int]]
 

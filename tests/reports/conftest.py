@@ -10,7 +10,7 @@ import pytest
 
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.planfile.model import Case, Plan, Target
-from planner.planfile.yaml.source import Place, Source
+from planner.planfile.yaml.document import Place, Source
 from planner.results.model import (
     CaseInputs,
     CaseResult,

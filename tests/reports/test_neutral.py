@@ -16,7 +16,7 @@ from linear_time import takes_linear_time
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from planner.planfile.matrix.axes import token
+from planner.planfile.axes import token
 from planner.reports.neutral import (
     for_json_text,
     for_markdown,

@@ -11,7 +11,7 @@ from obstore.store import MemoryStore
 from store_writes import UNCONDITIONAL, Expected, put
 
 from planner.errors import StoreError, UsageError
-from planner.planfile.project.addresses import BUCKETS
+from planner.planfile.addresses import BUCKETS
 from planner.results.object_store import ObjectStore, open_bucket
 from planner.results.store import Backoff, Reader
 

@@ -26,7 +26,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.key_redaction import KeyRedactor, keys_of
 from planner.planfile.load import load_files
-from planner.planfile.project.load import load_project
+from planner.planfile.project import load_project
 from planner.providers.base import Line
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 

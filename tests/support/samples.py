@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from planner.checks import CHECKS
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
-from planner.planfile.yaml.source import Place, Source
+from planner.planfile.yaml.document import Place, Source
 from planner.results.model import Document, ExpectationRate, Sample
 from planner.results.outcomes import CaseOutcome
 

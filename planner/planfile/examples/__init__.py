@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import cast
 
 from planner.diagnostics import Diagnostics
-from planner.planfile.files import plan_files
+from planner.planfile.files import misplaced_projects, plan_files
 from planner.planfile.load import load_plans
-from planner.planfile.project.load import load_project
-from planner.planfile.project.places import misplaced_projects
+from planner.planfile.project import load_project
 from planner.planfile.reporter import Reporter
-from planner.planfile.yaml.reader import MAX_BYTES
-from planner.planfile.yaml.reading import decode, parse
+from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 from planner.values import frozen
 
 FOLDER = Path(__file__).parent

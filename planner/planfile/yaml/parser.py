@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections.abc import Callable
@@ -11,15 +12,60 @@ from ruamel.yaml import YAMLError, events
 
 from planner.diagnostics import Related, Severity
 from planner.planfile.text import Searches, describe, shorten
-from planner.planfile.yaml.document import Document, Items, Mapping, Problem
-from planner.planfile.yaml.scalars import NOT_TEXT_STARTS, NumberError, resolve
-from planner.planfile.yaml.source import Source
-from planner.planfile.yaml.syntax import NOT_IN_YAML, ODD_SPACES, odd_indentation
+from planner.planfile.yaml.document import Document, Items, Mapping, Problem, Source
+
+MAX_NUMBER_LENGTH = 100
+"""Converting longer numbers takes quadratic time."""
+_INTEGER = re.compile(r"[-+]?[0-9]+\Z")
+_PREFIXED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_NOT_FINITE = frozenset(f"{sign}.{word}" for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")) | frozenset(
+    (".nan", ".NaN", ".NAN")
+)
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBER_STARTS = frozenset("-+.0123456789")
+NOT_TEXT_STARTS = _NUMBER_STARTS | frozenset("~nNtTfF")
+"""An unquoted scalar that starts with another character is text."""
+
+
+class NumberError(ValueError):
+    """The scalar is a number that cannot be used. The message says why."""
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """The value of an unquoted scalar. Raises `NumberError` for infinity, not-a-number and endless digits."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in _NUMBER_STARTS:
+        return text
+    if text in _NOT_FINITE:
+        raise NumberError(f"{text} is not a finite number")
+    integer, prefixed = _INTEGER.match(text), _PREFIXED.match(text)
+    if not integer and not prefixed and not _FLOAT.match(text):
+        return text
+    if len(text) > MAX_NUMBER_LENGTH:
+        raise NumberError(f"a number of {len(text):,} digits cannot be used; quote it if it is meant as text")
+    if integer or prefixed:
+        return int(text, 0 if prefixed else 10)
+    value = float(text)
+    if not math.isfinite(value):
+        raise NumberError(f"{text} is too large for a number")
+    return value
+
 
 MAX_NODES = 1_000_000
 MAX_DEPTH = 64
 MAX_ANCHORS = 10_000
 MAX_PROBLEMS = 1_000
+
+
+NOT_IN_YAML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
+ODD_SPACES = "\u00a0\u2002\u2003\u2007\u2009\u200b\u202f\u3000\ufeff"
 
 
 class _StopError(Exception):
@@ -343,3 +389,8 @@ class Parser:
         self.problems.append(Problem(code, message, place, related))
         if len(self.problems) >= MAX_PROBLEMS:
             raise _StopError
+
+
+def odd_indentation(space: str) -> str:
+    """The fix for a line that is indented with a character that YAML does not count as a space."""
+    return f"this line is indented with U+{ord(space[0]):04X}; use ordinary spaces"

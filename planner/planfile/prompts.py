@@ -12,18 +12,17 @@ from typing import Any
 
 from planner.diagnostics import Span
 from planner.planfile.files import FileFault, Neighbours, display_name
-from planner.planfile.grammar.models import ScenarioFields
+from planner.planfile.grammar import ScenarioFields
 from planner.planfile.reporter import CaseErrors, Reporter, Said
-from planner.planfile.templates.templates import (
+from planner.planfile.templates import (
     MAX_SOURCE,
     Interpolation,
     Template,
     TemplateFault,
     Templates,
 )
-from planner.planfile.yaml.document import Container, Document, Mapping, at, value_mark
-from planner.planfile.yaml.reading import decode
-from planner.planfile.yaml.source import Source
+from planner.planfile.yaml.document import Container, Document, Mapping, Source, at, value_mark
+from planner.planfile.yaml.reader import decode
 
 MAX_PROMPT_BYTES = 32 * 1024
 

@@ -9,15 +9,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from planner.diagnostics import Related, Span
-from planner.planfile.grammar.field_errors import wrong_type
-from planner.planfile.grammar.fields import missing
-from planner.planfile.grammar.models import MAX_CASES, MatrixFields
-from planner.planfile.matrix.axes import Axis, AxisReader, AxisValue
-from planner.planfile.matrix.pairwise import Row, TooMuchSearchError, fewest_rows, pairwise
+from planner.planfile.axes import Axis, AxisReader, AxisValue
+from planner.planfile.fields import missing, wrong_type
+from planner.planfile.grammar import MAX_CASES, MatrixFields
+from planner.planfile.pairwise import Row, TooMuchSearchError, fewest_rows, pairwise
 from planner.planfile.reporter import Use
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.yaml.document import Items, Mapping
-from planner.planfile.yaml.reading import warn_of_rewritten
+from planner.planfile.yaml.reader import warn_of_rewritten
 
 _MAX_WALK = 1_000_000
 """Maximum of combinations × kinds of exclusions, which takes about a second."""

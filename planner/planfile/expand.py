@@ -11,13 +11,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from planner.checks.base import Expectation
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
-from planner.planfile.matrix.matrix import Matrix, Point
+from planner.planfile.matrix import Matrix, Point
 from planner.planfile.model import Case, Quarantine, Target
+from planner.planfile.prompts import Prompt
 from planner.planfile.reporter import CaseErrors, Reporter
 from planner.planfile.settings import CaseSettings
-from planner.planfile.templates.prompts import Prompt
-from planner.planfile.templates.templates import Interpolation
-from planner.planfile.yaml.source import Place
+from planner.planfile.templates import Interpolation
+from planner.planfile.yaml.document import Place
 
 Made = TypeVar("Made")
 

@@ -1,4 +1,4 @@
-"""Addresses: of a results store, as `store:` in planner.yaml and `--store` have it, and of hosts that are this machine.
+"""Addresses: of a results store, as `store:` in planner.yaml and `--store` have it, of a language model, and of this machine.
 
 Anything that could be meant as a git ref or a bucket must not become a folder: its results would be lost with the machine, and
 every call would be charged again.
@@ -10,9 +10,10 @@ import re
 from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Final, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from planner.errors import UsageError
+from planner.planfile.text import shorten
 from planner.values import frozen
 
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
@@ -27,6 +28,7 @@ _ANY: Final = (
 )
 _FOLDER: Final = "; write ./ before the name of a folder"
 _MAX_KEPT: Final = 1_000_000
+_ADDED: Final = "/chat/completions"
 
 
 @frozen
@@ -114,3 +116,24 @@ def is_this_machine(host: str) -> bool:
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
     return address.is_loopback or address.is_unspecified
+
+
+def problem_with_endpoint(base_url: str) -> str:
+    """Why transcripts and a key cannot be sent to this address; empty if they can."""
+    shown = f"`{shorten(base_url)}`"
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return f"{shown} is not a web address"
+    if parts.scheme not in ("http", "https") or not host or port == 0 or not base_url.isprintable() or " " in base_url:
+        return f"{shown} is not a web address: write https://host/v1"
+    if parts.username is not None or parts.password is not None:
+        return "reports would show a name or a password in the address: put the key into PLANNER_JUDGE_API_KEY"
+    if parts.query or parts.fragment:
+        return f"{shown} has a part after `?` or `#`, where `/chat/completions` could not be added"
+    if parts.path.rstrip("/").endswith(_ADDED):
+        return f"`{_ADDED}` is added to it: write {shorten(base_url.rstrip('/').removesuffix(_ADDED))}"
+    if parts.scheme == "http" and not is_this_machine(host):
+        return "http would show transcripts and the key to everybody on the way: write https"
+    return ""

@@ -11,7 +11,7 @@ from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import TemplateRuntimeError, UndefinedError
 
-from planner.planfile.templates.environment import (
+from planner.planfile.jinja_environment import (
     FILTERS,
     TESTS,
     Counted,
@@ -22,7 +22,7 @@ from planner.planfile.templates.environment import (
     TooCostlyError,
     TooLargeError,
 )
-from planner.planfile.templates.templates import TemplateFault
+from planner.planfile.templates import TemplateFault
 from planner.planfile.text import did_you_mean, one_of
 from planner.values import frozen
 

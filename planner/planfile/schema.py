@@ -11,8 +11,8 @@ from pydantic_core import core_schema
 
 from planner.checks import CHECKS
 from planner.checks.combinators import OF_THE_WHOLE, PART_SCHEMA
-from planner.planfile.grammar.models import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, UseFields
-from planner.planfile.grammar.project_models import ProjectFields
+from planner.planfile.grammar import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, UseFields
+from planner.planfile.project import ProjectFields
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}

@@ -20,7 +20,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 from jinja2.visitor import NodeTransformer
 
-from planner.planfile.templates.templates import MAX_TEXT
+from planner.planfile.templates import MAX_TEXT
 from planner.planfile.text import shorten, unknown
 
 _BLOCK_WORD = re.compile(r"\{%[-+]?\s*(\w+)")

@@ -1,0 +1,399 @@
+"""Axes of a matrix: their values, from the plan or from a CSV, JSON or text file, and how case ids write them."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from planner.diagnostics import Related, Span
+from planner.planfile.fields import LITERAL, read_fields, wrong_type
+from planner.planfile.files import FileFault, Neighbours, display_name
+from planner.planfile.grammar import MAX_CASES, AxisFileFields
+from planner.planfile.reporter import Reporter
+from planner.planfile.templates import check_name, holds_tags
+from planner.planfile.text import describe, one_of, shorten, unknown
+from planner.planfile.yaml.document import Document, Items, Mapping, Source, larger_than
+from planner.planfile.yaml.reader import MAX_BYTES, NOT_IN_YAML, decode, warn_of_rewritten
+from planner.values import frozen
+
+Candidate = tuple[Any, Callable[[], Span]]
+"""A value, and where it is written."""
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_JSON_LINES = {".jsonl", ".ndjson"}
+_MAX_KEYS = 200
+_DELIMITER_NAMES = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
+
+
+class _PlanError(Exception):
+    """An error of the plan about the file, at this key."""
+
+    def __init__(self, key: str, detail: str) -> None:
+        super().__init__(detail)
+        self.key = key
+
+
+@dataclass(slots=True)
+class AxisFileReader:
+    """Reads `{file: orders.csv, column: number}`; one for all plans loaded together."""
+
+    reporter: Reporter
+    neighbours: Neighbours
+
+    def read(self, document: Document, plan: Path, written: Mapping) -> list[Candidate]:
+        """Values with their places in the file; none, and an error, if the file or the column cannot be used."""
+        errors = self.reporter.errors
+        fields = read_fields(AxisFileFields, document, written, self.reporter)
+        if self.reporter.errors > errors or fields.file is None:
+            return []
+        place = document.value(written, "file")
+        try:
+            path, content = self.neighbours.read(plan, fields.file, MAX_BYTES)
+        except FileFault as fault:
+            self.reporter.error(fault.code, fault.detail, place)
+            return []
+        name, suffix = display_name(path, self.neighbours.cwd), path.suffix.lower()
+        if suffix not in {*_DELIMITERS, *_JSON_LINES, ".txt"}:
+            detail = f"{name} is none of .csv, .tsv, .jsonl, .ndjson and .txt"
+            self.reporter.error("bad-axis-file", detail, place)
+            return []
+        source = decode(content, name, self.reporter)
+        if source is None:
+            return []
+        used = Related("used here", place)
+        invisible = NOT_IN_YAML.search(source.text)
+        if invisible is not None:
+            detail = f"U+{ord(invisible.group()):04X} is a control character; remove it"
+            self.reporter.error("control-character", detail, source.span(*invisible.span()), used)
+            return []
+        file = _File(source, fields.column, used, self.reporter)
+        values = file.table(_DELIMITERS[suffix]) if suffix in _DELIMITERS else file.lines(as_json=suffix in _JSON_LINES)
+        try:
+            found = list(islice(values, MAX_CASES + 1))
+        except _PlanError as error:
+            at = error.key if error.key in written else "file"
+            self.reporter.error("bad-axis-file", str(error), document.value(written, at))
+            return []
+        if len(found) > MAX_CASES:
+            detail = f"there are more than {MAX_CASES:,} values in {name}; no plan may make more cases"
+            self.reporter.error("too-many-cases", detail, place)
+            return []
+        if not found and self.reporter.errors == errors:
+            self.reporter.error("bad-axis-file", f"there is no value in {name}", place)
+        return found
+
+
+class _File(NamedTuple):
+    """Values of one file. `column` is the column that the plan names."""
+
+    source: Source
+    column: str | None
+    used: Related
+    reporter: Reporter
+
+    def _error(self, line: int, detail: str) -> None:
+        self.reporter.error("bad-axis-file", detail, self.source.line(line), self.used)
+
+    def table(self, delimiter: str) -> Iterator[Candidate]:
+        """One column of a table whose first row names the columns, without the space around its cells."""
+        import csv  # few plans need it
+
+        rows = csv.reader(io.StringIO(self.source.text, newline=""), delimiter=delimiter, strict=True)
+        line = next_line = 1
+        try:
+            header = [name.strip() for name in next(rows, list[str]())]
+            position = self._position(header, delimiter)
+            if header.count(header[position]) > 1:
+                self._error(1, f"two columns are named `{shorten(header[position], 40)}`; rename one")
+                return
+            next_line = rows.line_num + 1
+            for row in rows:
+                line, next_line = next_line, rows.line_num + 1
+                if row and len(row) != len(header):
+                    detail = f"the number of cells is {len(row)}, but {len(header)} in the first row"
+                    self._error(line, f"{detail}; put a value that has the separator in it in quotes")
+                elif row and not row[position].strip():
+                    self._error(line, f"this row has no `{shorten(header[position], 40)}`")
+                elif row:
+                    yield row[position].strip(), partial(self.source.line, line)
+        except csv.Error as error:
+            self._error(next_line, f"this is not CSV: {error}")
+
+    def _position(self, header: list[str], delimiter: str) -> int:
+        """The position of the plan's column. Raises `_PlanError` if there is none."""
+        file, column = self.source.file, self.column
+        if column is not None and column in header:
+            return header.index(column)
+        if not header:
+            raise _PlanError("file", f"the first row of {file} names no columns")
+        first = self.source.text.split("\n", maxsplit=1)[0]
+        other = next((sign for sign in _DELIMITER_NAMES if sign != delimiter and sign in first), None)
+        if len(header) == 1 and other is not None:
+            wanted, found = _DELIMITER_NAMES[delimiter], _DELIMITER_NAMES[other]
+            raise _PlanError("file", f"{file} separates its cells by {found}; save it with {wanted}")
+        if column is None:
+            raise _PlanError("column", f"`column` is required: {file} has {one_of(header)}")
+        raise _PlanError("column", unknown(f"{file} has no column `{shorten(column, 40)}`", column, header))
+
+    def lines(self, *, as_json: bool) -> Iterator[Candidate]:
+        """Each line that is not blank: as it is, or its JSON value, or what that has under the column."""
+        if self.column is not None and not as_json:
+            raise _PlanError("column", f"{self.source.file} is plain text and has no columns; leave `column` out")
+        lacking: list[int] = []
+        keys: dict[str, None] = {}
+        any_read = any_found = False
+        for number, text in enumerate(io.StringIO(self.source.text, newline=None), start=1):
+            line = text.strip()
+            if not line:
+                continue
+            value: Any = line
+            if as_json:
+                try:
+                    value = _json_value(line)
+                except (ValueError, RecursionError) as error:
+                    whole = self.source.text.strip()
+                    if not any_read and whole.startswith("[") and whole.endswith("]"):
+                        detail = f"{self.source.file} is not one list; write each value on a line of its own"
+                        raise _PlanError("file", detail) from error
+                    self._error(number, f"this line cannot be used: {error}")
+                    continue
+                any_read = True
+            elif line.startswith("#"):
+                detail = "this line is a value as well: a text file has no comments"
+                self.reporter.warning("bad-axis-file", detail, self.source.line(number), self.used)
+            if self.column is not None:
+                record = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+                if self.column not in record:
+                    lacking.append(number)
+                    keys.update(dict.fromkeys(islice(record, _MAX_KEYS - len(keys))))
+                    continue
+                value = record[self.column]
+            any_found = True
+            yield value, partial(self.source.line, number)
+        if self.column is not None and lacking and not any_found:
+            what = f"no line of {self.source.file} has `{shorten(self.column, 40)}`"
+            raise _PlanError("column", unknown(what, self.column, keys))
+        for number in lacking:
+            self._error(number, f"this line has no `{shorten(self.column or '', 40)}`")
+
+
+def _json_value(line: str) -> Any:
+    """Parse a line of JSON. Raises `ValueError` for invalid JSON and for values that YAML cannot express."""
+    value = json.loads(line, object_pairs_hook=_object, parse_constant=_finite, parse_float=_finite)
+    _check_texts(value)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is written twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{shorten(text, 40)} is not a finite number")
+    return number
+
+
+def _check_texts(value: Any) -> None:
+    if isinstance(value, str) and NOT_IN_YAML.search(value):
+        raise ValueError("a text has a control character, written as an escape")
+    if isinstance(value, dict):
+        for key, item in cast("dict[str, Any]", value).items():
+            _check_texts(key)
+            _check_texts(item)
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            _check_texts(item)
+
+
+MAX_AXES = 100
+MAX_TOKEN = 200
+"""Maximum length of a value in a case id."""
+MAX_VALUE_NODES = 1_000
+"""Maximum number of values inside one axis value, with aliases expanded."""
+
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\uffa0\U000e0100-\U000e01ef]")
+"""Invisible characters that Python counts as printable or as letters."""
+_OBEYED = re.compile(r"(?<= ) |(?<=:):|(?<=##)\[")
+"""Text that Markdown would fold or GitHub would read as a workflow command."""
+
+
+@frozen
+class AxisValue:
+    """One value of an axis. `token` is how case ids write it, `value` what templates see."""
+
+    token: str
+    value: Any
+    place: Callable[[], Span] = field(compare=False, repr=False)
+    """Where it is written."""
+
+
+class Axis(NamedTuple):
+    """`values` by token, in the order written."""
+
+    name: str
+    values: dict[str, AxisValue]
+
+    def find(self, value: Any) -> AxisValue | None:
+        """The value that case ids write like this one; a mapping with an id alone stands for its id."""
+        if isinstance(value, dict):
+            value = value["id"] if list(value) == ["id"] else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            if value is None:
+                return None
+        return None if isinstance(value, list) else self.values.get(token(value))
+
+
+def token(value: Any) -> str:
+    """How a case id writes a value: letters, digits and `._+-` bare, numbers and booleans as in JSON, else a JSON string.
+
+    Within a string, what a terminal, a CI log or Markdown would obey, hide or fold is written as JSON's escape, so that
+    an id can be copied from wherever it is shown: characters nobody sees, the second of two spaces, `::` and `##[`.
+    """
+    if isinstance(value, dict):
+        return token(value["id"])
+    if not isinstance(value, str):
+        return json.dumps(value)
+    hidden = _INVISIBLE.search(value) is not None
+    if value and not hidden and all(character.isalnum() or character in "._+-" for character in value):
+        return value
+    escaped = json.dumps(value, ensure_ascii=False)
+    if hidden or not escaped.isprintable():
+        escaped = "".join(c if c.isprintable() and not _INVISIBLE.match(c) else json.dumps(c)[1:-1] for c in escaped)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
+
+
+UseAxis = Callable[[Document, Mapping, str], dict[str, AxisValue]]
+"""Looks up the imported values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
+
+
+class AxisReader:
+    """Reads the axes of one matrix of the plan at `path`, or those of a library, which cannot `use` any."""
+
+    def __init__(
+        self, document: Document, path: Path, files: AxisFileReader, reporter: Reporter, use: UseAxis | None = None
+    ) -> None:
+        self.document = document
+        self.path = path
+        self.files = files
+        self.reporter = reporter
+        self.use = use
+        self.faulty: set[str] = set()
+        """Axes with errors: they may have other values than could be read."""
+        self.origin: Span | None = None
+        """Where the file is named that values come from."""
+
+    def read(self, axes: Mapping) -> tuple[Axis, ...]:
+        """The axes that could be read; one without any sound value is left out."""
+        found: list[Axis] = []
+        if len(axes) > MAX_AXES:
+            detail = f"a matrix may have {MAX_AXES} axes, this one has {len(axes):,}"
+            self.reporter.error("bad-axis", detail, self.document.key(axes, list(axes)[MAX_AXES]))
+            return ()
+        for name in axes:
+            errors = self.reporter.errors
+            check_name(name, "an axis", self.document.key(axes, name), self.reporter)
+            values = self.values(axes, name)
+            if values:
+                found.append(Axis(name, values))
+            if self.reporter.errors > errors:
+                self.faulty.add(name)
+        return tuple(found)
+
+    def values(self, axes: Mapping, name: str) -> dict[str, AxisValue]:
+        """The sound values of one axis, by token."""
+        written: Any = axes[name]
+        if not isinstance(written, Mapping) or "use" not in written or "file" in written:
+            return self._distinct(self._candidates(axes, name))
+        if self.use is not None:
+            return self.use(self.document, axes, name)
+        place = self.document.key(written, "use")
+        self.reporter.error("misplaced-use", "a library uses nothing of another; write the values here", place)
+        return {}
+
+    def value(self, written: Any, place: Callable[[], Span]) -> AxisValue | None:
+        """One value, written at `place`; None, and an error, if it cannot be one."""
+        if isinstance(written, list):
+            detail = "a list cannot be one value of an axis; a mapping with an `id` can hold one"
+            self._error("bad-axis", detail, place())
+            return None
+        if isinstance(written, dict) and not self._has_id(written, place):  # pyright: ignore[reportUnknownArgumentType]
+            return None
+        if isinstance(written, dict) and larger_than(written, MAX_VALUE_NODES):
+            detail = f"one value of an axis may hold {MAX_VALUE_NODES:,} values, aliases expanded"
+            self._error("too-many-nodes", detail, place())
+            return None
+        if holds_tags(written):
+            self.reporter.warning("literal-template", LITERAL, place())
+        made = AxisValue(token(written), written, place)
+        if len(made.token) > MAX_TOKEN:
+            detail = (
+                f"a text of {len(made.token):,} characters is too long for a case id; write {{id: short-name, text: …}}"
+            )
+            self._error("bad-axis", detail, place())
+            return None
+        return made
+
+    def _has_id(self, written: dict[str, Any], place: Callable[[], Span]) -> bool:
+        """Whether a mapping has a usable id; reported if not."""
+        if "id" not in written:
+            meant = next((key for key in ("use", "file") if key in written), "")
+            stands = f"{{{meant}: …}} stands for all values of an axis: write it without the brackets"
+            self._error("bad-axis", stands if meant else "a mapping needs an `id`: it names the case", place())
+            return False
+        name: Any = written["id"]
+        if isinstance(name, str) and name:
+            return True
+        at = self.document.value(written, "id") if isinstance(written, Mapping) else place()
+        self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}; quote it", at)
+        return False
+
+    def _candidates(self, axes: Mapping, name: str) -> list[Candidate]:
+        """Values with their places."""
+        values: Any = axes[name]
+        shown = shorten(name, 40)
+        if isinstance(values, Mapping) and "file" in values:
+            self.origin = self.document.value(values, "file")
+            return self.files.read(self.document, self.path, values)
+        if isinstance(values, Items) and 0 < len(values) <= MAX_CASES:
+            warn_of_rewritten(self.document, axes, name, self.reporter)
+            return [(value, partial(self.document.value, values, index)) for index, value in enumerate(values)]
+        if not isinstance(values, Items):
+            kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if self.use is not None else "")
+            code = "wrong-type"
+            detail = f"{wrong_type('a list', values).partition(';')[0]}; write [first, second], or {kinds}"
+        elif not values:
+            code, detail = "bad-axis", f"axis `{shown}` has no values, so that there would be no case"
+        else:
+            code = "too-many-cases"
+            detail = f"axis `{shown}` has {len(values):,} values; more than {MAX_CASES:,} can be in no plan"
+        self.reporter.error(code, detail, self.document.value(axes, name))
+        return []
+
+    def _error(self, code: str, detail: str, span: Span, *related: Related) -> None:
+        """An error of a value: where it is in another file, with the place that names the file."""
+        if self.origin is not None and span.file != self.document.source.file:
+            related += (Related("used here", self.origin),)
+        self.reporter.error(code, detail, span, *related)
+
+    def _distinct(self, candidates: list[Candidate]) -> dict[str, AxisValue]:
+        found: dict[str, AxisValue] = {}
+        for written, place in candidates:
+            value = self.value(written, place)
+            if value is None or (other := found.setdefault(value.token, value)) is value:
+                continue
+            code, detail = "colliding-case-id", f"two values are written {shorten(value.token)} in case ids; change one"
+            if type(other.value) is type(written) and other.value == written:
+                code, detail = "duplicate-item", f"{describe(written)} is listed twice; remove one"
+            self._error(code, detail, place(), Related("the first one", other.place()))
+        return found

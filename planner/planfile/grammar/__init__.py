@@ -1,1 +1,0 @@
-"""What authors may write: pydantic models, their JSON Schema, and errors as diagnostics."""

@@ -1,1 +1,0 @@
-"""Axes and their combinations: from a scenario to its cases."""

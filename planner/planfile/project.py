@@ -1,0 +1,397 @@
+"""`planner.yaml`: its keys, types and bounds as pydantic models, and its reading into a `Project`."""
+
+from dataclasses import replace
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SkipValidation, StringConstraints
+
+from planner.checks.patterns import compile_pattern, finds_everything
+from planner.diagnostics import Diagnostics
+from planner.errors import UsageError
+from planner.planfile.addresses import parse_store, problem_with_endpoint
+from planner.planfile.fields import check_version, has_known_keys, read_fields, read_mapping, read_nested, wrong_type
+from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
+from planner.planfile.grammar import (
+    FORMAT_VERSION,
+    TIME_OF_DAY,
+    AllowedTargetFields,
+    Authored,
+    Slug,
+    TargetFields,
+    Text,
+)
+from planner.planfile.model import (
+    KNOWN_PRODUCTS,
+    ConfigReference,
+    ExecutionSettings,
+    JudgePrice,
+    JudgeSettings,
+    Policy,
+    Project,
+    QuietHours,
+    Target,
+)
+from planner.planfile.reporter import EnoughFaults, Reporter
+from planner.planfile.targets import check_slug, config_reference, read_target
+from planner.planfile.text import nearest, shorten, unknown
+from planner.planfile.yaml.document import Document, Items, Mapping, larger_than, start_of
+from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
+
+Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class ExecutionFields(Authored):
+    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=600, description="How long to look for an unconfirmed launch before it may be sent again."
+    )
+    linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=60, description="How long a run waits at its end for unconfirmed launches."
+    )
+    mark_prompts: bool = Field(
+        default=False,
+        description="End each prompt with a short reference that makes the search for a lost launch exact.",
+    )
+
+
+class QuietHoursFields(Authored):
+    """Hours of the day in which nobody is called."""
+
+    required = ("start", "end", "time_zone")
+    start: Annotated[str, StringConstraints(pattern=TIME_OF_DAY)] | None = Field(
+        default=None, description="When they begin, on a 24-hour clock.", examples=["20:00"]
+    )
+    end: Annotated[str, StringConstraints(pattern=TIME_OF_DAY)] | None = Field(
+        default=None,
+        description="When they end; earlier than the start means the next morning.",
+        examples=["08:00"],
+    )
+    time_zone: Text | None = Field(
+        default=None, description="Whose clock: a name of the IANA time zone database.", examples=["Europe/Berlin"]
+    )
+
+
+class PolicyFields(Authored):
+    max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="No invocation may cost more, in US cents.", examples=[2000]
+    )
+    allowed_targets: SkipValidation[list[AllowedTargetFields] | None] = Field(
+        default=None,
+        description="What may be called; by default everything.",
+        examples=[[{"agent": 12}, {"phone_number": 77}]],
+    )
+    max_concurrent_runs: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Calls in flight at one time, at most."
+    )
+    quiet_hours: SkipValidation[QuietHoursFields | None] = Field(
+        default=None,
+        description="Hours of the day in which no call is launched.",
+        examples=[{"start": "20:00", "end": "08:00", "time_zone": "Europe/Berlin"}],
+    )
+    max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Calls in one invocation, at most.")
+    previews: Literal["allow", "deny"] = Field(
+        default="allow",
+        description=(
+            "allow: where the file of an agent (`config`) differs from the deployed agent, a copy with the file's fields is made,"
+            " called and deleted. deny: such calls are refused."
+        ),
+    )
+
+
+class TokenPriceFields(Authored):
+    """What the endpoint charges by length, in US cents per million tokens."""
+
+    required = ("input", "output")
+    input: Cents | None = Field(default=None, description="For what the model reads.", examples=[15])
+    output: Cents | None = Field(default=None, description="For what the model writes.", examples=[60])
+
+
+class JudgeFields(Authored):
+    """The language model that `check: judge` asks. Its key comes from the environment only: PLANNER_JUDGE_API_KEY."""
+
+    required = ("base_url", "model")
+    base_url: Text | None = Field(
+        default=None,
+        description="Where the OpenAI-compatible API begins; `/chat/completions` is added. https, or this machine.",
+        examples=["https://api.openai.com/v1", "http://127.0.0.1:11434/v1"],
+    )
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="The model's name, as the endpoint knows it.", examples=["gpt-4o-mini"]
+    )
+    answers_as: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
+        default=[],
+        description=(
+            "Other names under which the same model answers, such as that behind a deployment or an alias; an edition "
+            "(`gpt-4o-2024-08-06` of `gpt-4o`) needs none. The answer of any other model is no vote then; where none is listed, the first answer's name holds."
+        ),
+        examples=[["gpt-4o"]],
+    )
+    cents_per_vote: Cents | None = Field(
+        default=None,
+        description="What one vote costs, in US cents; 0 for a model of your own, which then needs no consent to charge.",
+        examples=[0.2],
+    )
+    cents_per_million_tokens: SkipValidation[TokenPriceFields | None] = Field(
+        default=None,
+        description="What the endpoint charges by length, in US cents; instead of `cents_per_vote`.",
+        examples=[{"input": 15, "output": 60}],
+    )
+    max_concurrent: Annotated[int, Field(ge=1, le=100)] = Field(default=4, description="Votes asked for at one time.")
+    timeout_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        default=60, description="How long to wait for one answer, in seconds."
+    )
+    max_output_tokens: Annotated[int, Field(ge=200, le=100_000)] = Field(
+        default=1_000, description="Tokens that the model may write for one vote; a model that thinks first needs more."
+    )
+
+
+class ProjectFields(Authored):
+    """`planner.yaml`: what holds for all plans of a repository."""
+
+    version: int | None = Field(
+        default=None, description="Version of the format; may be left out.", examples=[FORMAT_VERSION]
+    )
+    environments: SkipValidation[dict[str, dict[str, TargetFields]]] = Field(
+        default_factory=dict,
+        description="Environment to aliases to what they call, chosen with --environment.",
+        examples=[{"staging": {"support": {"agent": 12}}, "production": {"support": {"agent": 40}}}],
+    )
+    execution: SkipValidation[ExecutionFields | None] = Field(default=None, description="How calls are made.")
+    policy: SkipValidation[PolicyFields | None] = Field(default=None, description="Limits on every invocation.")
+    rates: dict[Slug, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict, description="Cents per minute, by product.", examples=[{"spark": 8}]
+    )
+    judge: SkipValidation[JudgeFields | None] = Field(
+        default=None,
+        description="The language model that `check: judge` asks.",
+        examples=[{"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini", "cents_per_vote": 0.2}],
+    )
+    store: Text | None = Field(
+        default=None,
+        description="Where results live; by default the folder .planner/. A folder, a git ref, or an object store's address.",
+        examples=["git:refs/planner/results"],
+    )
+    store_public: bool = Field(
+        default=False,
+        description="Whether a git ref of a public repository may hold results: everyone can read transcripts there.",
+    )
+    redact: SkipValidation[list[Text]] = Field(
+        default_factory=list[Any],
+        description="Regular expressions (RE2); what they find is left out wherever people or other machines see it.",
+        examples=[["(?i)member number \\d+"]],
+    )
+
+
+def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
+    """None if there is none, or it has an error."""
+    nested = read_nested(JudgeFields, document, document.root, "judge", reporter)
+    if nested is None:
+        return None
+    errors = reporter.errors
+    written, fields = nested
+    if fields.base_url is not None and (problem := problem_with_endpoint(fields.base_url)):
+        reporter.error("bad-value", problem, document.value(written, "base_url"))
+    price = _price(document, written, fields, reporter)
+    if reporter.errors > errors or fields.model is None:
+        return None
+    return JudgeSettings(
+        base_url=(fields.base_url or "").rstrip("/"),
+        model=fields.model,
+        price=price,
+        max_concurrent=fields.max_concurrent,
+        timeout_seconds=fields.timeout_seconds,
+        max_output_tokens=fields.max_output_tokens,
+        answers_as=tuple(fields.answers_as),
+    )
+
+
+def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
+    """The price is required, never 0 by default: nobody can consent to votes of unknown price."""
+    tokens = read_nested(TokenPriceFields, document, written, "cents_per_million_tokens", reporter)
+    if tokens is not None:
+        if fields.cents_per_vote is not None:
+            detail = "votes are priced one way: keep `cents_per_vote`, or this"
+            reporter.error("bad-value", detail, document.key(written, "cents_per_million_tokens"))
+        return JudgePrice(0.0, tokens[1].input or 0.0, tokens[1].output or 0.0)
+    priced = {"cents_per_vote", "cents_per_million_tokens"} & written.keys()
+    if not priced and has_known_keys(JudgeFields, written, reporter):
+        detail = "`cents_per_vote` is required, such as 0.2 (0 if votes are free), or `cents_per_million_tokens`"
+        reporter.error("missing-key", detail, document.key(document.root, "judge"))
+    return JudgePrice(fields.cents_per_vote or 0.0)
+
+
+_UNREADABLE = Project(readable=False)
+MAX_VALUES = 50_000
+"""Maximum number of values in planner.yaml, which every command reads."""
+MAX_PATTERNS = 300
+"""Maximum number of `redact` patterns: each is searched in everything that is shown."""
+
+
+def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
+    """The project at `root`, or the defaults if it has no `planner.yaml`; defaults, too, for everything with an error."""
+    diagnostics = Diagnostics()
+    path = root / PROJECT_FILE
+    file = display_name(path, cwd)
+    try:
+        if not path.exists():
+            return Project(), diagnostics
+        data = read_authored(path, file, MAX_BYTES + 1)  # `decode` reports a file with one byte too many
+    except FileFault as fault:
+        Reporter(diagnostics).file_fault(file, fault.code, fault.detail)
+        return _UNREADABLE, diagnostics
+    except OSError as error:
+        Reporter(diagnostics).file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
+        return _UNREADABLE, diagnostics
+    project, diagnostics = read_project(data, file)
+    return replace(project, root=root), diagnostics
+
+
+def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
+    """The project in these bytes, with `file` as its name in diagnostics."""
+    diagnostics = Diagnostics()
+    reporter = Reporter(diagnostics)
+    try:
+        source = decode(data, file, reporter)
+        document = parse(source, reporter) if source is not None and not _is_blank(source.text) else None
+        if document is None or not check_version(document, reporter, required=False):
+            return _UNREADABLE if reporter.errors else Project(), diagnostics
+        if larger_than(document.root, MAX_VALUES):
+            detail = f"this file may hold {MAX_VALUES:,} values, aliases expanded"
+            reporter.error("too-many-nodes", detail, start_of(document))
+            return _UNREADABLE, diagnostics
+        return _project(document, reporter), diagnostics
+    except EnoughFaults:
+        return _UNREADABLE, diagnostics
+
+
+def _project(document: Document, reporter: Reporter) -> Project:
+    root = document.root
+    fields = read_fields(ProjectFields, document, root, reporter)
+    execution = read_nested(ExecutionFields, document, root, "execution", reporter)
+    for product, rate in fields.rates.items():
+        meant = None if product in KNOWN_PRODUCTS else nearest(product, KNOWN_PRODUCTS)
+        if meant is not None and meant not in fields.rates:
+            detail = f"the service has no known product `{shorten(product, 40)}`; did you mean `{meant}`?"
+            reporter.warning("near-miss", detail, document.key(root["rates"], product))
+        if 0 < rate < 1:  # a rate in dollars would make every budget useless
+            detail = f"rates are cents per minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
+            reporter.warning("bad-value", detail, document.value(root["rates"], product))
+    if fields.store is not None:
+        try:
+            parse_store(fields.store)
+        except UsageError as error:
+            reporter.error("bad-value", str(error), document.value(root, "store"))
+    environments, agent_files = _environments(document, reporter)
+    project = Project(
+        environments=environments,
+        execution=ExecutionSettings(**vars(execution[1])) if execution else ExecutionSettings(),
+        policy=_policy(document, reporter),
+        rates=tuple(fields.rates.items()),
+        judge=read_judge(document, reporter),
+        redact=_redact(document, reporter),
+        store=fields.store,
+        store_public=fields.store_public,
+        agent_files=agent_files,
+    )
+    return project if not reporter.errors else replace(project, readable=False)
+
+
+def _policy(document: Document, reporter: Reporter) -> Policy:
+    nested = read_nested(PolicyFields, document, document.root, "policy", reporter)
+    if nested is None:
+        return Policy()
+    written, fields = nested
+    allowed: frozenset[tuple[str, int]] | None = None
+    items: Any = written.get("allowed_targets")
+    if isinstance(items, Items):
+        targets = [read_target(document, items, index, reporter, AllowedTargetFields) for index in range(len(items))]
+        allowed = frozenset((target.kind, target.id) for target in targets if target is not None)
+    elif items is not None:
+        detail = wrong_type("a list such as [{agent: 12}]", items)
+        reporter.error("wrong-type", detail, document.value(written, "allowed_targets"))
+        allowed = frozenset()
+    quiet_hours = _quiet_hours(document, written, reporter)
+    return Policy(
+        fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours, fields.previews
+    )
+
+
+def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> QuietHours | None:
+    nested = read_nested(QuietHoursFields, document, policy, "quiet_hours", reporter)
+    if nested is None:
+        return None
+    written, fields = nested
+    if fields.start is not None and fields.start == fields.end:
+        detail = "they end when they start, so it is not clear whether that means always or never"
+        reporter.error("bad-value", detail, document.value(written, "end"))
+    zone = fields.time_zone
+    if zone is not None and zone not in available_timezones():
+        detail = unknown(f"`{shorten(zone, 40)}` is not a name of the time zone database", zone, available_timezones())
+        reporter.error("bad-value", detail, document.value(written, "time_zone"))
+        return None
+    if fields.start is None or fields.end is None or zone is None:
+        return None
+    return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(zone))
+
+
+def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
+    """The patterns that can be used; others are reported."""
+    written: Any = document.root.get("redact")
+    if not isinstance(written, Items):
+        if written is not None:
+            reporter.error("wrong-type", wrong_type("a list", written), document.value(document.root, "redact"))
+        return ()
+    if len(written) > MAX_PATTERNS:
+        detail = f"`redact` may have {MAX_PATTERNS} patterns, this has {len(written):,}; join some with |"
+        reporter.error("too-many-nodes", detail, document.value(written, MAX_PATTERNS))
+        return ()
+    patterns: list[str] = []
+    for index, pattern in enumerate(written):
+        place = document.value(written, index)
+        if not isinstance(pattern, str):
+            detail = wrong_type("text", pattern, document.as_written(written, index))
+            reporter.error("wrong-type", detail, place)
+            continue
+        try:
+            compiled = compile_pattern(pattern)
+        except ValueError as error:
+            reporter.error("bad-regex", str(error), place)
+            continue
+        if compiled.search("") or finds_everything(compiled):
+            reporter.error("bad-value", "this matches everything, so nothing would be shown", place)
+        patterns.append(pattern)
+    return tuple(patterns)
+
+
+def _environments(
+    document: Document, reporter: Reporter
+) -> tuple[tuple[tuple[str, tuple[Target, ...]], ...], dict[tuple[str, str], ConfigReference]]:
+    """The targets of each environment, and what their `config` names."""
+    references: dict[tuple[str, str], ConfigReference] = {}
+    written = read_mapping(document, document.root, "environments", "a mapping of environments", reporter) or Mapping()
+    environments: list[tuple[str, tuple[Target, ...]]] = []
+    for name in written:
+        check_slug(name, document.key(written, name), reporter)
+        aliases: Any = written[name]
+        if not isinstance(aliases, Mapping):
+            detail = wrong_type("a mapping such as {support: {agent: 12}}", aliases)
+            reporter.error("wrong-type", detail, document.value(written, name))
+            continue
+        for alias in aliases:
+            check_slug(alias, document.key(aliases, alias), reporter)
+        targets: list[Target] = []
+        for alias in aliases:
+            target = read_target(document, aliases, alias, reporter)
+            if target is not None:
+                targets.append(target)
+                if reference := config_reference(document, aliases, alias):
+                    references[name, alias] = reference
+        environments.append((name, tuple(targets)))
+    return tuple(environments), references
+
+
+def _is_blank(text: str) -> bool:
+    """Whether the file has only comments."""
+    return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())

@@ -1,1 +1,0 @@
-"""`planner.yaml`: environments, policy, prices, the judge and the store."""
