@@ -148,7 +148,9 @@ class EarlyStopping:
         """A `planner.execution.jobs.Pace`."""
         progress = self._progress[case_id]
         case, verdicts = progress.case, progress.verdicts
-        most = to_come + progress.open_runs + retries
+        # A retry replaces a run that does not count, unless failures of the platform count.
+        counting_retries = retries if case.platform_failures == "fail" else 0
+        most = to_come + progress.open_runs + counting_retries
         # The runs of a retry count with the earlier runs, or alone if they differ: both views must be settled, with the same outcome.
         views = [verdicts, progress.new_verdicts] if progress.is_retry else [verdicts]
         outcomes = [settled(case, view, most) for view in views]
@@ -158,7 +160,7 @@ class EarlyStopping:
             undecided = [view for view, found in zip(views, outcomes, strict=True) if found is None]
             if progress.open_runs or not undecided:
                 return to_come
-            return calls_at_once(case, undecided[0], to_come, progress.first_wave)
+            return min(to_come, calls_at_once(case, undecided[0], most, progress.first_wave))
         if progress.baseline.sample is None:
             return 0
         now = sample_of_runs(case, progress.new_verdicts, outcome, most)
