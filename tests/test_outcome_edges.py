@@ -220,3 +220,12 @@ def test_no_call_waits_to_save_one_and_some_to_save_two(passed: int, failed: int
     verdicts = [GOOD] * passed + [BAD] * failed
     first = min_runs_to_settle(rules, (), passed + failed + to_come)
     assert calls_at_once(rules, verdicts, to_come, first) == expected
+
+
+def test_a_rise_by_less_than_one_run_is_no_regression() -> None:
+    """None of 1,000, and then one of one."""
+    never, once = one_side(CaseOutcome.FAILED, 0, 1000), one_side(CaseOutcome.FAILED, 1, 1)
+    assert compare({"": (never, once)}) == {"": "fixed"}
+    assert compare({"": (once, never)}) == {"": "regressed"}
+    assert not could_show_change(never, once)
+    assert could_show_change(once, never)

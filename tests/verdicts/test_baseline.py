@@ -15,7 +15,7 @@ from planner.checks.opinions import nobody_asked
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseResult, Run
-from planner.results.outcomes import Action, CaseOutcome, Fault
+from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
 from planner.verdicts.baseline import (
     Baseline,
     BaselineComparison,
@@ -256,3 +256,42 @@ def test_missing_runs_are_counted_by_their_reason(
     found = [each for each in document.outcome_reason.split("; ") if each]
     assert len(found) == len(reasons), found
     assert all(each.startswith(reason) for each, reason in zip(found, reasons, strict=True))
+
+
+def counted(fault: Fault | None, number: int, first: int, session: str) -> list[Run]:
+    """Billed runs without evidence."""
+    return [
+        Run(
+            run_id=first + each, outcome=RunOutcome.FAILED if fault else RunOutcome.PASSED, fault=fault, cost_cents=16,
+            invocation_id=session,
+        )
+        for each in range(number)
+    ]  # fmt: skip
+
+
+def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
+    """A retry whose new runs differ too much from the earlier ones is judged by the new ones alone."""
+    earlier = counted(Fault.AGENT, 6, 101, "old")
+    prior = stored(earlier, "failed")
+    fields = {"kept_run_ids": tuple(run.run_id for run in earlier), "runs": 6}
+    new = counted(None, 6, 201, "new")
+    today = plan_case(runs=6, min_pass_rate=0.8)
+    raised = assembled(change(prior, today, reason=Reason.RUNS_RAISED, **fields), new)
+    assert (raised.runs_total, raised.outcome, raised.set_aside) == (12, CaseOutcome.FAILED, None)
+    again = assembled(change(prior, today, reason=Reason.FAILED_LAST_TIME, **fields), new)
+    assert (again.runs_total, again.outcome) == (6, CaseOutcome.PASSED)
+    assert again.set_aside == one_side(CaseOutcome.FAILED, 0, 6)
+
+
+def test_the_price_of_the_runs_that_would_decide() -> None:
+    """By the mean of the bills; none while the bills are unknown."""
+    sure = plan_case(runs=5, min_pass_rate=0.5, confidence=0.9)
+    new = [*counted(None, 3, 1, "new"), *counted(Fault.AGENT, 1, 4, "new")]
+    found = assembled(change(None, sure), new)
+    assert found.more_runs is not None
+    assert found.more_runs_cents == found.more_runs * 16
+    assert found.runs_required == 5
+    unbilled = assembled(change(None, sure), [run.model_copy(update={"cost_cents": None}) for run in new])
+    assert (unbilled.more_runs, unbilled.more_runs_cents) == (found.more_runs, None)
+    mixed = assembled(change(None, sure), [new[0].model_copy(update={"cost_cents": 64}), *new[1:]])
+    assert mixed.more_runs_cents == found.more_runs * 28

@@ -181,3 +181,10 @@ def test_a_description_names_what_is_missing_first() -> None:
     assert decide([], "sha256:1", Gate(), AT).digest == "sha256:1"
     waiting = decide([ROWS["cancelled, all launched"][0]], "", Gate(), AT)
     assert (waiting.open_calls, waiting.calls) == (2, 0)
+    long = decide([one for one, *_ in ROWS.values()], "", Gate(suite=WORSE), AT).description
+    assert (len(long), long.startswith("6 calls to make, the suite regressed, ")) == (140, True)
+
+
+def test_a_case_without_calls_has_nothing_in_progress() -> None:
+    change = Change("p/a@s", Action.KEEP, Reason.PASSED, 0, "", None, PASSED, None, CALL, "")
+    assert CheckedCase(change, PASSED).case_state(Gate(), AT) is CaseState.GREEN
