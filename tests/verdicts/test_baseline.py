@@ -273,7 +273,7 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     """A retry whose new runs differ too much from the earlier ones is judged by the new ones alone."""
     earlier = counted(Fault.AGENT, 6, 101, "old")
     prior = stored(earlier, "failed")
-    fields = {"kept_run_ids": tuple(run.run_id for run in earlier), "runs": 6}
+    fields: dict[str, Any] = {"kept_run_ids": tuple(run.run_id for run in earlier), "runs": 6}
     new = counted(None, 6, 201, "new")
     today = plan_case(runs=6, min_pass_rate=0.8)
     raised = assembled(change(prior, today, reason=Reason.RUNS_RAISED, **fields), new)
