@@ -298,13 +298,6 @@ def forked(action: Callable[[], object], seconds: int = TRIAL_SECONDS) -> Any:
     return json.loads(text) if text else None
 
 
-def interval(hits: int, trials: int) -> tuple[float, float]:
-    """Wilson's, at 95 %."""
-    z, share = 1.96, hits / trials
-    middle, spread = share + z * z / (2 * trials), z * (share * (1 - share) / trials + (z / (2 * trials)) ** 2) ** 0.5
-    return (middle - spread) / (1 + z * z / trials), (middle + spread) / (1 + z * z / trials)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("paths", nargs="+")
@@ -322,6 +315,7 @@ def main() -> None:
     drawn = sorted(Random(asked.seed).sample(every, min(asked.sample, len(every))))
     for name in WARM.split():
         import_module(name)
+    from planner.statistics import wilson_interval
 
     def in_place() -> object:
         plugin = InPlace([path.absolute() for path in paths], drawn)
@@ -341,7 +335,7 @@ def main() -> None:
             f"{mutant.path.relative_to(ROOT)}:{mutant.lines.start}: {mutant.key}{f' ({reason})' if reason else ''}",
             flush=True,
         )
-    low, high = interval(noticed, len(drawn))
+    low, high = wilson_interval(noticed, len(drawn))
     print(f"{noticed} of {len(drawn)} noticed: {noticed / len(drawn):.1%} (95 %: {low:.1%} to {high:.1%})")
 
 
