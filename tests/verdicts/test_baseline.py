@@ -283,6 +283,15 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     assert again.set_aside == one_side(CaseOutcome.FAILED, 0, 6)
 
 
+def test_new_runs_are_listed_as_they_were_launched() -> None:
+    """Not as they ended, so that the same calls make the same report; behind the earlier ones."""
+    prior = stored(counted(None, 2, 901, "old"))
+    more = change(prior, reason=Reason.RUNS_RAISED, kept_run_ids=(901, 902))
+    found = assembled(more, counted(None, 3, 1, "new")[::-1])
+    assert [run.run_id for run in found.runs] == [901, 902, 1, 2, 3]
+    assert [run.pooled for run in found.runs] == [True, True, False, False, False]
+
+
 def test_the_price_of_the_runs_that_would_decide() -> None:
     """By the mean of the bills; none while the bills are unknown."""
     sure = plan_case(runs=5, min_pass_rate=0.5, confidence=0.9)
