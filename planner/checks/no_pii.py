@@ -167,7 +167,7 @@ class NoPii(Expectation, frozen=True):
     @cached_property
     def _allowed(self) -> frozenset[str]:
         plain = [plain_address(each).strip() for each in self.allow]
-        return frozenset([*plain, *(re.sub("[ +().-]", "", each) for each in plain if "@" not in each)])
+        return frozenset([*plain, *(re.sub("[ +().-]", "", each) for each in plain)])
 
 
 def _over(turns: Sequence[Turn], find: Callable[[Sequence[str]], list[str]], known: Collection[str] = ()) -> str:

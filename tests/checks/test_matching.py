@@ -131,7 +131,7 @@ def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
         *[({word: ["x"]}, word, "`any_of`") for word in ("in", "one_of", "oneof")],
         *[({word: True}, word, "`exists`") for word in ("present", "given")],
         *[({word: 3}, word, "the value itself, 3") for word in ("equals", "equal", "eq")],
-        *[({word: 3}, word, "pattern") for word in ("min", "maximum", "gt", "gte", "ge", "lt", "lte", "le")],
+        *[({word: 3}, word, "pattern") for word in ("min", "max", "minimum", "maximum", "gt", "gte", "ge", "lt", "lte", "le")],
     ],
 )  # fmt: skip
 def test_a_mistyped_matcher_is_refused(read: Any, written: Any, key: str, instead: str) -> None:
