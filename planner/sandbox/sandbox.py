@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
-from starlette.types import ASGIApp
 
 from planner.sandbox.agents import Agents
 from planner.sandbox.errors import insufficient_balance, not_found, throttled
@@ -20,6 +19,9 @@ from planner.sandbox.worlds.dialogues import Object, meant
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.world import World
+
+if TYPE_CHECKING:
+    from planner.sandbox.service.app import App
 
 Dialect = Literal["page", "client"]
 """The shapes of the reference page, or of the official client 0.2.0."""
@@ -61,10 +63,10 @@ class Sandbox:
             fault.seen, fault.fired = self.state.faults.get(fault.key, (0, 0))
 
     @cached_property
-    def app(self) -> ASGIApp:
-        from planner.sandbox.service.app import build_app  # which imports this module
+    def app(self) -> App:
+        from planner.sandbox.service.app import App  # which imports this module
 
-        return build_app(self)
+        return App(self)
 
     def now(self) -> float:
         """The sandbox's own time, in epoch seconds."""

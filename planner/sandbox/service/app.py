@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import to_json
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.sandbox.errors import ApiError, detail, insufficient_balance, invalid, throttled
 from planner.sandbox.sandbox import Dialect, Sandbox
 from planner.sandbox.service import endpoints as e
+from planner.sandbox.service.asgi import Message, Receive, Request, Response, Send, match_path, read_request
 from planner.sandbox.worlds.faults import Fault
 
 if TYPE_CHECKING:
@@ -133,51 +127,74 @@ _KEY = re.compile(r"sk_[A-Za-z0-9_]{4,}")
 _HTML = "<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
 
 
-def build_app(sandbox: Sandbox) -> ASGIApp:
-    paths: dict[str, dict[str, Operation]] = {}
-    for operation in (*operations(sandbox.dialect), *simulations(sandbox.dialect), *UNDOCUMENTED):
-        paths.setdefault(operation.path, {})[operation.method] = operation
-    # One Route per path: a wrong method is then 405 with all methods of the path in Allow, not 404.
-    routes = [Route(path, partial(_answer, sandbox, methods), methods=list(methods)) for path, methods in paths.items()]
-    app = Starlette(
-        routes=routes, exception_handlers={HTTPException: _http_error, ClientDisconnect: _client_gone, Exception: _bug}
-    )
-    app.router.redirect_slashes = False
-    return Dated(app, sandbox)
+class App:
+    """The ASGI application of a sandbox."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.paths: dict[str, dict[str, Operation]] = {}
+        """Operations by path and method."""
+        for operation in (*operations(sandbox.dialect), *simulations(sandbox.dialect), *UNDOCUMENTED):
+            self.paths.setdefault(operation.path, {})[operation.method] = operation
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        methods, path_params = dict[str, Operation](), dict[str, str]()
+        for path, operations_of_path in self.paths.items():
+            if (found := match_path(path, scope["path"])) is not None:
+                methods, path_params = operations_of_path, found
+                break
+        request = await read_request(scope, receive, path_params)
+        if request is None:  # nothing of it was carried out, and nobody reads an answer
+            return
+        try:
+            response = await self._answer(methods, request)
+        except Exception:  # for the log or the test
+            await self._send(_json({"detail": "Internal server error."}, 500), send)
+            raise
+        if response is None:
+            await _lose(scope, receive)
+        else:
+            await self._send(response, send)
+
+    async def _send(self, response: Response, send: Send) -> None:
+        """Dated by the sandbox's own clock: clients measure the service's time by it."""
+        await response.send(send, formatdate(self._sandbox.now(), usegmt=True))
+
+    async def _answer(self, methods: dict[str, Operation], request: Request) -> Response | None:
+        """None if the answer is to get lost."""
+        self._sandbox.refresh()
+        try:
+            if not methods:
+                raise detail(404, "Not found.")
+            operation = methods.get("GET" if request.method == "HEAD" else request.method)
+            if operation is None:
+                allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
+                raise detail(405, f'Method "{request.method}" not allowed.', {"Allow": allowed})
+            return await _operate(self._sandbox, operation, request)
+        except ApiError as error:
+            return _json(error.body, error.status, error.headers)
 
 
-def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(to_json(body), status, headers, media_type="application/json")
+def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(to_json(body), status, headers=headers or {})
 
 
-async def _answer(sandbox: Sandbox, methods: dict[str, Operation], request: Request) -> Response:
-    sandbox.refresh()
-    try:
-        return await _operate(sandbox, methods["GET" if request.method == "HEAD" else request.method], request)
-    except ApiError as error:
-        return _json(error.body, error.status, error.headers)
+async def _lose(scope: Message, receive: Receive) -> None:
+    """The client gets no answer, only a broken connection."""
+    abort = cast("Callable[[], None] | None", scope.get("state", {}).get(ABORT))
+    if abort is None:  # in the process of another client: raise what httpx raises for a closed connection
+        from httpx import ReadError
 
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    refusal = cast(HTTPException, error)
-    message = "Not found." if refusal.status_code == 404 else f'Method "{request.method}" not allowed.'
-    return _json({"detail": message}, refusal.status_code, dict(refusal.headers or {}))
-
-
-async def _client_gone(_request: Request, _error: Exception) -> Response:
-    """The client died before its request was complete: nothing of it was carried out, and nobody reads the answer."""
-    return Response(status_code=400)
-
-
-async def _bug(_request: Request, _error: Exception) -> Response:
-    """Starlette raises the error again afterwards, for the log or the test."""
-    return _json({"detail": "Internal server error."}, 500)
+        raise ReadError("the sandbox lost the answer on purpose")
+    abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 # Operations of the API
 
 
-async def _operate(sandbox: Sandbox, operation: Operation, request: Request) -> Response:
+async def _operate(sandbox: Sandbox, operation: Operation, request: Request) -> Response | None:
     """Check the key, parse the request and answer it, with the faults of its route."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     key = key.strip() if scheme.lower() == "bearer" else ""
@@ -186,16 +203,16 @@ async def _operate(sandbox: Sandbox, operation: Operation, request: Request) -> 
         for fault in sandbox.faults.firing("before", operation.route):
             sandbox.note_fired(fault)
             _fail_before(sandbox, fault)
-    body = await _body(request, operation) if operation.body else None
+    body = _body(request, operation) if operation.body else None
     try:
-        query = model(operation.query).model_validate(dict(request.query_params)) if operation.query else None
+        query = model(operation.query).model_validate(request.query_params) if operation.query else None
     except ValidationError as error:
         raise invalid(error) from error
     answered = operation.endpoint(e.Exchange(sandbox, request, key, body, query))
     response = answered if isinstance(answered, Response) else _json(answered, operation.status)
     for fault in sandbox.faults.firing("after", operation.route) if operation.route else ():
         sandbox.note_fired(fault)
-        response = await _fail_after(fault, response)
+        response = None if response is None else await _fail_after(fault, response)
     return response
 
 
@@ -207,9 +224,9 @@ def _authenticate(sandbox: Sandbox, key: str) -> None:
         raise detail(401, "Invalid API key.", challenge)
 
 
-async def _body(request: Request, operation: Operation) -> Any:
+def _body(request: Request, operation: Operation) -> Any:
     """Raises 415 or 400. No body is an empty object."""
-    body = await request.body()
+    body = request.body
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and operation.route and media_type != "application/json":
         raise detail(415, f'Unsupported media type "{media_type}" in request.')
@@ -232,49 +249,18 @@ def _fail_before(sandbox: Sandbox, fault: Fault) -> None:
             sandbox.add_foreign_runs(spec.count, identical=spec.identical)
 
 
-async def _fail_after(fault: Fault, response: Response) -> Response:
+async def _fail_after(fault: Fault, response: Response) -> Response | None:
+    """None if the answer is to get lost."""
     spec = fault.spec
     match spec.kind:
         case "lost_answer":
-            return _LostResponse()
+            return None
         case "error_after":
             return _json({"detail": "Internal server error."}, spec.status)
         case "garbage":
-            cut, media_type = bytes(response.body)[: max(1, len(response.body) // 2)], "application/json"
             if spec.body == "html":
-                cut, media_type = _HTML.encode(), "text/html"
-            return Response(cut, response.status_code, media_type=media_type)
+                return Response(_HTML.encode(), response.status_code, "text/html; charset=utf-8")
+            return Response(response.body[: max(1, len(response.body) // 2)], response.status_code)
         case _:
             await asyncio.sleep(spec.seconds)
             return response
-
-
-class _LostResponse(Response):
-    """The client gets no answer, only a broken connection."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  nothing is sent
-        abort = cast("Callable[[], None] | None", scope.get("state", {}).get(ABORT))
-        if abort is None:  # in the process of another client: raise what httpx raises for a closed connection
-            from httpx import ReadError
-
-            raise ReadError("the sandbox lost the answer on purpose")
-        abort()
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-
-class Dated:
-    """Adds the sandbox's own clock to every answer: clients measure the service's time by it."""
-
-    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
-        self._app = app
-        self._sandbox = sandbox
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def dated(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                date = formatdate(self._sandbox.now(), usegmt=True).encode()
-                message = {**message, "headers": [*message.get("headers", []), (b"date", date)]}
-            await send(message)
-
-        await self._app(scope, receive, dated if scope["type"] == "http" else send)

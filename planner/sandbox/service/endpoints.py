@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from planner.sandbox.errors import detail, not_found
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service import answers
 from planner.sandbox.service.answers import CallView, answer
+from planner.sandbox.service.asgi import Request, Response
 from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.world import moment_of
 
@@ -174,7 +172,7 @@ def read_audio(exchange: Exchange) -> Any:
         raise detail(404, "There is no recording before the call has ended.")
     expires = int(view.now) + _RECORDING_VALID_SECONDS
     signature = _signature(exchange.sandbox, view.call_id, expires)
-    where = f"{str(exchange.request.base_url).rstrip('/')}/recordings/{view.call_id}.wav"
+    where = f"{exchange.request.base_url}/recordings/{view.call_id}.wav"
     return {"url": f"{where}?expires={expires}&signature={signature}"}
 
 
