@@ -22,13 +22,13 @@ from planner.results.outcomes import RequiredCheck, State
 from planner.results.store import segment_for
 from planner.session.ci import namespace_of
 from planner.session.interruption import interruptible
-from planner.session.preparing import Preparation, checked_cases, open_journal, prepare
+from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import record_agents, world_store
-from planner.session.reporting import print_diagnostics, redactor_of
-from planner.session.selection import Loaded, Selection, load, with_default_path
+from planner.session.reporting import redactor_of
+from planner.session.selection import Loaded, Selection, with_default_path
 from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell, actor_of
-from planner.session.stores import Place, locked, place_of
+from planner.session.stores import Place, Workspace, locked, open_workspace
 from planner.values import frozen
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.gate import EVERYTHING, Gate, decide
@@ -59,33 +59,18 @@ def deploy(shell: Shell, options: DeployOptions) -> int:
             "only the default branch deploys", "Merge the pull request, then deploy from the default branch."
         )
     selection = with_default_path(shell, options.selection)
-    loaded = load(shell, selection)
-    print_diagnostics(shell, loaded.diagnostics)
-    place = place_of(shell, loaded.root, selection, loaded.project)
-    with locked(shell, place, shlex.join(["planner", "deploy", options.target])):
-        journal = open_journal(shell, place, loaded.cases)
-        try:
-            return anyio.run(_deploy, shell, options, _Whole(selection, loaded, place, journal))
-        finally:
-            if journal:
-                journal.close()
+    work = open_workspace(shell, selection)
+    command = shlex.join(["planner", "deploy", options.target])
+    with locked(shell, work.place, command), stored_journal(work) as journal:
+        return anyio.run(_deploy, options, work, journal)
 
 
-@frozen
-class _Whole:
-    """All plans that count: the default folder's and the named ones."""
-
-    selection: Selection
-    loaded: Loaded
-    place: Place
-    journal: Journal | None
-
-
-async def _deploy(shell: Shell, options: DeployOptions, whole: _Whole) -> int:
-    loaded, place = whole.loaded, whole.place
-    async with interruptible(), open_client(shell, place, whole.selection) as client:
+async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | None) -> int:
+    """`work` has all plans that count: the default folder's and the named ones."""
+    shell, loaded, place = work.shell, work.loaded, work.place
+    async with interruptible(), open_client(shell, place, work.selection) as client:
         states = await read_targets(client, loaded.cases)
-        prepared = prepare(shell, whole.selection, loaded, place, targets=states, journal=whole.journal)
+        prepared = prepare(work, states, journal)
         target = _target(shell, options, loaded, prepared)
         if target.deployed is None:
             raise UsageError(f"agent {target.agent_id} cannot be read", "Check what the API key may read.")
@@ -101,11 +86,11 @@ async def _deploy(shell: Shell, options: DeployOptions, whole: _Whole) -> int:
             cases = count(by_number, "case reaches an agent", "cases reach agents")
             them = "it is" if by_number == 1 else "they are"
             shell.log(f"{cases} through phone numbers; {them} called after the deployment")
-        check = _checked(shell, whole, prepared, target)
+        check = _checked(work, prepared, journal, target)
         if check.state is not State.SUCCESS and options.force is None:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
             shell.print(render_text(check, names))
-            next_step = shlex.join(["planner", "plan", *whole.selection.words()])
+            next_step = shlex.join(["planner", "plan", *work.selection.words()])
             shell.log(f"not deployed: this configuration is not proven. See what to call: {next_step}")
             return check.exit_code
         _agree(options, target)
@@ -193,14 +178,14 @@ def _show(shell: Shell, target: EffectiveTarget, loaded: Loaded) -> None:
         shell.print(f"  {for_terminal(line)}")
 
 
-def _checked(shell: Shell, whole: _Whole, prepared: Preparation, target: EffectiveTarget) -> RequiredCheck:
+def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, target: EffectiveTarget) -> RequiredCheck:
     """Whether every case that calls this agent is proven for exactly this configuration."""
     wanted = (target.agent_id, target.file)
-    called = {case.case_id for case in whole.loaded.cases if (case.target.id, case.target.config) == wanted}
-    checked = checked_cases(shell, whole.place, prepared, whole.journal)
+    called = {case.case_id for case in work.loaded.cases if (case.target.id, case.target.config) == wanted}
+    checked = checked_cases(work, prepared, journal)
     cases = [case for case in checked if case.change.case_id in called]
     judged = [case.judged for case in cases if case.judged is not None]
-    return decide(cases, prepared.change_set.digest, Gate(EVERYTHING, suite_of(judged)), shell.clock.now())
+    return decide(cases, prepared.change_set.digest, Gate(EVERYTHING, suite_of(judged)), work.shell.clock.now())
 
 
 def _agree(options: DeployOptions, target: EffectiveTarget) -> None:

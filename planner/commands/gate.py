@@ -13,12 +13,12 @@ from planner.reports.pull_request import render_json, render_text
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
 from planner.session.policy_source import PolicySource
-from planner.session.preparing import Preparation, checked_cases, open_journal, prepare
-from planner.session.reporting import print_diagnostics, publisher_of, redactor_of, write_output
-from planner.session.selection import Loaded, Selection, load
+from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
+from planner.session.reporting import publisher_of, redactor_of, write_output
+from planner.session.selection import Loaded, Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of
+from planner.session.stores import Place, Workspace, open_workspace
 from planner.values import frozen
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.gate import EVERYTHING, Gate, decide
@@ -46,29 +46,21 @@ class GateOptions:
 
 def gate(shell: Shell, options: GateOptions) -> int:
     """Print the answer; return its exit code."""
-    selection, now = options.selection, shell.clock.now()
-    loaded = load(shell, selection)
-    print_diagnostics(shell, loaded.diagnostics)
-    place = place_of(shell, loaded.root, selection, loaded.project)
-    known = known_service(shell, selection, loaded, place, refresh=options.refresh)
+    work = open_workspace(shell, options.selection)
+    known = known_service(work, refresh=options.refresh)
     if known.note:
         shell.log(known.note)
-    compares = options.compare_with == "base"
-    journal = open_journal(shell, place, loaded.cases)
-    try:
-        prepared = prepare(shell, selection, loaded, place, targets=known.targets, journal=journal)
-        cases = checked_cases(shell, place, prepared, journal, excuse_known=compares)
-    finally:
-        if journal:
-            journal.close()
+    with stored_journal(work) as journal:
+        prepared = prepare(work, known.targets, journal)
+        cases = checked_cases(work, prepared, journal, excuse_known=options.compare_with == "base")
     own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
-    check = decide(cases, prepared.change_set.digest, Gate(options.fail_on, suite_of(own)), now)
-    names = redactor_of(loaded.project).names(case.change.case_id for case in cases)
+    check = decide(cases, prepared.change_set.digest, Gate(options.fail_on, suite_of(own)), shell.clock.now())
+    names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
     render = render_json if options.output_format == "json" else render_text
     shell.print(render(check, names))
     if options.publication is not None:
         judged = [case.judged for case in cases if case.judged is not None]
-        publication = _publication(shell, options, loaded, place, (prepared, check, judged))
+        publication = _publication(work, options, prepared, check, judged)
         write_output(shell, options.publication, for_json_text(shell.keys.text(publication.model_dump_json())) + "\n")
     if to_github := publisher_of(shell):
         to_github.required_check(check)
@@ -76,18 +68,14 @@ def gate(shell: Shell, options: GateOptions) -> int:
 
 
 def _publication(
-    shell: Shell,
-    options: GateOptions,
-    loaded: Loaded,
-    place: Place,
-    answer: tuple[Preparation, RequiredCheck, list[CaseResult]],
+    work: Workspace, options: GateOptions, prepared: Preparation, check: RequiredCheck, judged: list[CaseResult]
 ) -> Publication:
     from planner.reports.pull_request import render_comment
     from planner.session.called_agents import previews_refusal
     from planner.session.consented import head_of, shareable
     from planner.session.pull_request import Publication, pull_request_of
 
-    prepared, check, judged = answer
+    shell, loaded, place = work.shell, work.loaded, work.place
     now, redactor = shell.clock.now(), redactor_of(loaded.project)
     policy = loaded.project.policy
     refusal = policy_refusal(prepared.change_set, Limits(loaded.plans, policy, now), prepared.progress)
@@ -110,7 +98,7 @@ def _publication(
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
     pull = pull_request_of(shell.environ, head_of(shell, loaded), options.name)
     comment = render_comment(preview, check, judged, names, pull, _last_calls(place))
-    change_set = shareable(shell, loaded, place, prepared.change_set) if check.needs_run else None
+    change_set = shareable(work, prepared.change_set) if check.needs_run else None
     return Publication(
         state=check.state.value,
         description=check.description,

@@ -11,16 +11,16 @@ from planner.changes.consent import Limits, consent_command, policy_refusal
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
 from planner.session.called_agents import previews_refusal
-from planner.session.consented import store_consented
+from planner.session.consented import save_plan, saved_command, store_consented
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.orphaned_launches import launch_documents
 from planner.session.policy_source import PolicySource
-from planner.session.preparing import Preparation, charged_slots, open_journal, prepare
-from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
-from planner.session.selection import Loaded, Selection, load, picked
+from planner.session.preparing import Preparation, charged_slots, prepare, stored_journal
+from planner.session.reporting import publisher_of, redactor_of
+from planner.session.selection import Loaded, Selection, picked
 from planner.session.service import known_service
 from planner.session.shell import Shell
-from planner.session.stores import lock_holder, place_of
+from planner.session.stores import lock_holder, open_workspace
 from planner.values import frozen
 
 CALLS_WOULD_BE_MADE = 10
@@ -42,22 +42,17 @@ class PlanOptions:
 
 def plan(shell: Shell, options: PlanOptions) -> int:
     selection = options.selection
-    loaded = load(shell, selection)
-    print_diagnostics(shell, loaded.diagnostics)
-    place = place_of(shell, loaded.root, selection, loaded.project)
-    if lock_owner := lock_holder(place):
+    work = open_workspace(shell, selection)
+    loaded = work.loaded
+    if lock_owner := lock_holder(work.place):
         shell.log(
             f"another session uses the store, or was killed while using it: {lock_owner}; its calls count as made"
         )
-    known = known_service(shell, selection, loaded, place, refresh=options.refresh)
-    journal = open_journal(shell, place, loaded.cases)
-    try:
-        prepared = prepare(shell, selection, loaded, place, targets=known.targets, journal=journal)
+    known = known_service(work, refresh=options.refresh)
+    with stored_journal(work) as journal:
+        prepared = prepare(work, known.targets, journal)
         charged = charged_slots(journal, prepared.change_set.digest) if journal else []
         bills = journal.bills(prepared.change_set.digest) if journal else []
-    finally:
-        if journal:
-            journal.close()
     if options.explain:
         _explain(shell, options, loaded, prepared)
         return 0
@@ -79,7 +74,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         notes += guaranteed_calls(jobs_of(prepared.change_set, {}), prepared.already_made, ledger)
     if loaded.base is not None and not loaded.base.has_project:
         notes.append(PolicySource(loaded.root, loaded.base).note)
-    store_consented(shell, place, prepared.change_set, loaded.project)
+    store_consented(work, prepared.change_set)
     _show(shell, options, loaded, prepared, refusal, notes)
     if refusal:
         return refusal.exit_code
@@ -123,8 +118,6 @@ def _show(
     spent_cents = sum(prepared.progress.spent_cents.values())
     command = consent_command(command, change_set, already_spent_cents=spent_cents)
     if options.out is not None:
-        from planner.session.consented import save_plan, saved_command
-
         save_plan(shell, options.selection, change_set, options.out, redactor.text, already_spent_cents=spent_cents)
         command = command if refusal else saved_command(options.out)
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]

@@ -28,10 +28,9 @@ from planner.results.store import BRANCHES, BranchStore, Store, segment_for
 from planner.session.ci import namespace_of
 from planner.session.judging import judging_of
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
-from planner.session.reporting import print_diagnostics
-from planner.session.selection import Loaded, Selection, load
+from planner.session.selection import Selection
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of
+from planner.session.stores import Workspace, open_workspace
 from planner.values import frozen
 from planner.verdicts.untrusted_cases import UntrustedCases, still_settled
 
@@ -51,10 +50,8 @@ def promote(shell: Shell, options: PromoteOptions) -> int:
             "only the default branch promotes results",
             "Run this in a workflow that a push to the default branch starts.",
         )
-    selection = options.selection
-    loaded = load(shell, selection)
-    print_diagnostics(shell, loaded.diagnostics)
-    place = place_of(shell, loaded.root, selection, loaded.project)
+    work = open_workspace(shell, options.selection)
+    loaded, place = work.loaded, work.place
     store = place.shared.store if place.shared is not None else DirectoryStore(place.directory)
     record_agents(shell, place, loaded.project, effective_targets(loaded.cases, {}), Configurations())
     stored = stored_branches(store)
@@ -63,7 +60,7 @@ def promote(shell: Shell, options: PromoteOptions) -> int:
     merged, closed = (set(options.numbers), set[int]()) if options.numbers else _ask_github(shell, stored)
     for number in stored:
         if number in merged:
-            shell.print(_promote(shell, selection, loaded, place, store, number))
+            shell.print(_promote(work, store, number))
         elif number in closed and not has_open_launches(store, number):
             store.update(lambda now, number=number: remove_branch(now, number))
             shell.print(f"#{number}: closed without a merge into this branch, results removed")
@@ -89,10 +86,11 @@ def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
     return merged, closed
 
 
-def _promote(shell: Shell, selection: Selection, loaded: Loaded, place: Place, store: Store, number: int) -> str:
+def _promote(work: Workspace, store: Store, number: int) -> str:
+    loaded, place = work.loaded, work.place
     repository = place.repository
     branch = ResultsRepository(BranchStore(store, f"{BRANCHES}{number}/"))
-    judging = judging_of(shell, selection, loaded, place)
+    judging = judging_of(work)
     show = place.shared.redaction.name if place.shared is not None else str
     cases = {show(case.case_id): case for case in loaded.cases}
     checked = UntrustedCases(
@@ -101,7 +99,7 @@ def _promote(shell: Shell, selection: Selection, loaded: Loaded, place: Place, s
     environment = segment_for(show(place.environment))
     own = {show(name) for name in loaded.plan_names}
     found: list[Promotion] = []
-    made_here = _made_by(shell, branch)
+    made_here = _made_by(work.shell, branch)
     foreign = 0
     for key, source in branch_baselines(store, number, environment, repository.parse_baseline):
         if source.plan not in own:
@@ -113,7 +111,7 @@ def _promote(shell: Shell, selection: Selection, loaded: Loaded, place: Place, s
         foreign += len(matching) - len(own_calls)
         kept = checked.judged(own_calls)
         found.append(Promotion(key, source, kept))
-    at = shell.clock.now()
+    at = work.shell.clock.now()
     store.update(lambda now: promotion(now, number, found, at, repository.parse_baseline, made_here))
     left = " · launches are not settled, so its results stay until they are" if has_open_launches(store, number) else ""
     if foreign:

@@ -28,12 +28,12 @@ from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost
 from planner.session.judging import Judging
-from planner.session.preparing import open_journal, prepare
+from planner.session.preparing import prepare, stored_journal
 from planner.session.report_session import NO_COST, ReportSession, report_session
 from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
-from planner.session.stores import Place, locked, place_of
+from planner.session.stores import Place, Workspace, locked, place_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
@@ -71,14 +71,11 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     selection = options.selection
     place = place_of(shell, loaded.root, selection, loaded.project)
     reports.repository = place.repository
-    journal = open_journal(shell, place, loaded.cases)
-    try:
-        prepared = prepare(shell, selection, loaded, place, targets={}, journal=journal)
+    work = Workspace(shell, selection, loaded, place)
+    with stored_journal(work) as journal:
+        prepared = prepare(work, {}, journal)
         change_set, now = prepared.change_set, shell.clock.now()
         open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, journal, now) if journal else {}
-    finally:
-        if journal:
-            journal.close()
     changes = [_recheck(change) for change in change_set.changes if change.case and change.prior and change.prior.runs]
     if not changes:
         raise UsageError(

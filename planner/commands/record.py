@@ -14,7 +14,7 @@ from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
 from planner.results.documents import document_bytes
 from planner.session.ci import namespace_of
-from planner.session.preparing import open_journal, prepare
+from planner.session.preparing import prepare, stored_journal
 from planner.session.recorded_agents import (
     RecordedTarget,
     RecordedWorld,
@@ -23,11 +23,11 @@ from planner.session.recorded_agents import (
     world_key,
     world_store,
 )
-from planner.session.reporting import print_diagnostics, redactor_of
-from planner.session.selection import Selection, load
+from planner.session.reporting import redactor_of
+from planner.session.selection import Selection
 from planner.session.service import Known, known_service, service_of
 from planner.session.shell import Shell
-from planner.session.stores import place_of
+from planner.session.stores import open_workspace
 from planner.values import frozen
 
 _LISTED = 200
@@ -48,20 +48,14 @@ def record(shell: Shell, options: RecordOptions) -> int:
         raise UsageError(
             "only the default branch records agents", "Run this in a scheduled workflow of the default branch."
         )
-    selection = options.selection
-    loaded = load(shell, selection)
-    print_diagnostics(shell, loaded.diagnostics)
-    place = place_of(shell, loaded.root, selection, loaded.project)
-    known = known_service(shell, selection, loaded, place, refresh=True)
+    work = open_workspace(shell, options.selection)
+    loaded, place = work.loaded, work.place
+    known = known_service(work, refresh=True)
     place.make()
     document = document_bytes(_recorded(shell, known, loaded.project if place.shared is not None else None))
     world_store(place).update(lambda _: {world_key(place.environment): document})
-    journal = open_journal(shell, place, loaded.cases)
-    try:
-        prepared = prepare(shell, selection, loaded, place, targets=known.targets, journal=journal)
-    finally:
-        if journal:
-            journal.close()
+    with stored_journal(work) as journal:
+        prepared = prepare(work, known.targets, journal)
     record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations)
     drifted = [change for change in prepared.change_set.changes if change.reason is Reason.AGENT_EDITED]
     found = f"{count(len(drifted), 'case')} with an agent edited since its results"

@@ -34,21 +34,22 @@ from planner.session.reporting import redactor_of, write_output
 from planner.session.selection import Loaded, Selection
 from planner.session.service import ADDRESS, service_of
 from planner.session.shell import Shell
-from planner.session.stores import Place
+from planner.session.stores import Workspace
 from planner.values import frozen
 
 
-def store_consented(shell: Shell, place: Place, change_set: ChangeSet, project: Project) -> None:
+def store_consented(work: Workspace, change_set: ChangeSet) -> None:
     """Store the set of calls, so that `run --plan-digest` may make any subset of it.
 
     In a shared store, only jobs of pull requests share it: others run on the machine that planned. If it cannot be
     stored, `run` requires an equal digest.
     """
+    shell, place = work.shell, work.place
     consented = consented_calls(change_set, shell.clock.now(), head_commit(shell.environ))
     if not consented.cases:
         return
     share = place.shared is not None and bool(namespace_of(shell.environ))
-    if share and not _may_share(consented, project):
+    if share and not _may_share(consented, work.loaded.project):
         share = False
         shell.log("the change set is not shared, because its case ids are redacted: --plan-digest must match exactly")
     try:
@@ -61,10 +62,11 @@ def store_consented(shell: Shell, place: Place, change_set: ChangeSet, project: 
         )
 
 
-def shareable(shell: Shell, loaded: Loaded, place: Place, change_set: ChangeSet) -> ConsentedCalls | None:
+def shareable(work: Workspace, change_set: ChangeSet) -> ConsentedCalls | None:
     """The set of calls for another job to store; None if no other job could use it."""
-    consented = consented_calls(change_set, shell.clock.now(), head_of(shell, loaded))
-    return consented if consented.cases and place.shared is not None and _may_share(consented, loaded.project) else None
+    consented = consented_calls(change_set, work.shell.clock.now(), head_of(work.shell, work.loaded))
+    is_usable = consented.cases and work.place.shared is not None and _may_share(consented, work.loaded.project)
+    return consented if is_usable else None
 
 
 def _may_share(consented: ConsentedCalls, project: Project) -> bool:
@@ -99,12 +101,12 @@ class Agreed:
         return replace(change_set, digest=self.stored.digest)
 
 
-def agreed_set(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Agreed:
-    digest, stored = selection.plan_digest, None
-    if digest is not None and is_digest(digest) and (data := place.repository.load_change_set(digest)) is not None:
+def agreed_set(work: Workspace) -> Agreed:
+    digest, stored = work.selection.plan_digest, None
+    if digest is not None and is_digest(digest) and (data := work.place.repository.load_change_set(digest)) is not None:
         stored = parse_consented(data, digest)
-    head = head_of(shell, loaded) if stored is not None and stored.commit else ""
-    return Agreed(stored, head, redactor_of(loaded.project).name)
+    head = head_of(work.shell, work.loaded) if stored is not None and stored.commit else ""
+    return Agreed(stored, head, redactor_of(work.loaded.project).name)
 
 
 def head_of(shell: Shell, loaded: Loaded) -> str:

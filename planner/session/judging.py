@@ -18,10 +18,8 @@ from planner.judge.votes import VOID_RETRIES, RecordedAnswers, VoteCache, Wanted
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
 from planner.results.outcomes import Action
-from planner.session.selection import Loaded, Selection
 from planner.session.service import world_name, world_of
-from planner.session.shell import Shell
-from planner.session.stores import Place
+from planner.session.stores import Workspace
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -153,24 +151,24 @@ def _size(text: str) -> int:
     return len(text.encode(errors="replace"))
 
 
-def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Judging:
+def judging_of(work: Workspace) -> Judging:
     """The project's judge; in the sandbox without one, the recorded answers of its world. Raises `UsageError` if there is
     no such world; `PlanInvalidError` if the world is invalid."""
-    settings = loaded.project.judge
-    if settings is None and selection.sandbox:
-        recorded = _recorded_answers(shell, selection, loaded.cases)
+    settings, repository = work.loaded.project.judge, work.place.repository
+    if settings is None and work.selection.sandbox:
+        recorded = _recorded_answers(work)
         cache = VoteCache(f"recorded answers of the world {recorded.world}", None, recorded)
     else:
-        cache = VoteCache(settings.model if settings else "", place.repository)
+        cache = VoteCache(settings.model if settings else "", repository)
         if settings is None:
             cache.missing = "planner.yaml names no language model under `judge`"
-    return Judging(settings, cache, place.repository.load_evidence)
+    return Judging(settings, cache, repository.load_evidence)
 
 
-def _recorded_answers(shell: Shell, selection: Selection, cases: Sequence[Case]) -> RecordedAnswers:
-    if not any(map(asks_model, cases)):  # reading a world takes time
-        return RecordedAnswers(world_name(selection), {})
-    world = world_of(shell, selection)
+def _recorded_answers(work: Workspace) -> RecordedAnswers:
+    if not any(map(_asks_model, work.loaded.cases)):  # reading a world takes time
+        return RecordedAnswers(world_name(work.selection), {})
+    world = world_of(work.shell, work.selection)
     answers: dict[tuple[str, str], list[Vote]] = {}
     for answer in world.judge_answers:
         vote = Vote(Verdict(answer.verdict), answer.turn, answer.quote, answer.reason)
@@ -180,11 +178,11 @@ def _recorded_answers(shell: Shell, selection: Selection, cases: Sequence[Case])
 
 def _asking(changes: Sequence[Change]) -> Iterator[Change]:
     for change in changes:
-        if change.action in (Action.CALL, Action.RECHECK) and change.case is not None and asks_model(change.case):
+        if change.action in (Action.CALL, Action.RECHECK) and change.case is not None and _asks_model(change.case):
             yield change
 
 
-def asks_model(case: Case) -> bool:
+def _asks_model(case: Case) -> bool:
     return any(expectation.asks_model for expectation in case.expectations)
 
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import field, replace
-from itertools import islice
 
 from planner.changes.agents import Agents, Configurations
 from planner.changes.consent import Progress
-from planner.changes.diff import Request, StoredResults, diff
+from planner.changes.diff import Request, diff
 from planner.changes.estimate import build_change_set
-from planner.changes.fingerprint import call_fingerprint, case_inputs
-from planner.changes.history import HISTORY_INVOCATIONS, Priced, accuracy, past_runs, priced
+from planner.changes.history import accuracy
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
-from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
+from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
-from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument, RunResult
+from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products
 from planner.session.consented import agreed_set
-from planner.session.earlier_calls import EarlierCalls, added_elsewhere, removed_cases
+from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
 from planner.session.recorded_agents import (
@@ -34,15 +33,14 @@ from planner.session.recorded_agents import (
     current_revisions,
     without_outdated,
 )
-from planner.session.selection import Loaded, Selection
+from planner.session.selection import Selection
 from planner.session.service import draft_warnings
-from planner.session.shell import Shell, actor_of
-from planner.session.stores import Place
+from planner.session.shell import actor_of
+from planner.session.stores import Workspace
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
-from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 
 
 @frozen
@@ -96,65 +94,29 @@ class Preparation:
         return sum(max(0, change.runs - made.get(change.case_id, 0)) for change in self.change_set.changes)
 
 
-def prepare(
-    shell: Shell,
-    selection: Selection,
-    loaded: Loaded,
-    place: Place,
-    *,
-    targets: Mapping[Target, TargetState],
-    journal: Journal | None,
-) -> Preparation:
+def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Journal | None) -> Preparation:
     """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none
     yet."""
-    repository = place.repository
-    estimates: list[Priced] = []
-    environment, now = selection.environment or "", shell.clock.now()
-    earlier = EarlierCalls(repository, environment=environment, sandbox=selection.sandbox)
-    history = past_runs(_newest_outlines(repository, environment, estimates, earlier))
-    judging = judging_of(shell, selection, loaded, place)
-    checked = UntrustedCases(
-        {case.case_id: case for plan in loaded.plans for case in plan.cases},
-        repository.load_evidence,
-        judging.cache,
-        still_settled(repository.load_evidence, judging.cache),
-    )
-    baseline = _baseline(place, place.base or repository, loaded, checked)
-    on_branch = _on_branch(place, loaded, checked) if place.base is not None else None
-    if place.shared is not None:
-        own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
-        baseline = place.shared.restored(baseline, loaded.cases, own)
-        on_branch = None if on_branch is None else place.shared.restored(on_branch, loaded.cases, own)
-    gone: Mapping[str, CaseResult] = {}
-    if not selection.partial:
-        gone = removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
-        if place.base is not None and (others := added_elsewhere(shell, selection, loaded, baseline)):
-            baseline, gone = {name: case for name, case in baseline.items() if name not in others}, {**gone, **others}
+    shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
+    now, repository = shell.clock.now(), place.repository
+    judging = judging_of(work)
+    earlier = earlier_results(work, judging.cache)
+    stored = earlier.stored
     fresh = None if selection.fresh is None else FreshDocument(reason=selection.fresh, by=actor_of(shell), at=now)
-    stored = StoredResults(
-        baseline,
-        deleted=gone,
-        partial_results=checked.by_id(earlier.earlier_runs(case.case_id for case in loaded.cases)),
-        on_branch=on_branch,
-        called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
-        has_evidence=repository.has_evidence,
-        still_settled=checked.still_settled,
-        could_pass=could_pass(repository.load_evidence, judging.cache),
-    )
-    revisions = current_revisions(targets, [*baseline.values(), *(on_branch or {}).values()])
+    revisions = current_revisions(targets, [*stored.baseline.values(), *(stored.on_branch or {}).values()])
     targets = without_outdated(targets, revisions)
     agents, configurations = agents_of(place, loaded.cases, targets)
     request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh, configurations)
     changes = diff(loaded.cases, stored, request)
 
-    agreed = agreed_set(shell, selection, loaded, place)
+    agreed = agreed_set(work)
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
         change_set = build_change_set(
             changes,
             products={key: state.product for key, state in targets.items()},
             rates=dict(loaded.project.rates),
-            history=history,
+            history=earlier.runs,
             already_made=already_made,
             new_products=new_products(agents, loaded.cases, {**DEFAULT_RATES, **dict(loaded.project.rates)}),
         )
@@ -190,7 +152,7 @@ def prepare(
         resumable,
         Progress({case_id: len(mine) for case_id, mine in resumable.items()}, spent, reserved),
         unconfirmed,
-        accuracy(estimates),
+        accuracy(earlier.estimates),
         judging,
         orphans,
         (*draft_warnings(loaded.cases, targets), *agent_warnings(agents)),
@@ -198,51 +160,8 @@ def prepare(
         agreed.outside(change_set),
         agents,
         configurations,
-        base={} if place.base is None else baseline,
+        base={} if place.base is None else stored.baseline,
     )
-
-
-def _baseline(
-    place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
-) -> dict[str, CaseResult]:
-    """The stored cases of the plans, by case id. Outcomes that anybody may have written are judged again from evidence, once."""
-    found: dict[str, CaseResult] = {}
-    for stored in repository.stored_baselines(place.environment, loaded.plan_names):
-        cases = stored.document.cases
-        # What a pull request's own job wrote is anybody's word, also in a shared store.
-        is_base = place.base is None or repository is place.base
-        if not (stored.is_trusted if is_base else place.verified.contains(stored.data)):
-            judged = checked.judged(cases)
-            if judged == cases and checked.knows(cases):
-                place.verified.add([stored.data])
-            cases = judged
-        found |= {case.case_id: case for case in cases}
-    return found
-
-
-def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[str, CaseResult]:
-    """The cases that sessions of this pull request called. In a merge group, another one's case counts if it is of today's
-    call."""
-    found = _baseline(place, place.repository, loaded, checked)
-    calls = {case.case_id: call_fingerprint(case_inputs(case, None)) for case in loaded.cases} if place.group else {}
-    for repository in place.group:
-        for case_id, case in _baseline(place, repository, loaded, checked).items():
-            own = found.get(case_id)
-            if case.call_fingerprint == calls.get(case_id) and (own is None or own.call_fingerprint != calls[case_id]):
-                found[case_id] = case
-    return found
-
-
-def _newest_outlines(
-    repository: ResultsRepository, environment: str, estimates: list[Priced], earlier: EarlierCalls
-) -> Iterator[RunResult]:
-    """The newest sessions, one at a time, noting their estimates and bills in `estimates` and their calls in
-    `earlier`."""
-    for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
-        if outline.environment == environment and (entry := priced(outline)):
-            estimates.append(entry)
-        earlier.note(outline)
-        yield outline
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
@@ -271,20 +190,24 @@ def _unsent(journal: Journal) -> set[str]:
     return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
 
 
-def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal | None:
-    """Open the journal if it exists, read-only if necessary, without changing anything. On a new machine, import
-    launches from the shared store instead."""
-    path = place.journal_path
+@contextmanager
+def stored_journal(work: Workspace) -> Generator[Journal | None]:
+    """The journal if it exists, read-only if necessary, without changing anything. On a new machine, the launches of the
+    shared store instead."""
+    path = work.place.journal_path
     if path.exists():
         read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-        return Journal(path, read_only=read_only, now=shell.clock.now())
-    if place.shared is None:
-        return None
-    from planner.session.sharing import take_over
+        journal = Journal(path, read_only=read_only, now=work.shell.clock.now())
+    elif work.place.shared is not None:
+        from planner.session.sharing import take_over
 
-    journal = Journal(IN_MEMORY)
-    take_over(shell, place.shared, journal, cases)
-    return journal
+        journal = Journal(IN_MEMORY)
+        take_over(work.shell, work.place.shared, journal, work.loaded.cases)
+    else:
+        yield None
+        return
+    with closing(journal):
+        yield journal
 
 
 def _resumable(
@@ -330,17 +253,17 @@ def _same_call(slot: Slot, change: Change, agents: Agents) -> bool:
 
 
 def checked_cases(
-    shell: Shell, place: Place, prepared: Preparation, journal: Journal | None, *, excuse_known: bool = True
+    work: Workspace, prepared: Preparation, journal: Journal | None, *, excuse_known: bool = True
 ) -> list[CheckedCase]:
     """Every case of the plans with its result, judged from stored evidence. `excuse_known`: what the base branch already
     fails is known."""
-    now = shell.clock.now()
+    now = work.shell.clock.now()
     open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, now) if journal else {}
     changes = [change for change in prepared.change_set.changes if change.case is not None]
     judged = assemble_cases(
         [_kept(change) for change in changes if change.prior is not None and not must_call(change)],
         {},
-        place.repository.load_evidence,
+        work.place.repository.load_evidence,
         MissingRuns(open_runs=open_runs),
         today=now.date(),
         ask=prepared.judging.cache,

@@ -37,7 +37,7 @@ from planner.session.reporting import print_diagnostics, redactor_of
 from planner.session.selection import Loaded, Selection, load
 from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell
-from planner.session.stores import Place, locked, place_of, shared_session
+from planner.session.stores import Place, Workspace, locked, place_of, shared_session
 from planner.values import frozen
 from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, fail_on_words
@@ -212,7 +212,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
     await correct_bills(session)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
-    prepared = prepare(shell, session.options.selection, loaded, place, targets=targets, journal=session.journal)
+    prepared = prepare(Workspace(shell, session.options.selection, loaded, place), targets, session.journal)
     prepared.judging.require_model(prepared.change_set)
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")

@@ -32,9 +32,9 @@ from planner.providers.base import (
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import money
 from planner.session.ci import named_by_ci
-from planner.session.selection import Loaded, Selection
+from planner.session.selection import Selection
 from planner.session.shell import Shell
-from planner.session.stores import Place
+from planner.session.stores import Place, Workspace
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -145,25 +145,26 @@ class Known:
     note: str = ""
 
 
-def known_service(shell: Shell, selection: Selection, loaded: Loaded, place: Place, *, refresh: bool) -> Known:
+def known_service(work: Workspace, *, refresh: bool) -> Known:
     """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record` stored."""
-    if refresh or selection.sandbox:
-        return asyncio.run(_ask(shell, selection, loaded, place))
+    if refresh or work.selection.sandbox:
+        return asyncio.run(_ask(work))
     from planner.session.recorded_agents import load_world
 
-    world = load_world(shell, place, service_of(shell.environ))
+    world = load_world(work.shell, work.place, service_of(work.shell.environ))
     if world is None:
         return Known()
-    old = age(shell.clock.now() - world.recorded_at)
+    old = age(work.shell.clock.now() - world.recorded_at)
     note = f"agents and balance are as planner record stored them {old} ago; planner run reads them again"
     return Known(world.states, world.balance, note=note)
 
 
-async def _ask(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Known:
+async def _ask(work: Workspace) -> Known:
+    shell, selection, place = work.shell, work.selection, work.place
     if selection.sandbox:
         place.make()
     async with open_client(shell, place, selection) as client:
-        targets = await read_targets(client, loaded.cases)
+        targets = await read_targets(client, work.loaded.cases)
         balance = await client.balance()
     if balance is not None and balance.cents is not None:
         left = balance.test_budget_left_cents

@@ -20,7 +20,8 @@ from planner.results.directory import OPENING, DirectoryStore, locked_file, lock
 from planner.results.repository import Access, ResultsRepository
 from planner.results.store import of_branches, segment_for
 from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_merge_group, is_public, namespace_of
-from planner.session.selection import Selection, load_current_project
+from planner.session.reporting import print_diagnostics
+from planner.session.selection import Loaded, Selection, load, load_current_project
 from planner.session.shell import Shell
 from planner.values import frozen
 
@@ -240,6 +241,23 @@ def _namespaces(shell: Shell, root: Path) -> Sequence[str]:
     newest = ("log", "--first-parent", f"--max-count={QUEUE_DEPTH}", "--format=%s", "HEAD")
     subjects = Git(root, shell.environ)(*newest).out.decode(errors="replace").splitlines()
     return (own, *group_namespaces(subjects, own))
+
+
+@frozen
+class Workspace:
+    """What most commands work with: the selected plans, and their store."""
+
+    shell: Shell
+    selection: Selection
+    loaded: Loaded
+    place: Place
+
+
+def open_workspace(shell: Shell, selection: Selection) -> Workspace:
+    """Load the plans, print their warnings, and open the store. Raises like `load` and `place_of`."""
+    loaded = load(shell, selection)
+    print_diagnostics(shell, loaded.diagnostics)
+    return Workspace(shell, selection, loaded, place_of(shell, loaded.root, selection, loaded.project))
 
 
 def open_results(shell: Shell, selection: Selection) -> tuple[Project, Place]:

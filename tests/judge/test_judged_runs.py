@@ -24,7 +24,7 @@ from planner.session.judge_calls import JudgeSession
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection, load
-from planner.session.stores import place_of
+from planner.session.stores import Workspace, place_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
@@ -174,7 +174,7 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     shell = system.shell(system.Invocation())
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
-    prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
+    prepared = prepare(Workspace(shell, Selection(), loaded, place), {}, None)
     judge = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=False, log=shell.log)
 
     async def ask() -> JudgeCallsResult:

@@ -12,7 +12,7 @@ import pytest
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.repository import ResultsRepository
-from planner.session.earlier_calls import EarlierCalls
+from planner.session.earlier_results import EarlierCalls
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC).isoformat()
 

@@ -43,7 +43,7 @@ from planner.session.run_session import RunOptions
 from planner.session.selection import Loaded, Selection, load
 from planner.session.service import TargetState
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of
+from planner.session.stores import Place, Workspace, place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 
 PLAN = """\
@@ -254,7 +254,7 @@ class Fuzzed:
         shell = self.shell()
         place = place_of(shell, self.folder, SANDBOX, self.loaded.project)
         targets = {("agent", 12): TargetState(None, "spark")}
-        prepared = prepare(shell, SANDBOX, self.loaded, place, targets=targets, journal=journal)
+        prepared = prepare(Workspace(shell, SANDBOX, self.loaded, place), targets, journal)
         change_set = prepared.change_set
         for price in change_set.prices.values():
             cents = [value for value in (price.low_cents, price.expected_cents, price.high_cents) if value is not None]
@@ -351,7 +351,7 @@ class Fuzzed:
             return "accepted"
         place = place_of(shell, self.folder, SANDBOX, self.loaded.project)
         targets = {("agent", 12): TargetState(None, "spark")}
-        prepared = prepare(shell, SANDBOX, self.loaded, place, targets=targets, journal=None)
+        prepared = prepare(Workspace(shell, SANDBOX, self.loaded, place), targets, None)
         check_unchanged(saved, prepared.change_set, place.repository, SANDBOX, str)
         raise BrokenPromiseError("an edited plan is carried out")
 

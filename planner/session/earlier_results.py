@@ -1,10 +1,11 @@
-"""Searches the store's complete sessions for earlier runs of today's calls."""
+"""Reads from the store what earlier sessions found about today's cases: baselines, earlier runs of the same calls, and the
+cases that were removed or that the base branch added."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,30 +13,127 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from planner.changes.detail import revision_digest
+from planner.changes.diff import StoredResults
+from planner.changes.fingerprint import call_fingerprint, case_inputs
+from planner.changes.history import HISTORY_INVOCATIONS, PastRun, Priced, past_runs, priced
 from planner.errors import UsageError
+from planner.judge.votes import VoteCache
 from planner.results.model import CaseResult, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.git import Git
 from planner.session.policy_source import PolicySource
-from planner.session.selection import Loaded, Selection, read_files
-from planner.session.shell import Shell
+from planner.session.selection import Loaded, read_files
+from planner.session.stores import Place, Workspace
+from planner.values import frozen
+from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 
 MAX_SESSIONS: Final = 200
 """Number of newest sessions to search. Beyond those read for prices, they are only read if a case would be called."""
+MERGE_BASE: Final = "refs/planner/merge-base"
+"""Where a job with a shallow clone puts the commit."""
 
 
-def removed_cases(
-    cwd: Path, loaded: Loaded, repository: ResultsRepository, environment: str, baseline: Mapping[str, CaseResult]
+@frozen
+class EarlierResults:
+    """`runs` are of the newest sessions, and `estimates` what these expected and paid."""
+
+    stored: StoredResults
+    runs: Sequence[PastRun]
+    estimates: Sequence[Priced]
+
+
+def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
+    """What the store knows of today's cases, judged again where anybody may have written it."""
+    selection, loaded, place = work.selection, work.loaded, work.place
+    repository = place.repository
+    estimates: list[Priced] = []
+    environment = selection.environment or ""
+    earlier = EarlierCalls(repository, environment=environment, sandbox=selection.sandbox)
+    runs = past_runs(_newest_outlines(repository, environment, estimates, earlier))
+    checked = UntrustedCases(
+        {case.case_id: case for plan in loaded.plans for case in plan.cases},
+        repository.load_evidence,
+        ask,
+        still_settled(repository.load_evidence, ask),
+    )
+    baseline = _baseline(place, place.base or repository, loaded, checked)
+    on_branch = _on_branch(place, loaded, checked) if place.base is not None else None
+    if place.shared is not None:
+        own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
+        baseline = place.shared.restored(baseline, loaded.cases, own)
+        on_branch = None if on_branch is None else place.shared.restored(on_branch, loaded.cases, own)
+    gone: Mapping[str, CaseResult] = {}
+    if not selection.partial:
+        gone = _removed_cases(work, baseline)
+        if place.base is not None and (others := _added_elsewhere(work, baseline)):
+            baseline, gone = {name: case for name, case in baseline.items() if name not in others}, {**gone, **others}
+    stored = StoredResults(
+        baseline,
+        deleted=gone,
+        partial_results=checked.by_id(earlier.earlier_runs(case.case_id for case in loaded.cases)),
+        on_branch=on_branch,
+        called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
+        has_evidence=repository.has_evidence,
+        still_settled=checked.still_settled,
+        could_pass=could_pass(repository.load_evidence, ask),
+    )
+    return EarlierResults(stored, runs, estimates)
+
+
+def _baseline(
+    place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
 ) -> dict[str, CaseResult]:
+    """The stored cases of the plans, by case id. Outcomes that anybody may have written are judged again from evidence, once."""
+    found: dict[str, CaseResult] = {}
+    for stored in repository.stored_baselines(place.environment, loaded.plan_names):
+        cases = stored.document.cases
+        # What a pull request's own job wrote is anybody's word, also in a shared store.
+        is_base = place.base is None or repository is place.base
+        if not (stored.is_trusted if is_base else place.verified.contains(stored.data)):
+            judged = checked.judged(cases)
+            if judged == cases and checked.knows(cases):
+                place.verified.add([stored.data])
+            cases = judged
+        found |= {case.case_id: case for case in cases}
+    return found
+
+
+def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[str, CaseResult]:
+    """The cases that sessions of this pull request called. In a merge group, another one's case counts if it is of today's
+    call."""
+    found = _baseline(place, place.repository, loaded, checked)
+    calls = {case.case_id: call_fingerprint(case_inputs(case, None)) for case in loaded.cases} if place.group else {}
+    for repository in place.group:
+        for case_id, case in _baseline(place, repository, loaded, checked).items():
+            own = found.get(case_id)
+            if case.call_fingerprint == calls.get(case_id) and (own is None or own.call_fingerprint != calls[case_id]):
+                found[case_id] = case
+    return found
+
+
+def _newest_outlines(
+    repository: ResultsRepository, environment: str, estimates: list[Priced], earlier: EarlierCalls
+) -> Iterator[RunResult]:
+    """The newest sessions, one at a time, noting their estimates and bills in `estimates` and their calls in
+    `earlier`."""
+    for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
+        if outline.environment == environment and (entry := priced(outline)):
+            estimates.append(entry)
+        earlier.note(outline)
+        yield outline
+
+
+def _removed_cases(work: Workspace, baseline: Mapping[str, CaseResult]) -> dict[str, CaseResult]:
     """Stored cases of removed plans: their file is gone or has other plans. Only searched if a plan is new, since it
     may be a renamed one."""
+    cwd, loaded, place = work.shell.cwd, work.loaded, work.place
     known = {case.plan for case in baseline.values()}
     if known.issuperset(plan.name for plan in loaded.plans if plan.cases):
         return {}
     files = {case.span.file for plan in loaded.plans for case in plan.cases}
     return {
         case.case_id: case
-        for document in repository.other_baselines(environment, loaded.plan_names)
+        for document in (place.base or place.repository).other_baselines(place.environment, loaded.plan_names)
         for case in document.cases
         if case.file and (case.file in files or not (cwd / case.file).exists())
     }
@@ -109,25 +207,20 @@ class EarlierCalls:
         return self._read[invocation_id]
 
 
-MERGE_BASE: Final = "refs/planner/merge-base"
-"""Where a job with a shallow clone puts the commit."""
-
-
-def added_elsewhere(
-    shell: Shell, selection: Selection, loaded: Loaded, baseline: Mapping[str, CaseResult]
-) -> dict[str, CaseResult]:
+def _added_elsewhere(work: Workspace, baseline: Mapping[str, CaseResult]) -> dict[str, CaseResult]:
     """The base branch's cases that the plans lack, and that this pull request did not remove: the base branch got them
     later. If the commit is unknown, all that the plans lack."""
-    present = {case.case_id for plan in loaded.plans for case in plan.cases}
+    present = {case.case_id for plan in work.loaded.plans for case in plan.cases}
     missing = {case_id: case for case_id, case in baseline.items() if case_id not in present}
     if not missing:
         return {}
-    before = _case_ids(shell, selection, loaded)
+    before = _case_ids(work)
     return {case_id: case for case_id, case in missing.items() if case_id not in before}
 
 
-def _case_ids(shell: Shell, selection: Selection, loaded: Loaded) -> Iterable[str]:
+def _case_ids(work: Workspace) -> Iterable[str]:
     """The cases of the plans at that commit; none if it or its plans cannot be read."""
+    shell, selection, loaded = work.shell, work.selection, work.loaded
     git = Git(loaded.root, shell.environ)
     layout, commit = git.layout(), _commit(git, loaded)
     work_tree = getattr(layout, "work_tree", None)
