@@ -1,26 +1,31 @@
 """Reads late evidence and bills of stored runs, free, before anything is called, and corrects what is stored about them.
 
-A call is never repeated only because its data came late.
+A call is never repeated only because its data came late. Every late bill goes through `_correct`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import anyio
+
 from planner.changes.history import HISTORY_INVOCATIONS
 from planner.changes.model import Change
 from planner.clock import aware
+from planner.errors import IncompleteError
 from planner.evidence import CostBasis, Evidence, merged, missing_parts
+from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
-from planner.execution.rereading import Stale, reread
+from planner.execution.listing import read_list
 from planner.providers.base import CallId
+from planner.providers.base import Run as ListedRun
 from planner.results.model import CaseResult, Run, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
@@ -43,7 +48,7 @@ class LateBill:
     cents: int
     basis: CostBasis | None
     evidence: str | None
-    """Digest of the evidence with this bill."""
+    """Digest of the evidence with this bill; None if older results keep the evidence that they were judged by."""
     reserved_cents: int
     invocation_id: str
     change_set_digest: str | None
@@ -54,6 +59,12 @@ class LateBill:
         if case.action != "call" or run.pooled:
             return False
         return self.change_set_digest in (None, result.change_set_digest)
+
+    def is_known(self, run: Run) -> bool:
+        return (run.cost_cents, run.cost_basis) == (self.cents, self.basis)
+
+
+# Transactions of runs that were billed by their call
 
 
 @frozen
@@ -70,7 +81,7 @@ class _Unconfirmed:
 async def correct_bills(session: RunSession) -> None:
     """Search again for transactions of recent runs billed by their call, and correct everything stored about them."""
     transactions, journal, now = session.transactions, session.journal, session.shell.clock.now()
-    place, repository = session.place, session.place.repository
+    repository = session.place.repository
     unconfirmed = {run.run_id: run for run in (*_in_results(repository, now), *_in_journal(repository, journal, now))}
     if not unconfirmed:
         return
@@ -81,11 +92,25 @@ async def correct_bills(session: RunSession) -> None:
     for run in unconfirmed.values():
         cents = transactions.charged_cents(run.call_id)
         transactions.forget(run.call_id)
-        if cents is not None and (bill := _noted(run, cents, repository, journal)) is not None:
-            bills[run.run_id] = bill
+        evidence = repository.load_evidence(run.evidence) if cents is not None else None
+        if cents is None or evidence is None:
+            continue
+        billed = evidence.model_copy(update={"cost_cents": cents, "cost_basis": "transaction"})
+        digest = repository.save_evidence(billed)
+        slot = journal.slot_of_run(run.run_id)
+        launch = journal.launch(slot.launch_id) if slot is not None else None
+        if slot is not None:
+            journal.record(evidence_stored([replace(slot, evidence=digest, cost_cents=cents)]))
+        bills[run.run_id] = LateBill(
+            cents,
+            "transaction",
+            digest,
+            slot.reserved_cents if slot is not None else 0,
+            run.invocation_id,
+            launch.change_set_digest if launch is not None else None,
+        )
     if bills:
-        correct_results(repository, bills)
-        repository.amend_baselines(place.environment, session.loaded.plan_names, lambda case: _billed(case, bills))
+        _correct(session, bills)
         transactions.log(f"corrected the cost of {len(bills)} earlier runs from the account's transactions")
 
 
@@ -112,33 +137,19 @@ def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) 
             yield _Unconfirmed(slot.run_id, CallId(evidence.call_id), slot.completed_at, invocation_id, slot.evidence)
 
 
-def _noted(run: _Unconfirmed, cents: int, repository: ResultsRepository, journal: Journal) -> LateBill | None:
-    """Store the evidence with its bill and update the journal; None if the evidence is gone."""
-    evidence = repository.load_evidence(run.evidence)
-    if evidence is None:
-        return None
-    billed = evidence.model_copy(update={"cost_cents": cents, "cost_basis": "transaction"})
-    digest = repository.save_evidence(billed)
-    slot = journal.slot_of_run(run.run_id)
-    launch = journal.launch(slot.launch_id) if slot is not None else None
-    if slot is not None:
-        journal.record(evidence_stored([replace(slot, evidence=digest, cost_cents=cents)]))
-    return LateBill(
-        cents,
-        "transaction",
-        digest,
-        slot.reserved_cents if slot is not None else 0,
-        run.invocation_id,
-        launch.change_set_digest if launch is not None else None,
-    )
+# Correcting what is stored
 
 
-def correct_results(repository: ResultsRepository, bills: Mapping[int, LateBill]) -> None:
+def _correct(session: RunSession, bills: Mapping[int, LateBill]) -> None:
+    """Write late bills, by run id, to all stored results and baselines that have the runs."""
+    repository = session.place.repository
     oldest = min(bill.invocation_id for bill in bills.values())
     for result in list(repository.invocations_since(oldest)):
         corrected = _corrected(result, bills)
         if corrected is not result:
             repository.save_invocation(corrected)
+    plans = session.loaded.plan_names
+    repository.amend_baselines(session.place.environment, plans, lambda case: _billed(case, bills))
 
 
 def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
@@ -146,7 +157,7 @@ def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
         (case, run, bills[run.run_id])
         for case in result.cases
         for run in case.runs
-        if run.run_id in bills and not _has(run, bills[run.run_id])
+        if run.run_id in bills and not bills[run.run_id].is_known(run)
     ]
     if not late:
         return result
@@ -163,32 +174,34 @@ def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
             changed["carried_cents"] += more_cents
             changed["carried_ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
     cost = {name: max(0, getattr(result.cost, name) + cents) for name, cents in changed.items()}
-    return result.model_copy(
-        update={
-            "cases": [_billed(case, bills) for case in result.cases],
-            "cost": result.cost.model_copy(update=cost),
-        }
-    )
-
-
-def _has(run: Run, bill: LateBill) -> bool:
-    return (run.cost_cents, run.cost_basis) == (bill.cents, bill.basis)
+    cases = [_billed(case, bills) for case in result.cases]
+    return result.model_copy(update={"cases": cases, "cost": result.cost.model_copy(update=cost)})
 
 
 def _billed(case: CaseResult, bills: Mapping[int, LateBill]) -> CaseResult:
-    if not any(run.run_id in bills and not _has(run, bills[run.run_id]) for run in case.runs):
-        return case
-    return case.model_copy(
-        update={"runs": [_with(run, bills[run.run_id]) if run.run_id in bills else run for run in case.runs]}
-    )
+    runs = [_with(run, bills.get(run.run_id)) for run in case.runs]
+    return case if runs == case.runs else case.model_copy(update={"runs": runs})
 
 
-def _with(run: Run, bill: LateBill) -> Run:
+def _with(run: Run, bill: LateBill | None) -> Run:
+    if bill is None or bill.is_known(run):
+        return run
     missing = [part for part in run.missing if part != "bill"]
     evidence = bill.evidence or run.evidence
     return run.model_copy(
         update={"cost_cents": bill.cents, "cost_basis": bill.basis, "evidence": evidence, "missing": missing}
     )
+
+
+# Missing evidence
+
+
+@frozen
+class _Stale:
+    """A stored run with missing parts."""
+
+    run: Run
+    grade_wanted: bool
 
 
 async def refresh(session: RunSession, prepared: Preparation) -> Preparation:
@@ -199,51 +212,73 @@ async def refresh(session: RunSession, prepared: Preparation) -> Preparation:
 
 
 async def _refreshed_changes(session: RunSession, changes: Sequence[Change]) -> list[Change]:
-    """The changes with refreshed runs; late bills are also corrected in stored results."""
-    stale = {item.run_id: item for change in changes for item in _stale(change)}
+    stale = {item.run.run_id: item for change in changes for item in _stale(change)}
     if not stale:
         return list(changes)
     fresh: dict[int, Run] = {}
-    repository, shell = session.place.repository, session.shell
 
     async def read() -> None:
-        result = await reread(session.transactions, stale, shell.clock)
-        stored = {run.run_id: run for change in changes for run in _counted_runs(change)}
-        for run_id, evidence in result.found.items():
-            fresh[run_id] = _refreshed(stored[run_id], evidence, stale[run_id], repository)
+        found, problem = await _reread(session, stale)
+        fresh.update({run_id: _refreshed(session, stale[run_id], evidence) for run_id, evidence in found.items()})
         left = sum(1 for run_id in stale if run_id not in fresh or fresh[run_id].missing)
-        problem = f" ({result.problem})" if result.problem else ""
-        shell.log(
-            f"read {len(stale)} stored runs again (free): {len(stale) - left} are complete now, {left} are not{problem}"
+        why = f" ({problem})" if problem else ""
+        session.shell.log(
+            f"read {len(stale)} stored runs again (free): {len(stale) - left} are complete now, {left} are not{why}"
         )
 
     await until_interrupted(read, session.interrupted)
-    if bills := _note_in_journal(session.journal, changes, fresh):
-        correct_results(repository, bills)
+    if bills := _note_in_journal(session.journal, stale, fresh):
+        _correct(session, bills)
     return [_with_runs(change, fresh) for change in changes]
 
 
-def _counted_runs(change: Change) -> list[Run]:
-    if change.prior is None or change.case is None:
-        return []
-    if change.action is Action.CALL:
-        return [run for run in change.prior.runs if run.run_id in change.kept_run_ids]
-    return change.prior.runs
-
-
-def _stale(change: Change) -> list[Stale]:
+def _stale(change: Change) -> Iterator[_Stale]:
     """Runs with missing parts; for a kept case only those without a bill, since its verdict stays."""
-    case = change.case
-    if case is None:
-        return []
-    return [
-        Stale(run.run_id, case.wants_grade, run.completed_at)
-        for run in _counted_runs(change)
-        if ("bill" in run.missing if change.action is Action.KEEP else run.missing)
-    ]
+    if change.prior is None or change.case is None:
+        return
+    for run in change.prior.runs:
+        counts = change.action is not Action.CALL or run.run_id in change.kept_run_ids
+        if counts and ("bill" in run.missing if change.action is Action.KEEP else run.missing):
+            yield _Stale(run, change.case.wants_grade)
 
 
-def _refreshed(run: Run, evidence: Evidence, stale: Stale, repository: ResultsRepository) -> Run:
+async def _reread(session: RunSession, stale: Mapping[int, _Stale]) -> tuple[dict[int, Evidence], str]:
+    """Evidence by run id, and why some runs could not be read ("" if all listed ones were). Each run is read once, without
+    waiting. Runs that are no longer listed are skipped."""
+    transactions, clock = session.transactions, session.shell.clock
+    client = transactions.client
+    ends = [item.run.completed_at for item in stale.values()]
+    known = [ended_at for ended_at in ends if ended_at is not None]
+    found: dict[int, Evidence] = {}
+    problems: list[str] = []
+
+    async def read(run: ListedRun) -> None:
+        age = (clock.now() - run.completed_at).total_seconds() if run.completed_at else 0.0
+        try:
+            wait = WaitPolicy(grade=stale[run.id].grade_wanted, ended_seconds_ago=age + client.clock_offset_seconds)
+            found[run.id] = await collect(client, run, wait, clock=clock, transactions=transactions)
+        except IncompleteError as error:
+            problems.append(str(error))
+
+    try:
+        oldest = min(known) - LONGEST_RUN if len(known) == len(ends) else None
+        listed = await read_list(client.runs, oldest=oldest, wanted=stale.keys())
+    except IncompleteError as error:
+        return {}, str(error)
+    ended = [run for run_id in stale if (run := listed.found.get(run_id)) is not None and run.ended]
+    for run in ended:
+        transactions.expect_of(run)
+    await transactions.read()
+    async with anyio.create_task_group() as tasks:
+        for run in ended:
+            tasks.start_soon(read, run)
+    for run in ended:
+        transactions.forget(run.call_id)
+    return found, problems[0] if problems else ""
+
+
+def _refreshed(session: RunSession, stale: _Stale, evidence: Evidence) -> Run:
+    run, repository = stale.run, session.place.repository
     stored = repository.load_evidence(run.evidence) if run.evidence is not None else None
     evidence = merged(stored, evidence)
     return run.model_copy(
@@ -258,34 +293,30 @@ def _refreshed(run: Run, evidence: Evidence, stale: Stale, repository: ResultsRe
     )
 
 
-def _with_runs(change: Change, fresh: Mapping[int, Run]) -> Change:
-    if change.prior is None or not any(run.run_id in fresh for run in change.prior.runs):
-        return change
-    runs = [fresh.get(run.run_id, run) for run in change.prior.runs]
-    return replace(change, prior=change.prior.model_copy(update={"runs": runs}))
-
-
-def _note_in_journal(journal: Journal, changes: Iterable[Change], fresh: Mapping[int, Run]) -> dict[int, LateBill]:
+def _note_in_journal(journal: Journal, stale: Mapping[int, _Stale], fresh: Mapping[int, Run]) -> dict[int, LateBill]:
     """Update the journal; return the new bills by run id."""
     bills: dict[int, LateBill] = {}
-    before = {run.run_id: run.cost_cents for change in changes for run in _counted_runs(change)}
     for run_id, run in fresh.items():
         slot = journal.slot_of_run(run_id)
         launch = journal.launch(slot.launch_id) if slot is not None else None
-        if slot is None or launch is None or run.evidence is None:
+        if slot is None or launch is None:
             continue
-        journal.record(
-            evidence_stored(
-                [replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)]
-            )
-        )
-        if before[run_id] is None and run.cost_cents is not None:
+        known = replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)
+        journal.record(evidence_stored([known]))
+        if stale[run_id].run.cost_cents is None and run.cost_cents is not None:
             bills[run_id] = LateBill(
                 run.cost_cents,
                 run.cost_basis,
-                None,  # older results keep the evidence that they were judged by
+                None,
                 slot.reserved_cents,
                 launch.invocation_id,
                 launch.change_set_digest,
             )
     return bills
+
+
+def _with_runs(change: Change, fresh: Mapping[int, Run]) -> Change:
+    if change.prior is None or not any(run.run_id in fresh for run in change.prior.runs):
+        return change
+    runs = [fresh.get(run.run_id, run) for run in change.prior.runs]
+    return replace(change, prior=change.prior.model_copy(update={"runs": runs}))
