@@ -6,16 +6,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from planner.changes.consent import Limits, policy_refusal
 from planner.reports.change_set import Preview
 from planner.reports.neutral import for_json_text
 from planner.reports.pull_request import render_json, render_text
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
-from planner.session.policy_source import PolicySource
-from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
+from planner.session.preparing import Preparation, checked_cases, prepare, refusal_of, stored_journal
 from planner.session.reporting import publisher_of, redactor_of, write_output
-from planner.session.selection import Loaded, Selection
+from planner.session.selection import Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import Place, Workspace, open_workspace
@@ -71,15 +69,12 @@ def _publication(
     work: Workspace, options: GateOptions, prepared: Preparation, check: RequiredCheck, judged: list[CaseResult]
 ) -> Publication:
     from planner.reports.pull_request import render_comment
-    from planner.session.called_agents import previews_refusal
     from planner.session.consented import head_of, shareable
     from planner.session.pull_request import Publication, pull_request_of
 
     shell, loaded, place = work.shell, work.loaded, work.place
     now, redactor = shell.clock.now(), redactor_of(loaded.project)
-    policy = loaded.project.policy
-    refusal = policy_refusal(prepared.change_set, Limits(loaded.plans, policy, now), prepared.progress)
-    refusal = refusal or previews_refusal(policy, prepared)
+    refusal = refusal_of(work, prepared)
     preview = Preview(
         prepared.change_set,
         loaded.plans,
@@ -90,7 +85,7 @@ def _publication(
         now,
         redactor,
         (str(refusal), refusal.hint) if refusal else None,
-        [*_strict(loaded), *prepared.warnings],
+        [*filter(None, [loaded.limits_note]), *prepared.warnings],
         agents=prepared.agents,
         spent_cents=sum(prepared.progress.spent_cents.values()),
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
@@ -112,11 +107,6 @@ def _publication(
         is_sandbox=options.selection.sandbox,
         change_set=change_set,
     )
-
-
-def _strict(loaded: Loaded) -> list[str]:
-    """That the built-in limits apply, as in the pull request that adopts the tool."""
-    return [PolicySource(loaded.root, loaded.base).note] if loaded.base and not loaded.base.has_project else []
 
 
 def _last_calls(place: Place) -> LastCalls | None:

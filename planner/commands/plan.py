@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from planner.changes.consent import Limits, consent_command, policy_refusal
+from planner.changes.consent import consent_command
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
-from planner.session.called_agents import previews_refusal
 from planner.session.consented import save_plan, saved_command, store_consented
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.orphaned_launches import launch_documents
-from planner.session.policy_source import PolicySource
-from planner.session.preparing import Preparation, charged_slots, prepare, stored_journal
+from planner.session.preparing import Preparation, charged_slots, prepare, refusal_of, stored_journal
 from planner.session.reporting import publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, picked
 from planner.session.service import known_service
@@ -56,11 +53,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     if options.explain:
         _explain(shell, options, loaded, prepared)
         return 0
-    policy = loaded.project.policy
-    if selection.sandbox:
-        policy = replace(policy, quiet_hours=None)
-    limits = Limits(loaded.plans, policy, shell.clock.now())
-    refusal = policy_refusal(prepared.change_set, limits, prepared.progress) or previews_refusal(policy, prepared)
+    refusal = refusal_of(work, prepared)
     estimate = prepared.change_set.estimate
     notes = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
     notes += [known.note] if known.note else []
@@ -72,8 +65,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
             loaded, charged, max_cost_cents=None, balance=known.balance, orphaned_cents=orphaned_cents, bills=bills
         )
         notes += guaranteed_calls(jobs_of(prepared.change_set, {}), prepared.already_made, ledger)
-    if loaded.base is not None and not loaded.base.has_project:
-        notes.append(PolicySource(loaded.root, loaded.base).note)
+    notes += [loaded.limits_note] if loaded.limits_note else []
     store_consented(work, prepared.change_set)
     _show(shell, options, loaded, prepared, refusal, notes)
     if refusal:

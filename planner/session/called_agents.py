@@ -82,12 +82,6 @@ def previews_refusal(policy: Policy, prepared: Preparation) -> RefusedError | No
     )
 
 
-def check_previews_allowed(session: RunSession, prepared: Preparation) -> None:
-    """Raises `RefusedError` if calls need a preview and policy forbids them."""
-    if refusal := previews_refusal(session.policy, prepared):
-        raise refusal
-
-
 async def clean_up_previews(session: RunSession, prepared: Preparation) -> None:
     """Delete previews of earlier sessions that no call needs any more. It is free and needs no consent."""
     wanted = {(each.agent_id, each.digest or "") for each in previews_needed(prepared)}

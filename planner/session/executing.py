@@ -22,10 +22,10 @@ from planner.session.called_agents import (
     preview_documents,
     set_aside,
 )
-from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, log_ceilings
+from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
-from planner.session.progress import Progress, state_of
+from planner.session.progress import Progress, ProgressState
 from planner.session.run_session import RunSession
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
@@ -133,7 +133,7 @@ async def _make_calls(
     session.request_log.note = progress.note  # do not write over the live display
     cases = {case.case_id: case for case in session.loaded.cases}
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
-    hours = session.policy.quiet_hours
+    hours = project.policy.quiet_hours
 
     def on_run(record: RunRecord) -> Judgement:
         judged = judge.judge(cases[record.case_id], record)
@@ -145,12 +145,18 @@ async def _make_calls(
         )
 
     def on_snapshot(snapshot: Snapshot) -> None:
-        elapsed_seconds = shell.clock.monotonic() - session.reports.started
-        state = state_of(
-            snapshot,
-            runs_fresh=runs.launched_now,
-            ceiling_cents=session.ceiling_cents,
-            elapsed_seconds=elapsed_seconds,
+        seconds = shell.clock.monotonic() - session.reports.started
+        is_known = runs.launched_now and snapshot.in_flight
+        state = ProgressState(
+            snapshot.runs_done,
+            snapshot.runs_total,
+            snapshot.in_flight,
+            snapshot.spent_cents,
+            snapshot.reserved_cents,
+            session.ceiling_cents,
+            seconds,
+            seconds / runs.launched_now * (snapshot.runs_total - snapshot.runs_done) if is_known else None,
+            snapshot.waiting,
         )
         progress.update(state)
         if session.comment is not None:
@@ -192,7 +198,10 @@ async def _make_calls(
         log=progress.note if shell.verbosity else lambda _: None,
         warn=progress.note,
     )
-    log_ceilings(order, observer.log)
+    for ceiling in ledger.ceilings:
+        observer.log(ceiling.summary())
+    if not may_call:
+        observer.log("nothing is launched without consent to charge; calls under way are resumed")
     resumed = [slot for slots in prepared.resumable.values() for slot in slots]
     try:
         return await engine.execute(order, resumed, observer=observer, interrupted=session.interrupted), runs

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError
@@ -16,9 +16,6 @@ from planner.quantities import count, money
 from planner.results.outcomes import Action
 from planner.session.called_agents import Copies, called_target
 from planner.session.selection import Loaded
-
-if TYPE_CHECKING:
-    from planner.execution.engine import Order
 
 _TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 
@@ -159,11 +156,3 @@ def guaranteed_calls(jobs: Sequence[Job], already_made: Mapping[str, int], ledge
     return [
         f"{names} {'covers' if len(short) == 1 else 'cover'} {covered:,} of {count(wanted, 'call')} at worst-case prices; the rest start if actual bills allow"
     ]
-
-
-def log_ceilings(order: Order, log: Callable[[str], None]) -> None:
-    """Log each ceiling, or that nothing will be launched, for `-v`."""
-    for ceiling in order.ledger.ceilings:
-        log(ceiling.summary())
-    if not order.may_launch:
-        log("nothing is launched without consent to charge; calls under way are resumed")

@@ -9,11 +9,12 @@ from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
 from planner.changes.agents import Agents, Configurations
-from planner.changes.consent import Progress
+from planner.changes.consent import Limits, Progress, policy_refusal
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.history import accuracy
 from planner.changes.model import Change, ChangeSet, Estimate
+from planner.errors import RefusedError
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import DEFAULT_RATES, AgentFile
@@ -21,7 +22,7 @@ from planner.providers.base import Balance, Target, TargetState
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.called_agents import Copies, new_products
+from planner.session.called_agents import Copies, new_products, previews_refusal
 from planner.session.consented import agreed_set
 from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
@@ -173,6 +174,13 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
             counts = change.action is Action.RECHECK or run.run_id in change.kept_run_ids
             if counts and run.evidence is not None:
                 repository.has_evidence(run.evidence)
+
+
+def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
+    """Why `run` would refuse the calls even with consent."""
+    policy = work.loaded.project.policy
+    limits = Limits(work.loaded.plans, policy, work.shell.clock.now())
+    return policy_refusal(prepared.change_set, limits, prepared.progress) or previews_refusal(policy, prepared)
 
 
 def charged_slots(journal: Journal, digest: str) -> list[Slot]:

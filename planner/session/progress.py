@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
 from pydantic_core import to_json
 
@@ -24,9 +24,6 @@ from planner.quantities import duration, money
 from planner.reports.neutral import for_json_text, for_terminal
 from planner.session.shell import Shell
 from planner.values import frozen
-
-if TYPE_CHECKING:
-    from planner.execution.jobs import Snapshot
 
 PLAIN_INTERVAL_SECONDS: Final = 5.0
 _LIVE_INTERVAL_SECONDS: Final = 0.125
@@ -49,24 +46,6 @@ class ProgressState:
     left_seconds: float | None
     waiting: str = ""
     """Why a launch waits, such as `concurrency limit 20 (learned)`."""
-
-
-def state_of(
-    snapshot: Snapshot, *, runs_fresh: int, ceiling_cents: int | None, elapsed_seconds: float
-) -> ProgressState:
-    """`runs_fresh` ended in this session; the time left is estimated from them while calls are under way."""
-    done, total = snapshot.runs_done, snapshot.runs_total
-    return ProgressState(
-        runs_done=done,
-        runs_total=total,
-        in_flight=snapshot.in_flight,
-        spent_cents=snapshot.spent_cents,
-        reserved_cents=snapshot.reserved_cents,
-        ceiling_cents=ceiling_cents,
-        elapsed_seconds=elapsed_seconds,
-        left_seconds=elapsed_seconds / runs_fresh * (total - done) if runs_fresh and snapshot.in_flight else None,
-        waiting=snapshot.waiting,
-    )
 
 
 class Progress:

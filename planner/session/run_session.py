@@ -17,12 +17,11 @@ from planner.errors import InterruptedRunError
 from planner.execution.journal import Journal
 from planner.execution.sharing import IntentSharing
 from planner.execution.transactions import Transactions
-from planner.planfile.model import Policy
 from planner.providers.base import RequestHooks
 from planner.quantities import count
 from planner.results.model import Consent
 from planner.results.outcomes import FailOn
-from planner.session.called_agents import check_previews_allowed
+from planner.session.called_agents import previews_refusal
 from planner.session.ci import who_agrees
 from planner.session.consented import check_service, check_unchanged, saved_command, saved_plan_at, selection_of
 from planner.session.interruption import interruptible
@@ -141,12 +140,6 @@ class RunSession:
     previews: Previews = field(init=False)
 
     @property
-    def policy(self) -> Policy:
-        """The project's policy. Quiet hours do not apply to the sandbox."""
-        policy = self.loaded.project.policy
-        return replace(policy, quiet_hours=None) if self.options.selection.sandbox else policy
-
-    @property
     def ceiling_cents(self) -> int | None:
         """The lowest ceiling on the whole session."""
         limits = [self.options.max_cost_cents, self.loaded.project.policy.max_cost_cents]
@@ -240,8 +233,9 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
         options.selection.plan_digest,
         prepared.outside_consent,
     )
-    check_previews_allowed(session, prepared)
-    limits = Limits(session.loaded.plans, session.policy, shell.clock.now())
+    if refusal := previews_refusal(session.loaded.project.policy, prepared):
+        raise refusal
+    limits = Limits(session.loaded.plans, session.loaded.project.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request, prepared.progress)
     if prepared.calls_to_make and balance is not None:
         check_balance(balance)

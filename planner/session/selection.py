@@ -89,6 +89,8 @@ class Loaded:
     diagnostics: Diagnostics
     base: BaseCommit | None = None
     """The commit that planner.yaml was read from; None for the trusted work tree."""
+    limits_note: str = ""
+    """Says that strict built-in limits apply, because that commit has no planner.yaml."""
 
     @property
     def plan_names(self) -> list[str]:
@@ -152,9 +154,13 @@ def load(shell: Shell, selection: Selection) -> Loaded:
         raise UsageError("there are only libraries and no plan", "Name the plans that use them, or their folder.")
     cases = tuple(case for plan in files.plans for case in plan.cases)
     diagnostics = files.diagnostics
+    project = files.project
     if selection.sandbox:  # nothing is charged there, and undecided checks say why
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
-    return Loaded(source.root, files.project, files.plans, _selected(cases, selection), diagnostics, source.base)
+        project = replace(project, policy=replace(project.policy, quiet_hours=None))
+    limits_note = source.note if source.base is not None and not source.base.has_project else ""
+    chosen = _selected(cases, selection)
+    return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)
 
 
 def with_default_path(shell: Shell, selection: Selection) -> Selection:
