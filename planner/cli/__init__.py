@@ -13,27 +13,27 @@ from planner.cli.options import GLOBAL
 from planner.cli.system import Invocation
 
 _COMMANDS: Final = {
-    "init": "files:init",
-    "validate": "files:validate",
-    "explain": "files:explain",
-    "show": "files:show",
-    "plan": "calls:plan",
-    "run": "calls:run",
-    "recheck": "calls:recheck",
-    "gate": "pull_requests:gate",
-    "publish": "pull_requests:publish",
-    "promote": "pull_requests:promote",
-    "record": "pull_requests:record",
-    "agents": "calls:agents",
-    "deploy": "calls:deploy",
-    "report": "files:report",
-    "transcript": "files:transcript",
-    "history": "files:history",
-    "reconcile": "calls:reconcile",
-    "schema": "files:schema",
-    "sandbox": "calls:sandbox",
+    "init": "no_calls",
+    "validate": "no_calls",
+    "explain": "no_calls",
+    "show": "no_calls",
+    "plan": "calls",
+    "run": "calls",
+    "recheck": "calls",
+    "gate": "no_calls",
+    "publish": "no_calls",
+    "promote": "no_calls",
+    "record": "no_calls",
+    "agents": "no_calls",
+    "deploy": "no_calls",
+    "report": "no_calls",
+    "transcript": "no_calls",
+    "history": "no_calls",
+    "reconcile": "calls",
+    "schema": "no_calls",
+    "sandbox": "no_calls",
 }
-"""In the order that a user meets them."""
+"""The modules of the commands, in the order that a user meets them."""
 
 _EXIT_CODES: Final = (
     ("0", "passed, or nothing to do"),
@@ -70,8 +70,8 @@ class Root(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        module, _, command = _COMMANDS.get(cmd_name, "").partition(":")
-        return getattr(import_module(f"planner.cli.{module}"), command) if module else None
+        module = _COMMANDS.get(cmd_name)
+        return getattr(import_module(f"planner.cli.{module}"), cmd_name) if module else None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

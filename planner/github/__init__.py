@@ -1,4 +1,1 @@
-"""Output for GitHub Actions: job summary, annotations and step outputs.
-
-The entry point is `publish.publisher(...)`, which returns None outside of GitHub Actions.
-"""
+"""Reads and writes GitHub: the comment and the status of a pull request, and what a step of GitHub Actions shows."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from planner.errors import PlannerError
-from planner.github.client import GitHub
+from planner.github.client import github_of
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
 """Managed users have `_` in their logins; apps, which end with `[bot]`, are no persons."""
@@ -27,13 +27,13 @@ def dispatcher(environ: Mapping[str, str]) -> str:
     return environ.get("BUILDKITE_UNBLOCKER", "") if environ.get("BUILDKITE") else ""
 
 
-def approvers(environ: Mapping[str, str], open_client: Callable[[], GitHub], log: Callable[[str], None]) -> str:
+def approvers(environ: Mapping[str, str], pause: Callable[[float], None], log: Callable[[str], None]) -> str:
     """Who approved this job's deployment to the environment of the calls, as the API names them; "" if nobody is named."""
     run = environ.get("GITHUB_RUN_ID", "")
     if not run.isdigit():
         return ""
     try:
-        with open_client() as github:
+        with github_of(environ, pause) as github:
             found = cast("list[dict[str, Any]]", github.get(f"actions/runs/{run}/approvals", "actions: read"))
     except PlannerError as error:
         log(f"the approval of this job cannot be read: {error}. {error.hint}")
@@ -51,7 +51,7 @@ def _environments(approval: dict[str, Any]) -> set[str]:
 
 
 def is_denied(
-    environ: Mapping[str, str], login: str, open_client: Callable[[], GitHub], log: Callable[[str], None]
+    environ: Mapping[str, str], login: str, pause: Callable[[float], None], log: Callable[[str], None]
 ) -> bool:
     """Whether this is no person, or GitHub does not confirm that they may still write: a job may wait for days between
     its start and its calls. Without a token, which could ask, the permission at its start counts."""
@@ -63,7 +63,7 @@ def is_denied(
     if not environ.get("GITHUB_TOKEN"):
         return False
     try:
-        with open_client() as github:
+        with github_of(environ, pause) as github:
             found = github.get(f"collaborators/{login}/permission", "metadata: read")
     except PlannerError as error:
         log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")

@@ -169,14 +169,12 @@ def publisher(
     write_line: Callable[[str], None],
     new_delimiter: Callable[[], str],
     redact: Callable[[str], str] = str,
-) -> Publisher | None:
-    """The publisher of this step; None outside of GitHub Actions (GITHUB_ACTIONS=true).
+) -> Publisher:
+    """The publisher of this step of GitHub Actions.
 
     `write_line` writes to the job's log (standard error, so that redirected documents stay clean). `new_delimiter`
     returns an unguessable token. `redact` replaces API keys.
     """
-    if env.get("GITHUB_ACTIONS") != "true":
-        return None
     return Publisher(
         _path(env, "GITHUB_STEP_SUMMARY"),
         _path(env, "GITHUB_OUTPUT"),

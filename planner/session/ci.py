@@ -234,11 +234,8 @@ def who_agrees(shell: Shell, *, sandbox: bool) -> str:
     environ = shell.environ
     if sandbox or not namespace_of(environ):
         return actor_of(shell)
-    from planner.github.client import github_of
     from planner.github.consent import approvers, dispatcher, is_denied
 
     if named := dispatcher(environ):
-        return "" if is_denied(environ, named, lambda: github_of(environ, shell.pause), shell.log) else named
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return ""
-    return approvers(environ, lambda: github_of(environ, shell.pause), shell.log)
+        return "" if is_denied(environ, named, shell.pause, shell.log) else named
+    return approvers(environ, shell.pause, shell.log) if environ.get("GITHUB_ACTIONS") == "true" else ""
