@@ -20,7 +20,7 @@ from planner.reports.pull_request import render_text
 from planner.results.documents import document_bytes
 from planner.results.outcomes import RequiredCheck, State
 from planner.results.store import segment_for
-from planner.session.ci import namespace_of
+from planner.session.ci import require_default_branch
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import record_agents, world_store
@@ -54,10 +54,7 @@ def deploy(shell: Shell, options: DeployOptions) -> int:
         RefusedError: nobody agreed, cases call the agent without the file, or its draft holds something else.
         IncompleteError: the agent was changed meanwhile, or the service did not do it.
     """
-    if namespace_of(shell.environ):
-        raise UsageError(
-            "only the default branch deploys", "Merge the pull request, then deploy from the default branch."
-        )
+    require_default_branch(shell.environ, "deploys")
     selection = with_default_path(shell, options.selection)
     work = open_workspace(shell, selection)
     command = shlex.join(["planner", "deploy", options.target])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Literal
 
 from planner.changes.history import timeline
@@ -67,11 +67,8 @@ def history(shell: Shell, options: HistoryOptions) -> int:
 
 def _outlines(place: Place, selection: Selection, earliest: datetime | None) -> Iterator[RunResult]:
     """The selected sessions, newest first."""
-    for outline in place.repository.invocations():
-        if earliest is not None and aware(outline.started_at) < earliest:
-            return
-        if outline.sandbox is selection.sandbox and outline.environment == (selection.environment or ""):
-            yield outline
+    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
+    return takewhile(lambda outline: earliest is None or aware(outline.started_at) >= earliest, sessions)
 
 
 def _moment(since: str, now: datetime) -> datetime:

@@ -8,7 +8,6 @@ from functools import cache
 from planner.changes.agents import Configurations
 from planner.changes.configuration import has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs
-from planner.errors import UsageError
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.directory import DirectoryStore
@@ -25,7 +24,7 @@ from planner.results.documents import (
 from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository
 from planner.results.store import BRANCHES, BranchStore, Store, segment_for
-from planner.session.ci import namespace_of
+from planner.session.ci import require_default_branch
 from planner.session.judging import judging_of
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
 from planner.session.selection import Selection
@@ -45,11 +44,7 @@ class PromoteOptions:
 
 def promote(shell: Shell, options: PromoteOptions) -> int:
     """Promote and clean up; return 0. Raises `UsageError` in a job of a pull request or branch."""
-    if namespace_of(shell.environ):
-        raise UsageError(
-            "only the default branch promotes results",
-            "Run this in a workflow that a push to the default branch starts.",
-        )
+    require_default_branch(shell.environ, "promotes results")
     work = open_workspace(shell, options.selection)
     loaded, place = work.loaded, work.place
     store = place.shared.store if place.shared is not None else DirectoryStore(place.directory)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from planner.changes.model import Reason
-from planner.errors import UsageError
 from planner.planfile.model import Project
 from planner.providers.base import AgentState
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
 from planner.results.documents import document_bytes
-from planner.session.ci import namespace_of
+from planner.session.ci import require_default_branch
 from planner.session.preparing import prepare, stored_journal
 from planner.session.recorded_agents import (
     RecordedTarget,
@@ -44,10 +43,7 @@ class RecordOptions:
 
 def record(shell: Shell, options: RecordOptions) -> int:
     """Read the service and store what it says; return 0. Raises `UsageError` in a job of a pull request or branch."""
-    if namespace_of(shell.environ):
-        raise UsageError(
-            "only the default branch records agents", "Run this in a scheduled workflow of the default branch."
-        )
+    require_default_branch(shell.environ, "records agents")
     work = open_workspace(shell, options.selection)
     loaded, place = work.loaded, work.place
     known = known_service(work, refresh=True)

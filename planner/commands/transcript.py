@@ -66,9 +66,7 @@ def _conversations(options: TranscriptOptions, place: Place, patterns: tuple[Pat
 def _results(options: TranscriptOptions, place: Place) -> Iterator[RunResult]:
     """Newest first, of this environment."""
     selection = options.selection
-    for result in place.repository.invocations():
-        if result.sandbox is selection.sandbox and result.environment == (selection.environment or ""):
-            yield result
+    return place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
 
 
 def _is_wanted(options: TranscriptOptions, case: CaseResult) -> bool:

@@ -158,6 +158,10 @@ class ResultsRepository:
             if (older is None or key < older) and (data := self._store.get(key)) is not None:
                 yield self._read_plausible(RunResult, key, data)
 
+    def sessions_of(self, environment: str, *, sandbox: bool) -> Iterator[RunResult]:
+        """The stored sessions of one environment, newest first."""
+        return (each for each in self.invocations() if each.environment == environment and each.sandbox is sandbox)
+
     def invocations_since(self, invocation_id: str) -> Iterator[RunResult]:
         """This session and all later ones, newest first."""
         return takewhile(lambda result: result.invocation_id >= invocation_id, self.invocations())

@@ -167,6 +167,12 @@ def namespace_of(environ: Mapping[str, str]) -> str:
     return ""
 
 
+def require_default_branch(environ: Mapping[str, str], what: str) -> None:
+    """Raises `UsageError` in a job of a pull request, branch or tag."""
+    if namespace_of(environ):
+        raise UsageError(f"only the default branch {what}", "Run this in a workflow of the default branch.")
+
+
 def _of_number(number: str) -> str:
     """If the CI system does not name the pull request, all such sessions share one namespace, which the default branch
     never reads."""

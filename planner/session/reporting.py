@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -94,9 +94,14 @@ def rendered(
     patterns: tuple[Pattern, ...],
 ) -> Iterable[str]:
     """The report in pieces. `shown` is the redacted `result`. Only the HTML page reads more from the `repository`."""
-    if output_format == "html" and repository is not None:
-        return _html_page(result, shown, repository, patterns)
-    return [FORMATS[output_format](shown)]
+    if output_format != "html" or repository is None:
+        return [FORMATS[output_format](shown)]
+    from planner.reports.html import pieces
+
+    names = {case.case_id: redacted.case_id for case, redacted in zip(result.cases, shown.cases, strict=True)}
+    rates = _pass_rates(result, repository)
+    trends = {names[case_id]: before for case_id, before in rates.items() if case_id in names}
+    return pieces(shown, _conversations(repository, patterns), trends)
 
 
 def replace_reports(
@@ -115,19 +120,8 @@ def replace_reports(
     return shown
 
 
-def _html_page(
-    result: RunResult, shown: RunResult, repository: ResultsRepository, patterns: Sequence[Pattern]
-) -> Iterator[str]:
-    """The page in pieces. `shown` is the redacted `result`. Unreadable stored data does not fail the page."""
-    from planner.reports.html import pieces
-
-    names = {case.case_id: redacted.case_id for case, redacted in zip(result.cases, shown.cases, strict=True)}
-    rates = _pass_rates(result, repository)
-    trends = {names[case_id]: before for case_id, before in rates.items() if case_id in names}
-    return pieces(shown, _conversations(repository, patterns), trends)
-
-
 def _conversations(repository: ResultsRepository, patterns: Sequence[Pattern]) -> Callable[[str], Evidence | None]:
+    """What was said, by digest. Unreadable stored data does not fail the page."""
     from planner.reports.redaction import redact_evidence
 
     def of(digest: str) -> Evidence | None:
@@ -144,14 +138,10 @@ def _pass_rates(result: RunResult, repository: ResultsRepository) -> Mapping[str
     """Pass rates by case in the newest sessions up to this one, oldest first."""
     from planner.changes.history import timeline
 
-    def alike() -> Iterator[RunResult]:
-        for outline in repository.invocations():
-            place = (outline.sandbox, outline.environment)
-            if place == (result.sandbox, result.environment) and outline.started_at <= result.started_at:
-                yield outline
-
+    alike = repository.sessions_of(result.environment, sandbox=result.sandbox)
     try:
-        cases = timeline(islice(alike(), _SHOWN_SESSIONS)).cases
+        up_to = (outline for outline in alike if outline.started_at <= result.started_at)
+        cases = timeline(islice(up_to, _SHOWN_SESSIONS)).cases
     except (StoreError, UsageError):
         return {}
     rates = {case.case_id: [point.figures.pass_rate for point in case.points] for case in cases}

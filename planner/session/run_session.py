@@ -70,23 +70,6 @@ class RunOptions:
             return shlex.join(["planner", "run", str(self.saved_path), *fresh, *fail_on_words(self.fail_on)])
         return shlex.join(["planner", "run", *self.selection.words(), *fail_on_words(self.fail_on)])
 
-    def again(self, *, consenting: bool) -> str:
-        """The command that resumes this session; `consenting` includes --consent-to-charge."""
-        return self._with_terms(self.command(), consenting)
-
-    def afterwards(self, *, consenting: bool) -> str:
-        """The command that handles the rest of a finished session. Repeating `--rerun` would pay for its calls
-        again."""
-        selection = replace(self.selection, rerun="changed", fresh=None)
-        command = shlex.join(["planner", "run", *selection.words(), *fail_on_words(self.fail_on)])
-        return self._with_terms(command, consenting)
-
-    def _with_terms(self, command: str, consenting: bool) -> str:
-        consent = ["--consent-to-charge"] if consenting else []
-        typed = consenting or self.saved is None  # a saved plan has its own ceiling
-        ceiling = [f"--max-cost {self.max_cost_cents / 100:.2f}"] if typed and self.max_cost_cents is not None else []
-        return " ".join([command, *consent, *ceiling])
-
 
 def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
     """Apply a saved plan: its selection, digest, and high estimate as a ceiling.
@@ -109,14 +92,25 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
 
 
 def next_commands(options: RunOptions, *, consenting: bool, overtaken: bool = False) -> NextCommands:
-    """`overtaken`: another session makes the same calls, and may use up a saved plan."""
-    resume = options.afterwards if overtaken and options.saved is not None else options.again
+    """`consenting` repeats --consent-to-charge. `overtaken`: another session makes the same calls, and may use up a saved
+    plan."""
+    selection = options.selection
+    # Repeating `--rerun` after a finished session would pay for its calls again.
+    afterwards = replace(options, selection=replace(selection, rerun="changed", fresh=None), saved=None)
+
+    def suggested(command: str, consenting: bool) -> str:
+        """A saved plan has its own ceiling."""
+        cents = options.max_cost_cents if consenting or options.saved is None else None
+        ceiling = [] if cents is None else [f"--max-cost {cents / 100:.2f}"]
+        return " ".join([command, *(["--consent-to-charge"] if consenting else []), *ceiling])
+
+    again, rest = options.command(), afterwards.command()
     return NextCommands(
-        resume=resume(consenting=consenting),
-        resume_free=options.again(consenting=False),
-        rerun=options.afterwards(consenting=consenting),
-        rerun_free=options.afterwards(consenting=False),
-        reconcile=options.selection.reconcile_command(),
+        resume=suggested(rest if overtaken and options.saved is not None else again, consenting),
+        resume_free=suggested(again, consenting=False),
+        rerun=suggested(rest, consenting),
+        rerun_free=suggested(rest, consenting=False),
+        reconcile=selection.reconcile_command(),
     )
 
 
