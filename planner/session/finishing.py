@@ -66,7 +66,8 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
 
 
 def _with_orphans(session: RunSession, prepared: Preparation, ending: Ending) -> Ending:
-    steps = prepared.orphans.next_steps(session.options.selection.reconcile_command())
+    reconcile = session.options.selection.reconcile_command()
+    steps = [f"See what is known about them: {reconcile}"] if prepared.orphans.unsettled else []
     problems = (*ending.problems, *prepared.orphans.problems())
     return Ending(ending.outcome, ending.exit_code, problems, (*steps, *ending.next_steps), ending.finished)
 

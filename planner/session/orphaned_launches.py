@@ -6,8 +6,9 @@ No session waits for them, but their possible cost is reported until it is known
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -74,13 +75,6 @@ class OrphanedLaunches:
         what = "the unconfirmed ones" if self.unbilled else "them"
         shown = f"; {reconcile} shows {what}" if self.unsettled else ""
         return [*problems[:-1], f"{problems[-1]}. `planner run` searches for them{shown}"]
-
-    def next_steps(self, reconcile: str) -> list[str]:
-        """`reconcile` is the command that lists them."""
-        return [f"See what is known about them: {reconcile}"] if self.unsettled else []
-
-
-NO_ORPHANS = OrphanedLaunches()
 
 
 def launch_documents(launches: Iterable[UnsettledLaunch]) -> list[OpenLaunch]:
@@ -158,7 +152,7 @@ async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLau
     from planner.execution.launch_search import possibly_sent
     from planner.execution.listing import read_list
 
-    transactions, journal, client = session.transactions, session.journal, session.transactions.client
+    journal, client = session.journal, session.transactions.client
     # Taken before reading: the lists are as of now.
     looked = session.shell.clock.now() + timedelta(seconds=client.clock_offset_seconds)
     other = journal.launched_with_other(client.credential)
@@ -175,11 +169,10 @@ async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLau
     if not asked:
         return replace(orphans, unsettled=tuple(unsettled))
     runs = await read_list(client.runs, oldest=min(launch.earliest for launch in asked))
-    ids = {launch.launch_id for launch in orphans.unsettled} - other
-    if ids:
+    if ids := {launch.launch_id for launch in orphans.unsettled} - other:
         batches = await read_list(client.batches, oldest=min(launch.earliest for launch in launches))
         missing: list[Unconfirmed] = []
-        for match in _search_results(journal, launches, runs, batches, ids):
+        for match in _matches(journal, launches, runs, batches, ids):
             launch = match.unconfirmed.launch
             is_settled = (looked - launch.sent_at).total_seconds() >= session.loaded.project.execution.settle_seconds
             if match.found is not None:
@@ -195,19 +188,14 @@ async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLau
             else:
                 detail = "not listed by the service after the settling time"
                 journal.record(Moved(launch.launch_id, LaunchState.ABSENT, detail=detail))
-    ended = {slot.key: run for slot in unbilled if (run := runs.found.get(slot.run_id or -1)) is not None and run.ended}
-    for run in ended.values():
-        transactions.expect_of(run)
-    await transactions.read()
-    found = [await _billed(transactions, slot, ended[slot.key]) for slot in unbilled if slot.key in ended]
-    billed = [slot for slot in found if slot is not None]
+    billed = await _billed(session.transactions, unbilled, runs.found)
     journal.record(evidence_stored(billed))
     known = {slot.key for slot in billed}
     left = [slot for slot in unbilled if slot.key not in known]
     return OrphanedLaunches(tuple(unsettled), (*not_asked, *left), tuple(billed))
 
 
-def _search_results(
+def _matches(
     journal: Journal,
     launches: Sequence[Launch],
     runs: Listed[Run],
@@ -227,31 +215,31 @@ def _search_results(
     ]
 
 
-def _adopted(journal: Journal, match: Match, runs: dict[int, Run]) -> list[Slot]:
+def _adopted(journal: Journal, match: Match, runs: Mapping[int, Run]) -> list[Slot]:
     """Adopt a match; return its bound slots."""
     from planner.execution.reconciling import bind_slots
 
     launch, found = match.unconfirmed.launch, match.found
     assert found is not None
+    bindings = bind_slots(match.unconfirmed.slots, runs, found.run_ids)
     journal.record(
-        Moved(
-            launch.launch_id,
-            LaunchState.ADOPTED,
-            detail=launch.detail,
-            batch_id=found.batch_id,
-            run_ids=found.run_ids,
-            bindings=bind_slots(match.unconfirmed.slots, runs, found.run_ids),
-        )
+        Moved(launch.launch_id, LaunchState.ADOPTED, launch.detail, found.batch_id, found.run_ids, bindings=bindings)
     )
     return [slot for slot in journal.slots_of(launch.launch_id) if slot.run_id is not None]
 
 
-async def _billed(transactions: Transactions, slot: Slot, run: Run) -> Slot | None:
-    """The slot with the bill of its run; None if unknown."""
-    charged_cents = None if run.call_id is None else transactions.charged_cents(run.call_id)
-    transactions.forget(run.call_id)
-    try:
-        cents = await transactions.client.bill_cents(run, charged_cents)
-    except PlannerError:  # the next session tries again
-        cents = None
-    return None if cents is None else replace(slot, cost_cents=cents, completed_at=run.completed_at)
+async def _billed(transactions: Transactions, slots: Iterable[Slot], runs: Mapping[int, Run]) -> list[Slot]:
+    """The slots whose bill is known now, with it."""
+    ended = [(slot, run) for slot in slots if (run := runs.get(slot.run_id or -1)) is not None and run.ended]
+    for _, run in ended:
+        transactions.expect_of(run)
+    await transactions.read()
+    billed: list[Slot] = []
+    for slot, run in ended:
+        charged_cents = None if run.call_id is None else transactions.charged_cents(run.call_id)
+        transactions.forget(run.call_id)
+        with suppress(PlannerError):  # the next session tries again
+            cents = await transactions.client.bill_cents(run, charged_cents)
+            if cents is not None:
+                billed.append(replace(slot, cost_cents=cents, completed_at=run.completed_at))
+    return billed

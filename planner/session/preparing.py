@@ -26,7 +26,7 @@ from planner.session.called_agents import Copies, new_products, previews_refusal
 from planner.session.consented import agreed_set
 from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
-from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
+from planner.session.orphaned_launches import OrphanedLaunches, orphans_of
 from planner.session.recorded_agents import (
     EffectiveTarget,
     agent_warnings,
@@ -62,7 +62,7 @@ class Preparation:
     """Accuracy of the estimates of the newest sessions."""
     judging: Judging
     """The judge of `check: judge`, with its stored answers."""
-    orphans: OrphanedLaunches = NO_ORPHANS
+    orphans: OrphanedLaunches = OrphanedLaunches()
     """Unconfirmed or unbilled launches of earlier sessions that this change set does not need."""
     warnings: tuple[str, ...] = ()
     """Warnings about the agents that are called."""
@@ -125,7 +125,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
 
     whole = change_set = build({})
     _check_evidence(whole, repository)
-    resumable, orphans = dict[str, tuple[Slot, ...]](), NO_ORPHANS
+    resumable, orphans = dict[str, tuple[Slot, ...]](), OrphanedLaunches()
     spent, reserved, unconfirmed = Counter[str](), Counter[str](), Counter[str]()
     if journal:
         resumable = _resumable(journal, whole, selection, Agents(revisions, configurations))
