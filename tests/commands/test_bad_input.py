@@ -9,9 +9,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import pytest
-from nowhere import nowhere
 
-from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
 
@@ -48,16 +47,6 @@ def answering(body: bytes) -> Generator[str]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_missing_key(project: Project) -> None:
-    """No key is the author's to fix; the sandbox needs none."""
-    ran = project.planner("run", CONSENT)
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err == (
-        "planner: there is no API key\n"
-        "  Set THUNDERPHONE_API_KEY in the environment, or use --sandbox, which needs no key.\n"
-    )
-
-
 def test_a_rejected_key(keyed: Callable[[str], Project], serve: Callable[..., Served]) -> None:
     """401 is found by a read, before anything is spent, and the key is not printed."""
     served = serve("--api-key", "sk_live_another")
@@ -66,14 +55,6 @@ def test_a_rejected_key(keyed: Callable[[str], Project], serve: Callable[..., Se
     assert "rejects the key (401" in ran.err
     assert "sk_live_of_somebody" not in ran.err
     assert served.ledger()["runs"] == []
-
-
-def test_an_unreachable_server(keyed: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address that was tried is named."""
-    with nowhere() as url:
-        ran = keyed(url).planner("run", CONSENT)
-    assert ran.code == 4
-    assert f"{url} cannot be reached" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -94,15 +75,6 @@ def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> No
     assert ran.code == 2
     assert ran.err.startswith("planner: the service does not know agent 12 (target 'clinic')")
     assert "THUNDERPHONE_API_BASE_URL" in ran.err
-
-
-def test_a_target_that_does_not_exist(project: Project, service: Served) -> None:
-    """404 is found by a read, before anything is spent; the alias leads to the plan."""
-    project.edit("plans/hours.yaml", "agent: 12", "agent: 404")
-    ran = project.planner("run", CONSENT)
-    assert ran.code == 2
-    assert "the service does not know agent 404 (target 'clinic')" in ran.err
-    assert service.ledger()["runs"] == []
 
 
 @pytest.mark.parametrize(
@@ -130,23 +102,6 @@ def test_usage(arguments: list[str], said: str, project: Project) -> None:
     assert ran.code == 2
     assert said in ran.err
     assert "Traceback" not in ran.err
-
-
-def test_a_plan_from_the_future(project: Project) -> None:
-    """A newer grammar is refused by name, at its line."""
-    project.write("plans/hours.yaml", HOURS.replace("version: 1", "version: 2"))
-    ran = project.planner("validate")
-    assert ran.code == 2
-    assert "plans/hours.yaml:1:10" in ran.err
-
-
-def test_a_broken_plan_makes_no_call(project: Project, service: Served) -> None:
-    """Any error in any plan, and no case of any plan is called."""
-    project.write("plans/other.yaml", HOURS.replace("plan: hours", "plan: other").replace("check: call", "chekc: call"))
-    ran = project.planner("run", CONSENT)
-    assert ran.code == 2
-    assert "plans/other.yaml:" in ran.err
-    assert service.ledger()["runs"] == []
 
 
 def test_validate_as_json(project: Project) -> None:

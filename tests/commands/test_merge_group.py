@@ -1,7 +1,8 @@
-"""`planner gate` in a merge queue: green if each pull request of the group was proven, never by accident."""
+"""`planner gate` in a merge queue, and two pull requests in five orders of events: nothing is green by accident or paid for twice."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ from ci_jobs import Jobs
 from repositories import git
 
 from planner.session.ci import group_namespaces
-from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import (
+    Project,  # pyright: ignore[reportMissingImports]
+    Served,  # pyright: ignore[reportMissingImports]
+)
 from tests.commands.test_gate import PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
 
 SUNDAY = """\
@@ -106,3 +110,100 @@ def test_numbers_in_subjects() -> None:
         "Merge pull request #x",
     ]
     assert group_namespaces(subjects, "branches/8/") == ("branches/7/",)
+
+
+REF = "refs/planner/results"
+ANGRY, SAD = PLAN.replace("calm", "angry"), PLAN.replace("calm", "sad")
+ORDERS = ["p7 p8 c7 c8 m7 m8", "p7 p8 c8 c7 m7 m8", "p7 c7 p8 m7 c8 m8", "p7 p8 c7 m7 c8 m8", "p8 p7 c7 m7 p8 c8 m8"]
+"""p: a push, which is planned; c: the calls of its digest; m: merged and promoted."""
+
+
+@dataclass
+class Race:
+    jobs: Jobs
+    service: Served
+    merged: dict[int, str]
+    """What the plan is on the default branch after the pull request is merged, whichever is first."""
+    both: str
+    """What it is when both are merged."""
+    digests: dict[int, str] = field(default_factory=dict[int, str])
+    dropped: list[str] = field(default_factory=list[str])
+    done: list[int] = field(default_factory=list[int])
+
+    def plan(self, number: int) -> None:
+        project = self.jobs.start(number, branch=f"topic{number}")
+        ran = project.planner("plan", "--format", "json")
+        assert ran.code == 0, ran.err
+        self.digests[number] = ran.json["digest"]
+        self._note(ran.json["changes"])
+
+    def call(self, number: int) -> None:
+        project = self.jobs.start(number, branch=f"topic{number}", event="workflow_dispatch")
+        words = ("--consent-to-charge", "--policy-from", "origin/main", "--plan-digest", self.digests[number])
+        ran = project.planner("run", *words)
+        assert ran.code == 0, ran.err
+        self.dropped += [case["case_id"] for case in project.results()["dropped"]]
+
+    def merge(self, number: int) -> None:
+        gate = self.jobs.start(number, branch=f"topic{number}").planner("gate")
+        assert gate.code == 0, gate.out
+        self.done.append(number)
+        self.jobs.branch("main")
+        self.jobs.edit(plans__hours=self.both if len(self.done) == 2 else self.merged[number])
+        ran = self.jobs.start().planner("promote", "--pull-request", str(number))
+        assert ran.code == 0, ran.err
+
+    def _note(self, changes: list[dict[str, str]]) -> None:
+        self.dropped += [change["case_id"] for change in changes if change["action"] == "drop"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("first", "second", "both", "paid"),
+    [
+        pytest.param(ANGRY, SAD, SAD, (3, 3), id="same case"),
+        pytest.param(ANGRY, PLAN + SUNDAY, ANGRY + SUNDAY, (3, 3), id="different cases"),
+        pytest.param(ANGRY, ANGRY, ANGRY, (2, 3), id="same digest"),
+    ],
+)
+def test_two_pull_requests(
+    tmp_path: Path,
+    project: Project,
+    service: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    order: str,
+    first: str,
+    second: str,
+    both: str,
+    paid: tuple[int, int],
+) -> None:
+    """Nothing is refused, no case of the other one is dropped, and each call is paid for once. With the same digest,
+    8 pays only if 7 is not merged yet: a pull request does not read the results of another one."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
+    assert jobs.start().planner("run", "--consent-to-charge").code == 0
+    for number, plan in ((7, first), (8, second)):
+        jobs.branch(f"topic{number}", "main")
+        jobs.edit(plans__hours=plan)
+    race = Race(jobs, service, {7: first, 8: second}, both)
+    for event in order.split():
+        {"p": race.plan, "c": race.call, "m": race.merge}[event[0]](int(event[1]))
+    assert race.dropped == []
+    assert jobs.stored("branches/", REF) == []
+    assert paid[0] <= len(service.own_runs()) <= paid[1]
+    assert len(service.own_runs()) == (paid[0] if order.index("m7") < order.index("c8") else paid[1])
+    assert jobs.start().planner("gate").code == 0
+
+
+def test_a_case_that_the_pull_request_removes_is_dropped(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base branch had it where the pull request branched off."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=PLAN + SUNDAY, planner=STORE)
+    assert jobs.start().planner("run", "--sandbox", "--consent-to-charge").code == 0
+    jobs.branch("topic7", "main")
+    jobs.edit(plans__hours=PLAN)
+    dropped = jobs.start(7, branch="topic7").actions("--sandbox")["hours/sunday@clinic"]
+    assert dropped == ("drop", "no_longer_in_plan", 0)

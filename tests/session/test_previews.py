@@ -1,12 +1,14 @@
-"""Calls on previews of agents: what they reach, what they cost, and what they are the baseline of."""
+"""Calls on previews of agents: what they reach and cost, what the service refuses, what other sessions leave, and `planner agents previews`."""
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
-from clinic import FILE, PLAN, PROJECT, make_clinic
+from clinic import FILE, PLAN, PROJECT, make_clinic, refuse
 from mortality import Life
 
 
@@ -101,3 +103,241 @@ def test_an_agent_edited_during_its_calls_proves_nothing(tmp_path: Path, agent_i
     assert again.code == 0, again.err
     assert clinic.results()["cases"][0]["reason"] in ("agent_edited", "agent_file_changed")
     assert len(clinic.charged()) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        (refuse("duplicate", 403), 2, "agents/clinic.yaml"),
+        (refuse("duplicate", 404), 2, "clinic"),
+        (refuse("duplicate", 409), 4, "clinic"),
+        (refuse("duplicate", 422, "Agent limit reached."), 4, "Agent limit reached."),
+        (refuse("duplicate", 429), 4, "clinic"),
+        (refuse("edit", 403), 2, "clinic"),
+        (refuse("edit", 409), 4, "clinic"),
+        (refuse("edit", 422, "The voice sol does not exist."), 2, "The voice sol does not exist."),
+        (refuse("deploy", 403), 2, "clinic"),
+        (refuse("deploy", 409), 4, "clinic"),
+        (refuse("deploy", 422), 2, "agents/clinic.yaml"),
+    ],
+    ids=lambda value: f"{value['route']}{value['status']}" if isinstance(value, dict) else "",
+)
+def test_a_refused_write_ends_the_session_before_any_call(
+    tmp_path: Path, fault: dict[str, Any], code: int, words: str
+) -> None:
+    clinic = make_clinic(tmp_path, faults=(fault,))
+    ran = clinic.run()
+    assert (ran.code, clinic.results()["exit_code"]) == (code, code)
+    assert words in ran.err
+    assert words in "\n".join(clinic.results()["problems"])
+    assert not clinic.charged()
+    assert clinic.sandbox.agents.ids == [12, 14, 17], "a copy that cannot be configured is deleted at once"
+    assert clinic.run().code == 0
+    clinic.check()
+
+
+def test_a_refused_copy_that_cannot_be_deleted_is_named(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path, faults=(refuse("edit", 422), refuse("delete", 403)))
+    ran = clinic.run()
+    assert ran.code == 2
+    assert "agent 18" in ran.err
+    assert clinic.sandbox.agents.ids == [12, 14, 17, 18]
+    assert clinic.run().code == 0
+    clinic.check()
+
+
+def test_a_leftover_makes_room_for_the_next_copy(tmp_path: Path) -> None:
+    """The file was edited since a session was killed: its copy is deleted before another one is made."""
+    clinic = make_clinic(tmp_path, world={"agent_limit": 4})
+    assert clinic.run(life=Life("after POST /v1/agents/18/deploy")).code is None
+    clinic.write("agents/clinic.yaml", FILE.replace("Be brief.", "Be kind."))
+    assert clinic.run().code == 0
+    assert clinic.sandbox.agents.ids == [12, 14, 17]
+    assert [run.target_id for run in clinic.sandbox.state.runs] == [19, 19]
+    clinic.check_writes()
+
+
+def test_leftovers_are_deleted_without_consent_and_without_calls(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+    assert clinic.run(life=Life("after POST /v1/agents/18/deploy")).code is None
+    clinic.write("plans/hours.yaml", PLAN.replace(", config: ../agents/clinic.yaml", ""))
+    assert clinic.run(consent_to_charge=False).code == 3
+    assert clinic.sandbox.agents.ids == [12, 14, 17]
+    assert not clinic.charged()
+    clinic.check_writes()
+
+
+def test_a_preview_is_kept_for_the_consent(tmp_path: Path) -> None:
+    """A session without consent keeps the copy that the next session needs."""
+    clinic = make_clinic(tmp_path)
+    assert clinic.run(life=Life("after POST /v1/agents/18/deploy")).code is None
+    assert clinic.run(consent_to_charge=False).code == 3
+    assert clinic.sandbox.agents.ids == [12, 14, 17, 18]
+    clinic.finish()
+    clinic.check()
+    assert sum(request.endswith("/duplicate") for request in clinic.requests) == 1
+
+
+def test_calls_under_way_keep_their_preview(tmp_path: Path) -> None:
+    """Killed while one call is queued: the next session resumes both on the same copy, and then deletes it."""
+    clinic = make_clinic(tmp_path)
+    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 2\n    stagger_seconds: 60"))
+    assert clinic.run(life=Life("after GET /v1/test-calls")).code is None
+    assert clinic.sandbox.agents.ids == [12, 14, 17, 18]
+    assert clinic.run().code == 0
+    clinic.check()
+    assert sum(request.endswith("/duplicate") for request in clinic.requests) == 1
+    (preview,) = clinic.results()["previews"]
+    assert (preview["preview_agent_id"], preview["deleted"]) == (18, True)
+
+
+def test_a_preview_that_somebody_deleted_ends_the_session_incomplete(tmp_path: Path) -> None:
+    """Its launches are answered with 404. The next session makes another one."""
+    clinic = make_clinic(tmp_path)
+
+    def delete(_: int, request: str) -> str:
+        if request.startswith("POST /v1/test-call") and 18 in clinic.sandbox.agents.ids:
+            clinic.sandbox.agents.delete(18, clinic.now().timestamp())
+        return ""
+
+    clinic.fail = delete
+    ran = clinic.run()
+    assert (ran.code, clinic.results()["outcome"]) == (4, "unknown")
+    assert "18" in "\n".join(clinic.results()["problems"])
+    assert not clinic.charged()
+    clinic.finish()
+    clinic.check()
+
+
+def test_queued_runs_of_a_deleted_preview_are_the_platforms_fault(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 3\n    stagger_seconds: 60"))
+
+    def delete(_: int, request: str) -> str:
+        if request == "GET /v1/test-calls" and 18 in clinic.sandbox.agents.ids:
+            clinic.sandbox.agents.delete(18, clinic.now().timestamp())
+        return ""
+
+    clinic.fail = delete
+    assert clinic.run().code == 4
+    (case,) = clinic.results()["cases"]
+    assert {run["fault"] for run in case["runs"] if run["call_id"] is None} == {"platform"}
+    assert case["outcome"] == "unknown"
+
+
+def test_a_draft_of_the_source_is_never_called(tmp_path: Path) -> None:
+    """Some services copy the draft too: the preview has the deployed fields and those of the file, and nothing else."""
+    for copies in (False, True):
+        clinic = make_clinic(tmp_path / str(copies), world={"duplicates_copy_drafts": copies})
+        clinic.sandbox.agents.draft(12, {"voice": "sol", "prompt": "You are a draft."}, clinic.now().timestamp())
+        assert clinic.run().code == 0
+        clinic.check()
+        voices = {run.snapshot.voice for run in clinic.sandbox.state.runs if run.snapshot}
+        assert voices == {clinic.sandbox.agents.snapshot(12).voice}
+        assert clinic.sandbox.agents.record(12).draft == {"voice": "sol", "prompt": "You are a draft."}
+
+
+def test_a_field_that_the_service_does_not_show_is_a_warning(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+    clinic.write("agents/clinic.yaml", FILE + "telepathy: true\n")
+    assert clinic.run().code == 0
+    assert any("telepathy" in warning for warning in clinic.results()["warnings"])
+    clinic.check()
+
+
+def test_a_source_that_is_edited_meanwhile_is_not_tested(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+
+    def edit(_: int, request: str) -> str:
+        if request.endswith("/duplicate") and clinic.sandbox.agents.snapshot(12).voice != "sol":
+            clinic.sandbox.agents.deploy(12, {"voice": "sol"}, clinic.now().timestamp())
+        return ""
+
+    clinic.fail = edit
+    assert clinic.run().code == 4
+    assert not clinic.charged()
+    assert clinic.run().code == 0
+    clinic.check()
+
+
+def test_two_stores_share_one_limit(tmp_path: Path) -> None:
+    """Two pull requests test the same configuration of one agent: each has a copy of its own, and deletes only that."""
+    first = make_clinic(tmp_path / "first", world={"concurrency_limit": 2})
+    second = make_clinic(tmp_path / "second")
+    second.sandbox = first.sandbox
+    vars(first.sandbox)["_clock"] = lambda: max(first.now(), second.now()).timestamp()
+    assert first.run(life=Life("after POST /v1/test-call-batches")).code is None
+    second.seconds = first.seconds
+    second.finish()
+    assert first.sandbox.agents.ids == [12, 14, 17, 18]
+    first.seconds = second.seconds
+    first.finish()
+    assert Counter(run.target_id for run in first.sandbox.state.runs if not run.error_message) == {18: 2, 19: 2}
+    assert first.sandbox.agents.ids == [12, 14, 17]
+    for clinic in (first, second):
+        clinic.check_writes()
+
+
+def test_an_interrupted_session_leaves_the_copy_to_the_next(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+
+    def interrupt(_: int, request: str) -> str:
+        if request == "GET /v1/test-calls":
+            signal.raise_signal(signal.SIGINT)
+        return ""
+
+    clinic.fail = interrupt
+    ran = clinic.run()
+    assert ran.code == 130
+    (preview,) = clinic.results()["previews"]
+    assert preview["deleted"] is False
+    clinic.fail = lambda *_: ""
+    clinic.finish()
+    clinic.check()
+
+
+def test_leftovers_are_listed_and_deleted(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+    assert clinic.previews() == []
+    assert clinic.run(life=Life("after POST /v1/agents/18/deploy")).code is None
+    clinic.seconds += 3600
+    (listed,) = clinic.previews()
+    assert (listed["agent_id"], listed["source_agent_id"], listed["in_use"]) == (18, 12, False)
+    assert 3600 <= listed["age_seconds"] < 3700
+    assert listed["name"].startswith("planner-preview ")
+    (deleted,) = clinic.previews(delete=True)
+    assert (deleted["deleted"], clinic.sandbox.agents.ids, clinic.code) == (True, [12, 14, 17], 0)
+    clinic.check_writes()
+
+
+def test_a_preview_in_use_is_kept(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+    assert clinic.run(life=Life("after POST /v1/test-call-batches")).code is None
+    clinic.seconds += 7200
+    (listed,) = clinic.previews(delete=True, older_than="1h")
+    assert (listed["in_use"], listed["deleted"]) == (True, False)
+    assert clinic.sandbox.agents.ids == [12, 14, 17, 18]
+
+
+def test_previews_of_another_store_are_deleted_only_by_age(tmp_path: Path) -> None:
+    lost, clinic = make_clinic(tmp_path / "lost"), make_clinic(tmp_path / "clinic")
+    clinic.sandbox = lost.sandbox
+    vars(lost.sandbox)["_clock"] = lambda: max(lost.now(), clinic.now()).timestamp()
+    assert lost.run(life=Life("after POST /v1/agents/18/deploy")).code is None
+    clinic.seconds = lost.seconds + 23 * 3600
+    (listed,) = clinic.previews(delete=True)
+    assert (listed["source_agent_id"], listed["deleted"]) == (None, False)
+    assert clinic.previews(delete=True, older_than="24h") == []
+    clinic.seconds += 3600
+    assert [each["deleted"] for each in clinic.previews(delete=True, older_than="24h")] == [True]
+    assert lost.sandbox.agents.ids == [12, 14, 17]
+    lost.seconds = clinic.seconds
+    lost.finish()
+    lost.check()
+
+
+def test_a_preview_that_cannot_be_deleted(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path, faults=(refuse("delete", 403) | {"times": 2},))
+    assert clinic.run(life=Life("after POST /v1/agents/18/deploy")).code is None
+    assert [each["deleted"] for each in clinic.previews(delete=True)] == [False]
+    assert clinic.code == 4

@@ -1,4 +1,4 @@
-"""`planner plan`, `reconcile`, `schema`, `validate` and the program's own manners."""
+"""`planner plan`, `schema` and the program's own manners."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
-from journals import Events, edit_journal
+from journals import edit_journal
 
-from planner.execution.events import Intended, Moved
-from planner.execution.journal import Journal
-from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.providers.base import Line
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -114,14 +108,6 @@ def test_a_ceiling_that_allows_no_call_is_reported(
     assert project.planner("run", CONSENT).code == 0
 
 
-def test_keyless_and_keyed_plans_agree(project: Project, service: Served) -> None:
-    """The digest does not depend on what only a key can see; the price does."""
-    keyless = project.planner("plan", "--format", "json").json
-    keyed = project.planner("plan", "--format", "json", "--refresh").json
-    assert keyless["digest"] == keyed["digest"]
-    assert keyed["estimate"]["expected_cents"] == 160
-
-
 def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:
     """Changes outside git have their own reason. They need a key to be seen."""
     project.planner("run", CONSENT)
@@ -132,12 +118,6 @@ def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
     assert {reason for _, reason, _ in project.actions("--refresh").values()} == {"agent_edited"}
     assert {action for action, _, _ in project.actions().values()} == {"keep"}
-
-
-def test_sandbox_and_real_results_never_mix(project: Project, service: Served) -> None:
-    """What passed on the embedded sandbox is still new for the service."""
-    project.planner("run", "--sandbox", CONSENT)
-    assert {reason for _, reason, _ in project.actions().values()} == {"new"}
 
 
 def test_an_interrupted_change_set_keeps_its_digest(project: Project) -> None:
@@ -173,134 +153,6 @@ def test_runs_left_by_a_crash_are_distinguished(project: Project, service: Serve
     assert "4 calls, expected" in project.planner("run").err
     assert project.planner("run", CONSENT).code == 0
     assert len(service.own_runs()) == 5
-
-
-def open_launch(project: Project, *prompts: str, store: str = ".planner") -> Journal:
-    """A launch whose answer was lost, in the journal of a store."""
-    from datetime import UTC, datetime
-
-    journal = Journal(project.root / store / "journal.sqlite")
-    journal.record(
-        Intended(
-            LaunchIntent(
-                "lost-1",
-                "earlier",
-                "sha256:0",
-                Line("agent", 12, "outbound", "bot", None, 0),
-                "planner lost-1",
-                datetime.now(UTC),
-                600.0,  # so much earlier a run may have been made, and be it
-                tuple(
-                    SlotIntent("hours/cancel@clinic", "hours", prompt, "f", None, 32)
-                    for prompt in prompts or ("You are Dora.",)
-                ),
-            )
-        )
-    )
-    journal.record(Moved("lost-1", LaunchState.SENT))
-    journal.record(Moved("lost-1", LaunchState.AMBIGUOUS, detail="no answer in time"))
-    return journal
-
-
-def call_dora(service: Served) -> int:
-    """What the open launch asks for, carried out."""
-    return httpx.post(
-        f"{service.url}/v1/test-calls",
-        headers={"Authorization": "Bearer sk_test_x"},
-        json={
-            "target_type": "agent",
-            "target_id": 12,
-            "direction": "outbound",
-            "scenario_prompt": "You are Dora.",
-            "consent_to_charge": True,
-        },
-    ).json()["id"]
-
-
-def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
-    """An open launch is listed with the run it may have become; adopted, it is open no more."""
-    made = call_dora(service)
-    open_launch(project).close()
-    ran = project.planner("reconcile")
-    assert ran.code == 4
-    assert f"planner reconcile lost-1 --adopt {made}" in ran.out
-    assert project.planner("reconcile", "lost-1", "--adopt", str(made), "--adopt", "8").code == 2
-    assert project.planner("reconcile", "lost-1", "--adopt", "8").err.startswith(
-        "planner: the service shows no run 8 since 2"
-    )
-    assert project.planner("reconcile").code == 4
-    assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0
-    assert project.planner("reconcile").code == 0
-
-
-def test_reconcile_rejects_another_call(project: Project, service: Served) -> None:
-    """A run with another prompt is not the launch's; a launch that is not open is said not to be, and what it became."""
-    project.planner("run", CONSENT)
-    other = service.own_runs()[0]["run_id"]
-    open_launch(project).close()
-    settled = ""
-
-    def forget_results(events: Events) -> Events:
-        """The journal no longer knows the runs of the first session; the open launch is old."""
-        nonlocal settled
-        for kind, event in events:
-            if kind == "moved" and event["state"] == "acknowledged":
-                settled = event["launch_id"]
-                event["run_ids"], event["bindings"] = [], {}
-            if kind == "intended" and event["intent"]["launch_id"] == "lost-1":
-                event["intent"]["sent_at"] = "2026-01-01T00:00:00Z"
-        return [(kind, event) for kind, event in events if kind not in ("evidence_stored", "consumed")]
-
-    edit_journal(project.root / ".planner/journal.sqlite", forget_results)
-    ran = project.planner("reconcile", "lost-1", "--adopt", str(other))
-    assert ran.code == 2
-    assert ran.err == (
-        f"planner: run {other} does not match launch lost-1: another target, prompt or requester\n"
-        "  Run `planner reconcile lost-1` for its candidates.\n"
-    )
-    assert project.planner("reconcile", "lost-2").err == (
-        "planner: launch lost-2 is not open\n  Run `planner reconcile` for a list of open launches.\n"
-    )
-    assert project.planner("reconcile", settled).err.startswith(
-        f"planner: launch {settled} is not open: it is acknowledged"
-    )
-
-
-def test_reconcile_prints_the_command_for_a_batch(project: Project, service: Served) -> None:
-    """The command runs as printed: one option per run, and the store."""
-    prompts = ["You are Dora.", "You are Eve."]
-    made = httpx.post(
-        f"{service.url}/v1/test-call-batches",
-        headers={"Authorization": "Bearer sk_test_x"},
-        json={
-            "target_type": "agent",
-            "target_id": 12,
-            "direction": "outbound",
-            "scenario_prompts": prompts,
-            "run_count": 2,
-            "stagger_seconds": 0,
-            "consent_to_charge": True,
-        },
-    ).json()["run_ids"]
-    open_launch(project, *prompts, store="elsewhere").close()
-    ran = project.planner("reconcile", "--store", "elsewhere")
-    assert ran.code == 4
-    command = ran.out.strip().partition("UTC: planner ")[2]
-    assert command == "reconcile lost-1 --store elsewhere " + " ".join(f"--adopt {run_id}" for run_id in made)
-    assert project.planner(*command.split()).out.startswith("lost-1 is adopted; the next run resumes its 2 calls")
-    assert project.planner("reconcile", "--store", "elsewhere").code == 0
-
-
-def test_reconcile_assume_not_sent(project: Project, service: Served) -> None:
-    """A person's word settles it; twice is once too often."""
-    open_launch(project).close()
-    ran = project.planner("reconcile", "lost-1")
-    assert ran.code == 4
-    assert "planner reconcile lost-1 --assume-not-sent" in ran.out
-    assert project.planner("reconcile", "--assume-not-sent").code == 2
-    assert project.planner("reconcile", "lost-1", "--adopt", "1", "--assume-not-sent").code == 2
-    assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 0
-    assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 2
 
 
 def test_schemas_are_written_and_checked(project: Project) -> None:
@@ -347,14 +199,6 @@ def test_a_bug_says_that_it_is_one(project: Project, monkeypatch: pytest.MonkeyP
     log = re.search(r"details in (\S+)\.\n", ran.err)
     assert log
     assert "ZeroDivisionError" in Path(log[1]).read_text(encoding="utf-8")
-
-
-def test_a_served_sandbox_says_how_to_call_it(serve: Callable[..., Served]) -> None:
-    """What it prints is what a shell needs."""
-    served = serve()
-    assert served.program.output.readline() == (
-        f"  export THUNDERPHONE_API_BASE_URL={served.url} THUNDERPHONE_API_KEY=sk_test_sandbox\n"
-    )
 
 
 def test_a_port_that_is_taken(project: Project, service: Served) -> None:

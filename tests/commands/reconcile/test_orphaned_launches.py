@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,22 +38,20 @@ scenarios:
 
 def kill_in_a_launch(project: Project, service: Served) -> None:
     """The launch is carried out, its answer is late, and the process is killed meanwhile."""
-    service.control({"faults": [{"kind": "slow", "seconds": 1000}]})
-    process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
-    wait_for(service.own_runs)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    service.release()
-    wait_for(lambda: have_ended(service))
+    _kill(project, service, [{"kind": "slow", "seconds": 1000}], lambda: bool(service.own_runs()))
 
 
 def kill_after_an_answer(project: Project, service: Served) -> None:
     """The launch is carried out and answered, and the process is killed before it knows that its call has ended."""
     slow = [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]
-    service.control({"faults": slow})
+    _kill(project, service, slow, lambda: answered(project))
+
+
+def _kill(project: Project, service: Served, faults: list[dict[str, Any]], when: Callable[[], bool]) -> None:
+    service.control({"faults": faults})
     process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
-    wait_for(lambda: answered(project))
-    process.send_signal(signal.SIGKILL)
+    wait_for(when)
+    process.kill()
     process.wait()
     service.release()
     wait_for(lambda: have_ended(service))
@@ -68,16 +67,23 @@ def answered(project: Project) -> bool:
     return {launch.state for launch in project.launches()} == {LaunchState.ACKNOWLEDGED}
 
 
-def lose(project: Project, *, seconds_ago: float = 0.0) -> None:
-    """A launch of which nothing is known, for a case that is in no plan."""
-    journal = Journal(project.root / ".planner" / "journal.sqlite")
-    slot = SlotIntent("hours/old@clinic", "hours", "You are Dora.", "sha256:x", None, 32)
-    sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-    line = Line("agent", 12, "outbound", "voice", None, 0)
-    journal.record(Intended(LaunchIntent("lost-1", "i-1", "sha256:d", line, "planner i-1/1", sent_at, 5, (slot,))))
-    journal.record(Moved("lost-1", LaunchState.SENT))
-    journal.record(Moved("lost-1", LaunchState.AMBIGUOUS, detail="timed out"))
-    journal.close()
+def record_launch(journal: Journal, launch_id: str, sent_at: datetime, *prompts: str, slack_seconds: float = 5) -> None:
+    """A launch that was sent, for a case that is in no plan."""
+    slots = tuple(SlotIntent("hours/old@clinic", "hours", prompt, "sha256:x", None, 32) for prompt in prompts)
+    line = Line("agent", 12, "outbound", "bot", None, 0)
+    name = f"planner {launch_id}"
+    journal.record(Intended(LaunchIntent(launch_id, "i-1", "sha256:d", line, name, sent_at, slack_seconds, slots)))
+    journal.record(Moved(launch_id, LaunchState.SENT))
+
+
+def lose(
+    project: Project, *prompts: str, store: str = ".planner", seconds_ago: float = 0.0, slack_seconds: float = 5
+) -> None:
+    """A launch whose answer was lost. A run may have been made `slack_seconds` earlier, and be it."""
+    with closing(Journal(project.root / store / "journal.sqlite")) as journal:
+        sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        record_launch(journal, "lost-1", sent_at, *(prompts or ("You are Dora.",)), slack_seconds=slack_seconds)
+        journal.record(Moved("lost-1", LaunchState.AMBIGUOUS, detail="timed out"))
 
 
 def flat(text: str) -> str:
@@ -193,11 +199,7 @@ def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     journal = Journal(tmp_path / "journal.sqlite")
     for launch_id, run_id, hours in (("young", 7, 23), ("old", 8, 25)):
-        slot = SlotIntent("hours/old@clinic", "hours", "You are Dora.", "sha256:x", None, 32)
-        line = Line("agent", 12, "outbound", "voice", None, 0)
-        sent_at = now - timedelta(hours=hours)
-        journal.record(Intended(LaunchIntent(launch_id, "i-1", "sha256:d", line, launch_id, sent_at, 5, (slot,))))
-        journal.record(Moved(launch_id, LaunchState.SENT))
+        record_launch(journal, launch_id, now - timedelta(hours=hours), "You are Dora.")
         journal.record(Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings={0: run_id}))
     orphans = orphans_of(journal, set(), shared=False, now=now)
     journal.close()

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import httpx
+from journals import edit_launches
+
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.reconcile.test_orphaned_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+
+
+def call_dora(service: Served) -> int:
+    """What the lost launch asks for, carried out."""
+    return httpx.post(
+        f"{service.url}/v1/test-calls",
+        headers={"Authorization": "Bearer sk_test_x"},
+        json={
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "scenario_prompt": "You are Dora.",
+            "consent_to_charge": True,
+        },
+    ).json()["id"]
 
 
 def test_reconcile_without_a_journal(project: Project) -> None:
@@ -51,3 +69,78 @@ def test_a_launch_that_was_never_sent_is_open_no_more(project: Project, service:
     again = project.planner("reconcile", "lost-1", "--assume-not-sent")
     assert again.code == 2
     assert "launch lost-1 is not open: it is absent, a person confirmed that it was not sent" in again.err
+
+
+def test_not_sent_is_refused_while_the_service_shows_it(project: Project, service: Served) -> None:
+    """Each run that may be the launch's is named, with what to type; only who names them all as somebody else's is believed."""
+    made, other = call_dora(service), call_dora(service)
+    lose(project, slack_seconds=600)
+    ran = project.planner("reconcile", "lost-1", "--assume-not-sent", "--not-ours", str(other))
+    assert ran.code == 2
+    assert f"run {made}" in ran.err
+    assert ran.err.endswith(f"planner reconcile lost-1 --assume-not-sent --not-ours {other} --not-ours {made}\n")
+    assert project.planner("reconcile").code == 4
+    assert project.planner("reconcile", "lost-1", "--not-ours", str(made)).code == 2
+    command = ran.err.strip().rpartition("planner ")[2]
+    assert project.planner(*command.split()).out == (
+        "lost-1 is settled as not sent; the next run may make its 1 call again.\nNo launch is open.\n"
+    )
+
+
+def test_runs_of_another_time_are_shown_too(project: Project, service: Served) -> None:
+    """Where no answered launch shows that the service's times are those of its clock, a run that asks for the same may be the
+    launch's whenever it was made."""
+    made = call_dora(service)
+    lose(project, slack_seconds=600)
+    edit_launches(
+        project.root / ".planner/journal.sqlite", lambda launch: launch.update(sent_at="2026-01-01T00:00:00Z")
+    )
+    ran = project.planner("reconcile")
+    assert ran.code == 4
+    assert ran.out.splitlines()[2] == (
+        "  no run matches its time and prompts, but the service does not always list these as they were sent. Possible matches:"
+    )
+    assert ran.out.endswith(f" UTC: planner reconcile lost-1 --adopt {made}\n")
+    assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 2
+    assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0
+
+
+def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
+    """An open launch is listed with the run it may have become; adopted, it is open no more."""
+    made = call_dora(service)
+    lose(project, slack_seconds=600)
+    ran = project.planner("reconcile")
+    assert ran.code == 4
+    assert f"planner reconcile lost-1 --adopt {made}" in ran.out
+    assert project.planner("reconcile", "lost-1", "--adopt", str(made), "--adopt", "8").code == 2
+    assert project.planner("reconcile", "lost-1", "--adopt", "8").err.startswith(
+        "planner: the service shows no run 8 since 2"
+    )
+    assert project.planner("reconcile").code == 4
+    assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0
+    assert project.planner("reconcile").code == 0
+
+
+def test_reconcile_prints_the_command_for_a_batch(project: Project, service: Served) -> None:
+    """The command runs as printed: one option per run, and the store."""
+    prompts = ["You are Dora.", "You are Eve."]
+    made = httpx.post(
+        f"{service.url}/v1/test-call-batches",
+        headers={"Authorization": "Bearer sk_test_x"},
+        json={
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "scenario_prompts": prompts,
+            "run_count": 2,
+            "stagger_seconds": 0,
+            "consent_to_charge": True,
+        },
+    ).json()["run_ids"]
+    lose(project, *prompts, store="elsewhere", slack_seconds=600)
+    ran = project.planner("reconcile", "--store", "elsewhere")
+    assert ran.code == 4
+    command = ran.out.strip().partition("UTC: planner ")[2]
+    assert command == "reconcile lost-1 --store elsewhere " + " ".join(f"--adopt {run_id}" for run_id in made)
+    assert project.planner(*command.split()).out.startswith("lost-1 is adopted; the next run resumes its 2 calls")
+    assert project.planner("reconcile", "--store", "elsewhere").code == 0

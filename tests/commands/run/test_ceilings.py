@@ -153,28 +153,6 @@ def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> No
     ]
 
 
-def test_a_spent_test_call_budget_is_left_to_the_service(
-    project: Project,
-    serve: Callable[..., Served],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """A run is warned and asks the service, whose 402 ends it."""
-    folder = tmp_path_factory.mktemp("world")
-    served = serve("--world", world(folder, test_call_budget_cents=16), "--dialect", "client")
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
-    project.write("plans/hours.yaml", TEN_CALLS)
-    assert project.planner("run", CONSENT, "--max-concurrent", "1").code == 3
-    made = len(served.own_runs())
-    assert made == 1
-    ran = project.planner("run", CONSENT, "--max-concurrent", "1")
-    assert ran.code == 3
-    assert "test-call budget is used up" in " ".join(ran.err.split())
-    assert any("402" in problem for problem in project.results()["problems"])
-    assert len(served.own_runs()) == made
-
-
 def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:
     """If bills exceed the ceiling, a line names what was allowed and what was billed."""
     project.write("planner.yaml", "rates: {spark: 0.1}\npolicy: {max_cost_cents: 30}\n")

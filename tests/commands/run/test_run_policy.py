@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from planner.cli import system
 from planner.commands.run import run
@@ -110,3 +115,130 @@ def test_a_result_older_than_max_age_is_called_again(project: Project, service: 
         "hours/saturday[name=Bob]@clinic": "expired",
         "hours/cancel@clinic": "passed",
     }
+
+
+CONSENT = "--consent-to-charge"
+
+
+def test_a_run_that_the_platform_failed_is_called_again(project: Project, service: Served) -> None:
+    """The case passes by the second call; the first is reported as the platform's fault and does not count."""
+    project.edit("plans/hours.yaml", "  cancel:\n", "  cancel:\n    retries: 1\n")
+    service.control({"faults": [{"kind": "fail_run", "times": 1}]})
+    ran = project.planner("run", CONSENT, "--select", "*cancel*")
+    assert ran.code == 0, ran.out + ran.err
+    (case,) = project.results()["cases"]
+    assert (case["outcome"], case["runs_total"]) == ("passed", 2)
+    assert sorted(str(run["fault"]) for run in case["runs"]) == ["None", "platform"]
+    assert len(service.own_runs()) == 2
+
+
+def test_retries_are_priced_and_part_of_the_digest(project: Project, service: Served) -> None:
+    """The high end has room for each, the calls expected are the same; who agreed to none did not agree to them."""
+    before = project.planner("plan", "--refresh", "--format", "json").json
+    project.edit("plans/hours.yaml", "  cancel:\n", "  cancel:\n    retries: 2\n")
+    ran = project.planner("plan", "--refresh", "--format", "json")
+    after = ran.json
+    assert after["estimate"]["calls"] == before["estimate"]["calls"]
+    assert after["estimate"]["expected_cents"] == before["estimate"]["expected_cents"]
+    assert after["estimate"]["high_cents"] == before["estimate"]["high_cents"] + 2 * 64
+    assert "with room for 2 retries" in after["estimate"]["basis"]
+    assert after["digest"] != before["digest"]
+    project.write("planner.yaml", "policy: {max_calls: 6}\n")
+    ran = project.planner("run", CONSENT)
+    assert (ran.code, "7 calls would be made, retries included" in ran.err) == (3, True)
+    assert service.ledger()["runs"] == []
+
+
+SATURDAY = "saturday[name={}]@clinic"
+
+
+def test_a_plan_with_another_name(project: Any, service: Any) -> None:
+    """Under another name, in the same file or another, no case is called again; the plan that is gone does not linger."""
+    assert project.planner("run", "--consent-to-charge").code == 0
+    project.edit("plans/hours.yaml", "plan: hours", "plan: opening")
+    renamed = {f"opening/{case}": ("recheck", "renamed", 0) for case in _cases()}
+    assert project.actions() == renamed
+    assert project.planner("run").code == 0
+    assert project.actions() == {f"opening/{case}": ("keep", "passed", 0) for case in _cases()}
+    (project.root / "plans/hours.yaml").rename(project.root / "plans/opening.yaml")
+    project.edit("plans/opening.yaml", "plan: opening", "plan: doors")
+    project.edit("plans/opening.yaml", "of Monday", "of Tuesday")
+    assert project.actions() == {
+        f"doors/{SATURDAY.format('Ana')}": ("recheck", "renamed", 0),
+        f"doors/{SATURDAY.format('Bob')}": ("recheck", "renamed", 0),
+        "doors/cancel@clinic": ("call", "new", 1),
+    }
+    assert len(service.own_runs()) == 5
+
+
+def test_a_copy_of_a_plan_is_not_a_rename(project: Any, service: Any) -> None:
+    """While the plan is there, another that asks for the same has calls of its own; so has it in another environment."""
+    project.write("planner.yaml", "environments: {staging: {clinic: {agent: 12}}}\n")
+    assert project.planner("run", "--consent-to-charge").code == 0
+    text = (project.root / "plans/hours.yaml").read_text()
+    project.write("plans/copy.yaml", text.replace("plan: hours", "plan: copy"))
+    assert {action for action, _, _ in project.actions("plans/copy.yaml").values()} == {"call"}
+    (project.root / "plans/hours.yaml").unlink()
+    assert {reason for _, reason, _ in project.actions().values()} == {"renamed"}
+    assert {reason for _, reason, _ in project.actions("--environment", "staging").values()} == {"new"}
+    assert {reason for _, reason, _ in project.actions("--select", "*Ana*").values()} == {"new"}
+    assert len(service.own_runs()) == 5
+
+
+def _cases() -> list[str]:
+    return [SATURDAY.format("Ana"), SATURDAY.format("Bob"), "cancel@clinic"]
+
+
+PLAN = """\
+version: 1
+plan: greeting
+targets: [clinic]
+scenarios:
+  name:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 4
+    expect:
+      - {check: says, who: agent, any_of: [Iris]}
+  ends:
+    prompt: You are Bob, calm. Ask when the clinic is open on Sunday.
+    runs: 2
+    expect:
+      - {check: duration, max_seconds: 900}
+"""
+
+
+ENVIRONMENTS = "environments:\n  staging: {clinic: {agent: 12}}\n  production: {clinic: {agent: 12}}\n"
+CONSENT = "--consent-to-charge"
+
+
+def test_staging_and_production(project: Any, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two services, each with a store of its own, the results are compared: what staging would make worse."""
+    project.write("plans/hours.yaml", PLAN)
+    project.write("planner.yaml", ENVIRONMENTS)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    for name, code in (("production", 0), ("staging", 1)):
+        served = serve()
+        monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+        if name == "staging":
+            served.control({"deploy": {"agent_id": 12, "revision": 1}})
+        where = ("--environment", name, "--store", name, "--report-dir", name)
+        assert project.planner("run", *where, CONSENT).code == code
+        assert len(served.own_runs()) == 6
+    both = ("report", "staging/results.json", "production/results.json")
+    document = project.planner(*both, "--format", "json").json
+    assert [(case["case_id"], case["compared"]) for case in document["cases"]] == [
+        ("greeting/name@clinic", "regressed"),
+        ("greeting/ends@clinic", "same"),
+    ]
+    text = project.planner(*both)
+    assert text.code == 0, text.err
+    lines = re.sub(r"20\d\d-.*UTC", "WHEN", re.sub(r"\d{8}T\d{9}-[0-9a-f]{8}", "ID", text.out)).splitlines()
+    assert lines[:6] == [
+        "# 1 regressed, 1 same",
+        "",
+        "- before: `ID`: Passed, WHEN, environment production",
+        "- now: `ID`: Failed, WHEN, environment staging",
+        "",
+        "2 cases compared: 6 of 6 runs passed before, 2 of 6 now: worse (p = 0.029)",
+    ]
+    assert "the same runs" not in text.out

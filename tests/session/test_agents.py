@@ -1,18 +1,22 @@
-"""What stores hold of agents' configurations, and what is concluded from recorded versions of their files."""
+"""Agents during a session: configurations in stores, drift, edits during calls, and which write to a copy comes next."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from planner.changes.configuration import Version, agree, configuration_digest, effective_target, overlay, with_versions
+from planner.errors import UsageError
 from planner.planfile.model import AgentFile, Project
 from planner.providers.base import AgentState
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
+from planner.session.called_agents import is_edited
+from planner.session.previews import Deploy, DiscardDraft, Draft, Writing
 from planner.session.recorded_agents import shown_configuration, stored_configuration
 
 DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
@@ -76,3 +80,78 @@ def test_a_stored_configuration_is_verified(tmp_path: Path) -> None:
     for damaged in (b"{", b"[]", json.dumps({**DEPLOYED, "voice": "nova"}).encode()):
         path.write_bytes(damaged)
         assert stored_configuration(repository, digest) is None
+
+
+BEFORE = AgentState(12, "Support", "2026-11-20T08:00:00Z", {"prompt": "Be brief.", "voice": "aria"}, {})
+LATER = "2026-11-20T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, False),
+        ({"configuration": {"prompt": "Be brief.", "voice": "nova"}}, True),
+        ({"edited_at": LATER}, True),  # edited and reverted
+        ({"edited_at": LATER, "draft": {"voice": "nova"}}, False),  # no call reaches a draft
+        ({"edited_at": LATER, "name": "Support 2"}, False),
+        ({"configuration": {"prompt": "Be rude.", "voice": "aria"}, "draft": {"voice": "nova"}}, True),
+    ],
+)
+def test_edits(changes: dict[str, Any], expected: bool) -> None:
+    assert is_edited(BEFORE, replace(BEFORE, **changes)) is expected
+
+
+WANTED = {"prompt": "Be brief.", "voice": "sol"}
+OLD = {"prompt": "Be warm.", "voice": "sol", "product": "spark"}
+NEW = {**OLD, "prompt": "Be brief."}
+
+
+def _agent(deployed: dict[str, Any], draft: dict[str, Any] | None = None, *, is_drafted: bool = False) -> AgentState:
+    return AgentState(18, "copy", None, deployed, draft or {}, is_drafted=bool(draft) or is_drafted)
+
+
+def test_only_what_differs_is_drafted_then_deployed() -> None:
+    writing = Writing(WANTED)
+    assert writing.next(_agent(OLD)) == Draft({"prompt": "Be brief."})
+    writing.answered(Draft({}))
+    assert writing.next(_agent(OLD, {"prompt": "Be brief."})) == Deploy()
+    writing.answered(Deploy())
+    assert writing.next(_agent(NEW)) is None
+
+
+def test_a_repeated_step_follows_from_what_is_shown() -> None:
+    """Answers were lost, so nothing is known but what the service shows."""
+    writing = Writing(WANTED)
+    assert writing.next(_agent(OLD, {"prompt": "Be brief."})) == Deploy()
+    assert writing.next(_agent(NEW)) is None
+
+
+@pytest.mark.parametrize(
+    "draft", [{"tools": []}, {"prompt": "Be rude."}, {"prompt": "Be brief.", "tools": []}], ids=str
+)
+def test_a_draft_of_somebody_else_is_not_deployed(draft: dict[str, Any]) -> None:
+    assert Writing(WANTED).next(_agent(OLD, draft)) == DiscardDraft()
+
+
+def test_a_service_that_shows_no_draft() -> None:
+    writing = Writing(WANTED)
+    writing.answered(Draft({}))
+    assert writing.next(_agent(OLD, is_drafted=True)) == Deploy()
+
+
+def test_a_field_that_is_never_shown_is_sent_once() -> None:
+    writing = Writing({**WANTED, "telepathy": True})
+    assert writing.next(_agent(NEW)) == Draft({"telepathy": True})
+    writing.answered(Draft({}))
+    assert writing.next(_agent(NEW)) is None  # the service has no draft: it ignores the field
+    assert writing.next(_agent(NEW, is_drafted=True)) == Deploy()
+    writing.answered(Deploy())
+    assert writing.next(_agent(NEW)) is None
+    assert writing.unshown(_agent(NEW)) == ["telepathy"]
+
+
+def test_a_service_that_changes_a_field_is_named() -> None:
+    writing = Writing(WANTED)
+    writing.answered(Deploy())
+    with pytest.raises(UsageError, match="prompt"):
+        writing.next(_agent({**OLD, "prompt": "BE BRIEF."}))
