@@ -208,7 +208,6 @@ scenarios:
 
 
 ENVIRONMENTS = "environments:\n  staging: {clinic: {agent: 12}}\n  production: {clinic: {agent: 12}}\n"
-CONSENT = "--consent-to-charge"
 
 
 def test_staging_and_production(project: Any, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
