@@ -117,7 +117,6 @@ def test_a_result_older_than_max_age_is_called_again(project: Project, service: 
     }
 
 
-CONSENT = "--consent-to-charge"
 
 
 def test_a_run_that_the_platform_failed_is_called_again(project: Project, service: Served) -> None:
