@@ -189,9 +189,19 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
 
 
 @pytest.fixture
-def service(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Served:
+def serve_here(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Served]:
+    """Like `serve`, and the environment points to it."""
+
+    def start(*options: str) -> Served:
+        served = serve(*options)
+        monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+        monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+        return served
+
+    return start
+
+
+@pytest.fixture
+def service(serve_here: Callable[..., Served]) -> Served:
     """A served demo world, and the environment that points to it."""
-    served = serve()
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
-    return served
+    return serve_here()

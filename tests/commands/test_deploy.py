@@ -56,16 +56,14 @@ class Shop:
 
 
 @pytest.fixture
-def shop(project: Any, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shop:
+def shop(project: Any, serve_here: Callable[..., Any], tmp_path: Path) -> Shop:
     """Everything was called and passed, and the agent is deployed as its file says."""
     shutil.rmtree(tmp_path / "plans")
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
     fast = tmp_path / "fast.yaml"
     number = 'phone_numbers:\n  77: {number: "+14155550177", label: Hotline, inbound_agent_id: 12}\n'
     fast.write_text(f"extends: world.yaml\nversion: 1\nworld: fast\ntime_scale: 600\n{number}", encoding="utf-8")
-    served = serve("--world", str(fast))
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    served = serve_here("--world", str(fast))
     assert project.planner("run", CONSENT).code == 0
     return Shop(project, served.url)
 

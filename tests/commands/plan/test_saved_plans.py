@@ -51,55 +51,34 @@ def test_a_fresh_plan_that_is_equal_is_accepted(saved: Project, service: Served)
     assert len(service.own_runs()) == 5
 
 
-def _edit_prompt(project: Project, service: Served) -> None:
-    project.edit("plans/hours.yaml", "Cancel your appointment", "Move your appointment")
-
-
-def _edit_expectation(project: Project, service: Served) -> None:
-    project.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 500")
-
-
-def _add_case(project: Project, service: Served) -> None:
-    project.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Eva]")
-
-
-def _remove_case(project: Project, service: Served) -> None:
-    project.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana]")
-
-
-def _raise_runs(project: Project, service: Served) -> None:
-    project.edit("plans/hours.yaml", "runs: 2", "runs: 3")
-
-
-def _other_target(project: Project, service: Served) -> None:
-    project.edit("plans/hours.yaml", "agent: 14", "agent: 12")
-
-
-def _edit_agent(project: Project, service: Served) -> None:
-    service.control({"deploy": {"agent_id": 14, "revision": 2}})
-
-
-def _already_run(project: Project, service: Served) -> None:
-    assert project.planner("run", CONSENT).code == 0
-
-
-MOVES: dict[str, tuple[Callable[[Project, Served], None], str]] = {
-    "prompt": (_edit_prompt, "hours/cancel@clinic: - You are Dora Diaz, polite. Cancel your"),
-    "expectation": (_edit_expectation, "hours/cancel@clinic: expectations changed"),
-    "case added": (_add_case, "hours/saturday[name=Eva]@clinic would also be called: new"),
-    "case removed": (_remove_case, "hours/saturday[name=Bob]@clinic was to be called, but no plan has it now"),
-    "runs": (_raise_runs, "hours/saturday[name=Ana]@clinic: 3 calls instead of 2"),
-    "target": (_other_target, "target 14 → 12"),
-    "agent": (_edit_agent, "hours/cancel@clinic: agent edited since ("),
-    "results": (_already_run, "hours/cancel@clinic was to be called, but would now be kept: passed"),
-}
-
-
-@pytest.mark.parametrize("name", MOVES)
-def test_every_changed_input_is_rejected_and_named(saved: Project, service: Served, name: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "Cancel your appointment",
+            "Move your appointment",
+            "hours/cancel@clinic: - You are Dora Diaz, polite. Cancel your",
+        ),
+        ("max_seconds: 600", "max_seconds: 500", "hours/cancel@clinic: expectations changed"),
+        ("name: [Ana, Bob]", "name: [Ana, Bob, Eva]", "hours/saturday[name=Eva]@clinic would also be called: new"),
+        ("name: [Ana, Bob]", "name: [Ana]", "hours/saturday[name=Bob]@clinic was to be called, but no plan has it now"),
+        ("runs: 2", "runs: 3", "hours/saturday[name=Ana]@clinic: 3 calls instead of 2"),
+        ("agent: 14", "agent: 12", "target 14 → 12"),
+        ("", "agent edited", "hours/cancel@clinic: agent edited since ("),
+        ("", "already run", "hours/cancel@clinic was to be called, but would now be kept: passed"),
+    ],
+)
+def test_every_changed_input_is_rejected_and_named(
+    saved: Project, service: Served, old: str, new: str, said: str
+) -> None:
     """Nobody is called for what nobody agreed to."""
-    move, said = MOVES[name]
-    move(saved, service)
+    match new:
+        case "agent edited":
+            service.control({"deploy": {"agent_id": 14, "revision": 2}})
+        case "already run":
+            assert saved.planner("run", CONSENT).code == 0
+        case _:
+            saved.edit("plans/hours.yaml", old, new)
     before = service.ledger()["runs"]
     ran = saved.planner(*RUN)
     assert ran.code == 3

@@ -106,15 +106,12 @@ def test_ceilings_of_the_service(
     setting: str,
     text: str,
     project: Project,
-    serve: Callable[..., Served],
-    monkeypatch: pytest.MonkeyPatch,
+    serve_here: Callable[..., Served],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """The balance is a ceiling of ours, too. The service alone decides about its test-call budget."""
     path = world(tmp_path_factory.mktemp("world"), **{setting: 90})
-    served = serve("--world", path, "--dialect", dialect)
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    served = serve_here("--world", path, "--dialect", dialect)
     project.write("plans/hours.yaml", TEN_CALLS)
     planned = " ".join(project.planner("plan", "--refresh").out.split())
     assert SHORT[setting] in planned

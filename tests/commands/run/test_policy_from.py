@@ -29,16 +29,6 @@ def repository(project: Project) -> Project:
     return project
 
 
-def test_the_base_branch_decides(repository: Project, service: Served) -> None:
-    """What the change itself allows does not count, neither for the plan nor for the run."""
-    assert repository.planner("plan").code == 0
-    for arguments in (("plan", "--policy-from", "main"), ("run", CONSENT, "--policy-from", "HEAD^1")):
-        ran = repository.planner(*arguments)
-        assert ran.code == 3
-        assert "policy.max_calls allows 4" in " ".join((ran.out + ran.err).split())
-    assert service.ledger()["runs"] == []
-
-
 def test_suggested_commands_keep_policy_from(repository: Project, service: Served) -> None:
     """The command of the plan, and a saved plan, hold to the same commit."""
     ran = repository.planner("plan", "--policy-from", "change", "--out", "saved.json")
@@ -49,15 +39,6 @@ def test_suggested_commands_keep_policy_from(repository: Project, service: Serve
     _git(repository, "branch", "-f", "change", "main")
     assert repository.planner("run", "saved.json", CONSENT).code == 3
     assert service.ledger()["runs"] == []
-
-
-def test_a_base_without_a_config_has_the_defaults(repository: Project) -> None:
-    """A policy that the pull request adds is none yet."""
-    _git(repository, "rm", "-q", "planner.yaml")
-    _git(repository, "commit", "-qm", "none")
-    repository.write("planner.yaml", "policy: {max_calls: 4}\n")
-    assert repository.planner("plan").code == 3
-    assert repository.planner("plan", "--policy-from", "HEAD").code == 0
 
 
 def test_a_fault_names_the_commit(repository: Project) -> None:

@@ -163,12 +163,10 @@ def test_a_failing_case(project: Project, service: Served) -> None:
 @pytest.mark.parametrize("fault", ["lost_answer", "error_after", "garbage"])
 @pytest.mark.parametrize("dialect", ["page", "client"])
 def test_a_lost_answer_is_not_paid_twice(
-    fault: str, dialect: str, project: Project, serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+    fault: str, dialect: str, project: Project, serve_here: Callable[..., Served]
 ) -> None:
     """The work was done and the answer never came: the runs are found and adopted."""
-    served = serve("--dialect", dialect)
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    served = serve_here("--dialect", dialect)
     served.control({"faults": [{"kind": fault, "route": "launch", "times": 1}]})
     ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err + ran.out

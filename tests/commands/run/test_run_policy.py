@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from planner.cli import system
 from planner.commands.run import run
 from planner.session.run_session import RunOptions
@@ -117,8 +115,6 @@ def test_a_result_older_than_max_age_is_called_again(project: Project, service: 
     }
 
 
-
-
 def test_a_run_that_the_platform_failed_is_called_again(project: Project, service: Served) -> None:
     """The case passes by the second call; the first is reported as the platform's fault and does not count."""
     project.edit("plans/hours.yaml", "  cancel:\n", "  cancel:\n    retries: 1\n")
@@ -209,14 +205,12 @@ scenarios:
 ENVIRONMENTS = "environments:\n  staging: {clinic: {agent: 12}}\n  production: {clinic: {agent: 12}}\n"
 
 
-def test_staging_and_production(project: Any, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_staging_and_production(project: Any, serve_here: Callable[..., Any]) -> None:
     """Of two services, each with a store of its own, the results are compared: what staging would make worse."""
     project.write("plans/hours.yaml", PLAN)
     project.write("planner.yaml", ENVIRONMENTS)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
     for name, code in (("production", 0), ("staging", 1)):
-        served = serve()
-        monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+        served = serve_here()
         if name == "staging":
             served.control({"deploy": {"agent_id": 12, "revision": 1}})
         where = ("--environment", name, "--store", name, "--report-dir", name)

@@ -133,14 +133,9 @@ def test_the_cost_is_reported_if_results_cannot_be_shared(
     assert len(service.own_runs()) == 5
 
 
-def test_a_killed_job_is_resumed_elsewhere(
-    fresh_clone: Callable[[str], Any], remote: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
     """Kill -9 with calls under way: a machine with an empty journal adopts them from the shared store, and pays for none twice."""
-    served = serve()
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
-    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
-    served.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
+    service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
     project = fresh_clone("one")
     dying = subprocess.Popen(
         [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
@@ -149,16 +144,16 @@ def test_a_killed_job_is_resumed_elsewhere(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(served.own_runs)
+    wait_for(service.own_runs)
     dying.send_signal(signal.SIGKILL)
     dying.wait()
-    served.release()
-    made = len(served.own_runs())
+    service.release()
+    made = len(service.own_runs())
     assert made
     assert git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results").startswith("intents/")
     ran = fresh_clone("two").planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
-    assert len(served.own_runs()) == 5
+    assert len(service.own_runs()) == 5
     assert "before anything is sent again" in ran.err
     assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
     adopted = [run["adopted"] for case in project.results()["cases"] for run in case["runs"]]
