@@ -128,29 +128,20 @@ def test_a_case_as_json(written: Project) -> None:
         "file": "plans/hours.yaml", "line": 13, "column": 3,
     }  # fmt: skip
     used = {"file": "plans/hours.yaml", "line": 5, "column": 11}
-    assert case["target"] == {
-        "alias": "support",
-        "kind": "agent",
-        "id": 12,
-        "from": {"source": "environment", "used": used},
-    }
+    target = {"alias": "support", "kind": "agent", "id": 12, "from": {"source": "environment", "used": used}}
+    assert case["target"] == target
     assert [(tag["tag"], tag["from"]["source"]) for tag in case["tags"]] == [
         ("billing", "plan"),
         ("policy", "scenario"),
     ]
-    assert [(axis["axis"], axis["value"]) for axis in case["axes"]] == [
-        ("language", "English"),
-        ("order", "1"),
-        ("caller", "ana"),
-    ]
+    axes = [("language", "English"), ("order", "1"), ("caller", "ana")]
+    assert [(axis["axis"], axis["value"]) for axis in case["axes"]] == axes
     assert case["axes"][0]["from"] == {
         "source": "library", "file": "plans/lib/voice.yaml", "line": 5, "column": 20,
         "used": {"file": "plans/hours.yaml", "line": 19, "column": 19},
     }  # fmt: skip
-    assert [(item["name"], item["value"]) for item in case["variables"]] == [
-        ("greeting", "Good morning"),
-        ("policy_days", 30),
-    ]
+    variables = [("greeting", "Good morning"), ("policy_days", 30)]
+    assert [(item["name"], item["value"]) for item in case["variables"]] == variables
     settings = {item["name"]: (item["value"], item["from"]["source"]) for item in case["settings"]}
     assert settings == {
         "direction": ("outbound", "default"), "mode": ("bot", "default"), "runs": (3, "defaults"), "min_pass_rate": (0.5, "scenario"),

@@ -1,0 +1,291 @@
+"""Counts of runs end to end: retrying until green does not help, regressions, and calls that can no longer matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+EVERY_OTHER = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  every-other:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 4
+    min_pass_rate: 0.7
+    when_settled: continue
+    expect: [{check: expression, cel: "run.run_id % 2 == 0"}]
+"""
+
+
+@pytest.fixture
+def failed(project: Project, service: Served) -> Project:
+    """Two of four calls passed, 70 % needed."""
+    project.write("plans/hours.yaml", EVERY_OTHER)
+    assert project.planner("run", CONSENT).code == 1
+    assert counts(project) == (2, 4)
+    return project
+
+
+def case_of(project: Project) -> dict[str, Any]:
+    (case,) = project.results()["cases"]
+    return case
+
+
+def counts(project: Project) -> tuple[int, int]:
+    return case_of(project)["runs_passed"], case_of(project)["runs_total"]
+
+
+def test_a_retry_adds_to_the_runs_and_pays_for_its_own(failed: Project, service: Served) -> None:
+    """2 of 4 twice is 4 of 8; the bill is that of the new calls. Then 70 % is out of reach, and nobody is called."""
+    first = failed.results()
+    assert failed.planner("run", CONSENT).code == 1
+    second, case = failed.results(), case_of(failed)
+    assert (counts(failed), case["pass_rate"], case["outcome"]) == ((4, 8), 0.5, "failed")
+    assert [(side["runs_passed"], side["runs_countable"]) for side in (case["before"], case["latest"])] == [(2, 4)] * 2
+    assert (case["compared"], len({run["run_id"] for run in case["runs"]})) == ("same", 8)
+    total = service.ledger()["total_cents"]
+    assert sum(run["cost_cents"] for run in case["runs"]) == total
+    assert first["cost"]["actual_cents"] + second["cost"]["actual_cents"] == total
+    assert second["cost"]["this_invocation_cents"] == second["cost"]["actual_cents"]
+    assert second["cost"]["carried_cents"] == first["cost"]["actual_cents"]
+
+    ran = failed.planner("run", CONSENT)
+    case = case_of(failed)
+    assert (ran.code, case["action"], case["reason"], counts(failed)) == (1, "keep", "out_of_reach", (4, 8))
+    assert "--fresh REASON" in " ".join(ran.out.split())
+    assert service.ledger()["total_cents"] == total
+    assert failed.results()["cost"]["actual_cents"] == 0
+    assert failed.planner("run", CONSENT, "--rerun", "failed").code == 1
+    assert counts(failed) == (6, 12)
+
+
+def test_retrying_a_selected_case_adds_up(failed: Project, service: Served) -> None:
+    """Results of some cases only are no baseline, but their runs count: until 70 % is out of reach, also in a run of all cases."""
+    only = ("--select", "*every-other*")
+    failed.planner("run", CONSENT, *only)
+    assert (counts(failed), failed.results()["partial"]) == ((4, 8), True)
+    failed.planner("run", CONSENT, *only)
+    assert (counts(failed), case_of(failed)["reason"]) == ((4, 8), "out_of_reach")
+    assert failed.planner("run", CONSENT).code == 1
+    assert (counts(failed), case_of(failed)["reason"], len(service.own_runs())) == ((4, 8), "out_of_reach", 8)
+    failed.planner("run", CONSENT, *only, "--rerun", "failed")
+    assert (counts(failed), len(service.own_runs())) == ((6, 12), 12)
+
+
+def test_fresh_sets_earlier_runs_aside_on_the_record(failed: Project, service: Served) -> None:
+    """With who said why, and when; it calls what would be called, and nothing that is kept."""
+    ran = failed.planner("run", CONSENT, "--fresh", "the lookup tool was fixed")
+    results, case = failed.results(), case_of(failed)
+    assert (ran.code, counts(failed)) == (1, (2, 4))
+    assert case["fresh"] == results["fresh"]
+    assert (case["fresh"]["reason"], bool(case["fresh"]["by"]), bool(case["fresh"]["at"])) == (
+        "the lookup tool was fixed",
+        True,
+        True,
+    )
+    assert "the lookup tool was fixed" in (failed.root / "reports/report.md").read_text()
+    assert len(service.own_runs()) == 8
+    failed.edit("plans/hours.yaml", "min_pass_rate: 0.7", "min_pass_rate: 0.5")
+    assert failed.planner("run").code == 0
+    assert failed.planner("run", CONSENT, "--fresh", "x").code == 0
+    assert (case_of(failed)["action"], len(service.own_runs())) == ("keep", 8)
+    assert case_of(failed)["fresh"]["reason"] == "the lookup tool was fixed"
+    assert failed.planner("run", "--fresh", " ").code == 2
+
+
+NAME = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  name:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 5
+    min_pass_rate: RATE
+    expect: [{check: says, any_of: [Iris]}]
+"""
+
+
+@pytest.fixture
+def called(project: Project, service: Served) -> Project:
+    """Five of five calls passed, and then the agent was edited so that none does. Every rate is good enough."""
+    project.write("plans/hours.yaml", NAME.replace("RATE", "0"))
+    assert project.planner("run", CONSENT).code == 0
+    service.control({"deploy": {"agent_id": 12, "revision": 1}})
+    return project
+
+
+def side_counts(side: dict[str, Any]) -> tuple[int, int]:
+    return side["runs_passed"], side["runs_countable"]
+
+
+def test_a_case_that_is_good_enough_and_regressed_exits_1(called: Project, service: Served) -> None:
+    """Its own outcome stays; the counts of both sides are in JSON, on the terminal and in report.md. It stays so while it is kept."""
+    ran = called.planner("run", CONSENT)
+    case = case_of(called)
+    assert (ran.code, called.results()["outcome"], case["outcome"], case["compared"]) == (
+        1,
+        "failed",
+        "flaky",
+        "regressed",
+    )
+    assert (side_counts(case["before"]), side_counts(case["latest"])) == ((5, 5), (0, 5))
+    assert called.results()["fail_on"] == ["failure", "regression"]
+    assert "5/5 → 0/5" in " ".join(ran.out.split())
+    assert "5/5 → 0/5" in (called.root / "reports/report.md").read_text()
+    calls = len(service.own_runs())
+    assert called.planner("run").code == 1
+    assert (case_of(called)["action"], case_of(called)["compared"]) == ("keep", "regressed")
+    assert called.planner("recheck").code == 1
+    assert called.planner("recheck", "--fail-on", "failure").code == 0
+    assert len(service.own_runs()) == calls
+    assert called.planner("run", CONSENT, "--rerun", "all").code == 0
+    assert (case_of(called)["compared"], side_counts(case_of(called)["before"])) == ("same", (0, 5))
+
+
+def test_fail_on_selects_what_fails(called: Project) -> None:
+    """`failure` alone lets the regression pass, `regression` alone a failure; what is neither is a usage error."""
+    ran = called.planner("run", CONSENT, "--fail-on", "failure")
+    assert (ran.code, called.results()["outcome"], case_of(called)["compared"]) == (0, "passed", "regressed")
+    assert called.planner("run", "--fail-on", "regression").code == 1
+    called.write("plans/hours.yaml", NAME.replace("RATE", "0.5"))
+    assert called.planner("recheck", "--fail-on", "failure").code == 1
+    assert case_of(called)["outcome"] == "failed"
+    assert called.planner("recheck", "--fail-on", "regression").code == 0
+    wrong = called.planner("run", "--fail-on", "everything")
+    assert wrong.code == 2
+    assert "'everything' is not one of failure, regression" in " ".join(wrong.err.split())
+
+
+TWO_SCENARIOS = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  never:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 10
+    min_pass_rate: 0.8
+    expect: [{check: says, any_of: [xylophone]}]
+  always:
+    prompt: You are Bob, calm. Ask when the clinic is open on Saturday.
+    runs: 5
+    min_pass_rate: 0.6
+    expect: [{check: call, status: completed}]
+"""
+NEVER, ALWAYS = "hours/never@clinic", "hours/always@clinic"
+
+
+@pytest.fixture
+def plan(project: Project) -> Project:
+    project.write("plans/hours.yaml", TWO_SCENARIOS)
+    return project
+
+
+def runs(project: Project) -> dict[str, tuple[str, int, int]]:
+    """Per case its outcome, the runs made and those not needed."""
+    return {
+        case["case_id"]: (case["outcome"], case["runs_total"], case["runs_not_needed"])
+        for case in project.results()["cases"]
+    }
+
+
+def test_calls_that_cannot_matter_are_not_made_now_or_later(plan: Project, service: Served) -> None:
+    """Five of ten calls settle the case, and the reports say so; a recheck that leaves it settled stays free, and one that does
+    not calls the missing ones only."""
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "matches: 'xylophone|zebra'")
+    ran = plan.planner("run", CONSENT)
+    assert ran.code == 1
+    assert runs(plan) == {NEVER: ("failed", 5, 5), ALWAYS: ("passed", 5, 0)}
+    assert len(service.own_runs()) == 10
+    assert plan.results()["finished"] is True
+    text = "settled after 5 of 10 runs, the others were not needed"
+    assert text in " ".join(ran.out.split())
+    assert "5 calls not needed" in ran.out
+    assert text in (plan.root / "reports" / "report.md").read_text()
+    plan.edit("plans/hours.yaml", "xylophone|zebra", "xylophone|okapi")
+    assert plan.actions()[NEVER] == ("recheck", "expectations_changed", 0)
+    plan.planner("run")
+    assert runs(plan)[NEVER] == ("failed", 5, 5)
+    plan.edit("plans/hours.yaml", "xylophone|okapi", "xylophone|[aeiou]")
+    assert plan.actions()[NEVER] == ("call", "expectations_changed", 5)
+    assert plan.planner("run", CONSENT).code == 0
+    assert runs(plan) == {NEVER: ("passed", 10, 0), ALWAYS: ("passed", 5, 0)}
+    assert len(service.own_runs()) == 15
+
+
+def test_a_case_that_got_worse_is_called_to_the_end(plan: Project, service: Served) -> None:
+    """It passed before, so all its calls are made to decide whether it regressed."""
+    plan.edit("plans/hours.yaml", "xylophone", "Iris")
+    plan.planner("run", CONSENT)
+    assert runs(plan)[NEVER] == ("passed", 10, 0)
+    service.control({"deploy": {"agent_id": 12, "revision": 1}})
+    assert plan.planner("run", CONSENT).code == 1
+    assert runs(plan)[NEVER] == ("failed", 10, 0)
+    assert compared(plan) == ("regressed", None)
+    assert plan.planner("run", CONSENT).code == 1
+    assert runs(plan)[NEVER] == ("failed", 10, 0)  # kept: 10 calls that pass would make 10 of 20
+    assert plan.planner("run", CONSENT, "--rerun", "failed").code == 1
+    assert runs(plan)[NEVER] == ("failed", 15, 5)  # failed as before: a difference cannot be shown any more
+    assert len(service.own_runs()) == 10 + 5 + 10 + 5 + 5
+
+
+def compared(project: Project) -> tuple[str, str | None]:
+    case = next(case for case in project.results()["cases"] if case["case_id"] == NEVER)
+    return case["compared"], case["not_comparable"]
+
+
+def test_a_changed_plan_is_no_regression(plan: Project, service: Served) -> None:
+    """Another prompt is another case: its calls stop as those of a new one, chance has no part in it, and it fails all the same. Where
+    only expectations changed, the older calls are judged by them, and the agent can be seen to be as it was, or to be worse."""
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [Iris]")
+    plan.planner("run", CONSENT)
+    plan.write("first.json", (plan.root / "reports/results.json").read_text())
+    plan.edit("plans/hours.yaml", "You are Ana, calm.", "You are Ana, patient.")
+    plan.edit("plans/hours.yaml", "any_of: [Iris]", "any_of: [xylophone]")
+    ran = plan.planner("run", CONSENT)
+    assert (ran.code, runs(plan)[NEVER], compared(plan)) == (1, ("failed", 5, 5), ("not_enough_evidence", "prompt"))
+    text = " ".join(ran.out.split())
+    assert "1 not comparable (1 failing), 1 same" in text
+    assert "An expectation failed, in cases whose plan changed" in text
+    assert plan.results()["suite"] is None
+    two = plan.planner("report", "reports/results.json", "first.json")
+    assert two.out.startswith("# 1 not comparable, 1 same\n")
+    assert (
+        "## Not comparable (1)\n\n- ❔ `hours/never@clinic`: 10 of 10 → 0 of 5 runs passed, passed → failed: prompt changed"
+        in two.out
+    )
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [Iris]")
+    plan.planner("run", CONSENT)  # missing calls only: the older ones are judged again
+    assert compared(plan)[0] != "regressed"
+    service.control({"deploy": {"agent_id": 12, "revision": 1}})
+    plan.edit("plans/hours.yaml", "any_of: [Iris]", "any_of: [iris, xylophone]")
+    assert plan.planner("run", CONSENT).code == 1
+    assert compared(plan) == ("regressed", None)
+    service.control({"deploy": {"agent_id": 12, "revision": 2}})
+    plan.edit("plans/hours.yaml", "any_of: [iris, xylophone]", "any_of: [xylophone]")
+    assert plan.planner("run", CONSENT).code == 1
+    assert compared(plan) == ("same", None)
+
+
+def test_a_critical_failure_settles_at_once_unless_all_calls_are_asked_for(plan: Project, service: Served) -> None:
+    """No call is launched after it, those under way are judged too; `when_settled: continue` makes all."""
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [xylophone], severity: critical")
+    assert plan.planner("run", CONSENT).code == 1
+    outcome, made, skipped = runs(plan)[NEVER]
+    assert (outcome, made + skipped) == ("failed", 10)
+    assert 1 <= made <= 5
+    assert len(service.own_runs()) == 5 + made
+    plan.edit("plans/hours.yaml", "    min_pass_rate: 0.8\n", "    min_pass_rate: 0.8\n    when_settled: continue\n")
+    plan.planner("run", CONSENT, "--fresh", "test")
+    assert runs(plan)[NEVER] == ("failed", 10, 0)
+    assert len(service.own_runs()) == 5 + made + 10
