@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from planner.changes.model import Reason
 from planner.planfile.model import Project
-from planner.providers.base import AgentState
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
@@ -79,16 +77,12 @@ def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWo
                 revision=state.revision,
                 product=state.product,
                 drafts=state.drafts,
-                agent=_shown(state.agent, project),
+                agent=state.agent if state.agent is None or project is None else shown_agent(state.agent, project),
             )
             for (kind, target_id), state in known.targets.items()
         ),
         balance=known.balance,
     )
-
-
-def _shown(agent: AgentState | None, project: Project | None) -> AgentState | None:
-    return agent if agent is None or project is None else replace(agent, **shown_agent(agent, project))
 
 
 def _report(shell: Shell, options: RecordOptions, lines: Sequence[str], edited: Sequence[AgentNote]) -> None:

@@ -28,13 +28,6 @@ Copies = Mapping[tuple[int, AgentFile], int]
 """The agents that are called instead of others, by source agent and file."""
 
 
-def called_target(case: Case, copies: Copies) -> Target:
-    """The agent or phone number that calls of the case reach."""
-    target = case.target
-    copy_id = copies.get((target.id, target.config)) if target.config is not None else None
-    return target.kind, target.id if copy_id is None else copy_id
-
-
 def new_products(
     agents: Iterable[EffectiveTarget], cases: Iterable[Case], rates: Mapping[str, float]
 ) -> dict[Target, str | None]:

@@ -80,12 +80,6 @@ class NamedCommit:
     name: str | None = None
 
 
-def typed_commit(ref: str) -> NamedCommit:
-    """The commit of `--policy-from`."""
-    hint = "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then use --policy-from FETCH_HEAD."
-    return NamedCommit(ref, "the commit of --policy-from", hint, name=ref)
-
-
 def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
     """The base commit of the pull request that this CI job tests; None if it tests none.
 
@@ -215,10 +209,6 @@ _NAMED: Final = re.compile(r"Merge pull request #([1-9][0-9]{0,17}) from |.*\(#(
 """Subjects of GitHub's merge commits, and of squashed commits."""
 QUEUE_DEPTH: Final = 50
 """Number of newest commits of a merge group in which to look for pull requests."""
-
-
-def is_merge_group(environ: Mapping[str, str]) -> bool:
-    return environ.get("GITHUB_EVENT_NAME") == "merge_group"
 
 
 def group_namespaces(subjects: Iterable[str], own: str) -> tuple[str, ...]:

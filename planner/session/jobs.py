@@ -14,7 +14,7 @@ from planner.execution.ledger import Ceiling, Ledger
 from planner.providers.base import Balance, Line, Target
 from planner.quantities import count, money
 from planner.results.outcomes import Action
-from planner.session.called_agents import Copies, called_target
+from planner.session.called_agents import Copies
 from planner.session.selection import Loaded
 
 _TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
@@ -27,14 +27,14 @@ def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
         case = change.case
         if case is None:
             continue
-        price = change_set.prices.get(change.case_id)
+        price, target = change_set.prices.get(change.case_id), case.target
+        copy_id = copies.get((target.id, target.config)) if target.config is not None else None
+        called_id = target.id if copy_id is None else copy_id
         jobs.append(
             Job(
                 case_id=case.case_id,
                 plan=case.plan,
-                line=Line(
-                    *called_target(case, copies), case.direction, case.mode, case.target_number, case.stagger_seconds
-                ),
+                line=Line(target.kind, called_id, case.direction, case.mode, case.target_number, case.stagger_seconds),
                 prompt=case.prompt,
                 call_fingerprint=change.call_fingerprint,
                 agent_revision=change.inputs.agent_revision if change.inputs else None,

@@ -16,7 +16,7 @@ from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, root_of
 from planner.planfile.model import Policy, Project
 from planner.planfile.project import load_project, read_project
-from planner.session.ci import NamedCommit, named_by_ci, typed_commit
+from planner.session.ci import NamedCommit, named_by_ci
 from planner.session.shell import Shell
 from planner.values import frozen
 
@@ -153,7 +153,11 @@ def work_tree_source(shell: Shell, paths: Sequence[Path] = ()) -> PolicySource:
 def policy_source(shell: Shell, policy_from: str | None, paths: Sequence[Path] = ()) -> PolicySource:
     """The source named by `policy_from`, otherwise by the CI system. Raises `UsageError` if the commit cannot be
     read."""
-    named = typed_commit(policy_from) if policy_from is not None else named_by_ci(shell.environ)
+    if policy_from is not None:
+        hint = "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then use --policy-from FETCH_HEAD."
+        named = NamedCommit(policy_from, "the commit of --policy-from", hint, name=policy_from)
+    else:
+        named = named_by_ci(shell.environ)
     if named is None:
         return work_tree_source(shell, paths)
     from planner.session.git import Git

@@ -31,7 +31,6 @@ from planner.session.recorded_agents import (
     EffectiveTarget,
     agent_warnings,
     agents_of,
-    current_revisions,
     without_outdated,
 )
 from planner.session.selection import Selection
@@ -104,8 +103,8 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     earlier = earlier_results(work, judging.cache)
     stored = earlier.stored
     fresh = None if selection.fresh is None else FreshDocument(reason=selection.fresh, by=actor_of(shell), at=now)
-    revisions = current_revisions(targets, [*stored.baseline.values(), *(stored.on_branch or {}).values()])
-    targets = without_outdated(targets, revisions)
+    targets = without_outdated(targets, [*stored.baseline.values(), *(stored.on_branch or {}).values()])
+    revisions = {key: state.revision for key, state in targets.items()}
     agents, configurations = agents_of(place, loaded.cases, targets)
     request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh, configurations)
     changes = diff(loaded.cases, stored, request)

@@ -93,10 +93,6 @@ class Writing:
         return [name for name in self.wanted if name not in agent.configuration]
 
 
-def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    return [change.name for change in differences(one, other)]
-
-
 Wanted = tuple[int, str]
 """Source agent and configuration digest of a preview."""
 
@@ -330,7 +326,7 @@ class Previews:
                 raise ConflictError(
                     f"agent {target.agent_id} was edited while its copy was made", "Run the same command again."
                 )
-            names = ", ".join(differing_fields(expected, agent.configuration))
+            names = ", ".join(change.name for change in differences(expected, agent.configuration))
             self.warnings.append(f"{label}: the service did not copy these fields to the preview: {names}")
         if unshown := writing.unshown(agent):
             self.warnings.append(

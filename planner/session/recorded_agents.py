@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache, partial
 from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -69,34 +70,19 @@ def agents_of(
     """The agents with a file, and the configurations of all that are called."""
     with_file = {case.target.id: None for case in cases if case.target.config is not None}
     agents = effective_targets(cases, targets, stored_versions(place, with_file))
-    return agents, _called(cases, targets, agents, place.repository)
-
-
-def _called(
-    cases: Iterable[Case],
-    targets: Mapping[Target, TargetState],
-    agents: Sequence[EffectiveTarget],
-    repository: ResultsRepository,
-) -> Configurations:
-    with_file = {(each.agent_id, each.file): each for each in agents}
+    effective_of = {(each.agent_id, each.file): each for each in agents}
     called: dict[PlanTarget, Configuration] = {}
     previews: set[PlanTarget] = set()
     for target in {case.target: None for case in cases}:
         state = targets.get((target.kind, target.id))
-        effective = with_file.get((target.id, target.config)) if target.config is not None else None
+        effective = effective_of.get((target.id, target.config)) if target.config is not None else None
         if effective is not None and effective.configuration is not None:
             called[target] = effective.configuration
             previews |= {target} if effective.needs_preview else set[PlanTarget]()
         elif state is not None and state.agent is not None:
             called[target] = state.agent.configuration
-    known: dict[str, Configuration | None] = {}
-
-    def stored(digest: str) -> Configuration | None:
-        if digest not in known:
-            known[digest] = stored_configuration(repository, digest)
-        return known[digest]
-
-    return Configurations(called, frozenset(previews), stored)
+    stored = cache(partial(stored_configuration, place.repository))
+    return agents, Configurations(called, frozenset(previews), stored)
 
 
 def stored_versions(place: Place, agent_ids: Iterable[int]) -> Versions:
@@ -148,10 +134,10 @@ def shown_configuration(configuration: Configuration, project: Project) -> dict[
     return {name: redacted(value, redact_value(value, redactor)) for name, value in configuration.items()}
 
 
-def shown_agent(agent: AgentState, project: Project) -> dict[str, Any]:
-    """The fields of `AgentState` that hold an agent's fields, as a shared store has them."""
+def shown_agent(agent: AgentState, project: Project) -> AgentState:
+    """The agent as a shared store holds it: redacted."""
     configuration, draft = (shown_configuration(each, project) for each in (agent.configuration, agent.draft))
-    return {"configuration": configuration, "draft": draft}
+    return replace(agent, configuration=configuration, draft=draft)
 
 
 def agent_warnings(agents: Iterable[EffectiveTarget]) -> Iterator[str]:
@@ -282,19 +268,11 @@ def load_world(shell: Shell, place: Place, service: str) -> RecordedWorld | None
     return found if found.service == service else None
 
 
-def current_revisions(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> dict[Target, str | None]:
-    """The revisions of the agents. A recorded one is unknown if a later call saw another."""
+def without_outdated(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> dict[Target, TargetState]:
+    """Without the revision and the configuration of recorded agents of which a later call saw another revision."""
     outdated = set(_outdated(targets, stored))
-    return {key: None if key in outdated else state.revision for key, state in targets.items()}
-
-
-def without_outdated(
-    targets: Mapping[Target, TargetState], revisions: Mapping[Target, str | None]
-) -> dict[Target, TargetState]:
-    """Without the configuration of agents whose recorded revision is outdated."""
     return {
-        key: replace(state, agent=None) if state.revision is not None and revisions.get(key) is None else state
-        for key, state in targets.items()
+        key: replace(state, revision=None, agent=None) if key in outdated else state for key, state in targets.items()
     }
 
 

@@ -19,7 +19,7 @@ from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository
 from planner.results.store import of_branches, segment_for
-from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_merge_group, is_public, namespace_of
+from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, namespace_of
 from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load, load_current_project
 from planner.session.shell import Shell
@@ -141,7 +141,7 @@ def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
     environ = shell.environ
     named = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA") or ""
     folder = Path(named) if named else Path(environ.get("HOME", "")) / ".cache"
-    top = next((parent for parent in (root, *root.parents) if os.path.lexists(parent / ".git")), root).resolve()
+    top = (_repository(root) or root).resolve()
     if not folder.is_absolute() or folder.resolve().is_relative_to(top):
         return VerifiedDocuments(None)
     return VerifiedDocuments(folder / "planner" / "verified")
@@ -234,7 +234,7 @@ def _others(
 def _namespaces(shell: Shell, root: Path) -> Sequence[str]:
     """The namespaces of this job: its own, then those of the other pull requests of a merge group."""
     own = namespace_of(shell.environ)
-    if not own or not is_merge_group(shell.environ):
+    if not own or shell.environ.get("GITHUB_EVENT_NAME") != "merge_group":
         return (own,) if own else ()
     from planner.session.git import Git
 
