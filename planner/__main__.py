@@ -27,13 +27,15 @@ def main() -> int:
             defer()
         from planner.cli import main as run
 
-        return run(sys.argv[1:])
+        code = run(sys.argv[1:])
     except KeyboardInterrupt:
         try:
             sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
         except OSError:  # the terminal has gone
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - Python would fail again at exit
         return 130
+    gc.freeze()  # or Python collects everything once more at its end: a sixth of the time of `planner plan`
+    return code
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def frozen(cls: _Class) -> _Class:
     `dataclass(frozen=True)` compiles eight methods for each class: three times as long, and a sixth of the start of
     `planner plan`.
     """
+    cls.__doc__ = cls.__doc__ or cls.__name__  # or `dataclass` derives one from the signature, which is slow
     define: Callable[[Any], Any] = dataclass(slots=True, eq=False, repr=False)
     made = define(cls)
     names = [each.name for each in fields(made) if each.compare]
