@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self, assert_never
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from planner.checks.base import Expectation, Name
+from planner.checks.base import Expectation, Name, examples
 from planner.checks.judgement import Judgement, Quote, errored, failed, listed, passed, shown
 from planner.checks.patterns import Pattern, compile_pattern
 from planner.checks.phrases import readings
@@ -64,15 +64,10 @@ class NoPii(Expectation, frozen=True):
     turns of the agent are one utterance. The finding names the kind of data, never the data.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"check": "no_pii", "severity": "critical"},
-                {"check": "no_pii", "kinds": ["card", "email"], "allow": ["support@example.com", "@example.org"]},
-            ]
-        }
+    model_config = examples(
+        {"check": "no_pii", "severity": "critical"},
+        {"check": "no_pii", "kinds": ["card", "email"], "allow": ["support@example.com", "@example.org"]},
     )
-
     version: ClassVar[int] = 8  # consecutive turns of the agent are one utterance
 
     looks_at = frozenset({"turns"})

@@ -10,6 +10,7 @@ from dataclasses import field, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
+from planner.checks.phrases import padded_words
 from planner.evidence import Turn
 from planner.values import frozen
 
@@ -72,8 +73,6 @@ def checked(vote: Vote, turns: Sequence[Turn]) -> Vote:
     """The vote; void if its quote is not in the turn it names."""
     if vote.void or vote.verdict is Verdict.CANNOT_TELL:
         return vote
-    from planner.checks.phrases import padded_words
-
     turn = next((turn for turn in turns if turn.number == vote.turn), None)
     if turn is None:
         return replace(vote, void="it quotes a turn that does not exist")

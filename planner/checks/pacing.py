@@ -16,7 +16,6 @@ LEAST_OVERLAP_MS = 200
 """Shorter overlaps are normal turn-taking, and below the accuracy of transcripts."""
 
 Share = Annotated[float, Field(ge=0, le=1), NotBool]
-Rate = Milliseconds
 
 
 class _Range(BaseModel):
@@ -40,8 +39,8 @@ class ShareRange(_Range):
 
 
 class RateRange(_Range):
-    min: Rate | None = Field(default=None, description="At least, in words a minute.")
-    max: Rate | None = Field(default=None, description="At most, in words a minute.")
+    min: Milliseconds | None = Field(default=None, description="At least, in words a minute.")
+    max: Milliseconds | None = Field(default=None, description="At most, in words a minute.")
 
 
 @frozen

@@ -12,7 +12,7 @@ from typing import Final
 from planner.checks.base import Expectation, Missed, PartsRead
 from planner.checks.judgement import FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask
-from planner.evidence import Evidence, RedactedPart
+from planner.evidence import Evidence, RedactedPart, UnreadPart
 
 _WORDS: Final[Mapping[RedactedPart, str]] = {
     "turns": "the transcript",
@@ -22,37 +22,32 @@ _WORDS: Final[Mapping[RedactedPart, str]] = {
     "grade": "the grade's words",
     "error_message": "the error message",
 }
-_RESULTS: Final[PartsRead] = frozenset({"results"})
-_NOTHING: Final[PartsRead] = frozenset()
-
 _UNREAD: Final = "a speaker, words or a tool call of a kind that planner does not know"
 _UNANSWERED: Final = "which tool call a result answers"
 
 
 def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     """Judge one run whose evidence may be incomplete."""
-    missed, masked = left_out(expectation, evidence), _masked(expectation, evidence)
-    if not missed:
-        return expectation.judge_with(evidence, ask)
-    if expectation.parts:
-        from planner.checks.combinators import Combinator
+    missed = _missed(expectation, evidence)
+    if missed and expectation.parts:
+        from planner.checks.combinators import Combinator  # few plans use them
 
         assert isinstance(expectation, Combinator)
         return expectation.judge_by(lambda part: judge_redacted(part, evidence, ask))
     judgement = expectation.judge_with(evidence, ask)
-    how = {Missed.MASKED: masked, Missed.UNREAD: _not_read(expectation, evidence)}
-    if all(expectation.is_certain(judgement.outcome, kind) for kind, parts in how.items() if parts):
+    if all(expectation.is_certain(judgement.outcome, how) for how in missed):
         return judgement
-    if judgement.outcome is FindingOutcome.ERRORED and not masked:
-        return judgement
-    if masked:
+    if masked := missed.get(Missed.MASKED):
         return errored(
             f"cannot be decided: in {_named(masked)} the shared store left out phone numbers, or what `redact` lists;"
             " judge it where the call was made, or call again"
         )
-    if not missed - _RESULTS:
+    if judgement.outcome is FindingOutcome.ERRORED:
+        return judgement
+    unread = missed[Missed.UNREAD]
+    if unread == frozenset[RedactedPart | UnreadPart]({"results"}):
         return errored(f"cannot be decided: the service does not report {_UNANSWERED}")
-    return errored(f"cannot be decided: in {_named(missed)} the service sent something that cannot be read: {_UNREAD}")
+    return errored(f"cannot be decided: in {_named(unread)} the service sent something that cannot be read: {_UNREAD}")
 
 
 def _named(parts: PartsRead) -> str:
@@ -61,16 +56,10 @@ def _named(parts: PartsRead) -> str:
 
 def left_out(expectation: Expectation, evidence: Evidence) -> PartsRead:
     """The parts that it needs and that are redacted or unreadable."""
-    return _masked(expectation, evidence) | _not_read(expectation, evidence)
+    return frozenset[RedactedPart | UnreadPart]().union(*_missed(expectation, evidence).values())
 
 
-def _masked(expectation: Expectation, evidence: Evidence) -> PartsRead:
-    if not evidence.redacted:
-        return _NOTHING
-    return expectation.reads(evidence, Missed.MASKED).intersection(evidence.redacted)
-
-
-def _not_read(expectation: Expectation, evidence: Evidence) -> PartsRead:
-    if not evidence.unread:
-        return _NOTHING
-    return expectation.reads(evidence, Missed.UNREAD).intersection(evidence.unread)
+def _missed(expectation: Expectation, evidence: Evidence) -> dict[Missed, PartsRead]:
+    parts = {Missed.MASKED: evidence.redacted, Missed.UNREAD: evidence.unread}
+    needed = {how: expectation.reads(evidence, how).intersection(parts[how]) for how in Missed if parts[how]}
+    return {how: missing for how, missing in needed.items() if missing}

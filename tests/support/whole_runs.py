@@ -36,7 +36,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
-from planner.sandbox import Dialect, FaultSpec, Sandbox
+from planner.sandbox import Dialect, FaultSpec, Sandbox, World
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
 from planner.session.shell import Shell
@@ -82,15 +82,15 @@ class Organisation:
     """Since EPOCH."""
     lag_seconds: float = 0.0
     """Runs and batches younger than this are not listed yet."""
+    base: World | None = None
+    """A world to use as it is; None: one that answers any prompt, with the changes of `world` and with `faults`."""
 
     def __post_init__(self) -> None:
-        demo = any_prompt()
         settings = {"time_scale": 1.0, "concurrency_limit": 20, **self.world}
         specs = tuple(FaultSpec.model_validate(fault) for fault in self.faults)
+        world = self.base or any_prompt().model_copy(update=settings | {"faults": specs})
         self.loop: VirtualLoop | None = None
-        self.sandbox = Sandbox(
-            demo.model_copy(update=settings | {"faults": specs}), self.dialect, now=lambda: self.now().timestamp()
-        )
+        self.sandbox = Sandbox(world, self.dialect, now=lambda: self.now().timestamp())
         self.invocations = 0
         self._ids = 0
 
