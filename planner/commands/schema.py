@@ -9,7 +9,7 @@ from typing import Any
 from planner.errors import UsageError
 from planner.planfile.schema import DIALECT, library_schema, plan_schema, project_schema
 from planner.results.model import RunResult
-from planner.sandbox.worlds.schema import world_schema
+from planner.sandbox.worlds.files import world_schema
 from planner.session.shell import Shell
 
 

@@ -83,7 +83,9 @@ def test_a_bad_day_ends_as_a_good_one(tmp_path: Path, below: str, more: tuple[Fa
     code, organisation = _run_to_the_end(tmp_path, load_world(below).model_copy(update=same))
     assert code == (0 if below == "demo" else 1)
     for case in organisation.results()["cases"]:
-        judged = [run for run in case["runs"] if run["outcome"] in ("passed", "failed")]  # others failed on the platform
+        judged = [
+            run for run in case["runs"] if run["outcome"] in ("passed", "failed")
+        ]  # others failed on the platform
         assert judged
         assert all(run["evidence"] for run in judged)
         passes = below == "demo" or case["scenario"] == "status"  # the broken agent looks nothing up for `window`

@@ -1,10 +1,12 @@
-"""Reading world files: by name or by path, with the world that they extend.
+"""World files: reading them with the world that they extend, and their JSON Schema.
 
 Mappings are merged key by key (null removes a key); everything else is replaced.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,12 +17,16 @@ from pydantic_core import ErrorDetails
 
 from planner.diagnostics import Span
 from planner.planfile.yaml.reader import Document, read
-from planner.sandbox.worlds.dialogues import Route
+from planner.sandbox.worlds.dialogues import Part, Route
 from planner.sandbox.worlds.world import World
 from planner.values import frozen
 
 _SHIPPED = Path(__file__).parent
 _MAX_EXTENDS = 8
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_EXTENDS = {"type": "string", "description": "A shipped world, or the path of a file beside this one, to start from."}
+_MERGED = ("Agent", "Dialogue", "Model", "PhoneNumber", "Revision", "Tool", "Variant")
+"""Parts that a file may state in part, because the rest comes from the world below."""
 
 
 @frozen
@@ -181,3 +187,39 @@ def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
         else:
             merged[key] = value
     return merged
+
+
+def world_schema() -> dict[str, Any]:
+    """For editors: made from the models that read the files."""
+    schema = World.model_json_schema()
+    defs: dict[str, Any] = schema["$defs"]
+    parts = {part.__name__: part for part in Part.__subclasses__()}
+    for name, definition in [*defs.items(), ("World", schema)]:
+        for field, description in _docstrings(parts[name]).items() if name in parts else ():
+            definition["properties"][field].setdefault("description", description)
+    for name in _MERGED:
+        defs[name].pop("required", None)
+    for definition in (schema, defs["Agent"]):
+        for field in definition["properties"].values():
+            if isinstance(field.get("additionalProperties"), dict):
+                field["additionalProperties"] = {"anyOf": [field["additionalProperties"], {"type": "null"}]}
+    schema["properties"] = {"extends": _EXTENDS, **schema["properties"]}
+    schema["required"] = ["version", "world"]
+    return {"$schema": _DIALECT, **schema, "title": "Sandbox world"}
+
+
+def _docstrings(part: type[Part]) -> dict[str, str]:
+    """Field, by the name it has in a file → the text below it in the source."""
+    (body,) = ast.parse(inspect.getsource(part)).body
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    for field, text in zip(body.body, body.body[1:], strict=False):
+        match field, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(written))),
+            ):
+                found[part.model_fields[name].alias or name] = inspect.cleandoc(written)
+            case _:
+                pass
+    return found

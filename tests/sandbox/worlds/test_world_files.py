@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from planner.sandbox import WorldError, builtin_worlds, load_world
-from planner.sandbox.worlds.schema import world_schema
+from planner.sandbox.worlds.files import world_schema
 
 SHIPPED = Path(__file__).parents[3] / "planner" / "sandbox" / "worlds"
 SMALL = """\
