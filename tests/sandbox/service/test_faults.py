@@ -14,69 +14,45 @@ from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[rep
 
 
 async def test_lost_answer(bench: Bench) -> None:
-    """The work is done, the answer never comes; after `times` it does again."""
+    """The request is carried out, the answer never comes. A refused launch does not use it up."""
     await bench.control(faults=[{"kind": "lost_answer", "times": 1}])
+    assert (await bench.start(target_id=999)).status_code == 404
     with pytest.raises(httpx.TransportError):
         await bench.start()
     assert (await bench.start()).json()["id"] == 7111
     assert [run["id"] for run in await bench.runs()] == [7111, 7110]
 
 
-async def test_lost_answer_waits_for_work_that_was_done(bench: Bench) -> None:
-    """A refused launch does not use up a lost answer."""
-    await bench.control(faults=[{"kind": "lost_answer", "times": 1}])
-    assert (await bench.start(target_id=999)).status_code == 404
-    with pytest.raises(httpx.TransportError):
-        await bench.start()
-
-
-async def test_error_before(bench: Bench) -> None:
-    """A 5xx with nothing done."""
-    await bench.control(faults=[{"kind": "error_before", "times": 1, "status": 502}])
-    assert (await bench.start()).status_code == 502
-    assert await bench.runs() == []
-
-
-async def test_error_after(bench: Bench) -> None:
-    """A 5xx with everything done."""
-    await bench.control(faults=[{"kind": "error_after", "times": 1}])
-    response = await bench.start_batch(run_count=2)
-    assert (response.status_code, response.json()) == (503, {"detail": "Internal server error."})
-    assert len(await bench.runs()) == 2
-
-
-@pytest.mark.parametrize("body", ["html", "cut"])
-async def test_garbage(bench: Bench, body: str) -> None:
-    """The work is done and the answer is no JSON."""
-    await bench.control(faults=[{"kind": "garbage", "times": 1, "body": body}])
+@pytest.mark.parametrize(
+    ("fault", "status", "made"),
+    [
+        ({"kind": "error_before", "status": 502}, 502, 0),
+        ({"kind": "error_after"}, 503, 1),
+        ({"kind": "garbage", "body": "html"}, 201, 1),
+        ({"kind": "garbage", "body": "cut"}, 201, 1),
+        ({"kind": "slow", "seconds": 0.01}, 201, 1),
+        ({"kind": "throttle", "route": "any"}, 429, 0),
+        ({"kind": "throttle", "retry_after_seconds": 7}, 429, 0),
+        ({"kind": "no_balance"}, 402, 0),
+    ],
+)
+async def test_a_fault_of_an_exchange(bench: Bench, fault: dict[str, Any], status: int, made: int) -> None:
+    """The request is carried out or not, and answered wrongly, once."""
+    await bench.control(faults=[{**fault, "times": 1, "after": 1}])
+    assert (await bench.start()).status_code == 201
     response = await bench.start()
-    assert response.status_code == 201
-    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
-        response.json()
-    assert response.headers["content-type"].startswith("text/html" if body == "html" else "application/json")
-    assert len(await bench.runs()) == 1
-
-
-async def test_slow(bench: Bench) -> None:
-    """The work is done at once, the answer takes its time."""
-    await bench.control(faults=[{"kind": "slow", "route": "billing", "seconds": 0.01}])
-    assert (await bench.http.get("/v1/billing")).status_code == 200
-
-
-@pytest.mark.parametrize("retry_after", [None, 7])
-async def test_throttle(bench: Bench, retry_after: int | None) -> None:
-    """429 with and without Retry-After, on any route."""
-    await bench.control(faults=[{"kind": "throttle", "route": "any", "times": 1, "retry_after_seconds": retry_after}])
-    response = await bench.http.get("/v1/agents")
-    assert response.status_code == 429
-    assert response.headers.get("retry-after") == (None if retry_after is None else "7")
-    assert (await bench.http.get("/v1/agents")).status_code == 200
-
-
-async def test_no_balance(bench: Bench) -> None:
-    """402 in the middle."""
-    await bench.control(faults=[{"kind": "no_balance", "after": 1, "times": 1}])
-    assert [(await bench.start()).status_code for _ in range(3)] == [201, 402, 201]
+    assert response.status_code == status
+    assert response.headers.get("retry-after") == ("7" if "retry_after_seconds" in fault else None)
+    if fault["kind"] == "garbage":
+        with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+            response.json()
+        assert response.headers["content-type"].startswith(
+            "text/html" if fault["body"] == "html" else "application/json"
+        )
+    else:
+        assert response.json()
+    assert len(await bench.runs()) == 1 + made
+    assert (await bench.start()).status_code == 201
 
 
 async def test_hang(bench: Bench) -> None:

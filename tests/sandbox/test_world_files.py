@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from planner.sandbox import WorldError, builtin_worlds, load_world
 from planner.sandbox.worlds.files import world_schema
 
-SHIPPED = Path(__file__).parents[3] / "planner" / "sandbox" / "worlds"
+SHIPPED = Path(__file__).parents[2] / "planner" / "sandbox" / "worlds"
 SMALL = """\
 version: 1
 world: small
@@ -176,7 +176,7 @@ def test_unknown_names_and_unreadable_files(tmp_path: Path) -> None:
 
 def test_the_worlds_of_the_documentation(tmp_path: Path) -> None:
     """Each example of docs/sandbox.md can be copied into a file of its own and used."""
-    page = (Path(__file__).parents[3] / "docs/sandbox.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
     examples = [text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "\nworld: " in text]
     assert len(examples) >= 2
     for number, text in enumerate(examples):

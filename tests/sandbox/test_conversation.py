@@ -113,7 +113,7 @@ def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) 
 @pytest.mark.parametrize(
     ("old", "new", "place", "what"),
     [
-        ("(?P<pizza>\\\\w+)".replace("\\\\", "\\"), "(?P<pizza>\\w+", "18:", "not a regular expression"),
+        ("(?P<pizza>\\w+)", "(?P<pizza>\\w+", "18:", "not a regular expression"),
         ("{size} {pizza}", "{size} {piza}", "21:", "did you mean 'pizza'"),
         ("{size.price}", "{size.prize}", "23:", "did you mean 'price'"),
         ("tool: place_order", "tool: place_oder", "22:", "did you mean 'place_order'"),
