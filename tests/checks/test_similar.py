@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from planner.checks import similar
-from planner.checks.similar import closeness, look_in, missing_packages, token_ids
+from planner.checks.similar import closeness, look_in, missing_packages, takes_seconds, token_ids
 
 needs_model = pytest.mark.skipif(bool(missing_packages()), reason="needs the extra `semantic`")
 
@@ -68,6 +68,14 @@ def test_too_many_sentences_to_compare(
     to = [f"We are open on day {day}." for day in range(references)]
     monkeypatch.setattr(similar, "_session", lambda: pytest.fail("the model runs"))
     assert judge(talk(f"agent: {said}"), check="similar", to=to, min=0.5)[0] == "errored"
+
+
+def test_the_most_work_that_is_done() -> None:
+    """By the number of sentences, and by their length up to what the model reads."""
+    for length, most in ((4, 902), (5_000, 38)):
+        texts = [f"{number:0{length}d}" for number in range(most + 1)]
+        assert not takes_seconds(["reference"], texts[:most])
+        assert takes_seconds(["reference"], texts)
 
 
 @needs_model
@@ -197,7 +205,7 @@ def test_the_environment_names_the_folder(tmp_path: Path) -> None:
         ("supercalifragilistic", [3565, 9289, 10128, 29181, 24411, 4588]),
         ("x" * 101, [100]),
         ("ΟΔΟΣ İstanbul ﬁne", [1169, 29722, 29730, 29733, 9960, 1984, 2638]),
-        ("zero\u200bwidth\x07bell\ufffd", [5717, 9148, 11927, 2232, 17327]),
+        ("zero\u200bwidth\x07bell\ufffd\ue000", [5717, 9148, 11927, 2232, 17327]),
         ("🙂 👍🏽", [100, 100]),
         ("a_b-c/d\\e", [1037, 1035, 1038, 1011, 1039, 1013, 1040, 1032, 1041]),
     ],

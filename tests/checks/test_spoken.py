@@ -255,7 +255,7 @@ AMBIGUOUS: dict[str, list[str]] = {
     "1250": ["It costs twelve fifty"],
     "$42": ["forty-two dollars 10 people"],
     "May 1": ["in May first"],
-    "5": ["10 -5"],
+    "5": ["10 -5", "Um, 5 days"],
     "$5": ["$5 and one hundred people"],
     "$1.50": ["Oh a dollar fifty more"],
     "100": ["at nine a hundred people"],

@@ -242,9 +242,9 @@ def _price_form(text: str, items: Sequence[_Item]) -> Form | None:
     if not _PRICE.search(text) and not (is_short and all(item.digits is not None for item in items)):
         return None
     priced: list[_Item] = []
-    for (_, has_digits), group in groupby(items, lambda item: (item.sentence, bool(item.digits))):
+    for _, group in groupby(items, lambda item: (item.sentence, bool(item.digits))):
         run = [*group]
-        price = _DOLLARS_AND_CENTS.fullmatch(" ".join(item.digits or "" for item in run)) if has_digits else None
+        price = _DOLLARS_AND_CENTS.fullmatch(" ".join(item.digits or "" for item in run))
         if price is not None:
             amount = Decimal(f"{price[1]}.{price[2] or price[3].replace(' ', '')}")
             run = [_Item(run[0].start, run[-1].end, f"{trimmed(amount)} dollar")]
