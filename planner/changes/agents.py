@@ -19,10 +19,6 @@ Stored: TypeAlias = Callable[[str], Configuration | None]
 """The stored configuration with this digest; None if it is not stored."""
 
 
-def _nothing(_: str) -> None:
-    return None
-
-
 @frozen
 class Configurations:
     """The configurations of agents.
@@ -36,7 +32,7 @@ class Configurations:
 
     called: Mapping[Target, Configuration] = field(default_factory=dict[Target, Configuration])
     previews: frozenset[Target] = frozenset()
-    stored: Stored = _nothing
+    stored: Stored = lambda _: None
 
 
 class AgentEdit(NamedTuple):
@@ -65,7 +61,7 @@ class Agents:
         never compared with what is deployed counts as changed."""
         target = case.target
         today = self.revisions.get((target.kind, target.id))
-        same = self._same_configuration(prior, target)
+        same = self.has_same_configuration(prior, target)
         if same:
             return None
         by_revision = agent_edit(prior.agent_revision, today)
@@ -87,14 +83,12 @@ class Agents:
     def is_same(self, prior: CaseInputs, case: Case) -> bool | None:
         """Whether the agent is the one that was called; None if that is unknown."""
         target = case.target
-        same = self._same_configuration(prior, target)
+        same = self.has_same_configuration(prior, target)
         if same is not None:
             return same
+        if prior.has_agent_file if target.config is None else not self._is_deployed(target):
+            return False
         today = self.revisions.get((target.kind, target.id))
-        if target.config is None and prior.has_agent_file:
-            return False
-        if target.config is not None and not self._is_deployed(target):
-            return False
         if prior.agent_revision is None or today is None:
             return None
         return revision_digest(prior.agent_revision) == revision_digest(today)
@@ -106,12 +100,8 @@ class Agents:
             return prior
         return prior.model_copy(update={"configuration": today})
 
-    def has_same_configuration(self, prior: CaseInputs, case: Case) -> bool:
-        """Whether both configurations are known, and mean the same."""
-        return self._same_configuration(prior, case.target) is True
-
-    def _same_configuration(self, prior: CaseInputs, target: Target) -> bool | None:
-        """None if one of them is unknown."""
+    def has_same_configuration(self, prior: CaseInputs, target: Target) -> bool | None:
+        """Whether both configurations mean the same; None if one of them is unknown."""
         now = self._today(prior, target)
         if prior.configuration is None or now is None:
             return None

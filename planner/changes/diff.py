@@ -143,7 +143,7 @@ class _Today:
             return False
         moved = self.inputs.model_copy(update={"target_id": prior.inputs.target_id})
         is_same_call = call_fingerprint(moved) == prior.call_fingerprint
-        return is_same_call and self.agents.has_same_configuration(prior.inputs, self.case)
+        return is_same_call and self.agents.has_same_configuration(prior.inputs, self.case.target) is True
 
     def could_pass(self, pool: Sequence[Run], calls: int) -> bool:
         """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""

@@ -96,18 +96,18 @@ def _promote(work: Workspace, store: Store, number: int) -> str:
     found: list[Promotion] = []
     made_here = _made_by(work.shell, branch)
     foreign = 0
-    for key, source in branch_baselines(store, number, environment, repository.parse_baseline):
+    for key, source in branch_baselines(store, number, environment, repository.read_baseline):
         if source.plan not in own:
             continue
         data = store.get(key)
-        base = {} if data is None else {case.case_id: case for case in repository.parse_baseline(key, data).cases}
+        base = {} if data is None else {case.case_id: case for case in repository.read_baseline(key, data).cases}
         matching = [case for case in _matching(source, base, cases) if _has_file(case, cases, branch)]
         own_calls = [case for case in matching if all(made_here(session) for session in _sessions(source, case))]
         foreign += len(matching) - len(own_calls)
         kept = checked.judged(own_calls)
         found.append(Promotion(key, source, kept))
     at = work.shell.clock.now()
-    store.update(lambda now: promotion(now, number, found, at, repository.parse_baseline, made_here))
+    store.update(lambda now: promotion(now, number, found, at, repository.read_baseline, made_here))
     left = " · launches are not settled, so its results stay until they are" if has_open_launches(store, number) else ""
     if foreign:
         left += f" · {count(foreign, 'case')} not promoted: called by a workflow that is not the default branch's"

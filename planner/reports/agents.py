@@ -34,41 +34,45 @@ def agent_notes(agents: Sequence[EffectiveTarget], change_set: ChangeSet, redact
         for change in change_set.with_action(Action.CALL)
         if change.case is not None
     }
-    return [
-        note for agent in agents for note in _notes(agent, redactor, is_called=(agent.agent_id, agent.file) in called)
-    ]
-
-
-def _notes(agent: EffectiveTarget, redactor: Redactor, *, is_called: bool) -> Iterator[AgentNote]:
-    who, file = f"Agent `{redactor.name(agent.alias)}`", f"`{redactor.name(agent.file.file)}`"
-    if agent.deployed is None:
-        yield AgentNote(f"{who}: not read, so what {file} changes is unknown; `planner plan --refresh` reads it")
-    if agent.drift:
-        yield _drift(agent, redactor)
-    if agent.changes:
-        what = "called on a preview" if is_called else "no call is needed"
-        what += "; waits for deploy" if agent.waits_for_deploy else ""
-        lines = tuple(field_lines(agent.changes, redactor))
-        yield AgentNote(f"{who}: {_names(agent.changes)} changed, {what}", lines)
+    notes: list[AgentNote] = []
+    for agent in agents:
+        if agent.deployed is None:
+            unknown = (
+                f"not read, so what {_file(agent, redactor)} changes is unknown; `planner plan --refresh` reads it"
+            )
+            notes.append(_note(agent, redactor, unknown))
+        notes += _drift(agent, redactor)
+        if agent.changes:
+            what = "called on a preview" if (agent.agent_id, agent.file) in called else "no call is needed"
+            what += "; waits for deploy" if agent.waits_for_deploy else ""
+            notes.append(_note(agent, redactor, f"{_names(agent.changes)} changed, {what}", agent.changes))
+    return notes
 
 
 def edited_agents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list[AgentNote]:
     """What is to be said of agents that were edited at the service, or wait for a deployment."""
     notes: list[AgentNote] = []
     for agent in agents:
-        who, file = f"Agent `{redactor.name(agent.alias)}`", f"`{redactor.name(agent.file.file)}`"
-        if agent.drift:
-            notes.append(_drift(agent, redactor))
-        elif agent.waits_for_deploy:
-            lines = tuple(field_lines(agent.changes, redactor))
-            notes.append(AgentNote(f"{who}: {file} waits for deploy ({_names(agent.changes)} changed)", lines))
+        notes += _drift(agent, redactor)
+        if agent.waits_for_deploy and not agent.drift:
+            waits = f"{_file(agent, redactor)} waits for deploy ({_names(agent.changes)} changed)"
+            notes.append(_note(agent, redactor, waits, agent.changes))
     return notes
 
 
-def _drift(agent: EffectiveTarget, redactor: Redactor) -> AgentNote:
-    who, file = f"Agent `{redactor.name(agent.alias)}`", f"`{redactor.name(agent.file.file)}`"
-    lines = tuple(field_lines(agent.drift, redactor))
-    return AgentNote(f"{who}: {_names(agent.drift)} edited at the service since {file} was deployed (drift)", lines)
+def _drift(agent: EffectiveTarget, redactor: Redactor) -> list[AgentNote]:
+    if not agent.drift:
+        return []
+    edited = f"{_names(agent.drift)} edited at the service since {_file(agent, redactor)} was deployed (drift)"
+    return [_note(agent, redactor, edited, agent.drift)]
+
+
+def _note(agent: EffectiveTarget, redactor: Redactor, text: str, changes: Sequence[FieldChange] = ()) -> AgentNote:
+    return AgentNote(f"Agent `{redactor.name(agent.alias)}`: {text}", tuple(field_lines(changes, redactor)))
+
+
+def _file(agent: EffectiveTarget, redactor: Redactor) -> str:
+    return f"`{redactor.name(agent.file.file)}`"
 
 
 def agent_documents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list[dict[str, object]]:
@@ -119,8 +123,8 @@ def diff_lines(changed: Sequence[str], width: int, paint: Paint, *, indent: int)
 
 
 def _names(changes: Sequence[FieldChange]) -> str:
-    names = [change.name for change in changes]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    *names, last = (change.name for change in changes)
+    return f"{', '.join(names)} and {last}" if names else last
 
 
 def _is_short(text: str) -> bool:

@@ -20,7 +20,8 @@ _NOT_COMPARABLE: dict[NotComparable, str] = {
     "grader": "different grader",
     "variant": "no agent variant in common",
 }
-_CAUSES = {
+CAUSES = {
+    None: "",
     "agent": "caused by the agent",
     "caller": "caused by the test bot",
     "platform": "caused by the platform",
@@ -219,12 +220,7 @@ def run_outcome(run: Run) -> str:
     """`failed, caused by the agent`, or `passed, except polite` if an expectation with its own rate failed."""
     failed = dict.fromkeys(finding.expectation for finding in open_findings(run) if finding.severity == "error")
     exceptions = f"except {', '.join(failed)}" if run.outcome == "passed" and failed else ""
-    return ", ".join(filter(None, [run.outcome, exceptions, cause(run)]))
-
-
-def cause(run: Run) -> str:
-    """Empty for a run that passed."""
-    return _CAUSES[run.fault] if run.fault else ""
+    return ", ".join(filter(None, [run.outcome, exceptions, CAUSES[run.fault]]))
 
 
 def run_reason(run: Run) -> str:
@@ -307,7 +303,8 @@ def what_failed(result: RunResult, shown: int, characters: int) -> list[str]:
             place = f" · `{case.file}:{line}`" if case.file else ""
             groups.setdefault((case.plan, place, finding.expectation), []).append((case, finding))
     lines: list[str] = []
-    for (_, place, expectation), found in sorted(groups.items(), key=lambda group: _severity_and_number(group[1])):
+    ranked = sorted(groups.items(), key=lambda group: (_SEVERITIES.index(group[1][0][1].severity), -len(group[1])))
+    for (_, place, expectation), found in ranked:
         cases, finding = {case.case_id: case for case, _ in found}, found[0][1]
         runs = count(sum(_decided(case, expectation) for case in cases.values()), "run")
         how_many = f"failed in {len(found):,} of {runs} of {count(len(cases), 'case')}"
@@ -316,10 +313,6 @@ def what_failed(result: RunResult, shown: int, characters: int) -> list[str]:
         lines.append(f"`{expectation}`{finding_label(finding)} {how_many}: {message}{quote}{place}")
     more = [f"{count(len(lines) - shown, 'more expectation')}"] if len(lines) > shown else []
     return [*lines[:shown], *more]
-
-
-def _severity_and_number(found: list[tuple[CaseResult, Finding]]) -> tuple[int, int]:
-    return _SEVERITIES.index(found[0][1].severity), -len(found)
 
 
 def _failures(case: CaseResult) -> Iterator[Finding]:

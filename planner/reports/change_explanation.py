@@ -46,19 +46,14 @@ def _entries(
 ) -> Iterator[tuple[str, Sequence[str]]]:
     yield "action", [_action(change, redactor)]
     before, inputs = change.prior.inputs if change.prior else None, change.inputs
+    before_call = change.prior.call_fingerprint if change.prior else None
     if inputs is not None:
         number = f" · number {redactor.text(inputs.target_number)}" if inputs.target_number else ""
         target = f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id}"
         yield "calls", [f"{target} · {inputs.direction} · {inputs.mode}{number}"]
         yield "agent", [_agent(change, before, inputs)]
     if before is not None and inputs is not None:
-        revision = {
-            "agent_revision": None,
-            "configuration": None,
-            "has_agent_file": False,
-        }  # they have a line of their own
-        equal = before.model_copy(update=revision) == inputs.model_copy(update=revision)
-        is_same = equal or change.action in (Action.KEEP, Action.RECHECK)
+        is_same = before_call == change.call_fingerprint or change.action in (Action.KEEP, Action.RECHECK)
         detail = "same as in the stored runs" if is_same else redactor.text(inputs_detail(before, inputs))
         yield "inputs", detail.splitlines()
     if change.case is not None:
@@ -113,11 +108,10 @@ def _expected(change: Change, ids: Sequence[str]) -> Iterator[str]:
 def _stored(prior: CaseResult | None, now: datetime) -> str:
     if prior is None:
         return "nothing"
-    newest, oldest = ages([prior], now)
     sessions = sorted({run.invocation_id for run in prior.runs if run.invocation_id})
     parts = [
         f"{prior.outcome}: {prior.runs_passed} of {count(prior.runs_total, 'run')} passed",
-        f"newest {newest} ago, oldest {oldest}" if newest else "",
+        *ages([prior], now),
         f"made by {some(sessions, 3)}" if sessions else "",
     ]
     return ", ".join(filter(None, parts))

@@ -122,7 +122,7 @@ def kept(preview: Preview) -> list[tuple[str, str]]:
         parts = [reason.label]
         flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in changes)
         parts += [f"{flaky:,} flaky"] if flaky else []
-        parts += _ages(changes, preview.now)
+        parts += ages([change.prior for change in changes if change.prior is not None], preview.now)
         if reason is Reason.OUT_OF_REACH:
             parts.append("to call again: --fresh REASON, or more `runs`")
         lines.append((f"{count(len(changes), 'case')} kept", ", ".join(parts)))
@@ -151,12 +151,6 @@ def _price(estimate: Estimate) -> str:
     if estimate.expected_cents is None:
         return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
     return f"expected {money(estimate.expected_cents)} ({money_range(estimate.low_cents, estimate.high_cents)}, {estimate.basis})"
-
-
-def call_reasons(change_set: ChangeSet) -> str:
-    """`2 prompt changed, 1 new`."""
-    counted = Counter(change.reason.label for change in change_set.with_action(Action.CALL))
-    return ", ".join(f"{number:,} {label}" for label, number in counted.most_common())
 
 
 def what_next(change_set: ChangeSet) -> str:
@@ -198,17 +192,13 @@ def _why(change: Change, made: int, unconfirmed: int, redactor: Redactor) -> str
     return " · ".join(parts)
 
 
-def _ages(changes: Sequence[Change], now: datetime | None) -> list[str]:
-    newest, oldest = ages([change.prior for change in changes if change.prior is not None], now)
-    if not newest:
-        return []
-    return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]
-
-
-def ages(cases: Sequence[CaseResult], now: datetime | None) -> tuple[str, str]:
+def ages(cases: Sequence[CaseResult], now: datetime | None) -> list[str]:
     """Of the newest and the oldest run; empty if unknown."""
     ended = [aware(run.completed_at) for case in cases for run in case.runs if run.completed_at is not None]
-    return ("", "") if now is None or not ended else (age(now - max(ended)), age(now - min(ended)))
+    if now is None or not ended:
+        return []
+    newest, oldest = age(now - max(ended)), age(now - min(ended))
+    return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]
 
 
 SCHEMA_VERSION = "1.4"
@@ -323,7 +313,8 @@ def _head(preview: Preview) -> Iterator[str]:
         why, fix = map(markdown_prose, preview.refused)
         yield f"✋ **`planner run` would refuse this:** {why}. {fix}"
     yield "**Nothing was called and nothing was charged.**"
-    facts = [scope(preview), call_reasons(preview.change_set)]
+    reasons = Counter(change.reason.label for change in preview.change_set.with_action(Action.CALL)).most_common()
+    facts = [scope(preview), ", ".join(f"{number:,} {label}" for label, number in reasons)]
     lines = [" · ".join(filter(None, facts)), *map(for_markdown, cost_lines(preview))]
     yield "\n".join(f"- {line}" for line in lines)
     yield from (f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier))

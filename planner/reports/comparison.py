@@ -100,11 +100,6 @@ class Comparison:
     suite: SuiteDocument | None = None
 
 
-def render_markdown(comparison: Comparison) -> str:
-    """Headline, changed and failing cases with reasons, and metrics."""
-    return "\n\n".join(_blocks(comparison)) + "\n"
-
-
 def render_json(comparison: Comparison) -> str:
     """All cases with both sides and the difference, and the metrics."""
     numbers = Counter(case.compared for case in comparison.cases)
@@ -131,17 +126,6 @@ def _case_document(case: ComparedCase) -> dict[str, object]:
     }
 
 
-COMPARISON_FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
-    {"markdown": render_markdown, "json": render_json}
-)
-"""By the names of `planner report --format`: those in which `planner report RESULTS OLDER` is written."""
-
-
-def headline(comparison: Comparison) -> str:
-    """`2 regressed, 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable, 53 same (4 failing)`."""
-    return ", ".join(counted(map(_word_and_note, comparison.cases))) or "no cases"
-
-
 def _word_and_note(case: ComparedCase) -> tuple[str, str]:
     if case.compared in ("regressed", "fixed"):
         return case.compared, "in quarantine" if case.quarantined else ""
@@ -152,8 +136,14 @@ def _word_and_note(case: ComparedCase) -> tuple[str, str]:
     return case.compared, "failing" if case.is_failing else ""
 
 
+def render_markdown(comparison: Comparison) -> str:
+    """Headline, changed and failing cases with reasons, and metrics."""
+    return "\n\n".join(_blocks(comparison)) + "\n"
+
+
 def _blocks(comparison: Comparison) -> Iterator[str]:
-    yield f"# {headline(comparison)}"
+    # `2 regressed, 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable, 53 same (4 failing)`
+    yield f"# {', '.join(counted(map(_word_and_note, comparison.cases))) or 'no cases'}"
     lines = [f"- before: {_result(comparison.older)}", f"- now: {_result(comparison.newer)}"]
     if comparison.older.started_at > comparison.newer.started_at:
         lines.append(
@@ -244,3 +234,9 @@ def _value(metric: Metric, value: float) -> str:
 def _signed(metric: Metric, value: float) -> str:
     shown = _value(metric, abs(value))
     return shown if shown == _value(metric, 0) else f"{'-' if value < 0 else '+'}{shown}"
+
+
+COMPARISON_FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
+    {"markdown": render_markdown, "json": render_json}
+)
+"""By the names of `planner report --format`: those in which `planner report RESULTS OLDER` is written."""

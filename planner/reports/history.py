@@ -227,7 +227,7 @@ def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> s
         "schema_version": SCHEMA_VERSION,
         "environment": redactor.name(environment),
         "sandbox": page.sandbox,
-        "suite": _figures(timeline.figures) | picked(timeline, *_FLIPS),
+        "suite": picked(timeline.figures, *_FIGURES) | picked(timeline, *_FLIPS),
         "estimates": timeline.accuracy,
         "invocations": [_session_document(entry) for entry in timeline.invocations],
         "cases": [_case_document(case, names[case.case_id], redactor) for case in page.cases],
@@ -251,20 +251,17 @@ def render_csv(page: HistoryPage, *, redactor: Redactor) -> str:
     return out.getvalue()
 
 
-def _figures(figures: Figures) -> dict[str, Any]:
-    return picked(figures, *_FIGURES)
-
-
 def _case_document(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:
     return {
         "case_id": name,
         "plan": redactor.name(case.plan),
         "scenario": redactor.name(case.scenario),
         "outcome": case.outcome,
-        **_figures(case.figures),
+        **picked(case.figures, *_FIGURES),
         **picked(case, *_FLIPS),
         "points": [
-            {"invocation_id": point.invocation_id, "at": point.at, **_figures(point.figures)} for point in case.points
+            {"invocation_id": point.invocation_id, "at": point.at, **picked(point.figures, *_FIGURES)}
+            for point in case.points
         ],
     }
 
@@ -273,7 +270,7 @@ def _session_document(entry: InvocationHistory) -> dict[str, Any]:
     priced = entry.priced
     return {
         **picked(entry, "invocation_id", "at", "outcome", "finished", "partial"),
-        **_figures(entry.figures),
+        **picked(entry.figures, *_FIGURES),
         "estimated_cents": entry.estimated_cents,
         "actual_cents": priced.actual_cents if priced else None,
         "estimate_error": priced.error if priced else None,

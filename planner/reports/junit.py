@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from planner.quantities import moment, money
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal, for_xml
-from planner.results.model import CaseResult, DroppedCase, Run, RunResult
+from planner.results.model import CaseResult, DroppedCase, RunResult
 from planner.results.outcomes import CaseOutcome
 
 _QUOTED_CHARACTERS = 2000
@@ -89,7 +89,7 @@ def _case(case: CaseResult) -> Element:
     _add_properties(test, _case_properties(case))
     runs = case_phrasing.runs_to_show(case)
     reason = case.outcome_reason or case.outcome
-    lines = [line for run in runs for line in _run(run)]
+    lines = [line for run in runs for line in case_phrasing.run_lines(run, _QUOTED_CHARACTERS)]
     match case.outcome:
         case CaseOutcome.FAILED | CaseOutcome.UNKNOWN if case.quarantine:
             _add(test, "skipped", (), {"message": case_phrasing.reason(case)})
@@ -103,17 +103,14 @@ def _case(case: CaseResult) -> Element:
             for run in runs:
                 kind = "expectation" if run.outcome == "passed" else run.outcome
                 message = run.reason or case_phrasing.run_outcome(run)
-                _add(_add(test, "flakyFailure", (), {"message": message, "type": kind}), "stackTrace", _run(run))
+                failure = _add(test, "flakyFailure", (), {"message": message, "type": kind})
+                _add(failure, "stackTrace", case_phrasing.run_lines(run, _QUOTED_CHARACTERS))
         case CaseOutcome.PASSED:
             if lines:
                 _add(test, "system-out", lines)
         case _:
             assert_never(case.outcome)
     return test
-
-
-def _run(run: Run) -> list[str]:
-    return list(case_phrasing.run_lines(run, _QUOTED_CHARACTERS))
 
 
 def _case_properties(case: CaseResult) -> dict[str, str]:

@@ -62,19 +62,15 @@ def render(result: RunResult, *, max_bytes: int = MAX_BYTES) -> str:
     for detail in _DETAILS:
         blocks = list(_blocks(result, detail))
         if _size(blocks) <= max_bytes:
-            return _joined(blocks)
+            break
     note = "*Omitted because it is too long: see `results.json`.*"
     while _size(blocks) > max_bytes and max(map(len, blocks)) > len(note):  # a single text is enormous
         blocks[max(range(len(blocks)), key=lambda index: len(blocks[index]))] = note
-    return _joined(blocks)
-
-
-def _joined(blocks: Sequence[str]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
 def _size(blocks: Sequence[str]) -> int:
-    return len(_joined(blocks).encode())
+    return len("\n\n".join(blocks).encode()) + 1
 
 
 def _blocks(result: RunResult, detail: _Detail) -> Iterator[str]:

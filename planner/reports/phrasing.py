@@ -90,9 +90,8 @@ def counted(cases: Iterable[tuple[str, str]]) -> list[str]:
 
 def _change(case: CaseResult) -> str:
     """Unknown, quarantined and (unless they changed) flaky cases are counted by their outcome, the others by their change."""
-    outcome = shown_outcome(case)
-    is_flaky = outcome == "flaky" and case.compared not in ("regressed", "fixed")
-    if is_flaky or outcome in ("unknown", "quarantined"):
+    outcome, is_moved = shown_outcome(case), case.compared in ("regressed", "fixed")
+    if outcome in ("unknown", "quarantined") or (outcome == "flaky" and not is_moved):
         return outcome
     if _is_changed_by_author(case):
         return "not comparable"
@@ -238,19 +237,18 @@ def scope(result: RunResult) -> str:
 
 def warnings(result: RunResult) -> list[str]:
     """`latency failed in 3 runs of 1 case`: failed checks of severity `warning`, most runs first, then undecided ones."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[bool, str], list[str]] = {}
     for case in result.cases:
         for run in case.runs:
             for finding in run.findings:
                 undecided = finding.outcome == "errored" and run.fault != "platform"  # such a run was not judged
                 if finding.severity == "warning" and (finding.outcome == "failed" or undecided):
-                    found.setdefault((finding.outcome, finding.expectation), []).append(case.case_id)
+                    found.setdefault((undecided, finding.expectation), []).append(case.case_id)
+    ranked = sorted(found.items(), key=lambda item: (item[0][0], -len(item[1])))
     return [
-        f"`{expectation}` {'failed in' if outcome == 'failed' else 'could not be decided in'}"
+        f"`{expectation}` {'could not be decided' if undecided else 'failed'} in"
         f" {count(len(cases), 'run')} of {count(len(set(cases)), 'case')}"
-        for (outcome, expectation), cases in sorted(
-            found.items(), key=lambda item: (item[0][0] != "failed", -len(item[1]))
-        )
+        for (undecided, expectation), cases in ranked
     ]
 
 

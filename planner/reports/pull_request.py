@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from planner.changes.consent import ceiling_of
-from planner.quantities import count, money, money_range
+from planner.quantities import count, money, money_range, some
 from planner.reports.change_set import Preview, changes_markdown
 from planner.reports.neutral import (
     for_markdown,
@@ -15,6 +15,7 @@ from planner.reports.neutral import (
     markdown_block,
     markdown_code,
     markdown_prose,
+    picked,
 )
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, FreshDocument
@@ -67,21 +68,19 @@ def render_comment(
     last: LastCalls | None,
 ) -> str:
     """Markdown below GitHub's limit for comments. `judged` are the results by today's expectations."""
+    cancelled = last is not None and last.interrupted and check.needs_run and last.digest == check.digest
+    agreed = _agreed(last)
+    is_done = not (check.calls or cancelled)
+    headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
+    head = [headline, _facts(preview, check, pull), _last("" if is_done else agreed, last, pull)]
+    head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
+    failures = list(_failures(check, judged, names, preview.redactor))
+    foot = _how_to_call(preview, check, pull)
     text = ""
     for listed in _LISTED:
-        cancelled = last is not None and last.interrupted and check.needs_run and last.digest == check.digest
-        agreed = _agreed(last)
-        is_done = not (check.calls or cancelled)
-        headline = _headline(preview, check, cancelled=cancelled)
-        headline += f" · {agreed}" if agreed and is_done else ""
-        more = _last("" if is_done else agreed, last, pull)
-        blocks = [headline, _facts(preview, check, pull), more]
-        blocks += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
-        blocks += _known_failing(check, names, pull, listed)
-        blocks += _failures(check, judged, names, preview.redactor)
-        blocks += changes_markdown(preview, listed, unfolded=_UNFOLDED)
-        blocks += _how_to_call(preview, check, pull)
-        text = "\n\n".join(filter(None, blocks)) + "\n"
+        known = _known_failing(check, names, pull, listed)
+        changes = changes_markdown(preview, listed, unfolded=_UNFOLDED)
+        text = "\n\n".join(filter(None, [*head, known, *failures, *changes, *foot])) + "\n"
         if len(text) <= _MAX_CHARACTERS:
             break
     return text
@@ -148,14 +147,10 @@ def ignored_results(fresh: FreshDocument | None) -> str:
     return f"Earlier results were ignored, as {markdown_code(fresh.by)} asked for: {reason}"
 
 
-def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> list[str]:
-    known = check.cases.get(CaseState.KNOWN_FAILING, ())
-    if not known:
-        return []
+def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> str:
+    known = [markdown_code(names[case_id]) for case_id in check.cases.get(CaseState.KNOWN_FAILING, ())]
     where = markdown_code(pull.base) if pull.base else "the base branch"
-    shown = ", ".join(markdown_code(names[case_id]) for case_id in known[:listed])
-    more = f" and {len(known) - listed:,} more" if len(known) > listed else ""
-    return [f"Already failing on {where}: {shown}{more}"]
+    return f"Already failing on {where}: {some(known, listed)}" if known else ""
 
 
 def _failures(
@@ -170,22 +165,14 @@ def _failures(
         before = f", before {case.before.runs_passed}/{case.before.runs_countable}" if case.before else ""
         what = "regressed" if case.compared == "regressed" else case.outcome
         yield f"**{markdown_code(names[case.case_id])}** {what}: {passed}/{counted} passed{before}"
-        yield from _quote(case, redactor)
+        findings = (finding for run in case.runs for finding in run.findings)
+        if (failed := next((finding for finding in findings if finding.outcome == "failed"), None)) is not None:
+            yield for_markdown(redactor.text(failed.message)[:_QUOTE_CHARACTERS])
+            if (quote := failed.quote) is not None:
+                words = redactor.text(quote.text)[:_QUOTE_CHARACTERS]
+                yield markdown_block(f"turn {quote.turn}, {quote.role}: {words}")
     if (more := len(shown) - _QUOTED) > 0:
         yield f"{count(more, 'more case')} failed: see report.html"
-
-
-def _quote(case: CaseResult, redactor: Redactor) -> Iterator[str]:
-    """The first failed expectation, and the turn that shows it."""
-    for run in case.runs:
-        for finding in run.findings:
-            if finding.outcome == "failed":
-                yield for_markdown(redactor.text(finding.message)[:_QUOTE_CHARACTERS])
-                if finding.quote is not None:
-                    quote = finding.quote
-                    words = redactor.text(quote.text)[:_QUOTE_CHARACTERS]
-                    yield markdown_block(f"turn {quote.turn}, {quote.role}: {words}")
-                return
 
 
 def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> list[str]:
@@ -230,7 +217,7 @@ def render_progress(calls: CallsUnderWay, pull: PullRequest) -> str:
         f"### ⏳ {calls.done:,} of {calls.total:,} done · {spent}",
         " ".join(_progress_facts(calls, pull)),
         ignored_results(calls.fresh),
-        _named(calls.cases),
+        some(list(map(markdown_code, calls.cases)), _NAMED),
         "If the job stops, start it again with the same digest. Calls that were made are not made again:",
         markdown_block(call_command(pull, calls.digest, calls.max_cost), "sh"),
     ]
@@ -245,11 +232,6 @@ def _progress_facts(calls: CallsUnderWay, pull: PullRequest) -> Iterator[str]:
         yield f"{count(calls.in_flight, 'call')} in progress{may_cost}."
     if pull.run_url:
         yield f"[Job]({pull.run_url})"
-
-
-def _named(cases: Sequence[str]) -> str:
-    shown = ", ".join(markdown_code(name) for name in cases[:_NAMED])
-    return f"{shown} and {len(cases) - _NAMED:,} more" if len(cases) > _NAMED else shown
 
 
 SCHEMA_VERSION: Final = "1.0"
@@ -270,16 +252,12 @@ def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:
 
 
 def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
+    numbers = picked(check, "exit_code", "description", "digest", "calls", "open_calls", "suite_regressed")
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,
             "state": check.state.value,
-            "exit_code": check.exit_code,
-            "description": check.description,
-            "digest": check.digest,
-            "calls": check.calls,
-            "open_calls": check.open_calls,
-            "suite_regressed": check.suite_regressed,
+            **numbers,
             **{each.value: [names[case_id] for case_id in check.cases.get(each, ())] for each in CaseState},
             "unbilled": [names[case_id] for case_id in check.unbilled],
         }

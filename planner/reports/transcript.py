@@ -62,7 +62,8 @@ def _conversation(conversation: Conversation, width: int, paint: Paint) -> Itera
     yield f"{paint(sign, colour)} {paint(for_terminal(case.case_id), Colour.BOLD)}"
     facts = f"{case_phrasing.run_facts(run)} · {case_phrasing.run_outcome(run)}"
     yield from (*wrapped(for_terminal(facts), width, indent=_INDENT), "")
-    turns, tools = (evidence.turns or (), evidence.tools or ()) if evidence else ((), ())
+    turns = evidence.turns or () if evidence else ()
+    tools = evidence.tools or () if evidence else ()
     if not turns:
         yield _INDENT + (NO_CALL if run.call_id is None else NO_TRANSCRIPT if evidence else NOT_STORED)
     findings = case_phrasing.open_findings(run)
@@ -94,13 +95,10 @@ def _line(start_ms: int | None, speaker: str, text: str, width: int, paint: Pain
 
 def _tool(tool: ToolCall) -> str:
     """`lookup_order(order_id="12345") → {"status": "shipped"}`."""
-    arguments = ", ".join(f"{name}={_json(value)}" for name, value in tool.arguments.items())
-    result = f" → {_json(tool.result)}" if tool.has_result else ""
+    written = json.JSONEncoder(ensure_ascii=False).encode
+    arguments = ", ".join(f"{name}={written(value)}" for name, value in tool.arguments.items())
+    result = f" → {written(tool.result)}" if tool.has_result else ""
     return f"{tool.name}({arguments if tool.arguments_told else '…'}){result}"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _ending(evidence: Evidence) -> str:

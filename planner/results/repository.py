@@ -186,14 +186,14 @@ class ResultsRepository:
         for plan in plan_names:
             key = baseline_key(environment, plan)
             if (data := self._store.get(key)) is not None:
-                yield StoredBaseline(self._read_baseline(key, data), data, is_trusted=self.is_verified(data))
+                yield StoredBaseline(self.read_baseline(key, data), data, is_trusted=self.is_verified(data))
 
     def other_baselines(self, environment: str, plan_names: Collection[str]) -> Iterator[BaselineDocument]:
         """Baselines of other plans."""
         known = {baseline_key(environment, plan) for plan in plan_names}
         for key in self._store.keys(f"latest/{segment_for(environment)}/"):
             if key not in known and (data := self._store.get(key)) is not None:
-                yield self._read_baseline(key, data)
+                yield self.read_baseline(key, data)
 
     def amend_baselines(
         self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseResult], CaseResult]
@@ -246,7 +246,7 @@ class ResultsRepository:
         def change(now: Reader) -> dict[str, bytes | None]:
             verified.clear()
             data = now.get(key)
-            stored = None if data is None else self._read_baseline(key, data)
+            stored = None if data is None else self.read_baseline(key, data)
             document = replacement(stored)
             if document is None or document == stored:
                 return {}
@@ -258,11 +258,8 @@ class ResultsRepository:
         self._store.update(change)
         self._note_verified(verified)
 
-    def parse_baseline(self, key: str, data: bytes) -> BaselineDocument:
-        """Read and verify the baseline of this key of the default branch. Raises like `stored_baselines`."""
-        return self._read_baseline(key, data)
-
-    def _read_baseline(self, key: str, data: bytes) -> BaselineDocument:
+    def read_baseline(self, key: str, data: bytes) -> BaselineDocument:
+        """The baseline of this key of the default branch. Raises like `stored_baselines`."""
         document = self._read_plausible(BaselineDocument, key, data)
         environments = {segment_for(name) for name in (document.environment, self._shown(document.environment))}
         *_, environment, plan = key.split("/")
