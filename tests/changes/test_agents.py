@@ -1,8 +1,8 @@
-"""Whether an earlier call reached the agent that today's call would reach."""
+"""When two configurations of an agent mean the same for a call, and whether an earlier call reached today's agent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from planner.changes.agents import Agents, Configurations
-from planner.changes.configuration import configuration_digest
-from planner.planfile.model import AgentFile, Case
+from planner.changes.configuration import agree, configuration_digest, differences, is_same, overlay
+from planner.planfile.model import AgentFile
 from planner.results.model import CaseInputs
+from tests.support.stored_cases import make_case
 
 FILE = AgentFile(Path("/agents/support.yaml"), "agents/support.yaml", {"prompt": "Be brief."}, {})
 AS_FILE = {"prompt": "Be brief.", "voice": "aria"}
@@ -20,30 +21,25 @@ BEFORE = {"prompt": "Be long.", "voice": "aria"}
 OTHER_VOICE = {"prompt": "Be brief.", "voice": "nova"}
 
 
-@pytest.fixture
-def reason(make_case: Callable[..., Case]) -> Callable[..., str | None]:
+def reason(
+    prior: Mapping[str, Any] | None, called: Mapping[str, Any] | None, *, preview: bool = False, stored: bool = True
+) -> str | None:
     """Why the agent of a case with a file counts as another one: of an earlier call with the configuration `prior`, where
     `called` is called today (None: nobody asked), on a preview or not."""
-
-    def find(
-        prior: Mapping[str, Any] | None, called: Mapping[str, Any] | None, *, preview: bool = False, stored: bool = True
-    ) -> str | None:
-        case = make_case()
-        target = replace(case.target, config=FILE)
-        case = replace(case, target=target)
-        known = {configuration_digest(each): each for each in (AS_FILE, BEFORE, OTHER_VOICE)} if stored else {}
-        configurations = Configurations(
-            {} if called is None else {target: called}, frozenset({target} if preview else ()), known.get
-        )
-        agents = Agents({("agent", 12): "2026-11-20T08:00:00Z a1"}, configurations)
-        inputs: CaseInputs = agents.inputs(case).model_copy(
-            update={"configuration": None if prior is None else configuration_digest(prior)}
-        )
-        edit = agents.edit(inputs, case)
-        assert agents.is_same(inputs, case) is (edit is None)
-        return None if edit is None else edit.reason.value
-
-    return find
+    case = make_case()
+    target = replace(case.target, config=FILE)
+    case = replace(case, target=target)
+    known = {configuration_digest(each): each for each in (AS_FILE, BEFORE, OTHER_VOICE)} if stored else {}
+    configurations = Configurations(
+        {} if called is None else {target: called}, frozenset({target} if preview else ()), known.get
+    )
+    agents = Agents({("agent", 12): "2026-11-20T08:00:00Z a1"}, configurations)
+    inputs: CaseInputs = agents.inputs(case).model_copy(
+        update={"configuration": None if prior is None else configuration_digest(prior)}
+    )
+    edit = agents.edit(inputs, case)
+    assert agents.is_same(inputs, case) is (edit is None)
+    return None if edit is None else edit.reason.value
 
 
 @pytest.mark.parametrize(
@@ -64,11 +60,11 @@ def reason(make_case: Callable[..., Case]) -> Callable[..., str | None]:
         (None, None, {}, "agent_file_changed"),
     ],
 )
-def test_edited(reason: Callable[..., str | None], prior: Any, called: Any, options: Any, expected: str | None) -> None:
+def test_edited(prior: Any, called: Any, options: Any, expected: str | None) -> None:
     assert reason(prior, called, **options) == expected
 
 
-def test_a_target_without_a_file_any_more(make_case: Callable[..., Case]) -> None:
+def test_a_target_without_a_file_any_more() -> None:
     """Its earlier calls may have reached a preview. Only who asks the service knows whether the deployed agent is the same."""
     case = make_case()
     for called, expected in (
@@ -82,3 +78,40 @@ def test_a_target_without_a_file_any_more(make_case: Callable[..., Case]) -> Non
         update = {"configuration": configuration_digest(AS_FILE), "has_agent_file": True}
         edit = agents.edit(agents.inputs(case).model_copy(update=update), case)
         assert (edit and edit.reason.value) == expected
+
+
+DEPLOYED = {"prompt": "Be brief.\n", "voice": "aria", "tools": [{"id": 7, "name": "find", "url": "a"}]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Be brief.", "Be brief.\r\n", True),
+        ("Be brief.", "Be rude.", False),
+        ({"speed": 1}, {"speed": 1.0, "pitch": None}, True),
+        ({"speed": 1}, {"speed": 1, "pitch": 2}, False),
+        ([{"id": 1, "name": "find", "edited_at": "x"}], [{"id": 2, "name": "find"}], True),
+        ([{"name": "find"}], [{"name": "find", "url": "a"}], False),
+        ([1, 2], [2, 1], False),
+        (True, 1, False),
+    ],
+)
+def test_values(one: Any, other: Any, expected: bool) -> None:
+    assert (agree(one, other), agree(other, one)) == (expected, expected)
+
+
+def test_a_new_field_of_the_api_is_no_change() -> None:
+    """Unless the file sets it; a field that is gone is a change: it was set for the earlier calls."""
+    newer = {**DEPLOYED, "thinking_level": "low"}
+    assert is_same(DEPLOYED, newer)
+    assert not is_same(DEPLOYED, newer, ["thinking_level"])
+    assert not is_same(newer, DEPLOYED)
+    assert is_same({**DEPLOYED, "thinking_level": None}, DEPLOYED)
+
+
+def test_a_file_replaces_only_what_differs() -> None:
+    file = {"prompt": "Be brief.", "tools": [{"name": "find", "url": "b"}]}
+    effective = overlay(DEPLOYED, file)
+    assert effective == {"prompt": "Be brief.\n", "voice": "aria", "tools": [{"name": "find", "url": "b"}]}
+    assert [change.name for change in differences(DEPLOYED, effective)] == ["tools"]
+    assert configuration_digest(overlay(DEPLOYED, {"prompt": "Be brief."})) == configuration_digest(DEPLOYED)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any
 
-import pytest
-
-from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
-from planner.results.model import CaseResult, FreshDocument, Run
+from planner.results.model import CaseResult, FreshDocument
 from planner.results.outcomes import CaseOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.cases import total
@@ -21,31 +19,25 @@ from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.untrusted_cases import could_pass
 from tests.support.samples import one_side, own_rate
+from tests.support.stored_cases import NOW, build, make_case, make_runs
 
 NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
 FRESH = FreshDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
+TEN = make_case(runs=10, min_runs=5, min_pass_rate=0.8)
 Night = Callable[..., CaseResult]
 
 
-@pytest.fixture
-def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[Run]]) -> Night:
+nights = count(1)
+
+
+def night(case: Case, stored: CaseResult | None, passed: int, failed: int, **known: Any) -> CaseResult:
     """The stored result of a case after a session with so many passed and failed calls; keywords as for `build`."""
-    nights = iter(range(1, 100))
-
-    def run(case: Case, stored: CaseResult | None, passed: int, failed: int, **known: Any) -> CaseResult:
-        number = next(nights)
-        (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
-        runs = make_runs(*[None] * passed, *["agent"] * failed, first=100 * number, invocation_id=f"night-{number}")
-        made = {case.case_id: runs}
-        (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
-        return found
-
-    return run
-
-
-@pytest.fixture
-def ten(make_case: Callable[..., Case]) -> Case:
-    return make_case(runs=10, min_runs=5, min_pass_rate=0.8)
+    number = next(nights)
+    (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
+    runs = make_runs(*[None] * passed, *["agent"] * failed, first=100 * number, invocation_id=f"night-{number}")
+    made = {case.case_id: runs}
+    (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
+    return found
 
 
 def pool(case: CaseResult) -> tuple[str, int, int]:
@@ -60,10 +52,10 @@ def sides(case: CaseResult) -> tuple[tuple[int, int] | None, tuple[int, int] | N
     )
 
 
-def test_a_failed_case_is_judged_by_all_of_its_runs(night: Night, ten: Case) -> None:
+def test_a_failed_case_is_judged_by_all_of_its_runs() -> None:
     """6 of 10, then 9 of 10, is 15 of 20: not enough for 80 %. 10 more may be enough, and then the case is kept."""
-    first = night(ten, None, 6, 4)
-    second = night(ten, first, 9, 1)
+    first = night(TEN, None, 6, 4)
+    second = night(TEN, first, 9, 1)
     assert [pool(each) for each in (first, second)] == [("failed", 6, 10), ("failed", 15, 20)]
     assert sides(second) == ((6, 10), (9, 10))
     assert second.pass_rate == 0.75
@@ -71,55 +63,53 @@ def test_a_failed_case_is_judged_by_all_of_its_runs(night: Night, ten: Case) -> 
     assert [run.pooled for run in second.runs] == [True] * 10 + [False] * 10
     assert [run.run_id for run in second.carried_runs] == [run.run_id for run in first.runs]
     assert case_phrasing.pool(second) == "10 of its 20 calls are from earlier sessions"
-    third = night(ten, second, 10, 0)
+    third = night(TEN, second, 10, 0)
     assert (pool(third), sides(third)) == (("flaky", 25, 30), ((15, 20), (10, 10)))
-    assert (night(ten, third, 0, 0).action, pool(night(ten, third, 0, 0))) == ("keep", ("flaky", 25, 30))
+    assert (night(TEN, third, 0, 0).action, pool(night(TEN, third, 0, 0))) == ("keep", ("flaky", 25, 30))
 
 
-def test_a_case_whose_rate_is_out_of_reach_is_not_called(
-    night: Night, ten: Case, build: Callable[..., ChangeSet]
-) -> None:
+def test_a_case_whose_rate_is_out_of_reach_is_not_called() -> None:
     """5 of 10 and 10 more that pass are 15 of 20: kept as failed, unless `runs` is raised or `--rerun failed` is
     given."""
-    failed = night(ten, None, 5, 5)
+    failed = night(TEN, None, 5, 5)
 
-    def change(case: Case = ten, **known: Any) -> tuple[str, str, int, int]:
+    def change(case: Case = TEN, **known: Any) -> tuple[str, str, int, int]:
         (found,) = build([case], [failed], could_pass=NO_EVIDENCE, **known).changes
         return found.action.value, found.reason.value, found.runs, len(found.kept_run_ids)
 
     assert change() == ("keep", "out_of_reach", 0, 0)
-    kept = night(ten, failed, 0, 0)
+    kept = night(TEN, failed, 0, 0)
     assert (pool(kept), kept.compared, kept.failing_since) == (("failed", 5, 10), "same", failed.failing_since)
     assert change(rerun="failed") == change(rerun="all") == ("call", "failed_last_time", 10, 10)
-    assert change(replace(ten, runs=40)) == ("call", "runs_raised", 30, 10)
+    assert change(replace(TEN, runs=40)) == ("call", "runs_raised", 30, 10)
     assert change(fresh=FRESH) == ("call", "failed_last_time", 10, 0)
-    always = replace(ten, min_pass_rate=1.0, runs=3, min_runs=2)
+    always = replace(TEN, min_pass_rate=1.0, runs=3, min_runs=2)
     assert night(always, night(always, None, 2, 1), 0, 0).reason == "out_of_reach"
 
 
-def test_fresh_ignores_earlier_runs_and_is_recorded(night: Night, ten: Case) -> None:
+def test_fresh_ignores_earlier_runs_and_is_recorded() -> None:
     """With `--fresh`, the new runs decide alone and are compared with the earlier ones, and the result says why, who
     and when. A passed case is not called because of it."""
-    failed = night(ten, None, 6, 4)
-    fresh = night(ten, failed, 9, 1, fresh=FRESH)
+    failed = night(TEN, None, 6, 4)
+    fresh = night(TEN, failed, 9, 1, fresh=FRESH)
     assert (pool(fresh), sides(fresh), fresh.fresh) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
     assert case_phrasing.pool(fresh) == "earlier calls are not counted: the lookup tool was fixed"
-    kept = night(ten, fresh, 0, 0, fresh=FRESH)
+    kept = night(TEN, fresh, 0, 0, fresh=FRESH)
     assert (kept.action, kept.fresh) == ("keep", FRESH)
-    again = night(ten, night(ten, failed, 7, 3, fresh=FRESH), 9, 1)
+    again = night(TEN, night(TEN, failed, 7, 3, fresh=FRESH), 9, 1)
     assert (pool(again), again.fresh) == (("flaky", 16, 20), FRESH)
-    assert night(ten, None, 9, 1, fresh=FRESH).fresh is None
+    assert night(TEN, None, 9, 1, fresh=FRESH).fresh is None
 
 
-def test_new_runs_that_differ_too_much_start_a_new_pool(night: Night, ten: Case) -> None:
+def test_new_runs_that_differ_too_much_start_a_new_pool() -> None:
     """Beyond chance at 1 %, in either direction: something changed unseen, and the result says so."""
-    broken = night(ten, None, 1, 9)
-    fixed = night(ten, broken, 10, 0, rerun="failed")
+    broken = night(TEN, None, 1, 9)
+    fixed = night(TEN, broken, 10, 0, rerun="failed")
     assert (pool(fixed), sides(fixed), fixed.compared) == (("passed", 10, 10), ((1, 10), (10, 10)), "fixed")
     assert fixed.set_aside is not None
     assert (fixed.set_aside.runs_passed, fixed.set_aside.runs_countable) == (1, 10)
     assert "(1/10) are not counted" in case_phrasing.pool(fixed)
-    worse = night(ten, night(ten, None, 7, 3), 0, 10)
+    worse = night(TEN, night(TEN, None, 7, 3), 0, 10)
     assert (pool(worse), worse.compared, worse.set_aside is not None) == (("failed", 0, 10), "regressed", True)
     lucky, three = (one_side(CaseOutcome.PASSED, 3, 3), one_side(CaseOutcome.FAILED, 0, 3))
     assert not differ_too_much(three, lucky)
@@ -128,47 +118,46 @@ def test_new_runs_that_differ_too_much_start_a_new_pool(night: Night, ten: Case)
     assert not differ_too_much(one_side(CaseOutcome.UNKNOWN, 0, 0), lucky)
 
 
-def test_a_changed_call_or_a_pass_starts_a_new_pool(night: Night, ten: Case) -> None:
+def test_a_changed_call_or_a_pass_starts_a_new_pool() -> None:
     """Another prompt or an edited agent. A passed case that is called again is compared with its earlier runs, not
     pooled."""
-    failed = night(ten, None, 7, 3)
-    assert pool(night(replace(ten, prompt="Hello."), failed, 9, 1)) == ("flaky", 9, 10)
+    failed = night(TEN, None, 7, 3)
+    assert pool(night(replace(TEN, prompt="Hello."), failed, 9, 1)) == ("flaky", 9, 10)
     revised = failed.model_copy(update={"inputs": failed.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
-    edited = night(ten, revised, 9, 1, revisions={("agent", 12): "2026-11-24 b"})
+    edited = night(TEN, revised, 9, 1, revisions={("agent", 12): "2026-11-24 b"})
     assert (edited.reason, pool(edited)) == ("agent_edited", ("flaky", 9, 10))
-    good = night(ten, failed, 9, 1)
+    good = night(TEN, failed, 9, 1)
     assert pool(good) == ("flaky", 16, 20)
-    again = night(ten, good, 9, 1, rerun="all")
+    again = night(TEN, good, 9, 1, rerun="all")
     assert (pool(again), sides(again)) == (("flaky", 9, 10), ((16, 20), (9, 10)))
 
 
-def test_old_runs_leave_the_pool(night: Night, ten: Case, make_runs: Callable[..., list[Run]]) -> None:
+def test_old_runs_leave_the_pool() -> None:
     """By `max_age`; a run of unknown age does not count either."""
-    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    week = replace(ten, max_age=timedelta(days=7))
+    week = replace(TEN, max_age=timedelta(days=7))
     failed = night(week, None, 7, 3)
-    ages = [now - timedelta(days=8), None, now - timedelta(days=6)]
+    ages = [NOW - timedelta(days=8), None, NOW - timedelta(days=6)]
     runs = [
-        run.model_copy(update={"completed_at": at}) for run, at in zip(failed.runs, [*ages, *[now] * 7], strict=True)
+        run.model_copy(update={"completed_at": at}) for run, at in zip(failed.runs, [*ages, *[NOW] * 7], strict=True)
     ]
     found = night(week, failed.model_copy(update={"runs": runs}), 9, 1)
     assert (pool(found), [run.pooled for run in found.runs].count(True)) == (("failed", 14, 18), 8)
 
 
-def test_inconclusive_runs_leave_the_pool(night: Night, ten: Case, make_runs: Callable[..., list[Run]]) -> None:
+def test_inconclusive_runs_leave_the_pool() -> None:
     """Platform failures only if the plan counts them."""
-    failed = night(ten, None, 6, 3)
+    failed = night(TEN, None, 6, 3)
     spoilt = failed.model_copy(update={"runs": [*failed.runs, *make_runs("platform", "caller", first=990)]})
-    assert pool(night(ten, spoilt, 9, 1)) == ("failed", 15, 19)
-    counted = replace(ten, platform_failures="fail")
+    assert pool(night(TEN, spoilt, 9, 1)) == ("failed", 15, 19)
+    counted = replace(TEN, platform_failures="fail")
     stored = night(counted, None, 6, 3)
     spoilt = stored.model_copy(update={"runs": [*stored.runs, *make_runs("platform", first=990)]})
     assert pool(night(counted, spoilt, 9, 1)) == ("failed", 15, 20)
 
 
-def test_an_undecided_case_is_pooled_too(night: Night, ten: Case) -> None:
+def test_an_undecided_case_is_pooled_too() -> None:
     """`--rerun failed` of a case that is still open: 16 of 20, then 20 of 20."""
-    sure = replace(ten, runs=20, min_runs=10, confidence=0.9)
+    sure = replace(TEN, runs=20, min_runs=10, confidence=0.9)
     left_open = night(sure, None, 16, 4)
     assert left_open.outcome == "unknown"
     good = night(sure, left_open, 20, 0, rerun="failed")
@@ -176,33 +165,31 @@ def test_an_undecided_case_is_pooled_too(night: Night, ten: Case) -> None:
     assert pool(night(sure, left_open, 20, 0, rerun="all")) == ("flaky", 36, 40)
 
 
-def test_runs_of_partial_sessions_count_on_a_retry(night: Night, ten: Case) -> None:
+def test_runs_of_partial_sessions_count_on_a_retry() -> None:
     """The comparison is still with the baseline. Runs of another agent or another prompt are not pooled."""
-    good = night(ten, None, 10, 0)
+    good = night(TEN, None, 10, 0)
     revision = {("agent", 12): "2026-11-24 b"}
     older = good.model_copy(update={"inputs": good.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
-    tried = night(ten, older, 6, 4, revisions=revision)
+    tried = night(TEN, older, 6, 4, revisions=revision)
     assert (tried.reason, sides(tried)) == ("agent_edited", ((10, 10), (6, 10)))
-    tries = {ten.case_id: tried}
-    found = night(ten, older, 9, 1, revisions=revision, partial_results=tries)
+    tries = {TEN.case_id: tried}
+    found = night(TEN, older, 9, 1, revisions=revision, partial_results=tries)
     assert (pool(found), sides(found)) == (("failed", 15, 20), ((10, 10), (9, 10)))
     assert sum(run.pooled for run in found.runs) == 10
-    assert pool(night(ten, older, 9, 1, revisions={("agent", 12): "2026-11-25 c"}, partial_results=tries)) == (
+    assert pool(night(TEN, older, 9, 1, revisions={("agent", 12): "2026-11-25 c"}, partial_results=tries)) == (
         "flaky",
         9,
         10,
     )
-    assert pool(night(replace(ten, prompt="Hello."), older, 9, 1, partial_results=tries)) == ("flaky", 9, 10)
-    lost = night(ten, older, 5, 5, revisions=revision)
-    assert night(ten, older, 0, 0, revisions=revision, partial_results={ten.case_id: lost}).reason == "out_of_reach"
-    assert pool(night(ten, None, 9, 1, partial_results={ten.case_id: night(ten, None, 6, 4)})) == ("failed", 15, 20)
+    assert pool(night(replace(TEN, prompt="Hello."), older, 9, 1, partial_results=tries)) == ("flaky", 9, 10)
+    lost = night(TEN, older, 5, 5, revisions=revision)
+    assert night(TEN, older, 0, 0, revisions=revision, partial_results={TEN.case_id: lost}).reason == "out_of_reach"
+    assert pool(night(TEN, None, 9, 1, partial_results={TEN.case_id: night(TEN, None, 6, 4)})) == ("failed", 15, 20)
 
 
-def test_a_retry_stops_early_only_if_pool_and_new_runs_agree(
-    ten: Case, build: Callable[..., ChangeSet], night: Night, make_runs: Callable[..., list[Run]]
-) -> None:
+def test_a_retry_stops_early_only_if_pool_and_new_runs_agree() -> None:
     """Passing runs may not save the pool, but the new runs alone may turn out to be of another agent."""
-    stopping = replace(ten, when_settled="stop")
+    stopping = replace(TEN, when_settled="stop")
     failed = night(stopping, None, 3, 7)
     changes = build([stopping], [failed], could_pass=NO_EVIDENCE, rerun="failed").changes
     settling = EarlyStopping(changes, lambda _: None, nobody_asked)

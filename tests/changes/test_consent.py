@@ -13,63 +13,55 @@ import pytest
 from planner.changes.consent import ConsentRequest, Limits, Progress, check_consent, consent_command
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
-from planner.planfile.model import Case, Plan, Policy, QuietHours, Target
-from planner.results.model import CaseResult, Consent
+from planner.planfile.model import Plan, Policy, QuietHours, Target
+from planner.results.model import Consent
+from tests.support.stored_cases import NOW, build, make_case, store_case
 
-MakeCase = Callable[..., Case]
-Build = Callable[..., ChangeSet]
 Agree = Callable[..., Consent]
 _COMMAND = "planner run --consent-to-charge …"
 
 
-@pytest.fixture(scope="session")
-def agree(now: datetime, make_plan: Callable[..., Plan]) -> Agree:
+def make_plan(name: str = "refunds", max_cost_cents: int | None = None) -> Plan:
+    return Plan(name, f"plans/{name}.yaml", "", (), frozenset(), max_cost_cents, ())
+
+
+def agree(change_set: ChangeSet, **terms: Any) -> Consent:
     """`check_consent` with consent and without limits; keywords are fields of its arguments."""
-
-    def agree(change_set: ChangeSet, **terms: Any) -> Consent:
-        limits = Limits(terms.pop("plans", [make_plan()]), terms.pop("policy", Policy()), terms.pop("now", now))
-        progress = Progress(**{each.name: terms.pop(each.name, {}) for each in fields(Progress)})
-        defaults: dict[str, Any] = {"given": True, "by": "ana", "command": _COMMAND}
-        request = ConsentRequest(**{**defaults, **terms})
-        return check_consent(change_set, limits, request, progress)
-
-    return agree
+    limits = Limits(terms.pop("plans", [make_plan()]), terms.pop("policy", Policy()), terms.pop("now", NOW))
+    progress = Progress(**{each.name: terms.pop(each.name, {}) for each in fields(Progress)})
+    defaults: dict[str, Any] = {"given": True, "by": "ana", "command": _COMMAND}
+    request = ConsentRequest(**{**defaults, **terms})
+    return check_consent(change_set, limits, request, progress)
 
 
-@pytest.fixture(scope="session")
-def refusal(agree: Agree) -> Callable[..., tuple[str, str]]:
-    def refusal(change_set: ChangeSet, **terms: Any) -> tuple[str, str]:
-        with pytest.raises(RefusedError) as caught:
-            agree(change_set, **terms)
-        assert caught.value.exit_code == 3
-        return str(caught.value), caught.value.hint
-
-    return refusal
+def refusal(change_set: ChangeSet, **terms: Any) -> tuple[str, str]:
+    with pytest.raises(RefusedError) as caught:
+        agree(change_set, **terms)
+    assert caught.value.exit_code == 3
+    return str(caught.value), caught.value.hint
 
 
-def test_agreed(make_case: MakeCase, build: Build, agree: Agree, now: datetime) -> None:
+def test_agreed() -> None:
     """Consent records who, when, to which change set, and the lower of the command's and the project's ceilings."""
     change_set = build([make_case()])
-    assert agree(change_set) == Consent(given=True, by="ana", at=now, digest=change_set.digest, max_cost_cents=None)
+    assert agree(change_set) == Consent(given=True, by="ana", at=NOW, digest=change_set.digest, max_cost_cents=None)
     assert agree(change_set, max_cost_cents=500).max_cost_cents == 500
     assert agree(change_set, max_cost_cents=500, policy=Policy(max_cost_cents=300)).max_cost_cents == 300
     assert agree(change_set, plan_digest=change_set.digest).given
 
 
-def test_missing(make_case: MakeCase, build: Build, refusal: Any) -> None:
+def test_missing() -> None:
     why, hint = refusal(build([make_case()]), given=False)
     assert why.startswith("3 calls, expected $0.96 ($0.48–$1.92; assumed 1–4 minutes at 16 ¢/min (spark)): consent ")
     assert hint.endswith(f": {_COMMAND}")
 
 
-def test_missing_for_an_unknown_price(make_case: MakeCase, build: Build, refusal: Any) -> None:
+def test_missing_for_an_unknown_price() -> None:
     why, _ = refusal(build([make_case(runs=1)], products={}), given=False)
     assert why.startswith("1 call of unknown cost (no past runs and the product is unknown): consent ")
 
 
-def test_nothing_to_call_needs_no_consent(
-    make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, agree: Agree
-) -> None:
+def test_nothing_to_call_needs_no_consent() -> None:
     kept = build([make_case()], [store_case(make_case())])
     strict = Policy(max_cost_cents=0, allowed_targets=frozenset(), max_calls=0)
     assert not agree(kept, given=False, policy=strict, max_cost_cents=0).given
@@ -77,7 +69,7 @@ def test_nothing_to_call_needs_no_consent(
     assert not agree(made, given=False, runs_made={make_case().case_id: 3}).given
 
 
-def test_another_digest(make_case: MakeCase, build: Build, refusal: Any) -> None:
+def test_another_digest() -> None:
     """The refusal names both digests, with and without consent."""
     change_set, other = build([make_case()]), f"sha256:{'0' * 64}"
     for given in (True, False):
@@ -87,17 +79,13 @@ def test_another_digest(make_case: MakeCase, build: Build, refusal: Any) -> None
         assert hint.endswith(f": {_COMMAND}")
 
 
-def test_another_digest_without_calls(
-    make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, refusal: Any
-) -> None:
+def test_another_digest_without_calls() -> None:
     """A different digest is refused even if the current change set is free."""
     kept = build([make_case()], [store_case(make_case())])
     assert "is not the one agreed to" in refusal(kept, plan_digest=build([make_case()]).digest)[0]
 
 
-def test_another_digest_because_agents_were_edited(
-    make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, refusal: Any
-) -> None:
+def test_another_digest_because_agents_were_edited() -> None:
     """The refusal names each edited agent once, and suggests `--refresh`."""
     cases = [make_case(f"s{n}") for n in range(7)]
     stored = [store_case(case, revision="2026-11-20T08:00:00Z a1") for case in cases]
@@ -110,7 +98,7 @@ def test_another_digest_because_agents_were_edited(
 
 
 @pytest.mark.parametrize("text", ["9f3c", "sha256:9f3c…", f"SHA256:{'0' * 64}", f"sha256:{'0' * 64}\n", ""])
-def test_not_a_digest(make_case: MakeCase, build: Build, agree: Agree, text: str) -> None:
+def test_not_a_digest(text: str) -> None:
     """Malformed digests are usage errors, not refusals."""
     with pytest.raises(UsageError, match="is not the digest of a change set") as caught:
         agree(build([make_case()]), plan_digest=text)
@@ -118,7 +106,7 @@ def test_not_a_digest(make_case: MakeCase, build: Build, agree: Agree, text: str
     assert caught.value.hint == "Copy it whole from `planner plan`: sha256: and 64 hex digits"
 
 
-def test_a_ceiling_below_the_expected_cost(make_case: MakeCase, build: Build, agree: Agree, refusal: Any) -> None:
+def test_a_ceiling_below_the_expected_cost() -> None:
     """A ceiling equal to the expected cost is enough."""
     change_set = build([make_case()])
     assert refusal(change_set, max_cost_cents=95) == (
@@ -128,7 +116,7 @@ def test_a_ceiling_below_the_expected_cost(make_case: MakeCase, build: Build, ag
     assert agree(change_set, max_cost_cents=96).given
 
 
-def test_every_broken_ceiling_is_named(make_case: MakeCase, build: Build, make_plan: Any, refusal: Any) -> None:
+def test_every_broken_ceiling_is_named() -> None:
     """All exceeded ceilings of command, project and plans are named at once."""
     hours = make_case("opening", plan="hours", runs=100)
     change_set = build([make_case(), hours])
@@ -140,7 +128,7 @@ def test_every_broken_ceiling_is_named(make_case: MakeCase, build: Build, make_p
     )
 
 
-def test_earlier_spending_counts(make_case: MakeCase, build: Build, make_plan: Any, agree: Agree, refusal: Any) -> None:
+def test_earlier_spending_counts() -> None:
     """A ceiling is for the whole change set, across interrupted sessions; bills and reservations are listed apart."""
     case = make_case()
     made = {case.case_id: 2}
@@ -157,16 +145,14 @@ def test_earlier_spending_counts(make_case: MakeCase, build: Build, make_plan: A
     )
 
 
-def test_an_unknown_price_is_left_to_the_ledger(
-    make_case: MakeCase, build: Build, make_plan: Any, agree: Agree
-) -> None:
+def test_an_unknown_price_is_left_to_the_ledger() -> None:
     """Calls of unknown price are not refused: the ledger launches them one at a time."""
     change_set = build([make_case()], products={("agent", 12): "storm-base"})
     assert agree(change_set, plans=[make_plan("refunds", 900)]).given
     assert agree(change_set, max_cost_cents=1).max_cost_cents == 1
 
 
-def test_targets_that_policy_does_not_allow(make_case: MakeCase, build: Build, agree: Agree, refusal: Any) -> None:
+def test_targets_that_policy_does_not_allow() -> None:
     """Forbidden targets are named before consent is asked for; targets that are not called do not matter."""
     hotline = make_case("closing", target=Target("hotline", "phone_number", 77))
     change_set = build([make_case(), hotline, make_case("opening")], already_made={hotline.case_id: 3})
@@ -180,7 +166,7 @@ def test_targets_that_policy_does_not_allow(make_case: MakeCase, build: Build, a
     assert agree(change_set, policy=allowed, runs_made={hotline.case_id: 3}).given
 
 
-def test_more_calls_than_policy_allows(make_case: MakeCase, build: Build, agree: Agree, refusal: Any) -> None:
+def test_more_calls_than_policy_allows() -> None:
     change_set = build([make_case()])
     assert refusal(change_set, policy=Policy(max_calls=2)) == (
         "3 calls would be made, policy.max_calls allows 2 per session",
@@ -190,7 +176,7 @@ def test_more_calls_than_policy_allows(make_case: MakeCase, build: Build, agree:
     assert agree(change_set, policy=Policy(max_calls=2), runs_made={make_case().case_id: 1}).given
 
 
-def test_the_suggested_command_is_accepted(make_case: MakeCase, build: Build, agree: Agree) -> None:
+def test_the_suggested_command_is_accepted() -> None:
     """The suggested command is accepted; its ceiling is the high estimate."""
     change_set = build([make_case()])
     assert consent_command("planner run plans/", change_set) == (
@@ -209,7 +195,7 @@ def test_the_suggested_command_is_accepted(make_case: MakeCase, build: Build, ag
     )
 
 
-def test_quiet_hours(make_case: MakeCase, build: Build, refusal: Any, agree: Agree) -> None:
+def test_quiet_hours() -> None:
     """In their own time zone; they do not matter if there is nothing to call."""
     hours = QuietHours(time(20), time(8), ZoneInfo("Europe/Berlin"))
     change_set = build([make_case()])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,11 +10,8 @@ import pytest
 from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import ChangeSet
 from planner.changes.saved_plan import consented_calls, parse_consented
-from planner.planfile.model import Case
-from planner.results.model import CaseResult
+from tests.support.stored_cases import NOW, build, make_case, store_case
 
-MakeCase = Callable[..., Case]
-Build = Callable[..., ChangeSet]
 JUDGE = "model (prompt 1)"
 
 
@@ -40,33 +35,31 @@ def with_judge(change_set: ChangeSet) -> ChangeSet:
     ],
     ids=str,
 )
-def test_the_same_or_fewer_calls_are_within(
-    make_case: MakeCase, build: Build, now: datetime, edit: dict[str, Any], *, within: bool
-) -> None:
-    consented = consented_calls(build([make_case(retries=1), make_case("more", retries=1)]), now, "")
-    today = build([make_case(**({"retries": 1} | edit))])
+def test_the_same_or_fewer_calls_are_within(edit: dict[str, Any], *, within: bool) -> None:
+    consented = consented_calls(build([make_case(retries=1), make_case("more", retries=1)]), NOW, "")
+    today = build([replace(make_case(retries=1), **edit)])
     assert (consented.outside(today) == []) is within
     assert len(consented.outside(today, lambda _: "shown")) == (not within)
 
 
-def test_nothing_to_call_is_within(make_case: MakeCase, store_case: Any, build: Build, now: datetime) -> None:
-    consented = consented_calls(build([make_case()]), now, "")
+def test_nothing_to_call_is_within() -> None:
+    consented = consented_calls(build([make_case()]), NOW, "")
     assert consented.outside(build([make_case()], [store_case(make_case())])) == []
 
 
-def test_judge_calls(make_case: MakeCase, store_case: Callable[..., CaseResult], build: Build, now: datetime) -> None:
+def test_judge_calls() -> None:
     """A recheck with judge calls must be agreed to, as itself or as the calls it replaces. It is no consent to calls."""
     edited, stored = make_case(min_pass_rate=0.5), store_case(make_case())
     recheck, call = with_judge(build([edited], [stored])), with_judge(build([edited]))
-    assert consented_calls(recheck, now, "").outside(recheck) == []
-    assert consented_calls(call, now, "").outside(recheck) == []
-    assert len(consented_calls(recheck, now, "").outside(call)) == 1
-    assert len(consented_calls(with_judge(build([make_case("other")])), now, "").outside(recheck)) == 1
+    assert consented_calls(recheck, NOW, "").outside(recheck) == []
+    assert consented_calls(call, NOW, "").outside(recheck) == []
+    assert len(consented_calls(recheck, NOW, "").outside(call)) == 1
+    assert len(consented_calls(with_judge(build([make_case("other")])), NOW, "").outside(recheck)) == 1
 
 
-def test_a_changed_set_is_not_that_of_the_digest(make_case: MakeCase, build: Build, now: datetime) -> None:
+def test_a_changed_set_is_not_that_of_the_digest() -> None:
     """The digest proves the content, whoever may write to the store."""
-    consented = consented_calls(build([make_case(retries=1), make_case("b")]), now, "c" * 40)
+    consented = consented_calls(build([make_case(retries=1), make_case("b")]), NOW, "c" * 40)
     data = consented.model_dump_json().encode()
     assert parse_consented(data, consented.digest) == consented
     for old, new in ((b'"runs":3', b'"runs":30'), (b"refunds/b@", b"refunds/c@"), (b'"retries":1', b'"retries":9')):

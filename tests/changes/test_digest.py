@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,21 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.fingerprint import change_set_digest
-from planner.changes.model import ChangeSet, Reason
-from planner.planfile.model import Case
-from planner.results.model import CaseResult
+from planner.changes.model import Reason
+from tests.support.stored_cases import build, make_case, make_runs, store_case
 
-MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseResult]
-Build = Callable[..., ChangeSet]
 _AGENT = ("agent", 12)
 _REVISIONS = st.sampled_from([None, "2026-11-20T08:00:00Z a1", "2026-11-24T08:00:00Z b2"])
 
 
 @given(order=st.permutations(range(5)), revision=_REVISIONS)
-def test_order_and_revision_do_not_change_the_digest(
-    make_case: MakeCase, build: Build, order: list[int], revision: str | None
-) -> None:
+def test_order_and_revision_do_not_change_the_digest(order: list[int], revision: str | None) -> None:
     """The digest depends neither on the order of cases nor on the agent's revision."""
     cases = [make_case(f"s{n}") for n in range(5)]
     shuffled = build([cases[index] for index in order], revisions={_AGENT: revision})
@@ -39,15 +32,16 @@ def test_order_and_revision_do_not_change_the_digest(
     [{"prompt": "Ask."}, {"mode": "sip"}, {"runs": 4}, {"min_pass_rate": 0.5}, {"case_id": "refunds/other@support"}],
     ids=str,
 )
-def test_calls_and_expectations_change_the_digest(make_case: MakeCase, build: Build, edit: dict[str, Any]) -> None:
+def test_calls_and_expectations_change_the_digest(edit: dict[str, Any]) -> None:
     """Another case, input, number of calls or expectation gives another digest."""
     assert build([make_case(**edit)]).digest != build([make_case()]).digest
 
 
-def test_only_charged_calls_change_the_digest(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
+def test_only_charged_calls_change_the_digest() -> None:
     """Reused, rechecked (free) and dropped cases do not change the digest."""
     case, stored = make_case(), store_case(make_case())
-    other, stored_other = (make(make_case("other", prompt="Ask.")) for make in (replace, store_case))
+    other = make_case("other", prompt="Ask.")
+    stored_other = store_case(other)
     called = build([case]).digest
     assert build([case, other], [stored_other]).digest == called
     assert build([case], [stored_other]).digest == called
@@ -56,18 +50,14 @@ def test_only_charged_calls_change_the_digest(make_case: MakeCase, store_case: S
     assert build([case, other], [stored, stored_other]).digest == nothing != called
 
 
-def test_a_recheck_with_judge_calls_changes_the_digest(
-    make_case: MakeCase, store_case: StoreCase, build: Build
-) -> None:
+def test_a_recheck_with_judge_calls_changes_the_digest() -> None:
     """Its judge calls may be charged."""
     (recheck,) = build([make_case(min_pass_rate=0.5)], [store_case(make_case())]).changes
     asking = replace(recheck, judge="model (prompt 1)")
     assert change_set_digest([recheck]) == change_set_digest([]) != change_set_digest([asking])
 
 
-def test_an_edited_agent_changes_the_digest_only_through_calls(
-    make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
-) -> None:
+def test_an_edited_agent_changes_the_digest_only_through_calls() -> None:
     """A plan without a key and one that saw the edited agent have the same digest only if the case is called anyway."""
     failed = store_case(make_case(), revision="x a1", outcome="failed", runs=make_runs("agent", None, None))
     keyless, keyed = build([make_case()], [failed]), build([make_case()], [failed], revisions={_AGENT: "x b2"})
@@ -77,6 +67,6 @@ def test_an_edited_agent_changes_the_digest_only_through_calls(
     assert build([make_case()], [passed]).digest != build([make_case()], [passed], revisions={_AGENT: "x b2"}).digest
 
 
-def test_prices_do_not_change_the_digest(make_case: MakeCase, build: Build) -> None:
+def test_prices_do_not_change_the_digest() -> None:
     """Prices are bounded by the ceiling, not by the digest."""
     assert build([make_case()], rates={"spark": 99}).digest == build([make_case()]).digest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -12,13 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.history import PastRun, past_runs
-from planner.changes.model import CasePrice, ChangeSet, Estimate, Source
+from planner.changes.model import CasePrice, Estimate, Source
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseResult, RunResult
-
-MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseResult]
-Build = Callable[..., ChangeSet]
+from tests.support.stored_cases import NOW, build, make_case, make_runs, store_case
 
 
 def _past(case: Case, *costs: int | None, first: int = 1, seconds: float | None = 54.0) -> list[PastRun]:
@@ -29,7 +25,7 @@ def _past(case: Case, *costs: int | None, first: int = 1, seconds: float | None 
     ]
 
 
-def test_bills_of_one_basis_are_compared(make_case: MakeCase, build: Build) -> None:
+def test_bills_of_one_basis_are_compared() -> None:
     """The account's charges decide. Bills of calls, which may be half of that, count only without charges."""
     case = make_case()
     of_calls = [replace(run, cost_basis="call") for run in _past(case, 8, 8, 8)]
@@ -42,7 +38,7 @@ def test_bills_of_one_basis_are_compared(make_case: MakeCase, build: Build) -> N
     assert build([case], history=[*of_calls, *charged], rates={"spark": 16}).prices[key].expected_cents == 24
 
 
-def test_the_services_estimate_replaces_a_bill(make_case: MakeCase, build: Build) -> None:
+def test_the_services_estimate_replaces_a_bill() -> None:
     """If neither a bill nor a rate is known."""
     case = make_case()
     runs = [replace(run, service_estimate_cents=48) for run in _past(case, None, None, None)]
@@ -54,7 +50,7 @@ def test_the_services_estimate_replaces_a_bill(make_case: MakeCase, build: Build
     )
 
 
-def test_by_assumption(make_case: MakeCase, build: Build) -> None:
+def test_by_assumption() -> None:
     """With a rate and no past runs, a call is assumed to last 2 minutes (1 to 4) at twice the rate."""
     change_set = build([make_case()])
     basis = "assumed 1–4 minutes at 16 ¢/min (spark)"
@@ -62,7 +58,7 @@ def test_by_assumption(make_case: MakeCase, build: Build) -> None:
     assert change_set.estimate == Estimate(3, 96, 48, 192, basis)
 
 
-def test_the_projects_rates_come_first(make_case: MakeCase, build: Build) -> None:
+def test_the_projects_rates_come_first() -> None:
     """A project may set another rate for a product, or one for an unknown product; fractions of a cent are rounded up
     in the high estimate."""
     assert build([make_case()], rates={"spark": 10}).estimate == Estimate(
@@ -81,7 +77,7 @@ def test_the_projects_rates_come_first(make_case: MakeCase, build: Build) -> Non
         ({}, "the product is unknown"),
     ],
 )
-def test_unknown(make_case: MakeCase, build: Build, products: dict[Any, Any], why: str) -> None:
+def test_unknown(products: dict[Any, Any], why: str) -> None:
     """Without past runs and without a rate the price is unknown, and the basis says what is missing."""
     change_set = build([make_case()], products=products)
     basis = f"unknown: no past runs and {why}"
@@ -89,7 +85,7 @@ def test_unknown(make_case: MakeCase, build: Build, products: dict[Any, Any], wh
     assert change_set.estimate == Estimate(3, None, None, None, basis)
 
 
-def test_one_unknown_price_makes_the_sum_unknown(make_case: MakeCase, build: Build) -> None:
+def test_one_unknown_price_makes_the_sum_unknown() -> None:
     """A sum with an unknown part is unknown, unless the calls of that part were already made."""
     known = make_case("known")
     other = make_case("other", target=Target("hotline", "phone_number", 77))
@@ -100,7 +96,7 @@ def test_one_unknown_price_makes_the_sum_unknown(make_case: MakeCase, build: Bui
     assert made.estimate == Estimate(3, 96, 48, 192, "assumed 1–4 minutes at 16 ¢/min (spark)")
 
 
-def test_from_the_narrowest_group_with_enough_runs(make_case: MakeCase, build: Build) -> None:
+def test_from_the_narrowest_group_with_enough_runs() -> None:
     """Three past runs of the case come before those of its scenario, then its target, then its product."""
     case = make_case()
     sibling = replace(case, case_id="refunds/late-order[mood=calm]@support")
@@ -119,14 +115,14 @@ def test_from_the_narrowest_group_with_enough_runs(make_case: MakeCase, build: B
         assert (price.expected_cents, price.basis) == (16.0 * (index + 1), f"3 past runs of {name}")
 
 
-def test_runs_on_another_target_are_not_the_cases_own(make_case: MakeCase, build: Build) -> None:
+def test_runs_on_another_target_are_not_the_cases_own() -> None:
     """A case that now calls another agent is not priced by the old agent's bills."""
     before = make_case(target=Target("support", "agent", 11))
     price = build([make_case()], history=_past(before, 99, 99, 99)).prices[before.case_id]
     assert price.basis == "assumed 1–4 minutes at 16 ¢/min (spark)"
 
 
-def test_too_few_runs_give_way_to_a_wider_group(make_case: MakeCase, build: Build) -> None:
+def test_too_few_runs_give_way_to_a_wider_group() -> None:
     """Three runs of the target come before two runs of the case; if no group has three, the narrowest is used."""
     case, other = make_case(), make_case("other")
     own = _past(case, 16, 16)
@@ -138,7 +134,7 @@ def test_too_few_runs_give_way_to_a_wider_group(make_case: MakeCase, build: Buil
     assert price.basis == "1 past run of these cases"
 
 
-def test_a_missing_bill_is_estimated_from_the_length(make_case: MakeCase, build: Build) -> None:
+def test_a_missing_bill_is_estimated_from_the_length() -> None:
     """Started minutes at twice the rate. Without a rate, such a run is left out, and does not count as a bill of 0."""
     case = make_case()
     late = [*_past(case, None, None, seconds=61.0), *_past(case, None, first=11, seconds=0.0)]
@@ -150,7 +146,7 @@ def test_a_missing_bill_is_estimated_from_the_length(make_case: MakeCase, build:
     assert price == CasePrice(32.0, 16.0, 64, None, "assumed 1–4 minutes at 16 ¢/min (spark)", Source.RATE)
 
 
-def test_length_from_the_narrowest_group_that_has_one(make_case: MakeCase, build: Build) -> None:
+def test_length_from_the_narrowest_group_that_has_one() -> None:
     """The expected duration is the mean of the case's own runs, else of a wider group."""
     case, other = make_case(), make_case("other")
     history = [*_past(case, 16, seconds=None), *_past(other, 16, 16, first=11, seconds=30.0)]
@@ -159,7 +155,7 @@ def test_length_from_the_narrowest_group_that_has_one(make_case: MakeCase, build
     assert build([case], history=history).prices[case.case_id].expected_seconds == 60.0
 
 
-def test_the_reservation_of_a_call(make_case: MakeCase, build: Build) -> None:
+def test_the_reservation_of_a_call() -> None:
     """Reserved is the most expensive past run plus one started minute; from twenty past runs on, without the minute."""
     case = make_case()
 
@@ -173,9 +169,7 @@ def test_the_reservation_of_a_call(make_case: MakeCase, build: Build) -> None:
     assert high(3, products={}) == 48 + 48
 
 
-def test_runs_stored_with_the_case_count(
-    make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
-) -> None:
+def test_runs_stored_with_the_case_count() -> None:
     """The runs of the baseline are past runs, each counted once; connections that failed do not count."""
     case = make_case(prompt="Ask.")
     runs = [*make_runs(None, None, None), *make_runs("platform", first=104, cost_cents=0)]
@@ -185,15 +179,13 @@ def test_runs_stored_with_the_case_count(
     assert build([case], [prior], history=_past(case, 16, 16, first=101)).estimate.basis == basis
 
 
-def test_a_platform_failure_that_was_billed_counts(
-    make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
-) -> None:
+def test_a_platform_failure_that_was_billed_counts() -> None:
     """A failed call that was billed shows what a call costs."""
     prior = store_case(make_case(), outcome="failed", runs=make_runs("platform", "agent", None))
     assert build([make_case()], [prior]).estimate.basis == "3 past runs of these cases"
 
 
-def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Build) -> None:
+def test_already_made_calls_are_not_priced_again() -> None:
     """Runs that an interrupted session made lower the estimate, and leave unit price and digest unchanged."""
     case = make_case()
     before, after = build([case]), build([case], already_made={case.case_id: 2})
@@ -202,7 +194,7 @@ def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Bui
     assert build([case], already_made={case.case_id: 9}).estimate == Estimate(0, 0, 0, 0, "nothing to call")
 
 
-def test_the_range_has_the_stated_coverage(make_case: MakeCase, build: Build) -> None:
+def test_the_range_has_the_stated_coverage() -> None:
     """Drawn from one distribution, the real sum is between low and high in at least 80 of 100 sessions, for few and
     many runs."""
     chance = Random(20261124)  # noqa: S311 - a simulation, not a secret
@@ -222,9 +214,7 @@ _COSTS = st.lists(st.integers(1, 6).map(lambda minutes: 16 * minutes), max_size=
 
 
 @given(costs=_COSTS, product=st.sampled_from([None, "spark", "storm-base"]), runs=st.integers(1, 30))
-def test_invariants_of_an_estimate(
-    make_case: MakeCase, build: Build, costs: list[int], product: str | None, runs: int
-) -> None:
+def test_invariants_of_an_estimate(costs: list[int], product: str | None, runs: int) -> None:
     """Unknown is None and never 0; otherwise low ≤ expected ≤ high, and a ceiling of high covers the reservation of
     the last call."""
     case = make_case(runs=runs)
@@ -243,7 +233,7 @@ def test_invariants_of_an_estimate(
     assert price.expected_cents * (runs - 1) + price.high_cents <= estimate.high_cents
 
 
-def test_each_past_run_counts_once(store_case: StoreCase, make_case: MakeCase, make_runs: Any, now: Any) -> None:
+def test_each_past_run_counts_once() -> None:
     """A run carried through several sessions is one past run."""
     case = store_case(make_case(), runs=make_runs(None, None))
     later = store_case(make_case(), runs=[*case.runs, *make_runs(None, first=103, cost_cents=None)])
@@ -256,8 +246,8 @@ def test_each_past_run_counts_once(store_case: StoreCase, make_case: MakeCase, m
                 "exit_code": 0,
                 "invocation_id": invocation,
                 "change_set_digest": "",
-                "started_at": now,
-                "ended_at": now,
+                "started_at": NOW,
+                "ended_at": NOW,
                 "consent": {"given": True},
                 "cases": cases,
                 "cost": {"estimated_cents": 1, "actual_cents": 1, "this_invocation_cents": 1, "ambiguous_cents": 0},

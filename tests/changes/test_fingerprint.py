@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -15,7 +14,9 @@ from hypothesis import strategies as st
 
 from planner.changes.configuration import digest_of
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
-from planner.planfile.model import Case, Quarantine, Target
+from planner.checks.base import CheckSeverity
+from planner.planfile.model import Quarantine, Target
+from tests.support.stored_cases import Says, make_case
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -77,7 +78,7 @@ def test_a_value_that_is_not_json_is_refused() -> None:
         digest_of({"until": date(2026, 1, 1)})
 
 
-def test_fingerprints_stay_the_same(make_case: Callable[..., Case]) -> None:
+def test_fingerprints_stay_the_same() -> None:
     """Stored results contain these digests: another value would call every stored case again, for money."""
     case = make_case()
     call = (
@@ -110,7 +111,7 @@ def _sha256(canonical: bytes) -> str:
     ],
     ids=str,
 )
-def test_each_input_of_a_call_counts(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
+def test_each_input_of_a_call_counts(edit: dict[str, Any]) -> None:
     """Every input of a call changes its fingerprint, and nothing else does."""
     before, after = make_case(), make_case(**edit)
     assert call_fingerprint(case_inputs(before, None)) != call_fingerprint(case_inputs(after, None))
@@ -131,7 +132,7 @@ def test_each_input_of_a_call_counts(make_case: Callable[..., Case], edit: dict[
     ],
     ids=str,
 )
-def test_names_and_waiting_times_change_no_fingerprint(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
+def test_names_and_waiting_times_change_no_fingerprint(edit: dict[str, Any]) -> None:
     """Names, waiting times and the number of runs change neither fingerprint."""
     before, after = make_case(), make_case(**edit)
     assert call_fingerprint(case_inputs(before, "now a1")) == call_fingerprint(case_inputs(after, None))
@@ -150,27 +151,27 @@ def test_names_and_waiting_times_change_no_fingerprint(make_case: Callable[..., 
     ],
     ids=str,
 )
-def test_each_rule_of_judgement_counts(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
+def test_each_rule_of_judgement_counts(edit: dict[str, Any]) -> None:
     """Everything that decides a verdict changes the check fingerprint."""
     assert check_fingerprint(make_case()) != check_fingerprint(make_case(**edit))
 
 
-def test_expectations_count_by_what_they_ask(make_case: Callable[..., Case], says: Callable[..., Any]) -> None:
+def test_expectations_count_by_what_they_ask() -> None:
     """A field, a repetition or a severity counts; order, ids and descriptions do not."""
-    one, two = says(id="one"), says(id="two", any_of=("thirty days",))
+    one, two = Says(id="one"), Says(id="two", any_of=("thirty days",))
     base = make_case(expectations=(one, two))
 
     def same(*expectations: Any) -> bool:
         return check_fingerprint(base) == check_fingerprint(replace(base, expectations=expectations))
 
     assert same(two, one)
-    assert same(says(id="renamed", description="why"), two)
+    assert same(Says(id="renamed", description="why"), two)
     assert not same(one, one)
-    assert not same(one, says(id="two", any_of=("thirty days",), severity="warning"))
+    assert not same(one, Says(id="two", any_of=("thirty days",), severity=CheckSeverity.WARNING))
     assert not same(one, two, two)
 
 
-def test_min_runs_that_follows_runs_is_no_expectation(make_case: Callable[..., Case]) -> None:
+def test_min_runs_that_follows_runs_is_no_expectation() -> None:
     """More runs raise the default of min_runs; that alone is not a changed expectation."""
     assert check_fingerprint(make_case(runs=3, min_runs=2)) == check_fingerprint(make_case(runs=5, min_runs=3))
     assert check_fingerprint(make_case(runs=5, min_runs=2)) != check_fingerprint(make_case(runs=5, min_runs=3))

@@ -15,11 +15,10 @@ from planner.changes.diff import Request, StoredResults, diff
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
 from planner.planfile.project import load_project
-from planner.results.model import CaseResult
 from planner.results.outcomes import Action
+from tests.support.stored_cases import store_case
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-StoreCase = Callable[..., CaseResult]
 Document = dict[str, Any]
 
 PLAN: Document = {
@@ -139,7 +138,7 @@ EDITS: dict[str, Callable[[Document], None]] = {
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_one_edit_calls_only_the_cases_whose_call_it_changes(tmp_path: Path, store_case: StoreCase, name: str) -> None:
+def test_one_edit_calls_only_the_cases_whose_call_it_changes(tmp_path: Path, name: str) -> None:
     """Compared with a simple model: changed calls are made, changed expectations rechecked, and all else kept."""
     before, after = PLAN, copy.deepcopy(PLAN)
     EDITS[name](after)

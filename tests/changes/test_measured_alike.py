@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
-import pytest
-
-from planner.changes.model import ChangeSet
 from planner.checks.base import Expectation
 from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
-from planner.planfile.model import Case
 from planner.reports import case_phrasing
 from planner.results.model import CaseResult, Run
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.runs import rests_on_grade
+from tests.support.stored_cases import build, make_case, make_runs, store_case
 
 Compare = Callable[..., CaseResult]
 
@@ -32,59 +30,51 @@ class Graded(Expectation, frozen=True):
         return passed(f"run {evidence.run_id}")
 
 
-@pytest.fixture
-def compare_runs(
-    make_case: Callable[..., Case], store_case: Callable[..., CaseResult], build: Callable[..., ChangeSet]
-) -> Compare:
+def compare_runs(before: list[Run], now: list[Run], *, graded: bool = True) -> CaseResult:
     """The case after it was called again, from its earlier and its new runs."""
-
-    def run(before: list[Run], now: list[Run], *, graded: bool = True) -> CaseResult:
-        case = make_case(runs=len(now), min_pass_rate=0, **({"expectations": (Graded(),)} if graded else {}))
-        stored = store_case(case, runs=before, outcome="flaky")
-        (change,) = build([case], [stored], rerun="all").changes
-        made = {case.case_id: now}
-        (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
-        return found
-
-    return run
+    case = make_case(runs=len(now), min_pass_rate=0)
+    case = replace(case, expectations=(Graded(),)) if graded else case
+    stored = store_case(case, runs=before, outcome="flaky")
+    (change,) = build([case], [stored], rerun="all").changes
+    made = {case.case_id: now}
+    (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
+    return found
 
 
-def fallen(make_runs: Callable[..., list[Run]], before: dict[str, Any], now: dict[str, Any]) -> Any:
+def fallen(before: dict[str, Any], now: dict[str, Any]) -> Any:
     """Ten of ten, then none of ten."""
     old = make_runs(*[None] * 10, invocation_id="old", **before)
     return old, make_runs(*["agent"] * 10, first=201, invocation_id="new", **now)
 
 
-def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Callable[..., list[Run]]) -> None:
+def test_another_grader_is_no_regression() -> None:
     """Grades of two graders are not comparable, and the report says so, with both counts. A case that does not use
     the grade, or whose grader is unknown, is compared as usual."""
     old, new = {"grader_version": "3"}, {"grader_version": "4"}
-    found = compare_runs(*fallen(make_runs, old, new))
+    found = compare_runs(*fallen(old, new))
     assert (found.compared, found.not_comparable) == ("not_enough_evidence", "grader")
     assert case_phrasing.compared(found) == "not comparable: different grader (10/10 → 0/10)"
     assert found.before is not None
     assert found.latest is not None
     for compared in (
-        compare_runs(*fallen(make_runs, old, new), graded=False),
-        compare_runs(*fallen(make_runs, old, old)),
-        compare_runs(*fallen(make_runs, {}, new)),
+        compare_runs(*fallen(old, new), graded=False),
+        compare_runs(*fallen(old, old)),
+        compare_runs(*fallen({}, new)),
     ):
         assert (compared.compared, compared.not_comparable) == ("regressed", None)
     model = {**old, "grader_model": "g-2"}
-    assert compare_runs(*fallen(make_runs, {**old, "grader_model": "g-1"}, model)).not_comparable == "grader"
+    assert compare_runs(*fallen({**old, "grader_model": "g-1"}, model)).not_comparable == "grader"
 
 
-def test_another_edition_of_the_judge_is_no_regression(
-    compare_runs: Compare, make_runs: Callable[..., list[Run]]
-) -> None:
+def test_another_edition_of_the_judge_is_no_regression() -> None:
     """The endpoint names another model under the same configured name."""
     old, new = {"judge_model": "m-2026-08"}, {"judge_model": "m-2026-11"}
-    found = compare_runs(*fallen(make_runs, old, new))
+    found = compare_runs(*fallen(old, new))
     assert (found.not_comparable, found.compared != "regressed") == ("judge", True)
-    assert compare_runs(*fallen(make_runs, old, old)).compared == "regressed"
+    assert compare_runs(*fallen(old, old)).compared == "regressed"
 
 
-def test_each_variant_is_compared_with_itself(compare_runs: Compare, make_runs: Callable[..., list[Run]]) -> None:
+def test_each_variant_is_compared_with_itself() -> None:
     """Half of the calls reached variant B, which never passes; now nearly all do. No variant got worse, so the case
     did not."""
     a, b = {"agent_variant_id": 1}, {"agent_variant_id": 2}
@@ -103,7 +93,7 @@ def test_each_variant_is_compared_with_itself(compare_runs: Compare, make_runs: 
     assert (apart.not_comparable, apart.compared != "regressed") == ("variant", True)
 
 
-def test_cases_that_depend_on_the_grade(make_case: Callable[..., Case]) -> None:
+def test_cases_that_depend_on_the_grade() -> None:
     """Also through a part of an expectation."""
     assert rests_on_grade(make_case(expectations=(Graded(),)))
     assert not rests_on_grade(make_case())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,50 +13,37 @@ from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action
-
-MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseResult]
+from tests.support.stored_cases import changes_of, make_case, make_runs, store_case
 
 OLD, NEW = "2026-11-20T09:00:00Z aaaa", "2026-11-22T09:00:00Z bbbb"
 KEY = ("agent", 12)
+EDITED = make_case(prompt="You are an impatient caller.")
 
 
-@pytest.fixture
-def compare(changes_of: Callable[..., tuple[Change, ...]]) -> Callable[..., Change]:
+def compare(
+    cases: Case | list[Case],
+    baseline: Iterable[CaseResult] = (),
+    before: Iterable[CaseResult] = (),
+    revision: str | None = OLD,
+    **more: Any,
+) -> Change:
     """The change of the first case, against a baseline and earlier calls."""
-
-    def run(
-        cases: Case | list[Case],
-        baseline: Iterable[CaseResult] = (),
-        before: Iterable[CaseResult] = (),
-        revision: str | None = OLD,
-        **more: Any,
-    ) -> Change:
-        stored = list(before)
-        return changes_of(
-            [cases] if isinstance(cases, Case) else cases,
-            list(baseline),
-            revisions={KEY: revision},
-            called_before=lambda case_id, fingerprint: [
-                case for case in stored if (case.case_id, case.call_fingerprint) == (case_id, fingerprint)
-            ],
-            **more,
-        )[0]
-
-    return run
+    stored = list(before)
+    return changes_of(
+        [cases] if isinstance(cases, Case) else cases,
+        list(baseline),
+        revisions={KEY: revision},
+        called_before=lambda case_id, fingerprint: [
+            case for case in stored if (case.case_id, case.call_fingerprint) == (case_id, fingerprint)
+        ],
+        **more,
+    )[0]
 
 
-@pytest.fixture
-def edited(make_case: MakeCase) -> Case:
-    return make_case(prompt="You are an impatient caller.")
-
-
-def test_an_unchanged_prompt_needs_no_call(
-    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], edited: Case
-) -> None:
+def test_an_unchanged_prompt_needs_no_call() -> None:
     """The earlier runs are rechecked, and compared with the baseline's runs."""
     case = make_case()
-    older, newer = store_case(case, revision=OLD), store_case(edited, revision=OLD, outcome="failed")
+    older, newer = store_case(case, revision=OLD), store_case(EDITED, revision=OLD, outcome="failed")
     change = compare(case, [newer], [older])
     assert (change.action, change.reason, change.runs) == (Action.RECHECK, Reason.CALLED_BEFORE, 0)
     assert change.detail == "3 stored runs of 2026-11-23 · free"
@@ -79,25 +66,16 @@ def test_an_unchanged_prompt_needs_no_call(
     ],
 )
 def test_calls_are_reused_only_if_the_agent_is_known_to_be_the_same(
-    make_case: MakeCase,
-    store_case: StoreCase,
-    compare: Callable[..., Change],
-    edited: Case,
-    then: str | None,
-    baseline: str | None,
-    today: str | None,
-    reusable: bool,
+    then: str | None, baseline: str | None, today: str | None, reusable: bool
 ) -> None:
     """By the service's current revision, or, if it was not asked, by all stored revisions of that target."""
     change = compare(
-        make_case(), [store_case(edited, revision=baseline)], [store_case(make_case(), revision=then)], today
+        make_case(), [store_case(EDITED, revision=baseline)], [store_case(make_case(), revision=then)], today
     )
     assert (change.action is Action.RECHECK) is reusable
 
 
-def test_an_agent_rolled_back_needs_no_call(
-    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change]
-) -> None:
+def test_an_agent_rolled_back_needs_no_call() -> None:
     """Earlier calls of the restored revision are reused."""
     case = make_case()
     older, newer = store_case(case, revision=OLD), store_case(case, revision=NEW)
@@ -105,19 +83,15 @@ def test_an_agent_rolled_back_needs_no_call(
     assert compare(case, [newer], [], OLD).reason is Reason.AGENT_EDITED
 
 
-def test_a_case_that_was_taken_out_and_put_back_needs_no_call(
-    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change]
-) -> None:
+def test_a_case_that_was_taken_out_and_put_back_needs_no_call() -> None:
     """The baseline no longer contains it, but an older session does."""
     change = compare(make_case(), [], [store_case(make_case(), revision=OLD)])
     assert (change.reason, change.compared_with) == (Reason.CALLED_BEFORE, None)
 
 
-def test_unusable_earlier_calls_are_not_reused(
-    make_case: MakeCase, store_case: StoreCase, make_runs: Any, compare: Callable[..., Change], edited: Case, now: Any
-) -> None:
+def test_unusable_earlier_calls_are_not_reused() -> None:
     """Older runs are not reused if they failed, are too few, too old or undecided, or have no evidence."""
-    baseline = [store_case(edited, revision=OLD)]
+    baseline = [store_case(EDITED, revision=OLD)]
     case = make_case()
 
     def reason(case: Case, older: CaseResult, **more: Any) -> Reason:
@@ -134,9 +108,7 @@ def test_unusable_earlier_calls_are_not_reused(
     assert reason(case, other) is Reason.CALLED_BEFORE, "what failed by other expectations is looked at again, free"
 
 
-def test_another_name_needs_no_call(
-    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], changes_of: Any
-) -> None:
+def test_another_name_needs_no_call() -> None:
     """The runs of the deleted case are rechecked under the new id, and the old case is not dropped."""
     gone, case = store_case(make_case("late-order")), make_case("delayed-order")
     (change,) = changes_of([case], [gone])
@@ -148,9 +120,7 @@ def test_another_name_needs_no_call(
     assert compare(moved, [gone]).reason is Reason.NEW
 
 
-def test_a_case_is_renamed_once_and_only_when_it_is_gone(
-    make_case: MakeCase, store_case: StoreCase, changes_of: Any
-) -> None:
+def test_a_case_is_renamed_once_and_only_when_it_is_gone() -> None:
     """Two new cases do not share the calls of one, and a case that still exists keeps its own."""
     stored = store_case(make_case("late-order"))
     cases = [make_case("one"), make_case("two")]

@@ -1,9 +1,7 @@
-"""Calls in addition to stored ones: no stored call is compared with itself, and an open case is compared as one
-sample."""
+"""What new runs are compared with: earlier runs, a baseline that was left open, and quarantined cases apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -12,22 +10,14 @@ import pytest
 
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
-from planner.planfile.model import Case
-from planner.results.model import CaseResult, Run
-from planner.results.outcomes import CaseOutcome
+from planner.planfile.model import Quarantine
+from planner.results.model import CaseResult, Run, RunVerdict
+from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.early_stopping import EarlyStopping
 from tests.support.samples import one_side
-
-MakeCase = Callable[..., Case]
-StoreCase = Callable[..., CaseResult]
-Build = Callable[..., ChangeSet]
-MakeRuns = Callable[..., list[Run]]
-
-
-def gone(digest: str) -> None:
-    del digest
+from tests.support.stored_cases import Says, build, make_case, make_runs, store_case
 
 
 def judged(run: Run) -> Run:
@@ -37,14 +27,16 @@ def judged(run: Run) -> Run:
 def assembled(changes: ChangeSet, made: list[Run]) -> CaseResult:
     (change,) = changes.changes
     (case,) = assemble_cases(
-        [change], {change.case_id: [judged(run) for run in made]}, gone, MissingRuns(), today=date(2026, 11, 25)
+        [change],
+        {change.case_id: [judged(run) for run in made]},
+        lambda _: None,
+        MissingRuns(),
+        today=date(2026, 11, 25),
     )
     return case
 
 
-def test_new_calls_are_compared_with_the_stored_ones(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
-) -> None:
+def test_new_calls_are_compared_with_the_stored_ones() -> None:
     """8 of 8 before and 3 of 8 now: regressed, and the suite counts each call once."""
     case = make_case(runs=16, min_runs=8, min_pass_rate=0.8)
     changes = build([case], [store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))])
@@ -61,9 +53,7 @@ def test_new_calls_are_compared_with_the_stored_ones(
     assert (suite.passed_before, suite.runs_before, suite.passed_now, suite.runs_now) == (8, 8, 3, 8)
 
 
-def test_stored_calls_alone_are_nothing_new(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
-) -> None:
+def test_stored_calls_alone_are_nothing_new() -> None:
     """If none of the additional calls could be made, the case keeps its outcome."""
     stored = store_case(make_case(runs=4, min_runs=2))
     found = assembled(build([make_case(runs=8, min_runs=4)], [stored]), [])
@@ -71,9 +61,7 @@ def test_stored_calls_alone_are_nothing_new(
     assert suite_of([found]) is None
 
 
-def test_repeating_all_calls_is_reported_as_before(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
-) -> None:
+def test_repeating_all_calls_is_reported_as_before() -> None:
     """Without kept calls the new calls are the whole sample."""
     changes = build([make_case()], [store_case(make_case())], rerun="all")
     found = assembled(changes, make_runs("agent", "agent", "agent", first=201, invocation_id="new"))
@@ -81,22 +69,18 @@ def test_repeating_all_calls_is_reported_as_before(
     assert (found.compared, found.latest.runs_countable) == ("regressed", found.runs_total)
 
 
-def test_calls_are_not_stopped_because_of_earlier_results(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
-) -> None:
+def test_calls_are_not_stopped_because_of_earlier_results() -> None:
     """8 of 8 before, and the first three new calls fail: the case has failed whatever the other two show, but may
     have regressed. 8 of 8 against 0 of 5 would show that; against 8 of 13 it would not."""
     case = make_case(runs=13, min_runs=7, min_pass_rate=0.8, when_settled="stop")
     stored = store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))
-    settling = EarlyStopping(build([case], [stored]).changes, gone, nobody_asked)
+    settling = EarlyStopping(build([case], [stored]).changes, lambda _: None, nobody_asked)
     for run in make_runs("agent", "agent", "agent", first=201, invocation_id="new"):
         settling.note(case.case_id, judged(run))
     assert settling.pace(case.case_id, 2, 0) == 2
 
 
-def test_a_case_left_open_is_compared_as_one_sample(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
-) -> None:
+def test_a_case_left_open_is_compared_as_one_sample() -> None:
     """19 of 20, then 14 of 19 and open; with 60 more runs it fails. Neither step alone is significant, both together
     are."""
     case = make_case(runs=80, min_runs=40, min_pass_rate=0.8, confidence=0.9)
@@ -112,9 +96,7 @@ def test_a_case_left_open_is_compared_as_one_sample(
     assert assembled(build([case], [apart]), made).compared == "not_enough_evidence"
 
 
-def test_an_unknown_case_is_compared_with_the_last_known_result(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
-) -> None:
+def test_an_unknown_case_is_compared_with_the_last_known_result() -> None:
     """After a night of platform failures, the baseline is unchanged."""
     before = one_side(CaseOutcome.PASSED, 3, 3)
     nothing = make_runs("platform", "platform", "platform", invocation_id="last")
@@ -125,9 +107,7 @@ def test_an_unknown_case_is_compared_with_the_last_known_result(
     assert (found.compared, found.before) == ("regressed", before)
 
 
-def test_known_calls_that_are_made_again_are_the_baseline(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
-) -> None:
+def test_known_calls_that_are_made_again_are_the_baseline() -> None:
     """The runs of an open case are the baseline once all of its calls are made again."""
     before = one_side(CaseOutcome.PASSED, 3, 3)
     left_open = make_runs(None, None, "agent", invocation_id="last")
@@ -138,9 +118,7 @@ def test_known_calls_that_are_made_again_are_the_baseline(
     assert (found.before.runs_passed, found.before.runs_countable) == (2, 3)
 
 
-def test_an_open_comparison_survives_runs_without_calls(
-    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns, says: type[Any]
-) -> None:
+def test_an_open_comparison_survives_runs_without_calls() -> None:
     """A case left open keeps its baseline through a recheck, but not if expectations change."""
     case = make_case(runs=20, min_runs=10, min_pass_rate=0.8, confidence=0.9)
     good = store_case(case, outcome=CaseOutcome.FLAKY, runs=make_runs(*[None] * 19, "agent", invocation_id="first"))
@@ -161,5 +139,59 @@ def test_an_open_comparison_survives_runs_without_calls(
     raised = replace(case, runs=80, min_runs=40)
     found = assembled(build([raised], [judged_again]), more)
     assert (found.runs_total, found.outcome, found.compared, found.open_against) == (80, "failed", "regressed", None)
-    other = replace(case, expectations=(says(id="says", any_of=("60 days",)),))
+    other = replace(case, expectations=(Says(id="says", any_of=("60 days",)),))
     assert assembled(build([other], [left_open]), []).open_against is None
+
+
+def failing(run: Run) -> Run:
+    return run.model_copy(update={"outcome": RunOutcome.FAILED, "fault": Fault.AGENT, "findings": []})
+
+
+@pytest.mark.parametrize(
+    ("today", "found"),
+    [(date(2026, 11, 30), ["regressed", "regressed"]), (date(2026, 12, 1), ["not_enough_evidence"] * 2)],
+)
+def test_a_quarantine_is_valid_until_its_last_day(today: date, found: list[str]) -> None:
+    """Two cases fall from 3 of 3 to 0 of 3, which is significant for one alone. After its last day, the quarantined
+    case counts again."""
+    cases = [make_case("one"), make_case("apart", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41"))]
+    stored = [store_case(case, runs=make_runs(None, None, None)) for case in cases]
+    changes = build(cases, stored, rerun="all").changes
+    made = {
+        change.case_id: [failing(run) for run in make_runs("agent", "agent", "agent", first=first, invocation_id="new")]
+        for change, first in zip(changes, (201, 301), strict=True)
+    }
+    assembled = assemble_cases(changes, made, lambda _: None, MissingRuns(), today=today)
+    assert [case.compared for case in assembled] == found
+
+
+@pytest.mark.parametrize(
+    ("before", "stored_since", "then", "found"),
+    [
+        ("passed", None, "agent", None),
+        ("failed", None, "agent", "old"),
+        ("failed", "first", "agent", "first"),
+        ("failed", "first", None, "first"),
+        ("unknown", "first", "agent", None),
+        ("failed", "first", "platform", "first"),
+    ],
+)
+def test_the_first_invocation_that_found_it_failing_is_named(
+    before: Any, stored_since: str | None, then: Any, found: str | None
+) -> None:
+    """The date is kept while the case fails. A case that passes or is unknown starts again."""
+    case = make_case("one")
+    fault = None if before == "passed" else "agent"
+    stored = store_case(
+        case, outcome=before, failing_since=stored_since, runs=make_runs(fault, fault, invocation_id="old")
+    )
+    (change,) = build([case], [stored], rerun="all").changes
+    verdict = {
+        None: RunVerdict(outcome=RunOutcome.PASSED),
+        "agent": RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT),
+        "platform": RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM),
+    }[then]
+    runs = make_runs(then, then, first=201, invocation_id="new")
+    made = {change.case_id: [run.model_copy(update=dict(verdict)) for run in runs]}
+    (assembled,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 30))
+    assert assembled.failing_since == found

@@ -1,0 +1,119 @@
+"""Cases, stored results of earlier sessions, and the changes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from planner.changes.diff import Request, StoredResults, diff
+from planner.changes.estimate import build_change_set
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.model import Change, ChangeSet
+from planner.checks.base import Expectation
+from planner.checks.judgement import Judgement, passed
+from planner.evidence import Evidence
+from planner.planfile.model import Case, Target
+from planner.planfile.yaml.document import Place, Source
+from planner.results.model import CaseResult, Run
+
+NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
+_PLACE: Final = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
+
+
+class Says(Expectation, frozen=True):
+    """A check with one field, for tests that never judge."""
+
+    caller_can_cause_failure = True
+
+    check: Literal["says"] = "says"
+    any_of: tuple[Any, ...] = ("30 days",)
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        return passed(f"run {evidence.run_id}")
+
+
+def make_case(name: str = "late-order", **changed: Any) -> Case:
+    """A case of plan `refunds`; keywords replace fields, `name` names the scenario."""
+    case = Case(
+        case_id=f"refunds/{name}@support",
+        plan="refunds",
+        scenario=name,
+        target=Target("support", "agent", 12),
+        point=(),
+        prompt="You are a polite caller asking about order 12345.",
+        direction="outbound",
+        mode="bot",
+        target_number=None,
+        runs=3,
+        min_pass_rate=1.0,
+        min_runs=2,
+        stagger_seconds=0,
+        timeout_seconds=900,
+        platform_failures="ignore",
+        expectations=(Says(id="says"),),
+        expectation_places=(_PLACE,),
+        tags=frozenset(),
+        place=_PLACE,
+    )
+    return replace(case, **changed)
+
+
+def make_runs(*faults: str | None, first: int = 101, **changed: Any) -> list[Run]:
+    """One run for each fault (None: it passed), numbered from `first`, one minute of 16 cents each."""
+    return [
+        Run.model_validate(
+            {
+                "run_id": first + index,
+                "outcome": "passed" if fault is None else "failed" if fault in ("agent", "author") else "errored",
+                "fault": fault,
+                "cost_cents": 16,
+                "duration_seconds": 54.0,
+                "evidence": f"{first + index:064x}",
+                "completed_at": NOW - timedelta(days=1),
+                **changed,
+            }
+        )
+        for index, fault in enumerate(faults)
+    ]
+
+
+def store_case(case: Case, *, revision: str | None = None, **changed: Any) -> CaseResult:
+    """The stored result of a case: passed in all runs, unless fields say otherwise."""
+    inputs = case_inputs(case, revision)
+    runs = changed.pop("runs", None) or make_runs(*[None] * case.runs)
+    return CaseResult.model_validate(
+        {
+            "case_id": case.case_id,
+            "plan": case.plan,
+            "scenario": case.scenario,
+            "target": case.target.alias,
+            "action": "call",
+            "reason": "new",
+            "outcome": "passed",
+            "runs_required": case.runs,
+            "runs_passed": sum(run.fault is None for run in runs),
+            "runs_total": len(runs),
+            "compared": "new",
+            "inputs": inputs,
+            "call_fingerprint": call_fingerprint(inputs),
+            "check_fingerprint": check_fingerprint(case),
+            "runs": runs,
+            **changed,
+        }
+    )
+
+
+def changes_of(cases: Sequence[Case], stored: Sequence[CaseResult] = (), **known: Any) -> tuple[Change, ...]:
+    """`diff` with the fields of `StoredResults` and `Request` as keywords."""
+    results = {each.name: known.pop(each.name) for each in fields(StoredResults) if each.name in known}
+    baseline = {prior.case_id: prior for prior in stored}
+    return diff(cases, StoredResults(baseline, **results), Request(known.pop("now", NOW), **known))
+
+
+def build(cases: Sequence[Case], stored: Sequence[CaseResult] = (), **known: Any) -> ChangeSet:
+    """The change set of cases against stored ones. By default only the product `spark` of agent 12 is known."""
+    price: dict[str, Any] = {"products": {("agent", 12): "spark"}, "rates": {}, "history": [], "already_made": {}}
+    price |= {name: known.pop(name) for name in price if name in known}
+    return build_change_set(changes_of(cases, stored, **known), **price)
