@@ -108,7 +108,7 @@ class _CaseProgress:
     case: Case
     baseline: Baseline
     first_wave: int
-    is_retry: bool = False
+    is_retry: bool
     verdicts: list[RunVerdict] = field(default_factory=list[RunVerdict])
     new_verdicts: list[RunVerdict] = field(default_factory=list[RunVerdict])
     """Those of runs that are not in the baseline."""

@@ -37,7 +37,7 @@ from pathlib import Path
 from random import Random
 from time import process_time
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import coverage
 import pytest
@@ -71,6 +71,10 @@ ARITHMETIC: Mapping[Any, Any] = {
 IGNORED = {"description", "title", "examples", "json_schema_extra", "model_config", "__all__", "__slots__", "strict"}
 
 
+Place: TypeAlias = tuple[Any, tuple[str, Any], tuple[str, ...], Any]
+"""A node, its change, the names it is in, and its statement."""
+
+
 class Mutant(NamedTuple):
     path: Path
     number: int
@@ -82,18 +86,19 @@ class Mutant(NamedTuple):
 
     def code(self) -> CodeType:
         tree = ast.parse(self.path.read_text(encoding="utf-8"))
-        _change(list(_places(tree))[self.number][0])
+        node, change, *_ = list(_places(tree))[self.number]
+        setattr(node, *change)
         return compile(ast.fix_missing_locations(tree), str(self.path), "exec", dont_inherit=True)
 
 
 def mutants(path: Path) -> list[Mutant]:
     found: list[Mutant] = []
     seen: dict[str, int] = {}
-    for number, (node, names, statement) in enumerate(_places(ast.parse(path.read_text(encoding="utf-8")))):
+    for number, (node, change, names, statement) in enumerate(_places(ast.parse(path.read_text(encoding="utf-8")))):
         block = [each.lineno for each in ast.iter_child_nodes(statement) if isinstance(each, ast.stmt)]
         last = max(statement.lineno, min(block) - 1) if block else statement.end_lineno
         before = ast.unparse(node)[:70]
-        _change(node)
+        setattr(node, *change)
         after = ast.unparse(ast.fix_missing_locations(node))[:70]
         label = " ".join(f"{'.'.join(names)}: {before} → {after}".split())
         seen[label] = seen.get(label, 0) + 1
@@ -102,10 +107,8 @@ def mutants(path: Path) -> list[Mutant]:
     return found
 
 
-def _places(
-    node: Any, names: tuple[str, ...] = (), statement: Any = None
-) -> Iterator[tuple[Any, tuple[str, ...], Any]]:
-    """Each node that can be changed, the names it is in, and its statement."""
+def _places(node: Any, names: tuple[str, ...] = (), statement: Any = None) -> Iterator[Place]:
+    """Each node that can be changed."""
     statement = node if isinstance(node, ast.stmt) else statement
     children: Sequence[ast.AST] = list(ast.iter_child_nodes(node))
     match node:
@@ -130,50 +133,41 @@ def _places(
             children = node.args[1:]
         case _:
             pass
-    if _can_change(node):
-        yield node, names, statement
+    if (change := _change(node)) is not None:
+        yield node, change, names, statement
     for child in children:
         yield from _places(child, names, statement)
 
 
-def _can_change(node: ast.AST) -> bool:
+def _change(node: Any) -> tuple[str, Any] | None:
+    """The field of the node that is changed, and its new value; None if nothing is."""
     match node:
-        case ast.Compare(ops=[_]) | ast.UnaryOp(op=ast.Not() | ast.USub()) | ast.Expr(value=ast.Call()):
-            return True
-        case ast.BinOp(op=op):
-            return type(op) in ARITHMETIC
-        case ast.Constant(value=str(text)):
-            return bool(text) and " " not in text
-        case ast.Return(value=ast.Constant() | ast.Tuple(elts=[]) | None):
-            return False
-        case ast.Constant(value=bool() | int() | float()) | ast.Return() | ast.AugAssign():
-            return True
-        case _:
-            return isinstance(node, ast.BoolOp | ast.Break | ast.Continue | ast.If | ast.IfExp)
-
-
-def _change(node: Any) -> None:
-    match node:
-        case ast.Compare():
-            node.ops = [COMPARISONS[type(node.ops[0])]()]
-        case ast.BoolOp():
-            node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-        case ast.BinOp() | ast.AugAssign():
-            node.op = ARITHMETIC.get(type(node.op), ast.Add)()
+        case ast.Compare(ops=[op]):
+            return "ops", [COMPARISONS[type(op)]()]
+        case ast.BoolOp(op=op):
+            return "op", ast.Or() if isinstance(op, ast.And) else ast.And()
+        case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in ARITHMETIC:
+            return "op", ARITHMETIC[type(op)]()
         case ast.UnaryOp(op=ast.Not()):
-            node.operand = ast.UnaryOp(ast.Not(), node.operand)
-        case ast.UnaryOp():
-            node.op = ast.UAdd()
-        case ast.Constant(value=bool()):
-            node.value = not node.value
-        case ast.Constant():
-            node.value = node.value + ("~" if isinstance(node.value, str) else 1)  # pyright: ignore[reportOperatorIssue]
+            return "operand", ast.UnaryOp(ast.Not(), node.operand)
+        case ast.UnaryOp(op=ast.USub()):
+            return "op", ast.UAdd()
+        case ast.Constant(value=bool(value)):
+            return "value", not value
+        case ast.Constant(value=int(value) | float(value)):
+            return "value", value + 1
+        case ast.Constant(value=str(text)) if text and " " not in text:
+            return "value", f"{text}~"
         case ast.If() | ast.IfExp():
-            node.test = ast.Constant(value=True)
-        case ast.Return() | ast.Expr():
-            node.value = ast.Constant(value=None)
+            return "test", ast.Constant(value=True)
+        case ast.Return(value=ast.Constant() | ast.Tuple(elts=[]) | None):
+            return None
+        case ast.Return() | ast.Expr(value=ast.Call()):
+            return "value", ast.Constant(value=None)
+        case ast.Break() | ast.Continue():
+            return "__class__", ast.Pass
         case _:
-            node.__class__ = ast.Pass
+            return None
 
 
 class InPlace:

@@ -304,3 +304,12 @@ def test_the_price_of_the_runs_that_would_decide() -> None:
     assert (unbilled.more_runs, unbilled.more_runs_cents) == (found.more_runs, None)
     mixed = assembled(change(None, sure), [new[0].model_copy(update={"cost_cents": 64}), *new[1:]])
     assert mixed.more_runs_cents == found.more_runs * 28
+
+
+def test_a_document_has_the_rates_of_its_expectations() -> None:
+    """With the required rate of those that have their own."""
+    today = plan_case({**SAYS, "min_pass_rate": 0.5}, {"check": "call", "status": "completed"}, runs=2)
+    rates = assembled(change(stored(runs("old", "1", "2")), today, Action.RECHECK)).expectations
+    assert [(rate.expectation, rate.held, rate.decided, rate.min_pass_rate) for rate in rates] == [
+        ("says", 1, 2, 0.5), ("call", 2, 2, None),
+    ]  # fmt: skip

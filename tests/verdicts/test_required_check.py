@@ -43,11 +43,13 @@ def failing(**fields: Any) -> CaseResult:
     return case("a", "failed", 0, 3, call_fingerprint=CALL, **fields)
 
 
-def failing_also() -> CaseResult:
-    """An expectation fails that does not fail elsewhere."""
+def failing_also(**fields: Any) -> CaseResult:
+    """An expectation fails that does not fail elsewhere; or passes, or only warns."""
     found = failing()
     runs = [
-        run.model_copy(update={"findings": [*run.findings, run.findings[0].model_copy(update={"expectation": "c"})]})
+        run.model_copy(
+            update={"findings": [*run.findings, run.findings[0].model_copy(update={"expectation": "c", **fields})]}
+        )
         for run in found.runs
     ]
     return found.model_copy(update={"runs": runs})
@@ -90,6 +92,16 @@ ROWS = {
     ),
     "known failing": (checked(failing(), base=failing()), 0, CaseState.KNOWN_FAILING),
     "fails the base's expectation and another one": (checked(failing_also(), base=failing()), 1, CaseState.FAILED),
+    "known failing, another expectation passes": (
+        checked(failing_also(outcome="passed"), base=failing()),
+        0,
+        CaseState.KNOWN_FAILING,
+    ),
+    "known failing, with a warning": (
+        checked(failing_also(severity="warning"), base=failing()),
+        0,
+        CaseState.KNOWN_FAILING,
+    ),
     "known failing, never called here": (
         checked(known := failing(), Reason.KNOWN_FAILING, base=known, is_base=True),
         0,
@@ -102,6 +114,7 @@ ROWS = {
     ),
     "quarantined": (checked(QUARANTINED), 0, CaseState.QUARANTINED),
     "bill missing, 23 h": (checked(billed(PASSED, cents=None, hours=23)), 4, CaseState.TO_COLLECT),
+    "bill missing, 24 h": (checked(billed(PASSED, cents=None, hours=24)), 0, CaseState.GREEN),
     "bill missing, 25 h": (checked(billed(PASSED, cents=None, hours=25)), 0, CaseState.GREEN),
     "bill of the base branch missing": (
         checked(late := billed(PASSED, cents=None, hours=1), base=late, is_base=True),

@@ -7,9 +7,12 @@ from html import unescape
 from random import Random
 from typing import Any
 
+import pytest
+
 from planner.reports.comparison import render_markdown
-from planner.results.model import CaseResult, ExpectationRate, RunResult
+from planner.results.model import CaseResult, ExpectationRate, Run, RunResult
 from planner.verdicts.baseline import compare_results
+from planner.verdicts.comparison import measurement_change
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -302,3 +305,29 @@ def test_a_case_in_one_result_only_is_new_or_gone() -> None:
     assert (same.same_runs, same.shared_runs, same.quarantined) == (False, 0, False)
     assert found.suite is not None
     assert found.suite.cases == 1
+
+
+@pytest.mark.parametrize(
+    ("check", "graded", "fields", "why"),
+    [
+        *(
+            (check, True, "grader_version", "grader")
+            for check in ("grade", "field", "expression", "all_of", "any_of", "not")
+        ),
+        *((check, False, "judge_model", "judge") for check in ("judge", "all_of", "any_of", "not")),
+        ("grade", True, "grader_model", "grader"),
+        ("grade", False, "grader_version", None),
+        ("judge", True, "grader_version", None),
+        ("grade", False, "judge_model", None),
+        ("says", True, "judge_model", None),
+    ],
+)
+def test_what_may_depend_on_another_grader_or_judge(check: str, graded: bool, fields: str, why: str | None) -> None:
+    """Ten of ten, then none of ten: a regression, unless the check that fails may depend on what measures it."""
+
+    def runs(passed: int, failed: int, value: str) -> list[Run]:
+        found = case("a", "passed", passed, failed, check=check).runs
+        return [run.model_copy(update={fields: value}) for run in found]
+
+    assert measurement_change(runs(10, 0, "1"), runs(0, 10, "2"), is_graded=graded) == why
+    assert measurement_change(runs(10, 0, "1"), runs(0, 10, "1"), is_graded=graded) is None
