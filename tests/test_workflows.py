@@ -99,7 +99,8 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
 
 
 def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
-    """Open, push again, agree to the old digest, then to the new one, merge; the next pull request needs no call."""
+    """Open, push again, agree to the old digest, from another branch, then to the new one, merge; the next pull request
+    needs no call."""
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
     assert repository.plan() == "pending", repository.runner.log
     old = repository.digest
@@ -110,8 +111,11 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     assert repository.plan() == "pending"
     assert f"~~`{old.removeprefix('sha256:')[:12]}`~~" in repository.comment
     assert not repository.agree(old)
+    statuses = len(repository.fake.statuses)
+    assert not repository.agree(repository.digest, ref="refs/heads/topic"), "no job runs on another branch"
+    assert len(repository.fake.statuses) == statuses
     assert repository.fake.statuses[-1]["state"] == "pending"
-    assert repository.stored("branches/7/latest/") == []
+    assert repository.stored("branches/7/latest/") + repository.stored("branches/7/runs/") == []
     assert repository.agree(repository.digest), repository.runner.log
     assert repository.fake.statuses[-1]["state"] == "success"
     assert "-f digest=" not in repository.comment
@@ -145,7 +149,7 @@ def test_a_forged_answer_in_the_pull_request(repository: Repository) -> None:
 
 
 def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:
-    """The ceiling is too low: pending, and the digest stays good. Then the agent fails: red, also when planned again."""
+    """The ceiling is too low: pending, and the digest stays good. Then the agent fails: red."""
     failing = PLAN.replace("calm", "angry").replace(
         "{check: call, status: completed}", "{check: duration, max_seconds: 1}"
     )
@@ -158,15 +162,6 @@ def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:
     assert not repository.agree(digest)
     assert repository.fake.statuses[-1]["state"] == "failure"
     assert "hours/saturday@clinic" in repository.comment
-    assert repository.plan() == "failure"
-
-
-def test_a_dispatch_from_another_branch_has_no_job(repository: Repository) -> None:
-    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
-    repository.plan()
-    statuses = len(repository.fake.statuses)
-    assert not repository.agree(repository.digest, ref="refs/heads/topic")
-    assert len(repository.fake.statuses) == statuses
 
 
 def test_rights() -> None:
@@ -207,14 +202,3 @@ def test_a_push_during_the_calls(repository: Repository) -> None:
     assert f"`{pushed[0][:7]}`" in repository.comment
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
     assert repository.plan() == "success", "the calls of the older commit count"
-
-
-def test_a_push_during_the_approval(repository: Repository) -> None:
-    """The job starts with the newest commit and the digest of an older one: nothing is called."""
-    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
-    repository.plan()
-    old = repository.digest
-    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
-    assert not repository.agree(old)
-    assert repository.stored("branches/7/runs/") == []
-    assert repository.fake.statuses[-1]["state"] == "pending"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from repositories import program
 
-from tests.commands.conftest import project, serve, service  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import project, serve, serve_here, service  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import model  # pyright: ignore[reportMissingImports]
 
-__all__ = ["model", "project", "serve", "service"]
+__all__ = ["model", "project", "serve", "serve_here", "service"]
 
 
 @dataclass(frozen=True)
