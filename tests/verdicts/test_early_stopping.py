@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from planner.changes.fingerprint import check_fingerprint
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import nobody_asked
+from planner.execution.jobs import Job
+from planner.execution.wanted import WantedRuns
 from planner.planfile.model import Case
+from planner.providers.base import Line
 from planner.results.model import Run
 from planner.results.outcomes import Action, Fault, RunOutcome
+from planner.verdicts.cases import judge_case
 from planner.verdicts.early_stopping import EarlyStopping, is_open
 from tests.support.samples import plan_case
 from tests.verdicts.test_baseline import change, stored
@@ -85,6 +93,61 @@ def test_retries_may_change_an_outcome_where_failures_of_the_platform_count() ->
     assert pace(change(None, counted), "1110", 2, retries=0) == 0
     assert pace(change(None, counted), "1110", 2, retries=1) == 1
     assert pace(change(None, counted), "1110", 2, retries=6) == 2
+
+
+RESULTS = {
+    "passed": (RunOutcome.PASSED, None),
+    "failed": (RunOutcome.FAILED, Fault.AGENT),
+    "platform": (RunOutcome.ERRORED, Fault.PLATFORM),
+    "judge": (RunOutcome.ERRORED, Fault.JUDGE),
+}
+
+
+def made(case: Case, results: list[str], *, may_stop: bool) -> list[Run]:
+    """The runs that are made, as the engine counts them; they end in the order of their launches."""
+    stopping = EarlyStopping([change(None, case)], lambda _: None, nobody_asked)
+    job = Job(
+        case.case_id, "p", cast(Line, None), "", "", None, case.runs, 900, False, 16, None, case.retries, may_stop
+    )  # fmt: skip
+    wanted = WantedRuns({case.case_id: job}, stopping.pace)
+    wanted.resume([])
+    runs: list[Run] = []
+    launched = 0
+    while len(wanted.pending) or len(runs) < launched:
+        while len(wanted.pending):
+            wanted.launched(case.case_id, ("1", launched))
+            launched += 1
+        outcome, fault = RESULTS[results[len(runs)]]
+        ended = Run(run_id=len(runs), outcome=outcome, fault=fault, evidence="d", invocation_id="new")
+        stopping.note(case.case_id, ended)
+        wanted.judged(case.case_id, platform_failed=fault is Fault.PLATFORM)
+        runs.append(ended)
+    return runs
+
+
+@given(
+    runs=st.integers(1, 8),
+    min_runs=st.integers(1, 8),
+    rate=st.sampled_from([0.4, 0.5, 0.6, 0.8, 0.9]),
+    platform_failures=st.sampled_from(["ignore", "fail"]),
+    retries=st.integers(0, 2),
+    results=st.lists(st.sampled_from(list(RESULTS)), min_size=24, max_size=24),
+)
+@example(3, 3, 0.5, "fail", 2, ["judge", "failed", "platform", "failed", *["passed"] * 20])
+def test_stopping_early_never_changes_an_outcome(
+    runs: int, min_runs: int, rate: float, platform_failures: Any, retries: int, results: list[str]
+) -> None:
+    """Whatever the platform fails, and however often that is retried.
+
+    Before: with `retries` and `platform_failures: fail`, a case was left unknown whose other calls would have decided it.
+    """
+    case = plan_case(
+        runs=runs, min_runs=min(runs, min_runs), min_pass_rate=rate, platform_failures=platform_failures,
+        retries=retries, when_settled="stop",
+    )  # fmt: skip
+    stopped, complete = (made(case, results, may_stop=may_stop) for may_stop in (True, False))
+    assert judge_case(case, stopped).outcome is judge_case(case, complete).outcome
+    assert stopped == complete[: len(stopped)]
 
 
 def test_only_called_cases_that_may_stop_are_paced() -> None:
