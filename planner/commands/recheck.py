@@ -17,7 +17,7 @@ from planner.changes.consent import ConsentRequest, Limits, check_consent, conse
 from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import UsageError
-from planner.execution.jobs import Outcome
+from planner.execution.engine import Outcome
 from planner.execution.ledger import Ledger
 from planner.judge.votes import JudgeCallsResult
 from planner.quantities import count

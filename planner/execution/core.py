@@ -14,11 +14,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, NamedTuple, TypeAlias
 
-from planner.execution.engine import Now
-from planner.execution.jobs import Job, Outcome, Snapshot, UnsettledLaunch
+from planner.execution.engine import Job, Now, Outcome, Snapshot, UnsettledLaunch
+from planner.execution.events import DeferredReleased, IdleChanged, Stopped
 from planner.execution.launches import DUPLICATE_ANSWER
 from planner.execution.ledger import Ledger
-from planner.execution.session_events import DeferredReleased, IdleChanged, Stopped
 from planner.execution.state import State
 from planner.providers.base import PAGE_LIMIT, Run
 from planner.quantities import rounded_duration

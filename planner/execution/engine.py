@@ -1,20 +1,180 @@
-"""What a session wants done, and the protocol of the driver that does it."""
+"""Input and output of the engine: orders, settings, progress and outcome, and the protocol of the driver."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from planner.execution.jobs import Job, Pace, Settings, all_at_once
 from planner.execution.ledger import Ledger
+from planner.providers.base import Line
+from planner.values import frozen
 
 if TYPE_CHECKING:
     import anyio
 
-    from planner.execution.jobs import Observer, Outcome
-    from planner.execution.launches import Slot
+    from planner.execution.launches import EndedRun, Slot
+
+
+BALANCE: Final = "the organisation's balance"
+"""Label of its ceiling."""
+
+
+@frozen
+class Job:
+    """The calls that one case still needs. `reserve_cents` is the high estimate of one call; None if unknown."""
+
+    case_id: str
+    plan: str
+    line: Line
+    prompt: str
+    call_fingerprint: str
+    agent_revision: str | None
+    runs: int
+    timeout_seconds: float
+    await_grade: bool
+    """Whether a check needs the platform's grade, which may come late."""
+    reserve_cents: int | None
+    expected_seconds: float | None
+    retries: int = 0
+    """Retries per run after a platform failure, if the budget allows."""
+    may_stop_early: bool = False
+    """Whether early stopping applies: `Order.pace` says how many calls may run, and when no more are needed."""
+    configuration: str | None = None
+    """Digest of the agent's configuration that is called; None if unknown."""
+
+
+@frozen
+class Settings:
+    settle_seconds: float = 600.0
+    linger_seconds: float = 60.0
+    mark_prompts: bool = False
+    max_concurrent_runs: int | None = None
+    evidence_wait_seconds: float = 60.0
+    """How long to wait for a late call id, bill, transcript or grade after a run's end."""
+    throttled_give_up_seconds: float = 900.0
+    """Give up after 429 answers only for this long, with no own run in flight."""
+    evidence_give_up_seconds: float = 120.0
+    """Give up reading the evidence of a run this long after its end; the next session retries."""
+    outage_give_up_seconds: float = 300.0
+    """Give up after the service was unavailable for this long."""
+    poll_floor_seconds: float = 0.1
+    poll_ceiling_seconds: float = 15.0
+    forbidden_at: Callable[[datetime], str] = lambda _: ""
+    """Why nothing may be launched at a time (quiet hours); empty if allowed."""
+
+
+@frozen
+class UnsettledLaunch:
+    """A launch that is unconfirmed when the engine ends."""
+
+    launch_id: str
+    case_ids: tuple[str, ...]
+    reserved_cents: int
+    needs_person: bool
+    """Several candidates were found: a person must choose."""
+    detail: str
+    again_at: datetime | None = None
+    """It may be sent again from this time on, if the service does not show it."""
+
+
+@frozen
+class Snapshot:
+    """State of the session, for a progress display."""
+
+    runs_done: int
+    runs_total: int
+    in_flight: int
+    spent_cents: int
+    reserved_cents: int
+    waiting: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How the engine ended. Runs that were not launched are in `left`."""
+
+    launches: int = 0
+    interrupted: bool = False
+    ceiling: str = ""
+    """The ceiling that stopped launching; empty if none."""
+    ceiling_detail: str = ""
+    """What it allows, what is spent and reserved, and the price of the next call."""
+    ceiling_enough: str = ""
+    """The ceiling that would cover the rest; empty if a price is unknown."""
+    broken: str = ""
+    """Ceilings that bills exceeded, because calls under way cost more than reserved."""
+    refusal: str = ""
+    """A refusal during the session (402, policy)."""
+    usage: str = ""
+    """The service rejected a request or key during the session."""
+    trouble: str = ""
+    """The service failed, or the journal could not be written."""
+    blocked: str = ""
+    """Why launching stopped while runs under way were still watched: the shared store failed, or another session makes
+    the same calls."""
+    overtaken: bool = False
+    """`blocked` because another session makes the same calls."""
+    fail_fast: bool = False
+    left: dict[str, int] = field(default_factory=dict[str, int])
+    """Runs wanted and not launched, by case id."""
+    not_needed: dict[str, int] = field(default_factory=dict[str, int])
+    """Runs not launched because the outcome of their case no longer depended on them, by case id."""
+    overdue: int = 0
+    """Runs that we stopped waiting for."""
+    unread: list[str] = field(default_factory=list[str])
+    """Why ended runs among them could not be read; one entry each."""
+    anomalies: dict[str, str] = field(default_factory=dict[str, str])
+    """Unexpected data from the service, in words; by launch id, or `run 7110`."""
+    unread_slots: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    """Keys of ended runs that could not be read, including those still being retried."""
+    unsettled: tuple[UnsettledLaunch, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Everything was done, and no launch is unconfirmed."""
+        return not (
+            self.interrupted
+            or self.ceiling
+            or self.refusal
+            or self.usage
+            or self.trouble
+            or self.blocked
+            or self.left
+            or self.overdue
+            or self.unsettled
+            or self.anomalies
+        )
+
+
+Pace = Callable[[str, int, int], int]
+"""(case id, calls without a verdict, retries left) → how many of the calls may be under way now. 0: none is needed any
+more."""
+
+
+def all_at_once(case_id: str, to_come: int, retries: int) -> int:
+    del case_id, retries
+    return to_come
+
+
+@frozen
+class Judgement:
+    """What a session says of a run that ended."""
+
+    platform_failed: bool = False
+    """It may be retried."""
+    stop: bool = False
+    """Launch nothing more (`--fail-fast`)."""
+
+
+@frozen
+class Observer:
+    """Callbacks of the engine."""
+
+    on_run: "Callable[[EndedRun], Judgement]"
+    """Called once per run that counts for a case."""
+    on_snapshot: Callable[[Snapshot], None]
+    log: Callable[[str], None]
+    warn: Callable[[str], None] = lambda _: None
 
 
 class Now(NamedTuple):
@@ -53,7 +213,7 @@ class Engine(Protocol):
     """Carries out an order."""
 
     async def execute(
-        self, order: Order, resumed: Sequence[Slot], *, observer: Observer, interrupted: anyio.Event
+        self, order: Order, resumed: "Sequence[Slot]", *, observer: Observer, interrupted: "anyio.Event"
     ) -> Outcome:
         """Make the calls of the order, less the `resumed` slots of earlier sessions.
 

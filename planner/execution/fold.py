@@ -7,38 +7,33 @@ from __future__ import annotations
 
 from typing import Final
 
-from planner.execution.billing import bill, expect_estimate
-from planner.execution.engine import Now
+from planner.execution.engine import Now, Order
 from planner.execution.events import (
+    BillLate,
     Consumed,
+    DeferredReleased,
     DuplicateAnswer,
     Event,
+    EvidenceComplete,
+    EvidenceFailed,
     EvidenceStored,
+    IdleChanged,
     Imported,
     Intended,
+    Interrupted,
     Moved,
+    NotSent,
+    Polled,
     PreviewIntended,
     PreviewMoved,
     RequesterLearned,
-    RunsBound,
-    RunsClaimed,
-    RunsKnown,
-)
-from planner.execution.launches import LaunchState
-from planner.execution.outage import Outage
-from planner.execution.session_events import (
-    BillLate,
-    DeferredReleased,
-    EvidenceComplete,
-    EvidenceFailed,
-    IdleChanged,
-    Interrupted,
-    NotSent,
-    Polled,
     RunEnded,
     RunGone,
     RunJudged,
     RunResumed,
+    RunsBound,
+    RunsClaimed,
+    RunsKnown,
     ServiceAnswered,
     ServiceFailed,
     SessionEvent,
@@ -46,8 +41,8 @@ from planner.execution.session_events import (
     Throttled,
     Unreachable,
 )
-from planner.execution.state import State
-from planner.execution.watched import Ended, Watched
+from planner.execution.launches import LaunchState
+from planner.execution.state import EndedRun, Outage, State, Watched
 from planner.providers.base import Run
 from planner.quantities import count, money, rounded_duration
 
@@ -250,7 +245,7 @@ def _evidence_complete(state: State, event: EvidenceComplete) -> None:
     billed = "its bill is late" if cents is None else f"billed {money(cents)}"
     state.log(f"run {run.id} of {event.slot.case_id} ended, {billed}")
     state.unbilled[watched.launch.line.target] -= 1
-    state.reported.append(Ended(event.slot, watched.launch, watched.resumed, event.evidence))
+    state.reported.append(EndedRun(event.slot, watched.launch, watched.resumed, event.evidence))
 
 
 def _evidence_failed(state: State, event: EvidenceFailed, now: Now) -> None:
@@ -285,7 +280,7 @@ def _stop_waiting(state: State, watched: Watched, reason: str, *, unread: str = 
     """Stop waiting for a run; the next session resumes it. Stored evidence stays."""
     state.unbilled[watched.launch.line.target] -= watched.ended_at is not None
     state.log(f"{reason}; not waiting any longer")
-    state.reported.append(Ended(watched.slot, watched.launch, watched.resumed, unread=unread))
+    state.reported.append(EndedRun(watched.slot, watched.launch, watched.resumed, unread=unread))
 
 
 def _judged(state: State, event: RunJudged) -> None:
@@ -301,3 +296,27 @@ def _judged(state: State, event: RunJudged) -> None:
         state.log(f"{case_id} is decided: {count(judged.unneeded, 'call')} not needed")
     if judged.is_retried:
         state.log(f"run {event.slot.run_id} of {case_id} failed because of the platform: retrying")
+
+
+def bill(order: Order, watched: Watched, billed_cents: int, *, is_final: bool) -> None:
+    """Settle a reservation. Runs of other change sets have no reservation here, but their bills update the price.
+
+    If the account may have been charged more (not `is_final`), ceilings count the higher of bill and reservation.
+    """
+    slot, launch = watched.slot, watched.launch
+    reserved_cents = slot.reserved_cents if watched.reservation_cents is None else watched.reservation_cents
+    order.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+    if launch.change_set_digest == order.change_set_digest:
+        counted_cents = billed_cents if is_final else max(billed_cents, reserved_cents)
+        order.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=counted_cents)
+
+
+def expect_estimate(order: Order, run: Run, watched: Watched) -> None:
+    """A call of unknown price ended and its bill is late: replace its reservation, which is everything left, by the
+    service's estimate, so that other calls can start. Our own estimates stay."""
+    slot, job = watched.slot, watched.job
+    is_ours = watched.launch.change_set_digest == order.change_set_digest
+    is_unpriced = job.reserve_cents is None and watched.reservation_cents is None and slot.cost_cents is None
+    if is_unpriced and is_ours and run.estimated_cents is not None:
+        watched.reservation_cents = run.estimated_cents
+        order.ledger.revise(slot.plan, slot.reserved_cents, run.estimated_cents)

@@ -29,8 +29,7 @@ from planner.execution.events import (
     RunsKnown,
 )
 from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, LIVE, TRANSITIONS, Launch, LaunchState, Slot
-from planner.execution.preview_records import PreviewRecords
-from planner.execution.previews import PreviewState
+from planner.execution.previews import PreviewRecords, PreviewState
 from planner.providers.base import Target
 
 OTHER_RESULTS = "stored results"

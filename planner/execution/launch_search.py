@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState
-from planner.execution.listing import Listed
+from planner.execution.reading import Listed
 from planner.execution.reconciling import (
     Candidate,
     Match,

@@ -34,7 +34,6 @@ from pydantic import AwareDatetime, Field
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.evidence import Evidence
-from planner.execution.jobs import RunRecord
 from planner.providers.base import Line
 from planner.values import frozen
 
@@ -180,22 +179,24 @@ class Slot:
         return self.reserved_cents if self.cost_cents is None else self.cost_cents
 
 
-def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool, unread: str = "") -> RunRecord:
-    """The record of a slot with a known run. `evidence` is None if we stopped waiting; `unread` says why, if the run
-    had ended."""
-    assert slot.run_id is not None
-    return RunRecord(
-        case_id=slot.case_id,
-        launch_id=launch.launch_id,
-        ordinal=slot.ordinal,
-        run_id=slot.run_id,
-        batch_id=launch.batch_id,
-        evidence=evidence,
-        digest=slot.evidence,
-        cost_cents=slot.cost_cents,
-        adopted=launch.state is LaunchState.ADOPTED,
-        invocation_id=launch.invocation_id,
-        completed_at=slot.completed_at,
-        resumed=resumed,
-        unread=unread,
-    )
+@frozen
+class EndedRun:
+    """A run that ended, or that nobody waits for any longer. Its slot is bound."""
+
+    slot: Slot
+    launch: Launch
+    resumed: bool
+    """An earlier session launched it."""
+    evidence: Evidence | None = None
+    """None if it is missing, or only its digest is known yet."""
+    unread: str = ""
+    """Why an ended run has no evidence: its data could not be read."""
+
+    @property
+    def run_id(self) -> int:
+        assert self.slot.run_id is not None
+        return self.slot.run_id
+
+    @property
+    def adopted(self) -> bool:
+        return self.launch.state is LaunchState.ADOPTED

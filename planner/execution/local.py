@@ -15,7 +15,6 @@ from anyio.abc import TaskGroup
 from planner.clock import Clock
 from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
-from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.core import (
     Apply,
     Finish,
@@ -28,19 +27,11 @@ from planner.execution.core import (
     schedule_poll,
     snapshot,
 )
-from planner.execution.engine import Now, Order
-from planner.execution.events import NAMES, Event
-from planner.execution.fold import apply
-from planner.execution.jobs import Observer, Outcome
-from planner.execution.journal import Journal
-from planner.execution.journal_state import evidence_stored
-from planner.execution.launches import LaunchIntent, Slot, run_record
-from planner.execution.listing import Listed, read_list
-from planner.execution.observing import Lists, listed, searchable, wanted_batches
-from planner.execution.resuming import resume
-from planner.execution.sending import Sender
-from planner.execution.session_events import (
+from planner.execution.engine import Now, Observer, Order, Outcome
+from planner.execution.events import (
+    NAMES,
     BillLate,
+    Event,
     EvidenceComplete,
     EvidenceFailed,
     Interrupted,
@@ -51,9 +42,14 @@ from planner.execution.session_events import (
     SessionEvent,
     Stopped,
 )
-from planner.execution.state import State
-from planner.execution.transactions import Transactions
-from planner.execution.watched import Ended, Watched
+from planner.execution.fold import apply
+from planner.execution.journal import Journal
+from planner.execution.journal_state import evidence_stored
+from planner.execution.launches import EndedRun, LaunchIntent, Slot
+from planner.execution.observing import Lists, listed, resume, searchable, wanted_batches
+from planner.execution.reading import Listed, Transactions, WaitPolicy, collect, read_list
+from planner.execution.sending import Sender
+from planner.execution.state import State, Watched
 from planner.providers.base import Batch, BatchId, CallId, Provider, Run, RunId
 
 ShareIntent = Callable[[LaunchIntent], Awaitable[None]]
@@ -168,13 +164,12 @@ class Session:
         for event in events:
             self.happen(event)
 
-    def _judged(self, ended: Ended) -> Iterator[SessionEvent]:
-        slot, evidence = ended.slot, ended.evidence
-        if evidence is None and slot.evidence is not None:
-            evidence = self.engine.load_evidence(slot.evidence)
-        record = run_record(slot, ended.launch, evidence, resumed=ended.resumed, unread=ended.unread)
-        judged = self.observer.on_run(record)
-        yield RunJudged(slot, judged.platform_failed, is_missing=evidence is None, unread=ended.unread)
+    def _judged(self, ended: EndedRun) -> Iterator[SessionEvent]:
+        digest = ended.slot.evidence
+        if ended.evidence is None and digest is not None:
+            ended = replace(ended, evidence=self.engine.load_evidence(digest))
+        judged = self.observer.on_run(ended)
+        yield RunJudged(ended.slot, judged.platform_failed, is_missing=ended.evidence is None, unread=ended.unread)
         if judged.stop:
             yield Stopped(fail_fast=True)
 

@@ -5,17 +5,37 @@ Each function yields one event at a time; the caller records and applies it befo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from planner.evidence import Evidence, missing_parts
 from planner.execution.core import SendLaunch
 from planner.execution.engine import Now
-from planner.execution.events import DuplicateAnswer, Event, Moved, RunsBound, RunsClaimed
+from planner.execution.events import (
+    DuplicateAnswer,
+    Event,
+    Moved,
+    RunEnded,
+    RunGone,
+    RunResumed,
+    RunsBound,
+    RunsClaimed,
+    Stopped,
+)
 from planner.execution.journal_state import TakenError
 from planner.execution.launch_search import possibly_sent, search_launches
-from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
-from planner.execution.listing import Listed
+from planner.execution.launches import (
+    DUPLICATE_ANSWER,
+    OTHER_KEY,
+    UNSETTLED,
+    Launch,
+    LaunchIntent,
+    LaunchState,
+    Slot,
+    SlotIntent,
+)
+from planner.execution.reading import Listed
 from planner.execution.reconciling import (
     NAME_PREFIX,
     Candidate,
@@ -27,9 +47,7 @@ from planner.execution.reconciling import (
     prompt_key,
     run_fits,
 )
-from planner.execution.session_events import RunEnded, RunGone, Stopped
-from planner.execution.state import State
-from planner.execution.watched import Search, Unbound
+from planner.execution.state import EndedRun, Search, State, Unbound
 from planner.providers.base import Batch, BatchId, Launched, Run, RunId
 
 LONGEST_SENDING_SECONDS: Final = 120.0
@@ -306,3 +324,38 @@ def _absent(state: State, missing: Mapping[Unconfirmed, bool], lists: Lists) -> 
                 f"no listed run has the time and prompts of launch {launch_id}, but the service does not always list them as they"
                 f" were sent, and {len(uncertain[launch_id])} other runs may belong to it: a person must decide"
             )
+
+
+LoadEvidence = Callable[[str], Evidence | None]
+
+
+def resume(state: State, slots: Sequence[Slot], load_evidence: LoadEvidence, now: Now) -> Iterator[Event | RunResumed]:
+    """Count paid runs as wanted ones, and search for unconfirmed launches first."""
+    state.resumed_slots.update(slot.key for slot in slots)
+    state.wanted.resume(slots)
+    for slot in slots:
+        yield from _resume_slot(state, slot, load_evidence, now)
+    if slots:
+        state.log(f"resuming {len(slots)} runs of earlier sessions")
+
+
+def _resume_slot(state: State, slot: Slot, load_evidence: LoadEvidence, now: Now) -> Iterator[Event | RunResumed]:
+    launch = state.launch(slot.launch_id)
+    evidence = load_evidence(slot.evidence) if slot.evidence is not None else None
+    await_grade = state.order.jobs[slot.case_id].await_grade
+    if launch.state in UNSETTLED:
+        if launch.launch_id not in state.unconfirmed:
+            state.search(launch.launch_id, now)
+    elif evidence is not None and not missing_parts(evidence, grade_wanted=await_grade):
+        yield RunResumed(EndedRun(slot, launch, resumed=True, evidence=evidence))
+    elif slot.launch_id in state.launched_with_other:
+        message = f"not waiting for launch {slot.launch_id}: {OTHER_KEY}"
+        state.report_anomaly(f"{OTHER_KEY} {slot.launch_id}", message)
+    elif slot.run_id is not None:  # under way, or its evidence is missing from the store
+        state.watch(slot, launch, now)
+    elif launch.launch_id not in state.unbound:
+        slots_of_launch = state.journal.slots_of(launch.launch_id)
+        if bindings := bind_slots(slots_of_launch, {}, launch.run_ids):
+            yield RunsBound(launch.launch_id, bindings)
+        else:
+            state.await_binding(launch, slots_of_launch, now)

@@ -14,12 +14,15 @@ file's fields were deployed and read back. The writes in between can be repeated
 A preview is never deleted by its name alone, and not while a call on it may be under way.
 """
 
+from dataclasses import replace
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import AwareDatetime
 
 from planner.bounds import ServiceId
+from planner.errors import StoreError
+from planner.providers.base import Target
 from planner.values import frozen
 
 NAME_PREFIX: Final = "planner-preview "
@@ -69,6 +72,66 @@ class Preview:
     def name(self) -> str:
         digest = self.configuration.removeprefix("sha256:")[:12]
         return f"{NAME_PREFIX}{digest} {self.preview_id}"
+
+
+class PreviewIntended(NamedTuple):
+    """A copy of an agent is about to be made, or another machine may have made it (its state says which)."""
+
+    preview: Preview
+
+
+class PreviewMoved(NamedTuple):
+    """A preview changed its state. From MADE on, `copy_id` is known."""
+
+    preview_id: str
+    state: PreviewState
+    copy_id: ServiceId | None = None
+    detail: str = ""
+
+
+class PreviewRecords:
+    """By id, in the order of their intents."""
+
+    def __init__(self) -> None:
+        self._previews: dict[str, Preview] = {}
+
+    def get(self, preview_id: str) -> Preview | None:
+        return self._previews.get(preview_id)
+
+    def every(self) -> list[Preview]:
+        return list(self._previews.values())
+
+    def open(self, credential: str) -> list[Preview]:
+        """Those that exist or may exist, made with this API key."""
+        return [each for each in self.every() if each.state not in GONE and each.credential == credential]
+
+    def of_target(self, target: Target) -> Preview | None:
+        """The preview that calls to this target reach; None if it is no preview of ours."""
+        kind, target_id = target
+        copies = (each for each in self.every() if kind == "agent" and each.copy_id == target_id)
+        return next(copies, None)
+
+    def validate(self, event: PreviewIntended | PreviewMoved) -> None:
+        """Raises `StoreError` or `AssertionError` if the event is impossible now."""
+        if isinstance(event, PreviewIntended):
+            if event.preview.preview_id in self._previews:
+                raise StoreError(f"preview {event.preview.preview_id} is already in the journal")
+            return
+        before = self._previews[event.preview_id]
+        if event.state not in PREVIEW_TRANSITIONS.get(before.state, frozenset()):
+            move = f"{before.state.value} → {event.state.value}"
+            raise AssertionError(f"preview {event.preview_id}: {move} is not a valid transition")
+        if event.state is PreviewState.MADE and event.copy_id is None:
+            raise AssertionError(f"preview {event.preview_id} is made, but its copy has no id")
+
+    def apply(self, event: PreviewIntended | PreviewMoved) -> None:
+        if isinstance(event, PreviewIntended):
+            self._previews[event.preview.preview_id] = event.preview
+            return
+        preview = self._previews[event.preview_id]
+        copy_id = preview.copy_id if event.copy_id is None else event.copy_id
+        detail = event.detail or preview.detail
+        self._previews[event.preview_id] = replace(preview, state=event.state, copy_id=copy_id, detail=detail)
 
 
 class PreviewStep(Enum):

@@ -24,10 +24,9 @@ from planner.errors import (
     UsageError,
 )
 from planner.execution.core import SendLaunch
-from planner.execution.events import Intended, Moved
+from planner.execution.events import Intended, Moved, NotSent, ServiceAnswered, Stopped, Throttled, Unreachable
 from planner.execution.launches import LaunchIntent, LaunchState
 from planner.execution.observing import answered, intent_of, unconfirmed
-from planner.execution.session_events import NotSent, ServiceAnswered, Stopped, Throttled, Unreachable
 from planner.providers.base import Launched, LaunchRequest
 from planner.quantities import count
 

@@ -8,18 +8,103 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planner.execution.concurrency import ConcurrencyLimit
-from planner.execution.engine import Now, Order
+from planner.execution.engine import Job, Now, Order, Outcome, Settings
 from planner.execution.events import RequesterLearned
-from planner.execution.jobs import Outcome, Settings
 from planner.execution.journal_state import JournalState
-from planner.execution.launches import OTHER_KEY, Launch, LaunchIntent, Slot, SlotKey
+from planner.execution.launches import OTHER_KEY, EndedRun, Launch, LaunchIntent, Slot, SlotKey
 from planner.execution.ledger import Ledger
-from planner.execution.outage import Outage
+from planner.execution.reading import Transactions
 from planner.execution.reconciling import Unconfirmed
-from planner.execution.transactions import Transactions
 from planner.execution.wanted import WantedRuns
-from planner.execution.watched import Ended, Search, Unbound, Watched
 from planner.providers.base import Run, RunId, Target
+from planner.quantities import rounded_duration
+
+LONGEST_TRY_SECONDS: Final = 250.0
+"""If more time than this passes between two failed requests, assume that the process was suspended."""
+
+
+@dataclass(slots=True)
+class Outage:
+    """Times are monotonic seconds."""
+
+    since: float | None = None
+    """None while the service answers."""
+    message: str = ""
+    """The last error."""
+    _seconds: float = 0.0
+    """Without the time that this process was suspended."""
+    _last: float = 0.0
+
+    def failed(self, message: str, now: float) -> None:
+        self.message = message
+        if self.since is None:
+            self.since, self._seconds = now, 0.0
+        else:
+            self._seconds += min(now - self._last, LONGEST_TRY_SECONDS)
+        self._last = now
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether it has lasted at least this long."""
+        return self.since is not None and self._seconds >= seconds
+
+    def gone_seconds(self, now: float) -> float:
+        return 0.0 if self.since is None else now - self.since
+
+    def describe(self, now: float, *, give_up_seconds: float) -> str:
+        return (
+            f"the service has been unavailable for {rounded_duration(self.gone_seconds(now))}"
+            f" (giving up after {rounded_duration(give_up_seconds)}): {self.message}"
+        )
+
+
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 15.0
+
+
+@dataclass(slots=True)
+class Watched:
+    """A run under way, or a stored run with missing parts that is read once more. `slot.run_id` is set."""
+
+    slot: Slot
+    launch: Launch
+    job: Job
+    since: float
+    deadline: float
+    resumed: bool
+    ended_at: float | None = None
+    reservation_cents: int | None = None
+    """Its current reservation, if it differs from the slot's."""
+    retry_at: float = 0.0
+    """Time of the next attempt after its data could not be read."""
+    pause_seconds: float = 0.0
+
+    def back_off(self, now: float) -> None:
+        """Wait longer after each failure, for this run only: an unreadable run says nothing about others."""
+        self.pause_seconds = min(max(FIRST_PAUSE_SECONDS, self.pause_seconds * 2), LONGEST_PAUSE_SECONDS)
+        self.retry_at = now + self.pause_seconds
+
+
+@dataclass(slots=True)
+class Unbound:
+    """A confirmed launch with runs that are not bound to slots yet."""
+
+    launch: Launch
+    slots: int
+    since: float
+    deadline: float
+
+
+@dataclass(slots=True)
+class Search:
+    """The search for an unconfirmed launch. `since` is when it was sent."""
+
+    unconfirmed: Unconfirmed
+    since: float
+    needs_person: bool = False
+    """Only a person can settle it."""
+    other_key: bool = False
+    """The launch used another API key, so the current key is not used to search for it."""
+
 
 LAST_LOOK_SECONDS: Final = 10.0
 """Time allowed for a resumed run that should have ended long ago."""
@@ -49,7 +134,7 @@ class State:
     unconfirmed: dict[str, Search] = field(default_factory=dict[str, Search])
     unbilled: Counter[Target] = field(default_factory=Counter[Target])
     """Ended runs whose bill is not known yet."""
-    reported: list[Ended] = field(default_factory=list[Ended])
+    reported: list[EndedRun] = field(default_factory=list[EndedRun])
     """Ended runs to judge; the driver takes them."""
     runs_done: int = 0
     stopped: bool = False

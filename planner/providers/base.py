@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Final, NewType, Protocol, TypeAlias
 
 from pydantic import Field
 
-from planner.errors import NotFoundError, PlannerError
+from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError, ThrottledError, UnreachableError
 from planner.evidence import ENDED
 from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.evidence import Evidence
-    from planner.providers.exchange import Exchange
+
 
 RunId = NewType("RunId", int)
 BatchId = NewType("BatchId", int)
@@ -327,3 +328,60 @@ class AgentProvider(Provider, Protocol):
     async def delete_agent(self, agent_id: int) -> None:
         """Raises `NotFoundError` if it does not exist any more."""
         ...
+
+
+class Fate(Enum):
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    """429: not carried out."""
+    REJECTED = "rejected"
+    """4xx: the service said no."""
+    UNSENT = "unsent"
+    """It provably never left."""
+    AMBIGUOUS = "ambiguous"
+    """A launch that may have been carried out. It is searched for before it is sent again."""
+    FAILED = "failed"
+    """A read without a usable answer; it may be retried."""
+    CANCELLED = "cancelled"
+    """We stopped waiting; a launch is unconfirmed then."""
+
+
+@frozen
+class Exchange:
+    """`started` and `seconds` are monotonic; sizes are of the bodies."""
+
+    started: float
+    seconds: float
+    method: str
+    path: str
+    """With its query."""
+    status: int | None
+    """None if no status line arrived."""
+    sent_bytes: int
+    received_bytes: int
+    attempt: int
+    """From 1; only reads are retried."""
+    is_last: bool
+    """There is no further attempt."""
+    error: PlannerError | None
+    is_cancelled: bool = False
+
+    @property
+    def fate(self) -> Fate:
+        if self.is_cancelled:
+            return Fate.CANCELLED
+        match self.error:
+            case None:
+                return Fate.ANSWERED
+            case ThrottledError():
+                return Fate.REFUSED
+            case UnreachableError() | StoreError():  # StoreError: the journal could not be written before sending
+                return Fate.UNSENT
+            case IncompleteError():
+                return Fate.AMBIGUOUS if self.method == "POST" else Fate.FAILED
+            case _:
+                return Fate.REJECTED
+
+    @property
+    def is_repeated(self) -> bool:
+        return not self.is_last and self.fate in (Fate.REFUSED, Fate.UNSENT, Fate.FAILED)

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from planner.execution.engine import Order
-from planner.execution.jobs import Judgement, Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.execution.engine import Judgement, Observer, Order, Outcome, Settings, Snapshot
+from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine
 from planner.judge.votes import JudgeCallsResult
@@ -37,16 +37,16 @@ class EndedRuns:
 
     judged: dict[str, list[Run]] = field(default_factory=dict[str, list[Run]])
     """By case id, in the order of their ends."""
-    records: list[RunRecord] = field(default_factory=list[RunRecord])
-    overdue: list[RunRecord] = field(default_factory=list[RunRecord])
+    records: list[EndedRun] = field(default_factory=list[EndedRun])
+    overdue: list[EndedRun] = field(default_factory=list[EndedRun])
     launched_now: int = 0
     """Runs that this session launched."""
 
-    def add(self, record: RunRecord, judged: Run) -> None:
+    def add(self, record: EndedRun, judged: Run) -> None:
         self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
         self.overdue += [record] if record.evidence is None else []
         self.launched_now += not record.resumed
-        self.judged.setdefault(record.case_id, []).append(judged)
+        self.judged.setdefault(record.slot.case_id, []).append(judged)
 
 
 @frozen
@@ -135,10 +135,10 @@ async def _make_calls(
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
     hours = project.policy.quiet_hours
 
-    def on_run(record: RunRecord) -> Judgement:
-        judged = judge.judge(cases[record.case_id], record)
+    def on_run(record: EndedRun) -> Judgement:
+        judged = judge.judge(cases[record.slot.case_id], record)
         runs.add(record, judged)
-        settling.note(record.case_id, judged)
+        settling.note(record.slot.case_id, judged)
         return Judgement(
             platform_failed=record.evidence is not None and judged.fault is Fault.PLATFORM,
             stop=options.fail_fast and judged.outcome is RunOutcome.FAILED,

@@ -202,7 +202,7 @@ def _slots_in_results(result: RunResult, runs: EndedRuns, *, keep_usable: bool) 
     outcomes = {case.case_id: case.outcome for case in result.cases}
     undecided = {run.run_id for judged in runs.judged.values() for run in judged if run.missing}
     return [
-        (record.launch_id, record.ordinal)
+        record.slot.key
         for record in runs.records
-        if not (keep_usable and (outcomes[record.case_id] in ("passed", "flaky") or record.run_id in undecided))
+        if not (keep_usable and (outcomes[record.slot.case_id] in ("passed", "flaky") or record.run_id in undecided))
     ]

@@ -8,7 +8,7 @@ from typing import Final
 
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError
-from planner.execution.jobs import BALANCE, Job
+from planner.execution.engine import BALANCE, Job
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.providers.base import Balance, Line, Target

@@ -12,7 +12,8 @@ import anyio
 
 from planner import __version__
 from planner.changes.model import ChangeSet, whole_cents
-from planner.execution.jobs import Outcome, RunRecord
+from planner.execution.engine import Outcome
+from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ledger
 from planner.judge.endpoint import Endpoint
 from planner.judge.judge_calls import JudgeCaller
@@ -65,7 +66,7 @@ class JudgeSession:
         else:
             yield
 
-    def judge(self, case: Case, record: RunRecord) -> Run:
+    def judge(self, case: Case, record: EndedRun) -> Run:
         """Judge an ended run by the answers available; request missing ones, unless its transcript may still change."""
         judged = judge_record(case, record, self.judging.cache)
         if self._caller is not None and record.evidence is not None and "transcript" not in judged.missing:

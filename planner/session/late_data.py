@@ -19,11 +19,10 @@ from planner.changes.model import Change
 from planner.clock import aware
 from planner.errors import IncompleteError
 from planner.evidence import CostBasis, Evidence, merged, missing_parts
-from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
-from planner.execution.listing import read_list
+from planner.execution.reading import WaitPolicy, collect, read_list
 from planner.providers.base import CallId
 from planner.providers.base import Run as ListedRun
 from planner.results.model import CaseResult, Run, RunResult

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError, StoreError
+from planner.execution.engine import UnsettledLaunch
 from planner.execution.events import Moved
-from planner.execution.jobs import UnsettledLaunch
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LONGEST_RUN, OTHER_KEY, UNSETTLED, Launch, LaunchState, Slot
 from planner.quantities import count, money
@@ -25,9 +25,8 @@ from planner.values import frozen
 
 if TYPE_CHECKING:  # `planner plan` does not search
     from planner.execution.journal import Journal
-    from planner.execution.listing import Listed
+    from planner.execution.reading import Listed, Transactions
     from planner.execution.reconciling import Match, Unconfirmed
-    from planner.execution.transactions import Transactions
     from planner.providers.base import Batch, Run
     from planner.session.run_session import RunSession
 
@@ -150,7 +149,7 @@ async def search_orphans(session: RunSession, orphans: OrphanedLaunches) -> Orph
 
 async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:
     from planner.execution.launch_search import possibly_sent
-    from planner.execution.listing import read_list
+    from planner.execution.reading import read_list
 
     journal, client = session.journal, session.transactions.client
     # Taken before reading: the lists are as of now.

@@ -15,8 +15,8 @@ from planner.changes.consent import ConsentRequest, Limits, check_consent, conse
 from planner.changes.saved_plan import SavedPlan
 from planner.errors import InterruptedRunError
 from planner.execution.journal import Journal
+from planner.execution.reading import Transactions
 from planner.execution.sharing import IntentSharing
-from planner.execution.transactions import Transactions
 from planner.providers.base import RequestHooks
 from planner.quantities import count
 from planner.results.model import Consent

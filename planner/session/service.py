@@ -200,7 +200,7 @@ def check_transport_security(base_url: str, environ: Mapping[str, str]) -> None:
     parts = _parts(base_url)
     if parts is None or parts.scheme == "https":
         return
-    from planner.network.settings import proxy_host, proxy_variable  # imported late: reads certificates
+    from planner.network.http import proxy_host, proxy_variable  # imported late: reads certificates
 
     host = parts.hostname or ""
     allowed = environ.get(IN_CLEAR, "").strip().lower()

@@ -10,9 +10,9 @@ from typing import Final
 
 from planner.changes.model import Change
 from planner.errors import StoreError
-from planner.execution.jobs import BALANCE, Outcome, RunRecord, UnsettledLaunch
+from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
+from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, Launch, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.quantities import count, moment, money
 from planner.results.model import CaseResult, PlanOutcome, Run
@@ -67,10 +67,10 @@ class Ending:
         )
 
 
-def may_still_end(records: Iterable[RunRecord], journal: Journal, now: datetime) -> set[str]:
+def may_still_end(records: Iterable[EndedRun], journal: Journal, now: datetime) -> set[str]:
     """The cases with a run that we stopped waiting for. Sessions look for it until a day after its launch, as it is paid for; only
     then may another call replace it."""
-    waiting = {record.case_id: record.launch_id for record in records if record.evidence is None}
+    waiting = {record.slot.case_id: record.slot.launch_id for record in records if record.evidence is None}
     launches = {case_id: journal.launch(launch_id) for case_id, launch_id in waiting.items()}
     return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
 
@@ -265,8 +265,8 @@ def open_runs_at_end(
     journal: Journal,
     invocation_id: str,
     resumed: AbstractSet[tuple[str, int]],
-    records: Sequence[RunRecord],
-    overdue: Sequence[RunRecord],
+    records: Sequence[EndedRun],
+    overdue: Sequence[EndedRun],
     now: datetime,
 ) -> dict[str, OpenRuns]:
     """By case id, the runs that are open at the end of a session that launched or `resumed` (keys of slots) them.
@@ -274,9 +274,9 @@ def open_runs_at_end(
     `records` are the runs it reported, `overdue` those of them that it stopped waiting for. An accepted run is given up after a day;
     an unconfirmed launch stays open until it is confirmed.
     """
-    reported = {(record.launch_id, record.ordinal) for record in records}
+    reported = {record.slot.key for record in records}
     slots = [slot for slot in journal.unconsumed_slots() if slot.key not in reported]
-    launch_ids = {slot.launch_id for slot in slots} | {record.launch_id for record in overdue}
+    launch_ids = {slot.launch_id for slot in slots} | {record.slot.launch_id for record in overdue}
     launches = {launch_id: launch for launch_id in launch_ids if (launch := journal.launch(launch_id))}
     launched: Counter[str] = Counter()
     for slot in slots:
@@ -285,8 +285,8 @@ def open_runs_at_end(
             launched[slot.case_id] += 1
     unended: dict[str, set[int]] = {}
     for record in overdue:
-        if (launch := launches.get(record.launch_id)) and _is_open(launch, now):
-            unended.setdefault(record.case_id, set()).add(record.run_id)
+        if (launch := launches.get(record.slot.launch_id)) and _is_open(launch, now):
+            unended.setdefault(record.slot.case_id, set()).add(record.run_id)
     return {
         case_id: OpenRuns(launched[case_id], frozenset(unended.get(case_id, ())))
         for case_id in launched.keys() | unended.keys()

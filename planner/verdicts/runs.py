@@ -13,7 +13,7 @@ from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import ENDED, Evidence, missing_parts, too_large
-from planner.execution.jobs import RunRecord
+from planner.execution.launches import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, Run, RunVerdict
 from planner.results.outcomes import Fault, RunOutcome
@@ -163,7 +163,7 @@ _GRADE: Final = r'"check": "grade"|"(?:cel|path)": "(?:[^"\\]|\\.)*grade'
 """In an expectation as JSON."""
 
 
-def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> Run:
+def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Run:
     """Judge a run that the engine reports."""
     evidence = record.evidence
     if evidence is None:
@@ -178,12 +178,12 @@ def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> Run:
         }
     return Run(
         run_id=record.run_id,
-        batch_id=record.batch_id,
-        cost_cents=record.cost_cents,
+        batch_id=record.launch.batch_id,
+        cost_cents=record.slot.cost_cents,
         adopted=record.adopted,
-        invocation_id=record.invocation_id,
-        evidence=record.digest,
-        completed_at=record.completed_at,
+        invocation_id=record.launch.invocation_id,
+        evidence=record.slot.evidence,
+        completed_at=record.slot.completed_at,
         **fields,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from planner.providers.thunderphone.agent_writes import AgentWrites
+from planner.providers.thunderphone.agents import AgentWrites
 
 EXAMPLE = Path(__file__).parents[2] / "docs/example"
 CONSENT = "--consent-to-charge"

@@ -27,7 +27,7 @@ print("\\n" + json.dumps([code, sorted(sys.modules)]))
 VALIDATING = {
     "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "sqlite3", "ssl",
     "subprocess", "uvicorn",
-    "planner.changes", "planner.execution.engine", "planner.judge", "planner.network", "planner.providers",
+    "planner.changes", "planner.execution.core", "planner.judge", "planner.network", "planner.providers",
     "planner.results", "planner.sandbox",
     "planner.checks.expression", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
     "planner.checks.similar",
@@ -36,7 +36,7 @@ VALIDATING = {
 LOOKING_BACK = {
     "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
     "uvicorn",
-    "planner.execution.engine", "planner.execution.journal", "planner.judge", "planner.network", "planner.providers",
+    "planner.execution.core", "planner.execution.journal", "planner.judge", "planner.network", "planner.providers",
     "planner.sandbox",
 }  # fmt: skip
 """Of no use where nobody is called and results are read."""
@@ -53,7 +53,7 @@ CALLING_IN_PROCESS = {
         ("--help", {"pydantic", "yaml", "planner.planfile", "planner.checks", "planner.commands", "anyio"}),
         ("validate small.yaml", VALIDATING),
         ("explain unknown-key", VALIDATING),
-        ("plan --sandbox small.yaml", {*CALLING_IN_PROCESS, "jinja2", "junitparser", "planner.execution.engine"}),
+        ("plan --sandbox small.yaml", {*CALLING_IN_PROCESS, "jinja2", "junitparser", "planner.execution.core"}),
         ("run --sandbox --consent-to-charge small.yaml", CALLING_IN_PROCESS),
         ("history --sandbox", LOOKING_BACK),
     ],

@@ -22,13 +22,12 @@ from worlds import any_prompt
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
-from planner.execution.engine import Order
-from planner.execution.jobs import Job, Judgement, Observer, Outcome, Pace, RunRecord, Settings, Snapshot, all_at_once
+from planner.execution.engine import Job, Judgement, Observer, Order, Outcome, Pace, Settings, Snapshot, all_at_once
 from planner.execution.journal import Journal
-from planner.execution.launches import Slot
+from planner.execution.launches import EndedRun, Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
-from planner.execution.transactions import Transactions
+from planner.execution.reading import Transactions
 from planner.network.transport import Answer, InProcessTransport
 from planner.providers.base import Line
 from planner.providers.thunderphone.client import ApiClient
@@ -98,7 +97,7 @@ class Invoked:
     """What one session of the engine left behind."""
 
     outcome: Outcome
-    records: list[RunRecord]
+    records: list[EndedRun]
     narration: list[str]
     snapshots: list[Snapshot]
     seconds: float
@@ -187,7 +186,7 @@ class Service:
         intercept: Intercept | None = None,
         amend: Amend | None = None,
         digest: str = "sha256:1",
-        on_run: Callable[[RunRecord], object] | None = None,
+        on_run: Callable[[EndedRun], object] | None = None,
         on_engine: Callable[[LocalEngine], None] | None = None,
         warn: Callable[[str], None] | None = None,
         pace: Pace = all_at_once,
@@ -204,11 +203,11 @@ class Service:
         self.invocations += 1
         life = life or Life()
         wanted = {job.case_id: job for job in jobs}
-        records: list[RunRecord] = []
+        records: list[EndedRun] = []
         narration: list[str] = []
         snapshots: list[Snapshot] = []
 
-        def note(record: RunRecord) -> Judgement:
+        def note(record: EndedRun) -> Judgement:
             records.append(record)
             judged = on_run(record) if on_run is not None else None
             return judged if isinstance(judged, Judgement) else Judgement(platform_failed=bool(judged))

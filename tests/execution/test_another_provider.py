@@ -16,12 +16,12 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.execution.engine import Order
-from planner.execution.jobs import Job, Judgement, Observer, RunRecord, Settings
+from planner.execution.engine import Job, Judgement, Observer, Order, Settings
 from planner.execution.journal import IN_MEMORY, Journal
+from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
-from planner.execution.transactions import Transactions
+from planner.execution.reading import Transactions
 from planner.providers.base import (
     PAGE_LIMIT,
     Balance,
@@ -147,9 +147,9 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     provider = Carrier(service.now)
     as_provider: Provider = provider
     jobs = {each.case_id: each for each in (job("ana", runs=2), job("bob"), job("cleo", target=17))}
-    journal, records = Journal(IN_MEMORY), list[RunRecord]()
+    journal, records = Journal(IN_MEMORY), list[EndedRun]()
 
-    def note(record: RunRecord) -> Judgement:
+    def note(record: EndedRun) -> Judgement:
         records.append(record)
         return Judgement()
 
@@ -178,7 +178,10 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     outcome = await engine.execute(order, [], observer=observer, interrupted=anyio.Event())
     assert outcome.finished, outcome
     assert Counter(run.prompt for run in provider.made) == {each.prompt: each.runs for each in jobs.values()}
-    assert {record.run_id: record.cost_cents for record in records} == {run.id: 7 for run in provider.made}
-    assert {record.case_id for record in records if record.adopted} == {"p/ana@t", "p/bob@t"}
+    assert {record.run_id: record.slot.cost_cents for record in records} == {run.id: 7 for run in provider.made}
+    assert {record.slot.case_id for record in records if record.adopted} == {
+        "p/ana@t",
+        "p/bob@t",
+    }
     assert ledger.spent_cents == 28
     journal.close()

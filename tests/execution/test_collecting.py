@@ -14,8 +14,7 @@ from pydantic import TypeAdapter
 from planner.clock import Clock
 from planner.errors import ServiceError
 from planner.evidence import Evidence, missing_parts
-from planner.execution.collecting import WaitPolicy, collect
-from planner.execution.transactions import Transactions
+from planner.execution.reading import Transactions, WaitPolicy, collect
 from planner.network.transport import Answer
 from planner.providers.thunderphone.client import ApiClient
 from planner.providers.thunderphone.wire import WireRun

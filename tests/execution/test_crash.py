@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner.execution.jobs import Settings
+from planner.execution.engine import Settings
 
 SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 """Few polls; long enough to settle a launch that never arrived."""

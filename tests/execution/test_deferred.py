@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.execution.jobs import RunRecord, Settings
+from planner.execution.engine import Settings
+from planner.execution.launches import EndedRun
 
 
 @dataclass
@@ -21,7 +22,7 @@ class Verdicts:
     platform_failed: frozenset[int] = frozenset()
     """Numbers of the verdicts, from 1, that are platform failures."""
 
-    def note(self, record: RunRecord) -> bool:
+    def note(self, record: EndedRun) -> bool:
         self.reported.append(record.run_id)
         return len(self.reported) in self.platform_failed
 

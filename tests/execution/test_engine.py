@@ -13,16 +13,14 @@ import pytest
 from virtual_time import EPOCH
 
 from planner.clock import Clock
-from planner.execution.engine import Order
-from planner.execution.jobs import Judgement, Observer, RunRecord, Settings
+from planner.execution.engine import Judgement, Observer, Order, Settings
+from planner.execution.events import ServiceAnswered
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import Launch, LaunchState, Slot
+from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine, Session
-from planner.execution.session_events import ServiceAnswered
+from planner.execution.reading import Transactions
 from planner.execution.state import State
-from planner.execution.transactions import Transactions
-from planner.execution.watched import Ended
 
 
 async def test_every_wanted_run_is_made_once_and_collected(
@@ -40,25 +38,25 @@ async def test_every_wanted_run_is_made_once_and_collected(
     done = await service.invoke(jobs)
     assert done.outcome.finished
     assert done.outcome.launches == 3
-    assert Counter(record.case_id for record in done.records) == {
+    assert Counter(record.slot.case_id for record in done.records) == {
         "p/ana@t": 3,
         "p/bob@t": 1,
         "p/cleo@t": 2,
         "p/dan@t": 1,
     }
     for record in done.records:
-        assert not record.adopted
+        assert record.launch.state is not LaunchState.ADOPTED
         assert not record.resumed
-        assert record.invocation_id == "i1"
+        assert record.launch.invocation_id == "i1"
         assert record.evidence is not None
-        assert service.repository.load_evidence(record.digest) == record.evidence
+        assert service.repository.load_evidence(record.slot.evidence) == record.evidence
         assert record.evidence.turns
         assert record.evidence.tools is not None
-        assert record.cost_cents == record.evidence.cost_cents
-        assert record.completed_at is not None
-    assert {record.cost_cents for record in done.records} == {16, 24}
-    assert {record.batch_id for record in done.records if "ana" in record.case_id} == {201}
-    assert {record.batch_id for record in done.records if "dan" in record.case_id} == {None}
+        assert record.slot.cost_cents == record.evidence.cost_cents
+        assert record.slot.completed_at is not None
+    assert {record.slot.cost_cents for record in done.records} == {16, 24}
+    assert {record.launch.batch_id for record in done.records if "ana" in record.slot.case_id} == {201}
+    assert {record.launch.batch_id for record in done.records if "dan" in record.slot.case_id} == {None}
     await service.check_exact(jobs)
 
 
@@ -153,7 +151,7 @@ async def test_runs_that_share_a_target_but_not_a_batch_are_distinguished(
     ]
     done = await service.invoke(jobs)
     assert done.outcome.finished
-    assert Counter(record.case_id for record in done.records) == {item.case_id: item.runs for item in jobs}
+    assert Counter(record.slot.case_id for record in done.records) == {item.case_id: item.runs for item in jobs}
     assert len({record.run_id for record in done.records}) == 5
     await service.check_exact(jobs)
 
@@ -189,7 +187,7 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
     """Each is judged in turn, not within the judging of the one before."""
     judged: list[int] = []
 
-    def on_run(record: RunRecord) -> Judgement:
+    def on_run(record: EndedRun) -> Judgement:
         judged.append(record.run_id)
         return Judgement()
 
@@ -215,7 +213,7 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
     state = State(order, journal, engine.charges, lambda _: None, lambda _: None)
     launch = Launch("l1", "i1", "sha256:1", LaunchState.ACKNOWLEDGED, ana.line, "", EPOCH, 5.0, None, (), "")
     slot = Slot("l1", 0, ana.case_id, "p", ana.prompt, "f", None, 24, 0, None, None, None, None)
-    state.reported += [Ended(replace(slot, ordinal=number, run_id=number), launch, False) for number in range(3000)]
+    state.reported += [EndedRun(replace(slot, ordinal=number, run_id=number), launch, False) for number in range(3000)]
     Session(engine, state, Observer(on_run, lambda _: None, lambda _: None)).happen(ServiceAnswered())
     assert judged == list(range(3000))
     journal.close()

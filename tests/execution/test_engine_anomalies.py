@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from planner.execution.jobs import Settings
+from planner.execution.engine import Settings
 from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
 from planner.network.transport import Answer
 
@@ -82,7 +82,7 @@ async def test_a_batch_answered_twice_is_not_trusted(
     assert any(line == done.outcome.blocked for line in done.narration)  # at once
     assert not done.outcome.finished
     assert launches(service) == {"l0001": ("acknowledged", True), "l0002": ("adopted", True)}
-    assert Counter(record.case_id for record in done.records) == {"p/ana@t": 2, "p/bob@t": 3}
+    assert Counter(record.slot.case_id for record in done.records) == {"p/ana@t": 2, "p/bob@t": 3}
     again = await service.invoke(later, settings=PATIENT)
     assert again.outcome.finished
     await service.check_exact(later)
@@ -157,10 +157,10 @@ async def test_a_run_in_the_wrong_response_is_not_evidence(
     assert not done.outcome.finished
     (anomaly,) = done.outcome.anomalies.values()
     assert "is not what the launch asked for (p/ana@t): it counts for no case" in anomaly
-    assert [record.case_id for record in done.records if record.evidence is not None] in ([], ["p/bob@t"])
+    assert [record.slot.case_id for record in done.records if record.evidence is not None] in ([], ["p/bob@t"])
     again = await service.invoke(jobs, settings=PATIENT)
     assert len(await service.own_runs()) == 2
-    assert not [record for record in again.records if record.case_id == "p/ana@t" and record.evidence is not None]
+    assert not [record for record in again.records if record.slot.case_id == "p/ana@t" and record.evidence is not None]
 
 
 async def test_a_crash_around_the_duplicate_answer_costs_nothing(

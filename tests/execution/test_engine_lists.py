@@ -10,9 +10,9 @@ import anyio
 import pydantic_core
 import pytest
 
-from planner.execution.jobs import Settings
-from planner.execution.listing import NEVER_CUT
+from planner.execution.engine import Settings
 from planner.execution.local import ROW_MARGIN
+from planner.execution.reading import NEVER_CUT
 from planner.network.transport import Answer
 from planner.providers.thunderphone.client import PAGE_LIMIT, ApiClient
 
@@ -86,7 +86,7 @@ async def test_a_batch_whose_answer_lists_no_runs(
     assert done.outcome.launches == 1
     prompts = {run["run_id"]: run["prompt"] for run in await service.own_runs()}
     wanted = {item.case_id: item.prompt for item in jobs}
-    assert all(prompts[record.run_id] == wanted[record.case_id] for record in done.records)
+    assert all(prompts[record.run_id] == wanted[record.slot.case_id] for record in done.records)
     await service.check_exact(jobs)
 
 

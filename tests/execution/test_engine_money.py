@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.execution.jobs import Settings
+from planner.execution.engine import Settings
 
 
 async def spent(service: Any) -> int:
@@ -213,7 +213,7 @@ async def test_a_missing_bill_counts_as_its_reservation(
         amend=without_bill,
         settings=Settings(evidence_wait_seconds=5),
     )
-    assert [record.cost_cents for record in done.records] == [None] * made
+    assert [record.slot.cost_cents for record in done.records] == [None] * made
     assert done.outcome.finished is (made == 3)
 
 

@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from planner.errors import StoreError
+from planner.execution.engine import Settings
 from planner.execution.events import Consumed, Moved
-from planner.execution.jobs import Settings
 from planner.execution.launches import LaunchState
 
 
@@ -28,9 +28,8 @@ async def test_the_same_command_again_makes_no_call(
     assert again.outcome.launches == 0
     key = lambda record: record.run_id  # noqa: E731
     for before, after in zip(sorted(first.records, key=key), sorted(again.records, key=key), strict=True):
-        assert (after.resumed, after.invocation_id, after.run_id) == (True, "i1", before.run_id)
-        assert (after.evidence, after.digest, after.cost_cents) == (before.evidence, before.digest, before.cost_cents)
-        assert (after.batch_id, after.completed_at) == (before.batch_id, before.completed_at)
+        assert (after.resumed, after.launch.invocation_id, after.run_id) == (True, "i1", before.run_id)
+        assert (after.evidence, after.slot, after.launch) == (before.evidence, before.slot, before.launch)
     await service.check_exact(jobs)
 
 
@@ -50,7 +49,7 @@ async def test_consumed_runs_are_not_resumed(make_service: Callable[..., Any], j
     service = make_service()
     first = await service.invoke([job("ana")])
     journal = service.journal()
-    journal.record(Consumed("i1", tuple((record.launch_id, record.ordinal) for record in first.records)))
+    journal.record(Consumed("i1", tuple(record.slot.key for record in first.records)))
     journal.close()
     again = await service.invoke([job("ana")])
     assert [record.resumed for record in again.records] == [False]
@@ -61,12 +60,12 @@ async def test_lost_evidence_is_fetched_again_free(make_service: Callable[..., A
     """The evidence is gone from the store; the service still has it."""
     service = make_service()
     first = await service.invoke([job("ana", runs=2)], ceilings=[(48, None)])
-    for path in service.folder.rglob(f"*{first.records[0].digest}*"):
+    for path in service.folder.rglob(f"*{first.records[0].slot.evidence}*"):
         path.unlink()
     again = await service.invoke([job("ana", runs=2)], ceilings=[(48, None)])
     assert again.outcome.finished
     assert (again.snapshots[-1].spent_cents, again.snapshots[-1].reserved_cents) == (32, 0)  # nor counted again
-    assert {record.digest for record in again.records} == {record.digest for record in first.records}
+    assert {record.slot.evidence for record in again.records} == {record.slot.evidence for record in first.records}
     assert all(record.resumed for record in again.records)
     await service.check_exact([job("ana", runs=2)])
 
@@ -83,7 +82,7 @@ async def test_runs_under_way_are_resumed(
     again = await service.invoke(jobs)
     assert again.outcome.finished
     assert again.outcome.launches == 0
-    assert [(record.resumed, record.invocation_id) for record in again.records] == [(True, "i1")] * 4
+    assert [(record.resumed, record.launch.invocation_id) for record in again.records] == [(True, "i1")] * 4
     await service.check_exact(jobs)
 
 
@@ -99,7 +98,9 @@ async def test_a_hanging_run_is_left_to_the_next_session(
     first = await service.invoke(jobs)
     assert 60 <= first.seconds < 66
     assert (first.outcome.overdue, first.outcome.left, first.outcome.finished) == (1, {}, False)
-    assert [(record.evidence, record.cost_cents, record.digest) for record in first.records] == [(None, None, None)]
+    assert [(record.evidence, record.slot.cost_cents, record.slot.evidence) for record in first.records] == [
+        (None, None, None)
+    ]
     assert first.narration[-1] == "run 7110 has not ended within 40 s; not waiting any longer"
     second = await service.invoke(jobs)
     assert second.outcome.overdue == 1

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from planner.execution.jobs import RunRecord, Settings
+from planner.execution.engine import Settings
+from planner.execution.launches import EndedRun
 
 FAILS = {"kind": "fail_run", "count": 1, "times": 1}
 
 
-def platform_failed(record: RunRecord) -> bool:
+def platform_failed(record: EndedRun) -> bool:
     return record.evidence is not None and record.evidence.run_status == "failed"
 
 

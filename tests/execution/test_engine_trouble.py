@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planner.errors import LostAnswerError, StoreError, UnreachableError
-from planner.execution.jobs import Judgement, Settings
+from planner.execution.engine import Judgement, Settings
 from planner.execution.launches import LaunchState
 from planner.network.transport import Answer
 
@@ -214,7 +214,7 @@ async def test_unreadable_stored_evidence_is_reported(
     service = make_service()
     jobs = [job("ana")]
     first = await service.invoke(jobs)
-    for path in service.folder.rglob(f"*{first.records[0].digest}*"):
+    for path in service.folder.rglob(f"*{first.records[0].slot.evidence}*"):
         path.write_text("{}")
     second = await service.invoke(jobs)
     assert second.outcome.trouble

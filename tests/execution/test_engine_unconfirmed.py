@@ -13,8 +13,8 @@ import pydantic_core
 import pytest
 
 from planner.errors import LostAnswerError, UnreachableError
+from planner.execution.engine import Settings
 from planner.execution.events import Moved, RequesterLearned, RunsBound
-from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 from planner.execution.reconciling import bind_slots
@@ -133,7 +133,7 @@ async def test_somebody_elses_equal_run_needs_a_person(
     jobs = [job("ana"), job("bob", target=17)]
     second = await service.invoke(jobs)
     assert second.outcome.finished
-    assert {(record.case_id, record.adopted, record.resumed) for record in second.records} == {
+    assert {(record.slot.case_id, record.adopted, record.resumed) for record in second.records} == {
         ("p/ana@t", True, True),
         ("p/bob@t", False, False),
     }
@@ -152,7 +152,7 @@ async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], j
     jobs = [job("bob", target=17, expected_seconds=90.0), job("ana")]
     done = await service.invoke(jobs)
     assert done.outcome.finished
-    assert {record.case_id: record.adopted for record in done.records} == {"p/ana@t": True, "p/bob@t": False}
+    assert {record.slot.case_id: record.adopted for record in done.records} == {"p/ana@t": True, "p/bob@t": False}
     await service.check_exact(jobs)
 
 

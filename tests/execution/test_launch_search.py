@@ -15,7 +15,7 @@ import pytest
 from mortality import Life
 
 from planner.errors import LostAnswerError
-from planner.execution.jobs import Settings
+from planner.execution.engine import Settings
 from planner.network.transport import Answer
 
 PATIENT = Settings(linger_seconds=700)

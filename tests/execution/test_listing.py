@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.execution.listing import MOST_PAGES, NEVER_CUT, Listed, read_list
+from planner.execution.reading import MOST_PAGES, NEVER_CUT, Listed, read_list
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.execution.packing import LARGEST_BATCH, Pending
+from planner.execution.wanted import LARGEST_BATCH, Pending
 
 
 def always(_: Any) -> bool:

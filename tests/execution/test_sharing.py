@@ -13,8 +13,8 @@ import pytest
 from mortality import Life
 
 from planner.errors import StoreError, UsageError
+from planner.execution.engine import Settings
 from planner.execution.events import Consumed, RunsKnown
-from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 from planner.execution.local import LocalEngine

@@ -11,7 +11,7 @@ import pydantic_core
 import pytest
 
 from planner.clock import Clock
-from planner.execution.transactions import Transactions
+from planner.execution.reading import Transactions
 from planner.network.transport import Answer
 from planner.providers.base import CallId
 from planner.providers.thunderphone.client import ApiClient

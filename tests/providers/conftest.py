@@ -17,8 +17,7 @@ from patience import PATIENCE_SECONDS
 
 from planner.clock import Clock
 from planner.network.http import HttpxTransport
-from planner.providers.base import LaunchRequest, Line, RequestHooks
-from planner.providers.exchange import Exchange
+from planner.providers.base import Exchange, LaunchRequest, Line, RequestHooks
 from planner.providers.thunderphone.client import ApiClient
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -18,9 +18,9 @@ from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError
 from planner.network.transport import Answer, InProcessTransport
 from planner.providers.base import Balance, BatchId, LaunchRequest, Line
+from planner.providers.thunderphone.answers import GARBAGE_HINT
 from planner.providers.thunderphone.client import ApiClient
 from planner.providers.thunderphone.connection import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE
-from planner.providers.thunderphone.error_mapping import GARBAGE_HINT
 from planner.sandbox import Sandbox, load_world
 
 BILLING = (200, {"balance_cents": 500})

@@ -28,29 +28,14 @@ from planner.execution.core import (
     outcome_of,
     schedule_poll,
 )
-from planner.execution.engine import Now, Order
-from planner.execution.events import NAMES, Intended, Moved
-from planner.execution.fold import apply
-from planner.execution.jobs import Job, Settings
-from planner.execution.journal_state import JournalState, evidence_stored
-from planner.execution.launches import LaunchIntent, LaunchState
-from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.listing import Listed
-from planner.execution.observing import (
-    Lists,
-    answered,
-    bind_slots,
-    intent_of,
-    listed,
-    searchable,
-    unconfirmed,
-    wanted_batches,
-)
-from planner.execution.resuming import resume
-from planner.execution.session_events import (
+from planner.execution.engine import Job, Now, Order, Settings
+from planner.execution.events import (
+    NAMES,
     EvidenceComplete,
     EvidenceFailed,
+    Intended,
     Interrupted,
+    Moved,
     Polled,
     RunJudged,
     ServiceAnswered,
@@ -58,8 +43,23 @@ from planner.execution.session_events import (
     Throttled,
     Unreachable,
 )
+from planner.execution.fold import apply
+from planner.execution.journal_state import JournalState, evidence_stored
+from planner.execution.launches import LaunchIntent, LaunchState
+from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.observing import (
+    Lists,
+    answered,
+    bind_slots,
+    intent_of,
+    listed,
+    resume,
+    searchable,
+    unconfirmed,
+    wanted_batches,
+)
+from planner.execution.reading import Listed, Transactions
 from planner.execution.state import State
-from planner.execution.transactions import Transactions
 from planner.providers.base import Batch, BatchId, CallId, Launched, Line, Run, RunId
 
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)

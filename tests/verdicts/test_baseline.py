@@ -13,6 +13,7 @@ from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fin
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import nobody_asked
 from planner.evidence import Evidence
+from planner.execution.launches import EndedRun
 from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseResult, Run
 from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
@@ -30,7 +31,7 @@ from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import OpenRuns
 from planner.verdicts.runs import judge_record
 from tests.support.samples import heard, one_side, plan_case
-from tests.verdicts.test_judged_runs import RECORD, SAYS
+from tests.verdicts.test_judged_runs import LAUNCH, SAYS, SLOT
 from tests.verdicts.test_result_comparison import case
 
 CASE = plan_case(SAYS, runs=2)
@@ -41,10 +42,9 @@ SAID = {"1": heard(1, "agent: It is thirty days.", "caller: Hi."), "2": heard(2,
 
 
 def runs(session: str = "old", *digests: str) -> list[Run]:
-    records = [
-        replace(RECORD, run_id=int(each), evidence=SAID[each], digest=each, invocation_id=session) for each in digests
-    ]
-    return [judge_record(CASE, each) for each in records]
+    launch = replace(LAUNCH, invocation_id=session)
+    slots = [replace(SLOT, run_id=int(digest), evidence=digest) for digest in digests]
+    return [judge_record(CASE, EndedRun(slot, launch, False, SAID[slot.evidence or ""])) for slot in slots]
 
 
 def stored(found: Sequence[Run], outcome: str = "flaky", **fields: Any) -> CaseResult:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from planner.changes.fingerprint import check_fingerprint
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import nobody_asked
-from planner.execution.jobs import Job
+from planner.execution.engine import Job
 from planner.execution.wanted import WantedRuns
 from planner.planfile.model import Case
 from planner.providers.base import Line

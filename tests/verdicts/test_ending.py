@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planner.errors import StoreError
-from planner.execution.jobs import BALANCE, Outcome, UnsettledLaunch
+from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
 from planner.results.outcomes import Fault
 from planner.verdicts.ending import NextCommands, ending_of, first_of, why_not_called

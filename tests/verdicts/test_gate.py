@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planner.execution.jobs import Outcome
+from planner.execution.engine import Outcome
 from planner.results.model import CaseResult, SuiteDocument
 from planner.results.outcomes import FailOn
 from planner.verdicts.ending import Ending, NextCommands, ending_of

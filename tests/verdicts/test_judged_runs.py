@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Call, Grade
-from planner.execution.jobs import RunRecord
+from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
+from planner.providers.base import Line
 from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.runs import judge_record, judge_stored, questions
 from tests.support.samples import heard, plan_case
@@ -18,7 +20,10 @@ POLITE = {"check": "judge", "rubric": "The agent is polite.", "votes": 3}
 GRADED = {"check": "grade", "min_score": 0.5}
 EVIDENCE = heard(7, "agent: It is thirty days.", "caller: Thanks.", service_estimate_cents=20, cost_basis="transaction")
 UNREAD = "GET /v1/calls/9: the service's answer makes no sense"
-RECORD = RunRecord("p/s@t", "1", 0, 7, 70, None, None, None, True, "i", None, unread=UNREAD)
+SLOT = Slot("1", 0, "p/s@t", "p", "Ask.", "f", None, 16, 7, None, None, None, None)
+LINE = Line("agent", 12, "outbound", "bot", None, 0)
+LAUNCH = Launch("1", "i", "d", LaunchState.ADOPTED, LINE, "", datetime(2026, 11, 24, tzinfo=UTC), 5.0, 70, (7,), "")
+RECORD = EndedRun(SLOT, LAUNCH, resumed=False, unread=UNREAD)
 
 
 def test_the_verdict_of_a_call_that_cannot_be_read_says_why() -> None:
@@ -31,9 +36,8 @@ def test_the_verdict_of_a_call_that_cannot_be_read_says_why() -> None:
 def test_a_run_has_the_values_of_its_record_and_its_evidence() -> None:
     call = Call(call_id=9, status="completed", duration_seconds=54, variant_id=3, variant_label="b")
     grade = Grade(status="completed", score=0.75, grader_model="m", grader_version="2")
-    record = replace(
-        RECORD, evidence=EVIDENCE.model_copy(update={"call": call, "grade": grade}), digest="d", cost_cents=16
-    )
+    graded = EVIDENCE.model_copy(update={"call": call, "grade": grade})
+    record = replace(RECORD, evidence=graded, slot=replace(SLOT, evidence="d", cost_cents=16))
     run = judge_record(plan_case(SAYS), record)
     assert (run.outcome, run.missing, run.votes_missing) == (RunOutcome.PASSED, [], 0)
     assert (run.run_id, run.batch_id, run.evidence, run.invocation_id, run.adopted) == (7, 70, "d", "i", True)
@@ -86,7 +90,7 @@ def test_a_model_is_asked_about_calls_that_have_ended() -> None:
 
 def test_a_stored_run_is_judged_by_todays_expectations() -> None:
     """Without evidence the stored verdict remains."""
-    run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, digest="d"))
+    run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, slot=replace(SLOT, evidence="d")))
     today = plan_case({"check": "says", "any_of": ["forty days"]})
     assert judge_stored(today, run, {"d": EVIDENCE}.get).outcome is RunOutcome.FAILED
     assert judge_stored(today, run, lambda _: None) is run

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from planner.changes.model import Change, Reason
-from planner.execution.jobs import RunRecord
 from planner.execution.journal import Journal
-from planner.execution.launches import Launch, LaunchState, Slot
+from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
 from planner.results.outcomes import Action, CaseOutcome
 from planner.verdicts.ending import OpenRuns, judge_with_open_runs, may_still_end, open_runs_at_end, open_runs_of_stored
 from tests.support.samples import plan_case
@@ -47,8 +47,9 @@ def slot(case_id: str, launch_id: str, ordinal: int = 0, evidence: str | None = 
     return Slot(launch_id, ordinal, case_id, "p", "Hi.", "", None, 16, 7, evidence, None, None, None)
 
 
-def record(case_id: str, launch_id: str, run_id: int = 7, ordinal: int = 0, evidence: Any = None) -> RunRecord:
-    return RunRecord(case_id, launch_id, ordinal, run_id, None, evidence, None, None, False, "i", None)
+def record(case_id: str, launch_id: str, run_id: int = 7, ordinal: int = 0, evidence: Any = None) -> EndedRun:
+    bound = replace(slot(case_id, launch_id, ordinal), run_id=run_id)
+    return EndedRun(bound, launch(launch_id), resumed=False, evidence=evidence)
 
 
 def test_a_run_may_still_end_for_a_day() -> None:

@@ -15,7 +15,7 @@ from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.verdicts.runs import judge_record
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 from tests.support.samples import heard, plan_case
-from tests.verdicts.test_judged_runs import RECORD, SAYS
+from tests.verdicts.test_judged_runs import RECORD, SAYS, SLOT
 from tests.verdicts.test_result_comparison import case
 
 CASE = plan_case(SAYS, runs=3)
@@ -28,7 +28,10 @@ def evidence(*lines: str) -> dict[str, Evidence]:
 
 
 def runs_of(found: dict[str, Evidence]) -> list[Run]:
-    records = [replace(RECORD, run_id=each.run_id, evidence=each, digest=digest) for digest, each in found.items()]
+    records = [
+        replace(RECORD, evidence=each, slot=replace(SLOT, run_id=each.run_id, evidence=digest))
+        for digest, each in found.items()
+    ]
     return [judge_record(CASE, each) for each in records]
 
 

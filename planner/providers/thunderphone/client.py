@@ -36,10 +36,9 @@ from planner.providers.base import (
     Target,
     TargetState,
 )
-from planner.providers.thunderphone.agent_writes import AgentWrites
-from planner.providers.thunderphone.agents import agent_state, target_states
+from planner.providers.thunderphone.agents import AgentWrites, agent_state, target_states
+from planner.providers.thunderphone.answers import validated
 from planner.providers.thunderphone.connection import UNLIMITED, ApiRequest
-from planner.providers.thunderphone.parsing import validated
 from planner.providers.thunderphone.wire import (
     WireBatch,
     WireBilling,
@@ -54,7 +53,7 @@ from planner.providers.thunderphone.wire import (
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.providers.thunderphone.reading import CallReading
+    from planner.providers.thunderphone.evidence import CallReading
 
 TEST_CALLS: Final = "/v1/test-calls"
 BATCHES: Final = {TEST_CALLS: "/v1/test-call-batches", "/v1/simulations": "/v1/simulations/batches"}
@@ -140,7 +139,7 @@ class ApiClient(AgentWrites):
         return await self._read(f"{self._batches_path}/{batch_id}", _BATCH)
 
     def reading(self, run: Run, charges: Charges, *, await_grade: bool, is_fresh: bool) -> CallReading:
-        from planner.providers.thunderphone.reading import CallReading  # late: `planner plan` reads no evidence
+        from planner.providers.thunderphone.evidence import CallReading  # late: `planner plan` reads no evidence
 
         return CallReading(self, run, charges, await_grade, is_fresh)
 

@@ -22,10 +22,8 @@ from planner.errors import (
     UnreachableError,
 )
 from planner.network.transport import Answer, Transport
-from planner.providers.base import RequestHooks, RequestStats
-from planner.providers.exchange import Exchange
-from planner.providers.thunderphone.error_mapping import GARBAGE_HINT, error_of
-from planner.providers.thunderphone.parsing import parse
+from planner.providers.base import Exchange, RequestHooks, RequestStats
+from planner.providers.thunderphone.answers import GARBAGE_HINT, error_of, parse
 from planner.values import frozen
 
 READS_AT_ONCE = 12

@@ -14,7 +14,7 @@ import pytest
 
 from planner.cli import system
 from planner.clock import Clock
-from planner.execution.jobs import Outcome, UnsettledLaunch
+from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
 from planner.session.run_session import RunOptions, next_commands
 from planner.session.selection import Selection

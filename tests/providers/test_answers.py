@@ -14,7 +14,7 @@ from inline_snapshot import snapshot
 
 from planner.errors import CredentialError, PlannerError, RefusedError, ServiceError, ThrottledError, UsageError
 from planner.network.transport import Answer
-from planner.providers.thunderphone.error_mapping import error_of
+from planner.providers.thunderphone.answers import error_of
 
 
 def mapped(status: int, body: bytes = b'{"detail": "No."}', **headers: str) -> tuple[str, int, str, str]:

@@ -1,29 +1,87 @@
-"""The account's charges for calls, read once per poll for all calls with an open bill."""
+"""Reads from the service: lists, the evidence of an ended run, and the account's charges for calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import anyio
 
+from planner.clock import Clock
 from planner.errors import IncompleteError, PlannerError
-from planner.providers.base import CallId, Charged, Provider, Run
+from planner.evidence import Evidence
+from planner.providers.base import PAGE_LIMIT, CallId, Charged, Provider, Run
+from planner.values import frozen
+
+FIRST_PAUSE_SECONDS: Final = 0.25
+LONGEST_PAUSE_SECONDS: Final = 5.0
+"""Between two attempts to read a late part, or the charges."""
+MOST_PAGES: Final = 100
+"""Limit of one reading: 20,000 rows."""
+NEVER_CUT: Final = 50
+"""The run list's default page size. A shorter list is complete even if the service does not page."""
+
+
+class Row(Protocol):
+    @property
+    def id(self) -> int: ...
+    @property
+    def created_at(self) -> datetime | None: ...
+
+
+T = TypeVar("T", bound=Row)
+
+
+@dataclass(slots=True)
+class Listed(Generic[T]):
+    """The rows read, by id. `whole`: nothing as new as requested is missing, so absence is meaningful."""
+
+    found: dict[int, T] = field(default_factory=dict[int, T])
+    whole: bool = False
+
+
+async def read_list(
+    page_of: Callable[..., Awaitable[Sequence[T]]],
+    *,
+    oldest: datetime | None,
+    wanted: AbstractSet[int] | None = None,
+    first_page: int = PAGE_LIMIT,
+) -> Listed[T]:
+    """Read until rows are older than `oldest`, or until all of `wanted` was seen.
+
+    Rows that arrive between two pages shift the list: some are read twice, none is missed. If they fill a whole page,
+    reading ends and the result is not `whole`. `first_page` is the number of rows expected to be enough.
+    """
+    listed = Listed[T]()
+    for _ in range(MOST_PAGES):
+        limit = PAGE_LIMIT if listed.found else min(max(first_page, NEVER_CUT), PAGE_LIMIT)
+        page = await page_of(offset=len(listed.found), limit=limit)
+        fresh = any(row.id not in listed.found for row in page)
+        listed.found.update((row.id, row) for row in page)
+        not_cut = not fresh and len(listed.found) < NEVER_CUT
+        listed.whole = not page or not_cut or _older(page[-1].created_at, oldest)
+        if listed.whole or not fresh or (wanted is not None and wanted <= listed.found.keys()):
+            break
+    return listed
+
+
+def _older(created_at: datetime | None, than: datetime | None) -> bool:
+    return created_at is not None and than is not None and created_at < than
+
 
 CLOCK_SLACK: Final = timedelta(minutes=5)
 """A call may be charged this long before its run ends."""
 MOST_FAILURES: Final = 2
 """Transactions count as unreadable after this many consecutive failures."""
-FIRST_PAUSE_SECONDS: Final = 0.25
-LONGEST_PAUSE_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
 class Transactions:
-    """The charges of calls, by call id. `problem` says why transactions cannot be read; then the bills of the calls
-    count."""
+    """The account's charges for calls, read once per poll for all calls with an open bill. `problem` says why they
+    cannot be read; then the bills of the calls count."""
 
     client: Provider
     log: Callable[[str], None]
@@ -117,3 +175,46 @@ class Transactions:
         self.problem = str(error)
         self._awaited.clear()
         self.log(f"transactions cannot be read, so costs are the bills of the calls: {error}")
+
+
+SILENCE_SECONDS: Final = 3600.0
+"""If a transcript is still empty this long after the run's end, nobody spoke."""
+
+
+@frozen
+class WaitPolicy:
+    """How long to wait for late parts of a run's evidence, and for which."""
+
+    seconds: float = 0.0
+    """Total; 0 reads once."""
+    grade: bool = False
+    ended_seconds_ago: float = 0.0
+    on_late: Callable[[], None] | None = None
+    """Called once if the first read is incomplete."""
+
+
+async def collect(
+    provider: Provider, run: Run, wait: WaitPolicy, *, clock: Clock, transactions: Transactions
+) -> Evidence:
+    """Read everything that the service has of an ended run. Transactions are read elsewhere, for all calls together.
+
+    Raises:
+        IncompleteError: the service cannot be read now. Retry later; nothing is lost.
+    """
+    is_fresh = wait.ended_seconds_ago < SILENCE_SECONDS
+    reading = provider.reading(run, transactions, await_grade=wait.grade, is_fresh=is_fresh)
+    if run.call_id is None:
+        return await reading.finish()
+    started = clock.monotonic()
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        waited = clock.monotonic() - started
+        await reading.look(last=waited >= wait.seconds)
+        await transactions.finished_reading()
+        if waited >= wait.seconds or reading.complete(waited):
+            break
+        if pause == FIRST_PAUSE_SECONDS and wait.on_late is not None:
+            wait.on_late()
+        await clock.sleep(min(pause, wait.seconds - waited))
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    return await reading.finish()
