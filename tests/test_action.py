@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from repositories import program
 from ruamel.yaml import YAML
 
 from planner.changes.model import ChangeSet, Estimate
@@ -126,84 +127,41 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "comment": "off",
     }
     shared = ["--select=refunds/*", "--select=hours/*", "--tag=smoke", "--environment=staging", "--sandbox"]
-    assert arguments(run_step("validate", ECHO, **inputs)) == ["validate", "--", "plans/a b.yaml", "more/"]
-    assert arguments(run_step("plan", ECHO, **inputs)) == [
-        "plan",
-        *shared,
-        "--refresh",
-        "--",
-        "plans/a b.yaml",
-        "more/",
-    ]
-    assert arguments(run_step("recheck", ECHO, **inputs)) == [
-        "recheck",
-        "--report-dir=out dir",
-        *shared,
-        "--",
-        "plans/a b.yaml",
-        "more/",
-    ]
-    assert arguments(run_step("run", ECHO, **inputs)) == [
-        "run",
-        "--consent-to-charge",
-        "--report-dir=out dir",
-        "--fail-on=failure",
-        "--compare-with=none",
-        *shared,
-        "--max-cost=2.40",
-        "--plan-digest=sha256:9f",
-        "--fresh=the tool was fixed",
-        "--",
-        "plans/a b.yaml",
-        "more/",
-    ]
-    assert arguments(run_step("gate", ECHO, **inputs)) == [
-        "gate",
-        "--fail-on=failure",
-        "--compare-with=none",
-        "--name=nightly",
-        *shared,
-        "--publication=out.json",
-        "--refresh",
-        "--",
-        "plans/a b.yaml",
-        "more/",
-    ]
-    assert arguments(run_step("publish", ECHO, **inputs)) == [
-        "publish",
-        f"--commit={'c' * 40}",
-        "--name=nightly",
-        "--pull-request=7",
-        "--no-comment",
-        "--",
-        "out.json",
-    ]
-    assert arguments(run_step("promote", ECHO, **inputs)) == [
-        "promote",
-        "--environment=staging",
-        "--pull-request=7",
-        "--sandbox",
-    ]
-    assert arguments(run_step("record", ECHO, **inputs)) == [
-        "record",
-        "--name=nightly",
-        "--environment=staging",
-        "--sandbox",
-        "--",
-        "plans/a b.yaml",
-        "more/",
-    ]
+    paths, compared = ["--", "plans/a b.yaml", "more/"], ["--fail-on=failure", "--compare-with=none"]
+    limits = ["--max-cost=2.40", "--plan-digest=sha256:9f", "--fresh=the tool was fixed"]
+    expected = {
+        "validate": paths,
+        "plan": [*shared, "--refresh", *paths],
+        "recheck": ["--report-dir=out dir", *shared, *paths],
+        "run": ["--consent-to-charge", "--report-dir=out dir", *compared, *shared, *limits, *paths],
+        "gate": [*compared, "--name=nightly", *shared, "--publication=out.json", "--refresh", *paths],
+        "publish": [f"--commit={'c' * 40}", "--name=nightly", "--pull-request=7", "--no-comment", "--", "out.json"],
+        "promote": ["--environment=staging", "--pull-request=7", "--sandbox"],
+        "record": ["--name=nightly", "--environment=staging", "--sandbox", *paths],
+    }
+    assert {step: arguments(run_step(step, ECHO, **inputs)) for step in expected} == {
+        step: [step, *words] for step, words in expected.items()
+    }
     assert "--issue" in arguments(run_step("record", ECHO))
     shown = arguments(run_step("run", ECHO, **inputs | {"comment": "update"}))
     assert shown[shown.index("--fresh=the tool was fixed") + 1 :][:2] == ["--comment-on=7", "--name=nightly"]
 
 
-def test_an_unknown_mode_is_refused(run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def put_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a shell script in place of uv."""
+
+    def put(script: str) -> None:
+        program(tmp_path / "bin/uv", script)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        monkeypatch.setenv("GITHUB_ACTION_PATH", "/action")
+
+    return put
+
+
+def test_an_unknown_mode_is_refused(run_step: RunStep, put_uv: Callable[[str], None]) -> None:
     """No step would run, and the job would be green."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/uv").write_text("#!/bin/sh\n")
-    (tmp_path / "bin/uv").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    put_uv("true")
     assert run_step("install", ECHO, mode="Gate").returncode == 2
     for mode in ("plan", "run", "recheck", "gate", "publish", "promote", "record"):
         assert run_step("install", ECHO, mode=mode).returncode == 0
@@ -237,25 +195,25 @@ def outputs_of(path: Path) -> dict[str, str]:
     return {name: value for name, _, value in found}
 
 
-PLAN = """\
-version: 1
-plan: tiny
-targets: {support: {agent: 14}}
-scenarios:
-  hello:
-    prompt: You are a calm caller. Ask where your order 12345 is.
-    expect:
-      - {check: duration, max_seconds: 600}
-"""
+PLANNER = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
+
+
+def write_plan(folder: Path, max_seconds: int = 600) -> None:
+    path = folder / "work/plans/tiny.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "version: 1\nplan: tiny\ntargets: {support: {agent: 14}}\nscenarios:\n  hello:\n"
+        "    prompt: You are a calm caller. Ask where your order 12345 is.\n"
+        f"    expect: [{{check: duration, max_seconds: {max_seconds}}}]\n",
+        encoding="utf-8",
+    )
 
 
 def test_with_consent_the_action_calls_judges_and_reports(run_step: RunStep, tmp_path: Path) -> None:
     """The real program, step after step in the sandbox: the outputs that the action's own are made of, and summaries."""
-    program = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
-    (tmp_path / "work/plans").mkdir(parents=True)
-    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN, encoding="utf-8")
+    write_plan(tmp_path)
     for step in ("validate", "plan", "run"):
-        completed = run_step(step, program, sandbox="true")
+        completed = run_step(step, PLANNER, sandbox="true")
         assert completed.returncode == 0, completed.stdout + completed.stderr
         assert outputs_of(tmp_path / f"{step}.output")["exit-code"] == "0"
     planned, called = outputs_of(tmp_path / "plan.output"), outputs_of(tmp_path / "run.output")
@@ -284,10 +242,8 @@ def test_every_output_of_a_step_reaches_whoever_uses_the_action() -> None:
 
 def test_another_change_set_than_the_approved_one_is_refused(run_step: RunStep, tmp_path: Path) -> None:
     """The step fails with 3, says so in the outputs, and nobody is called."""
-    program = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
-    (tmp_path / "work/plans").mkdir(parents=True)
-    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN, encoding="utf-8")
-    completed = run_step("run", program, sandbox="true", plan_digest="sha256:" + "0" * 64)
+    write_plan(tmp_path)
+    completed = run_step("run", PLANNER, sandbox="true", plan_digest="sha256:" + "0" * 64)
     assert completed.returncode == 3, completed.stdout + completed.stderr
     refused = outputs_of(tmp_path / "run.output")
     assert (refused["outcome"], refused["exit-code"], refused["cost-cents"]) == ("refused", "3", "0")
@@ -306,15 +262,13 @@ def test_changed_expectations_are_rechecked_without_consent(run_step: RunStep, t
         "inputs.mode == 'recheck' || (inputs.mode == 'plan' && inputs.consent-to-charge != 'true'"
         " && steps.plan.outputs.calls == '0' && steps.plan.outputs.votes == '0' && steps.plan.outputs.rechecks != '0')"
     )
-    program = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
-    (tmp_path / "work/plans").mkdir(parents=True)
-    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN, encoding="utf-8")
-    assert run_step("run", program, sandbox="true").returncode == 0
-    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN.replace("600", "1"), encoding="utf-8")
-    assert run_step("plan", program, sandbox="true").returncode == 0
+    write_plan(tmp_path)
+    assert run_step("run", PLANNER, sandbox="true").returncode == 0
+    write_plan(tmp_path, max_seconds=1)
+    assert run_step("plan", PLANNER, sandbox="true").returncode == 0
     planned = outputs_of(tmp_path / "plan.output")
     assert (planned["calls"], planned["votes"], planned["rechecks"]) == ("0", "0", "1")
-    completed = run_step("recheck", program, sandbox="true")
+    completed = run_step("recheck", PLANNER, sandbox="true")
     assert completed.returncode == 1, completed.stdout + completed.stderr
     judged = outputs_of(tmp_path / "recheck.output")
     assert (judged["outcome"], judged["exit-code"], judged["cost-cents"]) == ("failed", "1", "0")
@@ -343,20 +297,13 @@ def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str)
     assert process.returncode == 130
 
 
-def test_only_files_with_a_known_hash_are_installed(
-    run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_files_with_a_known_hash_are_installed(run_step: RunStep, put_uv: Callable[[str], None]) -> None:
     """A package index serves another file for a pinned version, or the input `extras` names a path or a command.
 
     Before: the file would be installed, and its code would run with the job's keys.
     Now: the action installs with `--require-hashes` and only wheels. An extra is a plain file name.
     """
-    (tmp_path / "bin").mkdir()
-    uv = tmp_path / "bin/uv"
-    uv.write_text("#!/usr/bin/env bash\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
-    uv.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
-    monkeypatch.setenv("GITHUB_ACTION_PATH", "/action")
+    put_uv("printf '%s\\n' \"$@\"")
     hashed = ["pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"]
     plain = [*hashed, "/action/requirements/planner.txt"]
     own = ["pip", "install", "--quiet", "--no-deps", "/action"]
@@ -368,19 +315,14 @@ def test_only_files_with_a_known_hash_are_installed(
 
 
 def test_no_file_of_the_checkout_configures_the_installation(
-    run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_step: RunStep, tmp_path: Path, put_uv: Callable[[str], None]
 ) -> None:
     """The checkout of a pull request contains a `uv.toml` that names a Python to download.
 
     Before: uv would obey it, and that Python would run with the job's keys.
     Now: planner is installed outside of the checkout.
     """
-    (tmp_path / "bin").mkdir()
-    uv = tmp_path / "bin/uv"
-    uv.write_text("#!/usr/bin/env bash\npwd\n", encoding="utf-8")
-    uv.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
-    monkeypatch.setenv("GITHUB_ACTION_PATH", "/action")
+    put_uv("pwd")
     asked = run_step("install", ECHO).stdout.splitlines()
     assert set(asked) == {str(tmp_path / "runner")}
 
