@@ -82,6 +82,15 @@ def test_folder_that_looks_like_a_bare_repository(
     assert (ran.code, "looks like a bare git repository" in ran.err or "needs a git repository" in ran.err) == (2, True)
 
 
+def use_old_git(outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A git that does not know `safe.bareRepository`."""
+    real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
+    settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
+    old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
+    program(outside / "bin/git", old)
+    monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
+
+
 def test_bare_repository_folder_with_an_old_git(
     project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,11 +99,7 @@ def test_bare_repository_folder_with_an_old_git(
     Before: git ran the program that the folder's config names.
     Now: planner uses a repository only if the `.git` of the work tree leads to it. No commit can contain `.git`.
     """
-    real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
-    settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
-    old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
-    program(outside / "bin/git", old)
-    monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
+    use_old_git(outside, monkeypatch)
     test_folder_that_looks_like_a_bare_repository(project, outside, spy, monkeypatch, "a program in place of ssh")
 
 
@@ -106,11 +111,7 @@ def test_bare_repository_folder_that_names_a_work_tree(
     Before: git ran the program.
     Now: exit code 2, because that `.git` leads to another repository.
     """
-    real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
-    settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
-    old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
-    program(outside / "bin/git", old)
-    monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
+    use_old_git(outside, monkeypatch)
     test_folder_that_looks_like_a_bare_repository(project, outside, spy, monkeypatch, "a work tree of its own")
 
 

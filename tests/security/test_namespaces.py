@@ -6,11 +6,10 @@ The store is a git ref of a repository on this machine; each "job" is a fresh cl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from ci_jobs import REF, Jobs
 from repositories import commit, git
 from store_writes import UNCONDITIONAL, put
 
@@ -22,7 +21,6 @@ from planner.results.store import BranchStore
 from planner.session.ci import namespace_of
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
-REF = "refs/planner/results-sandbox"
 PLAN = """\
 version: 1
 plan: hours
@@ -50,42 +48,14 @@ SAYS = "{check: says, who: any, any_of: [Saturday]}"
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Path:
-    work = tmp_path / "work"
-    (work / "plans").mkdir(parents=True)
-    (work / "plans/hours.yaml").write_text(PLAN)
-    (work / "planner.yaml").write_text("store: git:refs/planner/results\n")
-    git(tmp_path, "init", "-q", "-b", "main", str(work))
-    commit(work)
-    git(tmp_path, "clone", "-q", "--bare", str(work), str(tmp_path / "shared.git"))
-    return tmp_path / "shared.git"
+def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=PLAN, planner="store: git:refs/planner/results\n")
+    return jobs
 
 
-@pytest.fixture
-def job(remote: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Project]:
-    """Start a job in a fresh clone: of pull request `number`, or of the default branch if it is None."""
-    made = 0
-
-    def start(number: int | None = None) -> Project:
-        nonlocal made
-        made += 1
-        project.root = remote.parent / f"clone{made}"
-        git(remote.parent, "clone", "-q", f"file://{remote}", str(project.root))
-        monkeypatch.chdir(project.root)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(remote.parent / f"cache{made}"))
-        base = git(project.root, "rev-parse", "HEAD")
-        payload: dict[str, Any] = {"repository": {"default_branch": "main"}}
-        if number is not None:
-            payload["pull_request"] = {"number": number, "base": {"sha": base}}
-        event = remote.parent / f"event{made}.json"
-        event.write_text(json.dumps(payload))
-        monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
-        monkeypatch.setenv("GITHUB_EVENT_NAME", "push" if number is None else "pull_request")
-        monkeypatch.setenv("GITHUB_REF", "refs/heads/main" if number is None else f"refs/pull/{number}/merge")
-        monkeypatch.setenv("GITHUB_REF_NAME", "main" if number is None else f"{number}/merge")
-        return project
-
-    return start
+def pull_request(jobs: Jobs, number: int = 7) -> Project:
+    return jobs.start(number, event="pull_request")
 
 
 def run(project: Project) -> int:
@@ -94,20 +64,10 @@ def run(project: Project) -> int:
     return project.results()["stats"]["launches"]
 
 
-def stored(remote: Path, folder: str) -> list[str]:
-    listed = git(remote, "ls-tree", "-r", "--name-only", REF).splitlines()
-    return [name for name in listed if name.startswith(folder)]
-
-
-def read(remote: Path, name: str) -> Any:
-    return json.loads(git(remote, "cat-file", "blob", f"{REF}:{name}"))
-
-
-def rewrite(remote: Path, name: str, document: object) -> None:
+def rewrite(jobs: Jobs, name: str, document: object) -> None:
     """Rewrite a stored document, as anyone can who may push the ref."""
-    work = remote.parent / "attack"
-    if not work.exists():
-        git(remote.parent, "clone", "-q", f"file://{remote}", str(work))
+    work = jobs.folder / "attack"
+    git(jobs.folder, "clone", "-q", f"file://{jobs.remote}", str(work))
     git(work, "fetch", "-q", "origin", f"{REF}:{REF}", "--force")
     git(work, "checkout", "-q", "--detach", REF)
     (work / name).write_text(json.dumps(document))
@@ -115,95 +75,94 @@ def rewrite(remote: Path, name: str, document: object) -> None:
     git(work, "push", "-q", "--force", "origin", f"HEAD:{REF}")
 
 
-def test_a_pull_request_writes_its_own_namespace_only(remote: Path, job: Callable[..., Project]) -> None:
+def test_a_pull_request_writes_its_own_namespace_only(jobs: Jobs) -> None:
     """A job of a pull request runs a case that is new to the store.
 
     Before: its results became `latest/`, and every branch was compared with them. Now: its jobs write only to `branches/7/`, and the
     default branch still has no stored results.
     """
-    assert run(job(7)) == 1
-    assert [name for name in stored(remote, "") if not name.startswith("branches/7/")] == []
-    assert stored(remote, "branches/7/latest/") == ["branches/7/latest/default/hours.json"]
-    assert job().actions("--sandbox") == {CASE: ("call", "new", 1)}
-    assert job(8).actions("--sandbox") == {CASE: ("call", "new", 1)}
-    assert job(7).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+    assert run(pull_request(jobs)) == 1
+    assert [name for name in jobs.stored() if not name.startswith("branches/7/")] == []
+    assert jobs.stored("branches/7/latest/") == ["branches/7/latest/default/hours.json"]
+    assert jobs.start().actions("--sandbox") == {CASE: ("call", "new", 1)}
+    assert pull_request(jobs, 8).actions("--sandbox") == {CASE: ("call", "new", 1)}
+    assert pull_request(jobs).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
 
 
-def test_the_default_branch_goes_first(remote: Path, job: Callable[..., Project]) -> None:
+def test_the_default_branch_goes_first(jobs: Jobs) -> None:
     """Every pull request reuses the results of the default branch and makes no calls of its own."""
-    assert run(job()) == 1
-    assert job(7).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
-    assert run(job(7)) == 0
-    assert stored(remote, "latest/") == ["latest/default/hours.json"]
-    assert read(remote, "latest/default/hours.json")["cases"][0]["action"] == "call"
+    assert run(jobs.start()) == 1
+    assert pull_request(jobs).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+    assert run(pull_request(jobs)) == 0
+    assert jobs.stored("latest/") == ["latest/default/hours.json"]
+    assert jobs.read("latest/default/hours.json")["cases"][0]["action"] == "call"
 
 
-def test_forged_results_in_the_own_namespace(remote: Path, job: Callable[..., Project]) -> None:
+def test_forged_results_in_the_own_namespace(jobs: Jobs) -> None:
     """A job of the pull request writes `passed` for a case whose calls failed, under `branches/7/`.
 
     Before: there was one namespace for all, so the case was reused as passed. Now: the outcome is evaluated again from its evidence.
     """
-    project = job(7)
+    project = pull_request(jobs)
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     assert run(project) == 1
     name = "branches/7/latest/default/hours.json"
-    document = read(remote, name)
+    document = jobs.read(name)
     case = document["cases"][0]
     assert case["outcome"] == "failed"
     case |= {"outcome": "passed", "runs_passed": 1, "pass_rate": 1.0}
     for one in case["runs"]:
         one |= {"outcome": "passed", "fault": None, "findings": []}
-    rewrite(remote, name, document)
-    project = job(7)
+    rewrite(jobs, name, document)
+    project = pull_request(jobs)
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     assert project.actions("--sandbox")[CASE][:2] != ("recheck", "called_before")
     assert project.planner("recheck", "--sandbox").code == 1
 
 
-def test_evidence_that_the_store_redacts(remote: Path, job: Callable[..., Project]) -> None:
+def test_evidence_that_the_store_redacts(jobs: Jobs) -> None:
     """The shared store redacts the text that the check needs. The stored outcome of the default branch is used. The outcome of the pull
     request cannot be evaluated on another machine, so it is undecided there."""
-    work = remote.parent / "work"
-    (work / "planner.yaml").write_text("store: git:refs/planner/results\nredact: [Saturday]\n")
-    (work / "plans/hours.yaml").write_text(PLAN.replace("{check: call, status: completed}", SAYS))
-    commit(work)
-    git(work, "push", "-q", f"file://{remote}", "main")
-    assert run(job(7)) == 1
-    assert read(remote, "branches/7/latest/default/hours.json")["cases"][0]["outcome"] == "passed"
-    project = job(7)
+    jobs.edit(
+        planner="store: git:refs/planner/results\nredact: [Saturday]\n",
+        plans__hours=PLAN.replace("{check: call, status: completed}", SAYS),
+    )
+    assert run(pull_request(jobs)) == 1
+    assert jobs.read("branches/7/latest/default/hours.json")["cases"][0]["outcome"] == "passed"
+    project = pull_request(jobs)
     assert project.actions("--sandbox") == {CASE: ("recheck", "unknown_last_time", 0)}
     assert project.planner("recheck", "--sandbox").code == 4
-    assert run(job()) == 1
-    assert job().actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+    assert run(jobs.start()) == 1
+    assert jobs.start().actions("--sandbox") == {CASE: ("keep", "passed", 0)}
 
 
-def test_a_regression_stays_one_on_the_second_run(remote: Path, job: Callable[..., Project]) -> None:
+def test_a_regression_stays_one_on_the_second_run(jobs: Jobs) -> None:
     """A pull request causes a regression. The author runs its job again, so that planner compares its results with themselves.
 
     Before: the second run reported `same`. Now: every run of the pull request is compared with the default branch.
     """
-    project = job()
+    project = jobs.start()
     project.write("plans/hours.yaml", RETURNS)
     assert run(project) == 1
     for _ in range(2):
-        project = job(7)
+        project = pull_request(jobs)
         project.write("plans/hours.yaml", RETURNS)
         assert project.planner("run", "--sandbox", "--world", "regressed", "--consent-to-charge").code == 1
         (case,) = project.results()["cases"]
         assert (case["outcome"], case["compared"]) == ("failed", "regressed")
 
 
-def test_a_local_copy_that_claims_to_be_newer(remote: Path, job: Callable[..., Project]) -> None:
+def test_a_local_copy_that_claims_to_be_newer(jobs: Jobs) -> None:
     """A restored cache contains an edited copy of the baseline with a later date than the shared one.
 
     Before: planner used the later copy, and the next session overwrote the shared baseline with it. Now: the shared baseline is used.
     """
-    project = job()
+    project = jobs.start()
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     assert run(project) == 1
     stored_action = project.actions("--sandbox")
-    shared, first = read(remote, "latest/default/hours.json"), project.root
-    attacked = job()
+    shared, first = jobs.read("latest/default/hours.json"), project.root
+    attacked = jobs.start()
     attacked.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     git(attacked.root, "config", "core.excludesFile", "/dev/null")
     forged = json.loads(json.dumps(shared))
@@ -220,14 +179,13 @@ def test_a_local_copy_that_claims_to_be_newer(remote: Path, job: Callable[..., P
     (copy / "runs").mkdir()
     (copy / "runs" / f"{forged['invocation_id']}.json").write_text(
         json.dumps(
-            read(remote, stored(remote, "runs/")[0])
-            | {"cases": forged["cases"], "invocation_id": forged["invocation_id"]}
+            jobs.read(jobs.stored("runs/")[0]) | {"cases": forged["cases"], "invocation_id": forged["invocation_id"]}
         )
     )
     assert attacked.actions("--sandbox") == stored_action
     assert attacked.planner("run", "--sandbox", "--consent-to-charge").code == 1
-    assert read(remote, "latest/default/hours.json")["cases"][0]["outcome"] == "failed"
-    assert all("x.json" not in name for name in stored(remote, "runs/"))
+    assert jobs.read("latest/default/hours.json")["cases"][0]["outcome"] == "failed"
+    assert all("x.json" not in name for name in jobs.stored("runs/"))
 
 
 class Masking:
@@ -317,9 +275,6 @@ def test_the_store_of_a_branch(tmp_path: Path) -> None:
         lambda now: {"latest/e/p.json": b"own" if now.get("latest/e/p.json") is None else b"", "runs/1.json": None}
     )
     assert list(branch.keys("")) == ["evidence/a.json", "latest/e/p.json", "runs/1.json", "runs/2.json"]
-    assert (branch.get("latest/e/p.json"), branch.get("evidence/a.json"), branch.has("runs/3.json")) == (
-        b"own",
-        b"base",
-        False,
-    )
+    read = branch.get("latest/e/p.json"), branch.get("evidence/a.json"), branch.has("runs/3.json")
+    assert read == (b"own", b"base", False)
     assert (folder.get("latest/e/p.json"), folder.get("runs/1.json")) == (b"base", b"base")
