@@ -12,9 +12,8 @@ from typing import Any
 
 import anyio
 import pytest
-from jumping_time import JumpingLoop
 from patience import PATIENCE_SECONDS, until
-from slept_time import SleptTime
+from virtual_time import JumpingLoop, SleptTime
 
 from planner.checks.judge import Judge
 from planner.clock import Clock

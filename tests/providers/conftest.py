@@ -12,8 +12,8 @@ from typing import Any, Literal, cast
 
 import pydantic_core
 import pytest
-from jumping_time import JumpingLoop
 from patience import PATIENCE_SECONDS
+from virtual_time import JumpingLoop
 
 from planner.clock import Clock
 from planner.network.http import HttpxTransport

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
-from nowhere import NO_HOST, no_host
 
 from planner.clock import Clock
 from planner.errors import (
@@ -216,6 +217,24 @@ async def test_a_failed_connection_is_not_a_launch(talk: Callable[..., Any]) -> 
     with pytest.raises(UnreachableError, match="cannot be reached"):
         await asked.launch()
     assert asked.sending == []
+
+
+NO_HOST = "nobody.invalid"
+
+
+@contextmanager
+def no_host() -> Generator[None]:
+    """`NO_HOST` is unknown at once: where there is no network a name server may take minutes to say so, and some know every name."""
+    lookup: Callable[..., Any] = socket.getaddrinfo
+
+    def known(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host in (NO_HOST, NO_HOST.encode()):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return lookup(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", known)
+        yield
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nowhere import nowhere
 from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
@@ -25,6 +25,14 @@ Answer = dict[str, Any] | int | str | None
 """A message, a status, a raw body, or no answer."""
 KEY = "sk-only-in-the-environment"
 SCRIPTED = "Ask where your order 12345 is."
+
+
+@contextmanager
+def nowhere() -> Generator[str]:
+    """A released port may belong to another program a moment later; a bound port without a listener refuses connections."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 @dataclass

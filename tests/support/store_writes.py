@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
-from typing import Final, Literal
+from types import EllipsisType
+from typing import Final
 
 from planner.results.store import Reader, Store
 
-
-class Unconditional(Enum):
-    UNCONDITIONAL = "unconditional"
-
-
-UNCONDITIONAL: Final = Unconditional.UNCONDITIONAL
-Expected = bytes | Literal[Unconditional.UNCONDITIONAL] | None
+Expected = bytes | EllipsisType | None
+UNCONDITIONAL: Final = ...
 
 
 def put(store: Store, key: str, data: bytes, *, expected: Expected = UNCONDITIONAL) -> bool:

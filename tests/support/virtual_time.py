@@ -1,9 +1,10 @@
-"""An event loop whose clock jumps: hours pass in milliseconds, and in the same order every time."""
+"""Time in tests: an event loop without waiting, one whose clock jumps on demand, and a clock that only sleeping moves."""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio
@@ -15,7 +16,8 @@ LONGEST_VIRTUAL_SECONDS = 10_000.0
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time stops while anything can run, and jumps to the next timer when nothing can."""
+    """Time stops while anything can run, and jumps to the next timer when nothing can: hours pass in milliseconds, in the
+    same order every time."""
 
     def __init__(self, begins_at: float = 0.0) -> None:
         self.virtual_seconds = begins_at
@@ -47,3 +49,36 @@ class _VirtualSelector(selectors.SelectSelector):
         self._loop.virtual_seconds += timeout
         assert self._loop.virtual_seconds < self._loop.ends_at, "the engine never ends"
         return ready
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """Its clock goes like any other, and jumps when a test says so."""
+
+    def __init__(self) -> None:
+        self._ahead_seconds = 0.0
+        super().__init__()
+
+    def time(self) -> float:
+        return super().time() + self._ahead_seconds
+
+    def jump(self, seconds: float) -> None:
+        """From any thread."""
+        self._ahead_seconds += seconds
+        self.call_soon_threadsafe(lambda: None)  # it sleeps until the next timer, as that was
+
+
+@dataclass(slots=True)
+class SleptTime:
+    """`monotonic` and `sleep` of a clock on which time passes only while somebody sleeps. A sleep really takes `haste` times
+    less, so that sleepers wake in their order."""
+
+    haste: float
+    seconds: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.seconds + seconds
+        await anyio.sleep(seconds / self.haste)
+        self.seconds = max(self.seconds, until)
