@@ -118,6 +118,12 @@ def suite(
     return pairs
 
 
+def called_changed(pairs: dict[str, tuple[Sample | None, Sample | None]]) -> tuple[bool, bool]:
+    """Whether any case is, and whether the suite is."""
+    cases = {"regressed", "fixed"} & set(compare(pairs).values())
+    return bool(cases), compare_suite(pairs).compared != "not_enough_evidence"
+
+
 def false_alarms(suites: int, random: np.random.Generator) -> None:
     """Nothing changed, and every case has a rate of its own."""
     for rules, runs in (*((Rules(), runs) for runs in RUNS), (Rules(confidence=0.9), 20)):
@@ -127,8 +133,8 @@ def false_alarms(suites: int, random: np.random.Generator) -> None:
             for _ in range(suites):
                 rates = random.choice(RATES, CASES)
                 pairs = suite(random, side, rates, rates)
-                by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
-                by_suite += compare_suite(pairs).compared != "not_enough_evidence"
+                case, whole = called_changed(pairs)
+                by_case, by_suite = by_case + case, by_suite + whole
             print(
                 f"{suites:,} suites of {CASES} unchanged cases, {described(rules)}, {runs} runs a side, {way(stopping)}: "
                 f"any case called changed in {by_case / suites:.2%}, the suite in {by_suite / suites:.2%} (5 % allowed)",
@@ -152,8 +158,8 @@ def retries(suites: int, random: np.random.Generator) -> None:
                         zip(until_good(random, side, rates, tries), talk, strict=True)
                     )
                 }
-                by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
-                by_suite += compare_suite(pairs).compared != "not_enough_evidence"
+                case, whole = called_changed(pairs)
+                by_case, by_suite = by_case + case, by_suite + whole
             print(
                 f"{suites:,} suites of {CASES} unchanged cases, {runs} runs a side, up to {tries} tries: any case called changed in "
                 f"{by_case / suites:.1%}, the suite in {by_suite / suites:.1%}",
@@ -183,11 +189,9 @@ def gate(suites: int, random: np.random.Generator) -> None:
                 pairs = suite(random, side, rates, rates)
                 has_failed = any(now is not None and now.outcome is CaseOutcome.FAILED for _, now in pairs.values())
                 is_worse = "regressed" in compare(pairs).values() or compare_suite(pairs).compared == "worse"
-                failing, regressed, either = (
-                    failing + has_failed,
-                    regressed + is_worse,
-                    either + (has_failed or is_worse),
-                )
+                failing += has_failed
+                regressed += is_worse
+                either += has_failed or is_worse
             print(
                 f"{suites:,} suites of {CASES} unchanged cases, all at {rate:.0%}, {described(rules)}, {runs} runs a side: exit 1 by a "
                 f"failure in {failing / suites:.1%}, by a regression in {regressed / suites:.1%}, by either in {either / suites:.1%}",
@@ -239,26 +243,8 @@ def confidence_power() -> None:
         print(f"  {runs:>4}  " + "".join(f"{f'{passed:.0%} / {failed:.0%}':>14}" for passed, failed in cells))
 
 
-def early_stopping(suites: int, random: Random) -> None:
-    """Runs are made one after another until nothing can change the outcome."""
-    for rules in (Rules(1.0), Rules(0.8), Rules(0.8, confidence=0.9)):
-        for rate in (0.3, 0.8, 1.0):
-            made = needed = changed = 0
-            for _ in range(max(1, suites // 20)):
-                verdicts = [PASS if random.random() < rate else FAIL for _ in range(20)]
-                stopped = next(
-                    (count for count in range(20) if settled(rules, verdicts[:count], 20 - count) is not None), 20
-                )
-                early = settled(rules, verdicts[:stopped], 20 - stopped)
-                changed += early is not judge_case(rules, verdicts).outcome
-                made, needed = made + 20, needed + stopped
-            print(
-                f"{described(rules)}, true rate {rate:.0%}: {1 - needed / made:.0%} of 20 calls saved, {changed} outcomes changed"
-            )
-
-
 def waves(suites: int, random: Random) -> None:
-    """The same, as `run` makes calls: several at once, the next when their verdicts leave the case open."""
+    """Calls that early stopping saves. `run` makes several at once, the next when their verdicts leave the case open."""
     for rules, total in ((Rules(0.8, 3), 5), (Rules(0.8, 5), 10), (Rules(0.8, 10, 0.9), 20)):
         first = min_runs_to_settle(rules, (), total)
         for rate in (0.0, 0.3, 0.5, 0.8, 0.95, 1.0):
@@ -285,7 +271,6 @@ if __name__ == "__main__":
     false_alarms(count, np.random.default_rng(1))
     power(max(1, count // 20), np.random.default_rng(2))
     confidence_power()
-    early_stopping(count, Random(3))
     waves(count, Random(4))
     retries(max(1, count // 10), np.random.default_rng(5))
     gate(max(1, count // 10), np.random.default_rng(6))
