@@ -177,11 +177,15 @@ def _has_words(phrase: str) -> str:
     return phrase
 
 
-def _not_empty(phrases: tuple[str, ...]) -> tuple[str, ...]:
+def at_least(number: int, message: str) -> AfterValidator:
     """Unlike pydantic's `min_length`, does not also report a list whose items were rejected."""
-    if not phrases:
-        raise ValueError("needs at least one phrase")
-    return phrases
+
+    def check(items: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(items) < number:
+            raise ValueError(message)
+        return items
+
+    return AfterValidator(check)
 
 
 def _as_tuple(value: Any) -> Any:
@@ -196,7 +200,9 @@ Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBool]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), NotBool]
 PositiveSeconds = Milliseconds
 Phrase = Annotated[str, AfterValidator(_has_words)]
-Phrases = Annotated[tuple[Phrase, ...], AfterValidator(_not_empty), Field(json_schema_extra={"minItems": 1})]
+Phrases = Annotated[
+    tuple[Phrase, ...], at_least(1, "needs at least one phrase"), Field(json_schema_extra={"minItems": 1})
+]
 ListOfPhrases = Annotated[Phrases, BeforeValidator(_as_tuple)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_tuple)]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
 
-from planner.checks.base import Expectation, Lint, Missed, PartsRead, examples
+from planner.checks.base import Expectation, Lint, Missed, PartsRead, at_least, examples
 from planner.checks.judgement import FindingOutcome, Judgement, merged, with_outcome
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence
@@ -41,13 +41,6 @@ def _as_part(part: Expectation) -> Expectation:
         if name in part.model_fields_set:
             raise ValueError(f"`{name}` applies to the whole: write it beside `of`, not inside")
     return part
-
-
-def _at_least_two(parts: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
-    """Unlike pydantic's `min_length`, does not also report a list whose items were rejected."""
-    if len(parts) < 2:
-        raise ValueError("needs at least two expectations: one alone needs no combinator")
-    return parts
 
 
 Part = Annotated[Expectation, _AnyKind(), AfterValidator(_as_part), WithJsonSchema(dict(PART_SCHEMA))]
@@ -99,7 +92,11 @@ class OfSeveral(Combinator, frozen=True):
     decisive: ClassVar[FindingOutcome]
     """The outcome of one part that decides the whole."""
 
-    of: Annotated[tuple[Part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})] = Field(
+    of: Annotated[
+        tuple[Part, ...],
+        at_least(2, "needs at least two expectations: one alone needs no combinator"),
+        Field(json_schema_extra={"minItems": 2}),
+    ] = Field(
         description=(
             "The expectations, each written as usual but without `severity` and `min_pass_rate`, which belong to the whole; "
             "an `id` names a part in the finding."

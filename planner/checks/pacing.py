@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Count, Expectation, Milliseconds, NotBool, check_given, check_order, examples, within
 from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
-from planner.checks.phrases import padded_words
+from planner.checks.phrases import words_in
 from planner.evidence import Evidence, Role, Turn
 from planner.quantities import count
 from planner.values import frozen
@@ -180,7 +180,7 @@ def _judge_rate(agent: Sequence[_Timed], untimed: int, limits: RateRange) -> Jud
     milliseconds = _milliseconds(agent)
     if untimed or not milliseconds:
         return _unknown("the agent's speed is", untimed, "none of its turns takes time")
-    words = sum(len(padded_words(spoken.turn.text, fold=True).split()) for spoken in agent)
+    words = sum(words_in(spoken.turn.text) for spoken in agent)
     rate = words * 60_000 / milliseconds
     return within(f"the agent spoke {rate:.0f} words a minute", rate, limits.limits, "{:g}".format)
 

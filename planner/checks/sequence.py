@@ -4,9 +4,9 @@ from collections.abc import Sequence as Several
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Lint, Name, examples
+from planner.checks.base import Expectation, Lint, Name, at_least, examples
 from planner.checks.judgement import Judgement, errored, failed, listed, passed, shown
 from planner.checks.speech import Words
 from planner.checks.tools import ToolNotCalled, shown_name
@@ -38,12 +38,6 @@ class Step(BaseModel):
             return f"the call of {shown_name(self.tool or '')}"
         said = listed([str(sought) for sought in self.says.sought])
         return f"{self.says.subject}saying {said}"
-
-
-def _at_least_two(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    if len(steps) < 2:
-        raise ValueError("needs at least two steps: one alone has no order")
-    return steps
 
 
 @frozen
@@ -78,7 +72,11 @@ class Sequence(Expectation, frozen=True):
     caller_can_cause_failure = True
 
     check: Literal["sequence"] = Field(description="The kind of check.")
-    steps: Annotated[tuple[Step, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})] = Field(
+    steps: Annotated[
+        tuple[Step, ...],
+        at_least(2, "needs at least two steps: one alone has no order"),
+        Field(json_schema_extra={"minItems": 2}),
+    ] = Field(
         description="What happens, in order: {says: …} with the fields of `says`, or {tool: name}.",
         examples=[[{"says": {"any_of": ["may I have your name"]}}, {"tool": "lookup_customer"}]],
     )
