@@ -38,8 +38,6 @@ from planner.session.service import draft_warnings
 from planner.session.shell import actor_of
 from planner.session.stores import Workspace
 from planner.values import frozen
-from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 
 
@@ -264,6 +262,9 @@ def checked_cases(
 ) -> list[CheckedCase]:
     """Every case of the plans with its result, judged from stored evidence. `excuse_known`: what the base branch already
     fails is known."""
+    from planner.verdicts.case_documents import MissingRuns, assemble_cases  # late: `planner plan` judges no case
+    from planner.verdicts.ending import open_runs_of_stored
+
     now = work.shell.clock.now()
     open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, now) if journal else {}
     changes = [change for change in prepared.change_set.changes if change.case is not None]
