@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def parts() -> list[str]:
     return ["planner", *tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]]
 
 
+@cache
 def exported() -> dict[str, str]:
     """By part; an extra's has only what it adds."""
     command = ["uv", "export", "--frozen", "--offline", "--quiet", "--no-default-groups", "--no-emit-project"]

