@@ -28,9 +28,10 @@ from planner.verdicts.baseline import (
     open_against,
 )
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.cases import sample_of_runs, total
 from planner.verdicts.ending import OpenRuns
 from planner.verdicts.runs import judge_record
-from tests.support.samples import heard, one_side, plan_case
+from tests.support.samples import heard, one_side, own_rate, plan_case
 from tests.verdicts.test_judged_runs import LAUNCH, SAYS, SLOT
 from tests.verdicts.test_result_comparison import case
 
@@ -313,3 +314,22 @@ def test_a_document_has_the_rates_of_its_expectations() -> None:
     assert [(rate.expectation, rate.held, rate.decided, rate.min_pass_rate) for rate in rates] == [
         ("says", 1, 2, 0.5), ("call", 2, 2, None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("compared", "is_kept"), [("regressed", True), ("same", False)])
+def test_a_rechecked_case_is_compared_again_only_if_it_regressed(compared: str, is_kept: bool) -> None:
+    """Else its outcome has changed because of the judgement."""
+    prior = stored(runs("old", "1", "2"), "passed", compared=compared, before=BEFORE)
+    found = assembled(change(prior, action=Action.RECHECK))
+    assert (found.before == BEFORE) is is_kept
+    assert (found.latest is not None) is is_kept
+    assert found.not_comparable == (None if is_kept else "judging")
+
+
+def test_a_sample_has_a_rate_of_each_expectation_with_its_own() -> None:
+    """In which it was decided, be it in no run. The sum of samples is unknown if one of them is."""
+    today = plan_case({**SAYS, "min_pass_rate": 0.5})
+    found = sample_of_runs(today, counted(None, 2, 1, "new"), CaseOutcome.PASSED)
+    assert found == one_side(CaseOutcome.PASSED, 2, 2, 0, [own_rate("says", 0, 0, "says")], 2)
+    assert total([found, found]) == one_side(CaseOutcome.PASSED, 4, 4, 0, [own_rate("says", 0, 0, "says")], 4)
+    assert (total([found, None]), total([])) == (None, None)

@@ -92,7 +92,7 @@ REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls")
         (Outcome(broken="--max-cost"), ["--max-cost"]),
         (Outcome(trouble="no network", blocked="locked"), ["no network", "locked"]),
         (REFUSED, ["GET /v1/calls: 401"]),
-        (Outcome(anomalies={"1": "odd", "2": "strange"}), ["odd", "strange"]),
+        (Outcome(anomalies={"1": "strange data", "2": "unknown run"}), ["strange data", "unknown run"]),
         (Outcome(unsettled=(unsettled(), unsettled(18))), ["2 unconfirmed launches (up to $0.50)"]),
         (Outcome(left={"a": 2, "b": 1}), ["3 calls of 2 cases not made"]),
     ],
