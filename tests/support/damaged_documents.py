@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import sqlite3
 import tempfile
 import time
@@ -454,13 +453,3 @@ def _damaged_bytes(random: Random, data: bytes) -> bytes:
             start = random.randrange(len(result))
             del result[start : start + random.randint(1, 200)]
     return bytes(result)
-
-
-def in_memory_folder() -> Path:
-    """A folder of its own, on a file system in memory where there is one: nothing is to be kept."""
-    memory = Path("/dev/shm")  # noqa: S108 - a name that nobody can guess is made in it
-    return Path(tempfile.mkdtemp(prefix="planner-fuzz-", dir=memory if memory.is_dir() else None))
-
-
-def remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
