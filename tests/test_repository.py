@@ -283,3 +283,19 @@ def test_the_readme_lists_every_input_and_output_of_the_action(heading: str, sec
     action: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
     named = {name for row in table_rows(README, heading) for name in re.findall(r"`([a-z-]+)`", row[0])}
     assert named == set(action[section])
+
+
+ATTACKS = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_attacks_matches_the_docstrings(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has a row for each attack in the tests."""
+    found = runpy.run_path(str(ROOT / ".ci" / "attacks.py"))["main"]([])
+    assert (capsys.readouterr().out, found) == ("", 0)
+    assert ATTACKS.count("](../tests/") >= 40
+
+
+def test_security_links_to_each_table_of_attacks() -> None:
+    headings = {f"#{name.lower().replace(' ', '-')}" for name in re.findall(r"^## (.+)$", ATTACKS, re.MULTILINE)}
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"docs/attacks\.md(#[\w-]+)", security)) == headings
