@@ -74,7 +74,9 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         if not target.changes:
             shell.print(f"agent {target.agent_id} already matches {target.file.file}: there is nothing to deploy")
             return 0
-        _show(shell, target, loaded)
+        shell.print(f"agent {target.agent_id} (target {target.alias}), changes in {target.file.file}:")
+        for line in field_lines(target.changes, redactor_of(loaded.project)):
+            shell.print(f"  {for_terminal(line)}")
         check_shown(target, target.deployed)
         check_draft(target, target.deployed)
         if options.force is None:
@@ -167,14 +169,6 @@ def _require_file(target: EffectiveTarget, loaded: Loaded) -> None:
         )
 
 
-def _show(shell: Shell, target: EffectiveTarget, loaded: Loaded) -> None:
-    """What would be deployed."""
-    redactor = redactor_of(loaded.project)
-    shell.print(f"agent {target.agent_id} (target {target.alias}), changes in {target.file.file}:")
-    for line in field_lines(target.changes, redactor):
-        shell.print(f"  {for_terminal(line)}")
-
-
 def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, target: EffectiveTarget) -> RequiredCheck:
     """Whether every case that calls this agent is proven for exactly this configuration."""
     wanted = (target.agent_id, target.file)
@@ -259,8 +253,8 @@ def _unlike(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
     return [f"`{name}`" for name, value in fields.items() if name not in others or not agree(value, others[name])]
 
 
-async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> AgentState:
-    """Deploy the changes of `target`, as they were shown; return the agent as it is then.
+async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> None:
+    """Deploy the changes of `target`, as they were shown.
 
     Raises:
         UsageError: the service does not show a field.
@@ -297,7 +291,6 @@ async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> Agent
         raise IncompleteError(
             f"the answer was lost, and agent {after.id} is not deployed: {lost}", f"{_left(after)} {_AGAIN}"
         ) from lost
-    return after
 
 
 async def _sent(write: Awaitable[None]) -> PlannerError | None:

@@ -80,7 +80,7 @@ def _publication(
         loaded.plans,
         [],
         "",
-        prepared.already_made,
+        prepared.progress.runs_made,
         prepared.unconfirmed_runs,
         now,
         redactor,

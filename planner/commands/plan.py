@@ -64,7 +64,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         ledger = ledger_of(
             loaded, charged, max_cost_cents=None, balance=known.balance, orphaned_cents=orphaned_cents, bills=bills
         )
-        notes += guaranteed_calls(jobs_of(prepared.change_set, {}), prepared.already_made, ledger)
+        notes += guaranteed_calls(jobs_of(prepared.change_set, {}), prepared.progress.runs_made, ledger)
     notes += [loaded.limits_note] if loaded.limits_note else []
     store_consented(work, prepared.change_set)
     _show(shell, options, loaded, prepared, refusal, notes)
@@ -119,7 +119,7 @@ def _show(
         loaded.plans,
         [(name, cents) for name, cents in ceilings if cents is not None],
         command,
-        prepared.already_made,
+        prepared.progress.runs_made,
         prepared.unconfirmed_runs,
         shell.clock.now(),
         redactor,

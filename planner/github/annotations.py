@@ -25,15 +25,13 @@ _MESSAGE_LIMIT = 4000
 _NOT_THE_PLANS_FAULT = (3, 130)
 """Exit codes of refused and interrupted sessions."""
 
-Level = Literal["error", "warning", "notice"]
-
 
 @frozen
 class Annotation:
     """`file` is relative to the repository's root; "" for no place. Lines and columns count from 1, 0 for none;
     `end_column` is exclusive."""
 
-    level: Level
+    level: Literal["error", "warning", "notice"]
     title: str
     message: str
     file: str = ""

@@ -100,7 +100,7 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         bills=bills_for_copies(bills, session, prepared.copies),
     )
     if consent.given and max_cost_cents is not None:  # `planner plan` reports the other ceilings
-        for message in guaranteed_calls(jobs_of(change_set, prepared.copies), prepared.already_made, ledger):
+        for message in guaranteed_calls(jobs_of(change_set, prepared.copies), prepared.progress.runs_made, ledger):
             session.shell.log(message)
     async with judge.calling(ledger, session.interrupted):
         outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)

@@ -83,12 +83,8 @@ class Preparation:
         return sum(self.progress.reserved_cents.values()) + self.orphans.reserved_cents
 
     @property
-    def already_made(self) -> Mapping[str, int]:
-        return self.progress.runs_made
-
-    @property
     def calls_to_make(self) -> int:
-        made = self.already_made
+        made = self.progress.runs_made
         return sum(max(0, change.runs - made.get(change.case_id, 0)) for change in self.change_set.changes)
 
 
@@ -279,7 +275,7 @@ def checked_cases(
     documents = {document.case_id: document for document in judged}
     cases: list[CheckedCase] = []
     for change in changes:
-        made = prepared.already_made.get(change.case_id, 0)
+        made = prepared.progress.runs_made.get(change.case_id, 0)
         calls = max(0, change.runs - made) if must_call(change) else 0
         document, base = documents.get(change.case_id), prepared.base.get(change.case_id)
         cases.append(CheckedCase(change, document, base, calls, made, excuse_known))
