@@ -1,4 +1,4 @@
-"""`planner gate` in the jobs of a pull request, with results in a git ref."""
+"""`planner gate` in the jobs of a pull request, with results in a git ref, which a public repository must agree to."""
 
 from __future__ import annotations
 
@@ -281,3 +281,45 @@ def test_cancelled_calls_in_the_comment(
     ran = job.planner("run", "--consent-to-charge", *options, "--plan-digest", found["digest"])
     assert ran.code in (0, 1, 4), ran.err
     assert len(service.own_runs()) == 1
+
+
+PUBLIC = {"default_branch": "main", "private": False}
+PRIVATE = {"default_branch": "main", "private": True}
+
+
+@pytest.mark.parametrize(
+    ("repository", "config", "code"),
+    [
+        (PUBLIC, STORE, 2),
+        (PUBLIC, f"{STORE}store_public: false\n", 2),
+        (PUBLIC, f"{STORE}store_public: true\n", 0),
+        (PRIVATE, STORE, 0),
+        ({"default_branch": "main"}, STORE, 0),
+        (PUBLIC, "store: .planner\n", 0),
+    ],
+)
+def test_results_of_a_public_repository_need_its_agreement(
+    jobs: Jobs, repository: dict[str, Any], config: str, code: int
+) -> None:
+    jobs.edit(planner=config)
+    ran = jobs.start(7, repository=repository).planner("plan")
+    assert ran.code == code, ran.err
+    assert ("store_public" in ran.err) == (code == 2)
+
+
+def test_a_pull_request_cannot_agree_to_publish(jobs: Jobs) -> None:
+    """The base branch decides."""
+    jobs.branch("topic")
+    jobs.edit(planner=f"{STORE}store_public: true\n")
+    assert jobs.start(7, branch="topic", repository=PUBLIC).planner("plan").code == 2
+
+
+def test_sandbox_results_of_a_public_repository_are_not_refused(jobs: Jobs) -> None:
+    assert jobs.start(7, repository=PUBLIC).planner("plan", "--sandbox").code == 0
+
+
+def test_a_public_repository_as_gitlab_names_it(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = jobs.start()
+    monkeypatch.delenv("GITHUB_EVENT_PATH")
+    monkeypatch.setenv("CI_PROJECT_VISIBILITY", "public")
+    assert project.planner("plan").code == 2
