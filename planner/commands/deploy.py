@@ -198,6 +198,9 @@ def _agree(options: DeployOptions, target: EffectiveTarget) -> None:
 _AGAIN: Final = "Run the same command again: it shows the agent as it is now."
 
 
+# Writing to the agent
+
+
 class Deployment(BaseModel):
     """`deployments/<environment>/<agent>/<time>.json`: who put which configuration into production, and on what grounds."""
 

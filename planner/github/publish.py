@@ -31,6 +31,9 @@ _SMALLEST_BYTES = 512
 """With less room, a cut text would be useless."""
 
 
+# The job summary
+
+
 def append_summary(path: Path, markdown: str, *, limit_bytes: int = SUMMARY_LIMIT_BYTES) -> bool:
     """Append, cut to the remaining room of this step. Returns False if there is none. Raises `OSError`."""
     text = printable(markdown).rstrip("\n") + "\n\n"
@@ -102,6 +105,9 @@ def _places_to_cut(lines: list[str]) -> Iterator[int]:
 
 def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
+
+
+# Step outputs
 
 
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:

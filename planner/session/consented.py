@@ -126,6 +126,9 @@ SUFFIX: Final = ".json"
 """Identifies a saved plan; the content is not used, since anybody can write a similar plan file."""
 
 
+# Saved plans
+
+
 def save_plan(
     shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, show: Show, *, already_spent_cents: int
 ) -> None:

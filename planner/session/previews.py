@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from planner.session.shell import Shell
 
 
+# Which write comes next
+
+
 class Draft(NamedTuple):
     fields: Mapping[str, Any]
 

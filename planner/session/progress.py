@@ -117,6 +117,9 @@ LOGGED_WAIT_SECONDS = 5.0
 """Waits at least this long are shown without `-v` too."""
 
 
+# The log of requests
+
+
 class RequestLog:
     """`note` prints messages; it changes with the progress display. If the trace cannot be written (full disk), it ends
     with a message, and the session continues."""

@@ -70,6 +70,9 @@ def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT
     return PullRequest(number, commit, base if isinstance(base, str) else "", url, run_url, workflow)
 
 
+# The progress of calls
+
+
 @dataclass(slots=True)
 class ProgressComment:
     """`calls` are the agreed ones; `pull` has the head commit that is tested."""

@@ -211,6 +211,9 @@ def stored_configuration(repository: ResultsRepository, digest: str) -> Configur
 _MAJOR: Final = "1."
 
 
+# The record of `planner record`
+
+
 class RecordedTarget(BaseModel):
     """`revision` and `drafts` are as in `TargetState`."""
 

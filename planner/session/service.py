@@ -179,6 +179,9 @@ IN_CLEAR = "THUNDERPHONE_ALLOW_HTTP_TO"
 _PORTS = {"http": 80, "https": 443}
 
 
+# The address
+
+
 def base_url_of(environ: Mapping[str, str]) -> str:
     """Raises `UsageError` if the environment names an invalid address."""
     base_url = environ.get(ADDRESS, "").strip() or DEFAULT_BASE_URL
@@ -241,6 +244,9 @@ def _parts(text: str) -> SplitResult | None:
 
 
 DEFAULT_WORLD: Final = "demo"
+
+
+# The sandbox's world
 
 
 def world_of(shell: Shell, selection: Selection) -> World:

@@ -38,6 +38,9 @@ _MANY_FILES: Final = frozenset({"evidence", "originals", "runs", "votes"})
 """Folders with very many files; the store itself refuses links in them."""
 
 
+# Folders that came with the checkout
+
+
 def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) -> None:
     """Check a folder. `option` chooses another one. `names` are planner's files in it, which are all that matters if it
     is the whole repository.
@@ -104,6 +107,9 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
     return listed.out.partition(b"\0")[0].decode("utf-8", "replace")
 
 
+# Stored documents that this machine verified
+
+
 @dataclass(slots=True)
 class VerifiedDocuments:
     """With `path` None, nothing is stored. If the file cannot be read or written, documents are verified again, which
@@ -146,6 +152,8 @@ def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
         return VerifiedDocuments(None)
     return VerifiedDocuments(folder / "planner" / "verified")
 
+
+# Opening a store
 
 DEFAULT_STORE = ".planner"
 DEFAULT_ENVIRONMENT = "default"
@@ -290,6 +298,9 @@ def shared_session(
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK = "lock"
 _LONGEST_NAME = 500
+
+
+# One session at a time
 
 
 @contextmanager
