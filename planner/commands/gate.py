@@ -69,7 +69,7 @@ def _publication(
     work: Workspace, options: GateOptions, prepared: Preparation, check: RequiredCheck, judged: list[CaseResult]
 ) -> Publication:
     from planner.reports.pull_request import render_comment
-    from planner.session.consented import head_of, shareable
+    from planner.session.consent import head_of, shareable
     from planner.session.pull_request import Publication, pull_request_of
 
     shell, loaded, place = work.shell, work.loaded, work.place

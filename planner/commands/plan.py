@@ -9,7 +9,7 @@ from typing import Literal
 from planner.changes.consent import consent_command
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
-from planner.session.consented import save_plan, saved_command, store_consented
+from planner.session.consent import save_plan, saved_command, store_consented
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, charged_slots, prepare, refusal_of, stored_journal

@@ -23,7 +23,7 @@ from planner.judge.votes import JudgeCallsResult
 from planner.quantities import count
 from planner.results.model import Consent, JudgeCost, RunResult
 from planner.results.outcomes import Action, FailOn
-from planner.session.ci import who_agrees
+from planner.session.consent import who_agrees
 from planner.session.interruption import interruptible
 from planner.session.jobs import ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost

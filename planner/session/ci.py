@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from planner.errors import UsageError
-from planner.session.shell import Shell, actor_of
 from planner.values import frozen
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -220,18 +219,3 @@ def group_namespaces(subjects: Iterable[str], own: str) -> tuple[str, ...]:
     """
     numbers = (found[1] or found[2] for subject in subjects if (found := _NAMED.match(subject)))
     return tuple(dict.fromkeys(space for number in numbers if (space := _of_number(number)) != own))
-
-
-def who_agrees(shell: Shell, *, sandbox: bool) -> str:
-    """The person to record as the one who agreed to charged calls; "" if none is known, so that they are refused.
-
-    Outside of jobs of a pull request or branch: the user, or whoever started the job. Inside, one whom the CI system names.
-    """
-    environ = shell.environ
-    if sandbox or not namespace_of(environ):
-        return actor_of(shell)
-    from planner.github.consent import approvers, dispatcher, is_denied
-
-    if named := dispatcher(environ):
-        return "" if is_denied(environ, named, shell.pause, shell.log) else named
-    return approvers(environ, shell.pause, shell.log) if environ.get("GITHUB_ACTIONS") == "true" else ""

@@ -23,7 +23,7 @@ from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
-from planner.session.consented import agreed_set
+from planner.session.consent import agreed_set
 from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import OrphanedLaunches, orphans_of

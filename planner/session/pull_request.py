@@ -21,7 +21,7 @@ from planner.reports.pull_request import CALL_WORKFLOW, CallsUnderWay, PullReque
 from planner.results.model import Consent
 from planner.results.outcomes import Action
 from planner.session.ci import event_value
-from planner.session.consented import head_of
+from planner.session.consent import head_of
 from planner.session.interruption import only_error
 from planner.session.reporting import redactor_of
 from planner.session.shell import Shell

@@ -22,8 +22,14 @@ from planner.quantities import count
 from planner.results.model import Consent
 from planner.results.outcomes import FailOn
 from planner.session.called_agents import previews_refusal
-from planner.session.ci import who_agrees
-from planner.session.consented import check_service, check_unchanged, saved_command, saved_plan_at, selection_of
+from planner.session.consent import (
+    check_service,
+    check_unchanged,
+    saved_command,
+    saved_plan_at,
+    selection_of,
+    who_agrees,
+)
 from planner.session.interruption import interruptible
 from planner.session.jobs import check_balance, short_of
 from planner.session.late_data import correct_bills

@@ -15,7 +15,7 @@ import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
 from planner.clock import Clock
-from planner.session.ci import who_agrees
+from planner.session.consent import who_agrees
 from planner.session.shell import Shell
 
 

@@ -35,7 +35,7 @@ from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState, Slot
 from planner.execution.sharing import IntentSharing
 from planner.results.directory import DirectoryStore
-from planner.session.consented import check_unchanged, saved_plan_at
+from planner.session.consent import check_unchanged, saved_plan_at
 from planner.session.jobs import ledger_of
 from planner.session.preparing import charged_slots, prepare
 from planner.session.run_session import RunOptions

@@ -112,7 +112,7 @@ def test_a_saved_plan_that_was_edited(saved: Project, service: Served, old: str,
 
 def test_a_saved_plan_of_another_version(saved: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another planner would have judged is not what was agreed to."""
-    monkeypatch.setattr("planner.session.consented.__version__", "9.9.9")  # the one thing a test cannot install
+    monkeypatch.setattr("planner.session.consent.__version__", "9.9.9")  # the one thing a test cannot install
     ran = saved.planner(*RUN)
     assert (ran.code, f"saved by planner {__version__}, this is 9.9.9" in ran.err) == (3, True), ran.err
     assert service.ledger()["runs"] == []

@@ -1,12 +1,17 @@
-"""Stores the set of calls behind a digest when a plan is made, and finds it again for `--plan-digest`."""
+"""Consent to calls: who agreed, and to which set of calls.
+
+Somebody agrees by an act that the CI system names, never by a push. The set is stored behind its digest when a plan is made,
+and found again for `--plan-digest`; or it is a saved plan.
+"""
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
@@ -33,9 +38,93 @@ from planner.session.ci import head_commit, named_by_ci, namespace_of
 from planner.session.reporting import redactor_of, write_output
 from planner.session.selection import Loaded, Selection
 from planner.session.service import ADDRESS, service_of
-from planner.session.shell import Shell
+from planner.session.shell import Shell, actor_of
 from planner.session.stores import Workspace
 from planner.values import frozen
+
+_LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
+"""Managed users have `_` in their logins; apps, which end with `[bot]`, are no persons."""
+APPROVED: Final = "phone-calls"
+"""The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
+
+
+def who_agrees(shell: Shell, *, sandbox: bool) -> str:
+    """The person to record as the one who agreed to charged calls; "" if none is known, so that they are refused.
+
+    Outside of jobs of a pull request or branch: the user, or whoever started the job. Inside, one whom the CI system names.
+    """
+    environ = shell.environ
+    if sandbox or not namespace_of(environ):
+        return actor_of(shell)
+    if named := _dispatcher(environ):
+        return "" if _is_denied(shell, named) else named
+    return _approvers(shell) if environ.get("GITHUB_ACTIONS") == "true" else ""
+
+
+def _dispatcher(environ: Mapping[str, str]) -> str:
+    """Who started this job by hand; "" if nobody did.
+
+    GitHub requires write access to dispatch a workflow. GitLab's manual jobs and Buildkite's block steps name a person.
+    """
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
+        return environ.get("GITHUB_TRIGGERING_ACTOR", "") or environ.get("GITHUB_ACTOR", "")
+    if environ.get("CI_JOB_MANUAL") == "true":
+        return environ.get("GITLAB_USER_LOGIN", "")
+    return environ.get("BUILDKITE_UNBLOCKER", "") if environ.get("BUILDKITE") else ""
+
+
+def _approvers(shell: Shell) -> str:
+    """Who approved this job's deployment to the environment of the calls, as the API names them; "" if nobody is named."""
+    environ = shell.environ
+    run = environ.get("GITHUB_RUN_ID", "")
+    if not run.isdigit():
+        return ""
+    from planner.github.client import github_of  # imported late: it loads the HTTP client
+
+    try:
+        with github_of(environ, shell.pause) as github:
+            found = cast("list[dict[str, Any]]", github.get(f"actions/runs/{run}/approvals", "actions: read"))
+    except PlannerError as error:
+        shell.log(f"the approval of this job cannot be read: {error}. {error.hint}")
+        return ""
+    wanted = (environ.get("PLANNER_APPROVAL_ENVIRONMENT") or APPROVED).casefold()
+    approved = [each for each in found if each.get("state") == "approved" and wanted in _environments(each)]
+    people = [cast("dict[str, Any]", each.get("user") or {}) for each in approved]
+    return ", ".join(dict.fromkeys(str(person["login"]) for person in people if person.get("login")))
+
+
+def _environments(approval: dict[str, Any]) -> set[str]:
+    """GitHub ignores the case of their names."""
+    named = cast("list[dict[str, Any]]", approval.get("environments") or [])
+    return {str(each.get("name", "")).casefold() for each in named}
+
+
+def _is_denied(shell: Shell, login: str) -> bool:
+    """Whether this is no person, or GitHub does not confirm that they may still write: a job may wait for days between
+    its start and its calls. Without a token, which could ask, the permission at its start counts."""
+    environ = shell.environ
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return False
+    if not _LOGIN.fullmatch(login):
+        shell.log(f"{login} started this job, and is no person who can agree to calls")
+        return True
+    if not environ.get("GITHUB_TOKEN"):
+        return False
+    from planner.github.client import github_of  # imported late: it loads the HTTP client
+
+    try:
+        with github_of(environ, shell.pause) as github:
+            found = github.get(f"collaborators/{login}/permission", "metadata: read")
+    except PlannerError as error:
+        shell.log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")
+        return True
+    role = cast("dict[str, Any]", found).get("permission") if isinstance(found, dict) else None
+    if denied := role in ("read", "none"):
+        shell.log(f"{login} started this job and may not write to the repository any more")
+    return denied
+
+
+# Sets of calls
 
 
 def store_consented(work: Workspace, change_set: ChangeSet) -> None:
