@@ -17,7 +17,8 @@ def _told(project: Project, *arguments: str) -> str:
     assert ran.code == 0, ran.err
     text = re.sub(r"\d{8}T\d{9}-[0-9a-f]{8}", "INVOCATION", ran.out)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z [0-9a-f]{12}", "WHEN DIGEST", text)
-    return re.sub(r"\d+ (s|min)\b", "N s", text)
+    text = re.sub(r"\d+ (s|min)\b", "N s", text)
+    return re.sub(r"newest N s ago, oldest N s, made by\s+INVOCATION", "N s ago, made by INVOCATION", text)
 
 
 @pytest.fixture
@@ -53,8 +54,7 @@ hours/cancel@clinic
               + You are Dora Diaz, polite. Cancel your appointment of Tuesday.
   expects     1 expectation: duration
               same as for the stored runs
-  stored      passed: 1 of 1 run passed, newest N s ago, oldest N s, made by
-              INVOCATION
+  stored      passed: 1 of 1 run passed, N s ago, made by INVOCATION
   price       $0.16 a call ($0.16–$0.32; 5 past runs of these targets)
 """)
 
@@ -71,8 +71,7 @@ hours/cancel@clinic
   expects     1 expectation: latency
               + latency
               - duration
-  stored      passed: 1 of 1 run passed, newest N s ago, oldest N s, made by
-              INVOCATION
+  stored      passed: 1 of 1 run passed, N s ago, made by INVOCATION
 """)
     called.edit("plans/hours.yaml", "max_ms: 60000", "id: duration, max_ms: 60000")
     assert "changed since the stored runs were judged" in _told(called, "--explain", "*cancel*")
@@ -91,14 +90,12 @@ hours/saturday[name=Ana]@clinic
   inputs      same as in the stored runs
   expects     1 expectation: call
               same as for the stored runs
-  stored      passed: 2 of 2 runs passed, newest N s ago, oldest N s, made by
-              INVOCATION
+  stored      passed: 2 of 2 runs passed, N s ago, made by INVOCATION
   price       $0.16 a call ($0.16–$0.32; 4 past runs of these scenarios)
 
 hours/cancel@clinic
   action      dropped: no longer in the plan
-  stored      passed: 1 of 1 run passed, newest N s ago, oldest N s, made by
-              INVOCATION
+  stored      passed: 1 of 1 run passed, N s ago, made by INVOCATION
 """)
 
 
