@@ -101,9 +101,9 @@ class AgentFileReader:
         if reporter.errors > errors:
             return None
         root = document.root
-        places = {name: document.place(root, name) for name in root if name != PROMPT_FILE}
+        places = {name: root.place(name) for name in root if name != PROMPT_FILE}
         if prompt_path is not None:
-            places["prompt"] = document.place(root, PROMPT_FILE)
+            places["prompt"] = root.place(PROMPT_FILE)
         return AgentFile(resolved, file, fields, places, prompt_path)
 
     def _fields(self, document: Document, shown: Path) -> tuple[dict[str, Any], Path | None]:
@@ -115,7 +115,7 @@ class AgentFileReader:
         for name in root:
             if is_unmanaged(name):
                 detail = f"planner does not change `{shorten(name, 40)}` of an agent; remove it"
-                reporter.error("unmanaged-field", detail, document.key(root, name))
+                reporter.error("unmanaged-field", detail, root.key_span(name))
         self._check_secrets(document)
         fields = {name: value for name, value in root.items() if name != PROMPT_FILE}
         if not root:
@@ -124,9 +124,9 @@ class AgentFileReader:
             self._check_prompt(document, "prompt", fields.get("prompt", "given"))
             return fields, None
         if "prompt" in root:
-            related = Related("the other one", document.key(root, "prompt"))
+            related = Related("the other one", root.key_span("prompt"))
             detail = "this agent has `prompt` as well; keep one"
-            reporter.error("two-prompts", detail, document.key(root, PROMPT_FILE), related)
+            reporter.error("two-prompts", detail, root.key_span(PROMPT_FILE), related)
             return fields, None
         prompt, prompt_path = self._prompt_file(document, shown)
         if prompt is not None:
@@ -139,13 +139,13 @@ class AgentFileReader:
             found = document.follow(route)
             if found is not None:
                 container, key = found
-                place = document.value(container, key)
+                place = container.span(key)
                 named = next(str(step) for step in reversed(route) if isinstance(step, str))
                 detail = f"`{shorten(named, 40)}` looks like a secret; set it at the service and remove it here"
                 self.reporter.error("secret-field", detail, place)
 
     def _check_prompt(self, document: Document, key: str, prompt: Any) -> None:
-        place = document.value(document.root, key) if key in document.root else document.source.whole()
+        place = document.root.span(key) if key in document.root else document.source.whole()
         if prompt is None:
             self.reporter.error("wrong-type", EMPTY, place)
         elif not isinstance(prompt, str):
@@ -156,7 +156,7 @@ class AgentFileReader:
     def _prompt_file(self, document: Document, shown: Path) -> tuple[str | None, Path | None]:
         root, reporter = document.root, self.reporter
         written: Any = root[PROMPT_FILE]
-        place = document.value(root, PROMPT_FILE)
+        place = root.span(PROMPT_FILE)
         if not isinstance(written, str) or not written:
             detail = wrong_type("a path", written) if written is not None else EMPTY
             reporter.error("wrong-type", detail, place)

@@ -20,7 +20,7 @@ from planner.planfile.grammar import MAX_CASES, AxisFileFields
 from planner.planfile.reporter import Reporter
 from planner.planfile.templates import check_name, holds_tags
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.yaml.document import Document, Items, Mapping, Source, larger_than
+from planner.planfile.yaml.document import Items, Mapping, Source, larger_than
 from planner.planfile.yaml.reader import MAX_BYTES, NOT_IN_YAML, decode, warn_of_rewritten
 from planner.values import frozen
 
@@ -48,13 +48,13 @@ class AxisFileReader:
     reporter: Reporter
     neighbours: Neighbours
 
-    def read(self, document: Document, plan: Path, written: Mapping) -> list[Candidate]:
+    def read(self, plan: Path, written: Mapping) -> list[Candidate]:
         """Values with their places in the file; none, and an error, if the file or the column cannot be used."""
         errors = self.reporter.errors
-        fields = read_fields(AxisFileFields, document, written, self.reporter)
+        fields = read_fields(AxisFileFields, written, self.reporter)
         if self.reporter.errors > errors or fields.file is None:
             return []
-        place = document.value(written, "file")
+        place = written.span("file")
         try:
             path, content = self.neighbours.read(plan, fields.file, MAX_BYTES)
         except FileFault as fault:
@@ -80,7 +80,7 @@ class AxisFileReader:
             found = list(islice(values, MAX_CASES + 1))
         except _PlanError as error:
             at = error.key if error.key in written else "file"
-            self.reporter.error("bad-axis-file", str(error), document.value(written, at))
+            self.reporter.error("bad-axis-file", str(error), written.span(at))
             return []
         if len(found) > MAX_CASES:
             detail = f"there are more than {MAX_CASES:,} values in {name}; no plan may make more cases"
@@ -273,17 +273,14 @@ def token(value: Any) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
-UseAxis = Callable[[Document, Mapping, str], dict[str, AxisValue]]
+UseAxis = Callable[[Mapping, str], dict[str, AxisValue]]
 """Looks up the imported values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
 
 
 class AxisReader:
     """Reads the axes of one matrix of the plan at `path`, or those of a library, which cannot `use` any."""
 
-    def __init__(
-        self, document: Document, path: Path, files: AxisFileReader, reporter: Reporter, use: UseAxis | None = None
-    ) -> None:
-        self.document = document
+    def __init__(self, path: Path, files: AxisFileReader, reporter: Reporter, use: UseAxis | None = None) -> None:
         self.path = path
         self.files = files
         self.reporter = reporter
@@ -298,11 +295,11 @@ class AxisReader:
         found: list[Axis] = []
         if len(axes) > MAX_AXES:
             detail = f"a matrix may have {MAX_AXES} axes, this one has {len(axes):,}"
-            self.reporter.error("bad-axis", detail, self.document.key(axes, list(axes)[MAX_AXES]))
+            self.reporter.error("bad-axis", detail, axes.key_span(list(axes)[MAX_AXES]))
             return ()
         for name in axes:
             errors = self.reporter.errors
-            check_name(name, "an axis", self.document.key(axes, name), self.reporter)
+            check_name(name, "an axis", axes.key_span(name), self.reporter)
             values = self.values(axes, name)
             if values:
                 found.append(Axis(name, values))
@@ -316,8 +313,8 @@ class AxisReader:
         if not isinstance(written, Mapping) or "use" not in written or "file" in written:
             return self._distinct(self._candidates(axes, name))
         if self.use is not None:
-            return self.use(self.document, axes, name)
-        place = self.document.key(written, "use")
+            return self.use(axes, name)
+        place = written.key_span("use")
         self.reporter.error("misplaced-use", "a library uses nothing of another; write the values here", place)
         return {}
 
@@ -354,7 +351,7 @@ class AxisReader:
         name: Any = written["id"]
         if isinstance(name, str) and name:
             return True
-        at = self.document.value(written, "id") if isinstance(written, Mapping) else place()
+        at = written.span("id") if isinstance(written, Mapping) else place()
         self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}; quote it", at)
         return False
 
@@ -363,11 +360,11 @@ class AxisReader:
         values: Any = axes[name]
         shown = shorten(name, 40)
         if isinstance(values, Mapping) and "file" in values:
-            self.origin = self.document.value(values, "file")
-            return self.files.read(self.document, self.path, values)
+            self.origin = values.span("file")
+            return self.files.read(self.path, values)
         if isinstance(values, Items) and 0 < len(values) <= MAX_CASES:
-            warn_of_rewritten(self.document, axes, name, self.reporter)
-            return [(value, partial(self.document.value, values, index)) for index, value in enumerate(values)]
+            warn_of_rewritten(axes, name, self.reporter)
+            return [(value, partial(values.span, index)) for index, value in enumerate(values)]
         if not isinstance(values, Items):
             kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if self.use is not None else "")
             code = "wrong-type"
@@ -377,12 +374,12 @@ class AxisReader:
         else:
             code = "too-many-cases"
             detail = f"axis `{shown}` has {len(values):,} values; more than {MAX_CASES:,} can be in no plan"
-        self.reporter.error(code, detail, self.document.value(axes, name))
+        self.reporter.error(code, detail, axes.span(name))
         return []
 
     def _error(self, code: str, detail: str, span: Span, *related: Related) -> None:
         """An error of a value: where it is in another file, with the place that names the file."""
-        if self.origin is not None and span.file != self.document.source.file:
+        if self.origin is not None and span.file != self.origin.file:
             related += (Related("used here", self.origin),)
         self.reporter.error(code, detail, span, *related)
 

@@ -15,7 +15,7 @@ from planner.checks.patterns import TOO_LARGE, compile_pattern
 from planner.diagnostics import Span
 from planner.planfile.reporter import Said
 from planner.planfile.templates import Content, Text
-from planner.planfile.yaml.document import Container, Document, Items, Place, as_json
+from planner.planfile.yaml.document import Container, Items, Place, as_json, follow
 from planner.planfile.yaml.document import Mapping as Written
 
 MAX_STATES = 400_000
@@ -162,7 +162,6 @@ class Used(NamedTuple):
 class Draft:
     """One expectation as written under `key` of `container`, in a plan or in the library that a plan `used` it from."""
 
-    document: Document
     container: Container
     key: str | int
     written: Written
@@ -184,13 +183,13 @@ class Draft:
 
     def part(self, route: Sequence[str | int]) -> Span:
         """Where a part of it is written."""
-        found = self.document.follow((self.key, *route), self.container)
-        return self.document.value(*found) if found is not None else self.span
+        found = follow(self.container, (self.key, *route))
+        return found[0].span(found[1]) if found is not None else self.span
 
     @property
     def id_span(self) -> Span:
         """Where the plan sets its id, or could set it."""
-        return self.used.id_place.span if self.used is not None else self.document.value(self.written, "id")
+        return self.used.id_place.span if self.used is not None else self.written.span("id")
 
     @property
     def user(self) -> Span | None:

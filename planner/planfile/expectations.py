@@ -34,7 +34,7 @@ from planner.planfile.templates import (
     varies,
 )
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Container, Document, as_json, at, larger_than, value_mark
+from planner.planfile.yaml.document import Container, Document, as_json, as_written, at, follow, larger_than
 from planner.planfile.yaml.document import Mapping as Written
 from planner.planfile.yaml.reader import warn_of_rewritten
 
@@ -87,9 +87,9 @@ class Expectations:
         written = at(container, key)
         json = as_json(written)
         shape = self._shapes.get(json)
-        place = document.place(container, key)
+        place = container.place(key)
         if shape is None:
-            kind = kind_of(document, container, key, self.reporter)
+            kind = kind_of(container, key, self.reporter)
             if kind is None or not self._sound(document, written, kind):
                 return None
             if len(json) > MAX_BYTES:
@@ -97,13 +97,13 @@ class Expectations:
                 self.reporter.error("bad-expectation", detail, place.span)
                 return None
             shape = Shape(json, written, kind, written["check"], written.get("id"), written)
-        draft = Draft(document, container, key, written, shape, place)
+        draft = Draft(container, key, written, shape, place)
         self._warn(document, written)
         if json not in self._shapes and not self._complete(draft):
             return None
         for lint in shape.lints:
-            holder, name = document.follow(lint.route, written) or (container, key)
-            self.reporter.warning(lint.code, lint.why, document.value(holder, name))
+            holder, name = follow(written, lint.route) or (container, key)
+            self.reporter.warning(lint.code, lint.why, holder.span(name))
         return draft
 
     def _complete(self, draft: Draft) -> bool:
@@ -143,7 +143,7 @@ class Expectations:
         written, shape = draft.written, draft.shape
         if changed:
             written = Written()
-            whole = value_mark(draft.container, draft.key)
+            whole = draft.container.value_mark(draft.key)
             for key, value in {**draft.written, **changed}.items():
                 written.put(key, value, draft.written.mark(key) if key in draft.written else (*whole, *whole))
             json = as_json(written)
@@ -180,7 +180,7 @@ class Expectations:
     def _warn(self, document: Document, written: Written) -> None:
         for key in _FREE_FORM:
             if key in written:
-                warn_of_rewritten(document, written, key, self.reporter)
+                warn_of_rewritten(written, key, self.reporter)
         for container, key in parts_of(written):
             if isinstance(part := at(container, key), Written):
                 self._warn(document, part)
@@ -191,12 +191,12 @@ class Expectations:
         for key, value in written.items():
             if value is None and key in kind.model_fields:
                 null = f"; for null itself write `{_NULL_ITSELF[key]}`" if key in _NULL_ITSELF else ""
-                self.reporter.error("wrong-type", EMPTY + null, document.key(written, key))
+                self.reporter.error("wrong-type", EMPTY + null, written.key_span(key))
             elif key == "id" and not isinstance(value, str):
-                detail = wrong_type("text", value, document.as_written(written, key))
-                self.reporter.error("wrong-type", detail, document.value(written, key))
+                detail = wrong_type("text", value, as_written(written, key))
+                self.reporter.error("wrong-type", detail, written.span(key))
         for container, key in parts_of(written) if "of" in kind.model_fields else ():
-            part_kind = kind_of(document, container, key, self.reporter)
+            part_kind = kind_of(container, key, self.reporter)
             if part_kind is not None:
                 self._sound(document, at(container, key), part_kind)
         return self.reporter.errors == errors
@@ -287,25 +287,24 @@ class Expectations:
 
     def _place(self, draft: Draft, route: Route, fault: TemplateFault) -> Span:
         """The place of an error in the text at this route."""
-        container, key = draft.document.follow((draft.key, *route), draft.container) or (draft.container, draft.key)
-        return place_in_text(draft.document, container, key, fault)
+        container, key = follow(draft.container, (draft.key, *route)) or (draft.container, draft.key)
+        return place_in_text(container, key, fault)
 
     def _report(self, draft: Draft, errors: list[ErrorDetails], case_errors: CaseErrors | None) -> None:
         """`case_errors` are those of one case; without them, the errors are of all cases."""
         self.reporter.errors += not errors  # too many patterns, which was reported
         for error in _without_misnamed(errors):
             route = (draft.key, *error["loc"])
-            container, key = draft.document.follow(route, draft.container) or (draft.container, draft.key)
+            container, key = follow(draft.container, route) or (draft.container, draft.key)
             present = container if isinstance(container, Written) else ()
-            code, detail = explain(error, draft.shape.kind, draft.document.as_written(container, key), present)
-            if code in {"unknown-key", "missing-key"} and self.reporter.is_incomplete(container):
+            code, detail = explain(error, draft.shape.kind, as_written(container, key), present)
+            if code in {"unknown-key", "missing-key"} and container.incomplete:
                 self.reporter.errors += 1
                 continue
             last = str(error["loc"][-1]) if error["loc"] else ""
             if code == "bad-value":
                 code = "bad-regex" if last == "matches" else "bad-expectation"
-            at_key = code == "unknown-key" and isinstance(container, Written)
-            place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
+            place = container.key_span(key) if code == "unknown-key" else container.span(key)
             if varies(draft.shape.content, error["loc"]):
                 if code == "bad-regex":
                     detail = f"{detail}; it is {shown(error['input'])}"
@@ -315,35 +314,35 @@ class Expectations:
             elif error["type"] == "text_fault":
                 context = error.get("ctx", {})
                 fault = TemplateFault(code, detail, context["start"], context["end"])
-                place = place_in_text(draft.document, container, key, fault)
+                place = place_in_text(container, key, fault)
             self.reporter.error_once(draft.said, code, detail, place, draft.user)
 
 
-def kind_of(document: Document, container: Container, key: str | int, reporter: Reporter) -> type[Expectation] | None:
+def kind_of(container: Container, key: str | int, reporter: Reporter) -> type[Expectation] | None:
     """The kind of check that an expectation names; None, and an error, if it names none."""
     written: Any = at(container, key)
-    place = document.value(container, key)
+    place = container.span(key)
     if not isinstance(written, Written):
         message = wrong_type("a mapping such as {check: says, any_of: [...]}", written)
         reporter.error("wrong-type", message, place)
     elif "check" in written:
         name = written["check"]
-        place = document.value(written, "check")
+        place = written.span("check")
         if not isinstance(name, str):
-            reporter.error("wrong-type", wrong_type("text", name, document.as_written(written, "check")), place)
+            reporter.error("wrong-type", wrong_type("text", name, as_written(written, "check")), place)
         elif name in CHECKS:
             return CHECKS[name]
         else:
             reporter.error("unknown-check", unknown(f"there is no check `{shorten(name, 40)}`", name, CHECKS), place)
     elif (mistaken := next((name for name in written if mistyped(name, ["check"])), None)) is not None:
         message = f"`{shorten(mistaken)}` is not a key here; did you mean `check`?"
-        reporter.error("unknown-key", message, document.key(written, mistaken))
+        reporter.error("unknown-key", message, written.key_span(mistaken))
     elif "use" in written:
         message = "`use` works as an item of a plan's `expect`; here, write the expectation itself"
-        reporter.error("misplaced-use", message, document.key(written, "use"))
-    elif not reporter.is_incomplete(written):
+        reporter.error("misplaced-use", message, written.key_span("use"))
+    elif not written.incomplete:
         found = next((name for name in written if name in CHECKS), None)
-        where = place if found is None else document.key(written, found)
+        where = place if found is None else written.key_span(found)
         choices = f"known: {', '.join(CHECKS)}" if found is None else f"write {{check: {found}, …}}"
         reporter.error("missing-key", f"`check` is required; {choices}", where)
     return None

@@ -15,7 +15,7 @@ from planner.checks.base import Expectation
 from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, TIME_OF_DAY, Authored, PlanFields
 from planner.planfile.reporter import MAX_PER_FILE, Reporter
 from planner.planfile.text import describe, did_you_mean, known, one_of, shorten
-from planner.planfile.yaml.document import Container, Document, Mapping, at, start_of
+from planner.planfile.yaml.document import Container, Document, Mapping, as_written, at, follow, start_of
 
 EMPTY = "there is no value here; write one, or remove the key"
 LITERAL = "templates work in prompts and expectations only; write the text out, or use the name in the prompt"
@@ -164,19 +164,19 @@ _EXAMPLES = {
 Model = TypeVar("Model", bound=Authored)
 
 
-def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
+def read_fields(model: type[Model], written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`. Keys with an error are reported and left out; `model_fields_set` has the others."""
     known = model.model_fields
     values = {key: value for key, value in written.items() if key in known}
     if len(values) < len(written):  # no more errors than are shown of a file
         values.update(islice(((key, written[key]) for key in written if key not in known), MAX_PER_FILE + 1))
     for key in [key for key, value in values.items() if value is None and key in known]:
-        reporter.error("wrong-type", EMPTY, document.key(written, key))
+        reporter.error("wrong-type", EMPTY, written.key_span(key))
         del values[key]
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faulty = _report(error, model, document, written, reporter)
+        faulty = _report(error, model, written, reporter)
     return model.model_validate({key: value for key, value in values.items() if key not in faulty})
 
 
@@ -188,31 +188,27 @@ def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     return not any(mistyped(other, [key]) for other in unknown)
 
 
-def has_known_keys(model: type[BaseModel], written: Mapping, reporter: Reporter) -> bool:
+def has_known_keys(model: type[BaseModel], written: Mapping) -> bool:
     """Whether all keys are known. If not, a key that seems to be missing may be mistyped."""
-    return not reporter.is_incomplete(written) and model.model_fields.keys() >= written.keys()
+    return not written.incomplete and model.model_fields.keys() >= written.keys()
 
 
-def read_nested(
-    model: type[Model], document: Document, parent: Mapping, key: str, reporter: Reporter
-) -> tuple[Mapping, Model] | None:
+def read_nested(model: type[Model], parent: Mapping, key: str, reporter: Reporter) -> tuple[Mapping, Model] | None:
     """The mapping under `key` as `model`; None if there is none, reported if it is something else."""
     wanted = f"a mapping such as {_EXAMPLES[key]}" if key in _EXAMPLES else "a mapping of keys to values"
-    written = read_mapping(document, parent, key, wanted, reporter)
+    written = read_mapping(parent, key, wanted, reporter)
     if written is None:
         return None
-    fields = read_fields(model, document, written, reporter)
-    if has_known_keys(model, written, reporter):
+    fields = read_fields(model, written, reporter)
+    if has_known_keys(model, written):
         for name in [name for name in model.required if name not in written]:
             example = (model.model_fields[name].examples or [""])[0]
             detail = f"`{name}` is required, such as {name}: {example}"
-            reporter.error("missing-key", detail, document.key(parent, key))
+            reporter.error("missing-key", detail, parent.key_span(key))
     return written, fields
 
 
-def read_mapping(
-    document: Document, parent: Container, key: str | int, wanted: str, reporter: Reporter
-) -> Mapping | None:
+def read_mapping(parent: Container, key: str | int, wanted: str, reporter: Reporter) -> Mapping | None:
     """The mapping under `key`; None if there is none, reported if it is something else.
 
     An empty key of a model is reported with the model's fields.
@@ -222,7 +218,7 @@ def read_mapping(
     written: Any = at(parent, key)
     if isinstance(written, Mapping):
         return written
-    reporter.error("wrong-type", wrong_type(wanted, written), document.value(parent, key))
+    reporter.error("wrong-type", wrong_type(wanted, written), parent.span(key))
     return None
 
 
@@ -231,7 +227,7 @@ def check_version(document: Document, reporter: Reporter, *, required: bool) -> 
     from planner import __version__
 
     root = document.root
-    if required and missing(PlanFields, root, "version") and not reporter.is_incomplete(root):
+    if required and missing(PlanFields, root, "version") and not root.incomplete:
         detail = f"`version` is required: write version: {FORMAT_VERSION} at the top"
         reporter.error("missing-key", detail, start_of(document))
     version = root.get("version")
@@ -239,24 +235,20 @@ def check_version(document: Document, reporter: Reporter, *, required: bool) -> 
         return True  # a wrong type is reported with the fields
     advice = "upgrade planner to read it" if version > FORMAT_VERSION else f"write version: {FORMAT_VERSION}"
     message = f"planner {__version__} reads version {FORMAT_VERSION} of the plan format, this file has version {version}; {advice}"
-    reporter.error("version-unknown", message, document.value(root, "version"))
+    reporter.error("version-unknown", message, root.span("version"))
     return False
 
 
-def _report(
-    error: ValidationError, model: type[BaseModel], document: Document, written: Mapping, reporter: Reporter
-) -> set[str]:
+def _report(error: ValidationError, model: type[BaseModel], written: Mapping, reporter: Reporter) -> set[str]:
     faulty: set[str] = set()
     for fault in error.errors(include_url=False):
         first = str(fault["loc"][0])
         faulty.add(first)
-        container, key = document.follow(fault["loc"], written) or (written, first)
-        code, message = explain(fault, model, document.as_written(container, key), written)
-        if code == "unknown-key" and reporter.is_incomplete(container):
+        container, key = follow(written, fault["loc"]) or (written, first)
+        code, message = explain(fault, model, as_written(container, key), written)
+        if code == "unknown-key" and container.incomplete:
             reporter.errors += 1
             continue
         about_key = code == "unknown-key" or fault["loc"][-1] == "[key]"
-        at_key = about_key and isinstance(container, Mapping)
-        place = document.key(container, str(key)) if at_key else document.value(container, key)  # pyright: ignore[reportArgumentType]
-        reporter.error(code, message, place)
+        reporter.error(code, message, container.key_span(key) if about_key else container.span(key))
     return faulty

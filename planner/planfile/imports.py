@@ -104,14 +104,14 @@ class Imports:
         """The expectations of a plan's `expect`, those of libraries in the place of their `use`."""
         if len(items) > MAX_EXPECTATIONS:
             detail = f"one list may have {MAX_EXPECTATIONS} expectations, this has {len(items):,}"
-            self.reporter.error("too-many-nodes", detail, document.value(items, MAX_EXPECTATIONS))
+            self.reporter.error("too-many-nodes", detail, items.span(MAX_EXPECTATIONS))
             return UNREADABLE
         drafts: list[Draft] = []
         unsound: list[Draft] = []
         complete = True
         for index, written in enumerate(items):
             if isinstance(written, Mapping) and "use" in written and "check" not in written:
-                used = self._used(document, items, index)
+                used = self._used(items, index)
                 drafts.extend(used or ())
                 complete = complete and used is not None
                 continue
@@ -119,7 +119,7 @@ class Imports:
             draft = None
             if name is not None:
                 detail = f"`{name}` is of a library: write - use: {name}"
-                self.reporter.error("missing-key", detail, document.value(items, index))
+                self.reporter.error("missing-key", detail, items.span(index))
             else:
                 draft = self.expectations.draft(document, items, index)
                 last = self.expectations.unsound
@@ -129,11 +129,11 @@ class Imports:
             drafts += [draft] if draft is not None else []
         return Expected(tuple(drafts), len(items), complete, tuple(unsound))
 
-    def axis(self, document: Document, axes: Mapping, name: str) -> dict[str, AxisValue]:
+    def axis(self, axes: Mapping, name: str) -> dict[str, AxisValue]:
         """The values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
         written: Mapping = axes[name]
-        fields = read_fields(AxisUseFields, document, written, self.reporter)
-        library = self._find("axes", fields.use, document, written)
+        fields = read_fields(AxisUseFields, written, self.reporter)
+        library = self._find("axes", fields.use, written)
         values = library.axes[fields.use] if library is not None and fields.use is not None else {}
         if not values:
             self.reporter.errors += 1  # reported here or in the library
@@ -144,30 +144,30 @@ class Imports:
         name = next(iter(written)) if isinstance(written, Mapping) and len(written) == 1 else written
         return name if isinstance(name, str) and name in self._names["expectations"] and name not in CHECKS else None
 
-    def _used(self, document: Document, items: Items, index: int) -> list[Draft] | None:
+    def _used(self, items: Items, index: int) -> list[Draft] | None:
         written: Mapping = items[index]
         errors = self.reporter.errors
-        fields = read_fields(UseFields, document, written, self.reporter)
-        library = self._find("expectations", fields.use, document, written)
+        fields = read_fields(UseFields, written, self.reporter)
+        library = self._find("expectations", fields.use, written)
         drafts = library.expectations[fields.use] if library is not None and fields.use is not None else None
         if drafts is None:
             return None
         if fields.id is not None and len(drafts) > 1:
             detail = f"`{shorten(written['use'], 40)}` stands for {len(drafts)} expectations, and an id names one"
-            self.reporter.error("bad-value", detail, document.key(written, "id"))
+            self.reporter.error("bad-value", detail, written.key_span("id"))
         if self.reporter.errors > errors:
             return None
         changed = {key: written[key] for key in _OVERRIDES if key in fields.model_fields_set}
-        place = document.place(items, index)
-        used = Used(place, document.place(written, "id") if "id" in changed else place)
+        place = items.place(index)
+        used = Used(place, written.place("id") if "id" in changed else place)
         if "min_pass_rate" in changed:  # a warning if the plan's rate has no effect on any of them
             lints = [idle_rate({**draft.written, **changed}) for draft in drafts]
             if lints and all(lints):
-                place_of_rate = document.value(written, "min_pass_rate")
+                place_of_rate = written.span("min_pass_rate")
                 self.reporter.warning(lints[0][0].code, lints[0][0].why, place_of_rate)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
 
-    def _find(self, part: str, name: str | None, document: Document, written: Mapping) -> Library | None:
+    def _find(self, part: str, name: str | None, written: Mapping) -> Library | None:
         """The library that defines what is named under `use`; None, and an error, if none does."""
         if name is None:
             return None  # reported with the fields
@@ -186,7 +186,7 @@ class Imports:
             detail = f"{shown} is {PARTS[other]} of an imported library, not {PARTS[part]}"
         else:
             detail = unknown(f"no imported library defines {PARTS[part]} named {shown}", name, self._names[part])
-        self.reporter.error("unknown-use", detail, document.value(written, "use"))
+        self.reporter.error("unknown-use", detail, written.span("use"))
         return None
 
     # Reading
@@ -204,7 +204,7 @@ class Imports:
                 if isinstance(written, Mapping) and name in written:
                     detail = f"an import also defines {what} `{shorten(name, 40)}`; rename or remove one"
                     related = Related("the imported one", library.place(part, name))
-                    self.reporter.error("import-conflict", detail, own.key(written, name), related)
+                    self.reporter.error("import-conflict", detail, written.key_span(name), related)
                 elif first is not entry:
                     detail = f"two imports define {what} `{shorten(name, 40)}`; rename one, or import one of the two"
                     places = [Related("defined here", found.library.place(part, name)) for found in (first, entry)]
@@ -231,7 +231,7 @@ def read_imports(document: Document, path: Path, paths: list[str], libraries: Li
         return
     first: dict[int, Span] = {}
     for index, name in enumerate(paths):
-        place = document.value(written, index)
+        place = written.span(index)
         try:
             library = libraries.imported(path, name, place)
         except FileFault as fault:

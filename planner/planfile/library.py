@@ -47,7 +47,7 @@ class Library:
 
     def place(self, part: str, name: str) -> Span:
         """Where a name is defined; `part` is the key above it."""
-        return self.document.key(self.document.root[part], name)
+        return self.document.root[part].key_span(name)
 
     def names(self, part: str) -> list[str]:
         """What is written under a key, with errors or without."""
@@ -71,11 +71,11 @@ def is_library(document: Document, reporter: Reporter) -> bool:
         if of_plans or not of_libraries:
             return False
         detail = f"only a library has `{of_libraries[0]}`: write kind: {KIND} below its version"
-        reporter.error("missing-key", detail, document.key(root, of_libraries[0]))
+        reporter.error("missing-key", detail, root.key_span(of_libraries[0]))
         return True
     if root["kind"] == KIND and not of_plans:
         return True
-    place = document.value(root, "kind")
+    place = root.span("kind")
     if root["kind"] == KIND:
         detail = f"a library has no `{of_plans[0]}`; remove one of the two"
         reporter.error("bad-value", detail, place)
@@ -167,9 +167,9 @@ class _Reading:
         root = document.root
         if "imports" in root:
             detail = "a library imports nothing; a plan may import both"
-            reporter.error("nested-library", detail, document.key(root, "imports"))
+            reporter.error("nested-library", detail, root.key_span("imports"))
             root.take_out("imports")  # one error is enough
-        read_fields(LibraryFields, document, root, reporter)
+        read_fields(LibraryFields, root, reporter)
         is_mapping = {key: isinstance(root[key], Mapping) for key in root}
         self.library.complete = all(
             key in LibraryFields.model_fields and (is_mapping[key] or key not in PARTS) for key in root
@@ -181,12 +181,12 @@ class _Reading:
         self.library.complete = self.library.complete and variables is not None
         targets = self._part("targets", "a mapping such as {support: {agent: 12}}")
         for alias in targets:
-            check_slug(alias, document.key(targets, alias), reporter)
+            check_slug(alias, targets.key_span(alias), reporter)
             target = read_target(document, targets, alias, reporter)
             if target is not None:
-                reference = config_reference(document, targets, alias)
+                reference = config_reference(targets, alias)
                 target = with_config(target, reference, self.path, self.libraries.agent_files)
-            self.library.targets[alias] = ImportedTarget(target, document.key(targets, alias))
+            self.library.targets[alias] = ImportedTarget(target, targets.key_span(alias))
         return True
 
     def _part(self, key: str, wanted: str) -> Mapping:
@@ -194,7 +194,7 @@ class _Reading:
         if isinstance(written, Mapping):
             return written
         if written is not None:  # an empty key was reported with the fields
-            self.reporter.error("wrong-type", wrong_type(wanted, written), self.document.value(self.document.root, key))
+            self.reporter.error("wrong-type", wrong_type(wanted, written), self.document.root.span(key))
         return Mapping()
 
     def _expectations(self) -> None:
@@ -202,10 +202,10 @@ class _Reading:
         written_sets: list[Any] = list(sets.values())
         if sum(len(each) if isinstance(each, Items) else 1 for each in written_sets) > MAX_LIBRARY_EXPECTATIONS:
             detail = f"a library may have {MAX_LIBRARY_EXPECTATIONS:,} expectations; split it"
-            self.reporter.error("too-many-nodes", detail, self.document.key(self.document.root, "expectations"))
+            self.reporter.error("too-many-nodes", detail, self.document.root.key_span("expectations"))
             return
         for name in sets:
-            check_slug(name, self.document.key(sets, name), self.reporter)
+            check_slug(name, sets.key_span(name), self.reporter)
             written: Any = sets[name]
             if not isinstance(written, Items):
                 drafts = [self._draft(sets, name)]
@@ -213,7 +213,7 @@ class _Reading:
                 drafts = [self._draft(written, index) for index in range(len(written))]
             else:
                 detail = f"`{shorten(name, 40)}` is empty; a name stands for one expectation or more"
-                self.reporter.error("bad-value", detail, self.document.value(sets, name))
+                self.reporter.error("bad-value", detail, sets.span(name))
                 drafts = [None]
             sound = [draft for draft in drafts if draft is not None]
             self.library.expectations[name] = sound if len(sound) == len(drafts) else None
@@ -225,9 +225,9 @@ class _Reading:
 
     def _axes(self) -> None:
         axes = self._part("axes", "a mapping of names to lists of values")
-        reader = AxisReader(self.document, self.path, self.libraries.axis_files, self.reporter)
+        reader = AxisReader(self.path, self.libraries.axis_files, self.reporter)
         for name in axes:
-            check_slug(name, self.document.key(axes, name), self.reporter)
+            check_slug(name, axes.key_span(name), self.reporter)
             errors = self.reporter.errors
             values = reader.values(axes, name)
             self.library.axes[name] = values if self.reporter.errors == errors else {}
@@ -241,17 +241,17 @@ def read_variables(model: type[BaseModel], document: Document, reporter: Reporte
     if not isinstance(written, Mapping):
         if written is not None:  # an empty key was reported with the file's fields
             detail = wrong_type("a mapping of names to values", written)
-            reporter.error("wrong-type", detail, document.value(document.root, "vars"))
+            reporter.error("wrong-type", detail, document.root.span("vars"))
         return None
     if larger_than(written, MAX_TEMPLATE_VALUES):
         detail = f"`vars` may hold {MAX_TEMPLATE_VALUES:,} values, aliases expanded"
-        reporter.error("too-many-nodes", detail, document.key(document.root, "vars"))
+        reporter.error("too-many-nodes", detail, document.root.key_span("vars"))
         return None
     for name in written:
-        check_name(name, "a variable", document.key(written, name), reporter)
-    warn_of_rewritten(document, document.root, "vars", reporter)
+        check_name(name, "a variable", written.key_span(name), reporter)
+    warn_of_rewritten(document.root, "vars", reporter)
     for name in written:
         if holds_tags(written[name]):
-            place = document.value(written, name)
+            place = written.span(name)
             reporter.warning("literal-template", LITERAL, place)
     return written

@@ -27,7 +27,7 @@ def warn_of_unused_targets(document: Document, called: Collection[str], reporter
         return
     for index, alias in enumerate(written):
         if isinstance(alias, str) and alias not in called:
-            place = document.key(written, alias) if isinstance(written, Mapping) else document.value(written, index)
+            place = written.key_span(alias) if isinstance(written, Mapping) else written.span(index)
             detail = f"no scenario of this plan calls `{shorten(alias, 40)}`; remove it"
             reporter.warning("unused-target", detail, place)
 
@@ -47,10 +47,10 @@ def warn_of_shadowed_variables(
     variables: Any = document.root.get("vars")
     for name in axes:
         is_own = isinstance(variables, Mapping) and name in variables
-        place = document.key(variables, name) if is_own else imported(name)
+        place = variables.key_span(name) if is_own else imported(name)
         if place is not None:
             detail = f"templates of this scenario see this axis, not the variable `{shorten(name, 40)}`; rename one"
-            reporter.warning("shadowed-variable", detail, document.key(axes, name), Related("the variable", place))
+            reporter.warning("shadowed-variable", detail, axes.key_span(name), Related("the variable", place))
 
 
 def warn_of_equal(drafts: Sequence[Draft], reporter: Reporter) -> None:
@@ -158,7 +158,7 @@ def _weight(stated: Stated) -> int:
 def report_price(document: Document, plan: Plan, project: Project, reporter: Reporter) -> None:
     """Report limits that a run of the whole plan is sure to break. Retries and longer calls come on top."""
     calls = sum(case.runs for case in plan.cases)
-    place = document.value(document.root, "plan")
+    place = document.root.span("plan")
     policy = project.policy
     attempts = sum(case.runs * (1 + case.retries) for case in plan.cases)
     if attempts > policy.max_calls:
@@ -176,7 +176,7 @@ def report_price(document: Document, plan: Plan, project: Project, reporter: Rep
     budget: Any = document.root.get("budget")
     limit = plan.max_cost_cents
     if limit is not None and limit < calls * cents and isinstance(budget, Mapping):
-        budget_place = document.value(budget, "max_cost_cents")
+        budget_place = budget.span("max_cost_cents")
         if limit < cents:
             reporter.error("over-budget", f"{one}; raise the budget", budget_place)
         else:

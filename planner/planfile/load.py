@@ -57,16 +57,16 @@ class PlanReader:
         if not check_version(document, self.reporter, required=True):
             return None
         root = document.root
-        fields = read_fields(PlanFields, document, root, self.reporter)
+        fields = read_fields(PlanFields, root, self.reporter)
         imports = Imports(self.reporter, self.expectations)
         read_imports(document, path, fields.imports, self.libraries, imports)
         self.templates.new_plan()
         self.expectations.new_plan()
-        if missing(PlanFields, root, "plan") and not self.reporter.is_incomplete(root):
+        if missing(PlanFields, root, "plan") and not root.incomplete:
             detail = "`plan` is required: the plan's name, such as plan: refunds"
             self.reporter.error("missing-key", detail, start_of(document))
-        budget = read_nested(BudgetFields, document, root, "budget", self.reporter)
-        defaults = read_nested(ScenarioDefaults, document, root, "defaults", self.reporter) or (
+        budget = read_nested(BudgetFields, root, "budget", self.reporter)
+        defaults = read_nested(ScenarioDefaults, root, "defaults", self.reporter) or (
             Mapping(),
             ScenarioDefaults(),
         )
@@ -91,7 +91,7 @@ class PlanReader:
             default_expected=expected,
             settings=settings_of(vars(defaults[1])),
             defaults_need_check=need_check(defaults[1].model_fields_set),
-            quarantine=read_quarantine(document, defaults[0], self.reporter, today=self.today),
+            quarantine=read_quarantine(defaults[0], self.reporter, today=self.today),
             today=self.today,
             allowance=Allowance(),
         )
@@ -117,7 +117,7 @@ class PlanReader:
         joined = {**imported, **own}
         if larger_than(joined, MAX_TEMPLATE_VALUES):
             detail = f"the variables of a plan and its imports may hold {MAX_TEMPLATE_VALUES:,} values together, aliases expanded"
-            self.reporter.error("too-many-nodes", detail, document.key(document.root, "imports"))
+            self.reporter.error("too-many-nodes", detail, document.root.key_span("imports"))
             return None
         return joined
 
@@ -127,23 +127,23 @@ class PlanReader:
         if "scenarios" not in root and missing(PlanFields, root, "scenarios"):
             detail = "`scenarios` is required: what callers do, and what is expected"
             self.reporter.error("no-scenarios", detail, start_of(document))
-        scenarios = read_mapping(document, root, "scenarios", "a mapping of names to scenarios", self.reporter)
+        scenarios = read_mapping(root, "scenarios", "a mapping of names to scenarios", self.reporter)
         if scenarios is None:
             return []
         if len(scenarios) > MAX_SCENARIOS:
             detail = f"a plan may have {MAX_SCENARIOS:,} scenarios, this has {len(scenarios):,}; split it"
-            self.reporter.error("too-many-nodes", detail, document.key(root, "scenarios"))
+            self.reporter.error("too-many-nodes", detail, root.key_span("scenarios"))
             return []
         if not scenarios:
             detail = "there is no scenario in this plan"
-            self.reporter.error("no-scenarios", detail, document.value(root, "scenarios"))
+            self.reporter.error("no-scenarios", detail, root.span("scenarios"))
         cases: list[Case] = []
         used: set[str] = set()
         complete = True
         for name in scenarios:
             if not isinstance(scenarios[name], Mapping):
                 detail = wrong_type("a mapping with a prompt and expectations", scenarios[name])
-                self.reporter.error("wrong-type", detail, document.value(scenarios, name))
+                self.reporter.error("wrong-type", detail, scenarios.span(name))
                 complete = False
                 continue
             scenario = self.scenarios.read(plan, scenarios, name)
@@ -158,7 +158,7 @@ class PlanReader:
             for name in own:
                 if name not in used and is_name(name) and not has_used_anchor(document, own, name):
                     detail = f"no template of this plan uses `{shorten(name, 40)}`; remove it"
-                    self.reporter.warning("unused-variable", detail, document.key(own, name))
+                    self.reporter.warning("unused-variable", detail, own.key_span(name))
             plan.imports.report_unused()
             warn_of_unused_targets(document, plan.called, self.reporter)
         return cases
@@ -292,7 +292,7 @@ def _load(
         return None
     if "world" in document.root and "plan" not in document.root:
         detail = f"this is a world of the sandbox, not a plan: use it with `--sandbox --world {file}`"
-        reporter.error("unknown-key", detail, document.key(document.root, "world"))
+        reporter.error("unknown-key", detail, document.root.key_span("world"))
         return None
     if _may_be_agent(document):
         if others is not None:
@@ -306,7 +306,7 @@ def _load(
         report_price(document, plan, reader.targets.project, reporter)
     name = document.root.get("plan")
     if isinstance(name, str):
-        place = document.place(document.root, "plan")
+        place = document.root.place("plan")
         first = names.setdefault(name, place)
         if first is not place:
             related = Related("the first one", first.span)

@@ -32,8 +32,6 @@ Point = tuple[AxisValue, ...]
 """A value for each axis, in the order of the axes."""
 Pattern = dict[int, str]
 """Position of an axis to the token of its value; the other axes may have any value."""
-Entry = tuple[Items, int]
-"""An item of `exclude` or `include`: the list and its index."""
 
 
 class Matrix(NamedTuple):
@@ -82,7 +80,6 @@ class MatrixReader:
         self.written = written
         self.fields = fields
         self.axis_reader = axes
-        self.document = axes.document
         self.reporter = axes.reporter
         self.cases_per_point = cases_per_point
         self._new_values: dict[tuple[str, str], AxisValue] = {}
@@ -97,10 +94,10 @@ class MatrixReader:
         excludes, includes = self._entries("exclude"), self._entries("include")
         if self.reporter.errors > errors or not axes:
             if axes or self.axis_reader.faulty:
-                for entry in excludes:
-                    self._pattern(axes, entry)
-                for entry in includes:
-                    self._included(axes, entry)
+                for index in range(len(excludes)):
+                    self._pattern(axes, excludes, index)
+                for index in range(len(includes)):
+                    self._included(axes, includes, index)
             return Matrix(axes, self._some(axes))
         return Matrix(axes, self._points(axes, excludes, includes))
 
@@ -110,25 +107,23 @@ class MatrixReader:
         if "axes" not in self.written:
             known = [name for name in self.written if name in MatrixFields.model_fields]
             if missing(MatrixFields, self.written, "axes") and (known or not self.written):
-                place = self.document.key(self.written, known[0]) if known else place
+                place = self.written.key_span(known[0]) if known else place
                 report("missing-key", "a matrix needs `axes`: names and their lists of values", place)
         elif isinstance(axes, Mapping) and axes:
             return self.axis_reader.read(axes)
         elif isinstance(axes, Mapping):
-            report("bad-axis", "a matrix needs at least one axis", self.document.value(self.written, "axes"))
+            report("bad-axis", "a matrix needs at least one axis", self.written.span("axes"))
         elif axes is not None:
             detail = wrong_type("a mapping of axis names to lists of values", axes)
-            report("wrong-type", detail, self.document.value(self.written, "axes"))
+            report("wrong-type", detail, self.written.span("axes"))
         return ()
 
     # Points
 
-    def _points(
-        self, axes: tuple[Axis, ...], excludes: Sequence[Entry], includes: Sequence[Entry]
-    ) -> tuple[Point, ...]:
+    def _points(self, axes: tuple[Axis, ...], excludes: Items, includes: Items) -> tuple[Point, ...]:
         errors = self.reporter.errors
-        exclusions = Exclusions([self._pattern(axes, entry) for entry in excludes])
-        included = [self._included(axes, entry) for entry in includes]
+        exclusions = Exclusions([self._pattern(axes, excludes, index) for index in range(len(excludes))])
+        included = [self._included(axes, includes, index) for index in range(len(includes))]
         if self.reporter.errors > errors:
             return self._some(axes)
         # Of less than three axes every pair is every combination.
@@ -139,17 +134,17 @@ class MatrixReader:
             self._too_many(fewest_rows(sizes) if in_pairs else math.prod(sizes), "about ")
             return self._some(axes)
         for number, other in exclusions.repeated().items():
-            place, by = self.document.value(*excludes[number]), self.document.value(*excludes[other])
+            by = Related("by this", excludes.span(other))
             self.reporter.warning(
-                "matches-nothing", "what this excludes is excluded already", place, Related("by this", by)
+                "matches-nothing", "what this excludes is excluded already", excludes.span(number), by
             )
         names = {_tokens(point) for point in points}
         kept = len(points)
-        for entry, point in zip(includes, included, strict=True):
+        for index, point in enumerate(included):
             excluding = exclusions.named(point)
-            place = self.document.value(*entry)
+            place = includes.span(index)
             if excluding is not None:
-                related = Related("excluded", self.document.value(*excludes[excluding]))
+                related = Related("excluded", excludes.span(excluding))
                 self.reporter.error("contradiction", "this case is included and excluded; remove one", place, related)
             elif _tokens(point) not in names:
                 names.add(_tokens(point))
@@ -160,7 +155,7 @@ class MatrixReader:
         if points and excludes:
             self._warn_of_unused(axes, points)
         if not points:
-            self.reporter.error("no-cases", "everything is excluded", self.document.value(self.written, "exclude"))
+            self.reporter.error("no-cases", "everything is excluded", self.written.span("exclude"))
         if len(points) * self.cases_per_point > self.fields.max_cases:
             self._too_many(len(points))
             return tuple(points[:_SAMPLE])
@@ -215,7 +210,7 @@ class MatrixReader:
         for position, axis in enumerate(axes):
             left = {point[position].token for point in points}
             for value in axis.values.values():
-                if value.token not in left and value.place().file == self.document.source.file:
+                if value.token not in left and value.place().file == self.written.source.file:
                     detail = f"every case with this value of `{axis.name}` is excluded; remove it from the axis"
                     self.reporter.warning("unused-value", detail, value.place())
 
@@ -231,28 +226,27 @@ class MatrixReader:
             fewer = "exclude some, or raise `max_cases`" if cases <= MAX_CASES else "or make several scenarios of it"
             advice = f"more than {limit:,}; {'' if in_pairs else 'use `strategy: pairwise`, '}{fewer}"
         is_set = "max_cases" in self.written
-        place = self.document.value(self.written, "max_cases") if is_set else self.document.key(self.written, "axes")
+        place = self.written.span("max_cases") if is_set else self.written.key_span("axes")
         self.reporter.error("too-many-cases", f"this makes {about}{cases:,} cases, {advice}", place)
 
     # Exclusions and inclusions
 
-    def _entries(self, key: str) -> list[Entry]:
+    def _entries(self, key: str) -> Items:
         entries = self.written.get(key)
         if not isinstance(entries, Items):
-            return []  # reported with the fields
-        warn_of_rewritten(self.document, self.written, key, self.reporter)
-        return [(entries, index) for index in range(len(entries))]
+            return Items()  # reported with the fields
+        warn_of_rewritten(self.written, key, self.reporter)
+        return entries
 
-    def _pattern(self, axes: tuple[Axis, ...], entry: Entry, *, exclude: bool = True) -> Pattern:
+    def _pattern(self, axes: tuple[Axis, ...], entries: Items, index: int, *, exclude: bool = True) -> Pattern:
         """The axes that an entry names."""
-        entries, index = entry
         written = entries[index]
         pattern: Pattern = {}
         if not written or not isinstance(written, Mapping):
             code, detail = "bad-value", "this names no axis"
             if written != {}:
                 code, detail = "wrong-type", wrong_type("a mapping of axes to values", written)
-            self.reporter.error(code, detail, self.document.value(entries, index))
+            self.reporter.error(code, detail, entries.span(index))
             return pattern
         names = {axis.name: position for position, axis in enumerate(axes)}
         for name in written:
@@ -261,7 +255,7 @@ class MatrixReader:
             if name not in names:
                 found = f"`{shorten(name, 40)}` is not an axis of this matrix"
                 detail = "" if name in self.unknown_axes else unknown(found, name, names, self.reporter.searches)
-                use = Use("unknown-axis", detail, self.document.key(written, name))
+                use = Use("unknown-axis", detail, written.key_span(name))
                 self.unknown_axes.setdefault(name, []).append(use)
                 self.reporter.errors += 1  # reported with what templates use
                 continue
@@ -277,18 +271,17 @@ class MatrixReader:
         meant = self.reporter.searches.nearest(value, axis.values) if isinstance(value, str) else None
         hint = f"did you mean `{meant}`?" if meant is not None else f"it has {one_of(axis.values)}"
         detail = f"{describe(value)} is no value of axis `{axis.name}`; {hint}"
-        self.reporter.error("matches-nothing", detail, self.document.value(written, axis.name))
+        self.reporter.error("matches-nothing", detail, written.span(axis.name))
 
-    def _included(self, axes: tuple[Axis, ...], entry: Entry) -> Point:
-        entries, index = entry
+    def _included(self, axes: tuple[Axis, ...], entries: Items, index: int) -> Point:
         written = entries[index]
-        self._pattern(axes, entry, exclude=False)
+        self._pattern(axes, entries, index, exclude=False)
         if not isinstance(written, Mapping):
             return ()
         lacking = [axis.name for axis in axes if axis.name not in written]
         if lacking:
             detail = f"an include names every axis; {one_of(lacking)} is missing"
-            self.reporter.error("missing-key", detail, self.document.value(entries, index))
+            self.reporter.error("missing-key", detail, entries.span(index))
         values: list[AxisValue] = []
         for axis in axes:
             if axis.name not in written or axis.name in self.axis_reader.faulty:
@@ -299,7 +292,7 @@ class MatrixReader:
             if value is None and has_ids and not isinstance(content, dict):
                 self._no_value(axis, written)  # an id that no mapping has
             elif value is None:
-                value = self.axis_reader.value(content, partial(self.document.value, written, axis.name))
+                value = self.axis_reader.value(content, partial(written.span, axis.name))
             if value is not None:
                 values.append(self._known_value(axis, value, written))
         return tuple(values)
@@ -312,7 +305,7 @@ class MatrixReader:
         if isinstance(content, Mapping) and list(content) != ["id"] and content != known.value:
             name = shorten(value.token, 40)
             detail = f"`{name}` is another value of `{axis.name}`; write {{id: {name}}} for that one, or another id"
-            place = self.document.value(written, axis.name)
+            place = written.span(axis.name)
             self.reporter.error("colliding-case-id", detail, place, Related("the first one", known.place()))
         return known
 

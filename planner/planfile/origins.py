@@ -107,7 +107,7 @@ class _Plan:
         self.document: Document = document
         self.path = path
         self.prompts = PromptReader(reporter, templates, neighbours)
-        fields = read_fields(PlanFields, document, document.root, reporter)
+        fields = read_fields(PlanFields, document.root, reporter)
         agent_files = AgentFileReader(reporter, neighbours)
         libraries = Libraries(reporter, templates, expectations, AxisFileReader(reporter, neighbours), agent_files)
         self.imports = Imports(reporter, expectations)
@@ -128,14 +128,14 @@ class _Plan:
         for source, holder in reversed(holders):  # the scenario's come last, and win
             listed: Any = holder.get("tags")
             for index, tag in enumerate(listed if isinstance(listed, Items) else ()):
-                tags[tag] = Origin(source, document.value(listed, index))
+                tags[tag] = Origin(source, listed.span(index))
             for name in SETTINGS if source is not Source.PLAN else ():
                 if name in holder:
-                    settings[name] = Origin(source, document.value(holder, name))
-        fields = read_fields(ScenarioFields, document, scenario, self.reporter)
-        prompt = self.prompts.read(document, self.path, scenario, fields)
+                    settings[name] = Origin(source, holder.span(name))
+        fields = read_fields(ScenarioFields, scenario, self.reporter)
+        prompt = self.prompts.read(self.path, scenario, fields)
         assert prompt is not None, "it was read before"
-        used = document.value(scenario, prompt.key)
+        used = scenario.span(prompt.key)
         file = prompt.file
         names = {name for _, draft in drafts for name in draft.shape.names}.union(prompt.template.names)
         matrix: Any = scenario.get("matrix", Mapping())
@@ -152,10 +152,10 @@ class _Plan:
     def _target(self, alias: str) -> Origin:
         written: Any = self.document.root.get("targets")
         if isinstance(written, Mapping) and alias in written:
-            return Origin(Source.PLAN, self.document.key(written, alias))
+            return Origin(Source.PLAN, written.key_span(alias))
         used = None
         if isinstance(written, Items) and alias in written:
-            used = self.document.value(written, written.index(alias))
+            used = written.span(written.index(alias))
         found = self.imports.targets.targets.get(alias)
         return Origin(Source.ENVIRONMENT, used=used) if found is None else Origin(Source.LIBRARY, found.span, used)
 
@@ -167,16 +167,16 @@ class _Plan:
         source, used = Source.SCENARIO, None
         if isinstance(written, Mapping) and "use" in written:
             document, key = self.imports.definition("axes", written["use"]).document, written["use"]
-            source, holder, used = Source.LIBRARY, document.root["axes"], self.document.value(matrix["axes"], name)
+            source, holder, used = Source.LIBRARY, document.root["axes"], matrix["axes"].span(name)
         values: Any = holder[key]
         for index, value in enumerate(values if isinstance(values, Items) else ()):
             if token(value) == shown[name]:
-                return Origin(source, document.value(values, index), used)
+                return Origin(source, values.span(index), used)
         included: Any = matrix.get("include")
         for entry in included if isinstance(included, Items) else ():
             if all(token(entry[axis]) == value for axis, value in shown.items()):
-                return Origin(Source.SCENARIO, self.document.value(entry, name))
-        return Origin(source, document.value(holder, key), used)
+                return Origin(Source.SCENARIO, entry.span(name))
+        return Origin(source, holder.span(key), used)
 
     def _variables(self, used: Iterable[str]) -> Iterator[Variable]:
         own: Any = self.document.root.get("vars", Mapping())
@@ -186,10 +186,10 @@ class _Plan:
             source, document = Source.PLAN, self.document
             if name not in own:
                 source, document = Source.LIBRARY, self.imports.definition("vars", name).document
-            yield Variable(name, value, Origin(source, document.value(document.root["vars"], name)))
+            yield Variable(name, value, Origin(source, document.root["vars"].span(name)))
 
 
 def _expectation(source: Source, draft: Draft) -> Origin:
     if draft.used is None:
         return Origin(source, draft.span)
-    return Origin(Source.LIBRARY, draft.document.value(draft.container, draft.key), draft.used.place.span)
+    return Origin(Source.LIBRARY, draft.container.span(draft.key), draft.used.place.span)

@@ -37,7 +37,7 @@ from planner.planfile.model import (
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten, unknown
-from planner.planfile.yaml.document import Document, Items, Mapping, larger_than, start_of
+from planner.planfile.yaml.document import Document, Items, Mapping, as_written, larger_than, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -186,13 +186,13 @@ class ProjectFields(Authored):
 
 def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
     """None if there is none, or it has an error."""
-    nested = read_nested(JudgeFields, document, document.root, "judge", reporter)
+    nested = read_nested(JudgeFields, document.root, "judge", reporter)
     if nested is None:
         return None
     errors = reporter.errors
     written, fields = nested
     if fields.base_url is not None and (problem := problem_with_endpoint(fields.base_url)):
-        reporter.error("bad-value", problem, document.value(written, "base_url"))
+        reporter.error("bad-value", problem, written.span("base_url"))
     price = _price(document, written, fields, reporter)
     if reporter.errors > errors or fields.model is None:
         return None
@@ -209,16 +209,16 @@ def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
 
 def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
     """The price is required, never 0 by default: nobody can consent to votes of unknown price."""
-    tokens = read_nested(TokenPriceFields, document, written, "cents_per_million_tokens", reporter)
+    tokens = read_nested(TokenPriceFields, written, "cents_per_million_tokens", reporter)
     if tokens is not None:
         if fields.cents_per_vote is not None:
             detail = "votes are priced one way: keep `cents_per_vote`, or this"
-            reporter.error("bad-value", detail, document.key(written, "cents_per_million_tokens"))
+            reporter.error("bad-value", detail, written.key_span("cents_per_million_tokens"))
         return JudgePrice(0.0, tokens[1].input or 0.0, tokens[1].output or 0.0)
     priced = {"cents_per_vote", "cents_per_million_tokens"} & written.keys()
-    if not priced and has_known_keys(JudgeFields, written, reporter):
+    if not priced and has_known_keys(JudgeFields, written):
         detail = "`cents_per_vote` is required, such as 0.2 (0 if votes are free), or `cents_per_million_tokens`"
-        reporter.error("missing-key", detail, document.key(document.root, "judge"))
+        reporter.error("missing-key", detail, document.root.key_span("judge"))
     return JudgePrice(fields.cents_per_vote or 0.0)
 
 
@@ -268,21 +268,21 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
 
 def _project(document: Document, reporter: Reporter) -> Project:
     root = document.root
-    fields = read_fields(ProjectFields, document, root, reporter)
-    execution = read_nested(ExecutionFields, document, root, "execution", reporter)
+    fields = read_fields(ProjectFields, root, reporter)
+    execution = read_nested(ExecutionFields, root, "execution", reporter)
     for product, rate in fields.rates.items():
         meant = None if product in KNOWN_PRODUCTS else nearest(product, KNOWN_PRODUCTS)
         if meant is not None and meant not in fields.rates:
             detail = f"the service has no known product `{shorten(product, 40)}`; did you mean `{meant}`?"
-            reporter.warning("near-miss", detail, document.key(root["rates"], product))
+            reporter.warning("near-miss", detail, root["rates"].key_span(product))
         if 0 < rate < 1:  # a rate in dollars would make every budget useless
             detail = f"rates are cents per minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
-            reporter.warning("bad-value", detail, document.value(root["rates"], product))
+            reporter.warning("bad-value", detail, root["rates"].span(product))
     if fields.store is not None:
         try:
             parse_store(fields.store)
         except UsageError as error:
-            reporter.error("bad-value", str(error), document.value(root, "store"))
+            reporter.error("bad-value", str(error), root.span("store"))
     environments, agent_files = _environments(document, reporter)
     project = Project(
         environments=environments,
@@ -299,7 +299,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
 
 
 def _policy(document: Document, reporter: Reporter) -> Policy:
-    nested = read_nested(PolicyFields, document, document.root, "policy", reporter)
+    nested = read_nested(PolicyFields, document.root, "policy", reporter)
     if nested is None:
         return Policy()
     written, fields = nested
@@ -310,26 +310,26 @@ def _policy(document: Document, reporter: Reporter) -> Policy:
         allowed = frozenset((target.kind, target.id) for target in targets if target is not None)
     elif items is not None:
         detail = wrong_type("a list such as [{agent: 12}]", items)
-        reporter.error("wrong-type", detail, document.value(written, "allowed_targets"))
+        reporter.error("wrong-type", detail, written.span("allowed_targets"))
         allowed = frozenset()
-    quiet_hours = _quiet_hours(document, written, reporter)
+    quiet_hours = _quiet_hours(written, reporter)
     return Policy(
         fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours, fields.previews
     )
 
 
-def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> QuietHours | None:
-    nested = read_nested(QuietHoursFields, document, policy, "quiet_hours", reporter)
+def _quiet_hours(policy: Mapping, reporter: Reporter) -> QuietHours | None:
+    nested = read_nested(QuietHoursFields, policy, "quiet_hours", reporter)
     if nested is None:
         return None
     written, fields = nested
     if fields.start is not None and fields.start == fields.end:
         detail = "they end when they start, so it is not clear whether that means always or never"
-        reporter.error("bad-value", detail, document.value(written, "end"))
+        reporter.error("bad-value", detail, written.span("end"))
     zone = fields.time_zone
     if zone is not None and zone not in available_timezones():
         detail = unknown(f"`{shorten(zone, 40)}` is not a name of the time zone database", zone, available_timezones())
-        reporter.error("bad-value", detail, document.value(written, "time_zone"))
+        reporter.error("bad-value", detail, written.span("time_zone"))
         return None
     if fields.start is None or fields.end is None or zone is None:
         return None
@@ -341,17 +341,17 @@ def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
     written: Any = document.root.get("redact")
     if not isinstance(written, Items):
         if written is not None:
-            reporter.error("wrong-type", wrong_type("a list", written), document.value(document.root, "redact"))
+            reporter.error("wrong-type", wrong_type("a list", written), document.root.span("redact"))
         return ()
     if len(written) > MAX_PATTERNS:
         detail = f"`redact` may have {MAX_PATTERNS} patterns, this has {len(written):,}; join some with |"
-        reporter.error("too-many-nodes", detail, document.value(written, MAX_PATTERNS))
+        reporter.error("too-many-nodes", detail, written.span(MAX_PATTERNS))
         return ()
     patterns: list[str] = []
     for index, pattern in enumerate(written):
-        place = document.value(written, index)
+        place = written.span(index)
         if not isinstance(pattern, str):
-            detail = wrong_type("text", pattern, document.as_written(written, index))
+            detail = wrong_type("text", pattern, as_written(written, index))
             reporter.error("wrong-type", detail, place)
             continue
         try:
@@ -370,23 +370,23 @@ def _environments(
 ) -> tuple[tuple[tuple[str, tuple[Target, ...]], ...], dict[tuple[str, str], ConfigReference]]:
     """The targets of each environment, and what their `config` names."""
     references: dict[tuple[str, str], ConfigReference] = {}
-    written = read_mapping(document, document.root, "environments", "a mapping of environments", reporter) or Mapping()
+    written = read_mapping(document.root, "environments", "a mapping of environments", reporter) or Mapping()
     environments: list[tuple[str, tuple[Target, ...]]] = []
     for name in written:
-        check_slug(name, document.key(written, name), reporter)
+        check_slug(name, written.key_span(name), reporter)
         aliases: Any = written[name]
         if not isinstance(aliases, Mapping):
             detail = wrong_type("a mapping such as {support: {agent: 12}}", aliases)
-            reporter.error("wrong-type", detail, document.value(written, name))
+            reporter.error("wrong-type", detail, written.span(name))
             continue
         for alias in aliases:
-            check_slug(alias, document.key(aliases, alias), reporter)
+            check_slug(alias, aliases.key_span(alias), reporter)
         targets: list[Target] = []
         for alias in aliases:
             target = read_target(document, aliases, alias, reporter)
             if target is not None:
                 targets.append(target)
-                if reference := config_reference(document, aliases, alias):
+                if reference := config_reference(aliases, alias):
                     references[name, alias] = reference
         environments.append((name, tuple(targets)))
     return tuple(environments), references

@@ -21,7 +21,7 @@ from planner.planfile.templates import (
     TemplateFault,
     Templates,
 )
-from planner.planfile.yaml.document import Container, Document, Mapping, Source, at, value_mark
+from planner.planfile.yaml.document import Container, Mapping, Source, at
 from planner.planfile.yaml.reader import decode
 
 MAX_PROMPT_BYTES = 32 * 1024
@@ -32,7 +32,6 @@ class Prompt:
     """A compiled prompt. `file` is None if it is written in the plan, at `written[key]`."""
 
     template: Template
-    document: Document
     written: Mapping
     key: str
     file: Source | None
@@ -82,7 +81,7 @@ class Prompt:
     def place(self, fault: TemplateFault) -> Span:
         if self.file is not None:
             return place_in_file(self.file, fault)
-        return place_in_text(self.document, self.written, self.key, fault)
+        return place_in_text(self.written, self.key, fault)
 
     def _report_case(self, fault: TemplateFault, case_errors: CaseErrors) -> None:
         case_errors.report(self.said, fault.code, fault.detail, (self.place(fault), None), self.template.names)
@@ -96,34 +95,34 @@ class PromptReader:
     templates: Templates
     neighbours: Neighbours
 
-    def read(self, document: Document, path: Path, written: Mapping, fields: ScenarioFields) -> Prompt | None:
+    def read(self, path: Path, written: Mapping, fields: ScenarioFields) -> Prompt | None:
         """The prompt of the scenario `written` in the plan at `path`; None, or an unsound one, after an error."""
         if "prompt" in written and "prompt_file" in written:
             detail = "this scenario has `prompt` as well; keep one"
-            self.reporter.error("two-prompts", detail, document.key(written, "prompt_file"))
+            self.reporter.error("two-prompts", detail, written.key_span("prompt_file"))
             return None
         key, text, file = "prompt", fields.prompt, None
         if text is None and fields.prompt_file is not None:
-            file = self._file(document, path, written, fields.prompt_file)
+            file = self._file(path, written, fields.prompt_file)
             key, text = "prompt_file", file.text if file is not None else None
         if text is None:
             return None  # missing, or reported
         if not text or text.isspace():
             where = "this prompt" if file is None else file.file
-            self.reporter.error("empty-prompt", f"there is no text in {where}", document.value(written, key))
+            self.reporter.error("empty-prompt", f"there is no text in {where}", written.span(key))
             return None
         try:
-            return Prompt(self.templates.compile(text), document, written, key, file)
+            return Prompt(self.templates.compile(text), written, key, file)
         except TemplateFault as fault:
-            prompt = Prompt(self.templates.constant(""), document, written, key, file, sound=False)
+            prompt = Prompt(self.templates.constant(""), written, key, file, sound=False)
             self.reporter.error_once(prompt.said, fault.code, fault.detail, prompt.place(fault))
             return prompt
 
-    def _file(self, document: Document, plan: Path, written: Mapping, path: str) -> Source | None:
+    def _file(self, plan: Path, written: Mapping, path: str) -> Source | None:
         try:
             file, content = self.neighbours.read(plan, path, MAX_SOURCE)
         except FileFault as fault:
-            self.reporter.error(fault.code, fault.detail, document.value(written, "prompt_file"))
+            self.reporter.error(fault.code, fault.detail, written.span("prompt_file"))
             return None
         source = decode(content, display_name(file, self.neighbours.cwd), self.reporter)
         if source is None:
@@ -135,25 +134,25 @@ _WORDS = 20
 """Words of a tag to look for."""
 
 
-def place_in_text(document: Document, container: Container, key: str | int, fault: TemplateFault) -> Span:
+def place_in_text(container: Container, key: str | int, fault: TemplateFault) -> Span:
     """Where a template's fault is written; the whole text if it cannot be found."""
     if fault.start is None or fault.end is None:
-        return document.value(container, key)
-    start, end = value_mark(container, key)
+        return container.span(key)
+    start, end = container.value_mark(key)
     value: str = at(container, key)
-    raw = document.source.text[start:end]
+    raw = container.source.text[start:end]
     if raw.count(value) == 1:
         offset = start + raw.index(value) + fault.start
-        return document.source.span(offset, offset + fault.end - fault.start)
+        return container.source.span(offset, offset + fault.end - fault.start)
     # Indented, folded or escaped: find the same words, at the same occurrence.
     words = value[fault.start : fault.end].split("\n", maxsplit=1)[0].split()[:_WORDS]
     pattern = re.compile(r"\s+".join(map(re.escape, words)))
     before = sum(1 for _ in pattern.finditer(value, 0, fault.start))
     places = list(islice(pattern.finditer(raw), before + 1))
     if not words or len(places) <= before:
-        return document.value(container, key)
+        return container.span(key)
     found = start + places[before].start()
-    return document.source.span(found, found + len(places[before][0].partition("\n")[0].rstrip()))
+    return container.source.span(found, found + len(places[before][0].partition("\n")[0].rstrip()))
 
 
 def place_in_file(source: Source, fault: TemplateFault) -> Span:

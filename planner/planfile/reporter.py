@@ -89,8 +89,6 @@ class Reporter:
     errors: int = 0
     """Errors so far: a part is valid if reading it did not raise this."""
     searches: Searches = field(default_factory=Searches)
-    incomplete: dict[int, object] = field(default_factory=dict[int, object])
-    """Mappings, by identity, whose keys are uncertain; the values keep them alive."""
     tables: set[str] = field(default_factory=set[str])
     """Sizes and exclusions of the pairwise tables that were made."""
     tables_room: int = field(default_factory=lambda: TABLE_WORK)
@@ -123,10 +121,6 @@ class Reporter:
     def file_fault(self, file: str, code: str, detail: str) -> None:
         """Report an error about the whole file."""
         self.error(code, detail, Span(file, 1, 1, 1, 1))
-
-    def is_incomplete(self, written: object) -> bool:
-        """Whether keys of a mapping are uncertain, so that an unknown or missing key follows from another error."""
-        return id(written) in self.incomplete
 
     def _add(self, severity: Severity, code: str, detail: str, span: Span, related: tuple[Related, ...]) -> None:
         if (code, span, detail) in self._seen:

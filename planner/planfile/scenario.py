@@ -109,9 +109,9 @@ class _Reading:
         self.plan = plan
         self.document = plan.document
         self.name = name
-        self.place = self.document.place_of_key(scenarios, name)
+        self.place = scenarios.key_place(name)
         self.written: Mapping = scenarios[name]
-        self.fields = read_fields(ScenarioFields, self.document, self.written, self.reporter)
+        self.fields = read_fields(ScenarioFields, self.written, self.reporter)
         self.given = self.fields.model_fields_set
         """The valid fields of the scenario."""
         self.unknown_axes: dict[str, list[Use]] = {}
@@ -191,10 +191,10 @@ class _Reading:
             return []  # reported with the fields
         if not items:
             detail = "this list is empty; leave `targets` out to call all targets of the plan"
-            self.reporter.error("no-targets", detail, self.document.value(written, "targets"))
+            self.reporter.error("no-targets", detail, written.span("targets"))
         chosen: dict[str, Target | None] = {}
         for index, alias in enumerate(items):
-            place = self.document.value(items, index)
+            place = items.span(index)
             if alias in chosen:
                 detail = f"`{shorten(alias, 40)}` is listed twice; remove one"
                 self.reporter.error("duplicate-item", detail, place)
@@ -215,33 +215,33 @@ class _Reading:
     def _matrix(self, cases_per_point: int) -> Matrix:
         if "matrix" not in self.written:
             return _NO_MATRIX
-        nested = read_nested(MatrixFields, self.document, self.written, "matrix", self.reporter)
+        nested = read_nested(MatrixFields, self.written, "matrix", self.reporter)
         if nested is None:
             return Matrix()
         written, fields = nested
-        axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
+        axes = AxisReader(self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
         if isinstance(written.get("axes"), Mapping):
             imported = self.plan.imports.place_of_variable
             warn_of_shadowed_variables(self.document, written["axes"], imported, self.reporter)
         reader = MatrixReader(written, fields, axes, cases_per_point=cases_per_point)
-        found = reader.read(self.document.key(self.written, "matrix"))
+        found = reader.read(self.written.key_span("matrix"))
         self.unknown_axes = reader.unknown_axes
         return found
 
     def _prompt(self) -> Prompt | None:
         if "prompt" not in self.written and "prompt_file" not in self.written:
-            needed = not self.reporter.is_incomplete(self.written)
+            needed = not self.written.incomplete
             if needed and all(missing(ScenarioFields, self.written, key) for key in ("prompt", "prompt_file")):
                 detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
                 self.reporter.error("no-prompt", detail, self.where)
             return None
-        return self.reader.prompts.read(self.document, self.plan.path, self.written, self.fields)
+        return self.reader.prompts.read(self.plan.path, self.written, self.fields)
 
     def _drafts(self) -> tuple[list[Draft], Sequence[Draft], bool]:
         """The expectations without a fault, the defaults' first, those of which a template has one, and whether the first are all."""
         defaults = self.plan.default_expected
         own = read_expected(ScenarioFields, self.document, self.written, self.plan.imports)
-        written = own.written or defaults.written or self.reporter.is_incomplete(self.written)
+        written = own.written or defaults.written or self.written.incomplete
         if not written and "expect" not in self.document.root:
             detail = f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`"
             self.reporter.error("no-expectations", detail, self.where)
@@ -276,7 +276,7 @@ class _Reading:
     def _quarantine(self) -> Quarantine | None:
         if "quarantine" not in self.written:
             return self.plan.quarantine
-        return read_quarantine(self.document, self.written, self.reporter, today=self.plan.today)
+        return read_quarantine(self.written, self.reporter, today=self.plan.today)
 
     def _tags(self) -> frozenset[str]:
         plan = self.plan
@@ -316,7 +316,7 @@ class _Reading:
                 if name not in used and is_name(name):
                     unused = f"no template of this scenario uses `{name}`"
                     detail = f"{unused}: the same call would be made for each of its values"
-                    self.reporter.error("unused-axis", detail, self.document.key(axes, name))
+                    self.reporter.error("unused-axis", detail, axes.key_span(name))
         return used
 
     def _undefined(

@@ -170,7 +170,7 @@ class Settings(NamedTuple):
 
     def _place(self, name: str) -> Span:
         """Where a setting is written: in the scenario, or else in `defaults`."""
-        return self.document.value(self.written if name in self.written else self.defaults_written, name)
+        return (self.written if name in self.written else self.defaults_written).span(name)
 
 
 def _cut(part: int, whole: int, digits: int) -> str:
@@ -178,14 +178,12 @@ def _cut(part: int, whole: int, digits: int) -> str:
     return f"{part * 10**digits // whole / 10**digits:.{digits}f}"
 
 
-def read_quarantine(
-    document: Document, written: Written, reporter: Reporter, *, today: date | None
-) -> Quarantine | None:
+def read_quarantine(written: Written, reporter: Reporter, *, today: date | None) -> Quarantine | None:
     """What is under `quarantine`; None if there is none, or it has an error, which is reported.
 
     One that ended before `today` (UTC; None: unknown) is reported as a warning and still returned.
     """
-    nested = read_nested(QuarantineFields, document, written, "quarantine", reporter)
+    nested = read_nested(QuarantineFields, written, "quarantine", reporter)
     if nested is None:
         return None
     mapping, fields = nested
@@ -194,11 +192,11 @@ def read_quarantine(
     try:
         until = date.fromisoformat(fields.until)
     except ValueError:
-        reporter.error("bad-value", f"there is no day {fields.until} in the calendar", document.value(mapping, "until"))
+        reporter.error("bad-value", f"there is no day {fields.until} in the calendar", mapping.span("until"))
         return None
     if today is not None and until < today:
         detail = f"the quarantine ended on {until}, so failures count again; remove it, or set a later day"
-        reporter.warning("quarantine-passed", detail, document.value(mapping, "until"))
+        reporter.warning("quarantine-passed", detail, mapping.span("until"))
     return None if fields.reason is None else Quarantine(until, " ".join(fields.reason.split()))
 
 

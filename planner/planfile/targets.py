@@ -16,7 +16,7 @@ from planner.planfile.grammar import MAX_TARGETS, SLUG, AllowedTargetFields, Pla
 from planner.planfile.model import ConfigReference, Project, Target
 from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.yaml.document import Document, Items, Mapping, at, start_of, value_mark
+from planner.planfile.yaml.document import Document, Items, Mapping, at, start_of
 
 _DIALLED_DIGITS = range(10, 16)
 """A phone number with its area code has as many digits, and an id hardly does."""
@@ -106,7 +106,7 @@ class TargetReader:
         written: Any = root.get("targets")
         if "targets" not in root:
             if imported.targets:
-                where = document.value(root, "imports")
+                where = root.span("imports")
                 return {alias: self.imported(found, where) for alias, found in imported.targets.items()}
             if imported.complete and missing(PlanFields, root, "targets"):
                 detail = "`targets` is required: what to call, such as targets: {support: {agent: 12}}"
@@ -114,31 +114,31 @@ class TargetReader:
             return None
         if written in ({}, []):
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
-            self.reporter.error("no-targets", detail, document.value(root, "targets"))
+            self.reporter.error("no-targets", detail, root.span("targets"))
         if isinstance(written, (Mapping, Items)) and len(written) > MAX_TARGETS:
             detail = f"a plan may have {MAX_TARGETS:,} targets, this has {len(written):,}"
-            self.reporter.error("too-many-nodes", detail, document.key(root, "targets"))
+            self.reporter.error("too-many-nodes", detail, root.key_span("targets"))
         elif isinstance(written, Mapping):
             return {alias: self._defined(document, plan, written, alias) for alias in written}
         elif isinstance(written, Items):
-            return self._listed(document, written, imported)
+            return self._listed(written, imported)
         elif written is not None:  # an empty key was reported with the fields
             detail = wrong_type("a mapping such as {support: {agent: 12}}, or a list of aliases", written)
-            self.reporter.error("wrong-type", detail, document.value(root, "targets"))
+            self.reporter.error("wrong-type", detail, root.span("targets"))
         return None
 
     def _defined(self, document: Document, plan: Path, written: Mapping, alias: str) -> Target | None:
-        check_slug(alias, document.key(written, alias), self.reporter)
+        check_slug(alias, written.key_span(alias), self.reporter)
         target = read_target(document, written, alias, self.reporter)
         if target is None:
             return None
         if conflict := self._conflict(target):
             detail = f"{conflict}; keep one (targets: [{alias}] takes the environment's)"
-            self.reporter.error("target-conflict", detail, document.key(written, alias))
+            self.reporter.error("target-conflict", detail, written.key_span(alias))
             return None
-        reference = config_reference(document, written, alias)
-        target = self._joined(with_config(target, reference, plan, self.files), document.key(written, alias))
-        return None if target is None else self._allowed(target, document.value(written, alias))
+        reference = config_reference(written, alias)
+        target = self._joined(with_config(target, reference, plan, self.files), written.key_span(alias))
+        return None if target is None else self._allowed(target, written.span(alias))
 
     def _conflict(self, target: Target) -> str:
         """In which way the chosen environment differs; empty if it does not."""
@@ -147,10 +147,10 @@ class TargetReader:
             return ""
         return f"`{target.alias}` is {_shown(target)} here and {_shown(other)} in environment `{self.environment}`"
 
-    def _listed(self, document: Document, written: Items, imported: Imported) -> dict[str, Target | None]:
+    def _listed(self, written: Items, imported: Imported) -> dict[str, Target | None]:
         aliases: dict[str, Target | None] = {}
         for index, alias in enumerate(written):
-            where = document.value(written, index)
+            where = written.span(index)
             if not isinstance(alias, str):
                 detail = (
                     f"an alias is a text, but this is {describe(alias)}; define targets as {{support: {{agent: 12}}}}"
@@ -224,16 +224,16 @@ def read_target(
     """`{agent: 12}` or `{phone_number: 77}`; None, and an error, for anything else. The alias is the key. `config` is
     not read."""
     written: Any = at(container, key)
-    place = document.value(container, key)
+    place = container.span(key)
     if not isinstance(written, Mapping):
         reporter.error("wrong-type", wrong_type("{agent: ID} or {phone_number: ID}", written), place)
         return None
     if "phone_number" in written and _is_dialled(document, written):
         detail = "this is a phone number; write its id at the service, a whole number such as 77"
-        reporter.error("bad-value", detail, document.value(written, "phone_number"))
+        reporter.error("bad-value", detail, written.span("phone_number"))
         return None
     errors = reporter.errors
-    fields = read_fields(model, document, written, reporter)
+    fields = read_fields(model, written, reporter)
     if reporter.errors > errors:
         return None
     if (fields.agent is None) == (fields.phone_number is None):
@@ -243,14 +243,14 @@ def read_target(
     target = target or Target(str(key), "phone_number", fields.phone_number or 0)
     if len(str(target.id)) in _DIALLED_DIGITS:
         detail = "this looks like a phone number; write an id of the service, a whole number such as 12"
-        reporter.warning("bad-value", detail, document.value(written, target.kind))
+        reporter.warning("bad-value", detail, written.span(target.kind))
     return target
 
 
-def config_reference(document: Document, container: Mapping, alias: str) -> ConfigReference | None:
+def config_reference(container: Mapping, alias: str) -> ConfigReference | None:
     """`config` of a target without errors; None if it has none."""
     written: Mapping = container[alias]
-    return ConfigReference(written["config"], document.place(written, "config")) if "config" in written else None
+    return ConfigReference(written["config"], written.place("config")) if "config" in written else None
 
 
 def with_config(
@@ -270,7 +270,7 @@ def with_config(
 
 def _is_dialled(document: Document, written: Mapping) -> bool:
     """Whether it begins with a plus, in quotes or not: unquoted, YAML would read it as an id."""
-    start, _ = value_mark(written, "phone_number")
+    start, _ = written.value_mark("phone_number")
     return document.source.text[start : start + 2].lstrip("\"'").startswith("+")
 
 

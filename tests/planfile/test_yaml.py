@@ -73,7 +73,7 @@ def test_places_point_at_what_was_read(value: dict[str, Any]) -> None:
         container: Any = pending.pop()
         names: list[Any] = list(container) if isinstance(container, Mapping) else list(range(len(container)))
         for key in names:
-            start, end = found.offsets(container, key)
+            start, end = container.place(key)[1:]
             assert json.loads(found.source.text[start:end]) == container[key]
             if isinstance(container, Mapping):
                 start, end, *_ = container.mark(str(key))
@@ -119,8 +119,8 @@ three: *base
         "two": {"runs": 7, "mode": "sip", "tags": ["a"]},
         "three": {"runs": 3, "mode": "sip"},
     }
-    assert found.value(found.root, "three") == Span("plan.yaml", 6, 8, 6, 13)
-    assert found.value(found.root["one"], "mode") == Span("plan.yaml", 1, 29, 1, 32)
+    assert found.root.span("three") == Span("plan.yaml", 6, 8, 6, 13)
+    assert found.root["one"].span("mode") == Span("plan.yaml", 1, 29, 1, 32)
 
 
 def test_keys_are_always_text() -> None:
@@ -207,8 +207,8 @@ def test_bounds() -> None:
 def test_places_of_values_in_blocks() -> None:
     """A block ends with its last value, not with the comments below; the place of a missing value is its key."""
     found = document("a:\n  b: |\n    x\n    y\n\n  # comment\n\ncc:\n")
-    assert found.value(found.root, "a") == Span("plan.yaml", 2, 3, 4, 6)
-    assert found.value(found.root, "cc") == Span("plan.yaml", 8, 1, 8, 3)
+    assert found.root.span("a") == Span("plan.yaml", 2, 3, 4, 6)
+    assert found.root.span("cc") == Span("plan.yaml", 8, 1, 8, 3)
 
 
 def test_span_of_a_line() -> None:

@@ -73,6 +73,7 @@ KeyMark = tuple[int, int, int, int]
 """Offsets of key start, key end, value start, value end."""
 
 _NUMBER_STARTS = frozenset("+-.0123456789tTfF")
+_NOWHERE = Source("", "")
 
 
 class Problem(NamedTuple):
@@ -88,18 +89,40 @@ class Problem(NamedTuple):
 class Mapping(dict[str, Any]):
     """A YAML mapping in the order written, with the place of each key. Remove keys with `take_out` only."""
 
-    __slots__ = ("_positions", "spots")
+    __slots__ = ("_positions", "incomplete", "source", "spots")
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source = _NOWHERE) -> None:
         super().__init__()
+        self.source = source
         self.spots = array("I")
         """Four offsets for each key."""
+        self.incomplete = False
+        """Whether the keys are uncertain: one is a duplicate, or a merge was refused. An unknown or missing key may follow
+        from that."""
         self._positions: dict[str, int] | None = None
 
     def mark(self, key: str) -> KeyMark:
         position = self._indexed()[key]
         key_start, key_end, start, end = self.spots[position : position + 4]
         return key_start, key_end, start, end
+
+    def value_mark(self, key: str | int) -> tuple[int, int]:
+        """Offsets of the value, empty if there is none."""
+        return self.mark(str(key))[2:]
+
+    def place(self, key: str | int) -> Place:
+        """Where the value is written (an alias, not what it stands for), or its key if there is no value."""
+        key_start, key_end, start, end = self.mark(str(key))
+        return Place(self.source, start, end) if end > start else Place(self.source, key_start, key_end)
+
+    def span(self, key: str | int) -> Span:
+        return self.place(key).span
+
+    def key_place(self, key: str | int) -> Place:
+        return Place(self.source, *self.mark(str(key))[:2])
+
+    def key_span(self, key: str | int) -> Span:
+        return self.key_place(key).span
 
     def put(self, key: str, value: Any, mark: KeyMark) -> None:
         """Set a key that is written elsewhere."""
@@ -120,12 +143,27 @@ class Mapping(dict[str, Any]):
 class Items(list[Any]):
     """A YAML sequence, with the places of its items. Not to be changed."""
 
-    __slots__ = ("spots",)
+    __slots__ = ("source", "spots")
+    incomplete = False
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source = _NOWHERE) -> None:
         super().__init__()
+        self.source = source
         self.spots = array("I")
         """Two offsets for each item: start and end."""
+
+    def value_mark(self, index: str | int) -> tuple[int, int]:
+        start = 2 * int(index)
+        return self.spots[start], self.spots[start + 1]
+
+    def place(self, index: str | int) -> Place:
+        return Place(self.source, *self.value_mark(index))
+
+    def span(self, index: str | int) -> Span:
+        return self.place(index).span
+
+    key_span = span
+    """An item has no key."""
 
 
 Container = Mapping | Items
@@ -138,57 +176,26 @@ class Document:
     source: Source
     root: Mapping
     top: tuple[int, int]
-    incomplete: set[int] = field(default_factory=set[int])
-    """Identities of mappings whose keys are uncertain: one is a duplicate, or a merge was refused."""
 
-    def key(self, container: Mapping, key: str) -> Span:
-        """Where the key is written."""
-        return self.place_of_key(container, key).span
+    def follow(self, route: Route) -> tuple[Container, str | int] | None:
+        return follow(self.root, route)
 
-    def value(self, container: Container, key: str | int) -> Span:
-        """Where the value is written (an alias, not what it stands for), or its key if there is no value."""
-        return self.place(container, key).span
 
-    def place(self, container: Container, key: str | int) -> Place:
-        """As `value`, for callers that may never need the line."""
-        return Place(self.source, *self.offsets(container, key))
+def follow(start: Container, route: Route) -> tuple[Container, str | int] | None:
+    """The last container on the route and the key in it; None if nothing on the route exists.
 
-    def place_of_key(self, container: Mapping, key: str) -> Place:
-        return Place(self.source, *container.mark(key)[:2])
-
-    def offsets(self, container: Container, key: str | int) -> tuple[int, int]:
-        """As `value`, in characters from the start of the file."""
-        start, end = value_mark(container, key)
-        return (start, end) if end > start or isinstance(container, Items) else container.mark(str(key))[:2]
-
-    def follow(self, route: Route, start: Container | None = None) -> tuple[Container, str | int] | None:
-        """The last container on the route and the key in it; None if nothing on the route exists.
-
-        Steps that no container has (a missing key, a tag of a pydantic union) are skipped.
-        """
-        found: tuple[Container, str | int] | None = None
-        current: Any = self.root if start is None else start
-        for step in route:
-            if isinstance(current, Mapping) and str(step) in current:
-                found = (current, str(step))
-                current = current[str(step)]
-            elif isinstance(current, Items) and isinstance(step, int) and step < len(current):
-                found = (current, step)
-                current = current[step]
-        return found
-
-    def as_written(self, container: Container, key: str | int) -> str:
-        """The characters of an unquoted number or boolean, which YAML may change: `007`, `1.10`, `+14155550199`.
-
-        Empty for another value, and for one that an alias stands for.
-        """
-        if not isinstance(at(container, key), (int, float)):
-            return ""
-        start, end = value_mark(container, key)
-        written = self.source.text[start:end].strip()
-        if written.startswith("&"):
-            written = written.partition(" ")[2].strip()
-        return written if written[:1] in _NUMBER_STARTS and " " not in written else ""
+    Steps that no container has (a missing key, a tag of a pydantic union) are skipped.
+    """
+    found: tuple[Container, str | int] | None = None
+    current: Any = start
+    for step in route:
+        if isinstance(current, Mapping) and str(step) in current:
+            found = (current, str(step))
+            current = current[str(step)]
+        elif isinstance(current, Items) and isinstance(step, int) and step < len(current):
+            found = (current, step)
+            current = current[step]
+    return found
 
 
 def at(container: Container, key: str | int) -> Any:
@@ -196,17 +203,24 @@ def at(container: Container, key: str | int) -> Any:
     return container[str(key)] if isinstance(container, Mapping) else container[int(key)]
 
 
-def value_mark(container: Container, key: str | int) -> tuple[int, int]:
-    """Offsets of the value under `key`, empty if there is none."""
-    if isinstance(container, Items):
-        return container.spots[2 * int(key)], container.spots[2 * int(key) + 1]
-    return container.mark(str(key))[2:]
+def as_written(container: Container, key: str | int) -> str:
+    """The characters of an unquoted number or boolean, which YAML may change: `007`, `1.10`, `+14155550199`.
+
+    Empty for another value, and for one that an alias stands for.
+    """
+    if not isinstance(at(container, key), (int, float)):
+        return ""
+    start, end = container.value_mark(key)
+    written = container.source.text[start:end].strip()
+    if written.startswith("&"):
+        written = written.partition(" ")[2].strip()
+    return written if written[:1] in _NUMBER_STARTS and " " not in written else ""
 
 
 def start_of(document: Document) -> Span:
     """The first key of the file: the place of a key that is missing."""
     for key in document.root:
-        return document.key(document.root, key)
+        return document.root.key_span(key)
     return document.source.span(*document.top)
 
 

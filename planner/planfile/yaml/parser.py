@@ -98,7 +98,6 @@ class Parser:
         self.pure = pure
         self.sound = True
         self.problems: list[Problem] = []
-        self.incomplete: set[int] = set()
         self.found: Document | None = None
         self.room = MAX_NODES
         self.levels = 0
@@ -144,7 +143,7 @@ class Parser:
         if not isinstance(root, Mapping):
             self._add("wrong-type", f"a file is a mapping of keys to values, but this is {describe(root)}", start, end)
             return None
-        return Document(self.source, root, (start, end), self.incomplete)
+        return Document(self.source, root, (start, end))
 
     def _value(self, event: _Event) -> _Read:
         kind = event.__class__
@@ -200,7 +199,7 @@ class Parser:
 
     def _mapping(self, opening: _Event) -> _Read:
         start = end = self._open(opening, "map")
-        container = Mapping()
+        container = Mapping(self.source)
         spots: list[int] = []
         merged: list[_Read] = []
         while (event := self.next_event()).__class__ is not events.MappingEndEvent:
@@ -226,7 +225,7 @@ class Parser:
 
     def _items(self, opening: _Event) -> _Read:
         start = end = self._open(opening, "seq")
-        container = Items()
+        container = Items(self.source)
         spots: list[int] = []
         while (event := self.next_event()).__class__ is not events.SequenceEndEvent:
             value, value_start, end = self._value(event)
@@ -348,7 +347,7 @@ class Parser:
                     for key in mapping:
                         entries.setdefault(key, (mapping[key], mapping.mark(key)))
                     continue
-                self.incomplete.add(id(container))
+                container.incomplete = True
                 message = f"<< takes a mapping, or a list of mappings, but it is {describe(mapping)}; write <<: *NAME"
                 self._add("bad-alias", message, start, end)
         entries |= {key: (value, container.mark(key)) for key, value in container.items()}
@@ -360,8 +359,8 @@ class Parser:
         """The key if it is not a duplicate. Only the first one is reported: many mean that a mapping's start is missing."""
         if key not in container:
             return key
-        if id(container) not in self.incomplete:
-            self.incomplete.add(id(container))
+        if not container.incomplete:
+            container.incomplete = True
             first = 4 * list(container).index(key)
             related = Related("the first one", self.source.span(spots[first], spots[first + 1]))
             message = (

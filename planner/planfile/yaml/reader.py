@@ -20,7 +20,7 @@ from ruamel.yaml import YAML, cyaml
 
 from planner.diagnostics import Related, Severity, Span
 from planner.planfile.reporter import UNREADABLE, Reporter
-from planner.planfile.yaml.document import Container, Document, Items, Mapping, Problem, Source, at, value_mark
+from planner.planfile.yaml.document import Container, Document, Items, Mapping, Problem, Source, at
 from planner.planfile.yaml.parser import NOT_IN_YAML, ODD_SPACES, Parser, odd_indentation
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -200,8 +200,6 @@ def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -
     if document is not None and allows_escapes:
         problems = [problem for problem in problems if problem.code != "control-character"]
     _report(problems, reporter)
-    if document is not None:
-        reporter.incomplete.update(dict.fromkeys(document.incomplete, document))
     return document
 
 
@@ -211,17 +209,17 @@ def _report(problems: Iterable[Problem], reporter: Reporter) -> None:
         report(problem.code, problem.message, problem.span, *problem.related)
 
 
-def warn_of_rewritten(document: Document, container: Container, key: str | int, reporter: Reporter) -> None:
+def warn_of_rewritten(container: Container, key: str | int, reporter: Reporter) -> None:
     """Warn of each unquoted number, at or below this place, that a prompt would not show as it is written."""
     value: Any = at(container, key)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        start, end = value_mark(container, key)
-        written = document.source.text[start:end].strip()
+        start, end = container.value_mark(key)
+        written = container.source.text[start:end].strip()
         shown = repr(value) if isinstance(value, int) else json.dumps(value)
         if written != shown and written[:1] in "+-.0123456789":
             message = f'YAML reads {written} as the number {shown}; write "{written}" to keep it as it is'
-            reporter.warning("number-rewritten", message, document.value(container, key))
+            reporter.warning("number-rewritten", message, container.span(key))
     elif isinstance(value, (Mapping, Items)):
         for name in value if isinstance(value, Mapping) else range(len(value)):
             if at(value, name).__class__ is not str:
-                warn_of_rewritten(document, value, name, reporter)
+                warn_of_rewritten(value, name, reporter)

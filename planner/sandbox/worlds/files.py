@@ -128,9 +128,9 @@ class _Files:
         if found is None:
             span = document.source.whole()
         elif error is not None and error["type"] in ("missing", "extra_forbidden") and isinstance(found[1], str):
-            span = document.key(cast(Any, found[0]), found[1])
+            span = found[0].key_span(found[1])
         else:
-            span = _first_line(document.value(*found))
+            span = _first_line(found[0].span(found[1]))
         dotted = ".".join(map(str, route))
         self._faults.append(WorldFault(path, span, f"{dotted}: {message}" if dotted else message, error=error))
 
