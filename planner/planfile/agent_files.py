@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -19,7 +20,7 @@ from planner.planfile.files import FileFault, Neighbours, display_name
 from planner.planfile.model import AgentFile
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Document, larger_than, start_of
+from planner.planfile.yaml.document import Mapping, follow, larger_than, start_of
 from planner.planfile.yaml.reader import decode, parse
 
 PROMPT_FILE: Final = "prompt_file"
@@ -92,51 +93,50 @@ class AgentFileReader:
         errors = reporter.errors
         try:
             source = decode(content, file, reporter)
-            document = parse(source, reporter, allows_escapes=True) if source is not None else None
-            if document is None:
+            root = parse(source, reporter, allows_escapes=True) if source is not None else None
+            if root is None:
                 return None
-            fields, prompt_path = self._fields(document, shown)
+            fields, prompt_path = self._fields(root, shown)
         except EnoughFaults:
             return None
         if reporter.errors > errors:
             return None
-        root = document.root
         places = {name: root.place(name) for name in root if name != PROMPT_FILE}
         if prompt_path is not None:
             places["prompt"] = root.place(PROMPT_FILE)
         return AgentFile(resolved, file, fields, places, prompt_path)
 
-    def _fields(self, document: Document, shown: Path) -> tuple[dict[str, Any], Path | None]:
-        root, reporter = document.root, self.reporter
+    def _fields(self, root: Mapping, shown: Path) -> tuple[dict[str, Any], Path | None]:
+        reporter = self.reporter
         if larger_than(root, MAX_AGENT_VALUES):
             detail = f"an agent's file may hold {MAX_AGENT_VALUES:,} values, aliases expanded"
-            reporter.error("too-many-nodes", detail, start_of(document))
+            reporter.error("too-many-nodes", detail, start_of(root))
             return {}, None
         for name in root:
             if is_unmanaged(name):
                 detail = f"planner does not change `{shorten(name, 40)}` of an agent; remove it"
                 reporter.error("unmanaged-field", detail, root.key_span(name))
-        self._check_secrets(document)
+        self._check_secrets(root)
         fields = {name: value for name, value in root.items() if name != PROMPT_FILE}
         if not root:
-            reporter.error("bad-value", "an agent's file has at least one field", document.source.whole())
+            reporter.error("bad-value", "an agent's file has at least one field", root.source.whole())
         if PROMPT_FILE not in root:
-            self._check_prompt(document, "prompt", fields.get("prompt", "given"))
+            self._check_prompt(root, "prompt", fields.get("prompt", "given"))
             return fields, None
         if "prompt" in root:
             related = Related("the other one", root.key_span("prompt"))
             detail = "this agent has `prompt` as well; keep one"
             reporter.error("two-prompts", detail, root.key_span(PROMPT_FILE), related)
             return fields, None
-        prompt, prompt_path = self._prompt_file(document, shown)
+        prompt, prompt_path = self._prompt_file(root, shown)
         if prompt is not None:
-            self._check_prompt(document, PROMPT_FILE, prompt)
+            self._check_prompt(root, PROMPT_FILE, prompt)
             fields = {"prompt": prompt, **fields}
         return fields, prompt_path
 
-    def _check_secrets(self, document: Document) -> None:
-        for route in secrets_in(document.root):
-            found = document.follow(route)
+    def _check_secrets(self, root: Mapping) -> None:
+        for route in secrets_in(root):
+            found = follow(root, route)
             if found is not None:
                 container, key = found
                 place = container.span(key)
@@ -144,8 +144,8 @@ class AgentFileReader:
                 detail = f"`{shorten(named, 40)}` looks like a secret; set it at the service and remove it here"
                 self.reporter.error("secret-field", detail, place)
 
-    def _check_prompt(self, document: Document, key: str, prompt: Any) -> None:
-        place = document.root.span(key) if key in document.root else document.source.whole()
+    def _check_prompt(self, root: Mapping, key: str, prompt: Any) -> None:
+        place = root.span(key) if key in root else root.source.whole()
         if prompt is None:
             self.reporter.error("wrong-type", EMPTY, place)
         elif not isinstance(prompt, str):
@@ -153,8 +153,8 @@ class AgentFileReader:
         elif not prompt.strip():
             self.reporter.error("empty-prompt", "an agent without a prompt improvises; write what it does", place)
 
-    def _prompt_file(self, document: Document, shown: Path) -> tuple[str | None, Path | None]:
-        root, reporter = document.root, self.reporter
+    def _prompt_file(self, root: Mapping, shown: Path) -> tuple[str | None, Path | None]:
+        reporter = self.reporter
         written: Any = root[PROMPT_FILE]
         place = root.span(PROMPT_FILE)
         if not isinstance(written, str) or not written:
@@ -180,7 +180,7 @@ _INDENTED: Final = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n\1  - ", re.MULTILINE
 _BLOCK_BREAKING: Final = frozenset("\x85\u2028\u2029\ufeff\t")
 
 
-def with_fields(text: str, fields: Mapping[str, Any]) -> str:
+def with_fields(text: str, fields: Lookup[str, Any]) -> str:
     """The YAML text of a file with these fields set."""
     yaml = YAML()
     yaml.preserve_quotes = True  # pyright: ignore[reportAttributeAccessIssue]

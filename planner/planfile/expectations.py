@@ -34,7 +34,7 @@ from planner.planfile.templates import (
     varies,
 )
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Container, Document, as_json, as_written, at, follow, larger_than
+from planner.planfile.yaml.document import Container, as_json, as_written, at, follow, larger_than
 from planner.planfile.yaml.document import Mapping as Written
 from planner.planfile.yaml.reader import warn_of_rewritten
 
@@ -82,7 +82,7 @@ class Expectations:
         if len(self._shapes) > _MANY_SHAPES:
             self._shapes.clear()
 
-    def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
+    def draft(self, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and an error, if it cannot be used."""
         written = at(container, key)
         json = as_json(written)
@@ -90,7 +90,7 @@ class Expectations:
         place = container.place(key)
         if shape is None:
             kind = kind_of(container, key, self.reporter)
-            if kind is None or not self._sound(document, written, kind):
+            if kind is None or not self._sound(written, kind):
                 return None
             if len(json) > MAX_BYTES:
                 detail = f"an expectation may have {MAX_BYTES:,} bytes, this has {len(json):,}; write several"
@@ -98,7 +98,7 @@ class Expectations:
                 return None
             shape = Shape(json, written, kind, written["check"], written.get("id"), written)
         draft = Draft(container, key, written, shape, place)
-        self._warn(document, written)
+        self._warn(written)
         if json not in self._shapes and not self._complete(draft):
             return None
         for lint in shape.lints:
@@ -177,15 +177,15 @@ class Expectations:
             return not sure
         return True
 
-    def _warn(self, document: Document, written: Written) -> None:
+    def _warn(self, written: Written) -> None:
         for key in _FREE_FORM:
             if key in written:
                 warn_of_rewritten(written, key, self.reporter)
         for container, key in parts_of(written):
             if isinstance(part := at(container, key), Written):
-                self._warn(document, part)
+                self._warn(part)
 
-    def _sound(self, document: Document, written: Written, kind: type[Expectation]) -> bool:
+    def _sound(self, written: Written, kind: type[Expectation]) -> bool:
         """Check the fields that all kinds of check have, and report errors."""
         errors = self.reporter.errors
         for key, value in written.items():
@@ -198,7 +198,7 @@ class Expectations:
         for container, key in parts_of(written) if "of" in kind.model_fields else ():
             part_kind = kind_of(container, key, self.reporter)
             if part_kind is not None:
-                self._sound(document, at(container, key), part_kind)
+                self._sound(at(container, key), part_kind)
         return self.reporter.errors == errors
 
     def of_case(

@@ -15,7 +15,7 @@ from planner.checks.base import Expectation
 from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, TIME_OF_DAY, Authored, PlanFields
 from planner.planfile.reporter import MAX_PER_FILE, Reporter
 from planner.planfile.text import describe, did_you_mean, known, one_of, shorten
-from planner.planfile.yaml.document import Container, Document, Mapping, as_written, at, follow, start_of
+from planner.planfile.yaml.document import Container, Mapping, as_written, at, follow, start_of
 
 EMPTY = "there is no value here; write one, or remove the key"
 LITERAL = "templates work in prompts and expectations only; write the text out, or use the name in the prompt"
@@ -222,14 +222,13 @@ def read_mapping(parent: Container, key: str | int, wanted: str, reporter: Repor
     return None
 
 
-def check_version(document: Document, reporter: Reporter, *, required: bool) -> bool:
+def check_version(root: Mapping, reporter: Reporter, *, required: bool) -> bool:
     """Whether this planner reads the file's format; reported if not."""
     from planner import __version__
 
-    root = document.root
     if required and missing(PlanFields, root, "version") and not root.incomplete:
         detail = f"`version` is required: write version: {FORMAT_VERSION} at the top"
-        reporter.error("missing-key", detail, start_of(document))
+        reporter.error("missing-key", detail, start_of(root))
     version = root.get("version")
     if isinstance(version, bool) or not isinstance(version, int) or version == FORMAT_VERSION:
         return True  # a wrong type is reported with the fields

@@ -22,7 +22,7 @@ from planner.planfile.library import PARTS, Libraries, Library
 from planner.planfile.reporter import Reporter
 from planner.planfile.targets import Imported
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.document import Items, Mapping
 
 _JOINING = ("vars", "targets")
 """Keys under which a plan may define names itself, too."""
@@ -94,13 +94,13 @@ class Imports:
     def report_unused(self) -> None:
         for found in self._imports:
             if not found.used:
-                file = shorten(found.library.document.source.file)
+                file = shorten(found.library.root.source.file)
                 detail = f"this plan uses nothing of {file}; remove the import"
                 self.reporter.warning("unused-import", detail, found.place)
 
     # What the plan uses by name
 
-    def expected(self, document: Document, items: Items) -> Expected:
+    def expected(self, items: Items) -> Expected:
         """The expectations of a plan's `expect`, those of libraries in the place of their `use`."""
         if len(items) > MAX_EXPECTATIONS:
             detail = f"one list may have {MAX_EXPECTATIONS} expectations, this has {len(items):,}"
@@ -121,7 +121,7 @@ class Imports:
                 detail = f"`{name}` is of a library: write - use: {name}"
                 self.reporter.error("missing-key", detail, items.span(index))
             else:
-                draft = self.expectations.draft(document, items, index)
+                draft = self.expectations.draft(items, index)
                 last = self.expectations.unsound
                 if draft is None and last is not None and last.container is items and last.key == index:
                     unsound.append(last)
@@ -191,13 +191,13 @@ class Imports:
 
     # Reading
 
-    def add(self, library: Library, place: Span, own: Document) -> None:
+    def add(self, library: Library, place: Span, own: Mapping) -> None:
         """One more library; a name that the plan or an earlier import has as well is reported."""
         entry = _Import(library, place)
         self._imports.append(entry)
         self.complete = self.complete and library.complete
         for part, what in PARTS.items():
-            written: Any = own.root.get(part) if part in _JOINING else None
+            written: Any = own.get(part) if part in _JOINING else None
             for name in library.names(part):
                 first = self._names[part].setdefault(name, entry)
                 entry.used = entry.used or first is not entry
@@ -211,17 +211,16 @@ class Imports:
                     self.reporter.error("import-conflict", detail, place, *places)
 
 
-def read_expected(model: type[BaseModel], document: Document, holder: Mapping, imports: Imports) -> Expected:
+def read_expected(model: type[BaseModel], holder: Mapping, imports: Imports) -> Expected:
     """The `expect` of a scenario or of the defaults; `model` finds it under a mistyped name."""
     items: Any = holder.get("expect")
     if isinstance(items, Items):
-        return imports.expected(document, items)
+        return imports.expected(items)
     return Expected() if missing(model, holder, "expect") else UNREADABLE
 
 
-def read_imports(document: Document, path: Path, paths: list[str], libraries: Libraries, imports: Imports) -> None:
+def read_imports(root: Mapping, path: Path, paths: list[str], libraries: Libraries, imports: Imports) -> None:
     """Fill `imports` with what the plan at `path` imports; `paths` are those of its `imports` that could be read."""
-    root = document.root
     written: Any = root.get("imports")
     if "imports" not in root:
         imports.complete = missing(PlanFields, root, "imports")
@@ -244,4 +243,4 @@ def read_imports(document: Document, path: Path, paths: list[str], libraries: Li
             imports.reporter.error("duplicate-item", detail, place, Related("the first time", first[id(library)]))
         else:
             first[id(library)] = place
-            imports.add(library, place, document)
+            imports.add(library, place, root)

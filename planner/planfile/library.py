@@ -21,7 +21,7 @@ from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import ImportedTarget, check_slug, config_reference, read_target, with_config
 from planner.planfile.templates import Templates, check_name, holds_tags
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Document, Items, Mapping, larger_than
+from planner.planfile.yaml.document import Items, Mapping, larger_than
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse, warn_of_rewritten
 
 KIND = "library"
@@ -36,7 +36,7 @@ MAX_LIBRARY_EXPECTATIONS = 5_000
 class Library:
     """A library's definitions by name. Invalid ones are None, or left out of a list."""
 
-    document: Document
+    root: Mapping
     expectations: dict[str, list[Draft] | None] = field(default_factory=dict[str, list[Draft] | None])
     axes: dict[str, dict[str, AxisValue]] = field(default_factory=dict[str, dict[str, AxisValue]])
     """Axes with errors have no values."""
@@ -47,11 +47,11 @@ class Library:
 
     def place(self, part: str, name: str) -> Span:
         """Where a name is defined; `part` is the key above it."""
-        return self.document.root[part].key_span(name)
+        return self.root[part].key_span(name)
 
     def names(self, part: str) -> list[str]:
         """What is written under a key, with errors or without."""
-        written: Any = self.document.root.get(part)
+        written: Any = self.root.get(part)
         return list(written) if isinstance(written, Mapping) else []
 
 
@@ -62,9 +62,8 @@ class _Known(NamedTuple):
     sound: bool
 
 
-def is_library(document: Document, reporter: Reporter) -> bool:
+def is_library(root: Mapping, reporter: Reporter) -> bool:
     """Whether the file is a library; reported if its `kind` does not say so clearly."""
-    root = document.root
     of_plans = [key for key in ("plan", "scenarios") if key in root]
     if "kind" not in root:
         of_libraries = [key for key in ("expectations", "axes") if key in root]
@@ -109,9 +108,9 @@ class Libraries:
         """Paths of their files, with links resolved."""
         return frozenset(self._known)
 
-    def read(self, document: Document | None, path: Path, errors: int) -> _Known:
+    def read(self, root: Mapping | None, path: Path, errors: int) -> _Known:
         """Read a library; None: the file is no YAML. `errors`: how many there were before the file."""
-        library = Library(document) if document is not None else None
+        library = Library(root) if root is not None else None
         try:
             readable = library is not None and _Reading(self, library, path).read()
         except EnoughFaults:
@@ -137,17 +136,17 @@ class Libraries:
         errors = self.reporter.errors
         _, content = self.neighbours.read(plan, path, MAX_BYTES)
         file = display_name(shown, self.neighbours.cwd)
-        document = None
+        root = None
         try:
             source = decode(content, file, self.reporter)
-            document = parse(source, self.reporter) if source is not None else None
-            if document is not None and not is_library(document, self.reporter):
-                kind = "a plan" if "scenarios" in document.root else "no library: it does not say kind: library"
+            root = parse(source, self.reporter) if source is not None else None
+            if root is not None and not is_library(root, self.reporter):
+                kind = "a plan" if "scenarios" in root else "no library: it does not say kind: library"
                 self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)
                 return None
         except EnoughFaults:
-            document = None
-        return self.read(document, shown, errors)
+            root = None
+        return self.read(root, shown, errors)
 
 
 class _Reading:
@@ -155,16 +154,15 @@ class _Reading:
         self.libraries = libraries
         self.reporter = libraries.reporter
         self.library = library
-        self.document = library.document
+        self.root = library.root
         self.path = path
 
     def read(self) -> bool:
         """Fill the library; False if its version is unknown."""
-        document, reporter = self.document, self.reporter
-        if not check_version(document, reporter, required=True):
+        root, reporter = self.root, self.reporter
+        if not check_version(root, reporter, required=True):
             return False
         self.libraries.templates.new_plan()
-        root = document.root
         if "imports" in root:
             detail = "a library imports nothing; a plan may import both"
             reporter.error("nested-library", detail, root.key_span("imports"))
@@ -176,13 +174,13 @@ class _Reading:
         )
         self._expectations()
         self._axes()
-        variables = read_variables(LibraryFields, document, reporter)
+        variables = read_variables(LibraryFields, root, reporter)
         self.library.variables = variables or Mapping()
         self.library.complete = self.library.complete and variables is not None
         targets = self._part("targets", "a mapping such as {support: {agent: 12}}")
         for alias in targets:
             check_slug(alias, targets.key_span(alias), reporter)
-            target = read_target(document, targets, alias, reporter)
+            target = read_target(targets, alias, reporter)
             if target is not None:
                 reference = config_reference(targets, alias)
                 target = with_config(target, reference, self.path, self.libraries.agent_files)
@@ -190,11 +188,11 @@ class _Reading:
         return True
 
     def _part(self, key: str, wanted: str) -> Mapping:
-        written: Any = self.document.root.get(key)
+        written: Any = self.root.get(key)
         if isinstance(written, Mapping):
             return written
         if written is not None:  # an empty key was reported with the fields
-            self.reporter.error("wrong-type", wrong_type(wanted, written), self.document.root.span(key))
+            self.reporter.error("wrong-type", wrong_type(wanted, written), self.root.span(key))
         return Mapping()
 
     def _expectations(self) -> None:
@@ -202,7 +200,7 @@ class _Reading:
         written_sets: list[Any] = list(sets.values())
         if sum(len(each) if isinstance(each, Items) else 1 for each in written_sets) > MAX_LIBRARY_EXPECTATIONS:
             detail = f"a library may have {MAX_LIBRARY_EXPECTATIONS:,} expectations; split it"
-            self.reporter.error("too-many-nodes", detail, self.document.root.key_span("expectations"))
+            self.reporter.error("too-many-nodes", detail, self.root.key_span("expectations"))
             return
         for name in sets:
             check_slug(name, sets.key_span(name), self.reporter)
@@ -220,7 +218,7 @@ class _Reading:
 
     def _draft(self, container: Mapping | Items, key: str | int) -> Draft | None:
         expectations = self.libraries.expectations
-        draft = expectations.draft(self.document, container, key)
+        draft = expectations.draft(container, key)
         return draft if draft is not None and expectations.sound_alone(draft) else None
 
     def _axes(self) -> None:
@@ -233,23 +231,23 @@ class _Reading:
             self.library.axes[name] = values if self.reporter.errors == errors else {}
 
 
-def read_variables(model: type[BaseModel], document: Document, reporter: Reporter) -> Mapping | None:
+def read_variables(model: type[BaseModel], root: Mapping, reporter: Reporter) -> Mapping | None:
     """The `vars` of a plan or a library; None if they cannot be read, which is reported."""
-    if "vars" not in document.root:
-        return Mapping() if missing(model, document.root, "vars") else None
-    written: Any = document.root["vars"]
+    if "vars" not in root:
+        return Mapping() if missing(model, root, "vars") else None
+    written: Any = root["vars"]
     if not isinstance(written, Mapping):
         if written is not None:  # an empty key was reported with the file's fields
             detail = wrong_type("a mapping of names to values", written)
-            reporter.error("wrong-type", detail, document.root.span("vars"))
+            reporter.error("wrong-type", detail, root.span("vars"))
         return None
     if larger_than(written, MAX_TEMPLATE_VALUES):
         detail = f"`vars` may hold {MAX_TEMPLATE_VALUES:,} values, aliases expanded"
-        reporter.error("too-many-nodes", detail, document.root.key_span("vars"))
+        reporter.error("too-many-nodes", detail, root.key_span("vars"))
         return None
     for name in written:
         check_name(name, "a variable", written.key_span(name), reporter)
-    warn_of_rewritten(document.root, "vars", reporter)
+    warn_of_rewritten(root, "vars", reporter)
     for name in written:
         if holds_tags(written[name]):
             place = written.span(name)

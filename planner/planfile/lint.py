@@ -15,14 +15,14 @@ from planner.planfile.drafts import Draft
 from planner.planfile.model import Plan, Project, least_call_cents
 from planner.planfile.reporter import Reporter, first_few
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.document import Items, Mapping
 
 _WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
 
 
-def warn_of_unused_targets(document: Document, called: Collection[str], reporter: Reporter) -> None:
+def warn_of_unused_targets(root: Mapping, called: Collection[str], reporter: Reporter) -> None:
     """Warn of targets that the plan lists and no scenario calls."""
-    written: Any = document.root.get("targets")
+    written: Any = root.get("targets")
     if not called or not isinstance(written, (Mapping, Items)):
         return
     for index, alias in enumerate(written):
@@ -32,19 +32,19 @@ def warn_of_unused_targets(document: Document, called: Collection[str], reporter
             reporter.warning("unused-target", detail, place)
 
 
-def has_used_anchor(document: Document, variables: Mapping, name: str) -> bool:
+def has_used_anchor(root: Mapping, variables: Mapping, name: str) -> bool:
     """Whether a YAML alias refers to the variable or a part of it, which counts as a use."""
-    text = document.source.text
+    text = root.source.text
     _, start, _, end = variables.mark(name)
     anchors = set(re.findall(r"[\s,\[{:]&([^\s,\[\]{}]+)", text[start - 1 : end]))
     return bool(anchors) and not anchors.isdisjoint(re.findall(r"[\s,\[{:]\*([^\s,\[\]{}]+)", text[end - 1 :]))
 
 
 def warn_of_shadowed_variables(
-    document: Document, axes: Mapping, imported: Callable[[str], Span | None], reporter: Reporter
+    root: Mapping, axes: Mapping, imported: Callable[[str], Span | None], reporter: Reporter
 ) -> None:
     """Report axes with the name of a variable; `imported` returns where an import defines one."""
-    variables: Any = document.root.get("vars")
+    variables: Any = root.get("vars")
     for name in axes:
         is_own = isinstance(variables, Mapping) and name in variables
         place = variables.key_span(name) if is_own else imported(name)
@@ -155,10 +155,10 @@ def _weight(stated: Stated) -> int:
     return stated.size * (_PATTERN_WEIGHT if has_pattern else 1)
 
 
-def report_price(document: Document, plan: Plan, project: Project, reporter: Reporter) -> None:
+def report_price(root: Mapping, plan: Plan, project: Project, reporter: Reporter) -> None:
     """Report limits that a run of the whole plan is sure to break. Retries and longer calls come on top."""
     calls = sum(case.runs for case in plan.cases)
-    place = document.root.span("plan")
+    place = root.span("plan")
     policy = project.policy
     attempts = sum(case.runs * (1 + case.retries) for case in plan.cases)
     if attempts > policy.max_calls:
@@ -173,7 +173,7 @@ def report_price(document: Document, plan: Plan, project: Project, reporter: Rep
     least = f"{calls:,} calls cost at least {_cents(calls * cents)} ¢ (a started minute each, at {_cents(cents)} ¢)"
     fewer = "reduce `runs` or the number of cases, or use --select"
     one = f"one call costs at least {_cents(cents)} ¢ (a started minute), so no call is possible"
-    budget: Any = document.root.get("budget")
+    budget: Any = root.get("budget")
     limit = plan.max_cost_cents
     if limit is not None and limit < calls * cents and isinstance(budget, Mapping):
         budget_place = budget.span("max_cost_cents")

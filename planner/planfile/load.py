@@ -31,7 +31,7 @@ from planner.planfile.settings import need_check, read_quarantine, settings_of
 from planner.planfile.targets import TargetReader
 from planner.planfile.templates import Templates, corrected_name, is_name
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Document, Mapping, Place, larger_than, start_of
+from planner.planfile.yaml.document import Mapping, Place, larger_than, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 MAX_SCENARIOS = 20_000
@@ -51,34 +51,33 @@ class PlanReader:
     today: date | None = None
     """In UTC; None if unknown."""
 
-    def read(self, document: Document, path: Path) -> Plan | None:
+    def read(self, root: Mapping, path: Path) -> Plan | None:
         """The plan; None if it has errors, which are reported."""
         errors = self.reporter.errors
-        if not check_version(document, self.reporter, required=True):
+        if not check_version(root, self.reporter, required=True):
             return None
-        root = document.root
         fields = read_fields(PlanFields, root, self.reporter)
         imports = Imports(self.reporter, self.expectations)
-        read_imports(document, path, fields.imports, self.libraries, imports)
+        read_imports(root, path, fields.imports, self.libraries, imports)
         self.templates.new_plan()
         self.expectations.new_plan()
         if missing(PlanFields, root, "plan") and not root.incomplete:
             detail = "`plan` is required: the plan's name, such as plan: refunds"
-            self.reporter.error("missing-key", detail, start_of(document))
+            self.reporter.error("missing-key", detail, start_of(root))
         budget = read_nested(BudgetFields, root, "budget", self.reporter)
         defaults = read_nested(ScenarioDefaults, root, "defaults", self.reporter) or (
             Mapping(),
             ScenarioDefaults(),
         )
-        expected = read_expected(ScenarioDefaults, document, defaults[0], imports)
+        expected = read_expected(ScenarioDefaults, defaults[0], imports)
         if not isinstance(root.get("defaults"), Mapping) and not missing(PlanFields, root, "defaults"):
             expected = UNREADABLE
-        variables = self._variables(document, imports)
+        variables = self._variables(root, imports)
         context = PlanContext(
             name=fields.plan or "",
-            document=document,
+            root=root,
             path=path,
-            aliases=self.targets.read(document, path, imports.targets),
+            aliases=self.targets.read(root, path, imports.targets),
             imports=imports,
             variables=variables if variables is not None else Mapping(),
             corrected_names=frozenset(variables or ()).union(map(corrected_name, variables or ())),
@@ -100,7 +99,7 @@ class PlanReader:
             return None
         return Plan(
             name=fields.plan or "",
-            file=document.source.file,
+            file=root.source.file,
             description=fields.description.strip(),
             owners=tuple(fields.owners),
             tags=context.tags,
@@ -108,25 +107,24 @@ class PlanReader:
             cases=tuple(cases),
         )
 
-    def _variables(self, document: Document, imports: Imports) -> Lookup[str, Any] | None:
+    def _variables(self, root: Mapping, imports: Imports) -> Lookup[str, Any] | None:
         """The plan's variables and imported ones; None if they cannot be read, which is reported."""
-        own = read_variables(PlanFields, document, self.reporter)
+        own = read_variables(PlanFields, root, self.reporter)
         imported = imports.variables
         if own is None or not imported:
             return own
         joined = {**imported, **own}
         if larger_than(joined, MAX_TEMPLATE_VALUES):
             detail = f"the variables of a plan and its imports may hold {MAX_TEMPLATE_VALUES:,} values together, aliases expanded"
-            self.reporter.error("too-many-nodes", detail, document.root.key_span("imports"))
+            self.reporter.error("too-many-nodes", detail, root.key_span("imports"))
             return None
         return joined
 
     def _cases(self, plan: PlanContext) -> list[Case]:
-        document = plan.document
-        root = document.root
+        root = plan.root
         if "scenarios" not in root and missing(PlanFields, root, "scenarios"):
             detail = "`scenarios` is required: what callers do, and what is expected"
-            self.reporter.error("no-scenarios", detail, start_of(document))
+            self.reporter.error("no-scenarios", detail, start_of(root))
         scenarios = read_mapping(root, "scenarios", "a mapping of names to scenarios", self.reporter)
         if scenarios is None:
             return []
@@ -156,11 +154,11 @@ class PlanReader:
         if complete:
             own: Any = root.get("vars", ()) if plan.variables_readable else ()
             for name in own:
-                if name not in used and is_name(name) and not has_used_anchor(document, own, name):
+                if name not in used and is_name(name) and not has_used_anchor(root, own, name):
                     detail = f"no template of this plan uses `{shorten(name, 40)}`; remove it"
                     self.reporter.warning("unused-variable", detail, own.key_span(name))
             plan.imports.report_unused()
-            warn_of_unused_targets(document, plan.called, self.reporter)
+            warn_of_unused_targets(root, plan.called, self.reporter)
         return cases
 
 
@@ -249,8 +247,7 @@ def load_files(
     return LoadedFiles(tuple(plans), libraries.paths, diagnostics)
 
 
-def _may_be_agent(document: Document) -> bool:
-    root = document.root
+def _may_be_agent(root: Mapping) -> bool:
     return not _OF_PLANS.intersection(root) and not _OF_AGENTS.isdisjoint(root)
 
 
@@ -286,27 +283,27 @@ def _load(
     except FileFault as fault:
         reporter.file_fault(file, fault.code, fault.detail)
         return None
-    document = parse(source, reporter) if source is not None else None
-    if document is None or is_library(document, reporter):
-        libraries.read(document, path, errors)
+    root = parse(source, reporter) if source is not None else None
+    if root is None or is_library(root, reporter):
+        libraries.read(root, path, errors)
         return None
-    if "world" in document.root and "plan" not in document.root:
+    if "world" in root and "plan" not in root:
         detail = f"this is a world of the sandbox, not a plan: use it with `--sandbox --world {file}`"
-        reporter.error("unknown-key", detail, document.root.key_span("world"))
+        reporter.error("unknown-key", detail, root.key_span("world"))
         return None
-    if _may_be_agent(document):
+    if _may_be_agent(root):
         if others is not None:
             others.append(path)
             return None
         detail = "this looks like an agent's file, but no plan names it: write `config` and its path at a target"
-        reporter.error("unknown-key", detail, start_of(document))
+        reporter.error("unknown-key", detail, start_of(root))
         return None
-    plan = reader.read(document, path)
+    plan = reader.read(root, path)
     if plan is not None:
-        report_price(document, plan, reader.targets.project, reporter)
-    name = document.root.get("plan")
+        report_price(root, plan, reader.targets.project, reporter)
+    name = root.get("plan")
     if isinstance(name, str):
-        place = document.root.place("plan")
+        place = root.place("plan")
         first = names.setdefault(name, place)
         if first is not place:
             related = Related("the first one", first.span)

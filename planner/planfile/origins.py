@@ -26,7 +26,7 @@ from planner.planfile.model import Case
 from planner.planfile.prompts import PromptReader
 from planner.planfile.reporter import Reporter
 from planner.planfile.templates import Templates
-from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 from planner.values import frozen
 
@@ -102,26 +102,26 @@ class _Plan:
         expectations = Expectations(reporter, templates)
         neighbours = Neighbours(cwd)
         source = decode(read_authored(path, file, MAX_BYTES), file, reporter)
-        document = parse(source, reporter) if source is not None else None
-        assert document is not None, "it was read before"
-        self.document: Document = document
+        root = parse(source, reporter) if source is not None else None
+        assert root is not None, "it was read before"
+        self.root: Mapping = root
         self.path = path
         self.prompts = PromptReader(reporter, templates, neighbours)
-        fields = read_fields(PlanFields, document.root, reporter)
+        fields = read_fields(PlanFields, root, reporter)
         agent_files = AgentFileReader(reporter, neighbours)
         libraries = Libraries(reporter, templates, expectations, AxisFileReader(reporter, neighbours), agent_files)
         self.imports = Imports(reporter, expectations)
-        read_imports(document, path, fields.imports, libraries, self.imports)
-        self.defaults: Mapping = document.root.get("defaults", Mapping())
+        read_imports(root, path, fields.imports, libraries, self.imports)
+        self.defaults: Mapping = root.get("defaults", Mapping())
 
     def origins(self, case: Case) -> CaseOrigins:
-        document = self.document
-        scenario: Mapping = document.root["scenarios"][case.scenario]
-        holders = ((Source.SCENARIO, scenario), (Source.DEFAULTS, self.defaults), (Source.PLAN, document.root))
+        root = self.root
+        scenario: Mapping = root["scenarios"][case.scenario]
+        holders = ((Source.SCENARIO, scenario), (Source.DEFAULTS, self.defaults), (Source.PLAN, root))
         drafts = [
             (source, draft)
             for source, holder in (holders[1], holders[0])
-            for draft in read_expected(ScenarioFields, document, holder, self.imports).drafts
+            for draft in read_expected(ScenarioFields, holder, self.imports).drafts
         ]
         settings = {name: Origin(Source.FORMAT) for name in SETTINGS}
         tags = {tag: Origin(Source.FORMAT) for tag in sorted(case.tags)}
@@ -150,7 +150,7 @@ class _Plan:
         )
 
     def _target(self, alias: str) -> Origin:
-        written: Any = self.document.root.get("targets")
+        written: Any = self.root.get("targets")
         if isinstance(written, Mapping) and alias in written:
             return Origin(Source.PLAN, written.key_span(alias))
         used = None
@@ -163,11 +163,11 @@ class _Plan:
         """Where the case's value is: in the axis, or in what includes the case; the axis, if its values are in a file."""
         shown = dict(case.point)
         written: Any = matrix["axes"][name]
-        document, holder, key = self.document, matrix["axes"], name
+        root, holder, key = self.root, matrix["axes"], name
         source, used = Source.SCENARIO, None
         if isinstance(written, Mapping) and "use" in written:
-            document, key = self.imports.definition("axes", written["use"]).document, written["use"]
-            source, holder, used = Source.LIBRARY, document.root["axes"], matrix["axes"].span(name)
+            root, key = self.imports.definition("axes", written["use"]).root, written["use"]
+            source, holder, used = Source.LIBRARY, root["axes"], matrix["axes"].span(name)
         values: Any = holder[key]
         for index, value in enumerate(values if isinstance(values, Items) else ()):
             if token(value) == shown[name]:
@@ -179,14 +179,14 @@ class _Plan:
         return Origin(source, holder.span(key), used)
 
     def _variables(self, used: Iterable[str]) -> Iterator[Variable]:
-        own: Any = self.document.root.get("vars", Mapping())
+        own: Any = self.root.get("vars", Mapping())
         for name, value in {**own, **self.imports.variables}.items():
             if name not in used:
                 continue
-            source, document = Source.PLAN, self.document
+            source, root = Source.PLAN, self.root
             if name not in own:
-                source, document = Source.LIBRARY, self.imports.definition("vars", name).document
-            yield Variable(name, value, Origin(source, document.root["vars"].span(name)))
+                source, root = Source.LIBRARY, self.imports.definition("vars", name).root
+            yield Variable(name, value, Origin(source, root["vars"].span(name)))
 
 
 def _expectation(source: Source, draft: Draft) -> Origin:

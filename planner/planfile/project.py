@@ -37,7 +37,7 @@ from planner.planfile.model import (
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten, unknown
-from planner.planfile.yaml.document import Document, Items, Mapping, as_written, larger_than, start_of
+from planner.planfile.yaml.document import Items, Mapping, as_written, larger_than, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -184,16 +184,16 @@ class ProjectFields(Authored):
     )
 
 
-def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
+def read_judge(root: Mapping, reporter: Reporter) -> JudgeSettings | None:
     """None if there is none, or it has an error."""
-    nested = read_nested(JudgeFields, document.root, "judge", reporter)
+    nested = read_nested(JudgeFields, root, "judge", reporter)
     if nested is None:
         return None
     errors = reporter.errors
     written, fields = nested
     if fields.base_url is not None and (problem := problem_with_endpoint(fields.base_url)):
         reporter.error("bad-value", problem, written.span("base_url"))
-    price = _price(document, written, fields, reporter)
+    price = _price(root, written, fields, reporter)
     if reporter.errors > errors or fields.model is None:
         return None
     return JudgeSettings(
@@ -207,7 +207,7 @@ def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
     )
 
 
-def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
+def _price(root: Mapping, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
     """The price is required, never 0 by default: nobody can consent to votes of unknown price."""
     tokens = read_nested(TokenPriceFields, written, "cents_per_million_tokens", reporter)
     if tokens is not None:
@@ -218,7 +218,7 @@ def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: 
     priced = {"cents_per_vote", "cents_per_million_tokens"} & written.keys()
     if not priced and has_known_keys(JudgeFields, written):
         detail = "`cents_per_vote` is required, such as 0.2 (0 if votes are free), or `cents_per_million_tokens`"
-        reporter.error("missing-key", detail, document.root.key_span("judge"))
+        reporter.error("missing-key", detail, root.key_span("judge"))
     return JudgePrice(fields.cents_per_vote or 0.0)
 
 
@@ -254,20 +254,19 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
     reporter = Reporter(diagnostics)
     try:
         source = decode(data, file, reporter)
-        document = parse(source, reporter) if source is not None and not _is_blank(source.text) else None
-        if document is None or not check_version(document, reporter, required=False):
+        root = parse(source, reporter) if source is not None and not _is_blank(source.text) else None
+        if root is None or not check_version(root, reporter, required=False):
             return _UNREADABLE if reporter.errors else Project(), diagnostics
-        if larger_than(document.root, MAX_VALUES):
+        if larger_than(root, MAX_VALUES):
             detail = f"this file may hold {MAX_VALUES:,} values, aliases expanded"
-            reporter.error("too-many-nodes", detail, start_of(document))
+            reporter.error("too-many-nodes", detail, start_of(root))
             return _UNREADABLE, diagnostics
-        return _project(document, reporter), diagnostics
+        return _project(root, reporter), diagnostics
     except EnoughFaults:
         return _UNREADABLE, diagnostics
 
 
-def _project(document: Document, reporter: Reporter) -> Project:
-    root = document.root
+def _project(root: Mapping, reporter: Reporter) -> Project:
     fields = read_fields(ProjectFields, root, reporter)
     execution = read_nested(ExecutionFields, root, "execution", reporter)
     for product, rate in fields.rates.items():
@@ -283,14 +282,14 @@ def _project(document: Document, reporter: Reporter) -> Project:
             parse_store(fields.store)
         except UsageError as error:
             reporter.error("bad-value", str(error), root.span("store"))
-    environments, agent_files = _environments(document, reporter)
+    environments, agent_files = _environments(root, reporter)
     project = Project(
         environments=environments,
         execution=ExecutionSettings(**vars(execution[1])) if execution else ExecutionSettings(),
-        policy=_policy(document, reporter),
+        policy=_policy(root, reporter),
         rates=tuple(fields.rates.items()),
-        judge=read_judge(document, reporter),
-        redact=_redact(document, reporter),
+        judge=read_judge(root, reporter),
+        redact=_redact(root, reporter),
         store=fields.store,
         store_public=fields.store_public,
         agent_files=agent_files,
@@ -298,15 +297,15 @@ def _project(document: Document, reporter: Reporter) -> Project:
     return project if not reporter.errors else replace(project, readable=False)
 
 
-def _policy(document: Document, reporter: Reporter) -> Policy:
-    nested = read_nested(PolicyFields, document.root, "policy", reporter)
+def _policy(root: Mapping, reporter: Reporter) -> Policy:
+    nested = read_nested(PolicyFields, root, "policy", reporter)
     if nested is None:
         return Policy()
     written, fields = nested
     allowed: frozenset[tuple[str, int]] | None = None
     items: Any = written.get("allowed_targets")
     if isinstance(items, Items):
-        targets = [read_target(document, items, index, reporter, AllowedTargetFields) for index in range(len(items))]
+        targets = [read_target(items, index, reporter, AllowedTargetFields) for index in range(len(items))]
         allowed = frozenset((target.kind, target.id) for target in targets if target is not None)
     elif items is not None:
         detail = wrong_type("a list such as [{agent: 12}]", items)
@@ -336,12 +335,12 @@ def _quiet_hours(policy: Mapping, reporter: Reporter) -> QuietHours | None:
     return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(zone))
 
 
-def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
+def _redact(root: Mapping, reporter: Reporter) -> tuple[str, ...]:
     """The patterns that can be used; others are reported."""
-    written: Any = document.root.get("redact")
+    written: Any = root.get("redact")
     if not isinstance(written, Items):
         if written is not None:
-            reporter.error("wrong-type", wrong_type("a list", written), document.root.span("redact"))
+            reporter.error("wrong-type", wrong_type("a list", written), root.span("redact"))
         return ()
     if len(written) > MAX_PATTERNS:
         detail = f"`redact` may have {MAX_PATTERNS} patterns, this has {len(written):,}; join some with |"
@@ -366,11 +365,11 @@ def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
 
 
 def _environments(
-    document: Document, reporter: Reporter
+    root: Mapping, reporter: Reporter
 ) -> tuple[tuple[tuple[str, tuple[Target, ...]], ...], dict[tuple[str, str], ConfigReference]]:
     """The targets of each environment, and what their `config` names."""
     references: dict[tuple[str, str], ConfigReference] = {}
-    written = read_mapping(document.root, "environments", "a mapping of environments", reporter) or Mapping()
+    written = read_mapping(root, "environments", "a mapping of environments", reporter) or Mapping()
     environments: list[tuple[str, tuple[Target, ...]]] = []
     for name in written:
         check_slug(name, written.key_span(name), reporter)
@@ -383,7 +382,7 @@ def _environments(
             check_slug(alias, aliases.key_span(alias), reporter)
         targets: list[Target] = []
         for alias in aliases:
-            target = read_target(document, aliases, alias, reporter)
+            target = read_target(aliases, alias, reporter)
             if target is not None:
                 targets.append(target)
                 if reference := config_reference(aliases, alias):

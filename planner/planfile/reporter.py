@@ -31,11 +31,11 @@ class Rule(NamedTuple):
 def _areas() -> Mapping[str, tuple[Rule, ...]]:
     from planner.planfile.yaml.reader import read
 
-    document, problems = read(_FILE.read_bytes(), _FILE.name)
-    assert document is not None, problems
+    root, problems = read(_FILE.read_bytes(), _FILE.name)
+    assert root is not None, problems
     return {
         area: tuple(Rule(code, rule["summary"], rule["explanation"]) for code, rule in rules.items())
-        for area, rules in document.root.items()
+        for area, rules in root.items()
     }
 
 

@@ -35,7 +35,7 @@ from planner.planfile.settings import (
 from planner.planfile.targets import Aliases, check_slug, is_slug
 from planner.planfile.templates import TemplateFault, corrected_name, is_name, undefined
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.document import Items, Mapping
 
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 
@@ -51,7 +51,7 @@ class PlanContext:
     """What a scenario uses of its plan."""
 
     name: str
-    document: Document
+    root: Mapping
     path: Path
     aliases: Aliases
     imports: Imports
@@ -107,7 +107,7 @@ class _Reading:
         self.reader = reader
         self.reporter = reader.reporter
         self.plan = plan
-        self.document = plan.document
+        self.root = plan.root
         self.name = name
         self.place = scenarios.key_place(name)
         self.written: Mapping = scenarios[name]
@@ -128,9 +128,7 @@ class _Reading:
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
         if plan.defaults_need_check or need_check(given):
-            Settings(
-                self.document, self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter
-            ).check()
+            Settings(self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter).check()
         settings = plan.settings
         if not DECIDING.isdisjoint(given):
             settings = settings_of({**vars(plan.defaults), **{name: getattr(self.fields, name) for name in given}})
@@ -222,7 +220,7 @@ class _Reading:
         axes = AxisReader(self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
         if isinstance(written.get("axes"), Mapping):
             imported = self.plan.imports.place_of_variable
-            warn_of_shadowed_variables(self.document, written["axes"], imported, self.reporter)
+            warn_of_shadowed_variables(self.root, written["axes"], imported, self.reporter)
         reader = MatrixReader(written, fields, axes, cases_per_point=cases_per_point)
         found = reader.read(self.written.key_span("matrix"))
         self.unknown_axes = reader.unknown_axes
@@ -240,9 +238,9 @@ class _Reading:
     def _drafts(self) -> tuple[list[Draft], Sequence[Draft], bool]:
         """The expectations without a fault, the defaults' first, those of which a template has one, and whether the first are all."""
         defaults = self.plan.default_expected
-        own = read_expected(ScenarioFields, self.document, self.written, self.plan.imports)
+        own = read_expected(ScenarioFields, self.written, self.plan.imports)
         written = own.written or defaults.written or self.written.incomplete
-        if not written and "expect" not in self.document.root:
+        if not written and "expect" not in self.root:
             detail = f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`"
             self.reporter.error("no-expectations", detail, self.where)
         drafts = [*defaults.drafts, *own.drafts]

@@ -18,7 +18,6 @@ from planner.planfile.grammar import QuarantineFields, ScenarioDefaults, Scenari
 from planner.planfile.model import Direction, Mode, Quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import describe
-from planner.planfile.yaml.document import Document
 from planner.planfile.yaml.document import Mapping as Written
 from planner.statistics import least_runs_to_pass
 
@@ -98,7 +97,6 @@ def need_check(given: Collection[str]) -> bool:
 class Settings(NamedTuple):
     """What a scenario and the defaults say. `given` are the scenario's fields that are without a fault."""
 
-    document: Document
     written: Written
     fields: ScenarioFields
     given: Collection[str]

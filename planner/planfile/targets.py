@@ -16,7 +16,7 @@ from planner.planfile.grammar import MAX_TARGETS, SLUG, AllowedTargetFields, Pla
 from planner.planfile.model import ConfigReference, Project, Target
 from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.yaml.document import Document, Items, Mapping, at, start_of
+from planner.planfile.yaml.document import Items, Mapping, at, start_of
 
 _DIALLED_DIGITS = range(10, 16)
 """A phone number with its area code has as many digits, and an id hardly does."""
@@ -86,9 +86,9 @@ class TargetReader:
         self.chosen: Lookup[str, Target] = {target.alias: target for target in chosen}
         self._said = Said()
 
-    def read(self, document: Document, plan: Path, imported: Imported) -> Aliases:
+    def read(self, root: Mapping, plan: Path, imported: Imported) -> Aliases:
         """All aliases that the scenarios of the plan, which is at this path, can name."""
-        own = self._own(document, plan, imported)
+        own = self._own(root, plan, imported)
         return Aliases(own or {}, imported, self, readable=own is not None)
 
     def imported(self, found: ImportedTarget, where: Span) -> Target | None:
@@ -101,8 +101,7 @@ class TargetReader:
         target = self._joined(found.target, found.span)
         return None if target is None else self._allowed(target, where)
 
-    def _own(self, document: Document, plan: Path, imported: Imported) -> dict[str, Target | None] | None:
-        root = document.root
+    def _own(self, root: Mapping, plan: Path, imported: Imported) -> dict[str, Target | None] | None:
         written: Any = root.get("targets")
         if "targets" not in root:
             if imported.targets:
@@ -110,7 +109,7 @@ class TargetReader:
                 return {alias: self.imported(found, where) for alias, found in imported.targets.items()}
             if imported.complete and missing(PlanFields, root, "targets"):
                 detail = "`targets` is required: what to call, such as targets: {support: {agent: 12}}"
-                self.reporter.error("missing-key", detail, start_of(document))
+                self.reporter.error("missing-key", detail, start_of(root))
             return None
         if written in ({}, []):
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
@@ -119,7 +118,7 @@ class TargetReader:
             detail = f"a plan may have {MAX_TARGETS:,} targets, this has {len(written):,}"
             self.reporter.error("too-many-nodes", detail, root.key_span("targets"))
         elif isinstance(written, Mapping):
-            return {alias: self._defined(document, plan, written, alias) for alias in written}
+            return {alias: self._defined(plan, written, alias) for alias in written}
         elif isinstance(written, Items):
             return self._listed(written, imported)
         elif written is not None:  # an empty key was reported with the fields
@@ -127,9 +126,9 @@ class TargetReader:
             self.reporter.error("wrong-type", detail, root.span("targets"))
         return None
 
-    def _defined(self, document: Document, plan: Path, written: Mapping, alias: str) -> Target | None:
+    def _defined(self, plan: Path, written: Mapping, alias: str) -> Target | None:
         check_slug(alias, written.key_span(alias), self.reporter)
-        target = read_target(document, written, alias, self.reporter)
+        target = read_target(written, alias, self.reporter)
         if target is None:
             return None
         if conflict := self._conflict(target):
@@ -215,7 +214,6 @@ class TargetReader:
 
 
 def read_target(
-    document: Document,
     container: Mapping | Items,
     key: str | int,
     reporter: Reporter,
@@ -228,7 +226,7 @@ def read_target(
     if not isinstance(written, Mapping):
         reporter.error("wrong-type", wrong_type("{agent: ID} or {phone_number: ID}", written), place)
         return None
-    if "phone_number" in written and _is_dialled(document, written):
+    if "phone_number" in written and _is_dialled(written):
         detail = "this is a phone number; write its id at the service, a whole number such as 77"
         reporter.error("bad-value", detail, written.span("phone_number"))
         return None
@@ -268,10 +266,10 @@ def with_config(
     return target
 
 
-def _is_dialled(document: Document, written: Mapping) -> bool:
+def _is_dialled(written: Mapping) -> bool:
     """Whether it begins with a plus, in quotes or not: unquoted, YAML would read it as an id."""
     start, _ = written.value_mark("phone_number")
-    return document.source.text[start : start + 2].lstrip("\"'").startswith("+")
+    return written.source.text[start : start + 2].lstrip("\"'").startswith("+")
 
 
 def is_slug(name: str) -> bool:

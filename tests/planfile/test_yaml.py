@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.diagnostics import Severity, Span
-from planner.planfile.yaml.document import Document, Items, Mapping, Source
+from planner.planfile.yaml.document import Items, Mapping, Source
 from planner.planfile.yaml.reader import MAX_BYTES, read
 
 Found = list[tuple[str, int, int]]
@@ -24,7 +24,7 @@ def codes(text: str | bytes) -> Found:
     return [(problem.code, problem.span.line, problem.span.column) for problem in problems]
 
 
-def document(text: str) -> Document:
+def document(text: str) -> Mapping:
     found, problems = read(text.encode(), "plan.yaml")
     assert [problem for problem in problems if problem.severity is Severity.ERROR] == []
     assert found is not None
@@ -57,7 +57,7 @@ def test_values_are_those_that_were_written(value: dict[str, Any]) -> None:
     yaml.default_flow_style = False
     yaml.width = 10**6
     yaml.dump(value, stream)
-    root = document(stream.getvalue()).root
+    root = document(stream.getvalue())
     assert root == value
     assert json.dumps(root) == json.dumps(value)
 
@@ -67,8 +67,8 @@ def test_values_are_those_that_were_written(value: dict[str, Any]) -> None:
 def test_places_point_at_what_was_read(value: dict[str, Any]) -> None:
     """JSON is YAML. The text at the place of a key or value parses to that key or value."""
     found = document(json.dumps(value, ensure_ascii=False))
-    assert found.root == value
-    pending: list[Mapping | Items] = [found.root]
+    assert found == value
+    pending: list[Mapping | Items] = [found]
     while pending:
         container: Any = pending.pop()
         names: list[Any] = list(container) if isinstance(container, Mapping) else list(range(len(container)))
@@ -98,7 +98,7 @@ def test_places_point_at_what_was_read(value: dict[str, Any]) -> None:
     ],
 )
 def test_scalars_follow_the_core_schema_of_yaml_1_2(written: str, value: object) -> None:
-    read_back = document(f"a: {written}\n").root["a"]
+    read_back = document(f"a: {written}\n")["a"]
     assert read_back == value
     assert isinstance(read_back, Items) or type(read_back) is type(value)
 
@@ -114,17 +114,17 @@ two: {<<: [*base, *other], *word : 7}
 three: *base
 """
     found = document(text)
-    assert {key: found.root[key] for key in ("one", "two", "three")} == {
+    assert {key: found[key] for key in ("one", "two", "three")} == {
         "one": {"runs": 5, "mode": "sip"},
         "two": {"runs": 7, "mode": "sip", "tags": ["a"]},
         "three": {"runs": 3, "mode": "sip"},
     }
-    assert found.root.span("three") == Span("plan.yaml", 6, 8, 6, 13)
-    assert found.root["one"].span("mode") == Span("plan.yaml", 1, 29, 1, 32)
+    assert found.span("three") == Span("plan.yaml", 6, 8, 6, 13)
+    assert found["one"].span("mode") == Span("plan.yaml", 1, 29, 1, 32)
 
 
 def test_keys_are_always_text() -> None:
-    assert document("911: a\ntrue: b\n'': c\n1.0: d\n").root == {"911": "a", "true": "b", "": "c", "1.0": "d"}
+    assert document("911: a\ntrue: b\n'': c\n1.0: d\n") == {"911": "a", "true": "b", "": "c", "1.0": "d"}
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_bounds() -> None:
 def test_places_of_values_in_blocks() -> None:
     """A block ends with its last value, not with the comments below; the place of a missing value is its key."""
     found = document("a:\n  b: |\n    x\n    y\n\n  # comment\n\ncc:\n")
-    assert found.root.span("a") == Span("plan.yaml", 2, 3, 4, 6)
-    assert found.root.span("cc") == Span("plan.yaml", 8, 1, 8, 3)
+    assert found.span("a") == Span("plan.yaml", 2, 3, 4, 6)
+    assert found.span("cc") == Span("plan.yaml", 8, 1, 8, 3)
 
 
 def test_span_of_a_line() -> None:

@@ -53,10 +53,10 @@ def example_of(code: str) -> Example | None:
     diagnostics = Diagnostics()
     reporter = Reporter(diagnostics)
     source = decode(path.read_bytes()[:MAX_BYTES], path.name, reporter)
-    document = parse(source, reporter) if source is not None else None
-    assert document is not None, list(diagnostics)
-    part = cast("Mapping[str, Mapping[str, str]]", document.root)
-    return Example(part["broken"], part["fixed"], part.get("beside", {}), document.root.get("environment"))
+    root = parse(source, reporter) if source is not None else None
+    assert root is not None, list(diagnostics)
+    part = cast("Mapping[str, Mapping[str, str]]", root)
+    return Example(part["broken"], part["fixed"], part.get("beside", {}), root.get("environment"))
 
 
 def check(files: Mapping[str, str], example: Example, folder: Path) -> Diagnostics:

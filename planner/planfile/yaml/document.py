@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from planner.diagnostics import Related, Severity, Span
-from planner.values import frozen
 
 
 @dataclass(slots=True)
@@ -23,6 +22,8 @@ class Source:
     text: str = field(repr=False)
     _starts: array[int] = field(default_factory=lambda: array("I"), repr=False, compare=False)
     """Offsets of lines. Empty until a place is needed."""
+    top: tuple[int, int] = field(default=(0, 1), repr=False, compare=False)
+    """Offsets of the outermost value."""
 
     def __hash__(self) -> int:
         return hash((self.file, self.text))
@@ -169,18 +170,6 @@ class Items(list[Any]):
 Container = Mapping | Items
 
 
-@frozen
-class Document:
-    """One parsed file. `root` is a mapping, `top` its offsets."""
-
-    source: Source
-    root: Mapping
-    top: tuple[int, int]
-
-    def follow(self, route: Route) -> tuple[Container, str | int] | None:
-        return follow(self.root, route)
-
-
 def follow(start: Container, route: Route) -> tuple[Container, str | int] | None:
     """The last container on the route and the key in it; None if nothing on the route exists.
 
@@ -217,11 +206,11 @@ def as_written(container: Container, key: str | int) -> str:
     return written if written[:1] in _NUMBER_STARTS and " " not in written else ""
 
 
-def start_of(document: Document) -> Span:
+def start_of(root: Mapping) -> Span:
     """The first key of the file: the place of a key that is missing."""
-    for key in document.root:
-        return document.root.key_span(key)
-    return document.source.span(*document.top)
+    for key in root:
+        return root.key_span(key)
+    return root.source.span(*root.source.top)
 
 
 def as_json(value: Any) -> bytes:

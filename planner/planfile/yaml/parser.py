@@ -1,4 +1,4 @@
-"""Events of a YAML parser to a `Document`, in one pass, within bounds."""
+"""Events of a YAML parser to values with places, in one pass, within bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ruamel.yaml import YAMLError, events
 
 from planner.diagnostics import Related, Severity
 from planner.planfile.text import Searches, describe, shorten
-from planner.planfile.yaml.document import Document, Items, Mapping, Problem, Source
+from planner.planfile.yaml.document import Items, Mapping, Problem, Source
 
 MAX_NUMBER_LENGTH = 100
 """Converting longer numbers takes quadratic time."""
@@ -98,7 +98,7 @@ class Parser:
         self.pure = pure
         self.sound = True
         self.problems: list[Problem] = []
-        self.found: Document | None = None
+        self.found: Mapping | None = None
         self.room = MAX_NODES
         self.levels = 0
         self.anchors: dict[str, Any] = {}
@@ -117,7 +117,7 @@ class Parser:
             return error
         return None
 
-    def _document(self) -> Document | None:
+    def _document(self) -> Mapping | None:
         found: list[_Read] = []
         for event in iter(self.next_event, None):
             kind = event.__class__
@@ -143,7 +143,8 @@ class Parser:
         if not isinstance(root, Mapping):
             self._add("wrong-type", f"a file is a mapping of keys to values, but this is {describe(root)}", start, end)
             return None
-        return Document(self.source, root, (start, end))
+        self.source.top = start, end
+        return root
 
     def _value(self, event: _Event) -> _Read:
         kind = event.__class__

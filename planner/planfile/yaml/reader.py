@@ -20,7 +20,7 @@ from ruamel.yaml import YAML, cyaml
 
 from planner.diagnostics import Related, Severity, Span
 from planner.planfile.reporter import UNREADABLE, Reporter
-from planner.planfile.yaml.document import Container, Document, Items, Mapping, Problem, Source, at
+from planner.planfile.yaml.document import Container, Items, Mapping, Problem, Source, at
 from planner.planfile.yaml.parser import NOT_IN_YAML, ODD_SPACES, Parser, odd_indentation
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -39,16 +39,16 @@ _HIDING_CHARACTERS = frozenset(map(chr, _HIDING))
 """Found in a tenth of the time that the pattern below takes."""
 
 
-def read(data: bytes, file: str) -> tuple[Document | None, list[Problem]]:
-    """The document in these bytes, and what is wrong with them. No document if its structure is unknown.
+def read(data: bytes, file: str) -> tuple[Mapping | None, list[Problem]]:
+    """The mapping in these bytes, and what is wrong with them. No mapping if its structure is unknown.
 
     `file` is the name for diagnostics.
     """
     source, problems = to_text(data, file)
     if source is None:
         return None, problems
-    document, more = parse_text(source)
-    return document, problems + more
+    root, more = parse_text(source)
+    return root, problems + more
 
 
 def to_text(data: bytes, file: str) -> tuple[Source | None, list[Problem]]:
@@ -68,7 +68,7 @@ def to_text(data: bytes, file: str) -> tuple[Source | None, list[Problem]]:
     return source, [] if _HIDING_CHARACTERS.isdisjoint(source.text) else _hidden_characters(source)
 
 
-def parse_text(source: Source) -> tuple[Document | None, list[Problem]]:
+def parse_text(source: Source) -> tuple[Mapping | None, list[Problem]]:
     """As `read`, of text."""
     c_parser: Any = cyaml
     parser = Parser(source, c_parser.CParser(source.text.encode()).get_event)
@@ -193,14 +193,14 @@ def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
     return source
 
 
-def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -> Document | None:
-    """The document; None, and errors, if there is none or its structure is unknown. `allows_escapes`: texts may have
+def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -> Mapping | None:
+    """The root of the document; None, and errors, if there is none or its structure is unknown. `allows_escapes`: texts may have
     control characters, written as escapes."""
-    document, problems = parse_text(source)
-    if document is not None and allows_escapes:
+    root, problems = parse_text(source)
+    if root is not None and allows_escapes:
         problems = [problem for problem in problems if problem.code != "control-character"]
     _report(problems, reporter)
-    return document
+    return root
 
 
 def _report(problems: Iterable[Problem], reporter: Reporter) -> None:

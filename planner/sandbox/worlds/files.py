@@ -16,7 +16,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from planner.diagnostics import Span
-from planner.planfile.yaml.reader import Document, read
+from planner.planfile.yaml.document import Mapping as Written
+from planner.planfile.yaml.document import follow
+from planner.planfile.yaml.reader import read
 from planner.sandbox.worlds.dialogues import Part, Route
 from planner.sandbox.worlds.world import World
 from planner.values import frozen
@@ -86,7 +88,7 @@ class _Files:
 
     def __init__(self, within: Path | None) -> None:
         self.within = within
-        self._documents: dict[Path, Document] = {}
+        self._documents: dict[Path, Written] = {}
         self._faults: list[WorldFault] = []
 
     def merged(self, path: Path) -> dict[str, Any]:
@@ -103,7 +105,7 @@ class _Files:
         if document is None:
             return {}
         self._documents[path] = document
-        own = dict(document.root)
+        own = dict(document)
         base = own.pop("extends", None)
         if base is None:
             return own
@@ -123,8 +125,8 @@ class _Files:
 
     def add(self, route: Route, message: str, error: ErrorDetails | None = None) -> None:
         """An error at the end of the route, in the file that contains most of it."""
-        path, document = max(self._documents.items(), key=lambda each: _depth(each[1].root, route))
-        found = document.follow(route)
+        path, document = max(self._documents.items(), key=lambda each: _depth(each[1], route))
+        found = follow(document, route)
         if found is None:
             span = document.source.whole()
         elif error is not None and error["type"] in ("missing", "extra_forbidden") and isinstance(found[1], str):
