@@ -13,7 +13,7 @@ from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.examples import check, example_of
-from planner.planfile.reporter import AREAS, RULES
+from planner.planfile.reporter import rules, rules_by_area
 from planner.planfile.text import nearest, unknown
 from planner.reports import pages
 from planner.reports.pages import RulePage, check_page
@@ -48,10 +48,10 @@ def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "
 def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
     """Codes and kinds of check. Without a topic, all."""
     if topic is None:
-        return list(RULES), list(CHECKS)
+        return list(rules()), list(CHECKS)
     if topic == _CHECKS:
         return [], list(CHECKS)
-    if topic in RULES:
+    if topic in rules():
         return [topic], []
     if topic.removeprefix(_CHECK) in CHECKS:
         return [], [topic.removeprefix(_CHECK)]
@@ -61,9 +61,9 @@ def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
             unknown(f"there is no check `{word}`", word, CHECKS), "Run `planner explain checks` for the list."
         )
     code = topic.strip("[]` ").lower()  # copied from the output of `planner validate`
-    if code in RULES:
+    if code in rules():
         return [code], []
-    near = nearest(topic, [*RULES, *CHECKS, _CHECKS])
+    near = nearest(topic, [*rules(), *CHECKS, _CHECKS])
     meant = f"; did you mean `{near}`?" if near else ""
     raise UsageError(f"there is no diagnostic `{topic}`{meant}", "Run `planner explain` for the list.")
 
@@ -79,7 +79,7 @@ def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequenc
 
 def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
     """Pages of these rules, with the diagnostics of their examples."""
-    area_of = {rule.code: area for area, rules in AREAS.items() for rule in rules}
+    area_of = {rule.code: area for area, rules in rules_by_area().items() for rule in rules}
     found: list[RulePage] = []
     for code in codes:
         example = example_of(code)
@@ -93,5 +93,5 @@ def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
                     f"the example cannot be checked: {error.strerror or error}",
                     "It is written to the system's temporary folder. Set TMPDIR to a writable folder.",
                 ) from error
-        found.append(RulePage(area_of[code], RULES[code], example, faults))
+        found.append(RulePage(area_of[code], rules()[code], example, faults))
     return found

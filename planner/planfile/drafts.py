@@ -173,11 +173,6 @@ class Draft:
     """Errors already reported; all uses of a library's expectation share them."""
 
     @property
-    def id(self) -> str | None:
-        """The id as written."""
-        return self.shape.id
-
-    @property
     def span(self) -> Span:
         return self.place.span
 

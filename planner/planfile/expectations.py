@@ -115,7 +115,7 @@ class Expectations:
             return False
         if not shape.texts:
             shape.fixed = Rendered(draft.written)
-            expectation = self._expectation(draft, shape.fixed, draft.id or shape.check, None)
+            expectation = self._expectation(draft, shape.fixed, shape.id or shape.check, None)
             if expectation is None:
                 return False
             shape.lints = expectation.lints()
@@ -165,7 +165,7 @@ class Expectations:
     def sound_alone(self, draft: Draft) -> bool:
         """Report an expectation that no values of its templates can make valid; return whether it can be valid."""
         shape = draft.shape
-        errors = self.validations.validate(shape.kind, placeholders(shape.content), draft.id or draft.written["check"])
+        errors = self.validations.validate(shape.kind, placeholders(shape.content), shape.id or draft.written["check"])
         if isinstance(errors, list):
             about_keys = ("extra_forbidden", "missing")
             sure = [
@@ -237,7 +237,7 @@ class Expectations:
                 continue
             name = rendered.content["id"]
             other = first.setdefault(name, draft)
-            if other.id != draft.id:
+            if other.shape.id != draft.shape.id:
                 detail = f"another expectation has the id `{shorten(name, 40)}` as well{which}"
                 self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)

@@ -152,15 +152,6 @@ def not_a_slug(value: str) -> str:
     return f'"{shorten(value, 40)}" is not a slug: lower-case letters, digits, - and _{hint}'
 
 
-_EXAMPLES = {
-    "budget": "{max_cost_cents: 900}",
-    "defaults": "{runs: 3}",
-    "matrix": "{axes: {mood: [calm, furious]}}",
-    "policy": "{max_cost_cents: 2000}",
-    "quarantine": "{until: 2027-01-31, reason: ticket VOX-41}",
-    "quiet_hours": '{start: "20:00", end: "08:00", time_zone: Europe/Berlin}',
-    "judge": "{base_url: https://api.openai.com/v1, model: gpt-4o-mini, cents_per_vote: 0.2}",
-}
 Model = TypeVar("Model", bound=Authored)
 
 
@@ -195,8 +186,7 @@ def has_known_keys(model: type[BaseModel], written: Mapping) -> bool:
 
 def read_nested(model: type[Model], parent: Mapping, key: str, reporter: Reporter) -> tuple[Mapping, Model] | None:
     """The mapping under `key` as `model`; None if there is none, reported if it is something else."""
-    wanted = f"a mapping such as {_EXAMPLES[key]}" if key in _EXAMPLES else "a mapping of keys to values"
-    written = read_mapping(parent, key, wanted, reporter)
+    written = read_mapping(parent, key, _MAPPING, reporter)
     if written is None:
         return None
     fields = read_fields(model, written, reporter)

@@ -6,7 +6,6 @@ import gc
 from collections.abc import Generator, Sequence
 from collections.abc import Mapping as Lookup
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,6 @@ from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.axes import AxisFileReader
-from planner.planfile.expand import Allowance
 from planner.planfile.expectations import Expectations
 from planner.planfile.fields import check_version, missing, read_fields, read_mapping, read_nested, wrong_type
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
@@ -38,18 +36,22 @@ MAX_SCENARIOS = 20_000
 """Maximum number of scenarios; reading one takes a tenth of a millisecond."""
 
 
-@dataclass(slots=True)
 class PlanReader:
-    """Reads plans; one for all plans loaded together."""
+    """Reads plans; one for all plans loaded together. `today` is in UTC, None if unknown."""
 
-    reporter: Reporter
-    templates: Templates
-    expectations: Expectations
-    targets: TargetReader
-    scenarios: ScenarioReader
-    libraries: Libraries
-    today: date | None = None
-    """In UTC; None if unknown."""
+    def __init__(
+        self, cwd: Path, project: Project, environment: str | None, today: date | None, *, read_agents: bool = True
+    ) -> None:
+        self.reporter = reporter = Reporter(Diagnostics())
+        self.templates = Templates()
+        self.expectations = Expectations(reporter, self.templates)
+        self.neighbours = Neighbours(cwd)
+        self.prompts = PromptReader(reporter, self.templates, self.neighbours)
+        self.axis_files = AxisFileReader(reporter, self.neighbours)
+        self.agent_files = AgentFileReader(reporter, self.neighbours, read_agents)
+        self.libraries = Libraries(reporter, self.templates, self.expectations, self.axis_files, self.agent_files)
+        self.targets = TargetReader(project, environment, self.agent_files)
+        self.today = today
 
     def read(self, root: Mapping, path: Path) -> Plan | None:
         """The plan; None if it has errors, which are reported."""
@@ -92,7 +94,9 @@ class PlanReader:
             defaults_need_check=need_check(defaults[1].model_fields_set),
             quarantine=read_quarantine(defaults[0], self.reporter, today=self.today),
             today=self.today,
-            allowance=Allowance(),
+            expectations=self.expectations,
+            prompts=self.prompts,
+            axis_files=self.axis_files,
         )
         cases = self._cases(context)
         if self.reporter.errors > errors:
@@ -144,7 +148,7 @@ class PlanReader:
                 self.reporter.error("wrong-type", detail, scenarios.span(name))
                 complete = False
                 continue
-            scenario = self.scenarios.read(plan, scenarios, name)
+            scenario = ScenarioReader(plan, scenarios, name).read()
             cases.extend(scenario.cases)
             used.update(scenario.names)
             complete = complete and scenario.complete
@@ -174,19 +178,6 @@ class LoadedFiles(NamedTuple):
     diagnostics: Diagnostics
 
 
-def load_plans(
-    paths: Sequence[Path],
-    *,
-    cwd: Path,
-    project: Project,
-    environment: str | None = None,
-    today: date | None = None,
-) -> tuple[tuple[Plan, ...], Diagnostics]:
-    """The valid plans in these files, and all diagnostics. Raises like `load_files`."""
-    loaded = load_files(paths, cwd=cwd, project=project, environment=environment, today=today)
-    return loaded.plans, loaded.diagnostics
-
-
 def load_files(
     paths: Sequence[Path],
     *,
@@ -210,41 +201,25 @@ def load_files(
             "Environments are defined in planner.yaml, at the repository's root",
         )
     files = plan_files([path if path.is_absolute() else cwd / path for path in paths])
-    diagnostics = Diagnostics()
-    reporter = Reporter(diagnostics)
-    templates = Templates()
-    expectations = Expectations(reporter, templates)
-    neighbours = Neighbours(cwd)
-    axis_files = AxisFileReader(reporter, neighbours)
-    agent_files = AgentFileReader(reporter, neighbours, read_agents)
-    libraries = Libraries(reporter, templates, expectations, axis_files, agent_files)
-    reader = PlanReader(
-        reporter,
-        templates,
-        expectations,
-        TargetReader(project, environment, agent_files),
-        ScenarioReader(reporter, expectations, PromptReader(reporter, templates, neighbours), axis_files),
-        libraries,
-        today,
-    )
+    reader = PlanReader(cwd, project, environment, today, read_agents=read_agents)
     plans: list[Plan] = []
     names: dict[str, Place] = {}
     others: list[Path] = []
     with collector_paused():
         for path in files:
             try:
-                plan = _load(path, reader, reporter, names, others)
+                plan = _load(path, reader, names, others)
             except EnoughFaults:
                 continue
             if plan is not None:
                 plans.append(plan)
         for path in others:
-            if not agent_files.has(path.resolve()):
+            if not reader.agent_files.has(path.resolve()):
                 with suppress(EnoughFaults):
-                    _load(path, reader, reporter, names, None)
+                    _load(path, reader, names, None)
     if project.judge is None and project.readable:
-        warn_of_unasked_model(plans, reporter)
-    return LoadedFiles(tuple(plans), libraries.paths, diagnostics)
+        warn_of_unasked_model(plans, reader.reporter)
+    return LoadedFiles(tuple(plans), reader.libraries.paths, reader.reporter.diagnostics)
 
 
 def _may_be_agent(root: Mapping) -> bool:
@@ -268,18 +243,16 @@ def collector_paused() -> Generator[None]:
             gc.enable()
 
 
-def _load(
-    path: Path, reader: PlanReader, reporter: Reporter, names: dict[str, Place], others: list[Path] | None
-) -> Plan | None:
+def _load(path: Path, reader: PlanReader, names: dict[str, Place], others: list[Path] | None) -> Plan | None:
     """The plan at this path; None: it has errors, is a library, or may be an agent's file and is noted in `others`."""
-    libraries = reader.libraries
-    file = display_name(path, libraries.neighbours.cwd)
+    libraries, reporter = reader.libraries, reader.reporter
+    file = display_name(path, reader.neighbours.cwd)
     if libraries.has(path):
         return None  # imported by a plan before
     errors = reporter.errors
     try:
         # `decode` reports a file that is one byte too long.
-        source = decode(libraries.neighbours.plan(path, file, MAX_BYTES + 1), file, reporter)
+        source = decode(reader.neighbours.plan(path, file, MAX_BYTES + 1), file, reporter)
     except FileFault as fault:
         reporter.file_fault(file, fault.code, fault.detail)
         return None

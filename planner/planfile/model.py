@@ -212,7 +212,6 @@ class JudgeSettings:
     max_concurrent: int = 4
     timeout_seconds: float = 60
     max_output_tokens: int = 1_000
-    """A path, relative to planner.yaml."""
     answers_as: tuple[str, ...] = ()
     """Other names that the model gives itself."""
 

@@ -12,20 +12,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from planner.diagnostics import Diagnostics, Span
-from planner.planfile.agent_files import AgentFileReader
-from planner.planfile.axes import AxisFileReader, token
+from planner.diagnostics import Span
+from planner.planfile.axes import token
 from planner.planfile.drafts import Draft
-from planner.planfile.expectations import Expectations
 from planner.planfile.fields import read_fields
-from planner.planfile.files import Neighbours, read_authored
+from planner.planfile.files import read_authored
 from planner.planfile.grammar import PlanFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.imports import Imports, read_expected, read_imports
-from planner.planfile.library import Libraries
-from planner.planfile.model import Case
-from planner.planfile.prompts import PromptReader
-from planner.planfile.reporter import Reporter
-from planner.planfile.templates import Templates
+from planner.planfile.load import PlanReader
+from planner.planfile.model import Case, Project
 from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 from planner.values import frozen
@@ -97,21 +92,17 @@ class OriginReader:
 class _Plan:
     def __init__(self, file: str, cwd: Path) -> None:
         path = cwd / file
-        self.reporter = reporter = Reporter(Diagnostics())
-        templates = Templates()
-        expectations = Expectations(reporter, templates)
-        neighbours = Neighbours(cwd)
+        reader = PlanReader(cwd, Project(), None, None)
+        self.reporter = reporter = reader.reporter
         source = decode(read_authored(path, file, MAX_BYTES), file, reporter)
         root = parse(source, reporter) if source is not None else None
         assert root is not None, "it was read before"
         self.root: Mapping = root
         self.path = path
-        self.prompts = PromptReader(reporter, templates, neighbours)
+        self.prompts = reader.prompts
         fields = read_fields(PlanFields, root, reporter)
-        agent_files = AgentFileReader(reporter, neighbours)
-        libraries = Libraries(reporter, templates, expectations, AxisFileReader(reporter, neighbours), agent_files)
-        self.imports = Imports(reporter, expectations)
-        read_imports(root, path, fields.imports, libraries, self.imports)
+        self.imports = Imports(reporter, reader.expectations)
+        read_imports(root, path, fields.imports, reader.libraries, self.imports)
         self.defaults: Mapping = root.get("defaults", Mapping())
 
     def origins(self, case: Case) -> CaseOrigins:

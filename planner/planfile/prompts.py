@@ -79,9 +79,11 @@ class Prompt:
         return found
 
     def place(self, fault: TemplateFault) -> Span:
-        if self.file is not None:
-            return place_in_file(self.file, fault)
-        return place_in_text(self.written, self.key, fault)
+        if self.file is None:
+            return place_in_text(self.written, self.key, fault)
+        if fault.start is None or fault.end is None:
+            return self.file.whole()
+        return self.file.span(fault.start, fault.end)
 
     def _report_case(self, fault: TemplateFault, case_errors: CaseErrors) -> None:
         case_errors.report(self.said, fault.code, fault.detail, (self.place(fault), None), self.template.names)
@@ -153,10 +155,3 @@ def place_in_text(container: Container, key: str | int, fault: TemplateFault) ->
         return container.span(key)
     found = start + places[before].start()
     return container.source.span(found, found + len(places[before][0].partition("\n")[0].rstrip()))
-
-
-def place_in_file(source: Source, fault: TemplateFault) -> Span:
-    """The same for a file that is one template."""
-    if fault.start is None or fault.end is None:
-        return source.whole()
-    return source.span(fault.start, fault.end)

@@ -5,17 +5,16 @@ The texts of their rules are in rules.yaml; `planner explain CODE` prints them. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span, without_secrets
 from planner.planfile.text import Searches
 from planner.values import frozen
 
-Value = TypeVar("Value")
 _FILE = Path(__file__).with_name("rules.yaml")
 
 
@@ -28,7 +27,8 @@ class Rule(NamedTuple):
 
 
 @cache
-def _areas() -> Mapping[str, tuple[Rule, ...]]:
+def rules_by_area() -> Mapping[str, tuple[Rule, ...]]:
+    """Part of a file, in the order in which it is read, to the rules about it. Read late: most commands report nothing."""
     from planner.planfile.yaml.reader import read
 
     root, problems = read(_FILE.read_bytes(), _FILE.name)
@@ -40,30 +40,9 @@ def _areas() -> Mapping[str, tuple[Rule, ...]]:
 
 
 @cache
-def _rules() -> Mapping[str, Rule]:
-    return {rule.code: rule for rules in _areas().values() for rule in rules}
-
-
-class _Lazy(Mapping[str, Value]):
-    """Read on first use: most commands report no diagnostic."""
-
-    def __init__(self, load: Callable[[], Mapping[str, Value]]) -> None:
-        self._load = load
-
-    def __getitem__(self, key: str) -> Value:
-        return self._load()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._load())
-
-    def __len__(self) -> int:
-        return len(self._load())
-
-
-AREAS: Mapping[str, tuple[Rule, ...]] = _Lazy(_areas)
-"""Part of a file, in the order in which it is read, to the rules about it."""
-RULES: Mapping[str, Rule] = _Lazy(_rules)
-"""Every rule, by its code."""
+def rules() -> Mapping[str, Rule]:
+    """Every rule, by its code."""
+    return {rule.code: rule for rules_of_area in rules_by_area().values() for rule in rules_of_area}
 
 
 MAX_PER_FILE = 1_000
@@ -129,13 +108,13 @@ class Reporter:
             return
         self._seen.add((code, span, detail))
         shown = without_secrets(detail)
-        self.diagnostics.items.append(Diagnostic(severity, code, RULES[code].summary, shown, span, related))
+        self.diagnostics.items.append(Diagnostic(severity, code, rules()[code].summary, shown, span, related))
         self._per_file[span.file] += 1
         if self._per_file[span.file] == MAX_PER_FILE:
             self.errors += 1
             detail = f"reading stopped after {MAX_PER_FILE:,} diagnostics; fix those first"
             start = Span(span.file, 1, 1, 1, 1)
-            more = Diagnostic(Severity.ERROR, "more-faults", RULES["more-faults"].summary, detail, start)
+            more = Diagnostic(Severity.ERROR, "more-faults", rules()["more-faults"].summary, detail, start)
             self.diagnostics.items.append(more)
             raise EnoughFaults
 

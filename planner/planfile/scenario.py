@@ -22,7 +22,7 @@ from planner.planfile.lint import cannot_fail, warn_of_equal, warn_of_shadowed_v
 from planner.planfile.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Quarantine, Target
 from planner.planfile.prompts import Prompt, PromptReader
-from planner.planfile.reporter import Reporter, Unresolved, Use
+from planner.planfile.reporter import Unresolved, Use
 from planner.planfile.settings import (
     DECIDING,
     CaseSettings,
@@ -73,7 +73,10 @@ class PlanContext:
     quarantine: Quarantine | None
     """From `defaults`."""
     today: date | None
-    allowance: Allowance
+    expectations: Expectations
+    prompts: PromptReader
+    axis_files: AxisFileReader
+    allowance: Allowance = field(default_factory=Allowance)
     called: set[str] = field(default_factory=set[str])
     """The aliases that its scenarios name."""
 
@@ -89,23 +92,11 @@ class Scenario(NamedTuple):
     complete: bool
 
 
-@dataclass(slots=True)
 class ScenarioReader:
-    """Reads scenarios; one for all plans loaded together."""
+    """Reads one scenario."""
 
-    reporter: Reporter
-    expectations: Expectations
-    prompts: PromptReader
-    axis_files: AxisFileReader
-
-    def read(self, plan: PlanContext, scenarios: Mapping, name: str) -> Scenario:
-        return _Reading(self, plan, scenarios, name).read()
-
-
-class _Reading:
-    def __init__(self, reader: ScenarioReader, plan: PlanContext, scenarios: Mapping, name: str) -> None:
-        self.reader = reader
-        self.reporter = reader.reporter
+    def __init__(self, plan: PlanContext, scenarios: Mapping, name: str) -> None:
+        self.reporter = plan.expectations.reporter
         self.plan = plan
         self.root = plan.root
         self.name = name
@@ -149,7 +140,7 @@ class _Reading:
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
             for draft in drafts:
                 if not unknown.isdisjoint(draft.shape.names):
-                    self.reader.expectations.sound_alone(draft)
+                    self.plan.expectations.sound_alone(draft)
             drafts = [draft for draft in drafts if unknown.isdisjoint(draft.shape.names)]
         parts = Parts(
             plan=plan.name,
@@ -165,7 +156,7 @@ class _Reading:
             description=self._description(),
             quarantine=quarantine,
         )
-        cases = expand(parts, self.reader.expectations, plan.allowance, self.reporter, errors=errors)
+        cases = expand(parts, self.plan.expectations, plan.allowance, self.reporter, errors=errors)
         return Scenario(cases, names, complete)
 
     @property
@@ -217,7 +208,7 @@ class _Reading:
         if nested is None:
             return Matrix()
         written, fields = nested
-        axes = AxisReader(self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
+        axes = AxisReader(self.plan.path, self.plan.axis_files, self.reporter, self.plan.imports.axis)
         if isinstance(written.get("axes"), Mapping):
             imported = self.plan.imports.place_of_variable
             warn_of_shadowed_variables(self.root, written["axes"], imported, self.reporter)
@@ -233,7 +224,7 @@ class _Reading:
                 detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
                 self.reporter.error("no-prompt", detail, self.where)
             return None
-        return self.reader.prompts.read(self.plan.path, self.written, self.fields)
+        return self.plan.prompts.read(self.plan.path, self.written, self.fields)
 
     def _drafts(self) -> tuple[list[Draft], Sequence[Draft], bool]:
         """The expectations without a fault, the defaults' first, those of which a template has one, and whether the first are all."""
@@ -265,7 +256,7 @@ class _Reading:
     def _check_ids(self, drafts: list[Draft]) -> None:
         ids: dict[str, Draft] = {}
         for draft in drafts:
-            name = draft.id or ""
+            name = draft.shape.id or ""
             first = ids.setdefault(name, draft)
             if first is not draft:
                 detail = f"another expectation of `{shorten(self.name, 40)}` has the id `{shorten(name, 40)}`"
@@ -338,7 +329,7 @@ class _Reading:
                     yield name, Use(fault.code, detail, prompt.place(fault))
         for draft in drafts:
             if not known.issuperset(draft.shape.names):
-                yield from self.reader.expectations.undefined(draft, known, message_for)
+                yield from self.plan.expectations.undefined(draft, known, message_for)
 
     def _written_axes(self) -> Mapping | None:
         """The axes as written; None if they cannot be read, which was reported."""

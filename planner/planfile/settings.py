@@ -48,22 +48,12 @@ DECIDING = frozenset(CaseSettings._fields)
 def settings_of(values: Mapping[str, Any]) -> CaseSettings:
     """The settings from the fields of `ScenarioDefaults`."""
     may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
-    return CaseSettings(
-        direction=values["direction"],
-        mode=values["mode"],
-        target_number=values["target_number"],
-        runs=values["runs"],
-        min_pass_rate=values["min_pass_rate"],
-        min_runs=values["min_runs"] or (values["runs"] + 1) // 2,
-        stagger_seconds=values["stagger_seconds"],
-        timeout_seconds=values["timeout_seconds"],
-        platform_failures=values["platform_failures"],
-        confidence=values["confidence"],
-        max_age=age_of(values["max_age"]) if values["max_age"] else None,
-        retries=values["retries"],
-        caller_faults=values["caller_faults"],
-        when_settled=values["when_settled"] or ("stop" if may_settle else "continue"),
-    )
+    computed: dict[str, Any] = {
+        "min_runs": values["min_runs"] or (values["runs"] + 1) // 2,
+        "max_age": age_of(values["max_age"]) if values["max_age"] else None,
+        "when_settled": values["when_settled"] or ("stop" if may_settle else "continue"),
+    }
+    return CaseSettings(**{name: values[name] for name in CaseSettings._fields} | computed)
 
 
 def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:

@@ -12,7 +12,7 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Diagnostics, Severity
 from planner.planfile.examples import WITHOUT, Example
-from planner.planfile.reporter import AREAS, Rule
+from planner.planfile.reporter import Rule, rules_by_area
 from planner.planfile.schema import check_schema
 from planner.reports.diagnostics import as_documents, render_text
 from planner.reports.terminal import Colour, painter, wrapped
@@ -174,7 +174,11 @@ def check_json(page: CheckPage) -> dict[str, Any]:
 
 def overview(*, rules: bool, width: int, color: bool) -> str:
     """All rules by area, if wanted, and all checks, one line each."""
-    areas = {area: [(rule.code, rule.summary) for rule in found] for area, found in AREAS.items()} if rules else {}
+    areas = (
+        {area: [(rule.code, rule.summary) for rule in found] for area, found in rules_by_area().items()}
+        if rules
+        else {}
+    )
     areas["Checks"] = [(f"check:{name}", check_page(name).description.split("\n")[0]) for name in CHECKS]
     paint = painter(color=color)
     indent = max(len(name) for items in areas.values() for name, _ in items) + 4

@@ -86,17 +86,17 @@ def _rule(rule: str) -> dict[str, Any]:
 
 def render_diagnostics(diagnostics: Diagnostics, *, tool_version: str) -> str:
     """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules of the diagnostics."""
-    from planner.planfile.reporter import RULES  # imported late: a session has no diagnostics
+    from planner.planfile.reporter import rules  # imported late: a session has no diagnostics
 
     items = diagnostics.in_order()
     worst = {item.code: item.severity for item in sorted(items, key=lambda item: item.severity is Severity.ERROR)}
-    codes = sorted(code for code in worst if code in RULES)
+    codes = sorted(code for code in worst if code in rules())
     rules = [
         {
             "id": code,
-            "shortDescription": {"text": RULES[code].summary},
-            "fullDescription": {"text": RULES[code].explanation},
-            "help": {"text": f"{RULES[code].explanation}\n\n`planner explain {code}` shows an example and its fix."},
+            "shortDescription": {"text": rules()[code].summary},
+            "fullDescription": {"text": rules()[code].explanation},
+            "help": {"text": f"{rules()[code].explanation}\n\n`planner explain {code}` shows an example and its fix."},
             "defaultConfiguration": {"level": worst[code].value},
         }
         for code in codes

@@ -17,7 +17,7 @@ from planner.planfile.addresses import is_this_machine
 from planner.planfile.fields import explain
 from planner.planfile.files import find_root
 from planner.planfile.model import Case
-from planner.planfile.reporter import RULES
+from planner.planfile.reporter import rules
 from planner.planfile.text import shorten
 from planner.providers.base import (
     NO_HOOKS,
@@ -285,7 +285,7 @@ def open_world(shell: Shell, name: str, *, is_trusted: bool = True) -> World:
             path = fault.path.relative_to(shell.cwd) if fault.path.is_relative_to(shell.cwd) else fault.path
             at = fault.span
             span = Span(path.as_posix(), at.line, at.column, at.end_line, max(at.end_column, at.column + 1))
-            diagnostics.error(code, RULES[code].summary, detail, span)
+            diagnostics.error(code, rules()[code].summary, detail, span)
         raise PlanInvalidError("the world is invalid, so nothing is started", diagnostics) from error
     if world.models and not is_trusted:
         raise UsageError(

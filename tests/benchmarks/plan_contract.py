@@ -25,7 +25,7 @@ from mutants import Mutants
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.planfile.files import misplaced_projects, plan_files
-from planner.planfile.load import load_plans
+from planner.planfile.load import load_files
 from planner.planfile.project import load_project
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def meaning(folder: Path, environment: str | None) -> dict[str, Any]:
         return {"error": type(error).__name__}
     found.items.extend(misplaced_projects(folder, parents, cwd=folder).items)
     environment = environment if environment in known else None
-    plans, others = load_plans([Path()], cwd=folder, project=project, environment=environment, today=TODAY)
+    plans, _, others = load_files([Path()], cwd=folder, project=project, environment=environment, today=TODAY)
     return {
         "cases": {
             case.case_id: [call_fingerprint(case_inputs(case, None)), check_fingerprint(case), case.runs]

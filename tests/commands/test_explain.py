@@ -9,7 +9,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.checks import CHECKS
-from planner.planfile.reporter import RULES
+from planner.planfile.reporter import rules
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -77,7 +77,7 @@ def test_json(project: Project) -> None:
     (fault,) = example["diagnostics"]
     assert (fault["code"], fault["file"], fault["line"], fault["column"]) == ("bad-regex", "plan.yaml", 7, 37)
     everything = project.planner("explain", "--format", "json").json
-    assert [rule["code"] for rule in everything["rules"]] == list(RULES)
+    assert [rule["code"] for rule in everything["rules"]] == list(rules())
     assert [check["check"] for check in everything["checks"]] == list(CHECKS)
     shown = {rule["code"]: rule for rule in everything["rules"]}
     assert shown["not-utf8"]["example"] is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from planner.diagnostics import Diagnostics
-from planner.planfile.load import load_plans
+from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 
 
@@ -28,12 +28,9 @@ class Workspace:
         return path
 
     def load(self, *paths: str) -> tuple[tuple[Plan, ...], Diagnostics]:
-        return load_plans(
-            [Path(path) for path in paths or ("plan.yaml",)],
-            cwd=self.root,
-            project=self.project,
-            environment=self.environment,
-        )
+        named = [Path(path) for path in paths or ("plan.yaml",)]
+        loaded = load_files(named, cwd=self.root, project=self.project, environment=self.environment)
+        return loaded.plans, loaded.diagnostics
 
     def cases(self, plan: str) -> tuple[Case, ...]:
         """The cases of a plan that has no fault."""

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.planfile.reporter import RULES
+from planner.planfile.reporter import rules
 from planner.reports.diagnostics import render_github, render_json
 from planner.reports.sarif import render_diagnostics
 
@@ -77,7 +77,7 @@ def survives(workspace: Any, content: bytes) -> None:
     plans, diagnostics = workspace.load("plans")
     assert bool(plans) is not diagnostics.has_errors
     for item in diagnostics:
-        assert RULES[item.code].summary == item.summary
+        assert rules()[item.code].summary == item.summary
         assert item.span.file.startswith("plans/")
         assert (1, 1) <= (item.span.line, item.span.column) <= (item.span.end_line, item.span.end_column)
         assert item.detail

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
-from planner.planfile.load import load_files, load_plans
+from planner.planfile.load import load_files
 from planner.planfile.model import Case, Policy, Project, Target
 
 LIBRARY = """\
@@ -118,7 +118,7 @@ def test_any_stretch_of_expectations_can_be_moved(
             *("    expect:", *(f"      - {one}" for one in expected)),
         ]
         (folder / "plan.yaml").write_text("\n".join(lines))
-        plans, diagnostics = load_plans([Path("plan.yaml")], cwd=folder, project=Project())
+        plans, _, diagnostics = load_files([Path("plan.yaml")], cwd=folder, project=Project())
         assert not diagnostics.has_errors
         return prints(plans[0].cases)
 

@@ -10,7 +10,7 @@ from inline_snapshot import snapshot
 
 from planner.diagnostics import Span
 from planner.errors import UsageError
-from planner.planfile.load import load_plans
+from planner.planfile.load import load_files
 from planner.planfile.model import Policy, Project, Target
 
 STAGING = Project(
@@ -225,7 +225,7 @@ def test_unknown_environment_is_a_usage_error(workspace: Any) -> None:
     """An environment is chosen on the command line, so that the fault is there."""
     workspace.write("plan.yaml", LISTED)
     with pytest.raises(UsageError, match="no environment `stagin`; did you mean `staging`") as caught:
-        load_plans([Path("plan.yaml")], cwd=workspace.root, project=STAGING, environment="stagin")
+        load_files([Path("plan.yaml")], cwd=workspace.root, project=STAGING, environment="stagin")
     assert caught.value.hint == "Environments are defined in planner.yaml, at the repository's root"
 
 

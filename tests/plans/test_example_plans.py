@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Judgement
 from planner.evidence import Evidence
-from planner.planfile.load import load_plans
+from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireRun, WireTranscript
@@ -68,7 +68,7 @@ class Called:
 
 @cache
 def plans() -> tuple[Plan, ...]:
-    loaded, diagnostics = load_plans([FOLDER], cwd=ROOT, project=Project())
+    loaded, _, diagnostics = load_files([FOLDER], cwd=ROOT, project=Project())
     assert [diagnostic.code for diagnostic in diagnostics] == ["judge-not-configured"]
     return loaded
 

@@ -16,7 +16,7 @@ from typing import cast
 
 from planner.diagnostics import Diagnostics
 from planner.planfile.files import misplaced_projects, plan_files
-from planner.planfile.load import load_plans
+from planner.planfile.load import load_files
 from planner.planfile.project import load_project
 from planner.planfile.reporter import Reporter
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
@@ -75,7 +75,7 @@ def check(files: Mapping[str, str], example: Example, folder: Path) -> Diagnosti
     diagnostics.items.extend(
         misplaced_projects(folder, {path.parent for path in plan_files([folder])}, cwd=folder).items
     )
-    _, found = load_plans(
+    _, _, found = load_files(
         [Path()],
         cwd=folder,
         project=project,
