@@ -339,6 +339,7 @@ def test_empty_mapping_is_a_plan_without_anything(workspace: Any) -> None:
     ("number", "code"),
     [
         ("5.5", "not-e164"),
+        ("+14155550199", "not-e164"),
         ("true", "not-e164"),
         ("[a]", "not-e164"),
         ('"+1415555019x"', "not-e164"),

@@ -1,4 +1,4 @@
-"""`planner.yaml`: what a project sets for all plans, and what is wrong with one."""
+"""`planner.yaml`: what a project sets for all plans, what is wrong with one, and what its limits make of a plan."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from inline_snapshot import snapshot
 
+from planner.planfile.addresses import BUCKETS
 from planner.planfile.model import ExecutionSettings, Policy, Project, QuietHours, Target
-from planner.planfile.project import load_project
+from planner.planfile.project import load_project, read_project
 
 
 def test_project_that_is_not_there_has_the_defaults(workspace: Any) -> None:
@@ -193,3 +194,119 @@ def test_a_pattern_that_redacts_everything_is_refused(workspace: Any) -> None:
         workspace.write("planner.yaml", f"redact: ['{pattern}']\n")
         _, diagnostics = load_project(workspace.root, cwd=workspace.root)
         assert [item.code for item in diagnostics] == (["bad-value"] if refused else [])
+
+
+def priced(budget: int | None, runs: int = 5, matrix: str = "{axes: {mood: [calm, furious, confused]}}") -> str:
+    """Fifteen calls, unless it is said otherwise."""
+    return f"""\
+version: 1
+plan: p
+targets: {{support: {{agent: 12}}}}
+{f"budget: {{max_cost_cents: {budget}}}" if budget is not None else "tags: [a]"}
+scenarios:
+  one:
+    prompt: You are {{{{ mood }}}}.
+    matrix: {matrix}
+    runs: {runs}
+    expect: [{{check: says, any_of: [yes]}}]
+"""
+
+
+RATES = (("spark", 8.0), ("flash", 6.0))
+
+
+def test_a_plan_that_is_sure_to_break_its_budget(workspace: Any) -> None:
+    """The cheapest product's started minute, twice, for each call: less than that is not possible."""
+    workspace.project = Project(rates=RATES)
+    assert workspace.faults(priced(15 * 12)) == ""
+    assert workspace.faults(priced(15 * 12 - 1)) == snapshot("4:26 warning over-budget")
+
+
+def test_a_budget_that_allows_no_call_is_an_error(workspace: Any) -> None:
+    """Up to the price of one call, part of the plan can be called; below it, nothing ever."""
+    workspace.project = Project(rates=RATES)
+    assert [code for code, *_ in workspace.codes(priced(12))] == ["over-budget"]
+    assert len(workspace.load()[0]) == 1
+    assert workspace.faults(priced(11)) == snapshot("4:26 over-budget")
+    assert workspace.load()[0] == ()
+
+
+def test_limits_of_the_project(workspace: Any) -> None:
+    """They are the policy's, so that the plan is only warned of: part of it can be called."""
+    workspace.project = Project(rates=RATES, policy=Policy(max_cost_cents=100, max_calls=14))
+    assert workspace.faults(priced(None)) == snapshot("2:7 warning over-budget, 2:7 warning too-many-calls")
+    assert len(workspace.load()[0]) == 1
+    workspace.project = Project(rates=RATES, policy=Policy(max_cost_cents=180, max_calls=15))
+    assert workspace.faults(priced(None)) == ""
+
+
+@pytest.mark.parametrize("rates", [(), (("flash", 0.0),)])
+def test_nothing_is_reported_if_the_price_is_unknown(workspace: Any, rates: tuple[tuple[str, float], ...]) -> None:
+    """Without rates the published one may be another product's; a product that costs nothing breaks no budget."""
+    workspace.project = Project(rates=rates)
+    assert workspace.faults(priced(1)) == ""
+
+
+def test_retries_count_as_calls_as_they_do_when_it_is_run(workspace: Any) -> None:
+    """`planner run` reckons with a retry of each run, and so does the warning; it names what else can be lowered."""
+    retried = priced(None, runs=3).replace("    runs: 3\n", "    runs: 3\n    retries: 2\n")
+    workspace.project = Project(policy=Policy(max_calls=26))
+    assert workspace.faults(retried) == snapshot("2:7 warning too-many-calls")
+    workspace.project = Project(policy=Policy(max_calls=27))
+    assert workspace.faults(retried) == ""
+
+
+NO_STORES = [
+    "refs/planner/results",
+    "git",
+    "ref:refs/planner/results",
+    "git:refs/heads/main",
+    "git:refs/tags/v1",
+    "git:refs/remotes/origin/x",
+    "git:refs/planner",
+    "git:refs/planner/../x",
+    "git:planner",
+    "git:refs/planner/results?kept=3",
+    "git:refs/planner/results?keep=0",
+    "git://host.test/acme/plans",
+    "s3:/bucket/planner",
+    "s3//bucket/planner",
+    "GS:bucket",
+    "S3://bucket/planner",
+    "s3://",
+    "s3://bucket/results?keep=3",
+    "s3://user:pw@bucket/results",
+    "file:///tmp/results",
+    "https://user:pw@host.test/planner",
+    "~/.planner",
+]
+
+
+@pytest.mark.parametrize("written", NO_STORES)
+def test_an_address_that_names_no_store_is_refused(written: str) -> None:
+    """It is an error of planner.yaml at its place, which does not show the address; it never becomes a folder of that name."""
+    _, diagnostics = read_project(f"store: {written}\n".encode(), "planner.yaml")
+    assert [(item.code, item.span.column) for item in diagnostics] == [("bad-value", 8)]
+    assert "user:pw" not in next(iter(diagnostics)).detail
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ".planner",
+        "results/of/ci",
+        "/var/lib/planner",
+        "../shared",
+        "./git",
+        "./s3:bucket",
+        "C:/planner",
+        "git:refs/planner/results",
+        "git:refs/planner/results?remote=none&keep=50",
+        *[f"{scheme}://bucket/planner" for scheme in BUCKETS],
+    ],
+)
+def test_stores(written: str) -> None:
+    """Folders, refs and buckets as docs/stores.md writes them."""
+    project, diagnostics = read_project(f"store: {written}\n".encode(), "planner.yaml")
+    assert not diagnostics.items
+    assert project.store == written

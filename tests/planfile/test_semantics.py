@@ -1,4 +1,4 @@
-"""Plans that are well formed and cannot be meant: parts that contradict each other, do nothing or are used by nothing."""
+"""Plans that are well formed and cannot be meant: contradictions, parts that do nothing, equal calls, texts that YAML cuts."""
 
 from __future__ import annotations
 
@@ -185,3 +185,128 @@ def test_lint_of_a_plan(workspace: Any, name: str) -> None:
     workspace.write("plan.yaml", f"version: 1\nplan: p\n{text}")
     found = workspace.codes()
     assert found == said
+
+
+MOODS = "matrix: {axes: {mood: [calm, furious, sad]}}"
+SAYS = "expect: [{check: says, any_of: [yes]}]"
+
+
+def scenario(prompt: str, matrix: str, expect: str = SAYS) -> str:
+    return f"scenarios:\n  s:\n    prompt: {prompt}\n    {matrix}\n    {expect}\n"
+
+
+SAME = {
+    "a mistyped value, in a condition that never holds": (
+        scenario("\"Ask. {% if mood == 'frious' %}Shout.{% endif %}\"", MOODS),
+        snapshot("6:3 warning same-call"),
+    ),
+    "some values": (
+        scenario(
+            "\"Ask for {{ order }}. {% if mood == 'furious' %}Shout.{% endif %}\"",
+            "matrix: {axes: {mood: [calm, furious, sad, sorry], order: [1, 2]}}",
+        ),
+        snapshot("6:3 warning same-call"),
+    ),
+    "an axis that matters for one value of another": (
+        scenario(
+            "\"Ask. {% if mood == 'furious' %}Shout {{ why }}.{% endif %}\"",
+            "matrix: {axes: {mood: [calm, furious], why: [late, lost, broken]}}",
+        ),
+        snapshot("6:3 warning same-call"),
+    ),
+    "mappings that differ in their id alone": (
+        scenario(
+            '"You are {{ caller.name }}."', "matrix: {axes: {caller: [{id: ana, name: Ana}, {id: bob, name: Ana}]}}"
+        ),
+        snapshot("6:3 warning same-call"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_same_call_for_several_values(workspace: Any, head: str, name: str) -> None:
+    """One warning, at the scenario."""
+    plan, expected = SAME[name]
+    assert workspace.faults(head + plan) == expected
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        scenario("\"Ask. {% if mood == 'sad' %}Cry.{% elif mood == 'furious' %}Shout.{% endif %}\"", MOODS),
+        scenario("Ask.", MOODS, 'expect: [{check: says, any_of: ["{{ mood }}"]}]'),
+        scenario('"{{ mood }}"', MOODS + "\n    targets: [support, other]").replace(
+            "scenarios", "# {other: {agent: 3}}\nscenarios"
+        ),
+    ],
+)
+def test_cases_that_differ_in_anything_are_not_the_same_call(workspace: Any, head: str, plan: str) -> None:
+    """In the prompt, in an expectation or in the target."""
+    head = head.replace("{agent: 12}", "{agent: 12}, other: {agent: 13}")
+    assert [code for code, *_ in workspace.codes(head + plan) if code != "unused-target"] == []
+
+
+def test_values_of_a_shared_file_are_reported_at_the_scenario(workspace: Any, head: str) -> None:
+    """Another plan may need them."""
+    workspace.write("moods.csv", "calm\nfurious\n")
+    plan = scenario("\"Ask{% if mood == 'x' %}!{% endif %}\"", "matrix: {axes: {mood: {file: moods.csv}}}")
+    workspace.write("moods.csv", "mood\ncalm\nfurious\n")
+    plan = plan.replace("moods.csv}", "moods.csv, column: mood}")
+    assert workspace.codes(head + plan) == [("same-call", 6, 3)]
+
+
+def test_cases_with_errors_are_not_compared(workspace: Any, head: str) -> None:
+    """An invalid expectation that was dropped might distinguish the cases."""
+    plan = scenario(
+        "\"Ask{% if mood == 'x' %}!{% endif %}\"", MOODS, 'expect: [{check: says, any_off: ["{{ mood }}"]}]'
+    )
+    assert "same-call" not in {code for code, *_ in workspace.codes(head + plan)}
+
+
+def test_a_plan_without_calls_has_no_calls_to_compare(workspace: Any, head: str) -> None:
+    """Only the unreadable targets are reported."""
+    plan = scenario("\"Ask{% if mood == 'x' %}!{% endif %}\"", MOODS)
+    assert workspace.codes(head.replace("targets", "target") + plan) == [("unknown-key", 3, 1)]
+
+
+PLAIN = """\
+version: 1
+plan: p  # the plan
+targets: {{support: {{agent: 12}}}} #agents
+defaults: {{runs: 3}} #often
+scenarios:
+  hello:
+    description: Billing #todo
+    prompt: {prompt}
+    expect:
+      - check: says
+        any_of:
+{phrases}
+"""
+
+
+def faults(workspace: Any, prompt: str = "Say hello.", phrases: str = "          - hello") -> str:
+    found: str = workspace.faults(PLAIN.format(prompt=prompt, phrases=phrases))
+    return found
+
+
+def test_a_text_that_is_cut_at_a_hash(workspace: Any) -> None:
+    """YAML drops the rest as a comment."""
+    assert faults(
+        workspace, "Ask about order #12345 please", "          - order #123\n          - two words #wow"
+    ) == snapshot("8:29 warning not-as-it-looks, 12:19 warning not-as-it-looks, 13:23 warning not-as-it-looks")
+
+
+def test_an_item_that_continues_the_one_above(workspace: Any) -> None:
+    """Indented more, it is no item: both are one phrase that nobody says."""
+    assert faults(workspace, phrases="          - Hello\n            - Goodbye") == snapshot(
+        "13:13 warning not-as-it-looks"
+    )
+    plan = PLAIN.format(prompt="x", phrases="").replace("any_of:\n", "any_of: Hello\n          - Goodbye")
+    assert "not-as-it-looks" in workspace.faults(plan)
+
+
+@pytest.mark.parametrize("prompt", ['"Ask about order #12345"'])
+def test_intended_text_is_not_reported(workspace: Any, prompt: str) -> None:
+    """Quoted and block texts, comments after a space, and text after numbers and containers."""
+    assert faults(workspace, prompt) == ""

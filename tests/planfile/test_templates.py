@@ -44,33 +44,11 @@ def fault(text: str) -> tuple[str, str, str | None]:
 
 
 patient = settings(deadline=None)  # the first example loads Jinja
-TAGS = [
-    "{",
-    "}",
-    "{{",
-    "}}",
-    "{ {",
-    "\r\n",
-    "%}",
-    "\n",
-    "\n\n",
-    " ",
-    "{{ name }}",
-    "{{name}}",
-    "{{ order.number }}",
-    "{{- name -}}",
-]
-MORE_TAGS = [
-    "{{ n }}",
-    "{{ order }}",
-    "{{ loop }}",
-    "{{ name.x }}",
-    "{{ nothing }}",
-    "{{ yes }}",
-    "{{ rate }}",
-    "{{\tname }}",
-]
-pieces = st.text(max_size=8) | st.sampled_from([*TAGS, *MORE_TAGS])
+TAGS = (
+    "{|}|{{|}}|{ {|\r\n|%}|\n|\n\n| |{{ name }}|{{name}}|{{ order.number }}|{{- name -}}|{{ n }}|{{ order }}|{{ loop }}"
+)
+MORE_TAGS = "{{ name.x }}|{{ nothing }}|{{ yes }}|{{ rate }}|{{\tname }}"
+pieces = st.text(max_size=8) | st.sampled_from(f"{TAGS}|{MORE_TAGS}".split("|"))
 
 
 def outcome(template: Template, values: dict[str, Any]) -> tuple[str, str]:
@@ -273,13 +251,7 @@ def test_hostile_template_is_stopped(name: str) -> None:
     Now: it stops with a diagnostic after a fixed number of steps.
     """
     code, *_ = fault(HOSTILE[name])
-    assert code in {
-        "template-too-costly",
-        "template-too-large",
-        "template-failed",
-        "template-syntax",
-        "template-undefined",
-    }
+    assert code.removeprefix("template-") in {"too-costly", "too-large", "failed", "syntax", "undefined"}
 
 
 def test_steps_are_counted_not_timed() -> None:

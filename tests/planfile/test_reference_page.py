@@ -1,0 +1,75 @@
+"""docs/plans.md: the whole grammar and its limits, as the program has them, with examples that are valid."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.checks import expression, field, patterns
+from planner.planfile import expand, expectations, grammar, jinja_environment, library, load, prompts, templates
+from planner.planfile.load import load_files
+from planner.planfile.project import load_project
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "plans.md").read_text(encoding="utf-8")
+
+
+def test_every_key_is_in_the_reference() -> None:
+    """The page has all keys of all mappings, with today's types, defaults and descriptions."""
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / ".ci" / "plan_reference.py")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("", "", 0)
+
+
+def test_the_examples_of_the_reference_are_valid(workspace: Any) -> None:
+    """The files shown make up a repository without a fault or a warning."""
+    files = dict(re.findall(r"<!-- file: (\S+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
+    assert set(files) == {"plans/refunds.yaml", "plans/lib/voice.yaml", "planner.yaml"}
+    for name, text in files.items():
+        workspace.write(name, text)
+    project, faults = load_project(workspace.root, cwd=workspace.root)
+    loaded = load_files([Path("plans")], cwd=workspace.root, project=project)
+    assert workspace.rendered(faults) + workspace.rendered(loaded.diagnostics) == ""
+    assert [len(plan.cases) for plan in loaded.plans] == [12]
+    assert len(loaded.libraries) == 1
+
+
+def test_every_kind_of_yaml_block_is_checked() -> None:
+    """No example of the page is left out of the one above."""
+    assert PAGE.count("```yaml") == PAGE.count("<!-- file: ")
+
+
+WORDS = " ".join(PAGE.split())
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (load.MAX_SCENARIOS, "{:,} scenarios"),
+        (grammar.MAX_TARGETS, "{:,} targets"),
+        (library.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
+        (grammar.MAX_ITEMS, "{:,} tags"),
+        (library.MAX_LIBRARY_EXPECTATIONS, "A library has at most {:,} expectations"),
+        (expand.MAX_CASES_PER_PLAN, "{:,} cases"),
+        (expectations.MAX_EXPECTATIONS, "a scenario {},"),
+        (expectations.MAX_NODES, "an expectation with templates {:,} values"),
+        (prompts.MAX_PROMPT_BYTES // 1024, "A prompt has {} KiB"),
+        (templates.MAX_TEXT // 1024, "{} KiB, as has any text"),
+        (templates.MAX_SOURCE // 1024, "a template {} Ki characters"),
+        (templates.MAX_PROGRAMS // 1024, "have {} Ki in a plan"),
+        (jinja_environment.WORK_PER_PLAN, "may do {:,} steps"),
+        (jinja_environment.WORK_PER_RENDER, "one of them {:,} for one case"),
+        (patterns.MAX_LENGTH, "A regular expression has {:,} characters"),
+        (expression.MAX_LENGTH, "a CEL expression {:,}"),
+        (field.MAX_LENGTH, "a JSONPath {}"),
+    ],
+)
+def test_documented_limits(limit: int, text: str) -> None:
+    """The page has the number that the code has."""
+    assert text.format(limit) in WORDS
