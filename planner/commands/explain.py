@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
-from planner.planfile.examples import check, example_of
+from planner.planfile.examples import check, examples
 from planner.planfile.reporter import rules, rules_by_area
 from planner.planfile.text import nearest, unknown
 from planner.reports import pages
@@ -82,7 +82,7 @@ def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
     area_of = {rule.code: area for area, rules in rules_by_area().items() for rule in rules}
     found: list[RulePage] = []
     for code in codes:
-        example = example_of(code)
+        example = examples().get(code)
         faults = Diagnostics()
         if example is not None:
             try:

@@ -17,19 +17,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from mutants import Mutants
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.planfile.examples import examples
 from planner.planfile.files import misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.project import load_project
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "planner" / "planfile" / "examples"
 TODAY = date(2026, 11, 25)
 
 Files = Mapping[str, bytes]
@@ -43,12 +41,10 @@ def folders(retail: Path, mutants: int) -> Iterator[tuple[str, Files, str | None
             plans[extra] = (ROOT / extra).read_bytes()
     yield "plans", plans, None
     yield "retail", {path.name: path.read_bytes() for path in sorted(retail.glob("*.yaml"))}, None
-    for path in sorted(EXAMPLES.glob("*.yaml")):
-        example: Any = YAML(typ="safe", pure=True).load(path)
-        beside = {name: text.encode() for name, text in example.get("beside", {}).items()}
-        for part in ("broken", "fixed"):
-            files = {name: text.encode() for name, text in example[part].items()}
-            yield f"{path.stem}: {part}", beside | files, example.get("environment")
+    for code, example in sorted(examples().items()):
+        beside = {name: text.encode() for name, text in example.beside.items()}
+        for part, texts in (("broken", example.broken), ("fixed", example.fixed)):
+            yield f"{code}: {part}", beside | {name: text.encode() for name, text in texts.items()}, example.environment
     for number, mutant in enumerate(Mutants(1).take(mutants)):
         yield f"mutant {number}: {mutant.how}", mutant.files, None
 

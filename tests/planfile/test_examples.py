@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
-from planner.planfile.examples import FOLDER, WITHOUT, check, example_of
+from planner.planfile.examples import WITHOUT, check, examples
 from planner.planfile.reporter import rules
 from tests.planfile.conftest import Workspace  # pyright: ignore[reportMissingImports]
 
-SHOWN = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+SHOWN = sorted(examples())
 
 SOUND = """\
 version: 1
@@ -37,16 +37,14 @@ def test_every_rule_has_an_example() -> None:
 @pytest.mark.parametrize("code", SHOWN)
 def test_a_broken_example_has_one_fault(code: str, tmp_path: Path) -> None:
     """One mistake is one diagnostic: it breaks its rule, and nothing else is said of it."""
-    example = example_of(code)
-    assert example is not None
+    example = examples()[code]
     assert [found.code for found in check(example.broken, example, tmp_path)] == [code]
 
 
 @pytest.mark.parametrize("code", SHOWN)
 def test_a_fixed_example_has_no_fault(code: str, tmp_path: Path) -> None:
     """The fixed plans have no diagnostics, warnings included."""
-    example = example_of(code)
-    assert example is not None
+    example = examples()[code]
     assert example.fixed != example.broken
     assert list(check(example.fixed, example, tmp_path)) == []
 

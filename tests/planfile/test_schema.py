@@ -8,11 +8,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
-from inline_snapshot import snapshot
 
 from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
-from planner.planfile.examples import FOLDER, example_of
+from planner.planfile.examples import examples
 from planner.planfile.reporter import Reporter
 from planner.planfile.schema import library_schema, plan_schema, project_schema
 from planner.planfile.yaml.document import Source
@@ -21,7 +20,6 @@ from planner.planfile.yaml.reader import parse
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
 
 PLANS = Path(__file__).parents[2] / "plans"
-SHOWN = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 GOOD = """\
 version: 1
@@ -197,10 +195,9 @@ def of_a_kind(name: str, text: str) -> dict[str, Any]:
     return schema_of(library_schema if "kind: library" in text else plan_schema)
 
 
-@pytest.mark.parametrize("code", SHOWN)
+@pytest.mark.parametrize("code", examples())
 def test_schema_accepts_the_fixed_examples(code: str) -> None:
-    example = example_of(code)
-    assert example is not None
+    example = examples()[code]
     for name, text in {**example.beside, **example.fixed}.items():
         if name.endswith(".yaml") and not name.startswith("agents/"):
             assert complaints(text, of_a_kind(name, text)) == [], name
@@ -209,37 +206,33 @@ def test_schema_accepts_the_fixed_examples(code: str) -> None:
 def test_schema_refuses_the_broken_examples_that_it_can() -> None:
     """Editors underline what is wrong in one file without rendering templates."""
     refused: list[str] = []
-    for code in SHOWN:
-        example = example_of(code)
-        assert example is not None
+    for code, example in sorted(examples().items()):
         for name, text in example.broken.items():
             if not name.startswith("agents/") and load(text) is not None and complaints(text, of_a_kind(name, text)):
                 refused.append(code)
-    assert refused == snapshot(
-        [
-            "bad-alias",
-            "bad-axis",
-            "bad-value",
-            "duplicate-item",
-            "empty-prompt",
-            "misplaced-use",
-            "missing-key",
-            "nested-library",
-            "no-prompt",
-            "no-scenarios",
-            "no-targets",
-            "not-a-choice",
-            "not-a-name",
-            "not-a-slug",
-            "not-e164",
-            "out-of-range",
-            "two-prompts",
-            "unknown-check",
-            "unknown-key",
-            "version-unknown",
-            "wrong-type",
-        ]
-    )
+    assert refused == [
+        "bad-alias",
+        "bad-axis",
+        "bad-value",
+        "duplicate-item",
+        "empty-prompt",
+        "misplaced-use",
+        "missing-key",
+        "nested-library",
+        "no-prompt",
+        "no-scenarios",
+        "no-targets",
+        "not-a-choice",
+        "not-a-name",
+        "not-a-slug",
+        "not-e164",
+        "out-of-range",
+        "two-prompts",
+        "unknown-check",
+        "unknown-key",
+        "version-unknown",
+        "wrong-type",
+    ]
 
 
 TEMPLATED = """\

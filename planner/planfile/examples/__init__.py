@@ -1,25 +1,26 @@
-"""One example of each rule, in a file named by its code: plans that break only this rule, and the same plans fixed.
+"""One example of each rule, in a table by area: plans that break only this rule, and the same plans fixed.
 
-`planner explain`, docs/diagnostics.md and the tests use these files. A file has
+`planner explain`, docs/diagnostics.md and the tests use these files. An example has
 
-* `broken` and `fixed`: texts by file name. The fixed plans have no diagnostics;
+* `broken`: texts by file name;
+* `fix`: texts to replace in them, each of which is there once, or `fixed`, the fixed texts as a whole. The fixed plans
+  have no diagnostics;
 * `beside`: further files that both need, such as planner.yaml or a prompt;
 * `environment`: the one to check with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
-from typing import cast
 
 from planner.diagnostics import Diagnostics
 from planner.planfile.files import misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.project import load_project
-from planner.planfile.reporter import Reporter
-from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
+from planner.planfile.yaml.reader import read
 from planner.values import frozen
 
 FOLDER = Path(__file__).parent
@@ -45,18 +46,23 @@ class Example:
     environment: str | None = None
 
 
-def example_of(code: str) -> Example | None:
-    """The example of a rule; None if it has none."""
-    path = FOLDER / f"{code}.yaml"
-    if not path.is_file():
-        return None
-    diagnostics = Diagnostics()
-    reporter = Reporter(diagnostics)
-    source = decode(path.read_bytes()[:MAX_BYTES], path.name, reporter)
-    root = parse(source, reporter) if source is not None else None
-    assert root is not None, list(diagnostics)
-    part = cast("Mapping[str, Mapping[str, str]]", root)
-    return Example(part["broken"], part["fixed"], part.get("beside", {}), root.get("environment"))
+@cache
+def examples() -> Mapping[str, Example]:
+    """Every example, by the code of its rule."""
+    found: dict[str, Example] = {}
+    for path in sorted(FOLDER.glob("*.yaml")):
+        table, problems = read(path.read_bytes(), path.name)
+        assert table is not None, problems
+        for code, part in table.items():
+            fixed = part.get("fixed") or {name: _fixed(text, part["fix"]) for name, text in part["broken"].items()}
+            found[code] = Example(part["broken"], fixed, part.get("beside", {}), part.get("environment"))
+    return found
+
+
+def _fixed(text: str, replacements: Iterable[Mapping[str, str]]) -> str:
+    for each in replacements:
+        text = text.replace(each["from"], each["to"])
+    return text
 
 
 def check(files: Mapping[str, str], example: Example, folder: Path) -> Diagnostics:
