@@ -12,7 +12,7 @@ from planner.diagnostics import Related, Span
 from planner.planfile.axes import Axis, AxisReader, AxisValue
 from planner.planfile.fields import missing, wrong_type
 from planner.planfile.grammar import MAX_CASES, MatrixFields
-from planner.planfile.pairwise import Row, TooMuchSearchError, fewest_rows, pairwise
+from planner.planfile.pairwise import TooMuchSearchError, fewest_rows, pairwise
 from planner.planfile.reporter import Use
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.yaml.document import Items, Mapping
@@ -173,15 +173,7 @@ class MatrixReader:
         return [point for point in _products(axes) if not exclusions.hold(point)]
 
     def _pairs(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> list[Point] | None:
-        """Combinations with every pair of values; None if they are too many."""
-        rows = self._rows(axes, exclusions)
-        if rows is None:
-            return None
-        values = [list(axis.values.values()) for axis in axes]
-        return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows]
-
-    def _rows(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[Row, ...] | None:
-        """A pairwise table of the axes' positions; None if it would be too large, or too much work.
+        """Combinations with every pair of values; None if they would be too many, or too much work.
 
         The work for all tables that are loaded together is bounded.
         """
@@ -203,7 +195,8 @@ class MatrixReader:
         if key not in self.reporter.tables:
             self.reporter.tables.add(key)
             self.reporter.tables_room -= table.looks
-        return table.rows
+        values = [list(axis.values.values()) for axis in axes]
+        return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in table.rows]
 
     def _warn_of_unused(self, axes: tuple[Axis, ...], points: list[Point]) -> None:
         """Report values that are always excluded. Only values written here: a file's values may be used elsewhere."""
