@@ -105,6 +105,8 @@ class ScenarioReader:
         self.fields = read_fields(ScenarioFields, self.written, self.reporter)
         self.given = self.fields.model_fields_set
         """The valid fields of the scenario."""
+        self.values = {**vars(plan.defaults), **{name: getattr(self.fields, name) for name in self.given}}
+        """The values that apply: the scenario's, or else those of `defaults`."""
         self.unknown_axes: dict[str, list[Use]] = {}
         """Names in `exclude` and `include` that are no axes."""
 
@@ -119,14 +121,14 @@ class ScenarioReader:
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
         if plan.defaults_need_check or need_check(given):
-            Settings(self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter).check()
-        settings = plan.settings
-        if not DECIDING.isdisjoint(given):
-            settings = settings_of({**vars(plan.defaults), **{name: getattr(self.fields, name) for name in given}})
+            Settings(self.written, given, self.values, plan.defaults_written, plan.defaults, self.reporter).check()
+        settings = plan.settings if DECIDING.isdisjoint(given) else settings_of(self.values)
         check_own_rates(drafts, settings.runs, settings.confidence, self.reporter)
         if complete and cannot_fail(drafts, settings.min_pass_rate):
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
-        quarantine = self._quarantine()
+        quarantine = plan.quarantine
+        if "quarantine" in self.written:
+            quarantine = read_quarantine(self.written, self.reporter, today=plan.today)
         names = self._names(matrix, prompt, [*drafts, *unsound] if unsound else drafts, complete=complete)
         for name, uses in self.unknown_axes.items():
             plan.unresolved.add(name, uses)
@@ -152,8 +154,8 @@ class ScenarioReader:
             drafts=drafts,
             variables=plan.variables,
             settings=settings,
-            tags=self._tags(),
-            description=self._description(),
+            tags=_joined(plan.tags, tuple(self.values["tags"])),
+            description=(self.values["description"] or "").strip(),
             quarantine=quarantine,
         )
         cases = expand(parts, self.plan.expectations, plan.allowance, self.reporter, errors=errors)
@@ -240,41 +242,24 @@ class ScenarioReader:
             self.reporter.error("too-many-nodes", detail, self.where)
             return [], (), False
         warn_of_equal(drafts, self.reporter)
-        self._check_repeats([draft for draft in drafts if draft.used is not None])
-        self._check_ids([draft for draft in drafts if draft.shape.id is not None])
+        self._check_repeats(drafts)
         return drafts, (*defaults.unsound, *own.unsound), defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:
-        """Report an expectation of a library that is used twice, since it would be judged twice."""
-        first: dict[tuple[int, str | int], Draft] = {}
-        for draft in drafts:
-            other = first.setdefault((id(draft.container), draft.key), draft)
-            if other is not draft:
-                detail = f"`{shorten(self.name, 40)}` has this from the library already"
-                self.reporter.error("duplicate-item", detail, draft.span, Related("the first time", other.span))
-
-    def _check_ids(self, drafts: list[Draft]) -> None:
+        """Report a library's expectation that is used twice, since it would be judged twice, and ids that are taken."""
+        used: dict[tuple[int, str | int], Draft] = {}
         ids: dict[str, Draft] = {}
+        name = shorten(self.name, 40)
         for draft in drafts:
-            name = draft.shape.id or ""
-            first = ids.setdefault(name, draft)
-            if first is not draft:
-                detail = f"another expectation of `{shorten(self.name, 40)}` has the id `{shorten(name, 40)}`"
+            if (
+                draft.used is not None
+                and (first := used.setdefault((id(draft.container), draft.key), draft)) is not draft
+            ):
+                detail = f"`{name}` has this from the library already"
+                self.reporter.error("duplicate-item", detail, draft.span, Related("the first time", first.span))
+            if draft.shape.id is not None and (first := ids.setdefault(draft.shape.id, draft)) is not draft:
+                detail = f"another expectation of `{name}` has the id `{shorten(draft.shape.id, 40)}`"
                 self.reporter.error("duplicate-id", detail, draft.id_span, Related("the first one", first.id_span))
-
-    def _quarantine(self) -> Quarantine | None:
-        if "quarantine" not in self.written:
-            return self.plan.quarantine
-        return read_quarantine(self.written, self.reporter, today=self.plan.today)
-
-    def _tags(self) -> frozenset[str]:
-        plan = self.plan
-        tags = self.fields.tags if "tags" in self.given else plan.defaults.tags
-        return _joined(plan.tags, tuple(tags)) if tags else plan.tags
-
-    def _description(self) -> str:
-        fields = self.fields if "description" in self.given else self.plan.defaults
-        return (fields.description or "").strip()
 
     def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> set[str]:
         """The names that templates use. Undefined names and unused axes are reported."""

@@ -14,7 +14,7 @@ from planner.clock import age_of
 from planner.diagnostics import Span
 from planner.planfile.drafts import Draft
 from planner.planfile.fields import read_nested, wrong_type
-from planner.planfile.grammar import QuarantineFields, ScenarioDefaults, ScenarioFields
+from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
 from planner.planfile.model import Direction, Mode, Quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import describe
@@ -88,24 +88,21 @@ class Settings(NamedTuple):
     """What a scenario and the defaults say. `given` are the scenario's fields that are without a fault."""
 
     written: Written
-    fields: ScenarioFields
     given: Collection[str]
+    values: Mapping[str, Any]
     defaults_written: Written
     defaults: ScenarioDefaults
     reporter: Reporter
 
     def check(self) -> None:
         """Report inconsistent or impossible settings."""
-        runs, min_runs = self._value("runs"), self._value("min_runs")
+        runs, min_runs = self.values["runs"], self.values["min_runs"]
         if min_runs is not None and min_runs > runs and ("runs" not in self.written or "runs" in self.given):
-            self.reporter.error(
-                "out-of-range",
-                f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown",
-                self._place("min_runs"),
-            )
+            detail = f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown"
+            self.reporter.error("out-of-range", detail, self._place("min_runs"))
         self._check_confidence(runs)
         self._check_rounding(runs)
-        number: Any = self._value("target_number")
+        number: Any = self.values["target_number"]
         if number is None:
             return
         fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
@@ -114,7 +111,7 @@ class Settings(NamedTuple):
 
     def _check_confidence(self, runs: int) -> None:
         """Report a rate that no result of these runs could reach, before anything is paid."""
-        rate, confidence = self._value("min_pass_rate"), self._value("confidence")
+        rate, confidence = self.values["min_pass_rate"], self.values["confidence"]
         if confidence is None or self._is_invalid("min_pass_rate") or self._is_invalid("runs"):
             return
         place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
@@ -131,10 +128,10 @@ class Settings(NamedTuple):
 
     def _check_rounding(self, runs: int) -> None:
         """Warn of a rate slightly above a possible one, such as 0.67 for two of three, which requires one more run."""
-        rate = self._value("min_pass_rate")
+        rate = self.values["min_pass_rate"]
         share = Fraction(repr(float(rate)))
         meant = ceil(share * runs) - 1
-        if self._is_invalid("runs") or self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
+        if self._is_invalid("runs") or self.values["confidence"] is not None or not 0 < meant < runs <= _FEW_RUNS:
             return
         if share - Fraction(meant, runs) <= Fraction(5, 1_000):
             written = next(
@@ -146,9 +143,6 @@ class Settings(NamedTuple):
             )
             given = [name for name in ("min_pass_rate", "runs") if name in self.given]
             self.reporter.warning("rounded-rate", detail, self._place(given[0] if given else "min_pass_rate"))
-
-    def _value(self, name: str) -> Any:
-        return getattr(self.fields if name in self.given else self.defaults, name)
 
     def _is_invalid(self, name: str) -> bool:
         """Whether a setting is written but invalid, so that its value here is only a substitute."""
