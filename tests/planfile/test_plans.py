@@ -190,29 +190,25 @@ def test_environment_defines_an_alias(workspace: Any, environment: str, target: 
 @pytest.mark.parametrize(
     ("environment", "old", "new", "said"),
     [
-        (None, "", "", snapshot([("environment-needed", 3, 11)])),
-        ("staging", "[support]", "[suport]", snapshot([("unknown-target", 3, 11)])),
-        (None, "[support]", "[suport]", snapshot([("unknown-target", 3, 11)])),
-        ("production", "[support]", "[support, hotline]", snapshot([("unknown-target", 3, 20)])),
-        ("staging", "[support]", "[support, support, 5]", snapshot([("duplicate-item", 3, 20), ("wrong-type", 3, 29)])),
-        ("staging", "[support]", "{support: {agent: 13}}", snapshot([("target-conflict", 3, 11)])),
-        ("staging", "[support]", "support", snapshot([("wrong-type", 3, 10)])),
-        ("staging", "[support]", "[]", snapshot([("no-targets", 3, 10)])),
-        ("staging", "[support]", "{}", snapshot([("no-targets", 3, 10)])),
-        ("staging", "targets: [support]\n", "", snapshot([("missing-key", 1, 1)])),
-        ("staging", "[support]", "", snapshot([("wrong-type", 3, 1)])),
-        ("staging", "[support]", "{support: 12}", snapshot([("wrong-type", 3, 20)])),
+        (None, "", "", snapshot("3:11 environment-needed")),
+        ("staging", "[support]", "[suport]", snapshot("3:11 unknown-target")),
+        (None, "[support]", "[suport]", snapshot("3:11 unknown-target")),
+        ("production", "[support]", "[support, hotline]", snapshot("3:20 unknown-target")),
+        ("staging", "[support]", "[support, support, 5]", snapshot("3:20 duplicate-item, 3:29 wrong-type")),
+        ("staging", "[support]", "{support: {agent: 13}}", snapshot("3:11 target-conflict")),
+        ("staging", "[support]", "support", snapshot("3:10 wrong-type")),
+        ("staging", "[support]", "[]", snapshot("3:10 no-targets")),
+        ("staging", "[support]", "{}", snapshot("3:10 no-targets")),
+        ("staging", "targets: [support]\n", "", snapshot("1:1 missing-key")),
+        ("staging", "[support]", "", snapshot("3:1 wrong-type")),
+        ("staging", "[support]", "{support: 12}", snapshot("3:20 wrong-type")),
     ],
     ids=range(12),
 )
-def test_fault_of_targets(
-    workspace: Any, environment: str | None, old: str, new: str, said: list[tuple[str, int, int]]
-) -> None:
+def test_fault_of_targets(workspace: Any, environment: str | None, old: str, new: str, said: str) -> None:
     """Each alias that cannot be called says why, and what would help."""
     workspace.project, workspace.environment = STAGING, environment
-    workspace.write("plan.yaml", LISTED.replace(old, new, 1))
-    _, diagnostics = workspace.load()
-    assert [(item.code, item.span.line, item.span.column) for item in diagnostics] == said
+    assert workspace.faults(LISTED.replace(old, new, 1)) == said
 
 
 def test_the_same_target_in_both_places_is_no_conflict(workspace: Any) -> None:
@@ -239,74 +235,61 @@ def test_policy_limits_targets(workspace: Any) -> None:
     workspace.write(
         "other.yaml", LISTED.replace("[support]", "{mine: {phone_number: 12}}").replace("plan: p", "plan: q")
     )
-    _, diagnostics = workspace.load("plan.yaml", "other.yaml")
-    assert [(item.code, item.span.line, item.span.column) for item in diagnostics] == snapshot(
-        [("target-not-allowed", 3, 17), ("target-not-allowed", 3, 20)]
+    assert workspace.rendered(workspace.load("plan.yaml", "other.yaml")[1]) == snapshot(
+        "other.yaml:3:17 target-not-allowed, 3:20 target-not-allowed"
     )
     workspace.project = Project(policy=Policy(allowed_targets=frozenset()))
     workspace.environment = None
     workspace.write("plan.yaml", LISTED.replace("[support]", "{mine: {agent: 12}}"))
-    assert [item.detail for item in workspace.load()[1]] == [
-        "agent 12 may not be called: the project's policy allows nothing"
-    ]
+    assert workspace.faults() == snapshot("3:17 target-not-allowed")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("scenarios:\n  s: {prompt: Hello.}\n", "", snapshot([("no-scenarios", 1, 1)])),
-        ("scenarios:\n  s: {prompt: Hello.}\n", "scenarios:\n", snapshot([("wrong-type", 5, 1)])),
-        ("scenarios:\n  s: {prompt: Hello.}\n", "scenarios: {}\n", snapshot([("no-scenarios", 5, 12)])),
-        ("scenarios:\n  s: {prompt: Hello.}\n", "scenarios: [s]\n", snapshot([("wrong-type", 5, 12)])),
-        ("{prompt: Hello.}", "", snapshot([("wrong-type", 6, 3)])),
-        ("defaults: {expect: [{check: call, status: completed}]}\n", "", snapshot([("no-expectations", 5, 3)])),
+        ("scenarios:\n  s: {prompt: Hello.}\n", "", snapshot("1:1 no-scenarios")),
+        ("scenarios:\n  s: {prompt: Hello.}\n", "scenarios:\n", snapshot("5:1 wrong-type")),
+        ("scenarios:\n  s: {prompt: Hello.}\n", "scenarios: {}\n", snapshot("5:12 no-scenarios")),
+        ("scenarios:\n  s: {prompt: Hello.}\n", "scenarios: [s]\n", snapshot("5:12 wrong-type")),
+        ("{prompt: Hello.}", "", snapshot("6:3 wrong-type")),
+        ("defaults: {expect: [{check: call, status: completed}]}\n", "", snapshot("5:3 no-expectations")),
         (
             "defaults: {expect: [{check: call, status: completed}]}\n",
             "defaults: {expect: []}\n",
-            snapshot([("no-expectations", 6, 3)]),
+            snapshot("6:3 no-expectations"),
         ),
-        (
-            "defaults: {expect: [{check: call, status: completed}]}\n",
-            "defaults: [x]\n",
-            snapshot([("wrong-type", 4, 11)]),
-        ),
-        ("defaults: {expect: [{check: call, status: completed}]}\n", "defaults:\n", snapshot([("wrong-type", 4, 1)])),
-        ("{expect: [{check: call, status: completed}]}", "{expect: {check: call}}", snapshot([("wrong-type", 4, 20)])),
-        ("{prompt: Hello.}", "{prompt: Hello., expect: [{check: kall}]}", snapshot([("unknown-check", 6, 40)])),
-        ("{prompt: Hello.}", "{prompt: Hello., targets: support}", snapshot([("wrong-type", 6, 32)])),
-        ("{prompt: Hello.}", "{prompt: Hello., targets: [5]}", snapshot([("wrong-type", 6, 33)])),
-        ("{prompt: Hello.}", "{prompt: Hello., matrix: [a]}", snapshot([("wrong-type", 6, 31)])),
-        ("{prompt: Hello.}", '{prompt: "{{ a }}", matrix: }', snapshot([("wrong-type", 6, 26)])),
-        ("{prompt: Hello.}", "{prompt_file: ''}", snapshot([("bad-value", 6, 20)])),
-        ("plan: p\n", "plan: p\nvars: [a]\n", snapshot([("wrong-type", 3, 7)])),
-        ("plan: p\n", "plan: p\nvars:\n", snapshot([("wrong-type", 3, 1)])),
-        ("plan: p\n", "plan: p\nbudget: 900\n", snapshot([("wrong-type", 3, 9)])),
-        (
-            "plan: p\n",
-            "plan: p\nimports: [lib.yaml]\nkind: library\n",
-            snapshot([("file-missing", 3, 11), ("bad-value", 4, 7)]),
-        ),
-        ("plan: p\n", "plan:\n", snapshot([("wrong-type", 2, 1)])),
-        ("plan: p\n", "plan: 5\n", snapshot([("wrong-type", 2, 7)])),
-        ("plan: p\n", "plan: " + "p" * 101 + "\n", snapshot([("bad-value", 2, 7)])),
-        ("version: 1\n", "version: true\n", snapshot([("wrong-type", 1, 10)])),
-        ("version: 1\n", "version:\n", snapshot([("wrong-type", 1, 1)])),
-        ("version: 1\n", "version: 0\n", snapshot([("version-unknown", 1, 10)])),
-        ("version: 1\n", "version: 1.0\n", snapshot([("wrong-type", 1, 10)])),
+        ("defaults: {expect: [{check: call, status: completed}]}\n", "defaults: [x]\n", snapshot("4:11 wrong-type")),
+        ("defaults: {expect: [{check: call, status: completed}]}\n", "defaults:\n", snapshot("4:1 wrong-type")),
+        ("{expect: [{check: call, status: completed}]}", "{expect: {check: call}}", snapshot("4:20 wrong-type")),
+        ("{prompt: Hello.}", "{prompt: Hello., expect: [{check: kall}]}", snapshot("6:40 unknown-check")),
+        ("{prompt: Hello.}", "{prompt: Hello., targets: support}", snapshot("6:32 wrong-type")),
+        ("{prompt: Hello.}", "{prompt: Hello., targets: [5]}", snapshot("6:33 wrong-type")),
+        ("{prompt: Hello.}", "{prompt: Hello., matrix: [a]}", snapshot("6:31 wrong-type")),
+        ("{prompt: Hello.}", '{prompt: "{{ a }}", matrix: }', snapshot("6:26 wrong-type")),
+        ("{prompt: Hello.}", "{prompt_file: ''}", snapshot("6:20 bad-value")),
+        ("plan: p\n", "plan: p\nvars: [a]\n", snapshot("3:7 wrong-type")),
+        ("plan: p\n", "plan: p\nvars:\n", snapshot("3:1 wrong-type")),
+        ("plan: p\n", "plan: p\nbudget: 900\n", snapshot("3:9 wrong-type")),
+        ("plan: p\n", "plan: p\nimports: [lib.yaml]\nkind: library\n", snapshot("3:11 file-missing, 4:7 bad-value")),
+        ("plan: p\n", "plan:\n", snapshot("2:1 wrong-type")),
+        ("plan: p\n", "plan: 5\n", snapshot("2:7 wrong-type")),
+        ("plan: p\n", "plan: " + "p" * 101 + "\n", snapshot("2:7 bad-value")),
+        ("version: 1\n", "version: true\n", snapshot("1:10 wrong-type")),
+        ("version: 1\n", "version:\n", snapshot("1:1 wrong-type")),
+        ("version: 1\n", "version: 0\n", snapshot("1:10 version-unknown")),
+        ("version: 1\n", "version: 1.0\n", snapshot("1:10 wrong-type")),
         (
             "plan: p\n",
             "plan: p\ntags: [5, a, '']\nowners: ['']\n",
-            snapshot([("wrong-type", 3, 8), ("bad-value", 3, 14), ("bad-value", 4, 10)]),
+            snapshot("3:8 wrong-type, 3:14 bad-value, 4:10 bad-value"),
         ),
-        ("  s: {prompt: Hello.}\n", "  " + "s" * 101 + ": {prompt: Hello.}\n", snapshot([("not-a-slug", 6, 3)])),
+        ("  s: {prompt: Hello.}\n", "  " + "s" * 101 + ": {prompt: Hello.}\n", snapshot("6:3 not-a-slug")),
     ],
     ids=range(29),
 )
-def test_fault_of_the_frame(workspace: Any, old: str, new: str, said: list[tuple[str, int, int]]) -> None:
+def test_fault_of_the_frame(workspace: Any, old: str, new: str, said: str) -> None:
     """What a plan must have, and the types of its parts, each fault at its place and said once."""
-    workspace.write("plan.yaml", LISTED.replace("[support]", "{support: {agent: 12}}").replace(old, new, 1))
-    _, diagnostics = workspace.load()
-    assert [(item.code, item.span.line, item.span.column) for item in diagnostics] == said
+    assert workspace.faults(LISTED.replace("[support]", "{support: {agent: 12}}").replace(old, new, 1)) == said
 
 
 def test_too_many_variables_are_refused(workspace: Any, head: str) -> None:

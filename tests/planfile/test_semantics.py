@@ -73,7 +73,7 @@ PLANS = {
 scenarios:
   s: {targets: [support], prompt: Hello., expect: [{check: call, status: completed}]}
 """,
-        snapshot([("unused-target", 3, 33)]),
+        snapshot("3:33 warning unused-target"),
     ),
     "an alias that nobody calls": (
         """targets: [support, hotline]
@@ -81,14 +81,14 @@ defaults: {targets: [support]}
 scenarios:
   s: {prompt: Hello., expect: [{check: call, status: completed}]}
 """,
-        snapshot([("unused-target", 3, 20)]),
+        snapshot("3:20 warning unused-target"),
     ),
     "a target that is mistyped": (
         """targets: {support: {agent: 12}}
 scenarios:
   s: {targets: [suport], prompt: Hello., expect: [{check: call, status: completed}]}
 """,
-        snapshot([("unknown-target", 5, 17)]),
+        snapshot("5:17 unknown-target"),
     ),
     "an axis with the name of a variable": (
         """targets: {support: {agent: 12}}
@@ -97,7 +97,7 @@ scenarios:
   s: {prompt: "{{ mood }}", expect: [{check: call, status: completed}]}
   t: {prompt: "{{ mood }}", matrix: {axes: {mood: [calm]}}, expect: [{check: call, status: completed}]}
 """,
-        snapshot([("shadowed-variable", 7, 45)]),
+        snapshot("7:45 warning shadowed-variable"),
     ),
     "templates in values": (
         """targets: {support: {agent: 12}}
@@ -108,7 +108,7 @@ scenarios:
     matrix: {axes: {a: ["{% if x %}", 5]}}
     expect: [{check: call, status: completed}]
 """,
-        snapshot([("literal-template", 4, 14), ("literal-template", 8, 25)]),
+        snapshot("4:14 warning literal-template, 8:25 warning literal-template"),
     ),
     "single braces": (
         """targets: {support: {agent: 12}}
@@ -125,12 +125,7 @@ scenarios:
     expect: [{check: call, status: completed}]
 """,
         snapshot(
-            [
-                ("unused-variable", 4, 40),
-                ("literal-template", 8, 31),
-                ("literal-template", 8, 51),
-                ("literal-template", 9, 7),
-            ]
+            "4:40 warning unused-variable, 8:31 warning literal-template, 8:51 warning literal-template, 9:7 warning literal-template"
         ),
     ),
     "only warnings": (
@@ -140,7 +135,7 @@ scenarios:
   s: {prompt: Hello.}
   t: {prompt: Hello., expect: [{check: duration, max_seconds: 9}]}
 """,
-        snapshot([("cannot-fail", 6, 3)]),
+        snapshot("6:3 warning cannot-fail"),
     ),
     "no run has to pass": (
         """targets: {support: {agent: 12}}
@@ -150,7 +145,7 @@ scenarios:
   t: {prompt: Hello., expect: [{check: duration, max_seconds: 9, severity: critical}]}
   u: {prompt: Hello., expect: [{check: duration, max_seconds: 9, min_pass_rate: 0.5}]}
 """,
-        snapshot([("cannot-fail", 6, 3)]),
+        snapshot("6:3 warning cannot-fail"),
     ),
     "keys of other parts": (
         """targets: {support: {agent: 12}}
@@ -161,15 +156,7 @@ defaults: {matrix: {axes: {a: [1]}}}
 scenarios:
   s: {prompt: Hello., exclude: [], expect: [{check: call, status: completed}]}
 """,
-        snapshot(
-            [
-                ("unknown-key", 4, 1),
-                ("unknown-key", 5, 1),
-                ("unknown-key", 6, 1),
-                ("unknown-key", 7, 12),
-                ("unknown-key", 9, 23),
-            ]
-        ),
+        snapshot("4:1 unknown-key, 5:1 unknown-key, 6:1 unknown-key, 7:12 unknown-key, 9:23 unknown-key"),
     ),
 }
 
@@ -182,9 +169,7 @@ def test_lint_of_a_plan(workspace: Any, name: str) -> None:
         environments=(("test", (Target("support", "agent", 1), Target("hotline", "agent", 2))),)
     )
     workspace.environment = "test" if "[support, hotline]" in text else None
-    workspace.write("plan.yaml", f"version: 1\nplan: p\n{text}")
-    found = workspace.codes()
-    assert found == said
+    assert workspace.faults(f"version: 1\nplan: p\n{text}") == said
 
 
 MOODS = "matrix: {axes: {mood: [calm, furious, sad]}}"
