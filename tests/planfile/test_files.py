@@ -36,16 +36,8 @@ def test_root_is_the_nearest_folder_with_a_repository_or_project(tmp_path: Path)
 
 def test_plans_are_the_yaml_files_of_a_folder_in_order(tmp_path: Path) -> None:
     """Folders are searched through, hidden files and folders and `planner.yaml` are not plans, and no file comes twice."""
-    for name in [
-        "b.yaml",
-        "a.yml",
-        "sub/c.yaml",
-        "sub/d.txt",
-        ".hidden/e.yaml",
-        ".f.yaml",
-        "planner.yaml",
-        "sub/planner.yaml",
-    ]:
+    names = "b.yaml a.yml sub/c.yaml sub/d.txt .hidden/e.yaml .f.yaml planner.yaml sub/planner.yaml"
+    for name in names.split():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("")

@@ -86,34 +86,12 @@ def test_docs_show_how_many_cases_pairwise_makes() -> None:
 
 def test_the_table_is_the_same_everywhere() -> None:
     """Case ids depend on it."""
-    assert pairwise([3, 2, 3, 4], [{0: 0, 1: 0}]).rows == snapshot(
-        (
-            (0, 1, 0, 1),
-            (0, 1, 0, 2),
-            (0, 1, 1, 3),
-            (0, 1, 2, 0),
-            (1, 0, 0, 3),
-            (1, 0, 1, 0),
-            (1, 0, 2, 1),
-            (1, 1, 1, 2),
-            (2, 0, 2, 2),
-            (2, 1, 0, 0),
-            (2, 1, 1, 1),
-            (2, 1, 2, 3),
-        )
-    )
-    assert pairwise([3, 3, 3, 3], ()).rows == snapshot(
-        (
-            (0, 0, 1, 2),
-            (0, 1, 0, 0),
-            (0, 2, 2, 1),
-            (1, 0, 0, 1),
-            (1, 1, 2, 2),
-            (1, 2, 1, 0),
-            (2, 0, 2, 0),
-            (2, 1, 1, 1),
-            (2, 2, 0, 2),
-        )
+    made = [pairwise(sizes, excluded).rows for sizes, excluded in (([3, 2, 3, 4], [{0: 0, 1: 0}]), ([3, 3, 3, 3], ()))]
+    assert [" ".join("".join(map(str, row)) for row in table) for table in made] == snapshot(
+        [
+            "0101 0102 0113 0120 1003 1010 1021 1112 2022 2100 2111 2123",
+            "0012 0100 0221 1001 1122 1210 2020 2111 2202",
+        ]
     )
 
 

@@ -110,22 +110,9 @@ scenarios:
     expect: [{check: cost, max_cents: 5}]
 """)
     s, t = cases
-    assert [s.description, s.target.alias, s.tags, s.runs, s.mode, s.target_number] == [
-        "Any call.",
-        "a",
-        {"slow"},
-        3,
-        "sip",
-        "+14155550199",
-    ]
-    assert [t.description, t.target.alias, t.tags, t.runs, t.mode, t.target_number] == [
-        "Mine.",
-        "b",
-        set(),
-        1,
-        "bot",
-        "+442071838750",
-    ]
+    found = [(c.description, c.target.alias, c.tags, c.runs, c.mode, c.target_number) for c in (s, t)]
+    assert found[0] == ("Any call.", "a", {"slow"}, 3, "sip", "+14155550199")
+    assert found[1] == ("Mine.", "b", set(), 1, "bot", "+442071838750")
     assert [[item.check for item in case.expectations] for case in cases] == [["call"], ["call", "cost"]]
 
 
