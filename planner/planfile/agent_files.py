@@ -158,8 +158,7 @@ class AgentFileReader:
         written: Any = root[PROMPT_FILE]
         place = root.span(PROMPT_FILE)
         if not isinstance(written, str) or not written:
-            detail = wrong_type("a path", written) if written is not None else EMPTY
-            reporter.error("wrong-type", detail, place)
+            reporter.error("wrong-type", wrong_type("a path", written) if written is not None else EMPTY, place)
             return None, None
         try:
             file, content = self.neighbours.read(shown, written, MAX_AGENT_BYTES)

@@ -155,25 +155,20 @@ def _folded(name: str) -> str:
 
 
 def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
-    """At most `max_bytes`, even if the file grows meanwhile."""
+    """At most `max_bytes`, even if the file grows meanwhile. Raises `FileFault`."""
     try:
-        return _content(resolved, shown, max_bytes)
+        descriptor = os.open(resolved, _OPENING)
+        if not S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileFault("file-missing", f"{shown} is not a file")
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(max_bytes + 1)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
             raise FileFault("file-missing", f"there is no file {shown}{_near(resolved, shown)}") from error
         if error.errno in {errno.ENXIO, errno.EISDIR} or os.path.isdir(resolved):  # noqa: PTH112 - does not raise
             raise FileFault("file-missing", f"{shown} is not a file") from error
         raise FileFault("file-unreadable", f"this file cannot be read: {error.strerror}") from error
-
-
-def _content(resolved: Path, shown: str, max_bytes: int) -> bytes:
-    """Raises `OSError` if the file cannot be read."""
-    descriptor = os.open(resolved, _OPENING)
-    if not S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise FileFault("file-missing", f"{shown} is not a file")
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         limit = f"{max_bytes // 1024:,} KiB" if max_bytes >= 1024 else f"{max_bytes} bytes"
         raise FileFault("file-too-large", f"{shown} has more than {limit}; split or shorten it")

@@ -76,8 +76,7 @@ def is_library(root: Mapping, reporter: Reporter) -> bool:
         return True
     place = root.span("kind")
     if root["kind"] == KIND:
-        detail = f"a library has no `{of_plans[0]}`; remove one of the two"
-        reporter.error("bad-value", detail, place)
+        reporter.error("bad-value", f"a library has no `{of_plans[0]}`; remove one of the two", place)
     else:
         reporter.error("not-a-choice", f"write kind: {KIND}, or leave `kind` out in a plan", place)
     root.take_out("kind")  # one error is enough
@@ -238,8 +237,7 @@ def read_variables(model: type[BaseModel], root: Mapping, reporter: Reporter) ->
     written: Any = root["vars"]
     if not isinstance(written, Mapping):
         if written is not None:  # an empty key was reported with the file's fields
-            detail = wrong_type("a mapping of names to values", written)
-            reporter.error("wrong-type", detail, root.span("vars"))
+            reporter.error("wrong-type", wrong_type("a mapping of names to values", written), root.span("vars"))
         return None
     if larger_than(written, MAX_TEMPLATE_VALUES):
         detail = f"`vars` may hold {MAX_TEMPLATE_VALUES:,} values, aliases expanded"
@@ -250,6 +248,5 @@ def read_variables(model: type[BaseModel], root: Mapping, reporter: Reporter) ->
     warn_of_rewritten(root, "vars", reporter)
     for name in written:
         if holds_tags(written[name]):
-            place = written.span(name)
-            reporter.warning("literal-template", LITERAL, place)
+            reporter.warning("literal-template", LITERAL, written.span(name))
     return written

@@ -137,8 +137,7 @@ class PlanReader:
             self.reporter.error("too-many-nodes", detail, root.key_span("scenarios"))
             return []
         if not scenarios:
-            detail = "there is no scenario in this plan"
-            self.reporter.error("no-scenarios", detail, root.span("scenarios"))
+            self.reporter.error("no-scenarios", "there is no scenario in this plan", root.span("scenarios"))
         cases: list[Case] = []
         used: set[str] = set()
         complete = True

@@ -350,8 +350,7 @@ def _redact(root: Mapping, reporter: Reporter) -> tuple[str, ...]:
     for index, pattern in enumerate(written):
         place = written.span(index)
         if not isinstance(pattern, str):
-            detail = wrong_type("text", pattern, as_written(written, index))
-            reporter.error("wrong-type", detail, place)
+            reporter.error("wrong-type", wrong_type("text", pattern, as_written(written, index)), place)
             continue
         try:
             compiled = compile_pattern(pattern)

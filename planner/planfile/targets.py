@@ -237,8 +237,8 @@ def read_target(
     if (fields.agent is None) == (fields.phone_number is None):
         reporter.error("bad-value", "a target is either an `agent` or a `phone_number`", place)
         return None
-    target = Target(str(key), "agent", fields.agent) if fields.agent is not None else None
-    target = target or Target(str(key), "phone_number", fields.phone_number or 0)
+    kind = "phone_number" if fields.agent is None else "agent"
+    target = Target(str(key), kind, fields.agent or fields.phone_number or 0)
     if len(str(target.id)) in _DIALLED_DIGITS:
         detail = "this looks like a phone number; write an id of the service, a whole number such as 12"
         reporter.warning("bad-value", detail, written.span(target.kind))
