@@ -11,38 +11,9 @@ from planner.planfile.reporter import rules
 from planner.reports.diagnostics import render_github, render_json
 from planner.reports.sarif import render_diagnostics
 
-YAML_PIECES = [
-    "\n",
-    "\n  ",
-    "\t",
-    ": ",
-    "- ",
-    "!!int ",
-    "<<: *a",
-    *["{", "}", "[", "]", ":", '"', "'", "|", ">", "&a", "*a", "!", "#", "%", "@", ","],
-]
-VALUES = [
-    "{% if %}",
-    "{% for x in y %}",
-    "\0",
-    "\u2028",
-    "\r",
-    *["{{", "}}", "null", "~", "5", "-1", "1e999", ".inf", "true", "\ud7ff", "é", "😀"],
-]
-KEYS = [
-    "plan",
-    "version: 2",
-    "targets",
-    "expect",
-    "check",
-    "axes",
-    "include",
-    "exclude",
-    "runs: x",
-    "prompt_file: /etc/passwd",
-    "id: a",
-]
-FRAGMENTS = [*YAML_PIECES, *VALUES, *KEYS]
+SPACED = "\n|\n  |\t|: |- |!!int |<<: *a|{% if %}|{% for x in y %}|\0|\u2028|\r|version: 2|runs: x|prompt_file: /etc/passwd|id: a"
+WORDS = "{ } [ ] : \" ' | > &a *a ! # % @ , {{ }} null ~ 5 -1 1e999 .inf true \ud7ff é 😀 plan targets expect check axes include exclude"
+FRAGMENTS = [*SPACED.split("|"), *WORDS.split()]
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 
 

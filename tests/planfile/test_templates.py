@@ -317,40 +317,13 @@ def test_programs_of_a_plan_are_bounded_together() -> None:
     templates.compile("{% if n %}{% endif %} again")
 
 
-NAMES = [
-    "name",
-    "n",
-    "rate",
-    "yes",
-    "nothing",
-    "names",
-    "order",
-    "order.lines",
-    "names[0]",
-    "'x'",
-    "[1, 'a']",
-    "range(3)",
-    "name.upper",
-    "(n, name)",
-]
-ARGUMENTS = [
-    "",
-    "()",
-    "(1)",
-    "('x')",
-    "(n, name)",
-    "(names)",
-    "(attribute='sku')",
-    "('upper')",
-    "('a.b', 1)",
-    "(nothing)",
-    "(-1)",
-    "(order)",
-    "(x=1)",
-    "(10000000)",
-]
+NAMES = "name|n|rate|yes|nothing|names|order|order.lines|names[0]|'x'|[1, 'a']|range(3)|name.upper|(n, name)"
+ARGUMENTS = (
+    "|()|(1)|('x')|(n, name)|(names)|(attribute='sku')|('upper')|('a.b', 1)|(nothing)|(-1)|(order)|(x=1)|(10000000)"
+)
+SOME_NAMES, SOME_ARGUMENTS = (st.sampled_from(texts.split("|")) for texts in (NAMES, ARGUMENTS))
 expressions = st.recursive(
-    st.sampled_from(NAMES),
+    SOME_NAMES,
     lambda inner: (
         st.builds(
             "({} {} {})".format,
@@ -358,10 +331,10 @@ expressions = st.recursive(
             st.sampled_from(["+", "-", "*", "/", "//", "%", "~", "<", "==", "in", "and", "is not"]),
             inner,
         )
-        | st.builds("{} | {}{}".format, inner, st.sampled_from(sorted(FILTERS)), st.sampled_from(ARGUMENTS))
+        | st.builds("{} | {}{}".format, inner, st.sampled_from(sorted(FILTERS)), SOME_ARGUMENTS)
         | st.builds("({}) is {}".format, inner, st.sampled_from(sorted(TESTS)))
         | st.builds("({})[{}]".format, inner, inner)
-        | st.builds("({}){}".format, inner, st.sampled_from(ARGUMENTS))
+        | st.builds("({}){}".format, inner, SOME_ARGUMENTS)
     ),
     max_leaves=5,
 )
