@@ -331,3 +331,17 @@ def test_what_may_depend_on_another_grader_or_judge(check: str, graded: bool, fi
 
     assert measurement_change(runs(10, 0, "1"), runs(0, 10, "2"), is_graded=graded) == why
     assert measurement_change(runs(10, 0, "1"), runs(0, 10, "1"), is_graded=graded) is None
+
+
+def test_a_warning_is_no_regression_beside_another_grader() -> None:
+    """It fails no run."""
+
+    def runs(passed: int, failed: int, grader: str) -> list[Run]:
+        found = case("a", "passed", passed, failed).runs
+        warned = [each.model_copy(update={"severity": "warning"}) for each in (run.findings[0] for run in found)]
+        return [
+            run.model_copy(update={"grader_version": grader, "findings": [finding]})
+            for run, finding in zip(found, warned, strict=True)
+        ]
+
+    assert measurement_change(runs(10, 0, "1"), runs(0, 10, "2"), is_graded=True) == "grader"
