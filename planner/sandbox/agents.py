@@ -79,13 +79,8 @@ class Agents:
     def configuration_digest(self, agent_id: int) -> str:
         """Changes with everything that can change a call and no other field shows: the world, dialogues and tools. So a
         copy has the digest of its original, and an edited prompt does not change it."""
-        same: dict[str, Any] = {
-            **dict.fromkeys(self.FIELDS, ""),
-            "fields": {},
-            "agent_id": 0,
-            "updated_at": 0,
-            "revision": 0,
-        }
+        same: dict[str, Any] = dict.fromkeys(self.FIELDS, "") | {"fields": {}}
+        same |= dict.fromkeys(("agent_id", "updated_at", "revision"), 0)
         behaviour = self.snapshot(agent_id).model_copy(update=same)
         return sha256(f"{self._world.digest} {behaviour!r}".encode()).hexdigest()
 
@@ -101,12 +96,13 @@ class Agents:
     def split(self, agent_id: int) -> tuple[tuple[int, Snapshot], ...]:
         """(weight, snapshot) of each variant that answers calls."""
         base = self.snapshot(agent_id)
-        found: list[tuple[int, Snapshot]] = []
-        for number, variant in self.variants(agent_id).items():
-            changes = variant.model_dump(include={"prompt", "voice"}, exclude_none=True)
-            update = {**changes, "variant_id": number, "variant_label": variant.label}
-            found.append((variant.weight, base.model_copy(update=update)))
-        return tuple(found)
+        return tuple(
+            (
+                variant.weight,
+                base.model_copy(update={**variant.own, "variant_id": number, "variant_label": variant.label}),
+            )
+            for number, variant in self.variants(agent_id).items()
+        )
 
     # Changes
 

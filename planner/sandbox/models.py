@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator
 
-from planner.sandbox.conversation import Conversation, Draws, Recording, Turn, converse, find_script, seed_of
+from planner.sandbox.conversation import Conversation, Draws, Recording, converse, find_script, seed_of
 from planner.sandbox.state import Run
 from planner.sandbox.worlds.dialogues import Grade, Object
 from planner.sandbox.worlds.world import Model, Snapshot, World
@@ -277,17 +277,14 @@ def _scripted_agent(conversation: Conversation, line: _Line) -> Party:
             if turn.role == "agent":
                 line.agent_says(str(turn.content))
             else:
-                _repeat_tool(turn, left.pop(0), line.recording)
+                call, response = cast("dict[str, Any]", turn.content), left.pop(0)
+                takes_ms = response.start_ms - turn.start_ms
+                line.recording.tool(call["name"], call["arguments"], response.content, takes_ms)
         if not left:
             reason = conversation.end_reason
             line.end("agent_end" if reason == "caller_hangup" else reason, conversation.transferred_to)
 
     return turn
-
-
-def _repeat_tool(call: Turn, response: Turn, recording: Recording) -> None:
-    called: Any = call.content
-    recording.tool(called["name"], called["arguments"], response.content, response.start_ms - call.start_ms)
 
 
 def _scripted_caller(conversation: Conversation, line: _Line) -> Party:

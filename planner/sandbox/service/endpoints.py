@@ -262,8 +262,7 @@ def list_variants(exchange: Exchange) -> Any:
     agents, agent_id = exchange.sandbox.agents, exchange.agent_id()
     snapshot, shown = agents.snapshot(agent_id), list[answers.Answer]()
     for number, variant in agents.variants(agent_id).items():
-        own = variant.model_dump(include={"prompt", "voice"}, exclude_none=True)
-        shown.append(answer("Variant", "page", {"id": number, **own}, snapshot, variant))
+        shown.append(answer("Variant", "page", {"id": number, **variant.own}, snapshot, variant))
     return shown
 
 

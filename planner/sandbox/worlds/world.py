@@ -73,6 +73,11 @@ class Variant(Part):
     prompt: str | None = None
     voice: str | None = None
 
+    @property
+    def own(self) -> dict[str, str]:
+        """What it has instead of the agent's."""
+        return self.model_dump(include={"prompt", "voice"}, exclude_none=True)
+
 
 class Agent(Part):
     name: str
