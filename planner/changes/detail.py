@@ -21,7 +21,15 @@ _MATCHED_LINES: Final = 200
 
 def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
     """The changed inputs: settings as `name old → new`, the prompt as lines that start with `- ` and `+ `."""
-    lines = _settings_lines(old, new)
+    lines: list[str] = []
+    if old.target_kind != new.target_kind:
+        lines.append(f"target {old.target_kind} {old.target_id} → {new.target_kind} {new.target_id}")
+    elif old.target_id != new.target_id:
+        lines.append(f"target {old.target_id} → {new.target_id}")
+    for field in ("direction", "mode", "target_number"):
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            lines.append(f"{field.replace('_', ' ')} {before or 'none'} → {after or 'none'}")
     if old.prompt != new.prompt:
         lines += changed_lines(old.prompt, new.prompt)
     return "\n".join(lines) or "the stored copy does not show where (it may be redacted)"
@@ -32,8 +40,11 @@ def revision_digest(revision: str) -> str:
     return revision.rpartition(" ")[2]
 
 
-def revision_detail(old: str, new: str) -> str:
-    """`2026-11-20 → 2026-11-24`; with times if the days are equal, or digests if there are no dates."""
+def agent_edit(old: str | None, new: str | None) -> str | None:
+    """`2026-11-20 → 2026-11-24`; with times if the days are equal, or digests if there are no dates. None if the revisions are
+    equal, or one is unknown."""
+    if old is None or new is None or revision_digest(old) == revision_digest(new):
+        return None
     before, after = _instant(old), _instant(new)
     if before is None or after is None or before == after:
         date = f"{before:%Y-%m-%d}, " if before and after else ""
@@ -67,13 +78,6 @@ def incomplete_evidence(runs: Sequence[Run]) -> str:
     return f"{stored_runs(len(incomplete))} without {', '.join(parts)}: read again, free"
 
 
-def agent_edit(before: str | None, after: str | None) -> str | None:
-    """`revision_detail` if the revisions differ; None if they are equal or one is unknown."""
-    if before is None or after is None or revision_digest(before) == revision_digest(after):
-        return None
-    return revision_detail(before, after)
-
-
 def expired(case: Case, prior: CaseResult, now: datetime) -> str | None:
     """Why the stored runs are older than `max_age`, or None. A run of unknown age counts as too old."""
     if case.max_age is None or prior.outcome not in ("passed", "flaky"):
@@ -93,22 +97,13 @@ def _instant(revision: str) -> datetime | None:
         return None
 
 
-def _settings_lines(old: CaseInputs, new: CaseInputs) -> list[str]:
-    lines: list[str] = []
-    if old.target_kind != new.target_kind:
-        lines.append(f"target {old.target_kind} {old.target_id} → {new.target_kind} {new.target_id}")
-    elif old.target_id != new.target_id:
-        lines.append(f"target {old.target_id} → {new.target_id}")
-    for field in ("direction", "mode", "target_number"):
-        before, after = getattr(old, field), getattr(new, field)
-        if before != after:
-            lines.append(f"{field.replace('_', ' ')} {before or 'none'} → {after or 'none'}")
-    return lines
-
-
 def changed_lines(old: str, new: str) -> list[str]:
     """Changed lines only, `- ` before `+ `, limited in number and width."""
-    before, after = _without_common_ends(old.splitlines(), new.splitlines())
+    before, after = old.splitlines(), new.splitlines()
+    start = _common(before, after)
+    before, after = before[start:], after[start:]
+    end = _common(before[::-1], after[::-1])
+    before, after = before[: len(before) - end], after[: len(after) - end]
     if not before and not after:
         return ["only line ends or a last empty line changed"]
     changed: list[str] = []
@@ -141,13 +136,6 @@ def _hunks(before: list[str], after: list[str]) -> list[tuple[list[str], list[st
         return [(before, after)]
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     return [(before[i:j], after[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
-
-
-def _without_common_ends(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
-    start = _common(before, after)
-    before, after = before[start:], after[start:]
-    end = _common(before[::-1], after[::-1])
-    return before[: len(before) - end], after[: len(after) - end]
 
 
 def _common(left: Sequence[str], right: Sequence[str]) -> int:

@@ -53,15 +53,13 @@ _REFUSALS_WITHOUT_A_WRITE: Final = 9
 """Give up on the remote after this many consecutive refusals without a competing write."""
 
 
-class GitAnswer(Protocol):
-    """Result of a command."""
+@frozen
+class GitAnswer:
+    """Exit code, standard output and standard error of a command."""
 
-    @property
-    def code(self) -> int: ...
-    @property
-    def out(self) -> bytes: ...
-    @property
-    def said(self) -> str: ...
+    code: int
+    out: bytes
+    said: str
 
 
 class GitRunner(Protocol):

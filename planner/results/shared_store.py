@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
@@ -27,7 +27,6 @@ from planner.results.repository import (
     invocation_key,
 )
 from planner.results.store import Change, Reader, Store
-from planner.values import frozen
 
 _UNSHARED: Final = "unshared/"
 _SAVED: Final = "saved/"
@@ -71,8 +70,7 @@ class _Unshared(BaseModel):
     environment: str | None = None
 
 
-@frozen
-class _Waiting:
+class _Waiting(NamedTuple):
     """A result that is not published yet."""
 
     key: str

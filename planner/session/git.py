@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.errors import StoreError, UsageError
+from planner.results.git_ref import GitAnswer
 from planner.values import frozen
 
 TIMEOUT_SECONDS = 120.0
@@ -56,15 +57,6 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILDKITE_BUILD_CHE
 
 
 @frozen
-class Answer:
-    """Exit code, standard output and standard error of a command."""
-
-    code: int
-    out: bytes
-    said: str
-
-
-@frozen
 class Layout:
     """The location of a repository. `work_tree` is None for a bare one."""
 
@@ -76,25 +68,25 @@ class Layout:
 class Git:
     folder: Path
     environ: Mapping[str, str]
-    _layout: Layout | Answer | None = field(default=None, init=False)
+    _layout: Layout | GitAnswer | None = field(default=None, init=False)
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+    def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
         """Run a command; without a repository, return git's error.
 
         Raises `UsageError` if git is not installed, `StoreError` if it does not answer.
         """
         found = self.layout()
-        if isinstance(found, Answer):
+        if isinstance(found, GitAnswer):
             return found
         return self._run([*_where(found.git_dir, found.work_tree), *arguments], arguments[0], stdin, extra)
 
-    def layout(self) -> Layout | Answer:
+    def layout(self) -> Layout | GitAnswer:
         """The repository, or git's error if there is no usable one. Raises like a command."""
         if not isinstance(self._layout, Layout):
             self._layout = self._find()
         return self._layout
 
-    def _find(self) -> Layout | Answer:
+    def _find(self) -> Layout | GitAnswer:
         named, tree = self.environ.get("GIT_DIR"), self.environ.get("GIT_WORK_TREE")
         where = _where(self.folder / named, self.folder / tree if tree else None) if named else ()
         asked = self._run([*where, "rev-parse", "--absolute-git-dir", "--show-toplevel"], "rev-parse")
@@ -106,12 +98,12 @@ class Git:
             return Layout(paths[0], work_tree)
         # Old versions of git accept any folder that looks like a repository.
         if work_tree is None or not _leads_to(work_tree, paths[0]):
-            return Answer(128, b"", f"fatal: cannot use bare repository {paths[0]}")
+            return GitAnswer(128, b"", f"fatal: cannot use bare repository {paths[0]}")
         return Layout(paths[0], work_tree)
 
     def _run(
         self, arguments: Sequence[str], command: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> GitAnswer:
         import subprocess
 
         try:
@@ -129,7 +121,7 @@ class Git:
                 f"git timed out after {TIMEOUT_SECONDS:g} s",
                 "Check the repository and its remote, then run the same command again.",
             ) from error
-        return Answer(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace").strip())
+        return GitAnswer(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace").strip())
 
 
 def _credentials(environ: Mapping[str, str], command: str) -> tuple[str, ...]:
@@ -210,7 +202,7 @@ def shared_remote(git: Git, named: str | None) -> str | None:
     return remotes[0]
 
 
-def without_repository(git: Git, answer: Answer, hint: str) -> UsageError:
+def without_repository(git: Git, answer: GitAnswer, hint: str) -> UsageError:
     """Why git finds no repository. In containers, a checkout often belongs to another user, and git refuses to read
     it."""
     if "cannot use bare repository" in answer.said:

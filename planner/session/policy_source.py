@@ -93,10 +93,11 @@ def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
 
     Raises `UsageError` if there is no repository, or it lacks the commit.
     """
-    from planner.session.git import Answer, without_repository
+    from planner.results.git_ref import GitAnswer
+    from planner.session.git import without_repository
 
     layout = git.layout()
-    if isinstance(layout, Answer):
+    if isinstance(layout, GitAnswer):
         raise without_repository(git, layout, "Run the command inside a git repository.")
     commit = _resolve(git, f"refs/remotes/{named.ref}") or _resolve(git, named.ref)
     if not commit:

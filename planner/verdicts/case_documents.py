@@ -144,9 +144,11 @@ def _judge(
     runs = new_runs if set_aside else [*earlier, *new_runs]
     open_runs = missing.open_runs.get(change.case_id, NO_OPEN_RUNS)
     verdict = judge_with_open_runs(case, runs, open_runs, _cents_per_run(runs))
-    return _JudgedCase(
-        change, case, runs, verdict, len(made), _not_needed(change, missing.not_needed), open_runs, set_aside
-    )
+    if change.action is Action.CALL:
+        not_needed = missing.not_needed.get(change.case_id, 0)
+    else:
+        not_needed = change.prior.runs_not_needed if change.prior else 0
+    return _JudgedCase(change, case, runs, verdict, len(made), not_needed, open_runs, set_aside)
 
 
 def _not_poolable(case: Case, earlier: Sequence[Run], new_runs: Sequence[Run]) -> Sample | None:
@@ -209,12 +211,6 @@ def _compare_calls(
     if new_runs:
         result = result._replace(before=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
     return result, [], shared
-
-
-def _not_needed(change: Change, not_needed: Mapping[str, int]) -> int:
-    if change.action is Action.CALL:
-        return not_needed.get(change.case_id, 0)
-    return change.prior.runs_not_needed if change.prior else 0
 
 
 def _cents_per_run(runs: Sequence[Run]) -> float | None:

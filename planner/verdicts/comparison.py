@@ -222,7 +222,6 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
 
 Pair: TypeAlias = tuple[Sample | None, Sample | None]
 """Before and now."""
-Variant: TypeAlias = int | str
 
 _WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
 _SEPARATOR: Final = "\n"
@@ -255,7 +254,7 @@ def measurement_change(before: Iterable[Run], latest: Iterable[Run], *, is_grade
         is_graded: whether the case uses the platform's grade.
     """
     old, new = list(before), list(latest)
-    if variants_of(old) and variants_of(new) and not shared_variants(old, new):
+    if variants_of(old) and variants_of(new) and variants_of(old).isdisjoint(variants_of(new)):
         return "variant"
     differs: NotComparable | None = None
     if is_graded and _differ({_grader(run) for run in old}, {_grader(run) for run in new}):
@@ -286,25 +285,24 @@ def differ_significantly(before: Sample, latest: Sample) -> bool:
     return compare({"": (before, latest)})[""] in ("regressed", "fixed")
 
 
-def variants_of(runs: Iterable[Run]) -> set[Variant]:
+def variants_of(runs: Iterable[Run]) -> set[int | str]:
     """The agent variants that took these calls; empty if unknown."""
     return {run.agent_variant_id for run in runs if run.agent_variant_id is not None}
 
 
-def shared_variants(before: Iterable[Run], latest: Iterable[Run]) -> list[Variant]:
-    """The variants with runs on both sides, in a stable order."""
-    return sorted(variants_of(before) & variants_of(latest), key=str)
-
-
 def by_variant(before: Sequence[Run], latest: Sequence[Run]) -> list[tuple[list[Run], list[Run]]]:
     """The runs of each agent variant that has runs on both sides; empty if the sides do not have several variants."""
-    shared, known = shared_variants(before, latest), variants_of(before) | variants_of(latest)
-    if known == set(shared[:1]):
+    known, others = variants_of(before), variants_of(latest)
+    shared = sorted(known & others, key=str)
+    if known | others == set(shared[:1]):
         return []
-    old, new = (
-        {each: [run for run in side if run.agent_variant_id == each] for each in shared} for side in (before, latest)
-    )
-    return [(old[variant], new[variant]) for variant in shared]
+    return [
+        (
+            [run for run in before if run.agent_variant_id == each],
+            [run for run in latest if run.agent_variant_id == each],
+        )
+        for each in shared
+    ]
 
 
 def _grader(run: Run) -> tuple[str | None, str | None] | None:

@@ -58,13 +58,8 @@ class Ending:
     def with_store_error(self, error: StoreError) -> Ending:
         """The ending if the results could not be stored: they never become a baseline."""
         code = first_of((self.exit_code, error.exit_code))
-        return Ending(
-            WORDS[code],
-            code,
-            (*self.problems, str(error)),
-            tuple(dict.fromkeys((*self.next_steps, error.hint))),
-            finished=False,
-        )
+        steps = tuple(dict.fromkeys((*self.next_steps, error.hint)))
+        return Ending(WORDS[code], code, (*self.problems, str(error)), steps, finished=False)
 
 
 def may_still_end(records: Iterable[EndedRun], journal: Journal, now: datetime) -> set[str]:

@@ -13,6 +13,7 @@ from planner.changes.agents import Agents, Configurations
 from planner.changes.configuration import agree, configuration_digest, differences, is_same, overlay
 from planner.planfile.model import AgentFile
 from planner.results.model import CaseInputs
+from tests.support.samples import changed
 from tests.support.stored_cases import make_case
 
 FILE = AgentFile(Path("/agents/support.yaml"), "agents/support.yaml", {"prompt": "Be brief."}, {})
@@ -34,8 +35,8 @@ def reason(
         {} if called is None else {target: called}, frozenset({target} if preview else ()), known.get
     )
     agents = Agents({("agent", 12): "2026-11-20T08:00:00Z a1"}, configurations)
-    inputs: CaseInputs = agents.inputs(case).model_copy(
-        update={"configuration": None if prior is None else configuration_digest(prior)}
+    inputs: CaseInputs = changed(
+        agents.inputs(case), configuration=None if prior is None else configuration_digest(prior)
     )
     edit = agents.edit(inputs, case)
     assert agents.is_same(inputs, case) is (edit is None)

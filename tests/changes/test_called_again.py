@@ -18,7 +18,7 @@ from planner.verdicts.cases import total
 from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.untrusted_cases import could_pass
-from tests.support.samples import one_side, own_rate
+from tests.support.samples import changed, one_side, own_rate
 from tests.support.stored_cases import NOW, build, make_case, make_runs
 
 NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
@@ -123,7 +123,7 @@ def test_a_changed_call_or_a_pass_starts_a_new_pool() -> None:
     pooled."""
     failed = night(TEN, None, 7, 3)
     assert pool(night(replace(TEN, prompt="Hello."), failed, 9, 1)) == ("flaky", 9, 10)
-    revised = failed.model_copy(update={"inputs": failed.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
+    revised = changed(failed, inputs=changed(failed.inputs, agent_revision="2026-11-01 a"))
     edited = night(TEN, revised, 9, 1, revisions={("agent", 12): "2026-11-24 b"})
     assert (edited.reason, pool(edited)) == ("agent_edited", ("flaky", 9, 10))
     good = night(TEN, failed, 9, 1)
@@ -137,21 +137,19 @@ def test_old_runs_leave_the_pool() -> None:
     week = replace(TEN, max_age=timedelta(days=7))
     failed = night(week, None, 7, 3)
     ages = [NOW - timedelta(days=8), None, NOW - timedelta(days=6)]
-    runs = [
-        run.model_copy(update={"completed_at": at}) for run, at in zip(failed.runs, [*ages, *[NOW] * 7], strict=True)
-    ]
-    found = night(week, failed.model_copy(update={"runs": runs}), 9, 1)
+    runs = [changed(run, completed_at=at) for run, at in zip(failed.runs, [*ages, *[NOW] * 7], strict=True)]
+    found = night(week, changed(failed, runs=runs), 9, 1)
     assert (pool(found), [run.pooled for run in found.runs].count(True)) == (("failed", 14, 18), 8)
 
 
 def test_inconclusive_runs_leave_the_pool() -> None:
     """Platform failures only if the plan counts them."""
     failed = night(TEN, None, 6, 3)
-    spoilt = failed.model_copy(update={"runs": [*failed.runs, *make_runs("platform", "caller", first=990)]})
+    spoilt = changed(failed, runs=[*failed.runs, *make_runs("platform", "caller", first=990)])
     assert pool(night(TEN, spoilt, 9, 1)) == ("failed", 15, 19)
     counted = replace(TEN, platform_failures="fail")
     stored = night(counted, None, 6, 3)
-    spoilt = stored.model_copy(update={"runs": [*stored.runs, *make_runs("platform", first=990)]})
+    spoilt = changed(stored, runs=[*stored.runs, *make_runs("platform", first=990)])
     assert pool(night(counted, spoilt, 9, 1)) == ("failed", 15, 20)
 
 
@@ -169,7 +167,7 @@ def test_runs_of_partial_sessions_count_on_a_retry() -> None:
     """The comparison is still with the baseline. Runs of another agent or another prompt are not pooled."""
     good = night(TEN, None, 10, 0)
     revision = {("agent", 12): "2026-11-24 b"}
-    older = good.model_copy(update={"inputs": good.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
+    older = changed(good, inputs=changed(good.inputs, agent_revision="2026-11-01 a"))
     tried = night(TEN, older, 6, 4, revisions=revision)
     assert (tried.reason, sides(tried)) == ("agent_edited", ((10, 10), (6, 10)))
     tries = {TEN.case_id: tried}

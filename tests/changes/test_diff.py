@@ -15,6 +15,7 @@ from planner.changes.model import Reason
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action
+from tests.support.samples import changed
 from tests.support.stored_cases import NOW, Says, changes_of, make_case, make_runs, store_case
 
 Decide = Callable[..., tuple[Any, ...]]
@@ -34,12 +35,12 @@ EASIER = make_case(min_pass_rate=0.5)
 COMPLETE = "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it"
 
 
-def failed(*faults: str | None, **changed: Any) -> CaseResult:
-    return store_case(CASE, outcome="failed", runs=make_runs(*faults, **changed))
+def failed(*faults: str | None, **fields: Any) -> CaseResult:
+    return store_case(CASE, outcome="failed", runs=make_runs(*faults, **fields))
 
 
-def unknown(*faults: str | None, **changed: Any) -> CaseResult:
-    return store_case(make_case(**changed), outcome="unknown", runs=make_runs(*faults))
+def unknown(*faults: str | None, **fields: Any) -> CaseResult:
+    return store_case(make_case(**fields), outcome="unknown", runs=make_runs(*faults))
 
 
 ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
@@ -190,17 +191,17 @@ def test_runs_that_were_not_needed() -> None:
     stored = store_case(case, runs=runs, outcome="flaky", runs_not_needed=1)
     yes, no = (lambda *_: True), (lambda *_: False)
     assert decide(case, stored, still_settled=no)[:3] == ("keep", "passed", 0)
-    changed = replace(case, expectations=(Says(id="other", any_of=("on its way",)),))
-    assert decide(changed, stored, still_settled=yes)[:3] == ("recheck", "expectations_changed", 0)
+    altered = replace(case, expectations=(Says(id="other", any_of=("on its way",)),))
+    assert decide(altered, stored, still_settled=yes)[:3] == ("recheck", "expectations_changed", 0)
     kept = (101, 102, 103, 104)
-    assert decide(changed, stored, still_settled=no) == (
+    assert decide(altered, stored, still_settled=no) == (
         "call",
         "expectations_changed",
         1,
         kept,
         "in addition to 4 stored runs",
     )
-    assert decide(changed, stored)[:4] == ("call", "expectations_changed", 1, kept)
+    assert decide(altered, stored)[:4] == ("call", "expectations_changed", 1, kept)
     assert decide(replace(case, when_settled="continue"), stored, still_settled=yes)[:4] == (
         "call",
         "settings_changed",
@@ -216,7 +217,7 @@ def test_runs_that_were_not_needed() -> None:
 
 def test_missing_evidence() -> None:
     """Late evidence is read again, free; runs whose evidence is gone cannot be rechecked."""
-    late = [run.model_copy(update={"missing": ["grade"]}) for run in make_runs("judge", "judge")]
+    late = [changed(run, missing=["grade"]) for run in make_runs("judge", "judge")]
     prior = store_case(CASE, outcome="unknown", runs=[*late, *make_runs(None, first=103)])
     again = ("recheck", "unknown_last_time", 0, (), "2 stored runs without grade: read again, free")
     assert decide(CASE, prior) == again
@@ -237,12 +238,7 @@ def test_missing_evidence() -> None:
         (make_case(mode="sip"), STORED, "all", ("call", "settings_changed", 3, ())),
         (make_case(**FIVE), STORED, "all", ("call", "forced", 5, ())),
         (EASIER, STORED, "all", ("call", "forced", 3, ())),
-        (
-            EASIER,
-            store_case(CASE, runs=make_runs(None, None, None, evidence=None)),
-            "all",
-            ("call", "forced", 3, ()),
-        ),
+        (EASIER, store_case(CASE, runs=make_runs(None, None, None, evidence=None)), "all", ("call", "forced", 3, ())),
         (CASE, None, "failed", ("keep", "not_selected", 0, ())),
         (make_case(prompt="Ask."), STORED, "failed", ("keep", "not_selected", 0, ())),
         (CASE, STORED, "failed", ("keep", "passed", 0, ())),
@@ -371,9 +367,7 @@ def test_runs_add_up(faults: list[str | None], outcome: str, runs: int, required
     """A called case ends with exactly the runs that the plan asks for, or, on a retry, gets that many more. Nothing
     else makes a call."""
     case = make_case(runs=runs, min_runs=(runs + 1) // 2, min_pass_rate=rate)
-    prior = store_case(make_case(), outcome=outcome, runs_required=required).model_copy(
-        update={"runs": make_runs(*faults)}
-    )
+    prior = changed(store_case(make_case(), outcome=outcome, runs_required=required), runs=make_runs(*faults))
     (change,) = changes_of([case], [prior], rerun=rerun)
     if change.action is Action.CALL:
         assert change.runs == runs or change.runs + len(change.kept_run_ids) == runs

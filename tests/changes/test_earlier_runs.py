@@ -16,12 +16,12 @@ from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.early_stopping import EarlyStopping
-from tests.support.samples import one_side
+from tests.support.samples import changed, one_side
 from tests.support.stored_cases import Says, build, make_case, make_runs, store_case
 
 
 def judged(run: Run) -> Run:
-    return run.model_copy(update={"findings": []})
+    return changed(run, findings=[])
 
 
 def assembled(changes: ChangeSet, made: list[Run]) -> CaseResult:
@@ -92,7 +92,7 @@ def test_a_case_left_open_is_compared_as_one_sample() -> None:
     assert (found.runs_total, found.outcome, found.compared) == (80, "failed", "regressed")
     assert found.latest is not None
     assert (found.before, found.latest.runs_countable) == (before, 80)
-    apart = stored.model_copy(update={"open_against": None})
+    apart = changed(stored, open_against=None)
     assert assembled(build([case], [apart]), made).compared == "not_enough_evidence"
 
 
@@ -144,7 +144,7 @@ def test_an_open_comparison_survives_runs_without_calls() -> None:
 
 
 def failing(run: Run) -> Run:
-    return run.model_copy(update={"outcome": RunOutcome.FAILED, "fault": Fault.AGENT, "findings": []})
+    return changed(run, outcome=RunOutcome.FAILED, fault=Fault.AGENT, findings=[])
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from planner.changes.history import PastRun, past_runs
 from planner.changes.model import CasePrice, Estimate, Source
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseResult, RunResult
-from tests.support.stored_cases import NOW, build, make_case, make_runs, store_case
+from tests.support.stored_cases import build, make_case, make_runs, session_result, store_case
 
 
 def _past(case: Case, *costs: int | None, first: int = 1, seconds: float | None = 54.0) -> list[PastRun]:
@@ -238,25 +237,8 @@ def test_each_past_run_counts_once() -> None:
     case = store_case(make_case(), runs=make_runs(None, None))
     later = store_case(make_case(), runs=[*case.runs, *make_runs(None, first=103, cost_cents=None)])
 
-    def result(invocation: str, *cases: CaseResult) -> RunResult:
-        return RunResult.model_validate(
-            {
-                "tool_version": "0.1.0",
-                "outcome": "passed",
-                "exit_code": 0,
-                "invocation_id": invocation,
-                "change_set_digest": "",
-                "started_at": NOW,
-                "ended_at": NOW,
-                "consent": {"given": True},
-                "cases": cases,
-                "cost": {"estimated_cents": 1, "actual_cents": 1, "this_invocation_cents": 1, "ambiguous_cents": 0},
-                "stats": {},
-            }
-        )
-
     target = ("agent", 12)
-    assert past_runs([result("b", later), result("a", case)]) == (
+    assert past_runs([session_result("b", later), session_result("a", case)]) == (
         PastRun(101, case.case_id, "refunds", "late-order", target, 16, 54.0),
         PastRun(102, case.case_id, "refunds", "late-order", target, 16, 54.0),
         PastRun(103, case.case_id, "refunds", "late-order", target, None, 54.0),

@@ -8,64 +8,32 @@ from typing import Any
 import pytest
 
 from planner.changes.history import Priced, timeline
-from planner.results.model import EstimateAccuracy, RunResult
+from planner.results.model import CaseResult, EstimateAccuracy, Run, RunResult
+from tests.support.stored_cases import make_case, session_result, store_case
 
-INPUTS = {"prompt": "Ask.", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"}
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 
 def _run(run_id: int, made_by: str, **fields: Any) -> dict[str, Any]:
     at = START + timedelta(minutes=run_id)
-    return {
-        "run_id": run_id,
-        "outcome": "passed",
-        "invocation_id": made_by,
-        "cost_cents": 16,
-        "completed_at": at,
-        **fields,
-    }
+    defaults = {"run_id": run_id, "outcome": "passed", "invocation_id": made_by, "cost_cents": 16, "completed_at": at}
+    return defaults | fields
 
 
-def _case(*runs: dict[str, Any], case_id: str = "p/s@t", fingerprint: str = "c", **fields: Any) -> dict[str, Any]:
-    return {
-        "case_id": case_id,
-        "plan": case_id.partition("/")[0],
-        "scenario": "s",
-        "target": "t",
-        "action": "call",
-        "outcome": "passed",
-        **dict.fromkeys(("reason", "check_fingerprint"), ""),
-        **dict.fromkeys(("runs_required", "runs_passed", "runs_total"), 1),
-        "compared": "same",
-        "inputs": INPUTS | {"agent_revision": "2026-11-01 r1"},
-        "call_fingerprint": fingerprint,
-        "runs": list(runs),
-        **fields,
-    }
+def _case(
+    *runs: dict[str, Any],
+    case_id: str = "p/s@t",
+    fingerprint: str = "c",
+    revision: str = "2026-11-01 r1",
+    **fields: Any,
+) -> CaseResult:
+    case = make_case("s", case_id=case_id, plan=case_id.partition("/")[0])
+    made = [Run.model_validate(run) for run in runs]
+    return store_case(case, revision=revision, runs=made, call_fingerprint=fingerprint, **fields)
 
 
-def _invocation(day: int, *cases: dict[str, Any], **fields: Any) -> RunResult:
-    at = START + timedelta(days=day)
-    costs = {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0, "ambiguous_cents": 0}
-    costs |= fields.pop("cost", {})
-    return RunResult.model_validate(
-        {
-            "schema_version": "1.0",
-            "tool_version": "0.1.0",
-            "exit_code": 0,
-            "change_set_digest": "",
-            "consent": {"given": True},
-            "stats": {},
-            "invocation_id": f"day{day:02}",
-            "outcome": "passed",
-            "started_at": at,
-            "ended_at": at + timedelta(minutes=1),
-            "plans": sorted({case["plan"] for case in cases}),
-            "cases": list(cases),
-            "cost": costs,
-            **fields,
-        }
-    )
+def _invocation(day: int, *cases: CaseResult, **fields: Any) -> RunResult:
+    return session_result(f"day{day:02}", *cases, at=START + timedelta(days=day), **fields)
 
 
 def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() -> None:
@@ -135,8 +103,7 @@ def test_flakiness_counts_changes_between_consecutive_calls(
 @pytest.mark.parametrize("moved", ["prompt", "agent"])
 def test_calls_of_another_prompt_or_agent_are_not_consecutive(moved: str) -> None:
     """A case that broke because the prompt or the agent was edited is not flaky."""
-    inputs = INPUTS | {"agent_revision": "2026-11-02 r2"}
-    changed: dict[str, Any] = {"fingerprint": "other"} if moved == "prompt" else {"inputs": inputs}
+    changed: dict[str, Any] = {"fingerprint": "other"} if moved == "prompt" else {"revision": "2026-11-02 r2"}
     newer = _case(_run(2, "day02", fault="agent"), **changed)
     found = timeline([_invocation(2, newer), _invocation(1, _case(_run(1, "day01")))])
     assert (found.cases[0].figures.passed, found.neighbours) == (1, 0)

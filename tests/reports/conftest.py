@@ -40,16 +40,8 @@ HOSTILE = (
 def _finding(
     expectation: str, check: str, outcome: str, message: str, quote: Quote | None = None, severity: str = "error"
 ) -> Finding:
-    return Finding.model_validate(
-        {
-            "expectation": expectation,
-            "check": check,
-            "outcome": outcome,
-            "severity": severity,
-            "message": message,
-            "quote": quote,
-        }
-    )
+    fields = {"expectation": expectation, "check": check, "outcome": outcome, "severity": severity}
+    return Finding.model_validate({**fields, "message": message, "quote": quote})
 
 
 def _run(run_id: int, **fields: Any) -> Run:
@@ -451,21 +443,12 @@ def many() -> Callable[[int], RunResult]:
     return build
 
 
+_FAILED = ("outcome", "outcome_reason", "runs_passed", "runs_total", "pass_rate", "interval", "compared", "runs")
+
+
 def _failing_fields() -> dict[str, Any]:
     case = _regressed()
-    return {
-        name: getattr(case, name)
-        for name in (
-            "outcome",
-            "outcome_reason",
-            "runs_passed",
-            "runs_total",
-            "pass_rate",
-            "interval",
-            "compared",
-            "runs",
-        )
-    }
+    return {name: getattr(case, name) for name in _FAILED}
 
 
 def _planned_case(case_id: str, runs: int) -> Case:

@@ -1,4 +1,4 @@
-"""All formats show the same facts."""
+"""All formats: what each shows, JSON and JUnit whole, and that hostile text does nothing."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from xml.etree.ElementTree import canonicalize
 
 import pytest
+from inline_snapshot import external_file
+from junitparser import JUnitXml
 from markdown_it import MarkdownIt
 
-from planner.reports import FORMATS
+from planner.reports import FORMATS, junit
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 
@@ -156,3 +159,96 @@ def test_a_format_is_imported_when_it_is_used() -> None:
     program = "import sys, planner.reports; print(sorted({'jinja2'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_whole_json(canonical: RunResult) -> None:
+    """Every field is there, in the model's order, also where its value is null."""
+    assert FORMATS["json"](redact(canonical)) == external_file("golden/canonical.json", format=".txt")
+
+
+def test_the_json_report_reads_back_equal(canonical: RunResult) -> None:
+    """Read back, it is equal to what was written, hostile text included."""
+    assert RunResult.model_validate_json(FORMATS["json"](canonical)) == canonical
+
+
+def test_the_promised_fields(canonical: RunResult) -> None:
+    """Documented fields are present, even if null."""
+    document = json.loads(FORMATS["json"](canonical))
+    assert {
+        "schema_version", "outcome", "exit_code", "invocation_id", "change_set_digest", "consent", "cases", "cost", "stats"
+    } <= document.keys()  # fmt: skip
+    assert {
+        "case_id", "outcome", "runs_passed", "runs_total", "pass_rate", "interval", "compared", "runs", "action", "carried_from",
+        "before", "latest", "not_comparable",
+    } <= set.intersection(*(set(case) for case in document["cases"]))  # fmt: skip
+    runs = [run for case in document["cases"] for run in case["runs"]]
+    assert {
+        "run_id", "batch_id", "call_id", "outcome", "fault", "cost_cents", "duration_seconds", "adopted", "findings", "pooled"
+    } <= set.intersection(*map(set, runs))  # fmt: skip
+    findings = [finding for run in runs for finding in run["findings"]]
+    assert {"expectation", "check", "outcome", "severity", "message", "quote"} == set.union(*map(set, findings))
+    quotes = [finding["quote"] for finding in findings if finding["quote"]]
+    assert {"turn", "role", "start_ms", "text"} == set.intersection(*map(set, quotes))
+    assert {"estimated_cents", "actual_cents", "this_invocation_cents", "ambiguous_cents"} <= document["cost"].keys()
+    assert {"requests", "launches", "refused", "wall_seconds"} <= document["stats"].keys()
+
+
+def test_the_json_report_is_safe_to_print(canonical: RunResult) -> None:
+    """No control or reordering character and no workflow command is in the text itself."""
+    text = FORMATS["json"](canonical)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert "##[" not in text
+    assert not re.search(r"^\s*::", text, re.MULTILINE)
+
+
+def _parsed_junit(text: str) -> JUnitXml:
+    return JUnitXml.fromstring(text.encode())
+
+
+def test_the_whole_junit(canonical: RunResult) -> None:
+    """Every outcome, action, comparison and cause."""
+    assert canonicalize(junit.render(redact(canonical))) == external_file("golden/canonical.xml", format=".txt")
+
+
+def test_failure_error_and_skipped_are_three_things(canonical: RunResult) -> None:
+    """A failed case is a failure, an unknown one an error, a dropped or quarantined one skipped; others are neither."""
+    cases = [case for suite in _parsed_junit(junit.render(canonical)) for case in suite]
+    kinds = {case.name: [type(result).__name__ for result in case.result] for case in cases}
+    assert kinds == {
+        "invocation": [],
+        "hours/opening@hotline": [],
+        "hours/closing@hotline": [],
+        "hours/holiday@hotline": [],
+        "hours/menu@hotline": [],
+        "hours/parking@hotline": [],
+        "hours/parking@support": ["Skipped"],
+        'hours/late[day="New Year\'s Eve | 31"]@hotline': ["Error"],
+        "orders/status@support": ["Error"],
+        "refunds/refund-window[mood=furious]@support": ["Failure"],
+        "refunds/late-order@support": [],
+        "refunds/old-case@support": ["Skipped"],
+    }
+
+
+def test_a_refusal_is_not_green(nothing_called: RunResult) -> None:
+    """A refused session is an error."""
+    document = _parsed_junit(junit.render(nothing_called))
+    (invocation,) = next(iter(document))
+    assert [result.type for result in invocation.result] == ["refused"]
+    assert document.name == "planner (sandbox)"
+    assert (document.errors, document.failures) == (2, 0)
+
+
+def test_a_good_day_is_green(all_passed: RunResult) -> None:
+    """All passed has neither failures nor errors."""
+    document = _parsed_junit(junit.render(all_passed))
+    assert (document.tests, document.failures, document.errors, document.skipped) == (3, 0, 0, 0)
+
+
+def test_the_junit_report_is_safe_to_print(canonical: RunResult) -> None:
+    """No control character, reordering or workflow command is in it, and XML's own rules hold."""
+    text = junit.render(canonical)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ufffe]", text)
+    assert not re.search(r"^\s*::", text, re.MULTILINE)
+    assert "##[" not in text
+    assert "<img" not in text

@@ -6,14 +6,14 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from planner.changes.history import Timeline, timeline
 from planner.reports.history import HistoryPage, render_csv, render_json, render_text
 from planner.reports.redaction import Redactor
-from planner.results.model import RunResult
+from planner.results.model import CaseResult, RunResult
+from tests.support.stored_cases import make_case, make_runs, session_result, store_case
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
@@ -24,69 +24,31 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
     outlines: list[RunResult] = []
     for day, faults in enumerate(passes):
         name, at = f"day{day}", START + timedelta(days=day)
-        cases: list[dict[str, Any]] = []
+        cases: list[CaseResult] = []
         for index, case_id in enumerate(case_ids):
             runs = [
-                {
-                    "run_id": day * 100 + index * 10 + number,
-                    "invocation_id": name,
-                    "outcome": "passed",
-                    "fault": fault if index == 0 else None,
-                    "cost_cents": None if (day, index, number) == (2, 1, 2) else 16 * (1 + day),
-                    "duration_seconds": 50.0 + 10 * day + number,
-                    "latency_ms": 600.0 + 100 * day,
-                    "grade_score": 0.9 - day / 10 if index == 0 else None,
-                    "completed_at": at + timedelta(seconds=number),
-                }
+                make_runs(
+                    fault if index == 0 else None,
+                    first=day * 100 + index * 10 + number,
+                    invocation_id=name,
+                    cost_cents=None if (day, index, number) == (2, 1, 2) else 16 * (1 + day),
+                    duration_seconds=50.0 + 10 * day + number,
+                    latency_ms=600.0 + 100 * day,
+                    grade_score=0.9 - day / 10 if index == 0 else None,
+                    completed_at=at + timedelta(seconds=number),
+                )[0]
                 for number, fault in enumerate(faults)
             ]
-            cases.append(
-                {
-                    "case_id": case_id,
-                    "plan": case_id.partition("/")[0],
-                    "scenario": "s",
-                    "target": "t",
-                    "action": "call",
-                    "outcome": "failed" if index == 0 and day == 2 else "passed",
-                    **dict.fromkeys(("reason", "check_fingerprint"), ""),
-                    **dict.fromkeys(("runs_required", "runs_passed", "runs_total"), 3),
-                    "compared": "same",
-                    "inputs": {
-                        "prompt": "Ask.",
-                        "target_kind": "agent",
-                        "target_id": 1,
-                        "direction": "outbound",
-                        "mode": "bot",
-                    },
-                    "call_fingerprint": "c",
-                    "runs": runs,
-                }
-            )
-        outlines.append(
-            RunResult.model_validate(
-                {
-                    "schema_version": "1.0",
-                    "tool_version": "0.1.0",
-                    "exit_code": 0,
-                    "change_set_digest": "",
-                    "consent": {"given": True},
-                    "stats": {},
-                    "invocation_id": name,
-                    "outcome": "failed" if day == 2 else "passed",
-                    "started_at": at,
-                    "ended_at": at,
-                    "cases": cases,
-                    "cost": {
-                        "estimated_cents": 120,
-                        "estimated_low_cents": 100,
-                        "estimated_high_cents": 150,
-                        "actual_cents": 96 * (1 + day),
-                        "this_invocation_cents": 96 * (1 + day),
-                        "ambiguous_cents": 0,
-                    },
-                }
-            )
-        )
+            case = make_case("s", case_id=case_id, plan=case_id.partition("/")[0])
+            outcome = "failed" if index == 0 and day == 2 else "passed"
+            cases.append(store_case(case, runs=runs, outcome=outcome))
+        cost = {
+            "estimated_cents": 120,
+            "estimated_low_cents": 100,
+            "estimated_high_cents": 150,
+            "actual_cents": 96 * (1 + day),
+        }
+        outlines.append(session_result(name, *cases, at=at, outcome="failed" if day == 2 else "passed", cost=cost))
     return timeline(reversed(outlines))
 
 

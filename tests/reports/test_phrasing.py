@@ -6,20 +6,21 @@ import pytest
 
 from planner.reports import case_phrasing, phrasing
 from planner.results.model import PreviewDocument, Run, RunResult
+from tests.support.samples import changed
 
 
 def test_unknown_after_all_calls_does_not_suggest_to_resume(canonical: RunResult) -> None:
     """Running the same command again would decide nothing."""
-    assert "same command" not in phrasing.meaning(canonical.model_copy(update={"exit_code": 4, "finished": True}))
+    assert "same command" not in phrasing.meaning(changed(canonical, exit_code=4, finished=True))
 
 
 def test_calls_in_progress(canonical: RunResult) -> None:
     """A case whose calls have not ended is under way, not “not called”."""
     case = next(case for case in canonical.cases if case.case_id == "orders/status@support")
-    launched = case.model_copy(update={"runs_under_way": 1, "outcome_reason": ""})
+    launched = changed(case, runs_under_way=1, outcome_reason="")
     texts = [
         (case_phrasing.runs_passed(each), case_phrasing.why(each), case_phrasing.reason(each))
-        for each in (launched, launched.model_copy(update={"runs_under_way": 0}))
+        for each in (launched, changed(launched, runs_under_way=0))
     ]
     assert texts == [("under way", "under way: new", "under way"), ("not called", "not called: new", "not called")]
 
@@ -33,9 +34,7 @@ def test_unknown_parts_of_the_bill(canonical: RunResult) -> None:
         "unbilled_calls": 0,
         "paid_before_cents": 500,
     }
-    texts = phrasing.cost_details(
-        canonical.model_copy(update={"open_launches": [], "cost": canonical.cost.model_copy(update=cost)})
-    )
+    texts = phrasing.cost_details(changed(canonical, open_launches=[], cost=canonical.cost.model_copy(update=cost)))
     assert texts[1:3] == [
         "up to $0.96 more for 2 calls in progress and 1 ended call that cannot be read",
         "expected: $5.00 paid before, plus $9.20 for the remaining calls",
@@ -44,7 +43,7 @@ def test_unknown_parts_of_the_bill(canonical: RunResult) -> None:
 
 def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
     """By its change, with the number that fail; unknown, quarantined and unchanged flaky cases are only in the title."""
-    case = canonical.cases[1].model_copy(update={"quarantine": None})
+    case = changed(canonical.cases[1], quarantine=None)
     kinds = (
         ("regressed", "failed", None),
         ("regressed", "flaky", None),
@@ -56,11 +55,8 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
         ("same", "flaky", None),
         ("new", "unknown", None),
     )
-    cases = [
-        case.model_copy(update={"compared": compared, "outcome": outcome, "not_comparable": why})
-        for compared, outcome, why in kinds
-    ]
-    texts = phrasing.changed(canonical.model_copy(update={"cases": cases}))
+    cases = [changed(case, compared=compared, outcome=outcome, not_comparable=why) for compared, outcome, why in kinds]
+    texts = phrasing.changed(changed(canonical, cases=cases))
     assert texts == (
         "2 regressed (1 flaky), 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable (1 failing),"
         " 1 same (1 failing), 1 dropped"
@@ -69,17 +65,17 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
 
 def test_the_meaning_of_failures_after_changes_of_the_plan(canonical: RunResult) -> None:
     """A failure of a changed expectation does not blame the agent; another failure does."""
-    case = canonical.cases[0].model_copy(update={"compared": "not_enough_evidence", "not_comparable": "expectations"})
-    changed = canonical.model_copy(update={"cases": [case], "exit_code": 1})
-    assert phrasing.meaning(changed) == (
+    case = changed(canonical.cases[0], compared="not_enough_evidence", not_comparable="expectations")
+    altered = changed(canonical, cases=[case], exit_code=1)
+    assert phrasing.meaning(altered) == (
         "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     )
-    graded = changed.model_copy(update={"cases": [case.model_copy(update={"not_comparable": "grader"})]})
+    graded = changed(altered, cases=[changed(case, not_comparable="grader")])
     assert phrasing.meaning(graded) == "The agent failed an expectation."
-    regressed = case.model_copy(update={"compared": "regressed", "not_comparable": None, "outcome": "flaky"})
-    regressed = regressed.model_copy(update={"quarantine": None})
-    assert "significantly" in phrasing.meaning(changed.model_copy(update={"cases": [case, regressed]}))
-    both = changed.model_copy(update={"cases": [case, canonical.cases[0]]})
+    regressed = changed(case, compared="regressed", not_comparable=None, outcome="flaky")
+    regressed = changed(regressed, quarantine=None)
+    assert "significantly" in phrasing.meaning(changed(altered, cases=[case, regressed]))
+    both = changed(altered, cases=[case, canonical.cases[0]])
     assert phrasing.meaning(both) == "The agent failed an expectation."
     assert case_phrasing.compared(case, p_value=True) == "not comparable: expectations changed"
 
@@ -90,18 +86,12 @@ def test_undecided_warnings_and_uncounted_runs(canonical: RunResult) -> None:
     run = case.runs[0]
     found = run.findings[0] if run.findings else canonical.cases[0].runs[0].findings[0]
     warned = [
-        run.model_copy(
-            update={
-                "findings": [found.model_copy(update={"expectation": "calm", "severity": "warning", "outcome": word})]
-            }
-        )
+        changed(run, findings=[changed(found, expectation="calm", severity="warning", outcome=word)])
         for word in ("errored", "failed", "errored")
     ]
-    silent = run.model_copy(update={"outcome": "errored", "fault": "judge"})
-    shown = case.model_copy(
-        update={"runs": [*warned, silent], "runs_passed": 3, "runs_total": 4, "pass_rate": 1.0, "interval": (0.44, 1.0)}
-    )
-    assert phrasing.warnings(canonical.model_copy(update={"cases": [shown]})) == [
+    silent = changed(run, outcome="errored", fault="judge")
+    shown = changed(case, runs=[*warned, silent], runs_passed=3, runs_total=4, pass_rate=1.0, interval=(0.44, 1.0))
+    assert phrasing.warnings(changed(canonical, cases=[shown])) == [
         "`calm` failed in 1 run of 1 case",
         "`calm` could not be decided in 2 runs of 1 case",
     ]
@@ -120,9 +110,9 @@ def test_undecided_warnings_and_uncounted_runs(canonical: RunResult) -> None:
 )
 def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches: int, text: str) -> None:
     """Spent and expected cost; “nothing called” is not $0.00."""
-    cost = all_passed.cost.model_copy(update={"actual_cents": spent, "estimated_cents": expected})
-    stats = all_passed.stats.model_copy(update={"launches": launches})
-    assert phrasing.cost(all_passed.model_copy(update={"cost": cost, "stats": stats})) == text
+    cost = changed(all_passed.cost, actual_cents=spent, estimated_cents=expected)
+    stats = changed(all_passed.stats, launches=launches)
+    assert phrasing.cost(changed(all_passed, cost=cost, stats=stats)) == text
 
 
 @pytest.mark.parametrize(
@@ -133,8 +123,8 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
 def test_case_cost(canonical: RunResult, bills: tuple[int | None, ...], text: str) -> None:
     """A missing bill makes the sum a lower bound; without any bill it is unknown."""
     run: Run = canonical.cases[0].runs[0]
-    runs = [run.model_copy(update={"cost_cents": cents}) for cents in bills]
-    assert case_phrasing.case_cost(canonical.cases[0].model_copy(update={"runs": runs})) == text
+    runs = [changed(run, cost_cents=cents) for cents in bills]
+    assert case_phrasing.case_cost(changed(canonical.cases[0], runs=runs)) == text
 
 
 def test_a_passed_run_with_a_failed_expectation() -> None:
@@ -147,10 +137,8 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
     run = Run.model_validate({"run_id": 1, "outcome": "passed", "fault": None, "findings": found})
     assert case_phrasing.run_outcome(run) == "passed, except polite"
     assert list(case_phrasing.run_lines(run, 99))[1] == "  passed, except polite"
-    assert case_phrasing.run_outcome(run.model_copy(update={"findings": run.findings[1:]})) == "passed"
-    assert (
-        case_phrasing.run_outcome(run.model_copy(update={"outcome": "failed", "fault": "judge"})) == "failed, undecided"
-    )
+    assert case_phrasing.run_outcome(changed(run, findings=run.findings[1:])) == "passed"
+    assert case_phrasing.run_outcome(changed(run, outcome="failed", fault="judge")) == "failed, undecided"
 
 
 def test_an_agent_is_listed_once(canonical: RunResult) -> None:
@@ -166,6 +154,6 @@ def test_an_agent_is_listed_once(canonical: RunResult) -> None:
         )
         for copy_id in (18, 19)
     ]
-    text = phrasing.previews(canonical.model_copy(update={"previews": made}))
+    text = phrasing.previews(changed(canonical, previews=made))
     assert text.count("`support`") == 1
     assert "agent 19" in text

@@ -1,9 +1,9 @@
-"""Phone numbers and what a project lists never leave; what a reader needs stays."""
+"""Phone numbers and the project's patterns are redacted: in texts, names, every field of results, and evidence."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import phonenumbers
 import pytest
@@ -14,8 +14,11 @@ from linear_time import takes_linear_time
 from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel
 
-from planner.reports.redaction import Redactor, mask_digits, redact
+from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn, merged
+from planner.reports import redaction
+from planner.reports.redaction import Redactor, mask_digits, redact, redact_evidence
 from planner.results.model import DroppedCase, RunResult
+from tests.support.samples import changed
 
 _SPOKEN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 digits = st.text("0123456789", min_size=7, max_size=15)
@@ -199,13 +202,12 @@ def test_redaction_keeps_everything_else(canonical: RunResult) -> None:
 def test_open_launches_and_dropped_cases_go_by_the_same_names(canonical: RunResult) -> None:
     """A case has one redacted name everywhere."""
     case_id = "orders/status[n=+14155550199]@support"
-    launch = canonical.open_launches[0].model_copy(update={"cases": [case_id]})
-    result = canonical.model_copy(
-        update={
-            "cases": [canonical.cases[0].model_copy(update={"case_id": case_id})],
-            "open_launches": [launch],
-            "dropped": [DroppedCase(case_id=case_id, reason="no_longer_in_plan")],
-        }
+    launch = changed(canonical.open_launches[0], cases=[case_id])
+    result = changed(
+        canonical,
+        cases=[changed(canonical.cases[0], case_id=case_id)],
+        open_launches=[launch],
+        dropped=[DroppedCase(case_id=case_id, reason="no_longer_in_plan")],
     )
     redacted = redact(result)
     names = {redacted.cases[0].case_id, redacted.open_launches[0].cases[0], redacted.dropped[0].case_id}
@@ -220,3 +222,143 @@ def test_hostile_digits_take_linear_time(part: str) -> None:
     Now: redaction takes linear time.
     """
     assert takes_linear_time(lambda times: Redactor().text(part * times), 100_000)
+
+
+NOT_OWN_WORDS = """
+    RunResult: schema_version tool_version invocation_id change_set_digest
+    CaseResult: reason carried_from failing_since call_fingerprint check_fingerprint judged_by finding_lines
+    CaseInputs: direction mode agent_revision configuration
+    Run: grader_model grader_version judge_model agent_variant_id invocation_id evidence
+    Finding: expectation check
+    ExpectationRate: expectation check
+    JudgeCost: model
+    Quote: role
+    Consent: digest
+    OpenLaunch: launch_id state
+    PreviewDocument: configuration
+    Evidence: schema_version run_status
+    Call: status end_reason product variant_id
+    Grade: status outcome goal grader_model grader_version
+"""
+"""Digests, ids, versions, and words from closed sets of planner or the service."""
+KNOWN = {
+    (document, field)
+    for line in NOT_OWN_WORDS.strip().splitlines()
+    for document, _, fields in [line.strip().partition(": ")]
+    for field in fields.split()
+}
+TABLES: dict[str, redaction.Fields] = {"results": redaction._FIELDS, "evidence": redaction._EVIDENCE_FIELDS}
+
+
+def holds_text(annotation: Any) -> bool:
+    return annotation is str or any(map(holds_text, get_args(annotation)))
+
+
+def documents_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {document for inner in get_args(annotation) for document in documents_in(inner)}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_new_text_is_redacted_or_listed(name: str) -> None:
+    """Also in documents inside of documents: those with texts are in the table."""
+    table, missing = TABLES[name], set[str]()
+    for document, kinds in table.items():
+        redacted = {field for fields in kinds.values() for field in fields}
+        for field, about in document.model_fields.items():
+            if field in redacted:
+                continue
+            if holds_text(about.annotation) and (document.__name__, field) not in KNOWN:
+                missing.add(f"{document.__name__}.{field}")
+            for inner in documents_in(about.annotation):
+                texts = {name for name, each in inner.model_fields.items() if holds_text(each.annotation)}
+                if inner in table or any((inner.__name__, text) not in KNOWN for text in texts):
+                    missing.add(f"{document.__name__}.{field}: {inner.__name__}")
+    assert missing == set()
+
+
+def test_what_is_listed_exists() -> None:
+    tables = [document for table in TABLES.values() for document in table]
+    inner = [
+        each
+        for document in tables
+        for field in document.model_fields.values()
+        for each in documents_in(field.annotation)
+    ]
+    documents = {document.__name__: document for document in (*tables, *inner)}
+    assert all(field in documents[document].model_fields for document, field in KNOWN)
+
+
+def evidence(**fields: Any) -> Evidence:
+    return Evidence(run_id=1_234_567_890, run_status="completed", **fields)
+
+
+PLAIN = evidence(
+    call=Call(
+        call_id=987_654_321, status="completed", document={"id": 987_654_321, "run": 1_234_567_890, "at": "2026-11-24"}
+    ),
+    turns=(Turn(number=1, role=Role.AGENT, text="We open at nine, order 123456."),),
+    tools=(ToolCall(name="look_up", arguments={"order": 123_456, "deep": [{"ok": True, "none": None, "share": 0.5}]}),),
+    grade=Grade(status="completed", summary="Fine."),
+)
+
+
+def test_evidence_without_numbers_is_unchanged() -> None:
+    """The same object, so it keeps its digest."""
+    assert redact_evidence(PLAIN) is PLAIN
+
+
+@pytest.mark.parametrize(
+    ("fields", "part", "shown"),
+    [
+        ({"turns": (Turn(number=1, role=Role.CALLER, text="It is 415 555 0199."),)}, "turns", "It is ••• ••• ••99."),
+        ({"turns": (Turn(number=1, role=Role.AGENT, text="Member M-77, yes."),)}, "turns", "[redacted], yes."),
+        ({"tools": (ToolCall(name="dial", arguments={"to": [{"number": 14155550199}]}),)}, "tools", "•••••••••99"),
+        ({"tools": (ToolCall(name="dial", arguments={"+14155550199": 1}),)}, "tools", "+•••••••••99"),
+        ({"tools": (ToolCall(name="dial", result=14155550199.0),)}, "tools", "•••••••••99"),
+        (
+            {"call": Call(call_id=2, status="completed", transferred_to="+14155550199")},
+            "transferred_to",
+            "+•••••••••99",
+        ),
+        (
+            {"call": Call(call_id=2, status="completed", document={"from": "(415) 555-0199"})},
+            "document",
+            "(•••) •••-••99",
+        ),
+        ({"grade": Grade(status="completed", summary="Gave 4155550199.")}, "grade", "Gave ••••••••99."),
+        ({"error_message": "no answer from +14155550199"}, "error_message", "no answer from +•••••••••99"),
+    ],
+)
+def test_redacted_parts(fields: dict[str, Any], part: str, shown: str) -> None:
+    """Each part is redacted and named; redacting twice changes nothing more."""
+    redacted = redact_evidence(evidence(**fields), [re.compile(r"Member M-\d+")])
+    text = redacted.to_bytes().decode()
+    assert shown in text
+    assert "0199" not in text
+    assert redacted.redacted == (part,)
+    assert redact_evidence(redacted, [re.compile(r"Member M-\d+")]) == redacted
+    assert Evidence.model_validate_json(text) == redacted
+
+
+def test_keys_that_look_the_same_stay_apart() -> None:
+    """No entry is lost if two keys have the same redacted form."""
+    tool = ToolCall(name="t", arguments={"4155550199": 1, "4155550299": 2})
+    redacted = redact_evidence(evidence(tools=(tool,)))
+    assert redacted.tools is not None
+    assert redacted.tools[0].arguments == {"••••••••99": 1, "••••••••99~2": 2}
+
+
+def test_parts_that_are_read_again() -> None:
+    """A part that is read again replaces the redacted one; other parts stay marked."""
+    stored = redact_evidence(
+        evidence(
+            turns=(Turn(number=1, role=Role.AGENT, text="415 555 0199"),),
+            tools=(ToolCall(name="dial", arguments={"to": "4155550199"}),),
+        )
+    )
+    assert stored.redacted == ("turns", "tools")
+    fresh = evidence(turns=(Turn(number=1, role=Role.AGENT, text="415 555 0199"),))
+    assert merged(stored, fresh).redacted == ("tools",)
+    assert merged(None, fresh).redacted == ()

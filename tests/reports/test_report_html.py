@@ -22,6 +22,7 @@ from planner.reports.html import pieces, render, script_json
 from planner.reports.neutral import without_controls
 from planner.reports.redaction import redact, redact_evidence
 from planner.results.model import RepeatedPass, RunResult, SuiteDocument
+from tests.support.samples import changed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -109,7 +110,7 @@ def test_the_suite(canonical: RunResult) -> None:
         cases=3, passed_before=9, runs_before=9, passed_now=4, runs_now=9, p_value=0.03, compared="worse"
     )
     repeated = [RepeatedPass(k=2, cases=len(canonical.cases), rate=0.8)]
-    page = _page(canonical.model_copy(update={"suite": suite, "repeated": repeated}))
+    page = _page(changed(canonical, suite=suite, repeated=repeated))
     assert "<dt>Suite</dt><dd>3 cases compared: 9 of 9 runs passed before, 4 of 9 now" in page
     assert "<dt>Repeats</dt><dd>pass^2 80 %" in page
 

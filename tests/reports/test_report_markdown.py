@@ -13,6 +13,7 @@ from markdown_it.token import Token
 from planner.reports import markdown
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
+from tests.support.samples import changed
 
 _GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -40,13 +41,13 @@ def test_a_good_day(all_passed: RunResult) -> None:
 
 def test_many_passed_cases_are_folded(all_passed: RunResult) -> None:
     """Many passed cases are folded."""
-    text = markdown.render(all_passed.model_copy(update={"cases": all_passed.cases * 10}))
+    text = markdown.render(changed(all_passed, cases=all_passed.cases * 10))
     assert "## All cases (20)\n\n<details><summary>20 passed cases</summary>\n\n| Case |" in text
 
 
 def test_nothing_to_do(all_passed: RunResult) -> None:
     """Without a case there is no table, and the report says so."""
-    text = markdown.render(all_passed.model_copy(update={"cases": [], "plans": []}))
+    text = markdown.render(changed(all_passed, cases=[], plans=[]))
     assert "**There was nothing to do.** (exit code 0)" in text
     assert "## All cases" not in text
 
@@ -76,9 +77,9 @@ def test_a_large_report_stays_readable(many: Callable[[int], RunResult], number:
 
 def test_failing_cases_among_unchanged_ones(all_passed: RunResult) -> None:
     """The headline counts failing cases among unchanged ones."""
-    same = [case.model_copy(update={"compared": "same"}) for case in all_passed.cases]
-    cases = [same[0].model_copy(update={"outcome": "failed"}), same[1]]
-    text = markdown.render(all_passed.model_copy(update={"cases": cases}))
+    same = [changed(case, compared="same") for case in all_passed.cases]
+    cases = [changed(same[0], outcome="failed"), same[1]]
+    text = markdown.render(changed(all_passed, cases=cases))
     assert text.startswith("# ✅ Passed: 1 failed, 1 passed · ")
 
 
@@ -92,8 +93,8 @@ def test_every_fold_is_closed(many: Callable[[int], RunResult]) -> None:
 
 def test_one_enormous_text_is_left_out(canonical: RunResult) -> None:
     """A case id that alone is too long does not make the report too long."""
-    case = canonical.cases[0].model_copy(update={"case_id": f"plan/s[x={'y' * 9_000}]@t"})
-    text = markdown.render(canonical.model_copy(update={"cases": [case]}), max_bytes=4_000)
+    case = changed(canonical.cases[0], case_id=f"plan/s[x={'y' * 9_000}]@t")
+    text = markdown.render(changed(canonical, cases=[case]), max_bytes=4_000)
     assert len(text.encode()) <= 4_000
     assert "Omitted because it is too long" in text
     assert text.startswith("# ❌ 1 failed · ")

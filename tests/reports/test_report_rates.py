@@ -1,17 +1,19 @@
-"""Statistics in reports: early stops, p-values, the suite, repeated passes, rates of expectations."""
+"""Statistics in reports, and what failed: early stops, p-values, the suite, repeated passes, rates of expectations."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import unescape
 
 import pytest
 
 from planner.reports import case_phrasing, html, markdown, phrasing
+from planner.reports.case_phrasing import first_failed
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import ExpectationRate, Quote, RepeatedPass, Run, RunResult, Sample, SuiteDocument
 from planner.results.outcomes import CaseOutcome
-from tests.support.samples import one_side
+from tests.support.samples import changed, one_side
 
 
 @pytest.fixture
@@ -19,31 +21,27 @@ def measured(canonical: RunResult) -> RunResult:
     """The canonical result with statistics, and a run that the test bot spoilt."""
     failed = next(case for case in canonical.cases if case.outcome == "failed")
     quote = Quote(turn=4, role="caller", start_ms=12_000, text="I'm an AI. Call @all at 415 555 0142.")
-    run = failed.runs[0].model_copy(
-        update={"outcome": "errored", "fault": "caller", "reason": "the caller left its role", "fault_quote": quote}
+    run = changed(
+        failed.runs[0], outcome="errored", fault="caller", reason="the caller left its role", fault_quote=quote
     )
-    stopped = failed.model_copy(
-        update={
-            "runs": [run, *failed.runs[1:]],
-            "runs_not_needed": 2,
-            "p_value": 0.0312,
-            "expectations": [
-                ExpectationRate(expectation="states-window", check="says", held=1, decided=3),
-                ExpectationRate(expectation="call", check="call", held=3, decided=3),
-            ],
-        }
+    stopped = changed(
+        failed,
+        runs=[run, *failed.runs[1:]],
+        runs_not_needed=2,
+        p_value=0.0312,
+        expectations=[
+            ExpectationRate(expectation="states-window", check="says", held=1, decided=3),
+            ExpectationRate(expectation="call", check="call", held=3, decided=3),
+        ],
     )
     cases = [stopped if case is failed else case for case in canonical.cases]
-    return canonical.model_copy(
-        update={
-            "cases": cases,
-            "suite": SuiteDocument(
-                cases=12, passed_before=34, runs_before=36, passed_now=21, runs_now=36, p_value=0.0004, compared="worse"
-            ),
-            "repeated": [
-                RepeatedPass(k=k, cases=5, rate=rate) for k, rate in ((1, 0.9), (2, 0.82), (4, 0.7), (5, 0.6))
-            ],
-        }
+    return changed(
+        canonical,
+        cases=cases,
+        suite=SuiteDocument(
+            cases=12, passed_before=34, runs_before=36, passed_now=21, runs_now=36, p_value=0.0004, compared="worse"
+        ),
+        repeated=[RepeatedPass(k=k, cases=5, rate=rate) for k, rate in ((1, 0.9), (2, 0.82), (4, 0.7), (5, 0.6))],
     )
 
 
@@ -54,7 +52,7 @@ REPEATED = "at least pass^1 90 % · pass^2 82 % · pass^5 60 %"
 def test_repeated_passes_of_fewer_cases_say_so(measured: RunResult) -> None:
     """The number of cases is shown if it differs between values of k."""
     repeated = [RepeatedPass(k=k, cases=cases, rate=rate) for k, cases, rate in ((1, 9, 0.36), (3, 1, 0.39))]
-    text = phrasing.repeated(measured.model_copy(update={"repeated": repeated}))
+    text = phrasing.repeated(changed(measured, repeated=repeated))
     assert text == "at least pass^1 36 % of 9 cases · pass^3 39 % of 1 case"
 
 
@@ -76,18 +74,18 @@ def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
     fell, stayed = (ExpectationRate(expectation=name, check="says", held=9, decided=9) for name in ("fell", "stayed"))
     before = one_side(CaseOutcome.PASSED, 9, 9, own_rates=[fell, stayed])
-    fallen = fell.model_copy(update={"held": 2, "decided": 8})
+    fallen = changed(fell, held=2, decided=8)
     latest = one_side(CaseOutcome.FAILED, 3, 8, own_rates=[fallen, stayed])
     assert case_phrasing.compared(case, p_value=True) == "regressed (p = 0.031 on its own)"
-    both = case.model_copy(update={"before": before, "latest": latest})
+    both = changed(case, before=before, latest=latest)
     assert case_phrasing.compared(both, p_value=True) == "regressed (9/9 → 3/8, fell 9/9 → 2/8; p = 0.031 on its own)"
     assert case_phrasing.compared(both) == "regressed (9/9 → 3/8, fell 9/9 → 2/8)"
-    kept = both.model_copy(update={"action": "keep", "compared": "same"})
+    kept = changed(both, action="keep", compared="same")
     assert case_phrasing.compared(kept, p_value=True) == "same"
-    assert "9/9 → 3/8" in unescape(markdown.render(measured.model_copy(update={"cases": [both]})))
-    shown = render_text(measured.model_copy(update={"cases": [both]}), report_paths=[], width=100, color=False)
+    assert "9/9 → 3/8" in unescape(markdown.render(changed(measured, cases=[both])))
+    shown = render_text(changed(measured, cases=[both]), report_paths=[], width=100, color=False)
     assert "9/9 → 3/8" in " ".join(shown.split())
-    assert "9/9 → 3/8" in html.render(measured.model_copy(update={"cases": [both]}))
+    assert "9/9 → 3/8" in html.render(changed(measured, cases=[both]))
 
 
 def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
@@ -108,7 +106,7 @@ def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
             ]
         )
     ]
-    result = canonical.model_copy(update={"cases": [failed.model_copy(update={"runs": runs})]})
+    result = changed(canonical, cases=[changed(failed, runs=runs)])
     shown = render_text(redact(result), report_paths=(), width=200, color=False)
     text = [line.strip() for line in shown.splitlines() if "alpha" in line or "boom" in line or "hung up" in line]
     assert text == [
@@ -122,21 +120,71 @@ def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
 
 def test_the_suite_in_the_headline(measured: RunResult) -> None:
     """Shown if only all cases together show a significant change."""
-    cases = [
-        case.model_copy(update={"compared": "not_enough_evidence", "outcome": "failed"}) for case in measured.cases[:3]
-    ]
+    cases = [changed(case, compared="not_enough_evidence", outcome="failed") for case in measured.cases[:3]]
 
     def headline(**suite: object) -> str:
         assert measured.suite is not None
         whole = measured.suite.model_copy(update=suite)
-        return phrasing.changed(measured.model_copy(update={"cases": cases, "suite": whole, "dropped": []}))
+        return phrasing.changed(changed(measured, cases=cases, suite=whole, dropped=[]))
 
     assert headline(compared="worse") == "3 failing (not enough evidence of a change), worse as a whole"
     assert headline(compared="not_enough_evidence") == "3 failing (not enough evidence of a change)"
     assert headline(compared="worse", cases=1) == "3 failing (not enough evidence of a change)"
-    cases[0] = cases[0].model_copy(update={"compared": "regressed"})
+    cases[0] = changed(cases[0], compared="regressed")
     assert headline(compared="worse") == "1 regressed, 2 failing (not enough evidence of a change)"
     before = Sample(outcome=CaseOutcome.PASSED, runs_passed=20, runs_countable=20)
     latest = Sample(outcome=CaseOutcome.FAILED, runs_passed=12, runs_countable=20)
-    cases[0] = cases[0].model_copy(update={"before": before, "latest": latest})
+    cases[0] = changed(cases[0], before=before, latest=latest)
     assert headline(compared="worse").startswith("1 regressed (20/20 → 12/20), 2 failing")
+
+
+def _section(text: str) -> str:
+    return text[text.index("## What failed") : text.index("## Failed (")]
+
+
+def test_expectations_that_failed_in_several_cases(many: Callable[[int], RunResult]) -> None:
+    """One line per expectation, critical first: runs and cases, message, quote and place."""
+    result = many(20)
+    places = {"states-window": 22, "no-guarantee": 25}
+    cases = [changed(case, finding_lines=places) if case.outcome == "failed" else case for case in result.cases]
+    quote = cases[0].runs[1].findings[2].quote
+    assert quote is not None
+    run = cases[0].runs[1]
+    plain = changed(run.findings[2], quote=changed(quote, text="I guarantee it."))
+    cases[0] = changed(cases[0], runs=[changed(run, findings=[*run.findings[:2], plain]), *cases[0].runs[2:]])
+    assert _section(markdown.render(changed(result, cases=cases))) == (
+        "## What failed\n\n"
+        "- `states-window` (says, critical) failed in 2 of 2 runs of 2 cases:"
+        ' the agent never said any of "30 days", "thirty days" · `plans/suite-0.yaml:22`\n'
+        "- `no-guarantee` (never\\_says) failed in 4 of 4 runs of 2 cases:"
+        " the agent said what it must never say “I guarantee it.” · `plans/suite-0.yaml:25`\n\n"
+    )
+
+
+def test_expectations_of_one_name_in_two_plans_are_two(many: Callable[[int], RunResult]) -> None:
+    """Expectations of two plans, or of two lines, are counted separately."""
+    result = many(120)
+    section = _section(markdown.render(result))
+    assert section.count("`no-guarantee` (never\\_says) failed in 12 of 12 runs of 6 cases") == 2
+
+
+def test_warnings_and_undecided_findings_are_no_failures(canonical: RunResult) -> None:
+    """Passed and unknown cases have no failed expectation."""
+    warned, unknown = canonical.cases[2].runs[0], canonical.cases[7]
+    assert first_failed(changed(canonical.cases[2], runs=[warned])) == ""
+    assert first_failed(unknown) == ""
+
+
+def test_runs_spoilt_by_the_test_bot(many: Callable[[int], RunResult]) -> None:
+    """Runs that the test bot spoilt are neither counted nor quoted."""
+    result = many(20)
+    cases = [
+        changed(case, runs=[changed(case.runs[1], outcome="errored", fault="caller"), *case.runs[2:]])
+        if case.outcome == "failed"
+        else case
+        for case in result.cases
+    ]
+    section = _section(markdown.render(changed(result, cases=cases)))
+    assert "states-window" not in section
+    assert "`no-guarantee` (never\\_says) failed in 2 of 2 runs of 2 cases" in section
+    assert first_failed(cases[0]).startswith("no-guarantee (never_says): ")

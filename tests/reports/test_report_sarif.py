@@ -12,6 +12,7 @@ from jsonschema import Draft4Validator, FormatChecker
 from planner.reports import FORMATS
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
+from tests.support.samples import changed
 
 SCHEMA = Path(
     os.environ.get("PLANNER_NODE_MODULES", "node_modules"), "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
@@ -55,13 +56,11 @@ def test_fingerprints_are_stable(canonical: RunResult) -> None:
         log = json.loads(FORMATS["sarif"](result))
         return [item["partialFingerprints"]["caseAndExpectation/v1"] for item in log["runs"][0]["results"]]
 
-    moved = canonical.model_copy(
-        update={
-            "cases": [
-                case.model_copy(update={"line": 99, "finding_lines": {}, "runs": case.runs[1:] + case.runs[1:]})
-                for case in canonical.cases[:1]
-            ]
-        }
+    moved = changed(
+        canonical,
+        cases=[
+            changed(case, line=99, finding_lines={}, runs=case.runs[1:] + case.runs[1:]) for case in canonical.cases[:1]
+        ],
     )
     assert fingerprints(moved) == fingerprints(canonical)[:2]
     assert len(set(fingerprints(canonical))) == len(fingerprints(canonical))

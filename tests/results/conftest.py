@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from planner.planfile.model import Target
 from planner.results.directory import DirectoryStore
-from planner.results.model import RunResult
+from planner.results.model import CaseResult, Run, RunResult
+from planner.results.outcomes import RunOutcome
 from planner.results.repository import ResultsRepository
+from tests.support.stored_cases import make_case, session_result, store_case
 
 
 @pytest.fixture
@@ -34,51 +37,18 @@ def make_result() -> Callable[..., RunResult]:
     """A finished invocation with the cases named (`plan/scenario@target`), each passed in one run."""
 
     def make(*case_ids: str, **fields: Any) -> RunResult:
-        return RunResult.model_validate(
-            {
-                "tool_version": "0.1.0",
-                "outcome": "passed",
-                "exit_code": 0,
-                "invocation_id": "20261124T120000Z-1",
-                "change_set_digest": f"sha256:{'0' * 64}",
-                "started_at": datetime(2026, 11, 24, 12, tzinfo=UTC),
-                "ended_at": datetime(2026, 11, 24, 12, 5, tzinfo=UTC),
-                "consent": {"given": True, "by": "ana"},
-                "plans": sorted({case_id.partition("/")[0] for case_id in case_ids}),
-                "cases": [_case(case_id) for case_id in case_ids],
-                "cost": {"estimated_cents": 16, "actual_cents": 16, "this_invocation_cents": 16, "ambiguous_cents": 0},
-                "stats": {},
-                **fields,
-            }
-        )
+        cases = [_case(case_id) for case_id in case_ids]
+        cost = {"estimated_cents": 16, "actual_cents": 16, "this_invocation_cents": 16}
+        given: dict[str, Any] = {"cost": cost, "ended_at": datetime(2026, 11, 24, 12, 5, tzinfo=UTC), **fields}
+        return session_result(given.pop("invocation_id", "20261124T120000Z-1"), *cases, **given)
 
     return make
 
 
-def _case(case_id: str) -> dict[str, Any]:
+def _case(case_id: str) -> CaseResult:
+    """With the largest ids that the service may give."""
     plan, _, rest = case_id.partition("/")
     scenario, _, target = rest.partition("@")
-    return {
-        "case_id": case_id,
-        "plan": plan,
-        "scenario": scenario,
-        "target": target,
-        "action": "call",
-        "reason": "new",
-        "outcome": "passed",
-        "runs_required": 1,
-        "runs_passed": 1,
-        "runs_total": 1,
-        "interval": (0.21, 1.0),
-        "compared": "new",
-        "inputs": {
-            "prompt": "Ask.",
-            "target_kind": "agent",
-            "target_id": 2**63 - 1,
-            "direction": "outbound",
-            "mode": "bot",
-        },
-        "call_fingerprint": "sha256:c",
-        "check_fingerprint": "sha256:e",
-        "runs": [{"run_id": 2**63 - 1, "outcome": "passed", "completed_at": datetime(2026, 11, 24, 12, 4, tzinfo=UTC)}],
-    }
+    run = Run(run_id=2**63 - 1, outcome=RunOutcome.PASSED, completed_at=datetime(2026, 11, 24, 12, 4, tzinfo=UTC))
+    case = make_case(scenario, case_id=case_id, plan=plan, runs=1, target=Target(target, "agent", 2**63 - 1))
+    return store_case(case, runs=[run], interval=(0.21, 1.0))

@@ -15,9 +15,9 @@ from store_writes import UNCONDITIONAL, put
 
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.results import git_ref
-from planner.results.git_ref import GitRunner, GitStore
+from planner.results.git_ref import GitAnswer, GitRunner, GitStore
 from planner.results.store import Backoff, Reader
-from planner.session.git import Answer, Git
+from planner.session.git import Git
 
 REF = "refs/planner/results"
 BARE_ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
@@ -180,9 +180,9 @@ def test_a_read_only_remote(clone: Clones, out: str, said: str, message: str) ->
     """Where writes fail though nobody else writes, it ends after some seconds, with what the remote says."""
     folder, pauses = clone("ci"), list[float]()
 
-    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
         if "push" in arguments:
-            return Answer(1, out.encode(), said)
+            return GitAnswer(1, out.encode(), said)
         return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
 
     store = GitStore(refusing, REF, remote="origin", backoff=Backoff(chance=lambda: 0.5, pause=pauses.append))
@@ -196,13 +196,13 @@ def test_a_push_whose_answer_is_lost(clone: Clones, shared: Path) -> None:
     """Where the connection breaks after the remote has taken a write, it is not written twice; before, it is tried again."""
     folder, breaks = clone("ci"), ["after", "before"]
 
-    def breaking(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+    def breaking(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
         where = breaks.pop(0) if "push" in arguments and breaks else ""
         if where != "before":
             answer = Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
             if not where:
                 return answer
-        return Answer(128, b"", "fatal: the remote end hung up unexpectedly")
+        return GitAnswer(128, b"", "fatal: the remote end hung up unexpectedly")
 
     store = store_in(folder, runner=breaking)
     assert put(store, "a", b"1", expected=None)
@@ -296,10 +296,10 @@ def test_a_remote_that_cannot_be_reached(clone: Clones, said: str, kind: type[Pl
     """No rights are exit 2, no network is exit 4 after three tries; what git says is shown without credentials."""
     folder, fetches = clone("ci"), list[str]()
 
-    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
         if "fetch" in arguments:
             fetches.append("")
-            return Answer(128, b"", said)
+            return GitAnswer(128, b"", said)
         return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
 
     with pytest.raises(kind) as caught:

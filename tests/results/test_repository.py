@@ -1,4 +1,4 @@
-"""Evidence, invocations and baselines, whole and damaged, older and newer."""
+"""Results by evidence, session and baseline: what is stored is read back, joined, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from store_writes import put
 from planner.errors import StoreError, UsageError
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.results.directory import DirectoryStore
+from planner.results.documents import BaselineDocument, baselines_of, joined
 from planner.results.model import RunResult
 from planner.results.repository import ResultsRepository
+from tests.support.samples import changed
 
 MakeResult = Callable[..., RunResult]
 
@@ -60,7 +62,7 @@ def test_invocations_newest_first(repository: ResultsRepository, make_result: Ma
     """Invocations come back whole, newest first; one saved again replaces itself."""
     older = make_result("refunds/a@s", invocation_id="20261123T120000Z-9", finished=False)
     newer = make_result("refunds/a@s", invocation_id="20261124T120000Z-1")
-    for result in (newer, older, older.model_copy(update={"finished": True})):
+    for result in (newer, older, changed(older, finished=True)):
         repository.save_invocation(result)
     assert [(found.invocation_id, found.finished) for found in repository.invocations()] == [
         ("20261124T120000Z-1", True),
@@ -237,3 +239,58 @@ def test_a_saved_plan_belongs_to_its_first_user(repository: ResultsRepository) -
     repository.mark_plan_used("plan", "first")
     repository.mark_plan_used("plan", "second")
     assert repository.user_of_plan("plan") == "first"
+
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def baseline(make: MakeResult, name: str, start: float, end: float, **cases: tuple[str, float]) -> BaselineDocument:
+    """`case=(action, minute of its newest call)`."""
+    result = make(*(f"p/{case}@t" for case in cases), invocation_id=name, started_at=at(start), ended_at=at(end))
+    altered = [
+        changed(case, action=action, detail=name, runs=[changed(case.runs[0], completed_at=at(minute))])
+        for case, (action, minute) in zip(result.cases, cases.values(), strict=True)
+    ]
+    return baselines_of(changed(result, plans=["p"], cases=altered), "eu")[0]
+
+
+def whose(document: BaselineDocument) -> dict[str, str]:
+    return {case.case_id.removeprefix("p/").removesuffix("@t"): case.detail for case in document.cases}
+
+
+def test_one_after_the_other(make_result: MakeResult) -> None:
+    """The later one wins as a whole, whichever is stored first."""
+    before = baseline(make_result, "before", 0, 5, a=("call", 4), b=("call", 4), dropped=("call", 4))
+    after = baseline(make_result, "after", 5, 9, a=("keep", 4), b=("call", 8))
+    assert joined(None, before) == before
+    assert joined(before, after) == after
+    assert joined(after, before) == after
+
+
+def test_two_at_the_same_time(make_result: MakeResult) -> None:
+    """Each case keeps its latest calls, in either order of storing; cases that only one session called are kept."""
+    calls: dict[str, Any] = {
+        "a": ("call", 3),
+        "b": ("keep", -9),
+        "both": ("call", 3),
+        "new": ("call", 4),
+        "old": ("keep", -9),
+    }
+    one = baseline(make_result, "one", 0, 5, **calls)
+    other = baseline(
+        make_result, "other", 2, 9, a=("keep", -9), b=("call", 8), both=("call", 8), rechecked=("recheck", -9)
+    )
+    expected = {"a": "one", "b": "other", "both": "other", "rechecked": "other", "new": "one"}
+    assert whose(joined(one, other)) == whose(joined(other, one)) == expected
+    assert joined(one, other).invocation_id == "other"
+
+
+def test_documents_of_older_versions(make_result: MakeResult) -> None:
+    """A baseline without a start time counts as made alone."""
+    one = baseline(make_result, "one", 0, 5, a=("call", 4))
+    other = changed(baseline(make_result, "other", 2, 9, b=("call", 8)), started_at=None)
+    assert joined(one, other) == other

@@ -1,4 +1,4 @@
-"""Results that machines share: each judges by what it has whole, sees what others stored, and shares no more than may be seen."""
+"""Keys, and results that machines share: each judges by what it has whole and shares no more than may be seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from store_writes import put
 
 from planner.errors import StoreError
@@ -15,6 +17,8 @@ from planner.evidence import Evidence, Role, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.shared_store import SharedRepository, Tiers
+from planner.results.store import segment_for, segments
+from tests.support.samples import changed
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MakeResult = Callable[..., RunResult]
@@ -28,7 +32,7 @@ class Masking:
 
     def evidence(self, evidence: Evidence) -> Evidence:
         shown = Evidence.model_validate_json(evidence.to_bytes().replace(b"secret", "•••".encode()))
-        return evidence if shown == evidence else shown.model_copy(update={"redacted": ("turns",)})
+        return evidence if shown == evidence else changed(shown, redacted=("turns",))
 
     def name(self, name: str) -> str:
         return name.replace("secret", "---")
@@ -52,11 +56,8 @@ def evidence(text: str, run_id: int = 1) -> Evidence:
 
 
 def with_evidence(result: RunResult, digest: str) -> RunResult:
-    cases = [
-        case.model_copy(update={"runs": [run.model_copy(update={"evidence": digest}) for run in case.runs]})
-        for case in result.cases
-    ]
-    return result.model_copy(update={"cases": cases})
+    cases = [changed(case, runs=[changed(run, evidence=digest) for run in case.runs]) for case in result.cases]
+    return changed(result, cases=cases)
 
 
 Machine = Callable[..., SharedRepository]
@@ -88,8 +89,8 @@ def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: Mak
     here, elsewhere = machine("here"), machine("elsewhere")
     first = make_result("p/a@t", invocation_id="i1", environment="secret")
     case = first.cases[0]
-    prompted = case.model_copy(update={"inputs": case.inputs.model_copy(update={"prompt": "my secret"})})
-    here.save_invocation(first := first.model_copy(update={"cases": [prompted]}))
+    prompted = changed(case, inputs=changed(case.inputs, prompt="my secret"))
+    here.save_invocation(first := changed(first, cases=[prompted]))
     here.promote(first, "secret")
     assert elsewhere.baseline("secret", ["p"]) == {}
     here.publish()
@@ -166,3 +167,65 @@ def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResul
         here.publish()
     kept = {key.removeprefix("evidence/").removesuffix(".json") for key in there.keys("evidence/")}
     assert kept == set(digests[4:])
+
+
+@pytest.mark.parametrize(
+    "key", ["runs/a.json", "latest/_/refunds.json", "intents/20261124T120000Z-1", "a", "a/b/c/%2Ed+=@_"]
+)
+def test_keys(key: str) -> None:
+    """Plain names with slashes between them are keys."""
+    assert "/".join(segments(key)) == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/",
+        "/etc/passwd",
+        "a//b",
+        "a/",
+        "..",
+        "a/../b",
+        "./a",
+        ".lock",
+        "runs/.hidden",
+        "a\\b",
+        "a\0b",
+        "a b",
+        "a\nb",
+        "é",
+        "C:x",
+    ],
+)
+def test_impossible_keys(key: str) -> None:
+    """A key can neither lead out of the store, nor name the store's own files, nor what some store could not take."""
+    with pytest.raises(ValueError, match="not a key of a results store"):
+        segments(key)
+
+
+@pytest.mark.parametrize(
+    ("name", "segment"),
+    [
+        ("staging", "staging"),
+        ("eu-1", "eu-1"),
+        ("", "_"),
+        ("_", "%5F"),
+        ("..", "%2E%2E"),
+        ("EU/x", "%45%55%2Fx"),
+        ("é", "%C3%A9"),
+    ],
+)
+def test_names_as_segments(name: str, segment: str) -> None:
+    """A name that is not plain is escaped, and no name at all has a segment of its own."""
+    assert segment_for(name) == segment
+
+
+@given(
+    st.text(alphabet=st.characters(exclude_categories=["Cs"])),
+    st.text(alphabet=st.characters(exclude_categories=["Cs"])),
+)
+def test_different_names_never_share_a_segment(one: str, other: str) -> None:
+    """Two environments never mix, also where a file system ignores case; and every name makes a possible key."""
+    assert (segment_for(one).casefold() == segment_for(other).casefold()) == (one == other)
+    assert segments(f"latest/{segment_for(one)}/x")[1] == segment_for(one)

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 from planner.checks import CHECKS
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.document import Place, Source
-from planner.results.model import Document, ExpectationRate, Sample
+from planner.results.model import ExpectationRate, Sample
 from planner.results.outcomes import CaseOutcome
 
-_Document = TypeVar("_Document", bound=Document)
+_Document = TypeVar("_Document", bound=BaseModel)
 
 
 def changed(document: _Document, **fields: Any) -> _Document:

@@ -16,7 +16,7 @@ from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.document import Place, Source
-from planner.results.model import CaseResult, Run
+from planner.results.model import CaseResult, Run, RunResult
 
 NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
 _PLACE: Final = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
@@ -100,6 +100,28 @@ def store_case(case: Case, *, revision: str | None = None, **changed: Any) -> Ca
             "call_fingerprint": call_fingerprint(inputs),
             "check_fingerprint": check_fingerprint(case),
             "runs": runs,
+            **changed,
+        }
+    )
+
+
+def session_result(invocation_id: str, *cases: CaseResult, at: datetime = NOW, **changed: Any) -> RunResult:
+    """The result of a finished session of a minute with these cases; `cost` replaces single costs, which are 0."""
+    costs = {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0, "ambiguous_cents": 0}
+    return RunResult.model_validate(
+        {
+            "tool_version": "0.1.0",
+            "outcome": "passed",
+            "exit_code": 0,
+            "invocation_id": invocation_id,
+            "change_set_digest": f"sha256:{'0' * 64}",
+            "started_at": at,
+            "ended_at": at + timedelta(minutes=1),
+            "consent": {"given": True, "by": "ana"},
+            "plans": sorted({case.plan for case in cases}),
+            "cases": cases,
+            "cost": costs | changed.pop("cost", {}),
+            "stats": {},
             **changed,
         }
     )
