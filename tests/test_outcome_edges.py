@@ -229,3 +229,10 @@ def test_a_rise_by_less_than_one_run_is_no_regression() -> None:
     assert compare({"": (once, never)}) == {"": "regressed"}
     assert not could_show_change(never, once)
     assert could_show_change(once, never)
+
+
+def test_a_large_case_does_not_outweigh_many_small_ones() -> None:
+    """By how many more runs passed than if the rates were equal: one of 100 more, against three of three fewer in each of nine."""
+    large = (one_side(CaseOutcome.FLAKY, 50, 100), one_side(CaseOutcome.FLAKY, 51, 100))
+    small = (one_side(CaseOutcome.PASSED, 3, 3), one_side(CaseOutcome.FAILED, 0, 3))
+    assert compare_suite({"large": large, **{str(number): small for number in range(9)}}).compared == "worse"

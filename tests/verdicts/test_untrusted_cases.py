@@ -87,6 +87,7 @@ def test_a_run_without_its_own_evidence_is_undecided(how: str) -> None:
         ["call", "transcript", "history"],
     )
     assert (first.evidence, first.findings, first.fault_quote) == (None, [], None)
+    assert "its evidence is not stored" in first.reason
     assert others == runs[1:]
 
 
