@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import singledispatchmethod
+from datetime import datetime
 from typing import Any
 
 from planner.errors import StoreError
@@ -28,7 +27,16 @@ from planner.execution.events import (
     RunsClaimed,
     RunsKnown,
 )
-from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, LIVE, TRANSITIONS, Launch, LaunchState, Slot
+from planner.execution.launches import (
+    DUPLICATE_ANSWER,
+    KNOWN,
+    LIVE,
+    TRANSITIONS,
+    Launch,
+    LaunchIntent,
+    LaunchState,
+    Slot,
+)
 from planner.execution.previews import PreviewRecords, PreviewState
 from planner.providers.base import Target
 
@@ -91,55 +99,41 @@ class JournalState:
 
     # Validating
 
-    @singledispatchmethod
-    def validate(self, event: Any) -> None:
+    def validate(self, event: Event) -> None:
         """Raises `StoreError` or `AssertionError` if the event is impossible now."""
+        match event:
+            case Intended(intent):
+                self._require_new(intent.launch_id)
+            case Imported(launch):
+                self._require_new(launch.launch_id)
+            case Moved():
+                self._require_free(event.launch_id, event.batch_id, event.run_ids)
+                self._require_transition(event.launch_id, event.state)
+                self._require_bindable(event.launch_id, event.bindings)
+            case DuplicateAnswer(launch_id, holder):
+                self._require_transition(launch_id, LaunchState.AMBIGUOUS)
+                if holder in self._launches:
+                    self._require_known(holder)
+            case RunsClaimed(launch_id, run_ids):
+                self._require_known(launch_id)
+                self._require_free(launch_id, None, run_ids)
+            case RunsBound(launch_id, bindings):
+                self._require_known(launch_id)
+                self._require_bindable(launch_id, bindings)
+            case EvidenceStored(slots):
+                for slot in slots:
+                    self._require_bound(slot.launch_id, slot.ordinal)
+            case Consumed(_, keys):
+                for launch_id, ordinal in keys:
+                    self._require_bound(launch_id, ordinal)
+            case PreviewIntended() | PreviewMoved():
+                self.previews.validate(event)
+            case RunsKnown() | RequesterLearned():
+                pass
 
-    @validate.register
-    def _(self, event: Intended) -> None:
-        if event.intent.launch_id in self._launches:
-            raise StoreError(f"launch {event.intent.launch_id} is already in the journal")
-
-    @validate.register
-    def _(self, event: Moved) -> None:
-        self._require_free(event.launch_id, event.batch_id, event.run_ids)
-        self._require_transition(event.launch_id, event.state)
-        self._require_bindable(event.launch_id, event.bindings)
-
-    @validate.register
-    def _(self, event: DuplicateAnswer) -> None:
-        self._require_transition(event.launch_id, LaunchState.AMBIGUOUS)
-        if event.holder in self._launches:
-            self._require_known(event.holder)
-
-    @validate.register
-    def _(self, event: RunsClaimed) -> None:
-        self._require_known(event.launch_id)
-        self._require_free(event.launch_id, None, event.run_ids)
-
-    @validate.register
-    def _(self, event: RunsBound) -> None:
-        self._require_known(event.launch_id)
-        self._require_bindable(event.launch_id, event.bindings)
-
-    @validate.register
-    def _(self, event: EvidenceStored) -> None:
-        for slot in event.slots:
-            self._require_bound(slot.launch_id, slot.ordinal)
-
-    @validate.register
-    def _(self, event: Consumed) -> None:
-        for launch_id, ordinal in event.slots:
-            self._require_bound(launch_id, ordinal)
-
-    @validate.register
-    def _(self, event: Imported) -> None:
-        if event.launch.launch_id in self._launches:
-            raise StoreError(f"launch {event.launch.launch_id} is already in the journal")
-
-    @validate.register
-    def _(self, event: PreviewIntended | PreviewMoved) -> None:
-        self.previews.validate(event)
+    def _require_new(self, launch_id: str) -> None:
+        if launch_id in self._launches:
+            raise StoreError(f"launch {launch_id} is already in the journal")
 
     def _require_transition(self, launch_id: str, state: LaunchState) -> None:
         before = self._launches[launch_id].state
@@ -182,14 +176,47 @@ class JournalState:
 
     # Applying
 
-    @singledispatchmethod
-    def apply(self, event: Any) -> None:
+    def apply(self, event: Event) -> None:
         """Add a valid event."""
-        raise TypeError(event)
+        match event:
+            case Intended(intent):
+                self._intend(intent)
+            case Moved(launch_id):
+                self._change(launch_id, state=event.state, detail=event.detail, batch_id=event.batch_id)
+                if event.slack_seconds is not None:
+                    self._change(launch_id, slack_seconds=event.slack_seconds)
+                self._claim(launch_id, event.run_ids)
+                self._bind(launch_id, event.bindings)
+            case DuplicateAnswer(launch_id, holder, detail):
+                self._change(launch_id, state=LaunchState.AMBIGUOUS, detail=detail)
+                if holder in self._launches:  # its runs are verified from now on
+                    self._change(holder, detail=f"{DUPLICATE_ANSWER}also launch {launch_id}")
+            case RunsClaimed(launch_id, run_ids):
+                self._claim(launch_id, run_ids)
+            case RunsBound(launch_id, bindings):
+                self._bind(launch_id, bindings)
+            case EvidenceStored(stored):
+                for each in stored:
+                    learned = {
+                        "evidence": each.evidence,
+                        "cost_cents": each.cost_cents,
+                        "completed_at": each.completed_at,
+                    }
+                    self._change_slot(each.launch_id, each.ordinal, **learned)
+            case Consumed(invocation_id, keys):
+                for launch_id, ordinal in keys:
+                    self._change_slot(launch_id, ordinal, consumed_by=invocation_id)
+            case Imported():
+                self._import(event)
+            case RunsKnown(run_ids):
+                for run_id in run_ids:
+                    self._claims.setdefault(run_id, OTHER_RESULTS)
+            case RequesterLearned(credential, requester_id):
+                self._requesters.setdefault(credential, set()).add(requester_id)
+            case PreviewIntended() | PreviewMoved():
+                self.previews.apply(event)
 
-    @apply.register
-    def _(self, event: Intended) -> None:
-        intent = event.intent
+    def _intend(self, intent: LaunchIntent) -> None:
         self._launches[intent.launch_id] = Launch(
             launch_id=intent.launch_id,
             invocation_id=intent.invocation_id,
@@ -224,48 +251,8 @@ class JournalState:
             for ordinal, slot in enumerate(intent.slots)
         ]
 
-    @apply.register
-    def _(self, event: Moved) -> None:
-        self._change(event.launch_id, state=event.state, detail=event.detail, batch_id=event.batch_id)
-        if event.slack_seconds is not None:
-            self._change(event.launch_id, slack_seconds=event.slack_seconds)
-        self._claim(event.launch_id, event.run_ids)
-        self._bind(event.launch_id, event.bindings)
-
-    @apply.register
-    def _(self, event: DuplicateAnswer) -> None:
-        """Runs of the holder are verified from now on."""
-        self._change(event.launch_id, state=LaunchState.AMBIGUOUS, detail=event.detail)
-        if event.holder in self._launches:
-            self._change(event.holder, detail=f"{DUPLICATE_ANSWER}also launch {event.launch_id}")
-
-    @apply.register
-    def _(self, event: RunsClaimed) -> None:
-        self._claim(event.launch_id, event.run_ids)
-
-    @apply.register
-    def _(self, event: RunsBound) -> None:
-        self._bind(event.launch_id, event.bindings)
-
-    @apply.register
-    def _(self, event: EvidenceStored) -> None:
-        for slot in event.slots:
-            slots = self._slots[slot.launch_id]
-            slots[slot.ordinal] = replace(
-                slots[slot.ordinal],
-                evidence=slot.evidence,
-                cost_cents=slot.cost_cents,
-                completed_at=slot.completed_at,
-            )
-
-    @apply.register
-    def _(self, event: Consumed) -> None:
-        for launch_id, ordinal in event.slots:
-            slots = self._slots[launch_id]
-            slots[ordinal] = replace(slots[ordinal], consumed_by=event.invocation_id)
-
-    @apply.register
-    def _(self, event: Imported) -> None:
+    def _import(self, event: Imported) -> None:
+        """Runs that are already claimed keep their claim."""
         launch_id = event.launch.launch_id
         self._launches[launch_id] = replace(event.launch, run_ids=())
         self._credentials[launch_id] = event.credential
@@ -275,21 +262,12 @@ class JournalState:
         self._slots[launch_id] = [slot if slot.run_id in mine else replace(slot, run_id=None) for slot in event.slots]
         self._bound.update((slot.run_id, slot.key) for slot in self._slots[launch_id] if slot.run_id is not None)
 
-    @apply.register
-    def _(self, event: RunsKnown) -> None:
-        for run_id in event.run_ids:
-            self._claims.setdefault(run_id, OTHER_RESULTS)
-
-    @apply.register
-    def _(self, event: RequesterLearned) -> None:
-        self._requesters.setdefault(event.credential, set()).add(event.requester_id)
-
-    @apply.register
-    def _(self, event: PreviewIntended | PreviewMoved) -> None:
-        self.previews.apply(event)
-
     def _change(self, launch_id: str, **changes: Any) -> None:
         self._launches[launch_id] = replace(self._launches[launch_id], **changes)
+
+    def _change_slot(self, launch_id: str, ordinal: int, **changes: Any) -> None:
+        slots = self._slots[launch_id]
+        slots[ordinal] = replace(slots[ordinal], **changes)
 
     def _claim(self, launch_id: str, run_ids: Iterable[int]) -> None:
         run_ids = tuple(run_ids)
@@ -299,9 +277,8 @@ class JournalState:
             self._change(launch_id, run_ids=tuple(sorted(claimed)))
 
     def _bind(self, launch_id: str, bindings: Mapping[int, int]) -> None:
-        slots = self._slots[launch_id]
         for ordinal, run_id in bindings.items():
-            slots[ordinal] = replace(slots[ordinal], run_id=run_id)
+            self._change_slot(launch_id, ordinal, run_id=run_id)
             self._bound[run_id] = (launch_id, ordinal)
 
     # Reading
@@ -309,7 +286,8 @@ class JournalState:
     def launches(self, states: Iterable[LaunchState]) -> list[Launch]:
         """Oldest first."""
         wanted = frozenset(states)
-        return sorted((launch for launch in self._launches.values() if launch.state in wanted), key=_age)
+        found = (launch for launch in self._launches.values() if launch.state in wanted)
+        return sorted(found, key=lambda launch: (launch.sent_at, launch.launch_id))
 
     def launches_of(self, invocation_id: str) -> list[Launch]:
         return [launch for launch in self._launches.values() if launch.invocation_id == invocation_id]
@@ -383,10 +361,6 @@ class JournalState:
             return frozenset()
         known = ("", credential)
         return frozenset(launch_id for launch_id, key in self._credentials.items() if key not in known)
-
-
-def _age(launch: Launch) -> tuple[datetime, str]:
-    return launch.sent_at.astimezone(UTC), launch.launch_id
 
 
 def evidence_stored(slots: Iterable[Slot]) -> EvidenceStored:

@@ -367,6 +367,16 @@ def job() -> Callable[..., Job]:
 
 
 @pytest.fixture(scope="session")
+def slot() -> Callable[..., Slot]:
+    """The slot of an accepted run of a case."""
+
+    def make(case_id: str, ordinal: int) -> Slot:
+        return Slot("l0", ordinal, case_id, "p", "", "", None, 24, ordinal, None, None, None, None)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def killable() -> Callable[..., Any]:
     """Start a session that dies at a boundary, by number or name; return whether it died."""
 

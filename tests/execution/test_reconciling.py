@@ -333,6 +333,11 @@ def test_an_unlisted_batch_matches_by_its_runs() -> None:
     unlisted = [run(1, "p"), run(2, "q")]
     assert matched(launches, unlisted, every_batch=False) == {"a": (1, 2)}
     assert matched([*launches, unconfirmed("b", "p")], unlisted, every_batch=False) == {"a": "1 candidates", "b": (1,)}
+    assert matched([unconfirmed("a", "p")], [run(1, "p", batch_id=5)], every_batch=False) == {"a": None}
+    partial = [run(1, "p", batch_id=5), run(2, "q", batch_id=5), run(3, "p", batch_id=6)]
+    assert matched(launches, partial, every_batch=False) == {"a": "2 candidates"}
+    assert matched(launches, partial[:2], every_batch=False) == {"a": 5}
+    assert matched(launches, [run(1, "p"), run(2, "r")], every_batch=False) == {"a": "1 candidates"}
 
 
 # A law

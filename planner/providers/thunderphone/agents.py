@@ -1,4 +1,4 @@
-"""The agents behind targets, and a revision over every field that can affect a call."""
+"""Agents: the ones behind targets with a revision over every field that can affect a call, and writes to them."""
 
 from __future__ import annotations
 
@@ -7,48 +7,23 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import pydantic_core
 import rfc8785
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
-from planner.errors import ConflictError, NotFoundError, RefusedError, UsageError
+from planner.errors import ConflictError, CredentialError, NotFoundError, RefusedError, UsageError
 from planner.providers.base import VARIANTS, AgentState, ListedAgent, Target, TargetState, UnknownTargetError
 from planner.providers.thunderphone.answers import validated
-from planner.providers.thunderphone.connection import UNLIMITED, ApiRequest, Connection
+from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest, Connection
 from planner.providers.thunderphone.wire import WireListedAgent, WirePhoneNumber
-
-if TYPE_CHECKING:
-    from planner.providers.thunderphone.client import ApiClient
-
 
 _VOLATILE = ("_at", "_count")
 """Suffixes of fields that change without an edit."""
 _DRAFT = "draft_"
 _IDENTITY = ("id", "name", "label", "has_draft")
 """Fields of an agent that do not affect a call."""
-
-
-async def target_states(client: ApiClient, wanted: Mapping[Target, AbstractSet[str]]) -> dict[Target, TargetState]:
-    """One read per phone number, and for each agent one of the agent and one of its variants."""
-    agents: dict[int, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-    """By id: the agent and its variants."""
-    states: dict[Target, TargetState] = {}
-    for target, directions in wanted.items():
-        kind, target_id = target
-        try:
-            ids = [target_id]
-            if kind != "agent":
-                ids = _agents_behind(await client.phone_number(target_id), directions)
-            for agent_id in ids:
-                if agent_id not in agents:
-                    agents[agent_id] = await client.agent_document(agent_id), await client.agent_variants(agent_id)
-        except NotFoundError as error:
-            raise UnknownTargetError(target, str(error), error.hint) from error
-        agent = agent_state(target_id, *agents[target_id]) if kind == "agent" else None
-        states[target] = replace(_state([agents[agent_id] for agent_id in ids]), agent=agent)
-    return states
 
 
 def _agents_behind(number: WirePhoneNumber, directions: AbstractSet[str]) -> list[int]:
@@ -140,12 +115,45 @@ _FULL: Final = ("limit", "maximum", "too many", "quota")
 """Words of a refusal because the organisation may have no more agents."""
 
 
-class AgentWrites(Connection):
-    """`on_sending` is called right before the first byte is sent, and may abort the write by raising. Errors are those of
-    `Provider.launch`."""
+class AgentClient(Connection):
+    """Each write is sent exactly once; the caller decides whether to repeat it."""
+
+    async def target_states(self, wanted: Mapping[Target, AbstractSet[str]]) -> dict[Target, TargetState]:
+        """One read per phone number, and for each agent one of the agent and one of its variants."""
+        agents: dict[int, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+        """By id: the agent and its variants."""
+        states: dict[Target, TargetState] = {}
+        for target, directions in wanted.items():
+            kind, target_id = target
+            try:
+                ids = [target_id]
+                if kind != "agent":
+                    number = await self._read(f"/v1/phone-numbers/{target_id}", _PHONE_NUMBER)
+                    ids = _agents_behind(number, directions)
+                for agent_id in ids:
+                    if agent_id not in agents:
+                        agents[agent_id] = await self._agent_and_variants(agent_id)
+            except NotFoundError as error:
+                raise UnknownTargetError(target, str(error), error.hint) from error
+            agent = agent_state(target_id, *agents[target_id]) if kind == "agent" else None
+            states[target] = replace(_state([agents[agent_id] for agent_id in ids]), agent=agent)
+        return states
+
+    async def agent(self, agent_id: int) -> AgentState:
+        return agent_state(agent_id, *await self._agent_and_variants(agent_id))
+
+    async def _agent_and_variants(self, agent_id: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The variants are empty if the service has none or this key may not see them."""
+        agent = await self._read(f"{_AGENTS}/{agent_id}", OBJECT)
+        try:
+            document = await self._read(f"{_AGENTS}/{agent_id}/variants", _ANYTHING)
+        except (NotFoundError, CredentialError):
+            return agent, []
+        listed: Any = document.get("results") if isinstance(document, dict) else document
+        items = cast("list[object]", listed) if isinstance(listed, list) else []
+        return agent, [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
     async def agents(self) -> Sequence[ListedAgent]:
-        """All agents of the organisation."""
         found: dict[int, ListedAgent] = {}
         for _ in range(_MOST_PAGES):
             query = {"offset": len(found)} if found else {}
@@ -159,7 +167,6 @@ class AgentWrites(Connection):
         return list(found.values())
 
     async def duplicate_agent(self, agent_id: int, name: str, *, on_sending: Callable[[], None]) -> int:
-        """Make a copy; return its id. Raises `ConflictError` if the organisation may have no more agents."""
         body = pydantic_core.to_json({"name": name})
         request = ApiRequest("POST", f"{_AGENTS}/{agent_id}/duplicate", body=body, on_sending=on_sending)
         try:
@@ -173,11 +180,9 @@ class AgentWrites(Connection):
             raise
 
     async def draft_agent(self, agent_id: int, fields: Mapping[str, Any]) -> None:
-        """Change the draft of an agent, which no call reaches."""
         await self._change("PATCH", agent_id, "", fields)
 
     async def deploy_agent(self, agent_id: int, if_updated_at: str | None = None) -> None:
-        """Deploy the draft. With `if_updated_at`, raises `ConflictError` if the agent was changed since."""
         await self._change(
             "POST", agent_id, "/deploy", {} if if_updated_at is None else {"if_updated_at": if_updated_at}
         )
@@ -186,7 +191,6 @@ class AgentWrites(Connection):
         await self._change("POST", agent_id, "/discard-draft", {})
 
     async def delete_agent(self, agent_id: int) -> None:
-        """Raises `NotFoundError` if it does not exist any more."""
         await self._change("DELETE", agent_id, "", None)
 
     async def _change(self, method: str, agent_id: int, path: str, body: Mapping[str, Any] | None) -> None:
@@ -194,7 +198,7 @@ class AgentWrites(Connection):
         # Sent on a new connection, so that it is sent once.
         request = ApiRequest(method, f"{_AGENTS}/{agent_id}{path}", body=content, on_sending=lambda: None)
         with _conflicts():
-            await self._write(request)
+            await self._exchange(request, None)
 
 
 @contextmanager
@@ -212,7 +216,7 @@ def _has_more(page: Mapping[str, Any], seen: int) -> bool:
     return bool(page.get("next")) or (isinstance(total, int) and total > seen)
 
 
-_DEFERRED: Final = ConfigDict(defer_build=True)
-_ANYTHING: TypeAdapter[dict[str, Any] | list[Any]] = TypeAdapter(dict[str, Any] | list[Any], config=_DEFERRED)
-_LISTED = TypeAdapter(list[WireListedAgent], config=_DEFERRED)
+_ANYTHING: TypeAdapter[dict[str, Any] | list[Any]] = TypeAdapter(dict[str, Any] | list[Any], config=DEFERRED)
+_LISTED = TypeAdapter(list[WireListedAgent], config=DEFERRED)
 _AGENT = TypeAdapter(WireListedAgent)
+_PHONE_NUMBER = TypeAdapter(WirePhoneNumber)

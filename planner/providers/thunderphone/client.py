@@ -6,13 +6,12 @@ Reads are retried a few times. A write is sent exactly once; the caller decides 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import pydantic_core
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from planner import __version__
 from planner.clock import Clock
@@ -22,7 +21,6 @@ from planner.network.transport import InProcessTransport, Transport
 from planner.providers.base import (
     NO_HOOKS,
     PAGE_LIMIT,
-    AgentState,
     Balance,
     Batch,
     BatchId,
@@ -33,18 +31,15 @@ from planner.providers.base import (
     LaunchRequest,
     RequestHooks,
     Run,
-    Target,
-    TargetState,
 )
-from planner.providers.thunderphone.agents import AgentWrites, agent_state, target_states
+from planner.providers.thunderphone.agents import AgentClient
 from planner.providers.thunderphone.answers import validated
-from planner.providers.thunderphone.connection import UNLIMITED, ApiRequest
+from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest
 from planner.providers.thunderphone.wire import (
     WireBatch,
     WireBilling,
     WireCall,
     WireGrade,
-    WirePhoneNumber,
     WireRun,
     WireTransactions,
     WireTranscript,
@@ -97,7 +92,7 @@ def request_body(request: LaunchRequest) -> dict[str, Any]:
     }
 
 
-class ApiClient(AgentWrites):
+class ApiClient(AgentClient):
     """One account at the service."""
 
     def __init__(
@@ -159,7 +154,7 @@ class ApiClient(AgentWrites):
     async def call(self, call_id: CallId) -> tuple[WireCall, dict[str, Any]]:
         """The call, and its JSON object."""
         path = f"/v1/calls/{call_id}"
-        document = await self._read(path, _OBJECT)
+        document = await self._read(path, OBJECT)
         return validated(_CALL, document, f"GET {path}"), document
 
     async def transcript(self, call_id: CallId) -> list[WireTurn] | None:
@@ -182,28 +177,6 @@ class ApiClient(AgentWrites):
             return await self._read(f"/v1/calls/{call_id}/grade", _GRADE)
         except NotFoundError:
             return None
-
-    async def agent(self, agent_id: int) -> AgentState:
-        return agent_state(agent_id, await self.agent_document(agent_id), await self.agent_variants(agent_id))
-
-    async def agent_document(self, agent_id: int) -> dict[str, Any]:
-        return await self._read(f"/v1/agents/{agent_id}", _OBJECT)
-
-    async def agent_variants(self, agent_id: int) -> list[dict[str, Any]]:
-        """The agent's variants; empty if the service has none or this key may not see them."""
-        try:
-            document = await self._read(f"/v1/agents/{agent_id}/variants", _ANYTHING)
-        except (NotFoundError, CredentialError):
-            return []
-        listed: Any = document.get("results") if isinstance(document, dict) else document
-        items = cast("list[object]", listed) if isinstance(listed, list) else []
-        return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
-
-    async def phone_number(self, phone_number_id: int) -> WirePhoneNumber:
-        return await self._read(f"/v1/phone-numbers/{phone_number_id}", _PHONE_NUMBER)
-
-    async def target_states(self, wanted: Mapping[Target, AbstractSet[str]]) -> dict[Target, TargetState]:
-        return await target_states(self, wanted)
 
     async def billing(self) -> WireBilling:
         return await self._read("/v1/billing", _BILLING)
@@ -245,20 +218,15 @@ def connect(
     return ApiClient(transport, clock=clock, hooks=hooks, credential=account.credential, runs_path=account.runs_path)
 
 
-_DEFERRED = ConfigDict(defer_build=True)
-"""Built on first use; models configure this themselves."""
 _RUN = TypeAdapter(WireRun)
-_RUNS = TypeAdapter(list[WireRun], config=_DEFERRED)
+_RUNS = TypeAdapter(list[WireRun], config=DEFERRED)
 _BATCH = TypeAdapter(WireBatch)
-_BATCHES = TypeAdapter(list[WireBatch], config=_DEFERRED)
+_BATCHES = TypeAdapter(list[WireBatch], config=DEFERRED)
 _CALL = TypeAdapter(WireCall)
 _TRANSCRIPT: TypeAdapter[WireTranscript | list[WireTurn]] = TypeAdapter(
-    WireTranscript | list[WireTurn], config=_DEFERRED
+    WireTranscript | list[WireTurn], config=DEFERRED
 )
 _GRADE = TypeAdapter(WireGrade)
 _BILLING = TypeAdapter(WireBilling)
-_TRANSACTIONS: TypeAdapter[WireTransactions | list[Any]] = TypeAdapter(WireTransactions | list[Any], config=_DEFERRED)
-_PHONE_NUMBER = TypeAdapter(WirePhoneNumber)
-_ANYTHING: TypeAdapter[dict[str, Any] | list[Any]] = TypeAdapter(dict[str, Any] | list[Any], config=_DEFERRED)
-_OBJECT = TypeAdapter(dict[str, Any], config=_DEFERRED)
-_OBJECTS = TypeAdapter(list[dict[str, Any]], config=_DEFERRED)
+_TRANSACTIONS: TypeAdapter[WireTransactions | list[Any]] = TypeAdapter(WireTransactions | list[Any], config=DEFERRED)
+_OBJECTS = TypeAdapter(list[dict[str, Any]], config=DEFERRED)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, overload
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from planner.clock import Clock, aware
 from planner.errors import (
@@ -38,6 +38,9 @@ T = TypeVar("T")
 
 UNLIMITED = nullcontext()
 """List reads bypass the limit for evidence reads."""
+DEFERRED = ConfigDict(defer_build=True)
+"""Of adapters that are built on first use; models configure this themselves."""
+OBJECT = TypeAdapter(dict[str, Any], config=DEFERRED)
 
 
 @frozen
@@ -99,10 +102,6 @@ class Connection:
                     self._hooks.on_wait(error, pause)
                 await self._clock.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-    async def _write(self, request: ApiRequest) -> None:
-        """Send a request once whose answer, if it succeeds, says nothing that is needed."""
-        await self._exchange(request, None)
 
     @overload
     async def _exchange(self, request: ApiRequest, adapter: TypeAdapter[T]) -> T: ...
