@@ -37,6 +37,10 @@ class PlannerError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def with_hint(self) -> str:
+        return f"{self}. {self.hint}" if self.hint else str(self)
+
 
 class UsageError(PlannerError):
     exit_code = 2

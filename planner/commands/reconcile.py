@@ -14,10 +14,18 @@ import anyio
 from planner.errors import UsageError
 from planner.execution.events import Moved
 from planner.execution.journal import Journal
-from planner.execution.launch_search import possibly_sent, search_launches, unconfirmed_launches
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
 from planner.execution.reading import read_list
-from planner.execution.reconciling import Candidate, Match, Unconfirmed, asks_the_same, bind_slots
+from planner.execution.reconciling import (
+    Candidate,
+    Match,
+    Unconfirmed,
+    asks_the_same,
+    bind_slots,
+    possibly_sent,
+    search_launches,
+    unconfirmed_launches,
+)
 from planner.quantities import count, money
 from planner.session.interruption import interruptible
 from planner.session.selection import Selection

@@ -1,4 +1,5 @@
-"""What the journal records, in order. `JournalState` folds these events; an event is durable before its effect.
+"""What happens, in order. The journal records an `Event` before its effect, and `JournalState` folds these. A `SessionEvent`
+need not be durable: after a crash, the service shows it again.
 
 No `from __future__ import annotations`: pydantic reads the types when it parses a stored event.
 """

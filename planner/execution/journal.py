@@ -241,6 +241,8 @@ def _journal_error(path: Path, what: str, error: Exception) -> StoreError:
     )
 
 
+# A journal of version 1, which had tables of launches and slots instead of events
+
 _LAUNCHES = (
     "SELECT l.launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds, batch_id, detail,"
     " coalesce(credential, '') FROM launches l LEFT JOIN launched_with w ON w.launch_id = l.launch_id ORDER BY sent_at"

@@ -214,7 +214,7 @@ class Session:
         except IncompleteError as error:
             self.happen(ServiceFailed(str(error)))
         except PlannerError as error:  # refused during the session, for example because the key was revoked
-            self.happen(Stopped(usage=f"{error}. {error.hint}".strip(), trouble=str(error)))
+            self.happen(Stopped(usage=error.with_hint, trouble=str(error)))
         schedule_poll(state, began, self.engine.now())
         self._is_polling = False
         if self.engine.charges.is_due(clock.monotonic()):
@@ -321,4 +321,4 @@ def _first_message(errors: BaseExceptionGroup[StoreError]) -> str:
     first = errors.exceptions[0]
     if isinstance(first, BaseExceptionGroup):
         return _first_message(first)
-    return f"{first}. {first.hint}"
+    return first.with_hint

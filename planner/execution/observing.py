@@ -24,7 +24,6 @@ from planner.execution.events import (
     Stopped,
 )
 from planner.execution.journal_state import TakenError
-from planner.execution.launch_search import possibly_sent, search_launches
 from planner.execution.launches import (
     DUPLICATE_ANSWER,
     OTHER_KEY,
@@ -44,8 +43,10 @@ from planner.execution.reconciling import (
     asks_the_same,
     bind_slots,
     marked,
+    possibly_sent,
     prompt_key,
     run_fits,
+    search_launches,
 )
 from planner.execution.state import EndedRun, Search, State, Unbound
 from planner.providers.base import Batch, BatchId, Launched, Run, RunId

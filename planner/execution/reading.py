@@ -196,7 +196,8 @@ class WaitPolicy:
 async def collect(
     provider: Provider, run: Run, wait: WaitPolicy, *, clock: Clock, transactions: Transactions
 ) -> Evidence:
-    """Read everything that the service has of an ended run. Transactions are read elsewhere, for all calls together.
+    """Read everything that the service has of an ended run; late parts are awaited up to a limit. Transactions are read
+    elsewhere, for all calls together.
 
     Raises:
         IncompleteError: the service cannot be read now. Retry later; nothing is lost.

@@ -28,7 +28,7 @@ from planner.execution.events import Intended, Moved, NotSent, ServiceAnswered, 
 from planner.execution.launches import LaunchIntent, LaunchState
 from planner.execution.observing import answered, intent_of, unconfirmed
 from planner.providers.base import Launched, LaunchRequest
-from planner.quantities import count
+from planner.quantities import count, some
 
 if TYPE_CHECKING:
     from planner.execution.local import LocalEngine, Session
@@ -84,7 +84,7 @@ class Sender:
             self._unconfirmed(intent, str(error))
         except RefusedError as error:
             session.happen(Moved(launch_id, LaunchState.REJECTED, str(error)))
-            session.happen(Stopped(refusal=f"{error}. {error.hint}".strip()))
+            session.happen(Stopped(refusal=error.with_hint))
         except UsageError as error:
             session.happen(Moved(launch_id, LaunchState.REJECTED, str(error)))
             session.happen(self._stop(intent, error))
@@ -101,7 +101,7 @@ class Sender:
         """Why nothing more is launched after the service rejected a launch."""
         preview = self.session.state.journal.previews.of_target(intent.line.target)
         if preview is None or not isinstance(error, NotFoundError):
-            return Stopped(usage=f"{error}. {error.hint}".strip())
+            return Stopped(usage=error.with_hint)
         return Stopped(
             blocked=f"the preview (agent {preview.copy_id}) of agent {preview.agent_id} was deleted while calls were to be made on it"
             " (404). Run the same command again: it makes another one, and nothing is called twice"
@@ -154,11 +154,10 @@ class Sender:
             from planner.execution.sharing import OvertakenError
 
             session.happen(Moved(intent.launch_id, LaunchState.UNSENT, str(error)))
-            message = f"{error}. {error.hint}".strip()
             if isinstance(error, StoreError):
-                session.happen(Stopped(blocked=message, overtaken=isinstance(error, OvertakenError)))
+                session.happen(Stopped(blocked=error.with_hint, overtaken=isinstance(error, OvertakenError)))
             else:  # the store can never be written as configured
-                session.happen(Stopped(usage=message))
+                session.happen(Stopped(usage=error.with_hint))
             return False
         if state.stopped:  # interrupted, quiet hours or another failure while sharing
             session.happen(Moved(intent.launch_id, LaunchState.UNSENT, "launching stopped"))
@@ -202,5 +201,4 @@ def words_of(intent: LaunchIntent) -> str:
 def _cases_of(intent: LaunchIntent) -> str:
     counted = Counter(slot.case_id for slot in intent.slots)
     named = [f"{case_id} ×{runs}" if runs > 1 else case_id for case_id, runs in counted.items()]
-    more = f" and {len(named) - NAMED_CASES} more" if len(named) > NAMED_CASES else ""
-    return ", ".join(named[:NAMED_CASES]) + more
+    return some(named, NAMED_CASES)

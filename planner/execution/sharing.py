@@ -309,14 +309,13 @@ class IntentSharing:
         )
 
     def _read(self, key: str, data: bytes) -> IntentDocument:
+        _refuse_newer(key, data)
         try:
             document = IntentDocument.model_validate_json(data)
         except ValidationError as error:
-            _refuse_newer(key, data)
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise self._impossible(key, f"{where}: {first['msg']}" if where else first["msg"]) from error
-        _refuse_newer(key, data)
         if document.launch_id != _launch_id(key):
             raise self._impossible(key, f"launch_id: it names launch {document.launch_id[:80]!r}")
         ended = [slot.completed_at for slot in document.slots if slot.completed_at is not None]

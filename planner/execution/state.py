@@ -25,7 +25,7 @@ LONGEST_TRY_SECONDS: Final = 250.0
 
 @dataclass(slots=True)
 class Outage:
-    """Times are monotonic seconds."""
+    """How long the service has been unavailable. Times are monotonic seconds."""
 
     since: float | None = None
     """None while the service answers."""
@@ -63,7 +63,8 @@ LONGEST_PAUSE_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Watched:
-    """A run under way, or a stored run with missing parts that is read once more. `slot.run_id` is set."""
+    """A run under way, or a stored run with missing parts that is read once more. `slot.run_id` is set. Times are
+    monotonic seconds."""
 
     slot: Slot
     launch: Launch

@@ -142,7 +142,7 @@ LARGEST_BATCH: Final = 20
 
 
 class Pending:
-    """The runs that may be launched now, by line and case."""
+    """The runs that may be launched now, by line and case; the longest expected are chosen first."""
 
     def __init__(self) -> None:
         self._lines: dict[Line, dict[str, tuple[Job, int]]] = {}

@@ -17,7 +17,6 @@ from planner.errors import (
     IncompleteError,
     LostAnswerError,
     NotFoundError,
-    PlannerError,
     RefusedError,
     ServiceError,
     ThrottledError,
@@ -102,7 +101,7 @@ class JudgeCaller:
                     else:
                         await self._news.wait()
             except IncompleteError as error:  # the store failed: an answer that cannot be stored would be charged again
-                self.result.trouble = _with_hint(error)
+                self.result.trouble = error.with_hint
             finally:
                 self._wake()  # workers waiting for votes must stop, too
 
@@ -158,9 +157,9 @@ class JudgeCaller:
                 self.cache.problems[want.key] = f"the ceiling was reached ({error})"
                 return
             except RefusedError as error:
-                self.result.refusal = _with_hint(error)
+                self.result.refusal = error.with_hint
             except (CredentialError, NotFoundError, OtherModelError) as error:
-                self.result.usage = _with_hint(error)
+                self.result.usage = error.with_hint
             else:
                 self._failures = self._throttles = 0
                 self._throttled_since = None
@@ -260,7 +259,3 @@ class JudgeCaller:
         self.log(str(error))
         if self._failures >= _FAILURES_IN_A_ROW + self.max_concurrent:
             self.result.trouble = f"{error}, {self._failures} times in a row"
-
-
-def _with_hint(error: PlannerError) -> str:
-    return f"{error}. {error.hint}" if error.hint else str(error)

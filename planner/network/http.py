@@ -81,7 +81,7 @@ class HttpxTransport:
     ) -> Answer:
         client = self._kept if on_sending is None else self._fresh
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        sending = _Sending(on_sending)
+        sending = None if on_sending is None else _Sending(on_sending)
         try:
             with anyio.fail_after(self._timeout_seconds):
                 async with client.stream(
@@ -90,7 +90,7 @@ class HttpxTransport:
                     params=dict(query) or None,  # httpx parses the address even if nothing is added
                     content=body,
                     headers=headers,
-                    extensions={"trace": sending.trace} if on_sending is not None else None,
+                    extensions=None if sending is None else {"trace": sending.trace},
                 ) as response:
                     content: bytes | bytearray = b""
                     try:
@@ -107,14 +107,18 @@ class HttpxTransport:
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:
             # The kind of error does not show whether a launch left: through a proxy, bytes are sent before the
             # connection is established.
-            never_left = isinstance(error, _NO_CONNECTION) if on_sending is None else sending.not_begun
+            never_left = isinstance(error, _NO_CONNECTION) if sending is None else not sending.has_begun
             if never_left:
                 variable = proxy_variable(self._base_url)
                 raise UnreachableError(*out_of_reach(self._base_url, self._reason(error), variable)) from error
             raise LostAnswerError(f"the service's answer was lost: {self._reason(error)}") from error
 
     def _reason(self, error: Exception) -> str:
-        return self._keys.text(_reason(error))
+        if isinstance(error, httpx.ConnectTimeout):
+            return "no connection in time"
+        if isinstance(error, httpx.TimeoutException | TimeoutError):
+            return "no answer in time"
+        return self._keys.text(str(error) or type(error).__name__)
 
     async def close(self) -> None:
         await self._kept.aclose()
@@ -130,26 +134,18 @@ class HttpxTransport:
 
 
 class _Sending:
-    """Tracks whether the first byte may have left; only for requests with `on_sending`."""
+    """Calls `on_sending` before the first byte may leave."""
 
-    def __init__(self, on_sending: Callable[[], None] | None) -> None:
+    def __init__(self, on_sending: Callable[[], None]) -> None:
         self._on_sending = on_sending
-        self._begun = False
-
-    @property
-    def not_begun(self) -> bool:
-        return self._on_sending is not None and not self._begun
-
-    def begins(self) -> None:
-        if self._on_sending is not None and not self._begun:
-            self._on_sending()
-            self._begun = True
+        self.has_begun = False
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """The trace extension of httpcore. The first `send_…` counts, even a proxy's CONNECT: too early is safe."""
         del info
-        if ".send_" in event and event.endswith(".started"):
-            self.begins()
+        if ".send_" in event and event.endswith(".started") and not self.has_begun:
+            self._on_sending()
+            self.has_begun = True
 
 
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, UnicodeError)
@@ -160,14 +156,6 @@ def _invalid_address(base_url: str, why: str) -> UsageError:
         f"{base_url!r} is not the address of a service: {why}",
         "Set THUNDERPHONE_API_BASE_URL to http(s)://host, or unset it.",
     )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.ConnectTimeout):
-        return "no connection in time"
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return "no answer in time"
-    return str(error) or type(error).__name__
 
 
 ACCEPT_ENCODING: Final = "gzip"
@@ -206,6 +194,9 @@ class Body:
         if self._unpacker is not None and not self._unpacker.eof and self._content:
             raise LostAnswerError("the service's answer was truncated")
         return self._content
+
+
+# Proxies and certificates from the environment
 
 
 def read_certificates() -> ssl.SSLContext:

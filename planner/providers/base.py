@@ -11,17 +11,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Final, NewType, Protocol, TypeAlias
+from typing import Annotated, Any, Final, NewType, Protocol, TypeAlias
 
 from pydantic import Field
 
 from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError, ThrottledError, UnreachableError
-from planner.evidence import ENDED
+from planner.evidence import ENDED, Evidence
 from planner.values import frozen
-
-if TYPE_CHECKING:
-    from planner.evidence import Evidence
-
 
 RunId = NewType("RunId", int)
 BatchId = NewType("BatchId", int)
@@ -348,7 +344,8 @@ class Fate(Enum):
 
 @frozen
 class Exchange:
-    """`started` and `seconds` are monotonic; sizes are of the bodies."""
+    """The record of one request, for traces, without bodies, headers or keys. `started` and `seconds` are monotonic; sizes
+    are of the bodies."""
 
     started: float
     seconds: float

@@ -148,8 +148,8 @@ async def search_orphans(session: RunSession, orphans: OrphanedLaunches) -> Orph
 
 
 async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:
-    from planner.execution.launch_search import possibly_sent
     from planner.execution.reading import read_list
+    from planner.execution.reconciling import possibly_sent
 
     journal, client = session.journal, session.transactions.client
     # Taken before reading: the lists are as of now.
@@ -202,8 +202,7 @@ def _matches(
     wanted: AbstractSet[str],
 ) -> list[Match]:
     """Matches of the `wanted` launches. A run that may also belong to a resumed launch is left to that one."""
-    from planner.execution.launch_search import search_launches, unconfirmed_launches
-    from planner.execution.reconciling import Match
+    from planner.execution.reconciling import Match, search_launches, unconfirmed_launches
 
     unconfirmed = unconfirmed_launches(launches, journal)
     theirs = {item.identity for item in unconfirmed if item.launch.launch_id not in wanted}

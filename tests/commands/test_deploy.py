@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from planner.providers.thunderphone.agents import AgentWrites
+from planner.providers.thunderphone.agents import AgentClient
 
 EXAMPLE = Path(__file__).parents[2] / "docs/example"
 CONSENT = "--consent-to-charge"
@@ -127,14 +127,14 @@ def test_an_agent_that_changed_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyP
     """Nothing is deployed over another edit, and the message names the field that changed."""
     shop.write_prompt(PROMPT, POLITE)
     assert shop.project.planner("run", CONSENT).code == 0
-    original = AgentWrites.draft_agent
+    original = AgentClient.draft_agent
 
-    async def draft(self: AgentWrites, agent_id: int, fields: Any) -> None:
+    async def draft(self: AgentClient, agent_id: int, fields: Any) -> None:
         if when == "after the draft":
             await original(self, agent_id, fields)
         shop.edit_by_hand("Say nothing.")
 
-    monkeypatch.setattr(AgentWrites, "draft_agent", draft)
+    monkeypatch.setattr(AgentClient, "draft_agent", draft)
     ran = shop.deploy("--yes")
     assert (ran.code, "`prompt`" in ran.err) == (4, True), ran.err
     assert shop.agent()["prompt"] == "Say nothing."

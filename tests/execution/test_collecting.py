@@ -97,7 +97,6 @@ async def test_a_finished_call_takes_three_or_four_reads(fetch: Callable[..., An
 
 
 async def test_a_run_without_a_call_makes_no_request(fetch: Callable[..., Any]) -> None:
-    """No request is made."""
     evidence, service, _ = await fetch(run={"call_id": None, "status": "failed", "error_message": "No carrier."})
     assert service.asked == []
     assert (evidence.call, evidence.turns, evidence.cost_cents, evidence.error_message) == (

@@ -131,7 +131,6 @@ def test_retry_after_is_obeyed() -> None:
 
 
 def test_retry_after_zero_does_not_shorten_pauses() -> None:
-    """`Retry-After: 0` does not shorten our own pauses."""
     limit = ConcurrencyLimit()
     pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=0.0) for _ in range(5)]
     assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0])

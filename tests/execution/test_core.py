@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -27,7 +26,7 @@ from planner.execution.journal_state import JournalState, TakenError
 from planner.execution.launches import EndedRun, LaunchIntent, LaunchState, SlotIntent
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.reading import Transactions
-from planner.execution.state import State, Watched
+from planner.execution.state import State
 from planner.providers.base import RunId
 
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -117,7 +116,7 @@ def test_a_run_that_nobody_waits_for_is_reported(
     state = state_of(ana)
     happen(state, Intended(intent_of(ana)), Moved(*SENT))
     happen(state, Moved("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7}))
-    watched = cast(Watched, state.watched[RunId(7)])
+    watched = state.watched[RunId(7)]
     watched.ended_at, watched.resumed = ended_at, True
     state.unbilled[AGENT] = 1
     apply(state, RunGone(RunId(7), "it is not ours", "unreadable"), at(9))
@@ -163,7 +162,8 @@ def test_an_impossible_event_changes_nothing(job: Callable[..., Any]) -> None:
         journal.record(event)
     journal.record(Moved("l2", LaunchState.SENT))
     before = [(journal.launch(each), journal.slots_of(each)) for each in ("l1", "l2")]
-    launch, slots = replace(before[0][0]), before[0][1]
+    launch, slots = before[0]
+    assert launch is not None
     impossible: list[tuple[Any, type[Exception]]] = [
         (Intended(intent_of(ana)), StoreError),
         (Imported(launch, slots, ""), StoreError),

@@ -174,7 +174,6 @@ async def test_progress_is_reported(make_service: Callable[..., Any], job: Calla
 async def test_the_time_limit_of_a_staggered_run_starts_later(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """The time limit of a later run of a batch starts later."""
     service = make_service()
     jobs = [job(f"c{n}", stagger_seconds=60, timeout_seconds=50.0) for n in range(6)]
     done = await service.invoke(jobs)

@@ -42,7 +42,6 @@ async def test_a_platform_failure_is_retried(
 async def test_retries_are_limited(
     make_service: Callable[..., Any], retried: Callable[..., Any], retries: int, calls: int
 ) -> None:
-    """Retries are limited even if the platform fails every run."""
     service = make_service("page", [{"kind": "fail_run"}])
     done = await service.invoke([retried("ana", retries=retries)], on_run=platform_failed)
     assert done.outcome.finished

@@ -239,7 +239,6 @@ async def test_a_run_id_answered_twice_is_reported(make_service: Callable[..., A
 
 
 async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """An unexpected exception is raised unchanged."""
     service = make_service()
 
     def bug(_: Any) -> None:

@@ -49,7 +49,6 @@ async def read(
 
 @pytest.mark.parametrize("rows", [0, 1, 49, 50, 199, 200, 201, 450])
 async def test_a_list_is_read_to_its_end(rows: int) -> None:
-    """A list of any length is read whole."""
     listed = await read(Service(rows))
     assert sorted(listed.found) == list(range(1, rows + 1))
     assert listed.whole
@@ -65,7 +64,6 @@ async def test_reading_stops_at_the_time_asked_for() -> None:
 
 
 async def test_reading_stops_when_the_wanted_runs_are_found() -> None:
-    """Reading stops when the wanted ids are found; the list then does not count as whole."""
     service = Service(1000)
     listed = await read(service, wanted={990, 1000})
     assert service.pages == 1

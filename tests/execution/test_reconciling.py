@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.execution.launches import Launch, LaunchState, Slot
+from planner.execution.reading import Listed
 from planner.execution.reconciling import (
     LATEST_CREATION_SECONDS,
     Match,
     Unconfirmed,
     bind_slots,
-    match_unconfirmed,
     prompt_key,
+    search_launches,
 )
 from planner.providers.base import Batch, Line, Run
 
@@ -95,6 +97,24 @@ def matched(
     return matched_as_they_are(known, runs, batches, claimed=claimed, **options)
 
 
+def search(
+    launches: Sequence[Unconfirmed],
+    runs: Sequence[Run],
+    batches: Sequence[Batch],
+    claimed: Sequence[int] = (),
+    *,
+    claimed_batches: Sequence[int] = (),
+    every_batch: bool = True,
+) -> list[Match]:
+    journal: Any = SimpleNamespace(claimed_run_ids=lambda: {*claimed}, claimed_batch_ids=lambda: {*claimed_batches})
+    return search_launches(
+        launches,
+        batches=Listed({batch.id: batch for batch in batches}, whole=every_batch),
+        runs=Listed({run.id: run for run in runs}),
+        journal=journal,
+    )
+
+
 def matched_as_they_are(
     launches: Sequence[Unconfirmed],
     runs: Sequence[Run] = (),
@@ -103,7 +123,7 @@ def matched_as_they_are(
     claimed: Sequence[int] = (),
     **options: Any,
 ) -> dict[str, Any]:
-    matches = match_unconfirmed(launches, batches=batches, runs=runs, claimed=set(claimed), **options)
+    matches = search(launches, runs, batches, claimed, **options)
     assert sorted(match.unconfirmed.launch.launch_id for match in matches) == sorted(
         item.launch.launch_id for item in launches
     )
@@ -365,7 +385,7 @@ def test_each_launch_adopts_a_different_run(sent: list[str], made: Any, names: b
                 batches.append(batch(200 + number, *item.prompts, after=number * 3 + 1, name=name))
             else:
                 runs.append(run(1 + number, item.prompts[0], after=number * 3 + 1))
-    matches = match_unconfirmed(launches, batches=batches, runs=runs, claimed=set())
+    matches = search(launches, runs, batches)
     found = [match.found for match in matches if match.found is not None]
     assert len({(candidate.batch_id, candidate.run_ids) for candidate in found}) == len(found)
     assert sorted(match.unconfirmed.prompts for match in matches if match.found) == sorted(carried_out)

@@ -105,7 +105,6 @@ def test_fits_is_asked_once_for_each_chosen_run(job: Callable[..., Any]) -> None
 
 
 def test_no_room_and_nothing_wanted(job: Callable[..., Any]) -> None:
-    """Neither is an error."""
     pending = Pending()
     pending.set(job("ana"), 1)
     assert pending.choose(0, always) == []
@@ -132,7 +131,7 @@ def test_a_platform_failure_is_retried_as_often_as_allowed(job: Callable[..., An
     """Two runs with one retry each: three failures are two more runs."""
     ana = job("ana", runs=2, retries=1)
     wanted = wanted_of(ana)
-    found = [numbers(wanted)]
+    found: list[Any] = [numbers(wanted)]
     for number in range(4):
         wanted.launched(ana.case_id, ("l", number))
         judged = wanted.judged(ana.case_id, platform_failed=number < 3)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any
 
 import anyio
+import pydantic_core
 import pytest
 
-from planner.providers.thunderphone.agents import agent_state, target_states
+from planner.clock import Clock
+from planner.network.transport import Answer
+from planner.providers.thunderphone.agents import agent_state
 from planner.providers.thunderphone.client import ApiClient
 
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 AGENT = {"id": 12, "prompt": "Hello.", "product": "spark", "updated_at": "2026-11-01T00:00:00Z"}
 A = {"id": 1, "label": "A", "prompt": "Hi.", "weight": 50, "call_count": 3}
 B = {"id": 2, "label": "B", "prompt": "Hello.", "weight": 50, "call_count": 8}
@@ -22,14 +26,17 @@ def revision() -> Callable[..., str | None]:
     """The revision of agent 12 with these variants."""
 
     def read(*variants: dict[str, Any]) -> str | None:
-        async def agent(_: int) -> dict[str, Any]:
-            return AGENT
+        class Answering:
+            async def send(self, method: str, path: str, **_: object) -> Answer:
+                assert method == "GET"
+                documents = {"/v1/agents/12": AGENT, "/v1/agents/12/variants": variants}
+                return Answer(200, {}, pydantic_core.to_json(documents[path]))
 
-        async def agent_variants(_: int) -> list[dict[str, Any]]:
-            return list(variants)
+            async def close(self) -> None:
+                return
 
-        client = cast(ApiClient, SimpleNamespace(agent_document=agent, agent_variants=agent_variants))
-        return anyio.run(target_states, client, {("agent", 12): {"outbound"}})["agent", 12].revision
+        client = ApiClient(Answering(), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
+        return anyio.run(client.target_states, {("agent", 12): {"outbound"}})["agent", 12].revision
 
     return read
 

@@ -65,8 +65,8 @@ async def test_404_is_not_retried(talk: Callable[..., Any]) -> None:
     for ask in (
         asked.client.call(5),
         asked.client.batch(5),
-        asked.client.agent_document(5),
-        asked.client.phone_number(5),
+        asked.client.agent(5),
+        asked.client.target_states({("phone_number", 5): {"outbound"}}),
         asked.client.billing(),
     ):
         with pytest.raises(NotFoundError):
@@ -91,7 +91,6 @@ async def test_a_list_that_is_not_there(talk: Callable[..., Any]) -> None:
 
 
 async def test_paths_paging_and_headers_of_reads(talk: Callable[..., Any]) -> None:
-    """Paths, paging, the key and who we are."""
     asked = await talk((200, []), (200, []), (200, {"id": 201}), (200, []))
     await asked.client.runs()
     await asked.client.batches(offset=200, limit=50)
@@ -276,8 +275,10 @@ async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
     grade = await client.grade(call_id)
     assert grade is not None
     assert grade.status == "completed"
-    assert (await client.agent_document(12))["id"] == 12
-    assert (await client.phone_number(77)).inbound_agent_id == 14
+    number = "phone_number", 77
+    states = await client.target_states({("agent", 14): {"outbound"}, number: {"outbound"}})
+    assert (await client.agent(12)).id == 12
+    assert states[number].revision == states["agent", 14].revision
     ledger: dict[str, Any] = sandbox.ledger()
     assert (await client.billing()).balance_cents == 50_000 - ledger["total_cents"]
     await client.close()

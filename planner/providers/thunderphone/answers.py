@@ -1,4 +1,4 @@
-"""Maps error answers to the error tree."""
+"""Answers of the service: errors of the error tree, or JSON without lone surrogates that is valid for a model."""
 
 from __future__ import annotations
 

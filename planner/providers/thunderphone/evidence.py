@@ -1,4 +1,4 @@
-"""Converts wire models to evidence. The two dialects name roles and scale scores differently; evidence does not."""
+"""Reads the evidence of one ended run, and converts it from wire models. The two dialects name roles and scale scores differently; evidence does not."""
 
 from __future__ import annotations
 
@@ -241,7 +241,11 @@ SHORT_CALL_SECONDS = 10.0
 
 @dataclass(slots=True)
 class CallReading:
-    """The parts read so far."""
+    """The parts read so far.
+
+    The history is read only if the transcript has no tool calls; in one dialect it never has. An empty transcript of a
+    call with speech time counts as missing while the run is fresh: judged as silence, it would fail a correct agent.
+    """
 
     client: ApiClient
     run: Run

@@ -235,7 +235,7 @@ def test_an_interruption_reports_and_the_next_run_resumes(
 
 def test_kill_nine_at_three_moments(project: Project, service: Served) -> None:
     """Killed after a launch, in one and a little later, then run to the end: no run twice, none lost, the bill to the cent.
-    (After every effect: tests/execution/test_crash_whole.py.)"""
+    (After every effect: tests/execution/test_crash.py.)"""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 16")
     for number in range(3):
         if number % 2:  # its launch is carried out, and killed before the answer comes
