@@ -188,7 +188,6 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
     passing calls could not reach its rate (`out_of_reach`). Other calls are added to kept runs only for what is missing: raised
     `runs`, or runs of an undecided case without a call. Calls that could not be judged are read again, free (`recheck`).
 
-    `keep` and `recheck` carry the inputs and call fingerprint of the stored runs, and `keep` their check fingerprint.
     """
     present = {case.case_id for case in cases}
     find_calls = request.rerun == "changed"
@@ -255,7 +254,15 @@ def _reuse(today: _Today, change: Change, deleted: dict[str, list[CaseResult]], 
     called_before = today.stored.called_before
     if called_before is not None and change.reason in _REUSABLE:
         for older in called_before(change.case_id, today.call_fingerprint):
-            if today.is_same_agent(older, known) and _is_reusable(today, older):
+            if not today.is_same_agent(older, known):
+                continue
+            step = _step(today, older)
+            failed = step.reason is Reason.OUT_OF_REACH or (step.is_retry and older.outcome is CaseOutcome.FAILED)
+            if (
+                failed and today.request.fresh is None
+            ):  # changing the call and changing it back does not forget failures
+                return replace(step, compared_with=change.prior)
+            if _is_reusable(today, older):
                 ended = max((run.completed_at for run in older.runs if run.completed_at), default=None)
                 date = f" of {ended:%Y-%m-%d}" if ended else ""
                 detail = f"{stored_runs(len(older.runs))}{date} · free"
@@ -266,11 +273,8 @@ def _reuse(today: _Today, change: Change, deleted: dict[str, list[CaseResult]], 
 def _is_reusable(today: _Today, prior: CaseResult) -> bool:
     """Whether this stored case would need no call, and can be rechecked."""
     step = _step(today, prior)
-    if step.action not in (Action.KEEP, Action.RECHECK):
-        return False
-    if step.reason in (Reason.UNKNOWN_LAST_TIME, Reason.OUT_OF_REACH):
-        return False
-    return bool(prior.runs) and all(today.can_recheck(run) or not run.had_call for run in prior.runs)
+    is_free = step.action is not Action.CALL and step.reason not in (Reason.UNKNOWN_LAST_TIME, Reason.OUT_OF_REACH)
+    return is_free and bool(prior.runs) and all(today.can_recheck(run) or not run.had_call for run in prior.runs)
 
 
 def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior: CaseResult) -> Change:
@@ -382,11 +386,9 @@ def _only_failed(today: _Today, step: Change) -> Change:
 
 def _forced(today: _Today, step: Change) -> Change:
     prior = step.prior
-    if prior is not None and step.reason not in _DIFFERENT_CALL:
-        if prior.outcome is CaseOutcome.FAILED:
-            return _retry(today, prior, Reason.FAILED_LAST_TIME)
-        if prior.outcome is CaseOutcome.UNKNOWN:
-            return _retry(today, prior, Reason.UNKNOWN_LAST_TIME)
+    repeated = {CaseOutcome.FAILED: Reason.FAILED_LAST_TIME, CaseOutcome.UNKNOWN: Reason.UNKNOWN_LAST_TIME}
+    if prior is not None and step.reason not in _DIFFERENT_CALL and prior.outcome in repeated:
+        return _retry(today, prior, repeated[prior.outcome])
     if step.action is not Action.CALL or step.reason in _NOT_A_CHANGE_OF_THE_CALL:
         return today.call(prior, Reason.FORCED)
     return today.call(prior, step.reason) if step.kept_run_ids else step

@@ -16,18 +16,22 @@ from planner.results.documents import (
     Promotion,
     branch_baselines,
     called_at,
+    document_bytes,
     has_open_launches,
     promotion,
     remove_branch,
     stored_branches,
 )
 from planner.results.model import CaseResult
-from planner.results.repository import ResultsRepository
-from planner.results.store import BRANCHES, BranchStore, Store, segment_for
+from planner.results.outcomes import Action, CaseOutcome
+from planner.results.repository import ResultsRepository, baseline_key
+from planner.results.store import BRANCHES, BranchStore, Reader, Store, segment_for
 from planner.session.ci import require_default_branch
 from planner.session.judging import judging_of
+from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
 from planner.session.selection import Selection
+from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import Workspace, open_workspace
 from planner.values import frozen
@@ -59,6 +63,8 @@ def promote(shell: Shell, options: PromoteOptions) -> int:
         elif number in closed and not has_open_launches(store, number):
             store.update(lambda now, number=number: remove_branch(now, number))
             shell.print(f"#{number}: closed without a merge into this branch, results removed")
+    if settled := _settle(work, store):
+        shell.print(settled)
     return 0
 
 
@@ -112,6 +118,45 @@ def _promote(work: Workspace, store: Store, number: int) -> str:
     if foreign:
         left += f" · {count(foreign, 'case')} not promoted: called by a workflow that is not the default branch's"
     return f"#{number}: {count(sum(len(each.cases) for each in found), 'case')} promoted{left}"
+
+
+def _settle(work: Workspace, store: Store) -> str:
+    """Store what the plans of the default branch decide without calls, since pull requests are compared with it: results
+    that apply again after a revert, results judged by changed expectations, and the removal of deleted cases."""
+    loaded, place = work.loaded, work.place
+    show = place.shared.redaction.name if place.shared is not None else str
+    keys = {plan: baseline_key(show(place.environment), show(plan)) for plan in loaded.plan_names}
+    seen = {key: data for key in keys.values() if (data := store.get(key)) is not None}
+    with stored_journal(work) as journal:
+        prepared = prepare(work, known_service(work, refresh=False).targets, journal)
+        checked = checked_cases(work, prepared, journal)
+    applied = [
+        case.judged
+        for case in checked
+        if case.change.action is Action.RECHECK and case.judged and case.judged.outcome is not CaseOutcome.UNKNOWN
+    ]
+    if place.shared is not None:
+        applied = [place.shared.redaction.case(case) for case in applied]
+    dropped = {show(change.case_id) for change in prepared.change_set.with_action(Action.DROP)}
+    at = work.shell.clock.now()
+
+    def change(now: Reader) -> dict[str, bytes | None]:
+        writes: dict[str, bytes | None] = {}
+        for plan, key in keys.items():
+            data = seen.get(key)
+            mine = {case.case_id: case for case in applied if case.plan == show(plan)}
+            if data is None or now.get(key) != data:  # another job has stored newer results meanwhile
+                continue
+            stored = place.repository.read_baseline(key, data)
+            cases = {case.case_id: case for case in stored.cases if case.case_id not in dropped} | mine
+            if mine or len(cases) < len(stored.cases):
+                writes[key] = document_bytes(stored.model_copy(update={"cases": list(cases.values()), "ended_at": at}))
+        return writes
+
+    store.update(change)
+    parts = [f"{count(len(applied), 'case')} settled by earlier calls"] if applied else []
+    parts += [f"{count(len(dropped), 'case')} removed that no plan has"] if dropped else []
+    return f"baseline: {', '.join(parts)}" if parts else ""
 
 
 def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsRepository) -> bool:

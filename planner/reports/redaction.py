@@ -141,8 +141,16 @@ def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
     redactor = Redactor(tuple(patterns), _ids(result))
     ids = [*(case.case_id for case in result.cases), *(case.case_id for case in result.dropped)]
     names = redactor.names([*ids, *(case_id for launch in result.open_launches for case_id in launch.cases)])
-    how = {"text": redactor.text, "name": redactor.name, "number": mask_digits, "case": names.__getitem__}
-    return redact_fields(result, _FIELDS, how)
+    return redact_fields(result, _FIELDS, _how(redactor, names.__getitem__))
+
+
+def redact_case(case: CaseResult, redactor: Redactor) -> CaseResult:
+    """One case as a shared store holds it."""
+    return redact_fields(case, _FIELDS, _how(redactor, redactor.name))
+
+
+def _how(redactor: Redactor, case_id: Callable[[str], str]) -> dict[str, Callable[[str], str]]:
+    return {"text": redactor.text, "name": redactor.name, "number": mask_digits, "case": case_id}
 
 
 Fields = Mapping[type[BaseModel], Mapping[str, tuple[str, ...]]]

@@ -19,7 +19,7 @@ from planner.key_redaction import KeyRedactor
 from planner.planfile.addresses import Bucket, GitRef, SharedAddress
 from planner.planfile.model import Case, Project
 from planner.quantities import count
-from planner.reports.redaction import Pattern, Redactor, redact, redact_evidence
+from planner.reports.redaction import Pattern, Redactor, redact, redact_case, redact_evidence
 from planner.results.git_ref import GitStore
 from planner.results.model import CaseResult, RunResult
 from planner.results.repository import Access, ResultsRepository
@@ -49,6 +49,9 @@ class SharedRedaction:
 
     def result(self, result: RunResult) -> RunResult:
         return redact(result, self._patterns)
+
+    def case(self, case: CaseResult) -> CaseResult:
+        return redact_case(case, self._redactor)
 
     def evidence(self, evidence: Evidence) -> Evidence:
         return redact_evidence(evidence, self._patterns)

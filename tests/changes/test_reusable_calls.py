@@ -11,9 +11,9 @@ import pytest
 
 from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseResult
+from planner.results.model import CaseResult, FreshDocument
 from planner.results.outcomes import Action
-from tests.support.stored_cases import changes_of, make_case, make_runs, store_case
+from tests.support.stored_cases import NOW, changes_of, make_case, make_runs, store_case
 
 OLD, NEW = "2026-11-20T09:00:00Z aaaa", "2026-11-22T09:00:00Z bbbb"
 KEY = ("agent", 12)
@@ -50,6 +50,21 @@ def test_an_unchanged_prompt_needs_no_call() -> None:
     assert (change.prior, change.compared_with) == (older, newer)
     assert compare(case, [newer], [older], rerun="all").action is Action.CALL
     assert compare(case, [newer], []).reason is Reason.PROMPT_CHANGED
+
+
+def test_failures_are_not_forgotten_when_a_change_is_reverted() -> None:
+    """The failed runs count together with the new ones, unless even passing calls could not reach the rate."""
+    case = make_case()
+    failed, passed = store_case(case, revision=OLD, outcome="failed"), store_case(case, revision=OLD)
+    edited = store_case(EDITED, revision=OLD)
+    change = compare(case, [edited], [failed, passed])
+    assert (change.action, change.reason, change.runs) == (Action.CALL, Reason.FAILED_LAST_TIME, case.runs)
+    assert change.kept_run_ids == tuple(run.run_id for run in failed.runs)
+    assert (change.prior, change.compared_with) == (failed, edited)
+    change = compare(case, [edited], [failed], could_pass=lambda *_: False)
+    assert (change.action, change.reason) == (Action.KEEP, Reason.OUT_OF_REACH)
+    fresh = compare(case, [edited], [failed], fresh=FreshDocument(reason="A tool was fixed.", by="Ana", at=NOW))
+    assert (fresh.action, fresh.kept_run_ids) == (Action.CALL, ())
 
 
 @pytest.mark.parametrize(
@@ -90,14 +105,13 @@ def test_a_case_that_was_taken_out_and_put_back_needs_no_call() -> None:
 
 
 def test_unusable_earlier_calls_are_not_reused() -> None:
-    """Older runs are not reused if they failed, are too few, too old or undecided, or have no evidence."""
+    """Older runs are not reused if they are too few, too old or undecided, or have no evidence."""
     baseline = [store_case(EDITED, revision=OLD)]
     case = make_case()
 
     def reason(case: Case, older: CaseResult, **more: Any) -> Reason:
         return compare(case, baseline, [older], **more).reason
 
-    assert reason(case, store_case(case, revision=OLD, outcome="failed")) is Reason.PROMPT_CHANGED
     assert reason(case, store_case(case, revision=OLD, outcome="unknown")) is Reason.PROMPT_CHANGED
     assert reason(replace(case, runs=5), store_case(case, revision=OLD)) is Reason.PROMPT_CHANGED
     assert reason(replace(case, max_age=timedelta(hours=1)), store_case(case, revision=OLD)) is Reason.PROMPT_CHANGED

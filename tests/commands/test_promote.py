@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ci_jobs import Jobs
@@ -12,7 +13,7 @@ from repositories import git
 from planner.results.directory import DirectoryStore
 from planner.results.documents import remove_branch
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
-from tests.commands.test_gate import CASE, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import CASE, FAILING, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
 
 ANGRY = PLAN.replace("calm", "angry")
 SAD = PLAN.replace("calm", "sad")
@@ -157,3 +158,37 @@ def test_any_way_to_merge(jobs: Jobs, how: str) -> None:
     jobs.edit()
     assert "1 case promoted" in promote(jobs.start(), 7)
     assert gate(jobs.start(9), 0)["green"] == [CASE]
+
+
+def test_earlier_results_apply_again_after_a_revert(jobs: Jobs) -> None:
+    """Otherwise the failures of what was reverted would excuse those of the next pull request. Prompts stay redacted."""
+    number = "+1 415 555 0134"
+    jobs.edit(plans__hours=PLAN.replace("Saturday.", f"Saturday. Leave {number}."))
+    run(jobs.start())
+    jobs.edit(plans__hours=ANGRY)
+    promote(jobs.start(), 7)
+    assert "angry" in stored_case(jobs)["inputs"]["prompt"]
+    jobs.edit(plans__hours=PLAN.replace("Saturday.", f"Saturday. Leave {number}."))
+    assert "1 case settled by earlier calls" in promote(jobs.start(), 1)
+    prompt = stored_case(jobs)["inputs"]["prompt"]
+    assert "calm" in prompt
+    assert "••34" in prompt
+    assert number not in prompt
+    assert "settled" not in promote(jobs.start(), 1)
+
+
+def test_changed_expectations_and_removed_cases_are_settled_too(jobs: Jobs) -> None:
+    jobs.edit(plans__hours=FAILING)
+    promote(jobs.start(), 1)
+    assert stored_case(jobs)["outcome"] == "failed"
+    other = FAILING.replace("saturday", "sunday").replace("Saturday", "Sunday")
+    jobs.edit(plans__hours=FAILING + other[other.index("  sunday:") :])
+    run(jobs.start())
+    jobs.edit(plans__hours=other)
+    assert "1 case removed that no plan has" in promote(jobs.start(), 1)
+    assert stored_case(jobs)["case_id"] == "hours/sunday@clinic"
+
+
+def stored_case(jobs: Jobs) -> Any:
+    (case,) = jobs.read("latest/default/hours.json")["cases"]
+    return case
