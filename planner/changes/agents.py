@@ -74,7 +74,11 @@ class Agents:
         names = self._changed_fields(prior, target)
         by_fields = f"{', '.join(names)} changed" if names else "its configuration changed"
         in_file = target.config is not None and set(names) <= set(target.config.fields)
-        return AgentEdit(Reason.AGENT_FILE_CHANGED if in_file else Reason.AGENT_EDITED, by_fields)
+        # A field that was removed from the file: the service still has the same agent.
+        had_file = target.config is not None or prior.has_agent_file
+        is_unedited = prior.agent_revision is not None and today is not None and by_revision is None
+        is_file = in_file or (had_file and is_unedited)
+        return AgentEdit(Reason.AGENT_FILE_CHANGED if is_file else Reason.AGENT_EDITED, by_fields)
 
     def _is_deployed(self, target: Target) -> bool:
         """Whether the deployed agent is known to match the file."""

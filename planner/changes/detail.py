@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Final
@@ -33,6 +34,36 @@ def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
     if old.prompt != new.prompt:
         lines += changed_lines(old.prompt, new.prompt)
     return "\n".join(lines) or "the stored copy does not show where (it may be redacted)"
+
+
+def expected_lines(case: Case) -> list[str]:
+    """What a case is judged by, one line each: `says: any_of ["30 days"]`, `min_pass_rate 0.8`. Defaults are left out."""
+    lines: list[str] = []
+    for found in case.expectations:
+        name = found.check if found.id in (None, found.check) else f"{found.id} ({found.check})"
+        hidden = {"id", "check", "description"}
+        fields = found.model_dump(mode="json", exclude=hidden, exclude_defaults=True, by_alias=True)
+        shown = [
+            f"{field} {json.dumps(value, ensure_ascii=False).removesuffix('.0')}" for field, value in fields.items()
+        ]
+        lines.append(": ".join(filter(None, [name, ", ".join(shown)])))
+    rules = {
+        "min_pass_rate": f"{case.min_pass_rate:g}",
+        "min_runs": f"{case.min_runs}" if case.min_runs != (case.runs + 1) // 2 else "",
+        "confidence": f"{case.confidence:g}" if case.confidence is not None else "",
+        "platform_failures": "fail" if case.platform_failures == "fail" else "",
+        "caller_faults": "count" if case.caller_faults == "count" else "",
+        "quarantine": f"until {case.quarantine.until} ({case.quarantine.reason})" if case.quarantine else "",
+    }
+    return [*sorted(lines), *(f"{name} {value}" for name, value in rules.items() if value)]
+
+
+def expectations_detail(old: Sequence[str], case: Case, show: Callable[[str], str]) -> list[str]:
+    """The changed lines of `expected_lines`. `old` may be redacted already; `show` redacts. Empty if `old` is unknown."""
+    if not old:
+        return []
+    before, now = ("\n".join(map(show, lines)) for lines in (old, expected_lines(case)))
+    return ["how it is judged changed"] if before == now else changed_lines(before, now)
 
 
 def revision_digest(revision: str) -> str:

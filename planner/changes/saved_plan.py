@@ -134,20 +134,25 @@ def _moved(before: SavedChange, now: Change | None, show: Show) -> str:
         if now.call_fingerprint != before.call_fingerprint and before.inputs and inputs:
             parts.append(" / ".join(inputs_detail(before.inputs, inputs).splitlines()))
         if edit := _agent_edit(before.inputs, inputs):
-            parts.append(f"{Reason.AGENT_EDITED.label} ({edit})")
+            parts.append(edit)
     if now.action is not Action.DROP and now.check_fingerprint != before.check_fingerprint:
         parts.append("expectations changed")
     return f"{before.case_id}: {'; '.join(parts)}" if parts else ""
 
 
-def _agent_edit(before: CaseInputs | None, now: CaseInputs | None) -> str | None:
+def _agent_edit(before: CaseInputs | None, now: CaseInputs | None) -> str:
+    """`agent edited since (2026-11-20 → 2026-11-24)`; empty if the agent is the same, or that is unknown."""
     if before is None or now is None:
-        return None
-    if before.configuration is None or now.configuration is None:
-        return agent_edit(before.agent_revision, now.agent_revision)
-    if before.configuration == now.configuration:
-        return None
-    return agent_edit(before.agent_revision, now.agent_revision) or "its configuration changed"
+        return ""
+    is_known = before.configuration is not None and now.configuration is not None
+    if is_known and before.configuration == now.configuration:
+        return ""
+    if by_revision := agent_edit(before.agent_revision, now.agent_revision):
+        return f"{Reason.AGENT_EDITED.label} ({by_revision})"
+    if not is_known:
+        return ""
+    has_file = before.has_agent_file or now.has_agent_file
+    return Reason.AGENT_FILE_CHANGED.label if has_file else f"{Reason.AGENT_EDITED.label} (its configuration changed)"
 
 
 def _shown(inputs: CaseInputs | None, show: Show) -> CaseInputs | None:

@@ -89,8 +89,11 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         if check.state is not State.SUCCESS and options.force is None:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
             shell.print(render_text(check, names))
-            next_step = shlex.join(["planner", "plan", *work.selection.words()])
-            shell.log(f"not deployed: this configuration is not proven. See what to call: {next_step}")
+            # What is only to collect or to judge is nothing that `plan` would show.
+            collects = check.needs_run and not check.calls
+            do, command = ("Collect the results", "run") if collects else ("See what to call", "plan")
+            next_step = shlex.join(["planner", command, *work.selection.words()])
+            shell.log(f"not deployed: this configuration is not proven. {do}: {next_step}")
             return check.exit_code
         _agree(options, target)
         await deploy_file(client, target)

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from planner.reports.change_set import Preview
+from planner.reports.change_set import Preview, judged_otherwise
 from planner.reports.neutral import for_json_text
 from planner.reports.pull_request import render_json, render_text
 from planner.results.model import CaseResult
@@ -102,7 +102,9 @@ def _publication(
         comment=comment,
         worth_saying=check.state is not State.SUCCESS
         or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.QUARANTINED)))
-        or bool(prepared.change_set.with_action(Action.DROP)),
+        or bool(check.flaky)
+        or bool(prepared.change_set.with_action(Action.DROP))
+        or any(map(judged_otherwise, prepared.change_set.with_action(Action.RECHECK))),
         store=(options.selection.store or loaded.project.store or "") if change_set is not None else "",
         is_sandbox=options.selection.sandbox,
         change_set=change_set,
@@ -110,20 +112,29 @@ def _publication(
 
 
 def _last_calls(place: Place) -> LastCalls | None:
-    """The newest session of this pull request that somebody agreed to; None outside of one, or without such a session."""
+    """The newest calls of this pull request that somebody agreed to; None outside of one, or if nobody agreed."""
     if place.base is None:
         return None
     from planner.reports.pull_request import LastCalls
 
-    for result in islice(place.repository.invocations(), _SESSIONS):
-        agreed = result.consent
-        if agreed.given and place.base.load_invocation(result.invocation_id) is None:
-            return LastCalls(
-                result.change_set_digest,
-                agreed.by,
-                agreed.max_cost_cents,
-                result.cost.this_invocation_cents,
-                result.outcome == "interrupted",
-                result.fresh,
-            )
-    return None
+    agreed = [
+        result
+        for result in islice(place.repository.invocations(), _SESSIONS)
+        if result.consent.given and place.base.load_invocation(result.invocation_id) is None
+    ]
+    if not agreed:
+        return None
+    newest = agreed[0]
+    last = next((result for result in agreed if result.stats.launches), newest)
+    same = [result for result in agreed if result.change_set_digest == last.change_set_digest]
+    cents = 0
+    for result in reversed(same):  # bills that came later are only in `actual_cents` of a session that resumed
+        cents = max(cents + result.cost.this_invocation_cents, result.cost.actual_cents)
+    called = [case for result in same if result.stats.launches for case in result.cases if case.action is Action.CALL]
+    return LastCalls(
+        last.consent.by,
+        last.consent.max_cost_cents,
+        cents,
+        newest.change_set_digest if newest.outcome == "interrupted" else "",
+        next((case.fresh for case in called if case.fresh is not None), None),
+    )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import anyio
 
@@ -39,6 +40,14 @@ from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import NextCommands, ending_of, open_runs_of_stored
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
+
+_OTHER_INPUTS: Final = (
+    Reason.PROMPT_CHANGED,
+    Reason.SETTINGS_CHANGED,
+    Reason.AGENT_FILE_CHANGED,
+    Reason.AGENT_EDITED,
+)
+"""For these reasons, the stored calls do not show what a call would be like today."""
 
 
 @frozen
@@ -97,8 +106,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     stored = {change.case_id for change in changes}
     missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)
     moved = sum(
-        change.case_id in stored and change.reason in (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
-        for change in change_set.with_action(Action.CALL)
+        change.case_id in stored and change.reason in _OTHER_INPUTS for change in change_set.with_action(Action.CALL)
     )
     skipped = [f"{count(missing, 'case')} skipped: no stored run"] if missing else []
     if moved:

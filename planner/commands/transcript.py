@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Literal
 
@@ -35,15 +36,20 @@ def transcript(shell: Shell, options: TranscriptOptions) -> int:
         if options.failed and any(matches(options.wanted, case_id) for case_id in known):
             hint = "Its stored runs passed: omit --failed to see them."
         else:
-            hint = did_you_mean(options.wanted, known) or (
-                "`planner history` lists the stored cases; --sandbox shows those of the sandbox."
-            )
+            hint = did_you_mean(options.wanted, known) or _where_to_look(options.selection)
         raise UsageError(f"no stored run matches {options.wanted}", hint)
     if options.output_format == "json":
         shell.print(render_json(conversations))
     else:
         shell.print(render_text(conversations, width=shell.width, color=shell.color))
     return 0
+
+
+def _where_to_look(selection: Selection) -> str:
+    command = shlex.join(["planner", "history", *selection.words()])
+    sandbox = "" if selection.sandbox else "; --sandbox shows those of the sandbox"
+    other = "" if selection.environment is None else "; without --environment, those of the default environment"
+    return f"`{command}` lists the stored cases{other}{sandbox}."
 
 
 def _conversations(options: TranscriptOptions, place: Place, patterns: tuple[Pattern, ...]) -> Iterator[Conversation]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from planner.changes.detail import inputs_detail, revision_digest
+from planner.changes.detail import expectations_detail, inputs_detail, revision_digest
 from planner.changes.model import CasePrice, Change, ChangeSet, Reason
+from planner.planfile.model import Case
 from planner.quantities import count, money, money_range, some
 from planner.reports.change_set import ages
 from planner.reports.neutral import for_terminal, json_document, picked
@@ -57,7 +58,7 @@ def _entries(
         detail = "same as in the stored runs" if is_same else redactor.text(inputs_detail(before, inputs))
         yield "inputs", detail.splitlines()
     if change.case is not None:
-        yield "expects", list(_expected(change, [found.id or found.check for found in change.case.expectations]))
+        yield "expects", list(_expected(change, change.case, redactor))
     yield "stored", [_stored(change.prior, now)]
     if price is not None:
         yield "price", [_price(price)]
@@ -89,14 +90,17 @@ def _agent(change: Change, before: CaseInputs | None, now: CaseInputs) -> str:
     return f"revision {today}, {same} the stored runs"
 
 
-def _expected(change: Change, ids: Sequence[str]) -> Iterator[str]:
-    prior = change.prior
+def _expected(change: Change, case: Case, redactor: Redactor) -> Iterator[str]:
+    prior, ids = change.prior, [found.id or found.check for found in case.expectations]
     yield f"{count(len(ids), 'expectation')}: {', '.join(ids)}"
     if prior is None:
         return
     is_reused = change.reason in (Reason.CALLED_BEFORE, Reason.RENAMED) or change.action is not Action.RECHECK
     if prior.check_fingerprint == change.check_fingerprint and is_reused:
         yield "same as for the stored runs"
+        return
+    if prior.expected and prior.check_fingerprint != change.check_fingerprint:
+        yield from expectations_detail(prior.expected, case, redactor.text)
         return
     stored = {finding.expectation for run in prior.runs for finding in run.findings}
     yield from (f"+ {name}" for name in ids if name not in stored)

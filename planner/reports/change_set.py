@@ -8,7 +8,7 @@ from dataclasses import asdict, field
 from datetime import datetime
 
 from planner.changes.configuration import EffectiveTarget
-from planner.changes.detail import age
+from planner.changes.detail import age, expectations_detail
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.clock import aware
 from planner.planfile.model import Plan
@@ -84,24 +84,41 @@ def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
     """The changes with an action, in order. Equal changed lines are shown once per scenario, as the cases of a matrix share them."""
     change_set, redactor = preview.change_set, preview.redactor
     names = redactor.names(change.case_id for change in change_set.changes)
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, tuple[str, ...]]] = set()
     shown: list[ShownChange] = []
     for change in change_set.with_action(action):
         moved: tuple[str, ...] = ()
         unconfirmed = preview.unconfirmed.get(change.case_id, 0)
         why = _why(change, preview.already_made.get(change.case_id, 0) - unconfirmed, unconfirmed, redactor)
-        if change.reason in _DETAIL_BELOW and change.detail:
+        lines = _changed_lines(change, redactor)
+        if lines:
             case = change.case
-            key = (f"{case.plan}/{case.scenario}" if case else change.case_id, change.detail)
+            key = (f"{case.plan}/{case.scenario}" if case else change.case_id, lines)
             if key in seen:
                 why += ", same as above"
             else:
                 seen.add(key)
-                moved = tuple(redactor.text(line) for line in change.detail.splitlines())
+                moved = lines
         sign = "+" if action is Action.CALL and change.prior is None else _SIGNS[action]
         what = count(change.runs, "call") if action is Action.CALL else _DONE[action]
         shown.append(ShownChange(sign, names[change.case_id], what, why, moved))
     return shown
+
+
+def _changed_lines(change: Change, redactor: Redactor) -> tuple[str, ...]:
+    """The changed inputs of the call, then the changed expectations."""
+    lines: list[str] = []
+    if change.reason in _DETAIL_BELOW:
+        lines += [redactor.text(line) for line in change.detail.splitlines()]
+    if change.case is not None and (stored := judged_otherwise(change)) is not None:
+        lines += expectations_detail(stored.expected, change.case, redactor.text)
+    return tuple(lines)
+
+
+def judged_otherwise(change: Change) -> CaseResult | None:
+    """The stored results that were judged by other expectations: those of the same calls, or else of the baseline."""
+    stored = (change.prior, change.compared_with)
+    return next((each for each in stored if each and each.check_fingerprint != change.check_fingerprint), None)
 
 
 def scope(preview: Preview) -> str:
@@ -328,7 +345,7 @@ def changes_markdown(preview: Preview, listed: int, *, unfolded: int = 0) -> Ite
         if note.lines:
             yield markdown_block("\n".join(note.lines), "diff")
     calls, rechecks, drops = (shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP))
-    moved = [change for change in calls if change.moved]
+    moved = [change for change in (*calls, *rechecks) if change.moved]
     blocks = [
         block
         for change in moved[:listed]

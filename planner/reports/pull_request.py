@@ -7,7 +7,7 @@ from typing import Final
 
 from planner.changes.consent import ceiling_of
 from planner.quantities import count, money, money_range, some
-from planner.reports.change_set import Preview, changes_markdown
+from planner.reports.change_set import Preview, changes_markdown, judged_otherwise
 from planner.reports.neutral import (
     for_markdown,
     for_terminal,
@@ -19,7 +19,7 @@ from planner.reports.neutral import (
 )
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, FreshDocument
-from planner.results.outcomes import CaseState, RequiredCheck, State
+from planner.results.outcomes import Action, CaseState, RequiredCheck, State
 from planner.values import frozen
 
 _MAX_CHARACTERS: Final = 58_000
@@ -49,14 +49,15 @@ class PullRequest:
 
 @frozen
 class LastCalls:
-    """The newest session of the pull request that made calls, and what it was billed so far."""
+    """The newest calls of the pull request, and what all sessions with their digest were billed so far."""
 
-    digest: str
     by: str
     max_cost_cents: int | None
     cost_cents: int
-    interrupted: bool = False
+    interrupted: str = ""
+    """The digest of the newest session, if that was interrupted."""
     fresh: FreshDocument | None = None
+    """Set if earlier results of a called case were ignored."""
 
 
 def render_comment(
@@ -68,7 +69,7 @@ def render_comment(
     last: LastCalls | None,
 ) -> str:
     """Markdown below GitHub's limit for comments. `judged` are the results by today's expectations."""
-    cancelled = last is not None and last.interrupted and check.needs_run and last.digest == check.digest
+    cancelled = last is not None and check.needs_run and last.interrupted == check.digest
     agreed = _agreed(last)
     is_done = not (check.calls or cancelled)
     headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
@@ -79,8 +80,9 @@ def render_comment(
     text = ""
     for listed in _LISTED:
         known = _known_failing(check, names, pull, listed)
+        uncounted = _not_counted(preview, check, judged, names, listed)
         changes = changes_markdown(preview, listed, unfolded=_UNFOLDED)
-        text = "\n\n".join(filter(None, [*head, known, *failures, *changes, *foot])) + "\n"
+        text = "\n\n".join(filter(None, [*head, known, *uncounted, *failures, *changes, *foot])) + "\n"
         if len(text) <= _MAX_CHARACTERS:
             break
     return text
@@ -151,6 +153,30 @@ def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullReq
     known = [markdown_code(names[case_id]) for case_id in check.cases.get(CaseState.KNOWN_FAILING, ())]
     where = markdown_code(pull.base) if pull.base else "the base branch"
     return f"Already failing on {where}: {some(known, listed)}" if known else ""
+
+
+def _not_counted(
+    preview: Preview, check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], listed: int
+) -> Iterator[str]:
+    """The failures that do not turn the check red: of quarantined and flaky cases, and by expectations that changed since."""
+    counts = {case.case_id: case.counts for case in judged}
+    earlier = {
+        change.case_id: change.prior.counts
+        for change in preview.change_set.with_action(Action.RECHECK)
+        if change.prior and change.prior.outcome == "failed" and judged_otherwise(change) is change.prior
+    }
+    groups = {
+        "Quarantined": {case_id: counts[case_id] for case_id in check.cases.get(CaseState.QUARANTINED, ())},
+        "Flaky": {case_id: counts[case_id] for case_id in check.flaky},
+        "Failed before the expectations changed": earlier,
+    }
+    for label, cases in groups.items():
+        shown = [
+            f"{markdown_code(names[case_id])} ({passed} of {count(counted, 'run')} passed)"
+            for case_id, (passed, counted) in cases.items()
+        ]
+        if shown:
+            yield f"{label}: {some(shown, listed)}"
 
 
 def _failures(
@@ -234,7 +260,7 @@ def _progress_facts(calls: CallsUnderWay, pull: PullRequest) -> Iterator[str]:
         yield f"[Job]({pull.run_url})"
 
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 _SHOWN_STATES: Final = tuple(case_state for case_state in CaseState if case_state is not CaseState.GREEN)
 _VERDICTS: Final = {State.SUCCESS: "✓ green", State.FAILURE: "✗ red", State.PENDING: "… pending"}
 
@@ -242,11 +268,11 @@ _VERDICTS: Final = {State.SUCCESS: "✓ green", State.FAILURE: "✗ red", State.
 def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:
     """The answer, then the cases behind it. `names` are shown for case ids."""
     lines = [f"{_VERDICTS[check.state]}: {check.description}"]
-    for case_state in _SHOWN_STATES:
-        cases = check.cases.get(case_state, ())
-        lines += [f"  {case_state.words}: {for_terminal(names[case_id])}" for case_id in cases[:_NAMED]]
+    listed = [(case_state.words, check.cases.get(case_state, ())) for case_state in _SHOWN_STATES]
+    for words, cases in (*listed, ("flaky", check.flaky)):
+        lines += [f"  {words}: {for_terminal(names[case_id])}" for case_id in cases[:_NAMED]]
         if (more := len(cases) - _NAMED) > 0:
-            lines.append(f"  {case_state.words}: {more:,} more")
+            lines.append(f"  {words}: {more:,} more")
     lines += [f"  no bill for a day: {for_terminal(names[case_id])}" for case_id in check.unbilled[:_NAMED]]
     return "\n".join(lines) + "\n"
 
@@ -259,6 +285,7 @@ def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
             "state": check.state.value,
             **numbers,
             **{each.value: [names[case_id] for case_id in check.cases.get(each, ())] for each in CaseState},
+            "flaky": [names[case_id] for case_id in check.flaky],
             "unbilled": [names[case_id] for case_id in check.unbilled],
         }
     )

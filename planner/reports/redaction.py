@@ -165,7 +165,7 @@ _FIELDS: Fields = {
     CaseResult: {
         "case": ("case_id",),
         "name": ("plan", "scenario", "target", "tags", "file"),
-        "text": ("detail", "outcome_reason"),
+        "text": ("detail", "outcome_reason", "expected"),
         "document": ("quarantine", "inputs", "fresh", "runs"),
     },
     CaseInputs: {"text": ("prompt",), "number": ("target_number",)},

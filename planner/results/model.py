@@ -245,6 +245,11 @@ class CaseResult(Document):
     more_runs: Count | None = Field(default=None, description="More runs that would probably decide (`confidence`).")
     more_runs_cents: Total | None = Field(default=None, description="Their approximate cost.")
     expectations: ListOf[ExpectationRate] = Field(default=[])
+    expected: ListOf[str] = Field(
+        default=[],
+        description="What the runs were judged by, one line each; missing in older results.",
+        exclude_if=lambda value: not value,
+    )
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,

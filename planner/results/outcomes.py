@@ -108,6 +108,8 @@ class RequiredCheck:
     open_calls: int = 0
     """Launched, and not in the results of a finished session."""
     suite_regressed: bool = False
+    flaky: Sequence[str] = ()
+    """The green cases in which some runs failed."""
     unbilled: Sequence[str] = ()
     """Cases with a call that has had no bill for a day."""
 

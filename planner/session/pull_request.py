@@ -143,7 +143,7 @@ def progress_comment(session: "RunSession", prepared: "Preparation", consent: Co
         by=consent.by,
         max_cost="DOLLARS" if cents is None else f"{cents // 100}.{cents % 100:02d}",
         total=sum(change.runs for change in calls),
-        fresh=prepared.fresh,
+        fresh=next((change.fresh for change in calls if change.fresh is not None), None),
     )
     pull = replace(pull_request_of(shell.environ, head_of(shell, loaded), place.name), number=str(place.number))
     return ProgressComment(shell, place, pull, under_way)

@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import date
 from typing import Any
 
+from planner.changes.detail import expected_lines
 from planner.changes.model import Change
 from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
@@ -253,6 +254,7 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         runs_not_needed=judged.not_needed,
         runs_under_way=launched,
         min_pass_rate=case.min_pass_rate,
+        expected=expected_lines(case),
         more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
         inputs=change.inputs,
         call_fingerprint=change.call_fingerprint,

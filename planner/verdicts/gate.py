@@ -174,6 +174,12 @@ def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime)
         for case in cases
         if case.judged and any(lacks_bill(run) and not is_bill_awaited(run, now) for run in case.judged.runs)
     ]
+    green = set(by_state.get(CaseState.GREEN, ()))
+    flaky = [
+        case.change.case_id
+        for case in cases
+        if case.judged and case.judged.outcome is CaseOutcome.FLAKY and case.change.case_id in green
+    ]
     if by_state.get(CaseState.TO_CALL):
         code, state = 3, State.PENDING
     elif worse or any(map(by_state.get, _RED)):
@@ -185,21 +191,27 @@ def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime)
     return RequiredCheck(
         code,
         state,
-        _description(by_state, calls, unbilled, worse=worse),
+        _description(by_state, calls, len(flaky), len(unbilled), worse=worse),
         digest,
         by_state,
         calls,
         sum(case.in_progress for case in cases),
         worse,
+        flaky,
         unbilled,
     )
 
 
-def _description(cases: Mapping[CaseState, Sequence[str]], calls: int, unbilled: Sequence[str], *, worse: bool) -> str:
+def _description(
+    cases: Mapping[CaseState, Sequence[str]], calls: int, flaky: int, unbilled: int, *, worse: bool
+) -> str:
     """`2 calls to make, 1 failed, 20 passed`: what is missing comes first."""
     parts = [f"{count(calls, 'call')} to make"] if cases.get(CaseState.TO_CALL) else []
     parts += ["the suite regressed"] if worse else []
-    shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED, CaseState.GREEN)
+    shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED)
     parts += [f"{len(cases[case_state]):,} {case_state.words}" for case_state in shown if cases.get(case_state)]
-    parts += [f"{len(unbilled):,} without a bill"] if unbilled else []
+    passed = len(cases.get(CaseState.GREEN, ())) - flaky
+    parts += [f"{flaky:,} flaky"] if flaky else []
+    parts += [f"{passed:,} {CaseState.GREEN.words}"] if passed else []
+    parts += [f"{unbilled:,} without a bill"] if unbilled else []
     return ", ".join(parts)[:_DESCRIPTION_LIMIT] or "nothing to check"

@@ -23,10 +23,15 @@ OTHER_VOICE = {"prompt": "Be brief.", "voice": "nova"}
 
 
 def reason(
-    prior: Mapping[str, Any] | None, called: Mapping[str, Any] | None, *, preview: bool = False, stored: bool = True
+    prior: Mapping[str, Any] | None,
+    called: Mapping[str, Any] | None,
+    *,
+    preview: bool = False,
+    stored: bool = True,
+    edited: bool = False,
 ) -> str | None:
     """Why the agent of a case with a file counts as another one: of an earlier call with the configuration `prior`, where
-    `called` is called today (None: nobody asked), on a preview or not."""
+    `called` is called today (None: nobody asked), on a preview or not, and edited at the service or not."""
     case = make_case()
     target = replace(case.target, config=FILE)
     case = replace(case, target=target)
@@ -34,9 +39,12 @@ def reason(
     configurations = Configurations(
         {} if called is None else {target: called}, frozenset({target} if preview else ()), known.get
     )
-    agents = Agents({("agent", 12): "2026-11-20T08:00:00Z a1"}, configurations)
+    revision = "2026-11-20T08:00:00Z a1"
+    agents = Agents({("agent", 12): revision}, configurations)
     inputs: CaseInputs = changed(
-        agents.inputs(case), configuration=None if prior is None else configuration_digest(prior)
+        agents.inputs(case),
+        configuration=None if prior is None else configuration_digest(prior),
+        agent_revision="2026-11-19T08:00:00Z a0" if edited else revision,
     )
     edit = agents.edit(inputs, case)
     assert agents.is_same(inputs, case) is (edit is None)
@@ -49,7 +57,9 @@ def reason(
         (AS_FILE, AS_FILE, {}, None),
         (AS_FILE, AS_FILE, {"preview": True}, None),
         (BEFORE, AS_FILE, {"preview": True}, "agent_file_changed"),
-        (OTHER_VOICE, AS_FILE, {}, "agent_edited"),
+        (OTHER_VOICE, AS_FILE, {"edited": True}, "agent_edited"),
+        # The deployed agent is as it was, so the file had this field.
+        (OTHER_VOICE, AS_FILE, {}, "agent_file_changed"),
         (BEFORE, AS_FILE, {"stored": False}, "agent_file_changed"),
         # Nobody asked the service: the file is compared with what was called.
         (AS_FILE, None, {}, None),

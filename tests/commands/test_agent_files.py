@@ -123,6 +123,23 @@ def test_an_edit_outside_the_file_is_noticed(described: Project, service: Served
     assert called(described, "--refresh") == {"agent_edited"}
 
 
+def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service: Served) -> None:
+    """Neither a field that is removed from the file, nor an edit after the plan was saved. `recheck` says that its calls are older."""
+    described.write(FILE, "prompt: You are new here.\nvoice: maya\n")
+    assert described.planner("run", CONSENT).code == 0
+    edit_prompt(described, "You are kind.")
+    ran = described.planner("recheck")
+    assert (ran.code, "3 cases rechecked with runs whose inputs have changed since" in ran.out) == (0, True), ran.out
+    described.write(FILE, "voice: maya\n")
+    assert called(described, "--refresh") == {"agent_file_changed"}
+    assert described.planner("plan", "--refresh", "--out", "agreed.json").code == 0
+    described.write(FILE, "voice: maya\nprompt: You are kind.\n")
+    calls = len(service.own_runs())
+    ran = described.planner("run", "agreed.json", CONSENT)
+    assert (ran.code, len(service.own_runs())) == (3, calls), ran.err
+    assert ("agent's file changed" in ran.err, "agent edited" in ran.err) == (True, False), ran.err
+
+
 def test_upgrading_calls_nothing(described: Project, service: Served) -> None:
     """Results without a configuration, of an older version, are matched by their revision."""
     assert described.planner("run", CONSENT).code == 0

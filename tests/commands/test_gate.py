@@ -323,3 +323,107 @@ def test_a_public_repository_as_gitlab_names_it(jobs: Jobs, monkeypatch: pytest.
     monkeypatch.delenv("GITHUB_EVENT_PATH")
     monkeypatch.setenv("CI_PROJECT_VISIBILITY", "public")
     assert project.planner("plan").code == 2
+
+
+TWO = PLAN.replace("expect:", "expect: &same").replace("    prompt", "    runs: 2\n    prompt") + (
+    "  back:\n    runs: 2\n    prompt: You are Bob, calm. Ask to be called back.\n    expect: *same\n"
+)
+PHRASE = "{check: says, any_of: [abracadabra]}"
+
+
+def comment_of(project: Project, code: int, file: Path) -> str:
+    gate(project, code, "--publication", str(file))
+    found = json.loads(file.read_text())
+    assert found["worth_saying"]
+    return found["comment"]
+
+
+def test_the_cost_in_the_comment_is_that_of_the_digest(
+    project: Project, service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two dispatches of one digest, then two that find nothing to call: the bill of all, and no result was ignored."""
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
+    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.branch("topic")
+    jobs.edit(plans__hours=TWO)
+
+    def job(*arguments: str) -> Any:
+        options = ("--policy-from", "origin/main")
+        return jobs.start(7, branch="topic", event="workflow_dispatch").planner(*arguments, *options)
+
+    def bill(code: int, *arguments: str) -> str:
+        ran = job("run", "--consent-to-charge", "--plan-digest", digest, *arguments)
+        assert ran.code == code, ran.out + ran.err
+        return f"${project.results()['cost']['actual_cents'] / 100:.2f}"
+
+    def comment() -> str:
+        job("gate", "--publication", str(file))
+        return json.loads(file.read_text())["comment"]
+
+    digest = job("plan", "--format", "json").json["digest"]
+    first = bill(3, "--max-cost", "0.64", "--select", "*back*")
+    assert f"{first}, agreed by `maria` up to $0.64" in comment()
+    whole = bill(0, "--max-cost", "2.00")
+    assert (first, whole) == ("$0.16", "$0.64")
+    said = [comment()]
+    for fresh in ([], ["--fresh", "the lookup tool was fixed"]):
+        assert bill(0, "--max-cost", "1.00", *fresh) == "$0.00"
+        said.append(comment())
+    assert all(f"{whole}, agreed by `maria` up to $2.00" in each for each in said)
+    assert not any("ignored" in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("edit", "headline", "named", "diff"),
+    [
+        (
+            ("    runs: 2\n", "    runs: 2\n    quarantine: {until: 2099-01-31, reason: later}\n"),
+            "1 quarantined",
+            f"Quarantined: `{CASE}` (0 of 2 runs passed)",
+            "+ quarantine until 2099-01-31 (later)",
+        ),
+        (
+            ("    runs: 2\n", "    runs: 2\n    min_pass_rate: 0.0\n"),
+            "1 flaky",
+            f"Flaky: `{CASE}` (0 of 2 runs passed)",
+            "- min_pass_rate 1\n+ min_pass_rate 0",
+        ),
+        (
+            ("[abracadabra]}", "[abracadabra], severity: warning}"),
+            "1 passed",
+            "",
+            '- says: any_of ["abracadabra"]\n+ says: severity "warning", any_of ["abracadabra"]',
+        ),
+        (
+            (PHRASE, "{check: call, status: completed}"),
+            "1 passed",
+            "",
+            '- says: any_of ["abracadabra"]\n+ call: status "completed"',
+        ),
+    ],
+)
+def test_the_comment_shows_how_red_became_green(
+    jobs: Jobs, tmp_path: Path, edit: tuple[str, str], headline: str, named: str, diff: str
+) -> None:
+    """Only what is expected changed after the calls: the diff and the counts, also for a redacted shared store."""
+    red = PLAN.replace("{check: call, status: completed}", PHRASE).replace("    prompt", "    runs: 2\n    prompt")
+    jobs.branch("topic")
+    jobs.edit(plans__hours=red)
+    run(jobs.start(7, branch="topic"))
+    assert edit[0] in red
+    jobs.edit(plans__hours=red.replace(*edit))
+    said = comment_of(jobs.start(7, branch="topic"), 0, tmp_path / "publication.json")
+    assert said.startswith(f"### ✅ {headline}")
+    assert named in said
+    assert f"Failed before the expectations changed: `{CASE}` (0 of 2 runs passed)" in said
+    assert f"```diff\n{diff}\n```" in said
+    assert "What changed (1)" in said
+
+
+def test_flaky_cases_are_green_and_listed(jobs: Jobs) -> None:
+    jobs.branch("topic")
+    jobs.edit(plans__hours=FAILING.replace("    prompt", "    min_pass_rate: 0.0\n    prompt"))
+    run(jobs.start(7, branch="topic"))
+    found = gate(jobs.start(7, branch="topic"), 0)
+    assert (found["green"], found["flaky"], found["description"]) == ([CASE], [CASE], "1 flaky")

@@ -74,6 +74,12 @@ def test_no_stored_run_matches(finished: Project, arguments: list[str]) -> None:
     assert "no stored run matches" in ran.err
 
 
+def test_the_hint_names_the_environment(finished: Project) -> None:
+    """Without it, `planner history` would list other sessions."""
+    ran = finished.planner("transcript", "--sandbox", CASE, "--environment", "production")
+    assert (ran.code, "planner history --sandbox --environment production" in ran.err) == (2, True), ran.err
+
+
 def test_redacted_text_is_not_in_the_transcript(finished: Project) -> None:
     """Here the words of the caller; they are in the store."""
     before = transcripts(finished, CASE)

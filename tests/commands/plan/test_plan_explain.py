@@ -69,8 +69,8 @@ hours/cancel@clinic
   agent       revision WHEN DIGEST in the stored runs
   inputs      same as in the stored runs
   expects     1 expectation: latency
-              + latency
-              - duration
+              - duration: max_seconds 600
+              + latency: max_ms 60000
   stored      passed: 1 of 1 run passed, N s ago, made by INVOCATION
 """)
     called.edit("plans/hours.yaml", "max_ms: 60000", "id: duration, max_ms: 60000")
