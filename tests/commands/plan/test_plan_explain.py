@@ -74,7 +74,7 @@ hours/cancel@clinic
   stored      passed: 1 of 1 run passed, N s ago, made by INVOCATION
 """)
     called.edit("plans/hours.yaml", "max_ms: 60000", "id: duration, max_ms: 60000")
-    assert "changed since the stored runs were judged" in _told(called, "--explain", "*cancel*")
+    assert "+ duration (latency): max_ms 60000" in _told(called, "--explain", "*cancel*")
 
 
 def test_more_runs_and_a_dropped_case(called: Project) -> None:
