@@ -40,7 +40,7 @@ FIRST_POLL_SHARE: Final = 0.15
 
 
 NEVER: Final = float("inf")
-NO_ROOM: Final = "the ceiling allows no more calls until a bill is known"
+NO_ROOM: Final = "under a ceiling, the next calls wait for a bill"
 
 
 class SendLaunch(NamedTuple):
