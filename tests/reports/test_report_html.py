@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
 from planner.evidence import Evidence, Role, Turn
-from planner.reports.html import pieces, render, script_json
+from planner.reports.html import grids, pieces, render, script_json
 from planner.reports.neutral import without_controls
 from planner.reports.redaction import redact, redact_evidence
-from planner.results.model import RepeatedPass, RunResult, SuiteDocument
+from planner.results.model import CaseResult, RepeatedPass, RunResult, SuiteDocument
 from tests.support.samples import changed
 
 if TYPE_CHECKING:
@@ -94,6 +94,39 @@ def test_a_page_too_large_leaves_conversations_out(canonical: RunResult, monkeyp
         page.count("is omitted: the page would be too large")
         == sum(run.call_id is not None for case in canonical.cases for run in case.runs) - 1
     )
+
+
+def test_all_cases_at_a_glance(canonical: RunResult) -> None:
+    """By target where a plan has several, else by its axis with the most values. A plan with one column has no grid."""
+    base = canonical.cases[0]
+
+    def case(case_id: str, target: str, line: int) -> CaseResult:
+        plan, scenario = re.findall(r"^(.*?)/([^\[@]*)", case_id)[0]
+        return base.model_copy(
+            update={"case_id": case_id, "plan": plan, "scenario": scenario, "target": target, "line": line}
+        )
+
+    cases = [
+        case('hours/late[day=Sunday,who="a, ] b"]@desk', "desk", 9),
+        case("hours/opening@desk", "desk", 3),
+        case("hours/opening@line", "line", 3),
+        case('refunds/late[mood=calm,who="x, y"]@desk', "desk", 3),
+        case("refunds/late[mood=calm,who=ana]@desk", "desk", 3),
+        case("refunds/late[mood=calm,who=luis]@desk", "desk", 3),
+        case("refunds/early@desk", "desk", 1),
+        case("single/one@desk", "desk", 1),
+    ]
+    hours, refunds = grids(cases)
+    assert (hours.plan, hours.by, hours.columns) == ("hours", "target", ["desk", "line"])
+    assert {name: list(cells) for name, cells in hours.rows.items()} == {
+        "opening": ["desk", "line"],
+        'late[day=Sunday, who="a, ] b"]': ["desk"],
+    }
+    assert (refunds.by, refunds.columns) == ("who", ["", '"x, y"', "ana", "luis"])
+    assert {name: [cell.row for cells in row.values() for cell in cells] for name, row in refunds.rows.items()} == {
+        "early": [6],
+        "late[mood=calm]": [3, 4, 5],
+    }
 
 
 def test_without_the_store_the_report_says_so(canonical: RunResult) -> None:

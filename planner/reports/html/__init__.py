@@ -7,6 +7,7 @@ escapes all text, the script only sets text content, and the policy allows only 
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
@@ -35,8 +36,29 @@ _SHOWN_EXPECTATIONS = 6
 _SHOWN_DOTS = 20
 _MESSAGE_CHARACTERS = 240
 
+_POINT = re.compile(r'([\w-]+)=("(?:[^"\\]|\\.)*"|[^,\]]+)')
+"""An axis and its value in a case id."""
+
 Trend = Sequence[float]
 """Pass rates of earlier sessions, oldest first, from 0 to 1."""
+
+
+class GridCell(NamedTuple):
+    """A case, and its row in the list."""
+
+    row: int
+    case_id: str
+    outcome: str
+    sign: str
+
+
+class Grid(NamedTuple):
+    """The cases of one plan: by scenario and axis values, then by the column's value."""
+
+    plan: str
+    by: str
+    columns: list[str]
+    rows: dict[str, dict[str, list[GridCell]]]
 
 
 def render(result: RunResult) -> str:
@@ -67,6 +89,7 @@ def pieces(
         outcomes=[(name, SIGNS[name][0], outcomes[name]) for name in case_phrasing.OUTCOMES if outcomes[name]],
         plans=sorted({case.plan for case in ranked}),
         moved=sum(case.compared in ("regressed", "fixed") for case in ranked),
+        grids=grids(ranked) if len(ranked) <= _SHOWN_ROWS else [],
         rows=[_row(index, case, trends.get(case.case_id, ())) for index, case in enumerate(ranked)],
         shown_rows=_SHOWN_ROWS,
         documents=(
@@ -75,6 +98,35 @@ def pieces(
         ),
         sections=phrasing.sections(result),
     )
+
+
+def grids(ranked: Sequence[CaseResult]) -> list[Grid]:
+    """One per plan whose cases fill more than one column: of its targets, or else of its axis with the most values."""
+    found: list[Grid] = []
+    for plan in sorted({case.plan for case in ranked}):
+        mine = sorted(
+            ((index, case) for index, case in enumerate(ranked) if case.plan == plan), key=lambda item: item[1].line
+        )
+        values: dict[str, set[str]] = {"target": {case.target for _, case in mine}}
+        if len(values["target"]) == 1:
+            for _, case in mine:
+                for axis, value in _POINT.findall(case.case_id):
+                    values.setdefault(axis, set()).add(value)
+        by = max(values, key=lambda axis: len(values[axis]))
+        grid = Grid(plan, by, [], {})
+        for index, case in mine:
+            points = {"target": case.target, **dict(_POINT.findall(case.case_id))}
+            column = points.pop(by, "")
+            points.pop("target", None)
+            others = f"[{', '.join(map('='.join, points.items()))}]" if points else ""
+            outcome = case_phrasing.shown_outcome(case)
+            cell = GridCell(index, without_controls(case.case_id), outcome, SIGNS[outcome][0])
+            grid.rows.setdefault(without_controls(case.scenario + others), {}).setdefault(column, []).append(cell)
+            if column not in grid.columns:
+                grid.columns.append(column)
+        if len(grid.columns) > 1:
+            found.append(grid)
+    return found
 
 
 def _row(index: int, case: CaseResult, trend: Trend) -> dict[str, object]:
