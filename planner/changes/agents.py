@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from planner.changes.configuration import Configuration, configuration_digest, differences, is_same, overlay
 from planner.changes.detail import agent_edit, revision_digest
@@ -15,6 +15,8 @@ from planner.planfile.model import Case, Target
 from planner.results.model import CaseInputs, CaseResult
 from planner.values import frozen
 
+UNKNOWN_CONFIGURATION: Final = f"sha256:{'0' * 64}"
+"""The configuration of calls whose agent was edited meanwhile: it equals no other, so the calls are made again."""
 Stored: TypeAlias = Callable[[str], Configuration | None]
 """The stored configuration with this digest; None if it is not stored."""
 
@@ -106,6 +108,8 @@ class Agents:
 
     def has_same_configuration(self, prior: CaseInputs, target: Target) -> bool | None:
         """Whether both configurations mean the same; None if one of them is unknown."""
+        if prior.configuration == UNKNOWN_CONFIGURATION:
+            return False
         now = self._today(prior, target)
         if prior.configuration is None or now is None:
             return None

@@ -67,6 +67,10 @@ class Preview:
     """The id of the copy; None before it is known."""
     detail: str = ""
     """Why it is in this state."""
+    revision: str | None = None
+    """The copy when it was verified, as in `TargetState`; None before, and in older journals."""
+    was_changed: bool = False
+    """Whether somebody edited, renamed or deleted the copy afterwards. It is found out when the copy is deleted."""
 
     @property
     def name(self) -> str:
@@ -87,6 +91,8 @@ class PreviewMoved(NamedTuple):
     state: PreviewState
     copy_id: ServiceId | None = None
     detail: str = ""
+    revision: str | None = None
+    was_changed: bool = False
 
 
 class PreviewRecords:
@@ -130,8 +136,14 @@ class PreviewRecords:
             return
         preview = self._previews[event.preview_id]
         copy_id = preview.copy_id if event.copy_id is None else event.copy_id
-        detail = event.detail or preview.detail
-        self._previews[event.preview_id] = replace(preview, state=event.state, copy_id=copy_id, detail=detail)
+        self._previews[event.preview_id] = replace(
+            preview,
+            state=event.state,
+            copy_id=copy_id,
+            detail=event.detail or preview.detail,
+            revision=event.revision or preview.revision,
+            was_changed=event.was_changed or preview.was_changed,
+        )
 
 
 class PreviewStep(Enum):

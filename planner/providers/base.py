@@ -74,7 +74,7 @@ class TargetState:
 
     `revision` is `<time of the last edit> <digest>`; None if it cannot be read. `drafts` are ids of agents with an
     undeployed draft. `recorded_at` is when it was read; None: now. `agent` is None for a phone number, and where the
-    agent's configuration is unknown.
+    agent's configuration is unknown. `behind` are all agents that answer; empty in a record.
     """
 
     revision: str | None
@@ -82,6 +82,7 @@ class TargetState:
     drafts: tuple[int, ...] = ()
     recorded_at: datetime | None = None
     agent: AgentState | None = None
+    behind: tuple[AgentState, ...] = ()
 
 
 @frozen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from planner.changes.configuration import differences
-from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError
+from planner.changes.agents import UNKNOWN_CONFIGURATION
+from planner.changes.configuration import configuration_digest, differences
+from planner.changes.detail import revision_digest
+from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.execution.previews import GONE
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
@@ -17,6 +19,7 @@ from planner.session.interruption import until_interrupted
 
 if TYPE_CHECKING:
     from planner.changes.model import Change
+    from planner.execution.launches import Slot
     from planner.execution.previews import Preview
     from planner.providers.base import AgentState, Target
     from planner.session.executing import EndedRuns
@@ -145,39 +148,104 @@ def preview_documents(session: RunSession, prepared: Preparation) -> list[Previe
     return documents
 
 
-UNKNOWN_CONFIGURATION: Final = f"sha256:{'0' * 64}"
-"""The configuration of calls whose agent was edited meanwhile: it equals no other, so the calls are made again."""
-
-
-async def edited_cases(session: RunSession, prepared: Preparation, runs: EndedRuns) -> frozenset[str]:
-    """The cases with runs whose agent was edited since it was verified. Agents that cannot be read are only named."""
-    edited: set[str] = set()
-    for agent in prepared.agents:
-        copy_id = prepared.copies.get((agent.agent_id, agent.file))
-        verified = agent.deployed if copy_id is None else session.previews.verified.get(copy_id)
-        cases = {
-            change.case_id
-            for change in prepared.change_set.with_action(Action.CALL)
-            if change.case is not None
-            and (change.case.target.id, change.case.target.config) == (agent.agent_id, agent.file)
-            and change.case_id in runs.judged
-        }
-        if not cases or verified is None:
-            continue
+async def edited_cases(
+    session: RunSession, prepared: Preparation, slots: Iterable[Slot], *, after_calls: bool
+) -> frozenset[str]:
+    """The cases with runs in these slots whose agent was edited since it was verified. Agents that cannot be read are only
+    named. Runs in finished results do not count: their agent was compared then."""
+    reached: dict[Target, list[Slot]] = {}
+    for slot in slots:
+        if (launch := session.journal.launch(slot.launch_id)) is not None:
+            reached.setdefault(launch.line.target, []).append(slot)
+    edited: list[Slot] = []
+    for target, mine in reached.items():
         try:
-            now = await session.previews.client.agent(verified.id)
-        except NotFoundError:
-            continue  # deleted: calls without an agent failed by themselves
+            edited += await _edited_slots(session, prepared, target, mine, after_calls=after_calls)
+        except StoreError:
+            raise
         except PlannerError as error:
-            session.shell.log(f"warning: nobody knows whether agent {verified.id} was edited during the calls: {error}")
-            continue
-        if is_edited(verified, now):
-            what = "the preview of" if copy_id is not None else "the agent of"
-            session.shell.log(
-                f"warning: somebody edited {what} target `{agent.alias}` during the calls: they prove nothing"
-            )
-            edited |= cases
-    return frozenset(edited)
+            name = " ".join(map(str, target)).replace("_", " ")
+            session.shell.log(f"warning: nobody knows whether {name} was edited during the calls: {error}")
+    if edited:
+        finished = _runs_in_finished_results(session, edited)
+        edited = [slot for slot in edited if slot.run_id not in finished]
+    return frozenset(slot.case_id for slot in edited)
+
+
+async def edited_before(session: RunSession, prepared: Preparation) -> frozenset[str]:
+    """The cases whose agent was edited after earlier sessions called it."""
+    slots = [slot for mine in prepared.resumable.values() for slot in mine]
+    edited = frozenset[str]()
+
+    async def compare() -> None:
+        nonlocal edited
+        edited = await edited_cases(session, prepared, slots, after_calls=False)
+
+    await until_interrupted(compare, session.interrupted)
+    return edited
+
+
+async def _edited_slots(
+    session: RunSession, prepared: Preparation, target: Target, slots: list[Slot], *, after_calls: bool
+) -> list[Slot]:
+    """The slots whose calls may have reached an edited agent. Without `after_calls`, an agent that is no preview is not read
+    again."""
+    preview = session.journal.previews.of_target(target)
+    if preview is not None:
+        return slots if await session.previews.was_edited(preview) else []
+    before = prepared.targets.get(target)
+    if before is None:
+        return []
+    if after_calls:
+        directions = {case.direction for case in session.loaded.cases if (case.target.kind, case.target.id) == target}
+        try:
+            now = (await session.previews.client.target_states({target: directions}))[target]
+        except NotFoundError:
+            now = before  # deleted: calls without an agent failed by themselves
+        if [each.id for each in before.behind] != [each.id for each in now.behind]:
+            return slots
+        if any(map(is_edited, before.behind, now.behind)):
+            return slots
+    is_drafted = bool(before.drafts)
+    return [slot for slot in slots if is_other_revision(slot.agent_revision, before.revision, is_drafted=is_drafted)]
+
+
+def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set[int]:
+    """Runs in finished results since these slots were launched, without those that were set aside."""
+    launches = [session.journal.launch(slot.launch_id) for slot in slots]
+    oldest = min(launch.invocation_id for launch in launches if launch is not None)
+    return {
+        run.run_id
+        for result in session.place.repository.invocations_since(oldest)
+        if result.finished
+        for case in result.cases
+        if case.inputs.configuration != UNKNOWN_CONFIGURATION
+        for run in case.runs
+    }
+
+
+def without_launches(prepared: Preparation, edited: Container[str]) -> Preparation:
+    """No more calls of these cases are launched, since the next session makes all of them again."""
+    changes = [
+        replace(change, runs=min(change.runs, len(prepared.resumable[change.case_id])))
+        if change.case_id in edited
+        else change
+        for change in prepared.change_set.changes
+    ]
+    return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)))
+
+
+def revision_of(agent: AgentState) -> str:
+    """As in `TargetState`."""
+    return f"{agent.edited_at or 'unknown'} {configuration_digest(agent.configuration)}"
+
+
+def is_other_revision(before: str | None, now: str | None, *, is_drafted: bool) -> bool:
+    """Whether an agent was edited between two sessions, also if the edit was reverted. Saving a draft changes the time of
+    the last edit too, and no call."""
+    if before is None or now is None or before == now:
+        return False
+    return not is_drafted or revision_digest(before) != revision_digest(now)
 
 
 def is_edited(before: AgentState, now: AgentState) -> bool:
@@ -189,12 +257,19 @@ def is_edited(before: AgentState, now: AgentState) -> bool:
     return before.edited_at != now.edited_at and not is_harmless
 
 
-def set_aside(runs: EndedRuns, edited: Iterable[str]) -> None:
+def set_aside(session: RunSession, prepared: Preparation, runs: EndedRuns, edited: Container[str]) -> None:
     """The runs of these cases become undecided."""
     reason = "the agent was edited while it was called"
     update = {"outcome": RunOutcome.ERRORED, "fault": Fault.PLATFORM, "reason": reason}
-    for case_id in edited:
-        runs.judged[case_id] = [run.model_copy(update=update) for run in runs.judged[case_id]]
+    aliases: dict[str, None] = {}
+    for change in prepared.change_set.changes:
+        if change.case is not None and change.case_id in edited:
+            aliases[change.case.target.alias] = None
+            runs.judged[change.case_id] = [run.model_copy(update=update) for run in runs.judged[change.case_id]]
+    for alias in aliases:
+        session.shell.log(
+            f"warning: somebody edited the agent or the preview of target `{alias}` during the calls: they prove nothing"
+        )
 
 
 def without_configuration(change: Change) -> Change:

@@ -17,10 +17,12 @@ from planner.results.outcomes import Fault, RunOutcome
 from planner.session.called_agents import (
     bills_for_copies,
     delete_previews,
+    edited_before,
     edited_cases,
     make_previews,
     preview_documents,
     set_aside,
+    without_launches,
 )
 from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons
@@ -88,6 +90,8 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
     change_set, orphans, max_cost_cents = prepared.change_set, prepared.orphans, session.options.max_cost_cents
     judge = JudgeSession(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
     await judge.check()
+    edited = await edited_before(session, prepared)
+    prepared = without_launches(prepared, edited)
     if consent.given:
         prepared = await make_previews(session, prepared)
     bills = session.journal.bills(change_set.digest)
@@ -100,14 +104,21 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         bills=bills_for_copies(bills, session, prepared.copies),
     )
     if consent.given and max_cost_cents is not None:  # `planner plan` reports the other ceilings
-        for message in guaranteed_calls(jobs_of(change_set, prepared.copies), prepared.progress.runs_made, ledger):
+        for message in guaranteed_calls(
+            jobs_of(prepared.change_set, prepared.copies), prepared.progress.runs_made, ledger
+        ):
             session.shell.log(message)
     async with judge.calling(ledger, session.interrupted):
         outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)
         if not outcome.interrupted:
             copy_stop_reasons(outcome, await judge.finish(runs.judged, ledger, session.interrupted))
-    edited = frozenset[str]() if outcome.interrupted else await edited_cases(session, prepared, runs)
-    set_aside(runs, edited)
+    if outcome.interrupted:
+        edited = frozenset[str]()
+    else:
+        slots = [record.slot for record in runs.records]
+        edited |= await edited_cases(session, prepared, slots, after_calls=True)
+        edited &= runs.judged.keys()
+    set_aside(session, prepared, runs, edited)
     await delete_previews(session)
     outcome.broken = ledger.broken()
     if outcome.left and not consent.given:

@@ -11,7 +11,7 @@ from planner.execution.launches import UNSETTLED, Slot
 from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
 from planner.session.called_agents import without_configuration
-from planner.session.executing import EndedRuns, SessionEnd
+from planner.session.executing import SessionEnd
 from planner.session.judge_calls import judge_cost
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, charged_slots
@@ -48,7 +48,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     ending = _with_orphans(session, prepared, ending)
     result = _result(session, prepared, end, ending, cases, gate)
     try:
-        _store(session, result, end.runs)
+        _store(session, result, end)
         shared, intents = session.place.shared, session.intents
         if shared and intents and not outcome.interrupted:  # then the reports come first, since they are due at once
             shared.repository.publish(intents.outcome)
@@ -181,7 +181,7 @@ def _by_service(charged: Sequence[Slot], cases: Sequence[CaseResult]) -> int | N
     return sum(known) if known and len(known) == len(charged) else None
 
 
-def _store(session: RunSession, result: RunResult, runs: EndedRuns) -> None:
+def _store(session: RunSession, result: RunResult, end: SessionEnd) -> None:
     repository, options = session.place.repository, session.options
     repository.save_invocation(result)
     if not result.finished:
@@ -192,17 +192,19 @@ def _store(session: RunSession, result: RunResult, runs: EndedRuns) -> None:
         repository.promote(result, session.place.environment)
     keep_usable = result.partial and options.selection.rerun == "changed"
     session.journal.record(
-        Consumed(result.invocation_id, tuple(_slots_in_results(result, runs, keep_usable=keep_usable)))
+        Consumed(result.invocation_id, tuple(_slots_in_results(result, end, keep_usable=keep_usable)))
     )
 
 
-def _slots_in_results(result: RunResult, runs: EndedRuns, *, keep_usable: bool) -> Iterable[tuple[str, int]]:
+def _slots_in_results(result: RunResult, end: SessionEnd, *, keep_usable: bool) -> Iterable[tuple[str, int]]:
     """Slots that later sessions must not resume, because finished results hold their runs. A partial session is no
-    baseline, so with `keep_usable` its passed and undecided runs stay available for a full session."""
+    baseline, so with `keep_usable` its passed and undecided runs stay available for a full session, unless their agent was
+    edited."""
     outcomes = {case.case_id: case.outcome for case in result.cases}
-    undecided = {run.run_id for judged in runs.judged.values() for run in judged if run.missing}
+    usable = {case_id: runs for case_id, runs in end.runs.judged.items() if case_id not in end.edited}
+    undecided = {run.run_id for runs in usable.values() for run in runs if run.missing}
     return [
         record.slot.key
-        for record in runs.records
+        for record in end.runs.records
         if not (keep_usable and (outcomes[record.slot.case_id] in ("passed", "flaky") or record.run_id in undecided))
     ]

@@ -70,6 +70,8 @@ class Preparation:
     agents: tuple[EffectiveTarget, ...] = ()
     """The agents with a file."""
     configurations: Configurations = field(default_factory=Configurations)
+    targets: Mapping[Target, TargetState] = field(default_factory=dict[Target, TargetState])
+    """What was read of the targets."""
     copies: Copies = field(default_factory=dict[tuple[int, AgentFile], int])
     """The previews that calls reach instead of their agents, once they are made."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
@@ -154,6 +156,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         agreed.outside(change_set),
         agents,
         configurations,
+        targets,
         base={} if place.base is None else stored.baseline,
     )
 

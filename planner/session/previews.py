@@ -23,6 +23,7 @@ from planner.execution.events import PreviewIntended, PreviewMoved
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.previews import Preview, PreviewState, PreviewStep, next_step
 from planner.providers.base import AgentState
+from planner.session.called_agents import is_edited, is_other_revision, revision_of
 
 if TYPE_CHECKING:
     from planner.execution.journal import Journal
@@ -184,10 +185,11 @@ class Previews:
 
     async def _delete(self, preview: Preview) -> None:
         assert preview.copy_id is not None
-        if await self._read(preview) is None:
+        agent = await self._read(preview)
+        if agent is None:
             return
         if self._current(preview).state is not PreviewState.DELETING:
-            self._move(preview, PreviewState.DELETING)
+            self._move(preview, PreviewState.DELETING, was_changed=is_changed(preview, agent))
         try:
             await self.client.delete_agent(preview.copy_id)
         except NotFoundError:
@@ -198,18 +200,33 @@ class Previews:
     async def _read(self, preview: Preview) -> AgentState | None:
         """The copy; None, and the preview is closed, if it does not exist or is not ours."""
         assert preview.copy_id is not None
+        by_others = self._current(preview).state is not PreviewState.DELETING
         try:
             agent = await self.client.agent(preview.copy_id)
         except NotFoundError:
-            self._move(preview, PreviewState.DELETED, detail="somebody else deleted it")
+            self._move(preview, PreviewState.DELETED, detail="it does not exist any more", was_changed=by_others)
             return None
         if agent.name.strip() != preview.name or preview.copy_id == preview.agent_id:
-            self._move(preview, PreviewState.DELETED, detail="it has another name")
+            self._move(preview, PreviewState.DELETED, detail="it has another name", was_changed=by_others)
             self.warnings.append(
                 f"agent {preview.copy_id} was made as {preview.name!r} and was renamed since: planner leaves it alone"
             )
             return None
         return agent
+
+    async def was_edited(self, preview: Preview) -> bool:
+        """Whether somebody edited the copy since it was verified. A copy of an earlier session that is gone counts too;
+        during one session, calls without an agent fail by themselves."""
+        if preview.copy_id is None or preview.state not in (PreviewState.MADE, PreviewState.CONFIGURED):
+            return preview.was_changed
+        verified = self.verified.get(preview.copy_id)
+        if verified is None:
+            agent = await self._read(preview)
+            return self._current(preview).was_changed if agent is None else is_changed(preview, agent)
+        try:
+            return is_edited(verified, await self.client.agent(preview.copy_id))
+        except NotFoundError:
+            return False
 
     # Making
 
@@ -220,10 +237,13 @@ class Previews:
             PlannerError: nothing may be called. It names the target and its file.
         """
         try:
-            return await self._make(target)
+            preview = await self._make(target)
+            if self.intents is not None:
+                await self.intents.previews.share(preview)  # with its revision
         except PlannerError as error:
             error.args = (f"the preview of target `{target.alias}` ({target.file.file}) could not be made: {error}",)
             raise
+        return preview
 
     async def _make(self, target: EffectiveTarget) -> Preview:
         wanted: Wanted = (target.agent_id, target.digest or "")
@@ -286,14 +306,18 @@ class Previews:
             raise
 
     async def _configure(self, preview: Preview, target: EffectiveTarget) -> bool:
-        """Deploy the file's fields to the copy and read them back; False if it is gone."""
+        """Deploy the file's fields to the copy and read them back; False if it is gone, or somebody edited it."""
         assert preview.copy_id is not None
         writing = Writing(_wanted_fields(target))
         for _ in range(MOST_WRITES):
             agent = await self._read(preview)
             if agent is None:
                 return False
-            write = writing.next(agent)
+            if is_changed(preview, agent):  # never repaired: earlier calls on it prove nothing, which must stay visible
+                if not self.is_in_use(preview):
+                    await self.try_delete(preview)
+                return False
+            write = writing.next(agent) if preview.revision is None else None
             try:
                 match write:
                     case Draft(fields):
@@ -306,7 +330,7 @@ class Previews:
                         await self._verify(agent, target, writing)
                         self.verified[preview.copy_id] = agent
                         if self._current(preview).state is PreviewState.MADE:
-                            self._move(preview, PreviewState.CONFIGURED)
+                            self._move(preview, PreviewState.CONFIGURED, revision=revision_of(agent))
                         return True
             except NotFoundError:
                 continue  # reading it shows that it is gone
@@ -344,12 +368,19 @@ class Previews:
     def _current(self, preview: Preview) -> Preview:
         return self.journal.previews.get(preview.preview_id) or preview
 
-    def _move(self, preview: Preview, state: PreviewState, copy_id: int | None = None, *, detail: str = "") -> None:
-        self.journal.record(PreviewMoved(preview.preview_id, state, copy_id, detail))
+    def _move(
+        self, preview: Preview, state: PreviewState, copy_id: int | None = None, *, detail: str = "", **seen: Any
+    ) -> None:
+        self.journal.record(PreviewMoved(preview.preview_id, state, copy_id, detail, **seen))
 
     def _now(self) -> datetime:
         """By the service's clock."""
         return self.shell.clock.now() + timedelta(seconds=self.client.clock_offset_seconds)
+
+
+def is_changed(preview: Preview, agent: AgentState) -> bool:
+    """Whether somebody edited the copy since an earlier session verified it."""
+    return is_other_revision(preview.revision, revision_of(agent), is_drafted=agent.is_drafted)
 
 
 def _wanted_fields(target: EffectiveTarget) -> Mapping[str, Any]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clinic import FILE, PLAN, PROJECT, make_clinic, refuse
+from clinic import FILE, PLAN, PROJECT, Clinic, make_clinic, refuse
 from mortality import Life
+
+from planner.session.selection import Selection
 
 
 def test_calls_reach_a_preview_of_the_file(tmp_path: Path) -> None:
@@ -72,37 +74,146 @@ def test_calls_of_a_dearer_product_are_reserved_at_its_price(tmp_path: Path) -> 
     assert cost["estimated_low_cents"] <= 80 <= cost["estimated_high_cents"]
 
 
+def _edit(clinic: Clinic, agent_id: int, *, reverted: bool) -> None:
+    agents, voice = clinic.sandbox.agents, clinic.sandbox.agents.snapshot(agent_id).voice
+    agents.deploy(agent_id, {"voice": "other"}, clinic.now().timestamp())
+    if reverted:
+        agents.deploy(agent_id, {"voice": voice}, clinic.now().timestamp() + 1)
+
+
+def _calls_without_preview(clinic: Clinic, target: str) -> None:
+    """The file says what is deployed, there is no file, or the target is the agent's phone number."""
+    if target == "same file":
+        clinic.write("agents/clinic.yaml", f"voice: {clinic.sandbox.agents.snapshot(12).voice}\n")
+    else:
+        line = "{agent: 12}" if target == "no file" else "{phone_number: 79}"
+        clinic.write("plans/hours.yaml", PLAN.replace("{agent: 12, config: ../agents/clinic.yaml}", line))
+
+
+def _assert_undecided(clinic: Clinic) -> None:
+    (case,) = clinic.results()["cases"]
+    assert (case["outcome"], {run["fault"] for run in case["runs"]}) == ("unknown", {"platform"})
+
+
 @pytest.mark.parametrize("reverted", [False, True])
-@pytest.mark.parametrize("agent_id", [18, 12])
-def test_an_agent_edited_during_its_calls_proves_nothing(tmp_path: Path, agent_id: int, reverted: bool) -> None:
-    """Neither the preview (18), nor the deployed agent (12) where the file says the same. The calls are made again."""
+@pytest.mark.parametrize("target", ["preview", "same file", "no file", "number"])
+def test_an_agent_edited_during_its_calls_proves_nothing(tmp_path: Path, target: str, reverted: bool) -> None:
+    """The calls are made again."""
     clinic = make_clinic(tmp_path)
-    agents = clinic.sandbox.agents
-    if agent_id == 12:
-        clinic.write("agents/clinic.yaml", f"voice: {agents.snapshot(12).voice}\n")
+    if target != "preview":
+        _calls_without_preview(clinic, target)
     edited = False
 
     def edit(_: int, request: str) -> str:
         nonlocal edited
         if request.startswith("GET /v1/calls/") and not edited:
             edited = True
-            voice = agents.snapshot(agent_id).voice
-            agents.deploy(agent_id, {"voice": "other"}, clinic.now().timestamp())
-            if reverted:
-                agents.deploy(agent_id, {"voice": voice}, clinic.now().timestamp() + 1)
+            _edit(clinic, 18 if target == "preview" else 12, reverted=reverted)
         return ""
 
     clinic.fail = edit
     ran = clinic.run()
     assert (ran.code, edited) == (4, True), ran.err
-    (case,) = clinic.results()["cases"]
-    assert (case["outcome"], {run["fault"] for run in case["runs"]}) == ("unknown", {"platform"})
-    if agent_id == 12 and not reverted:
+    _assert_undecided(clinic)
+    if target == "same file" and not reverted:
         clinic.write("agents/clinic.yaml", "voice: other\n")
     again = clinic.run()
     assert again.code == 0, again.err
     assert clinic.results()["cases"][0]["reason"] in ("agent_edited", "agent_file_changed")
     assert len(clinic.charged()) == 4
+
+
+@pytest.mark.parametrize("end", ["killed", "interrupted"])
+@pytest.mark.parametrize("edit", ["edited", "reverted", "renamed", "deleted"])
+def test_a_preview_edited_between_sessions_proves_nothing(tmp_path: Path, edit: str, end: str) -> None:
+    """The next session resumes its call and launches no other; the one after it makes all calls."""
+    clinic = make_clinic(tmp_path)
+    if end == "killed":
+        assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
+    else:
+        clinic.fail = _interrupt
+        assert clinic.run(max_concurrent=1).code == 130
+        clinic.fail = lambda *_: ""
+    agents, now = clinic.sandbox.agents, clinic.now().timestamp()
+    if edit == "renamed":
+        agents.deploy(18, {"name": "Mine"}, now)
+    elif edit == "deleted":
+        agents.delete(18, now)
+    else:
+        _edit(clinic, 18, reverted=edit == "reverted")
+    clinic.seconds += 300
+    assert clinic.run().code == 4
+    _assert_undecided(clinic)
+    assert len(clinic.charged()) == 1
+    assert clinic.run().code == 0
+    assert len(clinic.charged()) == 3
+    assert clinic.sandbox.agents.ids == [12, 14, 17, *([18] if edit == "renamed" else [])]
+
+
+@pytest.mark.parametrize("dies_at", [None, "after DELETE", "after putting runs"])
+def test_an_edited_preview_stays_edited(tmp_path: Path, dies_at: str | None) -> None:
+    """Also if it is edited between sessions, and the next one is killed after it deleted the copy."""
+    clinic = make_clinic(tmp_path)
+    assert clinic.run(life=Life("after POST /v1/test-call")).code is None
+    _edit(clinic, 18, reverted=True)
+    clinic.seconds += 300
+    if dies_at is not None:
+        assert clinic.run(life=Life(dies_at)).code is None
+    assert clinic.run().code == 4
+    _assert_undecided(clinic)
+    assert clinic.run().code == 0
+    assert len(clinic.charged()) == 4
+
+
+def test_a_preview_that_was_only_reused_is_not_edited(tmp_path: Path) -> None:
+    """Even if the service does not show a field of the file: planner does not write to the copy again."""
+    clinic = make_clinic(tmp_path)
+    clinic.write("agents/clinic.yaml", FILE + "telepathy: true\n")
+    for _ in range(2):
+        assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
+        clinic.seconds += 300
+    assert clinic.run().code == 0
+    assert any("telepathy" in warning for warning in clinic.results()["warnings"])
+    clinic.check()
+
+
+@pytest.mark.parametrize("reverted", [False, True])
+def test_a_deployed_agent_edited_between_sessions_proves_nothing(tmp_path: Path, reverted: bool) -> None:
+    """Where its file says the same: after the edit, calls would reach a preview of the same configuration."""
+    clinic = make_clinic(tmp_path)
+    _calls_without_preview(clinic, "same file")
+    assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
+    clinic.seconds += 300
+    _edit(clinic, 12, reverted=reverted)
+    assert clinic.run().code == 4
+    _assert_undecided(clinic)
+    assert clinic.run().code == 0
+    assert len(clinic.charged()) == 3
+
+
+@pytest.mark.parametrize("target", ["preview", "no file"])
+def test_finished_results_stay_when_the_agent_is_edited_later(tmp_path: Path, target: str) -> None:
+    """A session of some cases finished, and the next one uses its runs."""
+    clinic = make_clinic(tmp_path)
+    if target != "preview":
+        _calls_without_preview(clinic, target)
+    assert clinic.run(selection=Selection(sandbox=True, select=("hours*",))).code == 0
+    clinic.seconds += 300
+    _edit(clinic, 12, reverted=True)
+    assert clinic.run().code == 0
+    assert len(clinic.charged()) == 2
+
+
+@pytest.mark.parametrize("target", ["preview", "no file"])
+def test_an_agent_that_cannot_be_read_afterwards_decides_nothing(tmp_path: Path, target: str) -> None:
+    clinic = make_clinic(tmp_path)
+    if target != "preview":
+        _calls_without_preview(clinic, target)
+    agent = f"GET /v1/agents/{18 if target == 'preview' else 12}"
+    clinic.fail = lambda _, request: "before" if request == agent and len(clinic.charged()) == 2 else ""
+    ran = clinic.run()
+    assert ran.code == 0, ran.err
+    assert "warning: nobody knows" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -278,15 +389,16 @@ def test_two_stores_share_one_limit(tmp_path: Path) -> None:
         clinic.check_writes()
 
 
+def _interrupt(_: int, request: str) -> str:
+    if request == "GET /v1/test-calls":
+        signal.raise_signal(signal.SIGINT)
+    return ""
+
+
 def test_an_interrupted_session_leaves_the_copy_to_the_next(tmp_path: Path) -> None:
     clinic = make_clinic(tmp_path)
 
-    def interrupt(_: int, request: str) -> str:
-        if request == "GET /v1/test-calls":
-            signal.raise_signal(signal.SIGINT)
-        return ""
-
-    clinic.fail = interrupt
+    clinic.fail = _interrupt
     ran = clinic.run()
     assert ran.code == 130
     (preview,) = clinic.results()["previews"]

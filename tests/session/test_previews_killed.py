@@ -74,6 +74,18 @@ def _preview_states(clinic: Clinic) -> list[str]:
     return [event["preview"]["state"] if kind == "preview_intended" else event["state"] for kind, event in events]
 
 
+def test_a_journal_without_revisions_is_read(tmp_path: Path) -> None:
+    """An older version did not store them."""
+    clinic = make_clinic(tmp_path)
+    assert clinic.run(life=Life("after POST /v1/test-call-batches")).code is None
+    with sqlite3.connect(clinic.root / ".planner/sandbox/journal.sqlite") as db:
+        fields = ["$.revision", "$.was_changed", "$.preview.revision", "$.preview.was_changed"]
+        update = "UPDATE events SET event = json_remove(event, ?, ?, ?, ?) WHERE kind LIKE 'preview%'"
+        assert db.execute(update, fields).rowcount == 4
+    clinic.finish()
+    clinic.check()
+
+
 def _machines(folder: Path) -> tuple[Clinic, Clinic]:
     """Two clones of one repository, whose results are in a git ref of it."""
     project = PROJECT + "store: git:refs/planner/results\n"
@@ -121,6 +133,21 @@ def test_another_machine_takes_a_preview_over(tmp_path: Path, dies_at: str) -> N
     first.check()
     assert _shared_previews(first) == []
     assert sum(request.endswith("/duplicate") for request in first.requests) == 1
+
+
+def test_another_machine_sees_that_a_preview_was_edited(tmp_path: Path) -> None:
+    """Also if the edit was reverted."""
+    first, second = _machines(tmp_path)
+    assert first.run(life=Life("after POST /v1/test-call-batches")).code is None
+    agents, now = first.sandbox.agents, first.now().timestamp()
+    agents.deploy(18, {"voice": "other"}, now)
+    agents.deploy(18, {"voice": agents.snapshot(12).voice}, now + 1)
+    second.seconds = first.seconds + 60
+    vars(second)["_ids"] = 1000
+    ran = second.run()
+    assert (ran.code, second.results()["cases"][0]["outcome"]) == (4, "unknown"), ran.err
+    assert second.run().code == 0
+    assert len(first.charged()) == 4
 
 
 def test_the_intent_is_shared_before_the_copy_is_asked_for(tmp_path: Path) -> None:

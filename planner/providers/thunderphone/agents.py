@@ -135,8 +135,9 @@ class AgentClient(Connection):
                         agents[agent_id] = await self._agent_and_variants(agent_id)
             except NotFoundError as error:
                 raise UnknownTargetError(target, str(error), error.hint) from error
-            agent = agent_state(target_id, *agents[target_id]) if kind == "agent" else None
-            states[target] = replace(_state([agents[agent_id] for agent_id in ids]), agent=agent)
+            behind = tuple(agent_state(agent_id, *agents[agent_id]) for agent_id in ids)
+            agent = behind[0] if kind == "agent" else None
+            states[target] = replace(_state([agents[agent_id] for agent_id in ids]), agent=agent, behind=behind)
         return states
 
     async def agent(self, agent_id: int) -> AgentState:
