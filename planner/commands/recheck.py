@@ -14,6 +14,7 @@ from typing import Final
 
 import anyio
 
+from planner.changes.agents import UNKNOWN_CONFIGURATION
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.changes.fingerprint import change_set_digest
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
@@ -85,10 +86,18 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
         prepared = prepare(work, {}, journal)
         change_set, now = prepared.change_set, shell.clock.now()
         open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, journal, now) if journal else {}
-    changes = [_recheck(change) for change in change_set.changes if change.case and change.prior and change.prior.runs]
+    changes = [
+        _recheck(change)
+        for change in change_set.changes
+        if change.case
+        and change.prior
+        and change.prior.runs
+        # Else nobody knows what these calls reached: the agent was edited meanwhile.
+        and change.prior.inputs.configuration != UNKNOWN_CONFIGURATION
+    ]
     if not changes:
         raise UsageError(
-            "no session with these plans has finished, so there is nothing to recheck",
+            "no session with these plans has finished with calls that count, so there is nothing to recheck",
             "Run `planner run` first. It also resumes an interrupted session.",
         )
     outcome, judge_calls = _request_missing_answers(shell, options, loaded, place, prepared.judging, changes)
@@ -108,7 +117,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     moved = sum(
         change.case_id in stored and change.reason in _OTHER_INPUTS for change in change_set.with_action(Action.CALL)
     )
-    skipped = [f"{count(missing, 'case')} skipped: no stored run"] if missing else []
+    skipped = [f"{count(missing, 'case')} skipped: no stored run that counts"] if missing else []
     if moved:
         skipped.append(f"{count(moved, 'case')} rechecked with runs whose inputs have changed since")
     carried_cents = sum(run.cost_cents or 0 for case in cases for run in case.runs)

@@ -11,6 +11,7 @@ import pytest
 from clinic import FILE, PLAN, PROJECT, Clinic, make_clinic, refuse
 from mortality import Life
 
+from planner.errors import UsageError
 from planner.session.selection import Selection
 
 
@@ -115,6 +116,8 @@ def test_an_agent_edited_during_its_calls_proves_nothing(tmp_path: Path, target:
     ran = clinic.run()
     assert (ran.code, edited) == (4, True), ran.err
     _assert_undecided(clinic)
+    with pytest.raises(UsageError, match="nothing to recheck"):
+        clinic.recheck()
     if target == "same file" and not reverted:
         clinic.write("agents/clinic.yaml", "voice: other\n")
     again = clinic.run()

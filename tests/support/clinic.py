@@ -15,6 +15,7 @@ from mortality import Life
 from whole_runs import Organisation
 
 from planner.commands.previews import PreviewsOptions, previews
+from planner.commands.recheck import RecheckOptions, recheck
 from planner.session.selection import Selection
 
 PLAN = """\
@@ -71,6 +72,11 @@ class Clinic(Organisation):
             wanted = PreviewsOptions(Selection(sandbox=True), output_format="json", **options)
             self.code = previews(self._shell(out, io.StringIO()), wanted)
         return [json.loads(line) for line in out.getvalue().splitlines()]
+
+    def recheck(self) -> int:
+        """The exit code. Raises `UsageError` if nothing can be rechecked."""
+        with self._outside(Life()):
+            return recheck(self._shell(io.StringIO(), io.StringIO()), RecheckOptions(Selection(sandbox=True)))
 
     # What must hold
 
