@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from repositories import git
 
 from planner.results.directory import DirectoryStore
 from planner.results.documents import remove_branch
+from planner.session.preparing import checked_cases
+from planner.session.stores import Workspace
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import CASE, FAILING, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
 
@@ -177,16 +180,45 @@ def test_earlier_results_apply_again_after_a_revert(jobs: Jobs) -> None:
     assert "settled" not in promote(jobs.start(), 1)
 
 
-def test_changed_expectations_and_removed_cases_are_settled_too(jobs: Jobs) -> None:
-    jobs.edit(plans__hours=FAILING)
-    promote(jobs.start(), 1)
-    assert stored_case(jobs)["outcome"] == "failed"
-    other = FAILING.replace("saturday", "sunday").replace("Saturday", "Sunday")
-    jobs.edit(plans__hours=FAILING + other[other.index("  sunday:") :])
+def test_results_by_changed_expectations_are_stored(jobs: Jobs) -> None:
+    """Redacted; a result that the stored evidence does not decide changes nothing."""
+    number = "+1 415 555 0134"
+    plan = PLAN.replace("Saturday.", f"Saturday. Leave {number}.")
+    jobs.edit(plans__hours=plan)
     run(jobs.start())
-    jobs.edit(plans__hours=other)
+    jobs.edit(plans__hours=plan.replace("{check: call, status: completed}", "{check: grade, min_score: 1}"))
+    assert "settled" not in promote(jobs.start(), 1)
+    assert stored_case(jobs)["outcome"] == "passed"
+    jobs.edit(plans__hours=plan.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}"))
+    assert "1 case settled" in promote(jobs.start(), 1)
+    assert stored_case(jobs)["outcome"] == "failed"
+    assert number not in json.dumps(stored_case(jobs))
+
+
+def test_removed_cases_leave_the_baseline(jobs: Jobs) -> None:
+    sunday = PLAN.replace("saturday", "sunday").replace("Saturday", "Sunday")
+    jobs.edit(plans__hours=PLAN + sunday[sunday.index("  sunday:") :])
+    run(jobs.start())
+    jobs.edit(plans__hours=sunday)
     assert "1 case removed that no plan has" in promote(jobs.start(), 1)
     assert stored_case(jobs)["case_id"] == "hours/sunday@clinic"
+
+
+def test_results_stored_meanwhile_are_kept(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another job stores results while this one judges the older ones."""
+    key = "latest/default/hours.json"
+
+    def judge(work: Workspace, *arguments: Any) -> Any:
+        assert work.place.shared is not None
+        newer = jobs.read(key) | {"invocation_id": "newer"}
+        work.place.shared.store.update(lambda _: {key: json.dumps(newer).encode()})
+        return checked_cases(work, *arguments)
+
+    jobs.edit(plans__hours=FAILING)
+    monkeypatch.setattr("planner.commands.promote.checked_cases", judge)
+    promote(jobs.start(), 1)
+    assert jobs.read(key)["invocation_id"] == "newer"
+    assert stored_case(jobs)["outcome"] == "passed"
 
 
 def stored_case(jobs: Jobs) -> Any:
