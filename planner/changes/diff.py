@@ -258,9 +258,8 @@ def _reuse(today: _Today, change: Change, deleted: dict[str, list[CaseResult]], 
                 continue
             step = _step(today, older)
             failed = step.reason is Reason.OUT_OF_REACH or (step.is_retry and older.outcome is CaseOutcome.FAILED)
-            if (
-                failed and today.request.fresh is None
-            ):  # changing the call and changing it back does not forget failures
+            # Changing the call and changing it back does not forget failures.
+            if failed and today.request.fresh is None:
                 return replace(step, compared_with=change.prior)
             if _is_reusable(today, older):
                 ended = max((run.completed_at for run in older.runs if run.completed_at), default=None)

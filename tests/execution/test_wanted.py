@@ -147,7 +147,7 @@ def test_a_platform_failure_is_retried_as_often_as_allowed(job: Callable[..., An
 
 
 def test_retries_of_earlier_sessions_count(job: Callable[..., Any], slot: Callable[..., Any]) -> None:
-    """Three runs were made for two: one retry of two is left. Early stopping is told so."""
+    """Three runs were made for two: one retry of two is left. Early stopping counts that one."""
     asked: list[tuple[str, int, int]] = []
     ana = job("ana", runs=2, retries=1, may_stop_early=True)
 

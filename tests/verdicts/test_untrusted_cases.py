@@ -1,4 +1,4 @@
-"""Stored outcomes count as far as their evidence supports them: anybody who can write to a store can write `passed` into it."""
+"""Stored outcomes count only where their evidence supports them: anybody who can write to a store can write `passed` into it."""
 
 from __future__ import annotations
 
