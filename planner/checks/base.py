@@ -116,6 +116,11 @@ class Expectation(BaseModel, ABC, frozen=True):
         """The expectations that a combinator is made of, by their route from the whole."""
         return {}
 
+    @property
+    def wants_grade(self) -> bool:
+        """Whether it reads the platform's grade, which may be late."""
+        return any(part.wants_grade for part in self.parts.values())
+
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         """The parts that can decide it for this call, if the evidence is incomplete in this way."""
         del evidence, missed

@@ -180,6 +180,10 @@ class Expression(Expectation, frozen=True):
             if word not in known
         ]
 
+    @property
+    def wants_grade(self) -> bool:
+        return re.search(r"(?<![\w.])grade\s*\.\s*\w", self.cel) is not None
+
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         del evidence, missed
         # A part is read by its name, or by using a whole object.

@@ -44,6 +44,10 @@ class GradeCheck(Expectation, frozen=True):
             raise ValueError(f"a score runs from 0 to 1: for {score:g} of 100 write {score / 100:g}")
         return score
 
+    @property
+    def wants_grade(self) -> bool:
+        return True
+
     @model_validator(mode="after")
     def _something_to_check(self) -> Self:
         check_given(self, "min_score", "outcome", "goal", "max_issues", "max_critical_issues")

@@ -129,7 +129,7 @@ class Case:
     @property
     def wants_grade(self) -> bool:
         """Whether a check needs the platform's grade, which may be late."""
-        return any(expectation.check == "grade" for expectation in self.expectations)
+        return any(expectation.wants_grade for expectation in self.expectations)
 
 
 @frozen

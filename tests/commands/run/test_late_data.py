@@ -60,15 +60,22 @@ def late(service: Served, seconds: float, *what: str) -> None:
     service.control({"faults": [{"kind": "late", "what": list(what), "seconds": seconds}]})
 
 
-@pytest.mark.parametrize("what", ["grade", "transcript", "call_id"])
+@pytest.mark.parametrize(
+    ("what", "expectation"),
+    [
+        ("grade", "{check: grade, max_issues: 50}"),
+        ("grade", "{check: any_of, of: [{check: grade, max_issues: 50}, {check: says, any_of: [zebra]}]}"),
+        ("grade", '{check: expression, cel: "grade.score >= 0.0"}'),
+        ("transcript", "{check: says, any_of: [open, clinic, hours, help]}"),
+        ("call_id", "{check: grade, max_issues: 50}"),
+    ],
+)
 def test_late_evidence_is_fetched_by_the_next_run(
-    project: Project, service: Served, hasty: Callable[..., int], what: str
+    project: Project, service: Served, hasty: Callable[..., int], what: str, expectation: str
 ) -> None:
-    """Undecided at first and exit 4; then, with no other call, decided and billed, in the results of both runs."""
-    if what == "transcript":
-        project.edit(
-            "plans/hours.yaml", "{check: grade, max_issues: 50}", "{check: says, any_of: [open, clinic, hours, help]}"
-        )
+    """Undecided at first and exit 4; then, with no other call, decided and billed, in the results of both runs. So is a grade that
+    only a part of a check reads."""
+    project.edit("plans/hours.yaml", "{check: grade, max_issues: 50}", expectation)
     late(service, LATE_SECONDS, what)
     assert hasty() == 4
     first = project.results()
