@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from planner.diagnostics import Diagnostics, Severity
 from planner.quantities import count
+from planner.reports.case_phrasing import is_red, reason
 from planner.reports.neutral import for_workflow_command
 from planner.values import frozen
 
@@ -90,7 +91,7 @@ def of_diagnostics(diagnostics: Diagnostics, *, path_prefix: str = "") -> list[A
 
 
 def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
-    """One per failed expectation, on its YAML line, and one per unknown case, on its scenario.
+    """One per failed expectation, on its YAML line, and one per case that is unknown or failed otherwise, on its scenario.
 
     Cases and runs of one line share an annotation. Worst first: critical failures, failures, unknown cases, then flaky
     cases and warnings.
@@ -98,7 +99,7 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
     not_called = result.exit_code in _NOT_THE_PLANS_FAULT
     groups: dict[tuple[str, int, str], list[_Found]] = {}
     for case in result.cases:
-        for found in _of_case(case):
+        for found in _of_case(case, is_red(case, result)):
             # No line of the plan caused a refused or interrupted call: one annotation without a place covers all.
             has_place = not not_called or case.runs or case.runs_under_way
             file, line = (case.file, found.line) if has_place else ("", 0)
@@ -109,7 +110,7 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
 
 @frozen
 class _Found:
-    """A failed expectation in `runs` of a case, or (`expectation` empty) an unknown case. Rank 0 is the worst."""
+    """A failed expectation in `runs` of a case, or (`expectation` empty) the case itself. Rank 0 is the worst."""
 
     rank: int
     case: CaseResult
@@ -119,7 +120,7 @@ class _Found:
     message: str
 
 
-def _of_case(case: CaseResult) -> Iterator[_Found]:
+def _of_case(case: CaseResult, red: bool) -> Iterator[_Found]:
     failed: dict[str, list[tuple[Run, Finding]]] = {}
     for run in case.runs:
         for finding in run.findings if run.countable else ():  # other runs say nothing about the agent
@@ -127,20 +128,22 @@ def _of_case(case: CaseResult) -> Iterator[_Found]:
                 failed.setdefault(finding.expectation, []).append((run, finding))
     for expectation, pairs in failed.items():
         run, finding = pairs[0]
-        is_warning = finding.severity == "warning" or case.quarantine or case.outcome in ("passed", "flaky")
+        is_warning = finding.severity == "warning" or not (red or case.outcome == "unknown") or case.quarantine
         rank = 3 if is_warning else 0 if finding.severity == "critical" else 1
         quote = f' {finding.quote.role}, turn {finding.quote.turn}: "{finding.quote.text}"' if finding.quote else ""
         message = f"{finding.message} (run {run.run_id}){quote}"
         yield _Found(rank, case, expectation, case.finding_lines.get(expectation, case.line), len(pairs), message)
     if case.outcome == "unknown" and not case.quarantine:
         yield _Found(2, case, "", case.line, 0, case.outcome_reason or "too few runs say anything about the agent")
+    elif red and not any(finding.severity != "warning" for pairs in failed.values() for _, finding in pairs[:1]):
+        yield _Found(1, case, "", case.line, 0, reason(case))
 
 
 def _merged(file: str, line: int, founds: list[_Found]) -> Annotation:
     worst = min(founds, key=lambda found: found.rank)
     cases = [found.case.case_id for found in founds]
     where = f"{cases[0]} and {count(len(cases) - 1, 'other case')}" if len(cases) > 1 else cases[0]
-    title = f"outcome unknown: {where}"
+    title = f"{'outcome unknown' if worst.rank == 2 else 'failed'}: {where}"
     if worst.expectation:
         runs = sum(found.runs for found in founds)
         countable = sum(run.countable for found in founds for run in found.case.runs)

@@ -1,7 +1,8 @@
 """`junit.xml`: one test suite per plan, one test case per case.
 
 Failed cases are failures, unknown cases errors; dropped cases, and quarantined cases that did not pass, are skipped. Flaky cases pass
-with `flakyFailure`, as in Surefire. The first suite, `planner`, is the session itself: it reports refusals and interruptions.
+with `flakyFailure`, as in Surefire. The first suite, `planner`, is the session itself: it reports refusals, interruptions and, if no
+case failed, regressions.
 """
 
 from __future__ import annotations
@@ -49,9 +50,12 @@ def _suite(name: str, result: RunResult, cases: Sequence[Element]) -> Element:
 
 def _session(result: RunResult) -> Element:
     test = Element("testcase", name="invocation", classname="planner", time=str(result.stats.wall_seconds))
-    if result.exit_code not in (0, 1):  # for 1, the failed cases are red
-        error = {"message": phrasing.meaning(result), "type": result.outcome}
-        _add(test, "error", [*result.problems, *result.next_steps], error)
+    about = {"message": phrasing.meaning(result), "type": result.outcome}
+    if result.exit_code not in (0, 1):
+        _add(test, "error", [*result.problems, *result.next_steps], about)
+    elif result.exit_code == 1 and not case_phrasing.with_outcome(result, "failed"):  # else the failed cases are red
+        red = [case for case in result.cases if case_phrasing.is_red(case, result)]
+        _add(test, "failure", [f"{case.case_id}: {case_phrasing.compared(case)}" for case in red], about)
     lines = [
         phrasing.title(result),
         phrasing.sandbox_note(result),

@@ -1,7 +1,7 @@
 """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) for code scanning, of results and of diagnostics.
 
-One result per failed expectation of a case, on its line of the plan, and one per unknown case. The fingerprint covers case and
-expectation only, so that scanners recognise the problem if lines or messages change.
+One result per failed expectation of a case, on its line of the plan, and one per case that is unknown or failed otherwise. The
+fingerprint covers case and expectation only, so that scanners recognise the problem if lines or messages change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import quote as uri
 from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics, Severity, Span
 from planner.quantities import count
-from planner.reports.case_phrasing import quote_place, reason
+from planner.reports.case_phrasing import is_red, quote_place, reason
 from planner.reports.neutral import one_line
 from planner.results.model import CaseResult, Finding, RunResult
 
@@ -23,7 +23,11 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 _LINK = re.compile(r"\]\(")  # a link in SARIF, even in plain text
 _UNKNOWN = "unknown-outcome"
-_UNKNOWN_SUMMARY = "Too few runs could be counted: the outcome is unknown, not passed."
+_FAILED = "failed-case"
+_SUMMARIES = {
+    _UNKNOWN: "Too few runs could be counted: the outcome is unknown, not passed.",
+    _FAILED: "Too few runs passed, although no expectation failed: the platform failed, and such failures count.",
+}
 
 
 def sarif_log(driver: dict[str, Any], results: list[dict[str, Any]]) -> str:
@@ -36,7 +40,7 @@ def sarif_log(driver: dict[str, Any], results: list[dict[str, Any]]) -> str:
 
 def render(result: RunResult) -> str:
     """The log of a session."""
-    results = [item for case in result.cases for item in _results(case)]
+    results = [item for case in result.cases for item in _results(case, is_red(case, result))]
     rules = sorted({item["ruleId"] for item in results})
     for item in results:
         item["ruleIndex"] = rules.index(item["ruleId"])
@@ -44,7 +48,7 @@ def render(result: RunResult) -> str:
     return sarif_log(driver, results)
 
 
-def _results(case: CaseResult) -> Iterator[dict[str, Any]]:
+def _results(case: CaseResult, red: bool) -> Iterator[dict[str, Any]]:
     failed: dict[str, list[Finding]] = {}
     runs = [run for run in case.runs if run.had_call]  # the others are inconclusive
     for run in runs:
@@ -53,12 +57,13 @@ def _results(case: CaseResult) -> Iterator[dict[str, Any]]:
                 failed.setdefault(finding.expectation, []).append(finding)
     for expectation, (first, *others) in failed.items():
         quote = f" ({quote_place(first.quote)}: “{first.quote.text}”)" if first.quote else ""
-        counts = case.outcome == "failed" and not case.quarantine and first.severity != "warning"
         failures = f"{expectation} failed in {1 + len(others)} of {count(len(runs), 'run')}"
-        level = "error" if counts else "warning"
+        level = "error" if red and first.severity != "warning" else "warning"
         yield _result(case, f"check/{first.check}", level, f"{failures}: {first.message}{quote}", expectation)
     if case.outcome == "unknown" and not case.quarantine:
         yield _result(case, _UNKNOWN, "error", f"outcome unknown: {reason(case)}")
+    elif red and not any(first.severity != "warning" for first, *_ in failed.values()):
+        yield _result(case, _FAILED, "error", reason(case))
 
 
 def _result(case: CaseResult, rule: str, level: str, text: str, expectation: str = "") -> dict[str, Any]:
@@ -78,9 +83,9 @@ def _result(case: CaseResult, rule: str, level: str, text: str, expectation: str
 
 def _rule(rule: str) -> dict[str, Any]:
     name = rule.removeprefix("check/")
-    page = CHECKS[name].__doc__ if rule != _UNKNOWN and name in CHECKS else _UNKNOWN_SUMMARY
+    page = _SUMMARIES.get(rule) or (CHECKS[name].__doc__ if name in CHECKS else "")
     summary = one_line((page or "").strip().split("\n", maxsplit=1)[0])
-    more = "" if rule == _UNKNOWN else f"\n\n`planner explain check:{name}` shows its fields and examples."
+    more = "" if rule in _SUMMARIES else f"\n\n`planner explain check:{name}` shows its fields and examples."
     return {"id": rule, "shortDescription": {"text": summary or name}, "help": {"text": summary + more}}
 
 

@@ -110,7 +110,7 @@ def test_the_worst_come_first(
     """Critical, failed, unknown; then, as warnings, flaky cases and expectations with severity warning."""
     result = make_result(
         make_case("a/flaky@s", outcome="flaky", file="a.yaml", runs=[make_run(1, polite=FAILED)]),
-        make_case("b/warned@s", outcome="failed", file="b.yaml", runs=[make_run(2, quick=("failed", "warning"))]),
+        make_case("b/warned@s", outcome="passed", file="b.yaml", runs=[make_run(2, quick=("failed", "warning"))]),
         make_case("c/unknown@s", outcome="unknown", file="c.yaml", outcome_reason="no call was made"),
         make_case("d/failed@s", outcome="failed", file="d.yaml", runs=[make_run(3, polite=FAILED)]),
         make_case(
@@ -127,6 +127,23 @@ def test_the_worst_come_first(
             ("warning", "b.yaml", 23, "quick failed in 1 of 1 run: b/warned@s"),
         ]
     )
+
+
+def test_what_makes_a_session_red_is_an_error(
+    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+) -> None:
+    """Also a flaky case that regressed, unless regressions do not count, and a case that the platform failed."""
+    silent = make_run(2).model_copy(update={"outcome": "errored", "fault": "platform", "findings": []})
+    flaky = make_case("a/x@s", outcome="flaky", compared="regressed", runs=[make_run(1, polite=FAILED)])
+    result = make_result(
+        flaky, make_case("b/y@s", outcome="failed", outcome_reason="0 of 1 run passed", runs=[silent])
+    ).model_copy(update={"fail_on": ["failure", "regression"]})
+    assert [(found.level, found.title) for found in of_result(result)] == [
+        ("error", "failed: b/y@s"),
+        ("error", "polite failed in 1 of 1 run: a/x@s"),
+    ]
+    tolerant = result.model_copy(update={"fail_on": ["failure"], "cases": [flaky]})
+    assert [found.level for found in of_result(tolerant)] == ["warning"]
 
 
 def test_an_undecided_check_is_not_shown_as_a_failure(

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from planner.reports import FORMATS, junit
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
+from tests.support.samples import changed
 
 
 def _read_markdown(text: str) -> Iterator[str]:
@@ -228,6 +229,18 @@ def test_failure_error_and_skipped_are_three_things(canonical: RunResult) -> Non
         "refunds/late-order@support": [],
         "refunds/old-case@support": ["Skipped"],
     }
+
+
+def test_a_regression_is_not_green(canonical: RunResult) -> None:
+    """A session that fails although no case failed is itself a failure, which names the regressed cases."""
+    cases = {case.case_id: case for case in canonical.cases}
+    flaky = changed(cases["hours/opening@hotline"], compared="regressed")
+    document = _parsed_junit(junit.render(changed(canonical, cases=[flaky])))
+    invocation, *_ = next(iter(document))
+    assert [(type(found).__name__, flaky.case_id in (found.text or "")) for found in invocation.result] == [
+        ("Failure", True)
+    ]
+    assert document.failures == 1
 
 
 def test_a_refusal_is_not_green(nothing_called: RunResult) -> None:

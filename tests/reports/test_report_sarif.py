@@ -49,6 +49,19 @@ def test_failed_expectations_have_their_line(canonical: RunResult) -> None:
     assert "[a](" not in message
 
 
+def test_what_makes_a_session_red_is_an_error(canonical: RunResult) -> None:
+    """Also a flaky case that regressed, and a case that the platform failed."""
+    cases = {case.case_id: case for case in canonical.cases}
+    flaky = changed(cases["hours/opening@hotline"], compared="regressed")
+    silent = changed(cases['hours/late[day="New Year\'s Eve | 31"]@hotline'], outcome="failed")
+    log = json.loads(FORMATS["sarif"](changed(canonical, cases=[flaky, silent])))
+    assert [(found["ruleId"], found["level"]) for found in log["runs"][0]["results"]] == [
+        ("check/latency", "warning"),
+        ("check/tool_called", "error"),
+        ("failed-case", "error"),
+    ]
+
+
 def test_fingerprints_are_stable(canonical: RunResult) -> None:
     """Fingerprints do not depend on lines, messages or counts, and are unique."""
 
