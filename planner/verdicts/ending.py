@@ -117,7 +117,7 @@ def ending_of(
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
     if finished:
-        steps += _steps_to_decide(cases, unknown, out_of_reach, commands)
+        steps += _steps_to_decide(cases, out_of_reach, commands)
     elif not outcome.ceiling:  # the same ceiling would stop it again
         is_free = waiting and {case.case_id for case in unknown} <= waiting
         charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.blocked
@@ -187,28 +187,30 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
 
 
 def _steps_to_decide(
-    cases: Sequence[CaseResult],
-    unknown: Sequence[CaseResult],
-    out_of_reach: AbstractSet[str],
-    commands: NextCommands,
+    cases: Sequence[CaseResult], out_of_reach: AbstractSet[str], commands: NextCommands
 ) -> Iterator[str]:
-    """What decides unknown cases once every call was made."""
-    incomplete = any(run.missing or run.votes_missing for case in unknown for run in case.runs)
+    """What decides unknown cases, also quarantined ones, once every call was made."""
+    unknown = [case for case in cases if case.outcome is CaseOutcome.UNKNOWN]
+    incomplete = any(run.missing for case in unknown for run in case.runs)
+    votes = sum(run.votes_missing for case in unknown for run in case.runs)
     inconclusive = sum(any(not run.had_call for run in case.runs) for case in unknown)
     failed = sum(case.outcome is CaseOutcome.FAILED and case.case_id not in out_of_reach for case in cases)
     numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
     called = " and ".join(count(number, name) for number, name in numbers if number)
-    charged = f"calls {called} again (charged)"
-    if incomplete:
-        also, command = (f", and {charged}", commands.rerun) if called else ("", commands.rerun_free)
-        yield f"The next session reads the missing evidence, free{also}: {command}"
-    elif inconclusive:
-        yield f"The next session {charged}: {commands.rerun}"
-    open_cases = [(case, case.more_runs) for case in unknown if case.more_runs]
-    for case, more in open_cases[:_NAMED]:
+    done = [
+        "reads the missing evidence, free" if incomplete else "",
+        f"makes {count(votes, 'judge call')} at the judge's price" if votes else "",
+        f"calls {called} again (charged)" if called else "",
+    ]
+    if incomplete or votes or inconclusive:
+        command = commands.rerun if votes or called else commands.rerun_free
+        yield f"The next session {', and '.join(filter(None, done))}: {command}"
+    # Without more `runs`, the next session makes the calls that are missing from `runs_required`.
+    open_cases = [(case, runs) for case in unknown if (runs := _runs_to_decide(case)) > case.runs_required]
+    for case, runs in open_cases[:_NAMED]:
         price = "" if case.more_runs_cents is None else f", about {money(case.more_runs_cents)}"
-        runs = f"from {case.runs_required} to about {case.runs_required + more}"
-        yield f"To decide {case.case_id}, raise its `runs` {runs}{price}. The calls made so far count."
+        raised = f"from {case.runs_required} to about {runs}"
+        yield f"To decide {case.case_id}, raise its `runs` {raised}{price}. The calls made so far count."
     if (left := len(open_cases) - _NAMED) > 0:
         yield f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
     if out_of_reach:
@@ -217,6 +219,12 @@ def _steps_to_decide(
             " passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls after a fix that planner"
             f" cannot see: {commands.rerun} --fresh REASON"
         )
+
+
+def _runs_to_decide(case: CaseResult) -> int:
+    """The `runs` with which the next session makes `more_runs` calls, beside the runs so far; 0 if nothing is known."""
+    kept = sum(run.had_call or case.counts_run(run) for run in case.runs)
+    return kept + case.more_runs if case.more_runs else 0
 
 
 def why_not_called(outcome: Outcome) -> str:

@@ -136,7 +136,7 @@ def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, u
         ([unknown(fault="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN"]),
         ([unknown(fault="platform"), FAILED], Outcome(), (), ["1 inconclusive case and 1 failed case again (charged): RERUN"]),
         ([unknown(missing=["transcript"])], Outcome(), (), [", free: RERUN FREE"]),
-        ([unknown(votes_missing=1)], Outcome(), (), [", free: RERUN FREE"]),
+        ([unknown(votes_missing=1)], Outcome(), (), ["makes 1 judge call at the judge's price: RERUN"]),
         ([unknown(missing=["transcript"]), FAILED], Outcome(), (), ["free, and calls 1 failed case again (charged): RERUN"]),
     ],
 )  # fmt: skip

@@ -78,19 +78,30 @@ RAISE = "To decide p/s@t, raise its `runs` from 1 to about 6. The calls made so 
             [unknown(run("judge", missing=["transcript"]))],
             [f"The next session reads the missing evidence, free: {FREE}"],
         ),
-        ([unknown(run("judge", votes_missing=1))], [f"The next session reads the missing evidence, free: {FREE}"]),
         (
-            [unknown(run("judge", votes_missing=1)), FAILED],
+            [unknown(run("judge", votes_missing=2))],
+            [f"The next session makes 2 judge calls at the judge's price: {AGAIN}"],
+        ),
+        (
+            [unknown(run("judge", missing=["transcript"])), FAILED],
             [f"The next session reads the missing evidence, free, and calls 1 failed case again (charged): {AGAIN}"],
+        ),
+        (
+            [unknown(run("caller"), quarantine={"until": "2026-12-31", "reason": "x"})],
+            [f"The next session calls 1 inconclusive case again (charged): {AGAIN}"],
         ),
         (
             [unknown(run("caller")), unknown(run("platform")), FAILED],
             [f"The next session calls 2 inconclusive cases and 1 failed case again (charged): {AGAIN}"],
         ),
         (
-            [unknown(run(), runs_required=20, more_runs=50, more_runs_cents=800)],
-            ["To decide p/s@t, raise its `runs` from 20 to about 70, about $8.00. The calls made so far count."],
+            [unknown(*[run()] * 38, run("platform"), runs_required=20, more_runs=50, more_runs_cents=800)],
+            [
+                f"The next session calls 1 inconclusive case again (charged): {AGAIN}",
+                "To decide p/s@t, raise its `runs` from 20 to about 88, about $8.00. The calls made so far count.",
+            ],
         ),
+        ([unknown(run(), runs_required=20, more_runs=10)], []),
         ([unknown(run(), more_runs=5)] * 5, [RAISE, RAISE, RAISE, "2 more cases also need more `runs`."]),
     ],
 )
