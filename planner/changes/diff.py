@@ -14,6 +14,7 @@ from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
 from planner.clock import aware
 from planner.planfile.model import Case
+from planner.quantities import count
 from planner.results.documents import called_at
 from planner.results.model import CaseInputs, CaseResult, FreshDocument, Run
 from planner.results.outcomes import Action, CaseOutcome, Fault
@@ -331,8 +332,7 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
         reason = Reason.EXPECTATIONS_CHANGED if expectations_changed else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, kept=kept)
     if not expectations_changed:
-        flaky = f"flaky: {prior.runs_passed} of {prior.runs_total} runs passed" if prior.outcome == "flaky" else ""
-        return today.keep(prior, Reason.PASSED, flaky)
+        return today.keep(prior, Reason.PASSED, "flaky" if prior.outcome == "flaky" else "")
     if not recheckable:
         return today.call(prior, Reason.EXPECTATIONS_CHANGED, "the stored evidence is missing")
     if today.check_fingerprint == prior.check_fingerprint:
@@ -352,8 +352,7 @@ def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
     if case.runs > prior.runs_required:
         calls = case.runs - len(pool) if len(pool) < case.runs else case.runs
     if reason is Reason.FAILED_LAST_TIME and not today.could_pass(pool, calls):
-        passed = sum(run.fault is None for run in pool)
-        detail = f"{passed} of {len(pool)} passed; even {calls} passing runs would not reach the rate: use --fresh REASON or raise `runs`"
+        detail = f"even {count(calls, 'more passing run')} would not reach the rate: use --fresh REASON or raise `runs`"
         return today.keep(prior, Reason.OUT_OF_REACH, detail)
     detail = f"counted with {stored_runs(len(pool))}"
     return replace(today.call(prior, reason, kept=pool), runs=calls, detail=detail)

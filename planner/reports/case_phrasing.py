@@ -32,7 +32,7 @@ CAUSES = {
 
 def shown_outcome(case: CaseResult) -> str:
     """One of `OUTCOMES`: the outcome, or `quarantined` if a quarantined case did not pass."""
-    return "quarantined" if case.quarantine and case.outcome in ("failed", "unknown") else case.outcome
+    return "quarantined" if case.quarantine and case.outcome != "passed" else case.outcome
 
 
 def worst_first(cases: Iterable[CaseResult]) -> list[CaseResult]:

@@ -158,6 +158,8 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
         ("Fixed", [case for case in comparison.cases if case.compared == "fixed"]),
         ("Not enough evidence of a change", [case for case in unclear if not case.is_apart]),
         ("Not comparable", [case for case in unclear if case.is_apart]),
+        ("New and failing", [case for case in comparison.cases if case.compared == "new" and case.is_failing]),
+        ("Gone", [case for case in comparison.cases if case.compared == "gone"]),
         ("Failing as before", [case for case in comparison.cases if case.compared == "same" and case.is_failing]),
     )
     for title, cases in sections:
@@ -188,7 +190,7 @@ def _change(case: ComparedCase) -> str:
     """`3 of 3 → 0 of 3 runs passed, -100 points (-100 to -49 points, 95 % interval)`."""
     before, now, difference = case.before, case.now, case.difference
     if before is None or now is None:
-        return ""
+        return f"{_passed(side)} runs passed" if (side := before or now) else ""
     runs = f"{_passed(before)} → {_passed(now)} runs passed"
     if case.compared == "same":
         return f"{runs} (same runs)" if case.same_runs else runs

@@ -95,7 +95,7 @@ def _case(case: CaseResult) -> Element:
     reason = case.outcome_reason or case.outcome
     lines = [line for run in runs for line in case_phrasing.run_lines(run, _QUOTED_CHARACTERS)]
     match case.outcome:
-        case CaseOutcome.FAILED | CaseOutcome.UNKNOWN if case.quarantine:
+        case CaseOutcome.FAILED | CaseOutcome.UNKNOWN | CaseOutcome.FLAKY if case.quarantine:
             _add(test, "skipped", (), {"message": case_phrasing.reason(case)})
             _add(test, "system-out", lines)
         case CaseOutcome.FAILED:

@@ -10,6 +10,7 @@ from planner.reports.case_phrasing import (
     OUTCOMES,
     change_word,
     compared_counts,
+    first_failed,
     reason_label,
     shown_outcome,
     why,
@@ -41,7 +42,7 @@ _MEANINGS = {
 NO_EVIDENCE = "not enough evidence of a change"
 FAILING = f"failing ({NO_EVIDENCE})"
 _HEADLINE = (
-    "regressed", "fixed", "improved", FAILING, NO_EVIDENCE, "not comparable", "new", "gone", "same", "flaky", "unknown",
+    "regressed", "fixed", "improved", FAILING, NO_EVIDENCE, "not comparable", "new", "gone", "same", "unknown",
     "quarantined",
 )  # fmt: skip
 _REPEATS = (1, 2, 3, 5, 10)
@@ -56,7 +57,9 @@ def title(result: RunResult) -> str:
     counts = ", ".join(f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome]) or "no cases"
     is_shown = result.outcome == ("failed" if counted["failed"] else "passed")
     verdict = "" if is_shown else f"{VERDICTS[result.outcome]}: "
-    return f"{verdict}{counts} · {cost(result)}{' (sandbox)' if result.sandbox else ''}"
+    judge = result.cost.judge
+    charged = f", {money(judge.actual_cents)} for judge calls" if judge and judge.actual_cents else ""
+    return f"{verdict}{counts} · {cost(result)}{charged}{' (sandbox)' if result.sandbox else ''}"
 
 
 def changed(result: RunResult) -> str:
@@ -89,9 +92,9 @@ def counted(cases: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _change(case: CaseResult) -> str:
-    """Unknown, quarantined and (unless they changed) flaky cases are counted by their outcome, the others by their change."""
-    outcome, is_moved = shown_outcome(case), case.compared in ("regressed", "fixed")
-    if outcome in ("unknown", "quarantined") or (outcome == "flaky" and not is_moved):
+    """Unknown and quarantined cases are counted by their outcome, the others by their change."""
+    outcome = shown_outcome(case)
+    if outcome in ("unknown", "quarantined"):
         return outcome
     if _is_changed_by_author(case):
         return "not comparable"
@@ -101,7 +104,7 @@ def _change(case: CaseResult) -> str:
 
 
 def _note(case: CaseResult, word: str) -> str:
-    if case.outcome == "flaky" and word != "flaky":
+    if case.outcome == "flaky":
         return "flaky"
     return "failing" if shown_outcome(case) == "failed" and word not in ("regressed", FAILING) else ""
 
@@ -121,6 +124,8 @@ def meaning(result: RunResult) -> str:
         return "Some outcomes are unknown: the calls made were inconclusive."
     if code == 1 and regression and (not failed or "failure" not in result.fail_on):
         return regression
+    if code == 1 and failed and not any(map(first_failed, failed)):
+        return "The platform failed calls of cases whose plan counts that (platform_failures: fail)."
     if code == 1 and failed and all(map(_is_changed_by_author, failed)):
         if regression:
             return f"An expectation failed. {regression}"
@@ -152,12 +157,12 @@ def sandbox_note(result: RunResult) -> str:
 
 def facts(result: RunResult) -> list[tuple[str, str]]:
     """(label, text) of the most important facts."""
-    bill = "; ".join([cost(result), *cost_details(result)])
+    bill = "; ".join([f"{cost(result)}{' (simulated)' if result.sandbox else ''}", *cost_details(result)])
     found = [
         ("Changed", changed(result)),
         ("Agents", previews(result)),
         ("Cases", scope(result)),
-        ("Cost", f"{bill} (simulated)" if result.sandbox else bill),
+        ("Cost", bill),
         ("Calls", numbers(result)),
         ("Fresh", fresh(result.fresh)),
         ("Suite", suite(result.suite)),

@@ -243,6 +243,15 @@ def test_a_regression_is_not_green(canonical: RunResult) -> None:
     assert document.failures == 1
 
 
+def test_a_quarantined_flaky_case_is_skipped(canonical: RunResult) -> None:
+    """As every other format shows it apart."""
+    cases = {case.case_id: case for case in canonical.cases}
+    quarantine = cases["hours/parking@support"].quarantine
+    flaky = changed(cases["hours/opening@hotline"], compared="regressed", quarantine=quarantine)
+    document = _parsed_junit(junit.render(changed(canonical, exit_code=0, cases=[flaky], dropped=[])))
+    assert (document.failures, document.skipped) == (0, 1)
+
+
 def test_a_refusal_is_not_green(nothing_called: RunResult) -> None:
     """A refused session is an error."""
     document = _parsed_junit(junit.render(nothing_called))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planner.reports import case_phrasing, phrasing
-from planner.results.model import PreviewDocument, Run, RunResult
+from planner.results.model import JudgeCost, PreviewDocument, Run, RunResult
 from tests.support.samples import changed
 
 
@@ -42,8 +42,9 @@ def test_unknown_parts_of_the_bill(canonical: RunResult) -> None:
 
 
 def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
-    """By its change, with the number that fail; unknown, quarantined and unchanged flaky cases are only in the title."""
+    """By its change, with the number that fail or are flaky; unknown and quarantined cases are only in the title."""
     case = changed(canonical.cases[1], quarantine=None)
+    apart = next(each.quarantine for each in canonical.cases if each.quarantine)
     kinds = (
         ("regressed", "failed", None),
         ("regressed", "flaky", None),
@@ -56,11 +57,33 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
         ("new", "unknown", None),
     )
     cases = [changed(case, compared=compared, outcome=outcome, not_comparable=why) for compared, outcome, why in kinds]
+    cases += [changed(case, compared="regressed", outcome=outcome, quarantine=apart) for outcome in ("failed", "flaky")]
     texts = phrasing.changed(changed(canonical, cases=cases))
     assert texts == (
         "2 regressed (1 flaky), 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable (1 failing),"
-        " 1 same (1 failing), 1 dropped"
+        " 2 same (1 failing, 1 flaky), 1 dropped"
     )
+    assert "2 quarantined, 2 flaky" in phrasing.title(changed(canonical, cases=cases))
+
+
+def test_the_title_has_the_price_of_judge_calls(canonical: RunResult) -> None:
+    """In the sandbox only the calls are simulated: the judge is real."""
+    judge = JudgeCost(model="m", votes=3, actual_cents=100, this_invocation_cents=100, estimated_cents=160)
+    free = dict.fromkeys(("actual_cents", "this_invocation_cents", "ambiguous_cents", "estimated_cents"), 0)
+    costs = changed(canonical.cost, **free, judge=judge)
+    result = changed(
+        canonical, cases=[], cost=costs, sandbox=True, open_launches=[], stats=changed(canonical.stats, launches=0)
+    )
+    assert "nothing called, $1.00 for judge calls (sandbox)" in phrasing.title(result)
+    assert dict(phrasing.facts(result))["Cost"].startswith("nothing called (simulated); plus $1.00 for 3 judge calls")
+
+
+def test_a_platform_that_failed_is_not_the_agent(canonical: RunResult) -> None:
+    """Where the plan counts its failures, the case fails, but the agent is not blamed."""
+    case = next(case for case in canonical.cases if case.outcome == "unknown" and case.runs)
+    failed = changed(case, outcome="failed", runs=case.runs[:1])
+    assert "platform" in phrasing.meaning(changed(canonical, cases=[failed]))
+    assert "agent" in phrasing.meaning(changed(canonical, cases=[failed, canonical.cases[0]]))
 
 
 def test_the_meaning_of_failures_after_changes_of_the_plan(canonical: RunResult) -> None:

@@ -241,6 +241,15 @@ def test_cases_that_still_fail_are_reported() -> None:
     assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed (same runs)\n" in again
 
 
+def test_new_failures_and_cases_that_are_gone_are_named() -> None:
+    older = result("old", AT, case("old", "passed", 2))
+    newer = result("new", AT, case("bad", "failed", 0, 3), case("good", "passed", 1))
+    found = render_markdown(compare_results(older, newer, RANDOM))
+    assert found.startswith("# 2 new (1 failing), 1 gone\n")
+    assert "## New and failing (1)\n\n- ➕ `p/bad@s`: 0 of 3 runs passed\n" in found
+    assert "## Gone (1)\n\n- ➖ `p/old@s`: 2 of 2 runs passed\n" in found
+
+
 def test_a_part_of_the_same_runs_is_nothing_new() -> None:
     """Lowered `runs` keep some of the calls, so that nothing is due to chance."""
     before, now = case("raised", "passed", 8), case("raised", "passed", 4)
