@@ -120,7 +120,9 @@ class ReportSession:
             exit_code, problems = 130, ["interrupted before there was anything to report"]
         elif isinstance(error, OSError) and error.errno in _FULL_DISK:
             exit_code, problems = 4, ["the disk is full"]
-        step = (error.hint if isinstance(error, PlannerError) else "") or self._resume_hint()
+        correct = f"Correct this, then run the same command: {self.again}"
+        general = correct if exit_code == 2 else self._resume_hint()
+        step = (error.hint if isinstance(error, PlannerError) else "") or general
         result = self._without_results(exit_code, problems, step, under_way=False)
         try:
             self._replace_files(result)
