@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from fake_github import FakeGitHub, fake_github
 from repositories import commit, git
@@ -86,13 +87,21 @@ class Repository:
         return [name for name in listed if name.startswith(folder)]
 
 
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The program that the jobs have installed."""
+    installed = forked.install(tmp_path_factory.mktemp("bin"))
+    yield installed.program
+    installed.stop()
+
+
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
+def repository(tmp_path: Path, planner: Path) -> Iterator[Repository]:
     work = tmp_path / "work"
     git(tmp_path, "init", "-q", "-b", "main", str(work))
     git(work, "commit", "-q", "--allow-empty", "-m", "begin")
     with fake_github() as fake:
-        repository = Repository(Runner(tmp_path, fake), work)
+        repository = Repository(Runner(tmp_path, fake, planner), work)
         repository.push("main", plans__hours_DOT_yaml=PLAN, planner_DOT_yaml=STORE)
         repository.runner.begin(work)
         yield repository

@@ -13,7 +13,7 @@ PROGRAM = Path(__file__).parents[1] / "support" / "hostile_calls.py"
 
 
 def test_hostile_calls_cost_little() -> None:
-    """A service answers with more than 30 calls that are at or over a limit: 5,000 turns, 50,000 values, deep
+    """A service answers with more than 25 calls that are at or over a limit: 5,000 turns, 50,000 values, deep
     nesting, text full of digits or number words, the numbers 2^53 + 1 and 10^5000.
 
     Before: without limits, `no_pii` and expressions took minutes, and some numbers broke a check.
@@ -21,7 +21,7 @@ def test_hostile_calls_cost_little() -> None:
     """
     child = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=True)
     judged = [json.loads(line) for line in child.stdout.splitlines()]
-    assert len(judged) >= 30
+    assert len(judged) >= 25
     assert [(name, broken) for name, _, _, broken, _ in judged if broken] == []
     assert [(name, seconds) for name, seconds, _, _, _ in judged if seconds > MOST_SECONDS] == []
     assert max(peak for *_, peak in judged) < MOST_BYTES

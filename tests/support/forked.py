@@ -7,16 +7,32 @@ signal meets there, is shown where tests run `python -m planner`.
 
 from __future__ import annotations
 
+import array
+import json
 import multiprocessing
 import os
+import signal
+import socket
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import TextIO
 
+_CLIENT = """\
+import array, json, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect({path!r})
+streams = array.array("i", [0, 1, 2])
+server.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+server.sendall(json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode())
+server.shutdown(socket.SHUT_WR)
+sys.exit(int(server.recv(4) or 70))
+"""
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
@@ -67,3 +83,73 @@ def _main(writer: Connection, environment: dict[str, str], cwd: Path, arguments:
     os.chdir(cwd)
     sys.argv = ["planner", *arguments]
     sys.exit(main())
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A program that scripts can start again and again: it lets a server that has all imports done fork a `planner`."""
+
+    server: ForkServerProcess
+    program: Path
+
+    def stop(self) -> None:
+        self.server.kill()
+        self.server.join()
+
+
+def install(folder: Path) -> Installed:
+    """Write the program `planner` into the folder, and start its server."""
+    path = folder / "planner.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    server = _CONTEXT.Process(target=_serve, args=(listener,), daemon=True)
+    server.start()
+    listener.close()
+    program = folder / "planner"
+    program.write_text(f"#!{sys.executable} -IS\n{_CLIENT.format(path=str(path))}", encoding="utf-8")
+    program.chmod(0o755)
+    return Installed(server, program)
+
+
+def _serve(listener: socket.socket) -> None:
+    for name in ("gate", "plan", "promote", "publish", "record", "run"):
+        import_module(f"planner.commands.{name}")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    while True:
+        client, _ = listener.accept()
+        if not os.fork():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            _run(client)
+        client.close()
+
+
+def _run(client: socket.socket) -> None:
+    """What the client asks for, on its streams; then tell it the exit code."""
+    from planner.__main__ import main
+
+    code = 70
+    try:
+        _, [(_, _, data)], *_ = client.recvmsg(1, socket.CMSG_SPACE(3 * 4))
+        for number, stream in enumerate(array.array("i", data)):
+            os.dup2(stream, number)
+            os.close(stream)
+        with client.makefile("rb") as request:
+            arguments, environment, cwd = json.load(request)
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            for number, mode in enumerate(("r", "w", "w"))
+        )
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(cwd)
+        sys.argv = ["planner", *arguments]
+        code = main()
+    except BaseException:  # noqa: BLE001 - it is the end of this process
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        client.sendall(str(code).encode())
+        os._exit(code)

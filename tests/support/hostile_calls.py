@@ -1,7 +1,7 @@
 """Hostile calls: what a service, or a stored document, could make a check look at.
 
 As a program it judges each with every kind of check and prints a line of JSON for each: name, seconds of CPU, outcome, broken checks, and
-the peak of memory so far in bytes.
+the peak of memory so far in bytes. With the argument `all` it also judges those that cost a second and are like another.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ PARTS = {
 }
 IN_MANY_TURNS = ("digits with spaces", "one long number", "account numbers", "fractions", "dashes")
 """The others are in turns as long as may be."""
+LIKE_ANOTHER = {"one long number", "invisible characters", "dates", "digits with spaces", "fractions", "number words"}
 EXPECTATIONS: tuple[dict[str, Any], ...] = (
     {"check": "says", "any_of": ["30 days", "$12.50", "9:30 am", "May 3"], "spoken": True, "min_count": 2},
     {"check": "never_says", "all_of": ["thirty days", "1 1 1 1 1 1 1 2"]},
@@ -153,6 +154,8 @@ def main() -> None:
     ]
     judge_run(expectations, call("hello", 5))  # loads libraries
     for name, evidence in calls():
+        if name in LIKE_ANOTHER and sys.argv[1:] != ["all"]:
+            continue
         start = time.process_time()
         verdict = judge_run(expectations, evidence)
         seconds = time.process_time() - start
