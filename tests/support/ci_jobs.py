@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,17 @@ class Jobs:
         git(self.folder, "init", "-q", "-b", "main", str(self.work))
         self.edit(**files)
         git(self.folder, "clone", "-q", "--bare", str(self.work), str(self.remote))
+
+    def begin_as(self, kept: Path, make: Callable[[Jobs], None]) -> None:
+        """Make a repository as `make` does, or copy the one that it has made before in this folder."""
+        if kept.is_dir():
+            for name in ("work", "shared.git"):
+                shutil.copytree(kept / name, self.folder / name)
+            self.made = 100
+            return
+        make(self)
+        for name in ("work", "shared.git"):
+            shutil.copytree(self.folder / name, kept / name)
 
     def edit(self, **files: str) -> str:
         """Commit files on the maintainer's current branch; push it, if there is somewhere to push to."""
