@@ -96,7 +96,7 @@ def _listed(objects: dict[str, bytes], bucket: str, prefix: str) -> bytes:
 @contextmanager
 def bucket_server() -> Generator[BucketServer]:
     server = BucketServer()
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield server

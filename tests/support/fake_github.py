@@ -140,7 +140,7 @@ def fake_github() -> Generator[FakeGitHub]:
         do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - the base class names them
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
