@@ -87,10 +87,10 @@ def priced(outline: RunResult) -> Priced | None:
     if not outline.finished or cost.ambiguous_cents or not cost.estimated_cents or not cost.actual_cents:
         return None
     called = [case for case in outline.cases if case.action == "call"]
-    if any(run.cost_cents is None for case in called for run in case.runs):
+    if any(run.cost_cents is None for case in called for run in case.own_runs):
         return None
     skipped = sum(case.runs_not_needed for case in called)
-    made = sum(len(case.runs) for case in called)
+    made = sum(len(case.own_runs) for case in called)
     low, high, before = cost.estimated_low_cents, cost.estimated_high_cents, cost.paid_before_cents
     if skipped and before:  # the estimate does not say which of the earlier calls it expected
         return None

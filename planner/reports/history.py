@@ -164,7 +164,7 @@ def _session(entry: InvocationHistory) -> Iterator[str]:
         expected = entry.priced.estimated_cents
         over = entry.priced.actual_cents - expected
         share = f"{percent(abs(over) / expected)} {'over' if over > 0 else 'under'}"
-        yield f"{share} the {money(expected)} expected" if over else "as expected"
+        yield f"{share} the {money(expected)} expected for these calls" if over else "as expected"
     if entry.partial:
         yield "some cases only"
     if entry.outcome in ("refused", "interrupted"):

@@ -136,7 +136,8 @@ def test_the_accuracy_of_estimates() -> None:
         ]
     )
     assert found.accuracy == EstimateAccuracy(estimates=3, mean_error=(0.5 + 0.1 + 0.3) / 3, within=1, ranged=2)
-    skipped = _case(_run(10, "day09"), _run(11, "day09"), runs_not_needed=1)
+    pooled = _run(8, "day08", pooled=True)
+    skipped = _case(pooled, _run(10, "day09"), _run(11, "day09"), runs_not_needed=1)
     (entry,) = timeline([_invocation(9, skipped, cost=dearer)]).invocations
     assert (entry.priced, entry.estimated_cents) == (Priced(60, 100, None), 90), (
         "calls that were not needed cost nothing"

@@ -66,9 +66,9 @@ Estimates  31 % off on average, over 2 sessions; 0 of 2 bills within the 80 % ra
 Sessions, newest first
   ✗ 2026-11-03 09:00 · 4 of 6 passed · 1 min 11 s · 800 ms · grade 0.70 · at least $2.40
   ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · 700 ms · grade 0.80 · $1.92 · 60 % over the $1.20
-    expected
+    expected for these calls
   ✓ 2026-11-01 09:00 · 6 of 6 passed · 51 s · 600 ms · grade 0.90 · $0.96 · 20 % under the $1.20
-    expected
+    expected for these calls
 
 Cases, least reliable first
   ✗ refunds/late-order@support   █▆▃   67 % (35 % to 88 %) of 9     1 min 1 s · 700 ms · grade 0.80
