@@ -130,16 +130,18 @@ def reason_label(code: str) -> str:
 
 
 def runs_passed(case: CaseResult) -> str:
-    """`2 of 4, 2 not counted (34–100 %)`: passed runs, and the interval of the pass rate."""
+    """`2 of 4, 2 not counted (34–100 %)`: passed runs, and the interval of the pass rate. Then each expectation with its own rate that
+    was not always met: `; polite 1 of 2`."""
     if not case.runs_total:
         return _without_runs(case)
     text = f"{case.runs_passed} of {case.runs_total}"
     if case.pass_rate and (left_out := case.runs_total - round(case.runs_passed / case.pass_rate)) > 0:
         text += f", {left_out} not counted"
-    if case.interval is None:
-        return text
-    low, high = (round(bound * 100) for bound in case.interval)
-    return f"{text} ({low}–{high} %)"
+    if case.interval is not None:
+        low, high = (round(bound * 100) for bound in case.interval)
+        text += f" ({low}–{high} %)"
+    own = [rate for rate in case.expectations if rate.min_pass_rate is not None and rate.held < rate.decided]
+    return "; ".join([text, *(f"{rate.expectation} {rate.held} of {rate.decided}" for rate in own)])
 
 
 def reason(case: CaseResult) -> str:

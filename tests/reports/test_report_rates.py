@@ -69,6 +69,16 @@ def test_statistics_in_markdown(measured: RunResult) -> None:
     assert "555" not in quoted
 
 
+def test_missed_rates_of_expectations_are_beside_the_passed_runs(canonical: RunResult) -> None:
+    """All runs passed, but the case fails: `10 of 10` alone would say the opposite."""
+    rates = [
+        ExpectationRate(expectation=name, check="says", held=held, decided=4, min_pass_rate=0.9)
+        for name, held in (("polite", 2), ("brief", 4))
+    ]
+    case = changed(canonical.cases[0], runs_passed=4, runs_total=4, pass_rate=1.0, expectations=rates, interval=None)
+    assert case_phrasing.runs_passed(case) == "4 of 4; polite 2 of 4"
+
+
 def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     """Passed and countable runs before and now, and those of changed expectations with their own rate."""
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
