@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
@@ -13,12 +13,13 @@ from planner.changes.consent import Limits, Progress, policy_refusal
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.history import accuracy
-from planner.changes.model import Change, ChangeSet, Estimate
+from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
+from planner.quantities import count, some
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
@@ -39,6 +40,8 @@ from planner.session.shell import actor_of
 from planner.session.stores import Workspace
 from planner.values import frozen
 from planner.verdicts.gate import CheckedCase, must_call
+
+_LEFT_OUT_NAMED = 5
 
 
 @frozen
@@ -151,7 +154,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         accuracy(earlier.estimates),
         judging,
         orphans,
-        (*draft_warnings(loaded.cases, targets), *agent_warnings(agents)),
+        (*draft_warnings(loaded.cases, targets), *agent_warnings(agents), *_not_selected(change_set)),
         fresh,
         agreed.outside(change_set),
         agents,
@@ -159,6 +162,18 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         targets,
         base={} if place.base is None else stored.baseline,
     )
+
+
+def _not_selected(change_set: ChangeSet) -> Iterator[str]:
+    """Which cases `--rerun failed` leaves out although they have no results of today's plan."""
+    found = [
+        f"{change.case_id} ({change.detail.removeprefix('not called: ')})"
+        for change in change_set.with_action(Action.KEEP)
+        if change.reason is Reason.NOT_SELECTED
+    ]
+    if found:
+        cases = f"{count(len(found), 'case')} whose results are missing or out of date"
+        yield f"--rerun failed leaves out {cases}: {some(found, _LEFT_OUT_NAMED)}"
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:

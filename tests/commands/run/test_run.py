@@ -160,6 +160,15 @@ def test_a_failing_case(project: Project, service: Served) -> None:
     assert project.actions("--rerun", "failed")["strict/impossible@clinic"] == ("call", "failed_last_time", 1)
 
 
+def test_rerun_failed_names_the_cases_that_it_leaves_out(project: Project, service: Served) -> None:
+    """A green session of the failed cases says nothing about cases without results: it warns of them."""
+    project.write("plans/hours.yaml", FAILING)
+    ran = project.planner("run", CONSENT, "--rerun", "failed")
+    assert (ran.code, service.own_runs()) == (0, [])
+    (warning,) = project.results()["warnings"]
+    assert "strict/impossible@clinic (new)" in warning
+
+
 @pytest.mark.parametrize("fault", ["lost_answer", "error_after", "garbage"])
 @pytest.mark.parametrize("dialect", ["page", "client"])
 def test_a_lost_answer_is_not_paid_twice(
