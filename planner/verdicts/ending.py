@@ -213,12 +213,22 @@ def _steps_to_decide(
         yield f"To decide {case.case_id}, raise its `runs` {raised}{price}. The calls made so far count."
     if (left := len(open_cases) - _NAMED) > 0:
         yield f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
+    if complete := sum(_is_complete(case) for case in unknown):
+        yield (
+            f"{count(complete, 'unknown case')} can be decided only by new calls (--rerun failed, charged) or other expectations."
+        )
     if out_of_reach:
         yield (
             f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all new calls"
             " passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls after a fix that planner"
             f" cannot see: {commands.rerun} --fresh REASON"
         )
+
+
+def _is_complete(case: CaseResult) -> bool:
+    """Whether it is unknown although every call was made and could be judged, as when too few runs decide an expectation."""
+    open_runs = (run.missing or run.votes_missing or not run.had_call or run.fault is Fault.JUDGE for run in case.runs)
+    return bool(case.runs) and case.more_runs is None and not any(open_runs)
 
 
 def _runs_to_decide(case: CaseResult) -> int:

@@ -102,6 +102,10 @@ RAISE = "To decide p/s@t, raise its `runs` from 1 to about 6. The calls made so 
             ],
         ),
         ([unknown(run(), runs_required=20, more_runs=10)], []),
+        (
+            [unknown(run())],
+            ["1 unknown case can be decided only by new calls (--rerun failed, charged) or other expectations."],
+        ),
         ([unknown(run(), more_runs=5)] * 5, [RAISE, RAISE, RAISE, "2 more cases also need more `runs`."]),
     ],
 )
