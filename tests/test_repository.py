@@ -278,10 +278,11 @@ def test_the_readme_lists_every_exit_code() -> None:
 
 
 @pytest.mark.parametrize(("heading", "section"), [("Input", "inputs"), ("Output", "outputs")])
-def test_the_readme_lists_every_input_and_output_of_the_action(heading: str, section: str) -> None:
+def test_a_page_lists_every_input_and_output_of_the_action(heading: str, section: str) -> None:
     """By its name, and no other."""
     action: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
-    named = {name for row in table_rows(README, heading) for name in re.findall(r"`([a-z-]+)`", row[0])}
+    page = (ROOT / "docs" / "pull-requests.md").read_text(encoding="utf-8")
+    named = {name for row in table_rows(page, heading) for name in re.findall(r"`([a-z-]+)`", row[0])}
     assert named == set(action[section])
 
 
