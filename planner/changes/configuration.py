@@ -131,7 +131,7 @@ def _canonical(value: Any) -> Any:
 
 @frozen
 class EffectiveTarget:
-    """An agent with a file. `configuration` and `digest` are of what is to be called: the deployed fields overlaid by the
+    """An agent with a file. `configuration` and `digest` are those to call: the deployed fields, replaced by the
     file's. They are None, as `deployed`, if the agent was not read and no record of it is stored."""
 
     alias: str

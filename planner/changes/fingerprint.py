@@ -69,7 +69,7 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
 
 
 def change_set_digest(changes: Iterable[Change]) -> str:
-    """Identifies what may be charged: the cases to call, their calls, what files say of the agents, what is expected, and
+    """Identifies what may be charged: the cases to call, their calls, the agents' files, the expectations, and
     rechecks with judge calls.
 
     It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent revisions, or

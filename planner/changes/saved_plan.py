@@ -101,7 +101,7 @@ def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:
     ]
 
 
-def moved_since(saved: SavedPlan, change_set: ChangeSet, show: Show) -> list[str]:
+def differences_since(saved: SavedPlan, change_set: ChangeSet, show: Show) -> list[str]:
     """How the current change set differs from the saved one, one line per case.
 
     An edited agent is a difference even if the calls are the same: the consent was for the agent as it was. It is not noticed if

@@ -109,7 +109,7 @@ class CallCheck(Expectation, frozen=True):
             plain = re.sub(r"[\W_]+", "_", reason.strip().lower())
             if reason not in _REASONS and (near := get_close_matches(plain, _REASONS, cutoff=0.8)):
                 route = ("end_reason",) if isinstance(self.end_reason, str) else ("end_reason", index)
-                why = f"no call is known to have ended with {shown(reason)}; did you mean `{near[0]}`?"
+                why = f"{shown(reason)} is not a known end reason; did you mean `{near[0]}`?"
                 found.append(Lint(route, why, "near-miss"))
         return found
 

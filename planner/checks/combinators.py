@@ -121,7 +121,7 @@ class OfSeveral(Combinator, frozen=True):
 class AllOf(OfSeveral, frozen=True):
     """All parts hold on the same call.
 
-    Fails if a part fails, else is undecided if a part is, else holds. All expectations of a scenario must hold anyway: use
+    Fails if a part fails; otherwise undecided if a part is undecided. All expectations of a scenario must hold anyway: use
     this one inside `any_of` and `not`, or to give several expectations one severity and one pass rate.
     """
 
@@ -145,7 +145,7 @@ class AllOf(OfSeveral, frozen=True):
 class AnyOf(OfSeveral, frozen=True):
     """At least one part holds.
 
-    Holds if a part holds, else is undecided if a part is, else fails. For several phrases of one speaker, `says` has its
+    Holds if a part holds; otherwise undecided if a part is undecided. For several phrases of one speaker, `says` has its
     own `any_of`.
     """
 
@@ -176,7 +176,7 @@ class AnyOf(OfSeveral, frozen=True):
 class Not(Combinator, frozen=True):
     """The part does not hold.
 
-    Undecided if the part is. Prefer `never_says` and `tool_not_called`, which are clearer; use this for checks without an
+    Undecided if the part is undecided. Prefer `never_says` and `tool_not_called`, which are clearer; use this for checks without an
     opposite.
     """
 

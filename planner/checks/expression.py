@@ -149,9 +149,9 @@ def _detail(text: str) -> str:
 class Expression(Expectation, frozen=True):
     """A CEL expression that is true.
 
-    It reads `run`, `call`, `turns`, `tools` and `grade`, in the names of the stored evidence: `call.duration_seconds`,
-    `turns.exists(t, t.role == 'agent' && t.text.contains('refund'))`. Reading a value that the service did not provide
-    leaves the check undecided, unless the rest of the expression decides alone or `has(call.end_reason)` is tested first.
+    It can use `run`, `call`, `turns`, `tools` and `grade`, with the names of the stored evidence: `call.duration_seconds`,
+    `turns.exists(t, t.role == 'agent' && t.text.contains('refund'))`. If it uses a value that the service did not provide,
+    the check is undecided, unless the rest of the expression decides or it tests `has(call.end_reason)` first.
     Numbers with and without a decimal point are different types: write `call.duration_seconds < 120.0`. Needs the extra
     `expression`: in planner's clone, `uv tool install '.[expression]'`.
     """

@@ -52,9 +52,9 @@ def _checked(path: str) -> str:
 class FieldCheck(Expectation, frozen=True):
     """A value of the call object, found by a JSONPath.
 
-    If a path finds several values, all of them must hold. A path that finds nothing, or null, is undecided; to expect null
-    write `in: [null]`, and to ask whether the service gives a value at all use `exists`. The call object has the service's
-    own names and scales: a score may run from 0 to 1 or from 0 to 100, so prefer `grade` for it.
+    If the path finds several values, all of them must match. If it finds nothing or null, the check is undecided. To expect
+    null, write `in: [null]`; to check whether the service returns a value at all, use `exists`. The call object has the
+    service's own names and scales. A score may be from 0 to 1 or from 0 to 100, so use `grade` for it.
     """
 
     model_config = examples(
@@ -73,21 +73,21 @@ class FieldCheck(Expectation, frozen=True):
     equals: ExpectedUnlessNull = Field(
         default=None,
         description=(
-            "The expected value; of an object, the keys given here. A text here equals a number of the call that is written "
-            "alike, but not the other way round."
+            "The expected value. Of an object, only the keys given here are compared. A text here also equals a number that is "
+            "written in the same way, but a number here never equals a text."
         ),
         examples=["es-MX", 2, True],
     )
     in_: tuple[Expected, ...] | None = Field(
-        default=None, alias="in", description="Values, one of which it has.", examples=[["es-MX", "es-ES"]]
+        default=None, alias="in", description="Accepted values.", examples=[["es-MX", "es-ES"]]
     )
     matches: Pattern | None = Field(
         default=None,
-        description="A regular expression (RE2 syntax) found anywhere in it; in anything but text, in its JSON.",
+        description="A regular expression (RE2 syntax) found anywhere in the text, or in the JSON of any other value.",
         examples=[r"^A-\d+$"],
     )
-    min: Number | None = Field(default=None, description="The least number it may be; may be combined with `max`.")
-    max: Number | None = Field(default=None, description="The greatest number it may be; may be combined with `min`.")
+    min: Number | None = Field(default=None, description="Lowest number that holds; may be combined with `max`.")
+    max: Number | None = Field(default=None, description="Highest number that holds; may be combined with `min`.")
     exists: bool | None = Field(default=None, description="Whether the path finds anything, even null.")
 
     @model_validator(mode="after")

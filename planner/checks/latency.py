@@ -25,8 +25,12 @@ class Latency(Expectation, frozen=True):
     caller_can_cause_failure = False
 
     check: Literal["latency"] = Field(description="The kind of check.")
-    p50_ms: Milliseconds | None = Field(default=None, description="Half of the turns are this fast, in milliseconds.")
-    p95_ms: Milliseconds | None = Field(default=None, description="95 % of the turns are this fast, in milliseconds.")
+    p50_ms: Milliseconds | None = Field(
+        default=None, description="Half of the turns are at least this fast, in milliseconds."
+    )
+    p95_ms: Milliseconds | None = Field(
+        default=None, description="95 % of the turns are at least this fast, in milliseconds."
+    )
     max_ms: Milliseconds | None = Field(default=None, description="No turn is slower, in milliseconds.")
 
     @model_validator(mode="after")

@@ -57,11 +57,11 @@ def _allowable(written: str) -> str:
 class NoPii(Expectation, frozen=True):
     """The agent speaks no personal data, unless the caller said it first.
 
-    Card numbers are rows of 13 to 19 digits whose check digit holds, bank account numbers are IBANs, identity numbers are US
-    social security numbers; digits may be said word by word in English. An e-mail address that is spoken ("ana at example
-    dot com") counts only in a turn that mentions mail. Names and postal addresses are not looked for: list what else must
-    not be said under `also`. A number may go on in the agent's next turn, also when the caller speaks in between; consecutive
-    turns of the agent are one utterance. The finding names the kind of data, never the data.
+    Card numbers have 13 to 19 digits and a valid check digit, bank account numbers are IBANs, and identity numbers are US
+    social security numbers. Digits may be said word by word in English. A spoken e-mail address ("ana at example dot com")
+    counts only in a turn that mentions mail. Names and postal addresses are not found: list such patterns under `also`. A
+    number may continue in the agent's next turn, even if the caller speaks in between; consecutive turns of the agent are
+    one utterance. The finding names the kind of data, never the data.
     """
 
     model_config = examples(
@@ -84,7 +84,7 @@ class NoPii(Expectation, frozen=True):
     )
     also: tuple[Pattern, ...] = Field(
         default=(),
-        description="Regular expressions (RE2 syntax) of what else may not be said, said by the caller before or not.",
+        description="Regular expressions (RE2 syntax) that must not match either, even if the caller said it first.",
         examples=[[r"\bCU-\d{6}\b"]],
     )
 

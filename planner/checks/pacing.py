@@ -39,8 +39,8 @@ class ShareRange(_Range):
 
 
 class RateRange(_Range):
-    min: Milliseconds | None = Field(default=None, description="At least, in words a minute.")
-    max: Milliseconds | None = Field(default=None, description="At most, in words a minute.")
+    min: Milliseconds | None = Field(default=None, description="At least, in words per minute.")
+    max: Milliseconds | None = Field(default=None, description="At most, in words per minute.")
 
 
 @frozen
@@ -53,11 +53,11 @@ class _Timed:
 
 
 class Pacing(Expectation, frozen=True):
-    """How the talk flows. All given fields must hold.
+    """Silences, overlaps and speed of the conversation. All given fields must hold.
 
-    Silence is the time between the end of all speech so far and the start of the next turn; before the first turn and after
-    the last there is none. A turn that starts while the other side speaks is an overlap of the one who starts, if both
-    speak together for 200 ms or more. Words are counted as `says` compares them: in scripts without spaces, characters.
+    Silence is the time between the end of all speech so far and the start of the next turn; the time before the first turn
+    and after the last does not count. A turn that starts while the other side speaks is an overlap by the one who starts, if
+    both speak for 200 ms or more. Words are counted as in `says`; in scripts without spaces, each character counts.
     Undecided if a turn without times could change the result.
     """
 
@@ -70,17 +70,17 @@ class Pacing(Expectation, frozen=True):
 
     check: Literal["pacing"] = Field(description="The kind of check.")
     max_silence_ms: Milliseconds | None = Field(
-        default=None, description="The longest silence between two turns, at most, in milliseconds.", examples=[4000]
+        default=None, description="Longest silence between two turns that holds, in milliseconds.", examples=[4000]
     )
     max_agent_overlaps: Count | None = Field(
-        default=None, description="How often the agent starts to speak while the caller does, at most."
+        default=None, description="How often, at most, the agent starts to speak while the caller is speaking."
     )
     max_caller_overlaps: Count | None = Field(
-        default=None, description="How often the caller starts to speak while the agent does, at most."
+        default=None, description="How often, at most, the caller starts to speak while the agent is speaking."
     )
     talk_ratio: ShareRange | None = Field(
         default=None,
-        description="The agent's share of all time in which somebody speaks: {min: …, max: …}, from 0 to 1.",
+        description="The agent's share of the time in which anyone speaks: {min: …, max: …}, from 0 to 1.",
         examples=[{"min": 0.3, "max": 0.6}],
     )
     words_per_minute: RateRange | None = Field(

@@ -45,9 +45,9 @@ class Says(SpeechCheck, frozen=True):
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(
         default=None,
-        description="How often at least, by default once; of `all_of`, each phrase. 0 leaves only `max_count` to hold.",
+        description="How often at least (default: once); with `all_of`, for each phrase. With 0, only `max_count` must hold.",
     )
-    max_count: Positive | None = Field(default=None, description="How often at most; of `all_of`, each phrase.")
+    max_count: Positive | None = Field(default=None, description="How often at most; with `all_of`, for each phrase.")
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:
@@ -105,8 +105,8 @@ def _closest(sought: Sought, said: Sequence[Utterance]) -> Quote | None:
 class NeverSays(SpeechCheck, frozen=True):
     """Somebody, by default the agent, does not say something.
 
-    It fails where `says` with the same words would pass: `any_of` fails on any one of its phrases, `all_of` only if all of them are
-    said. Undecided if the speaker never spoke.
+    It fails where `says` with the same words would pass: `any_of` fails if one of its phrases is said, `all_of` only if all
+    of them are. Undecided if the speaker never spoke.
     """
 
     model_config = examples(
@@ -121,7 +121,7 @@ class NeverSays(SpeechCheck, frozen=True):
     check: Literal["never_says"] = Field(description="The kind of check.")
 
     def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, Says) or not other.demands_words or not self._hears(other):
+        if not isinstance(other, Says) or not other.demands_words or not self._searches_words_of(other):
             return ""
         if other.spoken and not self.spoken:  # what is wanted may be said in other words
             return ""
@@ -132,7 +132,7 @@ class NeverSays(SpeechCheck, frozen=True):
         clashes = [self._clash(phrases) for phrases in ways]
         return clashes[0] if clashes and all(clashes) else ""
 
-    def _hears(self, other: Says) -> bool:
+    def _searches_words_of(self, other: Says) -> bool:
         """Whether everything that satisfies `other` is said where this expectation listens, and in the case it listens for."""
         same_turns = self.in_ == "any" or (self.in_ == other.in_ and self.who == other.who)
         return self.who in ("any", other.who) and same_turns and (self.ignore_case or not other.ignore_case)

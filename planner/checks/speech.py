@@ -47,7 +47,7 @@ class Words(BaseModel, frozen=True):
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
-    who: Speaker = Field(default="agent", description="Whose turns to look in.")
+    who: Speaker = Field(default="agent", description="Whose turns to search.")
     any_of: Phrases | None = Field(
         default=None,
         description="Phrases, one of which is enough. Whole words; punctuation and kinds of quotes do not matter.",
@@ -55,7 +55,7 @@ class Words(BaseModel, frozen=True):
     )
     all_of: Phrases | None = Field(
         default=None,
-        description="Phrases that belong together, each in any turn.",
+        description="Phrases that must all be said, each in any turn.",
         examples=[["30 days", "original receipt"]],
     )
     matches: Pattern | None = Field(
@@ -63,16 +63,18 @@ class Words(BaseModel, frozen=True):
         description="A regular expression (RE2 syntax) found anywhere in an utterance.",
         examples=[r"\b(30|thirty) days\b"],
     )
-    ignore_case: bool = Field(default=True, description="Whether upper and lower case are alike.")
+    ignore_case: bool = Field(
+        default=True, description="Whether to ignore the difference between upper and lower case."
+    )
     spoken: bool = Field(
         default=False,
         description=(
-            "Whether numbers, money, percentages, dates, times and durations are alike however they are said or written: `thirty "
-            "days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an hour` (but `7 days` is not `a "
-            "week`), `5-7 days` is `five to seven days`, `AB73` is `A B seven three`; `uh` and `um` are ignored. What is ambiguous "
-            "is found as everything it may mean: `it costs twelve fifty` as 1250, as 12 and 50, and as $12.50 where a price is "
-            "mentioned; `ten to five` as 4:50 only after `at`, `by`, `it is` or the like, or with `minutes`; `08:00` as eight "
-            "o'clock and 8 AM, `08:30` as 8:30 and 8:30 AM. Reads English words; of other languages, digits."
+            "Whether to accept all ways to say or write numbers, money, percentages, dates, times and durations: `thirty days` "
+            "is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an hour` (but `7 days` is not `a "
+            "week`), `5-7 days` is `five to seven days`, `AB73` is `A B seven three`; `uh` and `um` are ignored. Ambiguous words "
+            "match all their meanings: `it costs twelve fifty` is 1250, 12 and 50, and $12.50 where a price is mentioned; `ten "
+            "to five` is 4:50 only after words such as `at`, `by` or `it is`, or with `minutes`; `08:00` is eight o'clock and 8 "
+            "AM, `08:30` is 8:30 and 8:30 AM. Number words are read in English only; digits in any language."
         ),
     )
 

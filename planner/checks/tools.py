@@ -70,9 +70,9 @@ class ToolCheck(Expectation, frozen=True):
     arguments: dict[str, Expected] | None = Field(
         default=None,
         description=(
-            "Expected arguments: a value, or {matches: …}, {any_of: […]} or {exists: true} in place of one. Other arguments "
-            "are accepted unless `exact: true`. An object with one key that looks like a matcher's is rejected; if it is "
-            "meant, write {any_of: [{min: 3}]}."
+            "Expected arguments. Each is a value, or a matcher: {matches: …}, {any_of: […]} or {exists: true}. Other "
+            "arguments are accepted unless `exact: true`. An object whose only key could be a matcher's is an error: if you "
+            "mean the object, write {any_of: [{min: 3}]}."
         ),
         examples=[{"order_id": "A-17", "reason": {"matches": "late|delayed"}, "note": {"exists": False}}],
     )
@@ -81,7 +81,7 @@ class ToolCheck(Expectation, frozen=True):
         default=None,
         description=(
             "What the tool answers: a value or a matcher, as in `arguments`; {any_of: [null]} for null. Undecided if the "
-            "service does not show which call an answer belongs to, by id, by name or by their number."
+            "service does not show, by id, name or number, which call an answer belongs to."
         ),
         examples=[{"matches": "refunded"}, {"status": "ok"}],
     )
@@ -232,7 +232,7 @@ class ToolCalled(ToolCheck, frozen=True):
         if most is None or most >= least or (self.conditions and self.conditions != other.conditions):
             return ""  # without conditions, this one counts all calls that the other one counts
         name = shown_name(self.name)
-        return f"{name} is to be called at most {count(most, 'time')} and at least {count(least, 'time')}"
+        return f"{name} must be called at most {count(most, 'time')} and at least {count(least, 'time')}"
 
     def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.PASSED and self.bounds[1] is None and self.match_is_certain(missed)
@@ -278,7 +278,7 @@ class ToolNotCalled(ToolCheck, frozen=True):
             return ""
         if self.conditions and self.conditions != other.conditions:
             return ""
-        return f"{shown_name(self.name)} is to be called and not to be called"
+        return f"{shown_name(self.name)} must be called and must not be called"
 
     def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.FAILED and self.match_is_certain(missed)

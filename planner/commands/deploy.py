@@ -50,9 +50,9 @@ def deploy(shell: Shell, options: DeployOptions) -> int:
     """Deploy the file of a target; return 0, or the exit code of the required check if the configuration is not proven.
 
     Raises:
-        UsageError: no such target, a field that the service does not show, or a job of a pull request.
-        RefusedError: nobody agreed, cases call the agent without the file, or its draft holds something else.
-        IncompleteError: the agent was changed meanwhile, or the service did not do it.
+        UsageError: there is no such target, the service does not show a field, or this is a job of a pull request.
+        RefusedError: nobody agreed, cases call the agent without the file, or its draft has other changes.
+        IncompleteError: the agent was changed meanwhile, or the service did not deploy it.
     """
     require_default_branch(shell.environ, "deploys")
     selection = with_default_path(shell, options.selection)
@@ -89,7 +89,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         if check.state is not State.SUCCESS and options.force is None:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
             shell.print(render_text(check, names))
-            # What is only to collect or to judge is nothing that `plan` would show.
+            # `plan` does not show runs that are only to be collected or judged.
             collects = check.needs_run and not check.calls
             do, command = ("Collect the results", "run") if collects else ("See what to call", "plan")
             next_step = shlex.join(["planner", command, *work.selection.words()])
@@ -156,7 +156,7 @@ def _named_cases(shell: Shell, selection: Selection, loaded: Loaded) -> list[Cas
 
 
 def _require_file(target: EffectiveTarget, loaded: Loaded) -> None:
-    """Raises `RefusedError` if cases call the agent without its file: they are never called with what is deployed."""
+    """Raises `RefusedError` if cases call the agent without its file: they never test the configuration to deploy."""
     others = [
         case.case_id
         for case in loaded.cases
@@ -166,7 +166,7 @@ def _require_file(target: EffectiveTarget, loaded: Loaded) -> None:
         names = redactor_of(loaded.project).names(others)
         cases = count(len(others), "case calls", "cases call")
         raise RefusedError(
-            f"{cases} agent {target.agent_id} without {target.file.file}, and so never this configuration:"
+            f"{cases} agent {target.agent_id} without {target.file.file}, so they never test this configuration:"
             f" {some([for_terminal(names[case_id]) for case_id in others], 3)}",
             "Give their targets the same `config`. To deploy anyway: --force REASON",
         )
@@ -191,11 +191,11 @@ def _agree(options: DeployOptions, target: EffectiveTarget) -> None:
         words = ["planner", "deploy", options.target, *options.selection.words(), "--yes"]
         words += [] if options.force is None else ["--force", options.force]
         raise RefusedError(
-            f"nobody agreed to deploy {changes} of agent {target.agent_id}, and there is no terminal to ask",
+            f"deploying {changes} to agent {target.agent_id} needs a confirmation, and there is no terminal to ask",
             f"To deploy exactly this: {shlex.join(words)}",
         )
     if not options.confirm(f"Deploy {changes} to agent {target.agent_id}?"):
-        raise RefusedError("not deployed: you said no", "Nothing was changed.")
+        raise RefusedError("not deployed: you did not confirm", "Nothing was changed.")
 
 
 _AGAIN: Final = "Run the same command again: it shows the agent as it is now."
@@ -234,7 +234,7 @@ def save_deployment(place: Place, deployment: Deployment) -> None:
 
 def check_draft(target: EffectiveTarget, agent: AgentState) -> None:
     """Raises `RefusedError` if deploying would also deploy what somebody else left in the draft."""
-    foreign = _unlike(agent.draft, target.preview_fields)
+    foreign = _differing(agent.draft, target.preview_fields)
     if not foreign and agent.is_drafted and not agent.draft:
         foreign = ["fields that the service does not show"]
     if foreign:
@@ -249,12 +249,12 @@ def check_shown(target: EffectiveTarget, agent: AgentState) -> None:
     known = agent.configuration.keys() | agent.draft.keys()
     if unshown := [f"`{name}`" for name in target.preview_fields if name not in known]:
         raise UsageError(
-            f"the service does not show {some(unshown, 5)} of agent {agent.id}, so nobody can check whether it is deployed",
+            f"the service does not show {some(unshown, 5)} of agent {agent.id}, so planner cannot check whether it is deployed",
             f"Check the name, or remove the field from {target.file.file}.",
         )
 
 
-def _unlike(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+def _differing(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
     """The fields that are missing or different in `others`."""
     return [f"`{name}`" for name, value in fields.items() if name not in others or not agree(value, others[name])]
 
@@ -264,8 +264,8 @@ async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> None:
 
     Raises:
         UsageError: the service does not show a field.
-        RefusedError: the draft holds more than the shown changes.
-        IncompleteError: the agent was changed since, or the service did not do it; the message says what is in the draft.
+        RefusedError: the draft has more than the shown changes.
+        IncompleteError: the agent was changed since, or the service did not deploy it; the message says what is in the draft.
     """
     fields = target.preview_fields
     before = await provider.agent(target.agent_id)
@@ -273,12 +273,12 @@ async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> None:
     check_shown(target, before)
     check_draft(target, before)
     lost: PlannerError | None = None
-    if _unlike(fields, before.draft):  # a draft of ours may be left from an attempt that was interrupted
+    if _differing(fields, before.draft):  # a draft of ours may be left from an attempt that was interrupted
         lost = await _sent(provider.draft_agent(target.agent_id, fields))
     drafted = await provider.agent(target.agent_id)
     _require_unchanged(target, drafted, is_drafted=True)
     check_draft(target, drafted)
-    if missing := _unlike(fields, drafted.draft):
+    if missing := _differing(fields, drafted.draft):
         why = f": {lost}" if lost else ""
         raise IncompleteError(f"the service did not keep {some(missing, 5)} in the draft{why}", _AGAIN)
     try:
@@ -288,7 +288,7 @@ async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> None:
     except (UsageError, RefusedError) as error:
         raise await _conflict(provider, target, error) from error
     after = await provider.agent(target.agent_id)
-    if remaining := _unlike(fields, after.configuration):
+    if remaining := _differing(fields, after.configuration):
         if lost is None:
             names = some(remaining, 5)
             raise IncompleteError(

@@ -1,4 +1,4 @@
-"""`planner agents previews`: list the copies of agents that planner made, and delete what is left of them."""
+"""`planner agents previews`: list the copies of agents that planner made, or delete leftovers."""
 
 from __future__ import annotations
 

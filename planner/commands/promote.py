@@ -170,7 +170,7 @@ def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsReposi
 
 
 def _made_by(shell: Shell, branch: ResultsRepository) -> Callable[[str], bool]:
-    """Whether code of the default branch made a session, by what the session says: other CI systems name no workflow."""
+    """Whether a workflow of the default branch made a session, as the session recorded. True outside of GitHub Actions."""
     ref = shell.environ.get("GITHUB_REF", "")
 
     @cache
@@ -188,7 +188,7 @@ def _sessions(source: BaselineDocument, case: CaseResult) -> set[str]:
 def _matching(
     source: BaselineDocument, base: Mapping[str, CaseResult], cases: Mapping[str, Case]
 ) -> Iterator[CaseResult]:
-    """The pull request's cases whose call is today's, unless the default branch has a newer one of the same call."""
+    """The pull request's cases that make today's calls, unless the default branch has called them since."""
     for case in source.cases:
         today, stored = cases.get(case.case_id), base.get(case.case_id)
         if today is None or call_fingerprint(case_inputs(today, None)) != case.call_fingerprint:

@@ -1,4 +1,4 @@
-"""`planner publish`: write the comment and the commit status that `planner gate` prepared in a job without rights."""
+"""`planner publish`: write the comment and the commit status that `planner gate` prepared in a job without write access."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     try:
         found = Publication.model_validate(json.loads((shell.cwd / options.file).read_bytes()[:_MAX_BYTES]))
     except (OSError, ValueError, ValidationError):
-        shell.log(f"{options.file} was not written by planner gate")
+        shell.log(f"{options.file} is missing, or planner gate did not write it: the status is set to error")
         found = _MISSING
     if found.commit not in ("", options.commit):
         found = _ANOTHER
@@ -76,7 +76,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
 
 
 def _store_change_set(shell: Shell, number: int | None, found: Publication) -> None:
-    """The job that planned may only read. A set whose content does not have its digest is never used."""
+    """Store the set of calls: the job that planned has no write access. A set that does not match its digest is never used."""
     if number is None or found.change_set is None or not found.store:
         return
     from planner.changes.saved_plan import parse_consented
@@ -87,7 +87,7 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
 
     data = found.change_set.model_dump_json().encode()
     if parse_consented(data, found.change_set.digest) is None:
-        raise UsageError("its content does not match its digest", "Plan again.")
+        raise UsageError("its content does not match its digest", "Run planner plan and planner gate again.")
     key = change_set_key(found.change_set.digest)
     address = parse_store(found.store)
     if isinstance(address, Folder):

@@ -92,7 +92,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
         if change.case
         and change.prior
         and change.prior.runs
-        # Else nobody knows what these calls reached: the agent was edited meanwhile.
+        # Otherwise it is unknown what these calls reached: the agent was edited meanwhile.
         and change.prior.inputs.configuration != UNKNOWN_CONFIGURATION
     ]
     if not changes:

@@ -56,12 +56,12 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
     if (options.adopt or options.assume_not_sent) and options.launch is None:
         raise UsageError("name the launch: planner reconcile LAUNCH …", "Run `planner reconcile` for the list.")
     if options.adopt and options.assume_not_sent:
-        raise UsageError("--adopt and --assume-not-sent exclude each other")
+        raise UsageError("--adopt and --assume-not-sent cannot be used together: choose one")
     if options.not_ours and not options.assume_not_sent:
-        raise UsageError("--not-ours needs --assume-not-sent")
+        raise UsageError("--not-ours has no effect without --assume-not-sent: add it")
     _, place = open_results(shell, options.selection)
     if not place.journal_path.exists() and place.shared is None:
-        shell.print("No launch is open: nothing was ever launched from this store.")
+        shell.print("No launch is open: this store has no launches.")
         return 0
     with locked(shell, place, options.command(options.launch)):
         journal = Journal(place.journal_path, now=shell.clock.now())
@@ -151,7 +151,7 @@ async def _adopt(work: _Reconciliation, launch: Launch) -> None:
             "Name exactly as many runs as the launch asked for.",
         )
     if len(set(adopt)) != len(adopt):
-        raise UsageError("--adopt names a run twice")
+        raise UsageError("--adopt names a run twice: name each run once")
     if taken := sorted(journal.claimed_run_ids() & set(adopt)):
         raise UsageError(f"runs {', '.join(map(str, taken))} already belong to another launch")
     unconfirmed = Unconfirmed(launch, slots, journal.requesters_of(launch_id))

@@ -43,7 +43,7 @@ class PreviewSharing:
         self._journal = journal
         self._now = now
 
-    def take_over(self) -> None:
+    def import_all(self) -> None:
         """Import unknown previews of the store. Their copies, if they were made, are found by their names: anybody who
         writes to the store could name another agent. Raises `StoreError`: a document cannot be read."""
         for key in self._store.keys(PREFIX):

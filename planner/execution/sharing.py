@@ -128,23 +128,23 @@ class IntentSharing:
 
     # What others launched
 
-    def take_over(self, calls: Calls) -> int:
+    def import_launches(self, calls: Calls) -> int:
         """Import unknown launches and previews of the store; return the number of launches. `calls` are by redacted case
         id and fingerprint.
 
         Raises:
             StoreError, UsageError: a document cannot be read. It is never skipped: its calls would be paid for again.
         """
-        self.previews.take_over()
+        self.previews.import_all()
         imported = 0
         for key in self._store.keys(PREFIX):
             self._seen.add(key)
             if self._journal.launch(_launch_id(key)) is None and (data := self._store.get(key)) is not None:
-                self._take_over(self._read(key, data), calls)
+                self._import(self._read(key, data), calls)
                 imported += 1
         return imported
 
-    def _take_over(self, document: IntentDocument, calls: Calls) -> None:
+    def _import(self, document: IntentDocument, calls: Calls) -> None:
         slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
         known = [calls.get((slot.case_id, slot.call_fingerprint)) for slot in document.slots]
         numbers = {call.target_number if call else None for call in known}

@@ -109,7 +109,7 @@ class AgentFileReader:
     def _fields(self, root: Mapping, shown: Path) -> tuple[dict[str, Any], Path | None]:
         reporter = self.reporter
         if larger_than(root, MAX_AGENT_VALUES):
-            detail = f"an agent's file may hold {MAX_AGENT_VALUES:,} values, aliases expanded"
+            detail = f"an agent's file may have {MAX_AGENT_VALUES:,} values, with aliases expanded; shorten it"
             reporter.error("too-many-nodes", detail, start_of(root))
             return {}, None
         for name in root:
@@ -119,7 +119,9 @@ class AgentFileReader:
         self._check_secrets(root)
         fields = {name: value for name, value in root.items() if name != PROMPT_FILE}
         if not root:
-            reporter.error("bad-value", "an agent's file has at least one field", root.source.whole())
+            reporter.error(
+                "bad-value", "this agent's file has no field; write at least one, such as `prompt`", root.source.whole()
+            )
         if PROMPT_FILE not in root:
             self._check_prompt(root, "prompt", fields.get("prompt", "given"))
             return fields, None

@@ -62,7 +62,7 @@ class AxisFileReader:
             return []
         name, suffix = display_name(path, self.neighbours.cwd), path.suffix.lower()
         if suffix not in {*_DELIMITERS, *_JSON_LINES, ".txt"}:
-            detail = f"{name} is none of .csv, .tsv, .jsonl, .ndjson and .txt"
+            detail = f"{name} must end with .csv, .tsv, .jsonl, .ndjson or .txt"
             self.reporter.error("bad-axis-file", detail, place)
             return []
         source = decode(content, name, self.reporter)
@@ -207,7 +207,7 @@ def _finite(text: str) -> float:
 
 def _check_texts(value: Any) -> None:
     if isinstance(value, str) and NOT_IN_YAML.search(value):
-        raise ValueError("a text has a control character, written as an escape")
+        raise ValueError("a text contains a control character, written as an escape")
     if isinstance(value, dict):
         for key, item in cast("dict[str, Any]", value).items():
             _check_texts(key)
@@ -315,7 +315,7 @@ class AxisReader:
         if self.use is not None:
             return self.use(axes, name)
         place = written.key_span("use")
-        self.reporter.error("misplaced-use", "a library uses nothing of another; write the values here", place)
+        self.reporter.error("misplaced-use", "a library cannot use another library; write the values here", place)
         return {}
 
     def value(self, written: Any, place: Callable[[], Span]) -> AxisValue | None:
@@ -327,7 +327,7 @@ class AxisReader:
         if isinstance(written, dict) and not self._has_id(written, place):  # pyright: ignore[reportUnknownArgumentType]
             return None
         if isinstance(written, dict) and larger_than(written, MAX_VALUE_NODES):
-            detail = f"one value of an axis may hold {MAX_VALUE_NODES:,} values, aliases expanded"
+            detail = f"one value of an axis may contain {MAX_VALUE_NODES:,} values, with aliases expanded; shorten it"
             self._error("too-many-nodes", detail, place())
             return None
         if holds_tags(written):
@@ -345,8 +345,8 @@ class AxisReader:
         """Whether a mapping has a usable id; reported if not."""
         if "id" not in written:
             meant = next((key for key in ("use", "file") if key in written), "")
-            stands = f"{{{meant}: …}} stands for all values of an axis: write it without the brackets"
-            self._error("bad-axis", stands if meant else "a mapping needs an `id`: it names the case", place())
+            not_one = f"{{{meant}: …}} is all values of an axis, not one of them: remove the brackets of the list"
+            self._error("bad-axis", not_one if meant else "a mapping needs an `id`: it names the case", place())
             return False
         name: Any = written["id"]
         if isinstance(name, str) and name:
@@ -370,7 +370,7 @@ class AxisReader:
             code = "wrong-type"
             detail = f"{wrong_type('a list', values).partition(';')[0]}; write [first, second], or {kinds}"
         elif not values:
-            code, detail = "bad-axis", f"axis `{shown}` has no values, so that there would be no case"
+            code, detail = "bad-axis", f"axis `{shown}` has no values; write at least one"
         else:
             code = "too-many-cases"
             detail = f"axis `{shown}` has {len(values):,} values; more than {MAX_CASES:,} can be in no plan"

@@ -185,7 +185,7 @@ def _warn_of_same_calls(prompt: Prompt | None, matrix: Matrix, cases: Sequence[C
     more = f", and in {len(repeated) - 1:,} more" if len(repeated) > 1 else ""
     detail = (
         f"the same call is made in {_shown(case)} as in {_shown(other)}{more}; "
-        "exclude such cases, or let the prompt depend on the axis (`runs` repeats a call)"
+        "exclude such cases, or use the axis in the prompt (to repeat calls, use `runs`)"
     )
     reporter.warning("same-call", detail, case.span)
 

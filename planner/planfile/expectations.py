@@ -90,7 +90,7 @@ class Expectations:
         place = container.place(key)
         if shape is None:
             kind = kind_of(container, key, self.reporter)
-            if kind is None or not self._sound(written, kind):
+            if kind is None or not self._check_common_fields(written, kind):
                 return None
             if len(json) > MAX_BYTES:
                 detail = f"an expectation may have {MAX_BYTES:,} bytes, this has {len(json):,}; write several"
@@ -110,7 +110,7 @@ class Expectations:
         """Compile or validate a new shape. False, and an error, if it cannot be used."""
         shape = draft.shape
         if holds_tags(draft.written) and not self._compile(draft):
-            self.sound_alone(draft)
+            self.check_without_values(draft)
             self.unsound = draft
             return False
         if not shape.texts:
@@ -126,7 +126,7 @@ class Expectations:
     def _compile(self, draft: Draft) -> bool:
         """Compile the templates of the draft's shape. False, and an error, if that is not possible."""
         if larger_than(draft.written, MAX_NODES):
-            detail = f"an expectation with templates may hold {MAX_NODES:,} values, aliases expanded"
+            detail = f"an expectation with templates may have {MAX_NODES:,} values, with aliases expanded; shorten it"
             self.reporter.error("too-many-nodes", detail, draft.span)
             return False
         compiler = Compiler(self.templates)
@@ -162,7 +162,7 @@ class Expectations:
             )
         return replace(draft, place=used.place, used=used, written=written, shape=shape, said=draft.said)
 
-    def sound_alone(self, draft: Draft) -> bool:
+    def check_without_values(self, draft: Draft) -> bool:
         """Report an expectation that no values of its templates can make valid; return whether it can be valid."""
         shape = draft.shape
         errors = self.validations.validate(shape.kind, placeholders(shape.content), shape.id or draft.written["check"])
@@ -185,7 +185,7 @@ class Expectations:
             if isinstance(part := at(container, key), Written):
                 self._warn(part)
 
-    def _sound(self, written: Written, kind: type[Expectation]) -> bool:
+    def _check_common_fields(self, written: Written, kind: type[Expectation]) -> bool:
         """Check the fields that all kinds of check have, and report errors."""
         errors = self.reporter.errors
         for key, value in written.items():
@@ -198,7 +198,7 @@ class Expectations:
         for container, key in parts_of(written) if "of" in kind.model_fields else ():
             part_kind = kind_of(container, key, self.reporter)
             if part_kind is not None:
-                self._sound(at(container, key), part_kind)
+                self._check_common_fields(at(container, key), part_kind)
         return self.reporter.errors == errors
 
     def of_case(

@@ -50,7 +50,9 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
                 )
             inside = sorted(_inside(path)) if path.is_dir() else [path]
         except OSError as error:
-            raise UsageError(f"{shorten(path.as_posix())} cannot be read: {error.strerror}") from error
+            raise UsageError(
+                f"{shorten(path.as_posix())} cannot be read: {error.strerror}", "Check its permissions."
+            ) from error
         if not inside:
             raise UsageError(f"no plans in {path.as_posix()}", "A plan is a .yaml file; README.md explains a first one")
         for file in inside:
@@ -69,7 +71,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 def _refuse(error: OSError) -> None:
     """A folder that cannot be read may hold plans: skipping it would hide them."""
     where = shorten(Path(error.filename or "").as_posix())
-    raise UsageError(f"{where} cannot be read: {error.strerror}") from error
+    raise UsageError(f"{where} cannot be read: {error.strerror}", "Check its permissions.") from error
 
 
 def display_name(path: Path, cwd: Path) -> str:
@@ -142,7 +144,7 @@ def _contained(path: Path, root: Path) -> Path:
     """`path` with links resolved. Raises `FileFault` if that is outside of `root`, or in a private folder of git or planner."""
     resolved = Path(os.path.realpath(path))
     if not resolved.is_relative_to(root):
-        raise FileFault("file-outside", "this leads out of the repository; files that a plan names stay inside it")
+        raise FileFault("file-outside", "this path leads out of the repository; copy the file into the repository")
     private = _PRIVATE_FOLDERS.intersection(map(_folded, resolved.relative_to(root).parts))
     if private:
         raise FileFault("file-outside", f"files in {min(private)} are private; a plan cannot name them")

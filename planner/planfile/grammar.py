@@ -51,8 +51,8 @@ class TargetFields(AllowedTargetFields):
     config: Text | None = Field(
         default=None,
         description=(
-            "File with what the agent should be, relative to this one. If it differs from the deployed agent, a preview with its"
-            " fields is called."
+            "File with the agent's intended fields, relative to this file. If it differs from the deployed agent, calls reach "
+            "a preview: a copy of the agent with these fields."
         ),
         examples=["../agents/support.yaml"],
     )
@@ -78,7 +78,7 @@ class AxisFileFields(Authored):
     file: Text | None = Field(default=None, description="The file, relative to this one.", examples=["orders.csv"])
     column: Text | None = Field(
         default=None,
-        description="Column of a table, which needs it, or key of JSON objects; without it these are values as a whole.",
+        description="Column of a CSV table (required there), or key of JSON objects; by default each object is a value.",
         examples=["number"],
     )
 
@@ -101,7 +101,7 @@ class MatrixFields(Authored):
     axes: SkipValidation[dict[str, _AxisValues | AxisFileFields | AxisUseFields]] = Field(
         default_factory=dict,
         json_schema_extra={"minProperties": 1},
-        description="Axis name to its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
+        description="Each axis and its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
         examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
     )
     exclude: list[SkipValidation[dict[str, Any]]] = Field(
@@ -116,7 +116,7 @@ class MatrixFields(Authored):
     )
     strategy: Literal["full", "pairwise"] = Field(
         default="full",
-        description="full: every combination. pairwise: every allowed pair of values of two axes in at least one case, which is far fewer.",
+        description="full: every combination. pairwise: far fewer, with every allowed pair of values of two axes in at least one case.",
     )
     max_cases: Annotated[int, Field(ge=1, le=MAX_CASES)] = Field(
         default=DEFAULT_MAX_CASES, description="More cases than this (all targets together) is an error.", examples=[60]
@@ -130,7 +130,7 @@ class QuarantineFields(Authored):
     until: Annotated[str, StringConstraints(pattern=DAY)] | None = Field(
         default=None, description="Last day (UTC) on which failures do not count.", examples=["2027-01-31"]
     )
-    reason: Text | None = Field(default=None, description="Why, for the reader.", examples=["ticket VOX-41"])
+    reason: Text | None = Field(default=None, description="Why, for readers of the report.", examples=["ticket VOX-41"])
 
 
 class UseFields(Authored):
@@ -141,12 +141,12 @@ class UseFields(Authored):
         default=None, description="Name of expectations of an imported library.", examples=["polite"]
     )
     severity: Literal["critical", "error", "warning"] | None = Field(
-        default=None, description="Replaces the severity of each of them."
+        default=None, description="Replaces their severity."
     )
     min_pass_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="Replaces the share of runs in which each of them must hold."
+        default=None, description="Replaces the share of runs in which each must hold."
     )
-    id: Slug | None = Field(default=None, description="Replaces the id, where the name stands for one expectation.")
+    id: Slug | None = Field(default=None, description="Replaces the id, if the name refers to a single expectation.")
 
 
 class ScenarioDefaults(Authored):
@@ -155,7 +155,7 @@ class ScenarioDefaults(Authored):
     description: str | None = Field(default=None, description="What happens on this call, for the reader.")
     tags: Tags = Field(
         default_factory=list,
-        description="To select cases by; added to the plan's tags.",
+        description="For selecting cases with --tag; added to the plan's tags.",
         examples=[["policy", "smoke"]],
     )
     targets: Annotated[list[str], Field(max_length=MAX_TARGETS)] = Field(
@@ -181,8 +181,8 @@ class ScenarioDefaults(Authored):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = Field(
         default=None,
         description=(
-            "Require the pass rate with this confidence, not just in these runs: the case passes when its rate is shown to be "
-            "high enough, fails when it is shown not to be, and is unknown in between."
+            "Judge the true pass rate with this confidence, not just that of these runs: the case passes if they show that it "
+            "is high enough, fails if they show that it is not, and is unknown otherwise."
         ),
         examples=[0.9],
     )
@@ -191,20 +191,21 @@ class ScenarioDefaults(Authored):
         description="With fewer countable runs the outcome is unknown; by default half of runs, rounded up.",
     )
     platform_failures: Literal["ignore", "fail"] = Field(
-        default="ignore", description="ignore: a run the platform failed does not count. fail: it counts as failed."
+        default="ignore",
+        description="ignore: a run that failed because of the platform does not count. fail: it counts as failed.",
     )
     caller_faults: Literal["ignore", "count"] = Field(
         default="ignore",
         description=(
             "ignore: a failed run in which the test bot left its role, spoke the agent's part or hung up before the agent could "
-            "help does not count. count: it is the agent's to answer for, like any other."
+            "help does not count. count: it counts as a failure of the agent."
         ),
     )
     when_settled: Literal["stop", "continue"] | None = Field(
         default=None,
         description=(
-            "stop: calls that can no longer change what the case comes to, or how it compares with its baseline, are not made. "
-            "continue: all are made. By default stop where `confidence` or a `min_pass_rate` below 1 is set."
+            "stop: skip calls that can no longer change the outcome of the case or its comparison with the baseline. "
+            "continue: make all calls. The default is stop if `confidence` or a `min_pass_rate` below 1 is set."
         ),
     )
     stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
@@ -215,7 +216,7 @@ class ScenarioDefaults(Authored):
     )
     retries: Annotated[int, Field(ge=0, le=MAX_RETRIES)] = Field(
         default=0,
-        description="How often a run that the platform failed may be called again; the high estimate includes it.",
+        description="How often a run that failed because of the platform may be called again; included in the high estimate.",
         examples=[1],
     )
     max_age: Annotated[str, StringConstraints(pattern=AGE)] | None = Field(
@@ -225,11 +226,11 @@ class ScenarioDefaults(Authored):
     )
     quarantine: SkipValidation[QuarantineFields | None] = Field(
         default=None,
-        description="Failures are reported and not counted through a day; after it they count again.",
+        description="Through a given day, failures are reported but do not count.",
         examples=[{"until": "2027-01-31", "reason": "ticket VOX-41"}],
     )
     expect: list[SkipValidation[dict[str, Any]]] = Field(
-        default_factory=list[Any], description="What must hold on every call; a scenario's come after the defaults'."
+        default_factory=list[Any], description="What must hold on every call; added after those of the defaults."
     )
 
 
@@ -259,19 +260,21 @@ class PlanFields(Authored):
         description="Name of the plan: a slug, unique among the files loaded together.",
         examples=["refunds"],
     )
-    description: str = Field(default="", description="What the plan is there to show.")
-    owners: Texts = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    description: str = Field(default="", description="What the plan tests.")
+    owners: Texts = Field(default_factory=list, description="Whom to ask about it.", examples=[["@acme/voice"]])
     tags: Tags = Field(
-        default_factory=list, description="Tags of all scenarios, to select cases by.", examples=[["billing"]]
+        default_factory=list,
+        description="Tags of all scenarios, for selecting cases with --tag.",
+        examples=[["billing"]],
     )
     imports: Texts = Field(
         default_factory=list,
-        description="Libraries, relative to this file: their expectations and axes can be used, their vars and targets join the plan's.",
+        description="Libraries, relative to this file. Their expectations and axes can be used; their vars and targets are added to the plan's.",
         examples=[["lib/voice.yaml"]],
     )
     targets: SkipValidation[dict[str, TargetFields] | list[Slug]] = Field(
         default_factory=dict,
-        description="Alias to what it calls; or a list of aliases that an environment of planner.yaml, or an import, defines.",
+        description="Each alias and what it calls; or a list of aliases that an environment of planner.yaml or an import defines.",
         examples=[{"support": {"agent": 12}, "hotline": {"phone_number": 77}}],
         json_schema_extra={"minProperties": 1, "minItems": 1, "uniqueItems": True},
     )
@@ -281,10 +284,10 @@ class PlanFields(Authored):
     budget: SkipValidation[BudgetFields | None] = Field(default=None, description="What this plan may cost.")
     defaults: SkipValidation[ScenarioDefaults | None] = Field(
         default=None,
-        description="Fields of all scenarios that do not say otherwise; expectations are added.",
+        description="Fields of all scenarios. A scenario's own fields replace them; its expectations are added.",
     )
     scenarios: SkipValidation[dict[str, ScenarioFields]] = Field(
-        default_factory=dict, description="Slug to scenario.", json_schema_extra={"minProperties": 1}
+        default_factory=dict, description="Each scenario by its name, a slug.", json_schema_extra={"minProperties": 1}
     )
 
 
@@ -292,26 +295,26 @@ class LibraryFields(Authored):
     """What several plans share; a plan names it under `imports`."""
 
     version: int | None = Field(default=None, description="Version of the plan format.", examples=[FORMAT_VERSION])
-    kind: Literal["library"] = Field(default="library", description="Says that this is no plan.")
+    kind: Literal["library"] = Field(default="library", description="Marks the file as a library.")
     description: str = Field(default="", description="What this library is for.")
-    owners: Texts = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    owners: Texts = Field(default_factory=list, description="Whom to ask about it.", examples=[["@acme/voice"]])
     expectations: SkipValidation[dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
         default_factory=dict,
-        description="Name to an expectation, or to a list of them. A plan has them in its `expect` by `- use: NAME`.",
+        description="Each name and an expectation, or a list of them. A plan uses them in `expect`: `- use: NAME`.",
         examples=[{"polite": [{"check": "never_says", "matches": "(?i)calm down"}]}],
     )
     axes: SkipValidation[dict[str, _AxisValues | AxisFileFields]] = Field(
         default_factory=dict,
-        description="Name to values. A plan has them in its matrix by `axis: {use: NAME}`.",
+        description="Each name and its values. A plan uses them in its matrix: `axis: {use: NAME}`.",
         examples=[{"languages": ["English", "Spanish"]}],
     )
     vars: SkipValidation[dict[str, Any]] = Field(
         default_factory=dict,
-        description="Values for templates; they join those of each plan that imports this.",
+        description="Values for templates, added to those of each plan that imports this.",
         examples=[{"policy_days": 30}],
     )
     targets: SkipValidation[dict[str, TargetFields]] = Field(
         default_factory=dict,
-        description="Alias to what it calls. A plan calls those that it names; all of them if it has no targets of its own.",
+        description="Each alias and what it calls. A plan calls those that it names, or all of them if it has no targets of its own.",
         examples=[{"support": {"agent": 12}}],
     )

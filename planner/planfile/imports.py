@@ -95,7 +95,7 @@ class Imports:
         for found in self._imports:
             if not found.used:
                 file = shorten(found.library.root.source.file)
-                detail = f"this plan uses nothing of {file}; remove the import"
+                detail = f"this plan uses nothing from {file}; remove the import"
                 self.reporter.warning("unused-import", detail, found.place)
 
     # What the plan uses by name
@@ -103,7 +103,7 @@ class Imports:
     def expected(self, items: Items) -> Expected:
         """The expectations of a plan's `expect`, those of libraries in the place of their `use`."""
         if len(items) > MAX_EXPECTATIONS:
-            detail = f"one list may have {MAX_EXPECTATIONS} expectations, this has {len(items):,}"
+            detail = f"one list may have {MAX_EXPECTATIONS} expectations, but this one has {len(items):,}; split it"
             self.reporter.error("too-many-nodes", detail, items.span(MAX_EXPECTATIONS))
             return UNREADABLE
         drafts: list[Draft] = []

@@ -125,7 +125,7 @@ class RenderError(Exception):
 
 class TooLargeError(RenderError):
     def __init__(self) -> None:
-        super().__init__(f"a text of more than {MAX_TEXT:,} characters is made")
+        super().__init__(f"this template makes a text of more than {MAX_TEXT:,} characters; shorten it")
 
 
 class TooCostlyError(RenderError):

@@ -140,7 +140,12 @@ class Libraries:
             source = decode(content, file, self.reporter)
             root = parse(source, self.reporter) if source is not None else None
             if root is not None and not is_library(root, self.reporter):
-                kind = "a plan" if "scenarios" in root else "no library: it does not say kind: library"
+                is_plan = "scenarios" in root
+                kind = (
+                    "a plan; only libraries can be imported"
+                    if is_plan
+                    else "not a library; write kind: library into it"
+                )
                 self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)
                 return None
         except EnoughFaults:
@@ -163,7 +168,7 @@ class _Reading:
             return False
         self.libraries.templates.new_plan()
         if "imports" in root:
-            detail = "a library imports nothing; a plan may import both"
+            detail = "a library cannot import another; import both in the plan"
             reporter.error("nested-library", detail, root.key_span("imports"))
             root.take_out("imports")  # one error is enough
         read_fields(LibraryFields, root, reporter)
@@ -209,7 +214,7 @@ class _Reading:
             elif written:
                 drafts = [self._draft(written, index) for index in range(len(written))]
             else:
-                detail = f"`{shorten(name, 40)}` is empty; a name stands for one expectation or more"
+                detail = f"`{shorten(name, 40)}` is empty; write at least one expectation"
                 self.reporter.error("bad-value", detail, sets.span(name))
                 drafts = [None]
             sound = [draft for draft in drafts if draft is not None]
@@ -218,7 +223,7 @@ class _Reading:
     def _draft(self, container: Mapping | Items, key: str | int) -> Draft | None:
         expectations = self.libraries.expectations
         draft = expectations.draft(container, key)
-        return draft if draft is not None and expectations.sound_alone(draft) else None
+        return draft if draft is not None and expectations.check_without_values(draft) else None
 
     def _axes(self) -> None:
         axes = self._part("axes", "a mapping of names to lists of values")
@@ -240,7 +245,7 @@ def read_variables(model: type[BaseModel], root: Mapping, reporter: Reporter) ->
             reporter.error("wrong-type", wrong_type("a mapping of names to values", written), root.span("vars"))
         return None
     if larger_than(written, MAX_TEMPLATE_VALUES):
-        detail = f"`vars` may hold {MAX_TEMPLATE_VALUES:,} values, aliases expanded"
+        detail = f"`vars` may have {MAX_TEMPLATE_VALUES:,} values, with aliases expanded; shorten it"
         reporter.error("too-many-nodes", detail, root.key_span("vars"))
         return None
     for name in written:

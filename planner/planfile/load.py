@@ -119,7 +119,7 @@ class PlanReader:
             return own
         joined = {**imported, **own}
         if larger_than(joined, MAX_TEMPLATE_VALUES):
-            detail = f"the variables of a plan and its imports may hold {MAX_TEMPLATE_VALUES:,} values together, aliases expanded"
+            detail = f"the variables of a plan and its imports may have {MAX_TEMPLATE_VALUES:,} values together, with aliases expanded; shorten them"
             self.reporter.error("too-many-nodes", detail, root.key_span("imports"))
             return None
         return joined
@@ -137,7 +137,9 @@ class PlanReader:
             self.reporter.error("too-many-nodes", detail, root.key_span("scenarios"))
             return []
         if not scenarios:
-            self.reporter.error("no-scenarios", "there is no scenario in this plan", root.span("scenarios"))
+            self.reporter.error(
+                "no-scenarios", "this plan has no scenario; write one, or delete the file", root.span("scenarios")
+            )
         cases: list[Case] = []
         used: set[str] = set()
         complete = True

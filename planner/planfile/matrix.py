@@ -155,7 +155,9 @@ class MatrixReader:
         if points and excludes:
             self._warn_of_unused(axes, points)
         if not points:
-            self.reporter.error("no-cases", "everything is excluded", self.written.span("exclude"))
+            self.reporter.error(
+                "no-cases", "this excludes every combination; exclude fewer", self.written.span("exclude")
+            )
         if len(points) * self.cases_per_point > self.fields.max_cases:
             self._too_many(len(points))
             return tuple(points[:_SAMPLE])
@@ -263,7 +265,7 @@ class MatrixReader:
         value = written[axis.name]
         meant = self.reporter.searches.nearest(value, axis.values) if isinstance(value, str) else None
         hint = f"did you mean `{meant}`?" if meant is not None else f"it has {one_of(axis.values)}"
-        detail = f"{describe(value)} is no value of axis `{axis.name}`; {hint}"
+        detail = f"{describe(value)} is not a value of axis `{axis.name}`; {hint}"
         self.reporter.error("matches-nothing", detail, written.span(axis.name))
 
     def _included(self, axes: tuple[Axis, ...], entries: Items, index: int) -> Point:

@@ -48,7 +48,7 @@ class ExecutionFields(Authored):
         default=600, description="How long to look for an unconfirmed launch before it may be sent again."
     )
     linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=60, description="How long a run waits at its end for unconfirmed launches."
+        default=60, description="How long a session waits at its end for unconfirmed launches."
     )
     mark_prompts: bool = Field(
         default=False,
@@ -69,13 +69,13 @@ class QuietHoursFields(Authored):
         examples=["08:00"],
     )
     time_zone: Text | None = Field(
-        default=None, description="Whose clock: a name of the IANA time zone database.", examples=["Europe/Berlin"]
+        default=None, description="The time zone: a name of the IANA database.", examples=["Europe/Berlin"]
     )
 
 
 class PolicyFields(Authored):
     max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="No invocation may cost more, in US cents.", examples=[2000]
+        default=None, description="Maximum cost of a session, in US cents.", examples=[2000]
     )
     allowed_targets: SkipValidation[list[AllowedTargetFields] | None] = Field(
         default=None,
@@ -83,19 +83,19 @@ class PolicyFields(Authored):
         examples=[[{"agent": 12}, {"phone_number": 77}]],
     )
     max_concurrent_runs: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Calls in flight at one time, at most."
+        default=None, description="Maximum number of calls at one time."
     )
     quiet_hours: SkipValidation[QuietHoursFields | None] = Field(
         default=None,
-        description="Hours of the day in which no call is launched.",
+        description="Hours of the day in which no call is started.",
         examples=[{"start": "20:00", "end": "08:00", "time_zone": "Europe/Berlin"}],
     )
-    max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Calls in one invocation, at most.")
+    max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Maximum number of calls in a session.")
     previews: Literal["allow", "deny"] = Field(
         default="allow",
         description=(
-            "allow: where the file of an agent (`config`) differs from the deployed agent, a copy with the file's fields is made,"
-            " called and deleted. deny: such calls are refused."
+            "allow: if an agent's file (`config`) differs from the deployed agent, planner makes a copy with the file's fields, "
+            "calls it and deletes it. deny: such calls are refused."
         ),
     )
 
@@ -114,7 +114,7 @@ class JudgeFields(Authored):
     required = ("base_url", "model")
     base_url: Text | None = Field(
         default=None,
-        description="Where the OpenAI-compatible API begins; `/chat/completions` is added. https, or this machine.",
+        description="Address of an OpenAI-compatible API, without `/chat/completions`. It must use https, or be on this machine.",
         examples=["https://api.openai.com/v1", "http://127.0.0.1:11434/v1"],
     )
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
@@ -123,27 +123,30 @@ class JudgeFields(Authored):
     answers_as: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
         default=[],
         description=(
-            "Other names under which the same model answers, such as that behind a deployment or an alias; an edition "
-            "(`gpt-4o-2024-08-06` of `gpt-4o`) needs none. The answer of any other model is no vote then; where none is listed, the first answer's name holds."
+            "Other names under which the same model answers, such as the model behind a deployment or an alias. Editions "
+            "(`gpt-4o-2024-08-06` of `gpt-4o`) need not be listed. Answers of any other model do not count. By default the "
+            "name in the first answer is accepted."
         ),
         examples=[["gpt-4o"]],
     )
     cents_per_vote: Cents | None = Field(
         default=None,
-        description="What one vote costs, in US cents; 0 for a model of your own, which then needs no consent to charge.",
+        description="Price of one vote, in US cents. 0 for a model of your own, which then needs no consent.",
         examples=[0.2],
     )
     cents_per_million_tokens: SkipValidation[TokenPriceFields | None] = Field(
         default=None,
-        description="What the endpoint charges by length, in US cents; instead of `cents_per_vote`.",
+        description="Price by length, in US cents; instead of `cents_per_vote`.",
         examples=[{"input": 15, "output": 60}],
     )
-    max_concurrent: Annotated[int, Field(ge=1, le=100)] = Field(default=4, description="Votes asked for at one time.")
+    max_concurrent: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=4, description="Maximum number of requests at one time."
+    )
     timeout_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
         default=60, description="How long to wait for one answer, in seconds."
     )
     max_output_tokens: Annotated[int, Field(ge=200, le=100_000)] = Field(
-        default=1_000, description="Tokens that the model may write for one vote; a model that thinks first needs more."
+        default=1_000, description="Maximum length of one answer; a reasoning model needs more."
     )
 
 
@@ -155,11 +158,11 @@ class ProjectFields(Authored):
     )
     environments: SkipValidation[dict[str, dict[str, TargetFields]]] = Field(
         default_factory=dict,
-        description="Environment to aliases to what they call, chosen with --environment.",
+        description="Each environment, its aliases and what they call; chosen with --environment.",
         examples=[{"staging": {"support": {"agent": 12}}, "production": {"support": {"agent": 40}}}],
     )
     execution: SkipValidation[ExecutionFields | None] = Field(default=None, description="How calls are made.")
-    policy: SkipValidation[PolicyFields | None] = Field(default=None, description="Limits on every invocation.")
+    policy: SkipValidation[PolicyFields | None] = Field(default=None, description="Limits on every session.")
     rates: dict[Slug, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="Cents per minute, by product.", examples=[{"spark": 8}]
     )
@@ -170,16 +173,16 @@ class ProjectFields(Authored):
     )
     store: Text | None = Field(
         default=None,
-        description="Where results live; by default the folder .planner/. A folder, a git ref, or an object store's address.",
+        description="Where results are stored: a folder (default .planner/), a git ref, or the address of an object store.",
         examples=["git:refs/planner/results"],
     )
     store_public: bool = Field(
         default=False,
-        description="Whether a git ref of a public repository may hold results: everyone can read transcripts there.",
+        description="Whether results may be stored in a git ref of a public repository, where everyone can read the transcripts.",
     )
     redact: SkipValidation[list[Text]] = Field(
         default_factory=list[Any],
-        description="Regular expressions (RE2); what they find is left out wherever people or other machines see it.",
+        description="Regular expressions (RE2). Text that they match is masked in reports and shared stores.",
         examples=[["(?i)member number \\d+"]],
     )
 
@@ -258,7 +261,7 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
         if root is None or not check_version(root, reporter, required=False):
             return _UNREADABLE if reporter.errors else Project(), diagnostics
         if larger_than(root, MAX_VALUES):
-            detail = f"this file may hold {MAX_VALUES:,} values, aliases expanded"
+            detail = f"this file may have {MAX_VALUES:,} values, with aliases expanded; shorten it"
             reporter.error("too-many-nodes", detail, start_of(root))
             return _UNREADABLE, diagnostics
         return _project(root, reporter), diagnostics
@@ -323,7 +326,7 @@ def _quiet_hours(policy: Mapping, reporter: Reporter) -> QuietHours | None:
         return None
     written, fields = nested
     if fields.start is not None and fields.start == fields.end:
-        detail = "they end when they start, so it is not clear whether that means always or never"
+        detail = "`start` and `end` are the same, which could mean always or never; write two different times"
         reporter.error("bad-value", detail, written.span("end"))
     zone = fields.time_zone
     if zone is not None and zone not in available_timezones():

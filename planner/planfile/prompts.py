@@ -111,7 +111,9 @@ class PromptReader:
             return None  # missing, or reported
         if not text or text.isspace():
             where = "this prompt" if file is None else file.file
-            self.reporter.error("empty-prompt", f"there is no text in {where}", written.span(key))
+            self.reporter.error(
+                "empty-prompt", f"there is no text in {where}; write what the caller does", written.span(key)
+            )
             return None
         try:
             return Prompt(self.templates.compile(text), written, key, file)

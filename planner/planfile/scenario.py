@@ -125,7 +125,9 @@ class ScenarioReader:
         settings = plan.settings if DECIDING.isdisjoint(given) else settings_of(self.values)
         check_own_rates(drafts, settings.runs, settings.confidence, self.reporter)
         if complete and cannot_fail(drafts, settings.min_pass_rate):
-            self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
+            self.reporter.warning(
+                "cannot-fail", "no call can fail; write `severity: error`, or a `min_pass_rate` above 0", self.where
+            )
         quarantine = plan.quarantine
         if "quarantine" in self.written:
             quarantine = read_quarantine(self.written, self.reporter, today=plan.today)
@@ -142,7 +144,7 @@ class ScenarioReader:
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
             for draft in drafts:
                 if not unknown.isdisjoint(draft.shape.names):
-                    self.plan.expectations.sound_alone(draft)
+                    self.plan.expectations.check_without_values(draft)
             drafts = [draft for draft in drafts if unknown.isdisjoint(draft.shape.names)]
         parts = Parts(
             plan=plan.name,
@@ -238,7 +240,7 @@ class ScenarioReader:
             self.reporter.error("no-expectations", detail, self.where)
         drafts = [*defaults.drafts, *own.drafts]
         if len(drafts) > MAX_EXPECTATIONS:
-            detail = f"a scenario may have {MAX_EXPECTATIONS} expectations, this has {len(drafts):,}"
+            detail = f"a scenario may have {MAX_EXPECTATIONS} expectations, but this one has {len(drafts):,}; split it"
             self.reporter.error("too-many-nodes", detail, self.where)
             return [], (), False
         warn_of_equal(drafts, self.reporter)

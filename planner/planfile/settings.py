@@ -138,7 +138,7 @@ class Settings(NamedTuple):
                 text for digits in range(2, 6) if Fraction(text := _cut(meant, runs, digits)) * runs > meant - 1
             )
             detail = (
-                f"{meant} of {runs} runs are a little less than {rate:g}, so that {meant + 1} have to pass; "
+                f"{meant} of {runs} runs are slightly less than {rate:g}, so {meant + 1} must pass; "
                 f"for {meant} of {runs} write {written}"
             )
             given = [name for name in ("min_pass_rate", "runs") if name in self.given]

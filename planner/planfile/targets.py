@@ -115,7 +115,7 @@ class TargetReader:
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
             self.reporter.error("no-targets", detail, root.span("targets"))
         if isinstance(written, (Mapping, Items)) and len(written) > MAX_TARGETS:
-            detail = f"a plan may have {MAX_TARGETS:,} targets, this has {len(written):,}"
+            detail = f"a plan may have {MAX_TARGETS:,} targets, but this one has {len(written):,}; split it"
             self.reporter.error("too-many-nodes", detail, root.key_span("targets"))
         elif isinstance(written, Mapping):
             return {alias: self._defined(plan, written, alias) for alias in written}
@@ -191,7 +191,7 @@ class TargetReader:
             what, known = f"environment `{self.environment}` does not define `{shown}`", [*self.chosen]
         elif defining:
             choices = " or ".join(f"--environment {name}" for name in defining)
-            detail = f"what `{alias}` is depends on the environment; choose {choices}"
+            detail = f"`{alias}` is defined by an environment; choose {choices}"
             self.reporter.error("environment-needed", detail, where)
             return
         else:

@@ -32,7 +32,7 @@ MAX_SOURCE = 64 * 1024
 MAX_TEXT = 32 * 1024
 """Characters of a rendered text, and of any text made on the way."""
 MAX_PROGRAMS = 96 * 1024
-"""Characters in the tags of all templates of a plan that Jinja compiles, which takes about 10 µs for each."""
+"""Characters in the tags of a plan that Jinja compiles. Each takes about 10 µs."""
 _PROGRAM = 32
 """Compiling any template takes as long as this many characters."""
 _MOST_CACHED = 100
@@ -146,9 +146,7 @@ class Templates:
             return found
         self._room -= _PROGRAM + len(text) // 16 + sum(map(len, re.findall(_TAG, text)))
         if self._room < 0:
-            detail = (
-                f"the tags of all templates of a plan that are more than names may have {MAX_PROGRAMS:,} characters"
-            )
+            detail = f"tags other than {{{{ name }}}} may have {MAX_PROGRAMS:,} characters in all templates of a plan; shorten them"
             raise TemplateFault("template-too-costly", detail)
         return self.program(text)
 

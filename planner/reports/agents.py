@@ -1,4 +1,4 @@
-"""What plans and comments say of agents that a file describes: what changed, and what that means for calls."""
+"""Texts about agents with a file, for plans and comments: what changed, and what that means for calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AgentNote:
 
 
 def agent_notes(agents: Sequence[EffectiveTarget], change_set: ChangeSet, redactor: Redactor) -> list[AgentNote]:
-    """What is to be said of these agents; nothing of those that are deployed as their files say."""
+    """Notes about agents whose deployed configuration differs from their file, or is unknown."""
     called = {
         (change.case.target.id, change.case.target.config)
         for change in change_set.with_action(Action.CALL)
@@ -50,7 +50,7 @@ def agent_notes(agents: Sequence[EffectiveTarget], change_set: ChangeSet, redact
 
 
 def edited_agents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list[AgentNote]:
-    """What is to be said of agents that were edited at the service, or wait for a deployment."""
+    """Notes about agents that were edited at the service, or wait for a deployment."""
     notes: list[AgentNote] = []
     for agent in agents:
         notes += _drift(agent, redactor)

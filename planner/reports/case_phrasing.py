@@ -96,8 +96,8 @@ def compared_counts(case: CaseResult) -> str:
     earlier = {rate.expectation: rate for rate in before.own_rates}
     for rate in latest.own_rates:
         was = earlier.get(rate.expectation)
-        if was is not None and was.decided and rate.decided and was.held * rate.decided != rate.held * was.decided:
-            parts.append(f"{rate.expectation} {was.held}/{was.decided} → {rate.held}/{rate.decided}")
+        if was is not None and was.decided and rate.decided and was.met * rate.decided != rate.met * was.decided:
+            parts.append(f"{rate.expectation} {was.met}/{was.decided} → {rate.met}/{rate.decided}")
     return ", ".join(parts)
 
 
@@ -140,8 +140,8 @@ def runs_passed(case: CaseResult) -> str:
     if case.interval is not None:
         low, high = (round(bound * 100) for bound in case.interval)
         text += f" ({low}–{high} %)"
-    own = [rate for rate in case.expectations if rate.min_pass_rate is not None and rate.held < rate.decided]
-    return "; ".join([text, *(f"{rate.expectation} {rate.held} of {rate.decided}" for rate in own)])
+    own = [rate for rate in case.expectations if rate.min_pass_rate is not None and rate.met < rate.decided]
+    return "; ".join([text, *(f"{rate.expectation} {rate.met} of {rate.decided}" for rate in own)])
 
 
 def reason(case: CaseResult) -> str:
@@ -182,9 +182,9 @@ def pool(case: CaseResult) -> str:
 
 def rates(case: CaseResult) -> str:
     """`expectations met: says 2 of 3, call 3 of 3`; empty for a single run or if every expectation was met in all runs."""
-    if case.runs_total < 2 or all(rate.held == rate.decided == case.runs_total for rate in case.expectations):
+    if case.runs_total < 2 or all(rate.met == rate.decided == case.runs_total for rate in case.expectations):
         return ""
-    shown = [f"{rate.expectation} {rate.held} of {rate.decided}" for rate in case.expectations]
+    shown = [f"{rate.expectation} {rate.met} of {rate.decided}" for rate in case.expectations]
     return f"expectations met: {', '.join(shown)}"
 
 

@@ -184,8 +184,8 @@ def _of_case(case: CaseResult, now: datetime | None) -> Iterator[str]:
 
 def _of_rates(rates: Iterable[ExpectationRate]) -> Iterator[str]:
     for rate in rates:
-        if rate.held > rate.decided:
-            yield f"{rate.expectation} was met in {rate.held} of {rate.decided} runs"
+        if rate.met > rate.decided:
+            yield f"{rate.expectation} was met in {rate.met} of {rate.decided} runs"
 
 
 _NUMBER: Final = re.compile(rf"{BRANCHES}([1-9][0-9]{{0,17}})/")

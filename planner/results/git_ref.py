@@ -210,7 +210,7 @@ class GitStore:
         rejected = next((line for line in pushed.out.decode(errors="replace").splitlines() if line[:1] == "!"), "")
         self._refused = rejected or pushed.said
         if not rejected:
-            return self._arrived_anyway(commit, pushed.said)
+            return self._did_arrive(commit, pushed.said)
         if _FORBIDDEN.search(rejected) and self._starts_new_history(snapshot):
             self._may_start_new_history = False  # a server that rejects a new history keeps a longer one
         elif _FORBIDDEN.search(rejected):
@@ -220,7 +220,7 @@ class GitStore:
             )
         return False
 
-    def _arrived_anyway(self, commit: str, said: str) -> bool:
+    def _did_arrive(self, commit: str, said: str) -> bool:
         """The connection broke during a push: whether the push arrived."""
         if _NO_RIGHTS.search(said):
             raise self._failed("written", said)

@@ -79,7 +79,7 @@ class ResultsRepository:
     def __init__(self, store: Store, access: Access | None = None) -> None:
         self._store = store
         self._access = access or Access()
-        self._sound: set[str] = set()
+        self._verified: set[str] = set()
         """Digests of verified evidence."""
 
     def is_verified(self, data: bytes) -> bool:
@@ -117,9 +117,9 @@ class ResultsRepository:
 
     def has_evidence(self, digest: str) -> bool:
         """Whether the evidence exists. Raises for damaged evidence, so that it is found before anybody pays."""
-        if digest not in self._sound and _DIGEST.fullmatch(digest) and self._evidence(digest) is not None:
-            self._sound.add(digest)
-        return digest in self._sound
+        if digest not in self._verified and _DIGEST.fullmatch(digest) and self._evidence(digest) is not None:
+            self._verified.add(digest)
+        return digest in self._verified
 
     def _evidence(self, digest: str) -> bytes | None:
         data = self._store.get(evidence_key(digest))

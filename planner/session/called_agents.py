@@ -1,4 +1,4 @@
-"""The agents that calls of one session reach: previews or the agents themselves, and whether they stayed as they were."""
+"""The agents that calls of one session reach: previews or the agents themselves, and whether anybody edited them meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from planner.session.run_session import RunSession
 
 Copies = Mapping[tuple[int, AgentFile], int]
-"""The agents that are called instead of others, by source agent and file."""
+"""The previews that are called, by source agent and file."""
 
 
 def new_products(
@@ -73,7 +73,7 @@ def previews_refusal(policy: Policy, prepared: Preparation) -> RefusedError | No
         return None
     names = ", ".join(f"`{each.alias}` ({each.file.file})" for each in needed)
     return RefusedError(
-        f"policy.previews is deny, and calls to {names} would need a preview: the file differs from the deployed agent",
+        f"calls to {names} need a preview, because its file differs from the deployed agent, and policy.previews is deny",
         "Deploy the file first, or allow previews in planner.yaml.",
     )
 
@@ -165,7 +165,7 @@ async def edited_cases(
             raise
         except PlannerError as error:
             name = " ".join(map(str, target)).replace("_", " ")
-            session.shell.log(f"warning: nobody knows whether {name} was edited during the calls: {error}")
+            session.shell.log(f"warning: planner cannot check whether {name} was edited during the calls: {error}")
     if edited:
         finished = _runs_in_finished_results(session, edited)
         edited = [slot for slot in edited if slot.run_id not in finished]
@@ -201,7 +201,7 @@ async def _edited_slots(
         try:
             now = (await session.previews.client.target_states({target: directions}))[target]
         except NotFoundError:
-            now = before  # deleted: calls without an agent failed by themselves
+            now = before  # deleted: calls to a missing agent fail as platform failures
         if [each.id for each in before.behind] != [each.id for each in now.behind]:
             return slots
         if any(map(is_edited, before.behind, now.behind)):
@@ -241,16 +241,16 @@ def revision_of(agent: AgentState) -> str:
 
 
 def is_other_revision(before: str | None, now: str | None, *, is_drafted: bool) -> bool:
-    """Whether an agent was edited between two sessions, also if the edit was reverted. Saving a draft changes the time of
-    the last edit too, and no call."""
+    """Whether an agent was edited between two sessions, even if the edit was reverted. Saving a draft changes the time of the
+    last edit, but no call."""
     if before is None or now is None or before == now:
         return False
     return not is_drafted or revision_digest(before) != revision_digest(now)
 
 
 def is_edited(before: AgentState, now: AgentState) -> bool:
-    """Also if the edit was reverted: then the time of the last edit differs. Saving a draft or renaming the agent changes
-    that time too, and no call."""
+    """Detects reverted edits too, by the time of the last edit. Saving a draft or renaming the agent changes that time, but no
+    call."""
     if differences(before.configuration, now.configuration):
         return True
     is_harmless = before.name != now.name or before.draft != now.draft
@@ -268,7 +268,7 @@ def set_aside(session: RunSession, prepared: Preparation, runs: EndedRuns, edite
             runs.judged[change.case_id] = [run.model_copy(update=update) for run in runs.judged[change.case_id]]
     for alias in aliases:
         session.shell.log(
-            f"warning: somebody edited the agent or the preview of target `{alias}` during the calls: they prove nothing"
+            f"warning: somebody edited the agent or the preview of target `{alias}` during the calls, so they are undecided"
         )
 
 

@@ -175,7 +175,7 @@ def _of_number(number: str) -> str:
 
 
 def _tag(environ: Mapping[str, str]) -> str:
-    """Anyone who may write can tag any commit, so that a tag is not the default branch."""
+    """Anyone with write access can tag any commit, so a tag is not treated like the default branch."""
     ref = environ.get("GITHUB_REF", "")
     if environ.get("GITHUB_REF_TYPE") == "tag" or ref.startswith("refs/tags/"):
         return environ.get("GITHUB_REF_NAME", "") or ref
@@ -214,7 +214,7 @@ def group_namespaces(subjects: Iterable[str], own: str) -> tuple[str, ...]:
     """The namespaces of the other pull requests in a merge group, by the subjects of its newest commits.
 
     The queue names only the last pull request. Those before it are merged together with it, or were just merged and are
-    not promoted yet. A commit may name any pull request: its results count only for the same call, and are judged from
+    not promoted yet. A commit message can name any pull request, so results count only for the same call, and are judged from
     evidence.
     """
     numbers = (found[1] or found[2] for subject in subjects if (found := _NAMED.match(subject)))

@@ -1,7 +1,7 @@
 """Consent to calls: who agreed, and to which set of calls.
 
-Somebody agrees by an act that the CI system names, never by a push. The set is stored behind its digest when a plan is made,
-and found again for `--plan-digest`; or it is a saved plan.
+In CI, a person agrees by an act that the CI system records (starting or approving a job), never by a push. `planner plan` stores
+the set under its digest, for `--plan-digest`; a saved plan contains it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from planner.changes.saved_plan import (
     SavedSelection,
     Show,
     consented_calls,
-    moved_since,
+    differences_since,
     parse_consented,
     saved_changes,
 )
@@ -49,9 +49,9 @@ APPROVED: Final = "phone-calls"
 
 
 def who_agrees(shell: Shell, *, sandbox: bool) -> str:
-    """The person to record as the one who agreed to charged calls; "" if none is known, so that they are refused.
+    """The person who agrees to charged calls; "" if none is known, and then the calls are refused.
 
-    Outside of jobs of a pull request or branch: the user, or whoever started the job. Inside, one whom the CI system names.
+    In a job of a pull request or branch: the person whom the CI system names. Elsewhere: the user, or whoever started the job.
     """
     environ = shell.environ
     if sandbox or not namespace_of(environ):
@@ -100,13 +100,13 @@ def _environments(approval: dict[str, Any]) -> set[str]:
 
 
 def _is_denied(shell: Shell, login: str) -> bool:
-    """Whether this is no person, or GitHub does not confirm that they may still write: a job may wait for days between
-    its start and its calls. Without a token, which could ask, the permission at its start counts."""
+    """Whether this is not a person, or GitHub does not confirm that they still have write access: a job may wait for days
+    between its start and its calls. Without a token to ask with, the access at its start counts."""
     environ = shell.environ
     if environ.get("GITHUB_ACTIONS") != "true":
         return False
     if not _LOGIN.fullmatch(login):
-        shell.log(f"{login} started this job, and is no person who can agree to calls")
+        shell.log(f"{login} started this job, but only a person can agree to calls")
         return True
     if not environ.get("GITHUB_TOKEN"):
         return False
@@ -120,7 +120,7 @@ def _is_denied(shell: Shell, login: str) -> bool:
         return True
     role = cast("dict[str, Any]", found).get("permission") if isinstance(found, dict) else None
     if denied := role in ("read", "none"):
-        shell.log(f"{login} started this job and may not write to the repository any more")
+        shell.log(f"{login} started this job, but no longer has write access to the repository")
     return denied
 
 
@@ -321,7 +321,7 @@ def check_unchanged(
         )
     if not saved.is_intact:
         raise RefusedError("the saved plan was edited", f"Create another one: {again}")
-    differences = moved_since(saved, change_set, show)
+    differences = differences_since(saved, change_set, show)
     if saved.tool_version != __version__:
         differences.insert(0, f"saved by planner {saved.tool_version}, this is {__version__}")
     if differences:

@@ -1,5 +1,5 @@
-"""Reads from the store what earlier sessions found about today's cases: baselines, earlier runs of the same calls, and the
-cases that were removed or that the base branch added."""
+"""Reads stored results for today's cases: baselines, earlier runs of the same calls, and cases that were removed or that the
+base branch added."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EarlierResults:
 
 
 def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
-    """What the store knows of today's cases, judged again where anybody may have written it."""
+    """The stored results of today's cases. Results that others could have written are judged again."""
     selection, loaded, place = work.selection, work.loaded, work.place
     repository = place.repository
     estimates: list[Priced] = []
@@ -83,11 +83,11 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
 def _baseline(
     place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
 ) -> dict[str, CaseResult]:
-    """The stored cases of the plans, by case id. Outcomes that anybody may have written are judged again from evidence, once."""
+    """The stored cases of the plans, by case id. Outcomes that others could have written are judged again from evidence, once."""
     found: dict[str, CaseResult] = {}
     for stored in repository.stored_baselines(place.environment, loaded.plan_names):
         cases = stored.document.cases
-        # What a pull request's own job wrote is anybody's word, also in a shared store.
+        # Jobs of a pull request may have forged what they wrote, even in a shared store.
         is_base = place.base is None or repository is place.base
         if not (stored.is_trusted if is_base else place.verified.contains(stored.data)):
             judged = checked.judged(cases)
@@ -99,8 +99,8 @@ def _baseline(
 
 
 def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[str, CaseResult]:
-    """The cases that sessions of this pull request called. In a merge group, another one's case counts if it is of today's
-    call."""
+    """The cases that sessions of this pull request called. In a merge group, cases of its other pull requests count if they
+    make today's call."""
     found = _baseline(place, place.repository, loaded, checked)
     calls = {case.case_id: call_fingerprint(case_inputs(case, None)) for case in loaded.cases} if place.group else {}
     for repository in place.group:
@@ -208,8 +208,8 @@ class EarlierCalls:
 
 
 def _added_elsewhere(work: Workspace, baseline: Mapping[str, CaseResult]) -> dict[str, CaseResult]:
-    """The base branch's cases that the plans lack, and that this pull request did not remove: the base branch got them
-    later. If the commit is unknown, all that the plans lack."""
+    """Cases that the base branch added after the pull request branched off. If the merge base is unknown, all cases of the
+    base branch that the plans lack."""
     present = {case.case_id for plan in work.loaded.plans for case in plan.cases}
     missing = {case_id: case for case_id, case in baseline.items() if case_id not in present}
     if not missing:

@@ -61,7 +61,7 @@ class SessionEnd:
     judge_calls: JudgeCallsResult = field(default_factory=JudgeCallsResult)
     previews: Sequence[PreviewDocument] = ()
     warnings: Sequence[str] = ()
-    """Of the preparation, and of the previews that were made."""
+    """Those of the preparation and of the previews."""
     edited: frozenset[str] = frozenset()
     """Cases whose agent was edited while it was called."""
 
@@ -82,7 +82,7 @@ async def _showing_progress(session: RunSession, prepared: Preparation, consent:
     if session.comment is None:
         yield
         return
-    async with session.comment.kept_current():
+    async with session.comment.keeping_current():
         yield
 
 

@@ -50,7 +50,9 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     try:
         _store(session, result, end)
         shared, intents = session.place.shared, session.intents
-        if shared and intents and not outcome.interrupted:  # then the reports come first, since they are due at once
+        if (
+            shared and intents and not outcome.interrupted
+        ):  # after an interruption, write the reports first: the process may be killed soon
             shared.repository.publish(intents.outcome)
     except StoreError as error:  # report paid calls anyway; the journal keeps them for the next session
         ending = ending.with_store_error(error)

@@ -204,7 +204,7 @@ class _Stale:
 
 
 async def refresh(session: RunSession, prepared: Preparation) -> Preparation:
-    """The calls with what has become known of earlier ones: refreshed runs, and orphaned launches that were found."""
+    """The preparation with the late data of earlier calls: refreshed runs, and orphaned launches that were found."""
     changes = await _refreshed_changes(session, prepared.change_set.changes)
     orphans = await search_orphans(session, prepared.orphans)
     return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), orphans=orphans)
@@ -232,7 +232,7 @@ async def _refreshed_changes(session: RunSession, changes: Sequence[Change]) -> 
 
 
 def _stale(change: Change) -> Iterator[_Stale]:
-    """Runs with missing parts; for a kept case only those without a bill, since its verdict stays."""
+    """Runs with missing parts. Of a kept case only those without a bill, since its verdict does not change."""
     if change.prior is None or change.case is None:
         return
     for run in change.prior.runs:

@@ -196,7 +196,7 @@ def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
 
 def charged_slots(journal: Journal, digest: str) -> list[Slot]:
     """Unconsumed slots that this change set launched in any session."""
-    unsent = _unsent(journal)
+    unsent = _unsent_launches(journal)
     return [
         slot
         for slot in journal.slots_of_change_set(digest)
@@ -204,7 +204,7 @@ def charged_slots(journal: Journal, digest: str) -> list[Slot]:
     ]
 
 
-def _unsent(journal: Journal) -> set[str]:
+def _unsent_launches(journal: Journal) -> set[str]:
     """Launches whose process was killed before sending; `run` will settle them."""
     return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
 
@@ -218,10 +218,10 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
         read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         journal = Journal(path, read_only=read_only, now=work.shell.clock.now())
     elif work.place.shared is not None:
-        from planner.session.sharing import take_over
+        from planner.session.sharing import import_launches
 
         journal = Journal(IN_MEMORY)
-        take_over(work.shell, work.place.shared, journal, work.loaded.cases)
+        import_launches(work.shell, work.place.shared, journal, work.loaded.cases)
     else:
         yield None
         return
@@ -237,7 +237,7 @@ def _resumable(
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
     found: dict[str, list[Slot]] = {}
-    unsent = _unsent(journal)
+    unsent = _unsent_launches(journal)
     slots = [slot for slot in journal.unconsumed_slots() if slot.launch_id not in unsent]
     for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
         change = wanted.get(slot.case_id)

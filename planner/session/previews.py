@@ -1,4 +1,4 @@
-"""Which write brings a copy of an agent closer to the fields that it must have, from what the service shows of it. No I/O."""
+"""Makes, verifies and deletes previews: copies of agents that calls are made on."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class ProgressComment:
         )
 
     @asynccontextmanager
-    async def kept_current(self) -> AsyncGenerator[None]:
+    async def keeping_current(self) -> AsyncGenerator[None]:
         """While the body runs, edit the comment at once, then at most every 30 seconds. A request under way does not
         delay the end."""
         try:
@@ -111,7 +111,7 @@ class ProgressComment:
             await self.shell.clock.sleep(INTERVAL_SECONDS)
 
     def _edit(self) -> bool:
-        """Write the comment if something changed; return whether to go on."""
+        """Write the comment if something changed; return whether to continue."""
         text = self.shell.keys.text(render_progress(self.calls, self.pull))
         if text == self._written:
             return True

@@ -1,4 +1,4 @@
-"""What the store knows of agents: configurations that were called, versions of their files, and the record of 'planner record'."""
+"""Stored data about agents: configurations that were called, versions of their files, and the record of 'planner record'."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +51,7 @@ class _Versions(BaseModel):
 def effective_targets(
     cases: Iterable[Case], targets: Mapping[Target, TargetState], versions: Versions | None = None
 ) -> tuple[EffectiveTarget, ...]:
-    """One per agent and file, in the order of the cases. `targets` may lack what was not read."""
+    """One per agent and file, in the order of the cases. `targets` has only the agents that were read."""
     found: dict[tuple[int, AgentFile], EffectiveTarget] = {}
     for case in cases:
         target = case.target
@@ -272,7 +272,7 @@ def load_world(shell: Shell, place: Place, service: str) -> RecordedWorld | None
 
 
 def without_outdated(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> dict[Target, TargetState]:
-    """Without the revision and the configuration of recorded agents of which a later call saw another revision."""
+    """The states without revisions and configurations that are out of date: a later call saw another revision."""
     outdated = set(_outdated(targets, stored))
     return {
         key: replace(state, revision=None, agent=None) if key in outdated else state for key, state in targets.items()

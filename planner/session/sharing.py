@@ -152,7 +152,7 @@ def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: b
             return ObjectStore(bucket, address.url, folder="sandbox" if sandbox else "", backoff=backoff)
 
 
-def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
+def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
     """Import launches of other machines into this journal. The returned object treats only later ones as concurrent."""
     name = shared.redaction.name
     calls = {
@@ -162,7 +162,7 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
         for case in cases
     }
     intents = IntentSharing(shared.store, journal, show_name=name, now=shell.clock.now())
-    taken = intents.take_over(calls)
+    taken = intents.import_launches(calls)
     open_launches = journal.launches(UNSETTLED)
     if open_launches:
         # None of these launches can have become a run of another session.

@@ -283,9 +283,9 @@ def shared_session(
     if place.shared is None:
         yield None
         return
-    from planner.session.sharing import take_over
+    from planner.session.sharing import import_launches
 
-    intents = take_over(shell, place.shared, journal, cases)
+    intents = import_launches(shell, place.shared, journal, cases)
     try:
         yield intents
     finally:

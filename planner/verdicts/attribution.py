@@ -1,6 +1,6 @@
-"""Detect runs that the test bot spoilt, by the rules of docs/verdicts.md.
+"""Detect runs that failed because of the test bot, by the rules of docs/verdicts.md.
 
-The rules prefer to blame the agent: that costs a look at the quote, while blaming the caller wrongly hides a bug of the agent. So the
+In unclear cases the rules blame the agent: a reader can check the quote, whereas blaming the caller wrongly hides a bug. So the
 caller is never the cause of what its prompt asks for, of what the agent did on its own (a forbidden word, a late answer), or of a
 critical failure.
 """
@@ -73,7 +73,7 @@ class CallerFault(NamedTuple):
 
 
 UNSCRIPTED: Final = "no scripted dialogue matches this prompt"
-"""What the caller says on a call of the sandbox that nothing is scripted for."""
+"""What the caller says in the sandbox if no dialogue matches."""
 
 
 def unscripted_call(evidence: Evidence) -> CallerFault | None:
@@ -86,7 +86,7 @@ def unscripted_call(evidence: Evidence) -> CallerFault | None:
 
 
 def caller_fault(evidence: Evidence, failed: Sequence[Expectation], prompt: str) -> CallerFault | None:
-    """How the test bot spoilt the run; None if it did not, or not clearly.
+    """How the test bot caused the failure; None if it did not, or not clearly.
 
     `failed` are the expectations that failed the run; none if it is undecided.
     """

@@ -142,7 +142,7 @@ def keeps_comparison(change: Change, prior: CaseResult) -> bool:
 
 
 def kept_comparison(prior: CaseResult) -> BaselineComparison:
-    """Of a kept case. A regression remains until the case is called again or judged differently."""
+    """The comparison of a kept case. A regression remains until the case is called again or judged differently."""
     compared, p_value = ("regressed", prior.p_value) if prior.compared == "regressed" else ("same", None)
     return BaselineComparison(compared, None, prior.before, p_value, prior.latest)
 

@@ -210,7 +210,7 @@ _Run = TypeVar("_Run", bound=RunVerdict)
 
 
 def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
-    """How often each expectation was met, of the runs in which it was decided. Runs without a proper call do not count."""
+    """How often each expectation was met, of the runs in which it was decided. Runs without a call do not count."""
     outcomes: dict[str, list[bool]] = {}
     checks: dict[str, str] = {}
     for run in runs:
@@ -220,7 +220,7 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
             if finding.outcome is not FindingOutcome.ERRORED and run.had_call:
                 decided.append(finding.outcome is FindingOutcome.PASSED)
     return [
-        ExpectationRate(expectation=name, check=checks[name], held=sum(decided), decided=len(decided))
+        ExpectationRate(expectation=name, check=checks[name], met=sum(decided), decided=len(decided))
         for name, decided in outcomes.items()
     ]
 
@@ -268,7 +268,7 @@ def sample(
     passed = [run for run in runs if run.fault is None]
     found = {rate.expectation: rate for rate in expectation_rates(runs)} if own else {}
     own_rates = (
-        found.get(name) or ExpectationRate(expectation=name, check=check, held=0, decided=0)
+        found.get(name) or ExpectationRate(expectation=name, check=check, met=0, decided=0)
         for name, check in own.items()
     )
     return Sample(
@@ -311,7 +311,7 @@ def total(samples: Sequence[Sample | None]) -> Sample | None:
         rate.model_copy(
             update={
                 name: sum(getattr(one[rate.expectation], name) for one in rates if rate.expectation in one)
-                for name in ("held", "decided")
+                for name in ("met", "decided")
             }
         )
         for rate in first.own_rates

@@ -165,8 +165,8 @@ def _pairs(before: Sample, now: Sample, *, even_none_now: bool = False) -> dict[
         if own.expectation in earlier and (own.decided or even_none_now):
             was = earlier[own.expectation]
             pairs[own.expectation] = (
-                _Rate(was.held, was.decided, before.runs_not_made),
-                _Rate(own.held, own.decided, now.runs_not_made),
+                _Rate(was.met, was.decided, before.runs_not_made),
+                _Rate(own.met, own.decided, now.runs_not_made),
             )
     return pairs
 

@@ -66,7 +66,8 @@ def calls_at_once(rules: CaseRules, verdicts: Sequence[RunVerdict], to_come: int
     """How many of the `to_come` calls of an unsettled case may be in progress at once.
 
     The first wave is `first` calls (`min_runs_to_settle` before any verdict). If all pass, most likely every call is needed, so all
-    others follow at once; if not, again as many as could settle the case. Calls do not wait to save fewer than `WORTH_WAITING`.
+    others follow at once; if not, the next wave is again `min_runs_to_settle`. A wave that would save fewer than `WORTH_WAITING` calls
+    is not split.
     """
     passing = sum(verdict.outcome is RunOutcome.PASSED for verdict in verdicts)
     if passing == len(verdicts):
@@ -145,7 +146,7 @@ class EarlyStopping:
             progress.note(run)
 
     def pace(self, case_id: str, to_come: int, retries: int) -> int:
-        """A `planner.execution.engine.Pace`."""
+        """Implements `planner.execution.engine.Pace`."""
         progress = self._progress[case_id]
         case, verdicts = progress.case, progress.verdicts
         # A retry replaces a run that does not count, unless failures of the platform count.

@@ -97,7 +97,7 @@ class UntrustedCases:
 
 
 def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[Run], int], bool]:
-    """A `planner.changes.diff.CouldPass`."""
+    """Implements `planner.changes.diff.CouldPass`."""
 
     def could_case_pass(case: Case, pool: Sequence[Run], passing: int) -> bool:
         from planner.verdicts.cases import judge_case
@@ -111,7 +111,7 @@ def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequenc
 
 
 def still_settled(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, CaseResult], bool]:
-    """`StoredResults.still_settled` of `planner.changes.diff`."""
+    """Implements `planner.changes.diff.StoredResults.still_settled`."""
 
     def is_still_settled(case: Case, prior: CaseResult) -> bool:
         from planner.verdicts.early_stopping import is_open, settled

@@ -70,7 +70,7 @@ def test_repeating_all_calls_is_reported_as_before() -> None:
 
 
 def test_calls_are_not_stopped_because_of_earlier_results() -> None:
-    """8 of 8 before, and the first three new calls fail: the case has failed whatever the other two show, but may
+    """8 of 8 before, and the first three new calls fail: the case has failed regardless of the other two, but may
     have regressed. 8 of 8 against 0 of 5 would show that; against 8 of 13 it would not."""
     case = make_case(runs=13, min_runs=7, min_pass_rate=0.8, when_settled="stop")
     stored = store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))

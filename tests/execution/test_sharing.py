@@ -69,7 +69,7 @@ def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[LocalEngi
 
     def begin(engine: LocalEngine) -> None:
         sharing = IntentSharing(shared, engine.journal, show_name=str)
-        sharing.take_over(calls_of(jobs))
+        sharing.import_launches(calls_of(jobs))
         engine.share_intent = sharing.share
 
     return begin
@@ -186,7 +186,7 @@ async def test_concurrent_sessions_make_each_call_once(
 
     def begin(engine: LocalEngine) -> None:
         sharing = IntentSharing(shared, engine.journal, show_name=str)
-        sharing.take_over(calls_of(jobs))
+        sharing.import_launches(calls_of(jobs))
         sharer.append(sharing)
 
         async def share(intent: Any) -> None:
@@ -322,8 +322,8 @@ async def test_a_shared_launch_is_updated_and_removed(
     assert {json.loads(shared.get(key) or b"")["state"] for key in shared.keys("intents/")} == {"acknowledged"}
     elsewhere = Journal(tmp_path / "elsewhere.sqlite")
     sharing = IntentSharing(shared, elsewhere, show_name=str)
-    assert sharing.take_over(calls_of(jobs)) == 2
-    assert sharing.take_over(calls_of(jobs)) == 0
+    assert sharing.import_launches(calls_of(jobs)) == 2
+    assert sharing.import_launches(calls_of(jobs)) == 0
     mine = service.journal()
     assert elsewhere.unconsumed_slots() == [
         replace(slot, prompt=taken.prompt)
@@ -347,7 +347,7 @@ def test_an_unreadable_shared_launch_ends_the_command(shared: SharedFolder, tmp_
     sharing = IntentSharing(shared, journal, show_name=str)
     shared.update(lambda _: {"intents/a.json": b"{}"})
     with pytest.raises(StoreError, match=r"the shared launch intents/a.json cannot be read: launch_id: Field required"):
-        sharing.take_over({})
+        sharing.import_launches({})
     journal.close()
 
 
@@ -382,5 +382,5 @@ def test_a_newer_planners_launch(shared: SharedFolder, tmp_path: Path) -> None:
     }
     shared.update(lambda _: {"intents/a.json": json.dumps(document).encode()})
     with pytest.raises(UsageError, match="was written by a newer planner"):
-        IntentSharing(shared, journal, show_name=str).take_over({})
+        IntentSharing(shared, journal, show_name=str).import_launches({})
     journal.close()

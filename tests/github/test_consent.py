@@ -54,7 +54,7 @@ MARIA = {"state": "approved", "user": {"login": "maria"}, "environments": CALLS}
 
 
 def test_a_push_is_no_consent(tmp_path: Path, fake: FakeGitHub) -> None:
-    """An environment without protection starts its job by itself: the API names no approver."""
+    """An environment without protection starts its job without approval: the API names no approver."""
     assert agreed(tmp_path, fake, "pull_request", PULL) == ""
     fake.approvals = [{"state": "rejected", "user": {"login": "maria"}, "environments": CALLS}]
     assert agreed(tmp_path, fake, "pull_request", PULL) == ""

@@ -217,7 +217,7 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
         lambda _: Reply(completion("pass " * 400_000)),
         f"{VOID}its answer is longer than 1 MiB",
     ),
-    "cannot tell": (
+    "cannot decide": (
         lambda asked: honest(asked, "cannot_tell"),
         "undecided: the judge could not decide: So it is.",
     ),
@@ -230,7 +230,7 @@ def test_untrusted_answers_are_undecided(bench: Bench, model: Model, lie: str) -
     model.script, message = LIES[lie]
     assert bench.judge(talk(*TALK))[0] == [("errored", message)]
     asked = len(model.asked)
-    assert asked == (1 if lie == "cannot tell" else 2)  # a void vote has a second chance
+    assert asked == (1 if lie == "cannot decide" else 2)  # a void vote has a second chance
     assert bench.spent_cents() == asked
     assert bench.judge(talk(*TALK))[0] == [("errored", message)]
     assert len(model.asked) == asked

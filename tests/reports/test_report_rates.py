@@ -30,8 +30,8 @@ def measured(canonical: RunResult) -> RunResult:
         runs_not_needed=2,
         p_value=0.0312,
         expectations=[
-            ExpectationRate(expectation="states-window", check="says", held=1, decided=3),
-            ExpectationRate(expectation="call", check="call", held=3, decided=3),
+            ExpectationRate(expectation="states-window", check="says", met=1, decided=3),
+            ExpectationRate(expectation="call", check="call", met=3, decided=3),
         ],
     )
     cases = [stopped if case is failed else case for case in canonical.cases]
@@ -72,8 +72,8 @@ def test_statistics_in_markdown(measured: RunResult) -> None:
 def test_missed_rates_of_expectations_are_beside_the_passed_runs(canonical: RunResult) -> None:
     """All runs passed, but the case fails: `10 of 10` alone would say the opposite."""
     rates = [
-        ExpectationRate(expectation=name, check="says", held=held, decided=4, min_pass_rate=0.9)
-        for name, held in (("polite", 2), ("brief", 4))
+        ExpectationRate(expectation=name, check="says", met=met, decided=4, min_pass_rate=0.9)
+        for name, met in (("polite", 2), ("brief", 4))
     ]
     case = changed(canonical.cases[0], runs_passed=4, runs_total=4, pass_rate=1.0, expectations=rates, interval=None)
     assert case_phrasing.runs_passed(case) == "4 of 4; polite 2 of 4"
@@ -82,9 +82,9 @@ def test_missed_rates_of_expectations_are_beside_the_passed_runs(canonical: RunR
 def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     """Passed and countable runs before and now, and those of changed expectations with their own rate."""
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
-    fell, stayed = (ExpectationRate(expectation=name, check="says", held=9, decided=9) for name in ("fell", "stayed"))
+    fell, stayed = (ExpectationRate(expectation=name, check="says", met=9, decided=9) for name in ("fell", "stayed"))
     before = one_side(CaseOutcome.PASSED, 9, 9, own_rates=[fell, stayed])
-    fallen = changed(fell, held=2, decided=8)
+    fallen = changed(fell, met=2, decided=8)
     latest = one_side(CaseOutcome.FAILED, 3, 8, own_rates=[fallen, stayed])
     assert case_phrasing.compared(case, p_value=True) == "regressed (p = 0.031 on its own)"
     both = changed(case, before=before, latest=latest)

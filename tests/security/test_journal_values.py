@@ -213,7 +213,7 @@ def test_shared_launch(tmp_path: Path, where: tuple[str | int, ...], value: obje
     journal = Journal(tmp_path / "journal.sqlite")
     try:
         with pytest.raises(StoreError, match=r"intents/abc\.json") as refused:
-            IntentSharing(store, journal, show_name=str, now=NOW).take_over({})
+            IntentSharing(store, journal, show_name=str, now=NOW).import_launches({})
         assert "remove it" in refused.value.hint
         assert journal.launch("abc") is journal.launch("another") is None
     finally:
@@ -226,6 +226,6 @@ def test_valid_shared_launch(tmp_path: Path) -> None:
     put(store, "intents/abc.json", json.dumps(INTENT).encode(), expected=None)
     journal = Journal(tmp_path / "journal.sqlite")
     try:
-        assert IntentSharing(store, journal, show_name=str, now=NOW).take_over({}) == 1
+        assert IntentSharing(store, journal, show_name=str, now=NOW).import_launches({}) == 1
     finally:
         journal.close()

@@ -189,7 +189,7 @@ def edits(fake: FakeGitHub) -> int:
 async def test_edited_at_once_and_then_every_thirty_seconds(fake: FakeGitHub) -> None:
     """Ten changes in a hundred seconds: four edits. Nothing changes for ten minutes: none."""
     shown, err = comment(fake)
-    async with shown.kept_current():
+    async with shown.keeping_current():
         for done in range(10):
             await anyio.sleep(10)
             shown.update(replace(STATE, runs_done=done, runs_total=10))
@@ -209,7 +209,7 @@ async def test_the_comment_of_the_plan_is_edited(fake: FakeGitHub) -> None:
     """Its digest stays, so nothing is struck through."""
     fake.add_comment(7, f"<!-- phone-plans:default -->\n<!-- digest:{DIGEST} -->\n### 📞 2 calls to make")
     shown, _ = comment(fake)
-    async with shown.kept_current():
+    async with shown.keeping_current():
         await anyio.sleep(1)
     (made,) = fake.comments[7]
     assert "### ⏳ 0 of 2 done" in made["body"]
@@ -218,7 +218,7 @@ async def test_the_comment_of_the_plan_is_edited(fake: FakeGitHub) -> None:
 
 async def test_a_newer_push_has_the_comment(fake: FakeGitHub) -> None:
     shown, _ = comment(fake)
-    async with shown.kept_current():
+    async with shown.keeping_current():
         await anyio.sleep(1)
         fake.pulls[7] = {"head": {"sha": "b" * 40}}
         newer = fake.comments[7][0]["body"] = "<!-- phone-plans:default -->\n### about the newer push"
@@ -231,7 +231,7 @@ async def test_github_is_down(fake: FakeGitHub) -> None:
     """One message, no repeated requests, and the comment is right once GitHub is back."""
     fake.faults.append(Fault("GET", 503, times=3))
     shown, err = comment(fake)
-    async with shown.kept_current():
+    async with shown.keeping_current():
         await anyio.sleep(85)
         assert len(fake.requests) == 3
         await anyio.sleep(30)
@@ -243,7 +243,7 @@ async def test_github_is_down(fake: FakeGitHub) -> None:
 async def test_a_token_that_may_not_write(fake: FakeGitHub, token: str) -> None:
     """The missing permission is named once, and nothing more is tried."""
     shown, err = comment(fake, key=token)
-    async with shown.kept_current():
+    async with shown.keeping_current():
         await anyio.sleep(300)
     assert 7 not in fake.comments
     assert err.getvalue().count("\n") == 1
@@ -253,7 +253,7 @@ async def test_a_token_that_may_not_write(fake: FakeGitHub, token: str) -> None:
 async def test_an_error_of_the_body_is_not_wrapped(fake: FakeGitHub) -> None:
     shown, _ = comment(fake)
     with pytest.raises(KeyError):
-        async with shown.kept_current():
+        async with shown.keeping_current():
             raise KeyError
 
 
@@ -262,7 +262,7 @@ async def test_hostile_texts(fake: FakeGitHub) -> None:
     bad = "@maria [x](https://evil.test) <img src=x> `` | <!-- digest:x -->"
     fresh = FreshDocument(reason=bad, by=bad, at=datetime(2026, 11, 28, tzinfo=UTC))
     shown, _ = comment(fake, replace(CALLS, cases=[bad] * 30, by=bad, fresh=fresh))
-    async with shown.kept_current():
+    async with shown.keeping_current():
         await anyio.sleep(1)
     html = MarkdownIt("commonmark").render(fake.comments[7][0]["body"])
     assert "and 10 more" in html

@@ -331,7 +331,7 @@ class Fuzzed:
             journal = Journal(IN_MEMORY)
             try:
                 sharing = IntentSharing(store, journal, show_name=str, now=datetime.now(UTC))
-                sharing.take_over({})
+                sharing.import_launches({})
                 slots = journal.unconsumed_slots()
                 self._check_ledger(slots, journal, "sha256:0")
                 sharing.outcome(store)

@@ -22,8 +22,8 @@ def changed(document: _Document, **fields: Any) -> _Document:
     return document.model_copy(update=fields)
 
 
-def own_rate(expectation: str, held: int, decided: int, check: str = "") -> ExpectationRate:
-    return ExpectationRate(expectation=expectation, check=check, held=held, decided=decided)
+def own_rate(expectation: str, met: int, decided: int, check: str = "") -> ExpectationRate:
+    return ExpectationRate(expectation=expectation, check=check, met=met, decided=decided)
 
 
 def one_side(

@@ -460,7 +460,7 @@ class Session:
                 schedule.at(self.random.uniform(0, 1), self.number, lambda: self._answer(launch_id, launched))
 
         schedule.at(arrives, 0, arrive)
-        if self.random.random() < 0.05 and self.state.requesters:  # else nobody could tell them apart
+        if self.random.random() < 0.05 and self.state.requesters:  # otherwise they look alike
             case = self.random.choice([*schedule.jobs.values()])
             schedule.at(0.0, 0, lambda: schedule.model.launch_of_somebody_else(case.prompt, case.line, schedule.now))
 

@@ -311,7 +311,7 @@ def test_a_document_has_the_rates_of_its_expectations() -> None:
     """With the required rate of those that have their own."""
     today = plan_case({**SAYS, "min_pass_rate": 0.5}, {"check": "call", "status": "completed"}, runs=2)
     rates = assembled(change(stored(runs("old", "1", "2")), today, Action.RECHECK)).expectations
-    assert [(rate.expectation, rate.held, rate.decided, rate.min_pass_rate) for rate in rates] == [
+    assert [(rate.expectation, rate.met, rate.decided, rate.min_pass_rate) for rate in rates] == [
         ("says", 1, 2, 0.5), ("call", 2, 2, None),
     ]  # fmt: skip
 

@@ -137,7 +137,7 @@ def made(case: Case, results: list[str], *, may_stop: bool) -> list[Run]:
 def test_stopping_early_never_changes_an_outcome(
     runs: int, min_runs: int, rate: float, platform_failures: Any, retries: int, results: list[str]
 ) -> None:
-    """Whatever the platform fails, and however often that is retried.
+    """Regardless of which runs the platform fails, and how often they are retried.
 
     Before: with `retries` and `platform_failures: fail`, a case was left unknown whose other calls would have decided it.
     """

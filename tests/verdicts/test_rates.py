@@ -50,9 +50,9 @@ def test_expectations_over_the_runs_in_which_they_were_decided() -> None:
         ]
     )
     assert rates == [
-        ExpectationRate(expectation="polite", check="says", held=2, decided=3),
-        ExpectationRate(expectation="short", check="says", held=1, decided=1),
-        ExpectationRate(expectation="late", check="says", held=0, decided=0),
+        ExpectationRate(expectation="polite", check="says", met=2, decided=3),
+        ExpectationRate(expectation="short", check="says", met=1, decided=1),
+        ExpectationRate(expectation="late", check="says", met=0, decided=0),
     ]
 
 
@@ -79,7 +79,7 @@ def test_repeated_passes_are_calls_that_met_everything() -> None:
     both = case(3, 1).model_copy(
         update={
             "runs": [run(polite="passed"), run(polite="passed"), run(polite="failed"), run("agent", polite="failed")],
-            "expectations": [ExpectationRate(expectation="polite", check="says", held=2, decided=4, min_pass_rate=0.5)],
+            "expectations": [ExpectationRate(expectation="polite", check="says", met=2, decided=4, min_pass_rate=0.5)],
         }
     )
     assert [(entry.k, entry.rate) for entry in repeated_passes([both])] == [

@@ -72,7 +72,7 @@ B_FELL = "b was met in 0 of 10 runs, 60 % needed"
 
 def own(met: int) -> CaseResult:
     found = case("own", "passed" if met else "failed", 10, b_met=met, outcome_reason="" if met else B_FELL)
-    rate = ExpectationRate(expectation="b", check="says", held=met, decided=10, min_pass_rate=0.6)
+    rate = ExpectationRate(expectation="b", check="says", met=met, decided=10, min_pass_rate=0.6)
     return found.model_copy(update={"expectations": [rate]})
 
 
@@ -187,7 +187,7 @@ def raised(passed: int, failed: int, *, b_met: int | None = None) -> CaseResult:
     runs = [*stood, *(run.model_copy(update={"run_id": 100 + run.run_id, "invocation_id": "new"}) for run in more)]
     found = case("raised", "failed", 8 + passed, failed).model_copy(update={"runs": runs})
     met = 8 + (passed if b_met is None else b_met)
-    rate = ExpectationRate(expectation="b", check="says", held=met, decided=8 + passed + failed, min_pass_rate=0.8)
+    rate = ExpectationRate(expectation="b", check="says", met=met, decided=8 + passed + failed, min_pass_rate=0.8)
     return found if b_met is None else found.model_copy(update={"expectations": [rate]})
 
 
@@ -213,7 +213,7 @@ def test_shared_runs_belong_to_the_first_side() -> None:
 
 def test_rates_of_expectations_exclude_shared_runs() -> None:
     """So does an expectation with a rate of its own."""
-    eight = ExpectationRate(expectation="b", check="says", held=8, decided=8, min_pass_rate=0.8)
+    eight = ExpectationRate(expectation="b", check="says", met=8, decided=8, min_pass_rate=0.8)
     before = case("raised", "passed", 8).model_copy(update={"expectations": [eight]})
     assert lines(before, raised(8, 0, b_met=1)) == [
         (

@@ -1,4 +1,4 @@
-"""Rules of spoken forms: dates, money, times of day, percentages and repeated digits.
+"""Rules for numbers as people say them: dates, money, times of day, percentages and repeated digits.
 
 A rule is a pattern over a row of tokens (`planner.checks.spoken.tokens`) and its meaning. In these patterns a space matches
 the gap between two words, with or without a pause. No pattern matches across the end of a sentence.

@@ -43,7 +43,7 @@ def resolve(text: str) -> str | int | float | bool | None:
     if text[0] not in _NUMBER_STARTS:
         return text
     if text in _NOT_FINITE:
-        raise NumberError(f"{text} is not a finite number")
+        raise NumberError(f"{text} is not a finite number; write an ordinary number, or quote it")
     integer, prefixed = _INTEGER.match(text), _PREFIXED.match(text)
     if not integer and not prefixed and not _FLOAT.match(text):
         return text
@@ -65,7 +65,7 @@ MAX_PROBLEMS = 1_000
 
 NOT_IN_YAML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
-ODD_SPACES = "\u00a0\u2002\u2003\u2007\u2009\u200b\u202f\u3000\ufeff"
+OTHER_SPACES = "\u00a0\u2002\u2003\u2007\u2009\u200b\u202f\u3000\ufeff"
 
 
 class _StopError(Exception):
@@ -168,9 +168,7 @@ class Parser:
             if value.__class__ is str:
                 self._check_plain(value, start, end)
         elif event.style == '"' and NOT_IN_YAML.search(value):
-            message = (
-                "this text has a control character, written as an escape; put a regular expression in single quotes"
-            )
+            message = "this text has a control character, written as an escape; if it is a pattern, use single quotes"
             self._add("control-character", message, start, end)
         if event.anchor is not None:
             self._anchor(event.anchor, value, start)
@@ -208,7 +206,7 @@ class Parser:
             key = self._unique(container, spots, key, (key_start, key_end))
             value, value_start, end = self._value(self.next_event())
             if value is None and key.__class__ is str and ":" in key:
-                key, value = self._glued(key, key_start, key_end)
+                key, value = self._split_at_colon(key, key_start, key_end)
                 key = self._unique(container, spots, key, (key_start, key_end))
             self._count(2, value_start)
             if isinstance(key, str):
@@ -240,7 +238,8 @@ class Parser:
         start: int = event.start_mark.index
         self.levels += 1
         if self.levels > MAX_DEPTH:
-            self._add("too-much-nesting", f"a file may have {MAX_DEPTH} levels; close a bracket before", start)
+            message = f"this is more than {MAX_DEPTH} levels deep; look for a bracket that is not closed"
+            self._add("too-much-nesting", message, start)
             raise _StopError
         if event.ctag is not None:
             self._check_tag(str(event.ctag), kind, start, start + 1)
@@ -258,7 +257,7 @@ class Parser:
     def _check_tag(self, tag: str, expected: str, start: int, end: int) -> None:
         if tag not in {"!", _TAG_PREFIX + expected}:
             shown = f"!!{tag.removeprefix(_TAG_PREFIX)}" if tag.startswith(_TAG_PREFIX) else tag
-            self._add("unknown-tag", f"{shorten(shown)} is not known here; remove it", start, end)
+            self._add("unknown-tag", f"{shorten(shown)} is not an allowed tag; remove it, or quote this", start, end)
 
     def _key(self, event: _Event) -> tuple[Any, int, int]:
         start: int = event.start_mark.index
@@ -272,8 +271,8 @@ class Parser:
             if not key and event.implicit[0]:
                 self._add("key-not-text", "a key is missing before this colon", start)
                 return _UNUSABLE, start, end
-            if key[:1] in ODD_SPACES and key and self.text[start] == key[0]:
-                self._add("yaml-syntax", odd_indentation(key), start)
+            if key[:1] in OTHER_SPACES and key and self.text[start] == key[0]:
+                self._add("yaml-syntax", bad_indentation(key), start)
                 self.sound = False
             return key, start, end
         value, start, end = self._value(event)
@@ -290,7 +289,7 @@ class Parser:
         self._add("key-not-text", message, start, end)
         return _UNUSABLE, start, end
 
-    def _glued(self, key: str, start: int, end: int) -> tuple[str, Any]:
+    def _split_at_colon(self, key: str, start: int, end: int) -> tuple[str, Any]:
         """A key without a value that has a colon in it, as in {check:says}: reported, and read as it is meant."""
         name, _, value = key.partition(":")
         if not name or not value or self.text[start : start + 1] in {'"', "'"}:
@@ -391,6 +390,6 @@ class Parser:
             raise _StopError
 
 
-def odd_indentation(space: str) -> str:
+def bad_indentation(space: str) -> str:
     """The fix for a line that is indented with a character that YAML does not count as a space."""
     return f"this line is indented with U+{ord(space[0]):04X}; use ordinary spaces"

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML, cyaml
 from planner.diagnostics import Related, Severity, Span
 from planner.planfile.reporter import UNREADABLE, Reporter
 from planner.planfile.yaml.document import Container, Items, Mapping, Problem, Source, at
-from planner.planfile.yaml.parser import NOT_IN_YAML, ODD_SPACES, Parser, odd_indentation
+from planner.planfile.yaml.parser import NOT_IN_YAML, OTHER_SPACES, Parser, bad_indentation
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PURE_CHARACTERS = 256 * 1024
@@ -158,10 +158,12 @@ def explain_syntax(error: Exception, source: Source) -> Problem:
     if context == "while scanning a quoted scalar" and "escape" not in problem and began is not None:
         return Problem("yaml-syntax", "this quote is not closed", source.span(began.index, began.index + 1))
     items = list(
-        re.compile(rf"^ *[{ODD_SPACES}][ {ODD_SPACES}]*", re.MULTILINE).finditer(text, max(0, start - _NEAR), start + 1)
+        re.compile(rf"^ *[{OTHER_SPACES}][ {OTHER_SPACES}]*", re.MULTILINE).finditer(
+            text, max(0, start - _NEAR), start + 1
+        )
     )
     if items and text.count("\n", items[-1].start(), start) <= 2:
-        return Problem("yaml-syntax", odd_indentation(items[-1][0].strip(" ")), source.span(*items[-1].span()))
+        return Problem("yaml-syntax", bad_indentation(items[-1][0].strip(" ")), source.span(*items[-1].span()))
     related: tuple[Related, ...] = ()
     if began is not None and began.line != mark.line:
         if "could not find expected ':'" in problem:

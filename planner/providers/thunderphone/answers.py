@@ -65,7 +65,7 @@ def error_of(answer: Answer, request: str) -> PlannerError:
             return ServiceError(f"{request}: the service timed out (408: {detail})", status=status)
         case _ if 300 <= status < 400:
             return ServiceError(
-                f"{request}: the service redirects ({status}{_whither(answer)}); redirects are not followed, so that the key goes to no"
+                f"{request}: the service redirects ({status}{_redirect_target(answer)}); redirects are not followed, so that the key goes to no"
                 " other host",
                 GARBAGE_HINT,
                 status=status,
@@ -87,7 +87,7 @@ def _writes_agents(request: str) -> bool:
     return method != "GET" and path.startswith("/v1/agents/")
 
 
-def _whither(answer: Answer) -> str:
+def _redirect_target(answer: Answer) -> str:
     """The host only: the rest of a redirect may be secret."""
     try:
         to = urlsplit(answer.headers.get("location", ""))

@@ -27,7 +27,7 @@ def call_dora(service: Served) -> int:
 
 def test_reconcile_without_a_journal(project: Project) -> None:
     """Looking leaves no journal behind."""
-    assert project.planner("reconcile").out == "No launch is open: nothing was ever launched from this store.\n"
+    assert project.planner("reconcile").out == "No launch is open: this store has no launches.\n"
     assert not (project.root / ".planner" / "journal.sqlite").exists()
 
 
@@ -41,7 +41,7 @@ def test_adopting_an_impossible_run_is_refused(project: Project, service: Served
     lose(project)
     for arguments, text in (
         (["--assume-not-sent"], "name the launch: planner reconcile LAUNCH …"),
-        (["lost-1", "--adopt", "1", "--assume-not-sent"], "--adopt and --assume-not-sent exclude each other"),
+        (["lost-1", "--adopt", "1", "--assume-not-sent"], "--adopt and --assume-not-sent cannot be used together"),
         (["lost-2", "--assume-not-sent"], "launch lost-2 is not open"),
         (["lost-1", "--adopt", "1", "--adopt", "2"], "launch lost-1 asked for 1 run, but --adopt names 2"),
         (["lost-1", "--adopt", str(made["run_id"])], f"runs {made['run_id']} already belong to another launch"),
