@@ -206,7 +206,8 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
         today = _Today(case, inputs, call_fingerprint(inputs), check, stored, request, agents)
         change = _retry_partial(today) or _change(today, stored.baseline.get(case.case_id))
         if request.fresh is not None and change.action is Action.CALL:
-            fresh = request.fresh if change.prior else None
+            is_known = change.prior is not None or case.case_id in (stored.on_branch or {})
+            fresh = request.fresh if is_known else None
             change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh)
         if find_calls and change.action is Action.CALL:
             on_branch = None if request.fresh is not None else _reuse_branch(today, change)

@@ -58,7 +58,7 @@ def gate(shell: Shell, options: GateOptions) -> int:
     shell.print(render(check, names))
     if options.publication is not None:
         judged = [case.judged for case in cases if case.judged is not None]
-        publication = _publication(work, options, prepared, check, judged)
+        publication = _publication(work, options, prepared, check, judged, _last_calls(work.place, own))
         write_output(shell, options.publication, for_json_text(shell.keys.text(publication.model_dump_json())) + "\n")
     if to_github := publisher_of(shell):
         to_github.required_check(check)
@@ -66,13 +66,18 @@ def gate(shell: Shell, options: GateOptions) -> int:
 
 
 def _publication(
-    work: Workspace, options: GateOptions, prepared: Preparation, check: RequiredCheck, judged: list[CaseResult]
+    work: Workspace,
+    options: GateOptions,
+    prepared: Preparation,
+    check: RequiredCheck,
+    judged: list[CaseResult],
+    last: LastCalls | None,
 ) -> Publication:
     from planner.reports.pull_request import render_comment
     from planner.session.consent import head_of, shareable
     from planner.session.pull_request import Publication, pull_request_of
 
-    shell, loaded, place = work.shell, work.loaded, work.place
+    shell, loaded = work.shell, work.loaded
     now, redactor = shell.clock.now(), redactor_of(loaded.project)
     refusal = refusal_of(work, prepared)
     preview = Preview(
@@ -92,13 +97,14 @@ def _publication(
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
     pull = pull_request_of(shell.environ, head_of(shell, loaded), options.name)
-    comment = render_comment(preview, check, judged, names, pull, _last_calls(place))
+    comment = render_comment(preview, check, judged, names, pull, last)
     change_set = shareable(work, prepared.change_set) if check.needs_run else None
     return Publication(
         state=check.state.value,
         description=check.description,
         digest=check.digest if check.needs_run else "",
         commit=pull.commit,
+        decided_at=now,
         comment=comment,
         worth_saying=check.state is not State.SUCCESS
         or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.QUARANTINED)))
@@ -111,8 +117,9 @@ def _publication(
     )
 
 
-def _last_calls(place: Place) -> LastCalls | None:
-    """The newest calls of this pull request that somebody agreed to; None outside of one, or if nobody agreed."""
+def _last_calls(place: Place, own: list[CaseResult]) -> LastCalls | None:
+    """The newest calls of this pull request that somebody agreed to; None outside of one, or if nobody agreed. `own` are its
+    results."""
     if place.base is None:
         return None
     from planner.reports.pull_request import LastCalls
@@ -130,11 +137,18 @@ def _last_calls(place: Place) -> LastCalls | None:
     cents = 0
     for result in reversed(same):  # bills that came later are only in `actual_cents` of a session that resumed
         cents = max(cents + result.cost.this_invocation_cents, result.cost.actual_cents)
-    called = [case for result in same if result.stats.launches for case in result.cases if case.action is Action.CALL]
+    still_ignored = {case.case_id for case in own if case.fresh is not None}
+    ignored = [
+        case.fresh
+        for result in agreed
+        for case in result.cases
+        if result.stats.launches and case.action is Action.CALL
+        if result.change_set_digest == last.change_set_digest or case.case_id in still_ignored
+    ]
     return LastCalls(
         last.consent.by,
         last.consent.max_cost_cents,
         cents,
         newest.change_set_digest if newest.outcome == "interrupted" else "",
-        next((case.fresh for case in called if case.fresh is not None), None),
+        next(filter(None, ignored), None),
     )

@@ -374,6 +374,20 @@ def test_the_cost_in_the_comment_is_that_of_the_digest(
     assert not any("ignored" in each for each in said)
 
 
+def test_ignored_results_stay_in_the_comment(jobs: Jobs, tmp_path: Path) -> None:
+    """The default branch does not have the case: only results of the pull request itself were ignored. Then another push."""
+    file, fresh = tmp_path / "publication.json", ("--fresh", "the lookup tool was fixed")
+    jobs.branch("topic")
+    jobs.edit(plans__hours=FAILING)
+    run(jobs.start(7, branch="topic"))
+    assert "ignored" not in comment_of(jobs.start(7, branch="topic"), 1, file)
+    assert run(jobs.start(7, branch="topic"), *fresh) == 1
+    assert fresh[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
+    jobs.edit(plans__other=PLAN.replace("plan: hours", "plan: other"))
+    assert run(jobs.start(7, branch="topic")) == 1
+    assert fresh[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
+
+
 @pytest.mark.parametrize(
     ("edit", "headline", "named", "diff"),
     [
