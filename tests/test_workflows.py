@@ -211,3 +211,17 @@ def test_a_push_during_the_calls(repository: Repository) -> None:
     assert f"`{pushed[0][:7]}`" in repository.comment
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
     assert repository.plan() == "success", "the calls of the older commit count"
+
+
+def test_the_title_is_edited_during_the_calls(repository: Repository) -> None:
+    """The pull request is planned before the calls end, and that is published after them."""
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
+    repository.plan()
+    event = repository.payload()
+    repository.runner.job("phone-plans", "plan", "pull_request_target", event)
+    planned = dict(repository.runner.artifacts)
+    assert repository.agree(repository.digest), repository.runner.log
+    repository.runner.artifacts = planned
+    assert repository.runner.job("phone-plans", "publish", "pull_request_target", event)
+    assert repository.fake.statuses[-1]["state"] == "success"
+    assert "agreed by `maria`" in repository.comment

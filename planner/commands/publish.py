@@ -16,6 +16,8 @@ from planner.github.comment import (
     DEFAULT_NAME,
     CommentPlace,
     context_of,
+    decided,
+    is_outdated,
     is_superseded,
     set_status,
     upsert_comment,
@@ -68,6 +70,9 @@ def publish(shell: Shell, options: PublishOptions) -> int:
         shell.log(f"the change set could not be stored, so --plan-digest must match exactly when it is run: {error}")
     with github_of(shell.environ, shell.pause) as github:
         try:
+            if _is_outdated(shell, github, options, found):
+                shell.log("not published: there is a newer answer about this commit")
+                return 0
             _comment(github, options, found)
         except PlannerError as error:  # the check is what counts
             shell.log(f"the comment could not be written: {error}. {error.hint}")
@@ -96,10 +101,18 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
     BranchStore(store, f"{BRANCHES}{number}/").update(lambda _: {key: data})
 
 
+def _is_outdated(shell: Shell, github: GitHub, options: PublishOptions, found: Publication) -> bool:
+    if not options.comment or options.number is None or found.decided_at is None:
+        return False
+    place = CommentPlace(options.number, options.name, options.author)
+    return is_outdated(github, place, options.commit, found.decided_at, shell.clock.now())
+
+
 def _comment(github: GitHub, options: PublishOptions, found: Publication) -> None:
     if not options.comment or not found.comment or options.number is None:
         return
     if is_superseded(github, options.number, options.commit):
         return  # a newer push has its own job, and the comment is about it
     place = CommentPlace(options.number, options.name, options.author)
-    upsert_comment(github, place, found.comment, found.digest, worth_saying=found.worth_saying)
+    text = decided(options.commit, found.decided_at) + found.comment
+    upsert_comment(github, place, text, found.digest, worth_saying=found.worth_saying)

@@ -55,7 +55,7 @@ class GitHub:
 
     def get(self, path: str, permission: str, **query: Any) -> Any:
         """Read a JSON document. `permission` is what the token needs, such as `issues: read`."""
-        return self._json("GET", path, permission, params=query)
+        return self._json("GET", path, permission, True, params=query)
 
     def pages(self, path: str, permission: str, **query: str) -> Iterator[dict[str, Any]]:
         """All items of a list."""
@@ -68,12 +68,15 @@ class GitHub:
             if len(page) < _PAGE:
                 return
 
-    def send(self, method: str, path: str, permission: str, body: Mapping[str, Any]) -> Any:
-        """Write. Only what GitHub refused to process is sent again: another failure may have done its work."""
-        return self._json(method, path, permission, json=dict(body))
+    def send(
+        self, method: str, path: str, permission: str, body: Mapping[str, Any], *, repeatable: bool = False
+    ) -> Any:
+        """Write. Only what GitHub refused to process is sent again: another failure may have done its work, which is
+        harmless if the request is `repeatable`."""
+        return self._json(method, path, permission, repeatable, json=dict(body))
 
-    def _json(self, method: str, path: str, permission: str, **content: Any) -> Any:
-        answer = self._answer(method, f"/repos/{self.repository}/{path}", **content)
+    def _json(self, method: str, path: str, permission: str, repeatable: bool, **content: Any) -> Any:
+        answer = self._answer(method, f"/repos/{self.repository}/{path}", repeatable, **content)
         if answer.status_code < 300:
             try:
                 return answer.json() if answer.content else None
@@ -81,19 +84,19 @@ class GitHub:
                 raise IncompleteError("GitHub's answer is not JSON", "Try again later.") from error
         raise _error(answer, permission, f"{method} {path}")
 
-    def _answer(self, method: str, path: str, **content: Any) -> httpx.Response:
+    def _answer(self, method: str, path: str, repeatable: bool, **content: Any) -> httpx.Response:
         for left in reversed(range(self.tries)):
             try:
                 answer = self._http.request(method, path, **content)
             except httpx.HTTPError as error:
-                if not left or method != "GET":
+                if not left or not repeatable:
                     raise IncompleteError(
                         f"GitHub cannot be reached: {type(error).__name__}", "Try again later."
                     ) from error
                 self.pause(1.0)
                 continue
             throttled = answer.status_code == 429 or (answer.status_code == 403 and "Retry-After" in answer.headers)
-            again = throttled or (answer.status_code >= 500 and method == "GET")
+            again = throttled or (answer.status_code >= 500 and repeatable)
             if not again or not left:
                 return answer
             self.pause(_wait_seconds(answer))

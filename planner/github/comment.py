@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, cast
 
 from planner.errors import IncompleteError, NotFoundError
@@ -20,6 +21,7 @@ CONTEXT: Final = "phone-plans"
 DEFAULT_NAME: Final = "default"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _DIGEST: Final = re.compile(r"<!-- digest:(sha256:[0-9a-f]{64}) -->")
+_DECIDED: Final = re.compile(r"<!-- decided:([0-9a-f]{40,64}) (\S+) -->")
 _PERMISSION: Final = "pull-requests: write"
 _ISSUES: Final = "issues: write"
 _NOTHING: Final = "No agent was edited since the results of its cases."
@@ -57,6 +59,24 @@ def is_superseded(github: GitHub, number: int, commit: str) -> bool:
     head = cast("dict[str, Any]", pull).get("head") if isinstance(pull, dict) else None
     newest = cast("dict[str, Any]", head).get("sha") if isinstance(head, dict) else None
     return newest is not None and newest != commit
+
+
+def decided(commit: str, at: datetime | None) -> str:
+    """A line of the comment: which commit the answer is about, and when it was found."""
+    return f"<!-- decided:{commit} {at.isoformat()} -->\n" if at is not None else ""
+
+
+def is_outdated(github: GitHub, place: CommentPlace, commit: str, at: datetime, now: datetime) -> bool:
+    """Whether the comment has a newer answer about this commit than that of `at`: another job was faster, or an older job was
+    run again. A time after `now` is not believed. Raises `PlannerError`."""
+    old = _comment(github, place)
+    found = _DECIDED.search(str(old["body"])) if old is not None else None
+    if found is None or found[1] != commit:
+        return False
+    try:
+        return at < datetime.fromisoformat(found[2]) <= now
+    except (TypeError, ValueError):
+        return False
 
 
 def upsert_comment(
@@ -109,7 +129,7 @@ def _body(markdown: str, digest: str, name: str, old: str) -> str:
 def set_status(github: GitHub, commit: str, state: str, description: str, *, context: str = CONTEXT) -> None:
     """Set the required check of a commit. Raises `PlannerError`."""
     content = {"state": state, "description": description[:140], "context": context}
-    github.send("POST", f"statuses/{commit}", "statuses: write", content)
+    github.send("POST", f"statuses/{commit}", "statuses: write", content, repeatable=True)
 
 
 def upsert_issue(github: GitHub, title: str, body: str, *, name: str = DEFAULT_NAME) -> None:

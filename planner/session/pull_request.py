@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -46,6 +47,7 @@ class Publication(BaseModel):
     description: str
     digest: str
     commit: str = Field(default="", description="The head commit that the answer is about.")
+    decided_at: datetime | None = None
     comment: str
     worth_saying: bool
     store: str = Field(default="", description="The shared store that the change set belongs to.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,42 @@ def test_a_status_that_cannot_be_set(fake: FakeGitHub, monkeypatch: pytest.Monke
     assert publish(fake, monkeypatch, publication(tmp_path), key="reader") == 2
     assert publish(fake, monkeypatch, publication(tmp_path), commit="HEAD") == 2
     assert fake.statuses == []
+
+
+def test_a_status_is_set_although_an_answer_was_lost(fake: FakeGitHub) -> None:
+    """Otherwise an older status of the commit stays, which may be green. Setting it twice is harmless."""
+    fake.faults += [Fault("POST", 502), Fault("POST", 500, after_work=True)]
+    with client(fake) as github:
+        set_status(github, COMMIT, "failure", "x")
+    assert {status["state"] for status in fake.statuses} == {"failure"}
+
+
+@pytest.mark.parametrize(
+    ("commit", "minutes", "is_published"),
+    [
+        pytest.param(COMMIT, -1, False, id="older answer"),
+        pytest.param("d" * 40, -1, True, id="other commit"),
+        pytest.param(COMMIT, 0, True, id="the same again"),
+        pytest.param(COMMIT, 1, True, id="newer answer"),
+    ],
+)
+def test_an_outdated_answer_is_not_published(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, commit: str, minutes: int, is_published: bool
+) -> None:
+    """A job that planned before the calls publishes after them, or is run again."""
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    first = publication(tmp_path, state="failure", comment="### failed", decided_at=at.isoformat())
+    assert publish(fake, monkeypatch, first) == 0
+    older = publication(tmp_path, state="success", decided_at=(at + timedelta(minutes=minutes)).isoformat())
+    assert publish(fake, monkeypatch, older, commit=commit) == 0
+    assert [status["state"] for status in fake.statuses] == ["failure", "success"][: 1 + is_published]
+    assert ("### failed" in fake.comments[42][0]["body"]) != is_published
+
+
+def test_an_answer_from_the_future_blocks_nothing(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The clock of one machine is wrong."""
+    for state, year in (("pending", 2999), ("success", 2026)):
+        assert publish(fake, monkeypatch, publication(tmp_path, state=state, decided_at=f"{year}-01-01T09:00:00Z")) == 0
+    assert [status["state"] for status in fake.statuses] == ["pending", "success"]
