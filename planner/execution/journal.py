@@ -48,7 +48,7 @@ _TABLE: Final = (
 """`IF NOT EXISTS`: two processes may open a new journal at the same time."""
 _INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
 _MAX_TEXT_BYTES: Final = 16 * 1024 * 1024
-"""Of one event; a launch has at most 20 prompts of 32 KiB."""
+"""Of one event; a launch has at most `LARGEST_BATCH` prompts of 32 KiB."""
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
 
 

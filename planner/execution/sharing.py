@@ -34,7 +34,7 @@ from planner.values import frozen
 SCHEMA_VERSION: Final = "1.0"
 PREFIX: Final = "intents/"
 _MOST_RUNS: Final = 1000
-"""Per launch; planner sends at most 20."""
+"""Per launch; planner sends at most `LARGEST_BATCH`."""
 _LONGEST_TEXT: Final = 65_536
 """Of a name; prompts are not shared."""
 
