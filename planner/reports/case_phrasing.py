@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from planner.changes.model import Reason
 from planner.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import CaseResult, Compared, Finding, NotComparable, Quote, Run, RunResult
+from planner.results.outcomes import Fault
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
@@ -19,14 +20,6 @@ _NOT_COMPARABLE: dict[NotComparable, str] = {
     "judging": "same calls, judged differently",
     "grader": "different grader",
     "variant": "no agent variant in common",
-}
-CAUSES = {
-    None: "",
-    "agent": "caused by the agent",
-    "caller": "caused by the test bot",
-    "platform": "caused by the platform",
-    "judge": "undecided",
-    "author": "caused by the plan",
 }
 
 
@@ -224,11 +217,28 @@ def run_facts(run: Run) -> str:
     return " · ".join(filter(None, parts))
 
 
+def cause(run: Run) -> str:
+    """Why the run did not pass; empty if it passed."""
+    match run.fault:
+        case None:
+            return ""
+        case Fault.AGENT:
+            return "caused by the agent"
+        case Fault.CALLER:
+            return "caused by the test bot"
+        case Fault.PLATFORM:
+            return "caused by the platform"
+        case Fault.JUDGE:
+            return "undecided"
+        case Fault.AUTHOR:
+            return "caused by the plan"
+
+
 def run_outcome(run: Run) -> str:
     """`failed, caused by the agent`, or `passed, except polite` if an expectation with its own rate failed."""
     failed = dict.fromkeys(finding.expectation for finding in open_findings(run) if finding.severity == "error")
     exceptions = f"except {', '.join(failed)}" if run.outcome == "passed" and failed else ""
-    return ", ".join(filter(None, [run.outcome, exceptions, CAUSES[run.fault]]))
+    return ", ".join(filter(None, [run.outcome, exceptions, cause(run)]))
 
 
 def run_reason(run: Run) -> str:

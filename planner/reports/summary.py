@@ -74,7 +74,7 @@ def _findings(case: CaseResult, width: int, paint: Paint) -> Iterator[str]:
     for run in case_phrasing.runs_to_show(case):
         open_findings = [finding for finding in case_phrasing.open_findings(run) if finding.severity != "warning"]
         if not open_findings or not run.had_call:
-            reasons[": ".join(filter(None, [case_phrasing.CAUSES[run.fault], run.reason]))] = None
+            reasons[": ".join(filter(None, [case_phrasing.cause(run), run.reason]))] = None
             continue
         for finding in open_findings:
             found.setdefault((finding.expectation, finding.outcome), []).append(finding)

@@ -5,7 +5,7 @@ version. Stored documents keep prompts and numbers; `planner.reports.redaction` 
 """
 
 from datetime import date
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -83,10 +83,6 @@ class Finding(Document):
     quote: Quote | None = None
 
 
-COUNTABLE: Final = (None, Fault.AGENT, Fault.AUTHOR)
-"""Values of `fault` of runs that count in the pass rate of their case."""
-
-
 class RunVerdict(Document):
     """The verdict on one run, made or imagined; `fault` is None if and only if it passed."""
 
@@ -99,12 +95,20 @@ class RunVerdict(Document):
     @property
     def countable(self) -> bool:
         """Whether it counts in the pass rate of its case, because it says something about the agent."""
-        return self.fault in COUNTABLE
+        match self.fault:
+            case None | Fault.AGENT | Fault.AUTHOR:
+                return True
+            case Fault.CALLER | Fault.PLATFORM | Fault.JUDGE:
+                return False
 
     @property
     def had_call(self) -> bool:
         """Whether there was a proper call, which expectations can judge."""
-        return self.fault not in (Fault.PLATFORM, Fault.CALLER)
+        match self.fault:
+            case None | Fault.AGENT | Fault.AUTHOR | Fault.JUDGE:
+                return True
+            case Fault.CALLER | Fault.PLATFORM:
+                return False
 
 
 class Run(RunVerdict):
