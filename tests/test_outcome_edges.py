@@ -70,8 +70,8 @@ def test_an_unprompted_agent_action_is_never_caused_by_the_caller(check: str) ->
     listed = re.search(r"the agent did on its own: (.*?) fail regardless of the caller", PAGE, re.DOTALL)
     assert listed is not None
     fault = caller_fault(SLIPPED, [failed(check)], "")
-    assert (fault is None) is (f"`{check}`" in listed[1])
     assert CHECKS[check].caller_can_cause_failure is (fault is not None)
+    assert (fault is None) is (f"`{check}`" in listed[1]), "correct the list in docs/verdicts.md"
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,13 @@ class Expectation(BaseModel, ABC, frozen=True):
     )
     description: str | None = Field(default=None, description="Why this is expected, for the reader of a report.")
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        is_kind = cls.model_fields["check"].annotation is not str  # else it is a base of several kinds
+        if is_kind and not hasattr(cls, "caller_can_cause_failure"):
+            raise TypeError(f"{cls.__name__} must set `caller_can_cause_failure`; see `Expectation`")
+
     @model_validator(mode="after")
     def _can_fail(self) -> Self:
         if self.min_pass_rate == 0 and self.severity is not CheckSeverity.CRITICAL:

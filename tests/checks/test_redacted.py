@@ -12,7 +12,6 @@ from planner.checks.base import Expectation
 from planner.checks.field import MAX_VALUES
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
-from planner.checks.similar import missing_packages
 from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
 from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.runs import judge_run
@@ -67,28 +66,6 @@ def test_redaction_leaves_checks_undecided_only_if_needed(
     assert judged.outcome.value == outcome
     if said is not None:
         assert judged.message == SAID.format(said)
-
-
-PARTS: dict[str, tuple[str, ...]] = {
-    "says": ("turns",), "never_says": ("turns",), "no_pii": ("turns",), "language": ("turns",), "pacing": ("turns",),
-    "similar": ("turns",), "sequence": ("turns", "tools"), "judge": ("turns", "tools"), "tool_called": ("tools",),
-    "tool_not_called": ("tools",), "call": ("transferred_to",), "duration": (), "cost": (), "latency": (), "grade": (),
-}  # fmt: skip
-
-
-def test_every_kind_is_listed() -> None:
-    """A new kind needs a line in `PARTS`, unless the parts that decide it depend on its fields."""
-    assert set(CHECKS) - set(PARTS) == {"field", "expression", "all_of", "any_of", "not"}
-
-
-@pytest.mark.parametrize(("check", "parts"), PARTS.items(), ids=PARTS)
-def test_a_check_is_undecided_by_parts_it_reads(check: str, parts: tuple[str, ...]) -> None:
-    if check == "similar" and missing_packages():
-        pytest.skip("needs the extra `semantic`")
-    written = expectation(**CHECKS[check].model_json_schema()["examples"][0])
-    everything = get_args(RedactedPart)
-    found = {part: left_out(written, EVIDENCE.model_copy(update={"redacted": (part,)})) for part in everything}
-    assert found == {part: {part} if part in parts else set() for part in everything}
 
 
 @pytest.mark.parametrize(

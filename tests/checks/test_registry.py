@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -40,6 +40,14 @@ def test_every_field_has_a_description(kind: type[Expectation]) -> None:
     undescribed = [name for name, field in schema["properties"].items() if "description" not in field]
     assert undescribed == []
     assert all(re.search(r"[.…]$", field["description"]) for field in schema["properties"].values())
+
+
+def test_a_kind_says_whether_the_caller_can_cause_its_failure() -> None:
+    """At its definition, not when the first call fails."""
+    with pytest.raises(TypeError, match="caller_can_cause_failure"):
+
+        class Undecided(Expectation, frozen=True):  # pyright: ignore[reportUnusedClass]
+            check: Literal["undecided"]
 
 
 @pytest.mark.parametrize("severity", ["critical", "error", "warning"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from inline_snapshot import external_file
@@ -12,9 +12,9 @@ from pydantic_core import to_json
 from planner.checks import CHECKS
 from planner.checks.judgement import FindingOutcome
 from planner.checks.opinions import Question, Verdict, Vote, Votes
-from planner.checks.redacted import judge_redacted
+from planner.checks.redacted import judge_redacted, left_out
 from planner.checks.similar import missing_packages
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RedactedPart
 from planner.providers.base import CallId, Run, RunId
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
@@ -202,6 +202,11 @@ _ANSWERS = {
 }
 
 
+def redacted(part: RedactedPart) -> Evidence:
+    """The call, with something redacted in this part."""
+    return page().model_copy(update={"redacted": (part,)})
+
+
 def asked(question: Question) -> Votes:
     votes = _ANSWERS[question.rubric]
     return Votes(votes, "" if len(votes) >= question.votes else "the endpoint was gone")
@@ -212,7 +217,7 @@ IN_PART = {"page, in part": page_in_part, "client, in part": client_in_part}
 MISSING = {"page, missing": page_missing, "client, missing": client_missing}
 
 
-@pytest.mark.parametrize("name", [name for name in CHECKS if name != "similar" or not missing_packages()])
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "similar" or not missing_packages()])
 def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> None:
     """The dialects agree; with less data a finding is the same or undecided."""
     lines: list[str] = []
@@ -225,7 +230,8 @@ def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> 
             outcomes[dialect].append(judgement.outcome.value)
             quote = f"turn {judgement.quote.turn}" if judgement.quote else ""
             lines.append(f"  {dialect:<15} {judgement.outcome.value:<8} {quote:<7} {judgement.message}")
-        lines.append("")
+        affected = [part for part in get_args(RedactedPart) if left_out(expectation, redacted(part))]
+        lines += [f"  affected by redaction of: {', '.join(affected) or 'nothing'}", ""]
     assert "\n".join(lines) == external_file(f"tables/{name}.txt")
     for one, other in (DIALECTS, IN_PART, MISSING):
         assert outcomes[one] == outcomes[other]
@@ -240,8 +246,9 @@ def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> 
 
 
 def test_every_kind_has_examples() -> None:
-    """A new check needs its own."""
-    assert EXAMPLES.keys() == CHECKS.keys()
+    """A new check needs a line in `EXAMPLES`: fields that the call satisfies, and fields that it does not."""
+    assert CHECKS.keys() - EXAMPLES.keys() == set()
+    assert EXAMPLES.keys() - CHECKS.keys() == set()
 
 
 def recorded(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = None, **call: Any) -> Evidence:
@@ -313,10 +320,10 @@ STRICTER: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("how", NOT_READ)
 def test_unreadable_data_never_turns_a_failure_into_a_pass(read: Any, how: str) -> None:
-    for name in CHECKS:
+    for name, examples in EXAMPLES.items():
         if name == "similar" and missing_packages():
             continue
-        for fields in (*EXAMPLES[name], *STRICTER.get(name, ())):
+        for fields in (*examples, *STRICTER.get(name, ())):
             expectation = read(check=name, **fields)
             if expectation.judge_with(recorded(), asked).outcome is FindingOutcome.FAILED:
                 judgement = judge_redacted(expectation, NOT_READ[how], asked)
