@@ -31,7 +31,8 @@ scenarios:
 def test_every_rule_has_an_example() -> None:
     """A code is either shown or said to be impossible to show, and no example is left over from a code that is gone."""
     assert set(SHOWN).isdisjoint(WITHOUT)
-    assert sorted([*SHOWN, *WITHOUT]) == sorted(rules())
+    assert rules().keys() - {*SHOWN, *WITHOUT} == set()
+    assert {*SHOWN, *WITHOUT} - rules().keys() == set()
 
 
 @pytest.mark.parametrize("code", SHOWN)
