@@ -141,12 +141,6 @@ def test_holm_is_the_closure_of_bonferroni(p_values: dict[str, Fraction], level:
     assert holm(p_values, level) == holm_by_closed_testing(p_values, level)
 
 
-def test_holm_stops_at_the_first_that_is_not_small_enough() -> None:
-    """A later p-value that would pass on its own does not."""
-    p_values = {"a": Fraction(1, 100), "b": Fraction(3, 100), "c": Fraction(4, 100)}
-    assert holm(p_values, LEVEL) == {"a"}
-
-
 def test_could_differ_leaves_out_what_could_never_differ() -> None:
     """Cases that passed every run before and now do not weaken what is said of the one that did not."""
     steady = {f"steady-{number}": least_mid_p((5, 5), (5, 5)) for number in range(55)}
@@ -379,10 +373,9 @@ def test_the_stratified_test_of_a_large_suite(rate: float) -> None:
     assert stratified_p(pairs) == pytest.approx(min(1.0, 2 * tail), abs=1e-10)
 
 
-@pytest.mark.parametrize(("before", "now"), [((3, 3), (0, 3)), ((0, 3), (3, 3)), ((9, 9), (0, 5))])
-def test_a_nearly_impossible_result_has_a_tiny_p_value(before: Counts, now: Counts) -> None:
+def test_a_nearly_impossible_result_has_a_tiny_p_value() -> None:
     """Of 2,000 cases that all turned, beyond any count that is kept: more than nothing, and less than any suite is asked for."""
-    assert 0 < stratified_p([(before, now)] * 2000) < 1e-12
+    assert 0 < stratified_p([((3, 3), (0, 3))] * 2000) < 1e-12
 
 
 def test_could_differ_of_ten_thousand_cases_is_the_least_family() -> None:

@@ -243,10 +243,15 @@ def test_a_refused_run_records_nothing(described: Project) -> None:
 STRANGE = "\x07\x1b\x7f\x85\x9f\u2028\u2029\ufeff\t\ufffe\U0001f600"
 
 
-@pytest.mark.parametrize("strange", [*STRANGE, STRANGE], ids=ascii)
-@pytest.mark.parametrize("form", ["Hi{}there.", "You are kind.\nSay hi{}there.\n  Bye."])
-def test_pull_writes_every_character(described: Project, service: Served, strange: str, form: str) -> None:
-    prompt = form.format(strange)
+FORMS = ("Hi{}there.", "You are kind.\nSay hi{}there.\n  Bye.")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [*(FORMS[n % 2].format(strange) for n, strange in enumerate(STRANGE)), *(form.format(STRANGE) for form in FORMS)],
+    ids=ascii,
+)
+def test_pull_writes_every_character(described: Project, service: Served, prompt: str) -> None:
     ask(service, "PATCH", "14", {"prompt": prompt})
     ask(service, "POST", "14/deploy", {})
     assert described.planner("agents", "pull", "clinic").code == 0

@@ -108,9 +108,7 @@ def test_exclusions_that_follow_from_each_other_need_no_search() -> None:
     assert all(list(row) == sorted(row, reverse=True) for row in rows)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "exclusions"), [([9] * 10, PIGEONS), ([60] * 12, []), ([200, 200, 200], []), ([2] * 2000, [])]
-)
+@pytest.mark.parametrize(("sizes", "exclusions"), [([9] * 10, PIGEONS), ([200, 200, 200], []), ([2] * 2000, [])])
 def test_work_is_bounded(sizes: list[int], exclusions: list[dict[int, int]]) -> None:
     """Very large sizes and exclusions are refused within about a second."""
     with pytest.raises(TooMuchSearchError):

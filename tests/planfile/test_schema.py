@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,13 +10,17 @@ import pytest
 
 from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
+from planner.planfile import schema as schemas
 from planner.planfile.examples import examples
 from planner.planfile.reporter import Reporter
-from planner.planfile.schema import library_schema, plan_schema, project_schema
 from planner.planfile.yaml.document import Source
 from planner.planfile.yaml.reader import parse
 
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
+
+plan_schema, library_schema, project_schema = map(
+    cache, (schemas.plan_schema, schemas.library_schema, schemas.project_schema)
+)
 
 PLANS = Path(__file__).parents[2] / "plans"
 
@@ -182,17 +185,11 @@ def test_every_check_is_a_branch_with_an_example() -> None:
             assert [error.message for error in validator.iter_errors(example)] == []
 
 
-@cache
-def schema_of(kind: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Made once for all examples."""
-    return kind()
-
-
 def of_a_kind(name: str, text: str) -> dict[str, Any]:
     """The schema that an editor would use for a file of an example."""
     if PurePath(name).name == "planner.yaml":
-        return schema_of(project_schema)
-    return schema_of(library_schema if "kind: library" in text else plan_schema)
+        return project_schema()
+    return library_schema() if "kind: library" in text else plan_schema()
 
 
 @pytest.mark.parametrize("code", examples())
