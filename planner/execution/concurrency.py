@@ -58,8 +58,9 @@ class ConcurrencyLimit:
         self.too_many = in_flight + others + runs
         self._probe = 1
         self.learned = max(1.0, float(in_flight + others + runs // 2))
-        pause = 0.0 if runs > 1 else self._pause_seconds
+        pause = 0.0
         if runs == 1:
+            pause = self._pause_seconds
             self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
             if in_flight == 0:
                 pause = max(pause, FIRST_PAUSE_SECONDS)

@@ -92,7 +92,9 @@ def decide(state: State, now: Now) -> list[Action]:
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]
     under_way = state.is_under_way()
-    is_waiting = len(state.wanted.pending) and not state.stopped and not _is_blocked(state, launching)
+    # Launching may wait for an unconfirmed launch: too many are open, or they reserve the budget.
+    is_blocked = len(state.unconfirmed) >= MAX_UNCONFIRMED or launching.reason == NO_ROOM
+    is_waiting = len(state.wanted.pending) and not state.stopped and not is_blocked
     if not (under_way or is_waiting):
         if not state.unconfirmed:
             return [*actions, Finish()]
@@ -164,12 +166,6 @@ def _reservation(state: State, ledger: Ledger, job: Job) -> int | None:
     return ledger.reservation_for(job.plan, target, job.reserve_cents)
 
 
-def _is_blocked(state: State, launching: WaitUntil) -> bool:
-    """Whether launching waits for an unconfirmed launch: too many are open, or they reserve the budget."""
-    short = launching.reason == NO_ROOM and not state.is_under_way()
-    return len(state.unconfirmed) >= MAX_UNCONFIRMED or (bool(state.unconfirmed) and short)
-
-
 def _paused(state: State, now: Now) -> Apply | WaitUntil:
     """Wait after a 429 or while the service is unreachable; give up after too long."""
     settings, pause_until = state.settings, state.limit.pause_until
@@ -200,7 +196,7 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
     if not all(blocking) and (state.is_under_way() or state.unconfirmed):
         return WaitUntil(NEVER, NO_ROOM)
     labels = {ceiling.label for ceiling in blocking if ceiling is not None}
-    cheapest = min(jobs, key=lambda job: job.reserve_cents if job.reserve_cents is not None else 0)
+    cheapest = min(jobs, key=lambda job: job.reserve_cents or 0)
     left = [(state.order.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
     return Apply(
         Stopped(
@@ -228,7 +224,10 @@ def _poll_seconds(state: State, now: Now) -> float:
             share = -(-state.list_rows // PAGE_LIMIT) / (POLLS_A_RUN * running)
         else:
             share = TAIL_POLL_SHARE * running
-        wanted = max(usual * min(share, LONGEST_POLL_SHARE), _seconds_to_retry(state, now))
+        wanted = usual * min(share, LONGEST_POLL_SHARE)
+        if not (state.posting or state.reading or state.unbound or state.unconfirmed or len(state.wanted.pending)):
+            # Unreadable runs are retried later.
+            wanted = max(wanted, min(item.retry_at for item in state.watched.values()) - now.seconds)
     else:
         asked = (state.watched, state.unbound, state.unconfirmed)
         since = min((item.since for items in asked for item in items.values()), default=now.seconds)
@@ -237,13 +236,6 @@ def _poll_seconds(state: State, now: Now) -> float:
     if not state.seconds_seen or state.unbound or state.unconfirmed or state.outage.since is not None:
         ceiling = min(ceiling, max(floor, MAX_UNCERTAIN_POLL_SECONDS))
     return min(max(wanted, floor), ceiling)
-
-
-def _seconds_to_retry(state: State, now: Now) -> float:
-    """Seconds until the next retry of an unreadable run, if nothing else is pending."""
-    if state.posting or state.reading or state.unbound or state.unconfirmed or len(state.wanted.pending):
-        return 0.0
-    return min((item.retry_at for item in state.watched.values()), default=0.0) - now.seconds
 
 
 def snapshot(state: State, waiting: str, now: Now) -> Snapshot:

@@ -252,8 +252,8 @@ def _evidence_failed(state: State, event: EvidenceFailed, now: Now) -> None:
     """Not a failure of the service: the list shows whether that works."""
     run_id, problem = event
     _, watched = state.reading.pop(run_id)
-    ended_at = watched.ended_at if watched.ended_at is not None else now.seconds
-    if now.seconds - ended_at < state.settings.evidence_give_up_seconds:
+    assert watched.ended_at is not None
+    if now.seconds - watched.ended_at < state.settings.evidence_give_up_seconds:
         state.begin_polling(now)
         watched.back_off(now.seconds)
         state.watched[run_id] = watched

@@ -47,7 +47,7 @@ class Ledger:
     ceilings: Sequence[Ceiling] = ()
     spent_cents: int = 0
     reserved_cents: int = 0
-    largest_bill_cents: int | None = field(default=None)
+    largest_bill_cents: int = 0
     highest_bills: dict[Target, int] = field(default_factory=dict[Target, int])
     underestimated: set[Target] = field(default_factory=set[Target])
     """Targets with a bill above its reservation."""
@@ -64,7 +64,7 @@ class Ledger:
         """
         if estimate_cents is not None:
             return max(estimate_cents, self.highest_bills[target] if target in self.underestimated else 0)
-        return None if self.largest_bill_cents is None else -(-self.largest_bill_cents * 5 // 4)
+        return -(-self.largest_bill_cents * 5 // 4) or None
 
     def is_untested(self, plan: str, target: Target) -> bool:
         """Whether one of our ceilings covers calls whose estimate no bill of their target has confirmed."""
@@ -118,7 +118,7 @@ class Ledger:
         estimate of a call, calls); empty if a price is unknown."""
         lines: list[str] = []
         # The next session prices them by these bills plus a quarter, like unknown prices.
-        least = -(-(self.largest_bill_cents or 0) * 5 // 4)
+        least = -(-self.largest_bill_cents * 5 // 4)
         for ceiling in self.ceilings:
             covered = [
                 (self.price(target, cents), calls) for plan, target, cents, calls in left if ceiling.covers(plan)
@@ -150,18 +150,14 @@ class Ledger:
     def bill(self, plan: str, *, reserved_cents: int, billed_cents: int) -> None:
         self.reserved_cents -= reserved_cents
         self.spent_cents += billed_cents
-        self._learn(billed_cents)
+        self.largest_bill_cents = max(self.largest_bill_cents, billed_cents)
         self._commit(plan, billed_cents - reserved_cents, -reserved_cents)
 
     def revise(self, plan: str, reserved_cents: int, expected_cents: int) -> None:
         """Replace the reservation of a call of unknown price by the bill expected for it."""
         self.release(plan, reserved_cents)
         self.reserve(plan, expected_cents)
-        self._learn(expected_cents)
-
-    def _learn(self, cents: int) -> None:
-        if cents > (self.largest_bill_cents or 0):
-            self.largest_bill_cents = cents
+        self.largest_bill_cents = max(self.largest_bill_cents, expected_cents)
 
     def _commit(self, plan: str, cents: int, pending_cents: int) -> None:
         for ceiling in self.ceilings:

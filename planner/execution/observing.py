@@ -161,8 +161,7 @@ def listed(state: State, lists: Lists, now: Now) -> Iterator[Event | RunEnded | 
         yield from _bound(state, unbound, lists)
     for run_id in [run_id for run_id in state.watched if run_id in lists.runs.found]:
         yield from _seen(state, lists.runs.found[run_id], now)
-    if lists.searched:
-        yield from _searched(state, lists)
+    yield from _searched(state, lists)
 
 
 def _bound(state: State, unbound: Unbound, lists: Lists) -> Iterator[Event]:
@@ -170,7 +169,7 @@ def _bound(state: State, unbound: Unbound, lists: Lists) -> Iterator[Event]:
     never guessed."""
     runs, launch_id = lists.runs.found, unbound.launch.launch_id
     launch, slots = state.launch(launch_id), state.journal.slots_of(launch_id)
-    if len(launch.run_ids) < len(slots) and launch.batch_id in lists.members:
+    if launch.batch_id in lists.members:
         found = _members(state, launch, slots, lists)[: len(slots) - len(launch.run_ids)]
         if found:
             yield RunsClaimed(launch_id, tuple(found))
@@ -345,8 +344,7 @@ def _resume_slot(state: State, slot: Slot, load_evidence: LoadEvidence, now: Now
     evidence = load_evidence(slot.evidence) if slot.evidence is not None else None
     await_grade = state.order.jobs[slot.case_id].await_grade
     if launch.state in UNSETTLED:
-        if launch.launch_id not in state.unconfirmed:
-            state.search(launch.launch_id, now)
+        state.search(launch.launch_id, now)
     elif evidence is not None and not missing_parts(evidence, grade_wanted=await_grade):
         yield RunResumed(EndedRun(slot, launch, resumed=True, evidence=evidence))
     elif slot.launch_id in state.launched_with_other:
@@ -354,7 +352,7 @@ def _resume_slot(state: State, slot: Slot, load_evidence: LoadEvidence, now: Now
         state.report_anomaly(f"{OTHER_KEY} {slot.launch_id}", message)
     elif slot.run_id is not None:  # under way, or its evidence is missing from the store
         state.watch(slot, launch, now)
-    elif launch.launch_id not in state.unbound:
+    else:
         slots_of_launch = state.journal.slots_of(launch.launch_id)
         if bindings := bind_slots(slots_of_launch, {}, launch.run_ids):
             yield RunsBound(launch.launch_id, bindings)

@@ -72,7 +72,7 @@ class Candidate:
     batch_id: int | None
     run_ids: tuple[int, ...]
     created_at: datetime | None
-    exact: bool
+    exact: bool = False
     """The batch has the name of the launch."""
 
 
@@ -148,7 +148,7 @@ def _by_runs(match: Match, runs: Sequence[Run]) -> Match:
         if run_fits(match.unconfirmed, run):
             made.setdefault(run.batch_id, []).append(run)
     candidates = tuple(
-        Candidate(batch_id, tuple(run.id for run in together), together[0].created_at, exact=False)
+        Candidate(batch_id, tuple(run.id for run in together), together[0].created_at)
         for batch_id, together in made.items()
     )
     whole = [
@@ -171,7 +171,7 @@ def _match_group(
         if len(item.slots) > 1:
             fitting = [found for batch in batches if (found := _batch_candidate(item, batch))]
         else:
-            fitting = [Candidate(None, (run.id,), run.created_at, exact=False) for run in runs if run_fits(item, run)]
+            fitting = [Candidate(None, (run.id,), run.created_at) for run in runs if run_fits(item, run)]
         possible[item.launch.launch_id] = [candidate for candidate in fitting if _key(candidate) not in taken]
     matches: list[Match] = []
     remaining = list(group)
@@ -236,7 +236,7 @@ def _batch_candidate(unconfirmed: Unconfirmed, batch: Batch) -> Candidate | None
         or tuple(sorted(prompt_key(prompt) for prompt in batch.prompts)) != unconfirmed.prompts
     ):
         return None
-    return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=False)
+    return Candidate(batch.id, tuple(batch.run_ids), batch.created_at)
 
 
 def run_fits(unconfirmed: Unconfirmed, run: Run) -> bool:
@@ -359,7 +359,7 @@ def _altered_prompts(
         return {}
     possible = {
         unconfirmed.launch.launch_id: tuple(
-            Candidate(run.batch_id, (run.id,), run.created_at, exact=False)
+            Candidate(run.batch_id, (run.id,), run.created_at)
             for run in free
             if (unaltered is False or not run.prompt)
             and calls_the_same(unconfirmed, run)

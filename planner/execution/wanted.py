@@ -38,7 +38,7 @@ class _Case:
 
     @property
     def _retries(self) -> int:
-        return max(self.surplus, min(self.platform_failures, self.job.retries * self.job.runs))
+        return max(self.surplus, self.platform_failures)
 
     def update(self, *, release_all: bool) -> None:
         self.to_launch = max(0, self.job.runs + self._retries - len(self.live))

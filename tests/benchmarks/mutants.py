@@ -199,8 +199,9 @@ class InPlace:
         for mutant in self._drawn:
             by_line = by_path.get(str(mutant.path), {})
             near = {name for line in mutant.lines for name in by_line.get(line, ()) if name}
-            files = {name.partition("::")[0] for names in by_line.values() for name in names}
-            rest = {name for name in seconds if name.partition("::")[0] in files} - near  # a test may use a table only
+            files = {name.partition("::")[0] for names in by_line.values() for name in names if name}
+            # A test may use a table only, and a module may have nothing else.
+            rest = {name for name in seconds if not files or name.partition("::")[0] in files} - near
             ordered = [*sorted(near, key=seconds.__getitem__), *sorted(rest, key=seconds.__getitem__)]
             total = accumulate(seconds[name] for name in ordered)
             tests = [name for name, until in zip(ordered, total, strict=True) if until < TEST_SECONDS]

@@ -118,6 +118,7 @@ def test_pauses_grow_while_a_single_run_is_refused() -> None:
     limit = ConcurrencyLimit()
     pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=None) for _ in range(9)]
     assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0])
+    assert limit.refused(2, in_flight=0, now=0.0, retry_after_seconds=None) == 0.0
     limit.accepted(1, in_flight=1)
     assert limit.refused(1, in_flight=3, now=0.0, retry_after_seconds=None) == 0.0
 

@@ -1,76 +1,57 @@
-"""The pure core, exactly: events change the state, and the state decides the actions."""
+"""The rules of the pure core, exactly: what is known decides the actions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from core_state import AGENT, accept, at, ended, happen, intent_of, lose, send, state_of
 
 from planner.errors import StoreError
-from planner.execution.core import Apply, Finish, Poll, WaitUntil, decide
-from planner.execution.engine import Now, Order, Settings
+from planner.execution.core import (
+    NEVER,
+    NO_ROOM,
+    Apply,
+    Finish,
+    Poll,
+    ReadEvidence,
+    SendLaunch,
+    WaitUntil,
+    decide,
+    outcome_of,
+    schedule_poll,
+    snapshot,
+)
+from planner.execution.engine import Snapshot
 from planner.execution.events import (
+    DeferredReleased,
     IdleChanged,
     Imported,
     Intended,
+    Interrupted,
     Moved,
     RequesterLearned,
+    RunEnded,
     RunGone,
     RunsClaimed,
     Stopped,
 )
-from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState, TakenError
-from planner.execution.launches import EndedRun, LaunchIntent, LaunchState, SlotIntent
+from planner.execution.launches import DUPLICATE_ANSWER, EndedRun, LaunchState
 from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.reading import Transactions
 from planner.execution.state import State
 from planner.providers.base import RunId
 
-EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
-AGENT = "agent", 12
 SENT = ("l1", LaunchState.SENT)
-
-
-def at(seconds: float) -> Now:
-    return Now(seconds, EPOCH, EPOCH, 5.0)
-
-
-def state_of(job: Any, **settings: Any) -> State:
-    """One call of `job` is wanted."""
-    order = Order(
-        jobs={job.case_id: job},
-        settings=Settings(**settings),
-        invocation_id="i1",
-        change_set_digest="sha256:1",
-        credential="key",
-        ledger=Ledger(),
-    )
-    charges = Transactions(cast(Any, None), lambda _: None)
-    state = State(order, JournalState(), charges, lambda _: None, lambda _: None)
-    state.wanted.resume([])
-    return state
-
-
-def intent_of(job: Any, launch_id: str = "l1") -> LaunchIntent:
-    slot = SlotIntent(job.case_id, job.plan, job.prompt, job.call_fingerprint, None, 24)
-    return LaunchIntent(launch_id, "i1", "sha256:1", job.line, "", EPOCH, 5.0, (slot,), "key")
-
-
-def happen(state: State, *events: Any, seconds: float = 0.0) -> None:
-    """Events in the order in which a driver makes them durable and applies them."""
-    for event in events:
-        state.journal.record(event)
-        apply(state, event, at(seconds))
 
 
 @pytest.fixture
 def lost(job: Callable[..., Any]) -> State:
     """The only launch is unconfirmed, and nothing else is to do."""
     state = state_of(job("ana"), linger_seconds=60)
-    happen(state, Intended(intent_of(job("ana"))), Moved(*SENT), Moved("l1", LaunchState.AMBIGUOUS))
+    lose(state, job("ana"))
     assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
     state.idle_since, state.poll_at = 100.0, 1000.0
     return state
@@ -114,12 +95,11 @@ def test_a_run_that_nobody_waits_for_is_reported(
     """With what is known of it. If it had ended, its bill is not awaited any longer."""
     ana = job("ana")
     state = state_of(ana)
-    happen(state, Intended(intent_of(ana)), Moved(*SENT))
-    happen(state, Moved("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7}))
+    accept(state, ana, 7)
     watched = state.watched[RunId(7)]
     watched.ended_at, watched.resumed = ended_at, True
     state.unbilled[AGENT] = 1
-    apply(state, RunGone(RunId(7), "it is not ours", "unreadable"), at(9))
+    happen(state, RunGone(RunId(7), "it is not ours", "unreadable"), seconds=9)
     assert state.watched == {}
     assert state.unbilled[AGENT] == unbilled
     assert state.reported == [EndedRun(watched.slot, watched.launch, True, None, "unreadable")]
@@ -178,3 +158,263 @@ def test_an_impossible_event_changes_nothing(job: Callable[..., Any]) -> None:
         with pytest.raises(error):
             journal.record(event)
     assert [(journal.launch(each), journal.slots_of(each)) for each in ("l1", "l2")] == before
+
+
+# Launching
+
+
+def launched(state: State, seconds: float = 0.0) -> list[tuple[str, int]] | None:
+    """The case and reservation of each call that is to be launched; None if none is."""
+    action = decide(state, at(seconds))[-1]
+    return [(job.case_id, cents) for job, cents in action.runs] if isinstance(action, SendLaunch) else None
+
+
+def waits(state: State, seconds: float = 0.0) -> bool:
+    """Whether launching waits for an event, with a reason."""
+    action = decide(state, at(seconds))[-1]
+    return isinstance(action, WaitUntil) and action.reason not in ("", NO_ROOM)
+
+
+def test_nothing_is_left_to_do(job: Callable[..., Any]) -> None:
+    """Trouble ends everything, a stop only launching; runs under way are watched."""
+    ana = job("ana")
+    assert decide(state_of(), at(0)) == [Finish()]
+    stopped = state_of(ana)
+    happen(stopped, Stopped(refusal="402"))
+    assert decide(stopped, at(0)) == [Finish()]
+    watching = state_of(job("ana", runs=2), poll_floor_seconds=0.1)
+    accept(watching, ana, 7)
+    happen(watching, Stopped(refusal="402"))
+    assert decide(watching, at(0)) == [WaitUntil(0.1)]
+    happen(watching, Stopped(trouble="disk"))
+    assert decide(watching, at(0)) == [Finish()]
+
+
+def test_an_interrupted_session_waits_for_answers(job: Callable[..., Any]) -> None:
+    """To sent launches, and for three seconds."""
+    state = state_of(job("ana"))
+    send(state, job("ana"))
+    happen(state, Interrupted(), seconds=10)
+    assert [decide(state, at(seconds)) for seconds in (12.9, 13.0)] == [[WaitUntil(13.0)], [Finish()]]
+    happen(state, Moved("l1", LaunchState.REJECTED))
+    assert decide(state, at(11)) == [Finish()]
+
+
+def test_evidence_of_ended_runs_is_read_first(job: Callable[..., Any]) -> None:
+    state = state_of(job("ana", runs=2))
+    accept(state, job("ana"), 7)
+    run = ended(7)
+    happen(state, RunEnded(run), seconds=5)
+    evidence, launch = decide(state, at(5))
+    assert (evidence, type(launch)) == (ReadEvidence(run), SendLaunch)
+    happen(state, Stopped(refusal="402"))
+    assert decide(state, at(0)) == [evidence, WaitUntil(0.1)]
+    assert decide(state, at(5)) == [evidence, Poll(), WaitUntil(NEVER)]
+
+
+@pytest.mark.parametrize(
+    ("most", "others", "room"),
+    [(None, (), 8), (3, (), 3), (8, (5,), 3), (3, (3,), None), (3, (2,), 1), (9, (1,) * 3, 5), (9, (1,) * 4, None)],
+)
+def test_concurrency_limits_launching(
+    job: Callable[..., Any], most: int | None, others: tuple[int, ...], room: int | None
+) -> None:
+    """`others` are launches without an answer: their runs count, and at most four are sent at once."""
+    state = state_of(job("ana", runs=30), max_concurrent_runs=most)
+    for number, runs in enumerate(others):
+        send(state, job("ana"), f"l{number}", runs)
+    assert launched(state) == (room and [("p/ana@t", 24)] * room)
+    assert waits(state) is (room is None)
+
+
+@pytest.mark.parametrize(("lost", "calls"), [(2, True), (3, False)])
+def test_three_unconfirmed_launches_stop_launching(job: Callable[..., Any], lost: int, calls: bool) -> None:
+    state = state_of(job("ana", runs=5))
+    for number in range(lost):
+        lose(state, job("ana"), f"l{number}")
+    assert (launched(state) is not None) is calls
+    assert (decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]) is not calls
+
+
+def test_quiet_hours_and_stops(job: Callable[..., Any]) -> None:
+    state = state_of(job("ana"), forbidden_at=lambda now: "quiet" if now == at(60).utc else "")
+    assert launched(state, 59) is not None
+    assert decide(state, at(60)) == [Apply(Stopped(refusal="quiet"))]
+    state.order = replace(state.order, may_launch=False)
+    assert State(state.order, state.journal, state.charges, state.log, state.warn).stopped
+
+
+def test_deferred_runs_are_released_at_the_end(job: Callable[..., Any]) -> None:
+    """When no verdict is to come that could make them unnecessary."""
+    ana = job("ana", runs=3, may_stop_early=True)
+    state = state_of(ana, pace=lambda *_: 1)
+    send(state, ana)
+    assert (state.wanted.deferred, decide(state, at(0))) == (2, [WaitUntil(NEVER)])
+    happen(state, Moved("l1", LaunchState.AMBIGUOUS))
+    assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
+    del state.unconfirmed["l1"]
+    assert decide(state, at(0)) == [Apply(DeferredReleased())]
+
+
+@pytest.mark.parametrize(
+    ("refused_since", "pause_until", "action"),
+    [
+        (None, 15.0, WaitUntil(15.0)),
+        (5.0, 20.0, WaitUntil(17.1)),
+        (5.0, 15.0, WaitUntil(15.0)),
+        (-2.0, 15.0, WaitUntil(10.1)),
+        (-2.1, 15.0, "gives up"),
+        (None, 22.0, WaitUntil(22.0)),
+        (None, 22.1, "gives up"),
+    ],
+)
+def test_refused_launches_wait(
+    job: Callable[..., Any], refused_since: float | None, pause_until: float, action: WaitUntil | str
+) -> None:
+    """At second 10, for at most 12 s since the first 429. Own runs in flight, or no connection, are no reason to give
+    up."""
+    state = state_of(job("ana", runs=2), throttled_give_up_seconds=12.0)
+    state.refused_since, state.limit.pause_until = refused_since, pause_until
+    (found,) = decide(state, at(10))
+    if isinstance(action, WaitUntil):
+        assert isinstance(found, WaitUntil)
+        assert (found.seconds, bool(found.reason)) == (pytest.approx(action.seconds), True)
+    else:
+        assert isinstance(found, Apply)
+        assert isinstance(found.event, Stopped)
+        assert found.event.trouble
+    state.is_unreachable = True
+    assert waits(state, 10)
+    state.is_unreachable = False
+    send(state, job("ana"))
+    (found,) = decide(state, at(10))
+    assert isinstance(found, WaitUntil)
+    assert (found.seconds, bool(found.reason)) == (pause_until, True)
+    assert launched(state, pause_until) is not None
+
+
+# Ceilings
+
+
+def test_a_launch_reserves_what_every_ceiling_allows(job: Callable[..., Any]) -> None:
+    """Further calls wait for bills. Without calls in flight, launching stops."""
+    dear, cheap = job("dear", runs=3, reserve_cents=30, expected_seconds=90.0), job("cheap", runs=3, reserve_cents=16)
+    state = state_of(dear, cheap, ceilings=(Ceiling("all", 100),))
+    assert launched(state) == [(dear.case_id, 30)] * 3
+    send(state, dear, "l1", 3)
+    assert decide(state, at(0)) == [WaitUntil(NEVER, NO_ROOM)]
+    happen(state, Moved("l1", LaunchState.AMBIGUOUS))
+    assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
+    del state.unconfirmed["l1"]
+    state.ledger.bill("p", reserved_cents=90, billed_cents=90)
+    (stop,) = decide(state, at(0))
+    assert isinstance(stop, Apply)
+    assert isinstance(stop.event, Stopped)
+    assert (stop.event.ceiling, stop.event.ceiling_enough) == ("all", "all $4.29")
+    assert (
+        stop.event.ceiling_detail == "all allows $1.00: $0.90 spent, $0.00 reserved; the next call may cost up to $0.16"
+    )
+
+
+def test_reservations_of_other_calls_are_a_ceiling(job: Callable[..., Any]) -> None:
+    """Those of an earlier session, which no bill releases now."""
+    state = state_of(job("ana"), job("bob", reserve_cents=None), ceilings=(Ceiling("all", 100),))
+    state.ledger.reserve("p", 90)
+    (stop,) = decide(state, at(0))
+    assert isinstance(stop, Apply)
+    assert isinstance(stop.event, Stopped)
+    assert stop.event.ceiling
+    assert stop.event.ceiling_detail.endswith("has no known price")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "unbilled", "billed", "calls"),
+    [(24, 0, 0, True), (24, 1, 0, False), (24, 1, 9, True), (None, 1, 0, True)],
+)
+def test_a_target_waits_for_its_first_bill(
+    job: Callable[..., Any], estimate: int | None, unbilled: int, billed: int, calls: bool
+) -> None:
+    """Once calls have ended: their estimates may be too low."""
+    state = state_of(job("ana", reserve_cents=estimate), ceilings=(Ceiling("all", 100),))
+    state.unbilled[AGENT] = unbilled
+    state.ledger.highest_bills[AGENT] = billed
+    assert (launched(state) is not None) is calls
+
+
+# Polling
+
+
+@pytest.mark.parametrize(
+    ("seen", "running", "pending", "known", "seconds"),
+    [
+        ([], 1, 0, {}, 1.5),
+        ([], 1, 0, {"since": 9.9}, 0.1),
+        ([], 1, 0, {"since": -90.0}, 5.0),
+        ([], 0, 0, {}, 0.1),
+        ([30.0, 50.0], 0, 0, {}, 0.1),
+        ([30.0, 50.0], 1, 0, {}, 1.6),
+        ([30.0, 50.0], 3, 0, {}, 4.8),
+        ([30.0, 50.0], 9, 0, {}, 6.4),
+        ([30.0, 50.0], 9, 0, {"outage": True}, 5.0),
+        ([30.0, 50.0], 9, 0, {"lost": True}, 5.0),
+        ([90.0, 150.0], 9, 0, {}, 15.0),
+        ([30.0, 50.0], 1, 0, {"retry_at": 13.0}, 3.0),
+        ([30.0, 50.0], 1, 1, {"retry_at": 19.0}, 6.4),
+        ([30.0, 50.0], 50, 1, {}, 40 / (0.27 * 50)),
+        ([30.0, 50.0], 50, 1, {"rows": 201}, 80 / (0.27 * 50)),
+        ([30.0, 50.0], 50, 1, {"ended": True}, 6.4),
+    ],
+)
+def test_polls_follow_the_duration_of_calls(
+    job: Callable[..., Any], seen: list[float], running: int, pending: int, known: dict[str, Any], seconds: float
+) -> None:
+    state = state_of(job("ana", runs=running + pending))
+    if running:
+        accept(state, job("ana"), *range(1, running + 1))
+    for watched in state.watched.values():
+        watched.since, watched.retry_at = known.get("since", 0.0), known.get("retry_at", 0.0)
+        watched.ended_at = 5.0 if "ended" in known else None
+    if "outage" in known:
+        state.outage.failed("no answer", 9.0)
+    if "lost" in known:
+        lose(state, job("ana"), "l2")
+    state.seconds_seen, state.list_rows = seen, known.get("rows", 200)
+    schedule_poll(state, 8.0, at(10))
+    assert (state.polled_at, state.poll_at) == (8.0, pytest.approx(10 + seconds))
+
+
+def test_the_progress_says_what_is_waited_for(job: Callable[..., Any]) -> None:
+    ana = job("ana", runs=4)
+    state = state_of(ana, ceilings=(Ceiling("all", 100),))
+    accept(state, ana, 7)
+    assert snapshot(state, "room", at(0)) == Snapshot(0, 4, 1, 0, 24, "room")
+    lose(state, ana, "l2", 3)
+    assert snapshot(state, "room", at(0)).waiting == ""
+    state.outcome.anomalies["l1"] = "why"
+    assert snapshot(state, "room", at(0)).waiting == ""
+    state.watched.clear()
+    assert "an unconfirmed launch" in snapshot(state, "room", at(0)).waiting
+    lose(state, ana, "l3")
+    assert "2 unconfirmed launches" in snapshot(state, "room", at(0)).waiting
+    state.outage.failed("no answer", 0)
+    assert snapshot(state, "room", at(0)).waiting.endswith("no answer")
+
+
+def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
+    """Launches that are unconfirmed, runs that could not be read, and what was not launched."""
+    ana = job("ana", runs=5)
+    state = state_of(ana, settle_seconds=600)
+    accept(state, ana, 7, 8)
+    state.watched[RunId(8)].pause_seconds = 1.0
+    state.outcome.unread_slots.add(("l0", 3))
+    lose(state, ana, "l2", 2)
+    outcome = outcome_of(state)
+    assert (outcome.left, outcome.not_needed, outcome.unread_slots) == ({ana.case_id: 1}, {}, {("l0", 3), ("l1", 1)})
+    (unsettled,) = outcome.unsettled
+    assert (unsettled.launch_id, unsettled.case_ids, unsettled.reserved_cents) == ("l2", (ana.case_id,), 48)
+    assert (unsettled.needs_person, unsettled.again_at) == (False, at(600).utc)
+    for needs_person, detail in ((True, ""), (False, DUPLICATE_ANSWER)):
+        search = state.unconfirmed["l2"]
+        launch = replace(search.unconfirmed.launch, detail=detail)
+        search.unconfirmed, search.needs_person = replace(search.unconfirmed, launch=launch), needs_person
+        assert outcome_of(state).unsettled[0].needs_person

@@ -129,7 +129,7 @@ def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int,
             cents = ledger.reservation_for(plan, AGENT, estimate)
             if cents is None:
                 continue
-            if estimate is None and ledger.largest_bill_cents is None and any(p in (None, plan) for _, p in limits):
+            if estimate is None and not ledger.largest_bill_cents and any(p in (None, plan) for _, p in limits):
                 assert not any(flight.reserved_cents for flight in flying)
             ledger.reserve(plan, cents)
             flying.append(Flight(plan, cents))
@@ -164,7 +164,7 @@ def test_a_bill_raises_later_reservations_of_its_target() -> None:
     """To the highest bill, once one exceeded its reservation; for that target only, wherever a reservation is
     computed."""
     ledger = Ledger([Ceiling("all", 100)])
-    ledger.learn(AGENT, reserved_cents=60, billed_cents=48)
+    ledger.learn(AGENT, reserved_cents=48, billed_cents=48)
     assert ledger.reservation_for("a", AGENT, 16) == 16
     ledger.learn(AGENT, reserved_cents=16, billed_cents=17)
     assert [ledger.reservation_for("a", AGENT, cents) for cents in (16, 48, 60)] == [48, 48, 60]
@@ -199,3 +199,45 @@ def test_a_reservation_is_replaced_by_an_estimate() -> None:
         == "all allows $1.00: $0.24 spent, $0.00 reserved; the next call may cost up to $0.40"
     )
     assert Ledger().explain("a", AGENT, None) == "the next call has no known price"
+
+
+def test_the_last_cent_may_be_spent() -> None:
+    """By calls of known and of unknown price, also if it is reserved now. A bill of one cent is a price."""
+    ledger = Ledger([Ceiling("all", 1)])
+    assert [ledger.reservation_for("a", AGENT, cents) for cents in (None, 1, 2)] == [1, 1, None]
+    assert [ledger.blocking("a", AGENT, cents) for cents in (None, 1)] == [None, None]
+    ledger.reserve("a", 1)
+    assert ledger.ceilings[0].summary() == "all allows $0.01: $0.00 spent, $0.01 reserved"
+    assert ledger.blocking("a", AGENT, 1) is None
+    ledger.bill("a", reserved_cents=1, billed_cents=1)
+    assert (ledger.price(AGENT, None), ledger.enough({"all"}, [("a", AGENT, 1, 1)])) == (2, "all $0.03")
+    assert Ledger([Ceiling("all", 1)]).enough({"all"}, [("a", AGENT, 0, 3)]) == "all $0.00"
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "billed", "is_untested"),
+    [
+        (Ceiling("all", 9), None, True),
+        (Ceiling("all", 9), 0, True),
+        (Ceiling("all", 9), 1, False),
+        (Ceiling("b", 9, "b"), None, False),
+        (Ceiling("balance", 9, by_service=True), None, False),
+    ],
+)
+def test_estimates_are_untested_until_a_bill(ceiling: Ceiling, billed: int | None, is_untested: bool) -> None:
+    """Where a ceiling of ours covers the calls, and their target was never charged."""
+    ledger = Ledger([ceiling])
+    if billed is not None:
+        ledger.learn(AGENT, reserved_cents=24, billed_cents=billed)
+    assert ledger.is_untested("a", AGENT) is is_untested
+
+
+def test_ceilings_that_bills_exceed_are_broken() -> None:
+    """Ours, and not by what is only reserved."""
+    ledger = Ledger([Ceiling("all", 20), Ceiling("a", 10, "a"), Ceiling("balance", 5, by_service=True)])
+    ledger.reserve("a", 30)
+    assert ledger.broken() == ""
+    ledger.bill("a", reserved_cents=20, billed_cents=20)
+    assert ledger.broken() == "a allows $0.10, and $0.20 was billed"
+    ledger.bill("b", reserved_cents=10, billed_cents=1)
+    assert ledger.broken() == "all allows $0.20, and $0.21 was billed and a allows $0.10, and $0.20 was billed"

@@ -350,6 +350,7 @@ def test_an_unlisted_batch_matches_by_its_runs() -> None:
     assert matched(launches, runs, every_batch=False) == {"a": "2 candidates"}
     assert matched(launches, runs[2:], every_batch=False) == {"a": "1 candidates"}
     assert matched(launches, [], every_batch=False) == {"a": None}
+    assert matched(launches, [*runs[:2], run(4, "r", batch_id=203)], every_batch=False) == {"a": 201}
     unlisted = [run(1, "p"), run(2, "q")]
     assert matched(launches, unlisted, every_batch=False) == {"a": (1, 2)}
     assert matched([*launches, unconfirmed("b", "p")], unlisted, every_batch=False) == {"a": "1 candidates", "b": (1,)}

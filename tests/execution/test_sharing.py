@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from mortality import Life
 
 from planner.errors import StoreError, UsageError
 from planner.execution.engine import Settings
-from planner.execution.events import Consumed, RunsKnown
-from planner.execution.journal import Journal
+from planner.execution.events import Consumed, Moved, RequesterLearned, RunsKnown
+from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
 from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall
@@ -341,16 +343,6 @@ async def test_a_shared_launch_is_updated_and_removed(
     elsewhere.close()
 
 
-def test_an_unreadable_shared_launch_ends_the_command(shared: SharedFolder, tmp_path: Path) -> None:
-    """A damaged launch, or one of a newer planner, ends the command: its calls may be under way."""
-    journal = Journal(tmp_path / "journal.sqlite")
-    sharing = IntentSharing(shared, journal, show_name=str)
-    shared.update(lambda _: {"intents/a.json": b"{}"})
-    with pytest.raises(StoreError, match=r"the shared launch intents/a.json cannot be read: launch_id: Field required"):
-        sharing.import_launches({})
-    journal.close()
-
-
 def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Path) -> None:
     """Runs in results of other machines match no unconfirmed launch; a run that a launch here claims stays its own."""
     journal = Journal(tmp_path / "journal.sqlite")
@@ -361,26 +353,109 @@ def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Pa
     journal.close()
 
 
-def test_a_newer_planners_launch(shared: SharedFolder, tmp_path: Path) -> None:
-    """Schema 2 is refused with exit code 2."""
-    journal = Journal(tmp_path / "journal.sqlite")
-    document = {
-        "schema_version": "2.0",
-        "launch_id": "a",
-        "invocation_id": "i",
-        "change_set_digest": "d",
-        "state": "intended",
-        "target_type": "agent",
-        "target_id": 12,
-        "direction": "outbound",
-        "mode": "bot",
-        "stagger_seconds": 0,
-        "name": "n",
-        "sent_at": "2026-11-24T12:00:00Z",
-        "slack_seconds": 5,
-        "slots": [],
-    }
-    shared.update(lambda _: {"intents/a.json": json.dumps(document).encode()})
-    with pytest.raises(UsageError, match="was written by a newer planner"):
-        IntentSharing(shared, journal, show_name=str).import_launches({})
+# Documents of other machines
+
+SLOT = {"case_id": "c", "plan": "p", "prompt": "sha256:p", "call_fingerprint": "f", "reserved_cents": 24}
+DOCUMENT: dict[str, Any] = {
+    "schema_version": "1.9",
+    "launch_id": "a",
+    "invocation_id": "i",
+    "change_set_digest": "d",
+    "state": "intended",
+    "target_type": "agent",
+    "target_id": 12,
+    "direction": "outbound",
+    "mode": "bot",
+    "stagger_seconds": 60,
+    "name": "n" * 65_536,
+    "sent_at": "2026-11-24T12:00:00Z",
+    "slack_seconds": 5,
+    "credential": "key",
+    "requesters": [41],
+    "slots": [SLOT],
+}
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def elsewhere(shared: SharedFolder) -> Iterator[Callable[..., tuple[IntentSharing, Journal]]]:
+    """A machine with an empty journal, and a changed document in the store."""
+    journal = Journal(IN_MEMORY)
+
+    def make(**changes: Any) -> tuple[IntentSharing, Journal]:
+        shared.update(lambda _: {"intents/a.json": json.dumps(DOCUMENT | changes).encode()})
+        return IntentSharing(shared, journal, show_name=str, now=NOW), journal
+
+    yield make
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "why"),
+    [
+        ({"schema_version": "2.0"}, UsageError, "was written by a newer planner"),
+        ({"slots": []}, StoreError, "intents/a.json cannot be read: slots: "),
+        ({"slots": [SLOT | {"plan": 1}]}, StoreError, "intents/a.json cannot be read: slots.0.plan: "),
+        ({"slots": [SLOT] * 1001}, StoreError, "slots: "),
+        ({"slots": [SLOT | {"completed_at": "2027-11-27T12:00:00Z"}]}, StoreError, "is no time of a launch"),
+        ({"sent_at": "2027-11-27T12:00:00Z"}, StoreError, "is no time of a launch"),
+        ({"name": "n" * 65_537}, StoreError, "name: "),
+        ({"launch_id": "b"}, StoreError, "launch_id: it names launch 'b'"),
+        ({"stagger_seconds": 61}, StoreError, "stagger_seconds: "),
+        ({"run_ids": [*range(1, 1002)]}, StoreError, "run_ids: "),
+    ],
+)
+def test_an_unreadable_shared_launch_ends_the_command(
+    elsewhere: Callable[..., tuple[IntentSharing, Journal]], changes: dict[str, Any], error: type[Exception], why: str
+) -> None:
+    """Its calls may be under way."""
+    sharing, journal = elsewhere(**changes)
+    with pytest.raises(error, match=re.escape(why)):
+        sharing.import_launches({})
+    assert journal.launch("a") is None
+
+
+@pytest.mark.parametrize(("state", "imported"), [("sent", "ambiguous"), ("acknowledged", "acknowledged")])
+@pytest.mark.parametrize(("others", "number"), [((), "+1"), (({},), "+1"), (({"call_fingerprint": "g"},), None)])
+def test_a_shared_launch_is_imported(
+    elsewhere: Callable[..., tuple[IntentSharing, Journal]],
+    state: str,
+    imported: str,
+    others: tuple[dict[str, Any], ...],
+    number: str | None,
+) -> None:
+    """As unconfirmed, unless its answer is known; with the names of today's calls, and their number if they share one."""
+    sharing, journal = elsewhere(state=state, slots=[SLOT, *(SLOT | other for other in others)])
+    calls = {("c", "f"): KnownCall("case", "plan", "+1")}
+    assert [sharing.is_called_elsewhere(("agent", target_id)) for target_id in (12, 13)] == [True, False]
+    assert (sharing.import_launches(calls), sharing.import_launches(calls)) == (1, 0)
+    launch = journal.launch("a")
+    assert launch is not None
+    assert (launch.state.value, launch.line.target_number, bool(launch.detail)) == (imported, number, state == "sent")
+    first = journal.slots_of("a")[0]
+    assert (first.case_id, first.plan, first.key, journal.requesters("key")) == ("case", "plan", ("a", 0), {41})
+    assert sharing.is_called_elsewhere(("agent", 12)) is False
+
+
+def test_the_store_learns_what_became_of_a_launch(
+    shared: SharedFolder, elsewhere: Callable[..., tuple[IntentSharing, Journal]]
+) -> None:
+    """What it knows and we do not stays; a launch that never happened is removed."""
+    evidence = "0" * 64
+    sharing, journal = elsewhere(slots=[SLOT, SLOT])
+    sharing.import_launches({})
+    for requester_id in (43, 42):
+        journal.record(RequesterLearned("key", requester_id))
+    elsewhere(slots=[SLOT | {"evidence": evidence}, SLOT])
+    written = json.loads(sharing.outcome(shared)["intents/a.json"] or b"")
+    assert (written["state"], written["requesters"], written["slots"][0]["evidence"]) == (
+        "ambiguous",
+        [41, 42, 43],
+        evidence,
+    )
+    elsewhere()
+    with pytest.raises(StoreError, match="slots: 1, where the launch asked for 2"):
+        sharing.outcome(shared)
+    elsewhere(slots=[SLOT, SLOT])
+    journal.record(Moved("a", LaunchState.ABSENT))
+    assert sharing.outcome(shared) == {"intents/a.json": None}

@@ -22,7 +22,13 @@ def wanted_of(item: Any, pace: Callable[[str, int, int], int] = lambda *_: 0) ->
 
 
 def test_a_platform_failure_is_retried_as_often_as_allowed(job: Callable[..., Any]) -> None:
-    """Two runs with one retry each: three failures are two more runs."""
+    """Two runs with one retry each: three failures are two more runs. Three runs with two are nine."""
+    twice = job("bob", runs=3, retries=2)
+    most = wanted_of(twice)
+    for number in range(9):
+        most.launched(twice.case_id, ("l", number))
+        most.judged(twice.case_id, platform_failed=True)
+    assert numbers(most) == (0, 0, 9)
     ana = job("ana", runs=2, retries=1)
     wanted = wanted_of(ana)
     found: list[Any] = [numbers(wanted)]
@@ -82,7 +88,7 @@ def test_the_pace_defers_runs(
     assert numbers(wanted) == before
     for number in range(2):
         wanted.launched(ana.case_id, ("l", number))
-    wanted.judged(ana.case_id, platform_failed=False)
+    assert wanted.judged(ana.case_id, platform_failed=False) == Judged(False, 0)
     assert numbers(wanted) == after
     assert (wanted.left().get(ana.case_id), wanted.not_needed().get(ana.case_id)) == (left, not_needed)
 
@@ -102,6 +108,7 @@ def test_a_case_becomes_decided_by_a_verdict(job: Callable[..., Any]) -> None:
     for number in range(2):
         wanted.launched(ana.case_id, ("l", number))
     assert wanted.judged(ana.case_id, platform_failed=False) == Judged(False, 1)
+    assert numbers(wanted) == (0, 0, 2)
     assert wanted.judged(ana.case_id, platform_failed=True) == Judged(False, 0)
     assert (numbers(wanted), wanted.not_needed()) == ((0, 0, 2), {ana.case_id: 1})
 

@@ -1,0 +1,131 @@
+"""The records of previews, exactly: their states, and what is to be done next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from core_state import AGENT, EPOCH
+
+from planner.errors import StoreError
+from planner.execution.events import KINDS
+from planner.execution.journal_state import JournalState
+from planner.execution.previews import (
+    PREVIEW_TRANSITIONS,
+    Preview,
+    PreviewIntended,
+    PreviewMoved,
+    PreviewState,
+    PreviewStep,
+    next_step,
+)
+
+PREVIEW = Preview("p1", 12, "sha256:0123456789abcdef", "i1", "key", EPOCH)
+INTENDED, DUPLICATING, MADE, CONFIGURED, DELETING, DELETED, ABSENT = PreviewState
+
+
+def journal_of(preview: Preview = PREVIEW) -> JournalState:
+    journal = JournalState()
+    journal.record(PreviewIntended(preview))
+    return journal
+
+
+@pytest.mark.parametrize("before", PreviewState)
+@pytest.mark.parametrize("after", PreviewState)
+def test_only_valid_moves_of_a_preview_are_possible(before: PreviewState, after: PreviewState) -> None:
+    journal = journal_of(replace(PREVIEW, state=before))
+    event = PreviewMoved("p1", after, copy_id=18)
+    if after in PREVIEW_TRANSITIONS.get(before, ()):
+        journal.record(event)
+    else:
+        with pytest.raises(AssertionError):
+            journal.record(event)
+    assert [each.state for each in journal.previews.every()] in ([before], [after])
+
+
+def test_a_preview_keeps_what_is_known_of_it() -> None:
+    journal = journal_of()
+    assert journal.previews.get("p1") == PREVIEW
+    journal.record(PreviewMoved("p1", DUPLICATING))
+    with pytest.raises(AssertionError):
+        journal.record(PreviewMoved("p1", MADE))
+    journal.record(PreviewMoved("p1", MADE, 18, "why", "r1"))
+    journal.record(PreviewMoved("p1", CONFIGURED, was_changed=True))
+    known = replace(PREVIEW, state=CONFIGURED, copy_id=18, detail="why", revision="r1", was_changed=True)
+    assert journal.previews.every() == [known]
+    journal.record(PreviewMoved("p1", DELETING, 18, "later", "r2"))
+    assert journal.previews.get("p1") == replace(known, state=DELETING, detail="later", revision="r2")
+    with pytest.raises(StoreError):
+        journal.record(PreviewIntended(PREVIEW))
+
+
+def test_the_preview_of_a_target() -> None:
+    journal = journal_of(replace(PREVIEW, copy_id=12, agent_id=11, state=MADE))
+    assert journal.previews.of_target(AGENT) is not None
+    assert [journal.previews.of_target(each) for each in (("agent", 11), ("phone_number", 12))] == [None, None]
+
+
+@pytest.mark.parametrize("state", PreviewState)
+def test_previews_that_may_exist_are_open(state: PreviewState) -> None:
+    previews = journal_of(replace(PREVIEW, state=state)).previews
+    assert (len(previews.open("key")), len(previews.open("other"))) == (state not in (DELETED, ABSENT), 0)
+
+
+def test_a_preview_that_was_never_sent_is_absent_after_a_crash() -> None:
+    for state in PreviewState:
+        journal = journal_of(replace(PREVIEW, state=state))
+        assert journal.mark_interrupted() == 0
+        assert [each.state for each in journal.previews.every()] == [ABSENT if state is INTENDED else state]
+
+
+STEPS: dict[PreviewState, tuple[str, str, str]] = {
+    INTENDED: ("duplicate", "forget", "forget"),
+    DUPLICATING: ("find", "find", "find"),
+    MADE: ("configure", "none", "delete"),
+    CONFIGURED: ("configure", "none", "delete"),
+    DELETING: ("delete", "delete", "delete"),
+    DELETED: ("none", "none", "none"),
+    ABSENT: ("none", "none", "none"),
+}
+
+
+@pytest.mark.parametrize("state", PreviewState)
+def test_the_next_step_of_a_preview(state: PreviewState) -> None:
+    """If it is wanted, only in use, or neither."""
+    uses: list[dict[str, Any]] = [
+        {"is_wanted": True, "is_in_use": True},
+        {"is_wanted": False, "is_in_use": True},
+        {"is_wanted": False, "is_in_use": False},
+    ]
+    preview = replace(PREVIEW, state=state)
+    assert tuple(next_step(preview, **use).value for use in uses) == STEPS[state]
+
+
+def test_stored_names_stay() -> None:
+    """Journals and shared stores hold them, and the service the names of copies."""
+    assert PREVIEW.name == "planner-preview 0123456789ab p1"
+    assert [each.value for each in PreviewState] == [
+        "intended",
+        "duplicating",
+        "made",
+        "configured",
+        "deleting",
+        "deleted",
+        "absent",
+    ]
+    assert [each.value for each in PreviewStep] == ["duplicate", "find", "configure", "delete", "forget", "none"]
+    assert [*KINDS] == [
+        "intended",
+        "moved",
+        "duplicate_answer",
+        "runs_claimed",
+        "runs_bound",
+        "evidence_stored",
+        "consumed",
+        "imported",
+        "runs_known",
+        "requester_learned",
+        "preview_intended",
+        "preview_moved",
+    ]

@@ -1,0 +1,85 @@
+"""The state of a session without a driver: events are recorded and applied as a driver does it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from planner.execution.engine import Job, Now, Order, Settings
+from planner.execution.events import NAMES, Intended, Moved
+from planner.execution.fold import apply
+from planner.execution.journal_state import JournalState
+from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.reading import Transactions
+from planner.execution.state import State
+from planner.providers.base import Run, RunId
+
+EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
+AGENT = "agent", 12
+
+
+def at(seconds: float) -> Now:
+    now = EPOCH + timedelta(seconds=seconds)
+    return Now(seconds, now, now, 5.0)
+
+
+def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), pace: Any = None, **settings: Any) -> State:
+    """The calls of these jobs are wanted."""
+    order = Order(
+        jobs={job.case_id: job for job in jobs},
+        settings=Settings(**settings),
+        invocation_id="i1",
+        change_set_digest="sha256:1",
+        credential="key",
+        ledger=Ledger(ceilings),
+        **({"pace": pace} if pace else {}),
+    )
+    charges = Transactions(cast(Any, None), lambda _: None)
+    state = State(order, JournalState(), charges, lambda _: None, lambda _: None)
+    state.wanted.resume([])
+    return state
+
+
+def intent_of(job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) -> LaunchIntent:
+    slot = SlotIntent(job.case_id, job.plan, job.prompt, job.call_fingerprint, None, job.reserve_cents or 0)
+    made: dict[str, Any] = {
+        "launch_id": launch_id,
+        "invocation_id": "i1",
+        "change_set_digest": "sha256:1",
+        "line": job.line,
+        "name": f"planner {launch_id}",
+        "sent_at": EPOCH,
+        "slack_seconds": 5.0,
+        "slots": (slot,) * runs,
+        "credential": "key",
+    }
+    return LaunchIntent(**{**made, **changes})
+
+
+def happen(state: State, *events: Any, seconds: float = 0.0) -> None:
+    for event in events:
+        if type(event) in NAMES:
+            state.journal.record(event)
+        apply(state, event, at(seconds))
+
+
+def send(state: State, job: Job, launch_id: str = "l1", runs: int = 1, *, seconds: float = 0.0, **changes: Any) -> None:
+    intent = intent_of(job, launch_id, runs, **changes)
+    happen(state, Intended(intent), Moved(launch_id, LaunchState.SENT), seconds=seconds)
+
+
+def accept(state: State, job: Job, *run_ids: int, launch_id: str = "l1", seconds: float = 0.0, **changes: Any) -> None:
+    """The launch of these runs, which are bound."""
+    send(state, job, launch_id, len(run_ids), seconds=seconds, **changes)
+    known = Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=run_ids, bindings=dict(enumerate(run_ids)))
+    happen(state, known, seconds=seconds)
+
+
+def lose(state: State, job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) -> None:
+    send(state, job, launch_id, runs, **changes)
+    happen(state, Moved(launch_id, LaunchState.AMBIGUOUS))
+
+
+def ended(run_id: int, **fields: Any) -> Run:
+    return Run(**{"id": RunId(run_id), "status": "completed", "call_id": 1000 + run_id, **fields})
