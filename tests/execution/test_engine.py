@@ -171,17 +171,6 @@ async def test_progress_is_reported(make_service: Callable[..., Any], job: Calla
     assert all(snapshot.spent_cents + snapshot.reserved_cents <= 100 for snapshot in done.snapshots)
 
 
-async def test_the_time_limit_of_a_staggered_run_starts_later(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    service = make_service()
-    jobs = [job(f"c{n}", stagger_seconds=60, timeout_seconds=50.0) for n in range(6)]
-    done = await service.invoke(jobs)
-    assert done.outcome.finished
-    assert done.outcome.overdue == 0
-    assert done.seconds > 300
-
-
 def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
     """Each is judged in turn, not within the judging of the one before."""
     judged: list[int] = []

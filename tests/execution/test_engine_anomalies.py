@@ -26,7 +26,7 @@ def amended(answer: Answer, **fields: Any) -> Answer:
 
 
 class OneBatch:
-    """Answers each batch with the id of the first. `listing` says which runs it lists: its own, the first's, or none,
+    """Answers each batch with the id of the first. `listing` says which runs it lists: the first's, or none,
     which then show in the batch."""
 
     def __init__(self, text: str) -> None:
@@ -42,9 +42,7 @@ class OneBatch:
         document = json.loads(answer.body)
         self._first = self._first or document
         self._all += document.get("run_ids", [])
-        run_ids = {"own": document.get("run_ids", []), "first": self._first.get("run_ids", []), "none": []}[
-            self._listing
-        ]
+        run_ids = {"first": self._first.get("run_ids", []), "none": []}[self._listing]
         return amended(answer, id=self._first["id"], run_ids=run_ids)
 
 
@@ -86,49 +84,6 @@ async def test_a_batch_answered_twice_is_not_trusted(
     again = await service.invoke(later, settings=PATIENT)
     assert again.outcome.finished
     await service.check_exact(later)
-
-
-async def test_a_repeated_batch_id_with_different_runs_is_only_reported(
-    make_service: Callable[..., Any], jobs: list[Any], dialect: str
-) -> None:
-    """If each answer lists different runs, it is clear which belong to which."""
-    service = make_service(dialect)
-    done = await service.invoke(jobs, amend=OneBatch("own"))
-    assert done.outcome.finished
-    assert any("answered launches l0001 and l0002 with the same batch" in line for line in done.narration)
-    await service.check_exact(jobs)
-
-
-async def test_an_unlisted_duplicate_answer_needs_a_person(make_service: Callable[..., Any], jobs: list[Any]) -> None:
-    """However long it is searched for: an unlisted launch may still have been carried out."""
-    service = make_service()
-    hidden: set[int] = set()
-    same = OneBatch("first")
-
-    def amend(method: str, path: str, answer: Answer) -> Answer:
-        """The second batch and its runs are in no list."""
-        if method == "POST" and path.endswith("batches"):
-            hidden.add(json.loads(answer.body)["id"])
-            return same(method, path, answer)
-        if method == "GET" and path.startswith("/v1/test-call"):
-            rows = json.loads(answer.body)
-            second = max(hidden, default=0) if len(hidden) > 1 else None
-            shown = (
-                [row for row in rows if second not in (row["id"], row.get("batch_id"))]
-                if isinstance(rows, list)
-                else rows
-            )
-            return replace(answer, body=json.dumps(shown).encode())
-        return answer
-
-    done = await service.invoke(jobs, amend=amend, settings=PATIENT)
-    assert launches(service)["l0002"] == ("ambiguous", True)
-    assert [(launch.launch_id, launch.needs_person) for launch in done.outcome.unsettled] == [("l0002", True)]
-    await anyio.sleep(3600)
-    again = await service.invoke(jobs, amend=amend, settings=PATIENT)
-    assert [launch.launch_id for launch in again.outcome.unsettled] == ["l0002"]
-    assert len(await service.own_runs()) == 5
-    assert "its answer also went to another launch: a person must decide" in " ".join(again.narration)
 
 
 async def test_a_run_in_the_wrong_response_is_not_evidence(

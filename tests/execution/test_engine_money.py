@@ -67,15 +67,6 @@ async def test_a_resumed_session_reserves_what_calls_have_cost(
     assert done.outcome.left == {"p/ana@t": 37}
 
 
-async def test_bills_below_the_reservation_make_room(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Reserved at 40 cents, billed at 16: two at once at first, and six in the end."""
-    service = make_service()
-    done = await service.invoke([job("ana", runs=8, reserve_cents=40)], ceilings=[(100, None)])
-    assert await spent(service) == 64  # a fifth, reserved at 40, would not fit beside 64
-    assert done.outcome.left == {"p/ana@t": 4}
-    assert max(snapshot.in_flight for snapshot in done.snapshots) == 2
-
-
 async def test_a_plans_budget_limits_that_plan_only(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The calls of the other plan are made, whichever plan comes first."""
     service = make_service()
@@ -118,17 +109,6 @@ async def test_a_late_transcript_does_not_keep_everything_reserved(
     await service.check_exact(jobs)
 
 
-async def test_a_call_above_the_ceiling_is_never_made(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Nothing is sent, and the session ends at once."""
-    service = make_service()
-    done = await service.invoke([job("ana", reserve_cents=101)], ceilings=[(100, None)])
-    assert (await service.own_runs(), done.outcome.left, done.outcome.ceiling) == ([], {"p/ana@t": 1}, "ceiling of all")
-    assert done.seconds < 1
-    assert service.requests == [("GET", "/v1/billing")]
-
-
 async def test_earlier_sessions_spending_counts(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The same change set continues under the same ceiling; another has its own."""
     service = make_service()
@@ -155,20 +135,6 @@ async def test_unconfirmed_money_counts_as_spent(make_service: Callable[..., Any
     done = await service.invoke(jobs, ceilings=[(72, None)], settings=Settings(linger_seconds=700))
     assert done.outcome.finished
     await service.check_exact(jobs)
-
-
-async def test_a_decision_for_a_person_is_not_awaited(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """Money that only a person can free is not waited for: the rest is left for the next session."""
-    service = make_service(
-        "page",
-        [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],
-    )
-    done = await service.invoke([job("ana", target=17), job("bob")], ceilings=[(30, None)])
-    assert [(launch.needs_person, launch.case_ids) for launch in done.outcome.unsettled] == [(True, ("p/ana@t",))]
-    assert done.outcome.left == {"p/bob@t": 1}
-    assert done.seconds < 60
 
 
 async def test_an_empty_balance_stops_launching(
@@ -259,17 +225,6 @@ async def test_no_ceiling_is_ever_exceeded(
             assert sum(run["cost_cents"] for run in runs if names[run["prompt"]] == "a") <= budget
         assert len(runs) + sum(done.outcome.left.values()) == sum(item.runs for item in jobs)
         assert bool(done.outcome.left) == bool(done.outcome.ceiling)
-
-
-@pytest.mark.parametrize("concurrency", [1, 20])
-async def test_every_cent_that_may_be_spent_is_spent(
-    make_service: Callable[..., Any], job: Callable[..., Any], concurrency: int
-) -> None:
-    """A ceiling of exactly the price of all calls leaves none out."""
-    service = make_service(concurrency_limit=concurrency)
-    done = await service.invoke([job("ana", runs=4, reserve_cents=16)], ceilings=[(64, None), (64, "p")])
-    assert done.outcome.finished
-    assert await spent(service) == 64
 
 
 async def test_quiet_hours_stop_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:

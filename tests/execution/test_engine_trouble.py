@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.errors import LostAnswerError, StoreError, UnreachableError
+from planner.errors import StoreError, UnreachableError
 from planner.execution.engine import Judgement, Settings
 from planner.execution.launches import LaunchState
 from planner.network.transport import Answer
@@ -125,15 +125,6 @@ async def test_a_limit_used_by_others_ends_the_session(
     shown = dict.fromkeys(snapshot.waiting for snapshot in done.snapshots)
     assert "the service has refused every launch (429) for 7 min (giving up after 15 min)" in shown
     assert len(shown) < 30
-
-
-async def test_a_long_retry_after_ends_the_session(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """If the service asks to wait longer than we would, the session ends at once."""
-    service = make_service("page", [{"kind": "throttle", "retry_after_seconds": 3600}])
-    done = await service.invoke([job("ana")])
-    assert done.outcome.trouble == "the service asks to wait 59 min before the next launch (429)"
-    assert done.seconds < 5
-    assert done.outcome.left == {"p/ana@t": 1}
 
 
 async def test_unreadable_evidence_is_left_to_the_next_session(
@@ -259,19 +250,3 @@ async def test_fail_fast_launches_nothing_more(make_service: Callable[..., Any],
     assert done.outcome.left == {"p/ana@t": 6 - len(await service.own_runs())}
     assert 0 < len(done.records) < 6
     assert len(done.records) == len(await service.own_runs())
-
-
-async def test_an_outage_while_searching_is_reported(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Only an unconfirmed launch is left, and the lists cannot be read: the session ends and gives this reason."""
-    service = make_service("page", [{"kind": "lost_answer"}])
-    jobs = [job("ana")]
-
-    def gone(method: str, path: str, body: bytes | None) -> Any:
-        return LostAnswerError("no answer in time") if method == "GET" and path.startswith("/v1/test-call") else None
-
-    first = await service.invoke(jobs, intercept=gone, settings=Settings(linger_seconds=20))
-    assert first.outcome.trouble == "the service was unavailable for the last 20 s: no answer in time"
-    assert "no answer in time; retrying for up to 5 min" in first.narration
-    assert len(first.outcome.unsettled) == 1
-    assert (await service.invoke(jobs)).outcome.finished
-    await service.check_exact(jobs)

@@ -96,23 +96,6 @@ async def test_the_session_searches_for_a_minute_and_the_next_one_continues(
     await service.check_exact(jobs)
 
 
-async def test_three_unconfirmed_launches_stop_launching(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """If every answer is lost, launching stops at the limit of unconfirmed launches, and continues when some are
-    settled."""
-    service = make_service("page", [{"kind": "error_before", "times": 4}])
-    jobs = [job(f"c{n}", stagger_seconds=n) for n in range(6)]
-    done = await service.invoke(jobs)
-    assert len(done.outcome.unsettled) == 4
-    assert done.outcome.left == {"p/c4@t": 1, "p/c5@t": 1}
-    assert await service.own_runs() == []
-    assert 60 <= done.seconds < 70
-    done = await service.invoke(jobs, settings=PATIENT)
-    assert done.outcome.finished
-    await service.check_exact(jobs)
-
-
 async def test_somebody_elses_equal_run_needs_a_person(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import anyio
 import pytest
 from mortality import Life
 
@@ -115,54 +114,3 @@ async def test_a_crash_leaves_an_unlisted_launch_open(
         done = await service.invoke(jobs, amend=amend, settings=PATIENT)
         assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
         assert len(await service.own_runs()) == 2
-
-
-async def test_an_older_run_does_not_match_a_later_launch(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """If an answered launch shows that the service's times are those of its clock, the time rules out an equal run."""
-    service = make_service(dialect)
-    jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
-    await service.post("/v1/test-calls", target_id=12, scenario_prompt=jobs[0].prompt)
-    await anyio.sleep(7200)
-    done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
-    assert done.outcome.finished
-    assert not any(record.adopted for record in done.records)
-    assert len(await service.own_runs()) == 3
-
-
-async def test_wrong_times_leave_a_launch_open_without_candidates(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """Even if no run is equal: how far back the lists were read is not known, so a person must decide."""
-    service = make_service(dialect)
-    jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
-    done = await service.invoke(jobs, amend=days_early, intercept=lose_the_first_post(), settings=PATIENT)
-    assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
-    assert sum("0 other runs may belong to it: a person must decide" in text for text in done.narration) == 1
-    assert len(await service.own_runs()) == 1
-
-
-async def test_a_run_of_a_launch_being_sent_is_not_taken_for_a_lost_one(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """Both ask for the same, and the second's run is listed before its answer comes: it could be either's until then."""
-    service = make_service(dialect)
-    ana = job("ana", expected_seconds=90.0)
-    jobs = [ana, replace(ana, case_id="p/anna@t", line=replace(ana.line, stagger_seconds=3))]
-    listed: list[bool] = []
-
-    async def late(answer: Answer) -> Answer:
-        await anyio.sleep(100)
-        listed.append(True)
-        return answer
-
-    def amend(method: str, path: str, answer: Answer) -> Any:
-        del path
-        return late(answer) if method == "POST" and not listed else answer
-
-    done = await service.invoke(jobs, intercept=lose_the_first_post(), amend=amend, settings=PATIENT)
-    assert listed
-    assert done.outcome.finished
-    assert not any(record.adopted for record in done.records)
-    await service.check_exact(jobs)

@@ -60,8 +60,15 @@ def state(ana: Any, bob: Any) -> State:
 def shown(run_id: int, job: Any, **fields: Any) -> Run:
     """A run of a job as the lists show it."""
     line = job.line
-    made = {"target_type": line.target_type, "target_id": line.target_id, "prompt": job.prompt, "created_at": EPOCH}
-    return Run(**{"id": RunId(run_id), "status": "in_progress", **made, **fields})
+    made: dict[str, Any] = {
+        "id": run_id,
+        "status": "in_progress",
+        "target_type": line.target_type,
+        "target_id": line.target_id,
+        "prompt": job.prompt,
+        "created_at": EPOCH,
+    }
+    return Run(**{**made, **fields})
 
 
 def events(

@@ -82,4 +82,5 @@ def lose(state: State, job: Job, launch_id: str = "l1", runs: int = 1, **changes
 
 
 def ended(run_id: int, **fields: Any) -> Run:
-    return Run(**{"id": RunId(run_id), "status": "completed", "call_id": 1000 + run_id, **fields})
+    made: dict[str, Any] = {"id": RunId(run_id), "status": "completed", "call_id": 1000 + run_id}
+    return Run(**{**made, **fields})
