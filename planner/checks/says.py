@@ -39,7 +39,7 @@ class Says(SpeechCheck, frozen=True):
         {"check": "says", "matches": r"\bthank(s| you)\b", "in": "last"},
     )
 
-    version: ClassVar[int] = 8  # consecutive turns of one speaker are one utterance
+    version: ClassVar[int] = 9  # `spoken` reads units
     caller_can_cause_failure = True
 
     check: Literal["says"] = Field(description="The kind of check.")
@@ -114,7 +114,7 @@ class NeverSays(SpeechCheck, frozen=True):
         {"check": "never_says", "matches": r"\bas an AI\b"},
     )
 
-    version: ClassVar[int] = 8  # as `says`
+    version: ClassVar[int] = 9  # as `says`
     opposes = ("says",)
     caller_can_cause_failure = False
 

@@ -66,7 +66,7 @@ class Sequence(Expectation, frozen=True):
             ],
         }
     )
-    version: ClassVar[int] = 8  # as `says`
+    version: ClassVar[int] = 9  # as `says`
     opposes = ("tool_not_called",)
     looks_at = frozenset({"turns", "tools"})
     caller_can_cause_failure = True

@@ -1,8 +1,9 @@
 """The readings of a text: its words, with everything that people say in several ways brought into one form.
 
 `thirty days` and `30 days` become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dollar`; `the third of May`
-and `May 3rd` become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`. What is ambiguous has several readings,
-and two texts are alike when they are in any of them. English; of other languages only digits and symbols are read.
+and `May 3rd` become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `5mg` and `five milligrams` become
+`5 milligram`. What is ambiguous has several readings, and two texts are alike when they are in any of them. English; of other
+languages only digits and symbols are read.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from dataclasses import fields, replace
 from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise
-from typing import Final
 
 from planner.checks.phrases import PhraseFinder, PlacedPhrase, padded_words
-from planner.checks.spoken.numbers import END, any_of, names
+from planner.checks.spoken.numbers import names, trimmed
 from planner.checks.spoken.rules import DATES, MONEY, MONTHS, PERCENTAGES, REPEATED, TIMES, Context, Meaning, Rule
 from planner.checks.spoken.tokens import (
     AMOUNT_WORDS,
@@ -27,62 +27,9 @@ from planner.checks.spoken.tokens import (
     Token,
     is_filler,
     read_tokens,
-    trimmed,
 )
+from planner.checks.spoken.units import NAMES_UNIT, read_quantity
 from planner.values import frozen
-
-NAMES_TIME: Final = re.compile(r"(?i)\b(?:hours?|hrs?|minutes?|mins?|seconds|days?|weeks?|months?|years?)\b")
-
-_SECONDS: Final = {
-    **dict.fromkeys(names("hour hours hr hrs"), 3600),
-    **dict.fromkeys(names("minute minutes min mins"), 60),
-    "seconds": 1,  # a single one is read as an ordinal
-}
-_CALENDAR: Final = {name: unit for unit in ("day", "week", "month", "year") for name in (unit, f"{unit}s")}
-_PARTS: Final = {"half": Decimal("0.5"), "quarter": Decimal("0.25")}
-_UNIT = any_of(*_SECONDS, *_CALENDAR)
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-
-
-_AMOUNT = re.compile(
-    rf"(?:(?P<quarters>{_NUMBER}) quarters of an? |(?P<number>{_NUMBER}) "
-    r"|an? (?P<part>half|quarter) |(?:an? )?(?P<quarter>quarter) of an? |(?P<share>half|quarter) (?:an? )?|(?P<one>an?) )"
-    rf"(?P<unit>{_UNIT})(?: and an? (?P<more>half|quarter){END}(?! {_UNIT}))?"
-)
-_ALTERNATIVE = re.compile(rf" (?:or|to) {_NUMBER}{END}")
-"""After `an hour`: `an hour or two`."""
-_FURTHER = re.compile(rf" (?:and )?(?P<number>{_NUMBER}) (?P<unit>{any_of(*_SECONDS)})")
-_BEFORE_ARTICLE: Final = frozenset(
-    names(
-        "in within for about around approximately roughly nearly almost takes take took than after over under"
-        " least most last lasts lasted exactly is be was it's"
-    )
-)
-
-
-def read_duration(row: str, start: int, before: str) -> tuple[int, str] | None:
-    """Read how long something takes: return where the words end, and the duration in seconds.
-
-    Days, weeks, months and years keep their unit: a month may have 30 days, and a week five working days. `a` counts as one only
-    for a duration (`within an hour`), not in `twice a day`. `before` is the previous word, empty at the start of a sentence.
-    """
-    found = _AMOUNT.match(row, start)
-    if found is None:
-        return None
-    if found["one"] and ((before and before not in _BEFORE_ARTICLE) or _ALTERNATIVE.match(row, found.end())):
-        return None
-    unit, end = found["unit"], found.end()
-    part = _PARTS.get(found["part"] or found["quarter"] or found["share"], Decimal(1))
-    value = Decimal(found["quarters"]) / 4 if found["quarters"] else Decimal(found["number"] or 1) * part
-    value += _PARTS.get(found["more"], 0)
-    if unit in _CALENDAR:
-        return end, f"{trimmed(value)} {_CALENDAR[unit]}"
-    seconds = value * _SECONDS[unit]
-    while (more := _FURTHER.match(row, end)) is not None and _SECONDS[more["unit"]] < _SECONDS[unit]:
-        unit, end = more["unit"], more.end()
-        seconds += Decimal(more["number"]) * _SECONDS[unit]
-    return end, f"{trimmed(seconds)} second"
-
 
 _CODE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,12})")
 _NO_CODES = ("a", "i")
@@ -133,7 +80,7 @@ class Forms:
     prices: Form | None
     """`nine thirty` is $9.30, where the text speaks of prices or says nothing else."""
     durations: Form | None
-    """`an hour` is 3600 seconds."""
+    """`an hour` is 3600 seconds, `5 mg` is 5 milligrams."""
 
 
 @frozen
@@ -156,7 +103,7 @@ class _Item:
 def spoken_forms(text: str, *, fold: bool, as_said: bool = False) -> Forms:
     """The readings of a text, without words like `um` unless everything is wanted `as_said`."""
     words = padded_words(text, fold=fold)
-    if _TELLING.isdisjoint(words.lower().split()) and not _DIGIT.search(words) and not NAMES_TIME.search(words):
+    if _TELLING.isdisjoint(words.lower().split()) and not _DIGIT.search(words) and not NAMES_UNIT.search(words):
         places = range(words.count("  ") + bool(words))
         return Forms(Form(words, tuple(places), tuple(place + 1 for place in places)), None, None, None)
     items = _Reader(read_tokens(text, fold=fold, as_said=as_said)).read()
@@ -164,7 +111,7 @@ def spoken_forms(text: str, *, fold: bool, as_said: bool = False) -> Forms:
         amounts=_form(_in_rows(items, always=False)),
         rows=_form(_in_rows(items, always=True)) if any(item.digits or item.row for item in items) else None,
         prices=_price_form(text, items),
-        durations=_duration_form(items) if fold and NAMES_TIME.search(text) else None,
+        durations=_duration_form(items) if fold and NAMES_UNIT.search(words) else None,
     )
 
 
@@ -253,7 +200,7 @@ def _price_form(text: str, items: Sequence[_Item]) -> Form | None:
 
 
 def _duration_form(items: Sequence[_Item]) -> Form | None:
-    """With times that belong together as one number of seconds."""
+    """With times that belong together as one number of seconds, and one name for each unit."""
     row, starts = "", [0]
     for item, after in pairwise([*items, None]):
         assert item is not None
@@ -263,7 +210,7 @@ def _duration_form(items: Sequence[_Item]) -> Form | None:
     place = 0
     while place < len(items):
         begins = not place or items[place - 1].sentence < items[place].sentence
-        time = read_duration(row, starts[place], "" if begins else items[place - 1].amount.lower())
+        time = read_quantity(row, starts[place], "" if begins else items[place - 1].amount.lower())
         if time is None:
             found.append(items[place])
             place += 1

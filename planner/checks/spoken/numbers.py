@@ -23,6 +23,12 @@ def names(row: str) -> list[str]:
     return row.split()
 
 
+def trimmed(value: Decimal) -> str:
+    """Without trailing zeros: 12.50 is 12.5."""
+    text = f"{value:f}"
+    return text.rstrip("0").removesuffix(".") if "." in text else text
+
+
 def _numbered(row: str, first: int, step: int = 1) -> dict[str, int]:
     return {word: first + step * index for index, word in enumerate(names(row))}
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from planner.checks.spoken.numbers import END, TEENS, TENS, any_of, is_vague, names
-from planner.checks.spoken.tokens import BEFORE_AMOUNT, trimmed
+from planner.checks.spoken.numbers import END, TEENS, TENS, any_of, is_vague, names, trimmed
+from planner.checks.spoken.tokens import BEFORE_AMOUNT
+from planner.checks.spoken.units import MEASURES
 from planner.values import frozen
 
 
@@ -71,6 +72,7 @@ _BEFORE_POINT = frozenset(["", *names("is it's was be of by at to about around o
 _COUNTED = any_of(
     "2th second seconds minute minutes hour hours day days business working calendar week weeks month months year years",
     "percent % per dollar dollars bucks people guests items times miles",
+    *MEASURES,
 )
 """After the hour of `ten to five`: it is a range then."""
 

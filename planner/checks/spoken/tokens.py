@@ -6,12 +6,23 @@ import re
 import unicodedata
 from bisect import bisect_left
 from dataclasses import replace
-from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
 from planner.checks.phrases import normalized, words_with_places
-from planner.checks.spoken.numbers import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number, names, read_number
+from planner.checks.spoken.numbers import (
+    ORDINALS,
+    SCALES,
+    TEENS,
+    TENS,
+    UNITS,
+    ZEROS,
+    Number,
+    names,
+    read_number,
+    trimmed,
+)
+from planner.checks.spoken.units import GLUED_UNIT
 from planner.values import frozen
 
 _GAPS: Final = (PLAIN := " ", PAUSE := ", ", SENTENCE := ". ")
@@ -85,19 +96,13 @@ def read_tokens(text: str, *, fold: bool, as_said: bool) -> list[Token]:
     return tokens
 
 
-def trimmed(value: Decimal) -> str:
-    """Without trailing zeros: 12.50 is 12.5."""
-    text = f"{value:f}"
-    return text.rstrip("0").removesuffix(".") if "." in text else text
-
-
 def is_filler(phrase: str) -> bool:
     """Whether a phrase is nothing but words like `um`."""
     return FILLERS.issuperset(word for word, _, _ in words_with_places(normalized(phrase, fold=True)))
 
 
 def _words(text: str, *, fold: bool, as_said: bool) -> list[Token]:
-    """One token a word, or two where a transcript joins them, as in `9am` and `$5k`."""
+    """One token a word, or two where a transcript joins them, as in `9am`, `5mg` and `$5k`."""
     text = normalized(_plainer(text), fold=fold)
     found = list(words_with_places(text))
     lower = ["plus" if word == "+" else word.lower() for word, _, _ in found]
@@ -111,7 +116,7 @@ def _words(text: str, *, fold: bool, as_said: bool) -> list[Token]:
             if tokens:
                 tokens[-1] = replace(tokens[-1], gap=max(tokens[-1].gap, gap, key=_GAPS.index))
             continue
-        glued = _GLUED_HALF.fullmatch(lower[place])
+        glued = _GLUED_HALF.fullmatch(lower[place]) or GLUED_UNIT.fullmatch(lower[place])
         if BEFORE_AMOUNT.intersection(lower[place - 1 : place]) or AMOUNT_WORDS.intersection(
             lower[place + 1 : place + 2]
         ):
