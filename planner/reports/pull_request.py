@@ -40,6 +40,8 @@ class PullRequest:
     number: str = ""
     commit: str = ""
     base: str = ""
+    default: str = ""
+    """The default branch, whose results are the baseline of every pull request."""
     actions_url: str = ""
     run_url: str = ""
     """The job that made calls, which keeps the reports; "" for a job that makes none."""
@@ -111,13 +113,16 @@ def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest) -> str:
         cents = preview.reserved_cents
         may_cost = f" and may still cost {for_markdown(money(cents))}" if cents else ""
         parts.append(
-            f"{count(check.open_calls, 'call')} already made{commit}: in progress, or ended without stored results"
+            f"{count(check.open_calls, 'call')} already made: in progress, or ended without stored results"
             f"{may_cost}. Starting the workflow again collects the results and makes none of these calls again."
         )
     elif check.calls:
         parts.append(f"Nothing called yet{commit}.")
     if check.calls:
         parts.append(f"Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
+    if pull.base and pull.default not in ("", pull.base):
+        base, default = markdown_code(pull.base), markdown_code(pull.default)
+        parts.append(f"Compared with the results of {default}, because those of {base} are not stored.")
     if preview.refused is not None:
         why, fix = map(for_markdown, preview.refused)
         parts.append(f"\n\n✋ **`planner run` would refuse this:** {why}. {fix}")
@@ -151,7 +156,7 @@ def ignored_results(fresh: FreshDocument | None) -> str:
 
 def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> str:
     known = [markdown_code(names[case_id]) for case_id in check.cases.get(CaseState.KNOWN_FAILING, ())]
-    where = markdown_code(pull.base) if pull.base else "the base branch"
+    where = markdown_code(pull.default) if pull.default else "the base branch"
     return f"Already failing on {where}: {some(known, listed)}" if known else ""
 
 

@@ -61,6 +61,7 @@ def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT
     """The pull request of this job, as GitHub's event names it. `commit` is its head; `name` separates two uses in one
     repository, which have workflows of their own."""
     number, base = event_value(environ, "pull_request", "number"), event_value(environ, "pull_request", "base", "ref")
+    default = event_value(environ, "repository", "default_branch")
     if number is None:
         number = event_value(environ, "inputs", "pull-request")
     number = str(number) if str(number).isdigit() else ""
@@ -69,7 +70,11 @@ def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT
     url = f"{server}/{repository}/actions/workflows/{workflow}" if _REPOSITORY.fullmatch(repository) else ""
     run, is_call = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
     run_url = f"{server}/{repository}/actions/runs/{run}" if url and is_call and run.isdigit() else ""
-    return PullRequest(number, commit, base if isinstance(base, str) else "", url, run_url, workflow)
+    return PullRequest(number, commit, _text(base), _text(default), url, run_url, workflow)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 # The progress of calls

@@ -89,6 +89,16 @@ def test_known_failures_of_the_base_branch(jobs: Jobs) -> None:
     assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
 
 
+@pytest.mark.parametrize("into", ["main", "release"])
+def test_the_comment_names_the_branch_that_already_fails(jobs: Jobs, tmp_path: Path, into: str) -> None:
+    """Only the default branch's results are stored: nothing is known about what fails on another branch."""
+    jobs.edit(plans__hours=FAILING)
+    run(jobs.start())
+    said = comment_of(jobs.start(7, into=into), 0, tmp_path / "publication.json")
+    assert f"Already failing on `main`: `{CASE}`" in said
+    assert ("those of `release`" in said) == (into == "release")
+
+
 def test_failed_on_the_branch_is_red_until_something_changes(jobs: Jobs) -> None:
     """Run again, the same job still says 1: calling a failed case again is an offer, not a missing call."""
     jobs.branch("topic")

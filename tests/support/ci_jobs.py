@@ -66,8 +66,11 @@ class Jobs:
         known = git(self.work, "branch", "--list", name)
         git(self.work, "checkout", "-q", *([name] if known else ["-b", name, start]))
 
-    def start(self, number: int | None = None, *, event: str = "", branch: str = "main", **payload: Any) -> Any:
-        """Start a job of a pull request, or of the default branch if `number` is None. `branch` is checked out."""
+    def start(
+        self, number: int | None = None, *, event: str = "", branch: str = "main", into: str = "main", **payload: Any
+    ) -> Any:
+        """Start a job of a pull request into the branch `into`, or of the default branch if `number` is None. `branch` is checked
+        out."""
         self.made += 1
         root = self.folder / f"clone{self.made}"
         git(self.folder, "clone", "-q", "--branch", branch, f"file://{self.remote}", str(root))
@@ -86,7 +89,7 @@ class Jobs:
             payload["inputs"] = {"pull-request": str(number)} | payload.get("inputs", {})
         elif number is not None:
             head = git(root, "rev-parse", "HEAD")
-            payload["pull_request"] = {"number": number, "base": {"sha": base}, "head": {"sha": head}}
+            payload["pull_request"] = {"number": number, "base": {"sha": base, "ref": into}, "head": {"sha": head}}
         file = self.folder / f"event{self.made}.json"
         file.write_text(json.dumps(payload))
         for name, value in {
