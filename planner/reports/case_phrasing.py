@@ -85,6 +85,8 @@ def compared_counts(case: CaseResult) -> str:
     before, latest = case.before, case.latest
     if before is None or latest is None or (case.action == "keep" and case.compared != "regressed"):
         return ""
+    if not (before.runs_countable or latest.runs_countable):
+        return ""
     parts = [f"{before.runs_passed}/{before.runs_countable} → {latest.runs_passed}/{latest.runs_countable}"]
     earlier = {rate.expectation: rate for rate in before.own_rates}
     for rate in latest.own_rates:

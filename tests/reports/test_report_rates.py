@@ -79,6 +79,11 @@ def test_missed_rates_of_expectations_are_beside_the_passed_runs(canonical: RunR
     assert case_phrasing.runs_passed(case) == "4 of 4; polite 2 of 4"
 
 
+def test_sides_without_countable_runs_have_no_counts(canonical: RunResult) -> None:
+    nothing = one_side(CaseOutcome.UNKNOWN, 0, 0)
+    assert case_phrasing.compared_counts(changed(canonical.cases[0], before=nothing, latest=nothing)) == ""
+
+
 def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     """Passed and countable runs before and now, and those of changed expectations with their own rate."""
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
