@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined
 
-from planner.planfile.jinja_environment import FILTERS, TESTS, WORK_PER_RENDER
+from planner.planfile import jinja_environment
+from planner.planfile.jinja_environment import FILTERS, TESTS, WORK_PER_PLAN, WORK_PER_RENDER
 from planner.planfile.templates import (
     MAX_PROGRAMS,
     MAX_SOURCE,
@@ -283,13 +284,15 @@ def test_work_is_counted_by_the_size_of_what_is_worked_on(value: str, work: str)
     assert caught.value.code == "template-too-costly"
 
 
-def test_budget_of_a_plan_spans_its_renders_and_is_new_for_the_next() -> None:
+def test_budget_of_a_plan_spans_its_renders_and_is_new_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many renders that are each allowed stop together; the next plan starts afresh."""
+    assert WORK_PER_PLAN == 20 * WORK_PER_RENDER
+    monkeypatch.setattr(jinja_environment, "WORK_PER_PLAN", WORK_PER_PLAN // 10)
     templates = Templates()
     template = templates.compile("{% for a in range(60000) %}{% endfor %}x")
 
     def render_many() -> None:
-        for _ in range(1_000):
+        for _ in range(4):
             template.render({})
 
     with pytest.raises(TemplateFault) as caught:
