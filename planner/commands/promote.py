@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from typing import Final
 
 from planner.changes.agents import Configurations
 from planner.changes.configuration import has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs
+from planner.errors import NotFoundError
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.directory import DirectoryStore
@@ -36,6 +38,8 @@ from planner.session.shell import Shell
 from planner.session.stores import Workspace, open_workspace
 from planner.values import frozen
 from planner.verdicts.untrusted_cases import UntrustedCases, still_settled
+
+_PERMISSION: Final = "pull-requests: read"
 
 
 @frozen
@@ -78,7 +82,12 @@ def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
     merged, closed = set[int](), set[int]()
     with github_of(shell.environ, shell.pause) as github:
         for number in numbers:
-            pull = github.get(f"pulls/{number}", "pull-requests: read")
+            try:
+                pull = github.get(f"pulls/{number}", _PERMISSION)
+            except NotFoundError:
+                github.get("pulls", _PERMISSION, per_page=1)  # raises if the token may not see pull requests
+                shell.log(f"#{number}: GitHub does not know this pull request, so its results stay")
+                continue
             into = pull.get("base", {}).get("ref", branch)
             if pull.get("merged_at") and (not branch or into == branch):
                 merged.add(number)

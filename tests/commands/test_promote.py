@@ -121,6 +121,20 @@ def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gate(jobs.start(), 0)["green"] == [CASE]
 
 
+def test_a_pull_request_that_github_has_deleted(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """7 was of an account that GitHub deleted. Others are promoted all the same, unless the token may see no pull request."""
+    jobs.edit(plans__hours=SAD)
+    with fake_github() as fake:
+        project = jobs.start()
+        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
+            monkeypatch.setenv(f"GITHUB_{name}", value)
+        assert project.planner("promote", "--sandbox").code == 2
+        fake.pulls = {8: {"state": "closed", "merged_at": "2026-11-25T09:00:00Z"}}
+        assert "#8: 1 case promoted" in promote(project)
+    assert {name.split("/")[1] for name in jobs.stored("branches/")} == {"7"}
+    assert gate(jobs.start(), 0)["green"] == [CASE]
+
+
 @pytest.mark.parametrize(("into", "to_call"), [("main", []), ("junk", [CASE])])
 def test_merged_into_another_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, into: str, to_call: list[str]) -> None:
     """The default branch happens to have the same plan: what was called for another branch is no proof for it."""

@@ -80,6 +80,8 @@ class FakeGitHub:
         if found := re.fullmatch(r"statuses/([0-9a-f]{40})", local):
             self.statuses.append({"sha": found[1], **body})
             return 201, body
+        if local == "pulls":
+            return (200, list(self.pulls.values())[:1]) if self.pulls else (404, {"message": "Not Found"})
         if found := re.fullmatch(r"pulls/(\d+)", local):
             pull = self.pulls.get(int(found[1]))
             return (404, {"message": "Not Found"}) if pull is None else (200, pull)
