@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from core_state import AGENT, accept, at, ended, happen, intent_of, lose, send, state_of
 
+from planner.clock import Clock
 from planner.errors import StoreError
 from planner.execution.core import (
     NEVER,
@@ -24,7 +26,7 @@ from planner.execution.core import (
     schedule_poll,
     snapshot,
 )
-from planner.execution.engine import Snapshot
+from planner.execution.engine import Now, Snapshot
 from planner.execution.events import (
     DeferredReleased,
     IdleChanged,
@@ -41,6 +43,7 @@ from planner.execution.events import (
 from planner.execution.journal_state import JournalState, TakenError
 from planner.execution.launches import DUPLICATE_ANSWER, EndedRun, LaunchState
 from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.local import LocalEngine
 from planner.execution.state import State
 from planner.providers.base import RunId
 
@@ -418,3 +421,15 @@ def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
         launch = replace(search.unconfirmed.launch, detail=detail)
         search.unconfirmed, search.needs_person = replace(search.unconfirmed, launch=launch), needs_person
         assert outcome_of(state).unsettled[0].needs_person
+
+
+@pytest.mark.parametrize(("known", "slack"), [(True, 6.0), (False, 3601.0)])
+def test_launches_are_dated_by_the_clock_of_the_service(known: bool, slack: float) -> None:
+    """Answers have whole seconds and arrive late; without any, the time is uncertain by an hour."""
+    provider = SimpleNamespace(clock_offset_seconds=3.0, clock_known=known, clock_uncertainty_seconds=1.0)
+    unused: Any = None
+    clock = Clock(lambda: at(9).utc, lambda: 7.0, unused)
+    engine = LocalEngine(cast(Any, provider), unused, unused, unused, unused, clock, unused)
+    now = engine.now()
+    assert now == Now(7.0, at(9).utc, at(12).utc, slack)
+    assert [now.seconds_since(at(seconds).utc) for seconds in (2, 13)] == [10.0, 0.0]

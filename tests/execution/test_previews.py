@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_state import AGENT, EPOCH
+from core_state import AGENT, EPOCH, accept, at, state_of
 
 from planner.errors import StoreError
-from planner.execution.events import KINDS
-from planner.execution.journal_state import JournalState
+from planner.execution.events import KINDS, Consumed
+from planner.execution.journal_state import JournalState, evidence_stored
 from planner.execution.previews import (
     PREVIEW_TRANSITIONS,
     Preview,
@@ -129,3 +130,26 @@ def test_stored_names_stay() -> None:
         "preview_intended",
         "preview_moved",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "since", "is_called"),
+    [
+        ({}, -1, True),
+        ({}, 0, False),
+        ({"evidence": "0" * 64}, -1, False),
+        ({"cost_cents": 16}, -1, False),
+        ({"consumed_by": "i2"}, -1, False),
+    ],
+)
+def test_a_call_may_be_under_way(job: Callable[..., Any], changes: dict[str, Any], since: int, is_called: bool) -> None:
+    """Until something is known of its end; not if its launch is too old."""
+    state = state_of(job("ana"))
+    accept(state, job("ana"), 7)
+    journal = state.journal
+    (slot,) = (replace(slot, **changes) for slot in journal.slots_of("l1"))
+    journal.record(evidence_stored([slot]))
+    if slot.consumed_by is not None:
+        journal.record(Consumed(slot.consumed_by, (slot.key,)))
+    found = [journal.is_called(target, at(since).utc) for target in (AGENT, ("agent", 13), ("phone_number", 12))]
+    assert found == [is_called, False, False]
