@@ -38,6 +38,7 @@ from planner.execution.observing import (
     intent_of as intended_by,
 )
 from planner.execution.reading import Listed
+from planner.execution.reconciling import Unconfirmed, unconfirmed_launches
 from planner.execution.state import State
 from planner.providers.base import BatchId, Launched, Run, RunId
 
@@ -389,3 +390,10 @@ def test_an_imported_launch_keeps_the_claims_of_others(state: State, ana: Any) -
     assert [each.run_id for each in state.journal.slots_of("l2")] == [None, 8]
     found = [state.journal.slot_of_run(run_id) for run_id in (7, 8, 9)]
     assert [each and each.key for each in found] == [("l1", 0), ("l2", 1), None]
+
+
+def test_a_launch_is_searched_with_its_possible_requesters(state: State, ana: Any) -> None:
+    lose(state, ana)
+    happen(state, RequesterLearned("key", 41), RequesterLearned("other", 42))
+    launch, slots = state.launch("l1"), state.journal.slots_of("l1")
+    assert unconfirmed_launches([launch], state.journal) == [Unconfirmed(launch, slots, frozenset({41}))]

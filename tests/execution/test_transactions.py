@@ -164,3 +164,25 @@ async def test_one_missing_transaction_ends_waiting() -> None:
     assert transactions.charged_cents(CallId(5)) == 16
     transactions.expect(CallId(6), NOW)
     assert transactions.is_awaited(CallId(6))
+
+
+async def test_transactions_are_read_at_growing_intervals() -> None:
+    """Up to five seconds, and at once after another call ends; not when nothing is awaited."""
+    transactions, account, _ = await read(lambda _: [], times=0)
+    now, pauses = 0.0, list[float]()
+    for _ in range(7):
+        assert transactions.is_due(now)
+        await transactions.read(now)
+        pause = next(step / 4 for step in range(1, 40) if transactions.is_due(now + step / 4))
+        pauses.append(pause)
+        now += pause
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    await transactions.read(now)
+    assert not transactions.is_due(now)
+    transactions.expect(CallId(5), NOW)
+    assert transactions.is_due(now)
+    for call_id in (CALL, CallId(5)):
+        transactions.forget(call_id)
+    pages = account.pages
+    await transactions.read(now)
+    assert (transactions.is_due(now), account.pages) == (False, pages)
