@@ -75,7 +75,7 @@ def render_comment(
     agreed = _agreed(last)
     is_done = not (check.calls or cancelled)
     headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
-    head = [headline, _facts(preview, check, pull), _last("" if is_done else agreed, last, pull)]
+    head = [headline, _facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull)]
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
     failures = list(_failures(check, judged, names, preview.redactor))
     foot = _how_to_call(preview, check, pull)
@@ -106,7 +106,7 @@ def _price(preview: Preview) -> str:
     return for_markdown(f"{money(estimate.expected_cents)} expected ({spread})")
 
 
-def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest) -> str:
+def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest, last: LastCalls | None) -> str:
     commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
     parts = [f"Results{commit}."] if commit and not check.needs_run else []
     if check.open_calls:
@@ -117,7 +117,7 @@ def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest) -> str:
             f"{may_cost}. Starting the workflow again collects the results and makes none of these calls again."
         )
     elif check.calls:
-        parts.append(f"Nothing called yet{commit}.")
+        parts.append("None of these calls was made yet." if last is not None else f"Nothing called yet{commit}.")
     if check.calls:
         parts.append(f"Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
     if pull.base and pull.default not in ("", pull.base):

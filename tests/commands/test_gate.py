@@ -393,6 +393,27 @@ def test_ignored_results_stay_in_the_comment(jobs: Jobs, tmp_path: Path) -> None
     assert fresh[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
 
 
+def test_a_called_commit_is_not_said_to_be_uncalled(
+    project: Project, service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent is edited at the service after the calls."""
+    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+
+    def comment() -> str:
+        jobs.start(7).planner("gate", "--refresh", "--publication", str(file))
+        return json.loads(file.read_text())["comment"]
+
+    assert "Nothing called yet" in comment()
+    dispatched = jobs.start(7, event="workflow_dispatch")
+    assert dispatched.planner("run", "--policy-from", "origin/main", "--consent-to-charge").code == 0
+    service.control({"deploy": {"agent_id": 12, "revision": 1}})
+    said = comment()
+    assert said.startswith("### 📞 1 call to make")
+    assert "Nothing called yet" not in said
+
+
 @pytest.mark.parametrize(
     ("edit", "headline", "named", "diff"),
     [
