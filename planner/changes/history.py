@@ -123,6 +123,7 @@ class Figures:
     cents_per_call: float | None
     total_cents: int
     unbilled: int
+    graded: int
 
     @property
     def pass_rate(self) -> float | None:
@@ -158,7 +159,8 @@ class CaseHistory:
 
 @frozen
 class InvocationHistory:
-    """`figures` cover the calls it made. `priced` compares their estimate and bill; None if that is not possible."""
+    """`figures` cover the calls it made, by their newest verdicts; `judged` by its own. `priced` compares their estimate
+    and bill; None if that is not possible."""
 
     invocation_id: str
     at: datetime
@@ -166,6 +168,7 @@ class InvocationHistory:
     finished: bool
     partial: bool
     figures: Figures
+    judged: Figures
     estimated_cents: int | None
     priced: Priced | None
 
@@ -211,7 +214,7 @@ def timeline(newest_first: Iterable[RunResult], *, plan: str | None = None) -> T
     for outline in newest_first:
         if plan is not None and plan not in outline.plans:
             continue
-        sessions.append(_session(outline, whole=plan is None))
+        sessions.append(_session(outline, plan))
         for case in outline.cases:
             if plan is None or case.plan == plan:
                 cases.setdefault(case.case_id, case.model_copy(update={"runs": []}))
@@ -234,8 +237,16 @@ def timeline(newest_first: Iterable[RunResult], *, plan: str | None = None) -> T
     )
 
 
-def _session(outline: RunResult, *, whole: bool) -> InvocationHistory:
-    """Without the figures. `whole`: all of its cases are looked at."""
+def _session(outline: RunResult, plan: str | None) -> InvocationHistory:
+    """Of all its cases, or of those of one plan; without the figures by the newest verdicts."""
+    whole = plan is None
+    own = [
+        call
+        for case in outline.cases
+        if whole or case.plan == plan
+        for call in _calls(case, case.runs, outline)
+        if call.made_by == outline.invocation_id
+    ]
     return InvocationHistory(
         outline.invocation_id,
         aware(outline.started_at).astimezone(UTC),
@@ -243,6 +254,7 @@ def _session(outline: RunResult, *, whole: bool) -> InvocationHistory:
         outline.finished,
         outline.partial,
         figures_of(()),
+        figures_of(own),
         outline.cost.estimated_cents if whole else None,
         priced(outline) if whole else None,
     )
@@ -300,4 +312,5 @@ def figures_of(calls: Sequence[_Call]) -> Figures:
         cents_per_call=fmean(bills) if bills else None,
         total_cents=sum(bills),
         unbilled=len(calls) - len(bills),
+        graded=len(grades),
     )

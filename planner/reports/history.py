@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -146,6 +147,7 @@ def _measures(points: Sequence[Point], whole: Timeline | CaseHistory, width: int
         if measure.label == "Pass rate" and figures.interval is not None:
             low, high = figures.interval
             text += f" ({percent(low)} to {percent(high)}), {figures.passed:,} of {figures.countable:,}"
+        text += _graded(figures) if measure.label == "Grade" else ""
         newest = next((value for value in reversed(values) if value is not None), None)
         if newest is not None and len(points) > 1:
             text += f" · newest {measure.shown(newest)}"
@@ -159,12 +161,12 @@ def _measures(points: Sequence[Point], whole: Timeline | CaseHistory, width: int
 
 def _session(entry: InvocationHistory) -> Iterator[str]:
     yield f"{entry.at:%Y-%m-%d %H:%M}"
-    yield _in_short(entry.figures)
+    # The outcome is the session's own, so its verdicts are too; bills and grades may be later ones.
+    yield _in_short(replace(entry.figures, countable=entry.judged.countable, passed=entry.judged.passed))
     if entry.priced is not None:
-        expected = entry.priced.estimated_cents
-        over = entry.priced.actual_cents - expected
-        share = f"{percent(abs(over) / expected)} {'over' if over > 0 else 'under'}"
-        yield f"{share} the {money(expected)} expected for these calls" if over else "as expected"
+        error = entry.priced.error
+        too = f"{percent(abs(error))} too {'high' if error > 0 else 'low'}"
+        yield f"{money(entry.priced.estimated_cents)} expected for these calls, {too}" if error else "as expected"
     if entry.partial:
         yield "some cases only"
     if entry.outcome in ("refused", "interrupted"):
@@ -187,7 +189,13 @@ def _in_short(figures: Figures) -> str:
 def _measured(figures: Figures) -> Iterator[str]:
     for measure in _MEASURES[1:4]:
         if (value := measure.of(figures)) is not None:
-            yield f"grade {value:.2f}" if measure.label == "Grade" else measure.shown(value)
+            is_grade = measure.label == "Grade"
+            yield f"grade {value:.2f}{_graded(figures)}" if is_grade else measure.shown(value)
+
+
+def _graded(figures: Figures) -> str:
+    """How many calls have a grade, unless all have."""
+    return f", {figures.graded:,} of {figures.calls:,} graded" if figures.graded < figures.calls else ""
 
 
 def _least_reliable_first(case: CaseHistory) -> tuple[float, float, str]:

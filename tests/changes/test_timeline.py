@@ -57,6 +57,16 @@ def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() ->
     ]
 
 
+def test_a_session_keeps_the_verdicts_that_its_outcome_is_of() -> None:
+    """A later recheck passed its two calls; the older results say what it reported itself."""
+    undecided = [_run(number, "day01", outcome="errored", fault="judge") for number in (1, 2)]
+    passed = _case(_run(1, "day01"), _run(2, "day01"), action="recheck")
+    found = timeline([_invocation(2, passed), _invocation(1, _case(*undecided, outcome="unknown"), outcome="unknown")])
+    first = found.invocations[1]
+    assert (first.judged.calls, first.judged.passed) == (2, 0)
+    assert (first.figures.calls, first.figures.passed) == (2, 2)
+
+
 def test_calls_of_unread_sessions_are_left_out() -> None:
     """A carried run whose session is not read is left out: its time would be wrong."""
     found = timeline([_invocation(3, _case(_run(1, "day01"), _run(2, "day03")))])

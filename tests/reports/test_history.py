@@ -58,17 +58,18 @@ SUITE = """\
 Pass rate  █▇▆ 83 % (61 % to 94 %), 15 of 18 · newest 67 %
 Duration   ▁▅█ 1 min 1 s median · newest 1 min 11 s
 Latency    ▁▅█ 700 ms median · newest 800 ms
-Grade      █▇▆ 0.80 on average · newest 0.70
+Grade      █▇▆ 0.80 on average, 9 of 18 graded · newest 0.70
 Cost       ▁▅█ $0.31 a call · newest $0.48
 Flaky      the result changed in 4 of 16 consecutive runs (25 %)
 Estimates  31 % off on average, over 2 sessions; 0 of 2 bills within the 80 % range
 
 Sessions, newest first
-  ✗ 2026-11-03 09:00 · 4 of 6 passed · 1 min 11 s · 800 ms · grade 0.70 · at least $2.40
-  ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · 700 ms · grade 0.80 · $1.92 · 60 % over the $1.20
-    expected for these calls
-  ✓ 2026-11-01 09:00 · 6 of 6 passed · 51 s · 600 ms · grade 0.90 · $0.96 · 20 % under the $1.20
-    expected for these calls
+  ✗ 2026-11-03 09:00 · 4 of 6 passed · 1 min 11 s · 800 ms · grade 0.70, 3 of 6 graded · at least
+    $2.40
+  ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · 700 ms · grade 0.80, 3 of 6 graded · $1.92 ·
+    $1.20 expected for these calls, 38 % too low
+  ✓ 2026-11-01 09:00 · 6 of 6 passed · 51 s · 600 ms · grade 0.90, 3 of 6 graded · $0.96 · $1.20
+    expected for these calls, 25 % too high
 
 Cases, least reliable first
   ✗ refunds/late-order@support   █▆▃   67 % (35 % to 88 %) of 9     1 min 1 s · 700 ms · grade 0.80
@@ -100,6 +101,20 @@ def _text(page: HistoryPage, width: int = 100, *, color: bool = False) -> str:
 def test_the_suite() -> None:
     """Graphs over time, what estimates were worth, the newest sessions, and cases with the least reliable first."""
     assert _text(HistoryPage(_invocations(), None, (), sandbox=False)) == SUITE
+
+
+def test_a_row_has_sign_and_counts_of_the_same_verdicts() -> None:
+    """Those of the session itself, also after a recheck."""
+    runs = make_runs("agent", "agent", invocation_id="day0")
+    passed = [run.model_copy(update={"fault": None, "outcome": "passed"}) for run in runs]
+    case = make_case("s", case_id="p/s@t", plan="p")
+    outlines = [
+        session_result("day1", store_case(case, runs=passed, outcome="passed"), at=START + timedelta(days=1)),
+        session_result("day0", store_case(case, runs=runs, outcome="failed"), at=START, outcome="failed"),
+    ]
+    text = _text(HistoryPage(timeline(outlines), None, (), sandbox=False))
+    assert "  ✗ 2026-11-01 09:00 · 0 of 2 passed" in text
+    assert "Pass rate  █ 100 %" in text
 
 
 def test_one_case() -> None:
