@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from planner.evidence import Evidence, ToolCall, Turn
+from planner.evidence import Evidence, Role, ToolCall, Turn
 from planner.quantities import clock
 from planner.reports import case_phrasing
 from planner.reports.neutral import for_terminal, json_document, picked
@@ -67,8 +67,13 @@ def _conversation(conversation: Conversation, width: int, paint: Paint) -> Itera
     if not turns:
         yield _INDENT + (NO_CALL if run.call_id is None else NO_TRANSCRIPT if evidence else NOT_STORED)
     findings = case_phrasing.open_findings(run)
+    results = [_result(tool) for tool in tools if tool.turn is not None and tool.has_result]
     for turn in turns:
-        yield from _turn(turn, [tool for tool in tools if tool.turn == turn.number], width, paint)
+        called = [tool for tool in tools if tool.turn == turn.number]
+        if turn.role is Role.TOOL and not called and turn.text in results:
+            results.remove(turn.text)  # the line of its call has it
+        else:
+            yield from _turn(turn, called, width, paint)
         quoting = (finding for finding in findings if finding.quote and finding.quote.turn == turn.number)
         yield from _findings(quoting, width, paint, indent=_TEXT_INDENT)
     for tool in tools:
@@ -99,6 +104,13 @@ def _tool(tool: ToolCall) -> str:
     arguments = ", ".join(f"{name}={written(value)}" for name, value in tool.arguments.items())
     result = f" → {written(tool.result)}" if tool.has_result else ""
     return f"{tool.name}({arguments if tool.arguments_told else '…'}){result}"
+
+
+def _result(tool: ToolCall) -> str:
+    """As the turn of a transcript has it."""
+    if isinstance(tool.result, str):
+        return tool.result
+    return json.dumps(tool.result, ensure_ascii=False, separators=(",", ":"))
 
 
 def _ending(evidence: Evidence) -> str:

@@ -88,3 +88,12 @@ def test_redacted_text_is_not_in_the_transcript(finished: Project) -> None:
     after = finished.planner("transcript", "--sandbox", "--format", "json", "hours/*").json["transcripts"]
     assert len(after) == 5
     assert "saturday" not in str([one["turns"] for one in after]).lower()
+
+
+def test_a_tool_call_is_shown_once_with_its_result(finished: Project) -> None:
+    """The turns of the transcript have its result a second time; JSON has both."""
+    found = transcripts(finished, "hours/cancel@clinic")[0]
+    assert found["tools"]
+    assert sum(turn["role"] == "tool" for turn in found["turns"]) == 2 * len(found["tools"])
+    text = finished.planner("transcript", "--sandbox", str(found["run_id"])).out
+    assert [" → " in line for line in text.splitlines() if " tool " in line] == [True] * len(found["tools"])
