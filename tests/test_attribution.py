@@ -196,6 +196,20 @@ def test_a_prompt_that_no_dialogue_matches_blames_the_caller(
     assert NO_DIALOGUE in verdict.fault_quote.text
 
 
+def test_a_dialogue_that_lacks_a_row_is_said_in_the_reason() -> None:
+    snapshot = load_world("demo").snapshot(14)
+    (dialogue, *_) = snapshot.dialogues
+    lacking = snapshot.model_copy(
+        update={
+            "tables": {"song": {"hymn": {}}},
+            "dialogues": (dialogue.model_copy(update={"prompt": "sing (?P<song>.*)", "agent_prompt": None}),),
+        }
+    )
+    verdict = judged(converse(lacking, "Sing jazz", 1), "page", prompt="Sing jazz")
+    assert verdict.fault is Fault.CALLER
+    assert "table `song` has no row `jazz`" in verdict.reason
+
+
 @pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("number", range(len(PROMPTS)))
 def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, dialect: str) -> None:

@@ -5,7 +5,7 @@ import math
 import sys
 import wave
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from random import Random
 from typing import Any, Literal, TypeVar
@@ -131,6 +131,7 @@ class Recording:
 
 NO_DIALOGUE = "no scripted dialogue matches this prompt"
 """What the caller says on a call whose prompt is not scripted."""
+_LONGEST_SHOWN = 40
 
 
 def converse(snapshot: Snapshot, prompt: str, seed: int) -> Conversation:
@@ -141,22 +142,44 @@ def converse(snapshot: Snapshot, prompt: str, seed: int) -> Conversation:
         return _Playing(snapshot, values, seed).conversation(dialogue)
     recording = Recording(seed)
     recording.agent_says(f"Hello, this is {snapshot.name}. How can I help?")
-    recording.caller_says(f"This is the sandbox: {NO_DIALOGUE}.")
+    why = f"{NO_DIALOGUE}{_missing_row(snapshot, prompt)}"
+    recording.caller_says(f"This is the sandbox: {why}.")
     recording.agent_says("Goodbye.")
-    grade = UNKNOWN.model_copy(update={"summary": f"Sandbox: {NO_DIALOGUE}."})
+    grade = UNKNOWN.model_copy(update={"summary": f"Sandbox: {why}."})
     return Conversation(tuple(recording.turns), recording.ends_ms(), "agent_end", "", grade)
 
 
 def find_script(snapshot: Snapshot, prompt: str) -> tuple[Dialogue, Object] | None:
     """The first dialogue that matches, and the values of its placeholders. Those with an `agent_prompt` come first."""
+    for dialogue, match in _matching(snapshot, prompt):
+        values = _values(snapshot, match)
+        if values is not None:
+            return dialogue, values
+    return None
+
+
+def _matching(snapshot: Snapshot, prompt: str) -> Iterator[tuple[Dialogue, Any]]:
+    """The dialogues whose patterns match, also those without a row for their values."""
     text, own = " ".join(prompt.split()), " ".join(snapshot.prompt.split())
     for dialogue in sorted(snapshot.dialogues, key=lambda each: each.agent_prompt is None):
         if dialogue.agent_prompt is None or compiled(dialogue.agent_prompt).search(own):
             match = compiled(dialogue.prompt).search(text)
-            values = None if match is None else _values(snapshot, match)
-            if values is not None:
-                return dialogue, values
-    return None
+            if match is not None:
+                yield dialogue, match
+
+
+def _missing_row(snapshot: Snapshot, prompt: str) -> str:
+    """The row that the first matching dialogue lacks, as the rest of a sentence."""
+    for _, match in _matching(snapshot, prompt):
+        for name, found in match.groupdict(default="").items():
+            if name in snapshot.tables and _row(snapshot, name, found) is None:
+                return f"; one does, but table `{name}` has no row `{found[:_LONGEST_SHOWN]}`"
+    return ""
+
+
+def _row(snapshot: Snapshot, table: str, name: str) -> Object | None:
+    rows = {row.casefold(): columns for row, columns in snapshot.tables[table].items()}
+    return rows.get(name.casefold(), rows.get(""))
 
 
 def _values(snapshot: Snapshot, match: Any) -> Object | None:
@@ -166,8 +189,7 @@ def _values(snapshot: Snapshot, match: Any) -> Object | None:
     for name, found in groups.items():
         values[name] = found
         if name in snapshot.tables:
-            rows = {row.casefold(): columns for row, columns in snapshot.tables[name].items()}
-            row = rows.get(found.casefold(), rows.get(""))
+            row = _row(snapshot, name, found)
             if row is None:
                 return None
             values |= {f"{name}.{column}": value for column, value in row.items()}

@@ -80,7 +80,8 @@ def unscripted_call(evidence: Evidence) -> CallerFault | None:
     """Set for a call of the sandbox whose prompt no dialogue matches. It says nothing about the agent, so it never passes or fails."""
     for turn in evidence.turns or ():
         if turn.role is Role.CALLER and UNSCRIPTED in turn.text:
-            hint = "write a dialogue for it in a world (docs/sandbox.md)"
+            detail = turn.text.partition(UNSCRIPTED)[2].strip(" ;.")
+            hint = detail or "write a dialogue for it in a world (docs/sandbox.md)"
             return CallerFault(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
     return None
 

@@ -106,7 +106,9 @@ def test_the_agents_prompt_decides_too(tmp_path: Path) -> None:
 def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) -> None:
     """Also where a table has no row for what was found."""
     conversation = played(pizza(tmp_path), prompt)
-    assert any(turn.role == "user" and NO_DIALOGUE in str(turn.content) for turn in conversation.turns)
+    (caller,) = (str(turn.content) for turn in conversation.turns if turn.role == "user")
+    assert NO_DIALOGUE in caller
+    assert ("table `size` has no row `huge`" in caller) is ("huge" in prompt)
     assert conversation.grade.score is None
 
 
@@ -121,6 +123,14 @@ def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) 
         ('{agent: "Of course."}', '{agent: "Of course.", caller: Hi}', "30:", "exactly one of"),
         ("{end: agent_end}", "{end: agent_end, takes: 1}", "27:", "takes"),
         ("{end: agent_end}", "{end: agentend}", "27:", "did you mean 'agent_end'"),
+        ("{end: agent_end}", "{end: agent_end}\n          - {agent: Bye.}", "28:", "never played"),
+        ("{caller: Great.}", "{end: agent_end}, {caller: Great.}", "26:", "never played"),
+        ("{end: agent_end}", "{end: agent_end, to: '+14155550100'}", "27:", "end: transfer"),
+        ('with: {pizza: "{pizza}"}', 'with: {piza: "{pizza}"}', "22:", "did you mean 'pizza'"),
+        ("A {size} {pizza}, please.", "{place_order.order}", "21:", "calls 'place_order'"),
+        ('with: {pizza: "{pizza}"}', 'with: {pizza: "{place_order.order}"}', "22:", "calls 'place_order'"),
+        ("    parameters: {pizza: its name}", "    latency_ms: 700", "7:", "two numbers"),
+        ("    parameters: {pizza: its name}", "    latency_ms: [700]", "7:", "two numbers"),
     ],
 )
 def test_errors_of_dialogues_and_their_places(tmp_path: Path, old: str, new: str, place: str, what: str) -> None:

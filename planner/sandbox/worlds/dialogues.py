@@ -16,10 +16,10 @@ the group selects, `{tool.field}` a field in the result of an earlier tool call,
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
@@ -54,6 +54,12 @@ def meant(name: str | int, known: Iterable[str | int]) -> str:
 
 def _one_or_several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
+
+
+def _least_and_most(value: object) -> object:
+    if not isinstance(value, list | tuple) or len(cast("Sequence[object]", value)) != 2:
+        raise ValueError("write two numbers, the least and the most, such as [250, 900]")
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 Line = Annotated[str, Field(min_length=1)]
@@ -121,6 +127,8 @@ class Turn(Part):
             raise ValueError("`with` and `result` belong to `tool`")
         if self.end is None and (self.to is not None or self.grade is not None):
             raise ValueError("`to` and `grade` belong to `end`")
+        if self.to is not None and self.end != "transfer":
+            raise ValueError("`to` belongs to `end: transfer`")
         if sum(branch.probability or 0 for branch in self.choose) > 1.000001:
             raise ValueError("the probabilities of `choose` add up to more than 1")
         return self
@@ -161,8 +169,8 @@ class Dialogue(Part):
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     grade: Grade = Grade.model_construct()
 
-    def errors(self, tools: frozenset[str], tables: Mapping[str, Table]) -> Iterator[PlacedError]:
-        """Patterns that are not regular expressions, placeholders and tools that do not exist."""
+    def errors(self, tools: "Mapping[str, Tool]", tables: Mapping[str, Table]) -> Iterator[PlacedError]:
+        """Patterns that are not regular expressions, placeholders and tools that do not exist, turns that are never played."""
         for field, pattern in (("prompt", self.prompt), ("agent_prompt", self.agent_prompt)):
             try:
                 compiled(pattern or "")
@@ -170,11 +178,18 @@ class Dialogue(Part):
                 yield (field,), f"not a regular expression: {error}"
                 return
         groups = frozenset(compiled(self.prompt).groupindex)
-        known = groups | tools | {CODE}
-        left: list[tuple[Route, Turn]] = [(("turns", index), turn) for index, turn in enumerate(self.turns)]
-        for here, turn in left:
+        known = groups | tools.keys() | {CODE}
+        for here, turn, called in _walked(self.turns, ("turns",), set()):
+            if turn is None:
+                yield here, "this turn is never played: the call ends at the turn before"
+                continue
             if turn.tool is not None and turn.tool not in tools:
                 yield (*here, "tool"), f"no tool of the agent is called {turn.tool!r}{meant(turn.tool, tools)}"
+            tool = tools.get(turn.tool or "")
+            declared = tool.parameters if tool else {}
+            for name in turn.with_ if declared else ():
+                if name not in declared:
+                    yield (*here, "with"), f"{turn.tool!r} has no parameter {name!r}{meant(name, declared)}"
             if turn.end not in {None, *_END_REASONS} and (near := get_close_matches(turn.end or "", _END_REASONS, n=1)):
                 yield (*here, "end"), f"no end reason is called {turn.end!r}; did you mean {near[0]!r}?"
             for text in turn.texts():
@@ -185,8 +200,27 @@ class Dialogue(Part):
                     elif path and name in groups and path[1:] not in columns:
                         where = f"the table {name!r} has no column" if name in tables else "there is no table for"
                         yield here, f"`{{{name}{path}}}`: {where} {path[1:]!r}{meant(path[1:], columns)}"
-            for number, branch in enumerate(turn.choose):
-                left += [((*here, "choose", number, "turns", at), each) for at, each in enumerate(branch.turns)]
+                    elif name in tools and name not in groups and name not in called:
+                        yield here, f"`{{{name}{path}}}`: no turn before this one calls {name!r}"
+
+
+def _walked(turns: Iterable[Turn], route: Route, called: set[str]) -> Iterator[tuple[Route, Turn | None, set[str]]]:
+    """Each turn with its place and the tools called before, in any branch; None for the first turn after the end.
+
+    Adds the tools of these turns to `called`.
+    """
+    ended = False
+    for index, turn in enumerate(turns):
+        here = (*route, index)
+        if ended:
+            yield here, None, called
+            return
+        yield here, turn, called
+        branches = [set(called) for _ in turn.choose]
+        for number, branch in enumerate(turn.choose):
+            yield from _walked(branch.turns, (*here, "choose", number, "turns"), branches[number])
+        called.update({turn.tool} if turn.tool else (), *branches)
+        ended = turn.end is not None
 
 
 class Answer(Part):
@@ -202,7 +236,10 @@ class Tool(Part):
     description: str = ""
     parameters: dict[str, str] = Field(default={})
     """Argument → its description for a model."""
-    latency_ms: tuple[int, int] = (250, 900)
+    latency_ms: Annotated[tuple[int, int], BeforeValidator(_least_and_most, json_schema_input_type=tuple[int, int])] = (
+        250,
+        900,
+    )
     answers: Annotated[tuple[Answer, ...], Field(min_length=1)] = (Answer.model_construct(result={"ok": True}),)
     """The first one that fits is used."""
 

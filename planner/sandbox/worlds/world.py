@@ -243,7 +243,9 @@ class World(Part):
             for index, tool in enumerate(agent.tools):
                 check((*here, "tools", index), "tool", tool, self.tools)
             for name, dialogue in agent.dialogues.items():
-                wrong = dialogue.errors(frozenset(agent.tools), self.tables)
+                wrong = dialogue.errors(
+                    {name: self.tools[name] for name in agent.tools if name in self.tools}, self.tables
+                )
                 found += [((*here, "dialogues", name, *route), what) for route, what in wrong]
         check(("bot", "model"), "model", self.bot.model, self.models)
         for number_id, number in self.phone_numbers.items():
