@@ -25,7 +25,7 @@ from planner.session.interruption import interruptible
 from planner.session.policy_source import policy_source
 from planner.session.recorded_agents import record_agents, stored_versions
 from planner.session.selection import Selection, did_you_mean, read_files
-from planner.session.service import open_client
+from planner.session.service import open_client, unknown_target
 from planner.session.shell import Shell
 from planner.session.stores import Place, place_of
 from planner.values import frozen
@@ -96,10 +96,8 @@ async def _read(shell: Shell, place: Place, selection: Selection, target: Target
         try:
             return await client.agent(target.id)
         except NotFoundError as error:
-            fix = "Correct its id in the plan or in planner.yaml, or use the API key of its organisation."
-            raise NotFoundError(
-                f"the service does not know agent {target.id} (target {target.alias!r})", error.hint or fix
-            ) from error
+            what = f"agent {target.id} (target {target.alias!r})"
+            raise unknown_target(what, error, selection) from error
 
 
 def _own_file(shell: Shell, path: Path) -> AgentFile | None:

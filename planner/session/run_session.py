@@ -200,7 +200,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
     """The change set as the service is now. Raises `InterruptedRunError`, `UsageError` if the judge has no model, and the
     errors of requests."""
     shell, loaded, place, client = session.shell, session.loaded, session.place, session.transactions.client
-    targets = await read_targets(client, loaded.cases)
+    targets = await read_targets(client, loaded.cases, session.options.selection)
     balance = await client.balance()
     await correct_bills(session)
     if session.interrupted.is_set():

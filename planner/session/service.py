@@ -106,7 +106,7 @@ def embedded_app(shell: Shell, sandbox_dir: Path, selection: Selection) -> Any:
         ) from error
 
 
-async def read_targets(provider: Provider, cases: Sequence[Case]) -> dict[Target, TargetState]:
+async def read_targets(provider: Provider, cases: Sequence[Case], selection: Selection) -> dict[Target, TargetState]:
     """The states of the cases' targets. Raises `NotFoundError` if the service does not know one."""
     wanted: dict[Target, set[str]] = {}
     for case in cases:
@@ -117,11 +117,20 @@ async def read_targets(provider: Provider, cases: Sequence[Case]) -> dict[Target
         kind, target_id = error.target
         alias = next(case.target.alias for case in cases if (case.target.kind, case.target.id) == error.target)
         what = "agent" if kind == "agent" else "phone number"
-        fix = "Correct its id in the plan or in planner.yaml, or use the API key of its organisation."
-        raise NotFoundError(
-            f"the service does not know {what} {target_id} (target {alias!r}) or its agent",
-            f"{error.hint} If so: {fix}" if error.hint else fix,
-        ) from error
+        also = "" if kind == "agent" else " or its agent"
+        raise unknown_target(f"{what} {target_id} (target {alias!r}){also}", error, selection) from error
+
+
+def unknown_target(what: str, error: NotFoundError, selection: Selection) -> NotFoundError:
+    """The error with what is unknown, where, and how to fix it."""
+    fix = "Correct its id in the plan or in planner.yaml"
+    if selection.sandbox:
+        return NotFoundError(
+            f"the sandbox's world {shorten(world_name(selection))} has no {what}",
+            f"{fix}, or name your world with --world.",
+        )
+    fix += ", or use the API key of its organisation."
+    return NotFoundError(f"the service does not know {what}", f"{error.hint} If so: {fix}" if error.hint else fix)
 
 
 def draft_warnings(cases: Iterable[Case], targets: Mapping[Target, TargetState]) -> list[str]:
@@ -164,7 +173,7 @@ async def _ask(work: Workspace) -> Known:
     if selection.sandbox:
         place.make()
     async with open_client(shell, place, selection) as client:
-        targets = await read_targets(client, work.loaded.cases)
+        targets = await read_targets(client, work.loaded.cases, selection)
         balance = await client.balance()
     if balance is not None and balance.cents is not None:
         left = balance.test_budget_left_cents

@@ -68,6 +68,18 @@ def test_a_base_url_that_is_none(url: str, keyed: Callable[[str], Project]) -> N
     assert f"THUNDERPHONE_API_BASE_URL is {url!r}, not a web address".replace("::", ": :") in ran.err
 
 
+def test_an_agent_of_another_world(project: Project) -> None:
+    """`--world` was forgotten: there is no key to exchange, but a world to name."""
+    project.edit("plans/hours.yaml", "agent: 12", "agent: 5")
+    ran = project.planner("run", "--sandbox", CONSENT)
+    assert (ran.code, "world demo has no agent 5" in ran.err, "--world" in ran.err, "key" in ran.err) == (
+        2,
+        True,
+        True,
+        False,
+    ), ran.err
+
+
 def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> None:
     """A page that says 404 knows nothing of targets: the address is asked for first."""
     with answering(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9\r\n\r\nNot Found") as url:
