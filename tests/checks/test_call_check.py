@@ -33,7 +33,7 @@ LINES = ("agent: Hello.", "caller: Hi.", "tool: lookup", "agent: Bye.")
         ({"transferred_to": "Front Desk"}, {"transferred_to": "front desk"}, "passed", 'to "Front Desk"'),
         ({"transferred_to": "+14155550199"}, {"transferred_to": "+14155550142"}, "failed", '"+14155550199", expected'),
         ({"end_reason": "agent_end"}, {"transferred_to": "desk"}, "failed", 'expected a transfer to "desk"'),
-        ({"end_reason": "transfer"}, {"transferred_to": "desk"}, "errored", "where the call was transferred"),
+        ({"end_reason": "transfer"}, {"transferred_to": "desk"}, "errored", "does not name the number"),
         ({}, {"transferred_to": "desk"}, "errored", "service did not say where the call was transferred"),
         (
             {"end_reason": "agent_end"},
