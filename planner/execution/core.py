@@ -11,6 +11,7 @@ service (`local.py`) and against a model of it, in the tests. The rules:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple, TypeAlias
 
@@ -27,14 +28,17 @@ MAX_UNCONFIRMED: Final = 3
 """Launching stops at this many unconfirmed launches until one is settled."""
 ANSWER_GRACE_SECONDS: Final = 3.0
 """How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
-POLLS_A_RUN: Final = 0.27
-"""List requests per run while further runs wait for capacity."""
-LONGEST_POLL_SHARE: Final = 0.16
+POLLS_A_RUN: Final = 0.4
+"""List requests per run while further runs wait for capacity, if runs end evenly; fewer if several end together."""
+LONGEST_POLL_SHARE: Final = 0.13
 """Longest poll interval, as a share of a run's duration."""
 TAIL_POLL_SHARE: Final = 0.04
 """The same for the last run, when nothing waits for capacity; multiplied by the number of runs."""
 MAX_UNCERTAIN_POLL_SECONDS: Final = 5.0
 """Longest poll interval while something is unresolved or no run has ended yet."""
+QUANTILES: Final = 10
+OVERDUE_SHARE: Final = 0.05
+"""How much longer a run may last that has lasted longer than others, as a share of its age."""
 FIRST_POLL_SHARE: Final = 0.15
 """Poll interval until a run has ended, as a share of the time waited."""
 
@@ -217,14 +221,21 @@ def schedule_poll(state: State, began: float, now: Now) -> None:
 
 
 def _poll_seconds(state: State, now: Now) -> float:
-    if state.seconds_seen and state.is_under_way():
-        usual = sum(state.seconds_seen) / len(state.seconds_seen)
+    watched = state.watched.values()
+    lengths = state.seconds_seen or [run.job.expected_seconds for run in watched if run.job.expected_seconds]
+    if lengths and state.is_under_way():
+        usual = max(sum(lengths) / len(lengths), state.settings.poll_floor_seconds)
         running = max(1, state.accepted_in_flight())
         if len(state.wanted.pending) or state.wanted.deferred:
-            share = -(-state.list_rows // PAGE_LIMIT) / (POLLS_A_RUN * running)
+            pages = -(-max(1, state.list_rows) // PAGE_LIMIT)
+            share = pages / (POLLS_A_RUN * running)
         else:
             share = TAIL_POLL_SHARE * running
-        wanted = usual * min(share, LONGEST_POLL_SHARE)
+        interval = usual * min(share, LONGEST_POLL_SHARE)
+        # Ends that are spread evenly wait this long in all for polls at this interval.
+        allowed = running * interval**2 / (2 * usual)
+        waited = _seconds_until_waited(state, lengths, allowed, now)
+        wanted = interval if waited is None else waited
         if not (state.posting or state.reading or state.unbound or state.unconfirmed or len(state.wanted.pending)):
             # Unreadable runs are retried later.
             wanted = max(wanted, min(item.retry_at for item in state.watched.values()) - now.seconds)
@@ -236,6 +247,29 @@ def _poll_seconds(state: State, now: Now) -> float:
     if not state.seconds_seen or state.unbound or state.unconfirmed or state.outage.since is not None:
         ceiling = min(ceiling, max(floor, MAX_UNCERTAIN_POLL_SECONDS))
     return min(max(wanted, floor), ceiling)
+
+
+def _seconds_until_waited(state: State, seen: Sequence[float], allowed: float, now: Now) -> float | None:
+    """Seconds until the runs that have probably ended by then have waited for the poll this long in all; None if no run
+    is under way."""
+    lengths = sorted(seen)
+    lengths = [lengths[len(lengths) * part // QUANTILES] for part in range(QUANTILES)]
+    spread = max(lengths[-1] - lengths[0], OVERDUE_SHARE * lengths[0])
+    ends: list[tuple[float, float]] = []
+    for watched in state.watched.values():
+        if watched.ended_at is None:
+            age = watched.age_seconds(now)
+            left = [length - age for length in lengths if length > age]
+            if len(left) < QUANTILES:  # it may end at any moment
+                left += [spread * part / QUANTILES for part in range(1, QUANTILES + 1)]
+            ends += ((seconds, 1 / len(left)) for seconds in left)
+    at = waited = ended = 0.0
+    for seconds, weight in sorted(ends):
+        if ended and waited + ended * (seconds - at) >= allowed:
+            break
+        waited += ended * (seconds - at)
+        at, ended = seconds, ended + weight
+    return at + (allowed - waited) / ended if ended else None
 
 
 def snapshot(state: State, waiting: str, now: Now) -> Snapshot:

@@ -226,12 +226,19 @@ def _run_ended(state: State, run: Run, now: Now) -> None:
         if run.call_id is not None:
             state.charges.expect(run.call_id, run.completed_at or watched.launch.earliest)
         if not watched.resumed and run.status == "completed":  # a failed run says nothing about durations
-            state.seconds_seen = [*state.seconds_seen[-99:], now.seconds - watched.since]
+            state.seconds_seen = [*state.seconds_seen[-99:], _length_seconds(run, watched, now)]
     is_fresh = now.seconds - watched.ended_at < state.settings.evidence_wait_seconds
     if run.call_id is None and run.status == "completed" and is_fresh and not watched.slot.evidence:
         return  # its call id has not arrived yet
     del state.watched[run.id]
     state.reading[run.id] = (run, watched)
+
+
+def _length_seconds(run: Run, watched: Watched, now: Now) -> float:
+    """Until the end that the service names; until now if that is before the start."""
+    age = watched.age_seconds(now)
+    late = 0.0 if run.completed_at is None else now.seconds_since(run.completed_at)
+    return age - late if late < age else age
 
 
 def _evidence_complete(state: State, event: EvidenceComplete) -> None:

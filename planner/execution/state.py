@@ -79,6 +79,10 @@ class Watched:
     """Time of the next attempt after its data could not be read."""
     pause_seconds: float = 0.0
 
+    def age_seconds(self, now: Now) -> float:
+        """Seconds since the service was to start this run."""
+        return now.seconds_since(self.launch.sent_at) - self.slot.ordinal * self.launch.line.stagger_seconds
+
     def back_off(self, now: float) -> None:
         """Wait longer after each failure, for this run only: an unreadable run says nothing about others."""
         self.pause_seconds = min(max(FIRST_PAUSE_SECONDS, self.pause_seconds * 2), LONGEST_PAUSE_SECONDS)
@@ -163,7 +167,7 @@ class State:
     list_rows: int = 200
     """The row of the oldest run under way in the last list."""
     seconds_seen: list[float] = field(default_factory=list[float])
-    """Seconds from launch to end of the latest runs that ended while watched."""
+    """Seconds from start to end of the latest runs that ended while watched."""
 
     def __post_init__(self) -> None:
         order = self.order

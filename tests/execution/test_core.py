@@ -348,42 +348,50 @@ def test_a_target_waits_for_its_first_bill(
 
 
 @pytest.mark.parametrize(
-    ("seen", "running", "pending", "known", "seconds"),
+    ("now", "seen", "runs", "known", "seconds"),
     [
-        ([], 1, 0, {}, 1.5),
-        ([], 1, 0, {"since": 9.9}, 0.1),
-        ([], 1, 0, {"since": -90.0}, 5.0),
-        ([], 0, 0, {}, 0.1),
-        ([30.0, 50.0], 0, 0, {}, 0.1),
-        ([30.0, 50.0], 1, 0, {}, 1.6),
-        ([30.0, 50.0], 3, 0, {}, 4.8),
-        ([30.0, 50.0], 9, 0, {}, 6.4),
-        ([30.0, 50.0], 9, 0, {"outage": True}, 5.0),
-        ([30.0, 50.0], 9, 0, {"lost": True}, 5.0),
-        ([90.0, 150.0], 9, 0, {}, 15.0),
-        ([30.0, 50.0], 1, 0, {"retry_at": 13.0}, 3.0),
-        ([30.0, 50.0], 1, 1, {"retry_at": 19.0}, 6.4),
-        ([30.0, 50.0], 50, 1, {}, 40 / (0.27 * 50)),
-        ([30.0, 50.0], 50, 1, {"rows": 201}, 80 / (0.27 * 50)),
-        ([30.0, 50.0], 50, 1, {"ended": True}, 6.4),
+        (30, [], (1, 0), {"expected": None}, 4.5),
+        (30, [], (1, 0), {"expected": None, "since": 29.9}, 0.1),
+        (30, [], (1, 0), {"expected": None, "since": -90.0}, 5.0),
+        (30, [], (0, 0), {}, 0.1),
+        (30, [40.0], (0, 0), {}, 0.1),
+        # Allowed waiting in all, by number of runs and pages: 0.032, 0.864, 3.042, 0.338, 2.5 and 10 s.
+        (30, [40.0], (1, 0), {}, 10.032),
+        (30, [40.0], (3, 0), {}, 10.288),
+        (30, [40.0], (9, 0), {}, 10.338),
+        (30, [40.0], (1, 1), {"retry_at": 49.0}, 10.338),
+        (30, [40.0], (50, 1), {}, 10.05),
+        (30, [40.0], (50, 1), {"rows": 201}, 10.2),
+        (30, [40.0], (50, 1), {"ended": True}, 5.2),
+        (30, [40.0], (1, 0), {"retry_at": 43.0}, 13.0),
+        (30, [40.0], (9, 0), {"outage": True}, 5.0),
+        (30, [40.0], (9, 0), {"lost": True}, 5.0),
+        (10, [200.0], (9, 0), {}, 15.0),
+        (26, [], (1, 0), {}, 4.024),
+        (31, [30.0], (1, 0), {}, 0.345),
+        (18, [20.0, 40.0], (1, 0), {}, 2.048),
+        (25, [20.0, 40.0], (1, 0), {}, 2.36),
     ],
 )
-def test_polls_follow_the_duration_of_calls(
-    job: Callable[..., Any], seen: list[float], running: int, pending: int, known: dict[str, Any], seconds: float
+def test_lists_are_read_when_runs_have_probably_ended(
+    job: Callable[..., Any], now: float, seen: list[float], runs: tuple[int, int], known: dict[str, Any], seconds: float
 ) -> None:
-    state = state_of(job("ana", runs=running + pending))
+    """By the lengths seen in this session, or those expected before. The runs were launched at 0 s."""
+    running, pending = runs
+    ana = job("ana", runs=running + pending, expected_seconds=known.get("expected", 30.0))
+    state = state_of(ana)
     if running:
-        accept(state, job("ana"), *range(1, running + 1))
+        accept(state, ana, *range(1, running + 1))
     for watched in state.watched.values():
         watched.since, watched.retry_at = known.get("since", 0.0), known.get("retry_at", 0.0)
         watched.ended_at = 5.0 if "ended" in known else None
     if "outage" in known:
         state.outage.failed("no answer", 9.0)
     if "lost" in known:
-        lose(state, job("ana"), "l2")
+        lose(state, ana, "l2")
     state.seconds_seen, state.list_rows = seen, known.get("rows", 200)
-    schedule_poll(state, 8.0, at(10))
-    assert (state.polled_at, state.poll_at) == (8.0, pytest.approx(10 + seconds))
+    schedule_poll(state, now - 2, at(now))
+    assert (state.polled_at, state.poll_at) == (now - 2, pytest.approx(now + seconds))
 
 
 def test_the_progress_says_what_is_waited_for(job: Callable[..., Any]) -> None:

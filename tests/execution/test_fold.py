@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from core_state import AGENT, accept, at, ended, happen, intent_of, lose, send, state_of
+from core_state import AGENT, EPOCH, accept, at, ended, happen, intent_of, lose, send, state_of
 
 from planner.evidence import Evidence
 from planner.execution.core import outcome_of
@@ -254,11 +255,13 @@ def test_a_resumed_run_has_the_rest_of_its_time(state: State, ana: Any, sent_ago
 @pytest.mark.parametrize(
     ("fields", "resumed", "evidence", "seconds", "seen", "is_read"),
     [
-        ({}, False, None, 40, [30], True),
+        ({}, False, None, 40, [40], True),
+        ({"completed_at": EPOCH + timedelta(seconds=26)}, False, None, 40, [26], True),
+        ({"completed_at": EPOCH}, False, None, 40, [40], True),
         ({}, True, None, 40, [], True),
         ({"status": "failed", "call_id": None}, False, None, 40, [], True),
-        ({"call_id": None}, False, None, 40, [30], False),
-        ({"call_id": None}, False, "0" * 64, 40, [30], True),
+        ({"call_id": None}, False, None, 40, [40], False),
+        ({"call_id": None}, False, "0" * 64, 40, [40], True),
     ],
 )
 def test_an_ended_run_is_read(
@@ -271,7 +274,8 @@ def test_an_ended_run_is_read(
     seen: Any,
     is_read: bool,
 ) -> None:
-    """If its call is known, or none is to come. Durations are learned from completed runs of this session."""
+    """If its call is known, or none is to come. Durations are learned from completed runs of this session, from launch
+    to the end that the service names, if that is possible."""
     accept(state, ana, 7, seconds=10)
     watched = state.watched[RunId(7)]
     watched.resumed, watched.slot = resumed, replace(watched.slot, evidence=evidence)
