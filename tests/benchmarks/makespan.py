@@ -2,6 +2,7 @@
 
     uv run python tests/benchmarks/makespan.py [RUNS] [LIMIT…]
     … --virtual        calls of the sandbox's own length (half a minute), 0.1 s a request, in a clock that jumps
+    … --virtual --even the same with calls that differ by a second at most, as if their lengths were known
     … --time-scale 10  a served sandbox whose calls are six times as long as its usual 60 makes them
 
 The lower bound is max(longest call, sum of calls / limit). A client that does not know the length of a call cannot reach it:
@@ -49,6 +50,32 @@ scenarios:
 """
 
 
+EVEN = """\
+extends: {any_prompt}
+version: 1
+world: even
+time_scale: 1
+concurrency_limit: {limit}
+balance_cents: 100000000
+faults: [{{kind: slow, route: any, seconds: {latency_seconds}}}]
+agents:
+  12:
+    dialogues:
+      first-version: null
+      appointment: null
+      anything: &anything
+        prompt: '.*'
+        turns:
+          - {{agent: "Hello, how can I help you?", after_ms: 800, takes_ms: 3000}}
+          - {{caller: "I have a question about an order.", after_ms: 700, takes_ms: 3000}}
+          - {{agent: "It is on its way. Your reference is {{code}}.", after_ms: 800, takes_ms: 13000}}
+          - {{caller: "Thank you, goodbye.", after_ms: 700, takes_ms: 3000}}
+          - {{end: caller_hangup}}
+  14:
+    dialogues: {{anything: *anything}}
+"""
+
+
 def second_start() -> dict[str, str]:
     """An environment in which starts are as fast as a user's second one, even if this one disables bytecode."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -89,17 +116,25 @@ def requests_line(requests: int, polls: int, launches: int, runs: int) -> str:
     )
 
 
-def virtual(runs: int, limit: int) -> None:
+def virtual(runs: int, limit: int, *, even: bool) -> None:
     """Twice: with no history, and all again with one earlier run of each call as history."""
     from mortality import Life
     from whole_runs import Organisation
 
+    from planner.sandbox import load_world
     from planner.session.selection import Selection
 
     with tempfile.TemporaryDirectory() as folder:
         world: dict[str, Any] = {"concurrency_limit": limit, "balance_cents": 10**8}
         slow = {"kind": "slow", "route": "any", "seconds": LATENCY_SECONDS}
-        organisation = Organisation(Path(folder), "page", world, (slow,))
+        base = None
+        if even:
+            any_prompt = Path(__file__).parents[1] / "support/any_prompt.yaml"
+            text = EVEN.format(any_prompt=any_prompt, limit=limit, latency_seconds=LATENCY_SECONDS)
+            path = Path(folder, "even.yaml")
+            path.write_text(text)
+            base = load_world(path)
+        organisation = Organisation(Path(folder), "page", world, (slow,), base=base)
         organisation.write("plans/load.yaml", plan_of(runs))
         earlier = 0
         for label, selection in (
@@ -186,11 +221,12 @@ def main() -> None:
     parser.add_argument("runs", type=int, nargs="?", default=1000)
     parser.add_argument("limits", type=int, nargs="*", default=[50])
     parser.add_argument("--virtual", action="store_true")
+    parser.add_argument("--even", action="store_true")
     parser.add_argument("--time-scale", type=float, default=60.0)
     given = parser.parse_args()
     for limit in given.limits:
         if given.virtual:
-            virtual(given.runs, limit)
+            virtual(given.runs, limit, even=given.even)
         else:
             served(given.runs, limit, given.time_scale)
 
