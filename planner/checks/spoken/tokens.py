@@ -22,7 +22,7 @@ from planner.checks.spoken.numbers import (
     read_number,
     trimmed,
 )
-from planner.checks.spoken.units import GLUED_UNIT
+from planner.checks.spoken.units import GLUED_UNIT, UNIT_NAMES
 from planner.values import frozen
 
 _GAPS: Final = (PLAIN := " ", PAUSE := ", ", SENTENCE := ". ")
@@ -38,8 +38,8 @@ _SENTENCE_END = re.compile(r"[.?!;]\s|\n")
 _PAUSE = re.compile(r"[,:)]\s")
 _SIGN = re.compile(r"(?<!\d)(?<!\d )(?:(?<=[\s(\"'])|^)[-\N{MINUS SIGN}](?=[$€£]?\d)")
 _RANGE = re.compile(
-    r"(?i)(?<![\w.,:/$€£-])(\d{1,3}) ?[-\N{EN DASH}\N{EM DASH}] ?(\d{1,3})(?= ?%|[ -](?:business|working|calendar|"
-    r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|percent|per cent|people|guests|items|miles)\b)"
+    r"(?i)(?<![\w.,:/$€£-])(\d{1,3}) ?[-\N{EN DASH}\N{EM DASH}] ?(\d{1,3})(?= ?%|[ -](?:business|working|calendar|second|"
+    rf"percent|per cent|people|guests|items|miles)\b|[ -]?(?:{UNIT_NAMES})\b)"
 )
 """`5-7` of `5-7 business days`; elsewhere a dash between digits may mean anything."""
 _BARE_POINT = re.compile(r"(?<![\w.,])\.(?=\d)")

@@ -14,7 +14,7 @@ MEASURES: Final = {
         "microgram": "mcg \N{GREEK SMALL LETTER MU}g micrograms",
         "milligram": "mg milligrams",
         "gram": "g grams gramme grammes",
-        "kilogram": "kg kgs kilo kilos kilograms",
+        "kilogram": "kg kgs kilo kilos kilograms kilogramme kilogrammes",
         "lb": "lbs",  # `pounds` are money
         "ounce": "oz ounces",
         "millilitre": "ml millilitres milliliter milliliters",
@@ -34,16 +34,16 @@ _SECONDS: Final = {
 _KEPT: Final = MEASURES | {name: unit for unit in ("day", "week", "month", "year") for name in (unit, f"{unit}s")}
 """Units that are not converted: a month may have 30 days, and a week five working days."""
 _PARTS: Final = {"half": Decimal("0.5"), "quarter": Decimal("0.25")}
-_NAMES = "|".join(map(re.escape, _SECONDS | _KEPT))
-_UNIT = f"(?:{_NAMES}){END}"
+UNIT_NAMES: Final = "|".join(map(re.escape, _SECONDS | _KEPT))
+_UNIT = f"(?:{UNIT_NAMES}){END}"
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-GLUED_UNIT: Final = re.compile(rf"([0-9]{{1,15}})({_NAMES})")
+GLUED_UNIT: Final = re.compile(rf"([0-9]{{1,15}})({UNIT_NAMES})")
 """`5mg`."""
-NAMES_UNIT: Final = re.compile(rf"(?i)(?<![^\W\d_])(?:{_NAMES})\b")
+NAMES_UNIT: Final = re.compile(rf"(?i)(?<![^\W\d_])(?:{UNIT_NAMES})\b")
 
 
 _AMOUNT = re.compile(
-    rf"(?:(?P<quarters>{_NUMBER}) quarters of an? |(?P<number>-?{_NUMBER}) "
+    rf"(?:(?P<quarters>{_NUMBER}) quarters of an? |(?P<to>to_)?(?P<number>-?{_NUMBER}) "
     r"|an? (?P<part>half|quarter) |(?:an? )?(?P<quarter>quarter) of an? |(?P<share>half|quarter) (?:an? )?|(?P<one>an?) )"
     rf"(?P<unit>{_UNIT})(?: and an? (?P<more>half|quarter){END}(?! {_UNIT}))?"
 )
@@ -72,10 +72,11 @@ def read_quantity(row: str, start: int, before: str) -> tuple[int, str] | None:
     part = _PARTS.get(found["part"] or found["quarter"] or found["share"], Decimal(1))
     value = Decimal(found["quarters"]) / 4 if found["quarters"] else Decimal(found["number"] or 1) * part
     value += _PARTS.get(found["more"], 0)
+    to = "to " if found["to"] else ""  # the end of a range
     if unit in _KEPT:
-        return end, f"{trimmed(value)} {_KEPT[unit]}"
+        return end, f"{to}{trimmed(value)} {_KEPT[unit]}"
     seconds = value * _SECONDS[unit]
     while (more := _FURTHER.match(row, end)) is not None and _SECONDS[more["unit"]] < _SECONDS[unit]:
         unit, end = more["unit"], more.end()
         seconds += Decimal(more["number"]) * _SECONDS[unit]
-    return end, f"{trimmed(seconds)} second"
+    return end, f"{to}{trimmed(seconds)} second"
