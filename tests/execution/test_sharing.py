@@ -384,7 +384,7 @@ def elsewhere(shared: SharedFolder) -> Iterator[Callable[..., tuple[IntentSharin
 
     def make(**changes: Any) -> tuple[IntentSharing, Journal]:
         shared.update(lambda _: {"intents/a.json": json.dumps(DOCUMENT | changes).encode()})
-        return IntentSharing(shared, journal, show_name=str, now=NOW), journal
+        return IntentSharing(shared, journal, show_name=lambda name: f"<{name}>", now=NOW), journal
 
     yield make
     journal.close()
@@ -440,7 +440,7 @@ def test_a_shared_launch_is_imported(
 def test_the_store_learns_what_became_of_a_launch(
     shared: SharedFolder, elsewhere: Callable[..., tuple[IntentSharing, Journal]]
 ) -> None:
-    """What it knows and we do not stays; a launch that never happened is removed."""
+    """With redacted names. What it knows and we do not stays; a launch that never happened is removed."""
     evidence = "0" * 64
     sharing, journal = elsewhere(slots=[SLOT, SLOT])
     sharing.import_launches({})
@@ -448,6 +448,7 @@ def test_the_store_learns_what_became_of_a_launch(
         journal.record(RequesterLearned("key", requester_id))
     elsewhere(slots=[SLOT | {"evidence": evidence}, SLOT])
     written = json.loads(sharing.outcome(shared)["intents/a.json"] or b"")
+    assert (written["slots"][0]["case_id"], written["slots"][0]["plan"]) == ("<c>", "<p>")
     assert (written["state"], written["requesters"], written["slots"][0]["evidence"]) == (
         "ambiguous",
         [41, 42, 43],
