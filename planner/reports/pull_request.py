@@ -117,7 +117,7 @@ def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest, last: Last
             f"{may_cost}. Starting the workflow again collects the results and makes none of these calls again."
         )
     elif check.calls:
-        parts.append("None of these calls was made yet." if last is not None else f"Nothing called yet{commit}.")
+        parts.append(f"These calls{commit} are not made yet." if last is not None else f"Nothing called yet{commit}.")
     if check.calls:
         parts.append(f"Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
     if pull.base and pull.default not in ("", pull.base):
