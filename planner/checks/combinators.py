@@ -4,7 +4,7 @@ An undecided part leaves the whole undecided unless the other parts decide alone
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from planner.checks.base import Expectation, Lint, Missed, PartsRead, at_least, examples
-from planner.checks.judgement import FindingOutcome, Judgement, merged, with_outcome
+from planner.checks.judgement import FindingOutcome, Judgement, errored, merged, with_outcome
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence
 from planner.quantities import count
@@ -91,6 +91,8 @@ class OfSeveral(Combinator, frozen=True):
 
     decisive: ClassVar[FindingOutcome]
     """The outcome of one part that decides the whole."""
+    among: ClassVar[Callable[[Iterable[object]], bool]]
+    """How many of the failed parts must have failed by silence for the whole to fail by it."""
 
     of: Annotated[
         tuple[Part, ...],
@@ -112,7 +114,8 @@ class OfSeveral(Combinator, frozen=True):
         outcome = (deciding or judgements)[0].outcome
         share = f"{len(deciding or judgements)} of {count(len(self.of), 'part')}"
         prefixes = {FindingOutcome.FAILED: f"{share} failed: ", FindingOutcome.ERRORED: f"{share} cannot be decided: "}
-        return merged(outcome, prefixes.get(outcome, ""), deciding or judgements)
+        whole = merged(outcome, prefixes.get(outcome, ""), deciding or judgements)
+        return replace(whole, is_silence=self.among(judgement.is_silence for judgement in deciding or judgements))
 
     def fingerprint_fields(self) -> dict[str, Any]:
         return {**super().fingerprint_fields(), "of": [part.fingerprint_fields() for part in self.of]}
@@ -137,6 +140,7 @@ class AllOf(OfSeveral, frozen=True):
         }
     )
     decisive = FindingOutcome.FAILED
+    among = all
     caller_can_cause_failure = True
 
     check: Literal["all_of"] = Field(description="The kind of check.")
@@ -160,6 +164,7 @@ class AnyOf(OfSeveral, frozen=True):
         }
     )
     decisive = FindingOutcome.PASSED
+    among = any
     caller_can_cause_failure = True
 
     check: Literal["any_of"] = Field(description="The kind of check.")
@@ -176,11 +181,13 @@ class AnyOf(OfSeveral, frozen=True):
 class Not(Combinator, frozen=True):
     """The part does not hold.
 
-    Undecided if the part is undecided. Prefer `never_says` and `tool_not_called`, which are clearer; use this for checks without an
+    Undecided if the part is undecided, or fails because the speaker never spoke. Prefer `never_says` and `tool_not_called`, which are clearer; use this for checks without an
     opposite.
     """
 
     model_config = examples({"check": "not", "of": {"check": "call", "end_reason": "transfer"}})
+
+    version: ClassVar[int] = 2  # 1 passed where the speaker never spoke
     caller_can_cause_failure = False
 
     check: Literal["not"] = Field(description="The kind of check.")
@@ -208,6 +215,8 @@ class Not(Combinator, frozen=True):
         match judgements[0].outcome:
             case FindingOutcome.PASSED:
                 return merged(FindingOutcome.FAILED, "holds, expected not to: ", judgements)
+            case FindingOutcome.FAILED if judgements[0].is_silence:
+                return errored(judgements[0].message)
             case FindingOutcome.FAILED:
                 return merged(FindingOutcome.PASSED, "does not hold, as expected: ", judgements)
             case FindingOutcome.ERRORED:

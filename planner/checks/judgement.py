@@ -47,6 +47,8 @@ class Judgement:
     outcome: FindingOutcome
     message: str
     quote: Quote | None = None
+    is_silence: bool = False
+    """Failed because the speaker never spoke: then the opposite is undecided."""
 
 
 def passed(message: str, quote: Quote | None = None) -> Judgement:

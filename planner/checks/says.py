@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, Literal, Self
 
@@ -75,7 +76,7 @@ class Says(SpeechCheck, frozen=True):
         return all_hold([self._judge_one(sought, said) for sought in self.sought])
 
     def judge_silence(self, message: str) -> Judgement:
-        return failed(message) if self._least else errored(message)
+        return replace(failed(message), is_silence=True) if self._least else errored(message)
 
     def _judge_one(self, sought: Sought, said: Sequence[Utterance]) -> Judgement:
         found = [occurrence for each in said for occurrence in each.find(sought)]

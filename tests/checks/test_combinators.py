@@ -61,6 +61,26 @@ def test_not(talk: Any, assert_judged: Any, of: Any, outcome: str, turn: int | N
     assert_judged(talk(*TALK), outcome, turn, said, check="not", of=of)
 
 
+SILENT = {"check": "says", "any_of": ["30 days"]}
+LONG = {"check": "duration", "min_seconds": 600}
+
+
+@pytest.mark.parametrize(
+    ("of", "outcome"),
+    [
+        (SILENT, "errored"),
+        ({**SILENT, "any_of": ["refund"], "who": "caller"}, "passed"),
+        ({"check": "all_of", "of": [SILENT, {**SILENT, "min_count": 2}]}, "errored"),
+        ({"check": "all_of", "of": [SILENT, LONG]}, "passed"),
+        ({"check": "any_of", "of": [SILENT, LONG]}, "errored"),
+        ({"check": "any_of", "of": [LONG, {"check": "duration", "min_seconds": 900}]}, "passed"),
+    ],
+)
+def test_silence_proves_no_opposite(talk: Any, judge: Any, of: Any, outcome: str) -> None:
+    """As with `never_says`: an agent that never spoke may have been cut off."""
+    assert judge(talk("caller: Hello? Is anybody there?"), check="not", of=of)[0] == outcome
+
+
 @pytest.mark.parametrize("outcomes", list(product(PARTS, repeat=3)), ids="-".join)
 def test_de_morgans_laws_hold(talk: Any, judge: Any, outcomes: tuple[str, ...]) -> None:
     parts = [PARTS[outcome] for outcome in outcomes]
@@ -88,7 +108,7 @@ def test_fingerprint_includes_the_parts(read: Any) -> None:
         )
         assert read(check=check, of=of[::-1]).fingerprint_fields() != plain
     plain = read(check="not", of=HOLDS).fingerprint_fields()
-    assert plain == {"check": "not", "severity": "error", "version": 1, "of": read(**HOLDS).fingerprint_fields()}
+    assert plain == {"check": "not", "severity": "error", "version": 2, "of": read(**HOLDS).fingerprint_fields()}
     assert read(check="not", of={**HOLDS, "id": "ends"}, id="whole").fingerprint_fields() == plain
 
 
