@@ -11,7 +11,6 @@ service (`local.py`) and against a model of it, in the tests. The rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple, TypeAlias
 
@@ -221,10 +220,8 @@ def schedule_poll(state: State, began: float, now: Now) -> None:
 
 
 def _poll_seconds(state: State, now: Now) -> float:
-    watched = state.watched.values()
-    lengths = state.seconds_seen or [run.job.expected_seconds for run in watched if run.job.expected_seconds]
-    if lengths and state.is_under_way():
-        usual = max(sum(lengths) / len(lengths), state.settings.poll_floor_seconds)
+    if state.seconds_seen and state.is_under_way():
+        usual = max(sum(state.seconds_seen) / len(state.seconds_seen), state.settings.poll_floor_seconds)
         running = max(1, state.accepted_in_flight())
         if len(state.wanted.pending) or state.wanted.deferred:
             pages = -(-max(1, state.list_rows) // PAGE_LIMIT)
@@ -234,7 +231,7 @@ def _poll_seconds(state: State, now: Now) -> float:
         interval = usual * min(share, LONGEST_POLL_SHARE)
         # Ends that are spread evenly wait this long in all for polls at this interval.
         allowed = running * interval**2 / (2 * usual)
-        waited = _seconds_until_waited(state, lengths, allowed, now)
+        waited = _seconds_until_waited(state, allowed, now)
         wanted = interval if waited is None else waited
         if not (state.posting or state.reading or state.unbound or state.unconfirmed or len(state.wanted.pending)):
             # Unreadable runs are retried later.
@@ -249,10 +246,10 @@ def _poll_seconds(state: State, now: Now) -> float:
     return min(max(wanted, floor), ceiling)
 
 
-def _seconds_until_waited(state: State, seen: Sequence[float], allowed: float, now: Now) -> float | None:
+def _seconds_until_waited(state: State, allowed: float, now: Now) -> float | None:
     """Seconds until the runs that have probably ended by then have waited for the poll this long in all; None if no run
     is under way."""
-    lengths = sorted(seen)
+    lengths = sorted(state.seconds_seen)
     lengths = [lengths[len(lengths) * part // QUANTILES] for part in range(QUANTILES)]
     spread = max(lengths[-1] - lengths[0], OVERDUE_SHARE * lengths[0])
     ends: list[tuple[float, float]] = []

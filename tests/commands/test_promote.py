@@ -14,7 +14,6 @@ from repositories import git
 from planner.results.directory import DirectoryStore
 from planner.results.documents import remove_branch
 from planner.session.preparing import checked_cases
-from planner.session.service import world_of
 from planner.session.stores import Workspace
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import CASE, FAILING, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
@@ -195,14 +194,13 @@ def test_earlier_results_apply_again_after_a_revert(jobs: Jobs) -> None:
     assert "settled" not in promote(jobs.start(), 1)
 
 
-def test_results_by_changed_expectations_are_stored(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_by_changed_expectations_are_stored(jobs: Jobs) -> None:
     """Redacted; a result that the stored evidence does not decide changes nothing."""
-    monkeypatch.setattr("planner.session.service.world_of", world_of)  # so slow that no grade is there yet
     number = "+1 415 555 0134"
     plan = PLAN.replace("Saturday.", f"Saturday. Leave {number}.")
     jobs.edit(plans__hours=plan)
     run(jobs.start())
-    jobs.edit(plans__hours=plan.replace("{check: call, status: completed}", "{check: grade, min_score: 1}"))
+    jobs.edit(plans__hours=plan.replace("{check: call, status: completed}", "{check: judge, rubric: It is polite.}"))
     assert "settled" not in promote(jobs.start(), 1)
     assert stored_case(jobs)["outcome"] == "passed"
     jobs.edit(plans__hours=plan.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}"))
