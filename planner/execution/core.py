@@ -29,7 +29,7 @@ ANSWER_GRACE_SECONDS: Final = 3.0
 """How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
 POLLS_A_RUN: Final = 0.4
 """List requests per run while further runs wait for capacity, if runs end evenly; fewer if several end together."""
-LONGEST_POLL_SHARE: Final = 0.13
+LONGEST_POLL_SHARE: Final = 0.16
 """Longest poll interval, as a share of a run's duration."""
 TAIL_POLL_SHARE: Final = 0.04
 """The same for the last run, when nothing waits for capacity; multiplied by the number of runs."""

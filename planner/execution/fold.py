@@ -235,10 +235,12 @@ def _run_ended(state: State, run: Run, now: Now) -> None:
 
 
 def _length_seconds(run: Run, watched: Watched, now: Now) -> float:
-    """Until the end that the service names; until now if that is before the start."""
+    """By the service's times, which no clock of ours blurs; until now if they are missing or impossible."""
     age = watched.age_seconds(now)
-    late = 0.0 if run.completed_at is None else now.seconds_since(run.completed_at)
-    return age - late if late < age else age
+    if run.created_at is None or run.completed_at is None:
+        return age
+    seconds = (run.completed_at - run.created_at).total_seconds() - watched.stagger_seconds
+    return seconds if 0 < seconds < age else age
 
 
 def _evidence_complete(state: State, event: EvidenceComplete) -> None:

@@ -256,8 +256,10 @@ def test_a_resumed_run_has_the_rest_of_its_time(state: State, ana: Any, sent_ago
     ("fields", "resumed", "evidence", "seconds", "seen", "is_read"),
     [
         ({}, False, None, 40, [40], True),
-        ({"completed_at": EPOCH + timedelta(seconds=26)}, False, None, 40, [26], True),
-        ({"completed_at": EPOCH}, False, None, 40, [40], True),
+        ({"created_at": EPOCH, "completed_at": EPOCH + timedelta(seconds=26)}, False, None, 40, [26], True),
+        ({"created_at": EPOCH, "completed_at": EPOCH + timedelta(seconds=99)}, False, None, 40, [40], True),
+        ({"created_at": EPOCH, "completed_at": EPOCH}, False, None, 40, [40], True),
+        ({"completed_at": EPOCH + timedelta(seconds=26)}, False, None, 40, [40], True),
         ({}, True, None, 40, [], True),
         ({"status": "failed", "call_id": None}, False, None, 40, [], True),
         ({"call_id": None}, False, None, 40, [40], False),
@@ -274,8 +276,8 @@ def test_an_ended_run_is_read(
     seen: Any,
     is_read: bool,
 ) -> None:
-    """If its call is known, or none is to come. Durations are learned from completed runs of this session, from launch
-    to the end that the service names, if that is possible."""
+    """If its call is known, or none is to come. Durations are learned from completed runs of this session, by the service's times if
+    they are possible."""
     accept(state, ana, 7, seconds=10)
     watched = state.watched[RunId(7)]
     watched.resumed, watched.slot = resumed, replace(watched.slot, evidence=evidence)
