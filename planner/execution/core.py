@@ -262,7 +262,7 @@ def _seconds_until_waited(state: State, allowed: float, now: Now) -> float | Non
             ends += ((seconds, 1 / len(left)) for seconds in left)
     at = waited = ended = 0.0
     for seconds, weight in sorted(ends):
-        if ended and waited + ended * (seconds - at) >= allowed:
+        if waited + ended * (seconds - at) >= allowed:
             break
         waited += ended * (seconds - at)
         at, ended = seconds, ended + weight
