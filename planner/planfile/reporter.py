@@ -33,10 +33,12 @@ def rules_by_area() -> Mapping[str, tuple[Rule, ...]]:
 
     root, problems = read(_FILE.read_bytes(), _FILE.name)
     assert root is not None, problems
-    return {
-        area: tuple(Rule(code, rule["summary"], rule["explanation"]) for code, rule in rules.items())
-        for area, rules in root.items()
-    }
+    return {area: tuple(_rule(code, text) for code, text in texts.items()) for area, texts in root.items()}
+
+
+def _rule(code: str, text: str) -> Rule:
+    summary, *explanation = text.splitlines()
+    return Rule(code, summary, " ".join(explanation))
 
 
 @cache

@@ -1,20 +1,20 @@
-"""One example of each rule, in a table by area: plans that break only this rule, and the same plans fixed.
+"""One example of each rule, from examples.yaml: plans that break only this rule, and the same plans fixed.
 
-`planner explain`, docs/diagnostics.md and the tests use these files. An example has
+`planner explain`, docs/diagnostics.md and the tests use them. An example is written as
 
-* `broken`: texts by file name;
-* `fix`: texts to replace in them, each of which is there once, or `fixed`, the fixed texts as a whole. The fixed plans
-  have no diagnostics;
-* `beside`: further files that both need, such as planner.yaml or a prompt;
-* `environment`: the one to check with.
+* a text, which is plan.yaml, or a mapping of file names to texts, with the `environment` to check with, if any;
+* lines that begin with `- ` are in the broken file only, those with `+ ` in the fixed one only, all others, indented by two
+  spaces, in both. A file whose lines are all in both is one that both plans need. The fixed plans have no diagnostics;
+* a plan.yaml without `scenarios:` is the scenario of the plan in `_PLAN`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
+from textwrap import indent
 
 from planner.diagnostics import Diagnostics
 from planner.planfile.files import misplaced_projects, plan_files
@@ -23,7 +23,6 @@ from planner.planfile.project import load_project
 from planner.planfile.yaml.reader import read
 from planner.values import frozen
 
-FOLDER = Path(__file__).parent
 TODAY = date(2026, 11, 25)
 """The day on which examples are checked."""
 
@@ -34,6 +33,15 @@ WITHOUT: Mapping[str, str] = {
     "more-faults": "the file would have more than 1,000 faults",
 }
 """Codes that no example can show, and why."""
+
+_FILE = Path(__file__).with_suffix(".yaml")
+_PLAN = """\
+version: 1
+plan: refunds
+targets: {support: {agent: 12}}
+scenarios:
+  refund-window:
+"""
 
 
 @frozen
@@ -49,20 +57,29 @@ class Example:
 @cache
 def examples() -> Mapping[str, Example]:
     """Every example, by the code of its rule."""
-    found: dict[str, Example] = {}
-    for path in sorted(FOLDER.glob("*.yaml")):
-        table, problems = read(path.read_bytes(), path.name)
-        assert table is not None, problems
-        for code, part in table.items():
-            fixed = part.get("fixed") or {name: _fixed(text, part["fix"]) for name, text in part["broken"].items()}
-            found[code] = Example(part["broken"], fixed, part.get("beside", {}), part.get("environment"))
-    return found
+    table, problems = read(_FILE.read_bytes(), _FILE.name)
+    assert table is not None, problems
+    return {
+        code: _example({"plan.yaml": part} if isinstance(part, str) else dict(part)) for code, part in table.items()
+    }
 
 
-def _fixed(text: str, replacements: Iterable[Mapping[str, str]]) -> str:
-    for each in replacements:
-        text = text.replace(each["from"], each["to"])
-    return text
+def _example(files: dict[str, str]) -> Example:
+    environment = files.pop("environment", None)
+    broken = {name: text for name, marked in files.items() if (text := _text(name, marked, "- "))}
+    fixed = {name: text for name, marked in files.items() if (text := _text(name, marked, "+ "))}
+    beside = {name: text for name, text in broken.items() if fixed.get(name) == text}
+    return Example(_without(broken, beside), _without(fixed, beside), beside, environment)
+
+
+def _text(name: str, marked: str, mark: str) -> str:
+    lines = (line[2:] for line in marked.splitlines(keepends=True) if line.startswith((mark, "  ", "\n")))
+    text = "".join(line or "\n" for line in lines)
+    return text if name != "plan.yaml" or "scenarios:" in marked else _PLAN + indent(text, "    ")
+
+
+def _without(files: Mapping[str, str], others: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: text for name, text in files.items() if name not in others}
 
 
 def check(files: Mapping[str, str], example: Example, folder: Path) -> Diagnostics:
