@@ -31,6 +31,9 @@ _RENAMED: Final = {"ai_hangup": "agent_end", "user_hangup": "caller_hangup"}
 _REASONS: Final = ("agent_end", "caller_hangup", "transfer", "timeout", "error", *_RENAMED)
 """The service's known reasons. It may use others, so only near misses are reported."""
 
+NUMBER_NOT_NAMED: Final = "the call was transferred, but the service does not name the number"
+"""Why `transferred_to` is undecided: another call would be, too."""
+
 
 def end_reason_of(call: Call) -> str | None:
     """The reason in the service's current vocabulary."""
@@ -182,7 +185,7 @@ def _judge_transfer(call: Call, expected: str) -> Judgement:
         return _is(f"was transferred to {shown(call.transferred_to)}", same, shown(expected))
     reason = end_reason_of(call)
     if reason == "transfer":
-        return errored("the call was transferred, but the service does not name the number")
+        return errored(NUMBER_NOT_NAMED)
     if reason is None:
         return errored("the service did not say where the call was transferred")
     return failed(f"was not transferred: it ended with {shown(reason)}, expected a transfer to {shown(expected)}")

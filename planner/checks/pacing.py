@@ -1,7 +1,7 @@
 """`pacing`: silences, interruptions, who speaks how much and how fast."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -58,13 +58,14 @@ class Pacing(Expectation, frozen=True):
     Silence is the time between the end of all speech so far and the start of the next turn; the time before the first turn
     and after the last does not count. A turn that starts while the other side speaks is an overlap by the one who starts, if
     both speak for 200 ms or more. Words are counted as in `says`; in scripts without spaces, each character counts.
-    Undecided if a turn without times could change the result.
+    Undecided if a turn without times could change the result, or if the side whose overlaps count never spoke.
     """
 
     model_config = examples(
         {"check": "pacing", "max_silence_ms": 4000, "max_agent_overlaps": 1},
         {"check": "pacing", "talk_ratio": {"max": 0.6}, "words_per_minute": {"min": 100, "max": 190}},
     )
+    version: ClassVar[int] = 2  # undecided if the side whose overlaps count never spoke
     looks_at = frozenset({"turns"})
     caller_can_cause_failure = False
 
@@ -117,8 +118,11 @@ class Pacing(Expectation, frozen=True):
         conditions: list[Judgement] = []
         if self.max_silence_ms is not None:
             conditions.append(_judge_silence(timed, untimed, self.max_silence_ms))
+        speakers = {turn.role for turn in turns if turn.text.strip()}
         for role, limit in ((Role.AGENT, self.max_agent_overlaps), (Role.CALLER, self.max_caller_overlaps)):
-            if limit is not None:
+            if limit is not None and role not in speakers:
+                conditions.append(errored(f"the {role.value} has no turn in the transcript"))
+            elif limit is not None:
                 conditions.append(_judge_overlaps(timed, untimed, role, limit))
         agent = [each for each in timed if each.turn.role is Role.AGENT]
         if self.talk_ratio is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Lint, Name, at_least, examples
-from planner.checks.judgement import Judgement, errored, failed, listed, passed, shown
+from planner.checks.judgement import FindingOutcome, Judgement, errored, failed, listed, passed, shown
 from planner.checks.speech import Words
 from planner.checks.tools import ToolNotCalled, shown_name
 from planner.checks.utterances import Place, quote_of, utterances_of
@@ -54,6 +54,7 @@ class Sequence(Expectation, frozen=True):
 
     A step counts from the end of the step before it: in a later turn, or later in the same turn. What is said before, or
     again later, does not matter. Words may be split over consecutive turns of one speaker, also around a tool call.
+    Undecided if nobody spoke but words are needed.
     """
 
     model_config = examples(
@@ -66,7 +67,7 @@ class Sequence(Expectation, frozen=True):
             ],
         }
     )
-    version: ClassVar[int] = 9  # as `says`
+    version: ClassVar[int] = 10  # undecided if nobody spoke; its opposite, if the speaker did not
     opposes = ("tool_not_called",)
     looks_at = frozenset({"turns", "tools"})
     caller_can_cause_failure = True
@@ -101,25 +102,42 @@ class Sequence(Expectation, frozen=True):
             return errored("the service gave no transcript")
         if not evidence.turns:
             return errored("the transcript is empty, so it is unknown what happened")
-        done: list[_Event] = []
-        for number, step in enumerate(self.steps, start=1):
-            event = _find(step, evidence, done[-1].end if done else _BEGINNING)
-            if isinstance(event, Judgement):
-                return event
-            if event is None:
-                return self._missing(number, step, done, evidence)
-            done.append(event)
-        return passed(f"in this order: {', '.join(event.what for event in done)}", quote_of(done[-1].turns))
+        judgement = _in_order(self.steps, evidence)
+        if judgement.outcome is not FindingOutcome.FAILED:
+            return judgement
+        speakers = {each.role.value for each in utterances_of(evidence.turns)}
+        heard = [step for step in self.steps if step.says is None or not speakers.isdisjoint(step.says.speakers)]
+        if len(heard) == len(self.steps):
+            return judgement
+        if heard and _in_order(heard, evidence).outcome is FindingOutcome.FAILED:
+            return judgement
+        if not speakers:
+            return errored("the transcript has no speech")
+        return replace(judgement, is_silence=True)
 
-    def _missing(self, number: int, step: Step, done: Several[_Event], evidence: Evidence) -> Judgement:
-        found = f"step {number} of {len(self.steps)}, {step.describe()}, did not happen"
-        if not done:
-            return failed(found)
-        found = f"{found} after step {number - 1} ({done[-1].what})"
-        earlier = _find(step, evidence, _BEGINNING)
-        if isinstance(earlier, _Event):
-            return failed(f"{found}, only before: {earlier.what}", quote_of(earlier.turns))
-        return failed(found, quote_of(done[-1].turns))
+
+def _in_order(steps: Several[Step], evidence: Evidence) -> Judgement:
+    """Passed if these steps happen in this order."""
+    done: list[_Event] = []
+    for number, step in enumerate(steps, start=1):
+        event = _find(step, evidence, done[-1].end if done else _BEGINNING)
+        if isinstance(event, Judgement):
+            return event
+        if event is None:
+            what = f"step {number} of {len(steps)}, {step.describe()}, did not happen"
+            return _missing(what, step, done, evidence)
+        done.append(event)
+    return passed(f"in this order: {', '.join(event.what for event in done)}", quote_of(done[-1].turns))
+
+
+def _missing(found: str, step: Step, done: Several[_Event], evidence: Evidence) -> Judgement:
+    if not done:
+        return failed(found)
+    found = f"{found} after step {len(done)} ({done[-1].what})"
+    earlier = _find(step, evidence, _BEGINNING)
+    if isinstance(earlier, _Event):
+        return failed(f"{found}, only before: {earlier.what}", quote_of(earlier.turns))
+    return failed(found, quote_of(done[-1].turns))
 
 
 def _find(step: Step, evidence: Evidence, since: Place) -> _Event | Judgement | None:

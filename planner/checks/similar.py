@@ -8,6 +8,7 @@ over the sentence, as sentence-transformers does with this model; closeness is t
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -56,7 +57,7 @@ class Similar(Expectation, frozen=True):
         },
     )
 
-    version: ClassVar[int] = 2  # a turn without a word is none
+    version: ClassVar[int] = 3  # its opposite is undecided if the speaker never spoke
 
     looks_at = frozenset({"turns"})
     caller_can_cause_failure = True
@@ -95,7 +96,7 @@ class Similar(Expectation, frozen=True):
             return errored("the transcript is empty")
         turns = selected([turn for turn in spoken if self.who in ("any", turn.role.value)], self.in_)
         if not turns:
-            return failed(f"the {self.who} has no turn in a transcript of {len(spoken)}")
+            return replace(failed(f"the {self.who} has no turn in a transcript of {len(spoken)}"), is_silence=True)
         if takes_seconds(self._references, (turn.text for turn in turns)):
             return errored("the turns are too long to be compared; look in fewer of them with `in`")
         share, turn, reference = max(

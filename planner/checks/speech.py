@@ -124,6 +124,11 @@ class Words(BaseModel, frozen=True):
         return tuple(Sought(phrases, self.matches, self.ignore_case, self.spoken) for phrases in alternatives)
 
     @property
+    def speakers(self) -> frozenset[str]:
+        """Who may say it."""
+        return frozenset({"agent", "caller"} if self.who == "any" else {self.who})
+
+    @property
     def subject(self) -> str:
         """Before "said": nothing for the agent, which every report is about."""
         return "the caller " if self.who == "caller" else ""

@@ -60,7 +60,7 @@ def _session(result: RunResult) -> Element:
         phrasing.title(result),
         phrasing.sandbox_note(result),
         f"{phrasing.meaning(result)} (exit code {result.exit_code})",
-        *result.problems,
+        *phrasing.problems(result),
         *(f"warning: {line}" for line in result.warnings),
         *(f"{label}: {text}" for label, text in phrasing.facts(result)),
         *(f"{title}: {line}" for title, found in phrasing.sections(result) for line in found),

@@ -34,7 +34,7 @@ _MEANINGS = {
     0: "All cases met their required pass rate.",
     1: "The agent failed an expectation.",
     2: "A plan, the configuration, the key or the command line is invalid. This says nothing about the agent.",
-    3: "Consent is missing, or a ceiling or policy allows no more calls. This report lists every call made.",
+    3: "The session was refused.",
     4: f"An outcome is unknown, or the service failed. {_RESUME}",
     5: "Bug in planner: do not rely on this verdict.",
     130: f"Interrupted. {_RESUME}",
@@ -110,8 +110,13 @@ def _note(case: CaseResult, word: str) -> str:
 
 
 def meaning(result: RunResult) -> str:
-    """One sentence that explains the exit code."""
+    """One sentence that explains the exit code; for a refusal, its reason. Each format neutralises it."""
     code, failed, regression = result.exit_code, with_outcome(result, "failed"), _regression(result)
+    if code == 3 and result.problems:
+        reason = result.problems[0]
+        ending = "" if reason.endswith((".", "!", "?")) else "."
+        every_call = " This report lists every call made." if result.stats.launches else ""
+        return f"{reason[:1].upper()}{reason[1:]}{ending}{every_call}"
     if code == 0 and not result.cases:
         return "There was nothing to do."
     if code == 0 and failed and "failure" not in result.fail_on:
@@ -132,6 +137,11 @@ def meaning(result: RunResult) -> str:
         if all(case.not_comparable in ("prompt", "settings", "expectations") for case in failed):
             return "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     return _MEANINGS.get(code, "See the problems listed.")
+
+
+def problems(result: RunResult) -> list[str]:
+    """The problems that `meaning` does not name."""
+    return result.problems[1:] if result.exit_code == 3 else result.problems
 
 
 def _regression(result: RunResult) -> str:

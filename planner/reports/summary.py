@@ -38,8 +38,9 @@ def _head(result: RunResult, width: int, paint: Paint) -> Iterator[str]:
         yield from wrapped(changed, width, indent="  ")
     if note := phrasing.sandbox_note(result):
         yield from wrapped(note, width, indent="  ")
-    yield from wrapped(f"{phrasing.meaning(result)} (exit code {result.exit_code})", width, indent="  ")
-    for found, prefix in ((result.problems, ""), (result.warnings, "warning: ")):
+    meaning = for_terminal(f"{phrasing.meaning(result)} (exit code {result.exit_code})")
+    yield from wrapped(meaning, width, indent="  ")
+    for found, prefix in ((phrasing.problems(result), ""), (result.warnings, "warning: ")):
         for line in found[:_SHOWN_PROBLEMS]:
             yield from wrapped(for_terminal(prefix + line), width, indent="  · ", hanging="    ")
         if len(found) > _SHOWN_PROBLEMS:

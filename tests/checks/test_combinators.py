@@ -63,6 +63,7 @@ def test_not(talk: Any, assert_judged: Any, of: Any, outcome: str, turn: int | N
 
 SILENT = {"check": "says", "any_of": ["30 days"]}
 LONG = {"check": "duration", "min_seconds": 600}
+AGENT, CALLER = {"any_of": ["30 days"]}, {"any_of": ["anybody"], "who": "caller"}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,15 @@ LONG = {"check": "duration", "min_seconds": 600}
         ({"check": "all_of", "of": [SILENT, LONG]}, "passed"),
         ({"check": "any_of", "of": [SILENT, LONG]}, "errored"),
         ({"check": "any_of", "of": [LONG, {"check": "duration", "min_seconds": 900}]}, "passed"),
+        ({"check": "sequence", "steps": [{"says": AGENT}, {"says": CALLER}]}, "errored"),
+        ({"check": "sequence", "steps": [{"says": CALLER}, {"says": AGENT}]}, "errored"),
+        ({"check": "sequence", "steps": [{"says": AGENT}, {"says": {**CALLER, "any_of": ["refund"]}}]}, "passed"),
+        ({"check": "sequence", "steps": [{"tool": "lookup"}, {"says": AGENT}]}, "passed"),
+        ({"check": "all_of", "of": [SILENT, {"check": "sequence", "steps": [{"says": AGENT}] * 2}]}, "errored"),
+        ({"check": "similar", "to": "Hello?", "min": 0.5}, "errored"),
+        ({"check": "tool_called", "name": "lookup"}, "passed"),
+        ({"check": "language", "is": "en"}, "errored"),
+        ({"check": "pacing", "max_agent_overlaps": 0}, "errored"),
     ],
 )
 def test_silence_proves_no_opposite(talk: Any, judge: Any, of: Any, outcome: str) -> None:

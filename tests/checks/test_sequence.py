@@ -76,6 +76,13 @@ def test_a_tool_call_without_a_turn_is_undecided(talk: Any, judge: Any) -> None:
     assert judge(talk(*TALK, tools=()), check="sequence", steps=[said("hello"), {"tool": "refund"}])[0] == "failed"
 
 
+def test_a_transcript_without_speech_is_undecided(talk: Any, judge: Any) -> None:
+    """As with `says`; unless a tool was not called."""
+    evidence = talk("tool: refund()", tools=(ToolCall(name="refund", turn=1),))
+    for tool, outcome in (("refund", "errored"), ("lookup", "failed")):
+        assert judge(evidence, check="sequence", steps=[{"tool": tool}, said("hello")])[0] == outcome
+
+
 TWO = (
     ToolCall(name="find", turn=1),
     ToolCall(name="refund", turn=2),

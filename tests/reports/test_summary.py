@@ -95,9 +95,8 @@ def test_a_session_without_calls(nothing_called: RunResult) -> None:
 ! Refused: 1 unknown · nothing called (sandbox)
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
-  Consent is missing, or a ceiling or policy allows no more calls. This report
-  lists every call made. (exit code 3)
-  · 11 calls of unknown cost; nobody is called without consent to that charge
+  11 calls of unknown cost; nobody is called without consent to that charge.
+  (exit code 3)
 
   ? hours/opening@hotline
       unknown: no run was made; 1 of 1 calls not made: consent was withheld ·

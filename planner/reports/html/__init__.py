@@ -83,7 +83,7 @@ def pieces(
         title=phrasing.title(result),
         meaning=phrasing.meaning(result),
         sandbox_note=phrasing.sandbox_note(result),
-        problems=[*result.problems, *(f"⚠ {warning}" for warning in result.warnings)],
+        problems=[*phrasing.problems(result), *(f"⚠ {warning}" for warning in result.warnings)],
         facts=phrasing.facts(result),
         failed=case_phrasing.what_failed(result, _SHOWN_EXPECTATIONS, _MESSAGE_CHARACTERS),
         outcomes=[(name, SIGNS[name][0], outcomes[name]) for name in case_phrasing.OUTCOMES if outcomes[name]],
