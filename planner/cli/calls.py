@@ -88,17 +88,12 @@ def run(invocation: Invocation, verbose: int, **values: Any) -> int:
 @options.SELECTING
 @options.REPORT_DIR
 @options.FAIL_ON
-@options.CONSENT
-@options.MAX_COST
 @click.pass_obj
 def recheck(invocation: Invocation, **values: Any) -> int:
-    """Evaluate stored calls with today's expectations. Makes no phone calls and stores no verdict.
+    """Evaluate stored calls with today's expectations. Free: makes no calls and stores no verdict.
 
     PATH… are plan files or folders (default: plans/). Cases that were never called are skipped. `planner run` also
-    rechecks what changed.
-
-    Free, unless an expectation with `check: judge` needs a new judge call; that requires --consent-to-charge. Stored
-    answers are reused.
+    rechecks what changed, and makes the judge calls that `check: judge` needs; here only stored answers count.
     """
     from planner.commands import recheck as command
 

@@ -10,9 +10,8 @@ from planner.changes.consent import consent_command
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
 from planner.session.consent import save_plan, saved_command, store_consented
-from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of, short_of
 from planner.session.orphaned_launches import launch_documents
-from planner.session.preparing import Preparation, charged_slots, prepare, refusal_of, stored_journal
+from planner.session.preparing import Preparation, prepare, refusal_of, short_of, stored_journal
 from planner.session.reporting import publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, picked
 from planner.session.service import known_service
@@ -48,8 +47,6 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     known = known_service(work, refresh=options.refresh)
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
-        charged = charged_slots(journal, prepared.change_set.digest) if journal else []
-        bills = journal.bills(prepared.change_set.digest) if journal else []
     if options.explain:
         _explain(shell, options, loaded, prepared)
         return 0
@@ -59,12 +56,6 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     notes += [known.note] if known.note else []
     if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
         notes.append("the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service")
-    if not refusal:
-        orphaned_cents = prepared.orphans.reserved_cents
-        ledger = ledger_of(
-            loaded, charged, max_cost_cents=None, balance=known.balance, orphaned_cents=orphaned_cents, bills=bills
-        )
-        notes += guaranteed_calls(jobs_of(prepared.change_set, {}), prepared.progress.runs_made, ledger)
     notes += [loaded.limits_note] if loaded.limits_note else []
     store_consented(work, prepared.change_set)
     _show(shell, options, loaded, prepared, refusal, notes)

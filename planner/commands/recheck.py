@@ -1,41 +1,25 @@
-"""`planner recheck`: evaluate stored calls with today's expectations. Stores no verdict.
-
-Offline and free, unless `check: judge` needs a judge call whose answer is not stored.
-"""
+"""`planner recheck`: evaluate stored calls with today's expectations. Offline and free; stores no verdict."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import anyio
-
 from planner.changes.agents import UNKNOWN_CONFIGURATION
-from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
-from planner.changes.fingerprint import change_set_digest
-from planner.changes.model import Change, ChangeSet, Estimate, Reason
+from planner.changes.model import Change, Reason
 from planner.errors import UsageError
 from planner.execution.engine import Outcome
-from planner.execution.ledger import Ledger
-from planner.judge.votes import JudgeCallsResult
 from planner.quantities import count
-from planner.results.model import Consent, JudgeCost, RunResult
+from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
-from planner.session.consent import who_agrees
-from planner.session.interruption import interruptible
-from planner.session.jobs import ledger_of
-from planner.session.judge_calls import JudgeSession, copy_stop_reasons, judge_cost
-from planner.session.judging import Judging
 from planner.session.preparing import prepare, stored_journal
 from planner.session.report_session import NO_COST, ReportSession, report_session
 from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
 from planner.session.shell import Shell
-from planner.session.stores import Place, Workspace, locked, place_of
+from planner.session.stores import Workspace, place_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
@@ -55,9 +39,6 @@ _OTHER_INPUTS: Final = (
 class RecheckOptions:
     selection: Selection
     report_dir: Path = Path("reports")
-    consent_to_charge: bool = False
-    """For judge calls whose answers are not stored; everything else is free."""
-    max_cost_cents: int | None = None
     fail_on: frozenset[FailOn] = EVERYTHING
 
     def command(self) -> str:
@@ -100,7 +81,8 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
             "no session with these plans has finished with calls that count, so there is nothing to recheck",
             "Run `planner run` first. It also resumes an interrupted session.",
         )
-    outcome, judge_calls = _request_missing_answers(shell, options, loaded, place, prepared.judging, changes)
+    if prepared.judging.settings is not None:
+        prepared.judging.cache.missing = "only `planner run` asks the judge"
     cases = assemble_cases(
         changes,
         {},
@@ -111,7 +93,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     )
     command = shlex.join(["planner", "run", *selection.words()])
     gate = Gate(options.fail_on, suite_of(cases))
-    ending = ending_of(cases, outcome, frozenset(), NextCommands(command, command, command, command), gate)
+    ending = ending_of(cases, Outcome(), frozenset(), NextCommands(command, command, command, command), gate)
     stored = {change.case_id for change in changes}
     missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)
     moved = sum(
@@ -127,8 +109,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
         gate,
         change_set_digest=change_set.digest,
         partial=selection.partial or bool(missing),
-        consent=Consent(given=options.consent_to_charge),
-        cost=NO_COST.model_copy(update={"carried_cents": carried_cents, "judge": judge_calls}),
+        cost=NO_COST.model_copy(update={"carried_cents": carried_cents}),
     )
 
 
@@ -136,39 +117,3 @@ def _recheck(change: Change) -> Change:
     reason = change.reason if change.action is Action.RECHECK else Reason.FORCED
     inputs = change.prior.inputs if change.prior else change.inputs
     return replace(change, action=Action.RECHECK, reason=reason, runs=0, detail="", inputs=inputs, kept_run_ids=())
-
-
-def _request_missing_answers(
-    shell: Shell,
-    options: RecheckOptions,
-    loaded: Loaded,
-    place: Place,
-    judging: Judging,
-    changes: Sequence[Change],
-) -> tuple[Outcome, JudgeCost | None]:
-    """Make the judge calls whose answers are not stored: how they ended, and their cost (None if none were needed)."""
-    plain = ChangeSet(change_set_digest(changes), tuple(changes), Estimate(0, 0, 0, 0, "nothing to call"), {})
-    change_set = judging.with_votes(plain, {})
-    outcome = Outcome()
-    if change_set.votes is None:
-        return outcome, None
-    # Without a digest, which recheck does not need.
-    command = consent_command(options.command(), change_set).partition(" --plan-digest ")[0]
-    by = who_agrees(shell, sandbox=options.selection.sandbox) if options.consent_to_charge else ""
-    request = ConsentRequest(options.consent_to_charge, by, command, options.max_cost_cents)
-    limits = Limits(loaded.plans, loaded.project.policy, shell.clock.now())
-    consent = check_consent(change_set, limits, request)
-    must_ask = change_set.votes.votes > 0
-    judge = JudgeSession(shell, judging, change_set, consent.given, shell.log)
-    with locked(shell, place, options.command()) if must_ask else nullcontext():
-        ledger = ledger_of(loaded, (), max_cost_cents=options.max_cost_cents, balance=None)
-        asked = anyio.run(_ask, judge, ledger) if must_ask else judge.result
-    copy_stop_reasons(outcome, asked)
-    return outcome, judge_cost(change_set, asked)
-
-
-async def _ask(judge: JudgeSession, ledger: Ledger) -> JudgeCallsResult:
-    async with interruptible() as interrupted:
-        await judge.check()
-        async with judge.calling(ledger, interrupted):
-            return await judge.finish({}, ledger, interrupted)

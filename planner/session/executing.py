@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from planner.execution.engine import Judgement, Observer, Order, Outcome, Settings, Snapshot
-from planner.execution.launches import EndedRun
-from planner.execution.ledger import Ledger
+from planner.changes.model import ChangeSet
+from planner.execution.engine import BALANCE, Job, Judgement, Observer, Order, Outcome, Settings, Snapshot
+from planner.execution.launches import EndedRun, Slot
+from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
 from planner.judge.votes import JudgeCallsResult
+from planner.providers.base import Balance, Line, Target
 from planner.results.model import Consent, PreviewDocument, Run
-from planner.results.outcomes import Fault, RunOutcome
+from planner.results.outcomes import Action, Fault, RunOutcome
 from planner.session.called_agents import (
+    Copies,
     bills_for_copies,
     delete_previews,
     edited_before,
@@ -24,11 +27,11 @@ from planner.session.called_agents import (
     set_aside,
     without_launches,
 )
-from planner.session.jobs import guaranteed_calls, jobs_of, ledger_of
 from planner.session.judge_calls import JudgeSession, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
 from planner.session.progress import Progress, ProgressState
 from planner.session.run_session import RunSession
+from planner.session.selection import Loaded
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
 
@@ -87,7 +90,7 @@ async def _showing_progress(session: RunSession, prepared: Preparation, consent:
 
 
 async def _execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
-    change_set, orphans, max_cost_cents = prepared.change_set, prepared.orphans, session.options.max_cost_cents
+    change_set = prepared.change_set
     judge = JudgeSession(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
     await judge.check()
     edited = await edited_before(session, prepared)
@@ -98,16 +101,11 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
     ledger = ledger_of(
         session.loaded,
         charged_slots(session.journal, change_set.digest),
-        max_cost_cents=max_cost_cents,
+        max_cost_cents=session.options.max_cost_cents,
         balance=prepared.balance,
-        orphaned_cents=orphans.reserved_cents,
+        orphaned_cents=prepared.orphans.reserved_cents,
         bills=bills_for_copies(bills, session, prepared.copies),
     )
-    if consent.given and max_cost_cents is not None:  # `planner plan` reports the other ceilings
-        for message in guaranteed_calls(
-            jobs_of(prepared.change_set, prepared.copies), prepared.progress.runs_made, ledger
-        ):
-            session.shell.log(message)
     async with judge.calling(ledger, session.interrupted):
         outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)
         if not outcome.interrupted:
@@ -219,3 +217,69 @@ async def _make_calls(
     finally:
         session.request_log.note = shell.log
         progress.close()
+
+
+def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
+    """`copies` are the previews that are called instead of agents."""
+    jobs: list[Job] = []
+    for change in change_set.with_action(Action.CALL):
+        case = change.case
+        if case is None:
+            continue
+        price, target = change_set.prices.get(change.case_id), case.target
+        copy_id = copies.get((target.id, target.config)) if target.config is not None else None
+        called_id = target.id if copy_id is None else copy_id
+        jobs.append(
+            Job(
+                case_id=case.case_id,
+                plan=case.plan,
+                line=Line(target.kind, called_id, case.direction, case.mode, case.target_number, case.stagger_seconds),
+                prompt=case.prompt,
+                call_fingerprint=change.call_fingerprint,
+                agent_revision=change.inputs.agent_revision if change.inputs else None,
+                runs=change.runs,
+                timeout_seconds=case.timeout_seconds,
+                await_grade=case.wants_grade,
+                reserve_cents=price.high_cents if price else None,
+                expected_seconds=price.expected_seconds if price else None,
+                retries=case.retries,
+                may_stop_early=case.when_settled == "stop",
+                configuration=change.inputs.configuration if change.inputs else None,
+            )
+        )
+    return jobs
+
+
+def ledger_of(
+    loaded: Loaded,
+    charged: Iterable[Slot],
+    *,
+    max_cost_cents: int | None,
+    balance: Balance | None,
+    orphaned_cents: int = 0,
+    bills: Iterable[tuple[Target, int, int]] = (),
+) -> Ledger:
+    """The ledger with all ceilings. `charged` are slots that this change set already launched. `orphaned_cents` may
+    still be charged for other change sets: not part of this consent, but of the account's balance. `bills`
+    (`Journal.bills`) set prices."""
+    ceilings: list[Ceiling] = []
+    if max_cost_cents is not None:
+        ceilings.append(Ceiling("--max-cost", max_cost_cents))
+    if loaded.project.policy.max_cost_cents is not None:
+        ceilings.append(Ceiling("policy.max_cost_cents", loaded.project.policy.max_cost_cents))
+    ceilings += [
+        Ceiling(f"the budget of plan {plan.name}", plan.max_cost_cents, plan.name)
+        for plan in loaded.plans
+        if plan.max_cost_cents is not None
+    ]
+    ledger = Ledger(ceilings)
+    for target, reserved_cents, billed_cents in bills:
+        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+    for slot in charged:
+        ledger.reserve(slot.plan, slot.reserved_cents)
+        if slot.cost_cents is not None:
+            ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+    if balance is not None and balance.cents is not None:  # the balance already excludes past bills
+        reserved_cents = ledger.reserved_cents + orphaned_cents
+        ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))
+    return ledger

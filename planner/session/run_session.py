@@ -31,9 +31,8 @@ from planner.session.consent import (
     who_agrees,
 )
 from planner.session.interruption import interruptible
-from planner.session.jobs import check_balance, short_of
 from planner.session.late_data import correct_bills
-from planner.session.preparing import Preparation, prepare
+from planner.session.preparing import Preparation, check_balance, prepare, short_of
 from planner.session.previews import Previews
 from planner.session.progress import RequestLog, open_request_log
 from planner.session.recorded_agents import record_agents

@@ -98,7 +98,6 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
 
     assert manners.planner("run").code == 0
     assert manners.planner("recheck").code == 0
-    assert manners.results()["cost"]["judge"]["stored_votes"] == 2
     assert len(model.asked) == 2
     assert "sk_judge_secret" not in ran.out + ran.err + json.dumps(result)
     assert {asked.headers["authorization"] for asked in model.asked} == {"Bearer sk_judge_secret"}
@@ -150,17 +149,18 @@ def test_another_model_requires_new_judge_calls(manners: Project, service: Serve
 
 
 def test_another_rubric_requires_consent(manners: Project, service: Served, model: Model) -> None:
-    """The phone calls are kept."""
+    """The phone calls are kept. `recheck` never asks the model."""
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
     calls = len(service.own_runs())
-    for command in ("recheck", "run"):
-        refused = manners.planner(command)
-        assert refused.code == 3, command
-        assert "2 judge calls (scripted-1), expected $0.04 (at most $0.08): consent" in refused.err
-        assert f"planner {command} --consent-to-charge --max-cost 0.08" in refused.err
+    assert manners.planner("recheck").code == 4
+    assert "only `planner run` asks the judge" in json.dumps(manners.results())
+    refused = manners.planner("run")
+    assert refused.code == 3
+    assert "2 judge calls (scripted-1), expected $0.04 (at most $0.08): consent" in refused.err
+    assert "planner run --consent-to-charge --max-cost 0.08" in refused.err
     assert "recheck   expectations changed · 2 stored runs · 2 judge calls needed" in manners.planner("plan").out
-    assert manners.planner("recheck", "--consent-to-charge").code == 0
+    assert manners.planner("run", "--consent-to-charge").code == 0
     assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 4
     assert manners.planner("run").code == 0
     assert len(model.asked) == 4

@@ -36,7 +36,7 @@ from planner.execution.launches import LaunchState, Slot
 from planner.execution.sharing import IntentSharing
 from planner.results.directory import DirectoryStore
 from planner.session.consent import check_unchanged, saved_plan_at
-from planner.session.jobs import ledger_of
+from planner.session.executing import ledger_of
 from planner.session.preparing import charged_slots, prepare
 from planner.session.run_session import RunOptions
 from planner.session.selection import Loaded, Selection, load

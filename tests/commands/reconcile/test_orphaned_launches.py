@@ -18,7 +18,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance, Line
-from planner.session.jobs import ledger_of
+from planner.session.executing import ledger_of
 from planner.session.orphaned_launches import orphans_of
 from planner.session.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]

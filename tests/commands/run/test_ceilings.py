@@ -11,7 +11,8 @@ import pytest
 from planner.diagnostics import Diagnostics
 from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance
-from planner.session.jobs import check_balance, ledger_of, short_of
+from planner.session.executing import ledger_of
+from planner.session.preparing import check_balance, short_of
 from planner.session.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
