@@ -205,21 +205,18 @@ class _Call:
         return self.run.fault is None
 
 
-def timeline(newest_first: Iterable[RunResult], *, plan: str | None = None) -> Timeline:
-    """The history of these sessions; with `plan`, only of its cases. Reads each outline once, to save memory."""
+def timeline(newest_first: Iterable[RunResult]) -> Timeline:
+    """The history of these sessions. Reads each outline once, to save memory."""
     sessions: list[InvocationHistory] = []
     calls: dict[str, list[_Call]] = defaultdict(list)
     cases: dict[str, CaseResult] = {}
     seen: set[int] = set()
     for outline in newest_first:
-        if plan is not None and plan not in outline.plans:
-            continue
-        sessions.append(_session(outline, plan))
+        sessions.append(_session(outline))
         for case in outline.cases:
-            if plan is None or case.plan == plan:
-                cases.setdefault(case.case_id, case.model_copy(update={"runs": []}))
-                calls[case.case_id] += _calls(case, [run for run in case.runs if run.run_id not in seen], outline)
-                seen.update(run.run_id for run in case.runs)
+            cases.setdefault(case.case_id, case.model_copy(update={"runs": []}))
+            calls[case.case_id] += _calls(case, [run for run in case.runs if run.run_id not in seen], outline)
+            seen.update(run.run_id for run in case.runs)
     starts = {session.invocation_id: session.at for session in sessions}
     own = {
         case_id: sorted((call for call in made if call.made_by in starts), key=lambda call: (call.at, call.run.run_id))
@@ -237,13 +234,11 @@ def timeline(newest_first: Iterable[RunResult], *, plan: str | None = None) -> T
     )
 
 
-def _session(outline: RunResult, plan: str | None) -> InvocationHistory:
-    """Of all its cases, or of those of one plan; without the figures by the newest verdicts."""
-    whole = plan is None
+def _session(outline: RunResult) -> InvocationHistory:
+    """Without the figures by the newest verdicts."""
     own = [
         call
         for case in outline.cases
-        if whole or case.plan == plan
         for call in _calls(case, case.runs, outline)
         if call.made_by == outline.invocation_id
     ]
@@ -255,8 +250,8 @@ def _session(outline: RunResult, plan: str | None) -> InvocationHistory:
         outline.partial,
         figures_of(()),
         figures_of(own),
-        outline.cost.estimated_cents if whole else None,
-        priced(outline) if whole else None,
+        outline.cost.estimated_cents,
+        priced(outline),
     )
 
 

@@ -91,4 +91,4 @@ def planner(context: click.Context, **values: Any) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (listed in README.md)."""
-    return run_guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False), arguments or ())
+    return run_guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False))

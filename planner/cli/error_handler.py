@@ -5,11 +5,10 @@ Messages use the defaults of `Invocation`, because an error may come before the 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import click
 
@@ -24,8 +23,8 @@ BUG = 5
 USAGE = 2
 
 
-def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
-    """Run the command and return its exit code. `arguments` are the words typed after `planner`."""
+def run_guarded(command: Callable[[], object]) -> int:
+    """Run the command and return its exit code."""
     open_streams()
     try:
         code = command()
@@ -33,8 +32,6 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
         return error.exit_code
     except click.ClickException as error:
         error.show()
-        with contextlib.suppress(OSError, click.ClickException):  # the usage error is already printed
-            _report_usage_error(arguments, error)
         _publish_exit_code(USAGE)
         return USAGE
     except (KeyboardInterrupt, click.Abort):
@@ -61,13 +58,6 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
     code = code if isinstance(code, int) else 0
     _publish_exit_code(code)
     return code
-
-
-def _report_usage_error(arguments: Sequence[str], error: click.ClickException) -> None:
-    from planner.errors import UsageError
-    from planner.session.report_session import report_usage_error
-
-    report_usage_error(shell(Invocation()), arguments, UsageError(error.format_message()))
 
 
 def _publish_exit_code(code: int) -> None:

@@ -123,12 +123,10 @@ def report(invocation: Invocation, **values: Any) -> int:
 
 @click.command()
 @click.argument("case", required=False, metavar="[CASE]")
-@click.option("--plan", metavar="NAME", help="Only cases of this plan.")
 @_ENVIRONMENT
 @options.STORED
-@click.option("--since", metavar="WHEN", help="Only sessions since a date (2026-11-01) or an age (12h, 14d, 6w).")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N sessions.")
-@options.output_format("text", "csv", "json")
+@options.output_format("text", "json")
 @click.pass_obj
 def history(invocation: Invocation, **values: Any) -> int:
     """Show results over time. Makes no calls.

@@ -1,17 +1,14 @@
-"""`planner history` as text, JSON and CSV: results over time, of the suite or of single cases."""
+"""`planner history` as text and JSON: results over time, of the suite or of single cases."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from typing import Any, Final
 
 from planner.changes.history import CaseHistory, Figures, InvocationHistory, Point, Timeline
 from planner.quantities import count, duration, money, percent
-from planner.reports.neutral import for_csv, for_terminal, json_document, picked
+from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.phrasing import SANDBOX_NOTE
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import SIGNS, Colour, Paint, Row, labelled, painter, rows, wrapped
@@ -111,7 +108,7 @@ def _suite(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
         ordered = sorted(timeline.cases, key=_least_reliable_first)
         listed = [_row(case, for_terminal(names[case.case_id])) for case in ordered[:_SHOWN_CASES]]
         yield from ("", paint("Cases, least reliable first", Colour.BOLD), *rows(listed, width, paint))
-        yield from _more(len(ordered) - _SHOWN_CASES, "more case", ": --format csv or json has all")
+        yield from _more(len(ordered) - _SHOWN_CASES, "more case", ": --format json has all")
 
 
 def _more(number: int, noun: str, where: str = "") -> list[str]:
@@ -220,10 +217,10 @@ def _row(case: CaseHistory, name: str) -> Row:
 
 SCHEMA_VERSION: Final = "1.0"
 
-_COUNTS: Final = ("calls", "countable", "passed", "pass_rate")
-_MEANS: Final = ("duration_seconds", "latency_ms", "grade", "cents_per_call", "total_cents", "unbilled")
-_FIGURES: Final = (*_COUNTS, "interval", *_MEANS)
-_CASE: Final = ("case_id", "plan", "scenario", "invocation_id", "at")
+_FIGURES: Final = (
+    *("calls", "countable", "passed", "pass_rate", "interval"),
+    *("duration_seconds", "latency_ms", "grade", "cents_per_call", "total_cents", "unbilled"),
+)
 _FLIPS: Final = ("flips", "neighbours", "flip_rate")
 
 
@@ -241,22 +238,6 @@ def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> s
         "cases": [_case_document(case, names[case.case_id], redactor) for case in page.cases],
     }
     return json_document(document)
-
-
-def render_csv(page: HistoryPage, *, redactor: Redactor) -> str:
-    """One line per case and session that called it, oldest first within a case; unknown values are empty."""
-    names = redactor.names(case.case_id for case in page.timeline.cases)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((*_CASE, *_COUNTS, "interval_low", "interval_high", *_MEANS))
-    for case in page.cases:
-        texts = (names[case.case_id], redactor.name(case.plan), redactor.name(case.scenario))
-        for point in case.points:
-            cells = [*map(for_csv, (*texts, point.invocation_id)), f"{point.at:%Y-%m-%dT%H:%M:%SZ}"]
-            low, high = point.figures.interval or (None, None)
-            cells += [*attrgetter(*_COUNTS)(point.figures), low, high, *attrgetter(*_MEANS)(point.figures)]
-            writer.writerow(cells)
-    return out.getvalue()
 
 
 def _case_document(case: CaseHistory, name: str, redactor: Redactor) -> dict[str, Any]:

@@ -57,7 +57,6 @@ _LIST_OR_RULE = re.compile(r"(?:[-+=]|(?P<number>[0-9]{1,9})(?=[.)]))")
 _UNPRINTABLE = re.compile(f"[\x7f-\x9f{_HIDING}\u2028\u2029]")
 _COLON_BEFORE_COLON = re.compile(":(?=:)")
 _BACKTICKS = re.compile(r"`+")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """The start of a formula in a spreadsheet (OWASP, CSV injection), including full-width forms."""
 
 
@@ -175,12 +174,6 @@ def json_document(document: object) -> str:
 def for_xml(text: str) -> str:
     """Lines without characters that XML 1.0 forbids, or that hide or reorder text."""
     return "\n".join(without_controls(line) for line in text.splitlines())
-
-
-def for_csv(text: str) -> str:
-    """A cell on one line. An apostrophe makes spreadsheets show a formula as text."""
-    line = one_line(text)
-    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def _without_old_commands(text: str) -> str:

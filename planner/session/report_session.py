@@ -33,7 +33,6 @@ from planner.verdicts.cases import repeated_passes
 from planner.verdicts.ending import WORDS, Ending
 from planner.verdicts.gate import Gate
 
-DEFAULT_REPORT_DIR = Path("reports")
 NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)
 _SHOWN_DIAGNOSTICS = 20
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -174,40 +173,8 @@ def report_session(
     """Keep reports current while the body runs. `again` is what was typed; the session's id begins with `prefix` and
     the time. Raises `UsageError`, `StoreError` if `report_dir` cannot be written, or came with the checkout."""
     check_folder(shell, shell.cwd / report_dir, "--report-dir", tuple(REPORT_FILES))
-    reports = _new_session(shell, report_dir, selection, again=again, prefix=prefix)
-    reports.begin()
-    try:
-        release()
-        yield reports
-    except BaseException as error:
-        if not reports.is_final:
-            reports.end_early(error)
-        raise
-
-
-_PREFIXES: Final = {"run": "", "recheck": "recheck-"}
-"""The commands that write reports, and the prefixes of their session ids."""
-
-
-def report_usage_error(shell: Shell, arguments: Sequence[str], error: UsageError) -> None:
-    """Report an invalid command line: it replaces an older report and sets a CI job's outputs. Without an older report,
-    none is written."""
-    command = next((word for word in arguments if not word.startswith("-")), "")
-    if command not in _PREFIXES:
-        return
-    # A best guess, since the command line could not be parsed.
-    words = [part for word in arguments for part in word.split("=", 1)]
-    at = words.index("--report-dir") + 1 if "--report-dir" in words else len(words)
-    report_dir = Path(words[at]) if at < len(words) else DEFAULT_REPORT_DIR
-    older = any((shell.cwd / report_dir / name).exists() for name in REPORT_FILES)
-    if older or shell.environ.get("GITHUB_ACTIONS") == "true":
-        again = f"planner {command} --help"
-        _new_session(shell, report_dir, Selection(), again=again, prefix=_PREFIXES[command]).end_early(error)
-
-
-def _new_session(shell: Shell, report_dir: Path, selection: Selection, *, again: str, prefix: str) -> ReportSession:
     started_at = shell.clock.now()
-    return ReportSession(
+    reports = ReportSession(
         shell,
         report_dir,
         invocation_id=f"{prefix}{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03}-{shell.new_id()[:8]}",
@@ -216,6 +183,14 @@ def _new_session(shell: Shell, report_dir: Path, selection: Selection, *, again:
         selection=selection,
         again=again,
     )
+    reports.begin()
+    try:
+        release()
+        yield reports
+    except BaseException as error:
+        if not reports.is_final:
+            reports.end_early(error)
+        raise
 
 
 def _diagnostics(error: PlanInvalidError) -> list[str]:

@@ -127,7 +127,7 @@ def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> N
         outputs("report", "reports/results.json", "--format", output_format)
         outputs("report", "reports/results.json", "--format", output_format, "--out", f"again.{output_format}")
     outputs("report", "reports/results.json", "reports/results.json")
-    for options in ((), ("--format", "json"), ("--format", "csv")):
+    for options in ((), ("--format", "json")):
         outputs("history", "--sandbox", *options)
     for options in ((), ("--format", "json")):
         outputs("transcript", "hours/*", "--sandbox", *options)

@@ -52,10 +52,8 @@ def test_each_call_is_reported_once(project: Project) -> None:
     assert one.out.startswith(f"✓ {CASE}\n  passed · 2 calls · $")
     newest = project.planner("history", "--sandbox", "--limit", "1", "--format", "json").json
     assert [case["case_id"] for case in newest["cases"]] == ["hours/cancel@clinic"]
-    some = project.planner(
-        "history", "--sandbox", "hours/saturday*", "--format", "csv", "--since", "1d"
-    ).out.splitlines()
-    assert [line.partition(",hours,")[0] for line in some[1:]] == [CASE, "hours/saturday[name=Bob]@clinic"]
+    some = project.planner("history", "--sandbox", "hours/saturday*", "--format", "json").json
+    assert [case["case_id"] for case in some["cases"]] == [CASE, "hours/saturday[name=Bob]@clinic"]
 
 
 def test_sandbox_and_environments_are_apart(project: Project) -> None:
@@ -65,18 +63,9 @@ def test_sandbox_and_environments_are_apart(project: Project) -> None:
         assert (ran.code, ran.out.startswith("No session is stored")) == (0, True)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("hours/saturday[name=Anna]@clinic",), f"Did you mean {CASE}?"),
-        (("--plan", "hour"), "Stored plans: hours."),
-        (("--since", "yesterday"), "Write it as 2026-11-01, or as 12h, 14d or 6w."),
-    ],
-)
-def test_unknown_names_have_suggestions(project: Project, arguments: tuple[str, ...], said: str) -> None:
-    """Exit code 2, and what was probably meant."""
-    ran = project.planner("history", "--sandbox", *arguments)
-    assert (ran.code, ran.out, said in ran.err) == (2, "", True), ran.err
+def test_an_unknown_case_has_a_suggestion(project: Project) -> None:
+    ran = project.planner("history", "--sandbox", "hours/saturday[name=Anna]@clinic")
+    assert (ran.code, ran.out, f"Did you mean {CASE}?" in ran.err) == (2, "", True), ran.err
 
 
 def test_a_damaged_invocation_is_named(project: Project) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from planner.changes.history import Timeline, timeline
-from planner.reports.history import HistoryPage, render_csv, render_json, render_text
+from planner.reports.history import HistoryPage, render_json, render_text
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, RunResult
 from tests.support.stored_cases import make_case, make_runs, session_result, store_case
@@ -123,44 +119,6 @@ def test_one_case() -> None:
     assert _text(HistoryPage(found, (found.cases[1],), (), sandbox=False)) == CASE
 
 
-def test_csv_has_a_line_for_each_case_and_session() -> None:
-    """Unknown values are empty cells."""
-    found = _invocations()
-    lines = list(
-        csv.DictReader(io.StringIO(render_csv(HistoryPage(found, None, (), sandbox=False), redactor=Redactor())))
-    )
-    assert len(lines) == 6
-    assert lines[2] == {
-        "case_id": "hours/opening@hotline",
-        "plan": "hours",
-        "scenario": "s",
-        "invocation_id": "day2",
-        "at": "2026-11-03T09:00:00Z",
-        "calls": "3",
-        "countable": "3",
-        "passed": "3",
-        "pass_rate": "1.0",
-        "interval_low": "0.43850296824495466",
-        "interval_high": "1.0",
-        "duration_seconds": "71.0",
-        "latency_ms": "800.0",
-        "grade": "",
-        "cents_per_call": "48.0",
-        "total_cents": "96",
-        "unbilled": "1",
-    }
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝"])
-def test_no_cell_is_a_formula(start: str) -> None:
-    """Text from plans and stores is never a formula."""
-    found = _invocations((f"{start}cmd|' /C calc'!A0/s@t",))
-    text = render_csv(HistoryPage(found, None, (), sandbox=False), redactor=Redactor())
-    cells = [cell for line in csv.reader(io.StringIO(text)) for cell in line]
-    assert [cell for cell in cells if cell.startswith(start)] == []
-    assert f"'{start}cmd|' /C calc'!A0/s@t" in cells
-
-
 def test_json_names_its_schema_and_is_complete() -> None:
     """Points are oldest first, sessions newest first, with estimates and bills."""
     found = _invocations()
@@ -182,6 +140,6 @@ def test_json_names_its_schema_and_is_complete() -> None:
 def test_names_are_redacted_in_every_format() -> None:
     """A phone number in a case id is shown by its last two digits."""
     page = HistoryPage(_invocations(("calls/+14155550199@t",)), None, (), sandbox=False)
-    texts = [_text(page), render_csv(page, redactor=Redactor()), render_json(page, environment="", redactor=Redactor())]
+    texts = [_text(page), render_json(page, environment="", redactor=Redactor())]
     assert [text for text in texts if "5550199" in text] == []
     assert all("99@t" in text for text in texts)

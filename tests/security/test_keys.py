@@ -231,7 +231,7 @@ def test_key_in_an_exception(
     def command() -> int:
         raise ZeroDivisionError(f"Bearer {KEY}")
 
-    assert run_guarded(command, []) == 5
+    assert run_guarded(command) == 5
     (log,) = tmp_path.glob("planner-bug-*.log")
     assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
     assert KEY not in log.read_text(encoding="utf-8")

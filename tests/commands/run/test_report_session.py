@@ -182,48 +182,6 @@ def test_a_store_that_cannot_be_written_any_more(project: Project, service: Serv
     assert len(service.own_runs()) == 5
 
 
-MISTYPED = {
-    "an unknown option": ["run", "--consent-to-charge", "--max-costs", "3"],
-    "a value that is none": ["run", "--max-cost", "much", "--report-dir", "out"],
-    "an option without its value": ["-v", "run", "--report-dir=out", "--select"],
-    "of recheck": ["recheck", "--bogus"],
-}
-
-
-@pytest.mark.parametrize("arguments", MISTYPED.values(), ids=MISTYPED)
-def test_a_mistyped_command_line_leaves_no_older_report(
-    project: Project, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
-) -> None:
-    """In the folder that it names the report says what was wrong, and so do GitHub's outputs; elsewhere nothing is touched."""
-    for folder in ("reports", "out"):
-        project.write(f"{folder}/results.json", "{}")
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_OUTPUT", str(project.root / "outputs"))
-    ran = project.planner(*arguments)
-    named, other = ("out", "reports") if "out" in " ".join(arguments) else ("reports", "out")
-    assert ran.code == 2
-    results = json.loads((project.root / named / "results.json").read_text())
-    jsonschema.validate(results, SCHEMA)
-    assert (results["outcome"], results["exit_code"], results["under_way"]) == ("refused", 2, False)
-    assert results["problems"][0] in ran.err
-    assert (project.root / named / "report.md").read_text().split(" ")[2].startswith("Refused")
-    assert (project.root / other / "results.json").read_text() == "{}"
-    text = (project.root / "outputs").read_text()
-    assert "\nrefused\n" in text
-    assert "\n2\n" in text
-
-
-@pytest.mark.parametrize("arguments", [["run", "--bogus"], ["run", "--help"], ["plan", "--bogus", "run"]])
-def test_other_commands_do_not_touch_reports(project: Project, arguments: list[str]) -> None:
-    """A mistyped command creates no folder; help and other commands leave reports alone."""
-    assert project.planner(*arguments).code == (0 if "--help" in arguments else 2)
-    assert not (project.root / "reports").exists()
-    project.write("reports/results.json", "{}")
-    if arguments != ["run", "--bogus"]:
-        project.planner(*arguments)
-        assert (project.root / "reports/results.json").read_text() == "{}"
-
-
 def test_recheck_leaves_no_older_report(project: Project) -> None:
     """It writes to the same folder, and ends early in the same ways."""
     project.write("reports/results.json", "{}")
