@@ -80,13 +80,12 @@ def show(invocation: Invocation, **values: Any) -> int:
 @click.option(
     "--out", "directory", type=click.Path(path_type=Path), default=Path("schemas"), show_default=True, metavar="DIR"
 )
-@click.option("--check", is_flag=True, help="Write nothing; exit with 2 if a file is out of date.")
 @click.pass_obj
-def schema(invocation: Invocation, directory: Path, check: bool) -> int:
+def schema(invocation: Invocation, directory: Path) -> int:
     """Write the JSON Schemas of plans, planner.yaml and results."""
     from planner.commands import schema as command
 
-    return command.schema(shell(invocation), directory, check=check)
+    return command.schema(shell(invocation), directory)
 
 
 _ENVIRONMENT = click.option(
@@ -317,8 +316,7 @@ def deploy(invocation: Invocation, **values: Any) -> int:
     agent has another undeployed draft (3) or was changed meanwhile (4), or if the service does not show a field of the
     file (2).
 
-    PATH… are plan files or folders in addition to plans/, whose cases always count. If TARGET means several agents, those
-    of PATH… decide.
+    PATH… are plan files or folders in addition to plans/, whose cases always count.
     """
     from planner.commands import deploy as command
 

@@ -10,8 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
-from planner.planfile.files import PROJECT_FILE, display_name, plan_files
-from planner.planfile.model import AgentFile, Case
+from planner.planfile.model import Case
 from planner.providers.base import AgentProvider, AgentState
 from planner.quantities import count, some
 from planner.reports.agents import field_lines
@@ -68,7 +67,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
     async with interruptible(), open_client(shell, place, work.selection) as client:
         states = await read_targets(client, loaded.cases, work.selection)
         prepared = prepare(work, states, journal)
-        target = _target(shell, options, loaded, prepared)
+        target = _target(options.target, loaded.cases, prepared)
         if target.deployed is None:
             raise UsageError(f"agent {target.agent_id} cannot be read", "Check what the API key may read.")
         if not target.changes:
@@ -81,10 +80,6 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         check_draft(target, target.deployed)
         if options.force is None:
             _require_file(target, loaded)
-        if by_number := sum(case.target.kind == "phone_number" for case in loaded.cases):
-            cases = count(by_number, "case reaches an agent", "cases reach agents")
-            them = "it is" if by_number == 1 else "they are"
-            shell.log(f"{cases} through phone numbers; {them} called after the deployment")
         check = _checked(work, prepared, journal, target)
         if check.state is not State.SUCCESS and options.force is None:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
@@ -114,45 +109,20 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
     return 0
 
 
-def _target(shell: Shell, options: DeployOptions, loaded: Loaded, prepared: Preparation) -> EffectiveTarget:
-    """The agent with a file that plans call by this alias. If there are several, the named plans decide."""
-    alias = options.target
-    called = {case.target for case in loaded.cases if case.target.alias == alias}
-    found = _with_file(alias, loaded.cases)
-    if len(found) > 1 and options.selection.paths:
-        found = _with_file(alias, _named_cases(shell, options.selection, loaded)) or found
-    if not called:
-        known = sorted({case.target.alias for case in loaded.cases if case.target.config is not None})
-        listed = f"Targets with a file: {', '.join(known)}." if known else "No target of the plans has `config`."
-        raise UsageError(f"no plan calls a target {alias!r}", listed)
-    if not found and any(target.kind == "phone_number" for target in called):
-        raise UsageError(
-            f"target {alias!r} is a phone number, and phone numbers have no file",
-            "Deploy the agent that answers it: name a target with `agent` and `config`.",
-        )
+def _target(alias: str, cases: Iterable[Case], prepared: Preparation) -> EffectiveTarget:
+    """The agent with a file that plans call by this alias."""
+    files = [(case.target.alias, case.target.id, case.target.config) for case in cases if case.target.config]
+    found = {(agent_id, file) for name, agent_id, file in files if name == alias}
     if not found:
+        known = ", ".join(sorted({name for name, _, _ in files}))
         raise UsageError(
-            f"target {alias!r} has no file",
-            "Write one with `planner agents pull`, and name it as `config` of the target.",
+            f"no plan calls an agent with a file by the alias {alias!r}",
+            f"Targets with a file: {known or 'none'}. To add one: `planner agents pull`, then `config` at the target.",
         )
     if len(found) > 1:
-        raise UsageError(
-            f"{alias!r} means {len(found)} different agents or files", "Add the path of a plan after the target."
-        )
-    agent_id, file = found.pop()
-    return next(each for each in prepared.agents if (each.agent_id, each.file) == (agent_id, file))
-
-
-def _with_file(alias: str, cases: Iterable[Case]) -> set[tuple[int, AgentFile]]:
-    targets = (case.target for case in cases if case.target.alias == alias)
-    return {(target.id, target.config) for target in targets if target.config is not None}
-
-
-def _named_cases(shell: Shell, selection: Selection, loaded: Loaded) -> list[Case]:
-    """The cases of the plans that PATH… names."""
-    paths = [shell.cwd / path for path in selection.paths if path.name != PROJECT_FILE]
-    files = {display_name(file, shell.cwd) for file in plan_files(paths)}
-    return [case for plan in loaded.plans if plan.file in files for case in plan.cases]
+        raise UsageError(f"{alias!r} means {len(found)} different agents or files", "Give them different aliases.")
+    (wanted,) = found
+    return next(each for each in prepared.agents if (each.agent_id, each.file) == wanted)
 
 
 def _require_file(target: EffectiveTarget, loaded: Loaded) -> None:

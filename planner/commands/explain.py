@@ -60,9 +60,6 @@ def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
         raise UsageError(
             unknown(f"there is no check `{word}`", word, CHECKS), "Run `planner explain checks` for the list."
         )
-    code = topic.strip("[]` ").lower()  # copied from the output of `planner validate`
-    if code in rules():
-        return [code], []
     near = nearest(topic, [*rules(), *CHECKS, _CHECKS])
     meant = f"; did you mean `{near}`?" if near else ""
     raise UsageError(f"there is no diagnostic `{topic}`{meant}", "Run `planner explain` for the list.")

@@ -16,7 +16,7 @@ from planner.session.reporting import publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, picked
 from planner.session.service import known_service
 from planner.session.shell import Shell
-from planner.session.stores import lock_holder, open_workspace
+from planner.session.stores import open_workspace
 from planner.values import frozen
 
 CALLS_WOULD_BE_MADE = 10
@@ -40,10 +40,6 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     selection = options.selection
     work = open_workspace(shell, selection)
     loaded = work.loaded
-    if lock_owner := lock_holder(work.place):
-        shell.log(
-            f"another session uses the store, or was killed while using it: {lock_owner}; its calls count as made"
-        )
     known = known_service(work, refresh=options.refresh)
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)

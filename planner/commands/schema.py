@@ -25,22 +25,15 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def schema(shell: Shell, directory: Path, *, check: bool) -> int:
-    """Write the schemas, or with `check` verify the existing files; return 0."""
-    stale: list[str] = []
+def schema(shell: Shell, directory: Path) -> int:
+    """Write the schemas; return 0."""
     for name, document in schemas().items():
         path = shell.cwd / directory / name
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         try:
-            if check:
-                if not path.exists() or path.read_text(encoding="utf-8") != text:
-                    stale.append(str(directory / name))
-                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise UsageError(f"{directory / name} cannot be read or written: {error.strerror}") from error
+            raise UsageError(f"{directory / name} cannot be written: {error.strerror}") from error
         shell.print(str(directory / name))
-    if stale:
-        raise UsageError(f"out of date: {', '.join(stale)}", "Run `planner schema` and commit the files.")
     return 0

@@ -5,7 +5,6 @@ The same root and commit are used for policy, judge, store, recorded answers, re
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +22,8 @@ from planner.values import frozen
 if TYPE_CHECKING:
     from planner.session.git import Git
 
-_MAX_LINKS: Final = 8
-_LINK: Final = "120000"
+_FILES: Final = ("100644", "100755")
+"""The modes of files in git."""
 STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100))
 """Used if the base commit has no planner.yaml: a small ceiling, no judge, no shared store, no environments."""
 
@@ -46,30 +45,24 @@ class BaseCommit:
         """Read a file of the project's folder from the commit; None if it does not exist. Raises `UsageError` if it
         exists and cannot be read, for example in a partial clone."""
         path = self.folder + name
-        for _ in range(_MAX_LINKS):
-            found = self._entry(path)
-            if found is None:
-                return None
-            mode, kind, object_id = found
-            if kind != "blob":
-                break
-            content = self.git("cat-file", "blob", object_id)
-            if content.code != 0:
-                raise self._unreadable(path)
-            if mode != _LINK:
-                return content.out
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), content.out.decode(errors="replace")))
-            if path.startswith(("../", "/")):
-                break
-        raise UsageError(f"{self.name}:{name} is not a file of the repository", "Name a file of the repository.")
+        found = self._entry(path)
+        if found is None:
+            return None
+        mode, object_id = found
+        if mode not in _FILES:
+            raise UsageError(f"{self.name}:{path} is not a file", "Replace the link or folder by a file.")
+        content = self.git("cat-file", "blob", object_id)
+        if content.code != 0:
+            raise self._unreadable(path)
+        return content.out
 
-    def _entry(self, path: str) -> tuple[str, str, str] | None:
-        """Mode, kind and object id of a path in the commit."""
+    def _entry(self, path: str) -> tuple[str, str] | None:
+        """Mode and object id of a path in the commit."""
         listed = self.git("ls-tree", "-z", "--full-tree", self.commit, "--", path)
         if listed.code != 0:
             raise self._unreadable(path)
         about = listed.out.partition(b"\t")[0].decode().split(" ")
-        return (about[0], about[1], about[2]) if len(about) == 3 else None
+        return (about[0], about[2]) if len(about) == 3 else None
 
     def _unreadable(self, path: str) -> UsageError:
         return UsageError(

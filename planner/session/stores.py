@@ -325,37 +325,15 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
         except OSError as error:
             if error.errno in _BUSY:
                 raise StoreError(
-                    f"the store {place.directory} is in use by {_name(file) or 'another process'}",
+                    f"the store {place.directory} is in use by {os.read(file, _LONGEST_NAME).decode(errors='replace') or 'another process'}",
                     "Wait until it ends; its lock ends with it. To run at the same time, choose another --store.",
                 ) from error
             raise StoreError(
                 f"the store {place.directory} cannot be locked: {error.strerror}",
                 "Choose a --store on a local disk: without a lock, two sessions could pay for the same calls.",
             ) from error
-        if killed := _name(file):
-            shell.log(f"the last session in this store was killed: {killed}")
-        _set_name(file, f"{shell.process} since {moment(shell.clock.now())}: {command}")
-        stack.callback(_set_name, file, "")
+        with suppress(OSError):  # informational only, so a full disk does not matter
+            os.ftruncate(file, 0)
+            name = f"{shell.process} since {moment(shell.clock.now())}: {command}"
+            os.write(file, name.encode(errors="replace")[:_LONGEST_NAME])
         yield
-
-
-def lock_holder(place: Place) -> str:
-    """The holder's name, also of a killed one; "" if there is none. Does not try to lock, which could block a starting
-    session."""
-    try:
-        return (place.directory / _LOCK).read_text(encoding="utf-8", errors="replace")[:_LONGEST_NAME].strip()
-    except OSError:
-        return ""
-
-
-def _name(file: int) -> str:
-    os.lseek(file, 0, os.SEEK_SET)
-    return os.read(file, _LONGEST_NAME).decode(errors="replace").strip()
-
-
-def _set_name(file: int, name: str) -> None:
-    """Informational only, so a full disk does not matter."""
-    with suppress(OSError):
-        os.ftruncate(file, 0)
-        os.lseek(file, 0, os.SEEK_SET)
-        os.write(file, name.encode(errors="replace")[:_LONGEST_NAME])

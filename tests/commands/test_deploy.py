@@ -188,13 +188,19 @@ def plan(name: str, target: str) -> str:
     [
         ("nobody", "Targets with a file: support"),
         ("line", "planner agents pull"),
-        ("hotline", "phone numbers have no file"),
     ],
 )
 def test_a_target_without_a_file(shop: Shop, alias: str, message: str) -> None:
-    shop.project.write("plans/line.yaml", plan("line", "line: {agent: 12}, hotline: {phone_number: 77}"))
+    shop.project.write("plans/line.yaml", plan("line", "line: {agent: 12}"))
     ran = shop.project.planner("deploy", alias, "--yes")
     assert (ran.code, message in ran.err) == (2, True), ran.err
+
+
+def test_an_alias_of_two_files(shop: Shop) -> None:
+    shop.project.write("plans/line.yaml", plan("line", "support: {agent: 12, config: ../agents/other.yaml}"))
+    shop.project.write("agents/other.yaml", "voice: nova\n")
+    ran = shop.deploy("--yes")
+    assert (ran.code, "means 2 different agents or files" in ran.err) == (2, True), ran.err
 
 
 def test_named_paths_do_not_narrow_the_proof(shop: Shop) -> None:
@@ -209,7 +215,7 @@ def test_named_paths_do_not_narrow_the_proof(shop: Shop) -> None:
     assert "planner plan more plans" in ran.err
 
 
-@pytest.mark.parametrize("target", ["plain: {agent: 12}", "support: {agent: 12, config: ../agents/other.yaml}"])
+@pytest.mark.parametrize("target", ["plain: {agent: 12}", "other: {agent: 12, config: ../agents/other.yaml}"])
 def test_cases_that_never_call_the_file(shop: Shop, target: str) -> None:
     """Nothing proves that they pass with the configuration."""
     shop.project.write("plans/line.yaml", plan("line", target))
@@ -217,9 +223,9 @@ def test_cases_that_never_call_the_file(shop: Shop, target: str) -> None:
     shop.write_prompt(PROMPT, POLITE)
     assert shop.project.planner("run", CONSENT).code == 0
     before = shop.agent()
-    ran = shop.deploy("plans/returns.yaml", "--yes")
+    ran = shop.deploy("--yes")
     assert (ran.code, "line/hours" in ran.err, shop.agent()) == (3, True, before), ran.err
-    assert shop.deploy("plans/returns.yaml", "--yes", "--force", "the line is moved").code == 0
+    assert shop.deploy("--yes", "--force", "the line is moved").code == 0
     assert POLITE in shop.agent()["prompt"]
 
 
@@ -233,13 +239,6 @@ def test_two_files_of_one_agent(shop: Shop) -> None:
         if "agents/support.yaml" in line and "agents/other.yaml" in line
     ]
     assert len(both) == 1, ran.err
-
-
-def test_cases_of_phone_numbers_are_called_later(shop: Shop) -> None:
-    shop.project.write("plans/line.yaml", plan("line", "hotline: {phone_number: 77}"))
-    shop.write_prompt(PROMPT, POLITE)
-    ran = shop.deploy("--yes", "--force", "reason")
-    assert (ran.code, "1 case reaches an agent through phone numbers" in ran.err) == (0, True), ran.err
 
 
 def test_a_field_that_the_service_does_not_show(shop: Shop) -> None:

@@ -123,10 +123,3 @@ def test_the_advice_after_faults(project: Project) -> None:
     assert ran.err.splitlines()[-2:] == snapshot(
         ["1 error and 1 warning in 1 file", "Run `planner explain wrong-type` for details and a corrected example"]
     )
-
-
-def test_a_code_is_known_as_validate_shows_it(project: Project) -> None:
-    """Pasted with its brackets, or with a capital."""
-    page = project.planner("explain", "unknown-key")
-    for pasted in ("[unknown-key]", "Unknown-Key"):
-        assert project.planner("explain", pasted) == page

@@ -155,18 +155,11 @@ def test_runs_left_by_a_crash_are_distinguished(project: Project, service: Serve
     assert len(service.own_runs()) == 5
 
 
-def test_schemas_are_written_and_checked(project: Project) -> None:
-    """`--check` finds what is stale or missing."""
-    assert project.planner("schema", "--check").code == 2
+def test_schemas_are_written(project: Project) -> None:
     ran = project.planner("schema", "--out", "somewhere")
     assert ran.code == 0
     for line in ran.out.split():
         assert json.loads((project.root / line).read_text())["$schema"].startswith("https://json-schema.org/")
-    assert project.planner("schema", "--out", "somewhere", "--check").code == 0
-    project.write("somewhere/plan.schema.json", "{}")
-    ran = project.planner("schema", "--out", "somewhere", "--check")
-    assert ran.code == 2
-    assert "somewhere/plan.schema.json" in ran.err
 
 
 def test_version_and_help(project: Project) -> None:

@@ -276,23 +276,15 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     assert re.search(
         rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait until it ends", ran.err
     )
-    assert re.match(
-        rf"another session uses the store, or was killed while using it: process {process.pid} on \S+ since 2\S+ \S+ UTC: planner"
-        r" run\S*; its calls count as made\n",
-        project.planner("plan").err,
-    )
     lock.unlink()  # by somebody who takes it for a leftover
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
     assert "is in use by another process\n  Wait until it ends" in ran.err
-    lock.write_text(f"process {process.pid} on this machine")  # as it was
     process.kill()
     process.communicate()
     service.release()
     ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err
-    assert f"the last session in this store was killed: process {process.pid} on " in ran.err
-    assert "was killed" not in project.planner("run", CONSENT).err
 
 
 def test_fail_fast_launches_nothing_more(project: Project, service: Served) -> None:
