@@ -166,9 +166,6 @@ class _File(NamedTuple):
                     self._error(number, f"this line cannot be used: {error}")
                     continue
                 any_read = True
-            elif line.startswith("#"):
-                detail = "this line is a value as well: a text file has no comments"
-                self.reporter.warning("bad-axis-file", detail, self.source.line(number), self.used)
             if self.column is not None:
                 record = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
                 if self.column not in record:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,24 +44,14 @@ UNREADABLE = Expected(written=1, complete=False)
 
 
 @dataclass(slots=True)
-class _Import:
-    """One library of the plan, and whether the plan uses anything of it."""
-
-    library: Library
-    place: Span
-    used: bool = False
-
-
-@dataclass(slots=True)
 class Imports:
     """Everything one plan imports. `complete`: all of it could be read, so a name that is not here is defined nowhere."""
 
     reporter: Reporter
     expectations: Expectations
     complete: bool = True
-    _imports: list[_Import] = field(default_factory=list[_Import])
-    _names: dict[str, dict[str, _Import]] = field(
-        default_factory=lambda: {part: dict[str, _Import]() for part in PARTS}
+    _names: dict[str, dict[str, Library]] = field(
+        default_factory=lambda: {part: dict[str, Library]() for part in PARTS}
     )
 
     # What joins the plan's own
@@ -70,33 +59,16 @@ class Imports:
     @property
     def variables(self) -> dict[str, Any]:
         known = self._names["vars"].items()
-        return {name: found.library.variables[name] for name, found in known if name in found.library.variables}
+        return {name: library.variables[name] for name, library in known if name in library.variables}
 
     @property
     def targets(self) -> Imported:
-        targets = {alias: found.library.targets[alias] for alias, found in self._names["targets"].items()}
+        targets = {alias: library.targets[alias] for alias, library in self._names["targets"].items()}
         return Imported(targets, self.complete)
 
     def definition(self, part: str, name: str) -> Library:
         """The library that defines a known name."""
-        return self._names[part][name].library
-
-    def place_of_variable(self, name: str) -> Span | None:
-        """Where an imported library defines this variable."""
-        found = self._names["vars"].get(name)
-        return None if found is None else found.library.place("vars", name)
-
-    def mark_used(self, part: str, names: Iterable[str]) -> None:
-        for name in names:
-            if name in self._names[part]:
-                self._names[part][name].used = True
-
-    def report_unused(self) -> None:
-        for found in self._imports:
-            if not found.used:
-                file = shorten(found.library.root.source.file)
-                detail = f"this plan uses nothing from {file}; remove the import"
-                self.reporter.warning("unused-import", detail, found.place)
+        return self._names[part][name]
 
     # What the plan uses by name
 
@@ -173,16 +145,13 @@ class Imports:
             return None  # reported with the fields
         found = self._names[part].get(name)
         if found is not None:
-            found.used = True
-            return found.library
+            return found
         if not self.complete:
             self.reporter.errors += 1  # it may be in the import that was reported
             return None
         shown = f"`{shorten(name, 40)}`"
         other = next((other for other, names in self._names.items() if name in names), None)
-        if not self._imports:
-            detail = f"{shown} is of a library, and this plan imports none; write imports: [lib/voice.yaml]"
-        elif other is not None:
+        if other is not None:
             detail = f"{shown} is {PARTS[other]} of an imported library, not {PARTS[part]}"
         else:
             detail = unknown(f"no imported library defines {PARTS[part]} named {shown}", name, self._names[part])
@@ -193,21 +162,18 @@ class Imports:
 
     def add(self, library: Library, place: Span, own: Mapping) -> None:
         """One more library; a name that the plan or an earlier import has as well is reported."""
-        entry = _Import(library, place)
-        self._imports.append(entry)
         self.complete = self.complete and library.complete
         for part, what in PARTS.items():
             written: Any = own.get(part) if part in _JOINING else None
             for name in library.names(part):
-                first = self._names[part].setdefault(name, entry)
-                entry.used = entry.used or first is not entry
+                first = self._names[part].setdefault(name, library)
                 if isinstance(written, Mapping) and name in written:
                     detail = f"an import also defines {what} `{shorten(name, 40)}`; rename or remove one"
                     related = Related("the imported one", library.place(part, name))
                     self.reporter.error("import-conflict", detail, written.key_span(name), related)
-                elif first is not entry:
+                elif first is not library:
                     detail = f"two imports define {what} `{shorten(name, 40)}`; rename one, or import one of the two"
-                    places = [Related("defined here", found.library.place(part, name)) for found in (first, entry)]
+                    places = [Related("defined here", each.place(part, name)) for each in (first, library)]
                     self.reporter.error("import-conflict", detail, place, *places)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,22 +14,9 @@ from planner.diagnostics import Related, Span
 from planner.planfile.drafts import Draft
 from planner.planfile.model import Plan, Project, least_call_cents
 from planner.planfile.reporter import Reporter, first_few
-from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Items, Mapping
+from planner.planfile.yaml.document import Mapping
 
 _WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
-
-
-def warn_of_unused_targets(root: Mapping, called: Collection[str], reporter: Reporter) -> None:
-    """Warn of targets that the plan lists and no scenario calls."""
-    written: Any = root.get("targets")
-    if not called or not isinstance(written, (Mapping, Items)):
-        return
-    for index, alias in enumerate(written):
-        if isinstance(alias, str) and alias not in called:
-            place = written.key_span(alias) if isinstance(written, Mapping) else written.span(index)
-            detail = f"no scenario of this plan calls `{shorten(alias, 40)}`; remove it"
-            reporter.warning("unused-target", detail, place)
 
 
 def has_used_anchor(root: Mapping, variables: Mapping, name: str) -> bool:
@@ -38,29 +25,6 @@ def has_used_anchor(root: Mapping, variables: Mapping, name: str) -> bool:
     _, start, _, end = variables.mark(name)
     anchors = set(re.findall(r"[\s,\[{:]&([^\s,\[\]{}]+)", text[start - 1 : end]))
     return bool(anchors) and not anchors.isdisjoint(re.findall(r"[\s,\[{:]\*([^\s,\[\]{}]+)", text[end - 1 :]))
-
-
-def warn_of_shadowed_variables(
-    root: Mapping, axes: Mapping, imported: Callable[[str], Span | None], reporter: Reporter
-) -> None:
-    """Report axes with the name of a variable; `imported` returns where an import defines one."""
-    variables: Any = root.get("vars")
-    for name in axes:
-        is_own = isinstance(variables, Mapping) and name in variables
-        place = variables.key_span(name) if is_own else imported(name)
-        if place is not None:
-            detail = f"templates of this scenario see this axis, not the variable `{shorten(name, 40)}`; rename one"
-            reporter.warning("shadowed-variable", detail, axes.key_span(name), Related("the variable", place))
-
-
-def warn_of_equal(drafts: Sequence[Draft], reporter: Reporter) -> None:
-    """Warn of equal expectations. (Using one expectation of a library twice is a separate error.)"""
-    first: dict[int, Draft] = {}
-    for draft in drafts:
-        other = first.setdefault(id(draft.shape), draft)
-        if other is not draft and (other.container is not draft.container or other.key != draft.key):
-            related = Related("the first time", other.span)
-            reporter.warning("duplicate-item", "this is expected already; keep one", draft.span, related)
 
 
 def cannot_fail(drafts: Sequence[Draft], min_pass_rate: float) -> bool:

@@ -20,7 +20,7 @@ from planner.planfile.files import FileFault, Neighbours, display_name, plan_fil
 from planner.planfile.grammar import BudgetFields, PlanFields, ScenarioDefaults
 from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, is_library, read_variables
-from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model, warn_of_unused_targets
+from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.prompts import PromptReader
 from planner.planfile.reporter import EnoughFaults, Reporter, Unresolved
@@ -155,15 +155,12 @@ class PlanReader:
             complete = complete and scenario.complete
         plan.unresolved.report()
         plan.aliases.unknown.report()
-        plan.imports.mark_used("vars", used)
         if complete:
             own: Any = root.get("vars", ()) if plan.variables_readable else ()
             for name in own:
                 if name not in used and is_name(name) and not has_used_anchor(root, own, name):
                     detail = f"no template of this plan uses `{shorten(name, 40)}`; remove it"
                     self.reporter.warning("unused-variable", detail, own.key_span(name))
-            plan.imports.report_unused()
-            warn_of_unused_targets(root, plan.called, self.reporter)
         return cases
 
 

@@ -20,8 +20,6 @@ from planner.planfile.yaml.reader import warn_of_rewritten
 
 _MAX_WALK = 1_000_000
 """Maximum of combinations × kinds of exclusions, which takes about a second."""
-_MAX_COMPARED = 500
-"""Maximum number of exclusions that are compared with each other."""
 _SAMPLE = 500
 """Number of cases that are checked for further errors if the cases are unknown or too many."""
 _PAIR = 2
@@ -62,15 +60,6 @@ class Exclusions:
     def named(self, point: Point) -> int | None:
         """The pattern that names every axis with the values of this point."""
         return self._groups.get(tuple(range(len(point))), {}).get(tuple([value.token for value in point]))
-
-    def repeated(self) -> dict[int, int]:
-        """Patterns to another one that excludes all they do; of equal ones, the later to the earlier."""
-        found: dict[int, int] = {}
-        for number, pattern in enumerate(self.patterns[:_MAX_COMPARED]):
-            for other, general in enumerate(self.patterns[:_MAX_COMPARED]):
-                if general.items() <= pattern.items() and (len(general) < len(pattern) or other < number):
-                    found.setdefault(number, other)
-        return found
 
 
 class MatrixReader:
@@ -133,11 +122,6 @@ class MatrixReader:
             sizes = [len(axis.values) for axis in axes]
             self._too_many(fewest_rows(sizes) if in_pairs else math.prod(sizes), "about ")
             return self._some(axes)
-        for number, other in exclusions.repeated().items():
-            by = Related("by this", excludes.span(other))
-            self.reporter.warning(
-                "matches-nothing", "what this excludes is excluded already", excludes.span(number), by
-            )
         names = {_tokens(point) for point in points}
         kept = len(points)
         for index, point in enumerate(included):
@@ -152,8 +136,6 @@ class MatrixReader:
             elif not in_pairs or _tokens(point) in map(_tokens, points[kept:]):
                 # A table of pairs may have the case or not: including it makes sure that it does.
                 self.reporter.error("colliding-case-id", "this case is in the matrix already", place)
-        if points and excludes:
-            self._warn_of_unused(axes, points)
         if not points:
             self.reporter.error(
                 "no-cases", "this excludes every combination; exclude fewer", self.written.span("exclude")
@@ -199,15 +181,6 @@ class MatrixReader:
             self.reporter.tables_room -= table.looks
         values = [list(axis.values.values()) for axis in axes]
         return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in table.rows]
-
-    def _warn_of_unused(self, axes: tuple[Axis, ...], points: list[Point]) -> None:
-        """Report values that are always excluded. Only values written here: a file's values may be used elsewhere."""
-        for position, axis in enumerate(axes):
-            left = {point[position].token for point in points}
-            for value in axis.values.values():
-                if value.token not in left and value.place().file == self.written.source.file:
-                    detail = f"every case with this value of `{axis.name}` is excluded; remove it from the axis"
-                    self.reporter.warning("unused-value", detail, value.place())
 
     def _too_many(self, points: int, about: str = "") -> None:
         limit = self.fields.max_cases

@@ -165,10 +165,6 @@ class Unresolved:
         if len(self._uses) > MAX_PER_FILE:
             self.report()
 
-    @property
-    def found(self) -> bool:
-        return bool(self._uses)
-
     def has(self, name: str) -> bool:
         """Whether the message about the name was set."""
         return any(use.user is None for use in self._uses.get(name, ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,7 +18,7 @@ from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
 from planner.planfile.fields import missing, read_fields, read_nested
 from planner.planfile.grammar import MatrixFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.imports import Expected, Imports, read_expected
-from planner.planfile.lint import cannot_fail, warn_of_equal, warn_of_shadowed_variables
+from planner.planfile.lint import cannot_fail
 from planner.planfile.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Quarantine, Target
 from planner.planfile.prompts import Prompt, PromptReader
@@ -77,8 +77,6 @@ class PlanContext:
     prompts: PromptReader
     axis_files: AxisFileReader
     allowance: Allowance = field(default_factory=Allowance)
-    called: set[str] = field(default_factory=set[str])
-    """The aliases that its scenarios name."""
 
 
 class Scenario(NamedTuple):
@@ -173,11 +171,7 @@ class ScenarioReader:
         written = self.written if "targets" in self.written else self.plan.defaults_written
         aliases = self.plan.aliases
         if "targets" not in written:
-            if not self.plan.called.issuperset(aliases.own):
-                self.plan.called.update(aliases.own)
-                self.plan.imports.mark_used("targets", aliases.own)
             return aliases.everything
-        self.plan.called.update(self._called(written, aliases))
         fields = self.fields if written is self.written else self.plan.defaults
         items: Any = written["targets"]
         if "targets" not in fields.model_fields_set or not isinstance(items, Items):
@@ -192,18 +186,7 @@ class ScenarioReader:
                 detail = f"`{shorten(alias, 40)}` is listed twice; remove one"
                 self.reporter.error("duplicate-item", detail, place)
             chosen[alias] = aliases.find(alias, place)
-        self.plan.imports.mark_used("targets", chosen)
         return [target for target in chosen.values() if target is not None]
-
-    def _called(self, written: Mapping, aliases: Aliases) -> Iterable[str]:
-        """The aliases that are named; all of the plan's where none is, or one that is wrong: it may be any."""
-        items: Any = written.get("targets")
-        own, imported = aliases.own, aliases.imported.targets
-        if isinstance(items, Items) and all(
-            isinstance(alias, str) and (alias in own or alias in imported) for alias in items
-        ):
-            return items
-        return () if aliases.unknown.found else own  # with the first such name all of them were added
 
     def _matrix(self, cases_per_point: int) -> Matrix:
         if "matrix" not in self.written:
@@ -213,9 +196,6 @@ class ScenarioReader:
             return Matrix()
         written, fields = nested
         axes = AxisReader(self.plan.path, self.plan.axis_files, self.reporter, self.plan.imports.axis)
-        if isinstance(written.get("axes"), Mapping):
-            imported = self.plan.imports.place_of_variable
-            warn_of_shadowed_variables(self.root, written["axes"], imported, self.reporter)
         reader = MatrixReader(written, fields, axes, cases_per_point=cases_per_point)
         found = reader.read(self.written.key_span("matrix"))
         self.unknown_axes = reader.unknown_axes
@@ -243,7 +223,6 @@ class ScenarioReader:
             detail = f"a scenario may have {MAX_EXPECTATIONS} expectations, but this one has {len(drafts):,}; split it"
             self.reporter.error("too-many-nodes", detail, self.where)
             return [], (), False
-        warn_of_equal(drafts, self.reporter)
         self._check_repeats(drafts)
         return drafts, (*defaults.unsound, *own.unsound), defaults.complete and own.complete
 

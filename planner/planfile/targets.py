@@ -18,9 +18,6 @@ from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.yaml.document import Items, Mapping, at, start_of
 
-_DIALLED_DIGITS = range(10, 16)
-"""A phone number with its area code has as many digits, and an id hardly does."""
-
 
 class ImportedTarget(NamedTuple):
     """A target of a library, and where it is written. None: it has an error, which was reported."""
@@ -238,11 +235,7 @@ def read_target(
         reporter.error("bad-value", "a target is either an `agent` or a `phone_number`", place)
         return None
     kind = "phone_number" if fields.agent is None else "agent"
-    target = Target(str(key), kind, fields.agent or fields.phone_number or 0)
-    if len(str(target.id)) in _DIALLED_DIGITS:
-        detail = "this looks like a phone number; write an id of the service, a whole number such as 12"
-        reporter.warning("bad-value", detail, written.span(target.kind))
-    return target
+    return Target(str(key), kind, fields.agent or fields.phone_number or 0)
 
 
 def config_reference(container: Mapping, alias: str) -> ConfigReference | None:

@@ -175,7 +175,6 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         ("{file: x.csv, column: b}", 'a,b\n1,"two\nlines"\n3,4,5\n', snapshot("x.csv:4:1 bad-axis-file")),
         ("{file: x.csv, column: b}", "a,b\n1,\x1b[31m2\n", snapshot("x.csv:2:3 control-character")),
         ("{file: x.txt}", "a\x00b\n", snapshot("x.txt:1:2 control-character")),
-        ("{file: x.txt}", "calm\n# not calm\n", snapshot("x.txt:2:1 warning bad-axis-file")),
         (
             "{file: x.jsonl}",
             '"\\u001b[31m"\n1e999\n{"id": "x", "n": [1, {"m": 1e999}]}\n"ok"\n',
@@ -214,7 +213,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         ("{file: 5}", "a\n", snapshot("8:31 wrong-type")),
         ("{file: }", "a\n", snapshot("8:25 wrong-type")),
     ],
-    ids=range(34),
+    ids=range(33),
 )
 def test_axis_file_that_cannot_be_used(workspace: Any, axis: str, content: str | bytes, said: str) -> None:
     """A fault of the file is shown in the file, a fault of what the plan says about it in the plan."""

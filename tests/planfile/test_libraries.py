@@ -300,11 +300,6 @@ FAULTS = {
         snapshot("3:27 duplicate-item"),
     ),
     "imports is a text": ("[lib/voice.yaml]", "lib/voice.yaml", snapshot("3:10 wrong-type")),
-    "nothing of an import is used": (
-        "[lib/voice.yaml]",
-        "[lib/voice.yaml, lib/other.yaml]",
-        snapshot("3:27 warning unused-import"),
-    ),
     "a variable of the plan and of the import": (
         "vars: {a: 1}",
         "vars: {a: 1, policy_days: 30}",

@@ -150,7 +150,7 @@ def test_cases_of_a_plan_cover_every_allowed_pair(workspace: Any, data: st.DataO
     }
     workspace.write("plan.yaml", plan(matrix))
     plans, diagnostics = workspace.load()
-    assert {item.code for item in diagnostics} <= {"unused-value", "matches-nothing", "same-call"}
+    assert {item.code for item in diagnostics} <= {"same-call"}
     cases = [case for loaded in plans for case in loaded.cases]
     made = [tuple(map(int, re.findall(r"=(\d+)", case.case_id))) for case in cases]
     allowed = allowed_rows(sizes, exclusions)
