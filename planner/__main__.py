@@ -6,7 +6,8 @@ import sys
 
 
 def main() -> int:
-    """Run the command line. Answers `--version` before anything is imported, and handles interruptions from the start."""
+    """Run the command line. Answers `--version` before anything is imported, and handles interruptions from the
+    start."""
     if sys.argv[1:] == ["--version"]:
         from planner import __version__
 
@@ -32,7 +33,7 @@ def main() -> int:
         try:
             sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
         except OSError:  # the terminal has gone
-            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - Python would fail again at exit
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for Python at exit
         return 130
     gc.freeze()  # or Python collects everything once more at its end: a sixth of the time of `planner plan`
     return code

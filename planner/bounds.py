@@ -20,7 +20,8 @@ MAX_SECONDS: Final = 10 * 366 * 86_400.0
 CLOCK_SKEW: Final = timedelta(days=1)
 """How far the clock of another machine may be ahead of ours."""
 SERVER_CLOCK_SKEW: Final = timedelta(days=366)
-"""How far the service's clock may be ahead of ours (`planner.providers.thunderphone.connection.MAX_CLOCK_OFFSET_SECONDS`)."""
+"""How far the service's clock may be ahead of ours
+(`planner.providers.thunderphone.connection.MAX_CLOCK_OFFSET_SECONDS`)."""
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Arithmetic with times beyond these could overflow."""

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from planner.values import frozen
 
-_KEYED = r"""(?ix) (?<![a-z0-9]) (?: api[_-]?key | access[_-]?(?:key|token) | auth[_-]?token | token | secret (?:[_-]?key)? | passw(?:or)?d
-    | authorization ) ["']? \s* [:=] \s* ["']? (?: (?:bearer|basic) \s+ )? (?P<secret> [^\s"',{}\[\]#]{8,} )"""
+_KEYED = r"""(?ix) (?<![a-z0-9]) (?: api[_-]?key | access[_-]?(?:key|token) | auth[_-]?token | token
+    | secret (?:[_-]?key)? | passw(?:or)?d | authorization ) ["']? \s* [:=] \s* ["']?
+    (?: (?:bearer|basic) \s+ )? (?P<secret> [^\s"',{}\[\]#]{8,} )"""
 _SHAPED = (
-    r"(?<![A-Za-z0-9])(?P<secret>[spr]k[_-](?:live|test|proj|ant|or)[_-][\w-]{6,}|sk-[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}"
-    r"|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?)"
+    r"(?<![A-Za-z0-9])(?P<secret>[spr]k[_-](?:live|test|proj|ant|or)[_-][\w-]{6,}|sk-[A-Za-z0-9]{20,}"
+    r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}"
+    r"|eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?)"
 )
 """Keys of services: the value after a word such as `key`, or a known prefix."""
 
@@ -38,8 +40,8 @@ class Severity(Enum):
 
 
 class Span(NamedTuple):
-    """A range in a file. `file` is relative to the working directory, with `/`. Lines and columns count characters from 1;
-    the end is exclusive. A tuple, since large plans have many."""
+    """A range in a file. `file` is relative to the working directory, with `/`. Lines and columns count characters from
+    1; the end is exclusive. A tuple, since large plans have many."""
 
     file: str
     line: int
@@ -58,7 +60,8 @@ class Related:
 
 @frozen
 class Diagnostic:
-    """One error or warning. `summary` is stable and contains no names of the user; `detail` says what, why and how to fix it."""
+    """One error or warning. `summary` is stable and contains no names of the user; `detail` says what, why and how to
+    fix it."""
 
     severity: Severity
     code: str

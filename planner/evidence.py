@@ -224,7 +224,8 @@ MAX_BITS: Final = 1_024
 
 
 def too_large(evidence: Evidence) -> str:
-    """Why the call is too large to be judged, as one clause; empty if it is not. No check may take minutes or gigabytes."""
+    """Why the call is too large to be judged, as one clause; empty if it is not. No check may take minutes or
+    gigabytes."""
     turns = evidence.turns or ()
     if len(turns) > MAX_TURNS:
         return f"the transcript has more than {MAX_TURNS:,} turns"

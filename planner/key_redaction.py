@@ -1,7 +1,7 @@
 r"""Replaces keys in everything that planner prints or writes.
 
-Finds a key that is split over lines or by a table, with characters written as `%5F`, `\u005f` or `&#95;`, and its base64 forms, also
-inside a longer base64 text (`Authorization: Basic …`).
+Finds a key that is split over lines or by a table, with characters written as `%5F`, `\u005f` or `&#95;`, and its
+base64 forms, also inside a longer base64 text (`Authorization: Basic …`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _SECRET: Final = re.compile(r"(?:^|_)(?:\w*KEY|SECRET|TOKEN|PASSWORD|SAS|CREDENT
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 _BETWEEN: Final = (
-    r"(?:[\s│|\\\u00AD\u034F\u200B-\u200F\u2060]|=\r?\n|</?[a-zA-Z]\w{0,10}>|\\[nrt]|\\u(?:00[aA][dD]|000[9aAdD]|200[b-fB-F]|2060|2502)|%(?:0[9aAdD]|20)"
+    r"(?:[\s│|\\\u00AD\u034F\u200B-\u200F\u2060]|=\r?\n|</?[a-zA-Z]\w{0,10}>|\\[nrt]"
+    r"|\\u(?:00[aA][dD]|000[9aAdD]|200[b-fB-F]|2060|2502)|%(?:0[9aAdD]|20)"
     r"|&#(?:10|13|32);|<br ?/?>|(?:\x1b|\\u001[bB])\[[0-9;]*m)*"
 )
 """What may be between two characters: line ends, tables, colours, escapes."""
@@ -39,10 +40,12 @@ _NAMED: Final = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos":
 _ESCAPED_GAPS: Final = (b"\\n", b"\\r", b"\\t")
 _GAPS: Final = b" \t\r\n\x0b\x0c|\\"
 _WIDE_GAP: Final = re.compile(
-    rb"=\r?\n|</?[a-zA-Z]\w{0,10}>|\xe2\x94\x82|\xc2\xad|\xcd\x8f|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|<br ?/?>|\x1b\[[0-9;]*m"  # those of _BETWEEN, as UTF-8
+    rb"=\r?\n|</?[a-zA-Z]\w{0,10}>|\xe2\x94\x82|\xc2\xad|\xcd\x8f|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0"
+    rb"|<br ?/?>|\x1b\[[0-9;]*m"  # those of _BETWEEN, as UTF-8
 )
 _ESCAPE: Final = re.compile(
-    rb"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|&#[xX]0*([0-9A-Fa-f]{1,6});|&#0*([0-9]{1,7});|%([0-9A-Fa-f]{2})|&(amp|lt|gt|quot|apos);"
+    rb"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|&#[xX]0*([0-9A-Fa-f]{1,6});|&#0*([0-9]{1,7});"
+    rb"|%([0-9A-Fa-f]{2})|&(amp|lt|gt|quot|apos);"
 )
 
 
@@ -167,7 +170,8 @@ def _base64_character(character: str) -> str:
 
 
 def _base64(key: bytes) -> Iterator[str]:
-    """The part of the base64 of any text with the key that depends on the key alone, for each position in a group of three bytes."""
+    """The part of the base64 of any text with the key that depends on the key alone, for each position in a group of
+    three bytes."""
     for before in range(3):
         written = b64encode(b"\0" * before + key).decode().rstrip("=")
         first = -(-before * 8 // 6)  # earlier characters depend on what is before the key

@@ -1,9 +1,9 @@
 """How sure a rate or a difference is: exact where possible, without clocks or hidden randomness.
 
-Sources: E. B. Wilson, JASA 22 (1927) 209-212. C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404-413. R. A. Fisher,
-Statistical Methods for Research Workers (1934), section 21.02; its mid-p: H. O. Lancaster, JASA 56 (1961) 223-234.
-N. Mantel and W. Haenszel, J. Nat. Cancer Inst. 22 (1959) 719-748.
-S. Holm, Scand. J. Statist. 6 (1979) 65-70. R. E. Tarone, Biometrics 46 (1990) 515-522. B. Efron, Ann. Statist. 7 (1979) 1-26.
+Sources: E. B. Wilson, JASA 22 (1927) 209-212. C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404-413. R. A.
+Fisher, Statistical Methods for Research Workers (1934), section 21.02; its mid-p: H. O. Lancaster, JASA 56 (1961)
+223-234. N. Mantel and W. Haenszel, J. Nat. Cancer Inst. 22 (1959) 719-748. S. Holm, Scand. J. Statist. 6 (1979) 65-70.
+R. E. Tarone, Biometrics 46 (1990) 515-522. B. Efron, Ann. Statist. 7 (1979) 1-26.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def _upper_tail(passed: int, total: int, rate: float) -> float:
 def decide(passed: int, total: int, required: float, confidence: float) -> bool | None:
     """Whether a rate is at least `required`, with this confidence; None if these runs do not decide it.
 
-    By the exact one-sided bounds (Clopper and Pearson): a case whose true rate is exactly the required one fails at most as often as
-    `1 - confidence`, and so does one that passes although it is below. No number of runs proves a rate of 1. `total` may be 0.
+    By the exact one-sided bounds (Clopper and Pearson): a case whose true rate is exactly the required one fails at
+    most as often as `1 - confidence`, and so does one that passes although it is below. No number of runs proves a rate
+    of 1. `total` may be 0.
     """
     if required <= 0:
         return True
@@ -109,7 +110,8 @@ def runs_to_decide(
 ) -> int | None:
     """How many more runs would decide with this chance; None if `most` would not.
 
-    The rate is taken to be (passed + 1/2) / (total + 1), Jeffreys' estimate. The number is exact up to 20, then within a tenth.
+    The rate is taken to be (passed + 1/2) / (total + 1), Jeffreys' estimate. The number is exact up to 20, then within
+    a tenth.
     """
     rate = (passed + 0.5) / (total + 1)
     more = 1
@@ -121,7 +123,8 @@ def runs_to_decide(
 
 
 def all_of_k(passed: int, total: int, k: int) -> float:
-    """pass^k, without bias: the chance that `k` of these runs, drawn without replacement, all passed. `total` is at least k.
+    """pass^k, without bias: the chance that `k` of these runs, drawn without replacement, all passed. `total` is at
+    least k.
 
     Source: S. Yao et al., tau-bench (2024), section 3, after M. Chen et al. (2021).
     """
@@ -131,8 +134,8 @@ def all_of_k(passed: int, total: int, k: int) -> float:
 def difference_interval(before: Counts, now: Counts, confidence: float = 0.95) -> tuple[float, float]:
     """Newcombe's interval of the difference of two rates, now less before, from their Wilson intervals.
 
-    Source: R. G. Newcombe, Interval estimation for the difference between independent proportions, Statistics in Medicine 17
-    (1998), method 10. Both totals are at least 1.
+    Source: R. G. Newcombe, Interval estimation for the difference between independent proportions, Statistics in
+    Medicine 17 (1998), method 10. Both totals are at least 1.
     """
     old, new = before[0] / before[1], now[0] / now[1]
     old_low, old_high = wilson_interval(*before, confidence)
@@ -147,8 +150,8 @@ def difference_interval(before: Counts, now: Counts, confidence: float = 0.95) -
 def fisher_mid_p(before: Counts, now: Counts) -> Fraction:
     """Two-sided mid-p of Fisher's exact test that both samples have the same rate; exact.
 
-    The probability, given all totals, of tables less likely than the observed one, plus half of that of equally likely tables.
-    1/2 if the totals allow only one table.
+    The probability, given all totals, of tables less likely than the observed one, plus half of that of equally likely
+    tables. 1/2 if the totals allow only one table.
     """
     weights, seen = _tables(before, now)
     mine = weights[seen]
@@ -164,7 +167,8 @@ def least_mid_p(before: Counts, now: Counts) -> Fraction:
 
 
 def _tables(before: Counts, now: Counts) -> tuple[list[int], int]:
-    """Weights (relative to their sum: probabilities) of all 2x2 tables with these totals, and the index of the observed one."""
+    """Weights (relative to their sum: probabilities) of all 2x2 tables with these totals, and the index of the observed
+    one."""
     (passed_before, total_before), (passed_now, total_now) = before, now
     passed = passed_before + passed_now
     first, last = max(0, passed - total_now), min(passed, total_before)
@@ -199,10 +203,11 @@ def could_differ(least_p_values: Mapping[str, Fraction], level: Fraction) -> fro
 
 
 def stratified_p(pairs: Sequence[tuple[Counts, Counts]]) -> float:
-    """Two-sided p that no rate of a suite has changed, against a change of all in the same direction; 1 if nothing could differ.
+    """Two-sided p that no rate of a suite has changed, against a change of all in the same direction; 1 if nothing
+    could differ.
 
-    The exact form of the test by Cochran, Mantel and Haenszel: given each case's totals, the probability of a sum of passed runs
-    at least as extreme as the observed one. Not a mid-p.
+    The exact form of the test by Cochran, Mantel and Haenszel: given each case's totals, the probability of a sum of
+    passed runs at least as extreme as the observed one. Not a mid-p.
     """
     rows: list[_Row] = []
     seen = 0

@@ -49,7 +49,8 @@ class CheckSeverity(StrEnum):
 
 @frozen
 class Lint:
-    """A valid but suspicious part of an expectation. `route` leads to it, `why` is one clause, `code` the diagnostic's."""
+    """A valid but suspicious part of an expectation. `route` leads to it, `why` is one clause, `code` the
+    diagnostic's."""
 
     route: tuple[str | int, ...]
     why: str
@@ -85,8 +86,9 @@ class Expectation(BaseModel, ABC, frozen=True):
     """The parts of the evidence that can decide it."""
 
     caller_can_cause_failure: ClassVar[bool]
-    """Whether it may fail because of the test bot, as when the agent had no occasion to say something. False if only the agent can
-    make it fail, as with a forbidden word: such a failure always counts (docs/verdicts.md). A combination is asked for its parts."""
+    """Whether it may fail because of the test bot, as when the agent had no occasion to say something. False if only
+    the agent can make it fail, as with a forbidden word: such a failure always counts (docs/verdicts.md). A combination
+    is asked for its parts."""
 
     check: str = Field(description="The kind of check.")
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
@@ -179,7 +181,7 @@ class Expectation(BaseModel, ABC, frozen=True):
 def _no_bool(value: Any) -> Any:
     """YAML's `true` is not the number 1."""
     if isinstance(value, bool):
-        raise ValueError(f"must be a number, not {str(value).lower()}")  # noqa: TRY004 - pydantic reports ValueError only
+        raise ValueError(f"must be a number, not {str(value).lower()}")  # noqa: TRY004 - pydantic needs a ValueError
     return value
 
 

@@ -77,8 +77,8 @@ class CallCheck(Expectation, frozen=True):
     transferred_to: Name | None = Field(
         default=None,
         description=(
-            "Where the call was transferred. A phone number may be written with or without spaces and dashes. Undecided if the "
-            "service does not name the number, as with `--sandbox`: use `end_reason: transfer` there."
+            "Where the call was transferred. A phone number may be written with or without spaces and dashes. "
+            "Undecided if the service does not name the number, as with `--sandbox`: use `end_reason: transfer` there."
         ),
         examples=["+14155550142"],
     )

@@ -100,8 +100,8 @@ class OfSeveral(Combinator, frozen=True):
         Field(json_schema_extra={"minItems": 2}),
     ] = Field(
         description=(
-            "The expectations, each written as usual but without `severity` and `min_pass_rate`, which belong to the whole; "
-            "an `id` names a part in the finding."
+            "The expectations, each written as usual but without `severity` and `min_pass_rate`, which belong to the "
+            "whole; an `id` names a part in the finding."
         ),
     )
 
@@ -124,8 +124,8 @@ class OfSeveral(Combinator, frozen=True):
 class AllOf(OfSeveral, frozen=True):
     """All parts hold on the same call.
 
-    Fails if a part fails; otherwise undecided if a part is undecided. All expectations of a scenario must hold anyway: use
-    this one inside `any_of` and `not`, or to give several expectations one severity and one pass rate.
+    Fails if a part fails; otherwise undecided if a part is undecided. All expectations of a scenario must hold anyway:
+    use this one inside `any_of` and `not`, or to give several expectations one severity and one pass rate.
     """
 
     model_config = examples(
@@ -149,8 +149,8 @@ class AllOf(OfSeveral, frozen=True):
 class AnyOf(OfSeveral, frozen=True):
     """At least one part holds.
 
-    Holds if a part holds; otherwise undecided if a part is undecided. For several phrases of one speaker, `says` has its
-    own `any_of`.
+    Holds if a part holds; otherwise undecided if a part is undecided. For several phrases of one speaker, `says` has
+    its own `any_of`.
     """
 
     model_config = examples(
@@ -193,8 +193,8 @@ class Not(Combinator, frozen=True):
     check: Literal["not"] = Field(description="The kind of check.")
     of: Part = Field(
         description=(
-            "The expectation that must not hold, written as usual but without `severity` and `min_pass_rate`, which belong "
-            "to the whole."
+            "The expectation that must not hold, written as usual but without `severity` and `min_pass_rate`, which "
+            "belong to the whole."
         )
     )
 
@@ -202,8 +202,8 @@ class Not(Combinator, frozen=True):
     def _may_hold(self) -> Self:
         if self.of.is_trivial:
             raise ValueError(
-                "this never holds, since every call that is judged is completed; to count failed calls against the case, "
-                "write `platform_failures: fail` in the scenario"
+                "this never holds, since every call that is judged is completed; to count failed calls against the "
+                "case, write `platform_failures: fail` in the scenario"
             )
         return self
 

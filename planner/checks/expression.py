@@ -1,9 +1,9 @@
 """`expression`: conditions in CEL (Common Expression Language, cel.dev), for what no other check covers.
 
-An expression is compiled twice: when a plan is read, with types, so that wrong names and impossible comparisons are errors; and when a
-run is judged, over plain maps that lack what the service did not provide, so that reading it is an error, never a value. The library
-bounds the steps of all macros together (10,000) and the nesting (32); the bounds below stop concatenation inside macros from multiplying
-a text.
+An expression is compiled twice: when a plan is read, with types, so that wrong names and impossible comparisons are
+errors; and when a run is judged, over plain maps that lack what the service did not provide, so that reading it is an
+error, never a value. The library bounds the steps of all macros together (10,000) and the nesting (32); the bounds
+below stop concatenation inside macros from multiplying a text.
 """
 
 import re
@@ -149,11 +149,12 @@ def _detail(text: str) -> str:
 class Expression(Expectation, frozen=True):
     """A CEL expression that is true.
 
-    It can use `run`, `call`, `turns`, `tools` and `grade`, with the names of the stored evidence: `call.duration_seconds`,
-    `turns.exists(t, t.role == 'agent' && t.text.contains('refund'))`. If it uses a value that the service did not provide,
-    the check is undecided, unless the rest of the expression decides or it tests `has(call.end_reason)` first.
-    Numbers with and without a decimal point are different types: write `call.duration_seconds < 120.0`. Needs the extra
-    `expression`: in planner's clone, `uv tool install '.[expression]'`.
+    It can use `run`, `call`, `turns`, `tools` and `grade`, with the names of the stored evidence:
+    `call.duration_seconds`, `turns.exists(t, t.role == 'agent' && t.text.contains('refund'))`. If it uses a value that
+    the service did not provide, the check is undecided, unless the rest of the expression decides or it tests
+    `has(call.end_reason)` first. Numbers with and without a decimal point are different types: write
+    `call.duration_seconds < 120.0`. Needs the extra `expression`: in planner's clone, `uv tool install
+    '.[expression]'`.
     """
 
     model_config = examples(

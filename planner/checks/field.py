@@ -1,8 +1,8 @@
 """`field`: a value of the call object, as the service gives it.
 
-JSONPath (RFC 9535) is restricted so that its work grows no faster than the document: `..` may occur once and in no filter, a filter may
-use only `@`, and one pair of brackets may list several selectors: each of these, repeated, multiplies the work. The functions `match`
-and `search` are removed, since their patterns are not RE2.
+JSONPath (RFC 9535) is restricted so that its work grows no faster than the document: `..` may occur once and in no
+filter, a filter may use only `@`, and one pair of brackets may list several selectors: each of these, repeated,
+multiplies the work. The functions `match` and `search` are removed, since their patterns are not RE2.
 """
 
 import re
@@ -52,9 +52,9 @@ def _checked(path: str) -> str:
 class FieldCheck(Expectation, frozen=True):
     """A value of the call object, found by a JSONPath.
 
-    If the path finds several values, all of them must match. If it finds nothing or null, the check is undecided. To expect
-    null, write `in: [null]`; to check whether the service returns a value at all, use `exists`. The call object has the
-    service's own names and scales. A score may be from 0 to 1 or from 0 to 100, so use `grade` for it.
+    If the path finds several values, all of them must match. If it finds nothing or null, the check is undecided. To
+    expect null, write `in: [null]`; to check whether the service returns a value at all, use `exists`. The call object
+    has the service's own names and scales. A score may be from 0 to 1 or from 0 to 100, so use `grade` for it.
     """
 
     model_config = examples(
@@ -73,8 +73,8 @@ class FieldCheck(Expectation, frozen=True):
     equals: ExpectedUnlessNull = Field(
         default=None,
         description=(
-            "The expected value. Of an object, only the keys given here are compared. A text here also equals a number that is "
-            "written in the same way, but a number here never equals a text."
+            "The expected value. Of an object, only the keys given here are compared. A text here also equals a "
+            "number that is written in the same way, but a number here never equals a text."
         ),
         examples=["es-MX", 2, True],
     )

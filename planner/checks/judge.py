@@ -28,10 +28,10 @@ def _has_words(rubric: str) -> str:
 class Judge(Expectation, frozen=True):
     """A language model reads the transcript and decides whether the rubric holds.
 
-    For what no other check covers: tone, tact, whether an explanation made sense. `judge` in `planner.yaml` names the model,
-    behind any OpenAI-compatible endpoint. Each vote must quote the transcript; a vote with a wrong quote is invalid. If
-    the valid votes do not decide, the check is `errored` with the fault `judge`, never passed. Answers are stored, so the
-    same question about the same call is charged once. See docs/judge.md.
+    For what no other check covers: tone, tact, whether an explanation made sense. `judge` in `planner.yaml` names the
+    model, behind any OpenAI-compatible endpoint. Each vote must quote the transcript; a vote with a wrong quote is
+    invalid. If the valid votes do not decide, the check is `errored` with the fault `judge`, never passed. Answers are
+    stored, so the same question about the same call is charged once. See docs/judge.md.
     """
 
     model_config = examples(
@@ -72,7 +72,10 @@ class Judge(Expectation, frozen=True):
             why = f"{self.votes} votes can tie, which is undecided: use {self.votes + 1}, or set a `threshold`"
             return (Lint(("votes",), why, "doubtful-votes"),)
         if self.threshold is not None and self.threshold <= 0.5:
-            why = f"with `threshold: {self.threshold:g}` it can pass although half of the votes or more say that it does not hold"
+            why = (
+                f"with `threshold: {self.threshold:g}` it can pass although half of the votes or more say that it does "
+                "not hold"
+            )
             return (Lint(("threshold",), why, "doubtful-votes"),)
         return ()
 

@@ -1,9 +1,9 @@
 """What a tool's arguments or result should be: a value, or `{matches}`, `{any_of}` or `{exists}` in place of one.
 
-A mapping with one of these three keys is a matcher. Any other mapping is an object that is compared key by key, whose values may be
-matchers again; further keys are allowed unless `exact`. Lists are compared item by item. A string in the plan equals a number or
-boolean of the call that is spelled alike (`"17"` and `17`), because a template can only produce strings; a number in the plan does
-not equal a string of the call.
+A mapping with one of these three keys is a matcher. Any other mapping is an object that is compared key by key, whose
+values may be matchers again; further keys are allowed unless `exact`. Lists are compared item by item. A string in the
+plan equals a number or boolean of the call that is spelled alike (`"17"` and `17`), because a template can only produce
+strings; a number in the plan does not equal a string of the call.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ Actual = JsonValue | Absent
 
 @frozen
 class Matcher:
-    """What a value should be. `exact` allows no further keys in an object; `is_object` takes `matches` and the like as plain keys."""
+    """What a value should be. `exact` allows no further keys in an object; `is_object` takes `matches` and the like as
+    plain keys."""
 
     written: JsonValue
     exact: bool = False

@@ -57,11 +57,11 @@ def _allowable(written: str) -> str:
 class NoPii(Expectation, frozen=True):
     """The agent speaks no personal data, unless the caller said it first.
 
-    Card numbers have 13 to 19 digits and a valid check digit, bank account numbers are IBANs, and identity numbers are US
-    social security numbers. Digits may be said word by word in English. A spoken e-mail address ("ana at example dot com")
-    counts only in a turn that mentions mail. Names and postal addresses are not found: list such patterns under `also`. A
-    number may continue in the agent's next turn, even if the caller speaks in between; consecutive turns of the agent are
-    one utterance. The finding names the kind of data, never the data.
+    Card numbers have 13 to 19 digits and a valid check digit, bank account numbers are IBANs, and identity numbers are
+    US social security numbers. Digits may be said word by word in English. A spoken e-mail address ("ana at example dot
+    com") counts only in a turn that mentions mail. Names and postal addresses are not found: list such patterns under
+    `also`. A number may continue in the agent's next turn, even if the caller speaks in between; consecutive turns of
+    the agent are one utterance. The finding names the kind of data, never the data.
     """
 
     model_config = examples(
@@ -79,7 +79,9 @@ class NoPii(Expectation, frozen=True):
     )
     allow: tuple[Annotated[Name, AfterValidator(_allowable)], ...] = Field(
         default=(),
-        description="What the agent may say anyway: numbers, addresses, or all addresses of a domain, as in `@example.org`.",
+        description=(
+            "What the agent may say anyway: numbers, addresses, or all addresses of a domain, as in `@example.org`."
+        ),
         examples=[["support@example.com", "@example.org"]],
     )
     also: tuple[Pattern, ...] = Field(

@@ -62,7 +62,8 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpres
 
 
 def check_pattern(pattern: str) -> str:
-    """The pattern itself if it compiles and matches some texts but not all. Raises `ValueError` with a message for its author."""
+    """The pattern itself if it compiles and matches some texts but not all. Raises `ValueError` with a message for its
+    author."""
     compiled = compile_pattern(pattern)
     if compiled.search("") and compiled.search(_SNOWMAN):
         raise ValueError("this regular expression matches every text, so it checks nothing")

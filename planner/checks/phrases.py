@@ -1,9 +1,10 @@
 """Phrases are compared word by word, not character by character.
 
-Punctuation between words, white space, kinds of quotes and dashes, width and composition of characters (Unicode NFKC) and, unless asked
-otherwise, case do not matter: "30 days" is found in "Within 30-days." and not in "130 days". Kept are apostrophes inside words, what
-joins digits (`9:30`, `3.5`, `12/24`; a thousands comma is dropped) and the symbols that are read aloud (`$ % & @ # + =`). Scripts
-without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are compared character by character.
+Punctuation between words, white space, kinds of quotes and dashes, width and composition of characters (Unicode NFKC)
+and, unless asked otherwise, case do not matter: "30 days" is found in "Within 30-days." and not in "130 days". Kept are
+apostrophes inside words, what joins digits (`9:30`, `3.5`, `12/24`; a thousands comma is dropped) and the symbols that
+are read aloud (`$ % & @ # + =`). Scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are compared
+character by character.
 """
 
 from __future__ import annotations

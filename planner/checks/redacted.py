@@ -1,7 +1,8 @@
 """Judge incomplete evidence: a shared store redacted parts of it, or the service sent parts that planner cannot read.
 
-A check that reads an incomplete part of the evidence (`Expectation.reads`) is undecided, unless its outcome is certain anyway
-(`Expectation.is_certain`), such as words that were said. Parts of `all_of`, `any_of` and `not` are judged one by one.
+A check that reads an incomplete part of the evidence (`Expectation.reads`) is undecided, unless its outcome is certain
+anyway (`Expectation.is_certain`), such as words that were said. Parts of `all_of`, `any_of` and `not` are judged one by
+one.
 """
 
 from __future__ import annotations

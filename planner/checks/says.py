@@ -46,7 +46,9 @@ class Says(SpeechCheck, frozen=True):
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(
         default=None,
-        description="How often at least (default: once); with `all_of`, for each phrase. With 0, only `max_count` must hold.",
+        description=(
+            "How often at least (default: once); with `all_of`, for each phrase. With 0, only `max_count` must hold."
+        ),
     )
     max_count: Positive | None = Field(default=None, description="How often at most; with `all_of`, for each phrase.")
 
@@ -106,8 +108,8 @@ def _closest(sought: Sought, said: Sequence[Utterance]) -> Quote | None:
 class NeverSays(SpeechCheck, frozen=True):
     """Somebody, by default the agent, does not say something.
 
-    It fails where `says` with the same words would pass: `any_of` fails if one of its phrases is said, `all_of` only if all
-    of them are. Undecided if the speaker never spoke.
+    It fails where `says` with the same words would pass: `any_of` fails if one of its phrases is said, `all_of` only if
+    all of them are. Undecided if the speaker never spoke.
     """
 
     model_config = examples(
@@ -134,7 +136,8 @@ class NeverSays(SpeechCheck, frozen=True):
         return clashes[0] if clashes and all(clashes) else ""
 
     def _searches_words_of(self, other: Says) -> bool:
-        """Whether everything that satisfies `other` is said where this expectation listens, and in the case it listens for."""
+        """Whether everything that satisfies `other` is said where this expectation listens, and in the case it listens
+        for."""
         same_turns = self.in_ == "any" or (self.in_ == other.in_ and self.who == other.who)
         return self.who in ("any", other.who) and same_turns and (self.ignore_case or not other.ignore_case)
 

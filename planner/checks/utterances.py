@@ -1,7 +1,7 @@
 """Utterances: what one speaker says until another one speaks, and what is found in them.
 
-A transcript may split one sentence over several turns, so consecutive turns of one speaker are searched as one text. Tool calls and
-turns without a word do not end an utterance.
+A transcript may split one sentence over several turns, so consecutive turns of one speaker are searched as one text.
+Tool calls and turns without a word do not end an utterance.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Utterance:
         return self.turns[0].role
 
     def find(self, sought: Sought) -> list[Occurrence]:
-        """Matches in the whole text, or in the single turns if these are more: an anchor may match the end of a turn."""
+        """Matches in the whole text, or in the single turns if these are more: an anchor may match the end of a
+        turn."""
         each = [
             Occurrence(found.phrase, (turn,), (turn.number, found.start), (turn.number, found.end))
             for turn in self.turns

@@ -84,7 +84,8 @@ Action: TypeAlias = SendLaunch | Poll | ReadEvidence | Apply | WaitUntil | Finis
 
 
 def decide(state: State, now: Now) -> list[Action]:
-    """The actions to take now. Then call this again; if the last action is `WaitUntil`, wait for it or an event first."""
+    """The actions to take now. Then call this again; if the last action is `WaitUntil`, wait for it or an event
+    first."""
     if state.outcome.trouble:
         return [Finish()]
     if state.interrupted_at is not None:
@@ -188,7 +189,8 @@ def _paused(state: State, now: Now) -> Apply | WaitUntil:
     give_up_at = now.seconds + give_up_seconds - refused_seconds + 0.1
     return WaitUntil(
         min(pause_until, give_up_at),
-        f"the service has refused every launch (429) for {rounded_duration(refused_seconds)} (giving up after {rounded_duration(give_up_seconds)})",
+        f"the service has refused every launch (429) for {rounded_duration(refused_seconds)} (giving up after "
+        f"{rounded_duration(give_up_seconds)})",
     )
 
 

@@ -1,5 +1,5 @@
-"""What happens, in order. The journal records an `Event` before its effect, and `JournalState` folds these. A `SessionEvent`
-need not be durable: after a crash, the service shows it again.
+"""What happens, in order. The journal records an `Event` before its effect, and `JournalState` folds these. A
+`SessionEvent` need not be durable: after a crash, the service shows it again.
 
 No `from __future__ import annotations`: pydantic reads the types when it parses a stored event.
 """
@@ -190,7 +190,8 @@ class EvidenceFailed(NamedTuple):
 
 
 class EvidenceComplete(NamedTuple):
-    """The evidence of an ended run is stored, and its bill counts. `is_final` is false if more may have been charged."""
+    """The evidence of an ended run is stored, and its bill counts. `is_final` is false if more may have been
+    charged."""
 
     run: Run
     slot: Slot

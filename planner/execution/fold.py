@@ -165,7 +165,8 @@ def _note_batch(state: State, batch_id: int, launch_id: str) -> None:
     """Warn if two launches have the same batch. Their runs are known, so this is harmless, but unexpected."""
     if (other := state.batches.setdefault(batch_id, launch_id)) != launch_id:
         state.warn(
-            f"the service answered launches {other} and {launch_id} with the same batch {batch_id}; each keeps its own runs"
+            f"the service answered launches {other} and {launch_id} with the same batch {batch_id}; each keeps its "
+            "own runs"
         )
 
 

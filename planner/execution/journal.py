@@ -203,9 +203,9 @@ def _moments(event: Event) -> list[datetime]:
 def impossible_value(path: Path, what: str) -> StoreError:
     return StoreError(
         f"the journal {path} holds an impossible value: {what}",
-        "Nothing is launched: its sums cannot be trusted. Restore the journal from a backup. Without a backup, check the"
-        " service's list of test calls, then move the journal away with its -wal and -shm files: launches under way are"
-        " forgotten then, and their calls may be repeated and charged again.",
+        "Nothing is launched: its sums cannot be trusted. Restore the journal from a backup. Without a backup, check "
+        "the service's list of test calls, then move the journal away with its -wal and -shm files: launches under "
+        "way are forgotten then, and their calls may be repeated and charged again.",
     )
 
 
@@ -226,9 +226,9 @@ def _journal_error(path: Path, what: str, error: Exception) -> StoreError:
     if is_damaged or isinstance(error, UnicodeError):
         return StoreError(
             f"the journal {path} is damaged: {error}",
-            "Nothing is launched without a journal. Restore it from a backup, or move it away with its -wal and -shm files. Then"
-            " launches under way are forgotten, and their calls may be repeated and charged again: first check the service's"
-            " list of test calls.",
+            "Nothing is launched without a journal. Restore it from a backup, or move it away with its -wal and -shm "
+            "files. Then launches under way are forgotten, and their calls may be repeated and charged again: first "
+            "check the service's list of test calls.",
         )
     if isinstance(error, sqlite3.IntegrityError):
         return StoreError(
@@ -237,7 +237,8 @@ def _journal_error(path: Path, what: str, error: Exception) -> StoreError:
         )
     return StoreError(
         f"the journal {path} cannot be {what}: {error}",
-        "Nothing is launched without a journal. Free disk space or fix its permissions, then run the same command again.",
+        "Nothing is launched without a journal. Free disk space or fix its permissions, then run the same command "
+        "again.",
     )
 
 
@@ -248,8 +249,8 @@ _LAUNCHES = (
     " coalesce(credential, '') FROM launches l LEFT JOIN launched_with w ON w.launch_id = l.launch_id ORDER BY sent_at"
 )
 _SLOTS = (
-    "SELECT launch_id, ordinal, case_id, plan, prompt, call_fingerprint, agent_revision, reserved_cents, run_id, evidence,"
-    " cost_cents, completed_at, consumed_by FROM slots WHERE launch_id = ? ORDER BY ordinal"
+    "SELECT launch_id, ordinal, case_id, plan, prompt, call_fingerprint, agent_revision, reserved_cents, run_id, "
+    "evidence, cost_cents, completed_at, consumed_by FROM slots WHERE launch_id = ? ORDER BY ordinal"
 )
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS requesters (credential TEXT NOT NULL, requested_by_id INTEGER NOT NULL);

@@ -50,8 +50,8 @@ class TakenError(StoreError):
     def __init__(self, what: str, holder: str) -> None:
         super().__init__(
             f"{what}, which already belongs to launch {holder}",
-            "Different services (THUNDERPHONE_API_BASE_URL) may use the same run ids. If this store was used with another service,"
-            " choose a separate --store and run the same command again.",
+            "Different services (THUNDERPHONE_API_BASE_URL) may use the same run ids. If this store was used with "
+            "another service, choose a separate --store and run the same command again.",
         )
         self.holder = holder
 
@@ -328,7 +328,8 @@ class JournalState:
         return self._slots[launch_id][ordinal] if launch_id else None
 
     def is_called(self, target: Target, since: datetime) -> bool:
-        """Whether a call to this target may be under way, or its evidence is missing; launches before `since` are over."""
+        """Whether a call to this target may be under way, or its evidence is missing; launches before `since` are
+        over."""
         return any(
             slot.consumed_by is slot.evidence is slot.cost_cents is None
             for launch in self.launches(LIVE)

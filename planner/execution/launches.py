@@ -9,20 +9,20 @@ A launch's states::
                         └─► AMBIGUOUS ─┬─► ADOPTED   unconfirmed, then found at the service: its runs are known
                                        └─► ABSENT    not found after the settling time, or a person said so
 
-INTENDED is written with everything that the launch asks for; SENT when the connection is open, before the first byte leaves.
-If a later session finds INTENDED, the launch is UNSENT; SENT becomes AMBIGUOUS: the process died in between.
+INTENDED is written with everything that the launch asks for; SENT when the connection is open, before the first byte
+leaves. If a later session finds INTENDED, the launch is UNSENT; SENT becomes AMBIGUOUS: the process died in between.
 
 A launch has one slot per wanted run. A slot's states::
 
     WANTED ─► BOUND ─┬─► COLLECTED ─► CONSUMED
                      └──────────────► CONSUMED
 
-WANTED: its run is unknown; the launch may not have happened. BOUND: it has a run id, permanently. COLLECTED: evidence is stored;
-later evidence may replace it, even after CONSUMED. CONSUMED: it is part of the finished results of a session. Later sessions
-resume unconsumed slots.
+WANTED: its run is unknown; the launch may not have happened. BOUND: it has a run id, permanently. COLLECTED: evidence
+is stored; later evidence may replace it, even after CONSUMED. CONSUMED: it is part of the finished results of a
+session. Later sessions resume unconsumed slots.
 
-Every transition is one transaction, and the journal refuses all others. So after a crash each launch and slot is in one of these
-states.
+Every transition is one transaction, and the journal refuses all others. So after a crash each launch and slot is in one
+of these states.
 """
 
 from collections.abc import Mapping

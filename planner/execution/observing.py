@@ -321,8 +321,9 @@ def _absent(state: State, missing: Mapping[Unconfirmed, bool], lists: Lists) -> 
             )
         elif not known:
             state.log(
-                f"no listed run has the time and prompts of launch {launch_id}, but the service does not always list them as they"
-                f" were sent, and {len(uncertain[launch_id])} other runs may belong to it: a person must decide"
+                f"no listed run has the time and prompts of launch {launch_id}, but the service does not always list "
+                f"them as they were sent, and {len(uncertain[launch_id])} other runs may belong to it: a person must "
+                "decide"
             )
 
 

@@ -1,5 +1,5 @@
-"""Shares previews with all machines of a store: durable there before a copy is asked for, so that a copy whose machine is
-lost is reused or deleted by the next session; and again before the copy is called, so that this session sees edits.
+"""Shares previews with all machines of a store: durable there before a copy is asked for, so that a copy whose machine
+is lost is reused or deleted by the next session; and again before the copy is called, so that this session sees edits.
 
 `previews/<preview id>.json` stays until the copy is deleted. It has no field of the agent.
 """

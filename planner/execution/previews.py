@@ -7,9 +7,10 @@ A preview's states::
                                └─► MADE ─► CONFIGURED ─┬─► DELETING ─► DELETED
                                                        └─► DELETED      somebody else deleted it
 
-INTENDED is written before the copy is requested; DUPLICATING right before the first byte is sent. If the answer is lost,
-the copy is found by its name, which has the random id of its intent, so no other preview has the same. CONFIGURED: the
-file's fields were deployed and read back. The writes in between can be repeated, as nobody else uses the copy.
+INTENDED is written before the copy is requested; DUPLICATING right before the first byte is sent. If the answer is
+lost, the copy is found by its name, which has the random id of its intent, so no other preview has the same.
+CONFIGURED: the file's fields were deployed and read back. The writes in between can be repeated, as nobody else uses
+the copy.
 
 A preview is never deleted by its name alone, and not while a call on it may be under way.
 """

@@ -103,7 +103,8 @@ class Sender:
         if preview is None or not isinstance(error, NotFoundError):
             return Stopped(usage=error.with_hint)
         return Stopped(
-            blocked=f"the preview (agent {preview.copy_id}) of agent {preview.agent_id} was deleted while calls were to be made on it"
+            blocked=f"the preview (agent {preview.copy_id}) of agent {preview.agent_id} was deleted while calls were "
+            "to be made on it"
             " (404). Run the same command again: it makes another one, and nothing is called twice"
         )
 
@@ -119,7 +120,8 @@ class Sender:
         session.happen(ServiceAnswered())
         batch = f" as batch {launched.batch_id}" if launched.batch_id is not None else ""
         state.log(
-            f"launched {words_of(intent)}{batch} ({_cases_of(intent)}): {state.in_flight()} of at most {before} in flight"
+            f"launched {words_of(intent)}{batch} ({_cases_of(intent)}): {state.in_flight()} of at most {before} in "
+            "flight"
         )
         if state.limit.current != before:
             state.log(f"at most {state.limit.current} concurrent runs from now on ({before} were accepted)")
@@ -130,14 +132,16 @@ class Sender:
         session.happen(Moved(intent.launch_id, LaunchState.REFUSED, str(error)))
         pause_seconds = max(0.0, state.limit.pause_until - self.engine.clock.monotonic())
         state.log(
-            f"429 for {words_of(intent)}: at most {state.limit.current} concurrent runs from now on, next attempt in {pause_seconds:.1f} s"
+            f"429 for {words_of(intent)}: at most {state.limit.current} concurrent runs from now on, next attempt in "
+            f"{pause_seconds:.1f} s"
         )
 
     def _unconfirmed(self, intent: LaunchIntent, detail: str) -> None:
         state = self.session.state
         self.session.happen(unconfirmed(state, intent.launch_id, detail, self.engine.now()))
         state.log(
-            f"the launch of {words_of(intent)} is unconfirmed ({detail}): searching for it before anything is sent again"
+            f"the launch of {words_of(intent)} is unconfirmed ({detail}): searching for it before anything is sent "
+            "again"
         )
 
     # The shared store
@@ -187,8 +191,8 @@ class Sender:
             setting = f"execution.settle_seconds in planner.yaml (now {state.settings.settle_seconds:g})"
             fix = f"increase {setting}, or {fix}"
         blocked = (
-            f"writing a launch to the shared store took {late_seconds:.1f} s, {LATE_SHARES} times in a row; it must be sent within"
-            f" {in_time_seconds:g} s, so it was not sent. To resume, {fix}"
+            f"writing a launch to the shared store took {late_seconds:.1f} s, {LATE_SHARES} times in a row; it must "
+            f"be sent within {in_time_seconds:g} s, so it was not sent. To resume, {fix}"
         )
         self.session.happen(Stopped(blocked=blocked))
 

@@ -129,8 +129,8 @@ class IntentSharing:
     # What others launched
 
     def import_launches(self, calls: Calls) -> int:
-        """Import unknown launches and previews of the store; return the number of launches. `calls` are by redacted case
-        id and fingerprint.
+        """Import unknown launches and previews of the store; return the number of launches. `calls` are by redacted
+        case id and fingerprint.
 
         Raises:
             StoreError, UsageError: a document cannot be read. It is never skipped: its calls would be paid for again.
@@ -250,8 +250,8 @@ class IntentSharing:
     # Results of launches
 
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
-        """The current documents of the store's launches and previews: finished ones are deleted, others updated, unknown
-        ones unchanged."""
+        """The current documents of the store's launches and previews: finished ones are deleted, others updated,
+        unknown ones unchanged."""
         writes = self.previews.outcome(now)
         for key in now.keys(PREFIX):
             launch = self._journal.launch(_launch_id(key))
@@ -327,8 +327,8 @@ class IntentSharing:
     def _impossible(self, key: str, why: str) -> StoreError:
         return StoreError(
             f"the shared launch {key} cannot be read: {why}",
-            f"Check {self._store.locate(key)}. No call is made while it cannot be read, since its calls may be under way. If none of"
-            " your jobs wrote it, remove it from the store.",
+            f"Check {self._store.locate(key)}. No call is made while it cannot be read, since its calls may be under "
+            "way. If none of your jobs wrote it, remove it from the store.",
         )
 
 

@@ -91,7 +91,8 @@ def of_diagnostics(diagnostics: Diagnostics, *, path_prefix: str = "") -> list[A
 
 
 def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
-    """One per failed expectation, on its YAML line, and one per case that is unknown or failed otherwise, on its scenario.
+    """One per failed expectation, on its YAML line, and one per case that is unknown or failed otherwise, on its
+    scenario.
 
     Cases and runs of one line share an annotation. Worst first: critical failures, failures, unknown cases, then flaky
     cases and warnings.

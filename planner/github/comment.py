@@ -29,7 +29,8 @@ _NOTHING: Final = "No agent was edited since the results of its cases."
 
 @frozen
 class CommentPlace:
-    """A pull request, and which of its comments: found by `name`, which separates two uses in one repository, and `author`."""
+    """A pull request, and which of its comments: found by `name`, which separates two uses in one repository, and
+    `author`."""
 
     number: int
     name: str = DEFAULT_NAME
@@ -67,8 +68,8 @@ def decided(commit: str, at: datetime | None) -> str:
 
 
 def is_outdated(github: GitHub, place: CommentPlace, commit: str, at: datetime, now: datetime) -> bool:
-    """Whether the comment has a newer answer about this commit than that of `at`: another job was faster, or an older job was
-    run again. A time after `now` is not believed. Raises `PlannerError`."""
+    """Whether the comment has a newer answer about this commit than that of `at`: another job was faster, or an older
+    job was run again. A time after `now` is not believed. Raises `PlannerError`."""
     old = _comment(github, place)
     found = _DECIDED.search(str(old["body"])) if old is not None else None
     if found is None or found[1] != commit:
@@ -82,8 +83,9 @@ def is_outdated(github: GitHub, place: CommentPlace, commit: str, at: datetime, 
 def upsert_comment(
     github: GitHub, place: CommentPlace, markdown: str, digest: str, *, worth_saying: bool = True
 ) -> bool:
-    """Write or edit the comment; return whether anything was written. `digest` names the change set, "" if nothing is to be
-    called; an older one is struck through. Without `worth_saying`, only an existing comment is edited. Raises `PlannerError`."""
+    """Write or edit the comment; return whether anything was written. `digest` names the change set, "" if nothing is
+    to be called; an older one is struck through. Without `worth_saying`, only an existing comment is edited. Raises
+    `PlannerError`."""
     old = _comment(github, place)
     superseded = _DIGEST.search(str(old["body"])) if old is not None else None
     body = _body(markdown, digest, place.name, superseded[1] if superseded else "")

@@ -1,8 +1,8 @@
 """Publishes results on GitHub: annotations, job summary and step outputs.
 
-Failures to write are logged and do not change the exit code. The names of the outputs are those of `action.yml`. The job
-summary is limited to 1 MiB per step. GitHub drops a larger one completely, so long text is cut in the middle: the headline is
-at the top, the next steps at the end. Source:
+Failures to write are logged and do not change the exit code. The names of the outputs are those of `action.yml`. The
+job summary is limited to 1 MiB per step. GitHub drops a larger one completely, so long text is cut in the middle: the
+headline is at the top, the next steps at the end. Source:
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 """
 
@@ -140,7 +140,8 @@ def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
 
 
 def required_check_outputs(check: RequiredCheck) -> dict[str, str]:
-    """`gate` is success, failure or pending; `needs-calls` is true if calls must be made; `open-calls` are in progress."""
+    """`gate` is success, failure or pending; `needs-calls` is true if calls must be made; `open-calls` are in
+    progress."""
     return {
         "gate": check.state.value,
         "description": check.description,

@@ -51,8 +51,10 @@ class OtherModelError(PlannerError):
     def __init__(self, answered: str, expected: str) -> None:
         name = shown(answered)
         super().__init__(
-            f"the judge's endpoint answered as {name} instead of {shown(expected)}: the answer does not count, and judge calls stopped",
-            f"If both are the same model, write answers_as: [{name}] under `judge` in planner.yaml; otherwise correct judge.model.",
+            f"the judge's endpoint answered as {name} instead of {shown(expected)}: the answer does not count, and "
+            "judge calls stopped",
+            f"If both are the same model, write answers_as: [{name}] under `judge` in planner.yaml; otherwise correct "
+            "judge.model.",
         )
 
 
@@ -190,7 +192,8 @@ class Endpoint:
             case 401 | 403:
                 raise CredentialError(
                     f"the judge's endpoint rejects the key ({status}{reason})",
-                    "Set PLANNER_JUDGE_API_KEY in the environment to a key of the endpoint under `judge` in planner.yaml.",
+                    "Set PLANNER_JUDGE_API_KEY in the environment to a key of the endpoint under `judge` in "
+                    "planner.yaml.",
                 )
             case 402:
                 raise RefusedError(
@@ -211,7 +214,8 @@ class Endpoint:
                 raise DeclinedError(f"the judge's endpoint rejects the request ({status}{reason})")
             case _ if 300 <= status < 400:
                 raise NotFoundError(
-                    f"the judge's endpoint redirects ({status}); redirects are not followed, so that the key goes to no other host",
+                    f"the judge's endpoint redirects ({status}); redirects are not followed, so that the key goes to "
+                    "no other host",
                     "Set judge.base_url in planner.yaml to the final address.",
                 )
             case _:

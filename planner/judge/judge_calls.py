@@ -186,8 +186,8 @@ class JudgeCaller:
         cost = self.pricing.billed(completion.read_tokens, completion.written_tokens)
         if cost is not None and not is_plausible(cost, reserved):
             self.log(
-                f"the endpoint reports {completion.read_tokens:,} and {completion.written_tokens:,} tokens for one vote, which is"
-                " implausible: its reservation counts instead"
+                f"the endpoint reports {completion.read_tokens:,} and {completion.written_tokens:,} tokens for one "
+                "vote, which is implausible: its reservation counts instead"
             )
             cost = None
         if not self._is_one_model(completion.model):
@@ -214,8 +214,9 @@ class JudgeCaller:
             return False
         self._is_named, self._answers_as = True, name
         self.endpoint.log(
-            f"the judge's endpoint answers as {shown(name)} instead of {shown(self.endpoint.model)}. This is accepted as the same"
-            f" model unless the name changes. To confirm, write answers_as: [{shown(name)}] under `judge` in planner.yaml"
+            f"the judge's endpoint answers as {shown(name)} instead of {shown(self.endpoint.model)}. This is accepted "
+            f"as the same model unless the name changes. To confirm, write answers_as: [{shown(name)}] under `judge` "
+            "in planner.yaml"
         )
         return True
 

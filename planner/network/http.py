@@ -25,8 +25,8 @@ class HttpxTransport:
     """`transport` replaces the network in tests.
 
     Requests with `on_sending` always use a new connection: if the server had closed a kept one, it would be unclear
-    whether the request arrived. `keys` are replaced in all answers. `timeout_seconds` limits the whole request, including
-    slow answers.
+    whether the request arrived. `keys` are replaced in all answers. `timeout_seconds` limits the whole request,
+    including slow answers.
 
     Raises:
         UsageError: `base_url` is not a valid address.

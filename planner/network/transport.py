@@ -1,4 +1,5 @@
-"""Sends one request and returns its answer. `http.py` does so over the network; this module needs no network library."""
+"""Sends one request and returns its answer. `http.py` does so over the network; this module needs no network
+library."""
 
 from __future__ import annotations
 
@@ -47,8 +48,8 @@ def _between(then: str, now: str) -> float:
 class Transport(Protocol):
     """Sends one request.
 
-    `on_sending` marks a request that must never be sent twice: it is called once, when the connection is open and before
-    the first byte leaves. If it was not called, the request provably never left.
+    `on_sending` marks a request that must never be sent twice: it is called once, when the connection is open and
+    before the first byte leaves. If it was not called, the request provably never left.
 
     Raises:
         UnreachableError: it provably never left.

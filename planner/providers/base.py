@@ -345,8 +345,8 @@ class Fate(Enum):
 
 @frozen
 class Exchange:
-    """The record of one request, for traces, without bodies, headers or keys. `started` and `seconds` are monotonic; sizes
-    are of the bodies."""
+    """The record of one request, for traces, without bodies, headers or keys. `started` and `seconds` are monotonic;
+    sizes are of the bodies."""
 
     started: float
     seconds: float

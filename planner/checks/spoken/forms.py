@@ -1,9 +1,9 @@
 """The readings of a text: its words, with everything that people say in several ways brought into one form.
 
-`thirty days` and `30 days` become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dollar`; `the third of May`
-and `May 3rd` become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `5mg` and `five milligrams` become
-`5 milligram`. What is ambiguous has several readings, and two texts are alike when they are in any of them. English; of other
-languages only digits and symbols are read.
+`thirty days` and `30 days` become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dollar`; `the
+third of May` and `May 3rd` become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `5mg` and
+`five milligrams` become `5 milligram`. What is ambiguous has several readings, and two texts are alike when they are in
+any of them. English; of other languages only digits and symbols are read.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ _TELLING = (NUMBER_STARTS | AMOUNT_WORDS | FILLERS | MONTHS.keys()).union(
 ) - {"a", "an"}
 """Without any of these, and without digits, the words of a text stand for themselves, as in most sentences."""
 _PRICE = re.compile(
-    r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth|only|just|tax"
+    r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth"
+    r"|only|just|tax"
     r"|that(?:['\N{RIGHT SINGLE QUOTATION MARK}]ll| will| would) be\b)"
 )
 _DOLLARS_AND_CENTS = re.compile(r"([1-9][0-9]{0,2}) (?:([0-9]{2})|(0 [0-9]))")
@@ -62,7 +63,8 @@ _LEAST_GROUPED_ROW = 7
 
 @frozen
 class Form:
-    """A text in one of its readings. For each word, `starts` and `ends` are the words of the text that it represents."""
+    """A text in one of its readings. For each word, `starts` and `ends` are the words of the text that it
+    represents."""
 
     padded: str
     starts: tuple[int, ...]

@@ -1,7 +1,7 @@
 """English numbers in words or digits: `two hundred and five`, `twenty-first`, `three point one four`, `1.5 million`.
 
-The text is a row of words, each followed by a separator: a space, `, ` at a pause, `. ` at the end of a sentence. A number may
-contain a pause, but does not go on in the next sentence.
+The text is a row of words, each followed by a separator: a space, `, ` at a pause, `. ` at the end of a sentence. A
+number may contain a pause, but does not go on in the next sentence.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ _GROUP = re.compile(
     rf"|{_SMALL}|an?{S}(?={_SCALE})|(?={_SCALE}))"
     rf"(?(ordinal)|(?(tail)|(?:(?:{S})?(?P<scale>{_SCALE}))?))"
 )
-"""A number below a thousand and its scale. Digits that follow `eight hundred` one by one are part of a telephone number."""
+"""A number below a thousand and its scale. Digits that follow `eight hundred` one by one are part of a telephone
+number."""
 _BARE = re.compile(rf"(?:an?{S})?{_MULTIPLIER}")
 _AND = re.compile(rf"{S}(?:and{S})?")
 _WRITTEN = re.compile(
@@ -92,12 +93,13 @@ _HALF_OF = re.compile(rf"half{S}(?:a{S})?(?P<scale>{_MULTIPLIER})")
 _ZERO = re.compile(any_of(*ZEROS))
 _GAP = r"[,.]?\x20"
 _PART_BEFORE = re.compile(rf"(?<!\S)(?:half|quarter|many){_GAP}$")
-_SOME_BEFORE = re.compile(
-    r"(?<!\S)(?:[0-9]\S*|"
-    rf"{any_of('few several couple many multiple various half quarter a an point hundred', *UNITS, *TEENS, *TENS, *SCALES)}){_GAP}$"
+_SOME = any_of(
+    "few several couple many multiple various half quarter a an point hundred", *UNITS, *TEENS, *TENS, *SCALES
 )
+_SOME_BEFORE = re.compile(rf"(?<!\S)(?:[0-9]\S*|{_SOME}){_GAP}$")
 _SHARE_BEFORE = re.compile(
-    rf"(?<!\S){any_of('couple lot lots half third thirds quarter quarters tenth fraction part 3th 10th')}{_GAP}of{_GAP}$"
+    rf"(?<!\S){any_of('couple lot lots half third thirds quarter quarters tenth fraction part 3th 10th')}"
+    rf"{_GAP}of{_GAP}$"
 )
 _LONGEST_BEFORE = 24
 

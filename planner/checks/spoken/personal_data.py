@@ -45,10 +45,10 @@ _NUMBER_WORDS = frozenset((*UNITS, *TEENS, *TENS, *ZEROS, *SCALES, "hundred", "d
 _DASH = re.compile(r",? (?:dash|hyphen)\b,?(?= )", re.IGNORECASE)
 
 _IBAN_LENGTHS = {
-    "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24,
-    "FI": 18, "FR": 27, "GB": 22, "GI": 23, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IS": 26, "IT": 27, "LI": 21,
-    "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SA": 24, "SE": 24,
-    "SI": 19, "SK": 24, "SM": 27, "TR": 26,
+    "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20,
+    "ES": 24, "FI": 18, "FR": 27, "GB": 22, "GI": 23, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IS": 26,
+    "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25,
+    "RO": 24, "SA": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TR": 26,
 }  # fmt: skip
 
 
@@ -170,7 +170,8 @@ def _identity_numbers(text: str, rows: list[str]) -> Iterator[str]:
 
 
 def _addresses(text: str) -> Iterator[str]:
-    """Written with an @; or spoken ("ana at example dot com") where mail is spoken of, since shops are at addresses too."""
+    """Written with an @; or spoken ("ana at example dot com") where mail is spoken of, since shops are at addresses
+    too."""
     for found in _EMAIL.finditer(text):
         yield found[0].lower()
     if _EMAIL_NAMED.search(text):

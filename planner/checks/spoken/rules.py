@@ -1,7 +1,7 @@
 """Rules for numbers as people say them: dates, money, times of day, percentages and repeated digits.
 
-A rule is a pattern over a row of tokens (`planner.checks.spoken.tokens`) and its meaning. In these patterns a space matches
-the gap between two words, with or without a pause. No pattern matches across the end of a sentence.
+A rule is a pattern over a row of tokens (`planner.checks.spoken.tokens`) and its meaning. In these patterns a space
+matches the gap between two words, with or without a pause. No pattern matches across the end of a sentence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Context:
 
 
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str], Context], Meaning | None]]
-"""A pattern and its meaning: a text with groups of the pattern in braces, or a function, which returns None if the rule does not apply."""
+"""A pattern and its meaning: a text with groups of the pattern in braces, or a function, which returns None if the rule
+does not apply."""
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -70,7 +71,8 @@ _BEFORE_CLEAR_TIME = _BEFORE_TIME.union(names("is it's was about nearly almost e
 _BEFORE_POINT = frozenset(["", *names("is it's was be of by at to about around only just and or than over under with")])
 """Before `point five percent`; `at this point five percent` is five."""
 _COUNTED = any_of(
-    "2th second seconds minute minutes hour hours day days business working calendar week weeks month months year years",
+    "2th second seconds minute minutes hour hours day days business working calendar week weeks month months year "
+    "years",
     "percent % per dollar dollars bucks people guests items times miles",
     *MEASURES,
 )
@@ -247,7 +249,8 @@ TIMES: Final[list[Rule]] = [
     (_compiled(rf"(?P<hour>[01]?[0-9]|2[0-3]):(?P<minute>[0-5][0-9]){_HALF}?"), _clock),
     (
         _compiled(
-            r"(?:(?:a )?(?P<share>half|quarter)|(?P<minutes>[0-9]{1,2})(?P<unit> minutes?)?) (?P<relation>past|after|to|till?|before|of)"
+            r"(?:(?:a )?(?P<share>half|quarter)|(?P<minutes>[0-9]{1,2})(?P<unit> minutes?)?)"
+            r" (?P<relation>past|after|to|till?|before|of)"
             rf" {_HOUR}(?! {_COUNTED})(?:{_OCLOCK})?{_HALF}?"
         ),
         _past_or_to,

@@ -38,15 +38,18 @@ _SENTENCE_END = re.compile(r"[.?!;]\s|\n")
 _PAUSE = re.compile(r"[,:)]\s")
 _SIGN = re.compile(r"(?<!\d)(?<!\d )(?:(?<=[\s(\"'])|^)[-\N{MINUS SIGN}](?=[$€£]?\d)")
 _RANGE = re.compile(
-    r"(?i)(?<![\w.,:/$€£-])(\d{1,3}) ?[-\N{EN DASH}\N{EM DASH}] ?(\d{1,3})(?= ?%|[ -](?:business|working|calendar|second|"
+    r"(?i)(?<![\w.,:/$€£-])(\d{1,3}) ?[-\N{EN DASH}\N{EM DASH}] ?(\d{1,3})(?= ?%|[ -](?:business|working|calendar"
+    r"|second|"
     rf"percent|per cent|people|guests|items|miles)\b|[ -]?(?:{UNIT_NAMES})\b)"
 )
 """`5-7` of `5-7 business days`; elsewhere a dash between digits may mean anything."""
 _BARE_POINT = re.compile(r"(?<![\w.,])\.(?=\d)")
 _OTHER_DOLLAR = re.compile(r"(?<![A-Za-z])(?!US)([A-Z]{1,3})\$(?= ?\d)")
 _SHORT_MONTH = re.compile(
-    r"(?i)\b(jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.(?=\s+(?:the\s+)?(?:\d{1,2}(?:st|nd|rd|th)\b|(?:19|20)\d\d\b"
-    r"|(?:[012]?\d|3[01])(?![\w:%])(?!,\d)(?!\s+(?:(?:second|minute|hour|day|week|month|year|time|dollar|cent|call|item)s"
+    r"(?i)\b(jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.(?=\s+(?:the\s+)?(?:\d{1,2}(?:st|nd|rd|th)\b"
+    r"|(?:19|20)\d\d\b"
+    r"|(?:[012]?\d|3[01])(?![\w:%])(?!,\d)(?!\s+(?:(?:second|minute|hour|day|week|month"
+    r"|year|time|dollar|cent|call|item)s"
     rf"|people|percent)\b)|(?:twenty|thirty|{'|'.join(ORDINALS)})\b))"
 )
 """Before a day or a year; elsewhere the full stop ends a sentence: `in Dec. 3 days later`."""
@@ -145,8 +148,8 @@ def _gap(word: str, between: str) -> str:
 
 
 def _plainer(text: str) -> str:
-    """Spell what punctuation would hide: `.5` as 0.5, `2½` as 2 1/2, `Sept. 3` without its dot. Other dollars than those of the
-    United States become an unknown currency."""
+    """Spell what punctuation would hide: `.5` as 0.5, `2½` as 2 1/2, `Sept. 3` without its dot. Other dollars than
+    those of the United States become an unknown currency."""
     if "." in text:
         text = _BARE_POINT.sub("0.", _SHORT_MONTH.sub(r"\1", text))
     if not text.isascii():

@@ -44,7 +44,8 @@ NAMES_UNIT: Final = re.compile(rf"(?i)(?<![^\W\d_])(?:{UNIT_NAMES})\b")
 
 _AMOUNT = re.compile(
     rf"(?:(?P<quarters>{_NUMBER}) quarters of an? |(?P<to>to_)?(?P<number>-?{_NUMBER}) "
-    r"|an? (?P<part>half|quarter) |(?:an? )?(?P<quarter>quarter) of an? |(?P<share>half|quarter) (?:an? )?|(?P<one>an?) )"
+    r"|an? (?P<part>half|quarter) |(?:an? )?(?P<quarter>quarter) of an? |(?P<share>half|quarter) (?:an? )?"
+    r"|(?P<one>an?) )"
     rf"(?P<unit>{_UNIT})(?: and an? (?P<more>half|quarter){END}(?! {_UNIT}))?"
 )
 _ALTERNATIVE = re.compile(rf" (?:or|to) {_NUMBER}{END}")
@@ -61,7 +62,8 @@ _BEFORE_ARTICLE: Final = frozenset(
 def read_quantity(row: str, start: int, before: str) -> tuple[int, str] | None:
     """Read an amount with its unit: return where the words end, and the amount, of hours and minutes in seconds.
 
-    `a` counts as one in `within an hour`, not in `twice a day`. `before` is the previous word, empty at the start of a sentence.
+    `a` counts as one in `within an hour`, not in `twice a day`. `before` is the previous word, empty at the start of a
+    sentence.
     """
     found = _AMOUNT.match(row, start)
     if found is None:

@@ -65,8 +65,8 @@ def error_of(answer: Answer, request: str) -> PlannerError:
             return ServiceError(f"{request}: the service timed out (408: {detail})", status=status)
         case _ if 300 <= status < 400:
             return ServiceError(
-                f"{request}: the service redirects ({status}{_redirect_target(answer)}); redirects are not followed, so that the key goes to no"
-                " other host",
+                f"{request}: the service redirects ({status}{_redirect_target(answer)}); redirects are not followed, "
+                "so that the key goes to no other host",
                 GARBAGE_HINT,
                 status=status,
             )

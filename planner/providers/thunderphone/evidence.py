@@ -1,4 +1,5 @@
-"""Reads the evidence of one ended run, and converts it from wire models. The two dialects name roles and scale scores differently; evidence does not."""
+"""Reads the evidence of one ended run, and converts it from wire models. The two dialects name roles and scale scores
+differently; evidence does not."""
 
 from __future__ import annotations
 
