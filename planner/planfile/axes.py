@@ -30,7 +30,6 @@ Candidate = tuple[Any, Callable[[], Span]]
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = {".jsonl", ".ndjson"}
 _MAX_KEYS = 200
-_DELIMITER_NAMES = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 
 
 class _PlanError(Exception):
@@ -110,7 +109,7 @@ class _File(NamedTuple):
         line = next_line = 1
         try:
             header = [name.strip() for name in next(rows, list[str]())]
-            position = self._position(header, delimiter)
+            position = self._position(header)
             if header.count(header[position]) > 1:
                 self._error(1, f"two columns are named `{shorten(header[position], 40)}`; rename one")
                 return
@@ -127,18 +126,13 @@ class _File(NamedTuple):
         except csv.Error as error:
             self._error(next_line, f"this is not CSV: {error}")
 
-    def _position(self, header: list[str], delimiter: str) -> int:
+    def _position(self, header: list[str]) -> int:
         """The position of the plan's column. Raises `_PlanError` if there is none."""
         file, column = self.source.file, self.column
         if column is not None and column in header:
             return header.index(column)
         if not header:
             raise _PlanError("file", f"the first row of {file} names no columns")
-        first = self.source.text.split("\n", maxsplit=1)[0]
-        other = next((sign for sign in _DELIMITER_NAMES if sign != delimiter and sign in first), None)
-        if len(header) == 1 and other is not None:
-            wanted, found = _DELIMITER_NAMES[delimiter], _DELIMITER_NAMES[other]
-            raise _PlanError("file", f"{file} separates its cells by {found}; save it with {wanted}")
         if column is None:
             raise _PlanError("column", f"`column` is required: {file} has {one_of(header)}")
         raise _PlanError("column", unknown(f"{file} has no column `{shorten(column, 40)}`", column, header))
@@ -341,9 +335,7 @@ class AxisReader:
     def _has_id(self, written: dict[str, Any], place: Callable[[], Span]) -> bool:
         """Whether a mapping has a usable id; reported if not."""
         if "id" not in written:
-            meant = next((key for key in ("use", "file") if key in written), "")
-            not_one = f"{{{meant}: …}} is all values of an axis, not one of them: remove the brackets of the list"
-            self._error("bad-axis", not_one if meant else "a mapping needs an `id`: it names the case", place())
+            self._error("bad-axis", "a mapping needs an `id`: it names the case", place())
             return False
         name: Any = written["id"]
         if isinstance(name, str) and name:

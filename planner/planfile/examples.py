@@ -5,7 +5,7 @@
 * a text, which is plan.yaml, or a mapping of file names to texts, with the `environment` to check with, if any;
 * lines that begin with `- ` are in the broken file only, those with `+ ` in the fixed one only, all others, indented by two
   spaces, in both. A file whose lines are all in both is one that both plans need. The fixed plans have no diagnostics;
-* a plan.yaml without `scenarios:` is the scenario of the plan in `_PLAN`.
+* plan.yaml begins with `_HEAD` unless it has a version; without `scenarios:` it is the scenario of the plan in `_PLAN`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ WITHOUT: Mapping[str, str] = {
 """Codes that no example can show, and why."""
 
 _FILE = Path(__file__).with_suffix(".yaml")
-_PLAN = """\
+_HEAD = """\
 version: 1
 plan: refunds
+"""
+_PLAN = """\
 targets: {support: {agent: 12}}
 scenarios:
   refund-window:
@@ -75,7 +77,9 @@ def _example(files: dict[str, str]) -> Example:
 def _text(name: str, marked: str, mark: str) -> str:
     lines = (line[2:] for line in marked.splitlines(keepends=True) if line.startswith((mark, "  ", "\n")))
     text = "".join(line or "\n" for line in lines)
-    return text if name != "plan.yaml" or "scenarios:" in marked else _PLAN + indent(text, "    ")
+    if name == "plan.yaml" and "scenarios:" not in marked:
+        text = _PLAN + indent(text, "    ")
+    return text if name != "plan.yaml" or "version:" in marked else _HEAD + text
 
 
 def _without(files: Mapping[str, str], others: Mapping[str, str]) -> Mapping[str, str]:

@@ -53,9 +53,6 @@ _MANY_SHAPES = 100
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
-_NULL_ITSELF = {"result": "result: {any_of: [null]}", "equals": "in: [null]"}
-"""Fields in which null means "not checked", and how to expect null in them."""
-
 
 Values = Mapping[str, Any]
 
@@ -68,8 +65,6 @@ class Expectations:
     templates: Templates
     validations: Validations = field(default_factory=Validations)
     _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
-    unsound: Draft | None = None
-    """The last expectation with a template error; its other templates may use undefined names."""
     _contradictions: Contradictions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +106,6 @@ class Expectations:
         shape = draft.shape
         if holds_tags(draft.written) and not self._compile(draft):
             self.check_without_values(draft)
-            self.unsound = draft
             return False
         if not shape.texts:
             shape.fixed = Rendered(draft.written)
@@ -146,20 +140,9 @@ class Expectations:
             whole = draft.container.value_mark(draft.key)
             for key, value in {**draft.written, **changed}.items():
                 written.put(key, value, draft.written.mark(key) if key in draft.written else (*whole, *whole))
-            json = as_json(written)
-            lints = [*(lint for lint in shape.lints if lint.code != "idle-rate"), *idle_rate(written)]
-            shape = self._shapes.setdefault(
-                json,
-                replace(
-                    shape,
-                    json=json,
-                    written=written,
-                    id=written.get("id"),
-                    content={**shape.content, **changed},
-                    fixed=Rendered(written) if shape.fixed else None,
-                    lints=lints,
-                ),
-            )
+            fixed = Rendered(written) if shape.fixed else None
+            content = {**shape.content, **changed}
+            shape = replace(shape, written=written, id=written.get("id"), content=content, fixed=fixed)
         return replace(draft, place=used.place, used=used, written=written, shape=shape, said=draft.said)
 
     def check_without_values(self, draft: Draft) -> bool:
@@ -190,8 +173,7 @@ class Expectations:
         errors = self.reporter.errors
         for key, value in written.items():
             if value is None and key in kind.model_fields:
-                null = f"; for null itself write `{_NULL_ITSELF[key]}`" if key in _NULL_ITSELF else ""
-                self.reporter.error("wrong-type", EMPTY + null, written.key_span(key))
+                self.reporter.error("wrong-type", EMPTY, written.key_span(key))
             elif key == "id" and not isinstance(value, str):
                 detail = wrong_type("text", value, as_written(written, key))
                 self.reporter.error("wrong-type", detail, written.span(key))
@@ -341,10 +323,7 @@ def kind_of(container: Container, key: str | int, reporter: Reporter) -> type[Ex
         message = "`use` works as an item of a plan's `expect`; here, write the expectation itself"
         reporter.error("misplaced-use", message, written.key_span("use"))
     elif not written.incomplete:
-        found = next((name for name in written if name in CHECKS), None)
-        where = place if found is None else written.key_span(found)
-        choices = f"known: {', '.join(CHECKS)}" if found is None else f"write {{check: {found}, …}}"
-        reporter.error("missing-key", f"`check` is required; {choices}", where)
+        reporter.error("missing-key", f"`check` is required; known: {', '.join(CHECKS)}", place)
     return None
 
 

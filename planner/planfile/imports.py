@@ -8,8 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from planner.checks import CHECKS
-from planner.checks.base import idle_rate
 from planner.diagnostics import Related, Span
 from planner.planfile.axes import AxisValue
 from planner.planfile.drafts import Draft, Used
@@ -35,8 +33,6 @@ class Expected:
     drafts: tuple[Draft, ...] = ()
     written: int = 0
     complete: bool = True
-    unsound: tuple[Draft, ...] = ()
-    """The invalid ones whose templates can be read."""
 
 
 UNREADABLE = Expected(written=1, complete=False)
@@ -79,27 +75,16 @@ class Imports:
             self.reporter.error("too-many-nodes", detail, items.span(MAX_EXPECTATIONS))
             return UNREADABLE
         drafts: list[Draft] = []
-        unsound: list[Draft] = []
         complete = True
         for index, written in enumerate(items):
             if isinstance(written, Mapping) and "use" in written and "check" not in written:
-                used = self._used(items, index)
-                drafts.extend(used or ())
-                complete = complete and used is not None
-                continue
-            name = self._without_use(written)
-            draft = None
-            if name is not None:
-                detail = f"`{name}` is of a library: write - use: {name}"
-                self.reporter.error("missing-key", detail, items.span(index))
+                found = self._used(items, index)
             else:
                 draft = self.expectations.draft(items, index)
-                last = self.expectations.unsound
-                if draft is None and last is not None and last.container is items and last.key == index:
-                    unsound.append(last)
-            complete = complete and draft is not None
-            drafts += [draft] if draft is not None else []
-        return Expected(tuple(drafts), len(items), complete, tuple(unsound))
+                found = None if draft is None else [draft]
+            drafts.extend(found or ())
+            complete = complete and found is not None
+        return Expected(tuple(drafts), len(items), complete)
 
     def axis(self, axes: Mapping, name: str) -> dict[str, AxisValue]:
         """The values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
@@ -110,11 +95,6 @@ class Imports:
         if not values:
             self.reporter.errors += 1  # reported here or in the library
         return values
-
-    def _without_use(self, written: Any) -> str | None:
-        """The name of imported expectations that is written as an item, or as its only key; None for anything else."""
-        name = next(iter(written)) if isinstance(written, Mapping) and len(written) == 1 else written
-        return name if isinstance(name, str) and name in self._names["expectations"] and name not in CHECKS else None
 
     def _used(self, items: Items, index: int) -> list[Draft] | None:
         written: Mapping = items[index]
@@ -132,11 +112,6 @@ class Imports:
         changed = {key: written[key] for key in _OVERRIDES if key in fields.model_fields_set}
         place = items.place(index)
         used = Used(place, written.place("id") if "id" in changed else place)
-        if "min_pass_rate" in changed:  # a warning if the plan's rate has no effect on any of them
-            lints = [idle_rate({**draft.written, **changed}) for draft in drafts]
-            if lints and all(lints):
-                place_of_rate = written.span("min_pass_rate")
-                self.reporter.warning(lints[0][0].code, lints[0][0].why, place_of_rate)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
 
     def _find(self, part: str, name: str | None, written: Mapping) -> Library | None:
@@ -150,11 +125,7 @@ class Imports:
             self.reporter.errors += 1  # it may be in the import that was reported
             return None
         shown = f"`{shorten(name, 40)}`"
-        other = next((other for other, names in self._names.items() if name in names), None)
-        if other is not None:
-            detail = f"{shown} is {PARTS[other]} of an imported library, not {PARTS[part]}"
-        else:
-            detail = unknown(f"no imported library defines {PARTS[part]} named {shown}", name, self._names[part])
+        detail = unknown(f"no imported library defines {PARTS[part]} named {shown}", name, self._names[part])
         self.reporter.error("unknown-use", detail, written.span("use"))
         return None
 

@@ -140,13 +140,8 @@ class Libraries:
             source = decode(content, file, self.reporter)
             root = parse(source, self.reporter) if source is not None else None
             if root is not None and not is_library(root, self.reporter):
-                is_plan = "scenarios" in root
-                kind = (
-                    "a plan; only libraries can be imported"
-                    if is_plan
-                    else "not a library; write kind: library into it"
-                )
-                self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)
+                detail = f"{shorten(file)} is not a library; write kind: {KIND} into it, and only definitions"
+                self.reporter.error("not-a-library", detail, place)
                 return None
         except EnoughFaults:
             root = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from datetime import date
@@ -115,7 +115,7 @@ class ScenarioReader:
         targets = self._targets()
         matrix = self._matrix(max(1, len(targets)))
         prompt = self._prompt()
-        drafts, unsound, drafts_complete = self._drafts()
+        drafts, drafts_complete = self._drafts()
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
         if plan.defaults_need_check or need_check(given):
@@ -129,7 +129,7 @@ class ScenarioReader:
         quarantine = plan.quarantine
         if "quarantine" in self.written:
             quarantine = read_quarantine(self.written, self.reporter, today=plan.today)
-        names = self._names(matrix, prompt, [*drafts, *unsound] if unsound else drafts, complete=complete)
+        names = self._names(matrix, prompt, drafts, complete=complete)
         for name, uses in self.unknown_axes.items():
             plan.unresolved.add(name, uses)
         prompt = prompt if prompt is not None and prompt.sound else None
@@ -210,8 +210,8 @@ class ScenarioReader:
             return None
         return self.plan.prompts.read(self.plan.path, self.written, self.fields)
 
-    def _drafts(self) -> tuple[list[Draft], Sequence[Draft], bool]:
-        """The expectations without a fault, the defaults' first, those of which a template has one, and whether the first are all."""
+    def _drafts(self) -> tuple[list[Draft], bool]:
+        """The expectations without a fault, the defaults' first, and whether these are all."""
         defaults = self.plan.default_expected
         own = read_expected(ScenarioFields, self.written, self.plan.imports)
         written = own.written or defaults.written or self.written.incomplete
@@ -222,9 +222,9 @@ class ScenarioReader:
         if len(drafts) > MAX_EXPECTATIONS:
             detail = f"a scenario may have {MAX_EXPECTATIONS} expectations, but this one has {len(drafts):,}; split it"
             self.reporter.error("too-many-nodes", detail, self.where)
-            return [], (), False
+            return [], False
         self._check_repeats(drafts)
-        return drafts, (*defaults.unsound, *own.unsound), defaults.complete and own.complete
+        return drafts, defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:
         """Report a library's expectation that is used twice, since it would be judged twice, and ids that are taken."""

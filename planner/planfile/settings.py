@@ -195,12 +195,7 @@ def phone_number_fault(number: object) -> str:
         return f'this must be a text such as "+14155550199", but it is {describe(number)}'
     digits = number.removeprefix("+")
     if not number.startswith("+") or not (digits.isascii() and digits.isdigit()):
-        plain = "".join(character for character in number if character.isascii() and character.isdigit())
-        if number.lstrip(" (").startswith("+") and plain and len(plain) <= 15:
-            hint = f'; write "+{plain}"'
-        else:
-            hint = '; begin with + and the country code, such as "+14155550199"'
-        return f"{describe(number)} is not E.164: a plus and digits, nothing else{hint}"
+        return f'{describe(number)} is not E.164: a plus, the country code and digits only, such as "+14155550199"'
     import phonenumbers
 
     try:

@@ -274,8 +274,7 @@ def test_an_invalid_part_is_reported_like_any_expectation(workspace: Any) -> Non
       - {check: not}
 """
     ) == snapshot(
-        "9:38 unknown-check, 9:46 unknown-key, 9:59 wrong-type, 9:63 missing-key, 10:40 wrong-type, "
-        "11:26 wrong-type, 12:29 wrong-type, 13:25 wrong-type, 14:9 missing-key"
+        "9:38 unknown-check, 9:46 unknown-key, 9:59 wrong-type, 9:62 missing-key, 10:40 wrong-type, 11:26 wrong-type, 12:29 wrong-type, 13:25 wrong-type, 14:9 missing-key"
     )
 
 

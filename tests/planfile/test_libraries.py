@@ -125,42 +125,6 @@ def test_any_stretch_of_expectations_can_be_moved(
     assert cases([*before, "use: moved", *after]) == cases(everything)
 
 
-def test_an_override_that_leaves_a_rate_without_effect_is_reported(workspace: Any) -> None:
-    """Reported once at the rate of the `use`, unless it affects one of the expectations. A library's own rate is not reported."""
-    workspace.write(
-        "lib.yaml",
-        """\
-version: 1
-kind: library
-expectations:
-  rated: {check: says, any_of: [a], min_pass_rate: 0.5}
-  both: [{check: says, any_of: [b], severity: critical}, {check: call, status: completed, severity: critical}]
-  mixed: [{check: says, any_of: [d], severity: critical}, {check: call, min_turns: 2}]
-""",
-    )
-    plan = """\
-version: 1
-plan: p
-imports: [lib.yaml]
-targets: {a: {agent: 1}}
-vars: {word: c}
-scenarios:
-  one:
-    prompt: Hello.
-    expect: [{use: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {use: mixed, min_pass_rate: 0.5}]
-  other:
-    prompt: Hello.
-    expect:
-      - {use: both, severity: error, min_pass_rate: 0.5}
-      - {use: rated, id: named}
-      - {check: says, any_of: [b], severity: critical, min_pass_rate: 0.5}
-      - {check: says, any_of: ["{{ word }}"], severity: warning, min_pass_rate: 0.5}
-"""
-    assert workspace.faults(plan) == snapshot(
-        "9:74 warning idle-rate, 15:71 warning idle-rate, 16:81 warning idle-rate"
-    )
-
-
 def test_overrides_replace_the_librarys_values(workspace: Any) -> None:
     """`severity` and `min_pass_rate` of a `use` apply to each expectation of the name, in this plan only."""
     workspace.write(
