@@ -9,7 +9,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Final
 
-from planner.changes.model import Change, ChangeSet, Estimate, Reason, VoteEstimate
+from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, JudgeSpending, Reason, VoteEstimate
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
 from planner.quantities import count, money, some
@@ -51,6 +51,13 @@ class Progress:
     runs_made: Mapping[str, int] = field(default_factory=dict[str, int])
     spent_cents: Mapping[str, int] = field(default_factory=dict[str, int])
     reserved_cents: Mapping[str, int] = field(default_factory=dict[str, int])
+    judge: JudgeSpending = NOTHING_JUDGED
+    """Their judge calls, which are in none of the others."""
+
+    @property
+    def all_spent_cents(self) -> int:
+        """What calls and judge calls cost so far, or may have cost."""
+        return sum(self.spent_cents.values()) + self.judge.committed_cents(None)
 
 
 NO_PROGRESS: Final = Progress()
@@ -264,7 +271,8 @@ def _check_ceilings(
         votes = change_set.votes.weight_cents(ceiling.plan) if change_set.votes else 0
         if not votes and ceiling.case_ids.isdisjoint(calls):
             continue
-        expected, spent = round(ceiling.total(prices)), round(ceiling.total(progress.spent_cents))
+        expected = round(ceiling.total(prices))
+        spent = round(ceiling.total(progress.spent_cents)) + progress.judge.committed_cents(ceiling.plan)
         if expected + spent + votes > ceiling.cents:
             reserved = round(ceiling.total(progress.reserved_cents))
             judging = f" plus {money(votes)} for judge calls" if votes else ""
@@ -278,7 +286,11 @@ def _check_first_call(
     change_set: ChangeSet, calls: Mapping[str, int], progress: Progress, ceilings: Sequence[_Ceiling]
 ) -> None:
     """Raises `RefusedError` if no call could be launched, even if every reservation were released."""
-    billed = [round(each.total(progress.spent_cents) - each.total(progress.reserved_cents)) for each in ceilings]
+    billed = [
+        round(each.total(progress.spent_cents) - each.total(progress.reserved_cents))
+        + progress.judge.committed_cents(each.plan)
+        for each in ceilings
+    ]
     blocked: list[tuple[int, str]] = []
     for case_id in calls:
         high = change_set.prices[case_id].high_cents

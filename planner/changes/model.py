@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
 from enum import Enum
+from typing import Final
 
 from planner.planfile.model import Case
 from planner.results.model import CaseInputs, CaseResult, FreshDocument
@@ -53,6 +54,30 @@ class VoteEstimate:
         """Expected cost for one plan, or for all (None)."""
         plans = self.by_plan.values() if plan is None else [self.by_plan.get(plan, PlanVotes())]
         return whole_cents(sum(votes.expected for votes in plans))
+
+
+@frozen
+class JudgeSpending:
+    """What judge calls cost. `ambiguous_cents` may have been charged; `by_plan` has both."""
+
+    spent_cents: int = 0
+    ambiguous_cents: int = 0
+    by_plan: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def committed_cents(self, plan: str | None) -> int:
+        """For one plan, or for all (None)."""
+        return self.spent_cents + self.ambiguous_cents if plan is None else self.by_plan.get(plan, 0)
+
+    def plus(self, other: JudgeSpending) -> JudgeSpending:
+        by_plan = {
+            plan: self.by_plan.get(plan, 0) + other.by_plan.get(plan, 0) for plan in {*self.by_plan, *other.by_plan}
+        }
+        return JudgeSpending(
+            self.spent_cents + other.spent_cents, self.ambiguous_cents + other.ambiguous_cents, by_plan
+        )
+
+
+NOTHING_JUDGED: Final = JudgeSpending()
 
 
 def whole_cents(microcents: int) -> int:

@@ -94,7 +94,7 @@ def _show(
     change_set = prepared.change_set
     redactor = redactor_of(loaded.project)
     command = shlex.join(["planner", "run", *options.selection.words()])
-    spent_cents = sum(prepared.progress.spent_cents.values())
+    spent_cents = prepared.progress.all_spent_cents
     command = consent_command(command, change_set, already_spent_cents=spent_cents)
     if options.out is not None:
         save_plan(shell, options.selection, change_set, options.out, redactor.text, already_spent_cents=spent_cents)

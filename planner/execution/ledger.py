@@ -6,9 +6,10 @@ count as spent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from planner.providers.base import Target
 from planner.quantities import money
@@ -113,9 +114,14 @@ class Ledger:
                     return ceiling
         return None
 
-    def enough(self, labels: AbstractSet[str], left: Sequence[tuple[str, Target, int | None, int]]) -> str:
+    def enough(
+        self,
+        labels: AbstractSet[str],
+        left: Sequence[tuple[str, Target, int | None, int]],
+        judging: Mapping[str, int] = MappingProxyType({}),
+    ) -> str:
         """`--max-cost $3.20`: the value of each of these ceilings that would cover the calls `left` (plan, target,
-        estimate of a call, calls); empty if a price is unknown."""
+        estimate of a call, calls) and `judging` (cents of each plan); empty if a price is unknown."""
         lines: list[str] = []
         # The next session prices them by these bills plus a quarter, like unknown prices.
         least = -(-self.largest_bill_cents * 5 // 4)
@@ -126,6 +132,7 @@ class Ledger:
             if ceiling.label not in labels or ceiling.by_service or any(cents is None for cents, _ in covered):
                 continue
             cents = ceiling.committed_cents + sum(max(cents or 0, least) * calls for cents, calls in covered)
+            cents += sum(more for plan, more in judging.items() if ceiling.covers(plan))
             lines.append(f"{ceiling.label} {money(cents)}")
         return " and ".join(lines)
 

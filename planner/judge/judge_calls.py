@@ -119,6 +119,7 @@ class JudgeCaller:
                     tasks.start_soon(work)
             watching.cancel_scope.cancel()
         self.result.spent, self.result.uncertain = self.budget.spent, self.budget.uncertain
+        self.result.by_plan = self.budget.by_plan
         return self.result
 
     def _wake(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -67,6 +67,8 @@ class JudgeBudget:
     spent: int = 0
     uncertain: int = 0
     """Reserved for requests under way, or without an answer, which may have been charged."""
+    by_plan: Counter[str] = field(default_factory=Counter[str])
+    """`spent` and `uncertain` together."""
     _committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def reserve(self, plan: str, amount: int) -> None:
@@ -96,6 +98,7 @@ class JudgeBudget:
                 yield place, ceiling
 
     def _commit(self, plan: str, amount: int) -> None:
+        self.by_plan[plan] += amount
         for place, ceiling in self._covering(plan):
             before = whole_cents(self._committed[place])
             self._committed[place] += amount

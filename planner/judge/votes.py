@@ -154,6 +154,8 @@ class JudgeCallsResult:
     given: int = 0
     spent: int = 0
     uncertain: int = 0
+    by_plan: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Both together."""
     ceiling: str = ""
     refusal: str = ""
     usage: str = ""

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from planner.quantities import moment, money
 from planner.reports import case_phrasing, phrasing
+from planner.reports.meaning import meaning, other_problems
 from planner.reports.neutral import for_terminal, for_xml
 from planner.results.model import CaseResult, DroppedCase, RunResult
 from planner.results.outcomes import CaseOutcome
@@ -50,7 +51,7 @@ def _suite(name: str, result: RunResult, cases: Sequence[Element]) -> Element:
 
 def _session(result: RunResult) -> Element:
     test = Element("testcase", name="invocation", classname="planner", time=str(result.stats.wall_seconds))
-    about = {"message": phrasing.meaning(result), "type": result.outcome}
+    about = {"message": meaning(result), "type": result.outcome}
     if result.exit_code not in (0, 1):
         _add(test, "error", [*result.problems, *result.next_steps], about)
     elif result.exit_code == 1 and not case_phrasing.with_outcome(result, "failed"):  # else the failed cases are red
@@ -59,8 +60,8 @@ def _session(result: RunResult) -> Element:
     lines = [
         phrasing.title(result),
         phrasing.sandbox_note(result),
-        f"{phrasing.meaning(result)} (exit code {result.exit_code})",
-        *phrasing.problems(result),
+        f"{meaning(result)} (exit code {result.exit_code})",
+        *other_problems(result),
         *(f"warning: {line}" for line in result.warnings),
         *(f"{label}: {text}" for label, text in phrasing.facts(result)),
         *(f"{title}: {line}" for title, found in phrasing.sections(result) for line in found),

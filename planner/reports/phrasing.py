@@ -10,11 +10,10 @@ from planner.reports.case_phrasing import (
     OUTCOMES,
     change_word,
     compared_counts,
-    first_failed,
+    is_changed_by_author,
     reason_label,
     shown_outcome,
     why,
-    with_outcome,
 )
 from planner.results.model import CaseResult, FreshDocument, JudgeCost, PreviewDocument, RunResult, SuiteDocument
 
@@ -28,16 +27,6 @@ VERDICTS = {
     "unknown": "Incomplete",
     "refused": "Refused",
     "interrupted": "Interrupted",
-}
-_RESUME = "Run the same command to resume; nothing is charged twice."
-_MEANINGS = {
-    0: "All cases met their required pass rate.",
-    1: "The agent failed an expectation.",
-    2: "A plan, the configuration, the key or the command line is invalid. This says nothing about the agent.",
-    3: "The session was refused.",
-    4: f"An outcome is unknown, or the service failed. {_RESUME}",
-    5: "Bug in planner: do not rely on this verdict.",
-    130: f"Interrupted. {_RESUME}",
 }
 NO_EVIDENCE = "not enough evidence of a change"
 FAILING = f"failing ({NO_EVIDENCE})"
@@ -96,7 +85,7 @@ def _change(case: CaseResult) -> str:
     outcome = shown_outcome(case)
     if outcome in ("unknown", "quarantined"):
         return outcome
-    if _is_changed_by_author(case):
+    if is_changed_by_author(case):
         return "not comparable"
     if case.compared == "not_enough_evidence":
         return FAILING if outcome == "failed" else NO_EVIDENCE
@@ -107,54 +96,6 @@ def _note(case: CaseResult, word: str) -> str:
     if case.outcome == "flaky":
         return "flaky"
     return "failing" if shown_outcome(case) == "failed" and word not in ("regressed", FAILING) else ""
-
-
-def meaning(result: RunResult) -> str:
-    """One sentence that explains the exit code; for a refusal, its reason. Each format neutralises it."""
-    code, failed, regression = result.exit_code, with_outcome(result, "failed"), _regression(result)
-    if code == 3 and result.problems:
-        reason = result.problems[0]
-        ending = "" if reason.endswith((".", "!", "?")) else "."
-        every_call = " This report lists every call made." if result.stats.launches else ""
-        return f"{reason[:1].upper()}{reason[1:]}{ending}{every_call}"
-    if code == 0 and not result.cases:
-        return "There was nothing to do."
-    if code == 0 and failed and "failure" not in result.fail_on:
-        return "No case regressed significantly. Failed cases do not count here (--fail-on regression)."
-    if code == 0 and regression and "regression" not in result.fail_on:
-        return f"{_MEANINGS[0]} Regressions do not count here (--fail-on failure)."
-    if code == 0 and with_outcome(result, "quarantined"):
-        return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
-    if code == 4 and result.finished:
-        return "Some outcomes are unknown: the calls made were inconclusive."
-    if code == 1 and regression and (not failed or "failure" not in result.fail_on):
-        return regression
-    if code == 1 and failed and not any(map(first_failed, failed)):
-        return "The platform failed calls of cases whose plan counts that (platform_failures: fail)."
-    if code == 1 and failed and all(map(_is_changed_by_author, failed)):
-        if regression:
-            return f"An expectation failed. {regression}"
-        if all(case.not_comparable in ("prompt", "settings", "expectations") for case in failed):
-            return "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
-    return _MEANINGS.get(code, "See the problems listed.")
-
-
-def problems(result: RunResult) -> list[str]:
-    """The problems that `meaning` does not name."""
-    return result.problems[1:] if result.exit_code == 3 else result.problems
-
-
-def _regression(result: RunResult) -> str:
-    """How the results regressed; empty if they did not."""
-    regressed = sum(case.compared == "regressed" and case.quarantine is None for case in result.cases)
-    if regressed:
-        return f"{count(regressed, 'case')} passed significantly fewer calls than before."
-    worse = result.suite is not None and result.suite.compared == "worse"
-    return "All cases together passed significantly fewer calls than before." if worse else ""
-
-
-def _is_changed_by_author(case: CaseResult) -> bool:
-    return case.compared == "not_enough_evidence" and case.not_comparable is not None
 
 
 def sandbox_note(result: RunResult) -> str:

@@ -31,6 +31,11 @@ class EstimateAccuracy(Document):
     ranged: Count = Field(default=0, description="Number of estimates with a range.")
 
 
+class PlanJudgeCost(Document):
+    plan: str
+    cents: Total
+
+
 class JudgeCost(Document):
     """Cost of judge calls (check: judge), rounded up to whole cents. Not part of the other amounts."""
 
@@ -38,9 +43,12 @@ class JudgeCost(Document):
     votes: Count = Field(description="Requested in this session.")
     stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
     estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
-    actual_cents: Total = Field(description="Of this session.")
+    actual_cents: Total = Field(description="Of this session and of earlier, unfinished ones of the same change set.")
     this_invocation_cents: Total
-    ambiguous_cents: Total = Field(default=0, description="Reserved for requests without an answer.")
+    ambiguous_cents: Total = Field(default=0, description="Reserved for requests of this session without an answer.")
+    by_plan: ListOf[PlanJudgeCost] = Field(
+        default=[], description="What this session may have cost.", exclude_if=lambda value: not value
+    )
 
 
 class CostDocument(Document):

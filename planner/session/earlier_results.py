@@ -16,6 +16,7 @@ from planner.changes.detail import revision_digest
 from planner.changes.diff import StoredResults
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.changes.history import HISTORY_INVOCATIONS, PastRun, Priced, past_runs, priced
+from planner.changes.model import NOTHING_JUDGED, JudgeSpending
 from planner.errors import UsageError
 from planner.judge.votes import VoteCache
 from planner.results.model import CaseResult, RunResult
@@ -35,11 +36,13 @@ MERGE_BASE: Final = "refs/planner/merge-base"
 
 @frozen
 class EarlierResults:
-    """`runs` are of the newest sessions, and `estimates` what these expected and paid."""
+    """`runs` are of the newest sessions, and `estimates` what these expected and paid. `judged` is what judge calls of
+    unfinished sessions cost, by the digest of their change set."""
 
     stored: StoredResults
     runs: Sequence[PastRun]
     estimates: Sequence[Priced]
+    judged: Mapping[str, JudgeSpending]
 
 
 def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
@@ -47,9 +50,10 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
     selection, loaded, place = work.selection, work.loaded, work.place
     repository = place.repository
     estimates: list[Priced] = []
+    judged = JudgedBefore()
     environment = selection.environment or ""
     earlier = EarlierCalls(repository, environment=environment, sandbox=selection.sandbox)
-    runs = past_runs(_newest_outlines(repository, environment, estimates, earlier))
+    runs = past_runs(_newest_outlines(repository, environment, estimates, earlier, judged))
     checked = UntrustedCases(
         {case.case_id: case for plan in loaded.plans for case in plan.cases},
         repository.load_evidence,
@@ -77,7 +81,7 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
         still_settled=checked.still_settled,
         could_pass=could_pass(repository.load_evidence, ask),
     )
-    return EarlierResults(stored, runs, estimates)
+    return EarlierResults(stored, runs, estimates, judged.by_digest)
 
 
 def _baseline(
@@ -112,14 +116,19 @@ def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[st
 
 
 def _newest_outlines(
-    repository: ResultsRepository, environment: str, estimates: list[Priced], earlier: EarlierCalls
+    repository: ResultsRepository,
+    environment: str,
+    estimates: list[Priced],
+    earlier: EarlierCalls,
+    judged: JudgedBefore,
 ) -> Iterator[RunResult]:
-    """The newest sessions, one at a time, noting their estimates and bills in `estimates` and their calls in
-    `earlier`."""
+    """The newest sessions, one at a time, noting their estimates and bills in `estimates`, their calls in `earlier`,
+    and their judge calls in `judged`."""
     for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
         if outline.environment == environment and (entry := priced(outline)):
             estimates.append(entry)
         earlier.note(outline)
+        judged.note(outline)
         yield outline
 
 
@@ -137,6 +146,24 @@ def _removed_cases(work: Workspace, baseline: Mapping[str, CaseResult]) -> dict[
         for case in document.cases
         if case.file and (case.file in files or not (cwd / case.file).exists())
     }
+
+
+class JudgedBefore:
+    """What judge calls of unfinished sessions cost since the last finished one, by the digest of their change set."""
+
+    def __init__(self) -> None:
+        self.by_digest: dict[str, JudgeSpending] = {}
+        self._finished: set[str] = set()
+
+    def note(self, outline: RunResult) -> None:
+        """Each is older than the one before."""
+        digest, judge = outline.change_set_digest, outline.cost.judge
+        if outline.finished:
+            self._finished.add(digest)
+        elif judge is not None and digest not in self._finished:
+            by_plan = {each.plan: each.cents for each in judge.by_plan}
+            own = JudgeSpending(judge.this_invocation_cents, judge.ambiguous_cents, by_plan)
+            self.by_digest[digest] = self.by_digest.get(digest, NOTHING_JUDGED).plus(own)
 
 
 class EarlierCalls:

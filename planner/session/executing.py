@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from planner.changes.model import ChangeSet
+from planner.changes.model import NOTHING_JUDGED, ChangeSet, JudgeSpending, whole_cents
 from planner.execution.engine import BALANCE, Job, Judgement, Observer, Order, Outcome, Settings, Snapshot
 from planner.execution.launches import EndedRun, Slot
 from planner.execution.ledger import Ceiling, Ledger
@@ -105,11 +105,14 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         balance=prepared.balance,
         orphaned_cents=prepared.orphans.reserved_cents,
         bills=bills_for_copies(bills, session, prepared.copies),
+        judged=prepared.progress.judge,
     )
     async with judge.calling(ledger, session.interrupted):
         outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)
         if not outcome.interrupted:
-            copy_stop_reasons(outcome, await judge.finish(runs.judged, ledger, session.interrupted))
+            judged = await judge.finish(runs.judged, ledger, session.interrupted)
+            outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judged)
+            copy_stop_reasons(outcome, judged)
     if outcome.interrupted:
         edited = frozenset[str]()
     else:
@@ -125,6 +128,20 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         )
     previews = preview_documents(session, prepared)
     return SessionEnd(consent, outcome, runs, judge.result, previews, prepared.warnings, edited)
+
+
+def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, judged: JudgeCallsResult) -> str:
+    """The value of each ceiling that stopped calls or judge calls which would cover all that are left; empty if a price
+    is unknown. Judge calls by their high estimates."""
+    labels = {*outcome.ceiling.split(", "), judged.ceiling}
+    jobs = {job.case_id: job for job in jobs_of(prepared.change_set, prepared.copies)}
+    left = [(jobs[case_id], runs) for case_id, runs in outcome.left.items()]
+    votes = prepared.change_set.votes.by_plan.items() if prepared.change_set.votes else ()
+    return ledger.enough(
+        labels,
+        [(job.plan, job.line.target, job.reserve_cents, runs) for job, runs in left],
+        {plan: whole_cents(max(0, wanted.high - judged.by_plan.get(plan, 0))) for plan, wanted in votes},
+    )
 
 
 async def _make_calls(
@@ -258,10 +275,11 @@ def ledger_of(
     balance: Balance | None,
     orphaned_cents: int = 0,
     bills: Iterable[tuple[Target, int, int]] = (),
+    judged: JudgeSpending = NOTHING_JUDGED,
 ) -> Ledger:
-    """The ledger with all ceilings. `charged` are slots that this change set already launched. `orphaned_cents` may
-    still be charged for other change sets: not part of this consent, but of the account's balance. `bills`
-    (`Journal.bills`) set prices."""
+    """The ledger with all ceilings. `charged` are slots that this change set already launched, and `judged` is what its
+    judge calls cost. `orphaned_cents` may still be charged for other change sets: not part of this consent, but of the
+    account's balance. `bills` (`Journal.bills`) set prices."""
     ceilings: list[Ceiling] = []
     if max_cost_cents is not None:
         ceilings.append(Ceiling("--max-cost", max_cost_cents))
@@ -272,6 +290,8 @@ def ledger_of(
         for plan in loaded.plans
         if plan.max_cost_cents is not None
     ]
+    for ceiling in ceilings:
+        ceiling.committed_cents = judged.committed_cents(ceiling.plan)
     ledger = Ledger(ceilings)
     for target, reserved_cents, billed_cents in bills:
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)

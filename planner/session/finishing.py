@@ -171,7 +171,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         ceiling_cents=session.ceiling_cents,
         carried_cents=sum(run.cost_cents or 0 for run in carried),
         carried_ambiguous_cents=sum(slot.reserved_cents for slot in late if slot is not None),
-        judge=judge_cost(prepared.change_set, end.judge_calls),
+        judge=judge_cost(prepared.change_set, end.judge_calls, prepared.progress.judge),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 
 from planner import __version__
-from planner.changes.model import ChangeSet, whole_cents
+from planner.changes.model import NOTHING_JUDGED, ChangeSet, JudgeSpending, whole_cents
 from planner.execution.engine import Outcome
 from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ledger
@@ -21,7 +21,7 @@ from planner.judge.pricing import JudgeBudget
 from planner.judge.votes import JudgeCallsResult, WantedVotes
 from planner.network.http import HttpxTransport
 from planner.planfile.model import Case
-from planner.results.model import JudgeCost, Run
+from planner.results.model import JudgeCost, PlanJudgeCost, Run
 from planner.session.judging import Judging
 from planner.session.service import check_key_characters
 from planner.session.shell import Shell
@@ -194,8 +194,10 @@ def copy_stop_reasons(outcome: Outcome, asking: JudgeCallsResult) -> None:
     outcome.interrupted = outcome.interrupted or asking.interrupted
 
 
-def judge_cost(change_set: ChangeSet, asking: JudgeCallsResult) -> JudgeCost | None:
-    """The cost of this session's judge calls, for the results; None if none were needed."""
+def judge_cost(
+    change_set: ChangeSet, asking: JudgeCallsResult, before: JudgeSpending = NOTHING_JUDGED
+) -> JudgeCost | None:
+    """The cost of the judge calls, for the results; None if none were needed. `before` is that of earlier sessions."""
     votes = change_set.votes
     if votes is None or not (votes.votes or votes.stored or asking.given):
         return None
@@ -204,7 +206,12 @@ def judge_cost(change_set: ChangeSet, asking: JudgeCallsResult) -> JudgeCost | N
         votes=asking.given,
         stored_votes=votes.stored,
         estimated_cents=votes.expected_cents,
-        actual_cents=whole_cents(asking.spent),
+        actual_cents=before.spent_cents + whole_cents(asking.spent),
         this_invocation_cents=whole_cents(asking.spent),
         ambiguous_cents=whole_cents(asking.uncertain),
+        by_plan=[
+            PlanJudgeCost(plan=plan, cents=cents)
+            for plan, amount in asking.by_plan.items()
+            if (cents := whole_cents(amount))
+        ],
     )

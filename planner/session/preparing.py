@@ -14,7 +14,7 @@ from planner.changes.consent import Limits, Progress, policy_refusal
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.history import accuracy
-from planner.changes.model import Change, ChangeSet, Estimate, Reason
+from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
 from planner.execution.engine import BALANCE
 from planner.execution.journal import IN_MEMORY, Journal
@@ -152,7 +152,12 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         _with_paid(paid_cents, whole.estimate),
         paid_cents,
         resumable,
-        Progress({case_id: len(mine) for case_id, mine in resumable.items()}, spent, reserved),
+        Progress(
+            {case_id: len(mine) for case_id, mine in resumable.items()},
+            spent,
+            reserved,
+            earlier.judged.get(change_set.digest, NOTHING_JUDGED),
+        ),
         unconfirmed,
         accuracy(earlier.estimates),
         judging,

@@ -221,7 +221,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
         check_unchanged(options.saved, change_set, session.place.repository, options.selection, show)
         command = saved_command(options.saved_path)
     else:
-        spent_cents = sum(prepared.progress.spent_cents.values())
+        spent_cents = prepared.progress.all_spent_cents
         command = consent_command(command, change_set, already_spent_cents=spent_cents)
     is_free = options.selection.sandbox or not options.consent_to_charge
     request = ConsentRequest(

@@ -28,7 +28,7 @@ def make_plan(name: str = "refunds", max_cost_cents: int | None = None) -> Plan:
 def agree(change_set: ChangeSet, **terms: Any) -> Consent:
     """`check_consent` with consent and without limits; keywords are fields of its arguments."""
     limits = Limits(terms.pop("plans", [make_plan()]), terms.pop("policy", Policy()), terms.pop("now", NOW))
-    progress = Progress(**{each.name: terms.pop(each.name, {}) for each in fields(Progress)})
+    progress = Progress(**{each.name: terms.pop(each.name) for each in fields(Progress) if each.name in terms})
     defaults: dict[str, Any] = {"given": True, "by": "ana", "command": _COMMAND}
     request = ConsentRequest(**{**defaults, **terms})
     return check_consent(change_set, limits, request, progress)

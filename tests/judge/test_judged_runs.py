@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
     result = manners.results()
     assert result["cost"]["judge"] == {
         "model": "scripted-1", "votes": 2, "stored_votes": 0, "estimated_cents": 4, "actual_cents": 4,
-        "this_invocation_cents": 4, "ambiguous_cents": 0,
+        "this_invocation_cents": 4, "ambiguous_cents": 0, "by_plan": [{"plan": "manners", "cents": 4}],
     }  # fmt: skip
     finding = result["cases"][0]["runs"][0]["findings"][1]
     assert (finding["outcome"], finding["message"]) == ("passed", "the rubric holds: So it is.")
@@ -341,3 +342,51 @@ def test_an_error_of_judge_calls_abandons_no_phone_call(
     monkeypatch.chdir(manners.root)
     assert len(service.own_runs()) == 2
     assert (manners.planner("run", "--consent-to-charge").code, len(service.own_runs()), len(model.asked)) == (0, 2, 2)
+
+
+ENOUGH = re.compile(r"Raise the ceiling \((.*) \$([0-9.]+) is enough\)")
+
+
+@pytest.mark.parametrize("budget", [False, True])
+def test_a_ceiling_includes_judge_calls_of_earlier_sessions(
+    manners: Project, service: Served, model: Model, budget: bool
+) -> None:
+    """Of the command or a plan. What the report calls enough is enough."""
+    manners.write("planner.yaml", config(model, "cents_per_vote: 100"))
+    plan = PLAN.replace("runs: 2", "runs: 4")
+
+    def session(cents: int) -> int:
+        limit = f"budget: {{max_cost_cents: {cents}}}\n" if budget else ""
+        manners.write("plans/manners.yaml", plan.replace("scenarios:", f"{limit}scenarios:"))
+        return manners.planner("run", "--consent-to-charge", *([] if budget else ["--max-cost", f"{cents / 100}"])).code
+
+    model.script = lambda asked: "void" if len(model.asked) <= 4 else honest(asked)
+    assert session(600) == 3
+    first = manners.results()
+    spent = first["cost"]["actual_cents"] + 100 * len(model.asked)
+    assert 500 < spent <= 600
+    (step,) = (step for step in first["next_steps"] if "is enough" in step)
+    found = ENOUGH.match(step)
+    assert found
+
+    asked = len(model.asked)
+    assert session(600) == 3
+    assert len(model.asked) == asked
+    assert session(round(100 * float(found[2]))) == 0
+    judge = manners.results()["cost"]["judge"]
+    assert judge["actual_cents"] == 100 * len(model.asked)
+    assert judge["this_invocation_cents"] == 100 * (len(model.asked) - asked)
+    assert len(service.own_runs()) == 4
+
+
+def test_an_advised_ceiling_includes_judge_calls(manners: Project, service: Served, model: Model) -> None:
+    """Bills above their estimates stop the calls."""
+    manners.write("planner.yaml", config(model, "cents_per_vote: 5") + "rates: {spark: 1}\n")
+    manners.edit("plans/manners.yaml", "runs: 2", "runs: 4")
+    run = ("run", "--consent-to-charge", "--max-concurrent", "1", "--max-cost")
+    assert manners.planner(*run, "0.40").code == 3
+    assert 0 < len(service.own_runs()) < 4
+    found = ENOUGH.match(manners.results()["next_steps"][0])
+    assert found
+    assert manners.planner(*run, found[2]).code == 0
+    assert len(service.own_runs()) == len(model.asked) == 4

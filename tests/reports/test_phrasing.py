@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from planner.reports import case_phrasing, phrasing
+from planner.reports.meaning import meaning
 from planner.results.model import JudgeCost, PreviewDocument, Run, RunResult
 from tests.support.samples import changed
 
 
 def test_unknown_after_all_calls_does_not_suggest_to_resume(canonical: RunResult) -> None:
     """Running the same command again would decide nothing."""
-    assert "same command" not in phrasing.meaning(changed(canonical, exit_code=4, finished=True))
+    assert "same command" not in meaning(changed(canonical, exit_code=4, finished=True))
 
 
 def test_calls_in_progress(canonical: RunResult) -> None:
@@ -82,24 +83,24 @@ def test_a_platform_that_failed_is_not_the_agent(canonical: RunResult) -> None:
     """Where the plan counts its failures, the case fails, but the agent is not blamed."""
     case = next(case for case in canonical.cases if case.outcome == "unknown" and case.runs)
     failed = changed(case, outcome="failed", runs=case.runs[:1])
-    assert "platform" in phrasing.meaning(changed(canonical, cases=[failed]))
-    assert "agent" in phrasing.meaning(changed(canonical, cases=[failed, canonical.cases[0]]))
+    assert "platform" in meaning(changed(canonical, cases=[failed]))
+    assert "agent" in meaning(changed(canonical, cases=[failed, canonical.cases[0]]))
 
 
 def test_the_meaning_of_failures_after_changes_of_the_plan(canonical: RunResult) -> None:
     """A failure of a changed expectation does not blame the agent; another failure does."""
     case = changed(canonical.cases[0], compared="not_enough_evidence", not_comparable="expectations")
     altered = changed(canonical, cases=[case], exit_code=1)
-    assert phrasing.meaning(altered) == (
+    assert meaning(altered) == (
         "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     )
     graded = changed(altered, cases=[changed(case, not_comparable="grader")])
-    assert phrasing.meaning(graded) == "The agent failed an expectation."
+    assert meaning(graded) == "The agent failed an expectation."
     regressed = changed(case, compared="regressed", not_comparable=None, outcome="flaky")
     regressed = changed(regressed, quarantine=None)
-    assert "significantly" in phrasing.meaning(changed(altered, cases=[case, regressed]))
+    assert "significantly" in meaning(changed(altered, cases=[case, regressed]))
     both = changed(altered, cases=[case, canonical.cases[0]])
-    assert phrasing.meaning(both) == "The agent failed an expectation."
+    assert meaning(both) == "The agent failed an expectation."
     assert case_phrasing.compared(case, p_value=True) == "not comparable: expectations changed"
 
 
