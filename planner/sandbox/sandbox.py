@@ -48,8 +48,6 @@ class Sandbox:
         self._clock = now
         self.state = State(world)
         self.faults = Faults(world.faults, world.seed)
-        self.secret = os.urandom(16)
-        """Signs addresses that need no key."""
         self.concurrency_limit = world.concurrency_limit
         self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
         self._launcher = Launcher(world, self.state)

@@ -54,14 +54,6 @@ def judged(project: Project, case_id: str) -> list[str]:
     ]
 
 
-def without_answer(world: str, digest: str) -> str:
-    """The world without the answer for one transcript."""
-    answer = re.compile(rf"^  - rubric: [^\n]*\n    transcript: {digest}\n(?:    [^\n]*\n)*", re.MULTILINE)
-    without, count = answer.subn("", world)
-    assert count == 1
-    return without
-
-
 def test_recorded_answers_decide(orders: Project) -> None:
     assert orders.planner(*RUN).code == 0
     assert outcomes(orders) == dict.fromkeys(CASES, "passed")
@@ -74,7 +66,7 @@ def test_a_case_whose_recorded_answers_are_removed_is_unknown(orders: Project) -
     assert orders.planner(*RUN).code == 4
     case = next(case for case in orders.results()["cases"] if case["case_id"] == CASES[0])
     for digest in {*re.findall("sha256:[0-9a-f]{64}", " ".join(run["reason"] for run in case["runs"]))}:
-        world = without_answer(world, digest)
+        world = world.replace(digest, f"sha256:{0:064}")
     orders.write("world.yaml", world)
     assert orders.planner(*RUN).code == 4
     assert outcomes(orders) == {CASES[0]: "unknown", CASES[1]: "passed"}

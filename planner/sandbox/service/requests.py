@@ -64,13 +64,10 @@ class _Launch(_Request):
     target_number: _Number = ""
     consent_to_charge: _Consent
 
-    def launch_request(self, *, trim: bool) -> LaunchRequest:
-        """`trim`: the service strips white space around prompts."""
+    def launch_request(self) -> LaunchRequest:
         sent = self.model_dump(exclude={"consent_to_charge"})
         one, several = sent.pop("scenario_prompt", ""), sent.pop("scenario_prompts", None)
         prompts = several or ((one,) if one or several is None else ())
-        if trim:
-            prompts = tuple(prompt.strip() for prompt in prompts)
         return LaunchRequest(**sent, prompts=prompts, is_batch=several is not None)
 
 
@@ -166,10 +163,6 @@ class CallsQuery(Page):
     status: Literal["in_progress", "completed", "failed"] | None = None
     start_date: _MomentOrDay | None = None
     end_date: _MomentOrDay | None = None
-    from_number: str | None = None
-    to_number: str | None = None
-    phone_number: str | None = None
-    exclude_test_calls: Literal["true", "false"] = "false"
 
     def includes(self, start_time: float) -> bool:
         """A day as `end_date` is included; times are UTC unless they say otherwise."""

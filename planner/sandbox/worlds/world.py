@@ -203,8 +203,6 @@ class World(Part):
     """The bot's caller id if the request names none."""
     assistant_role: Literal["agent", "assistant"] = "agent"
     """The role of the agent under test in transcripts."""
-    trim_prompts: bool = False
-    """Whether the service strips white space around prompts, as many frameworks do with any text."""
     delays: Delays = Delays.model_construct()
     models: dict[str, Model] = Field(default={})
     bot: Bot = Bot.model_construct()

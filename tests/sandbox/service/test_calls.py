@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import wave
-from array import array
 from typing import Any
 
 import pytest
 
-from planner.sandbox import load_world
-from planner.sandbox.conversation import converse, recording
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
 RETURN_WINDOW = "You are Ana Ruiz. Ask how many days you have to return order 12345."
@@ -158,15 +155,10 @@ async def test_list_of_calls(bench: Bench) -> None:
     assert await ids(start_date="2026-11-26") == [4]
     assert await ids(end_date="2026-11-25") == [3, 1, 2, 0]
     assert await ids(start_date="2026-11-25T12:00:00Z", end_date="2026-11-25T12:00:10+00:00") == [0]
-    assert await ids(from_number="+14155550188") == [1, 2]
-    assert await ids(to_number="+14155550179") == [0]
-    assert await ids(phone_number="+14155550179") == [3, 0]
     assert await ids(end_date="20261125") == [3, 1, 2, 0]
-    assert await ids(exclude_test_calls="true") == []
-    assert await ids(exclude_test_calls="false", limit=1) == [4]
-    for query in ("exclude_test_calls=maybe", "start_date=yesterday"):
-        response = await bench.http.get(f"/v1/calls?{query}")
-        assert (response.status_code, list(response.json())) == (400, [query.partition("=")[0]])
+    assert await ids(limit=1) == [4]
+    response = await bench.http.get("/v1/calls?start_date=yesterday")
+    assert (response.status_code, list(response.json())) == (400, ["start_date"])
 
 
 async def test_a_call_that_is_not_answered(bench: Bench) -> None:
@@ -185,34 +177,16 @@ async def test_failed_run_in_the_client_dialect() -> None:
     assert (run["agent_name"], run["target_name"]) == (None, "After-hours line")
 
 
-def test_each_party_is_heard_on_its_own_channel_at_its_times() -> None:
-    conversation = converse(load_world("demo").snapshot(14), "You are calm. Ask where your order 30988 is.", 3)
-    with wave.open(io.BytesIO(recording(conversation))) as opened:
-        assert (opened.getnchannels(), opened.getsampwidth()) == (2, 2)
-        samples, rate = array("h", opened.readframes(opened.getnframes())), opened.getframerate()
-    assert abs(len(samples) / 2 / rate - conversation.duration_ms / 1000) < 0.01
-    for role, channel in (("user", samples[0::2]), ("agent", samples[1::2])):
-        silent = bytearray(b"\1" * len(channel))
-        for turn in conversation.turns:
-            if turn.role == role:
-                start, end = turn.start_ms * rate // 1000, turn.end_ms * rate // 1000
-                assert any(channel[start:end]), turn
-                silent[start:end] = bytes(end - start)
-        assert not any(channel[index] for index in range(len(channel)) if silent[index])
-
-
-async def test_an_address_expires(bench: Bench) -> None:
-    """The recording is read from its address without a key, for an hour, and only from there."""
+async def test_a_recording_is_as_long_as_its_call(bench: Bench) -> None:
+    """It is read from its address without a key, also for the SIP leg."""
     run = await bench.finished(mode="sip")
     for call_id in (run["call_id"], run["sip_call_id"]):
         url = (await bench.get(f"/v1/calls/{call_id}/audio"))["url"]
         response = await bench.http.get(url, headers={"Authorization": ""})
         assert (response.status_code, response.headers["content-type"]) == (200, "audio/wav")
-        assert response.content[:4] == b"RIFF"
-    for wrong in (url.replace("signature=", "signature=0"), url.split("?")[0], url.replace("expires=", "expires=1")):
-        assert (await bench.http.get(wrong)).status_code == 403
-    bench.clock.advance(3601)
-    assert (await bench.http.get(url)).status_code == 403
+        with wave.open(io.BytesIO(response.content)) as opened:
+            seconds = opened.getnframes() / opened.getframerate()
+        assert round(seconds) == (await bench.get(f"/v1/calls/{call_id}"))["duration_seconds"]
 
 
 async def test_there_is_no_recording_before_the_end(bench: Bench) -> None:

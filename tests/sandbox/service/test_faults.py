@@ -220,14 +220,3 @@ def test_probability_is_seeded() -> None:
     assert _struck(probability=0.3) == _struck(probability=0.3)
     fault = Fault("k", FaultSpec(kind="slow", probability=0.3), seed=1)
     assert 230 < sum(fault.fires() for _ in range(1000)) < 370
-
-
-async def test_trimmed_prompts(demo: World) -> None:
-    """A world may strip white space around prompts, as some services do: matching must bear it."""
-    async with bench_of(demo.model_copy(update={"trim_prompts": True})) as bench:
-        await bench.start(scenario_prompt="  Ask when you open.\n")
-        await bench.start_batch(run_count=1, scenario_prompts=["a\n"])
-        assert [run["scenario_prompt"] for run in await bench.runs()] == ["a", "Ask when you open."]
-    async with bench_of(demo) as bench:
-        await bench.start(scenario_prompt="a\n")
-        assert [run["scenario_prompt"] for run in await bench.runs()] == ["a\n"]
