@@ -78,12 +78,13 @@ class _JudgedCase:
         return sample_of_runs(self.case, runs, self.verdict.outcome, not_made)
 
     def pairs(self, baseline: Baseline, new_runs: Sequence[Run]) -> list[Pair]:
-        """The samples to compare: all new runs with the baseline, or one pair per agent variant with runs on both sides."""
+        """The samples to compare: all new runs with the baseline, or one pair per agent variant with runs on both
+        sides. Any variant may have taken the calls not made."""
         sides = by_variant(baseline.judged, new_runs)
         if baseline.sample is None or not sides:
             return [(baseline.sample, self.sample(new_runs))]
-        outcome = baseline.sample.outcome
-        return [(sample_of_runs(self.case, before, outcome), self.sample(now)) for before, now in sides]
+        outcome, not_made = baseline.sample.outcome, baseline.sample.runs_not_made
+        return [(sample_of_runs(self.case, before, outcome, not_made), self.sample(now)) for before, now in sides]
 
 
 def assemble_cases(

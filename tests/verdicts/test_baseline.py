@@ -284,6 +284,20 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     assert again.set_aside == one_side(CaseOutcome.FAILED, 0, 6)
 
 
+@pytest.mark.parametrize(("not_needed", "compared"), [(0, "fixed"), (6, "not_enough_evidence")])
+def test_calls_not_made_count_for_each_variant(not_needed: int, compared: str) -> None:
+    """Of an agent that splits its calls: each of them may have gone to either variant."""
+
+    def split(found: list[Run]) -> list[Run]:
+        return [run.model_copy(update={"agent_variant_id": 1 + run.run_id % 2}) for run in found]
+
+    today = replace(CASE, runs=14)
+    judged = {"check_fingerprint": check_fingerprint(today), "runs_not_needed": not_needed}
+    prior = stored(split(counted(Fault.AGENT, 8, 101, "old")), "failed", **judged)
+    found = assembled(change(prior, today), split(counted(None, 14, 201, "new")))
+    assert (found.compared, found.not_comparable) == (compared, None)
+
+
 def test_new_runs_are_listed_as_they_were_launched() -> None:
     """Not as they ended, so that the same calls make the same report; behind the earlier ones."""
     prior = stored(counted(None, 2, 901, "old"))
