@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from planner.reports.change_set import Preview, judged_otherwise
 from planner.reports.neutral import for_json_text
 from planner.reports.pull_request import render_json, render_text
-from planner.results.model import CaseResult
+from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
 from planner.session.preparing import Preparation, checked_cases, prepare, refusal_of, stored_journal
 from planner.session.reporting import publisher_of, redactor_of, write_output
@@ -134,9 +135,6 @@ def _last_calls(place: Place, own: list[CaseResult]) -> LastCalls | None:
     newest = agreed[0]
     last = next((result for result in agreed if result.stats.launches), newest)
     same = [result for result in agreed if result.change_set_digest == last.change_set_digest]
-    cents = 0
-    for result in reversed(same):  # bills that came later are only in `actual_cents` of a session that resumed
-        cents = max(cents + result.cost.this_invocation_cents, result.cost.actual_cents)
     still_ignored = {case.case_id for case in own if case.fresh is not None}
     ignored = [
         case.fresh
@@ -148,7 +146,17 @@ def _last_calls(place: Place, own: list[CaseResult]) -> LastCalls | None:
     return LastCalls(
         last.consent.by,
         last.consent.max_cost_cents,
-        cents,
+        billed_cents(reversed(same)),
         newest.change_set_digest if newest.outcome == "interrupted" else "",
         next(filter(None, ignored), None),
     )
+
+
+def billed_cents(sessions: Iterable[RunResult]) -> int:
+    """What the calls and judge calls of one change set cost so far, from its sessions, oldest first."""
+    cents = 0
+    for cost in (session.cost for session in sessions):
+        judge = (cost.judge.this_invocation_cents, cost.judge.actual_cents) if cost.judge else (0, 0)
+        # Bills that came later are only in `actual_cents` of a session that resumed.
+        cents = max(cents + cost.this_invocation_cents + judge[0], cost.actual_cents + judge[1])
+    return cents

@@ -95,12 +95,17 @@ class GitHub:
                     ) from error
                 self.pause(1.0)
                 continue
-            throttled = answer.status_code == 429 or (answer.status_code == 403 and "Retry-After" in answer.headers)
-            again = throttled or (answer.status_code >= 500 and repeatable)
+            again = _is_throttled(answer) or (answer.status_code >= 500 and repeatable)
             if not again or not left:
                 return answer
             self.pause(_wait_seconds(answer))
         raise AssertionError
+
+
+def _is_throttled(answer: httpx.Response) -> bool:
+    """Whether it is over a rate limit: of a short time (`Retry-After`), or of an hour."""
+    is_used_up = "Retry-After" in answer.headers or answer.headers.get("X-RateLimit-Remaining") == "0"
+    return answer.status_code == 429 or (answer.status_code == 403 and is_used_up)
 
 
 def _wait_seconds(answer: httpx.Response) -> float:
@@ -112,6 +117,8 @@ def _error(answer: httpx.Response, permission: str, what: str) -> PlannerError:
     status = answer.status_code
     if status == 401:
         return CredentialError("GitHub refused the token (401)", "Pass the job's token: github-token.")
+    if _is_throttled(answer):
+        return IncompleteError(f"GitHub's rate limit is used up ({what})", "Try again later.")
     if status == 403:
         return NotPermittedError(
             f"the GitHub token may not do this ({what})", f"Give the job this permission: `{permission}`."

@@ -12,6 +12,8 @@ from ci_jobs import Jobs
 from fake_github import fake_github
 from repositories import git
 
+from planner.commands.gate import billed_cents
+from planner.results.model import CostDocument, JudgeCost, RunResult
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
@@ -467,3 +469,18 @@ def test_flaky_cases_are_green_and_listed(jobs: Jobs) -> None:
     run(jobs.start(7, branch="topic"))
     found = gate(jobs.start(7, branch="topic"), 0)
     assert (found["green"], found["flaky"], found["description"]) == ([CASE], [CASE], "1 flaky")
+
+
+def test_the_cost_of_the_last_calls_includes_judge_calls() -> None:
+    """Of all sessions of one change set, bills that came later included."""
+
+    def session(own: int, all_calls: int, judge: tuple[int, int] | None = None) -> RunResult:
+        cost = CostDocument(
+            estimated_cents=None, actual_cents=all_calls, this_invocation_cents=own, ambiguous_cents=0,
+            judge=judge and JudgeCost(model="m", votes=1, this_invocation_cents=judge[0], actual_cents=judge[1]),
+        )  # fmt: skip
+        return RunResult.model_construct(cost=cost)
+
+    assert billed_cents([session(64, 64)]) == 64
+    assert billed_cents([session(64, 64, (20, 20)), session(0, 80, (5, 25))]) == 105
+    assert billed_cents([session(64, 64, (20, 20)), session(16, 16)]) == 100

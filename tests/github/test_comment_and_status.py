@@ -125,6 +125,14 @@ def test_throttled(fake: FakeGitHub) -> None:
     assert len(fake.comments[42]) == 1
 
 
+@pytest.mark.parametrize("headers", [{"X-RateLimit-Remaining": "0"}, {"Retry-After": "60"}])
+def test_a_rate_limit_is_no_missing_permission(fake: FakeGitHub, headers: dict[str, str]) -> None:
+    fake.faults.append(Fault("POST", 403, 9, headers=headers))
+    with pytest.raises(IncompleteError) as raised:
+        write(fake, Said())
+    assert "permission" not in raised.value.hint
+
+
 @pytest.mark.parametrize(
     ("token", "error", "named"),
     [
