@@ -17,7 +17,7 @@ from planner.reports.agents import field_lines
 from planner.reports.neutral import for_terminal
 from planner.reports.pull_request import render_text
 from planner.results.documents import document_bytes
-from planner.results.outcomes import RequiredCheck, State
+from planner.results.outcomes import CaseState, RequiredCheck, State
 from planner.results.store import segment_for
 from planner.session.ci import require_default_branch
 from planner.session.interruption import interruptible
@@ -81,9 +81,10 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         if options.force is None:
             _require_file(target, loaded)
         check = _checked(work, prepared, journal, target)
-        if check.state is not State.SUCCESS and options.force is None:
+        if check.state is not State.SUCCESS or check.cases.get(CaseState.QUARANTINED) or check.flaky:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
             shell.print(render_text(check, names))
+        if check.state is not State.SUCCESS and options.force is None:
             # `plan` does not show runs that are only to be collected or judged.
             collects = check.needs_run and not check.calls
             do, command = ("Collect the results", "run") if collects else ("See what to call", "plan")

@@ -110,6 +110,19 @@ def test_an_unproven_configuration_needs_a_reason(shop: Shop) -> None:
     )  # fmt: skip
 
 
+def test_what_does_not_count_is_shown_before_deploying(shop: Shop) -> None:
+    """A quarantined failure, and what `--force` overrides."""
+    shop.write_prompt(PROMPT, BROKEN)
+    quarantine = "runs: 2\n    quarantine: {until: 2099-12-31, reason: the rules move}"
+    shop.project.edit("plans/returns.yaml", "runs: 2", quarantine)
+    assert shop.project.planner("run", CONSENT).code == 0
+    ran = shop.deploy()
+    assert ran.code == 3
+    assert ran.out.count("quarantined: returns/deadline") == 3
+    shop.project.edit("plans/returns.yaml", quarantine, "runs: 2")
+    assert shop.deploy("--force", "the website has them").out.count("failed: returns/deadline") == 3
+
+
 def test_nobody_at_a_terminal_and_no_yes(shop: Shop) -> None:
     shop.write_prompt(PROMPT, BROKEN)
     before = shop.agent()
