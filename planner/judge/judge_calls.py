@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,50 +64,27 @@ class JudgeCaller:
     _is_named: bool = False
     """Whether any answer named its model."""
     result: JudgeCallsResult = field(default_factory=JudgeCallsResult)
-    _waiting: deque[tuple[WantedVotes, int]] = field(default_factory=deque[tuple[WantedVotes, int]])
     _not_before: float = 0.0
     _throttled_since: float | None = None
     _throttles: int = 0
     _failures: int = 0
-    _seen: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
-    _is_whole: bool = False
-    _news: anyio.Event = field(default_factory=anyio.Event)
 
-    def add(self, wanted: Iterable[WantedVotes]) -> None:
-        """Add wanted votes; each is requested only once."""
-        for want in wanted:
-            for number in want.numbers:
-                if (want.key, number) not in self._seen:
-                    self._seen.add((want.key, number))
-                    self._waiting.append((want, number))
-        self._wake()
-
-    def close(self) -> None:
-        """No more votes will be added."""
-        self._is_whole = True
-        self._wake()
-
-    async def ask(self, *, interrupted: anyio.Event) -> JudgeCallsResult:
-        """Make judge calls for added votes until `close`. If the store fails, it stops, and the result says so."""
+    async def ask(self, wanted: Iterable[WantedVotes], *, interrupted: anyio.Event) -> JudgeCallsResult:
+        """Request each of the votes once. If the store fails, it stops, and the result says so."""
+        votes = _each_once(wanted)
 
         async def work() -> None:
             try:
-                while not self._stopped:
-                    if self._waiting:
-                        await self._vote(*self._waiting.popleft())
-                    elif self._is_whole:
+                for want, number in votes:  # all workers take from the same ones
+                    await self._vote(want, number)
+                    if self._stopped:
                         return
-                    else:
-                        await self._news.wait()
             except IncompleteError as error:  # the store failed: an answer that cannot be stored would be charged again
                 self.result.trouble = error.with_hint
-            finally:
-                self._wake()  # workers waiting for votes must stop, too
 
         async def watch(tasks: anyio.abc.TaskGroup) -> None:
             await interrupted.wait()
             self.result.interrupted = True
-            self._wake()
             await self.clock.sleep(ANSWER_GRACE_SECONDS)
             tasks.cancel_scope.cancel()
 
@@ -121,10 +97,6 @@ class JudgeCaller:
         self.result.spent, self.result.uncertain = self.budget.spent, self.budget.uncertain
         self.result.by_plan = self.budget.by_plan
         return self.result
-
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
 
     @property
     def _stopped(self) -> bool:
@@ -261,3 +233,12 @@ class JudgeCaller:
         self.log(str(error))
         if self._failures >= _FAILURES_IN_A_ROW + self.max_concurrent:
             self.result.trouble = f"{error}, {self._failures} times in a row"
+
+
+def _each_once(wanted: Iterable[WantedVotes]) -> Iterator[tuple[WantedVotes, int]]:
+    seen: set[tuple[str, int]] = set()
+    for want in wanted:
+        for number in want.numbers:
+            if (want.key, number) not in seen:
+                seen.add((want.key, number))
+                yield want, number

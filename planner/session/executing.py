@@ -27,13 +27,14 @@ from planner.session.called_agents import (
     set_aside,
     without_launches,
 )
-from planner.session.judge_calls import JudgeSession, copy_stop_reasons
+from planner.session.judging import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
 from planner.session.progress import Progress, ProgressState
 from planner.session.run_session import RunSession
 from planner.session.selection import Loaded
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
+from planner.verdicts.runs import judge_record
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ async def _showing_progress(session: RunSession, prepared: Preparation, consent:
 
 async def _execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
     change_set = prepared.change_set
-    judge = JudgeSession(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
+    judge = JudgeCalls(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
     await judge.check()
     edited = await edited_before(session, prepared)
     prepared = without_launches(prepared, edited)
@@ -107,12 +108,12 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         bills=bills_for_copies(bills, session, prepared.copies),
         judged=prepared.progress.judge,
     )
-    async with judge.calling(ledger, session.interrupted):
-        outcome, runs = await _make_calls(session, prepared, ledger, judge, may_call=consent.given)
-        if not outcome.interrupted:
-            judged = await judge.finish(runs.judged, ledger, session.interrupted)
-            outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judged)
-            copy_stop_reasons(outcome, judged)
+    outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given)
+    judge_calls = JudgeCallsResult()
+    if not outcome.interrupted:
+        judge_calls = await judge.make(runs.judged, ledger, session.interrupted)
+        outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judge_calls)
+        copy_stop_reasons(outcome, judge_calls)
     if outcome.interrupted:
         edited = frozenset[str]()
     else:
@@ -127,7 +128,7 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
             "some launches turned out never to have arrived, and consent to charge for their calls was not given"
         )
     previews = preview_documents(session, prepared)
-    return SessionEnd(consent, outcome, runs, judge.result, previews, prepared.warnings, edited)
+    return SessionEnd(consent, outcome, runs, judge_calls, previews, prepared.warnings, edited)
 
 
 def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, judged: JudgeCallsResult) -> str:
@@ -145,7 +146,7 @@ def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, ju
 
 
 async def _make_calls(
-    session: RunSession, prepared: Preparation, ledger: Ledger, judge: JudgeSession, *, may_call: bool
+    session: RunSession, prepared: Preparation, ledger: Ledger, *, may_call: bool
 ) -> tuple[Outcome, EndedRuns]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
@@ -162,7 +163,7 @@ async def _make_calls(
     hours = project.policy.quiet_hours
 
     def on_run(record: EndedRun) -> Judgement:
-        judged = judge.judge(cases[record.slot.case_id], record)
+        judged = judge_record(cases[record.slot.case_id], record, prepared.judging.cache)
         runs.add(record, judged)
         settling.note(record.slot.case_id, judged)
         return Judgement(

@@ -12,7 +12,7 @@ from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase
 from planner.results.outcomes import Action
 from planner.session.called_agents import without_configuration
 from planner.session.executing import SessionEnd
-from planner.session.judge_calls import judge_cost
+from planner.session.judging import judge_cost
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, charged_slots
 from planner.session.run_session import RunSession, next_commands

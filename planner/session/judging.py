@@ -1,30 +1,41 @@
-"""The language model of `check: judge` as commands see it: its name, stored answers, and judge calls still needed."""
+"""The language model of `check: judge` as commands see it: its name, stored answers, the judge calls still needed, and making
+them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
-from planner.changes.model import Change, ChangeSet, PlanVotes, VoteEstimate
+from planner import __version__
+from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, JudgeSpending, PlanVotes, VoteEstimate, whole_cents
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
-from planner.evidence import Evidence
 from planner.execution.launches import Slot
-from planner.judge.pricing import INSTRUCTION_BYTES, Pricing
+from planner.judge.pricing import INSTRUCTION_BYTES, JudgeBudget, Pricing
 from planner.judge.prompt import PROMPT_VERSION
-from planner.judge.votes import VOID_RETRIES, RecordedAnswers, VoteCache, WantedVotes
+from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
+from planner.results.model import JudgeCost, PlanJudgeCost, Run
 from planner.results.outcomes import Action
-from planner.session.service import world_name, world_of
+from planner.session.service import check_key_characters, world_name, world_of
+from planner.session.shell import Shell
 from planner.session.stores import Workspace
 from planner.values import frozen
 
 if TYPE_CHECKING:
+    import anyio
+
+    from planner.execution.engine import Outcome
+    from planner.execution.ledger import Ledger
+    from planner.judge.endpoint import Endpoint
     from planner.verdicts.runs import LoadEvidence
 
+KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
 ASSUMED_TRANSCRIPT_BYTES = 4_000
 """Assumed size of the transcript of a future call, if no stored one is known."""
 _ROOM_FOR_LONGER = 3
@@ -67,6 +78,7 @@ class Judging:
     def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[WantedVotes]:
         """The judge calls to make, one run at a time. `made` are digests of evidence of new runs, by case id."""
         from planner.verdicts.case_documents import stored_runs_to_judge
+        from planner.verdicts.runs import questions
 
         for change in _asking(changes):
             case = change.case
@@ -75,16 +87,9 @@ class Judging:
             stored = [run.evidence for run in stored_runs_to_judge(change) if run.evidence is not None]
             for digest in [*stored, *made.get(change.case_id, ())]:
                 evidence = self.load_evidence(digest)
-                if evidence is not None:
-                    yield from self.wanted_of(case, evidence)
-
-    def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[WantedVotes]:
-        """The judge calls to make for one run."""
-        from planner.verdicts.runs import questions
-
-        for question in questions(case, evidence):
-            if numbers := self.cache.unanswered(question):
-                yield WantedVotes(case.plan, question, self.cache.key_of(question), tuple(numbers))
+                for question in questions(case, evidence) if evidence is not None else ():
+                    if numbers := self.cache.unanswered(question):
+                        yield WantedVotes(case.plan, question, self.cache.key_of(question), tuple(numbers))
 
     def with_votes(self, change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]]) -> ChangeSet:
         """The change set with an estimate of its judge calls; rechecks that need them are no longer marked as free."""
@@ -196,3 +201,118 @@ def _with_hint(change: Change, votes: int) -> Change:
     if stored == change.detail:
         stored = count(len(stored_runs_to_judge(change)), "stored run")
     return replace(change, detail=f"{stored} · {count(votes, 'judge call')} needed")
+
+
+# Judge calls
+
+
+@frozen
+class JudgeCalls:
+    """The judge calls of one session. They need consent, unless the judge is free."""
+
+    shell: Shell
+    judging: Judging
+    change_set: ChangeSet
+    consent_given: bool
+    log: Callable[[str], None]
+    """Where decisions are logged."""
+
+    async def check(self) -> None:
+        """Check, before calls are made, that the endpoint is reachable and accepts the key. Raises `CredentialError` if
+        the endpoint rejects the key; `IncompleteError` if the endpoint is unreachable."""
+        settings, votes = self.judging.settings, self.change_set.votes
+        if settings is not None and votes is not None and votes.votes:
+            async with self._endpoint(settings) as endpoint:
+                await endpoint.check()
+
+    async def make(
+        self, made: Mapping[str, Sequence[Run]], ledger: Ledger, interrupted: anyio.Event
+    ) -> JudgeCallsResult:
+        """Make the calls, under every ceiling; `judging.cache.missing` says why others are missing. `made` are the runs of
+        this session, by case id."""
+        settings, cache = self.judging.settings, self.judging.cache
+        if settings is None:
+            return JudgeCallsResult()
+        if not self.consent_given and not settings.price.is_free:
+            cache.missing = "consent to charge for it was not given"
+            return JudgeCallsResult()
+        digests = {
+            case_id: [run.evidence for run in runs if run.evidence is not None] for case_id, runs in made.items()
+        }
+        wanted = self.judging.wanted(self.change_set.changes, digests)
+        if (first := next(wanted, None)) is None:
+            return JudgeCallsResult()
+        from planner.judge.judge_calls import JudgeCaller
+
+        async with self._endpoint(settings) as endpoint:
+            caller = JudgeCaller(
+                endpoint,
+                cache,
+                JudgeBudget(ledger.ceilings),
+                self.judging.pricing,
+                self.shell.clock,
+                self.shell.new_id,
+                settings.max_concurrent,
+                self.log if self.shell.verbosity else lambda _: None,
+                settings.answers_as,
+            )
+            result = await caller.ask(chain([first], wanted), interrupted=interrupted)
+        if result.why_stopped:
+            cache.missing = result.why_stopped
+        return result
+
+    @asynccontextmanager
+    async def _endpoint(self, settings: JudgeSettings) -> AsyncGenerator[Endpoint]:
+        """The configured endpoint, in the sandbox too. The key is sent only to that host; redirects are not followed.
+        Raises `CredentialError` if the environment's key is malformed."""
+        from planner.judge.endpoint import Endpoint
+        from planner.network.http import HttpxTransport
+
+        key = self.shell.environ.get(KEY_VARIABLE, "").strip()
+        check_key_characters(KEY_VARIABLE, key)
+        headers = {"User-Agent": f"thunderphone-planner/{__version__}"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        transport = HttpxTransport(
+            settings.base_url,
+            headers,
+            timeout_seconds=settings.timeout_seconds,
+            connect_timeout_seconds=min(10.0, settings.timeout_seconds),
+            keys=self.shell.keys,
+        )
+        try:
+            yield Endpoint(transport, settings.model, settings.max_output_tokens, key, self.log)
+        finally:
+            await transport.close()
+
+
+def copy_stop_reasons(outcome: Outcome, asking: JudgeCallsResult) -> None:
+    """Copy the reasons why judge calls stopped to the outcome of the session."""
+    outcome.ceiling = outcome.ceiling or asking.ceiling
+    outcome.refusal = outcome.refusal or asking.refusal
+    outcome.usage = outcome.usage or asking.usage
+    outcome.trouble = outcome.trouble or asking.trouble
+    outcome.interrupted = outcome.interrupted or asking.interrupted
+
+
+def judge_cost(
+    change_set: ChangeSet, asking: JudgeCallsResult, before: JudgeSpending = NOTHING_JUDGED
+) -> JudgeCost | None:
+    """The cost of the judge calls, for the results; None if none were needed. `before` is that of earlier sessions."""
+    votes = change_set.votes
+    if votes is None or not (votes.votes or votes.stored or asking.given):
+        return None
+    return JudgeCost(
+        model=votes.model,
+        votes=asking.given,
+        stored_votes=votes.stored,
+        estimated_cents=votes.expected_cents,
+        actual_cents=before.spent_cents + whole_cents(asking.spent),
+        this_invocation_cents=whole_cents(asking.spent),
+        ambiguous_cents=whole_cents(asking.uncertain),
+        by_plan=[
+            PlanJudgeCost(plan=plan, cents=cents)
+            for plan, amount in asking.by_plan.items()
+            if (cents := whole_cents(amount))
+        ],
+    )

@@ -103,9 +103,7 @@ class Bench:
             async with anyio.create_task_group() as tasks:
                 if self.interrupt_when is not None:
                     tasks.start_soon(self._interrupt, interrupted, self.interrupt_when)
-                asker.add(wanted)
-                asker.close()
-                asking = await asker.ask(interrupted=interrupted)
+                asking = await asker.ask(wanted, interrupted=interrupted)
                 tasks.cancel_scope.cancel()
         return asking
 

@@ -21,7 +21,7 @@ from planner.cli import system
 from planner.commands.run import run
 from planner.execution.ledger import Ledger
 from planner.judge.votes import JudgeCallsResult
-from planner.session.judge_calls import JudgeSession
+from planner.session.judging import JudgeCalls
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection, load
@@ -176,10 +176,10 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(Workspace(shell, Selection(), loaded, place), {}, None)
-    judge = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=False, log=shell.log)
+    judge = JudgeCalls(shell, prepared.judging, prepared.change_set, consent_given=False, log=shell.log)
 
     async def ask() -> JudgeCallsResult:
-        return await judge.finish({}, Ledger(), anyio.Event())
+        return await judge.make({}, Ledger(), anyio.Event())
 
     asked = len(model.asked)
     assert anyio.run(ask) == JudgeCallsResult()
@@ -276,28 +276,6 @@ def test_a_kill_repeats_only_the_request_in_flight(manners: Project, service: Se
 
 
 FOUR_CALLS = PLAN.replace("runs: 2", "runs: 4")
-
-
-@pytest.mark.parametrize("ceiling", [[], ["--max-cost", "1.50"]], ids=["no ceiling", "a ceiling"])
-def test_judge_calls_are_made_during_phone_calls(
-    manners: Project, service: Served, model: Model, ceiling: list[str]
-) -> None:
-    """After them if a ceiling lacks room for all."""
-    manners.write("plans/manners.yaml", FOUR_CALLS)
-    launched: list[int] = []
-
-    def script(asked: Asked) -> str:
-        launched.append(len(service.own_runs()))
-        service.release()
-        return honest(asked)
-
-    model.script = script
-    if not ceiling:
-        service.hold(3)  # however late the first is asked about, the last is still to come
-    ran = manners.planner("run", "--consent-to-charge", "--max-concurrent", "1", *ceiling)
-    assert (ran.code, len(model.asked), len(service.own_runs())) == (0, 4, 4)
-    assert (launched[0] < 4) is (not ceiling)
-    assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 8
 
 
 def test_an_interruption_waits_for_answers_in_flight(manners: Project, service: Served, model: Model) -> None:
