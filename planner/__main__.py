@@ -20,12 +20,10 @@ def main() -> int:
     # Plugins of other packages must not change validation; looking for them also reads every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - not read anywhere else
 
-    from planner.session.interruption import defer, raise_on_signals
+    from planner.session.interruption import raise_on_signals
 
     raise_on_signals()
     try:
-        if next((word for word in sys.argv[1:] if not word.startswith("-")), "") in ("run", "recheck"):
-            defer()
         from planner.cli import main as run
 
         code = run(sys.argv[1:])

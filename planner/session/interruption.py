@@ -40,41 +40,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-class _Deferral:
-    """A signal handler that only remembers that a signal came."""
-
-    def __init__(self) -> None:
-        self.before = {number: signal.getsignal(number) for number in _stop_signals()}
-        self.has_come = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self.has_come = True
-
-
-def defer() -> None:
-    """Defer interruptions until `release`, when the first report is written and can say so.
-
-    Otherwise an interruption during imports would leave the report of an older session.
-    """
-    deferral = _Deferral()
-    for number in deferral.before:
-        signal.signal(number, deferral)
-
-
-def release() -> None:
-    """Restore the handlers from before `defer`. Raises `KeyboardInterrupt` if a signal came meanwhile."""
-    deferral = signal.getsignal(signal.SIGTERM)
-    if not isinstance(deferral, _Deferral):
-        return
-    for number, handler in deferral.before.items():
-        signal.signal(number, handler)
-    if deferral.has_come:
-        if _HANG_UP is not None:
-            signal.signal(_HANG_UP, signal.SIG_IGN)  # already stopping, so a closing terminal does not matter
-        raise KeyboardInterrupt
-
-
 @asynccontextmanager
 async def interruptible() -> AsyncGenerator[anyio.Event]:
     """An event that the first signal sets; a second SIGINT or SIGTERM raises KeyboardInterrupt. Errors of the body are

@@ -24,7 +24,6 @@ from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import CaseResult, Consent, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
-from planner.session.interruption import release
 from planner.session.reporting import REPORT_FILES, publisher_of, redactor_patterns, replace_reports
 from planner.session.selection import Selection
 from planner.session.shell import Shell
@@ -185,7 +184,6 @@ def report_session(
     )
     reports.begin()
     try:
-        release()
         yield reports
     except BaseException as error:
         if not reports.is_final:
