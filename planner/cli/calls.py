@@ -97,7 +97,7 @@ def recheck(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import recheck as command
 
-    return command.recheck(shell(invocation), command.RecheckOptions(selection(values), **values))
+    return command.recheck(shell(invocation), selection(values), **values)
 
 
 @click.command()

@@ -135,7 +135,7 @@ def history(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import history as command
 
-    return command.history(shell(invocation), command.HistoryOptions(selection(values), **values))
+    return command.history(shell(invocation), selection(values), **values)
 
 
 @click.command()
@@ -153,7 +153,7 @@ def transcript(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import transcript as command
 
-    return command.transcript(shell(invocation), command.TranscriptOptions(selection(values), **values))
+    return command.transcript(shell(invocation), selection(values), **values)
 
 
 @click.command()
@@ -225,7 +225,7 @@ def promote(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import promote as command
 
-    return command.promote(shell(invocation), command.PromoteOptions(selection(values), **values))
+    return command.promote(shell(invocation), selection(values), **values)
 
 
 @click.command()
@@ -243,7 +243,7 @@ def record(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import record as command
 
-    return command.record(shell(invocation), command.RecordOptions(selection(values), **values))
+    return command.record(shell(invocation), selection(values), **values)
 
 
 @click.group()
@@ -252,7 +252,7 @@ def agents() -> None:
 
 
 @agents.command()
-@click.argument("target", metavar="TARGET")
+@click.argument("alias", metavar="TARGET")
 @options.PATHS
 @click.option("--force", is_flag=True, help="Overwrite changes of the file that were never recorded.")
 @options.ENVIRONMENT
@@ -265,9 +265,9 @@ def pull(invocation: Invocation, **values: Any) -> int:
     TARGET is an alias of a plan's target. The file is the one that `config` of the target names, or else
     agents/TARGET.yaml. An existing file keeps its comments, and only the fields it has are updated.
     """
-    from planner.commands import pull as command
+    from planner.commands import agents as command
 
-    return command.pull(shell(invocation), command.PullOptions(selection(values), **values))
+    return command.pull(shell(invocation), selection(values), **values)
 
 
 @agents.command()
@@ -288,9 +288,9 @@ def previews(invocation: Invocation, **values: Any) -> int:
     `planner agents previews --delete --older-than 24h` on a schedule: it deletes by name and age. Previews with calls of
     this store under way are kept. Exit code 4 if one cannot be deleted.
     """
-    from planner.commands import previews as command
+    from planner.commands import agents as command
 
-    return command.previews(shell(invocation), command.PreviewsOptions(selection(values), **values))
+    return command.previews(shell(invocation), selection(values), **values)
 
 
 @click.command()

@@ -23,10 +23,9 @@ from planner.session.ci import require_default_branch
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import record_agents, world_store
-from planner.session.reporting import redactor_of
 from planner.session.selection import Loaded, Selection, with_default_path
 from planner.session.service import open_client, read_targets
-from planner.session.shell import Shell, actor_of
+from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import Place, Workspace, locked, open_workspace
 from planner.values import frozen
 from planner.verdicts.comparison import suite_of

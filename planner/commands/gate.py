@@ -13,10 +13,9 @@ from planner.reports.pull_request import render_json, render_text
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
 from planner.session.preparing import Preparation, checked_cases, prepare, refusal_of, stored_journal
-from planner.session.reporting import publisher_of, redactor_of, write_output
 from planner.session.selection import Selection
 from planner.session.service import known_service
-from planner.session.shell import Shell
+from planner.session.shell import Shell, publisher_of, redactor_of, write_output
 from planner.session.stores import Place, Workspace, open_workspace
 from planner.values import frozen
 from planner.verdicts.comparison import suite_of

@@ -7,39 +7,28 @@ from typing import Literal
 
 from planner.changes.history import timeline
 from planner.reports.history import HistoryPage, render_json, render_text
-from planner.session.reporting import redactor_of
 from planner.session.selection import Selection, chosen_ids
-from planner.session.shell import Shell
+from planner.session.shell import Shell, redactor_of
 from planner.session.stores import DEFAULT_STORE, open_results
-from planner.values import frozen
 
 
-@frozen
-class HistoryOptions:
-    """`case` is an id or a glob; `limit` counts sessions."""
-
-    selection: Selection
-    case: str | None = None
-    limit: int | None = None
-    output_format: Literal["text", "json"] = "text"
-
-
-def history(shell: Shell, options: HistoryOptions) -> int:
-    """Print the history; return 0."""
-    selection = options.selection
+def history(
+    shell: Shell, selection: Selection, *, case: str | None, limit: int | None, output_format: Literal["text", "json"]
+) -> int:
+    """Print the history of the newest `limit` sessions; return 0. `case` is an id or a glob."""
     project, place = open_results(shell, selection)
     sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
-    found = timeline(islice(sessions, options.limit))
+    found = timeline(islice(sessions, limit))
     wanted = None
-    if options.case is not None:
-        chosen = chosen_ids(options.case, [case.case_id for case in found.cases], "no stored run has a case")
-        wanted = tuple(case for case in found.cases if case.case_id in chosen)
+    if case is not None:
+        chosen = chosen_ids(case, [each.case_id for each in found.cases], "no stored run has a case")
+        wanted = tuple(each for each in found.cases if each.case_id in chosen)
     scope = ["sandbox"] if selection.sandbox else []
     scope += [f"environment {selection.environment}"] if selection.environment is not None else []
     scope += [f"store {selection.store}"] if selection.store not in (None, DEFAULT_STORE) else []
     page = HistoryPage(found, wanted, tuple(scope), selection.sandbox)
     redactor = redactor_of(project)
-    if options.output_format == "json":
+    if output_format == "json":
         shell.print(render_json(page, environment=selection.environment or "", redactor=redactor))
     else:
         shell.print(render_text(page, redactor=redactor, width=shell.width, color=shell.color))

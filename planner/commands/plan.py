@@ -12,10 +12,9 @@ from planner.reports.change_set import Preview, render_json, render_text
 from planner.session.consent import save_plan, saved_command, store_consented
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, short_of, stored_journal
-from planner.session.reporting import publisher_of, redactor_of
 from planner.session.selection import Loaded, Selection, picked
 from planner.session.service import known_service
-from planner.session.shell import Shell
+from planner.session.shell import Shell, publisher_of, redactor_of
 from planner.session.stores import open_workspace
 from planner.values import frozen
 

@@ -36,31 +36,23 @@ from planner.session.selection import Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import Workspace, open_workspace
-from planner.values import frozen
 from planner.verdicts.untrusted_cases import UntrustedCases, still_settled
 
 _PERMISSION: Final = "pull-requests: read"
 
 
-@frozen
-class PromoteOptions:
-    """`numbers` are merged pull requests; empty: ask GitHub about every one that has results."""
-
-    selection: Selection
-    numbers: tuple[int, ...] = ()
-
-
-def promote(shell: Shell, options: PromoteOptions) -> int:
-    """Promote and clean up; return 0. Raises `UsageError` in a job of a pull request or branch."""
+def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> int:
+    """Promote merged pull requests and clean up; return 0. Without `numbers`, ask GitHub about every one that has results.
+    Raises `UsageError` in a job of a pull request or branch."""
     require_default_branch(shell.environ, "promotes results")
-    work = open_workspace(shell, options.selection)
+    work = open_workspace(shell, selection)
     loaded, place = work.loaded, work.place
     store = place.shared.store if place.shared is not None else DirectoryStore(place.directory)
     record_agents(shell, place, loaded.project, effective_targets(loaded.cases, {}), Configurations())
     stored = stored_branches(store)
     if not stored:
         shell.print("nothing to promote: no pull request has stored results")
-    merged, closed = (set(options.numbers), set[int]()) if options.numbers else _ask_github(shell, stored)
+    merged, closed = (set(numbers), set[int]()) if numbers else _ask_github(shell, stored)
     for number in stored:
         if number in merged:
             shell.print(_promote(work, store, number))

@@ -16,11 +16,9 @@ from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
 from planner.session.preparing import prepare, stored_journal
 from planner.session.report_session import NO_COST, ReportSession, report_session
-from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load
-from planner.session.shell import Shell
+from planner.session.shell import Shell, print_diagnostics
 from planner.session.stores import Workspace, place_of
-from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import NextCommands, ending_of, open_runs_of_stored
@@ -35,31 +33,22 @@ _OTHER_INPUTS: Final = (
 """For these reasons, the stored calls do not show what a call would be like today."""
 
 
-@frozen
-class RecheckOptions:
-    selection: Selection
-    report_dir: Path = Path("reports")
-    fail_on: frozenset[FailOn] = EVERYTHING
-
-    def command(self) -> str:
-        return shlex.join(["planner", "recheck", *self.selection.words(), *fail_on_words(self.fail_on)])
-
-
-def recheck(shell: Shell, options: RecheckOptions) -> int:
+def recheck(shell: Shell, selection: Selection, *, report_dir: Path, fail_on: frozenset[FailOn] = EVERYTHING) -> int:
     """Recheck the stored cases; return the exit code of the verdict, as `run` does."""
-    selection = options.selection
-    with report_session(shell, options.report_dir, selection, again=options.command(), prefix="recheck-") as reports:
+    again = shlex.join(["planner", "recheck", *selection.words(), *fail_on_words(fail_on)])
+    with report_session(shell, report_dir, selection, again=again, prefix="recheck-") as reports:
         loaded = load(shell, selection)
         reports.project, reports.plans = loaded.project, loaded.plan_names
         print_diagnostics(shell, loaded.diagnostics)
-        result = _judge(shell, options, loaded, reports)
+        result = _judge(shell, selection, loaded, reports, fail_on)
         reports.write(result)
     reports.show(result)
     return result.exit_code
 
 
-def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: ReportSession) -> RunResult:
-    selection = options.selection
+def _judge(
+    shell: Shell, selection: Selection, loaded: Loaded, reports: ReportSession, fail_on: frozenset[FailOn]
+) -> RunResult:
     place = place_of(shell, loaded.root, selection, loaded.project)
     reports.repository = place.repository
     work = Workspace(shell, selection, loaded, place)
@@ -92,7 +81,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
         ask=prepared.judging.cache,
     )
     command = shlex.join(["planner", "run", *selection.words()])
-    gate = Gate(options.fail_on, suite_of(cases))
+    gate = Gate(fail_on, suite_of(cases))
     ending = ending_of(cases, Outcome(), frozenset(), NextCommands(command, command, command, command), gate)
     stored = {change.case_id for change in changes}
     missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)

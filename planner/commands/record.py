@@ -20,29 +20,19 @@ from planner.session.recorded_agents import (
     world_key,
     world_store,
 )
-from planner.session.reporting import redactor_of
 from planner.session.selection import Selection
 from planner.session.service import Known, known_service, service_of
-from planner.session.shell import Shell
+from planner.session.shell import Shell, redactor_of
 from planner.session.stores import open_workspace
-from planner.values import frozen
 
 _LISTED = 200
 
 
-@frozen
-class RecordOptions:
-    """`issue`: also write the drift to an issue of the repository."""
-
-    selection: Selection
-    issue: bool = False
-    name: str = "default"
-
-
-def record(shell: Shell, options: RecordOptions) -> int:
-    """Read the service and store what it says; return 0. Raises `UsageError` in a job of a pull request or branch."""
+def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int:
+    """Read the service and store what it says; return 0. `issue`: also write the drift to an issue of the repository.
+    Raises `UsageError` in a job of a pull request or branch."""
     require_default_branch(shell.environ, "records agents")
-    work = open_workspace(shell, options.selection)
+    work = open_workspace(shell, selection)
     loaded, place = work.loaded, work.place
     known = known_service(work, refresh=True)
     place.make()
@@ -58,10 +48,10 @@ def record(shell: Shell, options: RecordOptions) -> int:
     edited = edited_agents(prepared.agents, redactor)
     for note in edited:
         shell.print(for_terminal(note.sentence))
-    if options.issue:
+    if issue:
         names = redactor.names(change.case_id for change in drifted)
         lines = [f"- {markdown_code(names[change.case_id])}: {markdown_code(change.detail)}" for change in drifted]
-        _report(shell, options, lines, edited)
+        _report(shell, name, lines, edited)
     return 0
 
 
@@ -85,7 +75,7 @@ def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWo
     )
 
 
-def _report(shell: Shell, options: RecordOptions, lines: Sequence[str], edited: Sequence[AgentNote]) -> None:
+def _report(shell: Shell, name: str, lines: Sequence[str], edited: Sequence[AgentNote]) -> None:
     """`lines`: one per case that must be called again."""
     from planner.github.client import github_of
     from planner.github.comment import upsert_issue
@@ -99,4 +89,4 @@ def _report(shell: Shell, options: RecordOptions, lines: Sequence[str], edited: 
         parts += [markdown_prose(note.sentence), markdown_block("\n".join(note.lines[:_LISTED]), "diff")]
     body = "\n\n".join(parts)
     with github_of(shell.environ, shell.pause) as github:
-        upsert_issue(github, "Phone plans: agents edited since their results", body, name=options.name)
+        upsert_issue(github, "Phone plans: agents edited since their results", body, name=name)

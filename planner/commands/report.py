@@ -11,9 +11,9 @@ from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.documents import read_result
 from planner.results.model import RunResult
-from planner.session.reporting import redactor_patterns, rendered, write_output
+from planner.session.report_session import rendered
 from planner.session.selection import Selection
-from planner.session.shell import Shell
+from planner.session.shell import Shell, redactor_patterns, write_output
 from planner.session.stores import Place, open_results
 from planner.statistics import RandomSource
 from planner.values import frozen

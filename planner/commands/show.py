@@ -13,9 +13,8 @@ from planner.planfile.model import Case
 from planner.planfile.origins import OriginReader
 from planner.reports.case_page import CasePage, page_document, render_page
 from planner.reports.neutral import for_json_text
-from planner.session.reporting import print_diagnostics
 from planner.session.selection import Files, chosen_ids, read_files
-from planner.session.shell import Shell
+from planner.session.shell import Shell, print_diagnostics
 
 
 def show(

@@ -11,9 +11,8 @@ from planner import __version__
 from planner.diagnostics import Diagnostic, Diagnostics, Span
 from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count
-from planner.session.reporting import print_diagnostics, publisher_of
 from planner.session.selection import Files, read_files
-from planner.session.shell import Shell
+from planner.session.shell import Shell, print_diagnostics, publisher_of
 
 
 def validate(

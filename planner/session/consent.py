@@ -35,10 +35,9 @@ from planner.planfile.model import Project
 from planner.reports.neutral import for_json_text
 from planner.results.repository import ResultsRepository
 from planner.session.ci import head_commit, named_by_ci, namespace_of
-from planner.session.reporting import redactor_of, write_output
 from planner.session.selection import Loaded, Selection
 from planner.session.service import ADDRESS, service_of
-from planner.session.shell import Shell, actor_of
+from planner.session.shell import Shell, actor_of, redactor_of, write_output
 from planner.session.stores import Workspace
 from planner.values import frozen
 

@@ -21,8 +21,8 @@ from planner.errors import UsageError
 from planner.judge.votes import VoteCache
 from planner.results.model import CaseResult, RunResult
 from planner.results.repository import ResultsRepository
+from planner.session.ci import PolicySource
 from planner.session.git import Git
-from planner.session.policy_source import PolicySource
 from planner.session.selection import Loaded, read_files
 from planner.session.stores import Place, Workspace
 from planner.values import frozen

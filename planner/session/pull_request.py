@@ -24,8 +24,7 @@ from planner.results.outcomes import Action
 from planner.session.ci import event_value
 from planner.session.consent import head_of
 from planner.session.interruption import only_error
-from planner.session.reporting import redactor_of
-from planner.session.shell import Shell
+from planner.session.shell import Shell, redactor_of
 
 if TYPE_CHECKING:
     from planner.session.preparing import Preparation

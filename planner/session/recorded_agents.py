@@ -30,8 +30,7 @@ from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
 from planner.results.store import Change, Reader, Store, segment_for
 from planner.session.ci import namespace_of
-from planner.session.reporting import redactor_of
-from planner.session.shell import Shell
+from planner.session.shell import Shell, redactor_of
 from planner.session.stores import Place
 
 _KEPT_VERSIONS: Final = 50

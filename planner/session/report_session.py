@@ -7,31 +7,37 @@ leaves a report that says so.
 from __future__ import annotations
 
 import errno
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from planner import __version__
 from planner.diagnostics import Severity
 from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageError
+from planner.evidence import Evidence
 from planner.planfile.model import Project
 from planner.providers.base import RequestStats
 from planner.reports import FORMATS
-from planner.reports.redaction import redact
+from planner.reports.neutral import printable
+from planner.reports.redaction import Pattern, redact, redact_evidence
 from planner.reports.summary import render_text
 from planner.results.model import CaseResult, Consent, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
-from planner.session.reporting import REPORT_FILES, publisher_of, redactor_patterns, replace_reports
 from planner.session.selection import Selection
-from planner.session.shell import Shell
+from planner.session.shell import Shell, publisher_of, redactor_patterns
 from planner.session.stores import check_folder
 from planner.verdicts.cases import repeated_passes
 from planner.verdicts.ending import WORDS, Ending
 from planner.verdicts.gate import Gate
 
+REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
+"""File name → format; the slowest comes last."""
+_SHOWN_SESSIONS: Final = 12
+"""Number of sessions whose pass rates are shown in `report.html`."""
 NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)
 _SHOWN_DIAGNOSTICS = 20
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -199,3 +205,74 @@ def _diagnostics(error: PlanInvalidError) -> list[str]:
     ]
     more = len(errors) - len(lines)
     return [*lines, f"and {more} more"] if more else lines
+
+
+# The files
+
+
+def rendered(
+    result: RunResult,
+    shown: RunResult,
+    output_format: str,
+    repository: ResultsRepository | None,
+    patterns: tuple[Pattern, ...],
+) -> Iterable[str]:
+    """The report in pieces. `shown` is the redacted `result`. Only the HTML page reads more from the `repository`."""
+    if output_format != "html" or repository is None:
+        return [FORMATS[output_format](shown)]
+    from planner.reports.html import pieces
+
+    names = {case.case_id: redacted.case_id for case, redacted in zip(result.cases, shown.cases, strict=True)}
+    rates = _pass_rates(result, repository)
+    trends = {names[case_id]: before for case_id, before in rates.items() if case_id in names}
+    return pieces(shown, _conversations(repository, patterns), trends)
+
+
+def replace_reports(
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
+) -> RunResult:
+    """Write only the report files; return what they show. Raises `OSError`."""
+    patterns = redactor_patterns(project)
+    shown = redact(result, patterns)
+    directory = shell.cwd / report_dir
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, output_format in REPORT_FILES.items():
+        pieces = rendered(result, shown, output_format, repository, patterns)
+        _replace(directory / name, map(shell.keys.text, pieces))
+    return shown
+
+
+def _conversations(repository: ResultsRepository, patterns: Sequence[Pattern]) -> Callable[[str], Evidence | None]:
+    """What was said, by digest. Unreadable stored data does not fail the page."""
+
+    def of(digest: str) -> Evidence | None:
+        try:
+            found = repository.load_evidence(digest)
+        except (StoreError, UsageError):
+            return None
+        return None if found is None else redact_evidence(found, patterns)
+
+    return of
+
+
+def _pass_rates(result: RunResult, repository: ResultsRepository) -> Mapping[str, Sequence[float]]:
+    """Pass rates by case in the newest sessions up to this one, oldest first."""
+    from planner.changes.history import timeline
+
+    alike = repository.sessions_of(result.environment, sandbox=result.sandbox)
+    try:
+        up_to = (outline for outline in alike if outline.started_at <= result.started_at)
+        cases = timeline(islice(up_to, _SHOWN_SESSIONS)).cases
+    except (StoreError, UsageError):
+        return {}
+    rates = {case.case_id: [point.figures.pass_rate for point in case.points] for case in cases}
+    return {case_id: [rate for rate in known if rate is not None] for case_id, known in rates.items()}
+
+
+def _replace(path: Path, pieces: Iterable[str]) -> None:
+    """Replace a file atomically."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # a leftover or a link, which must not be followed
+    with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.writelines(map(printable, pieces))
+    temporary.replace(path)

@@ -37,10 +37,9 @@ from planner.session.previews import Previews
 from planner.session.progress import RequestLog, open_request_log
 from planner.session.recorded_agents import record_agents
 from planner.session.report_session import ReportSession, report_session
-from planner.session.reporting import print_diagnostics, redactor_of
 from planner.session.selection import Loaded, Selection, load
 from planner.session.service import open_client, read_targets
-from planner.session.shell import Shell
+from planner.session.shell import Shell, print_diagnostics, redactor_of
 from planner.session.stores import Place, Workspace, locked, place_of, shared_session
 from planner.values import frozen
 from planner.verdicts.ending import NextCommands

@@ -17,7 +17,7 @@ from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
-from planner.session.policy_source import BaseCommit, PolicySource, policy_source, work_tree_source
+from planner.session.ci import BaseCommit, PolicySource, policy_source, work_tree_source
 from planner.session.shell import Shell
 from planner.values import frozen
 

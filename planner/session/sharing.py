@@ -26,8 +26,7 @@ from planner.results.repository import Access, ResultsRepository
 from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import Backoff, Store, of_branches
 from planner.session.git import Git, shared_remote
-from planner.session.reporting import redactor_patterns
-from planner.session.shell import Shell
+from planner.session.shell import Shell, redactor_patterns
 from planner.values import frozen
 
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")

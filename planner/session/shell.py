@@ -1,14 +1,21 @@
-"""The outside world, as an argument of commands."""
+"""The outside world, as an argument of commands, and how they write to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from planner.clock import Clock
+from planner.errors import UsageError
 from planner.key_redaction import KeyRedactor, keys_of
 from planner.values import frozen
+
+if TYPE_CHECKING:
+    from planner.diagnostics import Diagnostics
+    from planner.github.publish import Publisher
+    from planner.planfile.model import Project
+    from planner.reports.redaction import Pattern, Redactor
 
 
 @frozen
@@ -69,3 +76,62 @@ def actor_of(shell: Shell) -> str:
     """Who consents: whoever started the CI job, or this shell's user."""
     names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
     return next((shell.environ[name] for name in names if shell.environ.get(name)), shell.user)
+
+
+def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
+    """Print diagnostics with source excerpts to standard error."""
+    if not len(diagnostics):
+        return
+    from planner.planfile.files import FileFault, Neighbours
+    from planner.planfile.yaml.reader import MAX_BYTES
+    from planner.reports.diagnostics import advice, render_text
+
+    neighbours = Neighbours(shell.cwd)
+
+    def read_source(file: str) -> str | None:
+        try:  # with the same limits as on the first read, or an excerpt could show forbidden content
+            return neighbours.plan(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
+        except FileFault:
+            return None  # the diagnostic says why it cannot be read
+
+    shown = render_text(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color)
+    shell.log(f"{shown}{advice(diagnostics)}")
+
+
+def write_output(shell: Shell, path: Path, text: str) -> None:
+    """Write the file of `--out`. Raises `UsageError`."""
+    file = shell.cwd / path
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file after --out.") from error
+
+
+def publisher_of(shell: Shell) -> Publisher | None:
+    """The publisher of this step; None outside of GitHub Actions."""
+    if shell.environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    from planner.github.publish import publisher
+
+    return publisher(
+        shell.environ,
+        working_directory=shell.cwd,
+        write_line=shell.log,
+        new_delimiter=lambda: f"end-{shell.new_id()}",
+        redact=shell.keys.text,
+    )
+
+
+def redactor_of(project: Project) -> Redactor:
+    from planner.reports.redaction import Redactor
+
+    return Redactor(redactor_patterns(project))
+
+
+def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
+    if not project.redact:
+        return ()
+    from planner.checks.patterns import compile_pattern
+
+    return tuple(map(compile_pattern, project.redact))

@@ -20,9 +20,8 @@ from planner.results.directory import OPENING, DirectoryStore, locked_file, lock
 from planner.results.repository import Access, ResultsRepository
 from planner.results.store import of_branches, segment_for
 from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, namespace_of
-from planner.session.reporting import print_diagnostics
 from planner.session.selection import Loaded, Selection, load, load_current_project
-from planner.session.shell import Shell
+from planner.session.shell import Shell, print_diagnostics
 from planner.values import frozen
 
 if TYPE_CHECKING:

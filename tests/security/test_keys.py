@@ -19,7 +19,7 @@ import pytest
 from spoiling import Request, Spoiler, Whole, answer, spoiling
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
-from planner.cli.error_handler import run_guarded
+from planner.cli import run_guarded
 from planner.cli.system import safe
 from planner.execution.events import Intended, Moved
 from planner.execution.journal import Journal

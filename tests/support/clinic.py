@@ -14,8 +14,8 @@ from typing import Any
 from mortality import Life
 from whole_runs import Organisation
 
-from planner.commands.previews import PreviewsOptions, previews
-from planner.commands.recheck import RecheckOptions, recheck
+from planner.commands.agents import previews
+from planner.commands.recheck import recheck
 from planner.session.selection import Selection
 
 PLAN = """\
@@ -69,14 +69,17 @@ class Clinic(Organisation):
         """What `planner agents previews --format json` prints."""
         out = io.StringIO()
         with self._outside(Life()):
-            wanted = PreviewsOptions(Selection(sandbox=True), output_format="json", **options)
-            self.code = previews(self._shell(out, io.StringIO()), wanted)
+            shell = self._shell(out, io.StringIO())
+            wanted: dict[str, Any] = {"delete": False, "older_than": None} | options
+            self.code = previews(shell, Selection(sandbox=True), output_format="json", **wanted)
         return [json.loads(line) for line in out.getvalue().splitlines()]
 
     def recheck(self) -> int:
         """The exit code. Raises `UsageError` if nothing can be rechecked."""
         with self._outside(Life()):
-            return recheck(self._shell(io.StringIO(), io.StringIO()), RecheckOptions(Selection(sandbox=True)))
+            return recheck(
+                self._shell(io.StringIO(), io.StringIO()), Selection(sandbox=True), report_dir=Path("reports")
+            )
 
     # What must hold
 

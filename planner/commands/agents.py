@@ -1,33 +1,42 @@
-"""`planner agents pull`: write an agent's file from the deployed agent."""
+"""`planner agents pull`: write an agent's file from the deployed agent. `planner agents previews`: list the copies of agents that
+planner made, or delete leftovers."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 from ruamel.yaml.error import YAMLError
 
 from planner.changes.agents import Configurations
 from planner.changes.configuration import agree, configuration_digest, differences, effective_target
+from planner.clock import age_of, aware
 from planner.diagnostics import Diagnostics, Span
-from planner.errors import NotFoundError, PlanInvalidError, UsageError
+from planner.errors import NotFoundError, PlanInvalidError, PlannerError, UsageError
+from planner.execution.journal import Journal
+from planner.execution.previews import NAME_PREFIX, Preview
 from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, secrets_in, with_fields
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.model import AgentFile, Target
 from planner.planfile.reporter import Reporter
-from planner.providers.base import VARIANTS, AgentState
+from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAgent
+from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal
+from planner.session.ci import policy_source
 from planner.session.git import Git
 from planner.session.interruption import interruptible
-from planner.session.policy_source import policy_source
+from planner.session.previews import Previews
 from planner.session.recorded_agents import record_agents, stored_versions
 from planner.session.selection import Selection, did_you_mean, read_files
 from planner.session.service import open_client, unknown_target
 from planner.session.shell import Shell
-from planner.session.stores import Place, place_of
+from planner.session.stores import Place, locked, open_results, place_of, shared_session
 from planner.values import frozen
 
 FOLDER: Final = "agents"
@@ -35,30 +44,20 @@ _COMPUTED: Final = ("_digest", "_warnings", "_reason")
 """Ends of the names of fields that services compute."""
 
 
-@frozen
-class PullOptions:
-    """`target` is an alias. `force` overwrites changes of the file that were never recorded."""
-
-    selection: Selection
-    target: str
-    force: bool = False
-
-
-def pull(shell: Shell, options: PullOptions) -> int:
-    """Write the file; return 0. Raises `UsageError` if there is no such target, or the file has changes that were never
-    recorded."""
-    selection = options.selection
+def pull(shell: Shell, selection: Selection, *, alias: str, force: bool) -> int:
+    """Write the agent's file from the deployed agent; return 0. Raises `UsageError` if there is no such target, or, without
+    `force`, if the file has changes that were never recorded."""
     source = policy_source(shell, selection.policy_from, selection.paths)
     files = read_files(shell, selection.paths, selection.environment, source, read_agents=False)
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid", files.diagnostics)
     targets = {case.target: None for plan in files.plans for case in plan.cases}
-    target = _named(options.target, list(targets))
+    target = _named(alias, list(targets))
     path = target.config.path if target.config is not None else source.root / FOLDER / f"{target.alias}.yaml"
     place = place_of(shell, source.root, selection, files.project)
     deployed = anyio.run(_read, shell, place, selection, target)
     own = _own_file(shell, path)
-    if own is not None and not options.force:
+    if own is not None and not force:
         _check_overwritable(shell, place, target, own, deployed)
     fields, left_out = _fields(deployed, own)
     changed = _write(path, own, fields)
@@ -180,3 +179,119 @@ def _replace(path: Path, text: str) -> None:
         raise UsageError(
             f"{path.name} cannot be written: {error.strerror}", "Fix the permissions of its folder."
         ) from error
+
+
+# Previews
+
+
+@frozen
+class _Listed:
+    agent: ListedAgent
+    age_seconds: float | None
+    """None where the service does not say."""
+    known: Preview | None
+    """What this store records of it."""
+    in_use: bool
+
+
+def previews(
+    shell: Shell, selection: Selection, *, delete: bool, older_than: str | None, output_format: Literal["text", "json"]
+) -> int:
+    """List or delete previews; return 4 if one could not be deleted, otherwise 0. With `older_than`, an age as typed, also
+    copies that this store does not record are deleted. Raises `UsageError`, and the errors of the store and the service."""
+    oldest = None
+    if older_than is not None and (oldest := age_of(older_than)) is None:
+        raise UsageError(f"--older-than {older_than} is not an age", "Write it as 24h, 14d or 6w.")
+    project, place = open_results(shell, selection)
+    with (
+        locked(shell, place, "planner agents previews"),
+        closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
+        shared_session(shell, place, journal, ()) as intents,
+    ):
+        journal.mark_interrupted()
+
+        async def work() -> int:
+            async with open_client(shell, place, selection) as client:
+                own = Previews(shell, journal, client, intents, "", project.execution.settle_seconds)
+                return await _previews(own, oldest, delete=delete, as_text=output_format == "text")
+
+        return anyio.run(work)
+
+
+async def _previews(own: Previews, oldest: timedelta | None, *, delete: bool, as_text: bool) -> int:
+    shell = own.shell
+    await own.find_lost()
+    shown = await _listed(own)
+    if oldest is not None:
+        shown = [each for each in shown if each.age_seconds is not None and each.age_seconds >= oldest.total_seconds()]
+    left = 0
+    for each in shown:
+        deleted = delete and not each.in_use and (each.known is not None or oldest is not None)
+        if deleted:
+            deleted = await _delete_preview(own, each)
+            left += not deleted
+        if as_text:
+            shell.print(_line(each, deleted=deleted))
+        else:
+            shell.print(json.dumps(_document(each, deleted=deleted)))
+    if as_text and not shown:
+        shell.print("There are no previews." if oldest is None else "There are no previews that old.")
+    others = sum(each.known is None for each in shown)
+    if delete and oldest is None and others:
+        shell.log(
+            f"{count(others, 'preview')} not recorded by this store: another store's session may use them. To delete old ones"
+            " anyway: planner agents previews --delete --older-than 24h"
+        )
+    return 4 if left else 0
+
+
+async def _listed(own: Previews) -> list[_Listed]:
+    """The service's agents with a preview's name, by id."""
+    client: AgentProvider = own.client
+    agents: Sequence[ListedAgent] = await client.agents()
+    now = own.shell.clock.now() + timedelta(seconds=client.clock_offset_seconds)
+    known = {preview.copy_id: preview for preview in own.open()}
+    found: list[_Listed] = []
+    for agent in sorted(agents, key=lambda each: each.id):
+        if agent.name.startswith(NAME_PREFIX):
+            age_seconds = None if agent.created_at is None else (now - aware(agent.created_at)).total_seconds()
+            preview = known.get(agent.id)
+            found.append(_Listed(agent, age_seconds, preview, preview is not None and own.is_in_use(preview)))
+    return found
+
+
+async def _delete_preview(own: Previews, each: _Listed) -> bool:
+    if each.known is not None:
+        return await own.try_delete(each.known)
+    try:
+        await own.client.delete_agent(each.agent.id)
+    except PlannerError as error:
+        own.shell.log(f"warning: agent {each.agent.id} could not be deleted: {error}")
+        return False
+    return True
+
+
+def _owner(each: _Listed) -> str:
+    if each.known is None:
+        return "not recorded by this store"
+    use = "in use" if each.in_use else "not in use"
+    return f"copy of agent {each.known.agent_id}, {use}, made by session {each.known.invocation_id}"
+
+
+def _line(each: _Listed, *, deleted: bool) -> str:
+    age = "unknown age" if each.age_seconds is None else f"{duration(each.age_seconds)} old"
+    done = "deleted" if deleted else "kept"
+    return f"agent {each.agent.id}  {each.agent.name}  {age}  {done}  ({_owner(each)})"
+
+
+def _document(each: _Listed, *, deleted: bool) -> dict[str, object]:
+    known = each.known
+    return {
+        "agent_id": each.agent.id,
+        "name": each.agent.name,
+        "age_seconds": each.age_seconds,
+        "source_agent_id": known.agent_id if known else None,
+        "invocation_id": known.invocation_id if known else None,
+        "in_use": each.in_use,
+        "deleted": deleted,
+    }
