@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Final
 
+from planner.checks.call import NUMBER_NOT_NAMED
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
@@ -103,10 +104,19 @@ def stored_runs(number: int) -> str:
 def incomplete_evidence(runs: Sequence[Run]) -> str:
     """What is missing from the evidence of undecided runs: `2 stored runs without grade: read again, free`."""
     incomplete = [run for run in runs if run.missing]
+    if not incomplete and any(map(hides_number, runs)):
+        return "the service does not name the number of a transfer: only different expectations can decide it"
     if not incomplete:
         return "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it"
     parts = dict.fromkeys(part for run in incomplete for part in run.missing)
     return f"{stored_runs(len(incomplete))} without {', '.join(parts)}: read again, free"
+
+
+def hides_number(run: Run) -> bool:
+    """Whether an expectation is undecided because the service does not name the number of a transfer. Another call
+    would be undecided, too."""
+    errored = (finding for finding in run.findings if finding.outcome == "errored" and finding.severity != "warning")
+    return any(NUMBER_NOT_NAMED in finding.message for finding in errored)
 
 
 def expired(case: Case, prior: CaseResult, now: datetime) -> str | None:

@@ -208,7 +208,8 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
         if request.fresh is not None and change.action is Action.CALL:
             is_known = change.prior is not None or case.case_id in (stored.on_branch or {})
             fresh = request.fresh if is_known else None
-            change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh)
+            detail = "" if change.kept_run_ids else change.detail  # it says that earlier runs count
+            change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh, detail=detail)
         if find_calls and change.action is Action.CALL:
             on_branch = None if request.fresh is not None else _reuse_branch(today, change)
             change = on_branch or _reuse(today, change, deleted, known) or change

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from planner.quantities import count
 from planner.reports.case_phrasing import first_failed, is_changed_by_author, with_outcome
 from planner.results.model import RunResult
 
+LEAVES_OUT: Final = "--rerun failed leaves out"
+"""The beginning of the warning about cases without results of today's plan."""
 _RESUME = "Run the same command to resume; nothing is charged twice."
 _MEANINGS = {
-    0: "All cases met their required pass rate.",
     1: "The agent failed an expectation.",
     2: "A plan, the configuration, the key or the command line is invalid. This says nothing about the agent.",
     3: "The session was refused.",
@@ -26,14 +29,16 @@ def meaning(result: RunResult) -> str:
         ending = "" if reason.endswith((".", "!", "?")) else "."
         every_call = " This report lists every call made." if result.stats.launches else ""
         return f"{reason[:1].upper()}{reason[1:]}{ending}{every_call}"
-    if code == 0 and not result.cases:
+    if code == 0 and not result.cases and not _leaves_out(result):
         return "There was nothing to do."
     if code == 0 and failed and "failure" not in result.fail_on:
         return "No case regressed significantly. Failed cases do not count here (--fail-on regression)."
     if code == 0 and regression and "regression" not in result.fail_on:
-        return f"{_MEANINGS[0]} Regressions do not count here (--fail-on failure)."
+        return f"{_all_met(result)}. Regressions do not count here (--fail-on failure)."
     if code == 0 and with_outcome(result, "quarantined"):
-        return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
+        return f"{_all_met(result)}; failures of quarantined cases are not counted."
+    if code == 0:
+        return f"{_all_met(result)}."
     if code == 4 and result.finished:
         return "Some outcomes are unknown: the calls made were inconclusive."
     if code == 1 and regression and (not failed or "failure" not in result.fail_on):
@@ -46,6 +51,17 @@ def meaning(result: RunResult) -> str:
         if all(case.not_comparable in ("prompt", "settings", "expectations") for case in failed):
             return "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     return _MEANINGS.get(code, "See the problems listed.")
+
+
+def _all_met(result: RunResult) -> str:
+    """Which cases passed, without a full stop."""
+    if _leaves_out(result):
+        return "No case shown here failed, but others have no results of today's plan"
+    return f"All {'selected ' if result.partial else ''}cases met their required pass rate"
+
+
+def _leaves_out(result: RunResult) -> bool:
+    return any(warning.startswith(LEAVES_OUT) for warning in result.warnings)
 
 
 def other_problems(result: RunResult) -> list[str]:

@@ -22,6 +22,7 @@ from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, money, some
+from planner.reports.meaning import LEAVES_OUT
 from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
@@ -181,7 +182,7 @@ def _not_selected(change_set: ChangeSet) -> Iterator[str]:
     ]
     if found:
         cases = f"{count(len(found), 'case')} whose results are missing or out of date"
-        yield f"--rerun failed leaves out {cases}: {some(found, _LEFT_OUT_NAMED)}"
+        yield f"{LEAVES_OUT} {cases}: {some(found, _LEFT_OUT_NAMED)}"
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:

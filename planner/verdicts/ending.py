@@ -8,8 +8,8 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
+from planner.changes.detail import hides_number
 from planner.changes.model import Change
-from planner.checks.call import NUMBER_NOT_NAMED
 from planner.errors import StoreError
 from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
 from planner.execution.journal import Journal
@@ -169,7 +169,7 @@ def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> I
 def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
     """Why unknown cases are undecided although their calls were made."""
     undecided = [run for case in unknown for run in case.runs if run.fault is Fault.JUDGE]
-    if hidden := sum(_hides_number(run) for case in unknown for run in case.runs):
+    if hidden := sum(hides_number(run) for case in unknown for run in case.runs):
         yield (
             f"{count(hidden, 'transferred call')} undecided: the service does not name the number, so new calls would be"
             " undecided too; expect `end_reason: transfer` in place of `transferred_to`"
@@ -179,7 +179,7 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
             f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it again, free;"
             " --rerun failed makes new calls (charged)"
         )
-    elif any(not run.votes_missing and not _hides_number(run) for run in undecided):
+    elif any(not run.votes_missing and not hides_number(run) for run in undecided):
         yield (
             "some calls could not be judged although their evidence is complete: change the expectations or the judge, or call"
             " again (--rerun failed, charged)"
@@ -219,7 +219,7 @@ def _steps_to_decide(
         yield f"To decide {case.case_id}, raise its `runs` {raised}{price}. The calls made so far count."
     if (left := len(open_cases) - _NAMED) > 0:
         yield f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
-    if complete := sum(_is_complete(case) and not any(map(_hides_number, case.runs)) for case in unknown):
+    if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):
         yield (
             f"{count(complete, 'unknown case')} can be decided only by new calls (--rerun failed, charged) or other expectations."
         )
@@ -229,12 +229,6 @@ def _steps_to_decide(
             " passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls after a fix that planner"
             f" cannot see: {commands.rerun} --fresh REASON"
         )
-
-
-def _hides_number(run: Run) -> bool:
-    """Whether an expectation is undecided because the service does not name the number of a transfer."""
-    errored = (finding for finding in run.findings if finding.outcome == "errored" and finding.severity != "warning")
-    return any(NUMBER_NOT_NAMED in finding.message for finding in errored)
 
 
 def _is_complete(case: CaseResult) -> bool:

@@ -83,6 +83,8 @@ def test_a_case_whose_rate_is_out_of_reach_is_not_called() -> None:
     assert change(rerun="failed") == change(rerun="all") == ("call", "failed_last_time", 10, 10)
     assert change(replace(TEN, runs=40)) == ("call", "runs_raised", 30, 10)
     assert change(fresh=FRESH) == ("call", "failed_last_time", 10, 0)
+    (fresh,) = build([TEN], [failed], fresh=FRESH).changes
+    assert fresh.detail == "", "earlier runs do not count"
     always = replace(TEN, min_pass_rate=1.0, runs=3, min_runs=2)
     assert night(always, night(always, None, 2, 1), 0, 0).reason == "out_of_reach"
 

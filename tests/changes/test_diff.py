@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.model import Reason
+from planner.checks.base import CheckSeverity
+from planner.checks.call import NUMBER_NOT_NAMED
+from planner.checks.judgement import FindingOutcome
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseResult
+from planner.results.model import CaseResult, Finding
 from planner.results.outcomes import Action
 from tests.support.samples import changed
 from tests.support.stored_cases import NOW, Says, changes_of, make_case, make_runs, store_case
@@ -41,6 +44,16 @@ def failed(*faults: str | None, **fields: Any) -> CaseResult:
 
 def unknown(*faults: str | None, **fields: Any) -> CaseResult:
     return store_case(make_case(**fields), outcome="unknown", runs=make_runs(*faults))
+
+
+NO_NUMBER = Finding(
+    expectation="call",
+    check="call",
+    outcome=FindingOutcome.ERRORED,
+    severity=CheckSeverity.ERROR,
+    message=NUMBER_NOT_NAMED,
+)
+HIDDEN = [changed(run, findings=[NO_NUMBER]) for run in make_runs("judge", "judge", "judge")]
 
 
 ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
@@ -80,6 +93,17 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
         CASE,
         unknown(None, "judge", "agent"),
         ("recheck", "unknown_last_time", 0, (), COMPLETE),
+    ),
+    "unknown: another call would not name the number of the transfer either": (
+        CASE,
+        changed(unknown("judge", "judge", "judge"), runs=HIDDEN),
+        (
+            "recheck",
+            "unknown_last_time",
+            0,
+            (),
+            "the service does not name the number of a transfer: only different expectations can decide it",
+        ),
     ),
     "runs raised: a platform failure is not replaced": (
         make_case(**FIVE),

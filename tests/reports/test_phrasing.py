@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planner.reports import case_phrasing, phrasing
-from planner.reports.meaning import meaning
+from planner.reports.meaning import LEAVES_OUT, meaning
 from planner.results.model import JudgeCost, PreviewDocument, Run, RunResult
 from tests.support.samples import changed
 
@@ -102,6 +102,15 @@ def test_the_meaning_of_failures_after_changes_of_the_plan(canonical: RunResult)
     both = changed(altered, cases=[case, canonical.cases[0]])
     assert meaning(both) == "The agent failed an expectation."
     assert case_phrasing.compared(case, p_value=True) == "not comparable: expectations changed"
+
+
+def test_which_cases_met_their_rate(all_passed: RunResult) -> None:
+    """No more than this session had."""
+    assert meaning(all_passed).startswith("All cases met")
+    assert meaning(changed(all_passed, partial=True)).startswith("All selected cases met")
+    left_out = changed(all_passed, partial=True, warnings=[f"{LEAVES_OUT} 1 case: p/s@t"])
+    for cases in (all_passed.cases, []):
+        assert "others have no results" in meaning(changed(left_out, cases=cases))
 
 
 def test_undecided_warnings_and_uncounted_runs(canonical: RunResult) -> None:
