@@ -1,8 +1,7 @@
-"""Change sets to run later, and what has changed since: saved in a file, or stored under their digest.
+"""Sets of calls to make later, and what has changed since: stored under their digest, or saved in a file.
 
-CI jobs pass the file on, so its texts are redacted. Changes are detected by digests; the texts only show them. `run` may make
-any subset of the calls that a digest stands for. It is computed over the stored terms, so a changed set does not have that
-digest.
+`run` may make any subset of the calls that a digest stands for, and exactly those of a saved plan. The digest is computed over the
+stored terms, so a changed set does not have that digest.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,153 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planner.bounds import Count, Total
 from planner.changes.configuration import digest_of
-from planner.changes.detail import agent_edit, inputs_detail
 from planner.changes.fingerprint import config_digest, digest_of_terms
-from planner.changes.model import Change, ChangeSet, Reason
-from planner.results.model import CaseInputs
+from planner.changes.model import Change, ChangeSet
 from planner.results.outcomes import Action
 
-SCHEMA_VERSION: Final = "1.1"
-
-Show = Callable[[str], str]
-"""Redacts a text."""
-
-
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-
-class SavedChange(_Saved):
-    """The planned change of one case. Kept cases are not listed."""
-
-    case_id: str
-    action: Action
-    reason: str
-    runs: Count
-    call_fingerprint: str
-    check_fingerprint: str
-    inputs: CaseInputs | None = None
-
-
-class SavedSelection(_Saved):
-    """The options of `planner plan`; `directory` is the working directory, relative to the repository's root."""
-
-    directory: str
-    paths: list[str] = []
-    select: list[str] = []
-    tags: list[str] = []
-    environment: str | None = None
-    store: str | None = None
-    rerun: Literal["changed", "failed", "all"] = "changed"
-    sandbox: bool = False
-    world: str | None = None
-    policy_from: str | None = None
-
-
-class SavedPlan(_Saved):
-    kind: Literal["saved-plan"] = "saved-plan"
-    schema_version: str = SCHEMA_VERSION
-    tool_version: str
-    plan_id: str = Field(description="Unique: a saved plan can be run only once.")
-    saved_at: datetime
-    digest: str
-    calls: Count
-    expected_cents: Total | None
-    max_cost_cents: Total | None = Field(
-        description="The high estimate and what earlier sessions spent; null if the cost is unknown."
-    )
-    selection: SavedSelection
-    service: str | None = Field(
-        default=None,
-        description="The address of the service; null for the sandbox, and in files of older versions.",
-    )
-    changes: list[SavedChange]
-    seal: str = Field(default="", description="Digest of all other fields: an edited file is refused.")
-
-    def sealed(self) -> Self:
-        return self.model_copy(update={"seal": self._digest()})
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether the file was not edited. No protection against forgery: the seal is not secret."""
-        return self.seal == self._digest()
-
-    def _digest(self) -> str:
-        added_later = {"service"} if self.service is None else set[str]()  # so that older files stay intact
-        return digest_of(self.model_dump(mode="json", exclude={"seal", *added_later}))
-
-
-def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:
-    """All changes except kept cases, in order."""
-    return [
-        SavedChange.model_validate(
-            {name: getattr(change, name) for name in ("case_id", "runs", "call_fingerprint", "check_fingerprint")}
-            | {"action": change.action, "reason": change.reason.value, "inputs": _shown(change.inputs, show)}
-        )
-        for change in change_set.changes
-        if change.action is not Action.KEEP
-    ]
-
-
-def differences_since(saved: SavedPlan, change_set: ChangeSet, show: Show) -> list[str]:
-    """How the current change set differs from the saved one, one line per case.
-
-    An edited agent is a difference even if the calls are the same: the consent was for the agent as it was. It is not noticed if
-    either side did not ask the service.
-    """
-    before = {change.case_id: change for change in saved.changes}
-    today = {change.case_id: change for change in change_set.changes}
-    found = [line for case_id in before if (line := _moved(before[case_id], today.get(case_id), show))]
-    found += [
-        f"{case_id} would also be {change.action.done}: {change.reason.label}"
-        for case_id, change in today.items()
-        if case_id not in before and change.action is not Action.KEEP
-    ]
-    if not found and saved.digest != change_set.digest:
-        found = [f"the change set is {change_set.digest}, the saved one {saved.digest}"]
-    return found
-
-
-def _moved(before: SavedChange, now: Change | None, show: Show) -> str:
-    was = before.action.done
-    if now is None:
-        return f"{before.case_id} was to be {was}, but no plan has it now"
-    if now.action is not before.action:
-        return f"{before.case_id} was to be {was}, but would now be {now.action.done}: {now.reason.label}"
-    parts: list[str] = []
-    if now.action is Action.CALL:
-        if now.runs != before.runs:
-            parts.append(f"{now.runs} calls instead of {before.runs}")
-        inputs = _shown(now.inputs, show)
-        if now.call_fingerprint != before.call_fingerprint and before.inputs and inputs:
-            parts.append(" / ".join(inputs_detail(before.inputs, inputs).splitlines()))
-        if edit := _agent_edit(before.inputs, inputs):
-            parts.append(edit)
-    if now.action is not Action.DROP and now.check_fingerprint != before.check_fingerprint:
-        parts.append("expectations changed")
-    return f"{before.case_id}: {'; '.join(parts)}" if parts else ""
-
-
-def _agent_edit(before: CaseInputs | None, now: CaseInputs | None) -> str:
-    """`agent edited since (2026-11-20 → 2026-11-24)`; empty if the agent is the same, or that is unknown."""
-    if before is None or now is None:
-        return ""
-    is_known = before.configuration is not None and now.configuration is not None
-    if is_known and before.configuration == now.configuration:
-        return ""
-    if by_revision := agent_edit(before.agent_revision, now.agent_revision):
-        return f"{Reason.AGENT_EDITED.label} ({by_revision})"
-    if not is_known:
-        return ""
-    has_file = before.has_agent_file or now.has_agent_file
-    return Reason.AGENT_FILE_CHANGED.label if has_file else f"{Reason.AGENT_EDITED.label} (its configuration changed)"
-
-
-def _shown(inputs: CaseInputs | None, show: Show) -> CaseInputs | None:
-    if inputs is None:
-        return None
-    number = inputs.target_number and show(inputs.target_number)
-    return inputs.model_copy(update={"prompt": show(inputs.prompt), "target_number": number})
+SCHEMA_VERSION: Final = "2.0"
+"""Of saved plans."""
 
 
 CONSENTED_SCHEMA_VERSION: Final = "1.0"
@@ -259,3 +117,80 @@ def parse_consented(data: bytes, digest: str) -> ConsentedCalls | None:
     except ValidationError:
         return None
     return found if digest_of_terms(case.terms for case in found.cases) == digest == found.digest else None
+
+
+# Saved plans
+
+
+class SavedSelection(BaseModel):
+    """The options of `planner plan`; `directory` is the working directory, relative to the repository's root."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    directory: str
+    paths: list[str] = []
+    select: list[str] = []
+    tags: list[str] = []
+    environment: str | None = None
+    store: str | None = None
+    rerun: Literal["changed", "failed", "all"] = "changed"
+    sandbox: bool = False
+    world: str | None = None
+    policy_from: str | None = None
+
+
+class SavedPlan(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    kind: Literal["saved-plan"] = "saved-plan"
+    schema_version: str = SCHEMA_VERSION
+    tool_version: str
+    plan_id: str = Field(description="Unique: a saved plan can be run only once.")
+    max_cost_cents: Total | None = Field(
+        description="The high estimate and what earlier sessions spent; null if the cost is unknown."
+    )
+    selection: SavedSelection
+    service: str | None = Field(description="The address of the service; null for the sandbox.")
+    calls: ConsentedCalls
+    agents: dict[str, str] = Field(description="What is known of the agent that each case would call.")
+    seal: str = Field(default="", description="Digest of all other fields: an edited file is refused.")
+
+    def sealed(self) -> Self:
+        return self.model_copy(update={"seal": self._digest()})
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the file was not edited. No protection against forgery: the seal is not secret."""
+        return self.seal == self._digest()
+
+    def _digest(self) -> str:
+        return digest_of(self.model_dump(mode="json", exclude={"seal"}))
+
+
+def called_agents(change_set: ChangeSet) -> dict[str, str]:
+    """The digest of its configuration, or its revision, by case id; without those of which neither is known."""
+    inputs = {change.case_id: change.inputs for change in change_set.with_action(Action.CALL)}
+    known = {case_id: each.configuration or each.agent_revision for case_id, each in inputs.items() if each is not None}
+    return {case_id: agent for case_id, agent in known.items() if agent}
+
+
+def differences_since(saved: SavedPlan, change_set: ChangeSet, show: Callable[[str], str]) -> list[str]:
+    """How the current change set differs from the saved one.
+
+    An edited agent is a difference even if the calls are the same: the consent was for the agent as it was.
+    """
+    if found := saved.calls.outside(change_set, show):
+        return found
+    for case_id, agent in called_agents(change_set).items():
+        before = saved.agents.get(case_id, agent)
+        if before != agent and _is_digest(before) is _is_digest(agent):
+            found.append(f"{show(case_id)}: its agent was edited since")
+    if not found and saved.calls.digest != change_set.digest:
+        found.append(
+            f"the change set is {change_set.digest}, the saved one {saved.calls.digest}: fewer calls are needed"
+        )
+    return found
+
+
+def _is_digest(agent: str) -> bool:
+    return agent.startswith("sha256:")

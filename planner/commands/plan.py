@@ -96,7 +96,7 @@ def _show(
     spent_cents = prepared.progress.all_spent_cents
     command = consent_command(command, change_set, already_spent_cents=spent_cents)
     if options.out is not None:
-        save_plan(shell, options.selection, change_set, options.out, redactor.text, already_spent_cents=spent_cents)
+        save_plan(shell, options.selection, change_set, options.out, already_spent_cents=spent_cents)
         command = command if refusal else saved_command(options.out)
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]
     ceilings += [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans]

@@ -23,11 +23,10 @@ from planner.changes.saved_plan import (
     ConsentedCalls,
     SavedPlan,
     SavedSelection,
-    Show,
+    called_agents,
     consented_calls,
     differences_since,
     parse_consented,
-    saved_changes,
 )
 from planner.errors import PlannerError, RefusedError, UsageError
 from planner.planfile.files import FileFault, find_root, read_authored
@@ -218,10 +217,10 @@ SUFFIX: Final = ".json"
 
 
 def save_plan(
-    shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, show: Show, *, already_spent_cents: int
+    shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, *, already_spent_cents: int
 ) -> None:
-    """Its ceiling is for the whole change set, so it includes what earlier sessions spent on it. Raises `UsageError` if the file cannot be written, has another suffix, or the environment names no valid
-    service."""
+    """Its ceiling is for the whole change set, so it includes what earlier sessions spent on it. Raises `UsageError` if the
+    file cannot be written, has another suffix, or the environment names no valid service."""
     if path.suffix != SUFFIX:
         raise UsageError(
             f"{path} cannot be written: a saved plan must have the suffix {SUFFIX}", f"Name it {path.name}{SUFFIX}."
@@ -231,14 +230,11 @@ def save_plan(
     saved = SavedPlan(
         tool_version=__version__,
         plan_id=shell.new_id(),
-        saved_at=shell.clock.now(),
-        digest=change_set.digest,
-        calls=change_set.estimate.calls,
-        expected_cents=change_set.estimate.expected_cents,
         max_cost_cents=None if high_cents is None else high_cents + already_spent_cents,
         selection=SavedSelection.model_validate({**options, "directory": _relative_cwd(shell)}),
         service=None if selection.sandbox else service_of(shell.environ),
-        changes=saved_changes(change_set, show),
+        calls=consented_calls(change_set, shell.clock.now(), ""),
+        agents=called_agents(change_set),
     )
     document = for_json_text(shell.keys.text(saved.sealed().model_dump_json(indent=1)))
     write_output(shell, path, document + "\n")
@@ -296,8 +292,7 @@ def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -
 
 
 def check_service(shell: Shell, saved: SavedPlan) -> None:
-    """Raises `RefusedError` if the plan was saved for another service: consent applies to one service only. Older
-    versions did not record the service."""
+    """Raises `RefusedError` if the plan was saved for another service: consent applies to one service only."""
     if saved.service is None or saved.selection.sandbox:
         return
     now = service_of(shell.environ)
@@ -309,7 +304,11 @@ def check_service(shell: Shell, saved: SavedPlan) -> None:
 
 
 def check_unchanged(
-    saved: SavedPlan, change_set: ChangeSet, repository: ResultsRepository, selection: Selection, show: Show
+    saved: SavedPlan,
+    change_set: ChangeSet,
+    repository: ResultsRepository,
+    selection: Selection,
+    show: Callable[[str], str],
 ) -> None:
     """Raises `RefusedError` if the saved plan was already used, edited, or differs from today's change set."""
     again = " ".join(["planner plan", *selection.words(), "--out FILE"])

@@ -216,7 +216,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
     shell, options, change_set, balance = session.shell, session.options, prepared.change_set, prepared.balance
     command = options.command()
     if options.saved is not None:
-        show = redactor_of(session.loaded.project).text
+        show = redactor_of(session.loaded.project).name
         check_unchanged(options.saved, change_set, session.place.repository, options.selection, show)
         command = saved_command(options.saved_path)
     else:

@@ -137,7 +137,7 @@ def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service
     calls = len(service.own_runs())
     ran = described.planner("run", "agreed.json", CONSENT)
     assert (ran.code, len(service.own_runs())) == (3, calls), ran.err
-    assert ("agent's file changed" in ran.err, "agent edited" in ran.err) == (True, False), ran.err
+    assert ("the file of its agent changed" in ran.err, "was edited" in ran.err) == (True, False), ran.err
 
 
 def test_upgrading_calls_nothing(described: Project, service: Served) -> None:

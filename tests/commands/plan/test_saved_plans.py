@@ -34,7 +34,7 @@ def test_a_saved_plan_is_run_as_it_is_once(saved: Project, service: Served) -> N
     assert ran.code == 0, ran.err
     results = saved.results()
     document = json.loads((saved.root / "agreed.json").read_text())
-    assert results["change_set_digest"] == document["digest"]
+    assert results["change_set_digest"] == document["calls"]["digest"]
     assert results["cost"]["ceiling_cents"] == document["max_cost_cents"]
     before = service.ledger()
     again = saved.planner(*RUN)
@@ -54,18 +54,14 @@ def test_a_fresh_plan_that_is_equal_is_accepted(saved: Project, service: Served)
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (
-            "Cancel your appointment",
-            "Move your appointment",
-            "hours/cancel@clinic: - You are Dora Diaz, polite. Cancel your",
-        ),
+        ("Cancel your appointment", "Move your appointment", "hours/cancel@clinic: another call ("),
         ("max_seconds: 600", "max_seconds: 500", "hours/cancel@clinic: expectations changed"),
-        ("name: [Ana, Bob]", "name: [Ana, Bob, Eva]", "hours/saturday[name=Eva]@clinic would also be called: new"),
-        ("name: [Ana, Bob]", "name: [Ana]", "hours/saturday[name=Bob]@clinic was to be called, but no plan has it now"),
+        ("name: [Ana, Bob]", "name: [Ana, Bob, Eva]", "hours/saturday[name=Eva]@clinic: not agreed to (new)"),
+        ("name: [Ana, Bob]", "name: [Ana]", "fewer calls are needed"),
         ("runs: 2", "runs: 3", "hours/saturday[name=Ana]@clinic: 3 calls instead of 2"),
-        ("agent: 14", "agent: 12", "target 14 → 12"),
-        ("", "agent edited", "hours/cancel@clinic: agent edited since ("),
-        ("", "already run", "hours/cancel@clinic was to be called, but would now be kept: passed"),
+        ("agent: 14", "agent: 12", "hours/cancel@clinic: another call ("),
+        ("", "agent edited", "hours/cancel@clinic: its agent was edited since"),
+        ("", "already run", "fewer calls are needed"),
     ],
 )
 def test_every_changed_input_is_rejected_and_named(
@@ -197,11 +193,11 @@ def test_the_selection_of_a_saved_plan_cannot_be_changed(saved: Project, monkeyp
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"schema_version": "1.1"', '"schema_version": "2.0"', "this version reads schema 1.1"),
-        ('"schema_version": "1.1"', '"schema_version": "x"', "this version reads schema 1.1"),
+        ('"schema_version": "2.0"', '"schema_version": "3.0"', "this version reads schema 2.0"),
+        ('"schema_version": "2.0"', '"schema_version": "x"', "this version reads schema 2.0"),
         ('"seal"', "", "not a readable saved plan: Invalid JSON"),
-        ('"digest"', '"digger"', "not a readable saved plan: digest: Field required"),
-        ('"changes": [', '"changes": [[', "not a readable saved plan"),
+        ('"digest"', '"digger"', "not a readable saved plan: calls.digest: Field required"),
+        ('"cases": [', '"cases": [[', "not a readable saved plan"),
     ],
 )
 def test_a_saved_plan_that_cannot_be_read(saved: Project, old: str, new: str, said: str) -> None:
@@ -211,7 +207,7 @@ def test_a_saved_plan_that_cannot_be_read(saved: Project, old: str, new: str, sa
 
 
 def test_saved_texts_are_those_that_others_may_see(project: Project) -> None:
-    """The file goes from job to job: phone numbers and what the project redacts are not in it."""
+    """The file goes from job to job: prompts and phone numbers are not in it."""
     project.write("planner.yaml", "redact: ['D[a-z]+ Diaz']\n")
     project.edit(
         "plans/hours.yaml",
@@ -220,7 +216,6 @@ def test_saved_texts_are_those_that_others_may_see(project: Project) -> None:
     )
     assert project.planner("plan", "--out", "agreed.json").code == 0
     text = (project.root / "agreed.json").read_text()
-    assert "[redacted]" in text
     assert "Diaz" not in text
     assert "5550199" not in text
 
