@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Sequence
+from functools import cache
 from itertools import islice
+from types import NoneType
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -88,7 +90,9 @@ def explain(
     wanted = _TYPES.get(kind.partition("_")[0])
     if wanted is not None and kind.endswith(_TYPE_ERRORS):
         return "wrong-type", wrong_type(wanted, value, written)
-    return "bad-value", str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    # A validator of ours may name the code: a PydanticCustomError of this type.
+    code = kind if "-" in kind else "bad-value"
+    return code, str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
 def mistyped(key: str, keys: Collection[str]) -> str:
@@ -156,7 +160,7 @@ Model = TypeVar("Model", bound=Authored)
 
 
 def read_fields(model: type[Model], written: Mapping, reporter: Reporter) -> Model:
-    """The mapping as `model`. Keys with an error are reported and left out; `model_fields_set` has the others."""
+    """The mapping as `model`, with its nested models. Keys with an error are reported and left out; `model_fields_set` has the others."""
     known = model.model_fields
     values = {key: value for key, value in written.items() if key in known}
     if len(values) < len(written):  # no more errors than are shown of a file
@@ -164,6 +168,9 @@ def read_fields(model: type[Model], written: Mapping, reporter: Reporter) -> Mod
     for key in [key for key, value in values.items() if value is None and key in known]:
         reporter.error("wrong-type", EMPTY, written.key_span(key))
         del values[key]
+    for key, inner in _nested_in(model).items():
+        if values.pop(key, None) is not None and (nested := _read_nested(inner, written, key, reporter)) is not None:
+            values[key] = nested
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -184,8 +191,19 @@ def has_known_keys(model: type[BaseModel], written: Mapping) -> bool:
     return not written.incomplete and model.model_fields.keys() >= written.keys()
 
 
-def read_nested(model: type[Model], parent: Mapping, key: str, reporter: Reporter) -> tuple[Mapping, Model] | None:
-    """The mapping under `key` as `model`; None if there is none, reported if it is something else."""
+@cache
+def _nested_in(model: type[BaseModel]) -> dict[str, type[Authored]]:
+    """The nested models by their keys. Models in mappings and lists are read one by one."""
+    found: dict[str, type[Authored]] = {}
+    for key, field in model.model_fields.items():
+        inner, *others = get_args(field.annotation) or (None,)
+        if others == [NoneType] and isinstance(inner, type) and issubclass(inner, Authored):
+            found[key] = inner
+    return found
+
+
+def _read_nested(model: type[Model], parent: Mapping, key: str, reporter: Reporter) -> Model | None:
+    """The mapping under `key` as `model`; None, and an error, if it is something else."""
     written = read_mapping(parent, key, _MAPPING, reporter)
     if written is None:
         return None
@@ -195,7 +213,7 @@ def read_nested(model: type[Model], parent: Mapping, key: str, reporter: Reporte
             example = (model.model_fields[name].examples or [""])[0]
             detail = f"`{name}` is required, such as {name}: {example}"
             reporter.error("missing-key", detail, parent.key_span(key))
-    return written, fields
+    return fields
 
 
 def read_mapping(parent: Container, key: str | int, wanted: str, reporter: Reporter) -> Mapping | None:

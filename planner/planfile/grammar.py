@@ -4,9 +4,22 @@ Every field may be missing here, so that one fault does not hide the next; what 
 used. Mappings whose parts are read one by one (targets, scenarios, expectations) are typed for the schema only.
 """
 
+import re
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+from planner.planfile.text import describe
 
 FORMAT_VERSION = 1
 
@@ -31,6 +44,43 @@ Tag = Annotated[str, StringConstraints(pattern=TAG, max_length=100)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_ITEMS)]
 Texts = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
 TargetId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+def _day(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"there is no day {text} in the calendar") from None
+    return text
+
+
+_NUMBERED = re.compile(r"^\(\d+\) ")
+"""How phonenumbers begins its messages."""
+
+
+def _phone_number(number: Any) -> str:
+    """A number in E.164: plus, country code, number."""
+    if problem := _problem_with_number(number):
+        raise PydanticCustomError("not-e164", "{problem}", {"problem": problem})
+    return number
+
+
+def _problem_with_number(number: Any) -> str:
+    if isinstance(number, int) and not isinstance(number, bool):
+        return f'YAML reads this as the number {number}, without a plus; put it in quotes: "+{number}"'
+    if not isinstance(number, str):
+        return f'this must be a text such as "+14155550199", but it is {describe(number)}'
+    if not number.startswith("+") or not (number[1:].isascii() and number[1:].isdigit()):
+        return f'{describe(number)} is not E.164: a plus, the country code and digits only, such as "+14155550199"'
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException as error:
+        return f"{describe(number)} is not a phone number: {_NUMBERED.sub('', str(error)).lower().removesuffix('.')}"
+    if not phonenumbers.is_possible_number(parsed):
+        return f"{describe(number)} cannot be a phone number: too few or too many digits for country code {parsed.country_code}"
+    return ""
 
 
 class Authored(BaseModel):
@@ -127,7 +177,7 @@ class QuarantineFields(Authored):
     """Failures are reported and not counted, for a while and for a reason."""
 
     required = ("until", "reason")
-    until: Annotated[str, StringConstraints(pattern=DAY)] | None = Field(
+    until: Annotated[str, StringConstraints(pattern=DAY), AfterValidator(_day)] | None = Field(
         default=None, description="Last day (UTC) on which failures do not count.", examples=["2027-01-31"]
     )
     reason: Text | None = Field(default=None, description="Why, for readers of the report.", examples=["ticket VOX-41"])
@@ -168,7 +218,7 @@ class ScenarioDefaults(Authored):
         default="outbound", description="outbound: the test bot calls. inbound: the test bot answers."
     )
     mode: Literal["bot", "sip"] = Field(default="bot", description="bot: bot to bot. sip: over a SIP loopback.")
-    target_number: SkipValidation[str | None] = Field(
+    target_number: Annotated[str | None, BeforeValidator(_phone_number)] = Field(
         default=None,
         description="Phone number the bot appears to call from, E.164, quoted.",
         examples=["+14155550199"],
@@ -317,4 +367,17 @@ class LibraryFields(Authored):
         default_factory=dict,
         description="Each alias and what it calls. A plan calls those that it names, or all of them if it has no targets of its own.",
         examples=[{"support": {"agent": 12}}],
+    )
+
+
+class ExecutionFields(Authored):
+    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=600, description="How long to look for an unconfirmed launch before it may be sent again."
+    )
+    linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=60, description="How long a session waits at its end for unconfirmed launches."
+    )
+    mark_prompts: bool = Field(
+        default=False,
+        description="End each prompt with a short reference that makes the search for a lost launch exact.",
     )

@@ -15,9 +15,9 @@ from planner.errors import UsageError
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.axes import AxisFileReader
 from planner.planfile.expectations import Expectations
-from planner.planfile.fields import check_version, missing, read_fields, read_mapping, read_nested, wrong_type
+from planner.planfile.fields import check_version, missing, read_fields, read_mapping, wrong_type
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
-from planner.planfile.grammar import BudgetFields, PlanFields, ScenarioDefaults
+from planner.planfile.grammar import PlanFields, ScenarioDefaults
 from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, is_library, read_variables
 from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model
@@ -66,14 +66,11 @@ class PlanReader:
         if missing(PlanFields, root, "plan") and not root.incomplete:
             detail = "`plan` is required: the plan's name, such as plan: refunds"
             self.reporter.error("missing-key", detail, start_of(root))
-        budget = read_nested(BudgetFields, root, "budget", self.reporter)
-        defaults = read_nested(ScenarioDefaults, root, "defaults", self.reporter) or (
-            Mapping(),
-            ScenarioDefaults(),
-        )
-        expected = read_expected(ScenarioDefaults, defaults[0], imports)
-        if not isinstance(root.get("defaults"), Mapping) and not missing(PlanFields, root, "defaults"):
-            expected = UNREADABLE
+        defaults = fields.defaults or ScenarioDefaults()
+        defaults_written = root.get("defaults")
+        is_readable = isinstance(defaults_written, Mapping) or missing(PlanFields, root, "defaults")
+        defaults_written = defaults_written if isinstance(defaults_written, Mapping) else Mapping()
+        expected = read_expected(ScenarioDefaults, defaults_written, imports) if is_readable else UNREADABLE
         variables = self._variables(root, imports)
         context = PlanContext(
             name=fields.plan or "",
@@ -87,12 +84,12 @@ class PlanReader:
             variables_readable=variables is not None and imports.complete,
             unresolved=Unresolved(self.reporter),
             tags=frozenset(fields.tags),
-            defaults=defaults[1],
-            defaults_written=defaults[0],
+            defaults=defaults,
+            defaults_written=defaults_written,
             default_expected=expected,
-            settings=settings_of(vars(defaults[1])),
-            defaults_need_check=need_check(defaults[1].model_fields_set),
-            quarantine=read_quarantine(defaults[0], self.reporter, today=self.today),
+            settings=settings_of(vars(defaults)),
+            defaults_need_check=need_check(defaults.model_fields_set),
+            quarantine=read_quarantine(defaults_written, defaults.quarantine, self.reporter, self.today),
             today=self.today,
             expectations=self.expectations,
             prompts=self.prompts,
@@ -107,7 +104,7 @@ class PlanReader:
             description=fields.description.strip(),
             owners=tuple(fields.owners),
             tags=context.tags,
-            max_cost_cents=budget[1].max_cost_cents if budget else None,
+            max_cost_cents=fields.budget.max_cost_cents if fields.budget else None,
             cases=tuple(cases),
         )
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
+from planner.planfile.grammar import ExecutionFields
 from planner.planfile.yaml.document import Place
 from planner.values import frozen
 
@@ -179,16 +180,6 @@ class Policy:
 
 
 @frozen
-class ExecutionSettings:
-    settle_seconds: float = 600
-    """How long an unconfirmed launch is searched for before it may be sent again."""
-    linger_seconds: float = 60
-    """How long `run` waits for unconfirmed launches when everything else is done."""
-    mark_prompts: bool = False
-    """End each prompt with a short reference, which makes the search for a lost launch exact."""
-
-
-@frozen
 class JudgePrice:
     """Price of a judge call in cents: a fixed price, or by million tokens read and written. All 0: free."""
 
@@ -222,7 +213,7 @@ class Project:
 
     environments: tuple[tuple[str, tuple[Target, ...]], ...] = ()
     """Their targets are without `config`, which is in `agent_files`."""
-    execution: ExecutionSettings = ExecutionSettings()
+    execution: ExecutionFields = field(default_factory=ExecutionFields)
     policy: Policy = Policy()
     rates: tuple[tuple[str, float], ...] = ()
     """(product, cents per minute)."""

@@ -6,19 +6,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SkipValidation, StringConstraints
+from pydantic import AfterValidator, Field, SkipValidation, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from planner.checks.patterns import compile_pattern, finds_everything
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.addresses import parse_store, problem_with_endpoint
-from planner.planfile.fields import check_version, has_known_keys, read_fields, read_mapping, read_nested, wrong_type
+from planner.planfile.fields import check_version, has_known_keys, read_fields, read_mapping, wrong_type
 from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.planfile.grammar import (
     FORMAT_VERSION,
     TIME_OF_DAY,
     AllowedTargetFields,
     Authored,
+    ExecutionFields,
     Slug,
     TargetFields,
     Text,
@@ -26,7 +28,6 @@ from planner.planfile.grammar import (
 from planner.planfile.model import (
     KNOWN_PRODUCTS,
     ConfigReference,
-    ExecutionSettings,
     JudgePrice,
     JudgeSettings,
     Policy,
@@ -37,23 +38,41 @@ from planner.planfile.model import (
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten, unknown
-from planner.planfile.yaml.document import Items, Mapping, as_written, larger_than, start_of
+from planner.planfile.yaml.document import Items, Mapping, larger_than, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
-class ExecutionFields(Authored):
-    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=600, description="How long to look for an unconfirmed launch before it may be sent again."
-    )
-    linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=60, description="How long a session waits at its end for unconfirmed launches."
-    )
-    mark_prompts: bool = Field(
-        default=False,
-        description="End each prompt with a short reference that makes the search for a lost launch exact.",
-    )
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        what = f"`{shorten(name, 40)}` is not a name of the time zone database"
+        raise ValueError(unknown(what, name, available_timezones()))
+    return name
+
+
+def _endpoint(address: str) -> str:
+    if problem := problem_with_endpoint(address):
+        raise ValueError(problem)
+    return address
+
+
+def _store(address: str) -> str:
+    try:
+        parse_store(address)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    return address
+
+
+def _redacting(pattern: str) -> str:
+    try:
+        compiled = compile_pattern(pattern)
+    except ValueError as error:
+        raise PydanticCustomError("bad-regex", "{problem}", {"problem": str(error)}) from error
+    if compiled.search("") or finds_everything(compiled):
+        raise ValueError("this matches everything, so nothing would be shown")
+    return pattern
 
 
 class QuietHoursFields(Authored):
@@ -68,7 +87,7 @@ class QuietHoursFields(Authored):
         description="When they end; earlier than the start means the next morning.",
         examples=["08:00"],
     )
-    time_zone: Text | None = Field(
+    time_zone: Annotated[Text, AfterValidator(_time_zone)] | None = Field(
         default=None, description="The time zone: a name of the IANA database.", examples=["Europe/Berlin"]
     )
 
@@ -112,7 +131,7 @@ class JudgeFields(Authored):
     """The language model that `check: judge` asks. Its key comes from the environment only: PLANNER_JUDGE_API_KEY."""
 
     required = ("base_url", "model")
-    base_url: Text | None = Field(
+    base_url: Annotated[Text, AfterValidator(_endpoint)] | None = Field(
         default=None,
         description="Address of an OpenAI-compatible API, without `/chat/completions`. It must use https, or be on this machine.",
         examples=["https://api.openai.com/v1", "http://127.0.0.1:11434/v1"],
@@ -171,7 +190,7 @@ class ProjectFields(Authored):
         description="The language model that `check: judge` asks.",
         examples=[{"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini", "cents_per_vote": 0.2}],
     )
-    store: Text | None = Field(
+    store: Annotated[Text, AfterValidator(_store)] | None = Field(
         default=None,
         description="Where results are stored: a folder (default .planner/), a git ref, or the address of an object store.",
         examples=["git:refs/planner/results"],
@@ -180,27 +199,23 @@ class ProjectFields(Authored):
         default=False,
         description="Whether results may be stored in a git ref of a public repository, where everyone can read the transcripts.",
     )
-    redact: SkipValidation[list[Text]] = Field(
-        default_factory=list[Any],
+    redact: Annotated[list[Annotated[Text, AfterValidator(_redacting)]], Field(max_length=300)] = Field(
+        default_factory=list,
         description="Regular expressions (RE2). Text that they match is masked in reports and shared stores.",
         examples=[["(?i)member number \\d+"]],
     )
 
 
-def read_judge(root: Mapping, reporter: Reporter) -> JudgeSettings | None:
+def _judge(root: Mapping, fields: JudgeFields | None, reporter: Reporter) -> JudgeSettings | None:
     """None if there is none, or it has an error."""
-    nested = read_nested(JudgeFields, root, "judge", reporter)
-    if nested is None:
+    if fields is None:
         return None
     errors = reporter.errors
-    written, fields = nested
-    if fields.base_url is not None and (problem := problem_with_endpoint(fields.base_url)):
-        reporter.error("bad-value", problem, written.span("base_url"))
-    price = _price(root, written, fields, reporter)
-    if reporter.errors > errors or fields.model is None:
+    price = _price(root, fields, reporter)
+    if reporter.errors > errors or fields.base_url is None or fields.model is None:
         return None
     return JudgeSettings(
-        base_url=(fields.base_url or "").rstrip("/"),
+        base_url=fields.base_url.rstrip("/"),
         model=fields.model,
         price=price,
         max_concurrent=fields.max_concurrent,
@@ -210,14 +225,15 @@ def read_judge(root: Mapping, reporter: Reporter) -> JudgeSettings | None:
     )
 
 
-def _price(root: Mapping, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
+def _price(root: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
     """The price is required, never 0 by default: nobody can consent to votes of unknown price."""
-    tokens = read_nested(TokenPriceFields, written, "cents_per_million_tokens", reporter)
+    written: Mapping = root["judge"]
+    tokens = fields.cents_per_million_tokens
     if tokens is not None:
         if fields.cents_per_vote is not None:
             detail = "votes are priced one way: keep `cents_per_vote`, or this"
             reporter.error("bad-value", detail, written.key_span("cents_per_million_tokens"))
-        return JudgePrice(0.0, tokens[1].input or 0.0, tokens[1].output or 0.0)
+        return JudgePrice(0.0, tokens.input or 0.0, tokens.output or 0.0)
     priced = {"cents_per_vote", "cents_per_million_tokens"} & written.keys()
     if not priced and has_known_keys(JudgeFields, written):
         detail = "`cents_per_vote` is required, such as 0.2 (0 if votes are free), or `cents_per_million_tokens`"
@@ -228,8 +244,6 @@ def _price(root: Mapping, written: Mapping, fields: JudgeFields, reporter: Repor
 _UNREADABLE = Project(readable=False)
 MAX_VALUES = 50_000
 """Maximum number of values in planner.yaml, which every command reads."""
-MAX_PATTERNS = 300
-"""Maximum number of `redact` patterns: each is searched in everything that is shown."""
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
@@ -271,7 +285,6 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
 
 def _project(root: Mapping, reporter: Reporter) -> Project:
     fields = read_fields(ProjectFields, root, reporter)
-    execution = read_nested(ExecutionFields, root, "execution", reporter)
     for product, rate in fields.rates.items():
         meant = None if product in KNOWN_PRODUCTS else nearest(product, KNOWN_PRODUCTS)
         if meant is not None and meant not in fields.rates:
@@ -280,19 +293,14 @@ def _project(root: Mapping, reporter: Reporter) -> Project:
         if 0 < rate < 1:  # a rate in dollars would make every budget useless
             detail = f"rates are cents per minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
             reporter.warning("bad-value", detail, root["rates"].span(product))
-    if fields.store is not None:
-        try:
-            parse_store(fields.store)
-        except UsageError as error:
-            reporter.error("bad-value", str(error), root.span("store"))
     environments, agent_files = _environments(root, reporter)
     project = Project(
         environments=environments,
-        execution=ExecutionSettings(**vars(execution[1])) if execution else ExecutionSettings(),
-        policy=_policy(root, reporter),
+        execution=fields.execution or ExecutionFields(),
+        policy=_policy(root, fields.policy, reporter),
         rates=tuple(fields.rates.items()),
-        judge=read_judge(root, reporter),
-        redact=_redact(root, reporter),
+        judge=_judge(root, fields.judge, reporter),
+        redact=tuple(fields.redact),
         store=fields.store,
         store_public=fields.store_public,
         agent_files=agent_files,
@@ -300,11 +308,10 @@ def _project(root: Mapping, reporter: Reporter) -> Project:
     return project if not reporter.errors else replace(project, readable=False)
 
 
-def _policy(root: Mapping, reporter: Reporter) -> Policy:
-    nested = read_nested(PolicyFields, root, "policy", reporter)
-    if nested is None:
+def _policy(root: Mapping, fields: PolicyFields | None, reporter: Reporter) -> Policy:
+    if fields is None:
         return Policy()
-    written, fields = nested
+    written: Mapping = root["policy"]
     allowed: frozenset[tuple[str, int]] | None = None
     items: Any = written.get("allowed_targets")
     if isinstance(items, Items):
@@ -314,56 +321,22 @@ def _policy(root: Mapping, reporter: Reporter) -> Policy:
         detail = wrong_type("a list such as [{agent: 12}]", items)
         reporter.error("wrong-type", detail, written.span("allowed_targets"))
         allowed = frozenset()
-    quiet_hours = _quiet_hours(written, reporter)
+    quiet_hours = _quiet_hours(written, fields.quiet_hours, reporter)
     return Policy(
         fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours, fields.previews
     )
 
 
-def _quiet_hours(policy: Mapping, reporter: Reporter) -> QuietHours | None:
-    nested = read_nested(QuietHoursFields, policy, "quiet_hours", reporter)
-    if nested is None:
+def _quiet_hours(policy: Mapping, fields: QuietHoursFields | None, reporter: Reporter) -> QuietHours | None:
+    if fields is None:
         return None
-    written, fields = nested
+    written: Mapping = policy["quiet_hours"]
     if fields.start is not None and fields.start == fields.end:
         detail = "`start` and `end` are the same, which could mean always or never; write two different times"
         reporter.error("bad-value", detail, written.span("end"))
-    zone = fields.time_zone
-    if zone is not None and zone not in available_timezones():
-        detail = unknown(f"`{shorten(zone, 40)}` is not a name of the time zone database", zone, available_timezones())
-        reporter.error("bad-value", detail, written.span("time_zone"))
+    if fields.start is None or fields.end is None or fields.time_zone is None:
         return None
-    if fields.start is None or fields.end is None or zone is None:
-        return None
-    return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(zone))
-
-
-def _redact(root: Mapping, reporter: Reporter) -> tuple[str, ...]:
-    """The patterns that can be used; others are reported."""
-    written: Any = root.get("redact")
-    if not isinstance(written, Items):
-        if written is not None:
-            reporter.error("wrong-type", wrong_type("a list", written), root.span("redact"))
-        return ()
-    if len(written) > MAX_PATTERNS:
-        detail = f"`redact` may have {MAX_PATTERNS} patterns, this has {len(written):,}; join some with |"
-        reporter.error("too-many-nodes", detail, written.span(MAX_PATTERNS))
-        return ()
-    patterns: list[str] = []
-    for index, pattern in enumerate(written):
-        place = written.span(index)
-        if not isinstance(pattern, str):
-            reporter.error("wrong-type", wrong_type("text", pattern, as_written(written, index)), place)
-            continue
-        try:
-            compiled = compile_pattern(pattern)
-        except ValueError as error:
-            reporter.error("bad-regex", str(error), place)
-            continue
-        if compiled.search("") or finds_everything(compiled):
-            reporter.error("bad-value", "this matches everything, so nothing would be shown", place)
-        patterns.append(pattern)
-    return tuple(patterns)
+    return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(fields.time_zone))
 
 
 def _environments(

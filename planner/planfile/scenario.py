@@ -15,8 +15,8 @@ from planner.planfile.axes import AxisFileReader, AxisReader
 from planner.planfile.drafts import Draft
 from planner.planfile.expand import Allowance, Parts, expand
 from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
-from planner.planfile.fields import missing, read_fields, read_nested
-from planner.planfile.grammar import MatrixFields, ScenarioDefaults, ScenarioFields
+from planner.planfile.fields import missing, read_fields
+from planner.planfile.grammar import ScenarioDefaults, ScenarioFields
 from planner.planfile.imports import Expected, Imports, read_expected
 from planner.planfile.lint import cannot_fail
 from planner.planfile.matrix import Matrix, MatrixReader
@@ -100,6 +100,8 @@ class ScenarioReader:
         self.name = name
         self.place = scenarios.key_place(name)
         self.written: Mapping = scenarios[name]
+        self.errors = self.reporter.errors
+        """How many errors there were before this scenario."""
         self.fields = read_fields(ScenarioFields, self.written, self.reporter)
         self.given = self.fields.model_fields_set
         """The valid fields of the scenario."""
@@ -109,7 +111,6 @@ class ScenarioReader:
         """Names in `exclude` and `include` that are no axes."""
 
     def read(self) -> Scenario:
-        errors = self.reporter.errors
         if not is_slug(self.name):
             check_slug(self.name, self.where, self.reporter)
         targets = self._targets()
@@ -128,7 +129,7 @@ class ScenarioReader:
             )
         quarantine = plan.quarantine
         if "quarantine" in self.written:
-            quarantine = read_quarantine(self.written, self.reporter, today=plan.today)
+            quarantine = read_quarantine(self.written, self.fields.quarantine, self.reporter, plan.today)
         names = self._names(matrix, prompt, drafts, complete=complete)
         for name, uses in self.unknown_axes.items():
             plan.unresolved.add(name, uses)
@@ -158,7 +159,7 @@ class ScenarioReader:
             description=(self.values["description"] or "").strip(),
             quarantine=quarantine,
         )
-        cases = expand(parts, self.plan.expectations, plan.allowance, self.reporter, errors=errors)
+        cases = expand(parts, self.plan.expectations, plan.allowance, self.reporter, errors=self.errors)
         return Scenario(cases, names, complete)
 
     @property
@@ -191,12 +192,10 @@ class ScenarioReader:
     def _matrix(self, cases_per_point: int) -> Matrix:
         if "matrix" not in self.written:
             return _NO_MATRIX
-        nested = read_nested(MatrixFields, self.written, "matrix", self.reporter)
-        if nested is None:
+        if self.fields.matrix is None:
             return Matrix()
-        written, fields = nested
         axes = AxisReader(self.plan.path, self.plan.axis_files, self.reporter, self.plan.imports.axis)
-        reader = MatrixReader(written, fields, axes, cases_per_point=cases_per_point)
+        reader = MatrixReader(self.written["matrix"], self.fields.matrix, axes, cases_per_point=cases_per_point)
         found = reader.read(self.written.key_span("matrix"))
         self.unknown_axes = reader.unknown_axes
         return found

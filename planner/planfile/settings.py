@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
-from functools import lru_cache
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
 from planner.clock import age_of
 from planner.diagnostics import Span
 from planner.planfile.drafts import Draft
-from planner.planfile.fields import read_nested, wrong_type
 from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
 from planner.planfile.model import Direction, Mode, Quarantine
 from planner.planfile.reporter import Reporter
-from planner.planfile.text import describe
 from planner.planfile.yaml.document import Mapping as Written
 from planner.statistics import least_runs_to_pass
 
@@ -75,8 +71,8 @@ def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None
 
 _FEW_RUNS = 20
 """With more runs, nearly any rate is within rounding of a possible one."""
-_CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "target_number"})
-"""Fields that have to fit others, or a form of their own. `runs` alone fits: its others are these, in the scenario or the defaults.
+_CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate"})
+"""Fields that have to fit others. `runs` alone fits: its others are these, in the scenario or the defaults.
 A scenario that sets only `runs` is not checked, so checks of `runs` alone belong in `lint.py`."""
 
 
@@ -102,12 +98,6 @@ class Settings(NamedTuple):
             self.reporter.error("out-of-range", detail, self._place("min_runs"))
         self._check_confidence(runs)
         self._check_rounding(runs)
-        number: Any = self.values["target_number"]
-        if number is None:
-            return
-        fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
-        if fault:
-            self.reporter.error("not-e164", fault, self._place("target_number"))
 
     def _check_confidence(self, runs: int) -> None:
         """Report a rate that no result of these runs could reach, before anything is paid."""
@@ -160,48 +150,17 @@ def _cut(part: int, whole: int, digits: int) -> str:
     return f"{part * 10**digits // whole / 10**digits:.{digits}f}"
 
 
-def read_quarantine(written: Written, reporter: Reporter, *, today: date | None) -> Quarantine | None:
-    """What is under `quarantine`; None if there is none, or it has an error, which is reported.
+def read_quarantine(
+    written: Written, fields: QuarantineFields | None, reporter: Reporter, today: date | None
+) -> Quarantine | None:
+    """`quarantine` of a scenario or of the defaults, which is `written`; None if there is none, or an error, which is reported.
 
     One that ended before `today` (UTC; None: unknown) is reported as a warning and still returned.
     """
-    nested = read_nested(QuarantineFields, written, "quarantine", reporter)
-    if nested is None:
+    if fields is None or fields.until is None:
         return None
-    mapping, fields = nested
-    if fields.until is None:
-        return None
-    try:
-        until = date.fromisoformat(fields.until)
-    except ValueError:
-        reporter.error("bad-value", f"there is no day {fields.until} in the calendar", mapping.span("until"))
-        return None
+    until = date.fromisoformat(fields.until)
     if today is not None and until < today:
         detail = f"the quarantine ended on {until}, so failures count again; remove it, or set a later day"
-        reporter.warning("quarantine-passed", detail, mapping.span("until"))
+        reporter.warning("quarantine-passed", detail, written["quarantine"].span("until"))
     return None if fields.reason is None else Quarantine(until, " ".join(fields.reason.split()))
-
-
-_NUMBERED = re.compile(r"^\(\d+\) ")
-"""How phonenumbers begins its messages."""
-
-
-@lru_cache(maxsize=1_000)
-def phone_number_fault(number: object) -> str:
-    """Why this is not a phone number in E.164 (plus, country code, number) and how to write it; "" if it is one."""
-    if isinstance(number, int) and not isinstance(number, bool):
-        return f'YAML reads this as the number {number}, without a plus; put it in quotes: "+{number}"'
-    if not isinstance(number, str):
-        return f'this must be a text such as "+14155550199", but it is {describe(number)}'
-    digits = number.removeprefix("+")
-    if not number.startswith("+") or not (digits.isascii() and digits.isdigit()):
-        return f'{describe(number)} is not E.164: a plus, the country code and digits only, such as "+14155550199"'
-    import phonenumbers
-
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException as error:
-        return f"{describe(number)} is not a phone number: {_NUMBERED.sub('', str(error)).lower().removesuffix('.')}"
-    if not phonenumbers.is_possible_number(parsed):
-        return f"{describe(number)} cannot be a phone number: too few or too many digits for country code {parsed.country_code}"
-    return ""

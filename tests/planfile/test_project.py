@@ -10,7 +10,8 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.planfile.addresses import BUCKETS
-from planner.planfile.model import ExecutionSettings, Policy, Project, QuietHours, Target
+from planner.planfile.grammar import ExecutionFields
+from planner.planfile.model import Policy, Project, QuietHours, Target
 from planner.planfile.project import load_project, read_project
 
 
@@ -51,7 +52,7 @@ rates: {spark: 8, storm-base: 12.5}
             ("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),
             ("production", (Target("support", "agent", 40),)),
         ),
-        execution=ExecutionSettings(settle_seconds=30, linger_seconds=0.5, mark_prompts=True),
+        execution=ExecutionFields(settle_seconds=30, linger_seconds=0.5, mark_prompts=True),
         policy=Policy(
             2000,
             frozenset({("agent", 12), ("phone_number", 31)}),
