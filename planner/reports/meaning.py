@@ -43,6 +43,8 @@ def meaning(result: RunResult) -> str:
         return "Some outcomes are unknown: the calls made were inconclusive."
     if code == 1 and regression and (not failed or "failure" not in result.fail_on):
         return regression
+    if code == 1 and not failed:
+        return "A run failed an expectation, so no further calls were made (--fail-fast)."
     if code == 1 and failed and not any(map(first_failed, failed)):
         return "The platform failed calls of cases whose plan counts that (platform_failures: fail)."
     if code == 1 and failed and all(map(is_changed_by_author, failed)):

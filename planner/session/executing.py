@@ -163,12 +163,14 @@ async def _make_calls(
     hours = project.policy.quiet_hours
 
     def on_run(record: EndedRun) -> Judgement:
-        judged = judge_record(cases[record.slot.case_id], record, prepared.judging.cache)
+        case = cases[record.slot.case_id]
+        judged = judge_record(case, record, prepared.judging.cache)
+        counts = case.quarantine is None or session.reports.started_at.date() > case.quarantine.until
         runs.add(record, judged)
         settling.note(record.slot.case_id, judged)
         return Judgement(
             platform_failed=record.evidence is not None and judged.fault is Fault.PLATFORM,
-            stop=options.fail_fast and judged.outcome is RunOutcome.FAILED,
+            stop=options.fail_fast and counts and judged.outcome is RunOutcome.FAILED,
         )
 
     def on_snapshot(snapshot: Snapshot) -> None:

@@ -106,6 +106,7 @@ def test_the_meaning_of_failures_after_changes_of_the_plan(canonical: RunResult)
 
 def test_which_cases_met_their_rate(all_passed: RunResult) -> None:
     """No more than this session had."""
+    assert "--fail-fast" in meaning(changed(all_passed, exit_code=1)), "the case may still pass"
     assert meaning(all_passed).startswith("All cases met")
     assert meaning(changed(all_passed, partial=True)).startswith("All selected cases met")
     left_out = changed(all_passed, partial=True, warnings=[f"{LEAVES_OUT} 1 case: p/s@t"])

@@ -297,3 +297,10 @@ def test_fail_fast_launches_nothing_more(project: Project, service: Served) -> N
     assert ran.code == 1
     assert 0 < len(service.own_runs()) < 20
     assert "not made" in ran.out
+
+
+def test_fail_fast_does_not_stop_at_a_quarantined_case(project: Project, service: Served) -> None:
+    quarantined = "quarantine: {until: 2099-01-01, reason: known}\n    runs: 3\n    prompt: You"
+    project.write("plans/hours.yaml", FAILING.replace("prompt: You", quarantined))
+    assert project.planner("run", CONSENT, "--fail-fast", "--max-concurrent", "1").code == 0
+    assert len(service.own_runs()) == 3
