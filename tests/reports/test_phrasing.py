@@ -7,6 +7,7 @@ import pytest
 from planner.reports import case_phrasing, phrasing
 from planner.reports.meaning import LEAVES_OUT, meaning
 from planner.results.model import JudgeCost, PreviewDocument, Run, RunResult
+from planner.results.outcomes import Fault
 from tests.support.samples import changed
 
 
@@ -112,6 +113,24 @@ def test_which_cases_met_their_rate(all_passed: RunResult) -> None:
     left_out = changed(all_passed, partial=True, warnings=[f"{LEAVES_OUT} 1 case: p/s@t"])
     for cases in (all_passed.cases, []):
         assert "others have no results" in meaning(changed(left_out, cases=cases))
+
+
+def test_failures_are_shown_by_variant(canonical: RunResult) -> None:
+    """Of an agent that splits its calls: one of them may be the one that fails. Without a label, by its id."""
+    case = next(case for case in canonical.cases if case.outcome == "passed")
+    run = case.runs[0]
+
+    def shown(*runs: tuple[int | None, str | None, str | None]) -> str:
+        made = [
+            changed(run, fault=fault and Fault(fault), agent_variant_id=variant, agent_variant_label=label)
+            for variant, label, fault in runs
+        ]
+        return case_phrasing.by_variant(changed(case, runs=made))
+
+    first, second = (1, "A", None), (2, None, "agent")
+    assert shown(first, second, first, (2, None, "platform")) == "passed by variant: 2 0 of 1, A 2 of 2"
+    assert shown(first, (2, None, None)) == ""
+    assert shown(second, (None, None, None)) == ""
 
 
 def test_undecided_warnings_and_uncounted_runs(canonical: RunResult) -> None:
