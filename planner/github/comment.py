@@ -91,7 +91,8 @@ def upsert_comment(
     body = _body(markdown, digest, place.name, superseded[1] if superseded else "")
     if old is not None:
         if old["body"] != body:
-            github.send("PATCH", f"issues/comments/{old['id']}", _PERMISSION, {"body": body})
+            path = f"issues/comments/{old['id']}"
+            github.send("PATCH", path, _PERMISSION, {"body": body}, repeatable=True)
         return old["body"] != body
     if not worth_saying:
         return False

@@ -119,6 +119,16 @@ def test_a_failing_api_writes_no_second_comment(fake: FakeGitHub, fault: Fault) 
     assert len(fake.comments[42]) == 1
 
 
+@pytest.mark.parametrize("after_work", [False, True])
+def test_an_edit_that_failed_is_repeated(fake: FakeGitHub, after_work: bool) -> None:
+    """Else the comment would keep an older answer than the status."""
+    write(fake, Said())
+    fake.faults.append(Fault("PATCH", 502, 2, after_work=after_work))
+    assert write(fake, Said("### green", ""))
+    (comment,) = fake.comments[42]
+    assert "### green" in comment["body"]
+
+
 def test_throttled(fake: FakeGitHub) -> None:
     fake.faults.append(Fault("POST", 429, 2, headers={"Retry-After": "1"}))
     assert write(fake, Said())
