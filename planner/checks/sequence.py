@@ -113,7 +113,8 @@ class Sequence(Expectation, frozen=True):
             return judgement
         if not speakers:
             return errored("the transcript has no speech")
-        return replace(judgement, is_silence=True)
+        silent = "caller" if "agent" in speakers else "agent"
+        return replace(judgement, message=f"{judgement.message}; the {silent} has no turn", is_silence=True)
 
 
 def _in_order(steps: Several[Step], evidence: Evidence) -> Judgement:

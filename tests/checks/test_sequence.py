@@ -76,6 +76,11 @@ def test_a_tool_call_without_a_turn_is_undecided(talk: Any, judge: Any) -> None:
     assert judge(talk(*TALK, tools=()), check="sequence", steps=[said("hello"), {"tool": "refund"}])[0] == "failed"
 
 
+def test_a_speaker_without_a_turn_is_named(talk: Any, judge: Any) -> None:
+    outcome, message, _ = judge(talk("caller: Hello?"), check="sequence", steps=[said("hello"), said("bye")])
+    assert (outcome, message.rpartition("; ")[2]) == ("failed", "the agent has no turn")
+
+
 def test_a_transcript_without_speech_is_undecided(talk: Any, judge: Any) -> None:
     """As with `says`; unless a tool was not called."""
     evidence = talk("tool: refund()", tools=(ToolCall(name="refund", turn=1),))
