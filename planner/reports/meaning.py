@@ -39,6 +39,9 @@ def meaning(result: RunResult) -> str:
         return f"{_all_met(result)}; failures of quarantined cases are not counted."
     if code == 0:
         return f"{_all_met(result)}."
+    unknown = [run for case in with_outcome(result, "unknown") for run in case.runs]
+    if code == 4 and result.finished and any(run.missing or run.votes_missing for run in unknown):
+        return "Some outcomes are unknown: evidence or judge calls are missing."
     if code == 4 and result.finished:
         return "Some outcomes are unknown: the calls made were inconclusive."
     if code == 1 and regression and (not failed or "failure" not in result.fail_on):

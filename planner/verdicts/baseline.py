@@ -174,7 +174,8 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     have count for the older one."""
     before = {case.case_id: case for case in older.cases}
     now = {case.case_id: case for case in newer.cases}
-    case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
+    gone = [case_id for case_id in before if case_id not in now] if not newer.partial else []  # else not selected
+    case_ids = [*now, *gone]
     found: dict[str, BaselineComparison] = {}
     pairs: dict[str, list[Pair]] = {}
     called: list[tuple[Sequence[Run], Sequence[Run]]] = []

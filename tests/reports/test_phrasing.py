@@ -105,6 +105,15 @@ def test_the_meaning_of_failures_after_changes_of_the_plan(canonical: RunResult)
     assert case_phrasing.compared(case, p_value=True) == "not comparable: expectations changed"
 
 
+def test_missing_evidence_is_not_called_inconclusive(canonical: RunResult) -> None:
+    case = next(case for case in canonical.cases if case.outcome == "unknown" and case.runs)
+    case = changed(case, quarantine=None)
+    for update, words in ({"votes_missing": 1}, "missing"), ({"votes_missing": 0, "missing": []}, "inconclusive"):
+        runs = [changed(run, **update) for run in case.runs]
+        result = changed(canonical, exit_code=4, finished=True, cases=[changed(case, runs=runs)])
+        assert words in meaning(result)
+
+
 def test_which_cases_met_their_rate(all_passed: RunResult) -> None:
     """No more than this session had."""
     assert "--fail-fast" in meaning(changed(all_passed, exit_code=1)), "the case may still pass"

@@ -250,6 +250,14 @@ def test_new_failures_and_cases_that_are_gone_are_named() -> None:
     assert "## Gone (1)\n\n- ➖ `p/old@s`: 2 of 2 runs passed\n" in found
 
 
+def test_cases_that_were_not_selected_are_not_gone() -> None:
+    older = result("old", AT, case("left-out", "passed", 2), case("a", "passed", 3))
+    newer = result("new", AT, case("a", "passed", 3)).model_copy(update={"partial": True})
+    found = render_markdown(compare_results(older, newer, RANDOM))
+    assert found.startswith("# 1 same\n")
+    assert "only some cases were selected" in found
+
+
 def test_a_part_of_the_same_runs_is_nothing_new() -> None:
     """Lowered `runs` keep some of the calls, so that nothing is due to chance."""
     before, now = case("raised", "passed", 8), case("raised", "passed", 4)
