@@ -6,7 +6,7 @@ if a whole text is one template (`max_seconds: "{{ limit }}"`) and the field tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -224,16 +224,13 @@ class Expectations:
                 self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)
 
-    def undefined(
-        self, draft: Draft, known: frozenset[str], message_for: Callable[[str], str]
-    ) -> Iterator[tuple[str, Use]]:
-        """The unknown names in the expectation's templates, each with its places; `message_for` makes the message."""
+    def undefined(self, draft: Draft, known: frozenset[str]) -> Iterator[tuple[str, Use]]:
+        """The unknown names in the expectation's templates, each with its places."""
         for text in draft.shape.texts:
             for name, offset in text.template.names.items():
                 if name not in known:
-                    detail = message_for(name)
-                    fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
-                    yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
+                    fault = TemplateFault("template-undefined", "", offset, offset + len(name))
+                    yield name, Use(fault.code, self._place(draft, text.route, fault), draft.user, draft.said)
 
     def _rendering(self, draft: Draft, values: Values, case_errors: CaseErrors) -> Rendered | None:
         """The expectation of one case, from a draft with templates; None after an error."""

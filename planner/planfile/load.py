@@ -14,6 +14,7 @@ from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.axes import AxisFileReader
+from planner.planfile.expand import Allowance
 from planner.planfile.expectations import Expectations
 from planner.planfile.fields import check_version, missing, read_fields, read_mapping, wrong_type
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
@@ -24,8 +25,8 @@ from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.prompts import PromptReader
 from planner.planfile.reporter import EnoughFaults, Reporter, Unresolved
-from planner.planfile.scenario import PlanContext, ScenarioReader
-from planner.planfile.settings import need_check, read_quarantine, settings_of
+from planner.planfile.scenario import ScenarioReader
+from planner.planfile.settings import read_quarantine, settings_of
 from planner.planfile.targets import TargetReader
 from planner.planfile.templates import Templates, corrected_name, is_name
 from planner.planfile.text import shorten, unknown
@@ -59,47 +60,15 @@ class PlanReader:
         if not check_version(root, self.reporter, required=True):
             return None
         fields = read_fields(PlanFields, root, self.reporter)
-        imports = Imports(self.reporter, self.expectations)
-        read_imports(root, path, fields.imports, self.libraries, imports)
-        self.templates.new_plan()
-        self.expectations.new_plan()
         if missing(PlanFields, root, "plan") and not root.incomplete:
             detail = "`plan` is required: the plan's name, such as plan: refunds"
             self.reporter.error("missing-key", detail, start_of(root))
-        defaults = fields.defaults or ScenarioDefaults()
-        defaults_written = root.get("defaults")
-        is_readable = isinstance(defaults_written, Mapping) or missing(PlanFields, root, "defaults")
-        defaults_written = defaults_written if isinstance(defaults_written, Mapping) else Mapping()
-        expected = read_expected(ScenarioDefaults, defaults_written, imports) if is_readable else UNREADABLE
-        variables = self._variables(root, imports)
-        context = PlanContext(
-            name=fields.plan or "",
-            root=root,
-            path=path,
-            aliases=self.targets.read(root, path, imports.targets),
-            imports=imports,
-            variables=variables if variables is not None else Mapping(),
-            corrected_names=frozenset(variables or ()).union(map(corrected_name, variables or ())),
-            own_variables_readable=variables is not None,
-            variables_readable=variables is not None and imports.complete,
-            unresolved=Unresolved(self.reporter),
-            tags=frozenset(fields.tags),
-            defaults=defaults,
-            defaults_written=defaults_written,
-            default_expected=expected,
-            settings=settings_of(vars(defaults)),
-            defaults_need_check=need_check(defaults.model_fields_set),
-            quarantine=read_quarantine(defaults_written, defaults.quarantine, self.reporter, self.today),
-            today=self.today,
-            expectations=self.expectations,
-            prompts=self.prompts,
-            axis_files=self.axis_files,
-        )
+        context = PlanContext(self, root, path, fields)
         cases = self._cases(context)
         if self.reporter.errors > errors:
             return None
         return Plan(
-            name=fields.plan or "",
+            name=context.name,
             file=root.source.file,
             description=fields.description.strip(),
             owners=tuple(fields.owners),
@@ -107,19 +76,6 @@ class PlanReader:
             max_cost_cents=fields.budget.max_cost_cents if fields.budget else None,
             cases=tuple(cases),
         )
-
-    def _variables(self, root: Mapping, imports: Imports) -> Lookup[str, Any] | None:
-        """The plan's variables and imported ones; None if they cannot be read, which is reported."""
-        own = read_variables(PlanFields, root, self.reporter)
-        imported = imports.variables
-        if own is None or not imported:
-            return own
-        joined = {**imported, **own}
-        if larger_than(joined, MAX_TEMPLATE_VALUES):
-            detail = f"the variables of a plan and its imports may have {MAX_TEMPLATE_VALUES:,} values together, with aliases expanded; shorten them"
-            self.reporter.error("too-many-nodes", detail, root.key_span("imports"))
-            return None
-        return joined
 
     def _cases(self, plan: PlanContext) -> list[Case]:
         root = plan.root
@@ -159,6 +115,58 @@ class PlanReader:
                     detail = f"no template of this plan uses `{shorten(name, 40)}`; remove it"
                     self.reporter.warning("unused-variable", detail, own.key_span(name))
         return cases
+
+
+class PlanContext:
+    """What scenarios use of their plan."""
+
+    def __init__(self, reader: PlanReader, root: Mapping, path: Path, fields: PlanFields) -> None:
+        self.reader = reader
+        self.root = root
+        self.path = path
+        self.name = fields.plan or ""
+        self.tags = frozenset(fields.tags)
+        self.imports = Imports(reader.reporter, reader.expectations)
+        read_imports(root, path, fields.imports, reader.libraries, self.imports)
+        reader.templates.new_plan()
+        reader.expectations.new_plan()
+        self.defaults = fields.defaults or ScenarioDefaults()
+        written = root.get("defaults")
+        self.defaults_written = written if isinstance(written, Mapping) else Mapping()
+        self.default_expected = UNREADABLE
+        if isinstance(written, Mapping) or missing(PlanFields, root, "defaults"):
+            self.default_expected = read_expected(ScenarioDefaults, self.defaults_written, self.imports)
+        self.settings = settings_of(vars(self.defaults))
+        """Of the defaults."""
+        self.quarantine = read_quarantine(
+            self.defaults_written, self.defaults.quarantine, reader.reporter, reader.today
+        )
+        """Of the defaults."""
+        variables = self._variables()
+        self.variables: Lookup[str, Any] = {} if variables is None else variables
+        self.own_variables_readable = variables is not None
+        """False if `vars` has errors, so that names may be missing."""
+        self.variables_readable = variables is not None and self.imports.complete
+        """False if `vars` or an import has errors, so that names may be missing."""
+        self.corrected_names = frozenset(self.variables).union(map(corrected_name, self.variables))
+        """The names of variables; for invalid names, the suggested ones."""
+        self.aliases = reader.targets.read(root, path, self.imports.targets)
+        self.unresolved = Unresolved(reader.reporter)
+        self.allowance = Allowance()
+
+    def _variables(self) -> Lookup[str, Any] | None:
+        """The plan's variables and imported ones; None if they cannot be read, which is reported."""
+        reporter = self.reader.reporter
+        own = read_variables(PlanFields, self.root, reporter)
+        imported = self.imports.variables
+        if own is None or not imported:
+            return own
+        joined = {**imported, **own}
+        if larger_than(joined, MAX_TEMPLATE_VALUES):
+            detail = f"the variables of a plan and its imports may have {MAX_TEMPLATE_VALUES:,} values together, with aliases expanded; shorten them"
+            reporter.error("too-many-nodes", detail, self.root.key_span("imports"))
+            return None
+        return joined
 
 
 _OF_PLANS = frozenset({"version", "plan", "scenarios", "kind"})
@@ -217,10 +225,6 @@ def load_files(
     return LoadedFiles(tuple(plans), reader.libraries.paths, reader.reporter.diagnostics)
 
 
-def _may_be_agent(root: Mapping) -> bool:
-    return not _OF_PLANS.intersection(root) and not _OF_AGENTS.isdisjoint(root)
-
-
 @contextmanager
 def collector_paused() -> Generator[None]:
     """Nearly all that loading makes is kept, so that the cyclic collector searches in vain; it takes half of the time.
@@ -259,7 +263,7 @@ def _load(path: Path, reader: PlanReader, names: dict[str, Place], others: list[
         detail = f"this is a world of the sandbox, not a plan: use it with `--sandbox --world {file}`"
         reporter.error("unknown-key", detail, root.key_span("world"))
         return None
-    if _may_be_agent(root):
+    if _OF_PLANS.isdisjoint(root) and not _OF_AGENTS.isdisjoint(root):
         if others is not None:
             others.append(path)
             return None

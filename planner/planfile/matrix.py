@@ -13,7 +13,7 @@ from planner.planfile.axes import Axis, AxisReader, AxisValue
 from planner.planfile.fields import missing, wrong_type
 from planner.planfile.grammar import MAX_CASES, MatrixFields
 from planner.planfile.pairwise import TooMuchSearchError, fewest_rows, pairwise
-from planner.planfile.reporter import Use
+from planner.planfile.reporter import Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reader import warn_of_rewritten
@@ -65,16 +65,18 @@ class Exclusions:
 class MatrixReader:
     """Reads one scenario's matrix; every point makes `cases_per_point` cases."""
 
-    def __init__(self, written: Mapping, fields: MatrixFields, axes: AxisReader, *, cases_per_point: int) -> None:
+    def __init__(
+        self, written: Mapping, fields: MatrixFields, axes: AxisReader, unresolved: Unresolved, *, cases_per_point: int
+    ) -> None:
         self.written = written
         self.fields = fields
         self.axis_reader = axes
         self.reporter = axes.reporter
+        self.unresolved = unresolved
+        """For names in `exclude` and `include` that are no axes."""
         self.cases_per_point = cases_per_point
         self._new_values: dict[tuple[str, str], AxisValue] = {}
         """By axis and token, values that only `include` has."""
-        self.unknown_axes: dict[str, list[Use]] = {}
-        """Names in `exclude` and `include` that are no axes; the caller reports them."""
 
     def read(self, place: Span) -> Matrix:
         """The matrix under the key at `place`; after errors, what is left of it, so that more can be found."""
@@ -221,11 +223,9 @@ class MatrixReader:
             if name in self.axis_reader.faulty:
                 continue
             if name not in names:
-                found = f"`{shorten(name, 40)}` is not an axis of this matrix"
-                detail = "" if name in self.unknown_axes else unknown(found, name, names, self.reporter.searches)
-                use = Use("unknown-axis", detail, written.key_span(name))
-                self.unknown_axes.setdefault(name, []).append(use)
-                self.reporter.errors += 1  # reported with what templates use
+                what = f"`{shorten(name, 40)}` is not an axis of this matrix"
+                message = partial(unknown, what, name, names, self.reporter.searches)
+                self.unresolved.add(name, Use("unknown-axis", written.key_span(name)), message)
                 continue
             found = axes[names[name]].find(written[name])
             if found is not None:

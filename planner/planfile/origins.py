@@ -18,8 +18,8 @@ from planner.planfile.drafts import Draft
 from planner.planfile.fields import read_fields
 from planner.planfile.files import read_authored
 from planner.planfile.grammar import PlanFields, ScenarioDefaults, ScenarioFields
-from planner.planfile.imports import Imports, read_expected, read_imports
-from planner.planfile.load import PlanReader
+from planner.planfile.imports import read_expected
+from planner.planfile.load import PlanContext, PlanReader
 from planner.planfile.model import Case, Project
 from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
@@ -98,17 +98,13 @@ class _Plan:
         root = parse(source, reporter) if source is not None else None
         assert root is not None, "it was read before"
         self.root: Mapping = root
-        self.path = path
-        self.prompts = reader.prompts
-        fields = read_fields(PlanFields, root, reporter)
-        self.imports = Imports(reporter, reader.expectations)
-        read_imports(root, path, fields.imports, reader.libraries, self.imports)
-        self.defaults: Mapping = root.get("defaults", Mapping())
+        self.plan = PlanContext(reader, root, path, read_fields(PlanFields, root, reporter))
+        self.imports = self.plan.imports
 
     def origins(self, case: Case) -> CaseOrigins:
         root = self.root
         scenario: Mapping = root["scenarios"][case.scenario]
-        holders = ((Source.SCENARIO, scenario), (Source.DEFAULTS, self.defaults), (Source.PLAN, root))
+        holders = ((Source.SCENARIO, scenario), (Source.DEFAULTS, self.plan.defaults_written), (Source.PLAN, root))
         drafts = [
             (source, draft)
             for source, holder in (holders[1], holders[0])
@@ -124,7 +120,7 @@ class _Plan:
                 if name in holder:
                     settings[name] = Origin(source, holder.span(name))
         fields = read_fields(ScenarioFields, scenario, self.reporter)
-        prompt = self.prompts.read(self.path, scenario, fields)
+        prompt = self.plan.reader.prompts.read(self.plan.path, scenario, fields)
         assert prompt is not None, "it was read before"
         used = scenario.span(prompt.key)
         file = prompt.file

@@ -271,7 +271,9 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
     reporter = Reporter(diagnostics)
     try:
         source = decode(data, file, reporter)
-        root = parse(source, reporter) if source is not None and not _is_blank(source.text) else None
+        lines = source.text.splitlines() if source is not None else ()
+        is_blank = all(not line.strip() or line.lstrip().startswith("#") for line in lines)
+        root = None if source is None or is_blank else parse(source, reporter)
         if root is None or not check_version(root, reporter, required=False):
             return _UNREADABLE if reporter.errors else Project(), diagnostics
         if larger_than(root, MAX_VALUES):
@@ -364,8 +366,3 @@ def _environments(
                     references[name, alias] = reference
         environments.append((name, tuple(targets)))
     return tuple(environments), references
-
-
-def _is_blank(text: str) -> bool:
-    """Whether the file has only comments."""
-    return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())

@@ -5,7 +5,7 @@ The texts of their rules are in rules.yaml; `planner explain CODE` prints them. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -139,13 +139,9 @@ class CaseErrors:
 
 @frozen
 class Use:
-    """A place where the name is used, and the message; `detail` is empty if another place of the name has it.
-
-    `user` is where the plan uses what is in a library, with `said` of that; several plans may.
-    """
+    """A place where a name is used. `user` is where the plan uses what is in a library, with `said` of that; several plans may."""
 
     code: str
-    detail: str
     place: Span
     user: Span | None = None
     said: Said = field(default_factory=Said)
@@ -157,28 +153,27 @@ class Unresolved:
 
     reporter: Reporter
     _uses: dict[str, list[Use]] = field(default_factory=dict[str, list[Use]])
+    _messages: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
-    def add(self, name: str, uses: Iterable[Use]) -> None:
-        """Raises `EnoughFaults` if there are more names than are shown."""
+    def add(self, name: str, use: Use, message: Callable[[], str]) -> None:
+        """Raises `EnoughFaults` if there are more names than are shown. The first message of a name and code is shown."""
         self.reporter.errors += 1
-        self._uses.setdefault(name, []).extend(uses)
+        if (name, use.code) not in self._messages:
+            self._messages[name, use.code] = message()
+        self._uses.setdefault(name, []).append(use)
         if len(self._uses) > MAX_PER_FILE:
             self.report()
 
-    def has(self, name: str) -> bool:
-        """Whether the message about the name was set."""
-        return any(use.user is None for use in self._uses.get(name, ()))
-
     def report(self) -> None:
         """At the end of the plan: each name at its first place in the plan, or at every place in libraries."""
-        for uses in self._uses.values():
-            own = [use for use in uses if use.user is None and use.detail]
+        for name, uses in self._uses.items():
+            own = [use for use in uses if use.user is None]
             if own:
                 first = min(own, key=lambda use: (use.place.file != own[0].place.file, use.place))
                 others = [Related("also used here", use.place) for use in uses if use.place != first.place]
-                self.reporter.error(first.code, first.detail, first.place, *first_few(others))
+                self.reporter.error(first.code, self._messages[name, first.code], first.place, *first_few(others))
             for use in () if own else uses:
-                self.reporter.error_once(use.said, use.code, use.detail, use.place, use.user)
+                self.reporter.error_once(use.said, use.code, self._messages[name, use.code], use.place, use.user)
         self._uses.clear()
 
 

@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from collections.abc import Mapping as Lookup
-from dataclasses import dataclass, field
-from datetime import date
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.diagnostics import Related, Span
-from planner.planfile.axes import AxisFileReader, AxisReader
+from planner.planfile.axes import AxisReader
 from planner.planfile.drafts import Draft
-from planner.planfile.expand import Allowance, Parts, expand
-from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
+from planner.planfile.expand import Parts, expand
+from planner.planfile.expectations import MAX_EXPECTATIONS
 from planner.planfile.fields import missing, read_fields
-from planner.planfile.grammar import ScenarioDefaults, ScenarioFields
-from planner.planfile.imports import Expected, Imports, read_expected
+from planner.planfile.grammar import ScenarioFields
+from planner.planfile.imports import read_expected
 from planner.planfile.lint import cannot_fail
 from planner.planfile.matrix import Matrix, MatrixReader
-from planner.planfile.model import Case, Quarantine, Target
-from planner.planfile.prompts import Prompt, PromptReader
-from planner.planfile.reporter import Unresolved, Use
+from planner.planfile.model import Case, Target
+from planner.planfile.prompts import Prompt
+from planner.planfile.reporter import Use
 from planner.planfile.settings import (
     DECIDING,
-    CaseSettings,
     Settings,
     check_own_rates,
     need_check,
     read_quarantine,
     settings_of,
 )
-from planner.planfile.targets import Aliases, check_slug, is_slug
+from planner.planfile.targets import check_slug, is_slug
 from planner.planfile.templates import TemplateFault, corrected_name, is_name, undefined
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Items, Mapping
+
+if TYPE_CHECKING:
+    from planner.planfile.load import PlanContext
 
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 
@@ -44,39 +42,6 @@ _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 def _joined(tags: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
     """The union of the tags. Cases with the same tags share one set."""
     return tags.union(more)
-
-
-@dataclass(slots=True)
-class PlanContext:
-    """What a scenario uses of its plan."""
-
-    name: str
-    root: Mapping
-    path: Path
-    aliases: Aliases
-    imports: Imports
-    variables: Lookup[str, Any]
-    corrected_names: frozenset[str]
-    """The names of variables; for invalid names, the suggested ones."""
-    own_variables_readable: bool
-    """False if `vars` has errors, so that names may be missing."""
-    variables_readable: bool
-    """False if `vars` or an import has errors, so that names may be missing."""
-    unresolved: Unresolved
-    tags: frozenset[str]
-    defaults: ScenarioDefaults
-    defaults_written: Mapping
-    default_expected: Expected
-    settings: CaseSettings
-    """From `defaults`."""
-    defaults_need_check: bool
-    quarantine: Quarantine | None
-    """From `defaults`."""
-    today: date | None
-    expectations: Expectations
-    prompts: PromptReader
-    axis_files: AxisFileReader
-    allowance: Allowance = field(default_factory=Allowance)
 
 
 class Scenario(NamedTuple):
@@ -94,7 +59,7 @@ class ScenarioReader:
     """Reads one scenario."""
 
     def __init__(self, plan: PlanContext, scenarios: Mapping, name: str) -> None:
-        self.reporter = plan.expectations.reporter
+        self.reporter = plan.reader.reporter
         self.plan = plan
         self.root = plan.root
         self.name = name
@@ -107,8 +72,6 @@ class ScenarioReader:
         """The valid fields of the scenario."""
         self.values = {**vars(plan.defaults), **{name: getattr(self.fields, name) for name in self.given}}
         """The values that apply: the scenario's, or else those of `defaults`."""
-        self.unknown_axes: dict[str, list[Use]] = {}
-        """Names in `exclude` and `include` that are no axes."""
 
     def read(self) -> Scenario:
         if not is_slug(self.name):
@@ -119,7 +82,7 @@ class ScenarioReader:
         drafts, drafts_complete = self._drafts()
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
-        if plan.defaults_need_check or need_check(given):
+        if need_check(plan.defaults.model_fields_set) or need_check(given):
             Settings(self.written, given, self.values, plan.defaults_written, plan.defaults, self.reporter).check()
         settings = plan.settings if DECIDING.isdisjoint(given) else settings_of(self.values)
         check_own_rates(drafts, settings.runs, settings.confidence, self.reporter)
@@ -129,10 +92,8 @@ class ScenarioReader:
             )
         quarantine = plan.quarantine
         if "quarantine" in self.written:
-            quarantine = read_quarantine(self.written, self.fields.quarantine, self.reporter, plan.today)
+            quarantine = read_quarantine(self.written, self.fields.quarantine, self.reporter, plan.reader.today)
         names = self._names(matrix, prompt, drafts, complete=complete)
-        for name, uses in self.unknown_axes.items():
-            plan.unresolved.add(name, uses)
         prompt = prompt if prompt is not None and prompt.sound else None
         unknown = names.difference(plan.variables)
         if unknown:
@@ -143,7 +104,7 @@ class ScenarioReader:
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
             for draft in drafts:
                 if not unknown.isdisjoint(draft.shape.names):
-                    self.plan.expectations.check_without_values(draft)
+                    self.plan.reader.expectations.check_without_values(draft)
             drafts = [draft for draft in drafts if unknown.isdisjoint(draft.shape.names)]
         parts = Parts(
             plan=plan.name,
@@ -159,7 +120,7 @@ class ScenarioReader:
             description=(self.values["description"] or "").strip(),
             quarantine=quarantine,
         )
-        cases = expand(parts, self.plan.expectations, plan.allowance, self.reporter, errors=self.errors)
+        cases = expand(parts, self.plan.reader.expectations, plan.allowance, self.reporter, errors=self.errors)
         return Scenario(cases, names, complete)
 
     @property
@@ -194,11 +155,10 @@ class ScenarioReader:
             return _NO_MATRIX
         if self.fields.matrix is None:
             return Matrix()
-        axes = AxisReader(self.plan.path, self.plan.axis_files, self.reporter, self.plan.imports.axis)
-        reader = MatrixReader(self.written["matrix"], self.fields.matrix, axes, cases_per_point=cases_per_point)
-        found = reader.read(self.written.key_span("matrix"))
-        self.unknown_axes = reader.unknown_axes
-        return found
+        axes = AxisReader(self.plan.path, self.plan.reader.axis_files, self.reporter, self.plan.imports.axis)
+        written, unresolved = self.written["matrix"], self.plan.unresolved
+        reader = MatrixReader(written, self.fields.matrix, axes, unresolved, cases_per_point=cases_per_point)
+        return reader.read(self.written.key_span("matrix"))
 
     def _prompt(self) -> Prompt | None:
         if "prompt" not in self.written and "prompt_file" not in self.written:
@@ -207,7 +167,7 @@ class ScenarioReader:
                 detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
                 self.reporter.error("no-prompt", detail, self.where)
             return None
-        return self.plan.prompts.read(self.plan.path, self.written, self.fields)
+        return self.plan.reader.prompts.read(self.plan.path, self.written, self.fields)
 
     def _drafts(self) -> tuple[list[Draft], bool]:
         """The expectations without a fault, the defaults' first, and whether these are all."""
@@ -258,13 +218,14 @@ class ScenarioReader:
         here = {*axes, *(axis.name for axis in matrix.axes)}
         strange = {name for name in used if name not in self.plan.variables and name not in here}
         if strange:
+            searches = self.reporter.searches
             # Templates may have the right name already.
             known = self.plan.corrected_names.union(here, map(corrected_name, here))
             strange.difference_update(known)
             for name, use in self._undefined(prompt, drafts, known):
                 # What an import that cannot be read may define is left alone, unless it is nearly a name that there is.
-                if self.plan.variables_readable or self.reporter.searches.nearest(name, known) is not None:
-                    self.plan.unresolved.add(name, [use])
+                if self.plan.variables_readable or searches.nearest(name, known) is not None:
+                    self.plan.unresolved.add(name, use, partial(undefined, name, known, self.name, searches))
         if complete and self.plan.variables_readable and not strange:
             for name in axes:
                 if name not in used and is_name(name):
@@ -277,24 +238,14 @@ class ScenarioReader:
         self, prompt: Prompt | None, drafts: list[Draft], known: frozenset[str]
     ) -> Iterator[tuple[str, Use]]:
         """Undefined names in templates, each with all its places."""
-        details: dict[str, str] = {}
-
-        def message_for(name: str) -> str:
-            if name not in details:
-                details[name] = (
-                    "" if self.plan.unresolved.has(name) else undefined(name, known, self.name, self.reporter.searches)
-                )
-            return details[name]
-
         if prompt is not None:
             for name, offset in prompt.template.names.items():
                 if name not in known:
-                    detail = message_for(name)
-                    fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
-                    yield name, Use(fault.code, detail, prompt.place(fault))
+                    fault = TemplateFault("template-undefined", "", offset, offset + len(name))
+                    yield name, Use(fault.code, prompt.place(fault))
         for draft in drafts:
             if not known.issuperset(draft.shape.names):
-                yield from self.plan.expectations.undefined(draft, known, message_for)
+                yield from self.plan.reader.expectations.undefined(draft, known)
 
     def _written_axes(self) -> Mapping | None:
         """The axes as written; None if they cannot be read, which was reported."""

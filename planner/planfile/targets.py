@@ -61,11 +61,9 @@ class Aliases:
             return self.reader.imported(self.imported.targets[alias], where)
         if self.readable:
             known, searches = {**self.own, **self.imported.targets}, self.reader.reporter.searches
-            if self.unknown.has(alias):
-                self.unknown.add(alias, [Use("unknown-target", "", where)])
-            elif self.imported.complete or searches.nearest(alias, known) is not None:
-                detail = unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, known, searches)
-                self.unknown.add(alias, [Use("unknown-target", detail, where)])
+            if self.imported.complete or searches.nearest(alias, known) is not None:
+                what = f"`{shorten(alias, 40)}` is not a target of this plan"
+                self.unknown.add(alias, Use("unknown-target", where), lambda: unknown(what, alias, known, searches))
             else:
                 self.reader.reporter.errors += 1  # the import that could not be read may define it
         return None

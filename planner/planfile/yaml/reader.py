@@ -18,7 +18,7 @@ from typing import Any
 
 from ruamel.yaml import YAML, cyaml
 
-from planner.diagnostics import Related, Severity, Span
+from planner.diagnostics import Related, Severity
 from planner.planfile.reporter import UNREADABLE, Reporter
 from planner.planfile.yaml.document import Container, Items, Mapping, Problem, Source, at
 from planner.planfile.yaml.parser import NOT_IN_YAML, OTHER_SPACES, Parser, bad_indentation
@@ -81,17 +81,13 @@ def parse_text(source: Source) -> tuple[Mapping | None, list[Problem]]:
     problems = parser.problems
     if error is not None:
         problem = explain_syntax(error, source)
+        place = problem.span
         causes = [other.span for other in problems[:_MAX_EXPLAINING] if other.code in UNREADABLE]
-        if not any(_just_before(cause, problem.span) for cause in causes):
+        if not any(cause.end_line == place.line and cause.column < place.column for cause in causes):
             problems.append(problem)
     if parser.found is None:
         problems = [problem for problem in problems if problem.severity is Severity.ERROR]
     return parser.found, problems
-
-
-def _just_before(place: Span, other: Span) -> bool:
-    """Whether a problem at this place explains why the parser stopped at the other place."""
-    return place.end_line == other.line and place.column < other.column
 
 
 def _hidden_characters(source: Source) -> list[Problem]:
