@@ -122,15 +122,6 @@ def runs_to_decide(
     return None
 
 
-def all_of_k(passed: int, total: int, k: int) -> float:
-    """pass^k, without bias: the chance that `k` of these runs, drawn without replacement, all passed. `total` is at
-    least k.
-
-    Source: S. Yao et al., tau-bench (2024), section 3, after M. Chen et al. (2021).
-    """
-    return comb(passed, k) / comb(total, k)
-
-
 def difference_interval(before: Counts, now: Counts, confidence: float = 0.95) -> tuple[float, float]:
     """Newcombe's interval of the difference of two rates, now less before, from their Wilson intervals.
 

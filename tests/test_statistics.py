@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import product
 from math import comb
 from random import Random
 from statistics import median
@@ -17,7 +17,6 @@ from scipy.stats import hypergeom  # pyright: ignore[reportMissingTypeStubs] - i
 
 from planner.statistics import (
     Counts,
-    all_of_k,
     bootstrap_interval,
     chances,
     could_differ,
@@ -382,15 +381,6 @@ def test_could_differ_of_ten_thousand_cases_is_the_least_family() -> None:
     """Where many least p-values lie close together, as where all runs of a large suite are shaky."""
     least = {str(number): Fraction(number + 1, 200_000) for number in range(10_000)}
     assert could_differ(least, LEVEL) == {str(number) for number in range(100)}
-
-
-@pytest.mark.parametrize(("passed", "total"), [(0, 3), (2, 3), (5, 6), (6, 6)])
-def test_all_of_k_is_what_drawing_every_set_of_runs_gives(passed: int, total: int) -> None:
-    """pass^k, counted out."""
-    runs = [True] * passed + [False] * (total - passed)
-    for k in range(1, total + 1):
-        sets = list(combinations(runs, k))
-        assert all_of_k(passed, total, k) == pytest.approx(sum(map(all, sets)) / len(sets))
 
 
 @pytest.mark.parametrize("rate", [0.8, 0.9, 0.97, 0.99])

@@ -1,6 +1,6 @@
 """What earlier sessions show: about costs, and over time, by case, by session, and in total.
 
-Each call counts once, in the session that made it, with its newest verdict.
+Each call of a case counts once, in the session that made it, with its newest verdict.
 
 **Flakiness** is the flip rate: of consecutive calls with the same prompt, settings and agent, the share in which the result changed
 (E. Kowalczyk et al., Modeling and Ranking Flaky Tests at Apple, ICSE-SEIP 2020). A case that passes with probability p flips in
@@ -12,14 +12,13 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import fmean, median
 
 from planner.changes.detail import revision_digest
 from planner.clock import aware
-from planner.results.model import CaseResult, EstimateAccuracy, PlanOutcome, Run, RunResult
+from planner.results.model import CaseResult, PlanOutcome, Run, RunResult
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import wilson_interval
 from planner.values import frozen
@@ -61,52 +60,6 @@ def runs_of(case: CaseResult) -> Iterator[PastRun]:
         if run.fault != "platform" or run.cost_cents:
             costs = (run.cost_cents, run.duration_seconds, run.cost_basis, run.service_estimate_cents)
             yield PastRun(run.run_id, case.case_id, case.plan, case.scenario, target, *costs)
-
-
-@frozen
-class Priced:
-    """The expected cost of a session and its bill, both above 0, without what earlier sessions paid.
-
-    If some calls were not needed, only the part of the estimate for the calls made. `within`: whether the bill was in the
-    estimated range; None if some calls were not needed, or without a range.
-    """
-
-    estimated_cents: int
-    actual_cents: int
-    within: bool | None
-
-    @property
-    def error(self) -> float:
-        """Relative to the bill: 0.25 if $1.25 was expected and $1.00 billed; -0.25 if $0.75 was expected."""
-        return (self.estimated_cents - self.actual_cents) / self.actual_cents
-
-
-def priced(outline: RunResult) -> Priced | None:
-    """None without an estimate or a complete bill, or if the session did not finish."""
-    cost = outline.cost
-    if not outline.finished or cost.ambiguous_cents or not cost.estimated_cents or not cost.actual_cents:
-        return None
-    called = [case for case in outline.cases if case.action == "call"]
-    if any(run.cost_cents is None for case in called for run in case.own_runs):
-        return None
-    skipped = sum(case.runs_not_needed for case in called)
-    made = sum(len(case.own_runs) for case in called)
-    low, high, before = cost.estimated_low_cents, cost.estimated_high_cents, cost.paid_before_cents
-    if skipped and before:  # the estimate does not say which of the earlier calls it expected
-        return None
-    within = None if low is None or high is None or skipped else low <= cost.actual_cents <= high
-    estimated = round(cost.estimated_cents * made / (made + skipped)) if skipped else cost.estimated_cents - before
-    actual = cost.actual_cents - before
-    return Priced(estimated, actual, within) if estimated > 0 and actual > 0 else None
-
-
-def accuracy(found: Sequence[Priced]) -> EstimateAccuracy:
-    """The mean absolute error relative to the bill, and how many bills were in their range."""
-    ranged = [entry.within for entry in found if entry.within is not None]
-    errors = [abs(entry.error) for entry in found]
-    return EstimateAccuracy(
-        estimates=len(found), mean_error=fmean(errors) if errors else None, within=sum(ranged), ranged=len(ranged)
-    )
 
 
 @frozen
@@ -159,8 +112,7 @@ class CaseHistory:
 
 @frozen
 class InvocationHistory:
-    """`figures` cover the calls it made, by their newest verdicts; `judged` by its own. `priced` compares their estimate
-    and bill; None if that is not possible."""
+    """`figures` cover the calls it made, by its own verdicts."""
 
     invocation_id: str
     at: datetime
@@ -168,9 +120,6 @@ class InvocationHistory:
     finished: bool
     partial: bool
     figures: Figures
-    judged: Figures
-    estimated_cents: int | None
-    priced: Priced | None
 
 
 @frozen
@@ -186,10 +135,6 @@ class Timeline:
     @property
     def flip_rate(self) -> float | None:
         return self.flips / self.neighbours if self.neighbours else None
-
-    @property
-    def accuracy(self) -> EstimateAccuracy:
-        return accuracy([entry.priced for entry in self.invocations if entry.priced])
 
 
 @frozen
@@ -224,9 +169,8 @@ def timeline(newest_first: Iterable[RunResult]) -> Timeline:
     }
     histories = tuple(_case_history(cases[case_id], own[case_id], starts) for case_id in sorted(own) if own[case_id])
     everything = [call for made in own.values() for call in made]
-    made_by = _by_invocation(everything)
     return Timeline(
-        tuple(replace(session, figures=figures_of(made_by[session.invocation_id])) for session in sessions),
+        tuple(sessions),
         histories,
         figures_of(everything),
         sum(history.flips for history in histories),
@@ -235,7 +179,6 @@ def timeline(newest_first: Iterable[RunResult]) -> Timeline:
 
 
 def _session(outline: RunResult) -> InvocationHistory:
-    """Without the figures by the newest verdicts."""
     own = [
         call
         for case in outline.cases
@@ -248,10 +191,7 @@ def _session(outline: RunResult) -> InvocationHistory:
         outline.outcome,
         outline.finished,
         outline.partial,
-        figures_of(()),
         figures_of(own),
-        outline.cost.estimated_cents,
-        priced(outline),
     )
 
 

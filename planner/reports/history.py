@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from planner.changes.history import CaseHistory, Figures, InvocationHistory, Point, Timeline
@@ -93,11 +92,6 @@ def _suite(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
     yield from (paint(line, Colour.BOLD) for line in wrapped(" · ".join([*head, _calls(timeline.figures)]), width))
     points = [Point(entry.invocation_id, entry.at, entry.figures) for entry in reversed(sessions)]
     yield from ("", *_measures([point for point in points if point.figures.calls], timeline, width, paint))
-    accuracy = timeline.accuracy
-    if accuracy.mean_error is not None:
-        error = f"{percent(accuracy.mean_error)} off on average, over {count(accuracy.estimates, 'session')}"
-        ranged = f"; {accuracy.within:,} of {count(accuracy.ranged, 'bill')} within the 80 % range"
-        yield from labelled("Estimates", [error + (ranged if accuracy.ranged else "")], _LABEL, width, paint)
     yield from ("", paint("Sessions, newest first", Colour.BOLD))
     for entry in sessions[:_SHOWN_SESSIONS]:
         sign, colour = SIGNS[entry.outcome]
@@ -158,12 +152,7 @@ def _measures(points: Sequence[Point], whole: Timeline | CaseHistory, width: int
 
 def _session(entry: InvocationHistory) -> Iterator[str]:
     yield f"{entry.at:%Y-%m-%d %H:%M}"
-    # The outcome is the session's own, so its verdicts are too; bills and grades may be later ones.
-    yield _in_short(replace(entry.figures, countable=entry.judged.countable, passed=entry.judged.passed))
-    if entry.priced is not None:
-        error = entry.priced.error
-        too = f"{percent(abs(error))} too {'high' if error > 0 else 'low'}"
-        yield f"{money(entry.priced.estimated_cents)} expected for these calls, {too}" if error else "as expected"
+    yield _in_short(entry.figures)
     if entry.partial:
         yield "some cases only"
     if entry.outcome in ("refused", "interrupted"):
@@ -233,7 +222,6 @@ def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> s
         "environment": redactor.name(environment),
         "sandbox": page.sandbox,
         "suite": picked(timeline.figures, *_FIGURES) | picked(timeline, *_FLIPS),
-        "estimates": timeline.accuracy,
         "invocations": [_session_document(entry) for entry in timeline.invocations],
         "cases": [_case_document(case, names[case.case_id], redactor) for case in page.cases],
     }
@@ -256,12 +244,5 @@ def _case_document(case: CaseHistory, name: str, redactor: Redactor) -> dict[str
 
 
 def _session_document(entry: InvocationHistory) -> dict[str, Any]:
-    priced = entry.priced
-    return {
-        **picked(entry, "invocation_id", "at", "outcome", "finished", "partial"),
-        **picked(entry.figures, *_FIGURES),
-        "estimated_cents": entry.estimated_cents,
-        "actual_cents": priced.actual_cents if priced else None,
-        "estimate_error": priced.error if priced else None,
-        "within_range": priced.within if priced else None,
-    }
+    session = picked(entry, "invocation_id", "at", "outcome", "finished", "partial")
+    return session | picked(entry.figures, *_FIGURES)

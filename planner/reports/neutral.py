@@ -57,7 +57,6 @@ _LIST_OR_RULE = re.compile(r"(?:[-+=]|(?P<number>[0-9]{1,9})(?=[.)]))")
 _UNPRINTABLE = re.compile(f"[\x7f-\x9f{_HIDING}\u2028\u2029]")
 _COLON_BEFORE_COLON = re.compile(":(?=:)")
 _BACKTICKS = re.compile(r"`+")
-"""The start of a formula in a spreadsheet (OWASP, CSV injection), including full-width forms."""
 
 
 def printable(text: str, *, terminal: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from planner.quantities import chance, count, duration, moment, money, percent, some
+from planner.quantities import chance, count, duration, moment, money, some
 from planner.reports.case_phrasing import (
     OUTCOMES,
     change_word,
@@ -34,7 +34,6 @@ _HEADLINE = (
     "regressed", "fixed", "improved", FAILING, NO_EVIDENCE, "not comparable", "new", "gone", "same", "unknown",
     "quarantined",
 )  # fmt: skip
-_REPEATS = (1, 2, 3, 5, 10)
 
 
 def title(result: RunResult) -> str:
@@ -117,7 +116,6 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
         ("Calls", numbers(result)),
         ("Fresh", fresh(result.fresh)),
         ("Suite", suite(result.suite)),
-        ("Repeats", repeated(result)),
     ]
     return [(label, text) for label, text in found if text]
 
@@ -162,21 +160,6 @@ def suite(document: SuiteDocument | None) -> str:
     before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
     return f"{document.cases:,} cases compared: {before}, {now}: {word} ({chance(document.p_value)})"
-
-
-def repeated(result: RunResult) -> str:
-    """`pass^1 92 % · pass^2 85 % · pass^3 80 %`: the probability that k calls of a case all pass.
-
-    Empty without repeated runs, or if all or none passed. With the number of cases if it differs: `pass^3 80 % of 4 cases`."""
-    shown = [entry for entry in result.repeated if entry.k in _REPEATS]
-    if not shown or shown[0].rate in (0.0, 1.0):
-        return ""
-    least = "at least " if any(case.runs_not_needed for case in result.cases) else ""
-    is_same = len({entry.cases for entry in shown}) == 1
-    return least + " · ".join(
-        f"pass^{entry.k} {percent(entry.rate)}" + ("" if is_same else f" of {count(entry.cases, 'case')}")
-        for entry in shown
-    )
 
 
 def scope(result: RunResult) -> str:

@@ -22,15 +22,6 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
-class EstimateAccuracy(Document):
-    """Accuracy of the estimates of earlier sessions."""
-
-    estimates: Count
-    mean_error: Amount | None = Field(default=None, description="Mean absolute error, as a share of the bill.")
-    within: Count = Field(default=0, description="Bills within the estimated range.")
-    ranged: Count = Field(default=0, description="Number of estimates with a range.")
-
-
 class PlanJudgeCost(Document):
     plan: str
     cents: Total
@@ -60,7 +51,6 @@ class CostDocument(Document):
     service_estimate_cents: Total | None = Field(
         default=None, description="The service's own estimate, if known for each call."
     )
-    earlier_estimates: EstimateAccuracy | None = None
     actual_cents: Total = Field(description="Bills of all runs that this change set launched, in any session.")
     this_invocation_cents: Total
     ambiguous_cents: Total = Field(description="Reserved for unconfirmed launches and for runs without a bill.")
@@ -161,14 +151,6 @@ class ExpectationRate(Document):
     min_pass_rate: Share | None = Field(
         default=None, description="Its own required rate: it then decides no single run."
     )
-
-
-class RepeatedPass(Document):
-    """pass^k: the probability that k calls of one case all pass every expectation."""
-
-    k: Count
-    cases: Count = Field(description="Cases with at least k countable runs.")
-    rate: Share = Field(description="Mean over these cases; unneeded runs count as failed.")
 
 
 class SuiteDocument(Document):
@@ -388,7 +370,6 @@ class RunResult(Document):
     cases: ListOf[CaseResult]
     suite: SuiteDocument | None = Field(default=None, description="All cases with runs on both sides, as a whole.")
     fail_on: ListOf[FailOn] = Field(default=[FailOn.FAILURE], description="What causes exit code 1 (`--fail-on`).")
-    repeated: ListOf[RepeatedPass] = Field(default=[], description="pass^k over all cases with repeated runs.")
     dropped: ListOf[DroppedCase] = Field(default=[])
     fresh: FreshDocument | None = Field(default=None, description="Why earlier runs are ignored (`--fresh`).")
     open_launches: ListOf[OpenLaunch] = Field(default=[])

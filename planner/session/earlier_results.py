@@ -15,7 +15,7 @@ from typing import Final
 from planner.changes.detail import revision_digest
 from planner.changes.diff import StoredResults
 from planner.changes.fingerprint import call_fingerprint, case_inputs
-from planner.changes.history import HISTORY_INVOCATIONS, PastRun, Priced, past_runs, priced
+from planner.changes.history import HISTORY_INVOCATIONS, PastRun, past_runs
 from planner.changes.model import NOTHING_JUDGED, JudgeSpending
 from planner.errors import UsageError
 from planner.judge.votes import VoteCache
@@ -36,12 +36,11 @@ MERGE_BASE: Final = "refs/planner/merge-base"
 
 @frozen
 class EarlierResults:
-    """`runs` are of the newest sessions, and `estimates` what these expected and paid. `judged` is what judge calls of
-    unfinished sessions cost, by the digest of their change set."""
+    """`runs` are of the newest sessions. `judged` is what judge calls of unfinished sessions cost, by the digest of
+    their change set."""
 
     stored: StoredResults
     runs: Sequence[PastRun]
-    estimates: Sequence[Priced]
     judged: Mapping[str, JudgeSpending]
 
 
@@ -49,11 +48,10 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
     """The stored results of today's cases. Results that others could have written are judged again."""
     selection, loaded, place = work.selection, work.loaded, work.place
     repository = place.repository
-    estimates: list[Priced] = []
     judged = JudgedBefore()
     environment = selection.environment or ""
     earlier = EarlierCalls(repository, environment=environment, sandbox=selection.sandbox)
-    runs = past_runs(_newest_outlines(repository, environment, estimates, earlier, judged))
+    runs = past_runs(_newest_outlines(repository, earlier, judged))
     checked = UntrustedCases(
         {case.case_id: case for plan in loaded.plans for case in plan.cases},
         repository.load_evidence,
@@ -81,7 +79,7 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
         still_settled=checked.still_settled,
         could_pass=could_pass(repository.load_evidence, ask),
     )
-    return EarlierResults(stored, runs, estimates, judged.by_digest)
+    return EarlierResults(stored, runs, judged.by_digest)
 
 
 def _baseline(
@@ -116,17 +114,10 @@ def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[st
 
 
 def _newest_outlines(
-    repository: ResultsRepository,
-    environment: str,
-    estimates: list[Priced],
-    earlier: EarlierCalls,
-    judged: JudgedBefore,
+    repository: ResultsRepository, earlier: EarlierCalls, judged: JudgedBefore
 ) -> Iterator[RunResult]:
-    """The newest sessions, one at a time, noting their estimates and bills in `estimates`, their calls in `earlier`,
-    and their judge calls in `judged`."""
+    """The newest sessions, one at a time, noting their calls in `earlier`, and their judge calls in `judged`."""
     for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
-        if outline.environment == environment and (entry := priced(outline)):
-            estimates.append(entry)
         earlier.note(outline)
         judged.note(outline)
         yield outline

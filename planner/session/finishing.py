@@ -160,7 +160,6 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         estimate_basis=estimate.basis,
         paid_before_cents=prepared.paid_before_cents,
         service_estimate_cents=_by_service(charged, cases),
-        earlier_estimates=prepared.accuracy if prepared.accuracy.estimates else None,
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.

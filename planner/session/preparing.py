@@ -13,7 +13,6 @@ from planner.changes.agents import Agents, Configurations
 from planner.changes.consent import Limits, Progress, policy_refusal
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import build_change_set
-from planner.changes.history import accuracy
 from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
 from planner.execution.engine import BALANCE
@@ -23,7 +22,7 @@ from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, money, some
 from planner.reports.meaning import LEAVES_OUT
-from planner.results.model import CaseResult, EstimateAccuracy, FreshDocument
+from planner.results.model import CaseResult, FreshDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
@@ -62,8 +61,6 @@ class Preparation:
     """What earlier, unfinished sessions of this change set did and spent."""
     unconfirmed_runs: Mapping[str, int]
     """Number of `resumable` runs in unconfirmed launches, by case id."""
-    accuracy: EstimateAccuracy
-    """Accuracy of the estimates of the newest sessions."""
     judging: Judging
     """The judge of `check: judge`, with its stored answers."""
     orphans: OrphanedLaunches = OrphanedLaunches()
@@ -160,7 +157,6 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
             earlier.judged.get(change_set.digest, NOTHING_JUDGED),
         ),
         unconfirmed,
-        accuracy(earlier.estimates),
         judging,
         orphans,
         (*draft_warnings(loaded.cases, targets), *agent_warnings(agents), *_not_selected(change_set)),

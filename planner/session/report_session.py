@@ -30,7 +30,6 @@ from planner.results.repository import ResultsRepository
 from planner.session.selection import Selection
 from planner.session.shell import Shell, publisher_of, redactor_patterns
 from planner.session.stores import check_folder
-from planner.verdicts.cases import repeated_passes
 from planner.verdicts.ending import WORDS, Ending
 from planner.verdicts.gate import Gate
 
@@ -162,7 +161,6 @@ class ReportSession:
             ended_at=self.shell.clock.now(),
             plans=list(self.plans),
             cases=list(cases),
-            repeated=repeated_passes(cases),
             **(common | facts),
         )
 

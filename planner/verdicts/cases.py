@@ -1,4 +1,4 @@
-"""Run outcomes → case outcome, and rates over runs: of each expectation, and of repeated passes (pass^k)."""
+"""Run outcomes → case outcome, and the pass rate of each expectation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.quantities import count
-from planner.results.model import CaseResult, ExpectationRate, RepeatedPass, Run, RunVerdict, Sample
+from planner.results.model import CaseResult, ExpectationRate, Run, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault
-from planner.statistics import all_of_k, decide, runs_to_decide, wilson_interval
+from planner.statistics import decide, runs_to_decide, wilson_interval
 from planner.verdicts.runs import expectation_name
 
 
@@ -203,8 +203,6 @@ def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[
     return [finding.outcome for verdict in verdicts for finding in verdict.findings if finding.expectation == name]
 
 
-MOST_REPEATS = 10
-
 RunKey: TypeAlias = tuple[str, int]
 _Run = TypeVar("_Run", bound=RunVerdict)
 
@@ -223,27 +221,6 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
         ExpectationRate(expectation=name, check=checks[name], met=sum(decided), decided=len(decided))
         for name, decided in outcomes.items()
     ]
-
-
-def repeated_passes(cases: Sequence[CaseResult]) -> list[RepeatedPass]:
-    """pass^k for each k: the probability that k calls of a case, drawn from those made, all pass (mean of the cases with k runs).
-
-    As in the suite comparison, a call passes only if every expectation is met, including those with their own rate. Runs that were
-    not needed count as failed, so this is a lower bound. Quarantined cases do not count.
-    """
-    counts: list[tuple[int, int]] = []
-    for sample in (sample_of(case) for case in cases if case.quarantine is None):
-        if sample.runs_countable:
-            passed = sample.runs_passed if sample.runs_clean is None else sample.runs_clean
-            counts.append((passed, sample.runs_countable + sample.runs_not_made))
-    most = min(MOST_REPEATS, max((total for _, total in counts), default=0))
-    if most < 2:
-        return []
-    found: list[RepeatedPass] = []
-    for k in range(1, most + 1):
-        chances = [all_of_k(passed, total, k) for passed, total in counts if total >= k]
-        found.append(RepeatedPass(k=k, cases=len(chances), rate=sum(chances) / len(chances)))
-    return found
 
 
 def sample_of(case: CaseResult, runs: Sequence[Run] | None = None) -> Sample:

@@ -129,7 +129,6 @@ def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> N
     outputs("report", "reports/results.json", "reports/results.json")
     for options in ((), ("--format", "json")):
         outputs("history", "--sandbox", *options)
-    for options in ((), ("--format", "json")):
         outputs("transcript", "hours/*", "--sandbox", *options)
     outputs("recheck", "--sandbox")
 

@@ -1,4 +1,4 @@
-"""The history of calls as text, JSON and CSV."""
+"""The history of calls as text and JSON."""
 
 from __future__ import annotations
 
@@ -38,13 +38,7 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
             case = make_case("s", case_id=case_id, plan=case_id.partition("/")[0])
             outcome = "failed" if index == 0 and day == 2 else "passed"
             cases.append(store_case(case, runs=runs, outcome=outcome))
-        cost = {
-            "estimated_cents": 120,
-            "estimated_low_cents": 100,
-            "estimated_high_cents": 150,
-            "actual_cents": 96 * (1 + day),
-        }
-        outlines.append(session_result(name, *cases, at=at, outcome="failed" if day == 2 else "passed", cost=cost))
+        outlines.append(session_result(name, *cases, at=at, outcome="failed" if day == 2 else "passed"))
     return timeline(reversed(outlines))
 
 
@@ -57,15 +51,12 @@ Latency    ▁▅█ 700 ms median · newest 800 ms
 Grade      █▇▆ 0.80 on average, 9 of 18 graded · newest 0.70
 Cost       ▁▅█ $0.31 a call · newest $0.48
 Flaky      the result changed in 4 of 16 consecutive runs (25 %)
-Estimates  31 % off on average, over 2 sessions; 0 of 2 bills within the 80 % range
 
 Sessions, newest first
   ✗ 2026-11-03 09:00 · 4 of 6 passed · 1 min 11 s · 800 ms · grade 0.70, 3 of 6 graded · at least
     $2.40
-  ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · 700 ms · grade 0.80, 3 of 6 graded · $1.92 ·
-    $1.20 expected for these calls, 38 % too low
-  ✓ 2026-11-01 09:00 · 6 of 6 passed · 51 s · 600 ms · grade 0.90, 3 of 6 graded · $0.96 · $1.20
-    expected for these calls, 25 % too high
+  ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · 700 ms · grade 0.80, 3 of 6 graded · $1.92
+  ✓ 2026-11-01 09:00 · 6 of 6 passed · 51 s · 600 ms · grade 0.90, 3 of 6 graded · $0.96
 
 Cases, least reliable first
   ✗ refunds/late-order@support   █▆▃   67 % (35 % to 88 %) of 9     1 min 1 s · 700 ms · grade 0.80
@@ -95,12 +86,12 @@ def _text(page: HistoryPage, width: int = 100, *, color: bool = False) -> str:
 
 
 def test_the_suite() -> None:
-    """Graphs over time, what estimates were worth, the newest sessions, and cases with the least reliable first."""
+    """Graphs over time, the newest sessions, and cases with the least reliable first."""
     assert _text(HistoryPage(_invocations(), None, (), sandbox=False)) == SUITE
 
 
 def test_a_row_has_sign_and_counts_of_the_same_verdicts() -> None:
-    """Those of the session itself, also after a recheck."""
+    """Those of the session itself, also after a recheck. The total counts the newest."""
     runs = make_runs("agent", "agent", invocation_id="day0")
     passed = [run.model_copy(update={"fault": None, "outcome": "passed"}) for run in runs]
     case = make_case("s", case_id="p/s@t", plan="p")
@@ -110,7 +101,7 @@ def test_a_row_has_sign_and_counts_of_the_same_verdicts() -> None:
     ]
     text = _text(HistoryPage(timeline(outlines), None, (), sandbox=False))
     assert "  ✗ 2026-11-01 09:00 · 0 of 2 passed" in text
-    assert "Pass rate  █ 100 %" in text
+    assert "Pass rate  ▁ 100 %" in text
 
 
 def test_one_case() -> None:
@@ -120,7 +111,7 @@ def test_one_case() -> None:
 
 
 def test_json_names_its_schema_and_is_complete() -> None:
-    """Points are oldest first, sessions newest first, with estimates and bills."""
+    """Points are oldest first, sessions newest first."""
     found = _invocations()
     document = json.loads(
         render_json(HistoryPage(found, None, (), sandbox=False), environment="staging", redactor=Redactor())
@@ -129,12 +120,7 @@ def test_json_names_its_schema_and_is_complete() -> None:
     assert [case["case_id"] for case in document["cases"]] == ["hours/opening@hotline", "refunds/late-order@support"]
     assert [point["passed"] for point in document["cases"][1]["points"]] == [3, 2, 1]
     assert document["cases"][1]["flip_rate"] == 0.5
-    assert [(entry["estimated_cents"], entry["actual_cents"]) for entry in document["invocations"]] == [
-        (120, None),
-        (120, 192),
-        (120, 96),
-    ]
-    assert document["estimates"] == {"estimates": 2, "mean_error": 0.3125, "within": 0, "ranged": 2}
+    assert [entry["passed"] for entry in document["invocations"]] == [4, 5, 6]
 
 
 def test_names_are_redacted_in_every_format() -> None:

@@ -21,7 +21,7 @@ from planner.evidence import Evidence, Role, Turn
 from planner.reports.html import grids, pieces, render, script_json
 from planner.reports.neutral import without_controls
 from planner.reports.redaction import redact, redact_evidence
-from planner.results.model import CaseResult, RepeatedPass, RunResult, SuiteDocument
+from planner.results.model import CaseResult, RunResult, SuiteDocument
 from tests.support.samples import changed
 
 if TYPE_CHECKING:
@@ -138,14 +138,12 @@ def test_without_the_store_the_report_says_so(canonical: RunResult) -> None:
 
 
 def test_the_suite(canonical: RunResult) -> None:
-    """The page shows the comparison of the suite and the repeated passes."""
+    """The page shows the comparison of the suite."""
     suite = SuiteDocument(
         cases=3, passed_before=9, runs_before=9, passed_now=4, runs_now=9, p_value=0.03, compared="worse"
     )
-    repeated = [RepeatedPass(k=2, cases=len(canonical.cases), rate=0.8)]
-    page = _page(changed(canonical, suite=suite, repeated=repeated))
+    page = _page(changed(canonical, suite=suite))
     assert "<dt>Suite</dt><dd>3 cases compared: 9 of 9 runs passed before, 4 of 9 now" in page
-    assert "<dt>Repeats</dt><dd>pass^2 80 %" in page
 
 
 # In a browser

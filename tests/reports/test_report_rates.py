@@ -1,4 +1,4 @@
-"""Statistics in reports, and what failed: early stops, p-values, the suite, repeated passes, rates of expectations."""
+"""Statistics in reports, and what failed: early stops, p-values, the suite, rates of expectations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from planner.reports import case_phrasing, html, markdown, phrasing
 from planner.reports.case_phrasing import first_failed
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import ExpectationRate, Quote, RepeatedPass, Run, RunResult, Sample, SuiteDocument
+from planner.results.model import ExpectationRate, Quote, Run, RunResult, Sample, SuiteDocument
 from planner.results.outcomes import CaseOutcome
 from tests.support.samples import changed, one_side
 
@@ -41,25 +41,16 @@ def measured(canonical: RunResult) -> RunResult:
         suite=SuiteDocument(
             cases=12, passed_before=34, runs_before=36, passed_now=21, runs_now=36, p_value=0.0004, compared="worse"
         ),
-        repeated=[RepeatedPass(k=k, cases=5, rate=rate) for k, rate in ((1, 0.9), (2, 0.82), (4, 0.7), (5, 0.6))],
     )
 
 
 SUITE = "12 cases compared: 34 of 36 runs passed before, 21 of 36 now: worse (p < 0.001)"
-REPEATED = "at least pass^1 90 % · pass^2 82 % · pass^5 60 %"
-
-
-def test_repeated_passes_of_fewer_cases_say_so(measured: RunResult) -> None:
-    """The number of cases is shown if it differs between values of k."""
-    repeated = [RepeatedPass(k=k, cases=cases, rate=rate) for k, cases, rate in ((1, 9, 0.36), (3, 1, 0.39))]
-    text = phrasing.repeated(changed(measured, repeated=repeated))
-    assert text == "at least pass^1 36 % of 9 cases · pass^3 39 % of 1 case"
 
 
 def test_statistics_in_markdown(measured: RunResult) -> None:
-    """Suite and repeated passes at the head; early stop, p-value and rates of each case."""
+    """The suite at the head; early stop, p-value and rates of each case."""
     shown = unescape(markdown.render(redact(measured))).replace("\\", "")
-    assert f"- **Suite:** {SUITE}\n- **Repeats:** {REPEATED}\n" in shown
+    assert f"- **Suite:** {SUITE}\n" in shown
     assert "regressed (p = 0.031 on its own)" in shown
     assert "settled after 3 of 5 runs, the others were not needed" in shown
     assert "expectations met: states-window 1 of 3, call 3 of 3" in shown

@@ -1,15 +1,12 @@
-"""Rates beyond verdicts: of expectations, of repeated passes, of the suite."""
+"""Rates beyond verdicts: of expectations, of the suite."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
-import pytest
-
-from planner.results.model import CaseResult, ExpectationRate, QuarantineDocument, Run
+from planner.results.model import CaseResult, ExpectationRate, Run
 from planner.results.outcomes import CaseOutcome
-from planner.verdicts.cases import expectation_rates, repeated_passes, sample_of
+from planner.verdicts.cases import expectation_rates, sample_of
 from tests.support.samples import one_side, own_rate
 
 
@@ -54,49 +51,6 @@ def test_expectations_over_the_runs_in_which_they_were_decided() -> None:
         ExpectationRate(expectation="short", check="says", met=1, decided=1),
         ExpectationRate(expectation="late", check="says", met=0, decided=0),
     ]
-
-
-@pytest.mark.parametrize(
-    ("cases", "expected"),
-    [
-        ([case(3, 1)], [(1, 1, 3 / 4), (2, 1, 1 / 2), (3, 1, 1 / 4), (4, 1, 0.0)]),
-        ([case(3, 1), case(2, 0)], [(1, 2, 7 / 8), (2, 2, 3 / 4), (3, 1, 1 / 4), (4, 1, 0.0)]),
-        ([case(0, 2, not_needed=2)], [(1, 1, 0.0), (2, 1, 0.0), (3, 1, 0.0), (4, 1, 0.0)]),
-        ([case(1, 1, others=("platform", "caller", "judge"))], [(1, 1, 1 / 2), (2, 1, 0.0)]),
-        ([case(1, 0), case(0, 0, not_needed=3)], []),
-        ([], []),
-    ],
-)
-def test_repeated_passes(cases: list[CaseResult], expected: list[tuple[int, int, float]]) -> None:
-    """Drawn from the runs that count, averaged over the cases that have as many; runs not needed count as failed."""
-    assert [(entry.k, entry.cases, entry.rate) for entry in repeated_passes(cases)] == [
-        (k, number, pytest.approx(rate)) for k, number, rate in expected
-    ]
-
-
-def test_repeated_passes_are_calls_that_met_everything() -> None:
-    """What has a rate of its own fails no run, and yet such a run is not one that passed all; no more than in the suite's word."""
-    both = case(3, 1).model_copy(
-        update={
-            "runs": [run(polite="passed"), run(polite="passed"), run(polite="failed"), run("agent", polite="failed")],
-            "expectations": [ExpectationRate(expectation="polite", check="says", met=2, decided=4, min_pass_rate=0.5)],
-        }
-    )
-    assert [(entry.k, entry.rate) for entry in repeated_passes([both])] == [
-        (1, 1 / 2), (2, pytest.approx(1 / 6)), (3, 0.0), (4, 0.0),
-    ]  # fmt: skip
-
-
-def test_repeated_passes_exclude_quarantined_cases() -> None:
-    """Such a case is shown, and does not count."""
-    apart = case(0, 4).model_copy(update={"quarantine": QuarantineDocument(until=date(2026, 12, 31), reason="x")})
-    assert repeated_passes([case(4, 0), apart]) == repeated_passes([case(4, 0)])
-    assert repeated_passes([apart]) == []
-
-
-def test_repeated_passes_end_at_ten() -> None:
-    """Of a hundred runs nobody wants a hundred numbers."""
-    assert len(repeated_passes([case(90, 10)])) == 10
 
 
 def test_a_stored_case_is_a_sample_of_its_countable_runs() -> None:
