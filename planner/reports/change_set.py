@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from datetime import datetime
@@ -15,12 +14,9 @@ from planner.planfile.model import Plan
 from planner.quantities import count, money, money_range
 from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
 from planner.reports.neutral import (
-    for_markdown,
     for_terminal,
     json_document,
     markdown_block,
-    markdown_code,
-    markdown_prose,
     picked,
 )
 from planner.reports.redaction import Redactor
@@ -302,86 +298,16 @@ def _row(change: ShownChange, width: int, paint: Paint) -> Row:
     return Row(change.sign, for_terminal(change.name), columns, _COLOURS[change.sign], tuple(below))
 
 
-MAX_BYTES = 60_000
-"""A pull request comment may have 65,536 characters."""
-
-_LISTED = (1_000, 200, 50, 10, 0)
-"""Cases listed in each folded part: reduced until the text fits."""
+_SUMMARY_LINES = 2_000
+_FOOT_LINES = 20
 
 
-def render_markdown(preview: Preview, *, max_bytes: int = MAX_BYTES) -> str:
-    """Markdown of at most `max_bytes` of UTF-8 (at least 4,000)."""
-    text = ""
-    for listed in _LISTED:
-        text = "\n\n".join([*_head(preview), *changes_markdown(preview, listed), *_foot(preview)]) + "\n"
-        if len(text.encode()) <= max_bytes:
-            break
-    return text
-
-
-def _head(preview: Preview) -> Iterator[str]:
-    estimate = preview.change_set.estimate
-    if estimate.calls:
-        cost = "of unknown cost" if estimate.expected_cents is None else f"{money(estimate.expected_cents)} expected"
-        yield f"## {count(estimate.calls, 'call')} would be made, {cost}"
-    else:
-        yield "## No calls would be made"
-    if preview.refused is not None:
-        why, fix = map(markdown_prose, preview.refused)
-        yield f"✋ **`planner run` would refuse this:** {why}. {fix}"
-    yield "**Nothing was called and nothing was charged.**"
-    reasons = Counter(change.reason.label for change in preview.change_set.with_action(Action.CALL)).most_common()
-    facts = [scope(preview), ", ".join(f"{number:,} {label}" for label, number in reasons)]
-    lines = [" · ".join(filter(None, facts)), *map(for_markdown, cost_lines(preview))]
-    yield "\n".join(f"- {line}" for line in lines)
-    yield from (f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier))
-
-
-def changes_markdown(preview: Preview, listed: int, *, unfolded: int = 0) -> Iterator[str]:
-    """What is said of agents, then what is called, rechecked and dropped, folded; each part lists at most `listed` cases.
-    At most `unfolded` calls are listed without folding."""
-    for note in agent_notes(preview.agents, preview.change_set, preview.redactor)[:listed]:
-        yield markdown_prose(note.sentence)
-        if note.lines:
-            yield markdown_block("\n".join(note.lines), "diff")
-    calls, rechecks, drops = (shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP))
-    moved = [change for change in (*calls, *rechecks) if change.moved]
-    blocks = [
-        block
-        for change in moved[:listed]
-        for block in (markdown_code(change.name), markdown_block("\n".join(change.moved), "diff"))
-    ]
-    charged = preview.change_set.votes is not None and preview.change_set.votes.charged
-    if calls and len(calls) <= min(unfolded, listed):
-        yield from _table(calls, listed)
-    else:
-        yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
-    yield from _folded("What changed", moved, blocks, listed)
-    recheck = f"Stored runs to recheck{'' if charged else ', free'}"
-    yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
-    yield from _folded("Dropped", drops, _table(drops, listed), listed)
-
-
-def _folded(title: str, changes: Sequence[ShownChange], content: list[str], listed: int) -> list[str]:
-    if not changes:
-        return []
-    left_out = len(changes) - listed
-    more = [f"*{left_out:,} more: `planner plan` shows all.*"] if left_out > 0 else []
-    return [f"<details><summary>{title} ({len(changes):,})</summary>", *content, *more, "</details>"]
-
-
-def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
-    lines = ["| | Case | Why |", "| --- | --- | --- |"]
-    for change in changes[:listed]:
-        calls = "" if change.what in _DONE.values() else f" ({change.what})"
-        name = markdown_code(change.name, in_table=True)
-        lines.append(f"| `{change.sign}` | {name} | {for_markdown(change.why)}{calls} |")
-    return ["\n".join(lines)] if listed else []
-
-
-def _foot(preview: Preview) -> Iterator[str]:
-    if groups := kept(preview):
-        yield "\n".join(f"- {name}: {why}" for name, why in groups)
-    yield f"Change set {markdown_code(preview.change_set.digest)}"
-    if preview.refused is None and (lead := what_next(preview.change_set)):
-        yield from (lead, markdown_block(preview.command, "sh"))
+def render_markdown(preview: Preview) -> str:
+    """The same text, for a job summary: GitHub shows none above 1 MiB."""
+    lines = render_text(preview, width=100, color=False).splitlines()
+    if len(lines) > _SUMMARY_LINES:
+        lines = [*lines[:_SUMMARY_LINES], "  … `planner plan` shows all", *lines[-_FOOT_LINES:]]
+    calls = preview.change_set.estimate.calls
+    text = "\n".join(lines)
+    headline = f"{count(calls, 'call')} would be made" if calls else "No calls would be made"
+    return f"## {headline}\n\n{markdown_block(text)}\n"

@@ -7,7 +7,8 @@ from typing import Final
 
 from planner.changes.consent import ceiling_of
 from planner.quantities import count, money, money_range, some
-from planner.reports.change_set import Preview, changes_markdown, judged_otherwise
+from planner.reports.agents import agent_notes
+from planner.reports.change_set import Preview, ShownChange, judged_otherwise, shown_changes
 from planner.reports.neutral import (
     for_markdown,
     for_terminal,
@@ -83,7 +84,7 @@ def render_comment(
     for listed in _LISTED:
         known = _known_failing(check, names, pull, listed)
         uncounted = _not_counted(preview, check, judged, names, listed)
-        changes = changes_markdown(preview, listed, unfolded=_UNFOLDED)
+        changes = _changes(preview, listed)
         text = "\n\n".join(filter(None, [*head, known, *uncounted, *failures, *changes, *foot])) + "\n"
         if len(text) <= _MAX_CHARACTERS:
             break
@@ -152,6 +153,47 @@ def ignored_results(fresh: FreshDocument | None) -> str:
         return ""
     reason = for_markdown(fresh.reason[:_REASON_CHARACTERS])
     return f"Earlier results were ignored, as {markdown_code(fresh.by)} asked for: {reason}"
+
+
+def _changes(preview: Preview, listed: int) -> Iterator[str]:
+    """What is said of agents, then what is called, rechecked and dropped; each part lists at most `listed` cases."""
+    for note in agent_notes(preview.agents, preview.change_set, preview.redactor)[:listed]:
+        yield markdown_prose(note.sentence)
+        if note.lines:
+            yield markdown_block("\n".join(note.lines), "diff")
+    calls, rechecks, drops = (shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP))
+    moved = [change for change in (*calls, *rechecks) if change.moved]
+    blocks = [
+        block
+        for change in moved[:listed]
+        for block in (markdown_code(change.name), markdown_block("\n".join(change.moved), "diff"))
+    ]
+    charged = preview.change_set.votes is not None and preview.change_set.votes.charged
+    if calls and len(calls) <= min(_UNFOLDED, listed):
+        yield from _table(calls, listed)
+    else:
+        yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
+    yield from _folded("What changed", moved, blocks, listed)
+    recheck = f"Stored runs to recheck{'' if charged else ', free'}"
+    yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
+    yield from _folded("Dropped", drops, _table(drops, listed), listed)
+
+
+def _folded(title: str, changes: Sequence[ShownChange], content: list[str], listed: int) -> list[str]:
+    if not changes:
+        return []
+    left_out = len(changes) - listed
+    more = [f"*{left_out:,} more: `planner plan` shows all.*"] if left_out > 0 else []
+    return [f"<details><summary>{title} ({len(changes):,})</summary>", *content, *more, "</details>"]
+
+
+def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
+    lines = ["| | Case | Why |", "| --- | --- | --- |"]
+    for change in changes[:listed]:
+        calls = f" ({change.what})" if change.sign in ("+", "~") else ""
+        name = markdown_code(change.name, in_table=True)
+        lines.append(f"| `{change.sign}` | {name} | {for_markdown(change.why)}{calls} |")
+    return ["\n".join(lines)] if listed else []
 
 
 def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> str:

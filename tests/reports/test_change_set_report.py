@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from inline_snapshot import external_file, snapshot
+from inline_snapshot import snapshot
 from markdown_it import MarkdownIt
 from wcwidth import wcswidth
 
 from planner.changes.model import ChangeSet, Reason
 from planner.planfile.model import Plan
-from planner.reports.change_set import MAX_BYTES, Preview, render_json, render_markdown, render_text
+from planner.reports.change_set import Preview, render_json, render_markdown, render_text
 from planner.reports.redaction import Redactor
 
 _NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)
@@ -36,8 +36,8 @@ def _text(change_set: ChangeSet, plans: list[Plan], width: int = 100, *, color: 
     return render_text(_preview(change_set, plans, **given), width=width, color=color)
 
 
-def _markdown(change_set: ChangeSet, plans: list[Plan], max_bytes: int = MAX_BYTES, **given: Any) -> str:
-    return render_markdown(_preview(change_set, plans, **given), max_bytes=max_bytes)
+def _markdown(change_set: ChangeSet, plans: list[Plan], **given: Any) -> str:
+    return render_markdown(_preview(change_set, plans, **given))
 
 
 def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -101,8 +101,6 @@ def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Pl
     """An unknown price is shown as unknown with the reason, never as $0.00."""
     change_set = many_calls(3)
     assert "Calls: 3 · cost unknown (no past runs and the product is unknown)" in _text(change_set, plans, ceilings=[])
-    assert "## 3 calls would be made, of unknown cost" in _markdown(change_set, plans)
-    assert "- Calls: 3 · cost unknown" in _markdown(change_set, plans, ceilings=[])
     assert json.loads(render_json(_preview(change_set, plans)))["estimate"]["expected_cents"] is None
     assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
 
@@ -140,28 +138,18 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
     assert len(document["changes"]) == len(change_set.changes)
 
 
-def test_the_whole_markdown(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Headline and cost are visible, reasons are folded, the digest and command follow."""
-    assert _markdown(change_set, plans, already_made={"hours/opening@hotline": 2}) == external_file(
-        "golden/change_set.md", format=".txt"
-    )
-
-
 @pytest.mark.parametrize("number", [3, 300, 3_000])
-def test_a_comment_never_gets_too_long(many_calls: Callable[[int], ChangeSet], plans: list[Plan], number: int) -> None:
-    """The comment fits for any number of calls, and says what it omits."""
+def test_the_summary_is_the_text_of_any_length(
+    many_calls: Callable[[int], ChangeSet], plans: list[Plan], number: int
+) -> None:
+    """It says what it omits. The command stays whole, however long."""
     change_set = many_calls(number)
-    text = _markdown(change_set, plans)
-    assert len(text.encode()) <= 60_000
-    assert text.startswith(f"## {number:,} calls would be made")
-    assert f"Change set `{change_set.digest}`" in text
-    assert ("more: `planner plan` shows all" in text) == (number == 3_000)
-
-
-def test_the_command_is_never_cut(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """The command stays whole even if it alone is too long."""
     command = "planner run " + " ".join(f"--select 'plan/scenario-{number}@*'" for number in range(200))
-    assert command in _markdown(change_set, plans, command=command, max_bytes=4_000)
+    text = _markdown(change_set, plans, command=command)
+    assert len(text.encode()) <= 500_000
+    assert text.startswith(f"## {number:,} calls would be made\n\n```text\n2 plans")
+    assert f"  {command}\n```\n" in text
+    assert ("… `planner plan` shows all" in text) == (number == 3_000)
 
 
 def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -179,21 +167,16 @@ def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> N
     for shown in (text, markdown, render_json(_preview(attacked, plans))):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown)
     assert "::" not in text
-    tokens = [
-        child
-        for token in MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
-        for child in [token, *(token.children or [])]
-    ]
-    html = {token.content.strip() for token in tokens if token.type in ("html_block", "html_inline")}
-    assert all(re.fullmatch(r"<details><summary>[A-Z][\w ,]+ \(\d+\)</summary>|</details>", block) for block in html)
+    tokens = [token.type for token in MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)]
+    assert tokens == ["heading_open", "inline", "heading_close", "fence"]
 
 
 def test_numbers_and_more_are_redacted(change_set: ChangeSet, plans: list[Plan]) -> None:
     """Phone numbers, and the project's own patterns."""
     redactor = Redactor((re.compile("polite"),))
-    for shown in (_text(change_set, plans, redactor=redactor), _markdown(change_set, plans, redactor=redactor)):
-        assert "4155550199" not in shown
-        assert "You are a [redacted] caller" in shown
+    shown = _text(change_set, plans, redactor=redactor)
+    assert "4155550199" not in shown
+    assert "You are a [redacted] caller" in shown
 
 
 def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -215,10 +198,4 @@ Nothing was called. `planner run` would refuse this: $1.76
   expected, policy allows $1.00 to @acme
   raise the ceiling
 """)
-    markdown = render_markdown(preview)
-    assert (
-        "✋ **`planner run` would refuse this:** $1.76 expected, policy allows $1.00 to @\u200bacme. raise the"
-        in markdown
-    )
-    assert "planner run\n" not in markdown
     assert json.loads(render_json(preview))["refused"] == refused[0]
