@@ -7,13 +7,12 @@ length of 2 minutes (1 to 4). Without a rate, unknown.
 **Total.** The expected cost is the sum of means. Low and high are an 80 % prediction interval of the sum: mean ± t · √V, where V
 sums over the groups priced from
 
-    r · σ² + Σ rᵢ² · τ² + r² · (τ² · Σ wᵢ² + σ² / n)
+    σ² · (Σ rᵢ² + r² / k)
 
-for r runs, rᵢ of each case: σ² is the variance of the runs of one case, τ² that of the case means (0 if a case is priced by its
-own runs), n the number of past runs and wᵢ each past case's share of them. t is Student's, with Welch and Satterthwaite's degrees
-of freedom of V (F. E. Satterthwaite, Biometrics Bulletin 2 (1946) 110-114). A call that is one started minute longer than all n
-runs seen has a probability of about 1/(n+1) (Laplace): V is never below the variance this adds. High also includes one more
-reservation, so that a ceiling set to it does not stop the last call, and every retry.
+for r runs, rᵢ of each case: σ² is the variance of the group's bills, k the number of its cases, and t is Student's. The runs of a
+case are taken to cost the same, unless it is priced by its own runs: then the sum is r, and k the number of these. A call that is
+one started minute longer than all n runs seen has a probability of about 1/(n+1) (Laplace): σ² is never below the variance this
+adds. High also includes one more reservation, so that a ceiling set to it does not stop the last call, and every retry.
 
 **Reserved.** A call's `high_cents` is the highest bill of its group plus one started minute; from 20 runs on the highest bill
 alone, as the next one exceeds it with a probability below 5 %. `low_cents` mirrors this, and is at least one started minute.
@@ -49,34 +48,30 @@ Target: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bills:
-    """The bills of a group of past runs, in cents.
-
-    `within` is the variance of runs around their case's mean, with `freedom` degrees of freedom (0 for a single run);
-    `between` is that of the case means around the group's.
-    """
+    """The bills of a group of past runs, in cents. `cases` is the number of its cases."""
 
     source: Source
     run_ids: frozenset[int]
-    by_case: Sequence[Sequence[int]]
-    mean: float
-    within: float
-    between: float
-    freedom: int
+    cents: Sequence[int]
+    cases: int
 
     @property
-    def all(self) -> list[int]:
-        return list(chain.from_iterable(self.by_case))
+    def variance(self) -> float:
+        """At least that of a call that is one started minute longer than all seen."""
+        chance = 1 / (len(self.cents) + 1)
+        minute = gcd(*self.cents)  # bills are per started minute
+        return max(variance(self.cents) if len(self.cents) > 1 else 0.0, minute**2 * chance * (1 - chance))
 
     def variance_of_sum(self, runs_by_case: Sequence[int]) -> float:
-        """Variance of the sum of further runs: of each run, of each case's mean, and of the group's mean."""
-        runs, count = sum(runs_by_case), len(self.run_ids)
-        shared = 0.0 if self.source is Source.CASE else sum(number**2 for number in runs_by_case) * self.between
-        of_mean = self.between * sum((len(bills) / count) ** 2 for bills in self.by_case) + self.within / count
-        return runs * self.within + shared + runs**2 * of_mean
+        """Variance of the sum of further runs: of the runs, and of the group's mean."""
+        runs = sum(runs_by_case)
+        if self.source is Source.CASE:
+            return self.variance * (runs + runs**2 / len(self.cents))
+        return self.variance * (sum(number**2 for number in runs_by_case) + runs**2 / self.cases)
 
     def bounds(self, minute_cents: float | None) -> tuple[float, int]:
         """Low and high price of a call. Without a known price of a minute, the highest bill replaces it."""
-        cheapest, dearest = min(self.all), max(self.all)
+        cheapest, dearest = min(self.cents), max(self.cents)
         if len(self.run_ids) >= _MANY_RUNS:
             return cheapest, dearest
         minute = dearest if minute_cents is None else minute_cents
@@ -114,7 +109,7 @@ class PriceHistory:
         enough = (bills for bills in found if len(bills.run_ids) >= _ENOUGH_RUNS)
         if (bills := next(chain(enough, found), None)) is not None:
             basis = billed_basis(len(bills.run_ids), bills.source)
-            return CasePrice(bills.mean, *bills.bounds(minute), seconds, basis, bills.source), bills
+            return CasePrice(fmean(bills.cents), *bills.bounds(minute), seconds, basis, bills.source), bills
         if product is None or minute is None:
             missing = "the product is unknown" if product is None else f"no rate for product {product}"
             basis = f"unknown: no past runs and {missing}"
@@ -143,7 +138,8 @@ class PriceHistory:
         if key not in self._bills:
             runs = self._groups.get(key, ())
             costs = {run.run_id: (run.case_id, cents) for run in runs if (cents := self._cents(run)) is not None}
-            self._bills[key] = _summary(Source(key[0]), costs) if costs else None
+            cases, cents = {case_id for case_id, _ in costs.values()}, [cents for _, cents in costs.values()]
+            self._bills[key] = Bills(Source(key[0]), frozenset(costs), cents, len(cases)) if costs else None
         return self._bills[key]
 
     def _cents(self, run: PastRun) -> int | None:
@@ -161,26 +157,6 @@ class PriceHistory:
 
 def billed_basis(runs: int, source: Source) -> str:
     return f"{count(runs, 'past run')} of {source.phrase}"
-
-
-def _summary(source: Source, costs: Mapping[int, tuple[str, int]]) -> Bills:
-    """Variance components by a one-way analysis of variance with random effects and unequal numbers of runs (S. R. Searle, Linear
-    Models, 1971, chapter 9)."""
-    by_case: dict[str, list[int]] = defaultdict(list)
-    for case_id, cost in costs.values():
-        by_case[case_id].append(cost)
-    cents = [cost for _, cost in costs.values()]
-    count, mean = len(cents), fmean(cents)
-    within, between, freedom = (variance(cents), 0.0, count - 1) if count > 1 else (0.0, 0.0, 0)
-    if source is not Source.CASE and 1 < len(by_case) < count:
-        inside = sum(variance(bills) * (len(bills) - 1) for bills in by_case.values() if len(bills) > 1)
-        outside = sum(len(bills) * (fmean(bills) - mean) ** 2 for bills in by_case.values())
-        of_cases, of_runs = outside / (len(by_case) - 1), inside / (count - len(by_case))
-        if of_cases > of_runs:
-            squares = sum(len(bills) ** 2 for bills in by_case.values())
-            between = (of_cases - of_runs) * (len(by_case) - 1) / (count - squares / count)
-            within, freedom = of_runs, len(by_case) - 1
-    return Bills(source, frozenset(costs), list(by_case.values()), mean, within, between, freedom)
 
 
 _Z: Final = 1.2816
@@ -265,15 +241,8 @@ def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimat
 
 def _spread(groups: Mapping[Bills, Sequence[int]], seen: int) -> float:
     """Half the width of the 80 % prediction interval of the sum of these further runs; `seen` is the number of past runs."""
-    parts = [(bills.variance_of_sum(runs), bills.freedom) for bills, runs in groups.items()]
-    whole = sum(part for part, _ in parts)
-    uncertainty = sum(part**2 / freedom for part, freedom in parts if freedom)
-    freedom = max(1.0, whole**2 / uncertainty) if uncertainty else max(1, seen - len(groups))
-    runs = sum(map(sum, groups.values()))
-    chance = 1 / (seen + 1)
-    minute = gcd(*chain.from_iterable(bills.all for bills in groups))  # bills are per started minute
-    unseen = minute**2 * chance * (1 - chance) * (runs + runs**2 / seen)
-    return max(_student_t(freedom) * sqrt(whole), _student_t(max(1, seen - 1)) * sqrt(unseen))
+    whole = sum(bills.variance_of_sum(runs) for bills, runs in groups.items())
+    return _student_t(max(1, seen - len(groups))) * sqrt(whole)
 
 
 def _student_t(freedom: float) -> float:

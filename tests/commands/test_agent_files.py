@@ -324,7 +324,8 @@ def test_the_job_summary_has_the_difference(described: Project, monkeypatch: pyt
     assert described.planner("plan", "--refresh").code == 0
     summary = (described.root / "summary.md").read_text()
     assert "Agent `clinic`: prompt changed, called on a preview" in summary
-    assert "````diff\nprompt:" in summary
+    assert "\n````text\n" in summary
+    assert "\n    prompt:\n" in summary
 
 
 def test_a_policy_without_previews(described: Project, service: Served) -> None:
