@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,10 +15,13 @@ from planner.planfile.project import ProjectFields
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
+_PARTLY = {"type": "string", "pattern": r"\{\{|\{%", "description": "A template, amid other characters or alone."}
 _DATA = frozenset({"examples", "default", "const", "enum"})
 _EXPECTED = "Something that must hold on every call."
 _EXPECTATION = {"$ref": "#/$defs/Expectation"}
 _SCALARS = frozenset({"integer", "number", "boolean"})
+_ABOUT = frozenset({"title", "description", "default", "examples"})
+_FORMS = frozenset({"const", "enum", "pattern"})
 
 
 def plan_schema() -> dict[str, Any]:
@@ -52,7 +54,7 @@ def plan_schema() -> dict[str, Any]:
     }
     for holder in ("ScenarioFields", "ScenarioDefaults"):
         defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
-    return _words_templated(schema)
+    return {**schema, "$defs": dict(sorted(defs.items()))}  # their first order depends on which models were used before
 
 
 def library_schema() -> dict[str, Any]:
@@ -73,46 +75,7 @@ def library_schema() -> dict[str, Any]:
         "then": several,
         "else": _EXPECTATION,
     }
-    return _words_templated(schema)
-
-
-_OF_A_WORD = ("type", "const", "enum", "pattern")
-_WRITTEN_OUT = frozenset({"check", "id"})
-"""Fields of an expectation that cannot be a template as a whole."""
-_PARTLY = {"type": "string", "pattern": r"\{\{|\{%", "description": "A template, amid other characters or alone."}
-
-
-def _words_templated(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, with a template allowed wherever an expectation takes a word of a list, or a text of some form."""
-    defs: dict[str, Any] = schema["$defs"]
-    words = {f"#/$defs/{name}": part for name, part in defs.items() if "enum" in part}
-    for name in [name for name in defs if name.startswith("check-") or name == "Words"]:
-        properties: dict[str, Any] = defs[name]["properties"]
-        for key in properties.keys() - _WRITTEN_OUT:
-            properties[key] = _word_templated(properties[key], words)
-        if "id" in properties:
-            word = {key: properties["id"][key] for key in _OF_A_WORD if key in properties["id"]}
-            about = {key: value for key, value in properties["id"].items() if key not in word}
-            properties["id"] = {**about, "anyOf": [word, _PARTLY]}
     return {**schema, "$defs": dict(sorted(defs.items()))}  # their first order depends on which models were used before
-
-
-def _word_templated(schema: Any, words: Mapping[str, dict[str, Any]]) -> Any:
-    if not isinstance(schema, dict):
-        return schema
-    known: dict[str, Any] = dict(schema)  # pyright: ignore[reportUnknownArgumentType]
-    if "anyOf" in known and _TEMPLATE not in known["anyOf"]:
-        known["anyOf"] = [_word_templated(part, words) for part in known["anyOf"]]
-    if "items" in known:
-        known["items"] = _word_templated(known["items"], words)
-    if known.get("$ref") in words:
-        known |= {key: words[known["$ref"]][key] for key in ("type", "enum")}
-        del known["$ref"]
-    form = known.get("pattern")
-    if known.get("type") != "string" or form == r"\S" or not {"const", "enum", "pattern"} & known.keys():
-        return known
-    word = {key: known.pop(key) for key in _OF_A_WORD if key in known}
-    return {**known, "anyOf": [word, _TEMPLATE]}
 
 
 def project_schema() -> dict[str, Any]:
@@ -174,9 +137,11 @@ def _add_expectation(defs: dict[str, Any]) -> None:
     meanings: dict[str, str] = {}
     branches: list[dict[str, Any]] = []
     for name in CHECKS:
-        branch = check_schema(name)
-        defs.update({key: _templated(value) for key, value in branch.pop("$defs", {}).items()})
-        branch = _templated(branch)
+        own = check_schema(name)
+        defs.update({key: _templated(value) for key, value in own.pop("$defs", {}).items()})
+        branch = _templated(own)
+        branch["properties"]["check"] = own["properties"]["check"]
+        branch["properties"]["id"] = _or(own["properties"]["id"], _PARTLY)
         branch["title"] = name
         branch["required"] = sorted({"check", *branch.get("required", [])})
         defs[f"check-{name}"] = branch
@@ -200,7 +165,7 @@ def _add_expectation(defs: dict[str, Any]) -> None:
 
 
 def _templated(schema: Any) -> Any:
-    """Wherever a number or a boolean is taken, a text that is wholly one template is taken too."""
+    """Wherever a number, a boolean, or a text of some form is taken, a text that is wholly one template is taken too."""
     if isinstance(schema, list):
         return [_templated(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(schema, dict):
@@ -209,7 +174,13 @@ def _templated(schema: Any) -> Any:
         return {"$ref": "#/$defs/Part"}
     known: dict[str, Any] = {key: value if key in _DATA else _templated(value) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType]
     kind = known.get("type")
-    if not isinstance(kind, str) or kind not in _SCALARS or "const" in known:
-        return known
-    about = {key: known.pop(key) for key in ("title", "description", "default", "examples") if key in known}
-    return {**about, "anyOf": [known, _TEMPLATE]}
+    if kind == "string":
+        has_form = not _FORMS.isdisjoint(known) and known.get("pattern") != r"\S"
+    else:
+        has_form = isinstance(kind, str) and kind in _SCALARS and "const" not in known
+    return _or(known, _TEMPLATE) if has_form else known
+
+
+def _or(schema: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
+    about = {key: value for key, value in schema.items() if key in _ABOUT}
+    return {**about, "anyOf": [{key: value for key, value in schema.items() if key not in _ABOUT}, template]}
