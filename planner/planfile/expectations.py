@@ -31,7 +31,7 @@ from planner.planfile.templates import (
     placeholders,
     read_numbers,
     render,
-    varies,
+    varying,
 )
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Container, as_json, as_written, at, follow, larger_than
@@ -154,7 +154,8 @@ class Expectations:
             sure = [
                 error
                 for error in errors
-                if error["loc"] and (error["type"] in about_keys or not varies(shape.content, error["loc"]))
+                if error["loc"]
+                and (error["type"] in about_keys or not varying(shape.content, shape.texts, error["loc"]))
             ]
             self._report(draft, sure, None)
             return not sure
@@ -253,8 +254,9 @@ class Expectations:
         shape, content = draft.shape, rendered.content
         known = self.validations.validate(shape.kind, content, name)
         if isinstance(known, list) and shape.texts:
-            numbers = read_numbers(shape.content, content, [error["loc"] for error in known])
-            if numbers is not content:
+            texts = [text for error in known for text in varying(shape.content, shape.texts, error["loc"])]
+            numbers = read_numbers(shape.content, content, texts)
+            if numbers != content:
                 read = self.validations.validate(shape.kind, numbers, name)
                 wants_text = isinstance(read, list) and any(error["type"] == "string_type" for error in read)
                 known = known if wants_text else read
@@ -284,7 +286,7 @@ class Expectations:
             if code == "bad-value":
                 code = "bad-regex" if last == "matches" else "bad-expectation"
             place = container.key_span(key) if code == "unknown-key" else container.span(key)
-            if varies(draft.shape.content, error["loc"]):
+            if varying(draft.shape.content, draft.shape.texts, error["loc"]):
                 if code == "bad-regex":
                     detail = f"{detail}; it is {shown(error['input'])}"
                 if case_errors is not None:

@@ -7,7 +7,7 @@ property test compares the two): importing Jinja and compiling thousands of prom
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -276,76 +276,73 @@ class Compiler:
     faults: list[TextFault] = field(default_factory=list[TextFault])
 
     def compile(self, value: Any, route: Route = ()) -> Content:
-        if isinstance(value, (dict, list)):
-            return _rebuilt(value, [(key, self.compile(item, (*route, key))) for key, item in _entries(value)])  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(value, dict):
+            return {key: self.compile(item, (*route, key)) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if isinstance(value, list):
+            return [self.compile(item, (*route, index)) for index, item in enumerate(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         if not isinstance(value, str) or not has_tags(value):
             return value
         try:
             text = Text(self.templates.compile(value), route, _WHOLE.match(value) is not None)
         except TemplateFault as fault:
             self.faults.append(TextFault(route, fault))
-            return Text(self.templates.constant(""), route, whole=True)  # so that the rest can still be checked
+            text = Text(self.templates.constant(""), route, whole=True)  # so that the rest can still be checked
         self.texts.append(text)
         return text
 
 
+def _filled(content: Content, text_for: Callable[[Text], Any]) -> Any:
+    """The value with something for each template."""
+    if isinstance(content, Text):
+        return text_for(content)
+    if isinstance(content, dict):
+        return {key: _filled(item, text_for) for key, item in content.items()}  # pyright: ignore[reportUnknownVariableType]
+    return [_filled(item, text_for) for item in content] if isinstance(content, list) else content  # pyright: ignore[reportUnknownVariableType]
+
+
 def render(content: Content, values: Mapping[str, Any]) -> Any:
     """The value for these values of the names. Raises `TextFault`."""
-    if isinstance(content, Text):
+
+    def rendered(text: Text) -> str:
         try:
-            return content.template.render(values)
+            return text.template.render(values)
         except TemplateFault as fault:
-            raise TextFault(content.route, fault) from fault
-    if isinstance(content, (dict, list)):
-        return _rebuilt(content, [(key, render(value, values)) for key, value in _entries(content)])  # pyright: ignore[reportUnknownArgumentType]
-    return content
+            raise TextFault(text.route, fault) from fault
+
+    return _filled(content, rendered)
 
 
 def placeholders(content: Content) -> Any:
     """The value with a letter for each template, to check the rest of it."""
-    if isinstance(content, Text):
-        return "x"
-    if isinstance(content, (dict, list)):
-        return _rebuilt(content, [(key, placeholders(value)) for key, value in _entries(content)])  # pyright: ignore[reportUnknownArgumentType]
-    return content
+    return _filled(content, lambda _: "x")
 
 
-def varies(content: Content, route: Sequence[str | int]) -> bool:
-    """Whether there is a template at the end of the route or below it. Steps that no container has are skipped."""
-    for step in route:
-        if isinstance(content, (dict, list)):
-            content = dict(_entries(content)).get(step, content)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(content, (dict, list)):
-        return any(varies(value, ()) for _, value in _entries(content))  # pyright: ignore[reportUnknownArgumentType]
-    return isinstance(content, Text)
+def _has(container: Any, step: str | int) -> bool:
+    if isinstance(container, dict):
+        return step in container
+    return isinstance(container, list) and step in range(len(container))  # pyright: ignore[reportUnknownArgumentType]
 
 
-def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> Any:
-    """Rendered texts that are one whole template, at or below a faulty place, read as YAML reads unquoted text.
+def varying(content: Content, texts: Iterable[Text], place: Route) -> list[Text]:
+    """The templates at or below this place. Steps that no container has, such as the tag of a union, are skipped."""
+    route: Route = ()
+    for step in place:
+        if _has(content, step):
+            content, route = content[step], (*route, step)
+    return [text for text in texts if text.route[: len(route)] == route]
 
-    Returns the same object if there is none. Steps that no container has, such as the tag of a union, are skipped.
-    """
-    if isinstance(content, Text):
+
+def read_numbers(content: Content, rendered: Any, texts: Iterable[Text]) -> Any:
+    """The rendered value, with those of these texts that are one whole template read as YAML reads unquoted text."""
+    read = {text.route for text in texts if text.whole}
+
+    def value_of(text: Text) -> Any:
+        value: Any = rendered
+        for step in text.route:
+            value = value[step]
         try:
-            return resolve(rendered) if content.whole and () in faulty else rendered
+            return resolve(value) if text.route in read else value
         except NumberError:
-            return rendered
-    if not isinstance(content, (dict, list)):
-        return rendered
-    if isinstance(content, dict):
-        faulty = [route[1:] if route and route[0] not in content else route for route in faulty]
-    entries: list[tuple[Any, Any]] = []
-    for step, below in _entries(content):  # pyright: ignore[reportUnknownArgumentType]
-        inner = [route[1:] for route in faulty if route[:1] == (step,)] or [route for route in faulty if route == ()]
-        entries.append((step, read_numbers(below, rendered[step], inner)))
-    changed = any(value is not rendered[step] for step, value in entries)
-    return _rebuilt(content, entries) if changed else rendered  # pyright: ignore[reportUnknownArgumentType]
+            return value
 
-
-def _entries(content: dict[Any, Any] | list[Any]) -> Iterable[tuple[Any, Any]]:
-    return content.items() if isinstance(content, dict) else enumerate(content)
-
-
-def _rebuilt(content: dict[Any, Any] | list[Any], entries: list[tuple[Any, Any]]) -> Any:
-    """A container like `content` with these entries."""
-    return dict(entries) if isinstance(content, dict) else [value for _, value in entries]
+    return _filled(content, value_of)
