@@ -117,8 +117,8 @@ def _is_denied(shell: Shell, login: str) -> bool:
         shell.log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")
         return True
     role = cast("dict[str, Any]", found).get("permission") if isinstance(found, dict) else None
-    if denied := role in ("read", "none"):
-        shell.log(f"{login} started this job, but no longer has write access to the repository")
+    if denied := role not in ("write", "admin"):  # as GitHub names custom roles here, too
+        shell.log(f"{login} started this job, but GitHub does not confirm that they have write access to the repository")
     return denied
 
 

@@ -91,7 +91,7 @@ def test_the_dispatcher(tmp_path: Path, fake: FakeGitHub) -> None:
     assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH) == "pusher"
 
 
-@pytest.mark.parametrize("role", ["read", "none"])
+@pytest.mark.parametrize("role", ["read", "none", "", "triage"])
 @pytest.mark.parametrize("login", ["maria", "maria_acme"])
 def test_a_permission_that_was_withdrawn(tmp_path: Path, fake: FakeGitHub, login: str, role: str) -> None:
     """Days may pass between the start of a job and its calls. A managed user has `_` in the login."""
