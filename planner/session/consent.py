@@ -118,7 +118,9 @@ def _is_denied(shell: Shell, login: str) -> bool:
         return True
     role = cast("dict[str, Any]", found).get("permission") if isinstance(found, dict) else None
     if denied := role not in ("write", "admin"):  # as GitHub names custom roles here, too
-        shell.log(f"{login} started this job, but GitHub does not confirm that they have write access to the repository")
+        shell.log(
+            f"{login} started this job, but GitHub does not confirm that they have write access to the repository"
+        )
     return denied
 
 

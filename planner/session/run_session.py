@@ -222,7 +222,8 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
     else:
         spent_cents = prepared.progress.all_spent_cents
         command = consent_command(command, change_set, already_spent_cents=spent_cents)
-    is_free = options.selection.sandbox or not options.consent_to_charge
+    pays_judge = change_set.votes is not None and change_set.votes.charged  # also in the sandbox
+    is_free = not options.consent_to_charge or (options.selection.sandbox and not pays_judge)
     request = ConsentRequest(
         options.consent_to_charge,
         who_agrees(shell, sandbox=is_free),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ci_jobs import Jobs
 
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
@@ -96,6 +97,23 @@ def test_a_configured_judge_is_asked_and_paid(orders: Project, model: Model) -> 
     assert ran.code == 0
     assert orders.results()["cost"]["judge"]["actual_cents"] == 2 * len(model.asked) > 0
     assert "nothing was charged" not in ran.out
+
+
+def test_a_push_does_not_pay_the_judge(
+    orders: Project, model: Model, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a job of a pull request, a person must agree to its price; to a free model nobody has to."""
+    jobs = Jobs(tmp_path_factory.mktemp("jobs"), orders, monkeypatch)
+    judge = f"judge: {{base_url: '{model.url}', model: scripted-1, cents_per_vote: PRICE}}\n"
+    jobs.begin(plans__orders=PLAN, planner=judge.replace("PRICE", "2"))
+    job = jobs.start(7)
+    assert job.planner("run", "--sandbox", "--consent-to-charge").code == 3
+    assert "names nobody" in job.results()["problems"][0]
+    assert not model.asked
+    jobs.edit(planner=judge.replace("PRICE", "0"))
+    job = jobs.start(7)
+    assert job.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert model.asked
 
 
 @pytest.mark.parametrize("change", ["another world", "another line", "another tool result", "another limit"])
