@@ -178,15 +178,16 @@ def settled(case: CaseResult) -> str:
 
 def pool(case: CaseResult) -> str:
     """`10 of its 20 calls are from earlier sessions`, or why earlier calls are not counted; empty if there are none."""
+    aside = ""
     if case.set_aside is not None:
         earlier = f"{case.set_aside.runs_passed}/{case.set_aside.runs_countable}"
-        return f"earlier calls ({earlier}) are not counted: the new results differ significantly, so something changed"
+        aside = f"earlier calls ({earlier}) are not counted: the new results differ significantly, so something changed"
+    elif case.fresh is not None:
+        aside = f"earlier calls are not counted: {case.fresh.reason}"
     pooled = sum(run.pooled for run in case.runs)
     are = "is" if pooled == 1 else "are"
-    parts = [
-        f"{pooled} of its {count(case.runs_total, 'call')} {are} from earlier sessions" if pooled else "",
-        f"earlier calls are not counted: {case.fresh.reason}" if case.fresh is not None else "",
-    ]
+    from_earlier = f"{pooled} of its {count(case.runs_total, 'call')} {are} from earlier sessions" if pooled else ""
+    parts = [from_earlier, aside]
     return ", ".join(filter(None, parts))
 
 

@@ -113,6 +113,9 @@ def test_new_runs_that_differ_too_much_start_a_new_pool() -> None:
     assert "(1/10) are not counted" in case_phrasing.pool(fixed)
     worse = night(TEN, night(TEN, None, 7, 3), 0, 10)
     assert (pool(worse), worse.compared, worse.set_aside is not None) == (("failed", 0, 10), "regressed", True)
+    again = case_phrasing.pool(night(TEN, worse, 1, 9, rerun="failed"))
+    assert "10 of its 20 calls are from earlier sessions" in again
+    assert "(7/10) are not counted" in again
     lucky, three = (one_side(CaseOutcome.PASSED, 3, 3), one_side(CaseOutcome.FAILED, 0, 3))
     assert not differ_too_much(three, lucky)
     assert (six := total([three, three])) is not None
