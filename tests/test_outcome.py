@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import comb
@@ -24,7 +23,7 @@ from planner.planfile.yaml.document import Place, Source
 from planner.results.model import Finding, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import fisher_mid_p
-from planner.verdicts.cases import CaseRules, CaseVerdict, judge_case, judge_parts, sample_of_runs
+from planner.verdicts.cases import CaseVerdict, judge_case, judge_parts, sample_of_runs
 from planner.verdicts.comparison import (
     StrongestRate,
     case_p_value,
@@ -35,7 +34,7 @@ from planner.verdicts.comparison import (
 )
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
 from planner.verdicts.runs import errored_run, judge_run, questions_of_run
-from tests.support.samples import changed, one_side, own_rate
+from tests.support.samples import case_rules, changed, one_side, own_rate
 
 
 class Fixed(Expectation, frozen=True):
@@ -216,17 +215,6 @@ def test_a_hang_up_excuses_no_critical_failure_and_spoils_no_pass() -> None:
     assert outcome(judge_run([expect("passed")], short)) == ("passed", None, "")
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What of a case decides its verdict."""
-
-    min_pass_rate: float = 1.0
-    min_runs: int = 1
-    platform_failures: Literal["ignore", "fail"] = "ignore"
-    expectations: tuple[Expectation, ...] = ()
-    confidence: float | None = None
-
-
 CRITICAL = expect("passed", "safe", "critical")
 POLITE = expect("passed", "polite", min_pass_rate=0.6)
 PLATFORM = errored_run(Fault.PLATFORM, "it never ended")
@@ -256,83 +244,87 @@ GOOD, BAD = runs(1, 1)
 @pytest.mark.parametrize(
     ("rules", "verdicts", "expected"),
     [
-        (Rules(), runs(3), ("passed", 3, 3, "")),
-        (Rules(min_pass_rate=0.8), runs(4, 1), ("flaky", 4, 5, "4 of 5 runs passed, 80 % needed")),
-        (Rules(min_pass_rate=0.81), runs(4, 1), ("failed", 4, 5, "4 of 5 runs passed, 81 % needed")),
-        (Rules(), runs(0, 1), ("failed", 0, 1, "0 of 1 run passed, 100 % needed")),
-        (Rules(min_pass_rate=0), runs(0, 3), ("flaky", 0, 3, "0 of 3 runs passed, 0 % needed")),
-        (Rules(), runs(2, 0, AUTHOR), ("failed", 2, 3, "2 of 3 runs passed, 100 % needed")),
-        (Rules(), [], ("unknown", 0, 0, "no run was made")),
-        (Rules(min_runs=2), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 platform")),
+        (case_rules(), runs(3), ("passed", 3, 3, "")),
+        (case_rules(min_pass_rate=0.8), runs(4, 1), ("flaky", 4, 5, "4 of 5 runs passed, 80 % needed")),
+        (case_rules(min_pass_rate=0.81), runs(4, 1), ("failed", 4, 5, "4 of 5 runs passed, 81 % needed")),
+        (case_rules(), runs(0, 1), ("failed", 0, 1, "0 of 1 run passed, 100 % needed")),
+        (case_rules(min_pass_rate=0), runs(0, 3), ("flaky", 0, 3, "0 of 3 runs passed, 0 % needed")),
+        (case_rules(), runs(2, 0, AUTHOR), ("failed", 2, 3, "2 of 3 runs passed, 100 % needed")),
+        (case_rules(), [], ("unknown", 0, 0, "no run was made")),
+        (case_rules(min_runs=2), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 platform")),
         (
-            Rules(min_runs=3),
+            case_rules(min_runs=3),
             runs(2, 0, PLATFORM, CALLER, JUDGE, JUDGE),
             ("unknown", 2, 2, "2 of 6 runs can be counted, 3 needed: 1 caller, 1 platform, 2 undecided"),
         ),
-        (Rules(min_runs=3), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
-        (Rules(min_runs=0), runs(0, 0, JUDGE), ("unknown", 0, 0, "0 of 1 run can be counted, 1 needed: 1 undecided")),
+        (case_rules(min_runs=3), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
         (
-            Rules(min_pass_rate=0.5),
+            case_rules(min_runs=0),
+            runs(0, 0, JUDGE),
+            ("unknown", 0, 0, "0 of 1 run can be counted, 1 needed: 1 undecided"),
+        ),
+        (
+            case_rules(min_pass_rate=0.5),
             runs(1, 1, JUDGE),
             ("flaky", 1, 2, "1 of 2 runs passed, 50 % needed (not counted: 1 undecided)"),
         ),
         (
-            Rules(platform_failures="fail"),
+            case_rules(platform_failures="fail"),
             runs(2, 0, PLATFORM, JUDGE),
             ("failed", 2, 3, "2 of 3 runs passed, 100 % needed (not counted: 1 undecided)"),
         ),
         (
-            Rules(min_pass_rate=0.5, expectations=(CRITICAL,)),
+            case_rules(min_pass_rate=0.5, expectations=(CRITICAL,)),
             [with_findings(GOOD, safe="passed"), with_findings(BAD, safe="failed"), GOOD],
             ("failed", 2, 3, "critical safe failed in 1 of 3 runs"),
         ),
         (
-            Rules(min_runs=5, expectations=(CRITICAL,)),
+            case_rules(min_runs=5, expectations=(CRITICAL,)),
             [with_findings(BAD, safe="failed")],
             ("failed", 0, 1, "critical safe failed in 1 of 1 run"),
         ),
         (
-            Rules(min_pass_rate=0.5, min_runs=2, expectations=(CRITICAL,)),
+            case_rules(min_pass_rate=0.5, min_runs=2, expectations=(CRITICAL,)),
             [with_findings(verdict, safe="passed") for verdict in runs(2)]
             + [with_findings(JUDGE, safe="errored")] * 2
             + [with_findings(CALLER, safe="errored"), with_findings(PLATFORM, safe="errored")],
             ("unknown", 2, 2, "critical safe could not be decided in 2 of 6 runs"),
         ),
-        (Rules(expectations=(CRITICAL,)), [with_findings(GOOD, safe="passed")], ("passed", 1, 1, "")),
-        (Rules(expectations=(POLITE,)), [with_findings(GOOD, polite="passed")] * 3, ("passed", 3, 3, "")),
+        (case_rules(expectations=(CRITICAL,)), [with_findings(GOOD, safe="passed")], ("passed", 1, 1, "")),
+        (case_rules(expectations=(POLITE,)), [with_findings(GOOD, polite="passed")] * 3, ("passed", 3, 3, "")),
         (
-            Rules(expectations=(POLITE,)),
+            case_rules(expectations=(POLITE,)),
             [with_findings(GOOD, polite=found) for found in ("passed", "failed", "passed", "failed", "passed")],
             ("flaky", 5, 5, "polite was met in 3 of 5 runs, 60 % needed"),
         ),
         (
-            Rules(expectations=(POLITE,)),
+            case_rules(expectations=(POLITE,)),
             [with_findings(GOOD, polite=found) for found in ("passed", "failed", "failed", "errored")],
             ("failed", 4, 4, "polite was met in 1 of 3 runs, 60 % needed"),
         ),
         (
-            Rules(min_runs=2, expectations=(POLITE,)),
+            case_rules(min_runs=2, expectations=(POLITE,)),
             [with_findings(GOOD, polite=found) for found in ("passed", "errored")],
             ("unknown", 2, 2, "polite was decided in 1 of 2 runs, 2 needed"),
         ),
         (
-            Rules(min_pass_rate=0.5, expectations=(POLITE,)),
+            case_rules(min_pass_rate=0.5, expectations=(POLITE,)),
             [with_findings(GOOD, polite="passed"), with_findings(CALLER, polite="failed")],
             ("passed", 1, 1, "not counted: 1 caller"),
         ),
         (
-            Rules(expectations=(POLITE,)),
+            case_rules(expectations=(POLITE,)),
             [with_findings(BAD, polite="failed")],
             ("failed", 0, 1, "0 of 1 run passed, 100 % needed; polite was met in 0 of 1 run, 60 % needed"),
         ),
         (
-            Rules(expectations=(expect("failed", "loud", "warning", min_pass_rate=1.0),)),
+            case_rules(expectations=(expect("failed", "loud", "warning", min_pass_rate=1.0),)),
             [with_findings(GOOD, loud="failed")],
             ("passed", 1, 1, ""),
         ),
     ],
 )
-def test_a_case_by_its_runs(rules: CaseRules, verdicts: list[RunVerdict], expected: object) -> None:
+def test_a_case_by_its_runs(rules: Case, verdicts: list[RunVerdict], expected: object) -> None:
     """The worst of the case's rate, of rates of single expectations and of critical ones, and why."""
     verdict = judge_case(rules, verdicts)
     assert (verdict.outcome, verdict.runs_passed, verdict.runs_countable, verdict.outcome_reason) == expected
@@ -340,10 +332,10 @@ def test_a_case_by_its_runs(rules: CaseRules, verdicts: list[RunVerdict], expect
 
 def test_a_case_verdict_has_rate_and_interval() -> None:
     """Both are of countable runs; with none of those there is neither."""
-    verdict = judge_case(Rules(), runs(4, 1, JUDGE))
+    verdict = judge_case(case_rules(), runs(4, 1, JUDGE))
     assert verdict.pass_rate == 0.8
     assert verdict.interval == pytest.approx((0.3755346297625253, 0.9637758913675698))
-    assert judge_case(Rules(), [JUDGE]) == CaseVerdict(
+    assert judge_case(case_rules(), [JUDGE]) == CaseVerdict(
         CaseOutcome.UNKNOWN, 0, 0, None, None, "0 of 1 run can be counted, 1 needed: 1 undecided"
     )
 
@@ -382,14 +374,15 @@ def test_the_rate_as_written_is_exact(total: int, data: st.DataObject) -> None:
     hundredths = data.draw(st.integers(0, 100))
     passing = data.draw(st.integers(0, total))
     verdict = judge_case(
-        Rules(min_pass_rate=float(f"0.{hundredths:02}") if hundredths < 100 else 1.0), runs(passing, total - passing)
+        case_rules(min_pass_rate=float(f"0.{hundredths:02}") if hundredths < 100 else 1.0),
+        runs(passing, total - passing),
     )
     assert (verdict.outcome is CaseOutcome.FAILED) is (passing * 100 < hundredths * total)
 
 
 @given(
     st.builds(
-        Rules,
+        case_rules,
         st.sampled_from([0.0, 0.5, 0.8, 1.0]),
         st.integers(0, 4),
         st.sampled_from(["ignore", "fail"]),
@@ -399,7 +392,7 @@ def test_the_rate_as_written_is_exact(total: int, data: st.DataObject) -> None:
     st.randoms(use_true_random=False),
 )
 def test_a_case_does_not_depend_on_the_order_of_its_runs(
-    rules: Rules, verdicts: list[RunVerdict], random: Random
+    rules: Case, verdicts: list[RunVerdict], random: Random
 ) -> None:
     """Runs end in any order; and a case without enough countable runs never passes."""
     shuffled = random.sample(verdicts, len(verdicts))
@@ -511,7 +504,7 @@ def test_a_suite_of_cases_left_open_is_compared() -> None:
 
 def test_judged_runs_are_a_sample() -> None:
     """With what expectations with a rate of their own came to, and what counts of the platform's failures."""
-    rules = Rules(
+    rules = case_rules(
         min_pass_rate=0.5,
         platform_failures="fail",
         expectations=(expect("passed"), expect("failed", "b", min_pass_rate=0.5)),
@@ -527,7 +520,7 @@ def test_judged_runs_are_a_sample() -> None:
     assert sample_of_runs(rules, verdicts, CaseOutcome.FLAKY, 2) == one_side(
         CaseOutcome.FLAKY, 3, 4, 2, [own_rate("b", 2, 3, "fixed")], 2
     )
-    plain = Rules(expectations=(expect("passed"),))
+    plain = case_rules(expectations=(expect("passed"),))
     assert sample_of_runs(plain, verdicts, CaseOutcome.PASSED) == one_side(CaseOutcome.PASSED, 3, 3)
 
 
@@ -594,9 +587,9 @@ def test_an_unchanged_suite_is_rarely_called_changed() -> None:
 @pytest.mark.parametrize(
     ("rules", "verdicts", "expected"),
     [
-        (Rules(0.8, confidence=0.9), runs(11), (CaseOutcome.PASSED, "", None)),
+        (case_rules(0.8, confidence=0.9), runs(11), (CaseOutcome.PASSED, "", None)),
         (
-            Rules(0.8, confidence=0.9),
+            case_rules(0.8, confidence=0.9),
             runs(10),
             (
                 CaseOutcome.UNKNOWN,
@@ -608,17 +601,17 @@ def test_an_unchanged_suite_is_rarely_called_changed() -> None:
             ),
         ),
         (
-            Rules(0.8, confidence=0.9),
+            case_rules(0.8, confidence=0.9),
             runs(19, 1),
             (CaseOutcome.FLAKY, "19 of 20 runs passed, 80 % needed with 90 % confidence", None),
         ),
         (
-            Rules(0.8, confidence=0.9),
+            case_rules(0.8, confidence=0.9),
             runs(2, 3),
             (CaseOutcome.FAILED, "2 of 5 runs passed, 80 % needed with 90 % confidence", None),
         ),
         (
-            Rules(0.8, confidence=0.9),
+            case_rules(0.8, confidence=0.9),
             runs(41, 9),
             (
                 CaseOutcome.UNKNOWN,
@@ -630,15 +623,15 @@ def test_an_unchanged_suite_is_rarely_called_changed() -> None:
             ),
         ),
         (
-            Rules(0.8, min_runs=4, confidence=0.9),
+            case_rules(0.8, min_runs=4, confidence=0.9),
             runs(0, 3),
             (CaseOutcome.UNKNOWN, "3 of 3 runs can be counted, 4 needed", None),
         ),
-        (Rules(1.0, confidence=0.9), runs(3), (CaseOutcome.PASSED, "", None)),
+        (case_rules(1.0, confidence=0.9), runs(3), (CaseOutcome.PASSED, "", None)),
     ],
 )
 def test_with_confidence_a_rate_is_shown_or_left_open(
-    rules: Rules, verdicts: list[RunVerdict], expected: object
+    rules: Case, verdicts: list[RunVerdict], expected: object
 ) -> None:
     """Passed and failed only where the exact bound says so; else unknown, with what would probably decide and cost."""
     verdict = judge_case(rules, verdicts, cents_per_run=16)
@@ -647,7 +640,7 @@ def test_with_confidence_a_rate_is_shown_or_left_open(
 
 def test_an_expectations_own_rate_is_shown_or_left_open_too() -> None:
     """The reason says how many more runs are needed, with a price if known."""
-    rules = Rules(0.5, expectations=(POLITE,), confidence=0.9)
+    rules = case_rules(0.5, expectations=(POLITE,), confidence=0.9)
     finding = Finding(
         expectation="polite", check="fixed", outcome=FindingOutcome.PASSED, severity=CheckSeverity.ERROR, message=""
     )
@@ -703,7 +696,7 @@ FOUND = [
 
 @given(
     st.builds(
-        Rules,
+        case_rules,
         st.sampled_from([0.0, 0.4, 0.5, 0.8, 1.0]),
         st.integers(0, 3),
         st.sampled_from(["ignore", "fail"]),
@@ -713,7 +706,7 @@ FOUND = [
     st.lists(st.sampled_from(FOUND), max_size=5),
     st.integers(0, 3),
 )
-def test_stopping_early_never_changes_an_outcome(rules: Rules, verdicts: list[RunVerdict], remaining: int) -> None:
+def test_stopping_early_never_changes_an_outcome(rules: Case, verdicts: list[RunVerdict], remaining: int) -> None:
     """What is settled is what every way in which the remaining runs can end comes to, tried one by one."""
     outcome = settled(rules, verdicts, remaining)
     if outcome is not None:
@@ -725,7 +718,7 @@ def test_stopping_early_never_changes_an_outcome(rules: Rules, verdicts: list[Ru
 def test_a_failure_is_settled_only_where_one_requirement_fails_in_any_case() -> None:
     """Here the rate fails if the last run counts, the expectation's own rate if it does not, and neither where it fails with
     the expectation was met."""
-    rules = Rules(0.5, min_runs=2, expectations=(POLITE,))
+    rules = case_rules(0.5, min_runs=2, expectations=(POLITE,))
     verdicts = [with_findings(BAD, polite="passed"), with_findings(JUDGE, polite="failed")]
     assert judge_case(rules, verdicts).outcome is CaseOutcome.FAILED
     assert settled(rules, verdicts, 1) is None
@@ -734,20 +727,20 @@ def test_a_failure_is_settled_only_where_one_requirement_fails_in_any_case() -> 
 @pytest.mark.parametrize(
     ("rules", "verdicts", "remaining", "expected"),
     [
-        (Rules(0.8, min_runs=3), (), 5, 3),
-        (Rules(0.8), (), 5, 2),
-        (Rules(0.8), runs(0, 1), 4, 1),
-        (Rules(0.8), runs(3), 2, 2),
-        (Rules(0.6, min_runs=3), runs(1, 1), 3, 2),
-        (Rules(1.0), (), 10, 1),
-        (Rules(0.8, min_runs=10, confidence=0.9), (), 20, 10),
-        (Rules(0.8, confidence=0.9), (), 20, 7),
-        (Rules(0.8, min_runs=5, expectations=(CRITICAL,)), (), 5, 5),
-        (Rules(0.8), (), 0, 0),
+        (case_rules(0.8, min_runs=3), (), 5, 3),
+        (case_rules(0.8), (), 5, 2),
+        (case_rules(0.8), runs(0, 1), 4, 1),
+        (case_rules(0.8), runs(3), 2, 2),
+        (case_rules(0.6, min_runs=3), runs(1, 1), 3, 2),
+        (case_rules(1.0), (), 10, 1),
+        (case_rules(0.8, min_runs=10, confidence=0.9), (), 20, 10),
+        (case_rules(0.8, confidence=0.9), (), 20, 7),
+        (case_rules(0.8, min_runs=5, expectations=(CRITICAL,)), (), 5, 5),
+        (case_rules(0.8), (), 0, 0),
     ],
 )
 def test_how_many_runs_it_takes_at_least_to_settle_a_case(
-    rules: Rules, verdicts: Sequence[RunVerdict], remaining: int, expected: int
+    rules: Case, verdicts: Sequence[RunVerdict], remaining: int, expected: int
 ) -> None:
     """The fewest that settle it were they all alike; a critical failure, which settles it at once, is not reckoned with."""
     assert min_runs_to_settle(rules, verdicts, remaining) == expected
@@ -771,7 +764,7 @@ def test_calls_are_made_in_waves_where_later_ones_may_be_saved(
     verdicts: Sequence[RunVerdict], to_come: int, expected: int
 ) -> None:
     """Of ten runs, 80 % needed: first five; all others when these pass; else as many as may settle it; never wait to save one."""
-    rules = Rules(0.8, min_runs=5)
+    rules = case_rules(0.8, min_runs=5)
     assert calls_at_once(rules, verdicts, to_come, min_runs_to_settle(rules, (), 10)) == expected
 
 
@@ -780,7 +773,7 @@ def test_calls_are_made_in_waves_where_later_ones_may_be_saved(
 def test_waves_never_change_an_outcome(total: int, rate: float) -> None:
     """Of twenty cases each, called in waves until settled, none comes to anything else than with all its runs."""
     random = Random(f"{total} {rate}")  # noqa: S311 - a simulation
-    for rules in (Rules(0.8, min_runs=(total + 1) // 2), Rules(0.5, confidence=0.8)):
+    for rules in (case_rules(0.8, min_runs=(total + 1) // 2), case_rules(0.5, confidence=0.8)):
         for _ in range(20):
             verdicts = [GOOD if random.random() < rate else BAD for _ in range(total)]
             first, made = min_runs_to_settle(rules, (), total), 0
@@ -794,18 +787,18 @@ def test_waves_never_change_an_outcome(total: int, rate: float) -> None:
 @pytest.mark.parametrize(
     ("rules", "verdicts", "remaining", "expected"),
     [
-        (Rules(0.8), runs(0, 2), 3, CaseOutcome.FAILED),
-        (Rules(0.8), runs(0, 1), 4, None),
-        (Rules(0.6), runs(3, 1), 1, CaseOutcome.FLAKY),
-        (Rules(0.6, expectations=(CRITICAL,)), runs(3, 1), 1, None),
-        (Rules(0.6, min_runs=5), runs(0, 3), 2, None),
-        (Rules(), runs(3), 0, CaseOutcome.PASSED),
-        (Rules(expectations=(CRITICAL,)), [FOUND[1]], 9, CaseOutcome.FAILED),
-        (Rules(0.8, confidence=0.9), runs(0, 12), 8, CaseOutcome.FAILED),
+        (case_rules(0.8), runs(0, 2), 3, CaseOutcome.FAILED),
+        (case_rules(0.8), runs(0, 1), 4, None),
+        (case_rules(0.6), runs(3, 1), 1, CaseOutcome.FLAKY),
+        (case_rules(0.6, expectations=(CRITICAL,)), runs(3, 1), 1, None),
+        (case_rules(0.6, min_runs=5), runs(0, 3), 2, None),
+        (case_rules(), runs(3), 0, CaseOutcome.PASSED),
+        (case_rules(expectations=(CRITICAL,)), [FOUND[1]], 9, CaseOutcome.FAILED),
+        (case_rules(0.8, confidence=0.9), runs(0, 12), 8, CaseOutcome.FAILED),
     ],
 )
 def test_a_case_is_settled_as_soon_as_nothing_can_change_it(
-    rules: Rules, verdicts: list[RunVerdict], remaining: int, expected: CaseOutcome | None
+    rules: Case, verdicts: list[RunVerdict], remaining: int, expected: CaseOutcome | None
 ) -> None:
     """A rate that can no longer be reached, one that can no longer be missed, a critical failure."""
     assert settled(rules, verdicts, remaining) is expected

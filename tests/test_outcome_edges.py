@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,21 +20,12 @@ from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import case_p_value, compare, compare_suite, could_show_change
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
 from planner.verdicts.runs import errored_run, judge_run
-from tests.support.samples import changed, one_side
+from tests.support.samples import case_rules, changed, one_side
 
 GOOD = RunVerdict(outcome=RunOutcome.PASSED)
 BAD = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
 
 PAGE = (Path(__file__).parent.parent / "docs" / "verdicts.md").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Rules:
-    min_pass_rate: float = 0.8
-    min_runs: int = 1
-    confidence: float | None = None
-    platform_failures: Literal["ignore", "fail"] = "ignore"
-    expectations: tuple[Expectation, ...] = ()
 
 
 def evidence(*lines: tuple[str, str, int | None], seconds: float = 60, reason: str = "caller_hangup") -> Evidence:
@@ -117,12 +107,12 @@ def test_runs_that_would_decide_are_reported_only_if_they_decide_everything() ->
     )
     met = [changed(finding("says"), expectation="polite", outcome=FindingOutcome.PASSED)]
     verdicts = [changed(GOOD, findings=met)] * 6 + [GOOD] * 35 + [BAD] * 9
-    open_part = Rules(min_pass_rate=0.5, confidence=0.999, expectations=(polite,))
+    open_part = case_rules(min_pass_rate=0.5, confidence=0.999, expectations=(polite,))
     assert judge_case(open_part, verdicts).more_runs is not None
-    both = Rules(min_pass_rate=0.8, confidence=0.999, expectations=(polite,))
+    both = case_rules(min_pass_rate=0.8, confidence=0.999, expectations=(polite,))
     assert judge_case(both, verdicts).more_runs is None
-    assert judge_case(Rules(), [GOOD] * 3).more_runs is None
-    assert judge_case(Rules(), [BAD] * 3).more_runs is None
+    assert judge_case(case_rules(0.8), [GOOD] * 3).more_runs is None
+    assert judge_case(case_rules(0.8), [BAD] * 3).more_runs is None
 
 
 def test_a_run_without_evidence_is_caused_by_the_platform() -> None:
@@ -216,7 +206,7 @@ def test_runs_not_made_weaken_other_comparisons(stopped: tuple[Sample, Sample]) 
 )
 def test_no_call_waits_to_save_one_and_some_to_save_two(passed: int, failed: int, to_come: int, expected: int) -> None:
     """60 % needed: what settles it is made, unless only one more would be left."""
-    rules = Rules(0.6)
+    rules = case_rules(0.6)
     verdicts = [GOOD] * passed + [BAD] * failed
     first = min_runs_to_settle(rules, (), passed + failed + to_come)
     assert calls_at_once(rules, verdicts, to_come, first) == expected

@@ -362,7 +362,3 @@ def _decided(case: CaseResult, expectation: str) -> int:
     """Number of countable runs in which it was decided."""
     findings = (finding for run in case.runs if run.countable for finding in run.findings)
     return sum(finding.expectation == expectation and finding.outcome != "errored" for finding in findings)
-
-
-def is_changed_by_author(case: CaseResult) -> bool:
-    return case.compared == "not_enough_evidence" and case.not_comparable is not None

@@ -1,8 +1,7 @@
 """`junit.xml`: one test suite per plan, one test case per case.
 
-Failed cases are failures, unknown cases errors; dropped cases, and quarantined cases that did not pass, are skipped. Flaky cases pass
-with `flakyFailure`, as in Surefire. The first suite, `planner`, is the session itself: it reports refusals, interruptions and, if no
-case failed, regressions.
+Failed cases are failures, unknown cases errors; dropped cases, and quarantined cases that did not pass, are skipped. The first
+suite, `planner`, is the session itself: it reports refusals, interruptions and, if no case failed, regressions.
 """
 
 from __future__ import annotations
@@ -11,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from planner.quantities import moment, money
 from planner.reports import case_phrasing, phrasing
-from planner.reports.meaning import meaning, other_problems
 from planner.reports.neutral import for_terminal, for_xml
 from planner.results.model import CaseResult, DroppedCase, RunResult
 from planner.results.outcomes import CaseOutcome
@@ -29,7 +26,6 @@ def render(result: RunResult) -> str:
     for dropped in result.dropped:
         by_plan.setdefault(dropped.case_id.partition("/")[0], []).append(_dropped(dropped))
     session = _suite("planner", result, [_session(result)])
-    _add_properties(session, _session_properties(result))
     suites = [session, *(_suite(plan, result, cases) for plan, cases in by_plan.items())]
     document = Element("testsuites", name="planner (sandbox)" if result.sandbox else "planner")
     document.extend(suites)
@@ -51,7 +47,7 @@ def _suite(name: str, result: RunResult, cases: Sequence[Element]) -> Element:
 
 def _session(result: RunResult) -> Element:
     test = Element("testcase", name="invocation", classname="planner", time=str(result.stats.wall_seconds))
-    about = {"message": meaning(result), "type": result.outcome}
+    about = {"message": phrasing.meaning(result), "type": result.outcome}
     if result.exit_code not in (0, 1):
         _add(test, "error", [*result.problems, *result.next_steps], about)
     elif result.exit_code == 1 and not case_phrasing.with_outcome(result, "failed"):  # else the failed cases are red
@@ -60,8 +56,8 @@ def _session(result: RunResult) -> Element:
     lines = [
         phrasing.title(result),
         phrasing.sandbox_note(result),
-        f"{meaning(result)} (exit code {result.exit_code})",
-        *other_problems(result),
+        f"{phrasing.meaning(result)} (exit code {result.exit_code})",
+        *phrasing.problems(result),
         *(f"warning: {line}" for line in result.warnings),
         *(f"{label}: {text}" for label, text in phrasing.facts(result)),
         *(f"{title}: {line}" for title, found in phrasing.sections(result) for line in found),
@@ -70,31 +66,16 @@ def _session(result: RunResult) -> Element:
     return test
 
 
-def _session_properties(result: RunResult) -> dict[str, str]:
-    return {
-        "outcome": result.outcome,
-        "exit_code": str(result.exit_code),
-        "invocation_id": result.invocation_id,
-        "change_set_digest": result.change_set_digest,
-        "environment": result.environment,
-        "sandbox": str(result.sandbox).lower(),
-        "tool_version": result.tool_version,
-        "expected_cost": money(result.cost.estimated_cents),
-        "cost": money(None if result.under_way else result.cost.actual_cents),
-        "started_at": moment(result.started_at),
-        "ended_at": moment(result.ended_at),
-    }
-
-
 def _case(case: CaseResult) -> Element:
     seconds = sum((run.duration_seconds or 0.0 for run in case.runs), 0.0)
     test = _test(case.case_id, f"{case.plan}.{case.scenario}", seconds)
     if case.file:  # as pytest writes it and GitLab shows it
         test.attrib |= {"file": _line(case.file), "line": str(case.line)}
-    _add_properties(test, _case_properties(case))
-    runs = case_phrasing.runs_to_show(case)
     reason = case.outcome_reason or case.outcome
-    lines = [line for run in runs for line in case_phrasing.run_lines(run, _QUOTED_CHARACTERS)]
+    lines = [] if case.outcome == "passed" else [" · ".join(case_phrasing.facts(case))]
+    lines += case.detail.splitlines() if lines and "\n" in case.detail else []
+    for run in case_phrasing.runs_to_show(case):
+        lines += case_phrasing.run_lines(run, _QUOTED_CHARACTERS)
     match case.outcome:
         case CaseOutcome.FAILED | CaseOutcome.UNKNOWN | CaseOutcome.FLAKY if case.quarantine:
             _add(test, "skipped", (), {"message": case_phrasing.reason(case)})
@@ -104,30 +85,12 @@ def _case(case: CaseResult) -> Element:
             _add(test, "failure", lines, {"message": message, "type": "failed"})
         case CaseOutcome.UNKNOWN:
             _add(test, "error", lines, {"message": reason, "type": "unknown"})
-        case CaseOutcome.FLAKY:
-            for run in runs:
-                kind = "expectation" if run.outcome == "passed" else run.outcome
-                message = run.reason or case_phrasing.run_outcome(run)
-                failure = _add(test, "flakyFailure", (), {"message": message, "type": kind})
-                _add(failure, "stackTrace", case_phrasing.run_lines(run, _QUOTED_CHARACTERS))
-        case CaseOutcome.PASSED:
+        case CaseOutcome.FLAKY | CaseOutcome.PASSED:
             if lines:
                 _add(test, "system-out", lines)
         case _:
             assert_never(case.outcome)
     return test
-
-
-def _case_properties(case: CaseResult) -> dict[str, str]:
-    facts = {
-        "outcome": case.outcome,
-        "compared": case_phrasing.compared(case),
-        "why": case_phrasing.why(case),
-        "runs_passed": case_phrasing.runs_passed(case),
-        "cost": case_phrasing.case_cost(case),
-    }
-    others = {"reason": case.outcome_reason, "detail": case.detail, "carried_from": case.carried_from}
-    return facts | {name: value for name, value in others.items() if value}
 
 
 def _dropped(dropped: DroppedCase) -> Element:
@@ -141,12 +104,6 @@ def _test(name: str, class_name: str, seconds: float | None = None) -> Element:
     if seconds is not None:
         test.set("time", str(seconds))
     return test
-
-
-def _add_properties(parent: Element, values: Mapping[str, str]) -> None:
-    properties = SubElement(parent, "properties")
-    for name, value in values.items():
-        SubElement(properties, "property", name=name, value=_line(value))
 
 
 def _add(parent: Element, tag: str, lines: Iterable[str] = (), attributes: Mapping[str, str] | None = None) -> Element:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from planner.quantities import count, shortened
 from planner.reports import case_phrasing, phrasing
-from planner.reports.meaning import meaning, other_problems
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.results.model import CaseResult, Finding, Quote, Run, RunResult
 from planner.values import frozen
@@ -78,8 +77,8 @@ def _blocks(result: RunResult, detail: _Detail) -> Iterator[str]:
     yield f"# {_MARKS[result.outcome]} {phrasing.title(result)}"
     if note := phrasing.sandbox_note(result):
         yield f"> **Sandbox.** {note}"
-    yield f"**{detail.prose(meaning(result))}** (exit code {result.exit_code})"
-    if problems := [*other_problems(result), *(f"⚠️ {warning}" for warning in result.warnings)]:
+    yield f"**{detail.prose(phrasing.meaning(result))}** (exit code {result.exit_code})"
+    if problems := [*phrasing.problems(result), *(f"⚠️ {warning}" for warning in result.warnings)]:
         yield _list([detail.prose(problem) for problem in problems], detail)
     yield _list([f"**{label}:** {markdown_prose(text)}" for label, text in phrasing.facts(result)], detail)
     if failed := case_phrasing.what_failed(result, min(_SHOWN_EXPECTATIONS, detail.findings), detail.characters):

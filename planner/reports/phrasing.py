@@ -10,7 +10,6 @@ from planner.reports.case_phrasing import (
     OUTCOMES,
     change_word,
     compared_counts,
-    is_changed_by_author,
     reason_label,
     shown_outcome,
     why,
@@ -27,6 +26,17 @@ VERDICTS = {
     "unknown": "Incomplete",
     "refused": "Refused",
     "interrupted": "Interrupted",
+}
+LEAVES_OUT = "--rerun failed leaves out"
+"""The beginning of the warning about cases without results of today's plan."""
+_RESUME = "Run the same command to resume; nothing is charged twice."
+_MEANINGS = {
+    1: "Cases failed, or passed significantly fewer calls than before.",
+    2: "A plan, the configuration, the key or the command line is invalid. This says nothing about the agent.",
+    3: "The session was refused.",
+    4: f"An outcome is unknown, or the service failed. {_RESUME}",
+    5: "Bug in planner: do not rely on this verdict.",
+    130: f"Interrupted. {_RESUME}",
 }
 NO_EVIDENCE = "not enough evidence of a change"
 FAILING = f"failing ({NO_EVIDENCE})"
@@ -84,7 +94,7 @@ def _change(case: CaseResult) -> str:
     outcome = shown_outcome(case)
     if outcome in ("unknown", "quarantined"):
         return outcome
-    if is_changed_by_author(case):
+    if _is_changed_by_author(case):
         return "not comparable"
     if case.compared == "not_enough_evidence":
         return FAILING if outcome == "failed" else NO_EVIDENCE
@@ -95,6 +105,39 @@ def _note(case: CaseResult, word: str) -> str:
     if case.outcome == "flaky":
         return "flaky"
     return "failing" if shown_outcome(case) == "failed" and word not in ("regressed", FAILING) else ""
+
+
+def meaning(result: RunResult) -> str:
+    """One sentence that explains the exit code; for a refusal, its reason. Each format neutralises it."""
+    if result.exit_code == 3 and result.problems:
+        reason = result.problems[0]
+        ending = "" if reason.endswith((".", "!", "?")) else "."
+        every_call = " This report lists every call made." if result.stats.launches else ""
+        return f"{reason[:1].upper()}{reason[1:]}{ending}{every_call}"
+    if result.exit_code == 0 and any(warning.startswith(LEAVES_OUT) for warning in result.warnings):
+        return "No case shown here failed, but others have no results of today's plan."
+    if result.exit_code == 0 and not result.cases:
+        return "There was nothing to do."
+    is_worse = result.suite is not None and result.suite.compared == "worse"
+    has_failed = is_worse or any(case.outcome == "failed" or case.compared == "regressed" for case in result.cases)
+    if result.exit_code == 1 and not has_failed:
+        return "A run failed an expectation, so no further calls were made (--fail-fast)."
+    if result.exit_code == 0 and has_failed:
+        return "What failed or regressed does not count here: it is in quarantine, or not in --fail-on."
+    if result.exit_code == 0:
+        return f"All {'selected ' if result.partial else ''}cases met their required pass rate."
+    if result.exit_code == 4 and result.finished:
+        return "Some outcomes are unknown: calls were inconclusive, or evidence or judge calls are missing."
+    return _MEANINGS.get(result.exit_code, "See the problems listed.")
+
+
+def problems(result: RunResult) -> list[str]:
+    """The problems that `meaning` does not name."""
+    return result.problems[1:] if result.exit_code == 3 else result.problems
+
+
+def _is_changed_by_author(case: CaseResult) -> bool:
+    return case.compared == "not_enough_evidence" and case.not_comparable is not None
 
 
 def sandbox_note(result: RunResult) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from planner.quantities import count, shortened, some
 from planner.reports import case_phrasing, phrasing
-from planner.reports.meaning import meaning, other_problems
 from planner.reports.neutral import for_terminal
 from planner.reports.terminal import SIGNS, Colour, Paint, labelled, painter, wrapped
 from planner.results.model import CaseResult, Finding, Quote, RunResult
@@ -39,9 +38,9 @@ def _head(result: RunResult, width: int, paint: Paint) -> Iterator[str]:
         yield from wrapped(changed, width, indent="  ")
     if note := phrasing.sandbox_note(result):
         yield from wrapped(note, width, indent="  ")
-    explained = for_terminal(f"{meaning(result)} (exit code {result.exit_code})")
+    explained = for_terminal(f"{phrasing.meaning(result)} (exit code {result.exit_code})")
     yield from wrapped(explained, width, indent="  ")
-    for found, prefix in ((other_problems(result), ""), (result.warnings, "warning: ")):
+    for found, prefix in ((phrasing.problems(result), ""), (result.warnings, "warning: ")):
         for line in found[:_SHOWN_PROBLEMS]:
             yield from wrapped(for_terminal(prefix + line), width, indent="  · ", hanging="    ")
         if len(found) > _SHOWN_PROBLEMS:

@@ -113,9 +113,7 @@ def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[st
     return found
 
 
-def _newest_outlines(
-    repository: ResultsRepository, earlier: EarlierCalls, judged: JudgedBefore
-) -> Iterator[RunResult]:
+def _newest_outlines(repository: ResultsRepository, earlier: EarlierCalls, judged: JudgedBefore) -> Iterator[RunResult]:
     """The newest sessions, one at a time, noting their calls in `earlier`, and their judge calls in `judged`."""
     for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
         earlier.note(outline)

@@ -21,7 +21,7 @@ from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, money, some
-from planner.reports.meaning import LEAVES_OUT
+from planner.reports.phrasing import LEAVES_OUT
 from planner.results.model import CaseResult, FreshDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
+from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseResult, ExpectationRate, Run, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault
 from planner.statistics import decide, runs_to_decide, wilson_interval
 from planner.verdicts.runs import expectation_name
-
-
-class CaseRules(Protocol):
-    """The part of a case that decides its verdict; `planner.planfile.model.Case` implements it."""
-
-    @property
-    def min_pass_rate(self) -> float: ...
-    @property
-    def min_runs(self) -> int: ...
-    @property
-    def confidence(self) -> float | None: ...
-    @property
-    def platform_failures(self) -> Literal["ignore", "fail"]: ...
-    @property
-    def expectations(self) -> Sequence[Expectation]: ...
 
 
 class CaseVerdict(NamedTuple):
@@ -52,7 +38,7 @@ class Part(NamedTuple):
     """Arguments of `runs_to_decide` if more runs are needed."""
 
 
-def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_run: float | None = None) -> CaseVerdict:
+def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: float | None = None) -> CaseVerdict:
     """Judge a case by its runs.
 
     The outcome is the worst of: its pass rate against `min_pass_rate`; each expectation with its own `min_pass_rate`, over the runs
@@ -60,8 +46,8 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     to be met or missed (`planner.statistics.decide`); otherwise the outcome is unknown, and the reason says how many more runs
     would probably decide it, with their price if `cents_per_run` is known.
     """
-    countable, passed = count_runs(rules, verdicts)
-    parts = judge_parts(rules, verdicts)
+    countable, passed = count_runs(case, verdicts)
+    parts = judge_parts(case, verdicts)
     outcome = CaseOutcome.worst(part.outcome for part in parts)
     deciding = [part for part in parts if part.outcome is outcome]
     reasons = [part.reason for part in deciding if part.reason]
@@ -84,39 +70,39 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     )
 
 
-def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
+def judge_parts(case: Case, verdicts: Sequence[RunVerdict]) -> list[Part]:
     """Each requirement separately, in a fixed order: the pass rate, critical expectations, expectations with their own rate."""
     return [
-        _judge_rate(rules, verdicts),
-        *(_judge_critical(expectation, verdicts) for expectation in rules.expectations),
-        *(_judge_own_rate(expectation, rules, verdicts) for expectation in rules.expectations),
+        _judge_rate(case, verdicts),
+        *(_judge_critical(expectation, verdicts) for expectation in case.expectations),
+        *(_judge_own_rate(expectation, case, verdicts) for expectation in case.expectations),
     ]
 
 
-def count_runs(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
+def count_runs(case: Case, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(countable runs, how many of them passed)."""
-    counted_runs = [verdict for verdict in verdicts if _counts(rules, verdict)]
+    counted_runs = [verdict for verdict in verdicts if _counts(case, verdict)]
     return len(counted_runs), sum(verdict.fault is None for verdict in counted_runs)
 
 
-def _counts(rules: CaseRules, verdict: RunVerdict) -> bool:
-    return verdict.countable or (rules.platform_failures == "fail" and verdict.fault is Fault.PLATFORM)
+def _counts(case: Case, verdict: RunVerdict) -> bool:
+    return verdict.countable or (case.platform_failures == "fail" and verdict.fault is Fault.PLATFORM)
 
 
-def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
+def _judge_rate(case: Case, verdicts: Sequence[RunVerdict]) -> Part:
     if not verdicts:
         return Part(CaseOutcome.UNKNOWN, "no run was made")
-    countable, passed = count_runs(rules, verdicts)
-    faults = [verdict.fault for verdict in verdicts if not _counts(rules, verdict)]
+    countable, passed = count_runs(case, verdicts)
+    faults = [verdict.fault for verdict in verdicts if not _counts(case, verdict)]
     left_out = ", ".join(
         f"{faults.count(fault)} {'undecided' if fault is Fault.JUDGE else fault.value}"
         for fault in Fault
         if fault in faults
     )
-    if countable < max(1, rules.min_runs):
-        found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {max(1, rules.min_runs)} needed"
+    if countable < max(1, case.min_runs):
+        found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {max(1, case.min_runs)} needed"
         return Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
-    part = _against(passed, countable, rules.min_pass_rate, rules.confidence)
+    part = _against(passed, countable, case.min_pass_rate, case.confidence)
     if part.outcome is CaseOutcome.PASSED:
         return part._replace(reason=f"not counted: {left_out}" if left_out else "")
     found = f"{passed} of {count(countable, 'run')} passed, {part.reason}"
@@ -134,17 +120,17 @@ def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) ->
     return Part(CaseOutcome.PASSED)
 
 
-def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
+def _judge_own_rate(expectation: Expectation, case: Case, verdicts: Sequence[RunVerdict]) -> Part:
     if not has_own_rate(expectation) or expectation.min_pass_rate is None:
         return Part(CaseOutcome.PASSED)
     name = expectation_name(expectation)
     outcomes = _outcomes(expectation, _about_agent(verdicts))
     met = outcomes.count(FindingOutcome.PASSED)
     decided = met + outcomes.count(FindingOutcome.FAILED)
-    if decided < max(1, rules.min_runs):
+    if decided < max(1, case.min_runs):
         found = f"{name} was decided in {decided} of {count(len(verdicts), 'run')}"
-        return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
-    part = _against(met, decided, expectation.min_pass_rate, rules.confidence)
+        return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, case.min_runs)} needed")
+    part = _against(met, decided, expectation.min_pass_rate, case.confidence)
     if part.outcome is CaseOutcome.PASSED:
         return Part(CaseOutcome.PASSED)
     return part._replace(reason=_with_open(part, f"{name} was met in {met} of {count(decided, 'run')}, {part.reason}"))
@@ -177,21 +163,21 @@ def has_own_rate(expectation: Expectation) -> bool:
     return expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
 
 
-def rates_of(rules: CaseRules, runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
+def rates_of(case: Case, runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
     """The pass rate of each expectation, and its own required rate."""
-    own = {expectation_name(each): each.min_pass_rate for each in rules.expectations if has_own_rate(each)}
+    own = {expectation_name(each): each.min_pass_rate for each in case.expectations if has_own_rate(each)}
     return [rate.model_copy(update={"min_pass_rate": own.get(rate.expectation)}) for rate in expectation_rates(runs)]
 
 
-def sample_of_runs(rules: CaseRules, runs: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:
+def sample_of_runs(case: Case, runs: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:
     """The runs as one side of a comparison. `not_made` runs were not needed for the `outcome`."""
-    own = {expectation_name(each): each.check for each in rules.expectations if has_own_rate(each)}
-    return sample(runs, outcome, own, lambda run: _counts(rules, run), not_made)
+    own = {expectation_name(each): each.check for each in case.expectations if has_own_rate(each)}
+    return sample(runs, outcome, own, lambda run: _counts(case, run), not_made)
 
 
-def case_fields(rules: CaseRules, verdict: CaseVerdict, runs: Sequence[Run]) -> dict[str, Any]:
+def case_fields(case: Case, verdict: CaseVerdict, runs: Sequence[Run]) -> dict[str, Any]:
     """The fields of a `CaseResult` that depend on its runs."""
-    return {**verdict._asdict(), "runs": list(runs), "runs_total": len(runs), "expectations": rates_of(rules, runs)}
+    return {**verdict._asdict(), "runs": list(runs), "runs_total": len(runs), "expectations": rates_of(case, runs)}
 
 
 def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:

@@ -16,7 +16,7 @@ from planner.planfile.model import Case
 from planner.results.model import Finding, Run, RunVerdict
 from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
 from planner.verdicts.baseline import Baseline, baseline_of
-from planner.verdicts.cases import CaseRules, judge_parts, run_key, sample_of_runs
+from planner.verdicts.cases import judge_parts, run_key, sample_of_runs
 from planner.verdicts.comparison import could_show_change
 from planner.verdicts.runs import LoadEvidence, errored_run, expectation_name, judge_stored
 
@@ -24,14 +24,14 @@ WORTH_WAITING = 2
 """To save fewer calls than this, it is not worth waiting for a verdict."""
 
 
-def settled(rules: CaseRules, verdicts: Sequence[RunVerdict], remaining: int) -> CaseOutcome | None:
+def settled(case: Case, verdicts: Sequence[RunVerdict], remaining: int) -> CaseOutcome | None:
     """The outcome of a case if its `remaining` runs (or fewer) cannot change it, else None.
 
     Three extremes bound all ways in which they may end: every run passes, every run fails, or none counts. Each requirement is
     monotonic, so if it has the same outcome in all three, it has in between. A failure must be that of one requirement in all three:
     if one fails only when runs count, and another only when they do not, both may be met in between.
     """
-    ends = [judge_parts(rules, [*verdicts, *[run] * remaining]) for run in _extremes(rules)]
+    ends = [judge_parts(case, [*verdicts, *[run] * remaining]) for run in _extremes(case)]
     outcomes = {CaseOutcome.worst(part.outcome for part in parts) for parts in ends}
     if len(outcomes) > 1:
         return None
@@ -43,26 +43,26 @@ def settled(rules: CaseRules, verdicts: Sequence[RunVerdict], remaining: int) ->
     return outcome
 
 
-def min_runs_to_settle(rules: CaseRules, verdicts: Sequence[RunVerdict], remaining: int) -> int:
+def min_runs_to_settle(case: Case, verdicts: Sequence[RunVerdict], remaining: int) -> int:
     """How many of the `remaining` runs are needed to settle the case if all pass or all fail.
 
     Assumes no critical failure, which would settle it at once.
     """
-    passing, failing, _ = _extremes(rules)
+    passing, failing, _ = _extremes(case)
     not_critical = [finding for finding in failing.findings if finding.severity is not CheckSeverity.CRITICAL]
     failing = failing.model_copy(update={"findings": not_critical})
     low, high = 0, remaining
     while low < high:  # a settled case stays settled
         middle = (low + high) // 2
         ways = ([*verdicts, *[run] * middle] for run in (passing, failing))
-        if any(settled(rules, way, remaining - middle) is not None for way in ways):
+        if any(settled(case, way, remaining - middle) is not None for way in ways):
             high = middle
         else:
             low = middle + 1
     return low
 
 
-def calls_at_once(rules: CaseRules, verdicts: Sequence[RunVerdict], to_come: int, first: int) -> int:
+def calls_at_once(case: Case, verdicts: Sequence[RunVerdict], to_come: int, first: int) -> int:
     """How many of the `to_come` calls of an unsettled case may be in progress at once.
 
     The first wave is `first` calls (`min_runs_to_settle` before any verdict). If all pass, most likely every call is needed, so all
@@ -73,16 +73,16 @@ def calls_at_once(rules: CaseRules, verdicts: Sequence[RunVerdict], to_come: int
     if passing == len(verdicts):
         wave = to_come if passing >= first else first - passing
     else:
-        wave = min_runs_to_settle(rules, verdicts, to_come)
+        wave = min_runs_to_settle(case, verdicts, to_come)
     return to_come if to_come - wave < WORTH_WAITING else wave
 
 
-def passing_run(rules: CaseRules) -> RunVerdict:
+def passing_run(case: Case) -> RunVerdict:
     """A run in which every expectation is met."""
-    return _extremes(rules)[0]
+    return _extremes(case)[0]
 
 
-def _extremes(rules: CaseRules) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
+def _extremes(case: Case) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
     """A run that passes every expectation, one that fails every expectation, and an undecided one."""
     passing, failing, undecided = (
         [
@@ -93,7 +93,7 @@ def _extremes(rules: CaseRules) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
                 severity=each.severity,
                 message="",
             )
-            for each in rules.expectations
+            for each in case.expectations
         ]
         for outcome in (FindingOutcome.PASSED, FindingOutcome.FAILED, FindingOutcome.ERRORED)
     )

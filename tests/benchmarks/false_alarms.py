@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from planner import statistics
-from planner.checks.base import Expectation
+from planner.planfile.model import Case
 from planner.results.model import RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import chances
@@ -28,7 +27,7 @@ from planner.verdicts import cases, comparison
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import compare, compare_suite, could_show_change, differ_too_much
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
-from tests.support.samples import one_side
+from tests.support.samples import case_rules, one_side
 
 CASES = 50
 RUNS = (3, 5, 10, 20)
@@ -36,15 +35,6 @@ RATES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 PASS = RunVerdict(outcome=RunOutcome.PASSED)
 FAIL = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
-
-
-@dataclass(frozen=True)
-class Rules:
-    min_pass_rate: float = 0.8
-    min_runs: int = 1
-    confidence: float | None = None
-    platform_failures: Literal["ignore", "fail"] = "ignore"
-    expectations: tuple[Expectation, ...] = ()
 
 
 def counts(passed: int, made: int) -> list[RunVerdict]:
@@ -57,7 +47,7 @@ class Side:
     As `run` does it: a case that is settled is called on where what is still to come could show that it changed.
     """
 
-    def __init__(self, rules: Rules, runs: int, *, stopping: bool) -> None:
+    def __init__(self, rules: Case, runs: int, *, stopping: bool) -> None:
         self.runs = runs
         self._rules = rules
         self._stopping = stopping
@@ -126,7 +116,7 @@ def called_changed(pairs: dict[str, tuple[Sample | None, Sample | None]]) -> tup
 
 def false_alarms(suites: int, random: np.random.Generator) -> None:
     """Nothing changed, and every case has a rate of its own."""
-    for rules, runs in (*((Rules(), runs) for runs in RUNS), (Rules(confidence=0.9), 20)):
+    for rules, runs in (*((case_rules(0.8), runs) for runs in RUNS), (case_rules(0.8, confidence=0.9), 20)):
         for stopping in (False, True):
             side = Side(rules, runs, stopping=stopping)
             by_case = by_suite = 0
@@ -144,7 +134,7 @@ def false_alarms(suites: int, random: np.random.Generator) -> None:
 
 def retries(suites: int, random: np.random.Generator) -> None:
     """Nothing changed, but each case of the baseline that was not good enough was called again, so many times at most."""
-    rules = Rules()
+    rules = case_rules(0.8)
     for runs in (5, 10, 20):
         side = Side(rules, runs, stopping=False)
         for tries in (1, 2, 3, 5):
@@ -180,7 +170,7 @@ def until_good(random: np.random.Generator, side: Side, rates: Any, tries: int) 
 
 def gate(suites: int, random: np.random.Generator) -> None:
     """How often `planner run` exits with 1 though nothing changed: by a case's own requirement, by a regression, by either."""
-    for rules, runs in (*((Rules(), runs) for runs in RUNS), (Rules(confidence=0.9), 20)):
+    for rules, runs in (*((case_rules(0.8), runs) for runs in RUNS), (case_rules(0.8, confidence=0.9), 20)):
         side = Side(rules, runs, stopping=False)
         for rate in (1.0, 0.98, 0.95, 0.9):
             rates = np.full(CASES, rate)
@@ -206,7 +196,7 @@ def power(suites: int, random: np.random.Generator) -> None:
         now = np.where(np.arange(CASES) < fallen, 0.5, 1.0)
         for runs in RUNS:
             for stopping in (False, True):
-                side = Side(Rules(), runs, stopping=stopping)
+                side = Side(case_rules(0.8), runs, stopping=stopping)
                 found = whole = 0
                 for _ in range(suites):
                     pairs = suite(random, side, before, now)
@@ -219,7 +209,7 @@ def power(suites: int, random: np.random.Generator) -> None:
                 )
 
 
-def described(rules: Rules) -> str:
+def described(rules: Case) -> str:
     sure = f" with {rules.confidence:.0%}" if rules.confidence else ""
     return f"{rules.min_pass_rate:.0%} required{sure}"
 
@@ -245,7 +235,7 @@ def confidence_power() -> None:
 
 def waves(suites: int, random: Random) -> None:
     """Calls that early stopping saves. `run` makes several at once, the next when their verdicts leave the case open."""
-    for rules, total in ((Rules(0.8, 3), 5), (Rules(0.8, 5), 10), (Rules(0.8, 10, 0.9), 20)):
+    for rules, total in ((case_rules(0.8, 3), 5), (case_rules(0.8, 5), 10), (case_rules(0.8, 10, confidence=0.9), 20)):
         first = min_runs_to_settle(rules, (), total)
         for rate in (0.0, 0.3, 0.5, 0.8, 0.95, 1.0):
             cases = max(1, suites // 20)

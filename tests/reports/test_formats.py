@@ -67,7 +67,7 @@ class _Format(NamedTuple):
 _FORMATS = {
     "markdown": _Format(_read_markdown, "unknown cost"),
     "json": _Format(_read_json, '"estimated_cents": null'),
-    "junit": _Format(_read_junit, 'name="expected_cost" value="unknown"'),
+    "junit": _Format(_read_junit, "unknown cost"),
     "html": _Format(_read_html, "unknown cost"),
     "sarif": _Format(_read_json, None),
 }

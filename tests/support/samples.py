@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
 from planner.checks import CHECKS
+from planner.checks.base import Expectation
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.document import Place, Source
@@ -57,6 +58,24 @@ def plan_case(*expectations: dict[str, Any], **fields: Any) -> Case:
         expectation_places=(_PLACE,) * len(expectations),
     )  # fmt: skip
     return replace(case, **fields)
+
+
+def case_rules(
+    min_pass_rate: float = 1.0,
+    min_runs: int = 1,
+    platform_failures: Literal["ignore", "fail"] = "ignore",
+    expectations: tuple[Expectation, ...] = (),
+    confidence: float | None = None,
+) -> Case:
+    """A case with what decides its verdict."""
+    return replace(
+        plan_case(),
+        min_pass_rate=min_pass_rate,
+        min_runs=min_runs,
+        platform_failures=platform_failures,
+        expectations=expectations,
+        confidence=confidence,
+    )
 
 
 def heard(run_id: int, *lines: str, **fields: Any) -> Evidence:

@@ -24,7 +24,6 @@ from markupsafe import Markup, escape
 from planner.evidence import Evidence, Turn
 from planner.quantities import percent, shortened
 from planner.reports import EvidenceOf, case_phrasing, phrasing
-from planner.reports.meaning import meaning, other_problems
 from planner.reports.neutral import picked, without_controls
 from planner.reports.terminal import SIGNS
 from planner.reports.transcript import NO_CALL, NO_TRANSCRIPT, NOT_STORED
@@ -82,9 +81,9 @@ def pieces(
         result=result,
         sign=SIGNS[result.outcome][0],
         title=phrasing.title(result),
-        meaning=meaning(result),
+        meaning=phrasing.meaning(result),
         sandbox_note=phrasing.sandbox_note(result),
-        problems=[*other_problems(result), *(f"⚠ {warning}" for warning in result.warnings)],
+        problems=[*phrasing.problems(result), *(f"⚠ {warning}" for warning in result.warnings)],
         facts=phrasing.facts(result),
         failed=case_phrasing.what_failed(result, _SHOWN_EXPECTATIONS, _MESSAGE_CHARACTERS),
         outcomes=[(name, SIGNS[name][0], outcomes[name]) for name in case_phrasing.OUTCOMES if outcomes[name]],
