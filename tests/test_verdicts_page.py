@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cache
 from math import comb
 from pathlib import Path
-from typing import Literal
 
-from planner.checks.base import Expectation
+from planner.planfile.model import Case
 from planner.results.model import RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import chances, decide, wilson_interval
 from planner.verdicts.cases import CaseVerdict, judge_case
 from planner.verdicts.comparison import case_p_value, compare, differ_too_much
 from planner.verdicts.early_stopping import settled
-from tests.support.samples import one_side
+from tests.support.samples import case_rules, one_side
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
-
-
-@dataclass(frozen=True)
-class Rules:
-    min_pass_rate: float = 0.8
-    min_runs: int = 10
-    confidence: float | None = 0.9
-    platform_failures: Literal["ignore", "fail"] = "ignore"
-    expectations: tuple[Expectation, ...] = ()
 
 
 def percent(share: float) -> str:
@@ -58,7 +47,7 @@ def power() -> str:
 def example() -> str:
     good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
     platform = RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM)
-    rules = Rules()
+    rules = case_rules(0.8, 10, confidence=0.9)
 
     def judged(runs: list[RunVerdict]) -> CaseVerdict:
         return judge_case(rules, runs, cents_per_run=16)
@@ -101,10 +90,10 @@ def again() -> str:
     first = [100 * green(0.6, 10), 100 * green(0.6, 20, 0.9)]
     third = [100 * (1 - (1 - share / 100) ** 3) for share in first]
     pooled = [
-        100 * green_when_pooled(0.6, Rules(min_runs=5, confidence=None), 10),
-        100 * green_when_pooled(0.6, Rules(), 20),
+        100 * green_when_pooled(0.6, case_rules(0.8, 5), 10),
+        100 * green_when_pooled(0.6, case_rules(0.8, 10, confidence=0.9), 20),
     ]
-    sound = [100 * green(0.9, 10), 100 * green_when_pooled(0.9, Rules(min_runs=5, confidence=None), 10)]
+    sound = [100 * green(0.9, 10), 100 * green_when_pooled(0.9, case_rules(0.8, 5), 10)]
     at_once = chances(0.8, 20, 0.8, 0.9)[1]
     looks = [100 * (at_once + failed_at_second_look(more)) for more in (20, 50)]
     return "\n".join(
@@ -132,7 +121,7 @@ def green(rate: float, runs: int, confidence: float | None = None) -> float:
     return sum(binomial(passed, runs, rate) for passed in range(runs + 1) if passed >= 0.8 * runs)
 
 
-def green_when_pooled(rate: float, rules: Rules, runs: int, sessions: int = 3) -> float:
+def green_when_pooled(rate: float, rules: Case, runs: int, sessions: int = 3) -> float:
     """Within so many sessions, each pooled with those before it unless they differ too much."""
     chance = [binomial(passed, runs, rate) for passed in range(runs + 1)]
     found = 0.0
@@ -156,7 +145,7 @@ def _differ(earlier: tuple[int, int], new: tuple[int, int]) -> bool:
 
 
 @cache
-def _outcome(rules: Rules, pool: tuple[int, int]) -> CaseOutcome:
+def _outcome(rules: Case, pool: tuple[int, int]) -> CaseOutcome:
     passed, total = pool
     good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
     return judge_case(rules, [good] * passed + [bad] * (total - passed)).outcome
