@@ -71,12 +71,9 @@ class Figures:
     passed: int
     interval: tuple[float, float] | None
     duration_seconds: float | None
-    latency_ms: float | None
-    grade: float | None
     cents_per_call: float | None
     total_cents: int
     unbilled: int
-    graded: int
 
     @property
     def pass_rate(self) -> float | None:
@@ -230,11 +227,7 @@ def _case_history(case: CaseResult, calls: Sequence[_Call], starts: Mapping[str,
 def figures_of(calls: Sequence[_Call]) -> Figures:
     countable = [call for call in calls if call.countable]
     passed = sum(call.passed for call in countable)
-
-    def known(name: str) -> list[float]:
-        return [value for call in calls if (value := getattr(call.run, name)) is not None]
-
-    seconds, latencies, grades = known("duration_seconds"), known("latency_ms"), known("grade_score")
+    seconds = [call.run.duration_seconds for call in calls if call.run.duration_seconds is not None]
     bills = [call.run.cost_cents for call in calls if call.run.cost_cents is not None]
     return Figures(
         calls=len(calls),
@@ -242,10 +235,7 @@ def figures_of(calls: Sequence[_Call]) -> Figures:
         passed=passed,
         interval=wilson_interval(passed, len(countable)) if countable else None,
         duration_seconds=median(seconds) if seconds else None,
-        latency_ms=median(latencies) if latencies else None,
-        grade=fmean(grades) if grades else None,
         cents_per_call=fmean(bills) if bills else None,
         total_cents=sum(bills),
         unbilled=len(calls) - len(bills),
-        graded=len(grades),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from planner.changes.history import CaseHistory, Figures, InvocationHistory, Point, Timeline
@@ -19,26 +19,6 @@ _SHOWN_CASES: Final = 40
 _SPARK: Final = 30
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MISSING: Final = "·"
-
-
-@frozen
-class _Measure:
-    """One measured value. `is_share` values are from 0 to 1."""
-
-    label: str
-    of: Callable[[Figures], float | None]
-    shown: Callable[[float], str]
-    note: str
-    is_share: bool = False
-
-
-_MEASURES: Final = (
-    _Measure("Pass rate", lambda figures: figures.pass_rate, percent, "", is_share=True),
-    _Measure("Duration", lambda figures: figures.duration_seconds, duration, " median"),
-    _Measure("Latency", lambda figures: figures.latency_ms, lambda value: f"{round(value):,} ms", " median"),
-    _Measure("Grade", lambda figures: figures.grade, lambda value: f"{value:.2f}", " on average", is_share=True),
-    _Measure("Cost", lambda figures: figures.cents_per_call, lambda value: money(round(value)), " a call"),
-)
 
 
 @frozen
@@ -127,27 +107,28 @@ def _calls(figures: Figures) -> str:
 
 
 def _measures(points: Sequence[Point], whole: Timeline | CaseHistory, width: int, paint: Paint) -> Iterator[str]:
-    """`Duration  ▃▃▄▂  54 s median · newest 52 s`, for each value that was measured."""
-    figures, shown = whole.figures, min(_SPARK, width // 3)
-    for measure in _MEASURES:
-        total = measure.of(figures)
-        if total is None:
-            continue
-        values = [measure.of(point.figures) for point in points]
-        text = f"{sparkline(values[-shown:], is_share=measure.is_share)} {measure.shown(total)}{measure.note}"
-        if measure.label == "Pass rate" and figures.interval is not None:
-            low, high = figures.interval
-            text += f" ({percent(low)} to {percent(high)}), {figures.passed:,} of {figures.countable:,}"
-        text += _graded(figures) if measure.label == "Grade" else ""
-        newest = next((value for value in reversed(values) if value is not None), None)
-        if newest is not None and len(points) > 1:
-            text += f" · newest {measure.shown(newest)}"
-        yield from labelled(measure.label, [text], _LABEL, width, paint)
-    if whole.neighbours and whole.flip_rate is not None:
+    """`Duration   ▃▃▄▂ 54 s median`, for each value that was measured."""
+    figures, shown = whole.figures, [point.figures for point in points[-min(_SPARK, width // 3) :]]
+    if figures.pass_rate is not None:
+        graph = sparkline([each.pass_rate for each in shown], is_share=True)
+        yield from labelled("Pass rate", [f"{graph} {_rate(figures)}"], _LABEL, width, paint)
+    if figures.duration_seconds is not None:
+        text = f"{sparkline([each.duration_seconds for each in shown])} {duration(figures.duration_seconds)} median"
+        yield from labelled("Duration", [text], _LABEL, width, paint)
+    if figures.cents_per_call is not None:
+        text = f"{sparkline([each.cents_per_call for each in shown])} {money(round(figures.cents_per_call))} a call"
+        yield from labelled("Cost", [text], _LABEL, width, paint)
+    if whole.flip_rate is not None:
         runs = f"{whole.flips:,} of {count(whole.neighbours, 'consecutive run')}"
-        yield from labelled(
-            "Flaky", [f"the result changed in {runs} ({percent(whole.flip_rate)})"], _LABEL, width, paint
-        )
+        text = f"the result changed in {runs} ({percent(whole.flip_rate)})"
+        yield from labelled("Flaky", [text], _LABEL, width, paint)
+
+
+def _rate(figures: Figures) -> str:
+    if figures.pass_rate is None or figures.interval is None:
+        return f"0 of {count(figures.calls, 'call')} counted"
+    low, high = figures.interval
+    return f"{percent(figures.pass_rate)} ({percent(low)} to {percent(high)}) of {figures.countable:,}"
 
 
 def _session(entry: InvocationHistory) -> Iterator[str]:
@@ -162,26 +143,15 @@ def _session(entry: InvocationHistory) -> Iterator[str]:
 
 
 def _in_short(figures: Figures) -> str:
-    """`3 of 3 passed · 54 s · 820 ms · grade 0.90 · $0.48`: the calls of one session."""
+    """`3 of 3 passed · 54 s · $0.48`: the calls of one session."""
     if not figures.calls:
         return "nothing called"
     passed = f"{figures.passed:,} of {figures.countable:,} passed" if figures.countable else "none could be judged"
     if figures.countable and figures.calls > figures.countable:
         passed += f" ({figures.calls - figures.countable:,} more could not be counted)"
+    took = [duration(figures.duration_seconds)] if figures.duration_seconds is not None else []
     least = "at least " if figures.unbilled else ""
-    return " · ".join([passed, *_measured(figures), f"{least}{money(figures.total_cents)}"])
-
-
-def _measured(figures: Figures) -> Iterator[str]:
-    for measure in _MEASURES[1:4]:
-        if (value := measure.of(figures)) is not None:
-            is_grade = measure.label == "Grade"
-            yield f"grade {value:.2f}{_graded(figures)}" if is_grade else measure.shown(value)
-
-
-def _graded(figures: Figures) -> str:
-    """How many calls have a grade, unless all have."""
-    return f", {figures.graded:,} of {figures.calls:,} graded" if figures.graded < figures.calls else ""
+    return " · ".join([passed, *took, f"{least}{money(figures.total_cents)}"])
 
 
 def _least_reliable_first(case: CaseHistory) -> tuple[float, float, str]:
@@ -193,22 +163,17 @@ def _row(case: CaseHistory, name: str) -> Row:
     sign, colour = SIGNS[case.outcome]
     figures = case.figures
     graph = sparkline([point.figures.pass_rate for point in case.points[-10:]], is_share=True)
-    if figures.pass_rate is None or figures.interval is None:
-        rate = f"0 of {count(figures.calls, 'call')} counted"
-    else:
-        low, high = figures.interval
-        rate = f"{percent(figures.pass_rate)} ({percent(low)} to {percent(high)}) of {figures.countable:,}"
-    parts = list(_measured(figures))
+    parts = [duration(figures.duration_seconds)] if figures.duration_seconds is not None else []
     parts += [f"{money(round(figures.cents_per_call))} a call"] if figures.cents_per_call is not None else []
     parts += [f"flaky {percent(case.flip_rate)}"] if case.flip_rate else []
-    return Row(sign, name, (graph, rate, " · ".join(parts)), colour)
+    return Row(sign, name, (graph, _rate(figures), " · ".join(parts)), colour)
 
 
 SCHEMA_VERSION: Final = "1.0"
 
 _FIGURES: Final = (
     *("calls", "countable", "passed", "pass_rate", "interval"),
-    *("duration_seconds", "latency_ms", "grade", "cents_per_call", "total_cents", "unbilled"),
+    *("duration_seconds", "cents_per_call", "total_cents", "unbilled"),
 )
 _FLIPS: Final = ("flips", "neighbours", "flip_rate")
 

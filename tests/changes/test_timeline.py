@@ -74,17 +74,17 @@ def test_calls_of_unread_sessions_are_left_out() -> None:
 
 
 def test_the_measurements_of_a_case() -> None:
-    """Medians of durations and response times, mean grade and bill, a Wilson interval; unknown values are left out,
+    """Median of durations, mean bill, a Wilson interval; unknown values are left out,
     never 0."""
     runs = [
-        _run(1, "day01", duration_seconds=30.0, latency_ms=500.0, grade_score=1.0),
-        _run(2, "day01", duration_seconds=50.0, latency_ms=900.0, fault="agent", cost_cents=32),
+        _run(1, "day01", duration_seconds=30.0),
+        _run(2, "day01", duration_seconds=50.0, fault="agent", cost_cents=32),
         _run(3, "day01", duration_seconds=90.0, fault="platform", cost_cents=None),
     ]
     figures = timeline([_invocation(1, _case(*runs))]).figures
     assert (figures.calls, figures.countable, figures.passed, figures.pass_rate) == (3, 2, 1, 0.5)
     assert figures.interval == pytest.approx((0.0945, 0.9055), abs=1e-4)
-    assert (figures.duration_seconds, figures.latency_ms, figures.grade) == (50.0, 700.0, 1.0)
+    assert figures.duration_seconds == 50.0
     assert (figures.cents_per_call, figures.total_cents, figures.unbilled) == (24.0, 48, 1)
     nothing = timeline([_invocation(1, _case(_run(1, "day01", fault="judge", cost_cents=None)))]).figures
     assert (nothing.pass_rate, nothing.interval, nothing.cents_per_call, nothing.duration_seconds) == (None,) * 4

@@ -45,7 +45,6 @@ def test_each_call_is_reported_once(project: Project) -> None:
     }
     case = document["cases"][0]
     assert case["total_cents"] == case["cents_per_call"] * 2 > 0
-    assert case["latency_ms"] > 0
     assert case["duration_seconds"] > 0
     one = project.planner("history", "--sandbox", CASE)
     assert one.out.startswith(f"✓ {CASE}\n  passed · 2 calls · $")
