@@ -14,11 +14,10 @@ from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseInputs, CaseResult, Run
 
-_SHOWN_LINES: Final = 8
+_SHOWN_LINES: Final = 4
+"""Of each side."""
 _SHOWN_CHARACTERS: Final = 160
 _CONTEXT_CHARACTERS: Final = 40
-# Matching takes quadratic time. A longer difference is a rewrite, shown from its start.
-_MATCHED_LINES: Final = 200
 
 
 def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
@@ -141,54 +140,32 @@ def _instant(revision: str) -> datetime | None:
 def changed_lines(old: str, new: str) -> list[str]:
     """Changed lines only, `- ` before `+ `, limited in number and width."""
     before, after = old.splitlines(), new.splitlines()
-    start = _common(before, after)
-    before, after = before[start:], after[start:]
-    end = _common(before[::-1], after[::-1])
-    before, after = before[: len(before) - end], after[: len(after) - end]
-    if not before and not after:
+    if before == after:
         return ["only line ends or a last empty line changed"]
-    changed: list[str] = []
-    for removed, added in _hunks(before, after):
-        # Of lines that changed in place, the part that differs is shown.
-        starts = [_start_of_difference(*pair) for pair in zip(removed, added, strict=False)]
-        if len(removed) != len(added):
-            starts = [0] * max(len(removed), len(added))
-        changed += [f"- {_clipped(line, start)}" for line, start in zip(removed, starts, strict=False)]
-        changed += [f"+ {_clipped(line, start)}" for line, start in zip(added, starts, strict=False)]
-    return _bounded(changed)
-
-
-def _bounded(changed: list[str]) -> list[str]:
-    """The first lines of each side, and how many are omitted."""
-    removed = sum(line.startswith("-") for line in changed)
-    added = len(changed) - removed
-    room = {"-": max(_SHOWN_LINES // 2, _SHOWN_LINES - added), "+": max(_SHOWN_LINES // 2, _SHOWN_LINES - removed)}
     shown: list[str] = []
-    for line in changed:
-        room[line[0]] -= 1
-        if room[line[0]] >= 0:
-            shown.append(line)
-    left_out = len(changed) - len(shown)
+    number = 0
+    for tag, i, j, k, m in SequenceMatcher(None, before, after).get_opcodes():
+        if tag == "equal":
+            continue
+        removed, added = before[i:j], after[k:m]
+        number += len(removed) + len(added)
+        # Of lines that changed in place, the part that differs is shown.
+        starts = list(map(_start_of_difference, removed, added)) if len(removed) == len(added) else [0] * _SHOWN_LINES
+        for sign, side in (("-", removed), ("+", added)):
+            lines = zip(side, starts[:_SHOWN_LINES], strict=False)
+            shown += [f"{sign} {_clipped(line, start)}" for line, start in lines]
+    shown = shown[: 2 * _SHOWN_LINES]
+    left_out = number - len(shown)
     return [*shown, f"… {count(left_out, 'more changed line')}"] if left_out else shown
-
-
-def _hunks(before: list[str], after: list[str]) -> list[tuple[list[str], list[str]]]:
-    if max(len(before), len(after)) > _MATCHED_LINES:
-        return [(before, after)]
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
-    return [(before[i:j], after[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
-
-
-def _common(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many leading elements two sequences share."""
-    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
 def _start_of_difference(old: str, new: str) -> int:
     """From where to show a line that is too long to show whole."""
     if max(len(old), len(new)) <= _SHOWN_CHARACTERS:
         return 0
-    return max(0, _common(old, new) - _CONTEXT_CHARACTERS)
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((index for index, (one, other) in pairs if one != other), min(len(old), len(new)))
+    return max(0, first - _CONTEXT_CHARACTERS)
 
 
 def _clipped(line: str, start: int) -> str:
