@@ -155,7 +155,6 @@ def _fields(deployed: AgentState, own: AgentFile | None) -> tuple[dict[str, Any]
 
 
 def _write(path: Path, own: AgentFile | None, fields: Mapping[str, Any]) -> list[str]:
-    """Write the fields; return their names."""
     written = dict(fields)
     if own is not None and own.prompt_path is not None and "prompt" in written:
         _replace(own.prompt_path, f"{str(written.pop('prompt')).rstrip()}\n")
@@ -169,7 +168,6 @@ def _write(path: Path, own: AgentFile | None, fields: Mapping[str, Any]) -> list
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace the file at once. Raises `UsageError`."""
     new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

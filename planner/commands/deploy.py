@@ -153,7 +153,6 @@ def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, ta
 
 
 def _agree(options: DeployOptions, target: EffectiveTarget) -> None:
-    """Raises `RefusedError` if nobody says yes."""
     changes = count(len(target.changes), "change")
     if options.yes:
         return

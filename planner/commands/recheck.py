@@ -16,9 +16,9 @@ from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
 from planner.session.preparing import prepare, stored_journal
 from planner.session.report_session import NO_COST, ReportSession, report_session
-from planner.session.selection import Loaded, Selection, load
-from planner.session.shell import Shell, print_diagnostics
-from planner.session.stores import Workspace, place_of
+from planner.session.selection import Selection
+from planner.session.shell import Shell
+from planner.session.stores import Workspace
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import NextCommands, ending_of, open_runs_of_stored
@@ -37,24 +37,16 @@ def recheck(shell: Shell, selection: Selection, *, report_dir: Path, fail_on: fr
     """Recheck the stored cases; return the exit code of the verdict, as `run` does."""
     again = shlex.join(["planner", "recheck", *selection.words(), *fail_on_words(fail_on)])
     with report_session(shell, report_dir, selection, again=again, prefix="recheck-") as reports:
-        loaded = load(shell, selection)
-        reports.project, reports.plans = loaded.project, loaded.plan_names
-        print_diagnostics(shell, loaded.diagnostics)
-        result = _judge(shell, selection, loaded, reports, fail_on)
+        result = _judge(reports.open(), reports, fail_on)
         reports.write(result)
     reports.show(result)
     return result.exit_code
 
 
-def _judge(
-    shell: Shell, selection: Selection, loaded: Loaded, reports: ReportSession, fail_on: frozenset[FailOn]
-) -> RunResult:
-    place = place_of(shell, loaded.root, selection, loaded.project)
-    reports.repository = place.repository
-    work = Workspace(shell, selection, loaded, place)
+def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) -> RunResult:
     with stored_journal(work) as journal:
         prepared = prepare(work, {}, journal)
-        change_set, now = prepared.change_set, shell.clock.now()
+        change_set, now = prepared.change_set, work.shell.clock.now()
         open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, journal, now) if journal else {}
     changes = [
         _recheck(change)
@@ -75,12 +67,12 @@ def _judge(
     cases = assemble_cases(
         changes,
         {},
-        place.repository.load_evidence,
+        work.place.repository.load_evidence,
         MissingRuns(open_runs=open_runs),
         today=reports.started_at.date(),
         ask=prepared.judging.cache,
     )
-    command = shlex.join(["planner", "run", *selection.words()])
+    command = shlex.join(["planner", "run", *work.selection.words()])
     gate = Gate(fail_on, suite_of(cases))
     ending = ending_of(cases, Outcome(), frozenset(), NextCommands(command, command, command, command), gate)
     stored = {change.case_id for change in changes}
@@ -97,7 +89,7 @@ def _judge(
         cases,
         gate,
         change_set_digest=change_set.digest,
-        partial=selection.partial or bool(missing),
+        partial=work.selection.partial or bool(missing),
         cost=NO_COST.model_copy(update={"carried_cents": carried_cents}),
     )
 

@@ -55,7 +55,6 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
 
 
 def _result(shell: Shell, place: Place, named: str) -> RunResult:
-    """The results in a file, or of a stored session."""
     path = shell.cwd / named
     if path.is_file():
         try:

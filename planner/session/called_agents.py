@@ -87,14 +87,13 @@ async def clean_up_previews(session: RunSession, prepared: Preparation) -> None:
 async def make_previews(session: RunSession, prepared: Preparation) -> Preparation:
     """The preparation with the previews that its calls reach. Raises `PlannerError` if one cannot be made or verified:
     then nothing is called."""
-    made: dict[tuple[int, AgentFile], Preview] = {}
 
-    async def make() -> None:
-        for target in previews_needed(prepared):
-            made[target.agent_id, target.file] = await session.previews.make(target)
+    async def make() -> dict[tuple[int, AgentFile], Preview]:
+        needed = previews_needed(prepared)
+        return {(target.agent_id, target.file): await session.previews.make(target) for target in needed}
 
-    await until_interrupted(make, session.interrupted)
-    if session.interrupted.is_set():
+    made = await until_interrupted(make, session.interrupted)
+    if made is None or session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     for warning in session.previews.warnings:
         session.shell.log(f"warning: {warning}")
@@ -175,14 +174,10 @@ async def edited_cases(
 async def edited_before(session: RunSession, prepared: Preparation) -> frozenset[str]:
     """The cases whose agent was edited after earlier sessions called it."""
     slots = [slot for mine in prepared.resumable.values() for slot in mine]
-    edited = frozenset[str]()
-
-    async def compare() -> None:
-        nonlocal edited
-        edited = await edited_cases(session, prepared, slots, after_calls=False)
-
-    await until_interrupted(compare, session.interrupted)
-    return edited
+    compared = await until_interrupted(
+        lambda: edited_cases(session, prepared, slots, after_calls=False), session.interrupted
+    )
+    return compared or frozenset()
 
 
 async def _edited_slots(

@@ -268,7 +268,6 @@ class BaseCommit:
         return content.out
 
     def _entry(self, path: str) -> tuple[str, str] | None:
-        """Mode and object id of a path in the commit."""
         listed = self.git("ls-tree", "-z", "--full-tree", self.commit, "--", path)
         if listed.code != 0:
             raise self._unreadable(path)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -72,22 +72,12 @@ class SessionEnd:
 
 async def execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
-    async with _showing_progress(session, prepared, consent):
-        return await _execute(session, prepared, consent)
-
-
-@asynccontextmanager
-async def _showing_progress(session: RunSession, prepared: Preparation, consent: Consent) -> AsyncGenerator[None]:
-    """Keep the comment on the pull request current, if this session has one."""
     if session.options.comment is not None:
         from planner.session.pull_request import progress_comment
 
         session.comment = progress_comment(session, prepared, consent)
-    if session.comment is None:
-        yield
-        return
-    async with session.comment.keeping_current():
-        yield
+    async with session.comment.keeping_current() if session.comment is not None else nullcontext():
+        return await _execute(session, prepared, consent)
 
 
 async def _execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:

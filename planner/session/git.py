@@ -203,17 +203,7 @@ def shared_remote(git: Git, named: str | None) -> str | None:
 
 
 def without_repository(git: Git, answer: GitAnswer, hint: str) -> UsageError:
-    """Why git finds no repository. In containers, a checkout often belongs to another user, and git refuses to read
-    it."""
-    if "cannot use bare repository" in answer.said:
-        return UsageError(
-            f"{git.folder} looks like a bare git repository. It is not used, because a commit can contain such a folder",
-            "Remove HEAD, objects/ and refs/ there. To use a bare repository, set GIT_DIR=REPOSITORY.",
-        )
-    if "dubious ownership" not in answer.said:
-        return UsageError(f"{git.folder} is not in a git repository", hint)
-    trusted = next((line for line in map(str.strip, answer.said.splitlines()) if line.startswith("git config")), "")
+    """Git's own words say why: in containers, it often refuses a checkout that belongs to another user."""
     return UsageError(
-        f"git refuses to read the repository of {git.folder}: it belongs to another user",
-        f"If you trust it, run: {trusted or 'git config --global --add safe.directory FOLDER'}",
+        f"{git.folder} is not in a git repository, or git refuses it: {' '.join(answer.said.split())}", hint
     )

@@ -9,12 +9,13 @@ import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import anyio
     from anyio.abc import TaskStatus
 
+T = TypeVar("T")
 _HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 """None on Windows."""
 
@@ -85,19 +86,22 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
             signal.signal(number, handler)
 
 
-async def until_interrupted(work: Callable[[], Awaitable[None]], interrupted: anyio.Event) -> None:
-    """Await `work`, or cancel it when the session is interrupted."""
+async def until_interrupted(work: Callable[[], Awaitable[T]], interrupted: anyio.Event) -> T | None:
+    """The result of `work`; None if the session is interrupted before, which cancels it."""
     import anyio
 
+    result: T | None = None
     async with anyio.create_task_group() as tasks:
 
         async def finish() -> None:
-            await work()
+            nonlocal result
+            result = await work()
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(finish)
         await interrupted.wait()
         tasks.cancel_scope.cancel()
+    return result
 
 
 def only_error(error: BaseException) -> BaseException:

@@ -125,7 +125,6 @@ class Judging:
         return replace(change_set, changes=changes, votes=estimate)
 
     def _by_plan(self, requests: Sequence[_Requests]) -> dict[str, PlanVotes]:
-        """Number and cost of the requests of each plan."""
         known = [each.transcript_bytes for each in requests if each.transcript_bytes is not None]
         typical = sum(known) // len(known) if known else ASSUMED_TRANSCRIPT_BYTES
         found: dict[str, PlanVotes] = {}

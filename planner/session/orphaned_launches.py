@@ -132,19 +132,17 @@ async def search_orphans(session: RunSession, orphans: OrphanedLaunches) -> Orph
     the service do not stop the session."""
     if not (orphans.unsettled or orphans.unbilled):
         return orphans
-    found = orphans
 
-    async def search() -> None:
-        nonlocal found
+    async def search() -> OrphanedLaunches:
         try:
-            found = await _search(session, orphans)
+            return await _search(session, orphans)
         except StoreError:
             raise
         except PlannerError as error:
             session.shell.log(f"the search for earlier launches failed: {error}")
+            return orphans
 
-    await until_interrupted(search, session.interrupted)
-    return found
+    return await until_interrupted(search, session.interrupted) or orphans
 
 
 async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:

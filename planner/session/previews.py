@@ -374,7 +374,6 @@ class Previews:
         self.journal.record(PreviewMoved(preview.preview_id, state, copy_id, detail, **seen))
 
     def _now(self) -> datetime:
-        """By the service's clock."""
         return self.shell.clock.now() + timedelta(seconds=self.client.clock_offset_seconds)
 
 

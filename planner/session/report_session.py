@@ -27,9 +27,9 @@ from planner.reports.redaction import Pattern, redact, redact_evidence
 from planner.reports.summary import render_text
 from planner.results.model import CaseResult, Consent, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
-from planner.session.selection import Selection
-from planner.session.shell import Shell, publisher_of, redactor_patterns
-from planner.session.stores import check_folder
+from planner.session.selection import Selection, load
+from planner.session.shell import Shell, print_diagnostics, publisher_of, redactor_patterns
+from planner.session.stores import Workspace, check_folder, place_of
 from planner.verdicts.ending import WORDS, Ending
 from planner.verdicts.gate import Gate
 
@@ -61,6 +61,16 @@ class ReportSession:
     requests: RequestStats = field(default_factory=RequestStats)
     is_final: bool = False
     """The final result is written."""
+
+    def open(self) -> Workspace:
+        """Load the selected plans and open their store, which the reports name from now on. Raises like `load` and
+        `place_of`."""
+        loaded = load(self.shell, self.selection)
+        self.project, self.plans = loaded.project, loaded.plan_names
+        print_diagnostics(self.shell, loaded.diagnostics)
+        place = place_of(self.shell, loaded.root, self.selection, loaded.project)
+        self.repository = place.repository
+        return Workspace(self.shell, self.selection, loaded, place)
 
     def write(self, result: RunResult) -> None:
         """Write the final result. Raises `StoreError` if it cannot be written."""

@@ -37,10 +37,10 @@ from planner.session.previews import Previews
 from planner.session.progress import RequestLog, open_request_log
 from planner.session.recorded_agents import record_agents
 from planner.session.report_session import ReportSession, report_session
-from planner.session.selection import Loaded, Selection, load
+from planner.session.selection import Loaded, Selection
 from planner.session.service import open_client, read_targets
-from planner.session.shell import Shell, print_diagnostics, redactor_of
-from planner.session.stores import Place, Workspace, locked, place_of, shared_session
+from planner.session.shell import Shell, redactor_of
+from planner.session.stores import Place, Workspace, locked, shared_session
 from planner.values import frozen
 from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, fail_on_words
@@ -158,11 +158,8 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
         request_log.begin(reports.invocation_id, reports.started_at, reports.started)
         options = with_saved(shell, options)
         reports.selection = options.selection
-        loaded = load(shell, options.selection)
-        reports.project, reports.plans = loaded.project, loaded.plan_names
-        print_diagnostics(shell, loaded.diagnostics)
-        place = place_of(shell, loaded.root, options.selection, loaded.project)
-        reports.repository = place.repository
+        work = reports.open()
+        loaded, place = work.loaded, work.place
         with (
             locked(shell, place, options.command()),
             closing(Journal(place.journal_path, now=shell.clock.now())) as journal,

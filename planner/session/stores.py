@@ -126,18 +126,14 @@ class VerifiedDocuments:
         return sha256(data).hexdigest() in self._known
 
     def add(self, documents: Iterable[bytes]) -> None:
-        """Append in one write, so that lines of several processes do not mix."""
         new = {sha256(data).hexdigest() for data in documents if not self.contains(data)}
         self._known = (self._known or set()) | new
         if self.path is None or not new:
             return
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(file, "".join(f"{digest}\n" for digest in sorted(new)).encode())
-            finally:
-                os.close(file)
+            with self.path.open("a", encoding="ascii") as file:
+                file.write("".join(f"{digest}\n" for digest in sorted(new)))
 
 
 def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:

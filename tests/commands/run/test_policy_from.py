@@ -74,10 +74,4 @@ def test_a_repository_that_belongs_to_another_user(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("GIT_CONFIG_COUNT", "0")  # nor is every folder trusted, as it is for the tests
     ran = repository.planner("plan", *arguments)
-    assert (ran.code, ran.err.replace("--store: ", "")) == (
-        2,
-        (
-            f"planner: git refuses to read the repository of {repository.root}: it belongs to another user\n"
-            f"  If you trust it, run: git config --global --add safe.directory {repository.root}\n"
-        ),
-    )
+    assert (ran.code, f"git config --global --add safe.directory {repository.root}" in ran.err) == (2, True), ran.err
