@@ -27,7 +27,7 @@ MAX_UNCONFIRMED: Final = 3
 """Launching stops at this many unconfirmed launches until one is settled."""
 ANSWER_GRACE_SECONDS: Final = 3.0
 """How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
-POLLS_A_RUN: Final = 0.4
+POLLS_A_RUN: Final = 0.6
 """List requests per run while further runs wait for capacity, if runs end evenly; fewer if several end together."""
 LONGEST_POLL_SHARE: Final = 0.16
 """Longest poll interval, as a share of a run's duration."""
@@ -40,6 +40,8 @@ OVERDUE_SHARE: Final = 0.05
 """How much longer a run may last that has lasted longer than others, as a share of its age."""
 FIRST_POLL_SHARE: Final = 0.15
 """Poll interval until a run has ended, as a share of the time waited."""
+MOST_FIRST_POLLS: Final = 4
+"""How many polls there may be in that interval when earlier runs of the cases show when the next run should end."""
 
 
 NEVER: Final = float("inf")
@@ -242,10 +244,22 @@ def _poll_seconds(state: State, now: Now) -> float:
         asked = (state.watched, state.unbound, state.unconfirmed)
         since = min((item.since for items in asked for item in items.values()), default=now.seconds)
         wanted = (now.seconds - since) * FIRST_POLL_SHARE
+        wanted = min(wanted, max(_seconds_until_expected(state, now), wanted / MOST_FIRST_POLLS))
     floor, ceiling = state.settings.poll_floor_seconds, state.settings.poll_ceiling_seconds
     if not state.seconds_seen or state.unbound or state.unconfirmed or state.outage.since is not None:
         ceiling = min(ceiling, max(floor, MAX_UNCERTAIN_POLL_SECONDS))
     return min(max(wanted, floor), ceiling)
+
+
+def _seconds_until_expected(state: State, now: Now) -> float:
+    """Seconds until a run under way should end, by earlier runs of its case. Those may have been of a faster or slower
+    service, so this only adds polls."""
+    left = (
+        item.job.expected_seconds - item.age_seconds(now)
+        for item in state.watched.values()
+        if item.job.expected_seconds is not None
+    )
+    return min((seconds for seconds in left if seconds > 0), default=NEVER)
 
 
 def _seconds_until_waited(state: State, allowed: float, now: Now) -> float | None:

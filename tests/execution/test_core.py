@@ -354,14 +354,19 @@ def test_a_target_waits_for_its_first_bill(
         (30, [], (1, 0), {"since": 29.9}, 0.1),
         (30, [], (1, 0), {"since": -90.0}, 5.0),
         (30, [], (0, 0), {}, 0.1),
+        # Earlier runs lasted so long: at that moment, but not more often than four times as usual.
+        (20, [], (2, 0), {"expected": 22.0}, 2.0),
+        (20, [], (2, 0), {"expected": 24.0}, 3.0),
+        (20, [], (2, 0), {"expected": 20.1}, 0.75),
+        (20, [], (2, 0), {"expected": 19.0}, 3.0),
         (30, [40.0], (0, 0), {}, 0.1),
-        # Allowed waiting in all, by number of runs and pages: 0.032, 0.864, 4.608, 0.512, 2.5 and 10 s.
+        # Allowed waiting in all, by number of runs and pages: 0.032, 0.864, 4.608, 0.512, 1.111 and 4.444 s.
         (30, [40.0], (1, 0), {}, 10.032),
         (30, [40.0], (3, 0), {}, 10.288),
         (30, [40.0], (9, 0), {}, 10.512),
         (30, [40.0], (1, 1), {"retry_at": 49.0}, 10.512),
-        (30, [40.0], (50, 1), {}, 10.05),
-        (30, [40.0], (50, 1), {"rows": 201}, 10.2),
+        (30, [40.0], (50, 1), {}, 10.0222),
+        (30, [40.0], (50, 1), {"rows": 201}, 10.0889),
         (30, [40.0], (50, 1), {"ended": True}, 6.4),
         (30, [40.0], (1, 0), {"retry_at": 43.0}, 13.0),
         (30, [40.0], (9, 0), {"outage": True}, 5.0),
@@ -377,7 +382,7 @@ def test_lists_are_read_when_runs_have_probably_ended(
 ) -> None:
     """By the lengths seen in this session. The runs were launched at 0 s."""
     running, pending = runs
-    ana = job("ana", runs=running + pending)
+    ana = job("ana", runs=running + pending, expected_seconds=known.get("expected"))
     state = state_of(ana)
     if running:
         accept(state, ana, *range(1, running + 1))
@@ -390,7 +395,7 @@ def test_lists_are_read_when_runs_have_probably_ended(
         lose(state, ana, "l2")
     state.seconds_seen, state.list_rows = seen, known.get("rows", 200)
     schedule_poll(state, now - 2, at(now))
-    assert (state.polled_at, state.poll_at) == (now - 2, pytest.approx(now + seconds))
+    assert (state.polled_at, state.poll_at) == (now - 2, pytest.approx(now + seconds, abs=1e-4))
 
 
 def test_the_progress_says_what_is_waited_for(job: Callable[..., Any]) -> None:
