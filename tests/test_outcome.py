@@ -658,6 +658,13 @@ def test_an_expectations_own_rate_is_shown_or_left_open_too() -> None:
     )
 
 
+def test_the_price_of_more_runs_names_judge_calls() -> None:
+    judge = Judge(check="judge", rubric="The agent stays polite.", min_pass_rate=0.6)
+    rules = case_rules(min_pass_rate=0.5, expectations=(judge,), confidence=0.9)
+    verdict = judge_case(rules, [RunVerdict(outcome=RunOutcome.PASSED)] * 2, cents_per_run=16)
+    assert verdict.outcome_reason.endswith("about $0.80 plus judge calls")
+
+
 FOUND = [
     RunVerdict(
         outcome=RunOutcome.PASSED,

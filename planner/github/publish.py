@@ -111,30 +111,34 @@ def _size(text: str) -> int:
 
 
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
-    """Outputs of a plan, prices in cents; an unknown price is empty. `rechecks` counts cases evaluated with new
-    expectations, `votes` paid judge calls."""
+    """Outputs of a plan, prices in cents, judge calls included; an unknown price is empty. `rechecks` counts cases
+    evaluated with new expectations, `votes` paid judge calls."""
     from planner.results.outcomes import Action
 
     estimate, votes = change_set.estimate, change_set.votes
+    expected, high = (votes.expected_cents, votes.high_cents) if votes is not None else (0, 0)
     return {
         "digest": change_set.digest,
         "calls": str(estimate.calls),
         "rechecks": str(len(change_set.with_action(Action.RECHECK))),
         "votes": str(votes.votes if votes is not None and votes.charged else 0),
-        "expected-cents": _cents(estimate.expected_cents),
-        "low-cents": _cents(estimate.low_cents),
-        "high-cents": _cents(estimate.high_cents),
+        "expected-cents": _cents(estimate.expected_cents, expected),
+        "low-cents": _cents(estimate.low_cents, expected),
+        "high-cents": _cents(estimate.high_cents, high),
     }
 
 
 def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
-    """Outputs of a run. Costs are of this session alone, so that jobs can be summed."""
+    """Outputs of a run. Costs are of this session alone, judge calls included, so that jobs can be summed."""
+    judge = result.cost.judge
+    expected = (judge.estimated_cents or 0) if judge is not None else 0
+    spent, ambiguous = (judge.this_invocation_cents, judge.ambiguous_cents) if judge is not None else (0, 0)
     return {
         "outcome": result.outcome,
         "digest": result.change_set_digest,
-        "expected-cents": _cents(result.cost.estimated_cents),
-        "cost-cents": _cents(result.cost.this_invocation_cents),
-        "ambiguous-cents": _cents(result.cost.ambiguous_cents),
+        "expected-cents": _cents(result.cost.estimated_cents, expected),
+        "cost-cents": _cents(result.cost.this_invocation_cents, spent),
+        "ambiguous-cents": _cents(result.cost.ambiguous_cents, ambiguous),
         "report-dir": report_dir,
     }
 
@@ -165,8 +169,8 @@ def append_outputs(path: Path, outputs: Mapping[str, str], *, new_delimiter: Cal
         file.write(printable("".join(blocks)))
 
 
-def _cents(cents: int | None) -> str:
-    return "" if cents is None else str(cents)
+def _cents(cents: int | None, judge_cents: int) -> str:
+    return "" if cents is None else str(cents + judge_cents)
 
 
 def publisher(

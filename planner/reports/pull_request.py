@@ -100,11 +100,12 @@ def _headline(preview: Preview, check: RequiredCheck, *, cancelled: bool) -> str
 
 
 def _price(preview: Preview) -> str:
-    estimate = preview.change_set.estimate
+    estimate, votes = preview.change_set.estimate, preview.change_set.votes
+    judge = f" plus {money(votes.expected_cents)} for judge calls" if votes is not None and votes.charged else ""
     if estimate.expected_cents is None:
-        return "cost unknown"
+        return for_markdown(f"cost unknown{judge}")
     spread = money_range(estimate.low_cents, estimate.high_cents)
-    return for_markdown(f"{money(estimate.expected_cents)} expected ({spread})")
+    return for_markdown(f"{money(estimate.expected_cents)} expected ({spread}){judge}")
 
 
 def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest, last: LastCalls | None) -> str:

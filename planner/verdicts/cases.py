@@ -56,6 +56,7 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: flo
     more_runs = max(known) if known and len(known) == len(more) else None
     if more_runs is not None:
         price = "" if cents_per_run is None else f", about ${more_runs * cents_per_run / 100:,.2f}"
+        price += " plus judge calls" if price and any(each.asks_model for each in case.expectations) else ""
         reasons.append(f"about {count(more_runs, 'more run')} would probably decide{price}")
     elif more:
         reasons.append("more than a thousand more runs would be needed: the rate is close to the required one")

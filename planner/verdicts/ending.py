@@ -215,6 +215,7 @@ def _steps_to_decide(
     open_cases = [(case, runs) for case in unknown if (runs := _runs_to_decide(case)) > case.runs_required]
     for case, runs in open_cases[:_NAMED]:
         price = "" if case.more_runs_cents is None else f", about {money(case.more_runs_cents)}"
+        price += " plus judge calls" if price and case.judged_by is not None else ""
         raised = f"from {case.runs_required} to about {runs}"
         yield f"To decide {case.case_id}, raise its `runs` {raised}{price}. The calls made so far count."
     if (left := len(open_cases) - _NAMED) > 0:

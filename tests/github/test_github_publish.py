@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.changes.model import ChangeSet
+from planner.changes.model import MICROCENTS, ChangeSet, PlanVotes, VoteEstimate
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import RefusedError
 from planner.github.publish import (
@@ -25,7 +25,7 @@ from planner.github.publish import (
     run_outputs,
 )
 from planner.reports.neutral import printable
-from planner.results.model import CaseResult, CostDocument, Run, RunResult
+from planner.results.model import CaseResult, CostDocument, JudgeCost, Run, RunResult
 
 
 @pytest.fixture
@@ -242,6 +242,21 @@ def test_an_unknown_price_is_empty_not_zero(change_set: ChangeSet, make_result: 
     assert (outputs["expected-cents"], outputs["low-cents"], outputs["high-cents"]) == ("", "", "")
     cost = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)
     assert run_outputs(make_result(cost=cost), report_dir="reports")["expected-cents"] == ""
+
+
+def test_outputs_include_judge_calls(change_set: ChangeSet, make_result: Callable[..., RunResult]) -> None:
+    """`high-cents` is a value for `max-cost`, which covers them too."""
+    by_plan = {"hours": PlanVotes(6, 20 * MICROCENTS, 50 * MICROCENTS)}
+    plain = change_set_outputs(change_set)
+    asking = change_set_outputs(replace(change_set, votes=VoteEstimate("m", 6, 0, free=False, by_plan=by_plan)))
+    assert [int(asking[name]) - int(plain[name]) for name in ("expected-cents", "high-cents")] == [20, 50]
+    result = make_result()
+    judge = JudgeCost(
+        model="m", votes=6, estimated_cents=20, actual_cents=30, this_invocation_cents=25, ambiguous_cents=4
+    )
+    outputs = run_outputs(make_result(cost=result.cost.model_copy(update={"judge": judge})), report_dir="out/reports")
+    names = ("expected-cents", "cost-cents", "ambiguous-cents")
+    assert [int(outputs[name]) for name in names] == [64 + 20, 48 + 25, 16 + 4]
 
 
 def test_outputs_of_a_result(make_result: Callable[..., RunResult]) -> None:

@@ -172,6 +172,8 @@ def test_raising_runs_decides_open_cases() -> None:
     assert ending_of(more, Outcome(), set(), COMMANDS).next_steps[3:] == ("1 more case also needs more `runs`.",)
     (unpriced,) = ending_of(more[3:], Outcome(), set(), COMMANDS).next_steps
     assert "from 1 to about 3. " in unpriced
+    (judged,) = ending_of([open_cases[0].model_copy(update={"judged_by": "m"})], Outcome(), set(), COMMANDS).next_steps
+    assert "about $0.64 plus judge calls" in judged
 
 
 def test_new_calls_are_not_suggested_where_they_would_be_undecided_too() -> None:
