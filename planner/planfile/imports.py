@@ -101,7 +101,7 @@ class Imports:
         errors = self.reporter.errors
         fields = read_fields(UseFields, written, self.reporter)
         library = self._find("expectations", fields.use, written)
-        drafts = library.expectations[fields.use] if library is not None and fields.use is not None else None
+        drafts = library.expectations.get(fields.use or "") if library is not None else None
         if drafts is None:
             return None
         if fields.id is not None and len(drafts) > 1:

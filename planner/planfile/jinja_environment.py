@@ -7,7 +7,6 @@ the tags of a template are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from itertools import islice
 from typing import Any
@@ -23,7 +22,6 @@ from jinja2.visitor import NodeTransformer
 from planner.planfile.templates import MAX_TEXT
 from planner.planfile.text import shorten, unknown
 
-_BLOCK_WORD = re.compile(r"\{%[-+]?\s*(\w+)")
 Place = tuple[int, int]
 """Offsets of the first character and behind the last one."""
 
@@ -74,17 +72,6 @@ class Layout:
         places = (at for name, at, _ in self._words if name == word and start <= at < end)
         found = next(places, None)
         return (start, end) if found is None else (found, found + len(word))
-
-    def unclosed_block(self) -> Place | None:
-        """The innermost {% for %} or {% if %} without its end."""
-        open_blocks: list[Place] = []
-        for start, end in self._tags:
-            match = _BLOCK_WORD.match(self.text, start, end)
-            if match is not None and match[1] in {"for", "if"}:
-                open_blocks.append((start, end))
-            elif match is not None and match[1] in {"endfor", "endif"} and open_blocks:
-                open_blocks.pop()
-        return open_blocks[-1] if open_blocks else None
 
     def _line_end(self, start: int) -> int:
         end = self.text.find("\n", start)

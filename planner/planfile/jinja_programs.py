@@ -161,8 +161,6 @@ def _syntax_fault(layout: Layout, error: TemplateSyntaxError) -> TemplateFault:
     place = layout.place(error.lineno)
     if detail in _NOT_CLOSED:
         detail = "a tag is not closed: }} or %} is missing"
-    elif detail.startswith("Unexpected end of template"):
-        place = layout.unclosed_block() or place
     for what, known in (("filter", FILTERS), ("test", TESTS)):
         if detail.startswith(f"No {what} named") and named is not None:
             hint = did_you_mean(named[1], known) or f"known: {one_of(sorted(known), 60)}"

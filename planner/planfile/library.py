@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,29 +31,6 @@ PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable"
 MAX_TEMPLATE_VALUES = 10_000
 """Maximum number of values in `vars`, with aliases expanded."""
 MAX_LIBRARY_EXPECTATIONS = 5_000
-
-
-@dataclass(slots=True)
-class Library:
-    """A library's definitions by name. Invalid ones are None, or left out of a list."""
-
-    root: Mapping
-    expectations: dict[str, list[Draft] | None] = field(default_factory=dict[str, list[Draft] | None])
-    axes: dict[str, dict[str, AxisValue]] = field(default_factory=dict[str, dict[str, AxisValue]])
-    """Axes with errors have no values."""
-    variables: Mapping = field(default_factory=Mapping)
-    targets: dict[str, ImportedTarget] = field(default_factory=dict[str, ImportedTarget])
-    complete: bool = True
-    """False if part of the library could not be read."""
-
-    def place(self, part: str, name: str) -> Span:
-        """Where a name is defined; `part` is the key above it."""
-        return self.root[part].key_span(name)
-
-    def names(self, part: str) -> list[str]:
-        """What is written under a key, with errors or without."""
-        written: Any = self.root.get(part)
-        return list(written) if isinstance(written, Mapping) else []
 
 
 class _Known(NamedTuple):
@@ -109,12 +87,11 @@ class Libraries:
 
     def read(self, root: Mapping | None, path: Path, errors: int) -> _Known:
         """Read a library; None: the file is no YAML. `errors`: how many there were before the file."""
-        library = Library(root) if root is not None else None
-        try:
-            readable = library is not None and _Reading(self, library, path).read()
-        except EnoughFaults:
-            readable = False
-        known = _Known(library if readable else None, self.reporter.errors == errors)
+        library = None
+        with suppress(EnoughFaults):
+            if root is not None and check_version(root, self.reporter, required=True):
+                library = Library(self, root, path)
+        known = _Known(library, self.reporter.errors == errors)
         self._known[os.path.realpath(path)] = known
         return known
 
@@ -148,43 +125,39 @@ class Libraries:
         return self.read(root, shown, errors)
 
 
-class _Reading:
-    def __init__(self, libraries: Libraries, library: Library, path: Path) -> None:
-        self.libraries = libraries
-        self.reporter = libraries.reporter
-        self.library = library
-        self.root = library.root
-        self.path = path
+class Library:
+    """A library's definitions by name. Invalid ones are None, or left out of a list."""
 
-    def read(self) -> bool:
-        """Fill the library; False if its version is unknown."""
-        root, reporter = self.root, self.reporter
-        if not check_version(root, reporter, required=True):
-            return False
-        self.libraries.templates.new_plan()
+    def __init__(self, libraries: Libraries, root: Mapping, path: Path) -> None:
+        self.libraries = libraries
+        self.reporter = reporter = libraries.reporter
+        self.root = root
+        self.path = path
+        libraries.templates.new_plan()
         if "imports" in root:
             detail = "a library cannot import another; import both in the plan"
             reporter.error("nested-library", detail, root.key_span("imports"))
             root.take_out("imports")  # one error is enough
         read_fields(LibraryFields, root, reporter)
-        is_mapping = {key: isinstance(root[key], Mapping) for key in root}
-        self.library.complete = all(
-            key in LibraryFields.model_fields and (is_mapping[key] or key not in PARTS) for key in root
-        )
-        self._expectations()
-        self._axes()
+        self.expectations = self._expectations()
+        self.axes = self._axes()
+        """Axes with errors have no values."""
         variables = read_variables(LibraryFields, root, reporter)
-        self.library.variables = variables or Mapping()
-        self.library.complete = self.library.complete and variables is not None
-        targets = self._part("targets", "a mapping such as {support: {agent: 12}}")
-        for alias in targets:
-            check_slug(alias, targets.key_span(alias), reporter)
-            target = read_target(targets, alias, reporter)
-            if target is not None:
-                reference = config_reference(targets, alias)
-                target = with_config(target, reference, self.path, self.libraries.agent_files)
-            self.library.targets[alias] = ImportedTarget(target, targets.key_span(alias))
-        return True
+        self.variables = variables or Mapping()
+        self.targets = self._targets()
+        self.complete = variables is not None and all(
+            key in LibraryFields.model_fields and (isinstance(root[key], Mapping) or key not in PARTS) for key in root
+        )
+        """False if part of the library could not be read."""
+
+    def place(self, part: str, name: str) -> Span:
+        """Where a name is defined; `part` is the key above it."""
+        return self.root[part].key_span(name)
+
+    def names(self, part: str) -> list[str]:
+        """What is written under a key, with errors or without."""
+        written: Any = self.root.get(part)
+        return list(written) if isinstance(written, Mapping) else []
 
     def _part(self, key: str, wanted: str) -> Mapping:
         written: Any = self.root.get(key)
@@ -194,13 +167,14 @@ class _Reading:
             self.reporter.error("wrong-type", wrong_type(wanted, written), self.root.span(key))
         return Mapping()
 
-    def _expectations(self) -> None:
+    def _expectations(self) -> dict[str, list[Draft] | None]:
+        found: dict[str, list[Draft] | None] = {}
         sets = self._part("expectations", "a mapping of names to expectations")
         written_sets: list[Any] = list(sets.values())
         if sum(len(each) if isinstance(each, Items) else 1 for each in written_sets) > MAX_LIBRARY_EXPECTATIONS:
             detail = f"a library may have {MAX_LIBRARY_EXPECTATIONS:,} expectations; split it"
             self.reporter.error("too-many-nodes", detail, self.root.key_span("expectations"))
-            return
+            return found
         for name in sets:
             check_slug(name, sets.key_span(name), self.reporter)
             written: Any = sets[name]
@@ -213,21 +187,36 @@ class _Reading:
                 self.reporter.error("bad-value", detail, sets.span(name))
                 drafts = [None]
             sound = [draft for draft in drafts if draft is not None]
-            self.library.expectations[name] = sound if len(sound) == len(drafts) else None
+            found[name] = sound if len(sound) == len(drafts) else None
+        return found
 
     def _draft(self, container: Mapping | Items, key: str | int) -> Draft | None:
         expectations = self.libraries.expectations
         draft = expectations.draft(container, key)
         return draft if draft is not None and expectations.check_without_values(draft) else None
 
-    def _axes(self) -> None:
+    def _axes(self) -> dict[str, dict[str, AxisValue]]:
+        found: dict[str, dict[str, AxisValue]] = {}
         axes = self._part("axes", "a mapping of names to lists of values")
         reader = AxisReader(self.path, self.libraries.axis_files, self.reporter)
         for name in axes:
             check_slug(name, axes.key_span(name), self.reporter)
             errors = self.reporter.errors
             values = reader.values(axes, name)
-            self.library.axes[name] = values if self.reporter.errors == errors else {}
+            found[name] = values if self.reporter.errors == errors else {}
+        return found
+
+    def _targets(self) -> dict[str, ImportedTarget]:
+        found: dict[str, ImportedTarget] = {}
+        targets = self._part("targets", "a mapping such as {support: {agent: 12}}")
+        for alias in targets:
+            check_slug(alias, targets.key_span(alias), self.reporter)
+            target = read_target(targets, alias, self.reporter)
+            if target is not None:
+                reference = config_reference(targets, alias)
+                target = with_config(target, reference, self.path, self.libraries.agent_files)
+            found[alias] = ImportedTarget(target, targets.key_span(alias))
+        return found
 
 
 def read_variables(model: type[BaseModel], root: Mapping, reporter: Reporter) -> Mapping | None:

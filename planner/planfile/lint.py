@@ -135,20 +135,16 @@ def report_price(root: Mapping, plan: Plan, project: Project, reporter: Reporter
     if not cents:
         return
     least = f"{calls:,} calls cost at least {_cents(calls * cents)} ¢ (a started minute each, at {_cents(cents)} ¢)"
-    fewer = "reduce `runs` or the number of cases, or use --select"
-    one = f"one call costs at least {_cents(cents)} ¢ (a started minute), so no call is possible"
+    fewer = "reduce `runs` or the number of cases, use --select, or raise"
     budget: Any = root.get("budget")
     limit = plan.max_cost_cents
     if limit is not None and limit < calls * cents and isinstance(budget, Mapping):
-        budget_place = budget.span("max_cost_cents")
-        if limit < cents:
-            reporter.error("over-budget", f"{one}; raise the budget", budget_place)
-        else:
-            reporter.warning("over-budget", f"{least}; raise the budget, or {fewer}", budget_place)
+        report = reporter.error if limit < cents else reporter.warning  # not even one call is possible
+        report("over-budget", f"{least}; {fewer} the budget", budget.span("max_cost_cents"))
     allowed = policy.max_cost_cents
     if allowed is not None and allowed < calls * cents:
-        detail = f"{one}; raise" if allowed < cents else f"{least}; {fewer}, or raise"  # the plan is not to blame
-        reporter.warning("over-budget", f"{detail} `policy.max_cost_cents` ({allowed:,} ¢) in planner.yaml", place)
+        detail = f"{least}; {fewer} `policy.max_cost_cents` ({allowed:,} ¢) in planner.yaml"
+        reporter.warning("over-budget", detail, place)
 
 
 def _cents(cents: float) -> str:

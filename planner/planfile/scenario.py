@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.diagnostics import Related, Span
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
     from planner.planfile.load import PlanContext
 
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
-
-
-@lru_cache(maxsize=1_000)
-def _joined(tags: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
-    """The union of the tags. Cases with the same tags share one set."""
-    return tags.union(more)
 
 
 class Scenario(NamedTuple):
@@ -116,7 +110,7 @@ class ScenarioReader:
             drafts=drafts,
             variables=plan.variables,
             settings=settings,
-            tags=_joined(plan.tags, tuple(self.values["tags"])),
+            tags=plan.tags.union(self.values["tags"]),
             description=(self.values["description"] or "").strip(),
             quarantine=quarantine,
         )

@@ -124,12 +124,9 @@ class Settings(NamedTuple):
         if self._is_invalid("runs") or self.values["confidence"] is not None or not 0 < meant < runs <= _FEW_RUNS:
             return
         if share - Fraction(meant, runs) <= Fraction(5, 1_000):
-            written = next(
-                text for digits in range(2, 6) if Fraction(text := _cut(meant, runs, digits)) * runs > meant - 1
-            )
             detail = (
                 f"{meant} of {runs} runs are slightly less than {rate:g}, so {meant + 1} must pass; "
-                f"for {meant} of {runs} write {written}"
+                f"for {meant} of {runs} write {meant * 100 // runs / 100:.2f}"
             )
             given = [name for name in ("min_pass_rate", "runs") if name in self.given]
             self.reporter.warning("rounded-rate", detail, self._place(given[0] if given else "min_pass_rate"))
@@ -143,11 +140,6 @@ class Settings(NamedTuple):
     def _place(self, name: str) -> Span:
         """Where a setting is written: in the scenario, or else in `defaults`."""
         return (self.written if name in self.written else self.defaults_written).span(name)
-
-
-def _cut(part: int, whole: int, digits: int) -> str:
-    """The share with this many digits, truncated."""
-    return f"{part * 10**digits // whole / 10**digits:.{digits}f}"
 
 
 def read_quarantine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, get_args
 
 from planner.sandbox.sandbox import Dialect
@@ -11,18 +12,6 @@ from planner.sandbox.service.requests import INT64_MAX
 from planner.sandbox.state import Direction, Mode, Status, TargetType
 
 _TITLE = {"page": "as on its reference page", "client": "as in its official client 0.2.0"}
-_ANSWERS = {
-    200: "The answer.",
-    201: "It was created.",
-    204: "It was deleted.",
-    400: "The body or the query is wrong: messages by field, or one in `detail`.",
-    401: "The key is missing or invalid.",
-    402: "The balance or the test-call budget is too low.",
-    404: "It does not exist.",
-    409: "It is too early, or something changed meanwhile.",
-    415: "Only JSON is accepted.",
-    429: "Too many test-call runs at once.",
-}
 _FIELD_ERRORS: dict[str, Any] = {
     "type": "object",
     "additionalProperties": {
@@ -135,7 +124,7 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 def _answer(status: int, schema: Any) -> dict[str, Any]:
     content = {} if schema is None else {"content": {"application/json": {"schema": schema}}}
-    return {"description": _ANSWERS[status], **content}
+    return {"description": HTTPStatus(status).phrase, **content}
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
