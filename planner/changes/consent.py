@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Final
 from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, JudgeSpending, Reason, VoteEstimate
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
-from planner.quantities import count, money, some
+from planner.quantities import count, money, money_range, some
 from planner.results.model import Consent
 from planner.results.outcomes import Action
 from planner.values import frozen
@@ -97,7 +96,8 @@ def check_consent(
             " `actions: read` and its token in GITHUB_TOKEN",
         )
     if not request.given:
-        prices = [price_line(change_set.estimate)] if calls else []
+        estimate = change_set.estimate
+        prices = [f"{count(estimate.calls, 'call')}, {price_text(estimate)}"] if calls else []
         prices += [vote_line(votes)] if votes is not None else []
         raise RefusedError(
             f"{', plus '.join(prices)}: consent to the charge is missing", f"To run exactly this: {request.command}"
@@ -107,15 +107,9 @@ def check_consent(
 
 
 def policy_refusal(change_set: ChangeSet, limits: Limits, progress: Progress) -> RefusedError | None:
-    """Why `run` would refuse this change set even with consent; None if it would not.
-
-    A call is launched only if its high estimate fits under every ceiling. So a ceiling above the expected cost of all calls may
-    still be too low for the first.
-    """
+    """Why `run` would refuse this change set even with consent; None if it would not."""
     try:
         check_consent(change_set, limits, ConsentRequest(given=True, by="anybody", command=""), progress)
-        if calls := _calls_left(change_set, progress):
-            _check_first_call(change_set, calls, progress, _ceilings(change_set, limits, None))
     except RefusedError as refusal:
         return refusal
     return None
@@ -156,19 +150,18 @@ def whole_high_cents(change_set: ChangeSet) -> int | None:
     return None if high is None else high + (change_set.votes.high_cents if change_set.votes else 0)
 
 
+def price_text(estimate: Estimate) -> str:
+    """`expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios)`, or that the cost is unknown, and why."""
+    if estimate.expected_cents is None:
+        return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
+    spread = money_range(estimate.low_cents, estimate.high_cents)
+    return f"expected {money(estimate.expected_cents)} ({spread}, {estimate.basis})"
+
+
 def vote_line(votes: VoteEstimate) -> str:
     """`12 judge calls (gpt-4o-mini), expected $0.03 (at most $0.11)`."""
     number = f"{count(votes.votes, 'judge call')} ({votes.model})"
     return f"{number}, expected {money(votes.expected_cents)} (at most {money(votes.high_cents)})"
-
-
-def price_line(estimate: Estimate) -> str:
-    """`11 calls, expected $1.76 ($1.44–$2.40; 31 past runs of these scenarios)`, or that the cost is unknown, and why."""
-    calls = count(estimate.calls, "call")
-    if estimate.expected_cents is None or estimate.low_cents is None or estimate.high_cents is None:
-        return f"{calls} of unknown cost ({estimate.basis.removeprefix('unknown: ')})"
-    spread = f"{money(estimate.low_cents)}–{money(estimate.high_cents)}"
-    return f"{calls}, expected {money(estimate.expected_cents)} ({spread}; {estimate.basis})"
 
 
 def is_digest(text: str) -> bool:
@@ -185,20 +178,12 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentReque
     if plan_digest == change_set.digest:
         return
     called = change_set.with_action(Action.CALL)
-    edited = Counter((_target(each), each.detail) for each in called if each.reason is Reason.AGENT_EDITED)
-    agents = [
-        f"{target.removesuffix(')')}; {detail}; {count(cases, 'case')})" for (target, detail), cases in edited.items()
-    ]
-    review = (
-        "Review it with `planner plan --refresh` and a key (without them, `planner plan` does not see edited agents)"
-        if agents
-        else "Review it with `planner plan` (in a workflow, rerun all jobs, not only the failed one)"
-    )
+    agents = list(dict.fromkeys(_target(each) for each in called if each.reason is Reason.AGENT_EDITED))
     changed = f"; not agreed to: {some(request.outside, _NAMED, '; ')}" if request.outside else ""
     raise RefusedError(
         f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}{changed}"
         f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
-        f"{review}. To agree to the new one: {request.command}",
+        f"Review it with `planner plan --refresh` (with the key, to see edited agents). To agree to it: {request.command}",
     )
 
 
@@ -280,35 +265,6 @@ def _check_ceilings(
             broken.append(f"{money(expected)} expected{before}, {ceiling.name} allows {money(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "Select fewer cases with --select, or raise the ceiling")
-
-
-def _check_first_call(
-    change_set: ChangeSet, calls: Mapping[str, int], progress: Progress, ceilings: Sequence[_Ceiling]
-) -> None:
-    """Raises `RefusedError` if no call could be launched, even if every reservation were released."""
-    billed = [
-        round(each.total(progress.spent_cents) - each.total(progress.reserved_cents))
-        + progress.judge.committed_cents(each.plan)
-        for each in ceilings
-    ]
-    blocked: list[tuple[int, str]] = []
-    for case_id in calls:
-        high = change_set.prices[case_id].high_cents
-        if high is None:  # the budget ledger launches such calls one at a time
-            return
-        exceeded = [
-            (
-                spent + high,
-                f"one call may cost up to {money(high)}{_spent_before(spent, 0)}, {ceiling.name} allows {money(ceiling.cents)}",
-            )
-            for ceiling, spent in zip(ceilings, billed, strict=True)
-            if case_id in ceiling.case_ids and spent + high > ceiling.cents
-        ]
-        if not exceeded:
-            return
-        blocked.append(max(exceeded))
-    enough, why = min(blocked)
-    raise RefusedError(f"{why}, so no call could be launched", f"Raise it to at least {money(enough)}")
 
 
 def _spent_before(billed: int, reserved: int) -> str:

@@ -7,11 +7,12 @@ from dataclasses import asdict, field
 from datetime import datetime
 
 from planner.changes.configuration import EffectiveTarget
+from planner.changes.consent import price_text
 from planner.changes.detail import age, expectations_detail
-from planner.changes.model import Change, ChangeSet, Estimate, Reason
+from planner.changes.model import Change, ChangeSet, Reason
 from planner.clock import aware
 from planner.planfile.model import Plan
-from planner.quantities import count, money, money_range
+from planner.quantities import count, money
 from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
 from planner.reports.neutral import (
     for_terminal,
@@ -148,7 +149,7 @@ def cost_lines(preview: Preview) -> list[str]:
     parts = ["Calls: none"]
     if estimate.calls:
         limits = sorted(preview.ceilings, key=lambda limit: limit[1])[:_SHOWN_CEILINGS]
-        parts = [f"Calls: {estimate.calls:,}", _price(estimate)]
+        parts = [f"Calls: {estimate.calls:,}", price_text(estimate)]
         parts += [
             f"ceiling{'s' * (len(limits) > 1)} {', '.join(f'{money(cents)} ({label})' for label, cents in limits)}"
         ] * bool(limits)
@@ -158,12 +159,6 @@ def cost_lines(preview: Preview) -> list[str]:
         reused = f" · {votes.stored:,} more reused" if votes.stored else ""
         lines.append(f"Judge: {count(votes.votes, 'call')} to {votes.model}, {'free' if votes.free else cost}{reused}")
     return lines
-
-
-def _price(estimate: Estimate) -> str:
-    if estimate.expected_cents is None:
-        return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
-    return f"expected {money(estimate.expected_cents)} ({money_range(estimate.low_cents, estimate.high_cents)}, {estimate.basis})"
 
 
 def what_next(change_set: ChangeSet) -> str:

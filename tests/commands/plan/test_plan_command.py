@@ -14,17 +14,6 @@ from journals import edit_journal
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
-ONE_CALL = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
-    expect:
-      - {check: call, status: completed}
-"""
 
 
 def test_plan_is_keyless_and_stores_only_the_set_of_calls(project: Project) -> None:
@@ -77,35 +66,6 @@ def test_a_plan_that_run_would_reject_is_reported(project: Project, service: Ser
     ran = project.planner("plan", "--format", "json")
     assert ran.code == 3
     assert ran.json["refused"] == "5 calls would be made, policy.max_calls allows 4 per session"
-
-
-@pytest.mark.parametrize(
-    ("plan", "config", "named"),
-    [
-        ("budget: {max_cost_cents: 50}\n", "", "budget.max_cost_cents of plan hours"),
-        ("", "policy: {max_cost_cents: 50}\n", "policy.max_cost_cents"),
-    ],
-)
-def test_a_ceiling_that_allows_no_call_is_reported(
-    project: Project, service: Served, plan: str, config: str, named: str
-) -> None:
-    """A call is launched where the most it may cost fits: where it does not, `plan` refuses, as `run` does, and says what fits."""
-    project.write("plans/hours.yaml", ONE_CALL.replace("scenarios:", f"{plan}scenarios:"))
-    project.write("planner.yaml", config)
-    assert project.planner("run", CONSENT, "--max-cost", "0.64").code == 3
-    ran = project.planner("plan", "--refresh", "--format", "json")
-    assert ran.code == 3
-    assert ran.json["estimate"]["expected_cents"] <= 50
-    assert ran.json["refused"] == f"one call may cost up to $0.64, {named} allows $0.50, so no call could be launched"
-    report = project.planner("plan", "--refresh")
-    assert (report.code, CONSENT in report.out) == (3, False)
-    assert "raise it to at least $0.64" in " ".join(report.out.split()).lower()
-    assert not service.own_runs()
-
-    project.write("plans/hours.yaml", ONE_CALL.replace("scenarios:", f"{plan}scenarios:").replace(": 50", ": 64"))
-    project.write("planner.yaml", config.replace(": 50", ": 64"))
-    assert project.planner("plan", "--refresh").code == 0
-    assert project.planner("run", CONSENT).code == 0
 
 
 def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:
