@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ from pydantic import BaseModel
 from planner.diagnostics import Related, Span
 from planner.planfile.axes import AxisValue
 from planner.planfile.drafts import Draft, Used
-from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
+from planner.planfile.expectations import MAX_EXPECTATIONS
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.files import FileFault
 from planner.planfile.grammar import AxisUseFields, PlanFields, UseFields
 from planner.planfile.library import PARTS, Libraries, Library
-from planner.planfile.reporter import Reporter
 from planner.planfile.targets import Imported
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Items, Mapping
@@ -39,16 +38,22 @@ UNREADABLE = Expected(written=1, complete=False)
 """An `expect` with an error that was reported."""
 
 
-@dataclass(slots=True)
 class Imports:
-    """Everything one plan imports. `complete`: all of it could be read, so a name that is not here is defined nowhere."""
+    """Everything that the plan `root`, at `path`, imports; `paths` are those of its `imports` that could be read."""
 
-    reporter: Reporter
-    expectations: Expectations
-    complete: bool = True
-    _names: dict[str, dict[str, Library]] = field(
-        default_factory=lambda: {part: dict[str, Library]() for part in PARTS}
-    )
+    def __init__(self, libraries: Libraries, root: Mapping, path: Path, paths: list[str]) -> None:
+        self.reporter = libraries.reporter
+        self.expectations = libraries.expectations
+        self.complete = True
+        """Whether all of it could be read, so that a name that is not here is defined nowhere."""
+        self._names = {part: dict[str, Library]() for part in PARTS}
+        written: Any = root.get("imports")
+        if "imports" not in root:
+            self.complete = missing(PlanFields, root, "imports")
+        elif not isinstance(written, Items) or len(paths) != len(written):
+            self.complete = False  # reported with the plan's fields
+        else:
+            self._read(libraries, root, path, {written.span(index): name for index, name in enumerate(paths)})
 
     # What joins the plan's own
 
@@ -68,8 +73,14 @@ class Imports:
 
     # What the plan uses by name
 
-    def expected(self, items: Items) -> Expected:
-        """The expectations of a plan's `expect`, those of libraries in the place of their `use`."""
+    def expected(self, model: type[BaseModel], holder: Mapping) -> Expected:
+        """The `expect` of a scenario or of the defaults, the expectations of libraries in the place of their `use`.
+
+        `model` finds it under a mistyped name.
+        """
+        items: Any = holder.get("expect")
+        if not isinstance(items, Items):
+            return Expected() if missing(model, holder, "expect") else UNREADABLE
         if len(items) > MAX_EXPECTATIONS:
             detail = f"one list may have {MAX_EXPECTATIONS} expectations, but this one has {len(items):,}; split it"
             self.reporter.error("too-many-nodes", detail, items.span(MAX_EXPECTATIONS))
@@ -131,7 +142,24 @@ class Imports:
 
     # Reading
 
-    def add(self, library: Library, place: Span, own: Mapping) -> None:
+    def _read(self, libraries: Libraries, root: Mapping, path: Path, paths: dict[Span, str]) -> None:
+        first: dict[int, Span] = {}
+        for place, name in paths.items():
+            try:
+                library = libraries.imported(path, name, place)
+            except FileFault as fault:
+                self.reporter.error(fault.code, fault.detail, place)
+                library = None
+            if library is None:
+                self.complete = False
+            elif id(library) in first:
+                detail = f"{shorten(name)} is imported twice"
+                self.reporter.error("duplicate-item", detail, place, Related("the first time", first[id(library)]))
+            else:
+                first[id(library)] = place
+                self._add(library, place, root)
+
+    def _add(self, library: Library, place: Span, own: Mapping) -> None:
         """One more library; a name that the plan or an earlier import has as well is reported."""
         self.complete = self.complete and library.complete
         for part, what in PARTS.items():
@@ -146,38 +174,3 @@ class Imports:
                     detail = f"two imports define {what} `{shorten(name, 40)}`; rename one, or import one of the two"
                     places = [Related("defined here", each.place(part, name)) for each in (first, library)]
                     self.reporter.error("import-conflict", detail, place, *places)
-
-
-def read_expected(model: type[BaseModel], holder: Mapping, imports: Imports) -> Expected:
-    """The `expect` of a scenario or of the defaults; `model` finds it under a mistyped name."""
-    items: Any = holder.get("expect")
-    if isinstance(items, Items):
-        return imports.expected(items)
-    return Expected() if missing(model, holder, "expect") else UNREADABLE
-
-
-def read_imports(root: Mapping, path: Path, paths: list[str], libraries: Libraries, imports: Imports) -> None:
-    """Fill `imports` with what the plan at `path` imports; `paths` are those of its `imports` that could be read."""
-    written: Any = root.get("imports")
-    if "imports" not in root:
-        imports.complete = missing(PlanFields, root, "imports")
-        return
-    if not isinstance(written, Items) or len(paths) != len(written):
-        imports.complete = False  # reported with the plan's fields
-        return
-    first: dict[int, Span] = {}
-    for index, name in enumerate(paths):
-        place = written.span(index)
-        try:
-            library = libraries.imported(path, name, place)
-        except FileFault as fault:
-            imports.reporter.error(fault.code, fault.detail, place)
-            library = None
-        if library is None:
-            imports.complete = False
-        elif id(library) in first:
-            detail = f"{shorten(name)} is imported twice"
-            imports.reporter.error("duplicate-item", detail, place, Related("the first time", first[id(library)]))
-        else:
-            first[id(library)] = place
-            imports.add(library, place, root)

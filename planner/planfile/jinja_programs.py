@@ -56,11 +56,11 @@ class Programs:
 
     def __init__(self) -> None:
         self.environment = PlanEnvironment()
-        self._plan_reported = False
+        self.plan_reported = False
         """Whether "the plan's templates do too much work" was reported."""
 
     def new_plan(self) -> None:
-        self._plan_reported = False
+        self.plan_reported = False
         self.environment.new_plan()
 
     def compile(self, text: str) -> Program:
@@ -82,12 +82,6 @@ class Programs:
         names = {name: uses.get(name, 0) for name in sorted(undeclared, key=lambda name: (uses.get(name, 0), name))}
         return Program(names, template, environment.layout, self)
 
-    def too_costly(self, error: TooCostlyError) -> TemplateFault:
-        fault = TemplateFault("template-too-costly", str(error))
-        if error.of_plan:
-            fault.already_reported, self._plan_reported = self._plan_reported, True
-        return fault
-
 
 @frozen
 class Program:
@@ -104,7 +98,10 @@ class Program:
             context = self._template.new_context(dict(values))
             return self._programs.environment.write(self._template.root_render_func(context))
         except TooCostlyError as error:
-            raise self._programs.too_costly(error) from error
+            fault = TemplateFault("template-too-costly", str(error))
+            if error.of_plan:
+                fault.already_reported, self._programs.plan_reported = self._programs.plan_reported, True
+            raise fault from error
         except TooLargeError as error:
             raise TemplateFault("template-too-large", str(error)) from error
         except _FAILURES as error:

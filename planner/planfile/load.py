@@ -19,7 +19,7 @@ from planner.planfile.expectations import Expectations
 from planner.planfile.fields import check_version, missing, read_fields, read_mapping, wrong_type
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
 from planner.planfile.grammar import PlanFields, ScenarioDefaults
-from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
+from planner.planfile.imports import UNREADABLE, Imports
 from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, is_library, read_variables
 from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model
 from planner.planfile.model import Case, Plan, Project
@@ -126,8 +126,7 @@ class PlanContext:
         self.path = path
         self.name = fields.plan or ""
         self.tags = frozenset(fields.tags)
-        self.imports = Imports(reader.reporter, reader.expectations)
-        read_imports(root, path, fields.imports, reader.libraries, self.imports)
+        self.imports = Imports(reader.libraries, root, path, fields.imports)
         reader.templates.new_plan()
         reader.expectations.new_plan()
         self.defaults = fields.defaults or ScenarioDefaults()
@@ -135,7 +134,7 @@ class PlanContext:
         self.defaults_written = written if isinstance(written, Mapping) else Mapping()
         self.default_expected = UNREADABLE
         if isinstance(written, Mapping) or missing(PlanFields, root, "defaults"):
-            self.default_expected = read_expected(ScenarioDefaults, self.defaults_written, self.imports)
+            self.default_expected = self.imports.expected(ScenarioDefaults, self.defaults_written)
         self.settings = settings_of(vars(self.defaults))
         """Of the defaults."""
         self.quarantine = read_quarantine(

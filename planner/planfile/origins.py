@@ -18,7 +18,6 @@ from planner.planfile.drafts import Draft
 from planner.planfile.fields import read_fields
 from planner.planfile.files import read_authored
 from planner.planfile.grammar import PlanFields, ScenarioDefaults, ScenarioFields
-from planner.planfile.imports import read_expected
 from planner.planfile.load import PlanContext, PlanReader
 from planner.planfile.model import Case, Project
 from planner.planfile.yaml.document import Items, Mapping
@@ -108,7 +107,7 @@ class _Plan:
         drafts = [
             (source, draft)
             for source, holder in (holders[1], holders[0])
-            for draft in read_expected(ScenarioFields, holder, self.imports).drafts
+            for draft in self.imports.expected(ScenarioFields, holder).drafts
         ]
         settings = {name: Origin(Source.FORMAT) for name in SETTINGS}
         tags = {tag: Origin(Source.FORMAT) for tag in sorted(case.tags)}

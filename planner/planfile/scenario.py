@@ -13,7 +13,6 @@ from planner.planfile.expand import Parts, expand
 from planner.planfile.expectations import MAX_EXPECTATIONS
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.grammar import ScenarioFields
-from planner.planfile.imports import read_expected
 from planner.planfile.lint import cannot_fail
 from planner.planfile.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Target
@@ -166,7 +165,7 @@ class ScenarioReader:
     def _drafts(self) -> tuple[list[Draft], bool]:
         """The expectations without a fault, the defaults' first, and whether these are all."""
         defaults = self.plan.default_expected
-        own = read_expected(ScenarioFields, self.written, self.plan.imports)
+        own = self.plan.imports.expected(ScenarioFields, self.written)
         written = own.written or defaults.written or self.written.incomplete
         if not written and "expect" not in self.root:
             detail = f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`"

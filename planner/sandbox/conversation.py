@@ -202,12 +202,14 @@ class _Playing:
         self._values: dict[str, JsonValue] = {**values, CODE: self._code}
 
     def conversation(self, dialogue: Dialogue) -> Conversation:
-        """Without an `end` of its own the caller hangs up."""
+        """Without an `end` of its own, the party that spoke last hangs up."""
         end = self._play(dialogue.turns)
+        turns = self._recording.turns
+        hangs_up = "agent_end" if turns and turns[-1].role == "agent" else "caller_hangup"
         return Conversation(
-            turns=tuple(self._recording.turns),
+            turns=tuple(turns),
             duration_ms=self._recording.ends_ms(),
-            end_reason=end.end or "" if end else "caller_hangup",
+            end_reason=end.end or "" if end else hangs_up,
             transferred_to=end.to or "" if end else "",
             grade=end.grade if end and end.grade else dialogue.grade,
         )

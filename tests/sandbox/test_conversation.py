@@ -93,6 +93,14 @@ def test_the_seed_decides_between_alternatives(tmp_path: Path) -> None:
     assert played(world, "Order a small margherita.", 7) == played(world, "Order a small margherita.", 7)
 
 
+def test_who_speaks_last_hangs_up(tmp_path: Path) -> None:
+    """Without an `end`."""
+    for end, reason in (("{agent: Goodbye.}", "agent_end"), ("{caller: Goodbye.}", "caller_hangup")):
+        world = pizza(tmp_path, "{end: agent_end}", end)
+        calls = [played(world, "Order a small margherita.", seed) for seed in range(9)]
+        assert {call.end_reason for call in calls if said(call)[-1] == "Goodbye."} == {reason}
+
+
 def test_the_agents_prompt_decides_too(tmp_path: Path) -> None:
     """A dialogue that matches it comes first; without a match it is not played."""
     world = pizza(tmp_path)

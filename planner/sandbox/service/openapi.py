@@ -106,7 +106,10 @@ def _described(operation: Operation) -> dict[str, Any]:
     success, answer = operation.status, operation.answers
     shown: dict[str, Any] = {
         "operationId": operation.id,
-        "parameters": [_path_parameter(name) for name in in_path] + _query_parameters(operation.query),
+        "parameters": [
+            *({"name": name, "in": "path", "required": True, "schema": _TYPES["id"]} for name in in_path),
+            *_query_parameters(operation.query),
+        ],
         "responses": {
             str(success): _answer(success, _type(answer) if answer else None),
             **{str(status): _answer(status, schema) for status, schema in errors.items()},
@@ -125,10 +128,6 @@ def _described(operation: Operation) -> dict[str, Any]:
 def _answer(status: int, schema: Any) -> dict[str, Any]:
     content = {} if schema is None else {"content": {"application/json": {"schema": schema}}}
     return {"description": HTTPStatus(status).phrase, **content}
-
-
-def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": _TYPES["id"]}
 
 
 def _query_parameters(query: str) -> list[dict[str, Any]]:
