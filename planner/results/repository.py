@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from itertools import takewhile
-from typing import Final, Protocol, TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -40,11 +44,33 @@ _Stored = TypeVar("_Stored", bound=BaseModel)
 _Document = TypeVar("_Document", RunResult, BaselineDocument)
 
 
-class VerifiedSet(Protocol):
-    """Which documents were written or verified here, by their bytes."""
+@dataclass(slots=True)
+class VerifiedDocuments:
+    """Which documents were written or verified on this machine, by their bytes.
 
-    def contains(self, data: bytes, /) -> bool: ...
-    def add(self, documents: Iterable[bytes], /) -> None: ...
+    With `path` None, nothing is stored. If the file cannot be read or written, documents are verified again, which is slower.
+    """
+
+    path: Path | None
+    _known: set[str] | None = field(default=None, init=False)
+
+    def contains(self, data: bytes) -> bool:
+        if self._known is None:
+            self._known = set()
+            with suppress(OSError):
+                if self.path is not None:
+                    self._known.update(self.path.read_text(encoding="ascii", errors="replace").splitlines())
+        return sha256(data).hexdigest() in self._known
+
+    def add(self, documents: Iterable[bytes]) -> None:
+        new = {sha256(data).hexdigest() for data in documents if not self.contains(data)}
+        self._known = (self._known or set()) | new
+        if self.path is None or not new:
+            return
+        with suppress(OSError):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.path.open("a", encoding="ascii") as file:
+                file.write("".join(f"{digest}\n" for digest in sorted(new)))
 
 
 @frozen
@@ -57,7 +83,7 @@ class Access:
 
     redact: Callable[[bytes], bytes] = bytes
     now: datetime | None = None
-    verified: VerifiedSet | None = None
+    verified: VerifiedDocuments | None = None
 
 
 @frozen

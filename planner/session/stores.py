@@ -6,8 +6,6 @@ import errno
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +15,7 @@ from planner.planfile.model import Case, Project
 from planner.planfile.project import load_project
 from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
-from planner.results.repository import Access, ResultsRepository
+from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.results.store import of_branches, segment_for
 from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, namespace_of
 from planner.session.selection import Loaded, Selection, load, load_current_project
@@ -104,36 +102,6 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
             "Check the repository, then run the same command again.",
         )
     return listed.out.partition(b"\0")[0].decode("utf-8", "replace")
-
-
-# Stored documents that this machine verified
-
-
-@dataclass(slots=True)
-class VerifiedDocuments:
-    """With `path` None, nothing is stored. If the file cannot be read or written, documents are verified again, which
-    is slower."""
-
-    path: Path | None
-    _known: set[str] | None = field(default=None, init=False)
-
-    def contains(self, data: bytes) -> bool:
-        if self._known is None:
-            self._known = set()
-            with suppress(OSError):
-                if self.path is not None:
-                    self._known.update(self.path.read_text(encoding="ascii", errors="replace").splitlines())
-        return sha256(data).hexdigest() in self._known
-
-    def add(self, documents: Iterable[bytes]) -> None:
-        new = {sha256(data).hexdigest() for data in documents if not self.contains(data)}
-        self._known = (self._known or set()) | new
-        if self.path is None or not new:
-            return
-        with suppress(OSError):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.path.open("a", encoding="ascii") as file:
-                file.write("".join(f"{digest}\n" for digest in sorted(new)))
 
 
 def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
