@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.planfile.addresses import Folder, GitRef, parse_store
 from planner.planfile.model import Case, Project
-from planner.planfile.project import load_project
 from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
@@ -151,9 +150,8 @@ class Place:
         DirectoryStore(self.directory).make()
 
 
-def place_of(shell: Shell, root: Path, selection: Selection, project: Project | None = None) -> Place:
-    """Open the store of a selection. `project` is read if not given. Raises `UsageError` for an invalid store."""
-    project = load_project(root, cwd=shell.cwd)[0] if project is None else project
+def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -> Place:
+    """Open the store of a selection. Raises `UsageError` for an invalid store."""
     named = selection.store or project.store or DEFAULT_STORE
     environment = selection.environment or DEFAULT_ENVIRONMENT
     where = "--store" if selection.store else "`store` in planner.yaml"

@@ -174,7 +174,7 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
     shell = system.shell(system.Invocation())
     loaded = load(shell, Selection())
-    place = place_of(shell, loaded.root, Selection())
+    place = place_of(shell, loaded.root, Selection(), loaded.project)
     prepared = prepare(Workspace(shell, Selection(), loaded, place), {}, None)
     judge = JudgeCalls(shell, prepared.judging, prepared.change_set, consent_given=False, log=shell.log)
 
