@@ -112,8 +112,6 @@ class Outcome:
     blocked: str = ""
     """Why launching stopped while runs under way were still watched: the shared store failed, or another session makes
     the same calls."""
-    overtaken: bool = False
-    """`blocked` because another session makes the same calls."""
     fail_fast: bool = False
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""

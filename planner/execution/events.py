@@ -245,7 +245,6 @@ class Stopped(NamedTuple):
     ceiling: str = ""
     ceiling_detail: str = ""
     ceiling_enough: str = ""
-    overtaken: bool = False
     fail_fast: bool = False
 
 

@@ -154,12 +154,9 @@ class Sender:
         try:
             await self.engine.share_intent(intent)
         except (StoreError, UsageError) as error:
-            # Imported late: only needed with a shared store.
-            from planner.execution.sharing import OvertakenError
-
             session.happen(Moved(intent.launch_id, LaunchState.UNSENT, str(error)))
             if isinstance(error, StoreError):
-                session.happen(Stopped(blocked=error.with_hint, overtaken=isinstance(error, OvertakenError)))
+                session.happen(Stopped(blocked=error.with_hint))
             else:  # the store can never be written as configured
                 session.happen(Stopped(usage=error.with_hint))
             return False

@@ -42,7 +42,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     cases = _cases(session, prepared, end, why_not_called(outcome))
     open_overdue = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
     consenting = end.consent.given or bool(outcome.left)
-    commands = next_commands(options, consenting=consenting, overtaken=outcome.overtaken)
+    commands = next_commands(options, consenting=consenting)
     gate = Gate(options.fail_on, suite_of(cases))
     ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
     ending = _with_orphans(session, prepared, ending)

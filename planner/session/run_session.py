@@ -95,9 +95,8 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
     )
 
 
-def next_commands(options: RunOptions, *, consenting: bool, overtaken: bool = False) -> NextCommands:
-    """`consenting` repeats --consent-to-charge. `overtaken`: another session makes the same calls, and may use up a saved
-    plan."""
+def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
+    """`consenting` repeats --consent-to-charge."""
     selection = options.selection
     # Repeating `--rerun` after a finished session would pay for its calls again.
     afterwards = replace(options, selection=replace(selection, rerun="changed", fresh=None), saved=None)
@@ -110,7 +109,7 @@ def next_commands(options: RunOptions, *, consenting: bool, overtaken: bool = Fa
 
     again, rest = options.command(), afterwards.command()
     return NextCommands(
-        resume=suggested(rest if overtaken and options.saved is not None else again, consenting),
+        resume=suggested(again, consenting),
         resume_free=suggested(again, consenting=False),
         rerun=suggested(rest, consenting),
         rerun_free=suggested(rest, consenting=False),

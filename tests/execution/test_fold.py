@@ -210,7 +210,7 @@ def test_reasons_to_stop_are_collected(state: State) -> None:
     happen(state, Stopped(ceiling="all", ceiling_detail="why"), Stopped(fail_fast=True), Stopped(blocked="no store"))
     outcome = state.outcome
     assert (state.stopped, outcome.ceiling, outcome.ceiling_detail) == (True, "all", "why")
-    assert (outcome.fail_fast, outcome.blocked, outcome.overtaken) == (True, "no store", False)
+    assert (outcome.fail_fast, outcome.blocked) == (True, "no store")
     happen(state, IdleChanged(is_idle=True), Interrupted(), seconds=9)
     assert (state.idle_since, state.interrupted_at, outcome.interrupted) == (9, 9, True)
     happen(state, IdleChanged(is_idle=False))
