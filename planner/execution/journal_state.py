@@ -110,10 +110,8 @@ class JournalState:
                 self._require_free(event.launch_id, event.batch_id, event.run_ids)
                 self._require_transition(event.launch_id, event.state)
                 self._require_bindable(event.launch_id, event.bindings)
-            case DuplicateAnswer(launch_id, holder):
+            case DuplicateAnswer(launch_id):
                 self._require_transition(launch_id, LaunchState.AMBIGUOUS)
-                if holder in self._launches:
-                    self._require_known(holder)
             case RunsClaimed(launch_id, run_ids):
                 self._require_known(launch_id)
                 self._require_free(launch_id, None, run_ids)

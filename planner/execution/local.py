@@ -273,22 +273,12 @@ class Session:
             self._collecting.discard(run.id)
             self.happen(EvidenceFailed(run.id, str(error)))
             return
-        self._read.append((run, watched, evidence, self._is_bill_final(evidence)))
+        call_id = None if evidence.call_id is None else CallId(evidence.call_id)
+        is_final = engine.charges.settle(call_id, evidence.cost_cents)
+        self._read.append((run, watched, evidence, is_final))
         if not self._is_storing:
             self._is_storing = True
             self._tasks.start_soon(self._store)
-
-    def _is_bill_final(self, evidence: Evidence) -> bool:
-        """False if the bill of the call is used because its transaction did not come in time."""
-        charges = self.engine.charges
-        if evidence.call_id is None:
-            return True
-        call_id = CallId(evidence.call_id)
-        if evidence.cost_cents and charges.is_awaited(call_id):
-            charges.miss(call_id)
-            return False
-        charges.forget(call_id)
-        return True
 
     async def _store(self) -> None:
         """Store everything that was read, in batches: writing many files together takes as long as one. Only durable

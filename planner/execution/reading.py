@@ -120,10 +120,13 @@ class Transactions:
         """The sum of the call's transactions; None if there are none yet."""
         return self._charged.get(call_id)
 
-    def miss(self, call_id: CallId) -> None:
-        """Its transaction did not come in time."""
-        self._missed |= call_id in self._awaited
+    def settle(self, call_id: CallId | None, cents: int | None) -> bool:
+        """The call is billed, in cents: by its transactions, or by the call itself. False if the latter is used because
+        the transaction did not come in time."""
+        is_late = bool(cents) and call_id is not None and self.is_awaited(call_id)
+        self._missed |= is_late
         self.forget(call_id)
+        return not is_late
 
     def forget(self, call_id: CallId | None) -> None:
         """Stop tracking a call: its bill is settled."""

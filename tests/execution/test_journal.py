@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from planner.errors import StoreError, UsageError
-from planner.execution.events import Consumed, Intended, Moved, RunsBound, RunsClaimed
+from planner.execution.events import Consumed, DuplicateAnswer, Intended, Moved, RunsBound, RunsClaimed
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
-from planner.execution.launches import TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
+from planner.execution.launches import DUPLICATE_ANSWER, TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
 from planner.providers.base import Line
 
 LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
@@ -228,6 +228,19 @@ def test_slots_follow_their_states(journal: Journal) -> None:
         with pytest.raises(AssertionError, match="cannot be bound to run 8"):
             journal.record(RunsBound("l1", {0: 8}))
     assert [state.value for state in seen] == ["wanted", "bound", "collected", "consumed", "consumed"]
+
+
+@pytest.mark.parametrize("holder", ["l1", "elsewhere"])
+def test_two_launches_with_one_answer_are_verified(journal: Journal, holder: str) -> None:
+    """Also the one that had it first, unless another machine's journal knows it."""
+    bring(journal, LaunchState.ACKNOWLEDGED)
+    bring(journal, LaunchState.SENT, "l2")
+    journal.record(DuplicateAnswer("l2", holder, "twice"))
+    first, second = journal.launch("l1"), journal.launch("l2")
+    assert first is not None
+    assert second is not None
+    assert (second.state, second.detail) == (LaunchState.AMBIGUOUS, "twice")
+    assert first.detail.startswith(DUPLICATE_ANSWER) is (holder == "l1")
 
 
 def test_runs_listed_late_are_claimed_late(journal: Journal) -> None:

@@ -459,3 +459,19 @@ def test_the_store_learns_what_became_of_a_launch(
     elsewhere(slots=[SLOT, SLOT])
     journal.record(Moved("a", LaunchState.ABSENT))
     assert sharing.outcome(shared) == {"intents/a.json": None}
+
+
+def test_the_store_learns_the_runs_of_an_adopted_launch(
+    shared: SharedFolder, elsewhere: Callable[..., tuple[IntentSharing, Journal]]
+) -> None:
+    sharing, journal = elsewhere()
+    sharing.import_launches({})
+    journal.record(Moved("a", LaunchState.ADOPTED, batch_id=5, run_ids=(7,), bindings={0: 7}, slack_seconds=9.5))
+    written = json.loads(sharing.outcome(shared)["intents/a.json"] or b"")
+    assert {name: written[name] for name in ("state", "batch_id", "run_ids", "slack_seconds")} == {
+        "state": "adopted",
+        "batch_id": 5,
+        "run_ids": [7],
+        "slack_seconds": 9.5,
+    }
+    assert [slot["run_id"] for slot in written["slots"]] == [7]

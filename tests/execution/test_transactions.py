@@ -156,7 +156,7 @@ async def test_one_missing_transaction_ends_waiting() -> None:
     rows: list[Any] = []
     transactions, _, _ = await read(lambda _: rows)
     assert transactions.is_awaited(CALL)
-    transactions.miss(CALL)
+    assert transactions.settle(CALL, 16) is False
     transactions.expect(CallId(5), NOW)
     assert not transactions.is_awaited(CallId(5))
     rows.append(row(call_id=5))
@@ -186,3 +186,19 @@ async def test_transactions_are_read_at_growing_intervals() -> None:
     pages = account.pages
     await transactions.read(now)
     assert (transactions.is_due(now), account.pages) == (False, pages)
+
+
+@pytest.mark.parametrize(("awaited", "cents", "is_final"), [(True, 16, False), (True, 0, True), (False, 16, True)])
+def test_a_bill_of_the_call_is_not_final_while_its_transaction_is_awaited(
+    awaited: bool, cents: int, is_final: bool
+) -> None:
+    """One call without a transaction is enough to expect none of other calls."""
+    unused: Any = None
+    transactions = Transactions(unused, unused)
+    if awaited:
+        transactions.expect(CALL, NOW)
+    transactions.expect(CallId(988), NOW)
+    assert transactions.settle(CALL, cents) is is_final
+    assert transactions.is_awaited(CALL) is False
+    assert transactions.is_awaited(CallId(988)) is is_final
+    assert transactions.settle(None, cents) is True
