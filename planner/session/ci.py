@@ -309,7 +309,7 @@ def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
         )
     prefix = git("rev-parse", "--show-prefix").out.removesuffix(b"\n").decode(errors="surrogateescape")
     base = BaseCommit(git, commit, named.name or commit[:12], named.what).nearest(prefix)
-    return (layout.work_tree or git.folder) / base.folder, base
+    return layout.work_tree / base.folder, base
 
 
 def _resolve(git: Git, ref: str) -> str:

@@ -22,7 +22,7 @@ from planner.judge.votes import VoteCache
 from planner.results.model import CaseResult, RunResult
 from planner.results.repository import ResultsRepository
 from planner.session.ci import PolicySource
-from planner.session.git import Git
+from planner.session.git import Git, Layout
 from planner.session.selection import Loaded, read_files
 from planner.session.stores import Place, Workspace
 from planner.values import frozen
@@ -239,8 +239,7 @@ def _case_ids(work: Workspace) -> Iterable[str]:
     shell, selection, loaded = work.shell, work.selection, work.loaded
     git = Git(loaded.root, shell.environ)
     layout, commit = git.layout(), _commit(git, loaded)
-    work_tree = getattr(layout, "work_tree", None)
-    if not commit or work_tree is None:
+    if not commit or not isinstance(layout, Layout):
         return ()
     archive = git("archive", "--format=tar", commit)
     if archive.code != 0:
@@ -252,8 +251,8 @@ def _case_ids(work: Workspace) -> Iterable[str]:
                 files.extractall(tree, filter="data")
         except (tarfile.TarError, OSError):
             return ()
-        cwd = tree / shell.cwd.resolve().relative_to(work_tree.resolve())
-        root = tree / loaded.root.resolve().relative_to(work_tree.resolve())
+        cwd = tree / shell.cwd.resolve().relative_to(layout.work_tree.resolve())
+        root = tree / loaded.root.resolve().relative_to(layout.work_tree.resolve())
         if not cwd.is_dir():
             return ()
         try:

@@ -1,7 +1,7 @@
 """The only module that runs git, hardened against hostile repositories: git starts no program that a repository names.
 
 Git finds the repository, from the folder upwards. A folder that looks like a bare repository is never used, since
-a commit can contain one. `GIT_DIR` and `GIT_WORK_TREE` of the caller are used, since they do not come from the tree.
+a commit can contain one. `GIT_DIR` and `GIT_WORK_TREE`, which git sets for its hooks, are ignored.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILDKITE_BUILD_CHE
 
 @frozen
 class Layout:
-    """The location of a repository. `work_tree` is None for a bare one."""
+    """The location of a repository."""
 
     git_dir: Path
-    work_tree: Path | None
+    work_tree: Path
 
 
 @dataclass(slots=True)
@@ -78,7 +78,8 @@ class Git:
         found = self.layout()
         if isinstance(found, GitAnswer):
             return found
-        return self._run([*_where(found.git_dir, found.work_tree), *arguments], arguments[0], stdin, extra)
+        where = (f"--git-dir={found.git_dir}", f"--work-tree={found.work_tree}")
+        return self._run([*where, *arguments], arguments[0], stdin, extra)
 
     def layout(self) -> Layout | GitAnswer:
         """The repository, or git's error if there is no usable one. Raises like a command."""
@@ -87,19 +88,14 @@ class Git:
         return self._layout
 
     def _find(self) -> Layout | GitAnswer:
-        named, tree = self.environ.get("GIT_DIR"), self.environ.get("GIT_WORK_TREE")
-        where = _where(self.folder / named, self.folder / tree if tree else None) if named else ()
-        asked = self._run([*where, "rev-parse", "--absolute-git-dir", "--show-toplevel"], "rev-parse")
+        asked = self._run(["rev-parse", "--absolute-git-dir", "--show-toplevel"], "rev-parse")
         paths = [Path(os.fsdecode(line.removesuffix(b"\r"))) for line in asked.out.splitlines()]
         if not paths:
             return asked
-        work_tree = paths[1] if asked.code == 0 and len(paths) > 1 else None  # a bare repository has none
-        if named:
-            return Layout(paths[0], work_tree)
         # Old versions of git accept any folder that looks like a repository.
-        if work_tree is None or not _leads_to(work_tree, paths[0]):
+        if asked.code != 0 or len(paths) < 2 or not _leads_to(paths[1], paths[0]):
             return GitAnswer(128, b"", f"fatal: cannot use bare repository {paths[0]}")
-        return Layout(paths[0], work_tree)
+        return Layout(paths[0], paths[1])
 
     def _run(
         self, arguments: Sequence[str], command: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None
@@ -144,10 +140,6 @@ def _program(environ: Mapping[str, str]) -> str:
     if program is None:
         raise UsageError("git is not installed", "Install git, in a folder that PATH names by an absolute path.")
     return program
-
-
-def _where(git_dir: Path, work_tree: Path | None) -> tuple[str, ...]:
-    return (f"--git-dir={git_dir}", *([f"--work-tree={work_tree}"] if work_tree is not None else []))
 
 
 def _leads_to(work_tree: Path, git_dir: Path) -> bool:

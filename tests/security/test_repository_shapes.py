@@ -82,16 +82,6 @@ def _submodule(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch
     return folder / "outer/plans-of-all"
 
 
-def _named_bare(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A bare repository named by `GIT_DIR`, with its files in another folder."""
-    git(folder, "clone", "-q", "--bare", f"file://{upstream.bare}", "mine.git")
-    (folder / "files").mkdir()
-    git(folder, "--git-dir=mine.git", "--work-tree=files", "checkout", "-q", "-f", "main")
-    monkeypatch.setenv("GIT_DIR", str(folder / "mine.git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(folder / "files"))
-    return folder / "files"
-
-
 def _shallow(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A CI checkout, plus the base commit, fetched as the error message says."""
     clone = _clone(upstream, folder, "--depth=1")
@@ -136,7 +126,6 @@ SHAPES: dict[str, Shape] = {
     "a clone": _plain,
     "a work tree beside it": _worktree,
     "a submodule": _submodule,
-    "a bare repository by its name": _named_bare,
     "a shallow clone": _shallow,
     "a partial clone": _partial,
     "another user's, in safe.directory": _of_another_user,
