@@ -36,8 +36,6 @@ class Allowance:
 
     cases: int = MAX_CASES_PER_PLAN
     characters: int = MAX_RENDERED_PER_PLAN
-    reported: bool = False
-    """Whether "too many cases" was reported."""
 
 
 class Parts(NamedTuple):
@@ -142,15 +140,11 @@ class _Expansion:
         return cases
 
     def _allowed(self) -> bool:
-        """Whether the plan may have this many cases; if not, it is reported once."""
+        """Whether the plan may have this many cases; reported if not."""
         count = len(self.parts.matrix.points) * len(self.parts.targets)
         if count <= self.allowance.cases:
             self.allowance.cases -= count
             return True
-        if self.allowance.reported:
-            self.reporter.errors += 1
-            return False
-        self.allowance.reported = True
         detail = f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more; split the plan"
         self.reporter.error("too-many-cases", detail, self.parts.place.span)
         return False

@@ -121,7 +121,6 @@ class TooCostlyError(RenderError):
     def __init__(self, *, of_plan: bool) -> None:
         what = "the templates of this plan together do" if of_plan else "this template does"
         super().__init__(f"{what} too much work; use fewer or shorter loops")
-        self.of_plan = of_plan
 
 
 class PlanEnvironment(SandboxedEnvironment):

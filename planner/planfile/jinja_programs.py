@@ -56,11 +56,8 @@ class Programs:
 
     def __init__(self) -> None:
         self.environment = PlanEnvironment()
-        self.plan_reported = False
-        """Whether "the plan's templates do too much work" was reported."""
 
     def new_plan(self) -> None:
-        self.plan_reported = False
         self.environment.new_plan()
 
     def compile(self, text: str) -> Program:
@@ -98,10 +95,7 @@ class Program:
             context = self._template.new_context(dict(values))
             return self._programs.environment.write(self._template.root_render_func(context))
         except TooCostlyError as error:
-            fault = TemplateFault("template-too-costly", str(error))
-            if error.of_plan:
-                fault.already_reported, self._programs.plan_reported = self._programs.plan_reported, True
-            raise fault from error
+            raise TemplateFault("template-too-costly", str(error)) from error
         except TooLargeError as error:
             raise TemplateFault("template-too-large", str(error)) from error
         except _FAILURES as error:

@@ -44,11 +44,8 @@ class Prompt:
         try:
             text = self.template.render(values)
         except TemplateFault as fault:
-            if fault.already_reported:
-                case_errors.reporter.errors += 1
-            else:
-                for one in (fault, *fault.others):
-                    self._report_case(one, case_errors)
+            for one in (fault, *fault.others):
+                self._report_case(one, case_errors)
             return None
         size = len(text.encode()) if len(text) * 4 > MAX_PROMPT_BYTES else 0
         if size > MAX_PROMPT_BYTES:

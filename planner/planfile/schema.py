@@ -31,12 +31,10 @@ def plan_schema() -> dict[str, Any]:
     properties: dict[str, Any] = schema["properties"]
     schema["required"] = ["version", "plan", "scenarios"]
     schema["anyOf"] = [{"required": ["targets"]}, {"required": ["imports"]}]
-    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
     for names in (properties["scenarios"], *properties["targets"]["anyOf"][:1]):
         names["propertyNames"] = {"pattern": SLUG}
     for names in (properties["vars"], defs["MatrixFields"]["properties"]["axes"]):
         names["propertyNames"] = {"pattern": NAME}
-    _one_target(defs)
     defs["MatrixFields"]["required"] = ["axes"]
     defs["ScenarioFields"]["oneOf"] = [{"required": ["prompt"]}, {"required": ["prompt_file"]}]
     use_fields = UseFields.model_json_schema(schema_generator=_Generator)
@@ -63,11 +61,9 @@ def library_schema() -> dict[str, Any]:
     defs: dict[str, Any] = schema["$defs"]
     properties: dict[str, Any] = schema["properties"]
     schema["required"] = ["version", "kind"]
-    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
     for part in ("expectations", "axes", "targets"):
         properties[part]["propertyNames"] = {"pattern": SLUG}
     properties["vars"]["propertyNames"] = {"pattern": NAME}
-    _one_target(defs)
     _add_expectation(defs)
     several = {"type": "array", "items": _EXPECTATION, "minItems": 1}
     properties["expectations"]["additionalProperties"] = {
@@ -82,10 +78,8 @@ def project_schema() -> dict[str, Any]:
     """The schema of `planner.yaml`."""
     schema = _schema_of(ProjectFields, "Project")
     properties: dict[str, Any] = schema["properties"]
-    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
     properties["environments"]["propertyNames"] = {"pattern": SLUG}
     properties["environments"]["additionalProperties"]["propertyNames"] = {"pattern": SLUG}
-    _one_target(schema["$defs"])
     return {**schema, "$defs": dict(sorted(schema["$defs"].items()))}
 
 
@@ -119,13 +113,17 @@ class _Generator(GenerateJsonSchema):
 
 
 def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
-    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Generator), "title": title}
-
-
-def _one_target(defs: dict[str, Any]) -> None:
-    for model in ("TargetFields", "AllowedTargetFields"):
-        if model in defs:
-            defs[model]["oneOf"] = [{"required": [kind]} for kind in ("agent", "phone_number")]
+    """The schema of a kind of file: of this version, and with one way to name a target."""
+    schema: dict[str, Any] = {
+        "$schema": DIALECT,
+        **model.model_json_schema(schema_generator=_Generator),
+        "title": title,
+    }
+    schema["properties"]["version"]["const"] = FORMAT_VERSION
+    for target in ("TargetFields", "AllowedTargetFields"):
+        if target in schema["$defs"]:
+            schema["$defs"][target]["oneOf"] = [{"required": [kind]} for kind in ("agent", "phone_number")]
+    return schema
 
 
 def _add_expectation(defs: dict[str, Any]) -> None:

@@ -51,8 +51,6 @@ class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
         self.end = end
         self.others: tuple[TemplateFault, ...] = ()
         """Further faults of the same text."""
-        self.already_reported = False
-        """Whether another template of the plan had the same fault, which concerns the whole plan."""
 
 
 class Template(Protocol):
