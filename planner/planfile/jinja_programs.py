@@ -51,33 +51,23 @@ _FAILURES = (
 """What operators and Jinja's filters raise for unsuitable values."""
 
 
-class Programs:
-    """One sandboxed environment."""
-
-    def __init__(self) -> None:
-        self.environment = PlanEnvironment()
-
-    def new_plan(self) -> None:
-        self.environment.new_plan()
-
-    def compile(self, text: str) -> Program:
-        """Raises `TemplateFault`."""
-        environment = self.environment
-        try:
-            tree = environment.parse(text)
-            _check(tree, environment.layout)
-            tree = Counted().visit(tree)
-            undeclared = meta.find_undeclared_variables(tree) - {"range"}
-            template = environment.from_string(tree)
-        except TemplateSyntaxError as error:
-            raise _syntax_fault(environment.layout, error) from error
-        except ValueError as error:  # of a number with more digits than Python reads
-            raise TemplateFault("template-syntax", "a number in this template is too long") from error
-        except (RecursionError, MemoryError, SyntaxError) as error:
-            raise TemplateFault("template-syntax", "this template is nested too deeply") from error
-        uses = environment.layout.first_uses()
-        names = {name: uses.get(name, 0) for name in sorted(undeclared, key=lambda name: (uses.get(name, 0), name))}
-        return Program(names, template, environment.layout, self)
+def compile_program(text: str, environment: PlanEnvironment) -> Program:
+    """Raises `TemplateFault`."""
+    try:
+        tree = environment.parse(text)
+        _check(tree, environment.layout)
+        tree = Counted().visit(tree)
+        undeclared = meta.find_undeclared_variables(tree) - {"range"}
+        template = environment.from_string(tree)
+    except TemplateSyntaxError as error:
+        raise _syntax_fault(environment.layout, error) from error
+    except ValueError as error:  # of a number with more digits than Python reads
+        raise TemplateFault("template-syntax", "a number in this template is too long") from error
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        raise TemplateFault("template-syntax", "this template is nested too deeply") from error
+    uses = environment.layout.first_uses()
+    names = {name: uses.get(name, 0) for name in sorted(undeclared, key=lambda name: (uses.get(name, 0), name))}
+    return Program(names, template, environment.layout, environment)
 
 
 @frozen
@@ -87,13 +77,13 @@ class Program:
     names: Mapping[str, int]
     _template: JinjaTemplate
     _layout: Layout
-    _programs: Programs
+    _environment: PlanEnvironment
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Raises `TemplateFault`."""
         try:
             context = self._template.new_context(dict(values))
-            return self._programs.environment.write(self._template.root_render_func(context))
+            return self._environment.write(self._template.root_render_func(context))
         except TooCostlyError as error:
             raise TemplateFault("template-too-costly", str(error)) from error
         except TooLargeError as error:

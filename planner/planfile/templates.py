@@ -18,7 +18,7 @@ from planner.planfile.text import Searches, shorten, unknown
 from planner.planfile.yaml.parser import NumberError, resolve
 
 if TYPE_CHECKING:
-    from planner.planfile.jinja_programs import Programs
+    from planner.planfile.jinja_environment import PlanEnvironment
 
 _SIMPLE = re.compile(r"(\{\{[ \t]*)([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)([ \t]*\}\})")
 RESERVED_NAMES = frozenset(
@@ -105,7 +105,7 @@ class Templates:
 
     def __init__(self) -> None:
         self._cache: dict[str, Template | TemplateFault] = {}
-        self._programs: Programs | None = None
+        self._environment: PlanEnvironment | None = None
         self._room = MAX_PROGRAMS
 
     def new_plan(self) -> None:
@@ -113,8 +113,8 @@ class Templates:
         self._room = MAX_PROGRAMS
         if len(self._cache) > _MOST_CACHED:
             self._cache.clear()
-        if self._programs is not None:
-            self._programs.new_plan()
+        if self._environment is not None:
+            self._environment.new_plan()
 
     def compile(self, text: str) -> Template:
         """Raises `TemplateFault`."""
@@ -150,11 +150,11 @@ class Templates:
 
     def program(self, text: str) -> Template:
         """The template compiled by Jinja. Raises `TemplateFault`."""
-        if self._programs is None:
-            from planner.planfile.jinja_programs import Programs
+        from planner.planfile.jinja_environment import PlanEnvironment
+        from planner.planfile.jinja_programs import compile_program
 
-            self._programs = Programs()
-        return self._programs.compile(text)
+        self._environment = self._environment or PlanEnvironment()
+        return compile_program(text, self._environment)
 
     def interpolation(self, text: str) -> Interpolation | None:
         """The template, if it is text and plain names only."""
