@@ -107,7 +107,6 @@ class PlanReader:
             used.update(scenario.names)
             complete = complete and scenario.complete
         plan.unresolved.report()
-        plan.aliases.unknown.report()
         if complete:
             own: Any = root.get("vars", ()) if plan.variables_readable else ()
             for name in own:

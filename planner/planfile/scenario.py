@@ -140,7 +140,7 @@ class ScenarioReader:
             if alias in chosen:
                 detail = f"`{shorten(alias, 40)}` is listed twice; remove one"
                 self.reporter.error("duplicate-item", detail, place)
-            chosen[alias] = aliases.find(alias, place)
+            chosen[alias] = aliases.find(alias, place, self.plan.unresolved)
         return [target for target in chosen.values() if target is not None]
 
     def _matrix(self, cases_per_point: int) -> Matrix:

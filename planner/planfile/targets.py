@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,14 +47,11 @@ class Aliases:
     """False: `targets` has an error."""
     everything: list[Target] = field(init=False)
     """What is called if no target is named."""
-    unknown: Unresolved = field(init=False)
-    """Names that scenarios call and that are no aliases."""
 
     def __post_init__(self) -> None:
         self.everything = [target for target in self.own.values() if target is not None]
-        self.unknown = Unresolved(self.reader.reporter)
 
-    def find(self, alias: str, where: Span) -> Target | None:
+    def find(self, alias: str, where: Span, unresolved: Unresolved) -> Target | None:
         """The target of this name; None, and an error at the end of the plan, if there is none."""
         if alias in self.own:
             return self.own[alias]
@@ -63,7 +61,8 @@ class Aliases:
             known, searches = {**self.own, **self.imported.targets}, self.reader.reporter.searches
             if self.imported.complete or searches.nearest(alias, known) is not None:
                 what = f"`{shorten(alias, 40)}` is not a target of this plan"
-                self.unknown.add(alias, Use("unknown-target", where), lambda: unknown(what, alias, known, searches))
+                message = partial(unknown, what, alias, known, searches)
+                unresolved.add(f"target {alias}", Use("unknown-target", where), message)
             else:
                 self.reader.reporter.errors += 1  # the import that could not be read may define it
         return None

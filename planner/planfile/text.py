@@ -14,7 +14,6 @@ _MAX_COMPARED = 200
 _COMPARING = 10
 """Comparing two words takes this many times as long as skipping one."""
 _MAX_DIFFERENCE = 4
-_MIN_PREFIX = 4
 _LIKENESS = 0.7
 """difflib's ratio of `runz` and `runs` is 0.75, of `urgent` and `targets` 0.62."""
 
@@ -50,12 +49,6 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     by_lower = {choice.lower(): choice for choice in islice(choices, _MAX_LOOKED_AT)}
     if word in by_lower or f"{word}s" in by_lower:
         return by_lower.get(word) or by_lower[f"{word}s"]
-    longer = [choice for choice in by_lower if choice.startswith(word)]
-    if len(longer) == 1 and len(word) >= _MIN_PREFIX:
-        return by_lower[longer[0]]
-    longer = [choice for choice in longer if choice.startswith(f"{word}_")]
-    if len(longer) == 1:
-        return by_lower[longer[0]]
     similar = (choice for choice in by_lower if abs(len(choice) - len(word)) <= _MAX_DIFFERENCE)
     matches = get_close_matches(word, islice(similar, _MAX_COMPARED), n=1, cutoff=_LIKENESS)
     return by_lower[matches[0]] if matches else None
