@@ -31,7 +31,7 @@ LEAVES_OUT = "--rerun failed leaves out"
 """The beginning of the warning about cases without results of today's plan."""
 _RESUME = "Run the same command to resume; nothing is charged twice."
 _MEANINGS = {
-    1: "Cases failed, or passed significantly fewer calls than before.",
+    1: "At least one case failed.",
     2: "A plan, the configuration, the key or the command line is invalid. This says nothing about the agent.",
     3: "The session was refused.",
     4: f"An outcome is unknown, or the service failed. {_RESUME}",
@@ -122,6 +122,8 @@ def meaning(result: RunResult) -> str:
     has_failed = is_worse or any(case.outcome == "failed" or case.compared == "regressed" for case in result.cases)
     if result.exit_code == 1 and not has_failed:
         return "A run failed an expectation, so no further calls were made (--fail-fast)."
+    if result.exit_code == 1 and not any(shown_outcome(case) == "failed" for case in result.cases):
+        return "No case failed, but significantly fewer calls passed than before."
     if result.exit_code == 0 and has_failed:
         return "What failed or regressed does not count here: it is in quarantine, or not in --fail-on."
     if result.exit_code == 0:

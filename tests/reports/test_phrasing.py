@@ -86,6 +86,11 @@ def test_failures_that_do_not_count(canonical: RunResult, compared: str, outcome
     assert "does not count here" in phrasing.meaning(changed(canonical, cases=cases, exit_code=0))
 
 
+def test_a_regression_without_a_failed_case(all_passed: RunResult) -> None:
+    cases = [changed(all_passed.cases[0], compared="regressed"), *all_passed.cases[1:]]
+    assert phrasing.meaning(changed(all_passed, cases=cases, exit_code=1)).startswith("No case failed, but")
+
+
 def test_which_cases_met_their_rate(all_passed: RunResult) -> None:
     """No more than this session had."""
     assert "--fail-fast" in phrasing.meaning(changed(all_passed, exit_code=1)), "the case may still pass"

@@ -30,7 +30,7 @@ def test_the_whole_summary(canonical: RunResult) -> None:
   $14.20 expected
   1 regressed, 1 fixed, 1 not enough evidence of a change, 4 same (1 flaky), 1
   dropped
-  Cases failed, or passed significantly fewer calls than before. (exit code 1)
+  At least one case failed. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests
 
