@@ -1,4 +1,5 @@
-"""Parse the command line into typed options, and turn every error into an exit code and a message. No traceback reaches the user.
+"""Parse the command line into typed options, and turn every error into an exit code and a message. No traceback reaches
+the user.
 
 Messages use the defaults of `Invocation`, because an error may come before the command line is parsed.
 """

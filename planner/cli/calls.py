@@ -48,7 +48,10 @@ def plan(invocation: Invocation, **values: Any) -> int:
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Log every request to FILE as JSON lines: time, path, duration and outcome, without keys, prompts or phone numbers.",
+    help=(
+        "Log every request to FILE as JSON lines: time, path, duration and outcome, without keys, prompts or phone "
+        "numbers."
+    ),
 )
 @click.option(
     "--comment-on",

@@ -201,8 +201,8 @@ def gate(invocation: Invocation, **values: Any) -> int:
 def publish(invocation: Invocation, **values: Any) -> int:
     """Publish the file of `planner gate --publication` on GitHub: one comment, and the commit status `phone-plans`.
 
-    Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. In a repository whose remote is
-    the project's, it also stores the change set for `run --plan-digest` (needs `contents: write`). Without
+    Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. In a repository whose remote
+    is the project's, it also stores the change set for `run --plan-digest` (needs `contents: write`). Without
     --pull-request, as in a merge queue, only the status is written. If FILE is missing, the status is `error`: green
     means proven. A comment that cannot be written does not change the exit code.
     """
@@ -284,9 +284,9 @@ def pull(invocation: Invocation, **values: Any) -> int:
 def previews(invocation: Invocation, **values: Any) -> int:
     """List previews: the copies of agents that `planner run` calls where an agent's file differs from what is deployed.
 
-    `planner run` deletes its previews, also those of sessions that were killed. If a store was lost, run
-    `planner agents previews --delete --older-than 24h` on a schedule: it deletes by name and age. Previews with calls of
-    this store under way are kept. Exit code 4 if one cannot be deleted.
+    `planner run` deletes its previews, also those of sessions that were killed. If a store was lost, run `planner
+    agents previews --delete --older-than 24h` on a schedule: it deletes by name and age. Previews with calls of this
+    store under way are kept. Exit code 4 if one cannot be deleted.
     """
     from planner.commands import agents as command
 
@@ -301,7 +301,10 @@ def previews(invocation: Invocation, **values: Any) -> int:
     "--force",
     type=options.Reason(),
     metavar="REASON",
-    help="Deploy even if the configuration is not proven, or not all cases of the agent use the file. REASON is recorded.",
+    help=(
+        "Deploy even if the configuration is not proven, or not all cases of the agent use the file. REASON is "
+        "recorded."
+    ),
 )
 @options.ENVIRONMENT
 @options.STORED
@@ -310,11 +313,11 @@ def previews(invocation: Invocation, **values: Any) -> int:
 def deploy(invocation: Invocation, **values: Any) -> int:
     """Deploy the agent file of TARGET, a target's alias in the plans. Makes no calls.
 
-    It shows the changes and asks for confirmation. It deploys only a configuration that is proven: every case that calls the agent
-    has results for exactly this configuration, and passes. Otherwise the exit code is that of `planner gate`: 1 failing
-    or regressed, 3 calls to make, 4 incomplete. It also refuses if cases call the agent without this file (3), if the
-    agent has another undeployed draft (3) or was changed meanwhile (4), or if the service does not show a field of the
-    file (2).
+    It shows the changes and asks for confirmation. It deploys only a configuration that is proven: every case that
+    calls the agent has results for exactly this configuration, and passes. Otherwise the exit code is that of `planner
+    gate`: 1 failing or regressed, 3 calls to make, 4 incomplete. It also refuses if cases call the agent without this
+    file (3), if the agent has another undeployed draft (3) or was changed meanwhile (4), or if the service does not
+    show a field of the file (2).
 
     PATH… are plan files or folders in addition to plans/, whose cases always count.
     """

@@ -27,7 +27,9 @@ STORE = click.option(
 POLICY_FROM = click.option(
     "--policy-from",
     metavar="REF",
-    help="Read planner.yaml from this commit. Default: the base commit on a pull request in CI, otherwise the work tree.",
+    help=(
+        "Read planner.yaml from this commit. Default: the base commit on a pull request in CI, otherwise the work tree."
+    ),
 )
 REPORT_DIR = click.option(
     "--report-dir",
@@ -140,8 +142,8 @@ RERUN = click.option(
     type=click.Choice(["changed", "failed", "all"]),
     default="changed",
     show_default=True,
-    help="changed: cases that are new or changed, whose agent was edited, whose results expired, or that did not pass. failed:"
-    " only cases that did not pass. all: every case.",
+    help="changed: cases that are new or changed, whose agent was edited, whose results expired, or that did not "
+    "pass. failed: only cases that did not pass. all: every case.",
 )
 
 

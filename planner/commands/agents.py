@@ -1,5 +1,5 @@
-"""`planner agents pull`: write an agent's file from the deployed agent. `planner agents previews`: list the copies of agents that
-planner made, or delete leftovers."""
+"""`planner agents pull`: write an agent's file from the deployed agent. `planner agents previews`: list the copies of
+agents that planner made, or delete leftovers."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _COMPUTED: Final = ("_digest", "_warnings", "_reason")
 
 
 def pull(shell: Shell, selection: Selection, *, alias: str, force: bool) -> int:
-    """Write the agent's file from the deployed agent; return 0. Raises `UsageError` if there is no such target, or, without
-    `force`, if the file has changes that were never recorded."""
+    """Write the agent's file from the deployed agent; return 0. Raises `UsageError` if there is no such target, or,
+    without `force`, if the file has changes that were never recorded."""
     source = policy_source(shell, selection.policy_from, selection.paths)
     files = read_files(shell, selection.paths, selection.environment, source, read_agents=False)
     if files.diagnostics.has_errors:
@@ -122,7 +122,8 @@ def _check_overwritable(shell: Shell, place: Place, target: Target, file: AgentF
     if uncommitted or configuration_digest(file.fields) not in recorded:
         names = ", ".join(change.name for change in changes)
         raise UsageError(
-            f"{file.file} has changes that are not deployed, and not {'committed' if uncommitted else 'recorded'}: {names}",
+            f"{file.file} has changes that are not deployed, and not {'committed' if uncommitted else 'recorded'}: "
+            f"{names}",
             "Commit them, then overwrite the file with --force. Or keep them, and test them with `planner run`.",
         )
 
@@ -195,8 +196,9 @@ class _Listed:
 def previews(
     shell: Shell, selection: Selection, *, delete: bool, older_than: str | None, output_format: Literal["text", "json"]
 ) -> int:
-    """List or delete previews; return 4 if one could not be deleted, otherwise 0. With `older_than`, an age as typed, also
-    copies that this store does not record are deleted. Raises `UsageError`, and the errors of the store and the service."""
+    """List or delete previews; return 4 if one could not be deleted, otherwise 0. With `older_than`, an age as typed,
+    also copies that this store does not record are deleted. Raises `UsageError`, and the errors of the store and the
+    service."""
     oldest = None
     if older_than is not None and (oldest := age_of(older_than)) is None:
         raise UsageError(f"--older-than {older_than} is not an age", "Write it as 24h, 14d or 6w.")
@@ -237,8 +239,8 @@ async def _previews(own: Previews, oldest: timedelta | None, *, delete: bool, as
     others = sum(each.known is None for each in shown)
     if delete and oldest is None and others:
         shell.log(
-            f"{count(others, 'preview')} not recorded by this store: another store's session may use them. To delete old ones"
-            " anyway: planner agents previews --delete --older-than 24h"
+            f"{count(others, 'preview')} not recorded by this store: another store's session may use them. To delete "
+            "old ones anyway: planner agents previews --delete --older-than 24h"
         )
     return 4 if left else 0
 

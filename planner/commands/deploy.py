@@ -174,7 +174,8 @@ _AGAIN: Final = "Run the same command again: it shows the agent as it is now."
 
 
 class Deployment(BaseModel):
-    """`deployments/<environment>/<agent>/<time>.json`: who put which configuration into production, and on what grounds."""
+    """`deployments/<environment>/<agent>/<time>.json`: who put which configuration into production, and on what
+    grounds."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -208,7 +209,8 @@ def check_draft(target: EffectiveTarget, agent: AgentState) -> None:
         foreign = ["fields that the service does not show"]
     if foreign:
         raise RefusedError(
-            f"agent {agent.id} has an undeployed draft with {some(foreign, 5)}, and deploying would put it into production",
+            f"agent {agent.id} has an undeployed draft with {some(foreign, 5)}, and deploying would put it into "
+            "production",
             f"Deploy or discard that draft at the service, or write it into {target.file.file}; then run this again.",
         )
 
@@ -218,7 +220,8 @@ def check_shown(target: EffectiveTarget, agent: AgentState) -> None:
     known = agent.configuration.keys() | agent.draft.keys()
     if unshown := [f"`{name}`" for name in target.preview_fields if name not in known]:
         raise UsageError(
-            f"the service does not show {some(unshown, 5)} of agent {agent.id}, so planner cannot check whether it is deployed",
+            f"the service does not show {some(unshown, 5)} of agent {agent.id}, so planner cannot check whether it is "
+            "deployed",
             f"Check the name, or remove the field from {target.file.file}.",
         )
 
@@ -231,10 +234,9 @@ def _differing(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str
 async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> None:
     """Deploy the changes of `target`, as they were shown.
 
-    Raises:
-        UsageError: the service does not show a field.
-        RefusedError: the draft has more than the shown changes.
-        IncompleteError: the agent was changed since, or the service did not deploy it; the message says what is in the draft.
+    Raises: UsageError: the service does not show a field. RefusedError: the draft has more than the shown changes.
+        IncompleteError: the agent was changed since, or the service did not deploy it; the message says what is in the
+        draft.
     """
     fields = target.preview_fields
     before = await provider.agent(target.agent_id)

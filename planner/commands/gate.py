@@ -118,8 +118,8 @@ def _publication(
 
 
 def _last_calls(place: Place, own: list[CaseResult]) -> LastCalls | None:
-    """The newest calls of this pull request that somebody agreed to; None outside of one, or if nobody agreed. `own` are its
-    results."""
+    """The newest calls of this pull request that somebody agreed to; None outside of one, or if nobody agreed. `own`
+    are its results."""
     if place.base is None:
         return None
     from planner.reports.pull_request import LastCalls

@@ -42,8 +42,8 @@ _PERMISSION: Final = "pull-requests: read"
 
 
 def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> int:
-    """Promote merged pull requests and clean up; return 0. Without `numbers`, ask GitHub about every one that has results.
-    Raises `UsageError` in a job of a pull request or branch."""
+    """Promote merged pull requests and clean up; return 0. Without `numbers`, ask GitHub about every one that has
+    results. Raises `UsageError` in a job of a pull request or branch."""
     require_default_branch(shell.environ, "promotes results")
     work = open_workspace(shell, selection)
     loaded, place = work.loaded, work.place
@@ -122,8 +122,9 @@ def _promote(work: Workspace, store: Store, number: int) -> str:
 
 
 def _settle(work: Workspace, store: Store) -> str:
-    """Store what the plans of the default branch decide without calls, since pull requests are compared with it: results
-    that apply again after a revert, results judged by changed expectations, and the removal of deleted cases."""
+    """Store what the plans of the default branch decide without calls, since pull requests are compared with it:
+    results that apply again after a revert, results judged by changed expectations, and the removal of deleted
+    cases."""
     loaded, place = work.loaded, work.place
     show = place.shared.redaction.name if place.shared is not None else str
     keys = {plan: baseline_key(show(place.environment), show(plan)) for plan in loaded.plan_names}
@@ -161,8 +162,8 @@ def _settle(work: Workspace, store: Store) -> str:
 
 
 def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsRepository) -> bool:
-    """Whether the calls reached the agent as its file says today; true if that is unknown. Calls of a target that has no file
-    any more may have reached a preview."""
+    """Whether the calls reached the agent as its file says today; true if that is unknown. Calls of a target that has
+    no file any more may have reached a preview."""
     if case.inputs.has_agent_file and cases[case.case_id].target.config is None:
         return False
     config, digest = cases[case.case_id].target.config, case.inputs.configuration
@@ -171,7 +172,8 @@ def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsReposi
 
 
 def _made_by(shell: Shell, branch: ResultsRepository) -> Callable[[str], bool]:
-    """Whether a workflow of the default branch made a session, as the session recorded. True outside of GitHub Actions."""
+    """Whether a workflow of the default branch made a session, as the session recorded. True outside of GitHub
+    Actions."""
     ref = shell.environ.get("GITHUB_REF", "")
 
     @cache

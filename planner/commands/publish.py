@@ -1,4 +1,5 @@
-"""`planner publish`: write the comment and the commit status that `planner gate` prepared in a job without write access."""
+"""`planner publish`: write the comment and the commit status that `planner gate` prepared in a job without write
+access."""
 
 from __future__ import annotations
 
@@ -41,8 +42,8 @@ _STATES: Final = ("success", "failure", "pending", "error")
 
 @frozen
 class PublishOptions:
-    """`file` is what `planner gate --publication` wrote; a missing one turns the check red. Without `number`, as in a merge
-    queue, only the status is written."""
+    """`file` is what `planner gate --publication` wrote; a missing one turns the check red. Without `number`, as in a
+    merge queue, only the status is written."""
 
     file: Path
     commit: str
@@ -53,7 +54,8 @@ class PublishOptions:
 
 
 def publish(shell: Shell, options: PublishOptions) -> int:
-    """Store the change set, write the comment, set the status. Only a status that cannot be set changes the exit code."""
+    """Store the change set, write the comment, set the status. Only a status that cannot be set changes the exit
+    code."""
     if not _COMMIT.fullmatch(options.commit):
         raise UsageError("--commit is not the id of a commit", "Name the head commit of the pull request.")
     try:
@@ -81,7 +83,8 @@ def publish(shell: Shell, options: PublishOptions) -> int:
 
 
 def _store_change_set(shell: Shell, number: int | None, found: Publication) -> None:
-    """Store the set of calls: the job that planned has no write access. A set that does not match its digest is never used."""
+    """Store the set of calls: the job that planned has no write access. A set that does not match its digest is never
+    used."""
     if number is None or found.change_set is None or not found.store:
         return
     from planner.changes.saved_plan import parse_consented

@@ -132,8 +132,8 @@ async def _assume_not_sent(work: _Reconciliation, launch: Launch) -> None:
         command = options.command(launch_id)
         not_ours = " ".join(f"--not-ours {number}" for number in [*options.not_ours, *named])
         raise UsageError(
-            f"the service shows runs that may belong to launch {launch_id}: {', '.join(named.values())}. If they do, its"
-            f" {calls} would be charged twice",
+            f"the service shows runs that may belong to launch {launch_id}: {', '.join(named.values())}. If they do, "
+            f"its {calls} would be charged twice",
             f"{command} shows how to adopt them. If none of them is yours: {command} --assume-not-sent {not_ours}",
         )
     work.journal.record(Moved(launch_id, LaunchState.ABSENT, detail="a person confirmed that it was not sent"))
@@ -210,8 +210,9 @@ def _shown(match: Match, options: ReconcileOptions, found: _Found) -> Iterator[s
     launch, slots = match.unconfirmed.launch, match.unconfirmed.slots
     command = options.command(launch.launch_id)
     yield (
-        f"{launch.launch_id}  {count(len(slots), 'call')} to {launch.line.target_type.replace('_', ' ')} {launch.line.target_id},"
-        f" sent {launch.sent_at:%Y-%m-%d %H:%M:%S} UTC, up to {money(sum(slot.reserved_cents for slot in slots))}: {launch.detail}"
+        f"{launch.launch_id}  {count(len(slots), 'call')} to {launch.line.target_type.replace('_', ' ')} "
+        f"{launch.line.target_id}, sent {launch.sent_at:%Y-%m-%d %H:%M:%S} UTC, up to "
+        f"{money(sum(slot.reserved_cents for slot in slots))}: {launch.detail}"
     )
     yield from (f"    {case_id}" for case_id in sorted({slot.case_id for slot in slots}))
     if launch.launch_id in found.other_key:
@@ -223,7 +224,10 @@ def _shown(match: Match, options: ReconcileOptions, found: _Found) -> Iterator[s
         yield "  no run of the service matches. If you are sure that the launch never arrived:"
         yield f"  {command} --assume-not-sent"
     elif not match.candidates:
-        yield "  no run matches its time and prompts, but the service does not always list these as they were sent. Possible matches:"
+        yield (
+            "  no run matches its time and prompts, but the service does not always list these as they were sent. "
+            "Possible matches:"
+        )
     for candidate in candidates:
         made = f" of {candidate.created_at:%H:%M:%S} UTC" if candidate.created_at else ""
         adopt = " ".join(f"--adopt {run_id}" for run_id in candidate.run_ids)

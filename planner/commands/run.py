@@ -14,8 +14,8 @@ from planner.session.shell import Shell
 
 
 def run(shell: Shell, options: RunOptions) -> int:
-    """Run the plans; return the exit code. Raises `PlannerError` if the session ended before it had results. The reports
-    say why."""
+    """Run the plans; return the exit code. Raises `PlannerError` if the session ended before it had results. The
+    reports say why."""
     with open_session(shell, options) as session:
         return anyio.run(_run, session)
 

@@ -19,8 +19,8 @@ from planner.session.stores import open_results
 def transcript(
     shell: Shell, selection: Selection, *, wanted: str, failed: bool, output_format: Literal["text", "json"]
 ) -> int:
-    """Print the newest stored runs of a case, or one run; return 0. `wanted` is a case id, a pattern of case ids, or the number
-    of a run."""
+    """Print the newest stored runs of a case, or one run; return 0. `wanted` is a case id, a pattern of case ids, or
+    the number of a run."""
     project, place = open_results(shell, selection)
     sessions = partial(place.repository.sessions_of, selection.environment or "", sandbox=selection.sandbox)
     patterns = redactor_patterns(project)

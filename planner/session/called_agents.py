@@ -1,4 +1,5 @@
-"""The agents that calls of one session reach: previews or the agents themselves, and whether anybody edited them meanwhile."""
+"""The agents that calls of one session reach: previews or the agents themselves, and whether anybody edited them
+meanwhile."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ Copies = Mapping[tuple[int, AgentFile], int]
 def new_products(
     agents: Iterable[EffectiveTarget], cases: Iterable[Case], rates: Mapping[str, float]
 ) -> dict[Target, str | None]:
-    """The products of the agents whose file changes the product: calls on their previews have another price. If other cases
-    call the deployed agent, the more expensive product counts; one without a rate is the most expensive."""
+    """The products of the agents whose file changes the product: calls on their previews have another price. If other
+    cases call the deployed agent, the more expensive product counts; one without a rate is the most expensive."""
     called = {(case.target.kind, case.target.id, case.target.config) for case in cases}
     found: dict[Target, str | None] = {}
     for each in agents:
@@ -73,7 +74,8 @@ def previews_refusal(policy: Policy, prepared: Preparation) -> RefusedError | No
         return None
     names = ", ".join(f"`{each.alias}` ({each.file.file})" for each in needed)
     return RefusedError(
-        f"calls to {names} need a preview, because its file differs from the deployed agent, and policy.previews is deny",
+        f"calls to {names} need a preview, because its file differs from the deployed agent, and policy.previews is "
+        "deny",
         "Deploy the file first, or allow previews in planner.yaml.",
     )
 
@@ -110,8 +112,8 @@ async def delete_previews(session: RunSession) -> None:
 def bills_for_copies(
     bills: Iterable[tuple[Target, int, int]], session: RunSession, copies: Copies
 ) -> Iterator[tuple[Target, int, int]]:
-    """The bills. Each preview also gets the bills of its source agent and of that agent's earlier previews, because its calls
-    cost the same."""
+    """The bills. Each preview also gets the bills of its source agent and of that agent's earlier previews, because its
+    calls cost the same."""
     for target, reserved_cents, billed_cents in bills:
         yield target, reserved_cents, billed_cents
         preview = session.journal.previews.of_target(target)
@@ -150,8 +152,8 @@ def preview_documents(session: RunSession, prepared: Preparation) -> list[Previe
 async def edited_cases(
     session: RunSession, prepared: Preparation, slots: Iterable[Slot], *, after_calls: bool
 ) -> frozenset[str]:
-    """The cases with runs in these slots whose agent was edited since it was verified. Agents that cannot be read are only
-    named. Runs in finished results do not count: their agent was compared then."""
+    """The cases with runs in these slots whose agent was edited since it was verified. Agents that cannot be read are
+    only named. Runs in finished results do not count: their agent was compared then."""
     reached: dict[Target, list[Slot]] = {}
     for slot in slots:
         if (launch := session.journal.launch(slot.launch_id)) is not None:
@@ -183,8 +185,8 @@ async def edited_before(session: RunSession, prepared: Preparation) -> frozenset
 async def _edited_slots(
     session: RunSession, prepared: Preparation, target: Target, slots: list[Slot], *, after_calls: bool
 ) -> list[Slot]:
-    """The slots whose calls may have reached an edited agent. Without `after_calls`, an agent that is no preview is not read
-    again."""
+    """The slots whose calls may have reached an edited agent. Without `after_calls`, an agent that is no preview is not
+    read again."""
     preview = session.journal.previews.of_target(target)
     if preview is not None:
         return slots if await session.previews.was_edited(preview) else []
@@ -236,16 +238,16 @@ def revision_of(agent: AgentState) -> str:
 
 
 def is_other_revision(before: str | None, now: str | None, *, is_drafted: bool) -> bool:
-    """Whether an agent was edited between two sessions, even if the edit was reverted. Saving a draft changes the time of the
-    last edit, but no call."""
+    """Whether an agent was edited between two sessions, even if the edit was reverted. Saving a draft changes the time
+    of the last edit, but no call."""
     if before is None or now is None or before == now:
         return False
     return not is_drafted or revision_digest(before) != revision_digest(now)
 
 
 def is_edited(before: AgentState, now: AgentState) -> bool:
-    """Detects reverted edits too, by the time of the last edit. Saving a draft or renaming the agent changes that time, but no
-    call."""
+    """Detects reverted edits too, by the time of the last edit. Saving a draft or renaming the agent changes that time,
+    but no call."""
     if differences(before.configuration, now.configuration):
         return True
     is_harmless = before.name != now.name or before.draft != now.draft
@@ -263,7 +265,8 @@ def set_aside(session: RunSession, prepared: Preparation, runs: EndedRuns, edite
             runs.judged[change.case_id] = [run.model_copy(update=update) for run in runs.judged[change.case_id]]
     for alias in aliases:
         session.shell.log(
-            f"warning: somebody edited the agent or the preview of target `{alias}` during the calls, so they are undecided"
+            f"warning: somebody edited the agent or the preview of target `{alias}` during the calls, so they are "
+            "undecided"
         )
 
 

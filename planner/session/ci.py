@@ -1,7 +1,7 @@
 """What a CI job tests: the base commit, whose planner.yaml is the policy, and the namespace of its results.
 
-The CI system names them, never a file of the tree under test. The same root and commit are used for policy, judge, store, recorded
-answers, redaction and environments.
+The CI system names them, never a file of the tree under test. The same root and commit are used for policy, judge,
+store, recorded answers, redaction and environments.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def event_value(environ: Mapping[str, str], *keys: str) -> object:
 
 
 def started_by_pull_request(environ: Mapping[str, str]) -> bool:
-    """Whether the event is a comment on a pull request, the end of a workflow that one started, or a dispatch that names one.
+    """Whether the event is a comment on a pull request, the end of a workflow that one started, or a dispatch that
+    names one.
 
     Such jobs may have the pull request's files, but GitHub does not name its base commit.
     """
@@ -148,8 +149,8 @@ def head_commit(environ: Mapping[str, str]) -> str:
 
 
 def namespace_of(environ: Mapping[str, str]) -> str:
-    """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch, `branches/tags%2Fv1/`
-    in one of a tag, else ""."""
+    """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch,
+    `branches/tags%2Fv1/` in one of a tag, else ""."""
     event = environ.get("GITHUB_EVENT_NAME", "")
     if event in _GITHUB or started_by_pull_request(environ):
         return _of_number(_github_number(environ))
@@ -224,8 +225,8 @@ def group_namespaces(subjects: Iterable[str], own: str) -> tuple[str, ...]:
     """The namespaces of the other pull requests in a merge group, by the subjects of its newest commits.
 
     The queue names only the last pull request. Those before it are merged together with it, or were just merged and are
-    not promoted yet. A commit message can name any pull request, so results count only for the same call, and are judged from
-    evidence.
+    not promoted yet. A commit message can name any pull request, so results count only for the same call, and are
+    judged from evidence.
     """
     numbers = (found[1] or found[2] for subject in subjects if (found := _NAMED.match(subject)))
     return tuple(dict.fromkeys(space for number in numbers if (space := _of_number(number)) != own))
@@ -313,8 +314,8 @@ def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
 
 
 def _resolve(git: Git, ref: str) -> str:
-    """The commit id of a ref or expression; "" if there is none. For `origin/main`, git would prefer a tag of that name,
-    so `base_commit` asks for the remote branch first."""
+    """The commit id of a ref or expression; "" if there is none. For `origin/main`, git would prefer a tag of that
+    name, so `base_commit` asks for the remote branch first."""
     return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").out.decode().strip()
 
 

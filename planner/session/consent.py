@@ -1,7 +1,7 @@
 """Consent to calls: who agreed, and to which set of calls.
 
-In CI, a person agrees by an act that the CI system records (starting or approving a job), never by a push. `planner plan` stores
-the set under its digest, for `--plan-digest`; a saved plan contains it.
+In CI, a person agrees by an act that the CI system records (starting or approving a job), never by a push. `planner
+plan` stores the set under its digest, for `--plan-digest`; a saved plan contains it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ APPROVED: Final = "phone-calls"
 def who_agrees(shell: Shell, *, sandbox: bool) -> str:
     """The person who agrees to charged calls; "" if none is known, and then the calls are refused.
 
-    In a job of a pull request or branch: the person whom the CI system names. Elsewhere: the user, or whoever started the job.
+    In a job of a pull request or branch: the person whom the CI system names. Elsewhere: the user, or whoever started
+    the job.
     """
     environ = shell.environ
     if sandbox or not namespace_of(environ):
@@ -72,7 +73,8 @@ def _dispatcher(environ: Mapping[str, str]) -> str:
 
 
 def _approvers(shell: Shell) -> str:
-    """Who approved this job's deployment to the environment of the calls, as the API names them; "" if nobody is named."""
+    """Who approved this job's deployment to the environment of the calls, as the API names them; "" if nobody is
+    named."""
     environ = shell.environ
     run = environ.get("GITHUB_RUN_ID", "")
     if not run.isdigit():
@@ -98,8 +100,8 @@ def _environments(approval: dict[str, Any]) -> set[str]:
 
 
 def _is_denied(shell: Shell, login: str) -> bool:
-    """Whether this is not a person, or GitHub does not confirm that they still have write access: a job may wait for days
-    between its start and its calls. Without a token to ask with, the access at its start counts."""
+    """Whether this is not a person, or GitHub does not confirm that they still have write access: a job may wait for
+    days between its start and its calls. Without a token to ask with, the access at its start counts."""
     environ = shell.environ
     if environ.get("GITHUB_ACTIONS") != "true":
         return False
@@ -147,7 +149,8 @@ def store_consented(work: Workspace, change_set: ChangeSet) -> None:
         place.repository.save_change_set(consented.digest, consented.model_dump_json().encode(), share=share)
     except PlannerError as error:
         shell.log(
-            f"this job could not store the change set: unless another job stores it, --plan-digest must match exactly: {error}"
+            "this job could not store the change set: unless another job stores it, --plan-digest must match exactly: "
+            f"{error}"
         )
 
 
@@ -221,8 +224,8 @@ SUFFIX: Final = ".json"
 def save_plan(
     shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, *, already_spent_cents: int
 ) -> None:
-    """Its ceiling is for the whole change set, so it includes what earlier sessions spent on it. Raises `UsageError` if the
-    file cannot be written, has another suffix, or the environment names no valid service."""
+    """Its ceiling is for the whole change set, so it includes what earlier sessions spent on it. Raises `UsageError` if
+    the file cannot be written, has another suffix, or the environment names no valid service."""
     if path.suffix != SUFFIX:
         raise UsageError(
             f"{path} cannot be written: a saved plan must have the suffix {SUFFIX}", f"Name it {path.name}{SUFFIX}."
@@ -273,7 +276,8 @@ def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -
     chosen, root = saved.selection, find_root(shell.cwd)
     if chosen.directory != _relative_cwd(shell):
         raise UsageError(
-            f"{path} was saved in the folder {chosen.directory!r} of its repository, but this is {_relative_cwd(shell)!r}",
+            f"{path} was saved in the folder {chosen.directory!r} of its repository, but this is "
+            f"{_relative_cwd(shell)!r}",
             "Run it in that folder.",
         )
     paths = tuple(map(Path, chosen.paths))
@@ -349,8 +353,8 @@ def _parse(data: bytes, path: Path) -> SavedPlan:
         ) from error
     if saved.schema_version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
         raise UsageError(
-            f"{path} was saved by planner {saved.tool_version} with schema {saved.schema_version}, but this version reads"
-            f" schema {SCHEMA_VERSION}",
+            f"{path} was saved by planner {saved.tool_version} with schema {saved.schema_version}, but this version "
+            f"reads schema {SCHEMA_VERSION}",
             f"Use that version of planner. {again}",
         )
     return saved

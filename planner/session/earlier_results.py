@@ -1,5 +1,5 @@
-"""Reads stored results for today's cases: baselines, earlier runs of the same calls, and cases that were removed or that the
-base branch added."""
+"""Reads stored results for today's cases: baselines, earlier runs of the same calls, and cases that were removed or
+that the base branch added."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
 def _baseline(
     place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
 ) -> dict[str, CaseResult]:
-    """The stored cases of the plans, by case id. Outcomes that others could have written are judged again from evidence, once."""
+    """The stored cases of the plans, by case id. Outcomes that others could have written are judged again from
+    evidence, once."""
     found: dict[str, CaseResult] = {}
     for stored in repository.stored_baselines(place.environment, loaded.plan_names):
         cases = stored.document.cases
@@ -101,8 +102,8 @@ def _baseline(
 
 
 def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[str, CaseResult]:
-    """The cases that sessions of this pull request called. In a merge group, cases of its other pull requests count if they
-    make today's call."""
+    """The cases that sessions of this pull request called. In a merge group, cases of its other pull requests count if
+    they make today's call."""
     found = _baseline(place, place.repository, loaded, checked)
     calls = {case.case_id: call_fingerprint(case_inputs(case, None)) for case in loaded.cases} if place.group else {}
     for repository in place.group:
@@ -224,8 +225,8 @@ class EarlierCalls:
 
 
 def _added_elsewhere(work: Workspace, baseline: Mapping[str, CaseResult]) -> dict[str, CaseResult]:
-    """Cases that the base branch added after the pull request branched off. If the merge base is unknown, all cases of the
-    base branch that the plans lack."""
+    """Cases that the base branch added after the pull request branched off. If the merge base is unknown, all cases of
+    the base branch that the plans lack."""
     present = {case.case_id for plan in work.loaded.plans for case in plan.cases}
     missing = {case_id: case for case_id, case in baseline.items() if case_id not in present}
     if not missing:

@@ -199,8 +199,8 @@ def _store(session: RunSession, result: RunResult, end: SessionEnd) -> None:
 
 def _slots_in_results(result: RunResult, end: SessionEnd, *, keep_usable: bool) -> Iterable[tuple[str, int]]:
     """Slots that later sessions must not resume, because finished results hold their runs. A partial session is no
-    baseline, so with `keep_usable` its passed and undecided runs stay available for a full session, unless their agent was
-    edited."""
+    baseline, so with `keep_usable` its passed and undecided runs stay available for a full session, unless their agent
+    was edited."""
     outcomes = {case.case_id: case.outcome for case in result.cases}
     usable = {case_id: runs for case_id, runs in end.runs.judged.items() if case_id not in end.edited}
     undecided = {run.run_id for runs in usable.values() for run in runs if run.missing}

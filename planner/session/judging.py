@@ -1,5 +1,5 @@
-"""The language model of `check: judge` as commands see it: its name, stored answers, the judge calls still needed, and making
-them."""
+"""The language model of `check: judge` as commands see it: its name, stored answers, the judge calls still needed, and
+making them."""
 
 from __future__ import annotations
 
@@ -71,8 +71,10 @@ class Judging:
         """Raises `UsageError` if calls would be made that nothing could judge."""
         if self.name is None and any(change.action is Action.CALL for change in _asking(change_set.changes)):
             raise UsageError(
-                "some expectations need a language model (check: judge), but planner.yaml names none, so no call is made",
-                "Name one under `judge` in planner.yaml (planner explain judge-not-configured), or try the plan with --sandbox.",
+                "some expectations need a language model (check: judge), but planner.yaml names none, so no call is "
+                "made",
+                "Name one under `judge` in planner.yaml (planner explain judge-not-configured), or try the plan with "
+                "--sandbox.",
             )
 
     def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[WantedVotes]:
@@ -156,8 +158,8 @@ def _size(text: str) -> int:
 
 
 def judging_of(work: Workspace) -> Judging:
-    """The project's judge; in the sandbox without one, the recorded answers of its world. Raises `UsageError` if there is
-    no such world; `PlanInvalidError` if the world is invalid."""
+    """The project's judge; in the sandbox without one, the recorded answers of its world. Raises `UsageError` if there
+    is no such world; `PlanInvalidError` if the world is invalid."""
     settings, repository = work.loaded.project.judge, work.place.repository
     if settings is None and work.selection.sandbox:
         recorded = _recorded_answers(work)
@@ -227,8 +229,8 @@ class JudgeCalls:
     async def make(
         self, made: Mapping[str, Sequence[Run]], ledger: Ledger, interrupted: anyio.Event
     ) -> JudgeCallsResult:
-        """Make the calls, under every ceiling; `judging.cache.missing` says why others are missing. `made` are the runs of
-        this session, by case id."""
+        """Make the calls, under every ceiling; `judging.cache.missing` says why others are missing. `made` are the runs
+        of this session, by case id."""
         settings, cache = self.judging.settings, self.judging.cache
         if settings is None:
             return JudgeCallsResult()

@@ -1,4 +1,5 @@
-"""Reads late evidence and bills of stored runs, free, before anything is called, and corrects what is stored about them.
+"""Reads late evidence and bills of stored runs, free, before anything is called, and corrects what is stored about
+them.
 
 A call is never repeated only because its data came late. Every late bill goes through `_correct`.
 """
@@ -242,8 +243,8 @@ def _stale(change: Change) -> Iterator[_Stale]:
 
 
 async def _reread(session: RunSession, stale: Mapping[int, _Stale]) -> tuple[dict[int, Evidence], str]:
-    """Evidence by run id, and why some runs could not be read ("" if all listed ones were). Each run is read once, without
-    waiting. Runs that are no longer listed are skipped."""
+    """Evidence by run id, and why some runs could not be read ("" if all listed ones were). Each run is read once,
+    without waiting. Runs that are no longer listed are skipped."""
     transactions, clock = session.transactions, session.shell.clock
     client = transactions.client
     ends = [item.run.completed_at for item in stale.values()]

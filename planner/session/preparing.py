@@ -235,7 +235,8 @@ def short_of(balance: Balance | None, expected_cents: int | None, *, reserved_ce
         if cents is not None and cents < expected_cents + reserved_cents:
             made = "some calls will not be made" if cents > 0 else "no call will be made"
             warnings.append(
-                f"{label} is {money(cents)}, less than the {needed} expected{reserved}: {made}; {fix} first, or resume afterwards"
+                f"{label} is {money(cents)}, less than the {needed} expected{reserved}: {made}; {fix} first, or "
+                "resume afterwards"
             )
     return warnings
 
@@ -257,8 +258,8 @@ def _unsent_launches(journal: Journal) -> set[str]:
 
 @contextmanager
 def stored_journal(work: Workspace) -> Generator[Journal | None]:
-    """The journal if it exists, read-only if necessary, without changing anything. On a new machine, the launches of the
-    shared store instead."""
+    """The journal if it exists, read-only if necessary, without changing anything. On a new machine, the launches of
+    the shared store instead."""
     path = work.place.journal_path
     if path.exists():
         read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
@@ -320,8 +321,8 @@ def _same_call(slot: Slot, change: Change, agents: Agents) -> bool:
 def checked_cases(
     work: Workspace, prepared: Preparation, journal: Journal | None, *, excuse_known: bool = True
 ) -> list[CheckedCase]:
-    """Every case of the plans with its result, judged from stored evidence. `excuse_known`: what the base branch already
-    fails is known."""
+    """Every case of the plans with its result, judged from stored evidence. `excuse_known`: what the base branch
+    already fails is known."""
     from planner.verdicts.case_documents import MissingRuns, assemble_cases  # late: `planner plan` judges no case
     from planner.verdicts.ending import open_runs_of_stored
 

@@ -125,8 +125,8 @@ class Previews:
     # Leftovers
 
     async def clean_up(self, wanted: Collection[Wanted] = ()) -> None:
-        """Find copies whose answer was lost, and delete those that nobody needs. It is free, so errors of the service are
-        only logged: the next session tries again."""
+        """Find copies whose answer was lost, and delete those that nobody needs. It is free, so errors of the service
+        are only logged: the next session tries again."""
         try:
             await self.find_lost()
         except StoreError:
@@ -176,8 +176,8 @@ class Previews:
                 if attempts_left and isinstance(error, IncompleteError):
                     continue  # reading it shows whether it was deleted
                 self.shell.log(
-                    f"warning: agent {preview.copy_id} ({preview.name}), a copy of agent {preview.agent_id}, could not be deleted:"
-                    f" {error}. The next run tries again"
+                    f"warning: agent {preview.copy_id} ({preview.name}), a copy of agent {preview.agent_id}, could "
+                    f"not be deleted: {error}. The next run tries again"
                 )
                 return False
             return True
@@ -383,8 +383,8 @@ def is_changed(preview: Preview, agent: AgentState) -> bool:
 
 
 def _wanted_fields(target: EffectiveTarget) -> Mapping[str, Any]:
-    """What the copy must have: the file's fields that differ, and the deployed values of what is drafted, since a service
-    may copy the draft."""
+    """What the copy must have: the file's fields that differ, and the deployed values of what is drafted, since a
+    service may copy the draft."""
     assert target.deployed is not None
     deployed = target.deployed.configuration
     drafted = {name: deployed[name] for name in target.deployed.draft if name in deployed}

@@ -1,9 +1,9 @@
 """Shows progress on standard error while calls are made, and logs requests.
 
-Progress on a terminal is one line, redrawn in place. Otherwise, as in CI: a new line when something changed, at most every few
-seconds. Requests are logged with `-v` on standard error, and with `--trace FILE` as lines of JSON: the trace has no keys,
-bodies, prompts or phone numbers, only method, path (with ids), sizes, times and outcome, and the kind of an error. Its first line
-describes the session.
+Progress on a terminal is one line, redrawn in place. Otherwise, as in CI: a new line when something changed, at most
+every few seconds. Requests are logged with `-v` on standard error, and with `--trace FILE` as lines of JSON: the trace
+has no keys, bodies, prompts or phone numbers, only method, path (with ids), sizes, times and outcome, and the kind of
+an error. Its first line describes the session.
 """
 
 from __future__ import annotations

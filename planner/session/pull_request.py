@@ -36,8 +36,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 
 
 class Publication(BaseModel):
-    """The file of `planner gate --publication`. `digest` is "" if there is nothing to call; `worth_saying` is false if a
-    new comment would say nothing."""
+    """The file of `planner gate --publication`. `digest` is "" if there is nothing to call; `worth_saying` is false if
+    a new comment would say nothing."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -1,4 +1,5 @@
-"""Stored data about agents: configurations that were called, versions of their files, and the record of 'planner record'."""
+"""Stored data about agents: configurations that were called, versions of their files, and the record of 'planner
+record'."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -152,8 +153,8 @@ def agent_warnings(agents: Iterable[EffectiveTarget]) -> Iterator[str]:
             )
         for name in agent.unshown:
             yield (
-                f"target `{agent.alias}`: the service does not show `{name}` of agent {agent.agent_id}, so planner cannot"
-                f" see whether it is deployed; check its name in {agent.file.file}"
+                f"target `{agent.alias}`: the service does not show `{name}` of agent {agent.agent_id}, so planner "
+                f"cannot see whether it is deployed; check its name in {agent.file.file}"
             )
     for agent_id, names in files.items():
         if len(names) > 1:
@@ -256,7 +257,8 @@ def world_store(place: Place) -> Store:
 
 
 def load_world(shell: Shell, place: Place, service: str) -> RecordedWorld | None:
-    """The record of this service; None if there is none. A damaged one, or one of a newer version, is named and ignored."""
+    """The record of this service; None if there is none. A damaged one, or one of a newer version, is named and
+    ignored."""
     data = world_store(place).get(world_key(place.environment))
     if data is None:
         return None

@@ -79,7 +79,8 @@ class ReportSession:
         except OSError as error:
             raise StoreError(
                 f"the reports cannot be written to {self.report_dir}: {error.strerror}",
-                "The results are stored. Fix the folder or choose another --report-dir, then run the same command again.",
+                "The results are stored. Fix the folder or choose another --report-dir, then run the same command "
+                "again.",
             ) from error
         self._publish(shown, FORMATS["markdown"](shown))
         self.is_final = True

@@ -147,8 +147,8 @@ class RunSession:
 def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
     """A session with its plans, store and journal. If the body raises an error, the reports say why.
 
-    Raises `PlanInvalidError`, `UsageError`, `RefusedError` for plans or options that cannot be run here, `StoreError` if
-    the store cannot be used.
+    Raises `PlanInvalidError`, `UsageError`, `RefusedError` for plans or options that cannot be run here, `StoreError`
+    if the store cannot be used.
     """
     with (
         open_request_log(shell, options.trace) as request_log,
@@ -169,7 +169,8 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
 
 @asynccontextmanager
 async def connected(session: RunSession) -> AsyncGenerator[None]:
-    """Connect a session to the service, and let signals interrupt it. Launches of killed sessions become unconfirmed."""
+    """Connect a session to the service, and let signals interrupt it. Launches of killed sessions become
+    unconfirmed."""
     shell, log = session.shell, session.request_log
     hooks = RequestHooks(log.exchange, log.wait)
     async with (
@@ -191,8 +192,8 @@ async def connected(session: RunSession) -> AsyncGenerator[None]:
 
 
 async def prepare_calls(session: RunSession) -> Preparation:
-    """The change set as the service is now. Raises `InterruptedRunError`, `UsageError` if the judge has no model, and the
-    errors of requests."""
+    """The change set as the service is now. Raises `InterruptedRunError`, `UsageError` if the judge has no model, and
+    the errors of requests."""
     shell, loaded, place, client = session.shell, session.loaded, session.place, session.transactions.client
     targets = await read_targets(client, loaded.cases, session.options.selection)
     balance = await client.balance()

@@ -174,8 +174,8 @@ def with_default_path(shell: Shell, selection: Selection) -> Selection:
 
 
 def load_current_project(shell: Shell, policy_from: str | None = None) -> tuple[Path, Project]:
-    """The project's root and planner.yaml, for commands that read no plans. Raises `PlanInvalidError` if planner.yaml is
-    invalid, or a project file is in a folder where it is not read: its store and redaction would be ignored;
+    """The project's root and planner.yaml, for commands that read no plans. Raises `PlanInvalidError` if planner.yaml
+    is invalid, or a project file is in a folder where it is not read: its store and redaction would be ignored;
     `UsageError`: the commit that policy comes from cannot be read."""
     source = policy_source(shell, policy_from)
     diagnostics = Diagnostics()

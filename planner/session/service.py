@@ -1,4 +1,5 @@
-"""Connects to the service (the real one with a key from the environment, or the embedded sandbox) and reads its state."""
+"""Connects to the service (the real one with a key from the environment, or the embedded sandbox) and reads its
+state."""
 
 from __future__ import annotations
 
@@ -45,8 +46,8 @@ RUNS_PATH = "THUNDERPHONE_TEST_CALLS_PATH"
 
 
 def account_of(shell: Shell) -> Account:
-    """The account in the environment. Raises `CredentialError`, `UsageError` if the key is missing, malformed, or would be
-    sent unencrypted, or if the path of test calls is unknown."""
+    """The account in the environment. Raises `CredentialError`, `UsageError` if the key is missing, malformed, or would
+    be sent unencrypted, or if the path of test calls is unknown."""
     key = shell.environ.get("THUNDERPHONE_API_KEY", "").strip()
     if not key:
         raise CredentialError(
@@ -155,7 +156,8 @@ class Known:
 
 
 def known_service(work: Workspace, *, refresh: bool) -> Known:
-    """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record` stored."""
+    """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record`
+    stored."""
     if refresh or work.selection.sandbox:
         return asyncio.run(_ask(work))
     from planner.session.recorded_agents import load_world
@@ -225,8 +227,8 @@ def check_transport_security(base_url: str, environ: Mapping[str, str]) -> None:
         )
     if is_this_machine(host) and (proxy := proxy_host(base_url)) and not is_this_machine(proxy) and allowed != proxy:
         raise UsageError(
-            f"{ADDRESS} is {shown}, through the proxy {proxy} of {proxy_variable(base_url)}: the key could be read on its way to"
-            " the proxy",
+            f"{ADDRESS} is {shown}, through the proxy {proxy} of {proxy_variable(base_url)}: the key could be read on "
+            "its way to the proxy",
             f"Set NO_PROXY={host}.{also} {safe} {IN_CLEAR}={proxy}",
         )
 

@@ -113,8 +113,8 @@ def open_shared(
 ) -> tuple[Shared, Callable[[Sequence[str]], ResultsRepository]]:
     """The shared store, and a function that opens other namespaces of it.
 
-    `local` are the store on this machine, the namespaces of this job, and the access. `keep` is the number of sessions to
-    keep; None keeps all.
+    `local` are the store on this machine, the namespaces of this job, and the access. `keep` is the number of sessions
+    to keep; None keeps all.
     """
     folder, namespaces, access = local
     redaction = SharedRedaction(project, shell.keys)
@@ -129,8 +129,8 @@ def open_shared(
 def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: bool) -> Store:
     """The shared store of this address, for the repository of `root`. Raises `UsageError`.
 
-    Whoever can write to it is trusted: outcomes in `latest/` are used as they are. So it must never be a place that a commit
-    can change, such as a file of the work tree.
+    Whoever can write to it is trusted: outcomes in `latest/` are used as they are. So it must never be a place that a
+    commit can change, such as a file of the work tree.
     """
     backoff = Backoff(shell.chance, shell.pause)
     match address:

@@ -1,4 +1,5 @@
-"""Opens the store of results and the journal: where they are, who may use them now, and whether the folder came with the checkout."""
+"""Opens the store of results and the journal: where they are, who may use them now, and whether the folder came with
+the checkout."""
 
 from __future__ import annotations
 
@@ -60,8 +61,8 @@ def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) 
     if tracked := _tracked(shell, repository, places):
         raise UsageError(
             f"git tracks {tracked}, so a commit can change {shown}, and planner does not trust it",
-            f"Remove it from git (git rm -r --cached {tracked.partition('/')[0] if whole else shown}) and add it to .gitignore, or"
-            f" choose another folder with {option}.",
+            f"Remove it from git (git rm -r --cached {tracked.partition('/')[0] if whole else shown}) and add it to "
+            f".gitignore, or choose another folder with {option}.",
         )
 
 
@@ -97,7 +98,8 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
         if "not a git repository" in listed.said:  # an invalid `.git`, which tracks nothing
             return ""
         raise UsageError(
-            f"git cannot list the tracked files in {inside[0]}: {(listed.said or 'git gave no reason').splitlines()[-1]}",
+            f"git cannot list the tracked files in {inside[0]}: "
+            f"{(listed.said or 'git gave no reason').splitlines()[-1]}",
             "Check the repository, then run the same command again.",
         )
     return listed.out.partition(b"\0")[0].decode("utf-8", "replace")
@@ -286,7 +288,8 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
         except OSError as error:
             if error.errno in _BUSY:
                 raise StoreError(
-                    f"the store {place.directory} is in use by {os.read(file, _LONGEST_NAME).decode(errors='replace') or 'another process'}",
+                    f"the store {place.directory} is in use by "
+                    f"{os.read(file, _LONGEST_NAME).decode(errors='replace') or 'another process'}",
                     "Wait until it ends; its lock ends with it. To run at the same time, choose another --store.",
                 ) from error
             raise StoreError(
