@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from planner.changes.detail import expectations_detail, inputs_detail, revision_digest
-from planner.changes.model import CasePrice, Change, ChangeSet, Reason
+from planner.changes.detail import expectations_detail, inputs_detail
+from planner.changes.model import CasePrice, Change, ChangeSet
 from planner.planfile.model import Case
 from planner.quantities import count, money, money_range, some
 from planner.reports.change_set import ages
@@ -52,7 +52,7 @@ def _entries(
         number = f" · number {redactor.text(inputs.target_number)}" if inputs.target_number else ""
         target = f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id}"
         yield "calls", [f"{target} · {inputs.direction} · {inputs.mode}{number}"]
-        yield "agent", [_agent(change, before, inputs)]
+        yield "agent", [_agent(before, inputs)]
     if before is not None and inputs is not None:
         is_same = before_call == change.call_fingerprint or change.action in (Action.KEEP, Action.RECHECK)
         detail = "same as in the stored runs" if is_same else redactor.text(inputs_detail(before, inputs))
@@ -73,21 +73,10 @@ def _action(change: Change, redactor: Redactor) -> str:
     return f"{change.action.done}{calls}{kept}: {change.reason.label}{detail}"
 
 
-def _agent(change: Change, before: CaseInputs | None, now: CaseInputs) -> str:
-    today, then = now.agent_revision, before.agent_revision if before else None
-    if change.action in (Action.KEEP, Action.RECHECK):
-        return f"revision {today or 'unknown'} in the stored runs"
-    if today is None:
-        return "not asked (--refresh asks the service)"
-    if before is None:
-        return f"revision {today}"
-    if then is None:
-        return f"revision {today}; unknown revision in the stored runs"
-    is_same = revision_digest(today) == revision_digest(then)
-    if before.configuration is not None and now.configuration is not None:
-        is_same = before.configuration == now.configuration
-    same = "same as" if is_same else "different from"
-    return f"revision {today}, {same} the stored runs"
+def _agent(before: CaseInputs | None, now: CaseInputs) -> str:
+    today = now.agent_revision or "unknown (--refresh asks the service)"
+    then = f"; in the stored runs {before.agent_revision or 'unknown'}" if before is not None else ""
+    return f"revision {today}{then}"
 
 
 def _expected(change: Change, case: Case, redactor: Redactor) -> Iterator[str]:
@@ -95,18 +84,10 @@ def _expected(change: Change, case: Case, redactor: Redactor) -> Iterator[str]:
     yield f"{count(len(ids), 'expectation')}: {', '.join(ids)}"
     if prior is None:
         return
-    is_reused = change.reason in (Reason.CALLED_BEFORE, Reason.RENAMED) or change.action is not Action.RECHECK
-    if prior.check_fingerprint == change.check_fingerprint and is_reused:
+    if prior.check_fingerprint == change.check_fingerprint:
         yield "same as for the stored runs"
-        return
-    if prior.expected and prior.check_fingerprint != change.check_fingerprint:
-        yield from expectations_detail(prior.expected, case, redactor.text)
-        return
-    stored = {finding.expectation for run in prior.runs for finding in run.findings}
-    yield from (f"+ {name}" for name in ids if name not in stored)
-    yield from (f"- {name}" for name in sorted(stored.difference(ids)))
-    if stored == set(ids):
-        yield "an expectation or the required pass rate changed since the stored runs were judged"
+    else:
+        yield from expectations_detail(prior.expected, case, redactor.text) or ["changed since the stored runs"]
 
 
 def _stored(prior: CaseResult | None, now: datetime) -> str:

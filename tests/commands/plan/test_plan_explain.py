@@ -35,7 +35,7 @@ def test_a_new_case(project: Project) -> None:
 hours/cancel@clinic
   action      called, 1 call: new
   calls       agent 12 · outbound · bot
-  agent       not asked (--refresh asks the service)
+  agent       revision unknown (--refresh asks the service)
   expects     1 expectation: duration
   stored      nothing
   price       unknown (no past runs and the product is unknown)
@@ -49,7 +49,8 @@ def test_an_edited_prompt(called: Project) -> None:
 hours/cancel@clinic
   action      called, 1 call: prompt changed
   calls       agent 14 · outbound · bot
-  agent       revision WHEN DIGEST, same as the stored runs
+  agent       revision WHEN DIGEST; in the stored runs
+              WHEN DIGEST
   inputs      - You are Dora Diaz, polite. Cancel your appointment of Monday.
               + You are Dora Diaz, polite. Cancel your appointment of Tuesday.
   expects     1 expectation: duration
@@ -66,7 +67,8 @@ def test_an_edited_expectation(called: Project) -> None:
 hours/cancel@clinic
   action      rechecked: expectations changed (1 stored run · free)
   calls       agent 14 · outbound · bot
-  agent       revision WHEN DIGEST in the stored runs
+  agent       revision WHEN DIGEST; in the stored runs
+              WHEN DIGEST
   inputs      same as in the stored runs
   expects     1 expectation: latency
               - duration: max_seconds 600
@@ -86,7 +88,8 @@ def test_more_runs_and_a_dropped_case(called: Project) -> None:
 hours/saturday[name=Ana]@clinic
   action      called, 1 call, in addition to 2 stored runs: runs raised
   calls       agent 14 · outbound · bot
-  agent       not asked (--refresh asks the service)
+  agent       revision unknown (--refresh asks the service); in the stored runs
+              WHEN DIGEST
   inputs      same as in the stored runs
   expects     1 expectation: call
               same as for the stored runs
