@@ -48,9 +48,6 @@ class CostDocument(Document):
     estimated_high_cents: Total | None = None
     estimate_basis: str = Field(default="", description="Basis of the estimate.")
     paid_before_cents: Total = Field(default=0, description="Billed to earlier sessions of the change set.")
-    service_estimate_cents: Total | None = Field(
-        default=None, description="The service's own estimate, if known for each call."
-    )
     actual_cents: Total = Field(description="Bills of all runs that this change set launched, in any session.")
     this_invocation_cents: Total
     ambiguous_cents: Total = Field(description="Reserved for unconfirmed launches and for runs without a bill.")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
-from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.launches import UNSETTLED
 from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
 from planner.session.called_agents import without_configuration
@@ -159,7 +159,6 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         estimated_high_cents=estimate.high_cents,
         estimate_basis=estimate.basis,
         paid_before_cents=prepared.paid_before_cents,
-        service_estimate_cents=_by_service(charged, cases),
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
@@ -172,14 +171,6 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         carried_ambiguous_cents=sum(slot.reserved_cents for slot in late if slot is not None),
         judge=judge_cost(prepared.change_set, end.judge_calls, prepared.progress.judge),
     )
-
-
-def _by_service(charged: Sequence[Slot], cases: Sequence[CaseResult]) -> int | None:
-    """The service's estimate of the runs; None unless it is known for each."""
-    made = {slot.run_id for slot in charged}
-    estimates = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
-    known = [cents for cents in estimates if cents is not None]
-    return sum(known) if known and len(known) == len(charged) else None
 
 
 def _store(session: RunSession, result: RunResult, end: SessionEnd) -> None:

@@ -337,7 +337,6 @@ def canonical() -> RunResult:
             estimated_low_cents=1180,
             estimated_high_cents=1660,
             estimate_basis="31 past runs of these scenarios",
-            service_estimate_cents=800,
             actual_cents=1502,
             this_invocation_cents=1470,
             ambiguous_cents=32,
