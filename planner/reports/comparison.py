@@ -16,8 +16,15 @@ from planner.values import frozen
 
 SCHEMA_VERSION = "1.0"
 
-_ORDER: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
-_MARKS: Final = {"regressed": "❌", "fixed": "✅", "not_enough_evidence": "❔", "new": "➕", "gone": "➖", "same": "="}
+_SECTIONS: Final[dict[Compared, tuple[str, str]]] = {
+    "regressed": ("❌ ", "Regressed"),
+    "fixed": ("✅ ", "Fixed"),
+    "not_enough_evidence": ("❔ ", "Not enough evidence of a change, or not comparable"),
+    "new": ("➕ ", "New and failing"),
+    "gone": ("➖ ", "Gone"),
+    "same": ("", "Failing as before"),
+}
+"""The mark and the title, worst first."""
 _LISTED = 200
 _CHARACTERS = 240
 
@@ -108,7 +115,7 @@ def render_json(comparison: Comparison) -> str:
             "schema_version": SCHEMA_VERSION,
             "older": comparison.older.invocation_id,
             "newer": comparison.newer.invocation_id,
-            "summary": {compared: numbers[compared] for compared in _ORDER if numbers[compared]},
+            "summary": {compared: numbers[compared] for compared in _SECTIONS if numbers[compared]},
             "cases": list(map(_case_document, comparison.cases)),
             **picked(comparison, "suite", "metrics"),
         }
@@ -152,19 +159,11 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
     yield "\n".join(lines)
     if whole := suite(comparison.suite):
         yield for_markdown(whole)
-    unclear = [case for case in comparison.cases if case.compared == "not_enough_evidence"]
-    sections = (
-        ("Regressed", [case for case in comparison.cases if case.compared == "regressed"]),
-        ("Fixed", [case for case in comparison.cases if case.compared == "fixed"]),
-        ("Not enough evidence of a change", [case for case in unclear if not case.is_apart]),
-        ("Not comparable", [case for case in unclear if case.is_apart]),
-        ("New and failing", [case for case in comparison.cases if case.compared == "new" and case.is_failing]),
-        ("Gone", [case for case in comparison.cases if case.compared == "gone"]),
-        ("Failing as before", [case for case in comparison.cases if case.compared == "same" and case.is_failing]),
-    )
-    for title, cases in sections:
+    for compared, (mark, title) in _SECTIONS.items():
+        every = [case for case in comparison.cases if case.compared == compared]
+        cases = [case for case in every if case.is_failing or compared not in ("new", "same")]
         if cases:
-            yield from (f"## {title} ({len(cases):,})", _listed(cases))
+            yield from (f"## {title} ({len(cases):,})", _listed(cases, mark))
     if comparison.metrics:
         yield from ("## Metrics", _metrics(comparison.metrics))
 
@@ -175,10 +174,9 @@ def _result(result: RunResult) -> str:
     return f"{markdown_code(result.invocation_id)}: {VERDICTS[result.outcome]}{' (sandbox)' if result.sandbox else ''}, {moment(result.started_at)}{where}"
 
 
-def _listed(cases: Sequence[ComparedCase]) -> str:
+def _listed(cases: Sequence[ComparedCase], mark: str) -> str:
     lines: list[str] = []
     for case in cases[:_LISTED]:
-        mark = "" if case.compared == "same" else f"{_MARKS[case.compared]} "
         lines.append(f"- {mark}{markdown_code(case.case_id)}: {for_markdown(_change(case))}")
         if case.now and case.now.reason:
             lines.append(f"  {for_markdown(shortened(case.now.reason, _CHARACTERS))}")
@@ -192,29 +190,23 @@ def _change(case: ComparedCase) -> str:
     before, now, difference = case.before, case.now, case.difference
     if before is None or now is None:
         return f"{_passed(side)} runs passed" if (side := before or now) else ""
-    runs = f"{_passed(before)} → {_passed(now)} runs passed"
-    if case.compared == "same":
-        return f"{runs} (same runs)" if case.same_runs else runs
-    outcomes = f"{before.outcome} → {now.outcome}"
-    if case.same_runs:
-        how = {"expectations": "by different expectations", "judge": "by a different model"}
-        return f"{runs}: same runs, judged {how.get(case.not_comparable or '', 'differently')}"
+    parts = [f"{_passed(before)} → {_passed(now)} runs passed"]
+    if difference is not None:
+        counts = " → ".join(f"{passed} of {total}" for passed, total in (difference.before, difference.now))
+        parts = [
+            f"{difference.expectation} was met in {counts} runs" if difference.expectation else f"{counts} runs passed"
+        ]
+    if case.shared_runs:
+        parts.append("same runs" if case.same_runs else f"not counting {count(case.shared_runs, 'shared run')}")
     if case.not_comparable is not None:
-        why = compared_word(case.compared, case.not_comparable).removeprefix("not comparable: ")
-        return f"{runs}, {outcomes}: {why}"
-    if difference is None:
-        return f"{runs}, {outcomes}"
-    counts = " → ".join(f"{passed} of {total}" for passed, total in (difference.before, difference.now))
-    without = f", not counting {count(case.shared_runs, 'shared run')}" if case.shared_runs else ""
-    if difference.expectation is not None:
-        runs = f"{difference.expectation} was met in {counts} runs"
-    elif without:
-        runs = f"{counts} runs passed"
-    low, high = (round(bound * 100) for bound in difference.interval)
-    alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
-    change = f"{round(difference.points * 100):+d} points ({low:+d} to {high:+d} points, 95 % interval{alone})"
-    unknown = f", {outcomes}" if "unknown" in (before.outcome, now.outcome) else ""
-    return f"{runs}{without}{unknown}, {change}{'; in quarantine: not counted' if case.quarantined else ''}"
+        parts.append(compared_word(case.compared, case.not_comparable))
+    elif difference is not None and case.compared != "same":
+        low, high = (round(bound * 100) for bound in difference.interval)
+        alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
+        parts.append(f"{round(difference.points * 100):+d} points ({low:+d} to {high:+d} points, 95 % interval{alone})")
+    if before.outcome != now.outcome:
+        parts.append(f"{before.outcome} → {now.outcome}")
+    return ", ".join([*parts, *(["in quarantine: not counted"] * case.quarantined)])
 
 
 def _passed(side: Side) -> str:

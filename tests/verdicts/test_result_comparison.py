@@ -132,15 +132,15 @@ GOLDEN = [
     "",
     "## Regressed (3)",
     "",
-    "- ❌ `p/own@s`: b was met in 10 of 10 → 0 of 10 runs, -100 points (-100 to -61 points, 95 % interval; p < 0.001 on its own)",
+    "- ❌ `p/own@s`: b was met in 10 of 10 → 0 of 10 runs, -100 points (-100 to -61 points, 95 % interval; p < 0.001 on its own), passed → failed",
     "  b was met in 0 of 10 runs, 60 % needed",
-    "- ❌ `p/open@s`: 50 of 50 → 36 of 50 runs passed, passed → unknown, -28 points (-42 to -15 points, 95 % interval; p < 0.001 on its own)",
-    "- ❌ `p/apart@s`: 4 of 4 → 0 of 4 runs passed, -100 points (-100 to -31 points, 95 % interval; p = 0.014 on its own); in quarantine: not counted",
+    "- ❌ `p/open@s`: 50 of 50 → 36 of 50 runs passed, -28 points (-42 to -15 points, 95 % interval; p < 0.001 on its own), passed → unknown",
+    "- ❌ `p/apart@s`: 4 of 4 → 0 of 4 runs passed, -100 points (-100 to -31 points, 95 % interval; p = 0.014 on its own), passed → failed, in quarantine: not counted",
     "",
-    "## Not enough evidence of a change (2)",
+    "## Not enough evidence of a change, or not comparable (2)",
     "",
-    "- ❔ `p/shaky@s`: 6 of 6 → 2 of 3 runs passed, -33 points (-79 to +14 points, 95 % interval; p = 0.17 on its own)",
-    "- ❔ `p/platform@s`: 4 of 4 → 2 of 4 runs passed, -50 points (-85 to +10 points, 95 % interval; p = 0.21 on its own)",
+    "- ❔ `p/shaky@s`: 6 of 6 → 2 of 3 runs passed, -33 points (-79 to +14 points, 95 % interval; p = 0.17 on its own), passed → flaky",
+    "- ❔ `p/platform@s`: 4 of 4 → 2 of 4 runs passed, -50 points (-85 to +10 points, 95 % interval; p = 0.21 on its own), passed → failed",
 ]
 
 
@@ -206,7 +206,7 @@ def test_shared_runs_belong_to_the_first_side() -> None:
     assert lines(case("raised", "passed", 8), raised(3, 5)) == [
         (
             "- ❌ `p/raised@s`: 8 of 8 → 3 of 8 runs passed, not counting 8 shared runs, -62 points (-86 to -17 points, 95 % interval;"
-            " p = 0.013 on its own)"
+            " p = 0.013 on its own), passed → failed"
         )
     ]
 
@@ -218,7 +218,7 @@ def test_rates_of_expectations_exclude_shared_runs() -> None:
     assert lines(before, raised(8, 0, b_met=1)) == [
         (
             "- ❌ `p/raised@s`: b was met in 8 of 8 → 1 of 8 runs, not counting 8 shared runs, -88 points (-98 to -40 points, 95 % interval;"
-            " p = 0.0014 on its own)"
+            " p = 0.0014 on its own), passed → failed"
         )
     ]
 
@@ -238,7 +238,7 @@ def test_cases_that_still_fail_are_reported() -> None:
     assert found.startswith("# 3 same (1 failing)\n")
     assert f"## Failing as before (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n" in found
     again = render_markdown(compare_results(newer, newer, RANDOM))
-    assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed (same runs)\n" in again
+    assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed, same runs\n" in again
 
 
 def test_new_failures_and_cases_that_are_gone_are_named() -> None:
