@@ -22,19 +22,6 @@ _IGNORE: Final = ".gitignore"
 _HALF_WRITTEN: Final = ".half-written-"
 
 _ELSEWHERE: Final = "or choose another place with --store"
-_NO_ACCESS: Final = f"make the folder readable and writable for this user, {_ELSEWHERE}"
-_IN_THE_WAY: Final = f"something that is not a folder is in the way: move it, {_ELSEWHERE}"
-_HINTS: Final = {
-    errno.ENOSPC: "the disk is full: free some space and run the same command again",
-    errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
-    errno.EROFS: "it is on a read-only file system: choose another place with --store",
-    errno.EACCES: _NO_ACCESS,
-    errno.EPERM: _NO_ACCESS,
-    errno.ENOTDIR: _IN_THE_WAY,
-    errno.EEXIST: _IN_THE_WAY,
-    errno.EISDIR: f"a folder is in the way: move it, {_ELSEWHERE}",
-    errno.ENAMETOOLONG: "a name is too long for this file system: shorten the plan's or the environment's name",
-}
 
 
 class DirectoryStore:
@@ -139,8 +126,10 @@ class DirectoryStore:
         try:
             yield
         except OSError as error:
-            hint = _HINTS.get(error.errno or 0, f"look at {self._folder}, {_ELSEWHERE}")
-            raise StoreError(f"results cannot be {done} at {path}: {error.strerror or error}", hint) from error
+            raise StoreError(
+                f"results cannot be {done} at {path}: {error.strerror or error}",
+                f"Make {self._folder} a folder that this user can read and write, {_ELSEWHERE}",
+            ) from error
 
     @contextmanager
     def _locked(self) -> Generator[None]:
