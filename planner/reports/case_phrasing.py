@@ -103,8 +103,7 @@ def facts(case: CaseResult) -> list[str]:
     """The outcome with its reason, the comparison, what was done and why. `new` is said once."""
     is_new = case.compared == case.reason == "new"
     against_before = "" if is_new else compared(case, p_value=True)
-    since = f"failing since {case.failing_since}" if case.failing_since and case.outcome == "failed" else ""
-    found = [reason(case), by_variant(case), settled(case), pool(case), against_before, since, why(case, detail=True)]
+    found = [reason(case), by_variant(case), settled(case), pool(case), against_before, why(case, detail=True)]
     return [fact for fact in found if fact]
 
 

@@ -14,7 +14,7 @@ from planner.reports.case_phrasing import (
     shown_outcome,
     why,
 )
-from planner.results.model import CaseResult, FreshDocument, JudgeCost, PreviewDocument, RunResult, SuiteDocument
+from planner.results.model import CaseResult, FreshDocument, JudgeCost, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 _SANDBOX_NOTE_WITH_JUDGE = (
@@ -179,13 +179,10 @@ def sections(result: RunResult) -> list[tuple[str, list[str]]]:
 
 def previews(result: RunResult) -> str:
     """`` `support`: prompt, voice changed, called on a preview ``."""
-    agents: dict[tuple[str, int, str], list[PreviewDocument]] = {}
-    for preview in result.previews:
-        agents.setdefault((preview.target, preview.agent_id, preview.configuration), []).append(preview)
     return "; ".join(
-        f"`{target}`: {', '.join(made[-1].changes)} changed, called on a preview"
-        + "".join(f" (agent {each.preview_agent_id}, which the next run deletes)" for each in made if not each.deleted)
-        for (target, _, _), made in agents.items()
+        f"`{made.target}`: {', '.join(made.changes)} changed, called on a preview"
+        + ("" if made.deleted else f" (agent {made.preview_agent_id}, which the next run deletes)")
+        for made in result.previews
     )
 
 
@@ -272,7 +269,6 @@ def _session(result: RunResult) -> list[str]:
         f"change set `{result.change_set_digest}`" if result.change_set_digest else "",
         f"consented to `{given.digest or 'no digest'}`" if other else "",
         f"not a baseline for later sessions: {' and '.join(reasons)}" if reasons else "",
-        "a baseline for later sandbox sessions only" if result.sandbox and not reasons else "",
     ]
     return [line for line in lines if line]
 

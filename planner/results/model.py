@@ -260,7 +260,6 @@ class CaseResult(Document):
         default=None, description="What an unknown case will be compared with when it is called again."
     )
     p_value: Share | None = Field(default=None, description="For the difference to the baseline, of this case alone.")
-    failing_since: str | None = Field(default=None, description="The session that first found a failing case failing.")
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str

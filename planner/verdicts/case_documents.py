@@ -12,7 +12,7 @@ from planner.changes.model import Change
 from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
 from planner.results.model import CaseResult, QuarantineDocument, Run, Sample
-from planner.results.outcomes import Action, CaseOutcome
+from planner.results.outcomes import Action
 from planner.values import frozen
 from planner.verdicts.baseline import (
     Baseline,
@@ -262,7 +262,6 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         check_fingerprint=change.check_fingerprint,
         is_graded=rests_on_grade(case),
         judged_by=change.judge,
-        failing_since=_failing_since(change, verdict.outcome),
         open_against=open_against(change, verdict.outcome, comparison),
         set_aside=judged.set_aside or (continued.set_aside if continued else None),
         fresh=change.fresh or (continued.fresh if continued else None),
@@ -270,14 +269,6 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         **comparison.fields(),
         **_current(change, case, today),
     )
-
-
-def _failing_since(change: Change, outcome: CaseOutcome) -> str | None:
-    """The session in which the case began to fail. Shows in a rerun, where the case is `same`, that it did not always fail."""
-    prior = change.prior
-    if prior is None or outcome is not CaseOutcome.FAILED or prior.outcome is not CaseOutcome.FAILED:
-        return None
-    return prior.failing_since or _newest_session(prior.runs)
 
 
 def _current(change: Change, case: Case, today: date) -> dict[str, Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import pytest
 
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Quarantine
-from planner.results.model import CaseResult, Run, RunVerdict
+from planner.results.model import CaseResult, Run
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
@@ -163,35 +162,3 @@ def test_a_quarantine_is_valid_until_its_last_day(today: date, found: list[str])
     }
     assembled = assemble_cases(changes, made, lambda _: None, MissingRuns(), today=today)
     assert [case.compared for case in assembled] == found
-
-
-@pytest.mark.parametrize(
-    ("before", "stored_since", "then", "found"),
-    [
-        ("passed", None, "agent", None),
-        ("failed", None, "agent", "old"),
-        ("failed", "first", "agent", "first"),
-        ("failed", "first", None, "first"),
-        ("unknown", "first", "agent", None),
-        ("failed", "first", "platform", "first"),
-    ],
-)
-def test_the_first_invocation_that_found_it_failing_is_named(
-    before: Any, stored_since: str | None, then: Any, found: str | None
-) -> None:
-    """The date is kept while the case fails. A case that passes or is unknown starts again."""
-    case = make_case("one")
-    fault = None if before == "passed" else "agent"
-    stored = store_case(
-        case, outcome=before, failing_since=stored_since, runs=make_runs(fault, fault, invocation_id="old")
-    )
-    (change,) = build([case], [stored], rerun="all").changes
-    verdict = {
-        None: RunVerdict(outcome=RunOutcome.PASSED),
-        "agent": RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT),
-        "platform": RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM),
-    }[then]
-    runs = make_runs(then, then, first=201, invocation_id="new")
-    made = {change.case_id: [run.model_copy(update=dict(verdict)) for run in runs]}
-    (assembled,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 30))
-    assert assembled.failing_since == found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planner.reports import case_phrasing, phrasing
-from planner.results.model import JudgeCost, PreviewDocument, Run, RunResult
+from planner.results.model import JudgeCost, Run, RunResult
 from planner.results.outcomes import Fault
 from tests.support.samples import changed
 
@@ -178,21 +178,3 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
     assert list(case_phrasing.run_lines(run, 99))[1] == "  passed, except polite"
     assert case_phrasing.run_outcome(changed(run, findings=run.findings[1:])) == "passed"
     assert case_phrasing.run_outcome(changed(run, outcome="failed", fault="judge")) == "failed, undecided"
-
-
-def test_an_agent_is_listed_once(canonical: RunResult) -> None:
-    """Also if its preview had to be made twice."""
-    made = [
-        PreviewDocument(
-            target="support",
-            agent_id=12,
-            preview_agent_id=copy_id,
-            configuration="sha256:1",
-            changes=["prompt"],
-            deleted=copy_id == 18,
-        )
-        for copy_id in (18, 19)
-    ]
-    text = phrasing.previews(changed(canonical, previews=made))
-    assert text.count("`support`") == 1
-    assert "agent 19" in text

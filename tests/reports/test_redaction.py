@@ -226,7 +226,7 @@ def test_hostile_digits_take_linear_time(part: str) -> None:
 
 NOT_OWN_WORDS = """
     RunResult: schema_version tool_version invocation_id change_set_digest
-    CaseResult: reason carried_from failing_since call_fingerprint check_fingerprint judged_by finding_lines
+    CaseResult: reason carried_from call_fingerprint check_fingerprint judged_by finding_lines
     CaseInputs: direction mode agent_revision configuration
     Run: grader_model grader_version judge_model agent_variant_id invocation_id evidence
     Finding: expectation check
