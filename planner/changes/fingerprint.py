@@ -6,14 +6,11 @@ stored case look changed, and calls it again (charged).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
-from planner.changes.configuration import configuration_digest, digest_of
-from planner.changes.model import Change
+from planner.changes.configuration import digest_of
 from planner.planfile.model import Case
 from planner.results.model import CaseInputs
-from planner.results.outcomes import Action
 
 _VERSION: Final = 1
 
@@ -66,38 +63,3 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
             **({} if case.caller_faults == "ignore" else {"caller_faults": case.caller_faults}),
         }
     )
-
-
-def change_set_digest(changes: Iterable[Change]) -> str:
-    """Identifies what may be charged: the cases to call, their calls, the agents' files, the expectations, and
-    rechecks with judge calls.
-
-    It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent revisions, or
-    on how many calls an interrupted session already made: the same command with the same digest resumes after a crash.
-    """
-    return digest_of_terms(terms for change in changes if (terms := _terms(change)))
-
-
-def digest_of_terms(terms: Iterable[list[str]]) -> str:
-    """The digest over the terms of each case, which begin with its id."""
-    return digest_of(sorted(terms, key=lambda each: each[0]))
-
-
-def config_digest(change: Change) -> str:
-    """The digest of the fields of the file that describes the called agent, whether or not they differ from what is
-    deployed; "" if there is no file."""
-    config = change.case.target.config if change.case is not None else None
-    return configuration_digest(config.fields) if config is not None else ""
-
-
-def _terms(change: Change) -> list[str]:
-    """Empty for a change that costs nothing."""
-    if change.action is Action.CALL:
-        retries = change.case.retries if change.case is not None else 0
-        called = [str(change.runs), change.call_fingerprint, *([f"retries {retries}"] if retries else [])]
-        config = config_digest(change)
-        called += [f"config {config}"] if config else []
-        return [change.case_id, change.action.value, *called, change.check_fingerprint]
-    if change.action is Action.RECHECK and change.judge is not None:
-        return [change.case_id, change.action.value, change.check_fingerprint]
-    return []

@@ -4,15 +4,14 @@
 stored terms, so a changed set does not have that digest.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planner.bounds import Count, Total
-from planner.changes.configuration import digest_of
-from planner.changes.fingerprint import config_digest, digest_of_terms
+from planner.changes.configuration import configuration_digest, digest_of
 from planner.changes.model import Change, ChangeSet
 from planner.results.outcomes import Action
 
@@ -37,7 +36,7 @@ class ConsentedCase(BaseModel):
 
     @property
     def terms(self) -> list[str]:
-        """The terms that the digest covers, as for a change."""
+        """The terms that the digest covers."""
         if not self.call:
             return [self.case_id, Action.RECHECK.value, self.check]
         retries = [f"retries {self.retries}"] if self.retries else []
@@ -59,54 +58,76 @@ class ConsentedCalls(BaseModel):
     def outside(self, change_set: ChangeSet, show: Callable[[str], str] = str) -> list[str]:
         """What today's change set needs beyond this set, one line per case. Fewer calls are within it."""
         agreed = {case.case_id: case for case in self.cases}
-        found = (
-            (change, ", ".join(_outside(agreed.get(change.case_id), change))) for change in charged_changes(change_set)
-        )
-        return [f"{show(change.case_id)}: {why}" for change, why in found if why]
+        return [
+            f"{show(change.case_id)}: {why}"
+            for change in charged_changes(change_set.changes)
+            if (why := ", ".join(_outside(agreed.get(change.case_id), _consented(change), change.reason.label)))
+        ]
 
 
-def charged_changes(change_set: ChangeSet) -> list[Change]:
+def charged_changes(changes: Iterable[Change]) -> list[Change]:
     """The changes that may cost money: calls, and rechecks that may need judge calls."""
     return [
         change
-        for change in change_set.changes
+        for change in changes
         if change.action is Action.CALL or (change.action is Action.RECHECK and change.judge is not None)
     ]
 
 
-def _outside(agreed: ConsentedCase | None, now: Change) -> Iterator[str]:
+def change_set_digest(changes: Iterable[Change]) -> str:
+    """Identifies what may be charged: the cases to call, their calls, the agents' files, the expectations, and
+    rechecks with judge calls.
+
+    It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent
+    revisions, or on how many calls an interrupted session already made: the same command with the same digest resumes
+    after a crash.
+    """
+    return _digest(map(_consented, charged_changes(changes)))
+
+
+def _digest(cases: Iterable[ConsentedCase]) -> str:
+    return digest_of(sorted((case.terms for case in cases), key=lambda terms: terms[0]))
+
+
+def _consented(change: Change) -> ConsentedCase:
+    case = change.case
+    if change.action is not Action.CALL or case is None:
+        return ConsentedCase(case_id=change.case_id, runs=change.runs, check=change.check_fingerprint)
+    file = case.target.config
+    return ConsentedCase(
+        case_id=change.case_id,
+        runs=change.runs,
+        retries=case.retries,
+        call=change.call_fingerprint,
+        # Of the whole file, whether or not it differs from what is deployed.
+        config=configuration_digest(file.fields) if file is not None else "",
+        check=change.check_fingerprint,
+    )
+
+
+def _outside(agreed: ConsentedCase | None, now: ConsentedCase, why: str) -> Iterator[str]:
     if agreed is None:
-        yield f"not agreed to ({now.reason.label})"
+        yield f"not agreed to ({why})"
         return
-    if now.action is Action.CALL:
+    if now.call:
         if not agreed.call:
-            yield f"a recheck was agreed to, now {now.runs} calls ({now.reason.label})"
+            yield f"a recheck was agreed to, now {now.runs} calls ({why})"
             return
-        if now.call_fingerprint != agreed.call:
-            yield f"another call ({now.reason.label})"
-        if config_digest(now) != agreed.config:
+        if now.call != agreed.call:
+            yield f"another call ({why})"
+        if now.config != agreed.config:
             yield "the file of its agent changed"
         if now.runs > agreed.runs:
             yield f"{now.runs} calls instead of {agreed.runs}"
-        if now.case is not None and now.case.retries > agreed.retries:
-            yield f"{now.case.retries} retries instead of {agreed.retries}"
-    if now.check_fingerprint != agreed.check:
+        if now.retries > agreed.retries:
+            yield f"{now.retries} retries instead of {agreed.retries}"
+    if now.check != agreed.check:
         yield "expectations changed"
 
 
 def consented_calls(change_set: ChangeSet, planned_at: datetime, commit: str) -> ConsentedCalls:
     """The set to store for this change set."""
-    cases = [
-        ConsentedCase(
-            case_id=change.case_id,
-            runs=change.runs,
-            retries=change.case.retries if change.case is not None and change.action is Action.CALL else 0,
-            call=change.call_fingerprint if change.action is Action.CALL else "",
-            config=config_digest(change) if change.action is Action.CALL else "",
-            check=change.check_fingerprint,
-        )
-        for change in charged_changes(change_set)
-    ]
+    cases = list(map(_consented, charged_changes(change_set.changes)))
     return ConsentedCalls(planned_at=planned_at, digest=change_set.digest, commit=commit, cases=cases)
 
 
@@ -116,7 +137,7 @@ def parse_consented(data: bytes, digest: str) -> ConsentedCalls | None:
         found = ConsentedCalls.model_validate_json(data)
     except ValidationError:
         return None
-    return found if digest_of_terms(case.terms for case in found.cases) == digest == found.digest else None
+    return found if _digest(found.cases) == digest == found.digest else None
 
 
 # Saved plans
