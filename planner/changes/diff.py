@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from planner.changes.agents import Agents, Configurations, Revisions
+from planner.changes.configuration import Agents, Configurations, Revisions
 from planner.changes.detail import expired, incomplete_evidence, inputs_detail, stored_runs
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason

@@ -11,7 +11,8 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planner.bounds import Count, Total
-from planner.changes.configuration import configuration_digest, digest_of
+from planner.changes.configuration import configuration_digest
+from planner.changes.fingerprint import digest_of
 from planner.changes.model import Change, ChangeSet
 from planner.results.outcomes import Action
 

@@ -14,8 +14,7 @@ from typing import Any, Final, Literal
 import anyio
 from ruamel.yaml.error import YAMLError
 
-from planner.changes.agents import Configurations
-from planner.changes.configuration import agree, configuration_digest, differences, effective_target
+from planner.changes.configuration import Configurations, agree, configuration_digest, differences, effective_target
 from planner.clock import age_of, aware
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, PlannerError, UsageError

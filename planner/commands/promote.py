@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
-from planner.changes.agents import Configurations
-from planner.changes.configuration import has_fields
+from planner.changes.configuration import Configurations, has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import NotFoundError
 from planner.planfile.model import Case

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from planner.changes.agents import UNKNOWN_CONFIGURATION
+from planner.changes.configuration import UNKNOWN_CONFIGURATION
 from planner.changes.model import Change, Reason
 from planner.errors import UsageError
 from planner.execution.engine import Outcome

@@ -8,8 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from planner.changes.agents import UNKNOWN_CONFIGURATION
-from planner.changes.configuration import configuration_digest, differences
+from planner.changes.configuration import UNKNOWN_CONFIGURATION, configuration_digest, differences
 from planner.changes.detail import revision_digest
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.execution.previews import GONE

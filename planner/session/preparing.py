@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from typing import Final
 
-from planner.changes.agents import Agents, Configurations
+from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import Limits, Progress, policy_refusal
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import build_change_set

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from planner.changes.agents import Configurations
 from planner.changes.configuration import (
     Configuration,
+    Configurations,
     EffectiveTarget,
     Version,
     configuration_digest,

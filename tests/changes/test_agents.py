@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from planner.changes.agents import Agents, Configurations
-from planner.changes.configuration import agree, configuration_digest, differences, is_same, overlay
+from planner.changes.configuration import (
+    Agents,
+    Configurations,
+    agree,
+    configuration_digest,
+    differences,
+    is_same,
+    overlay,
+)
 from planner.planfile.model import AgentFile
 from planner.results.model import CaseInputs
 from tests.support.samples import changed

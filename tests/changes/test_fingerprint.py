@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.changes.configuration import digest_of
-from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint, digest_of
 from planner.checks.base import CheckSeverity
 from planner.planfile.model import Quarantine, Target
 from tests.support.stored_cases import Says, make_case
