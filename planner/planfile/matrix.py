@@ -44,22 +44,18 @@ class Exclusions:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self.patterns = patterns
-        self._groups: dict[tuple[int, ...], dict[tuple[str, ...], int]] = {}
+        self.groups: dict[tuple[int, ...], dict[tuple[str, ...], int]] = {}
         for number, pattern in enumerate(patterns):
             axes = tuple(sorted(pattern))
-            self._groups.setdefault(axes, {}).setdefault(tuple([pattern[axis] for axis in axes]), number)
-
-    @property
-    def kinds(self) -> int:
-        return len(self._groups)
+            self.groups.setdefault(axes, {}).setdefault(tuple([pattern[axis] for axis in axes]), number)
 
     def hold(self, point: Point) -> bool:
         """Whether a pattern excludes the point."""
-        return any(tuple([point[axis].token for axis in axes]) in numbers for axes, numbers in self._groups.items())
+        return any(tuple([point[axis].token for axis in axes]) in numbers for axes, numbers in self.groups.items())
 
     def named(self, point: Point) -> int | None:
         """The pattern that names every axis with the values of this point."""
-        return self._groups.get(tuple(range(len(point))), {}).get(tuple([value.token for value in point]))
+        return self.groups.get(tuple(range(len(point))), {}).get(tuple([value.token for value in point]))
 
 
 class MatrixReader:
@@ -153,8 +149,8 @@ class MatrixReader:
     def _combinations(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> list[Point] | None:
         """All combinations that are not excluded; None if there are too many."""
         total = math.prod(len(axis.values) for axis in axes)
-        hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
-        if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
+        hopeless = not exclusions.groups and total * self.cases_per_point > self.fields.max_cases
+        if hopeless or total * (1 + len(exclusions.groups)) > _MAX_WALK:
             return None
         return [point for point in _products(axes) if not exclusions.hold(point)]
 

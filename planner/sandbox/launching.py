@@ -119,9 +119,8 @@ class Launcher:
         snapshot = run.snapshot
         if snapshot is None:
             return run
-        call_id_at = run.starts_at + self._world.delays.call_id_seconds / run.time_scale
         sip_call_id = call_id + 1 if run.mode == "sip" else None
-        run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=call_id_at)
+        run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=run.starts_at)
         if snapshot.model or self._world.bot.model:
             return replace(run, ends_at=None, is_pending=True)
         return self.ended(run, converse(snapshot, run.prompt, run.seed), run.starts_at)
@@ -131,7 +130,6 @@ class Launcher:
 
         Until then `transcript_at` and `grade_at` are the delays by faults.
         """
-        delays = self._world.delays
         ends_at = max(not_before, run.starts_at + conversation.duration_ms / 1000 / run.time_scale)
         minutes = 0 if conversation.error else max(1, math.ceil(conversation.duration_ms / 60_000))
         call_cents = minutes * self._rate_cents(run.snapshot.product if run.snapshot else "")
@@ -140,8 +138,8 @@ class Launcher:
             is_pending=False,
             conversation=conversation,
             ends_at=ends_at,
-            transcript_at=ends_at + run.transcript_at + delays.transcript_seconds / run.time_scale,
-            grade_at=ends_at + run.grade_at + delays.grade_seconds / run.time_scale,
+            transcript_at=ends_at + run.transcript_at,
+            grade_at=ends_at + run.grade_at + self._world.delays.grade_seconds / run.time_scale,
             billable_minutes=minutes,
             call_cents=call_cents,
             cost_cents=call_cents * run.charge_multiplier,

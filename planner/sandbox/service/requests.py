@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from itertools import islice
 from typing import Annotated, Literal, TypeVar
 
@@ -12,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from planner.sandbox.state import Direction, LaunchRequest, Mode, Status, TargetType
 from planner.sandbox.worlds.dialogues import Part
 from planner.sandbox.worlds.faults import FaultSpec
-from planner.sandbox.worlds.world import Product, epoch_seconds
+from planner.sandbox.worlds.world import Product, moment_of
 
 _Item = TypeVar("_Item")
 INT64_MAX = 2**63 - 1
@@ -34,7 +33,7 @@ def _is_true(given: bool) -> bool:
 def _moment(text: str) -> str:
     """A day or an ISO 8601 time."""
     try:
-        datetime.fromisoformat(text.upper())
+        moment_of(text)
     except ValueError as error:
         raise ValueError("Enter a valid date or time in ISO 8601.") from error
     return text
@@ -166,13 +165,12 @@ class CallsQuery(Page):
 
     def includes(self, start_time: float) -> bool:
         """A day as `end_date` is included; times are UTC unless they say otherwise."""
-        if self.start_date is not None and start_time < epoch_seconds(datetime.fromisoformat(self.start_date.upper())):
+        if self.start_date is not None and start_time < moment_of(self.start_date):
             return False
         if self.end_date is None:
             return True
         is_day = "T" not in self.end_date.upper() and " " not in self.end_date
-        end = epoch_seconds(datetime.fromisoformat(self.end_date.upper())) + (86_400 if is_day else 0)
-        return start_time < end
+        return start_time < moment_of(self.end_date) + (86_400 if is_day else 0)
 
 
 class Deploy(Part):

@@ -152,10 +152,6 @@ class Delays(Part):
 
     dial_seconds: Annotated[float, Field(ge=0)] = 1.1
     """From the launch to `in_progress`."""
-    call_id_seconds: Annotated[float, Field(ge=0)] = 0
-    """From `in_progress` until the run shows its `call_id`."""
-    transcript_seconds: Annotated[float, Field(ge=0)] = 0
-    """From the call's end until its transcript and history can be read."""
     grade_seconds: Annotated[float, Field(ge=0)] = 8
     """From the call's end until the grade is no longer `pending`."""
 
