@@ -1,5 +1,5 @@
-"""Configurations of agents: overlay a file on a deployed one, list differences, and compare the agent that stored calls reached
-with today's, by configuration or by revision.
+"""Configurations of agents: overlay a file on a deployed one, list differences, and compare the agent that stored calls
+reached with today's, by configuration or by revision.
 
 A configuration is a mapping of an agent's fields to JSON values. Line ends and white space around a text do not count:
 services and editors change them. In shared stores, a field that has something to redact is a `redacted` value, which is
@@ -71,8 +71,8 @@ def shown_value(value: Any) -> Any:
 
 
 def agree(one: Any, other: Any) -> bool:
-    """Whether two values mean the same. In nested mappings, null is the same as nothing, and the service's ids and times
-    do not count."""
+    """Whether two values mean the same. In nested mappings, null is the same as nothing, and the service's ids and
+    times do not count."""
     if _is_redacted(one) or _is_redacted(other):
         return _digest(one) == _digest(other)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -225,8 +225,8 @@ class Agents:
         return case_inputs(case, self.revisions.get((target.kind, target.id)), digest)
 
     def edit(self, prior: CaseInputs, case: Case) -> AgentEdit | None:
-        """How the agent differs from the one that was called; None if it does not, or if that is unknown. A file that was
-        never compared with what is deployed counts as changed."""
+        """How the agent differs from the one that was called; None if it does not, or if that is unknown. A file that
+        was never compared with what is deployed counts as changed."""
         target = case.target
         today = self.revisions.get((target.kind, target.id))
         same = self.has_same_configuration(prior, target)

@@ -31,7 +31,8 @@ class Limits:
 
 @frozen
 class ConsentRequest:
-    """The options of the command line, and who typed them. `command` is the whole command that consents (`consent_command`)."""
+    """The options of the command line, and who typed them. `command` is the whole command that consents
+    (`consent_command`)."""
 
     given: bool
     by: str
@@ -44,8 +45,8 @@ class ConsentRequest:
 
 @frozen
 class Progress:
-    """What earlier sessions of the same change set did, by case id. `spent_cents` includes `reserved_cents`: calls without a bill
-    yet, at their high estimate."""
+    """What earlier sessions of the same change set did, by case id. `spent_cents` includes `reserved_cents`: calls
+    without a bill yet, at their high estimate."""
 
     runs_made: Mapping[str, int] = field(default_factory=dict[str, int])
     spent_cents: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -65,11 +66,11 @@ NO_PROGRESS: Final = Progress()
 def check_consent(
     change_set: ChangeSet, limits: Limits, request: ConsentRequest, progress: Progress = NO_PROGRESS
 ) -> Consent:
-    """The consent to record. Its ceiling is the lower of the command's and the project's. If nothing is charged, none is needed.
+    """The consent to record. Its ceiling is the lower of the command's and the project's. If nothing is charged, none
+    is needed.
 
-    Raises:
-        UsageError: `plan_digest` is not a digest.
-        RefusedError: the digest differs, the policy forbids a target, the number of calls or the time, consent is missing, or the
+    Raises: UsageError: `plan_digest` is not a digest. RefusedError: the digest differs, the policy forbids a target,
+        the number of calls or the time, consent is missing, or the
             expected cost is above a ceiling. The hint says what to type or change.
     """
     if request.plan_digest is not None:
@@ -92,8 +93,8 @@ def check_consent(
     if request.given and not request.by:
         raise RefusedError(
             "the CI system names nobody who agreed: a push to a pull request is not consent to charge",
-            "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment phone-calls and give the job"
-            " `actions: read` and its token in GITHUB_TOKEN",
+            "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment phone-calls "
+            "and give the job `actions: read` and its token in GITHUB_TOKEN",
         )
     if not request.given:
         estimate = change_set.estimate
@@ -183,7 +184,8 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentReque
     raise RefusedError(
         f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}{changed}"
         f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
-        f"Review it with `planner plan --refresh` (with the key, to see edited agents). To agree to it: {request.command}",
+        "Review it with `planner plan --refresh` (with the key, to see edited agents). To agree to it: "
+        f"{request.command}",
     )
 
 
@@ -195,7 +197,8 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
     if count > policy.max_calls:
         retries = any(case.retries for _, case in called)
         raise RefusedError(
-            f"{count} calls would be made{', retries included' if retries else ''}, policy.max_calls allows {policy.max_calls} per session",
+            f"{count} calls would be made{', retries included' if retries else ''}, policy.max_calls allows "
+            f"{policy.max_calls} per session",
             f"Select fewer cases with --select{', lower `retries`' if retries else ''}, or raise it in planner.yaml",
         )
     if policy.quiet_hours is not None and policy.quiet_hours.at(now):

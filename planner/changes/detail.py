@@ -37,7 +37,8 @@ def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
 
 
 def expected_lines(case: Case) -> list[str]:
-    """What a case is judged by, one line each: `says: any_of ["30 days"]`, `min_pass_rate 0.8`. Defaults are left out."""
+    """What a case is judged by, one line each: `says: any_of ["30 days"]`, `min_pass_rate 0.8`. Defaults are left
+    out."""
     lines: list[str] = []
     for found in case.expectations:
         name = found.check if found.id in (None, found.check) else f"{found.id} ({found.check})"
@@ -59,7 +60,8 @@ def expected_lines(case: Case) -> list[str]:
 
 
 def expectations_detail(old: Sequence[str], case: Case, show: Callable[[str], str]) -> list[str]:
-    """The changed lines of `expected_lines`. `old` may be redacted already; `show` redacts. Empty if `old` is unknown."""
+    """The changed lines of `expected_lines`. `old` may be redacted already; `show` redacts. Empty if `old` is
+    unknown."""
     if not old:
         return []
     before, now = ("\n".join(map(show, lines)) for lines in (old, expected_lines(case)))
@@ -72,8 +74,8 @@ def revision_digest(revision: str) -> str:
 
 
 def agent_edit(old: str | None, new: str | None) -> str | None:
-    """`2026-11-20 → 2026-11-24`; with times if the days are equal, or digests if there are no dates. None if the revisions are
-    equal, or one is unknown."""
+    """`2026-11-20 → 2026-11-24`; with times if the days are equal, or digests if there are no dates. None if the
+    revisions are equal, or one is unknown."""
     if old is None or new is None or revision_digest(old) == revision_digest(new):
         return None
     before, after = _instant(old), _instant(new)

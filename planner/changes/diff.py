@@ -43,16 +43,13 @@ _NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHAN
 class StoredResults:
     """What earlier sessions stored, by case id, and functions that evaluate it.
 
-    Args:
-        baseline: every stored case of the loaded plans.
-        deleted: the stored cases of plans that no longer exist: a new case may be one of them, renamed.
-        partial_results: cases that failed or were undecided in partial sessions since the baseline.
-        on_branch: cases that sessions of the same pull request called; None outside of a pull request. In one, what already
-            fails on the base branch is not called.
-        called_before: finds older calls that equal today's.
-        has_evidence: whether the evidence of a digest is stored; None: always.
-        still_settled: whether, by today's expectations, a stored case still does not need the runs it skipped; None: never.
-        could_pass: None: always.
+    Args: baseline: every stored case of the loaded plans. deleted: the stored cases of plans that no longer exist: a
+        new case may be one of them, renamed. partial_results: cases that failed or were undecided in partial sessions
+        since the baseline. on_branch: cases that sessions of the same pull request called; None outside of a pull
+        request. In one, what already
+            fails on the base branch is not called. called_before: finds older calls that equal today's. has_evidence:
+        whether the evidence of a digest is stored; None: always. still_settled: whether, by today's expectations, a
+        stored case still does not need the runs it skipped; None: never. could_pass: None: always.
     """
 
     baseline: Mapping[str, CaseResult]
@@ -69,12 +66,10 @@ class StoredResults:
 class Request:
     """What was asked for, and what is known now.
 
-    Args:
-        revisions: `<time of the last edit> <digest>` of the agent behind (kind, id), as the service reports it; None or absent if unknown.
-        partial: only some cases were selected, so none is dropped.
-        judge: the language model for `check: judge`, and how it is asked; None if none is configured, which changes nothing.
-        configurations: those of the agents that are called.
-        fresh: why earlier runs of the called cases are discarded; None if they count.
+    Args: revisions: `<time of the last edit> <digest>` of the agent behind (kind, id), as the service reports it; None
+        or absent if unknown. partial: only some cases were selected, so none is dropped. judge: the language model for
+        `check: judge`, and how it is asked; None if none is configured, which changes nothing. configurations: those of
+        the agents that are called. fresh: why earlier runs of the called cases are discarded; None if they count.
     """
 
     now: datetime
@@ -170,7 +165,8 @@ class _Today:
         return prior is self.stored.baseline.get(self.case.case_id)
 
     def counts_again(self, run: Run) -> bool:
-        """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young enough."""
+        """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young
+        enough."""
         if not run.had_call and not (run.fault is Fault.PLATFORM and self.case.platform_failures == "fail"):
             return False
         if self.case.max_age is None:
@@ -181,13 +177,15 @@ class _Today:
 def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tuple[Change, ...]:
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
-    A case whose call was made before, or under another name, is rechecked on those calls. Otherwise the first reason that applies
-    is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last time, runs raised,
-    expectations changed. If only expectations changed, stored evidence is rechecked first, even if the case failed: it is free.
+    A case whose call was made before, or under another name, is rechecked on those calls. Otherwise the first reason
+    that applies is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last time,
+    runs raised, expectations changed. If only expectations changed, stored evidence is rechecked first, even if the
+    case failed: it is free.
 
-    A case that failed or was undecided is called again and counted together with its earlier runs (`kept_run_ids`), unless even
-    passing calls could not reach its rate (`out_of_reach`). Other calls are added to kept runs only for what is missing: raised
-    `runs`, or runs of an undecided case without a call. Calls that could not be judged are read again, free (`recheck`).
+    A case that failed or was undecided is called again and counted together with its earlier runs (`kept_run_ids`),
+    unless even passing calls could not reach its rate (`out_of_reach`). Other calls are added to kept runs only for
+    what is missing: raised `runs`, or runs of an undecided case without a call. Calls that could not be judged are read
+    again, free (`recheck`).
 
     """
     present = {case.case_id for case in cases}
@@ -234,7 +232,8 @@ def _retry_partial(today: _Today) -> Change | None:
 
 
 def _reuse_branch(today: _Today, change: Change) -> Change | None:
-    """Use the calls of an earlier session of the same pull request. The comparison is with the default branch, if that has the case."""
+    """Use the calls of an earlier session of the same pull request. The comparison is with the default branch, if that
+    has the case."""
     own, prior = (today.stored.on_branch or {}).get(change.case_id), change.prior
     if own is None or own.call_fingerprint != today.call_fingerprint:
         return None

@@ -1,21 +1,23 @@
 """Estimate the cost of a change set: a range with its basis, or unknown (never 0).
 
-**Per call.** From the bills of the narrowest group of past runs that has at least three (or else any): the case's runs and its
-scenario's runs on the same target, then the target's, then the product's. Without any, from the product's rate and an assumed
-length of 2 minutes (1 to 4). Without a rate, unknown.
+**Per call.** From the bills of the narrowest group of past runs that has at least three (or else any): the case's runs
+and its scenario's runs on the same target, then the target's, then the product's. Without any, from the product's rate
+and an assumed length of 2 minutes (1 to 4). Without a rate, unknown.
 
-**Total.** The expected cost is the sum of means. Low and high are an 80 % prediction interval of the sum: mean ± t · √V, where V
-sums over the groups priced from
+**Total.** The expected cost is the sum of means. Low and high are an 80 % prediction interval of the sum: mean ± t ·
+√V, where V sums over the groups priced from
 
     σ² · (Σ rᵢ² + r² / k)
 
-for r runs, rᵢ of each case: σ² is the variance of the group's bills, k the number of its cases, and t is Student's. The runs of a
-case are taken to cost the same, unless it is priced by its own runs: then the sum is r, and k the number of these. A call that is
-one started minute longer than all n runs seen has a probability of about 1/(n+1) (Laplace): σ² is never below the variance this
-adds. High also includes one more reservation, so that a ceiling set to it does not stop the last call, and every retry.
+for r runs, rᵢ of each case: σ² is the variance of the group's bills, k the number of its cases, and t is Student's. The
+runs of a case are taken to cost the same, unless it is priced by its own runs: then the sum is r, and k the number of
+these. A call that is one started minute longer than all n runs seen has a probability of about 1/(n+1) (Laplace): σ² is
+never below the variance this adds. High also includes one more reservation, so that a ceiling set to it does not stop
+the last call, and every retry.
 
-**Reserved.** A call's `high_cents` is the highest bill of its group plus one started minute; from 20 runs on the highest bill
-alone, as the next one exceeds it with a probability below 5 %. `low_cents` mirrors this, and is at least one started minute.
+**Reserved.** A call's `high_cents` is the highest bill of its group plus one started minute; from 20 runs on the
+highest bill alone, as the next one exceeds it with a probability below 5 %. `low_cents` mirrors this, and is at least
+one started minute.
 """
 
 from __future__ import annotations
@@ -81,8 +83,9 @@ class Bills:
 class PriceHistory:
     """Past runs by the groups that a case may be priced from.
 
-    Only bills of one basis are compared: transactions if there are any, else bills of calls, else those of older versions. A run
-    without such a bill is priced by its length and the product's rate, or else by the service's estimate.
+    Only bills of one basis are compared: transactions if there are any, else bills of calls, else those of older
+    versions. A run without such a bill is priced by its length and the product's rate, or else by the service's
+    estimate.
     """
 
     def __init__(
@@ -175,12 +178,11 @@ def build_change_set(
 ) -> ChangeSet:
     """Price `changes` (of all selected cases).
 
-    Args:
-        products: the product of the agent behind (kind, id); None or absent if unknown.
-        rates: the project's cents per started minute by product, in addition to the published ones.
-        history: past runs; the runs of the stored cases are added here.
-        new_products: the product of agents whose file changes it. Their past runs say nothing of the price.
-        already_made: runs that an interrupted session of this change set made, by case id. They only lower the estimate.
+    Args: products: the product of the agent behind (kind, id); None or absent if unknown. rates: the project's cents
+        per started minute by product, in addition to the published ones. history: past runs; the runs of the stored
+        cases are added here. new_products: the product of agents whose file changes it. Their past runs say nothing of
+        the price. already_made: runs that an interrupted session of this change set made, by case id. They only lower
+        the estimate.
     """
     stored = chain.from_iterable(runs_of(change.prior) for change in changes if change.prior is not None)
     known = [run for run in chain(history, stored) if run.target not in new_products]
@@ -197,7 +199,8 @@ def build_change_set(
 
 
 def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimate:
-    """Of (runs, retries of each, price of one, its bills) by case. The high end includes every retry at its highest price."""
+    """Of (runs, retries of each, price of one, its bills) by case. The high end includes every retry at its highest
+    price."""
     number = sum(runs for runs, *_ in calls)
     if not number:
         return Estimate(0, 0, 0, 0, "nothing to call")
@@ -240,11 +243,13 @@ def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimat
 
 
 def _spread(groups: Mapping[Bills, Sequence[int]], seen: int) -> float:
-    """Half the width of the 80 % prediction interval of the sum of these further runs; `seen` is the number of past runs."""
+    """Half the width of the 80 % prediction interval of the sum of these further runs; `seen` is the number of past
+    runs."""
     whole = sum(bills.variance_of_sum(runs) for bills, runs in groups.items())
     return _student_t(max(1, seen - len(groups))) * sqrt(whole)
 
 
 def _student_t(freedom: float) -> float:
-    """Quantile of Student's t for `_Z` (Abramowitz and Stegun, 26.7.5; at most 2 % low from 2 degrees of freedom on)."""
+    """Quantile of Student's t for `_Z` (Abramowitz and Stegun, 26.7.5; at most 2 % low from 2 degrees of freedom
+    on)."""
     return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)

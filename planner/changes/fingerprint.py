@@ -1,7 +1,7 @@
 """Digests of everything that defines a call, and of everything that defines how it is judged.
 
-Stored results contain them, so that changes are found even if the stored text is redacted. Changing what is digested makes every
-stored case look changed, and calls it again (charged).
+Stored results contain them, so that changes are found even if the stored text is redacted. Changing what is digested
+makes every stored case look changed, and calls it again (charged).
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def call_fingerprint(inputs: CaseInputs) -> str:
 def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
     """Identifies how the case is judged, regardless of the order and ids of expectations.
 
-    `min_runs` is included only if it differs from its default, half of `runs`: a different number of calls is not a different
-    expectation.
+    `min_runs` is included only if it differs from its default, half of `runs`: a different number of calls is not a
+    different expectation.
 
-    Args:
-        known: cache of digests by `id()` of the expectation, which the cases of a scenario share. It must not outlive the cases.
+    Args: known: cache of digests by `id()` of the expectation, which the cases of a scenario share. It must not outlive
+        the cases.
     """
     known = {} if known is None else known
     for expectation in case.expectations:
@@ -78,7 +78,8 @@ def digest_of(document: Any) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """The value, with replacements for what RFC 8785 cannot write: large integers, NaN, infinities and lone surrogates."""
+    """The value, with replacements for what RFC 8785 cannot write: large integers, NaN, infinities and lone
+    surrogates."""
     match value:
         case bool() | None:
             return value

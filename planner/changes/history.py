@@ -2,9 +2,9 @@
 
 Each call of a case counts once, in the session that made it, with its newest verdict.
 
-**Flakiness** is the flip rate: of consecutive calls with the same prompt, settings and agent, the share in which the result changed
-(E. Kowalczyk et al., Modeling and Ranking Flaky Tests at Apple, ICSE-SEIP 2020). A case that passes with probability p flips in
-2p(1-p) of them: 50 % is a coin toss, and a case that broke once and stays broken hardly flips.
+**Flakiness** is the flip rate: of consecutive calls with the same prompt, settings and agent, the share in which the
+result changed (E. Kowalczyk et al., Modeling and Ranking Flaky Tests at Apple, ICSE-SEIP 2020). A case that passes with
+probability p flips in 2p(1-p) of them: 50 % is a coin toss, and a case that broke once and stays broken hardly flips.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def runs_of(case: CaseResult) -> Iterator[PastRun]:
 
 @frozen
 class Figures:
-    """Statistics of a group of calls. Rates cover countable calls; medians and means cover calls with a known value, else None."""
+    """Statistics of a group of calls. Rates cover countable calls; medians and means cover calls with a known value,
+    else None."""
 
     calls: int
     countable: int
@@ -91,7 +92,8 @@ class Point:
 
 @frozen
 class CaseHistory:
-    """`points` are oldest first; `outcome` is the newest. The result changed in `flips` of `neighbours` pairs of calls."""
+    """`points` are oldest first; `outcome` is the newest. The result changed in `flips` of `neighbours` pairs of
+    calls."""
 
     case_id: str
     plan: str

@@ -133,8 +133,8 @@ _LABELS = {
 class Change:
     """What to do with one case.
 
-    `case` is None only for `DROP`. `prior` is the stored case, with another id if renamed. `runs` is the number of calls to make;
-    the prior runs in `kept_run_ids` count together with them.
+    `case` is None only for `DROP`. `prior` is the stored case, with another id if renamed. `runs` is the number of
+    calls to make; the prior runs in `kept_run_ids` count together with them.
     """
 
     case_id: str
@@ -151,8 +151,8 @@ class Change:
     judge: str | None = None
     """The language model for `check: judge` and how it is asked; None if the case uses none."""
     compared_with: CaseResult | None = None
-    """The baseline's case, if `prior` is not it: older calls that are reused (`CALLED_BEFORE`), or those of a partial session that
-    is retried."""
+    """The baseline's case, if `prior` is not it: older calls that are reused (`CALLED_BEFORE`), or those of a partial
+    session that is retried."""
     fresh: FreshDocument | None = None
     """Why the earlier runs of a called case are discarded; None if they count."""
 
@@ -211,8 +211,8 @@ class Estimate:
 
 @frozen
 class ChangeSet:
-    """`digest` covers what may be charged and what is expected, but not agent revisions or prices (`change_set_digest`). It is the
-    consented set's digest if these calls are a subset of that."""
+    """`digest` covers what may be charged and what is expected, but not agent revisions or prices
+    (`change_set_digest`). It is the consented set's digest if these calls are a subset of that."""
 
     digest: str
     changes: tuple[Change, ...]

@@ -1,7 +1,7 @@
 """Sets of calls to make later, and what has changed since: stored under their digest, or saved in a file.
 
-`run` may make any subset of the calls that a digest stands for, and exactly those of a saved plan. The digest is computed over the
-stored terms, so a changed set does not have that digest.
+`run` may make any subset of the calls that a digest stands for, and exactly those of a saved plan. The digest is
+computed over the stored terms, so a changed set does not have that digest.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,5 @@
-"""`planner show`: the final form of one case, and where each part of it is defined. Only shows plan files, so nothing is redacted."""
+"""`planner show`: the final form of one case, and where each part of it is defined. Only shows plan files, so nothing
+is redacted."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def is_red(case: CaseResult, result: RunResult) -> bool:
 
 
 def group_similar(cases: Iterable[CaseResult]) -> list[list[CaseResult]]:
-    """Group cases of one scenario with the same open expectations: the cases of a matrix mostly fail in the same way."""
+    """Group cases of one scenario with the same open expectations: the cases of a matrix mostly fail in the same
+    way."""
     groups: dict[tuple[str, str, frozenset[str]], list[CaseResult]] = {}
     for case in cases:
         expectations = frozenset(finding.expectation for run in runs_to_show(case) for finding in open_findings(run))
@@ -80,8 +81,8 @@ def compared(case: CaseResult, *, p_value: bool = False) -> str:
 
 
 def compared_counts(case: CaseResult) -> str:
-    """`20/20 → 12/20`: passed of countable runs, before and now; then each expectation with its own rate whose counts changed. Empty
-    if nothing was compared."""
+    """`20/20 → 12/20`: passed of countable runs, before and now; then each expectation with its own rate whose counts
+    changed. Empty if nothing was compared."""
     before, latest = case.before, case.latest
     if before is None or latest is None or (case.action == "keep" and case.compared != "regressed"):
         return ""
@@ -123,7 +124,8 @@ def by_variant(case: CaseResult) -> str:
 
 
 def why(case: CaseResult, *, detail: bool = False) -> str:
-    """`called: prompt changed`, `kept: passed`; with the detail if it is wanted and one line: `called: agent edited since (…)`."""
+    """`called: prompt changed`, `kept: passed`; with the detail if it is wanted and one line: `called: agent edited
+    since (…)`."""
     done = _without_runs(case) if case.action == "call" and not case.runs else case.action.done
     aside = f" ({case.detail})" if detail and case.detail and "\n" not in case.detail else ""
     return f"{done}: {reason_label(case.reason)}{aside}"
@@ -139,8 +141,8 @@ def reason_label(code: str) -> str:
 
 
 def runs_passed(case: CaseResult) -> str:
-    """`2 of 4, 2 not counted (34–100 %)`: passed runs, and the interval of the pass rate. Then each expectation with its own rate that
-    was not always met: `; polite 1 of 2`."""
+    """`2 of 4, 2 not counted (34–100 %)`: passed runs, and the interval of the pass rate. Then each expectation with
+    its own rate that was not always met: `; polite 1 of 2`."""
     if not case.runs_total:
         return _without_runs(case)
     text = f"{case.runs_passed} of {case.runs_total}"
@@ -191,7 +193,8 @@ def pool(case: CaseResult) -> str:
 
 
 def rates(case: CaseResult) -> str:
-    """`expectations met: says 2 of 3, call 3 of 3`; empty for a single run or if every expectation was met in all runs."""
+    """`expectations met: says 2 of 3, call 3 of 3`; empty for a single run or if every expectation was met in all
+    runs."""
     if case.runs_total < 2 or all(rate.met == rate.decided == case.runs_total for rate in case.expectations):
         return ""
     shown = [f"{rate.expectation} {rate.met} of {rate.decided}" for rate in case.expectations]
@@ -294,7 +297,8 @@ def quote_place(quote: Quote) -> str:
 
 
 def quote_text(quote: Quote, quoted: set[Quote], characters: int) -> str:
-    """`turn 6, agent, 0:42: “the words”` the first time, then `as above`, as findings may share a turn. Adds to `quoted`."""
+    """`turn 6, agent, 0:42: “the words”` the first time, then `as above`, as findings may share a turn. Adds to
+    `quoted`."""
     words = f"“{shortened(quote.text, characters).strip() or '(nothing)'}”"
     if quote in quoted:
         words = "as above"
@@ -317,7 +321,8 @@ def run_lines(run: Run, characters: int) -> Iterator[str]:
 
 
 def first_failed(case: CaseResult) -> str:
-    """`says (critical): never said "30 days" (and 1 more)`: the most severe failed expectation; empty if none failed."""
+    """`says (critical): never said "30 days" (and 1 more)`: the most severe failed expectation; empty if none
+    failed."""
     found: dict[str, Finding] = {}
     for finding in _failures(case):
         found.setdefault(finding.expectation, finding)
@@ -328,8 +333,8 @@ def first_failed(case: CaseResult) -> str:
 
 
 def what_failed(result: RunResult, shown: int, characters: int) -> list[str]:
-    """One line for each expectation of a plan: in how many runs and cases it failed, with a message, a quote and its place. Critical
-    ones first. Empty for fewer than two failed cases."""
+    """One line for each expectation of a plan: in how many runs and cases it failed, with a message, a quote and its
+    place. Critical ones first. Empty for fewer than two failed cases."""
     failed = with_outcome(result, "failed")
     groups: dict[tuple[str, str, str], list[tuple[CaseResult, Finding]]] = {}
     for case in failed if len(failed) > 1 else ():

@@ -1,4 +1,5 @@
-"""`planner plan --explain`: the action for a case and why, its inputs now and before, its stored result, and the price."""
+"""`planner plan --explain`: the action for a case and why, its inputs now and before, its stored result, and the
+price."""
 
 from __future__ import annotations
 

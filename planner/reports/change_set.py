@@ -78,7 +78,8 @@ class ShownChange:
 
 
 def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
-    """The changes with an action, in order. Equal changed lines are shown once per scenario, as the cases of a matrix share them."""
+    """The changes with an action, in order. Equal changed lines are shown once per scenario, as the cases of a matrix
+    share them."""
     change_set, redactor = preview.change_set, preview.redactor
     names = redactor.names(change.case_id for change in change_set.changes)
     seen: set[tuple[str, tuple[str, ...]]] = set()
@@ -144,7 +145,8 @@ def kept(preview: Preview) -> list[tuple[str, str]]:
 
 
 def cost_lines(preview: Preview) -> list[str]:
-    """`Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceiling $9.00 (plan refunds)`, and the judge calls."""
+    """`Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceiling $9.00 (plan refunds)`, and
+    the judge calls."""
     estimate, votes = preview.change_set.estimate, preview.change_set.votes
     parts = ["Calls: none"]
     if estimate.calls:
@@ -215,12 +217,14 @@ _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour
 
 
 def render_text(preview: Preview, *, width: int, color: bool) -> str:
-    """What happens to each case, the cost and the command to run it. `width` is in cells; case ids and the command are never cut."""
+    """What happens to each case, the cost and the command to run it. `width` is in cells; case ids and the command are
+    never cut."""
     return "\n".join(line.rstrip() for line in _lines(preview, width, painter(color=color))) + "\n"
 
 
 def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -> str:
-    """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs them."""
+    """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs
+    them."""
     change_set, redactor = preview.change_set, preview.redactor
     case_ids = [change.case_id for change in change_set.changes]
     coverage = {source.value: number for source, number in change_set.coverage.items()}

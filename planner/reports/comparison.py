@@ -171,7 +171,8 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
 def _result(result: RunResult) -> str:
     where = f", environment {for_markdown(result.environment)}" if result.environment else ""
     where += ", only some cases were selected" if result.partial else ""
-    return f"{markdown_code(result.invocation_id)}: {VERDICTS[result.outcome]}{' (sandbox)' if result.sandbox else ''}, {moment(result.started_at)}{where}"
+    verdict = f"{VERDICTS[result.outcome]}{' (sandbox)' if result.sandbox else ''}"
+    return f"{markdown_code(result.invocation_id)}: {verdict}, {moment(result.started_at)}{where}"
 
 
 def _listed(cases: Sequence[ComparedCase], mark: str) -> str:

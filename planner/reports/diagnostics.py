@@ -1,4 +1,5 @@
-"""Diagnostics as text, each with its source line and a caret, as JSON, and as annotations of a pull request. Control characters of source lines are escaped."""
+"""Diagnostics as text, each with its source line and a caret, as JSON, and as annotations of a pull request. Control
+characters of source lines are escaped."""
 
 from __future__ import annotations
 

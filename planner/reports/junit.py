@@ -1,7 +1,8 @@
 """`junit.xml`: one test suite per plan, one test case per case.
 
-Failed cases are failures, unknown cases errors; dropped cases, and quarantined cases that did not pass, are skipped. The first
-suite, `planner`, is the session itself: it reports refusals, interruptions and, if no case failed, regressions.
+Failed cases are failures, unknown cases errors; dropped cases, and quarantined cases that did not pass, are skipped.
+The first suite, `planner`, is the session itself: it reports refusals, interruptions and, if no case failed,
+regressions.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def render(result: RunResult) -> str:
         document.set(name, str(sum(int(suite.attrib[name]) for suite in suites)))
     document.set("time", str(round(sum(float(suite.attrib["time"]) for suite in suites), 3)))
     indent(document, "\t")
-    return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(document, encoding='unicode', short_empty_elements=False)}\n"
+    text = tostring(document, encoding="unicode", short_empty_elements=False)
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{text}\n"
 
 
 def _suite(name: str, result: RunResult, cases: Sequence[Element]) -> Element:

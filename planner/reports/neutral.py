@@ -1,7 +1,7 @@
 """Neutralise text from calls, plans and the service for each output format.
 
-In all formats, one line stays one line; control characters, terminal sequences, and characters that reorder or hide text become `�`.
-Mentions, links and references are broken by a zero-width space, as dependency bots do.
+In all formats, one line stays one line; control characters, terminal sequences, and characters that reorder or hide
+text become `�`. Mentions, links and references are broken by a zero-width space, as dependency bots do.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _BREAK = "\u200b"
 # As escapes, because these characters must not be in a source file either.
 _C0_C1 = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
 _HIDING = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U000e0000-\U000e0fff"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff"
 )
 _SURROGATES = "\ud800-\udfff"
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -26,7 +26,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _TERMINAL_CONTROLS = re.compile(f"(\x1b\\[[0-?]*[ -/]*[@-~]|\r)|{_CONTROLS.pattern}")
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, erase
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)"  # OSC (links, titles), DCS, SOS, PM, APC
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)"  # OSC (links, titles), DCS …
     r"|\x1b[ -/]*[0-~]"  # the other escapes
 )
 _UNWANTED = re.compile(f"[{_C0_C1}{_HIDING}{_SURROGATES}]")
@@ -52,7 +52,8 @@ _MARKDOWN_BREAKS = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(r"&#36;(?=[0-9])")
-"""A `$` before a digit cannot end mathematics (Pandoc, comrak, GitHub), and all others are escaped. So `$7.36` stays readable."""
+"""A `$` before a digit cannot end mathematics (Pandoc, comrak, GitHub), and all others are escaped. So `$7.36` stays
+readable."""
 _LIST_OR_RULE = re.compile(r"(?:[-+=]|(?P<number>[0-9]{1,9})(?=[.)]))")
 _UNPRINTABLE = re.compile(f"[\x7f-\x9f{_HIDING}\u2028\u2029]")
 _COLON_BEFORE_COLON = re.compile(":(?=:)")

@@ -34,8 +34,8 @@ _LARGEST = 2**53
 _DIAGNOSTICS_HEAD = """\
 # Diagnostics
 
-The problems that `planner validate` can report, by the code it shows in brackets. `planner explain CODE` prints one page.
-This file is the output of `planner explain --format markdown`.
+The problems that `planner validate` can report, by the code it shows in brackets. `planner explain CODE` prints one
+page. This file is the output of `planner explain --format markdown`.
 
 Each page explains the problem and shows an example, the report for it, and the fixed files. Errors block all calls.
 Warnings do not.

@@ -1,4 +1,5 @@
-"""Texts about a whole result and its cost that all formats share. They are prose with code in backticks; each format neutralises whole lines."""
+"""Texts about a whole result and its cost that all formats share. They are prose with code in backticks; each format
+neutralises whole lines."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def title(result: RunResult) -> str:
 
 
 def changed(result: RunResult) -> str:
-    """`1 regressed (20/20 → 12/20), 1 fixed, 53 same`: each case whose change is known, with the runs of a single regression.
+    """`1 regressed (20/20 → 12/20), 1 fixed, 53 same`: each case whose change is known, with the runs of a single
+    regression.
 
     Adds `worse as a whole` if only the suite changed."""
     words = [(_change(case), case) for case in result.cases]
@@ -187,7 +189,8 @@ def previews(result: RunResult) -> str:
 
 
 def fresh(document: FreshDocument | None) -> str:
-    """`earlier runs of the called cases are not counted: the lookup tool was fixed (ana, 2026-11-27 18:00:00 UTC)`, or empty."""
+    """`earlier runs of the called cases are not counted: the lookup tool was fixed (ana, 2026-11-27 18:00:00 UTC)`, or
+    empty."""
     if document is None:
         return ""
     by = f"{document.by}, " if document.by else ""
@@ -217,7 +220,8 @@ def scope(result: RunResult) -> str:
 
 
 def warnings(result: RunResult) -> list[str]:
-    """`latency failed in 3 runs of 1 case`: failed checks of severity `warning`, most runs first, then undecided ones."""
+    """`latency failed in 3 runs of 1 case`: failed checks of severity `warning`, most runs first, then undecided
+    ones."""
     found: dict[tuple[bool, str], list[str]] = {}
     for case in result.cases:
         for run in case.runs:
@@ -234,7 +238,8 @@ def warnings(result: RunResult) -> list[str]:
 
 
 def _not_called(result: RunResult) -> list[str]:
-    """`2 cases kept: passed, runs of …`: by action and reason, with the sessions that made their runs; then the dropped cases."""
+    """`2 cases kept: passed, runs of …`: by action and reason, with the sessions that made their runs; then the dropped
+    cases."""
     groups: dict[str, list[CaseResult]] = {}
     for case in result.cases:
         if case.action != "call":
@@ -249,8 +254,9 @@ def _not_called(result: RunResult) -> list[str]:
 def _launches(result: RunResult) -> list[str]:
     """`3f9a2c11 · ambiguous · 2 cases · up to $0.32: …`."""
     return [
-        f"`{launch.launch_id}` · {launch.state} · {count(len(launch.cases), 'case')} · up to {money(launch.reserved_cents)}:"
-        f" {some([f'`{case_id}`' for case_id in launch.cases], 3)}{f'; {launch.detail}' if launch.detail else ''}"
+        f"`{launch.launch_id}` · {launch.state} · {count(len(launch.cases), 'case')} · up to "
+        f"{money(launch.reserved_cents)}: "
+        f"{some([f'`{case_id}`' for case_id in launch.cases], 3)}{f'; {launch.detail}' if launch.detail else ''}"
         for launch in result.open_launches
     ]
 
@@ -331,7 +337,8 @@ def cost_details(result: RunResult) -> list[str]:
     lines: list[str] = []
     if costs.this_invocation_cents != costs.actual_cents:
         lines.append(
-            f"{money(costs.this_invocation_cents)} of it in this session, the rest in earlier sessions of this change set"
+            f"{money(costs.this_invocation_cents)} of it in this session, the rest in earlier sessions of this change "
+            "set"
         )
     paid = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
     if paid > costs.actual_cents:

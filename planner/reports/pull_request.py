@@ -1,4 +1,5 @@
-"""The required check of a pull request, and the comment on it before, during and after calls. All text is neutralised."""
+"""The required check of a pull request, and the comment on it before, during and after calls. All text is
+neutralised."""
 
 from __future__ import annotations
 
@@ -206,7 +207,8 @@ def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullReq
 def _not_counted(
     preview: Preview, check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], listed: int
 ) -> Iterator[str]:
-    """The failures that do not turn the check red: of quarantined and flaky cases, and by expectations that changed since."""
+    """The failures that do not turn the check red: of quarantined and flaky cases, and by expectations that changed
+    since."""
     counts = {case.case_id: case.counts for case in judged}
     earlier = {
         change.case_id: change.prior.counts

@@ -1,8 +1,8 @@
 """Redact results and evidence: phone numbers show only their last two digits, and the project's patterns are removed.
 
-Any seven digits or more count as a phone number, with or without separators, or spoken in English. Exceptions are dates, ids of the
-document's runs, hexadecimal digests and ids, and digits attached to a word (`W2378156`). In names, such as case ids, only ten digits
-or a `+` make a phone number, so that order numbers stay readable.
+Any seven digits or more count as a phone number, with or without separators, or spoken in English. Exceptions are
+dates, ids of the document's runs, hexadecimal digests and ids, and digits attached to a word (`W2378156`). In names,
+such as case ids, only ten digits or a `+` make a phone number, so that order numbers stay readable.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ _KEPT = (
     r"(?<![0-9A-Za-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9A-Za-z])"  # a UUID
     r"|(?<![0-9A-Za-z])sha256:[0-9a-f]{64}(?![0-9A-Za-z])"  # a digest, also one of digits alone
     r"|(?<![0-9A-Za-z])(?:sha256:)?(?=[0-9]*[a-f])[0-9a-f]{8,64}(?![0-9A-Za-z])"  # a digest, a short id
-    r"|(?<![0-9A-Za-z])20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])T\d{6}(?:\d{3})?-[0-9a-f]{8}(?![0-9A-Za-z])"  # an invocation
-    r"|(?<![\d+./-])(?:19|20)\d\d(?P<y>[-/.])(?:0[1-9]|1[0-2])(?P=y)(?:0[1-9]|[12]\d|3[01])"  # 2026-11-24, with its time
+    # A session:
+    r"|(?<![0-9A-Za-z])20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])T\d{6}(?:\d{3})?-[0-9a-f]{8}(?![0-9A-Za-z])"
+    r"|(?<![\d+./-])(?:19|20)\d\d(?P<y>[-/.])(?:0[1-9]|1[0-2])(?P=y)(?:0[1-9]|[12]\d|3[01])"  # 2026-11-24
     rf"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?{_ALONE}"
     r"|(?<![\d+./-])(?:0?[1-9]|[12]\d|3[01])(?P<d>[-/.])(?:0?[1-9]|[12]\d|3[01])(?P=d)(?:19|20)\d\d"  # 24.11.2026
     rf"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?{_ALONE}"

@@ -1,7 +1,8 @@
 """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) for code scanning, of results and of diagnostics.
 
-One result per failed expectation of a case, on its line of the plan, and one per case that is unknown or failed otherwise. The
-fingerprint covers case and expectation only, so that scanners recognise the problem if lines or messages change.
+One result per failed expectation of a case, on its line of the plan, and one per case that is unknown or failed
+otherwise. The fingerprint covers case and expectation only, so that scanners recognise the problem if lines or messages
+change.
 """
 
 from __future__ import annotations

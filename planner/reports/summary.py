@@ -19,8 +19,8 @@ _SHOWN_PROBLEMS = 6
 
 
 def render_text(result: RunResult, *, report_paths: Sequence[str], width: int, color: bool) -> str:
-    """Headline, failures with quotes, cost, report files and next steps. Lines fit `width` cells, except for case ids, paths and
-    commands, which are never broken."""
+    """Headline, failures with quotes, cost, report files and next steps. Lines fit `width` cells, except for case ids,
+    paths and commands, which are never broken."""
     paint = painter(color=color)
     lines = [*_head(result, width, paint)]
     for outcome in case_phrasing.OUTCOMES[:-1]:

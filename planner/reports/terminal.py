@@ -76,7 +76,8 @@ def chopped(text: str, width: int) -> list[str]:
 
 
 def wrapped(text: str, width: int, *, indent: str = "", hanging: str | None = None) -> list[str]:
-    """`text` in lines of at most `width` cells; the first starts with `indent`, the others with `hanging` (default: the same).
+    """`text` in lines of at most `width` cells; the first starts with `indent`, the others with `hanging` (default: the
+    same).
 
     A word wider than a line is broken. `text` is one line without escape sequences."""
     following = indent if hanging is None else hanging
@@ -111,8 +112,8 @@ class Row:
 
 
 def rows(items: Sequence[Row], width: int, paint: Paint) -> Iterator[str]:
-    """Aligned rows: `  + name      5 calls   new`. The last column is wrapped. If the terminal is too narrow, the columns are
-    prose below the names."""
+    """Aligned rows: `  + name      5 calls   new`. The last column is wrapped. If the terminal is too narrow, the
+    columns are prose below the names."""
     width = max(width, NARROWEST)
     middles = [max(map(cells, column)) for column in zip(*(row.columns[:-1] for row in items), strict=True)]
     name_width = max((cells(row.name) for row in items), default=0)

@@ -45,8 +45,8 @@ _FORBIDDEN: Final = re.compile(
     r"hook declined|protected|prohibited|deny|denied|not allowed|rule violation|GH0\d\d", re.IGNORECASE
 )
 _RIGHTS_HINT: Final = (
-    "The job needs permission to read and push {ref}: in GitHub Actions, `permissions: contents: write` and a checkout that"
-    " keeps its credentials. Or choose another --store."
+    "The job needs permission to read and push {ref}: in GitHub Actions, `permissions: contents: write` and a "
+    "checkout that keeps its credentials. Or choose another --store."
 )
 _READS: Final = 3
 _REFUSALS_WITHOUT_A_WRITE: Final = 9

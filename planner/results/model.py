@@ -196,8 +196,8 @@ class FreshDocument(Document):
 
 
 class Sample(Document):
-    """One side of a comparison. As earlier results decided when to stop, a sample with runs not made is biased: it is compared as if
-    they had ended in the way that shows the least difference."""
+    """One side of a comparison. As earlier results decided when to stop, a sample with runs not made is biased: it is
+    compared as if they had ended in the way that shows the least difference."""
 
     outcome: CaseOutcome
     runs_passed: Count
@@ -246,9 +246,9 @@ class CaseResult(Document):
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,
-        description="Why a difference to the baseline says nothing about the agent. prompt, settings, expectations: changed since."
-        " judging: the same calls, judged differently. grader, judge: measured with another one. variant: no variant of the agent has runs"
-        " on both sides. Null if the case can be compared.",
+        description="Why a difference to the baseline says nothing about the agent. prompt, settings, "
+        "expectations: changed since. judging: the same calls, judged differently. grader, judge: measured with "
+        "another one. variant: no variant of the agent has runs on both sides. Null if the case can be compared.",
     )
     before: Sample | None = Field(default=None, description="The earlier side of the comparison.")
     latest: Sample | None = Field(default=None, description="The later side: the new runs.")

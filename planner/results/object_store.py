@@ -97,11 +97,8 @@ class ObjectStore:
             segments(folder)
         start = f"{self._folder}{folder}".strip("/")
         with self._mapped("listed"):
-            listed = [
-                entry["path"].removeprefix(self._folder)
-                for page in obstore.list(self._bucket, prefix=start or None, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
-                for entry in page
-            ]
+            pages = obstore.list(self._bucket, prefix=start or None, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
+            listed = [entry["path"].removeprefix(self._folder) for page in pages for entry in page]
         return iter(sorted(key for key in listed if key.startswith(prefix)))
 
     def update(self, change: Change) -> None:
@@ -116,7 +113,8 @@ class ObjectStore:
         return f"{self._address}/{self._folder}{key}"
 
     def _write(self, key: str, data: bytes | None, tags: Mapping[str, str | None]) -> bool:
-        """Write if the object has the tag with which it was read (None: if it does not exist), or if it was not read."""
+        """Write if the object has the tag with which it was read (None: if it does not exist), or if it was not
+        read."""
         path = self._path(key)
         with self._mapped("written"):
             try:

@@ -48,7 +48,8 @@ _Document = TypeVar("_Document", RunResult, BaselineDocument)
 class VerifiedDocuments:
     """Which documents were written or verified on this machine, by their bytes.
 
-    With `path` None, nothing is stored. If the file cannot be read or written, documents are verified again, which is slower.
+    With `path` None, nothing is stored. If the file cannot be read or written, documents are verified again, which is
+    slower.
     """
 
     path: Path | None
@@ -77,8 +78,8 @@ class VerifiedDocuments:
 class Access:
     """How documents are read and written.
 
-    `redact` replaces keys in what a session found; evidence comes without any. Documents that ended later than `now` are
-    refused. `verified` None: every document is trusted.
+    `redact` replaces keys in what a session found; evidence comes without any. Documents that ended later than `now`
+    are refused. `verified` None: every document is trusted.
     """
 
     redact: Callable[[bytes], bytes] = bytes
@@ -266,7 +267,8 @@ class ResultsRepository:
         replacement: Callable[[BaselineDocument | None], BaselineDocument | None],
         own: BaselineDocument | None = None,
     ) -> None:
-        """Replace a baseline, unless `replacement` returns None. It is verified if it is `own` or comes from a verified one."""
+        """Replace a baseline, unless `replacement` returns None. It is verified if it is `own` or comes from a verified
+        one."""
         verified: list[bytes] = []
 
         def change(now: Reader) -> dict[str, bytes | None]:

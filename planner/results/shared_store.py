@@ -105,7 +105,8 @@ class SharedRepository(ResultsRepository):
         return digests
 
     def load_evidence(self, digest: str) -> Evidence | None:
-        """The full evidence if this machine has it and its redacted form has this digest; otherwise the redacted evidence."""
+        """The full evidence if this machine has it and its redacted form has this digest; otherwise the redacted
+        evidence."""
         whole = self._original(digest)
         if whole != digest:
             found = super().load_evidence(whole)
@@ -152,8 +153,8 @@ class SharedRepository(ResultsRepository):
         self._mine.amend_baselines(environment, plan_names, amend)
 
     def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
-        """The shared baseline of each plan. A baseline of this machine is used instead only if there is no shared one, or if it is
-        newer, was made here and is still to be shared."""
+        """The shared baseline of each plan. A baseline of this machine is used instead only if there is no shared one,
+        or if it is newer, was made here and is still to be shared."""
         waiting = {item.result.invocation_id for item in self._waiting() if item.environment is not None}
         for plan in plan_names:
             mine = next(self._mine.stored_baselines(environment, [plan]), None)

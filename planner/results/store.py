@@ -1,10 +1,9 @@
 """The interface of all stores: keys and bytes, with compare-and-swap.
 
 Keys are plain names separated by `/`: `runs/<invocation>.json`, `evidence/<digest>.json`,
-`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `saved/<plan id>`, `change-sets/<digest>.json`, `world/<environment>.json`,
-`configurations/<digest>.json`, `versions/<environment>/<agent>.json`,
-`intents/…`, `previews/…`.
-`planner.results.repository` interprets the bytes.
+`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `saved/<plan id>`, `change-sets/<digest>.json`,
+`world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
+`previews/…`. `planner.results.repository` interprets the bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from planner.values import frozen
 
 BRANCHES: Final = "branches/"
 HISTORY: Final = ("configurations/", "evidence/", "runs/", "votes/")
-"""Configurations, evidence and answers under their digests, and sessions under their ids: the same wherever they are stored."""
+"""Configurations, evidence and answers under their digests, and sessions under their ids: the same wherever they are
+stored."""
 _BASELINES: Final = "latest/"
 
 # No segment starts with a dot: such names belong to the store (locks, temporary files), and `..` leads outside.
@@ -52,7 +52,8 @@ class Store(Reader, Protocol):
     def update(self, change: Change) -> None:
         """Apply `change` to the current content, in its order. If another writer changed what it read, call it again.
 
-        Readers, and crashes, see the old or the new bytes of a key. A git ref is updated at once, other stores key by key.
+        Readers, and crashes, see the old or the new bytes of a key. A git ref is updated at once, other stores key by
+        key.
         """
         ...
 
@@ -87,8 +88,8 @@ class Backoff:
 
 
 class _BranchReader:
-    """What a job of a branch reads: its own documents, then evidence, sessions and answers of the branches `also`, then the
-    documents of the default branch, except baselines."""
+    """What a job of a branch reads: its own documents, then evidence, sessions and answers of the branches `also`, then
+    the documents of the default branch, except baselines."""
 
     def __init__(self, inner: Reader, prefix: str, also: Sequence[str] = ()) -> None:
         self._inner = inner

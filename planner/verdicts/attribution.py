@@ -1,8 +1,8 @@
 """Detect runs that failed because of the test bot, by the rules of docs/verdicts.md.
 
-In unclear cases the rules blame the agent: a reader can check the quote, whereas blaming the caller wrongly hides a bug. So the
-caller is never the cause of what its prompt asks for, of what the agent did on its own (a forbidden word, a late answer), or of a
-critical failure.
+In unclear cases the rules blame the agent: a reader can check the quote, whereas blaming the caller wrongly hides a
+bug. So the caller is never the cause of what its prompt asks for, of what the agent did on its own (a forbidden word, a
+late answer), or of a critical failure.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ _MACHINE = (
 )
 _AND_NO_MORE = (
     # Excludes "an AI engineer", "an AI-driven shop" and "a simulation game".
-    r"(?=[,.;:!?…—)\"]|$|\s+(?:[-–—(]|(?:and|but|so|or|not|without|with|by|from|for|of|in|on|at|here|who|which|that|because|designed|"
-    r"created|made|built|trained|developed|meant|programmed|playing|role-?playing|simulating|pretending|acting|calling|i|my)\b))"
+    r"(?=[,.;:!?…—)\"]|$|\s+(?:[-–—(]|(?:and|but|so|or|not|without|with|by|from|for|of|in|on|at|here|who|which|that"
+    r"|because|designed|created|made|built|trained|developed|meant|programmed|playing|role-?playing|simulating"
+    r"|pretending|acting|calling|i|my)\b))"
 )
 _LEFT_ROLE = re.compile(
     rf"{_OPENING}(?:i'm|i am|as)\s+(?:just |only |actually )?an?\s+{_MACHINE}{_AND_NO_MORE}[^.!?]*(?:[.!]|$)"
@@ -46,7 +47,8 @@ _LEFT_ROLE = re.compile(
     re.IGNORECASE,
 )
 _AGENTS_PART = re.compile(
-    # Only as a question that ends the turn. Excludes "you always say how may I help you" and questions about the caller's own things.
+    # Only as a question that ends the turn. Excludes "you always say how may I help you" and questions about
+    # the caller's own things.
     rf"{_OPENING}(?:is there anything else (?:that )?(?:i|we) can (?:help|assist)(?: you)?"
     r"|(?:so,? |and |now,? )?how (?:can|may) (?:i|we) (?:help|assist) you)\b"
     r"(?![^.!?]*\b(?:i|i'm|me|my|mine|us|our)\b)(?=[^.!?]*[.!?]*\s*$)",
@@ -54,8 +56,8 @@ _AGENTS_PART = re.compile(
 )
 _THANKS = re.compile(
     rf"{_OPENING}thank(?:s| you) for (?:calling|contacting) "
-    r"(?!(?:me|us|him|her|them|it|this|that|someone|somebody|back|again|so|to|in|at|on|about|when|if|a|an|the|my|your|our|dr|mr|mrs|ms"
-    r"|doctor)\b)(?P<name>[\w&'-]+)(?P<more>[^.!?]*[.!?]*)(?P<after>.*)",
+    r"(?!(?:me|us|him|her|them|it|this|that|someone|somebody|back|again|so|to|in|at|on|about|when|if|a|an|the"
+    r"|my|your|our|dr|mr|mrs|ms|doctor)\b)(?P<name>[\w&'-]+)(?P<more>[^.!?]*[.!?]*)(?P<after>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _EDGES = re.compile(r"^[\s.!?,]+|[\s.!?,]+$")
@@ -77,7 +79,8 @@ UNSCRIPTED: Final = "no scripted dialogue matches this prompt"
 
 
 def unscripted_call(evidence: Evidence) -> CallerFault | None:
-    """Set for a call of the sandbox whose prompt no dialogue matches. It says nothing about the agent, so it never passes or fails."""
+    """Set for a call of the sandbox whose prompt no dialogue matches. It says nothing about the agent, so it never
+    passes or fails."""
     for turn in evidence.turns or ():
         if turn.role is Role.CALLER and UNSCRIPTED in turn.text:
             detail = turn.text.partition(UNSCRIPTED)[2].strip(" ;.")
@@ -129,7 +132,8 @@ def _ms_after(turn: Turn, seconds: float) -> float:
 
 
 def _out_of_role(evidence: Evidence, prompt: str) -> CallerFault | None:
-    """The caller's own words show it. In its first turn, "How can I help you?" is allowed: it may be answering the phone."""
+    """The caller's own words show it. In its first turn, "How can I help you?" is allowed: it may be answering the
+    phone."""
     turns = evidence.turns or ()
     for index, turn in enumerate(turn for turn in turns if turn.role is Role.CALLER):
         words = searchable(turn.text)
@@ -151,8 +155,8 @@ def _out_of_role(evidence: Evidence, prompt: str) -> CallerFault | None:
 
 
 def _greets_as_agent(thanks: re.Match[str], turns: Sequence[Turn]) -> bool:
-    """Whether "thank you for calling X" is an agent's greeting: X is a name the agent gave, or the rest is a greeting. A caller may
-    thank somebody for calling Bob."""
+    """Whether "thank you for calling X" is an agent's greeting: X is a name the agent gave, or the rest is a greeting.
+    A caller may thank somebody for calling Bob."""
     if re.search(r"\bfor (?:me|us)\b", thanks["more"]):
         return False
     if _GREETING.search(thanks["more"] + thanks["after"]):

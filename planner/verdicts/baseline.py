@@ -1,4 +1,5 @@
-"""Compare a case with its baseline, and two results with each other. A case whose plan changed is not comparable: the difference does not show that the agent changed."""
+"""Compare a case with its baseline, and two results with each other. A case whose plan changed is not comparable: the
+difference does not show that the agent changed."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ from planner.verdicts.runs import LoadEvidence, judge_stored
 
 
 class Baseline(NamedTuple):
-    """`sample` is None if there is no earlier result, or (`not_comparable`) none that may be compared. `runs` belong to this side of
-    the comparison only, even if the case keeps them: no run is compared with itself."""
+    """`sample` is None if there is no earlier result, or (`not_comparable`) none that may be compared. `runs` belong to
+    this side of the comparison only, even if the case keeps them: no run is compared with itself."""
 
     sample: Sample | None = None
     not_comparable: NotComparable | None = None
@@ -60,9 +61,9 @@ class BaselineComparison(NamedTuple):
 def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseline:
     """The baseline of a called case.
 
-    If only expectations changed, the earlier calls are judged by today's expectations; without their evidence, or if that leaves
-    them undecided, the case is not comparable. The new calls of a case that was undecided are pooled with the calls it keeps, and
-    compared with the same baseline as those.
+    If only expectations changed, the earlier calls are judged by today's expectations; without their evidence, or if
+    that leaves them undecided, the case is not comparable. The new calls of a case that was undecided are pooled with
+    the calls it keeps, and compared with the same baseline as those.
     """
     before = change.compared_with or change.prior
     if before is None or change.case is None or change.inputs is None:
@@ -105,7 +106,8 @@ def open_against(change: Change, outcome: CaseOutcome, comparison: BaselineCompa
 
 
 def call_change(before: CaseResult, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
-    """What the author changed in the call; None if it is the same, or the same to a different target: two agents may be compared."""
+    """What the author changed in the call; None if it is the same, or the same to a different target: two agents may be
+    compared."""
     if before.call_fingerprint == fingerprint:
         return None
     if before.inputs.prompt != inputs.prompt:
@@ -124,7 +126,8 @@ def judgement_change(before: CaseResult, fingerprint: str, judge: str | None) ->
 
 
 def compare_outcomes(before: CaseResult, now: CaseOutcome, why: NotComparable | None) -> BaselineComparison:
-    """Compare outcomes only, for the same calls on both sides or calls that are not comparable: never a regression or a fix."""
+    """Compare outcomes only, for the same calls on both sides or calls that are not comparable: never a regression or a
+    fix."""
     if before.outcome is now:
         return BaselineComparison("same", why)
     unknown = CaseOutcome.UNKNOWN in (before.outcome, now)
@@ -132,7 +135,8 @@ def compare_outcomes(before: CaseResult, now: CaseOutcome, why: NotComparable | 
 
 
 def keeps_comparison(change: Change, prior: CaseResult) -> bool:
-    """Whether a rechecked case keeps its comparison: it regressed or was undecided, and the expectations are the same."""
+    """Whether a rechecked case keeps its comparison: it regressed or was undecided, and the expectations are the
+    same."""
     return (
         prior.before is not None
         and prior.not_comparable is None
@@ -170,8 +174,8 @@ _MOST_VALUES = 500
 
 
 def compare_results(older: RunResult, newer: RunResult, random: RandomSource) -> Comparison:
-    """Compare the cases by id. Cases with the same runs, or with a changed plan, are compared by outcome only. Runs that both results
-    have count for the older one."""
+    """Compare the cases by id. Cases with the same runs, or with a changed plan, are compared by outcome only. Runs
+    that both results have count for the older one."""
     before = {case.case_id: case for case in older.cases}
     now = {case.case_id: case for case in newer.cases}
     gone = [case_id for case_id in before if case_id not in now] if not newer.partial else []  # else not selected

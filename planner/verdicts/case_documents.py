@@ -162,8 +162,8 @@ def _not_poolable(case: Case, earlier: Sequence[Run], new_runs: Sequence[Run]) -
 def _compare(
     judged: Sequence[_JudgedCase], load_evidence: LoadEvidence, ask: Ask, today: date
 ) -> dict[str, BaselineComparison]:
-    """Compare called cases together, new runs with earlier ones. Rechecked cases, and cases that are not comparable, are compared by
-    their outcomes only and take no part in the test across the suite."""
+    """Compare called cases together, new runs with earlier ones. Rechecked cases, and cases that are not comparable,
+    are compared by their outcomes only and take no part in the test across the suite."""
     found: dict[str, BaselineComparison] = {}
     pairs: dict[str, list[Pair]] = {}
     earlier: dict[str, frozenset[RunKey]] = {}

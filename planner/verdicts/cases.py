@@ -26,7 +26,8 @@ class CaseVerdict(NamedTuple):
     interval: tuple[float, float] | None
     outcome_reason: str = ""
     more_runs: int | None = None
-    """With `confidence`, how many more runs would probably decide; None if it is decided, or they are more than a thousand."""
+    """With `confidence`, how many more runs would probably decide; None if it is decided, or they are more than a
+    thousand."""
 
 
 class Part(NamedTuple):
@@ -41,10 +42,11 @@ class Part(NamedTuple):
 def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: float | None = None) -> CaseVerdict:
     """Judge a case by its runs.
 
-    The outcome is the worst of: its pass rate against `min_pass_rate`; each expectation with its own `min_pass_rate`, over the runs
-    in which it was decided; and its critical expectations, which may not fail in any run. With `confidence`, a rate must be shown
-    to be met or missed (`planner.statistics.decide`); otherwise the outcome is unknown, and the reason says how many more runs
-    would probably decide it, with their price if `cents_per_run` is known.
+    The outcome is the worst of: its pass rate against `min_pass_rate`; each expectation with its own `min_pass_rate`,
+    over the runs in which it was decided; and its critical expectations, which may not fail in any run. With
+    `confidence`, a rate must be shown to be met or missed (`planner.statistics.decide`); otherwise the outcome is
+    unknown, and the reason says how many more runs would probably decide it, with their price if `cents_per_run` is
+    known.
     """
     countable, passed = count_runs(case, verdicts)
     parts = judge_parts(case, verdicts)
@@ -72,7 +74,8 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: flo
 
 
 def judge_parts(case: Case, verdicts: Sequence[RunVerdict]) -> list[Part]:
-    """Each requirement separately, in a fixed order: the pass rate, critical expectations, expectations with their own rate."""
+    """Each requirement separately, in a fixed order: the pass rate, critical expectations, expectations with their own
+    rate."""
     return [
         _judge_rate(case, verdicts),
         *(_judge_critical(expectation, verdicts) for expectation in case.expectations),
@@ -227,8 +230,8 @@ def sample(
     counts: Callable[[_Run], bool],
     not_made: int = 0,
 ) -> Sample:
-    """These runs as one side of a comparison. `own` has the checks of the expectations with their own rate, by id; `counts` says
-    which runs count in the pass rate; `not_made` runs were not needed for the `outcome`."""
+    """These runs as one side of a comparison. `own` has the checks of the expectations with their own rate, by id;
+    `counts` says which runs count in the pass rate; `not_made` runs were not needed for the `outcome`."""
     passed = [run for run in runs if run.fault is None]
     found = {rate.expectation: rate for rate in expectation_rates(runs)} if own else {}
     own_rates = (

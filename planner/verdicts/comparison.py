@@ -46,7 +46,8 @@ class StrongestRate:
 
 
 def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> SuiteDocument:
-    """Whether the suite as a whole got better or worse: many cases, each without enough evidence, may together show a change.
+    """Whether the suite as a whole got better or worse: many cases, each without enough evidence, may together show a
+    change.
 
     Takes all cases: excluding cases by their results would bias the rest.
     """
@@ -85,8 +86,8 @@ def suite_of(cases: Iterable[CaseResult]) -> SuiteDocument | None:
 def case_p_value(before: Sample | None, now: Sample | None) -> float | None:
     """The p-value of one case: Fisher's exact test, two-sided mid-p, not corrected for the other cases.
 
-    With runs not made, the largest that they could have led to. With several rates, the smallest times their number (Bonferroni).
-    None if a side has no countable runs.
+    With runs not made, the largest that they could have led to. With several rates, the smallest times their number
+    (Bonferroni). None if a side has no countable runs.
     """
     if before is None or now is None or not (before.is_known and now.is_known):
         return None
@@ -94,7 +95,8 @@ def case_p_value(before: Sample | None, now: Sample | None) -> float | None:
 
 
 def differ_too_much(earlier: Sample, new: Sample) -> bool:
-    """Whether new runs differ so much from the earlier ones that something must have changed, and they may not be pooled."""
+    """Whether new runs differ so much from the earlier ones that something must have changed, and they may not be
+    pooled."""
     p_value = case_p_value(earlier, new)
     return p_value is not None and p_value <= POOLING_LEVEL
 
@@ -133,12 +135,13 @@ def compare(
 ) -> dict[str, Compared]:
     """Compare (before, now) of each case; None if there is none.
 
-    A case regressed (was fixed) if the rate with the smallest p-value fell (rose), and differs by Fisher's exact test, mid-p, at 5 %
-    with Holm's correction over all cases that could differ at all (`planner.statistics.could_differ`). Outcomes do not matter: a
-    case that failed before and fails now may have regressed. If only the outcome changed, there is not enough evidence.
+    A case regressed (was fixed) if the rate with the smallest p-value fell (rose), and differs by Fisher's exact test,
+    mid-p, at 5 % with Holm's correction over all cases that could differ at all (`planner.statistics.could_differ`).
+    Outcomes do not matter: a case that failed before and fails now may have regressed. If only the outcome changed,
+    there is not enough evidence.
 
-    The two sides must not share runs: results of the same runs differ because of the expectations, not by chance. Cases in `aside`
-    (quarantined) are compared separately, so that they do not weaken the test of the others.
+    The two sides must not share runs: results of the same runs differ because of the expectations, not by chance. Cases
+    in `aside` (quarantined) are compared separately, so that they do not weaken the test of the others.
     """
     if aside and (counted := {case_id: both for case_id, both in cases.items() if case_id not in aside}):
         return {**compare(counted), **compare({case_id: cases[case_id] for case_id in cases if case_id in aside})}
@@ -247,8 +250,8 @@ def compare_pairs(pairs: Mapping[str, Sequence[Pair]], quarantined: Collection[s
 
 
 def measurement_change(before: Iterable[Run], latest: Iterable[Run], *, is_graded: bool) -> NotComparable | None:
-    """What differs in the measurement; None if nothing does, if one side is unknown, or if the checks that need no grader or judge
-    show a regression anyway.
+    """What differs in the measurement; None if nothing does, if one side is unknown, or if the checks that need no
+    grader or judge show a regression anyway.
 
     Args:
         is_graded: whether the case uses the platform's grade.

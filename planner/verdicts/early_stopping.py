@@ -1,4 +1,5 @@
-"""Stop calling a case once further calls can change neither its outcome nor its comparison with the baseline (`when_settled`).
+"""Stop calling a case once further calls can change neither its outcome nor its comparison with the baseline
+(`when_settled`).
 
 So a case that may have regressed gets all of its calls.
 """
@@ -27,9 +28,10 @@ WORTH_WAITING = 2
 def settled(case: Case, verdicts: Sequence[RunVerdict], remaining: int) -> CaseOutcome | None:
     """The outcome of a case if its `remaining` runs (or fewer) cannot change it, else None.
 
-    Three extremes bound all ways in which they may end: every run passes, every run fails, or none counts. Each requirement is
-    monotonic, so if it has the same outcome in all three, it has in between. A failure must be that of one requirement in all three:
-    if one fails only when runs count, and another only when they do not, both may be met in between.
+    Three extremes bound all ways in which they may end: every run passes, every run fails, or none counts. Each
+    requirement is monotonic, so if it has the same outcome in all three, it has in between. A failure must be that of
+    one requirement in all three: if one fails only when runs count, and another only when they do not, both may be met
+    in between.
     """
     ends = [judge_parts(case, [*verdicts, *[run] * remaining]) for run in _extremes(case)]
     outcomes = {CaseOutcome.worst(part.outcome for part in parts) for parts in ends}
@@ -65,9 +67,9 @@ def min_runs_to_settle(case: Case, verdicts: Sequence[RunVerdict], remaining: in
 def calls_at_once(case: Case, verdicts: Sequence[RunVerdict], to_come: int, first: int) -> int:
     """How many of the `to_come` calls of an unsettled case may be in progress at once.
 
-    The first wave is `first` calls (`min_runs_to_settle` before any verdict). If all pass, most likely every call is needed, so all
-    others follow at once; if not, the next wave is again `min_runs_to_settle`. A wave that would save fewer than `WORTH_WAITING` calls
-    is not split.
+    The first wave is `first` calls (`min_runs_to_settle` before any verdict). If all pass, most likely every call is
+    needed, so all others follow at once; if not, the next wave is again `min_runs_to_settle`. A wave that would save
+    fewer than `WORTH_WAITING` calls is not split.
     """
     passing = sum(verdict.outcome is RunOutcome.PASSED for verdict in verdicts)
     if passing == len(verdicts):
@@ -152,7 +154,8 @@ class EarlyStopping:
         # A retry replaces a run that does not count, unless failures of the platform count.
         counting_retries = retries if case.platform_failures == "fail" else 0
         most = to_come + progress.open_runs + counting_retries
-        # The runs of a retry count with the earlier runs, or alone if they differ: both views must be settled, with the same outcome.
+        # The runs of a retry count with the earlier runs, or alone if they differ: both views must be settled,
+        # with the same outcome.
         views = [verdicts, progress.new_verdicts] if progress.is_retry else [verdicts]
         outcomes = [settled(case, view, most) for view in views]
         outcome = outcomes[0]

@@ -64,8 +64,8 @@ class Ending:
 
 
 def may_still_end(records: Iterable[EndedRun], journal: Journal, now: datetime) -> set[str]:
-    """The cases with a run that we stopped waiting for. Sessions look for it until a day after its launch, as it is paid for; only
-    then may another call replace it."""
+    """The cases with a run that we stopped waiting for. Sessions look for it until a day after its launch, as it is
+    paid for; only then may another call replace it."""
     waiting = {record.slot.case_id: record.slot.launch_id for record in records if record.evidence is None}
     launches = {case_id: journal.launch(launch_id) for case_id, launch_id in waiting.items()}
     return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
@@ -78,7 +78,8 @@ class NextCommands:
     resume: str
     resume_free: str
     rerun: str
-    """For after the session is complete. Differs from `resume` for `--rerun all`, which would charge everything again."""
+    """For after the session is complete. Differs from `resume` for `--rerun all`, which would charge everything
+    again."""
     rerun_free: str
     reconcile: str = "planner reconcile"
 
@@ -112,7 +113,8 @@ def ending_of(
         reasons += [f"calls cannot be read: {outcome.unread[0]}"] if outcome.unread else []
         problems.append(f"{count(len(waiting), 'case')} undecided: {', or '.join(reasons)}")
         steps.append(
-            "Each session looks for these runs, free, for a day after their launch. Only then are the cases called again."
+            "Each session looks for these runs, free, for a day after their launch. Only then are the cases called "
+            "again."
         )
     if outcome.left:
         left = sum(outcome.left.values())
@@ -159,8 +161,8 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
 def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[str]:
     if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]:
         yield (
-            "The next session looks for unconfirmed launches. It sends them again only if the service does not show them by"
-            f" {moment(max(times))}; details: {reconcile}"
+            "The next session looks for unconfirmed launches. It sends them again only if the service does not show "
+            f"them by {moment(max(times))}; details: {reconcile}"
         )
     if any(launch.needs_person for launch in unsettled):
         yield f"Several runs of the service match a launch. Choose one: {reconcile}"
@@ -171,18 +173,18 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
     undecided = [run for case in unknown for run in case.runs if run.fault is Fault.JUDGE]
     if hidden := sum(hides_number(run) for case in unknown for run in case.runs):
         yield (
-            f"{count(hidden, 'transferred call')} undecided: the service does not name the number, so new calls would be"
-            " undecided too; expect `end_reason: transfer` in place of `transferred_to`"
+            f"{count(hidden, 'transferred call')} undecided: the service does not name the number, so new calls would "
+            "be undecided too; expect `end_reason: transfer` in place of `transferred_to`"
         )
     if lacking := {part for run in undecided for part in run.missing}:
         yield (
-            f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it again, free;"
-            " --rerun failed makes new calls (charged)"
+            f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it "
+            "again, free; --rerun failed makes new calls (charged)"
         )
     elif any(not run.votes_missing and not hides_number(run) for run in undecided):
         yield (
-            "some calls could not be judged although their evidence is complete: change the expectations or the judge, or call"
-            " again (--rerun failed, charged)"
+            "some calls could not be judged although their evidence is complete: change the expectations or the "
+            "judge, or call again (--rerun failed, charged)"
         )
     if votes := sum(run.votes_missing for run in undecided):
         reasons = list(dict.fromkeys(run.reason for run in undecided if run.votes_missing and run.reason))
@@ -222,18 +224,20 @@ def _steps_to_decide(
         yield f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
     if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):
         yield (
-            f"{count(complete, 'unknown case')} can be decided only by new calls (--rerun failed, charged) or other expectations."
+            f"{count(complete, 'unknown case')} can be decided only by new calls (--rerun failed, charged) or other "
+            "expectations."
         )
     if out_of_reach:
         yield (
-            f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all new calls"
-            " passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls after a fix that planner"
-            f" cannot see: {commands.rerun} --fresh REASON"
+            f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all "
+            "new calls passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls "
+            f"after a fix that planner cannot see: {commands.rerun} --fresh REASON"
         )
 
 
 def _is_complete(case: CaseResult) -> bool:
-    """Whether it is unknown although every call was made and could be judged, as when too few runs decide an expectation."""
+    """Whether it is unknown although every call was made and could be judged, as when too few runs decide an
+    expectation."""
     open_runs = (run.missing or run.votes_missing or not run.had_call or run.fault is Fault.JUDGE for run in case.runs)
     return bool(case.runs) and case.more_runs is None and not any(open_runs)
 
@@ -291,8 +295,8 @@ def open_runs_at_end(
 ) -> dict[str, OpenRuns]:
     """By case id, the runs that are open at the end of a session that launched or `resumed` (keys of slots) them.
 
-    `records` are the runs it reported, `overdue` those of them that it stopped waiting for. An accepted run is given up after a day;
-    an unconfirmed launch stays open until it is confirmed.
+    `records` are the runs it reported, `overdue` those of them that it stopped waiting for. An accepted run is given up
+    after a day; an unconfirmed launch stays open until it is confirmed.
     """
     reported = {record.slot.key for record in records}
     slots = [slot for slot in journal.unconsumed_slots() if slot.key not in reported]
@@ -316,8 +320,8 @@ def open_runs_at_end(
 def open_runs_of_stored(
     changes: Iterable[Change], resumable: Mapping[str, Sequence[Slot]], journal: Journal, now: datetime
 ) -> dict[str, OpenRuns]:
-    """By case id, the open runs of a session that makes no calls: the next session resumes `resumable`, and counts them together
-    with the runs that each change keeps."""
+    """By case id, the open runs of a session that makes no calls: the next session resumes `resumable`, and counts them
+    together with the runs that each change keeps."""
     found: dict[str, OpenRuns] = {}
     for change in changes:
         slots = resumable.get(change.case_id, ())

@@ -1,7 +1,7 @@
 """Decide which results fail: failed cases, significant regressions, or both (`--fail-on`).
 
-The required check of a pull request is green only if also nothing is left to call, collect or judge. What already fails on the
-base branch does not count.
+The required check of a pull request is green only if also nothing is left to call, collect or judge. What already fails
+on the base branch does not count.
 """
 
 from __future__ import annotations

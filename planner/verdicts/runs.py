@@ -32,9 +32,9 @@ def judge_run(
 ) -> RunVerdict:
     """Judge one finished run; `ask` returns the answers of a language model.
 
-    A run fails if an expectation fails that is critical, or an error without its own `min_pass_rate`. Those with one are counted over
-    all runs of the case (`judge_case`), and warnings are only reported. With `caller_faults="count"` the test bot is never the
-    cause; `prompt` is its instructions.
+    A run fails if an expectation fails that is critical, or an error without its own `min_pass_rate`. Those with one
+    are counted over all runs of the case (`judge_case`), and warnings are only reported. With `caller_faults="count"`
+    the test bot is never the cause; `prompt` is its instructions.
     """
     if (unjudged := _not_judged(expectations, evidence)) is not None:
         return unjudged
@@ -195,8 +195,8 @@ def judge_stored(case: Case, run: Run, load_evidence: LoadEvidence, ask: Ask = n
 
 
 def _judged(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]:
-    """The fields of a `Run` that depend on its evidence and on today's expectations: the verdict, what is missing, the measured
-    values, and the grader, judge and agent variant they depend on."""
+    """The fields of a `Run` that depend on its evidence and on today's expectations: the verdict, what is missing, the
+    measured values, and the grader, judge and agent variant they depend on."""
     from planner.checks.latency import percentile, response_times
 
     timed, _ = response_times(evidence.turns or ())
@@ -219,7 +219,8 @@ def _judged(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]:
 
 
 def _verdict(case: Case, evidence: Evidence, ask: Ask) -> RunVerdict:
-    """A call that cannot be read, or has not ended, is undecided: not a call that never happened, which would be repeated."""
+    """A call that cannot be read, or has not ended, is undecided: not a call that never happened, which would be
+    repeated."""
     if _has_ended(evidence):
         return judge_run(case.expectations, evidence, ask, prompt=case.prompt, caller_faults=case.caller_faults)
     why = "is still in progress" if evidence.call else "cannot be read"

@@ -1,6 +1,8 @@
-"""Judge stored cases again from their evidence, because anybody who can write to a results store can write `passed` into it.
+"""Judge stored cases again from their evidence, because anybody who can write to a results store can write `passed`
+into it.
 
-An outcome that the evidence does not support is replaced. Without evidence, or if it was redacted, the run is undecided.
+An outcome that the evidence does not support is replaced. Without evidence, or if it was redacted, the run is
+undecided.
 """
 
 from __future__ import annotations

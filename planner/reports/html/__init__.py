@@ -93,7 +93,7 @@ def pieces(
         rows=[_row(index, case, trends.get(case.case_id, ())) for index, case in enumerate(ranked)],
         shown_rows=_SHOWN_ROWS,
         documents=(
-            Markup(script_json(case_document(case, evidence_of, budget)))  # noqa: S704 - it escapes for a script element
+            Markup(script_json(case_document(case, evidence_of, budget)))  # noqa: S704 - escaped for a script
             for case in ranked
         ),
         sections=phrasing.sections(result),
@@ -207,7 +207,8 @@ def case_document(case: CaseResult, evidence_of: EvidenceOf, budget: Budget) -> 
     reason, *facts = case_phrasing.facts(case)
     called = {
         "Reused from": case.carried_from,
-        "Calls": f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id} ({case.target}), {inputs.direction}, {inputs.mode}",
+        "Calls": f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id} ({case.target}), "
+        f"{inputs.direction}, {inputs.mode}",
         "Number": inputs.target_number,
         "Agent revision": inputs.agent_revision,
         "Defined at": f"{case.file}:{case.line}" if case.file else "",
