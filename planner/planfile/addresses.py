@@ -1,7 +1,8 @@
-"""Addresses: of a results store, as `store:` in planner.yaml and `--store` have it, of a language model, and of this machine.
+"""Addresses: of a results store, as `store:` in planner.yaml and `--store` have it, of a language model, and of this
+machine.
 
-Anything that could be meant as a git ref or a bucket must not become a folder: its results would be lost with the machine, and
-every call would be charged again.
+Anything that could be meant as a git ref or a bucket must not become a folder: its results would be lost with the
+machine, and every call would be charged again.
 """
 
 from __future__ import annotations
@@ -110,7 +111,8 @@ def _options(query: str, known: Collection[str]) -> dict[str, str]:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host is a loopback address, a name of one, or 0.0.0.0. Private networks do not count: others may be in them."""
+    """Whether a host is a loopback address, a name of one, or 0.0.0.0. Private networks do not count: others may be in
+    them."""
     try:
         address = ip_address(host)
     except ValueError:

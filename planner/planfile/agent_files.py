@@ -1,4 +1,5 @@
-"""Agents as files: `config` of a target names a file with the fields that the agent should have. Reads and writes them."""
+"""Agents as files: `config` of a target names a file with the fields that the agent should have. Reads and writes
+them."""
 
 from __future__ import annotations
 

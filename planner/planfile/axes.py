@@ -246,7 +246,8 @@ class Axis(NamedTuple):
 
 
 def token(value: Any) -> str:
-    """How a case id writes a value: letters, digits and `._+-` bare, numbers and booleans as in JSON, else a JSON string.
+    """How a case id writes a value: letters, digits and `._+-` bare, numbers and booleans as in JSON, else a JSON
+    string.
 
     Within a string, what a terminal, a CI log or Markdown would obey, hide or fold is written as JSON's escape, so that
     an id can be copied from wherever it is shown: characters nobody sees, the second of two spaces, `::` and `##[`.

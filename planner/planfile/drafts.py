@@ -19,7 +19,8 @@ from planner.planfile.yaml.document import Container, Items, Place, as_json, fol
 from planner.planfile.yaml.document import Mapping as Written
 
 MAX_STATES = 400_000
-"""Maximum size of all patterns and expressions of a plan, in RE2's states: each takes about 2 µs and 150 bytes to compile."""
+"""Maximum size of all patterns and expressions of a plan, in RE2's states: each takes about 2 µs and 150 bytes to
+compile."""
 
 _EXPRESSION = 20
 """Compiling an expression takes as long as compiling a pattern with this many states."""
@@ -60,7 +61,8 @@ class Validations:
     def validate(
         self, kind: type[Expectation], content: Mapping[str, Any], name: str
     ) -> Expectation | list[ErrorDetails]:
-        """The expectation under this id, or its errors; no errors if the plan has too many patterns, which was reported."""
+        """The expectation under this id, or its errors; no errors if the plan has too many patterns, which was
+        reported."""
         document = as_json({**content, "id": name})
         key = (kind.__name__, document)
         known = self._known.get(key)

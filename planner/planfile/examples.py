@@ -3,8 +3,9 @@
 `planner explain`, docs/diagnostics.md and the tests use them. An example is written as
 
 * a text, which is plan.yaml, or a mapping of file names to texts, with the `environment` to check with, if any;
-* lines that begin with `- ` are in the broken file only, those with `+ ` in the fixed one only, all others, indented by two
-  spaces, in both. A file whose lines are all in both is one that both plans need. The fixed plans have no diagnostics;
+* lines that begin with `- ` are in the broken file only, those with `+ ` in the fixed one only, all others, indented by
+  two spaces, in both. A file whose lines are all in both is one that both plans need. The fixed plans have no
+  diagnostics;
 * plan.yaml begins with `_HEAD` unless it has a version; without `scenarios:` it is the scenario of the plan in `_PLAN`.
 """
 

@@ -163,7 +163,8 @@ class _Expansion:
 
 
 def _warn_of_same_calls(prompt: Prompt | None, matrix: Matrix, cases: Sequence[Case], reporter: Reporter) -> None:
-    """One warning for a scenario without errors, about values that change nothing: a mistyped condition, for example."""
+    """One warning for a scenario without errors, about values that change nothing: a mistyped condition, for
+    example."""
     if not cases or _shows_each_axis(prompt, matrix):
         return
     cases = cases[:: len(cases) // len(matrix.points)]  # those of one target

@@ -1,7 +1,8 @@
 """Expectations as written to expectations as judged: templates rendered, named, validated by the check's own model.
 
-Each distinct rendered expectation is validated once, however many cases have it. Fields are strict, as JSON types are. Only
-if a whole text is one template (`max_seconds: "{{ limit }}"`) and the field takes no text, the rendered text is read as YAML.
+Each distinct rendered expectation is validated once, however many cases have it. Fields are strict, as JSON types are.
+Only if a whole text is one template (`max_seconds: "{{ limit }}"`) and the field takes no text, the rendered text is
+read as YAML.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ class Expectations:
         return not compiler.faults
 
     def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
-        """An expectation of a library as a plan uses it, with the fields that the plan `changed`: valid ones without templates."""
+        """An expectation of a library as a plan uses it, with the fields that the plan `changed`: valid ones without
+        templates."""
         written, shape = draft.written, draft.shape
         if changed:
             written = Written()
@@ -213,7 +215,8 @@ class Expectations:
         return tuple(found)
 
     def _taken(self, drafts: Sequence[Draft], contents: Sequence[Rendered | None], which: str) -> set[str]:
-        """The ids that are given. Those that templates make equal are reported; others were reported when they were read."""
+        """The ids that are given. Those that templates make equal are reported; others were reported when they were
+        read."""
         first: dict[str, Draft] = {}
         for draft, rendered in zip(drafts, contents, strict=True):
             if rendered is None or draft.shape.id is None:

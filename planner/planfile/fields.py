@@ -104,7 +104,8 @@ def mistyped(key: str, keys: Collection[str]) -> str:
 
 
 def wrong_type(wanted: str, value: Any, written: str = "") -> str:
-    """The message about a wrong type: what is expected, what was found, and how to write it. `written` is how the file writes a number or boolean."""
+    """The message about a wrong type: what is expected, what was found, and how to write it. `written` is how the file
+    writes a number or boolean."""
     message = f"this must be {wanted}, but it is {describe(value)}"
     scalar = written or (str(value).lower() if isinstance(value, bool) else str(value))
     if isinstance(value, str) and wanted in {"a whole number", "a number", "true or false"}:
@@ -160,7 +161,8 @@ Model = TypeVar("Model", bound=Authored)
 
 
 def read_fields(model: type[Model], written: Mapping, reporter: Reporter) -> Model:
-    """The mapping as `model`, with its nested models. Keys with an error are reported and left out; `model_fields_set` has the others."""
+    """The mapping as `model`, with its nested models. Keys with an error are reported and left out; `model_fields_set`
+    has the others."""
     known = model.model_fields
     values = {key: value for key, value in written.items() if key in known}
     if len(values) < len(written):  # no more errors than are shown of a file
@@ -241,8 +243,10 @@ def check_version(root: Mapping, reporter: Reporter, *, required: bool) -> bool:
     if isinstance(version, bool) or not isinstance(version, int) or version == FORMAT_VERSION:
         return True  # a wrong type is reported with the fields
     advice = "upgrade planner to read it" if version > FORMAT_VERSION else f"write version: {FORMAT_VERSION}"
-    message = f"planner {__version__} reads version {FORMAT_VERSION} of the plan format, this file has version {version}; {advice}"
-    reporter.error("version-unknown", message, root.span("version"))
+    detail = (
+        f"planner {__version__} reads version {FORMAT_VERSION} of the plan format, this file has {version}; {advice}"
+    )
+    reporter.error("version-unknown", detail, root.span("version"))
     return False
 
 

@@ -36,7 +36,8 @@ def is_project_root(folder: Path) -> bool:
 
 
 def plan_files(paths: Sequence[Path]) -> list[Path]:
-    """Plan files in order: files as given, folders as the YAML files inside them, hidden ones and `planner.yaml` left out.
+    """Plan files in order: files as given, folders as the YAML files inside them, hidden ones and `planner.yaml` left
+    out.
 
     Raises `UsageError` for a path that does not exist and for a folder with no plans.
     """
@@ -94,7 +95,8 @@ class FileFault(Exception):  # noqa: N818 - becomes a diagnostic where the path 
 
 
 class Neighbours:
-    """Reads plan files and the files beside them (prompts, axis values, libraries), which stay inside the repository."""
+    """Reads plan files and the files beside them (prompts, axis values, libraries), which stay inside the
+    repository."""
 
     def __init__(self, cwd: Path) -> None:
         self.cwd = cwd
@@ -104,8 +106,8 @@ class Neighbours:
     def plan(self, path: Path, shown: str, max_bytes: int) -> bytes:
         """The content of a plan file. Raises `FileFault`.
 
-        A folder whose name is inside the repository of the working directory must really be there: a link belongs to the
-        tree that may come from a stranger, and could lead anywhere.
+        A folder whose name is inside the repository of the working directory must really be there: a link belongs to
+        the tree that may come from a stranger, and could lead anywhere.
         """
         folder, here = path.parent, self._root(self.cwd)
         inside = Path(os.path.abspath(folder)).is_relative_to(here)  # noqa: PTH100 - no links
@@ -125,7 +127,8 @@ class Neighbours:
         return shown, self._contents[resolved]
 
     def find(self, plan: Path, path: str) -> tuple[Path, Path]:
-        """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileFault` if it must not be read."""
+        """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileFault` if it must not be
+        read."""
         if "\0" in path or "://" in path or path.startswith(("/", "\\", "~")) or PureWindowsPath(path).drive:
             raise FileFault("file-outside", "write a path relative to this file, inside the repository")
         folder = plan.parent
@@ -133,7 +136,8 @@ class Neighbours:
 
 
 def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:
-    """A plan file or project config, which may come from a stranger's pull request: never by a link out of the repository.
+    """A plan file or project config, which may come from a stranger's pull request: never by a link out of the
+    repository.
 
     Raises `FileFault`.
     """
@@ -141,7 +145,8 @@ def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:
 
 
 def _contained(path: Path, root: Path) -> Path:
-    """`path` with links resolved. Raises `FileFault` if that is outside of `root`, or in a private folder of git or planner."""
+    """`path` with links resolved. Raises `FileFault` if that is outside of `root`, or in a private folder of git or
+    planner."""
     resolved = Path(os.path.realpath(path))
     if not resolved.is_relative_to(root):
         raise FileFault("file-outside", "this path leads out of the repository; copy the file into the repository")

@@ -8,15 +8,7 @@ import re
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SkipValidation,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from planner.planfile.text import describe
@@ -79,7 +71,7 @@ def _problem_with_number(number: Any) -> str:
     except phonenumbers.NumberParseException as error:
         return f"{describe(number)} is not a phone number: {_NUMBERED.sub('', str(error)).lower().removesuffix('.')}"
     if not phonenumbers.is_possible_number(parsed):
-        return f"{describe(number)} cannot be a phone number: too few or too many digits for country code {parsed.country_code}"
+        return f"{describe(number)} has too few or too many digits for a number of country code {parsed.country_code}"
     return ""
 
 
@@ -101,8 +93,8 @@ class TargetFields(AllowedTargetFields):
     config: Text | None = Field(
         default=None,
         description=(
-            "File with the agent's intended fields, relative to this file. If it differs from the deployed agent, calls reach "
-            "a preview: a copy of the agent with these fields."
+            "File with the agent's intended fields, relative to this file. If it differs from the deployed agent, "
+            "calls reach a preview: a copy of the agent with these fields."
         ),
         examples=["../agents/support.yaml"],
     )
@@ -118,17 +110,20 @@ class BudgetFields(Authored):
 
 
 class AxisFileFields(Authored):
-    """Values from a file: one column of a table (.csv, .tsv), JSON lines (.jsonl, .ndjson), or text with one value a line (.txt).
+    """Values from a file: one column of a table (.csv, .tsv), JSON lines (.jsonl, .ndjson), or text with one value a
+    line (.txt).
 
-    Space around a value and blank lines are no part of it. Values of tables and of text are texts, those of JSON what they
-    are there; a text file has no comments.
+    Space around a value and blank lines are no part of it. Values of tables and of text are texts, those of JSON what
+    they are there; a text file has no comments.
     """
 
     required = ("file",)
     file: Text | None = Field(default=None, description="The file, relative to this one.", examples=["orders.csv"])
     column: Text | None = Field(
         default=None,
-        description="Column of a CSV table (required there), or key of JSON objects; by default each object is a value.",
+        description=(
+            "Column of a CSV table (required there), or key of JSON objects; by default each object is a value."
+        ),
         examples=["number"],
     )
 
@@ -151,7 +146,9 @@ class MatrixFields(Authored):
     axes: SkipValidation[dict[str, _AxisValues | AxisFileFields | AxisUseFields]] = Field(
         default_factory=dict,
         json_schema_extra={"minProperties": 1},
-        description="Each axis and its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
+        description=(
+            "Each axis and its values: texts, numbers, booleans, or mappings with an id. Templates use the name."
+        ),
         examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
     )
     exclude: list[SkipValidation[dict[str, Any]]] = Field(
@@ -166,7 +163,10 @@ class MatrixFields(Authored):
     )
     strategy: Literal["full", "pairwise"] = Field(
         default="full",
-        description="full: every combination. pairwise: far fewer, with every allowed pair of values of two axes in at least one case.",
+        description=(
+            "full: every combination. pairwise: far fewer, with every allowed pair of values of two axes in at least "
+            "one case."
+        ),
     )
     max_cases: Annotated[int, Field(ge=1, le=MAX_CASES)] = Field(
         default=DEFAULT_MAX_CASES, description="More cases than this (all targets together) is an error.", examples=[60]
@@ -231,8 +231,8 @@ class ScenarioDefaults(Authored):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = Field(
         default=None,
         description=(
-            "Judge the true pass rate with this confidence, not just that of these runs: the case passes if they show that it "
-            "is high enough, fails if they show that it is not, and is unknown otherwise."
+            "Judge the true pass rate with this confidence, not just that of these runs: the case passes if they show "
+            "that it is high enough, fails if they show that it is not, and is unknown otherwise."
         ),
         examples=[0.9],
     )
@@ -247,8 +247,8 @@ class ScenarioDefaults(Authored):
     caller_faults: Literal["ignore", "count"] = Field(
         default="ignore",
         description=(
-            "ignore: a failed run in which the test bot left its role, spoke the agent's part or hung up before the agent could "
-            "help does not count. count: it counts as a failure of the agent."
+            "ignore: a failed run in which the test bot left its role, spoke the agent's part or hung up before the "
+            "agent could help does not count. count: it counts as a failure of the agent."
         ),
     )
     when_settled: Literal["stop", "continue"] | None = Field(
@@ -266,7 +266,9 @@ class ScenarioDefaults(Authored):
     )
     retries: Annotated[int, Field(ge=0, le=MAX_RETRIES)] = Field(
         default=0,
-        description="How often a run that failed because of the platform may be called again; included in the high estimate.",
+        description=(
+            "How often a run that failed because of the platform may be called again; included in the high estimate."
+        ),
         examples=[1],
     )
     max_age: Annotated[str, StringConstraints(pattern=AGE)] | None = Field(
@@ -319,12 +321,18 @@ class PlanFields(Authored):
     )
     imports: Texts = Field(
         default_factory=list,
-        description="Libraries, relative to this file. Their expectations and axes can be used; their vars and targets are added to the plan's.",
+        description=(
+            "Libraries, relative to this file. Their expectations and axes can be used; their vars and targets are "
+            "added to the plan's."
+        ),
         examples=[["lib/voice.yaml"]],
     )
     targets: SkipValidation[dict[str, TargetFields] | list[Slug]] = Field(
         default_factory=dict,
-        description="Each alias and what it calls; or a list of aliases that an environment of planner.yaml or an import defines.",
+        description=(
+            "Each alias and what it calls; or a list of aliases that an environment of planner.yaml or an import "
+            "defines."
+        ),
         examples=[{"support": {"agent": 12}, "hotline": {"phone_number": 77}}],
         json_schema_extra={"minProperties": 1, "minItems": 1, "uniqueItems": True},
     )
@@ -365,7 +373,10 @@ class LibraryFields(Authored):
     )
     targets: SkipValidation[dict[str, TargetFields]] = Field(
         default_factory=dict,
-        description="Each alias and what it calls. A plan calls those that it names, or all of them if it has no targets of its own.",
+        description=(
+            "Each alias and what it calls. A plan calls those that it names, or all of them if it has no targets of "
+            "its own."
+        ),
         examples=[{"support": {"agent": 12}}],
     )
 

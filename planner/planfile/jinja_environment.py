@@ -1,8 +1,8 @@
 """The Jinja environment of plan templates: sandboxed, repeatable, and bounded in output and work.
 
-Every value that a template computes passes `count_value`, which charges its size to a budget. Work is counted rather than
-timed, so a template is accepted or refused on every machine alike. A step takes one or two microseconds. `Layout` remembers where
-the tags of a template are.
+Every value that a template computes passes `count_value`, which charges its size to a budget. Work is counted rather
+than timed, so a template is accepted or refused on every machine alike. A step takes one or two microseconds. `Layout`
+remembers where the tags of a template are.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ COUNT = "__count"
 """Name of the filter that counts a value."""
 _MAX_NUMBER = 10**30
 _JINJA_FILTERS = (
-    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length", "list",
-    "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "title", "truncate",
-    "unique", "upper", "wordcount",
+    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length",
+    "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "title",
+    "truncate", "unique", "upper", "wordcount",
 )  # fmt: skip
 _JINJA_TESTS = (
     "boolean", "defined", "divisibleby", "even", "false", "float", "integer", "iterable", "lower", "mapping", "none",
@@ -272,7 +272,8 @@ class Counted(NodeTransformer):
 
 
 def shown(value: Any) -> str:
-    """A single value as a template writes it: numbers and booleans as in JSON. Raises `RenderError` for anything else."""
+    """A single value as a template writes it: numbers and booleans as in JSON. Raises `RenderError` for anything
+    else."""
     match value:
         case str() | Undefined():
             return str(value)  # of an undefined value this raises, and says what is missing

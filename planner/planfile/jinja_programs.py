@@ -30,10 +30,10 @@ MAX_PARTS = 10_000
 """Names, values and operations of one template."""
 _NODES: frozenset[type[nodes.Node]] = frozenset(
     {
-        nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.Slice,
-        nodes.Filter, nodes.Test, nodes.Call, nodes.Keyword, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or,
-        nodes.Not, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Concat,
-        nodes.List, nodes.Tuple, nodes.For, nodes.If, nodes.Assign,
+        nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
+        nodes.Slice, nodes.Filter, nodes.Test, nodes.Call, nodes.Keyword, nodes.CondExpr, nodes.Compare, nodes.Operand,
+        nodes.And, nodes.Or, nodes.Not, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div,
+        nodes.FloorDiv, nodes.Mod, nodes.Concat, nodes.List, nodes.Tuple, nodes.For, nodes.If, nodes.Assign,
     }
 )  # fmt: skip
 _WORDS: dict[type[nodes.Node], str] = {
@@ -45,8 +45,8 @@ _QUOTED = re.compile(r"['`\"]([^'`\"]+)['`\"]")
 _NOT_CLOSED = {"unexpected '}'", "unexpected end of template, expected 'end of print statement'"}
 """Jinja's messages about `{{ name }` and `{{ name`."""
 _FAILURES = (
-    RenderError, TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
-    AssertionError,
+    RenderError, TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError,
+    RecursionError, AssertionError,
 )  # fmt: skip
 """What operators and Jinja's filters raise for unsuitable values."""
 

@@ -127,8 +127,8 @@ def report_price(root: Mapping, plan: Plan, project: Project, reporter: Reporter
     attempts = sum(case.runs * (1 + case.retries) for case in plan.cases)
     if attempts > policy.max_calls:
         detail = (
-            f"this plan makes up to {attempts:,} calls with `retries`, and the project's policy allows {policy.max_calls:,} "
-            "per session; reduce `runs`, `retries` or the number of cases, or use --select"
+            f"this plan makes up to {attempts:,} calls with `retries`, and the project's policy allows "
+            f"{policy.max_calls:,} per session; reduce `runs`, `retries` or the number of cases, or use --select"
         )
         reporter.warning("too-many-calls", detail, place)
     cents = least_call_cents(project)
@@ -154,8 +154,8 @@ def _cents(cents: float) -> str:
 def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
     """The first expectation of each plan that needs a language model, if `planner.yaml` names none."""
     detail = (
-        "this needs a language model, and planner.yaml names none under `judge`: `planner run` refuses such a plan, and "
-        "with --sandbox only answers recorded in the world decide it"
+        "this needs a language model, and planner.yaml names none under `judge`: `planner run` refuses such a plan, "
+        "and with --sandbox only answers recorded in the world decide it"
     )
     for plan in plans:
         places = (

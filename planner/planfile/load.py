@@ -161,7 +161,10 @@ class PlanContext:
             return own
         joined = {**imported, **own}
         if larger_than(joined, MAX_TEMPLATE_VALUES):
-            detail = f"the variables of a plan and its imports may have {MAX_TEMPLATE_VALUES:,} values together, with aliases expanded; shorten them"
+            detail = (
+                f"the variables of a plan and its imports may have {MAX_TEMPLATE_VALUES:,} values together, with "
+                "aliases expanded; shorten them"
+            )
             reporter.error("too-many-nodes", detail, self.root.key_span("imports"))
             return None
         return joined
@@ -172,7 +175,8 @@ _OF_AGENTS = frozenset({"prompt", "prompt_file", "voice", "product", "primary_la
 
 
 class LoadedFiles(NamedTuple):
-    """Plans without any error, in the order of their files; the libraries' paths, the imported too; all faults of all files."""
+    """Plans without any error, in the order of their files; the libraries' paths, the imported too; all faults of all
+    files."""
 
     plans: tuple[Plan, ...]
     libraries: frozenset[str]

@@ -223,6 +223,7 @@ class Project:
 
 
 def least_call_cents(project: Project) -> float | None:
-    """The least that one call costs: a started minute of the cheapest product. None if the project does not set rates."""
+    """The least that one call costs: a started minute of the cheapest product. None if the project does not set
+    rates."""
     rates = {**DEFAULT_RATES, **dict(project.rates)}
     return min(rates.values()) * CHARGE_MULTIPLIER if project.rates else None

@@ -39,7 +39,8 @@ class Source(Enum):
 
 @frozen
 class Origin:
-    """`span` is None if no plan defines it. `used`: where a plan uses what a library, or a file beside the plan, defines."""
+    """`span` is None if no plan defines it. `used`: where a plan uses what a library, or a file beside the plan,
+    defines."""
 
     source: Source
     span: Span | None = None
@@ -146,7 +147,8 @@ class _Plan:
         return Origin(Source.ENVIRONMENT, used=used) if found is None else Origin(Source.LIBRARY, found.span, used)
 
     def _axis(self, matrix: Mapping, name: str, case: Case) -> Origin:
-        """Where the case's value is: in the axis, or in what includes the case; the axis, if its values are in a file."""
+        """Where the case's value is: in the axis, or in what includes the case; the axis, if its values are in a
+        file."""
         shown = dict(case.point)
         written: Any = matrix["axes"][name]
         root, holder, key = self.root, matrix["axes"], name

@@ -1,8 +1,9 @@
 """Pairwise tables: few rows in which every allowed pair of values of two axes occurs.
 
-A first table is built greedily (AETG). Tabu search then removes rows one at a time (K. J. Nurmela, "Upper bounds for covering arrays
-by tabu search", 2004). Only integers decide, so the same sizes and exclusions give the same table on every machine. Tables are smaller
-than those of covertable 3.2 and allpairspy 2.5, cover every allowed pair between exclusions too, and take bounded time.
+A first table is built greedily (AETG). Tabu search then removes rows one at a time (K. J. Nurmela, "Upper bounds for
+covering arrays by tabu search", 2004). Only integers decide, so the same sizes and exclusions give the same table on
+every machine. Tables are smaller than those of covertable 3.2 and allpairspy 2.5, cover every allowed pair between
+exclusions too, and take bounded time.
 
 Values are numbers: positions in their axis. A cell is one number for an axis and its value.
 """

@@ -112,8 +112,8 @@ class PolicyFields(Authored):
     previews: Literal["allow", "deny"] = Field(
         default="allow",
         description=(
-            "allow: if an agent's file (`config`) differs from the deployed agent, planner makes a copy with the file's fields, "
-            "calls it and deletes it. deny: such calls are refused."
+            "allow: if an agent's file (`config`) differs from the deployed agent, planner makes a copy with the "
+            "file's fields, calls it and deletes it. deny: such calls are refused."
         ),
     )
 
@@ -132,7 +132,10 @@ class JudgeFields(Authored):
     required = ("base_url", "model")
     base_url: Annotated[Text, AfterValidator(_endpoint)] | None = Field(
         default=None,
-        description="Address of an OpenAI-compatible API, without `/chat/completions`. It must use https, or be on this machine.",
+        description=(
+            "Address of an OpenAI-compatible API, without `/chat/completions`. It must use https, or be on this "
+            "machine."
+        ),
         examples=["https://api.openai.com/v1", "http://127.0.0.1:11434/v1"],
     )
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
@@ -141,9 +144,9 @@ class JudgeFields(Authored):
     answers_as: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
         default=[],
         description=(
-            "Other names under which the same model answers, such as the model behind a deployment or an alias. Editions "
-            "(`gpt-4o-2024-08-06` of `gpt-4o`) need not be listed. Answers of any other model do not count. By default the "
-            "name in the first answer is accepted."
+            "Other names under which the same model answers, such as the model behind a deployment or an alias. "
+            "Editions (`gpt-4o-2024-08-06` of `gpt-4o`) need not be listed. Answers of any other model do not count. "
+            "By default the name in the first answer is accepted."
         ),
         examples=[["gpt-4o"]],
     )
@@ -191,12 +194,17 @@ class ProjectFields(Authored):
     )
     store: Annotated[Text, AfterValidator(_store)] | None = Field(
         default=None,
-        description="Where results are stored: a folder (default .planner/), a git ref, or the address of an object store.",
+        description=(
+            "Where results are stored: a folder (default .planner/), a git ref, or the address of an object store."
+        ),
         examples=["git:refs/planner/results"],
     )
     store_public: bool = Field(
         default=False,
-        description="Whether results may be stored in a git ref of a public repository, where everyone can read the transcripts.",
+        description=(
+            "Whether results may be stored in a git ref of a public repository, where everyone can read the "
+            "transcripts."
+        ),
     )
     redact: Annotated[list[Annotated[Text, AfterValidator(_redacting)]], Field(max_length=300)] = Field(
         default_factory=list,
@@ -246,7 +254,8 @@ MAX_VALUES = 50_000
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
-    """The project at `root`, or the defaults if it has no `planner.yaml`; defaults, too, for everything with an error."""
+    """The project at `root`, or the defaults if it has no `planner.yaml`; defaults, too, for everything with an
+    error."""
     diagnostics = Diagnostics()
     path = root / PROJECT_FILE
     file = display_name(path, cwd)

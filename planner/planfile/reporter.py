@@ -28,7 +28,8 @@ class Rule(NamedTuple):
 
 @cache
 def rules_by_area() -> Mapping[str, tuple[Rule, ...]]:
-    """Part of a file, in the order in which it is read, to the rules about it. Read late: most commands report nothing."""
+    """Part of a file, in the order in which it is read, to the rules about it. Read late: most commands report
+    nothing."""
     from planner.planfile.yaml.reader import read
 
     root, problems = read(_FILE.read_bytes(), _FILE.name)
@@ -123,7 +124,8 @@ class Reporter:
 
 @dataclass(slots=True)
 class CaseErrors:
-    """Errors of one scenario's cases: each text is reported once, with the first case. `which` names the current case."""
+    """Errors of one scenario's cases: each text is reported once, with the first case. `which` names the current
+    case."""
 
     reporter: Reporter
     axes: frozenset[str]
@@ -139,7 +141,8 @@ class CaseErrors:
 
 @frozen
 class Use:
-    """A place where a name is used. `user` is where the plan uses what is in a library, with `said` of that; several plans may."""
+    """A place where a name is used. `user` is where the plan uses what is in a library, with `said` of that; several
+    plans may."""
 
     code: str
     place: Span
@@ -156,7 +159,8 @@ class Unresolved:
     _messages: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     def add(self, name: str, use: Use, message: Callable[[], str]) -> None:
-        """Raises `EnoughFaults` if there are more names than are shown. The first message of a name and code is shown."""
+        """Raises `EnoughFaults` if there are more names than are shown. The first message of a name and code is
+        shown."""
         self.reporter.errors += 1
         if (name, use.code) not in self._messages:
             self._messages[name, use.code] = message()

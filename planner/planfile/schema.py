@@ -89,7 +89,8 @@ def check_schema(name: str) -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """A key that does not apply is left out, never null. Keys stay in the order of the models; they are their own titles."""
+    """A key that does not apply is left out, never null. Keys stay in the order of the models; they are their own
+    titles."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         del schema
@@ -163,7 +164,8 @@ def _add_expectation(defs: dict[str, Any]) -> None:
 
 
 def _templated(schema: Any) -> Any:
-    """Wherever a number, a boolean, or a text of some form is taken, a text that is wholly one template is taken too."""
+    """Wherever a number, a boolean, or a text of some form is taken, a text that is wholly one template is taken
+    too."""
     if isinstance(schema, list):
         return [_templated(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(schema, dict):

@@ -53,7 +53,8 @@ def settings_of(values: Mapping[str, Any]) -> CaseSettings:
 
 
 def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:
-    """Report expectations whose `min_pass_rate` no result of so many runs could show at this confidence. Rates of 1 are exempt."""
+    """Report expectations whose `min_pass_rate` no result of so many runs could show at this confidence. Rates of 1 are
+    exempt."""
     if confidence is None:
         return
     for draft in drafts:
@@ -63,8 +64,8 @@ def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None
         least = least_runs_to_pass(rate, confidence)
         if least is not None and runs < least:
             detail = (
-                f"with `runs: {runs}` this could never be shown to hold, nor the case pass: a rate of {rate:g} with confidence "
-                f"{confidence:g} takes {least} runs at least"
+                f"with `runs: {runs}` this could never be shown to hold, nor the case pass: a rate of {rate:g} with "
+                f"confidence {confidence:g} takes {least} runs at least"
             )
             reporter.error_once(draft.said, "out-of-range", detail, draft.part(("min_pass_rate",)), draft.user)
 
@@ -111,8 +112,8 @@ class Settings(NamedTuple):
             self.reporter.error("bad-value", detail, self._place(place))
         elif runs < least:
             detail = (
-                f"with `runs: {runs}` the case could never pass: to show a rate of {rate:g} with confidence {confidence:g} "
-                f"takes {least} runs at least, all of them passed"
+                f"with `runs: {runs}` the case could never pass: to show a rate of {rate:g} with confidence "
+                f"{confidence:g} takes {least} runs at least, all of them passed"
             )
             self.reporter.error("out-of-range", detail, self._place(place))
 
@@ -145,7 +146,8 @@ class Settings(NamedTuple):
 def read_quarantine(
     written: Written, fields: QuarantineFields | None, reporter: Reporter, today: date | None
 ) -> Quarantine | None:
-    """`quarantine` of a scenario or of the defaults, which is `written`; None if there is none, or an error, which is reported.
+    """`quarantine` of a scenario or of the defaults, which is `written`; None if there is none, or an error, which is
+    reported.
 
     One that ended before `today` (UTC; None: unknown) is reported as a warning and still returned.
     """

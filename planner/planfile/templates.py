@@ -144,7 +144,10 @@ class Templates:
             return found
         self._room -= _PROGRAM + len(text) // 16 + sum(map(len, re.findall(_TAG, text)))
         if self._room < 0:
-            detail = f"tags other than {{{{ name }}}} may have {MAX_PROGRAMS:,} characters in all templates of a plan; shorten them"
+            detail = (
+                f"tags other than {{{{ name }}}} may have {MAX_PROGRAMS:,} characters in all templates of a plan; "
+                "shorten them"
+            )
             raise TemplateFault("template-too-costly", detail)
         return self.program(text)
 

@@ -59,7 +59,8 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 @dataclass(slots=True)
 class Searches:
-    """`nearest`, until all searches together have taken about a second: there may be a thousand names among thousands."""
+    """`nearest`, until all searches together have taken about a second: there may be a thousand names among
+    thousands."""
 
     room: int = 1_500_000
 

@@ -1,6 +1,7 @@
 """The Test Calls API on your own machine: the same endpoints, its own state, scripted calls, faults on demand.
 
-It imports nothing of this project but the YAML reader: where the client is wrong about the API, the sandbox must disagree with it.
+It imports nothing of this project but the YAML reader: where the client is wrong about the API, the sandbox must
+disagree with it.
 """
 
 from planner.sandbox.sandbox import Dialect, Sandbox

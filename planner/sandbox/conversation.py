@@ -180,7 +180,8 @@ def _row(snapshot: Snapshot, table: str, name: str) -> Object | None:
 
 
 def _values(snapshot: Snapshot, match: Any) -> Object | None:
-    """Of the groups, and as `group.column` of their tables; None if a table has neither a row for its group nor a row ""."""
+    """Of the groups, and as `group.column` of their tables; None if a table has neither a row for its group nor a row
+    ""."""
     values: Object = {}
     groups: dict[str, str] = match.groupdict(default="")
     for name, found in groups.items():

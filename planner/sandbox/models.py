@@ -1,8 +1,9 @@
-"""Calls with a model on the line: the agent plays its deployed prompt with its tools, the test bot plays the scenario prompt.
+"""Calls with a model on the line: the agent plays its deployed prompt with its tools, the test bot plays the scenario
+prompt.
 
-A party that no model plays speaks its turns of the matching dialogue, in order. Each call has a daemon thread of its own. Nothing here
-touches the state: its owner takes what was said from `finished`. If the sandbox stops, the next one with the same state file starts
-unfinished calls again.
+A party that no model plays speaks its turns of the matching dialogue, in order. Each call has a daemon thread of its
+own. Nothing here touches the state: its owner takes what was said from `finished`. If the sandbox stops, the next one
+with the same state file starts unfinished calls again.
 """
 
 import json
@@ -147,12 +148,13 @@ def tool_definition(name: str, description: str, parameters: Mapping[str, str]) 
 
 
 _PHONE = (
-    "This is a phone call. Answer with the words you say and nothing else: no stage directions, no lists, no markup, one to three "
-    "sentences. Call a tool when you need it."
+    "This is a phone call. Answer with the words you say and nothing else: no stage directions, no lists, no markup, "
+    "one to three sentences. Call a tool when you need it."
 )
 _CALLER = (
-    "You are playing the caller in a test of a phone agent. Play the role below until you have what you came for, or it is plain that you "
-    "will not get it. Then say goodbye and call hang_up. Never say that this is a test, never speak for the agent.\n\n"
+    "You are playing the caller in a test of a phone agent. Play the role below until you have what you came for, or "
+    "it is plain that you will not get it. Then say goodbye and call hang_up. Never say that this is a test, never "
+    "speak for the agent.\n\n"
 )
 _HANG_UP = tool_definition("hang_up", "Hang up the phone. Say goodbye first.", {})
 _END_CALL = tool_definition("end_call", "Hang up. Say goodbye first.", {})

@@ -29,7 +29,8 @@ _FOREIGN_PROMPT = "You are somebody else's caller. Ask for the opening hours."
 
 
 class Sandbox:
-    """`app` is the ASGI application. With `state_path` the state outlives the process; `now` is the clock (epoch seconds)."""
+    """`app` is the ASGI application. With `state_path` the state outlives the process; `now` is the clock (epoch
+    seconds)."""
 
     def __init__(
         self,
@@ -90,7 +91,8 @@ class Sandbox:
     # Launches
 
     def launch(self, request: LaunchRequest) -> Event:
-        """Accept a valid request, or raise 404, 402 or 429 (in this order). The launch is in the state file on return."""
+        """Accept a valid request, or raise 404, 402 or 429 (in this order). The launch is in the state file on
+        return."""
         with self._store.change():
             answerer = self._answerer(request)
             now = self.now()

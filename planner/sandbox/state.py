@@ -1,11 +1,12 @@
 """What the service remembers, as events, and what follows from them at a moment: statuses and money.
 
-Times are seconds since the epoch by the sandbox's clock. An event contains everything that was decided with it, so that neither a
-restart nor another world changes an earlier run. Nothing happens in the background: what a run shows follows from the clock.
+Times are seconds since the epoch by the sandbox's clock. An event contains everything that was decided with it, so that
+neither a restart nor another world changes an earlier run. Nothing happens in the background: what a run shows follows
+from the clock.
 
-The state file has one JSON line per event, written before the answer is sent. Several processes can share it: every change is made under
-a lock, after reading what the others have appended. A torn last line, as a killed process leaves it, was never acknowledged: the next
-change cuts it off.
+The state file has one JSON line per event, written before the answer is sent. Several processes can share it: every
+change is made under a lock, after reading what the others have appended. A torn last line, as a killed process leaves
+it, was never acknowledged: the next change cuts it off.
 """
 
 import os
@@ -160,7 +161,8 @@ class Event:
     at: float
     kind: Literal["launch", "change"] = "change"
     runs: tuple[Run, ...] = ()
-    """The new runs of a launch; otherwise a run whose call between models has ended, or queued runs of a deleted agent."""
+    """The new runs of a launch; otherwise a run whose call between models has ended, or queued runs of a deleted
+    agent."""
     batch: Batch | None = None
     agents: dict[int, AgentRecord] = field(default_factory=dict[int, AgentRecord])
     charge: Charge | None = None

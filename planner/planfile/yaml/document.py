@@ -98,8 +98,8 @@ class Mapping(dict[str, Any]):
         self.spots = array("I")
         """Four offsets for each key."""
         self.incomplete = False
-        """Whether the keys are uncertain: one is a duplicate, or a merge was refused. An unknown or missing key may follow
-        from that."""
+        """Whether the keys are uncertain: one is a duplicate, or a merge was refused. An unknown or missing key may
+        follow from that."""
         self._positions: dict[str, int] | None = None
 
     def mark(self, key: str) -> KeyMark:

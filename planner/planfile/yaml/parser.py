@@ -356,7 +356,8 @@ class Parser:
             container.put(key, value, mark)
 
     def _unique(self, container: Mapping, spots: list[int], key: Any, place: tuple[int, int]) -> Any:
-        """The key if it is not a duplicate. Only the first one is reported: many mean that a mapping's start is missing."""
+        """The key if it is not a duplicate. Only the first one is reported: many mean that a mapping's start is
+        missing."""
         if key not in container:
             return key
         if not container.incomplete:

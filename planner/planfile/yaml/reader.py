@@ -2,8 +2,9 @@
 
 Bounds, with aliases expanded: 16 MiB per file, 1,000,000 nodes, 64 levels, 10,000 anchors.
 
-The C parser is libyaml 0.1.7, which refuses `:` and `?` inside unquoted texts between brackets, such as `[Is it 5:30?]`. A file
-that it refuses for that reason is read again by ruamel.yaml's own parser, which is slow: only up to `MAX_PURE_CHARACTERS`.
+The C parser is libyaml 0.1.7, which refuses `:` and `?` inside unquoted texts between brackets, such as `[Is it
+5:30?]`. A file that it refuses for that reason is read again by ruamel.yaml's own parser, which is slow: only up to
+`MAX_PURE_CHARACTERS`.
 """
 
 from __future__ import annotations
@@ -113,16 +114,16 @@ _NEAR = 1_000
 _INDENTATION = "this does not continue what is above: check its indentation, and quotes inside a quoted text"
 _FIXES = (
     ("mapping values are not allowed", "check the indentation of this key, or quote a text with a colon: 'like: this'"),
-    ("block sequence entries are not allowed", "an item begins with `- ` on its own line; quote a text that begins with -"),
+    ("block sequence entries are not allowed", "an item begins with `- ` on its own line; quote a text that starts so"),
     ("cannot start any token", "an unquoted text cannot begin with this character; quote it"),
-    ("expected comment or line break", "a text after | or > begins on the next line, indented; or quote it, without the sign"),
+    ("expected comment or line break", "a text after | or > begins on the next line, indented; or quote it"),
     ("escape", "this escape is unknown in double quotes: put a regular expression in single quotes"),
     ("expected '-' indicator", "this does not continue the list above: items begin with `- ` in one column"),
     ("expected key", _INDENTATION),
     ("<block end>", _INDENTATION),
     ("<document start>", _INDENTATION),
     ("alphabetic or numeric character", "an unquoted * or & begins an alias or an anchor; quote the text"),
-    ("could not find expected ':'", "a key without a colon: write `key: value`, or quote or indent a text of several lines"),
+    ("could not find expected ':'", "a key without a colon: write `key: value`, or quote a text of several lines"),
     ("found unexpected ':'", "write a space and a value after a colon; or quote the text"),
     ("expected ','", "a comma or a closing bracket is missing before this; or quote the text"),
 )  # fmt: skip
@@ -192,8 +193,8 @@ def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
 
 
 def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -> Mapping | None:
-    """The root of the document; None, and errors, if there is none or its structure is unknown. `allows_escapes`: texts may have
-    control characters, written as escapes."""
+    """The root of the document; None, and errors, if there is none or its structure is unknown. `allows_escapes`: texts
+    may have control characters, written as escapes."""
     root, problems = parse_text(source)
     if root is not None and allows_escapes:
         problems = [problem for problem in problems if problem.code != "control-character"]

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Operation:
-    """`answers` names the answer in `fields.py`, `body` and `query` their models in `requests.py`. `route` is the name for faults; "" if there are no key and no faults."""
+    """`answers` names the answer in `fields.py`, `body` and `query` their models in `requests.py`. `route` is the name
+    for faults; "" if there are no key and no faults."""
 
     endpoint: Callable[[e.Exchange], Any]
     method: str

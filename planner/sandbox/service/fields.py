@@ -16,17 +16,18 @@ _OTHER = (
 """Some of the other fields of agents, which change no scripted call."""
 OTHER_FIELDS = tuple(each.partition(":")[0] for each in _OTHER.split())
 _PAGE = {
-    "Run": "id:id target_type:target target_id:id direction:direction target_number:text scenario_prompt:text mode:mode "
-    "status:run_status charge_multiplier:count estimated_cost_cents:count call_id:id? sip_call_id:id? "
+    "Run": "id:id target_type:target target_id:id direction:direction target_number:text scenario_prompt:text "
+    "mode:mode status:run_status charge_multiplier:count estimated_cost_cents:count call_id:id? sip_call_id:id? "
     "error_message:text started_at:moment? completed_at:moment? batch_id:id? created_at:moment updated_at:moment",
     "Batch": "id:id name:text target_type:target target_id:id direction:direction target_number:text "
     "scenario_prompts:texts run_count:count stagger_seconds:count status:batch_status total_runs:count "
     "completed_runs:count failed_runs:count error_message:text requested_by_id:id started_at:moment? "
     "completed_at:moment? created_at:moment updated_at:moment run_ids:ids",
-    "Call": "call_id:id agent_id:id direction:direction from_number:text to_number:text start_time:moment end_time:moment? "
-    "duration_seconds:count? status:call_status end_reason:text? is_test_call:boolean product:text voice:text "
-    "billable_minutes:count? billing_total_cents:count? billed_at:moment? grade_score:score? grade_status:progress? "
-    "issue_count:count critical_issue_count:count agent_variant_id:id? agent_variant_label:text?",
+    "Call": "call_id:id agent_id:id direction:direction from_number:text to_number:text start_time:moment "
+    "end_time:moment? duration_seconds:count? status:call_status end_reason:text? is_test_call:boolean product:text "
+    "voice:text billable_minutes:count? billing_total_cents:count? billed_at:moment? grade_score:score? "
+    "grade_status:progress? issue_count:count critical_issue_count:count agent_variant_id:id? "
+    "agent_variant_label:text?",
     "Calls": "results:Call[] total:count limit:count offset:count",
     "Tool": "name:text description:text parameters:texts_by_name",
     "Turn": "role:role content:anything start_ms:count end_ms:count ttfa_ms:count! content_type:media_type!",

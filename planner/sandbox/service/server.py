@@ -15,7 +15,8 @@ from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.app import ABORT
 
 _KEEP_ALIVE_SECONDS = 75
-"""Longer than clients keep a connection, httpx 5 seconds: where both close it at one moment, a request may be lost in between."""
+"""Longer than clients keep a connection, httpx 5 seconds: where both close it at one moment, a request may be lost in
+between."""
 
 
 class _AbortableProtocol(H11Protocol):

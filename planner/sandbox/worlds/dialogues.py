@@ -11,8 +11,9 @@ A dialogue::
         - agent: "It is {lookup_order.status}."
         - caller: Thanks, bye.
 
-In a text, `{group}` is a named group of the pattern, `{group.column}` a column of the world's table with that name, in the row that
-the group selects, `{tool.field}` a field in the result of an earlier tool call, and `{code}` five digits that differ per call.
+In a text, `{group}` is a named group of the pattern, `{group.column}` a column of the world's table with that name, in
+the row that the group selects, `{tool.field}` a field in the result of an earlier tool call, and `{code}` five digits
+that differ per call.
 """
 
 import re
@@ -163,14 +164,16 @@ def compiled(pattern: str) -> Any:
 
 class Dialogue(Part):
     prompt: Line
-    """A regular expression (RE2), searched in the scenario prompt, case ignored; white space of the prompt counts as one space."""
+    """A regular expression (RE2), searched in the scenario prompt, case ignored; white space of the prompt counts as
+    one space."""
     agent_prompt: str | None = None
     """A regular expression that the agent's own prompt must match, too. Such a dialogue is preferred to one without."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     grade: Grade = Grade.model_construct()
 
     def errors(self, tools: "Mapping[str, Tool]", tables: Mapping[str, Table]) -> Iterator[PlacedError]:
-        """Patterns that are not regular expressions, placeholders and tools that do not exist, turns that are never played."""
+        """Patterns that are not regular expressions, placeholders and tools that do not exist, turns that are never
+        played."""
         for field, pattern in (("prompt", self.prompt), ("agent_prompt", self.agent_prompt)):
             try:
                 compiled(pattern or "")

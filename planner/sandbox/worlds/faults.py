@@ -1,7 +1,7 @@
 """Faults on demand: what goes wrong, on which route, when and how often; seeded, so that a failing test fails again.
 
-A fault skips the first `after` requests of its route, then affects every `every`th request with `probability`, at most `times`
-times. It is declared in a world file, or at run time by `POST /_sandbox/control`.
+A fault skips the first `after` requests of its route, then affects every `every`th request with `probability`, at most
+`times` times. It is declared in a world file, or at run time by `POST /_sandbox/control`.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,8 @@ _OfCalls = Literal["calls", "call", "transcript", "history", "grade", "audio"]
 _OfAgents = Literal["agents", "agent", "versions", "create", "edit", "deploy", "discard", "duplicate", "delete"]
 _OfAccount = Literal["phone_numbers", "phone_number", "billing", "transactions", "whoami"]
 Route = Literal["any", _OfRuns, _OfCalls, _OfAgents, _OfAccount]
-"""`launch` is both POSTs; `list` is the list of runs. `agents` and `agent` are reads, the six after `versions` writes."""
+"""`launch` is both POSTs; `list` is the list of runs. `agents` and `agent` are reads, the six after `versions`
+writes."""
 
 _Before = Literal["error_before", "throttle", "no_balance", "foreign_runs"]
 _After = Literal["lost_answer", "error_after", "garbage", "slow"]

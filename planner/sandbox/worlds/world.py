@@ -97,7 +97,8 @@ class Agent(Part):
     draft_prompt: str | None = None
     """The prompt of an undeployed draft, which answers no call; null: there is none."""
     active: int | None = None
-    """The revision that answers calls, if it is not the highest: after a roll-back, or until a fault deploys another."""
+    """The revision that answers calls, if it is not the highest: after a roll-back, or until a fault deploys
+    another."""
 
     @model_validator(mode="after")
     def _active(self) -> Self:
