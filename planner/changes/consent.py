@@ -184,8 +184,7 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentReque
     raise RefusedError(
         f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}{changed}"
         f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
-        "Review it with `planner plan --refresh` (with the key, to see edited agents). To agree to it: "
-        f"{request.command}",
+        f"Review it with `planner plan`: with a key, --refresh shows edited agents. To agree to it: {request.command}",
     )
 
 

@@ -115,7 +115,7 @@ def _outside(agreed: ConsentedCase | None, now: ConsentedCase, why: str) -> Iter
             yield f"a recheck was agreed to, now {now.runs} calls ({why})"
             return
         if now.call != agreed.call:
-            yield f"another call ({why})"
+            yield f"a different call ({why})"
         if now.config != agreed.config:
             yield "the file of its agent changed"
         if now.runs > agreed.runs:
@@ -161,12 +161,17 @@ class SavedSelection(BaseModel):
     policy_from: str | None = None
 
 
-class SavedPlan(BaseModel):
+class SavedBy(BaseModel):
+    """Which version saved a plan. Every version writes these fields."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     kind: Literal["saved-plan"] = "saved-plan"
     schema_version: str = SCHEMA_VERSION
     tool_version: str
+
+
+class SavedPlan(SavedBy):
     plan_id: str = Field(description="Unique: a saved plan can be run only once.")
     max_cost_cents: Total | None = Field(
         description="The high estimate and what earlier sessions spent; null if the cost is unknown."

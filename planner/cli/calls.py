@@ -40,7 +40,7 @@ def plan(invocation: Invocation, **values: Any) -> int:
 @click.option("--plan-digest", metavar="SHA256:…", help="Refuse any call outside the change set with this digest.")
 @options.REPORT_DIR
 @click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="Run at most N calls at the same time.")
-@click.option("--fail-fast", is_flag=True, help="Stop launching after the first failed run.")
+@click.option("--fail-fast", is_flag=True, help="Stop launching after the first failed run that counts.")
 @options.FAIL_ON
 @options.COMPARE_WITH
 @options.FRESH

@@ -76,7 +76,10 @@ def _action(change: Change, redactor: Redactor) -> str:
 
 def _agent(before: CaseInputs | None, now: CaseInputs) -> str:
     today = now.agent_revision or "unknown (--refresh asks the service)"
-    then = f"; in the stored runs {before.agent_revision or 'unknown'}" if before is not None else ""
+    if before is None:
+        return f"revision {today}"
+    is_same = now.agent_revision == before.agent_revision is not None
+    then = ", as in the stored runs" if is_same else f"; in the stored runs {before.agent_revision or 'unknown'}"
     return f"revision {today}{then}"
 
 

@@ -111,7 +111,8 @@ def _measures(points: Sequence[Point], whole: Timeline | CaseHistory, width: int
     figures, shown = whole.figures, [point.figures for point in points[-min(_SPARK, width // 3) :]]
     if figures.pass_rate is not None:
         graph = sparkline([each.pass_rate for each in shown], is_share=True)
-        yield from labelled("Pass rate", [f"{graph} {_rate(figures)}"], _LABEL, width, paint)
+        counted = "call" if figures.countable == 1 else "calls"
+        yield from labelled("Pass rate", [f"{graph} {_rate(figures)} {counted}"], _LABEL, width, paint)
     if figures.duration_seconds is not None:
         text = f"{sparkline([each.duration_seconds for each in shown])} {duration(figures.duration_seconds)} median"
         yield from labelled("Duration", [text], _LABEL, width, paint)

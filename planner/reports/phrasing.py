@@ -121,13 +121,15 @@ def meaning(result: RunResult) -> str:
     if result.exit_code == 0 and not result.cases:
         return "There was nothing to do."
     is_worse = result.suite is not None and result.suite.compared == "worse"
-    has_failed = is_worse or any(case.outcome == "failed" or case.compared == "regressed" for case in result.cases)
-    if result.exit_code == 1 and not has_failed:
+    failed = [case for case in result.cases if case.outcome == "failed" or case.compared == "regressed"]
+    if result.exit_code == 1 and not (failed or is_worse):
         return "A run failed an expectation, so no further calls were made (--fail-fast)."
     if result.exit_code == 1 and not any(shown_outcome(case) == "failed" for case in result.cases):
         return "No case failed, but significantly fewer calls passed than before."
-    if result.exit_code == 0 and has_failed:
-        return "What failed or regressed does not count here: it is in quarantine, or not in --fail-on."
+    if result.exit_code == 0 and (is_worse or any(case.quarantine is None for case in failed)):
+        return f"Only {' and '.join(f'{kind}s' for kind in result.fail_on)} count here (--fail-on)."
+    if result.exit_code == 0 and failed:
+        return "All cases met their required pass rate, except quarantined ones, which do not count."
     if result.exit_code == 0:
         return f"All {'selected ' if result.partial else ''}cases met their required pass rate."
     if result.exit_code == 4 and result.finished:

@@ -262,7 +262,7 @@ class BaseCommit:
             return None
         mode, object_id = found
         if mode not in _FILES:
-            raise UsageError(f"{self.name}:{path} is not a file", "Replace the link or folder by a file.")
+            raise UsageError(f"{self.name}:{path} is not a file", "Commit a file there, not a link or a folder.")
         content = self.git("cat-file", "blob", object_id)
         if content.code != 0:
             raise self._unreadable(path)

@@ -21,6 +21,7 @@ from planner.changes.model import ChangeSet
 from planner.changes.saved_plan import (
     SCHEMA_VERSION,
     ConsentedCalls,
+    SavedBy,
     SavedPlan,
     SavedSelection,
     called_agents,
@@ -344,20 +345,20 @@ def saved_command(path: Path) -> str:
 def _parse(data: bytes, path: Path) -> SavedPlan:
     again = "Create it again with planner plan --out."
     try:
-        saved = SavedPlan.model_validate_json(data)
+        saved = SavedBy.model_validate_json(data)
+        if saved.schema_version.partition(".")[0] == SCHEMA_VERSION.partition(".")[0]:
+            return SavedPlan.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise UsageError(
             f"{path} is not a readable saved plan: {where}{': ' if where else ''}{first['msg']}", again
         ) from error
-    if saved.schema_version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
-        raise UsageError(
-            f"{path} was saved by planner {saved.tool_version} with schema {saved.schema_version}, but this version "
-            f"reads schema {SCHEMA_VERSION}",
-            f"Use that version of planner. {again}",
-        )
-    return saved
+    raise UsageError(
+        f"{path} was saved by planner {saved.tool_version} with schema {saved.schema_version}, but this version reads"
+        f" schema {SCHEMA_VERSION}",
+        f"{again[:-1]}, or use that version of planner.",
+    )
 
 
 def _relative_cwd(shell: Shell) -> str:

@@ -191,7 +191,7 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
         others = f"; and for {count(len(reasons) - 1, 'other reason')}" if len(reasons) > 1 else ""
         why = f" ({reasons[0]}{others})" if reasons else ""
         them = "it" if votes == 1 else "them"
-        yield f"{count(votes, 'judge call')} without an answer{why}: the next session repeats {them}"
+        yield f"{count(votes, 'judge call')} without an answer{why}: the next `planner run` makes {them}"
 
 
 def _steps_to_decide(

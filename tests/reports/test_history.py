@@ -43,7 +43,7 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
 SUITE = """\
 3 sessions · 2026-11-01 to 2026-11-03 · 2 cases · 18 calls · $5.28, 1 bill unknown
 
-Pass rate  █▇▆ 83 % (61 % to 94 %) of 18
+Pass rate  █▇▆ 83 % (61 % to 94 %) of 18 calls
 Duration   ▁▅█ 1 min 1 s median
 Cost       ▁▅█ $0.31 a call
 Flaky      the result changed in 4 of 16 consecutive runs (25 %)
@@ -62,7 +62,7 @@ CASE = """\
 ✗ refunds/late-order@support
   failed · 9 calls · $2.88
 
-Pass rate  █▆▃ 67 % (35 % to 88 %) of 9
+Pass rate  █▆▃ 67 % (35 % to 88 %) of 9 calls
 Duration   ▁▅█ 1 min 1 s median
 Cost       ▁▅█ $0.32 a call
 Flaky      the result changed in 4 of 8 consecutive runs (50 %)

@@ -79,11 +79,16 @@ def test_the_title_has_the_price_of_judge_calls(canonical: RunResult) -> None:
     assert dict(phrasing.facts(result))["Cost"].startswith("nothing called (simulated); plus $1.00 for 3 judge calls")
 
 
-@pytest.mark.parametrize(("compared", "outcome"), [("same", "failed"), ("regressed", "passed")])
-def test_failures_that_do_not_count(canonical: RunResult, compared: str, outcome: str) -> None:
-    """Green is not explained by pass rates that were met."""
-    cases = [changed(canonical.cases[0], compared=compared, outcome=outcome)]
-    assert "does not count here" in phrasing.meaning(changed(canonical, cases=cases, exit_code=0))
+@pytest.mark.parametrize(
+    ("compared", "outcome", "counts"), [("same", "failed", "regression"), ("regressed", "passed", "failure")]
+)
+def test_failures_that_do_not_count(canonical: RunResult, compared: str, outcome: str, counts: str) -> None:
+    """Green is not explained by pass rates that were met, but by `--fail-on` or quarantine."""
+    case = changed(canonical.cases[0], compared=compared, outcome=outcome)
+    green = changed(canonical, cases=[case], exit_code=0, suite=None, fail_on=[counts])
+    assert phrasing.meaning(green) == f"Only {counts}s count here (--fail-on)."
+    apart = changed(case, quarantine=next(each.quarantine for each in canonical.cases if each.quarantine))
+    assert "except quarantined ones" in phrasing.meaning(changed(green, cases=[apart]))
 
 
 def test_a_regression_without_a_failed_case(all_passed: RunResult) -> None:

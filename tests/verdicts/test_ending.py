@@ -198,8 +198,8 @@ def test_a_case_out_of_reach_is_not_called_again() -> None:
         ([unknown()], ["could not be judged although their evidence is complete"]),
         ([unknown(fault="platform")], []),
         ([unknown(missing=["transcript", "call"])], ["(call, transcript)"]),
-        ([unknown(missing=["call"], votes_missing=2)], ["(call)", "2 judge calls without an answer: the next session repeats them"]),
-        ([unknown(votes_missing=1, reason="x: late")], ["1 judge call without an answer (x: late): the next session repeats it"]),
+        ([unknown(missing=["call"], votes_missing=2)], ["(call)", "2 judge calls without an answer: the next `planner run` makes them"]),
+        ([unknown(votes_missing=1, reason="x: late")], ["1 judge call without an answer (x: late): the next `planner run` makes it"]),
         (
             [unknown(votes_missing=1, reason="x: late"), unknown("b", votes_missing=1, reason="y: gone")],
             ["2 judge calls without an answer (x: late; and for 1 other reason)"],

@@ -49,8 +49,7 @@ def test_an_edited_prompt(called: Project) -> None:
 hours/cancel@clinic
   action      called, 1 call: prompt changed
   calls       agent 14 · outbound · bot
-  agent       revision WHEN DIGEST; in the stored runs
-              WHEN DIGEST
+  agent       revision WHEN DIGEST, as in the stored runs
   inputs      - You are Dora Diaz, polite. Cancel your appointment of Monday.
               + You are Dora Diaz, polite. Cancel your appointment of Tuesday.
   expects     1 expectation: duration
@@ -67,8 +66,7 @@ def test_an_edited_expectation(called: Project) -> None:
 hours/cancel@clinic
   action      rechecked: expectations changed (1 stored run · free)
   calls       agent 14 · outbound · bot
-  agent       revision WHEN DIGEST; in the stored runs
-              WHEN DIGEST
+  agent       revision WHEN DIGEST, as in the stored runs
   inputs      same as in the stored runs
   expects     1 expectation: latency
               - duration: max_seconds 600

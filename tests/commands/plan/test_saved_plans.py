@@ -54,12 +54,12 @@ def test_a_fresh_plan_that_is_equal_is_accepted(saved: Project, service: Served)
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("Cancel your appointment", "Move your appointment", "hours/cancel@clinic: another call ("),
+        ("Cancel your appointment", "Move your appointment", "hours/cancel@clinic: a different call ("),
         ("max_seconds: 600", "max_seconds: 500", "hours/cancel@clinic: expectations changed"),
         ("name: [Ana, Bob]", "name: [Ana, Bob, Eva]", "hours/saturday[name=Eva]@clinic: not agreed to (new)"),
         ("name: [Ana, Bob]", "name: [Ana]", "fewer calls are needed"),
         ("runs: 2", "runs: 3", "hours/saturday[name=Ana]@clinic: 3 calls instead of 2"),
-        ("agent: 14", "agent: 12", "hours/cancel@clinic: another call ("),
+        ("agent: 14", "agent: 12", "hours/cancel@clinic: a different call ("),
         ("", "agent edited", "hours/cancel@clinic: its agent was edited since"),
         ("", "already run", "fewer calls are needed"),
     ],
@@ -195,6 +195,7 @@ def test_the_selection_of_a_saved_plan_cannot_be_changed(saved: Project, monkeyp
     [
         ('"schema_version": "2.0"', '"schema_version": "3.0"', "this version reads schema 2.0"),
         ('"schema_version": "2.0"', '"schema_version": "x"', "this version reads schema 2.0"),
+        ('"calls": {', '"schema_version": "1.1", "changes": {', "this version reads schema 2.0"),
         ('"seal"', "", "not a readable saved plan: Invalid JSON"),
         ('"digest"', '"digger"', "not a readable saved plan: calls.digest: Field required"),
         ('"cases": [', '"cases": [[', "not a readable saved plan"),
