@@ -306,7 +306,8 @@ def render_markdown(preview: Preview) -> str:
     lines = render_text(preview, width=100, color=False).splitlines()
     if len(lines) > _SUMMARY_LINES:
         lines = [*lines[:_SUMMARY_LINES], "  … `planner plan` shows all", *lines[-_FOOT_LINES:]]
-    calls = preview.change_set.estimate.calls
-    text = "\n".join(lines)
-    headline = f"{count(calls, 'call')} would be made" if calls else "No calls would be made"
+    estimate, text = preview.change_set.estimate, "\n".join(lines)
+    price = "" if estimate.expected_cents is None else f" · {money(estimate.expected_cents)} expected"
+    calls = f"{count(estimate.calls, 'call')} to make{price}" if estimate.calls else "No calls to make"
+    headline = "`planner run` would refuse this plan" if preview.refused is not None else calls
     return f"## {headline}\n\n{markdown_block(text)}\n"

@@ -197,8 +197,10 @@ def _change(case: ComparedCase) -> str:
         parts = [
             f"{difference.expectation} was met in {counts} runs" if difference.expectation else f"{counts} runs passed"
         ]
-    if case.shared_runs:
-        parts.append("same runs" if case.same_runs else f"not counting {count(case.shared_runs, 'shared run')}")
+    if case.same_runs:
+        parts.append("same runs")
+    elif case.shared_runs and difference is not None:
+        parts.append(f"not counting {count(case.shared_runs, 'shared run')}")
     if case.not_comparable is not None:
         parts.append(compared_word(case.compared, case.not_comparable))
     elif difference is not None and case.compared != "same":

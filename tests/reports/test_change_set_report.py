@@ -147,7 +147,7 @@ def test_the_summary_is_the_text_of_any_length(
     command = "planner run " + " ".join(f"--select 'plan/scenario-{number}@*'" for number in range(200))
     text = _markdown(change_set, plans, command=command)
     assert len(text.encode()) <= 500_000
-    assert text.startswith(f"## {number:,} calls would be made\n\n```text\n2 plans")
+    assert text.startswith(f"## {number:,} calls to make\n\n```text\n2 plans")
     assert f"  {command}\n```\n" in text
     assert ("… `planner plan` shows all" in text) == (number == 3_000)
 
@@ -199,3 +199,5 @@ Nothing was called. `planner run` would refuse this: $1.76
   raise the ceiling
 """)
     assert json.loads(render_json(preview))["refused"] == refused[0]
+    assert render_markdown(preview).startswith("## `planner run` would refuse this plan\n")
+    assert "calls to make · $1.76 expected\n" in render_markdown(replace(preview, refused=None))

@@ -211,6 +211,13 @@ def test_shared_runs_belong_to_the_first_side() -> None:
     ]
 
 
+def test_shared_runs_count_where_cases_are_not_compared() -> None:
+    """The counts shown are those of all runs."""
+    now = raised(3, 5).model_copy(update={"check_fingerprint": "sha256:other"})
+    (line,) = lines(case("raised", "passed", 8), now)
+    assert "8 of 8 → 11 of 16 runs passed, not comparable: expectations changed" in line
+
+
 def test_rates_of_expectations_exclude_shared_runs() -> None:
     """So does an expectation with a rate of its own."""
     eight = ExpectationRate(expectation="b", check="says", met=8, decided=8, min_pass_rate=0.8)
