@@ -1,10 +1,10 @@
 """What plans mean to users: case ids, fingerprints, and codes and places of diagnostics. Compare before and after a change.
 
-    python tests/benchmarks/plan_contract.py record OUT.json RETAIL_FOLDER [MUTANTS]     what this checkout says
+    python tests/benchmarks/plan_contract.py record OUT.json FOLDER [MUTANTS]            what this checkout says
     python tests/benchmarks/plan_contract.py compare BEFORE.json AFTER.json              every difference; exit code 1 if any
 
-Recorded are the example plans, the example of each rule (broken and fixed), a folder of plans (the retail scenarios that retail.py
-writes), and so many damaged plans (tests/support/mutants.py).
+Recorded are the example plans, the example of each rule (broken and fixed), a folder of plans of your own, and so many
+damaged plans (tests/support/mutants.py).
 """
 
 from __future__ import annotations
