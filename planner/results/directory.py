@@ -128,7 +128,7 @@ class DirectoryStore:
         except OSError as error:
             raise StoreError(
                 f"results cannot be {done} at {path}: {error.strerror or error}",
-                f"Make {self._folder} a folder that this user can read and write, {_ELSEWHERE}",
+                f"Free some space, make {self._folder} a folder that this user can write, {_ELSEWHERE}",
             ) from error
 
     @contextmanager

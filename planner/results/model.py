@@ -38,7 +38,9 @@ class JudgeCost(Document):
     this_invocation_cents: Total
     ambiguous_cents: Total = Field(default=0, description="Reserved for requests of this session without an answer.")
     by_plan: ListOf[PlanJudgeCost] = Field(
-        default=[], description="What this session may have cost.", exclude_if=lambda value: not value
+        default=[],
+        description="Cost of this session, with what requests without an answer may have cost.",
+        exclude_if=lambda value: not value,
     )
 
 

@@ -234,7 +234,7 @@ def test_a_write_that_fails_in_the_middle(store: DirectoryStore, folder: Path) -
     refused = pytest.raises(StoreError, match=r"results cannot be written at .*/runs/a: File too large")
     with small_files(), refused as caught:
         put(store, "runs/a", b"x" * 100_000, expected=UNCONDITIONAL)
-    hint = f"Make {folder} a folder that this user can read and write, or choose another place with --store"
+    hint = f"Free some space, make {folder} a folder that this user can write, or choose another place with --store"
     assert (caught.value.hint, caught.value.exit_code) == (hint, 4)
     assert store.get("runs/a") == b"good"
     assert [path.name for path in (folder / "runs").iterdir()] == ["a"]

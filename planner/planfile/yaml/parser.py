@@ -278,9 +278,7 @@ class Parser:
         value, start, end = self._value(event)
         if isinstance(value, str):
             return value, start, end
-        message = (
-            "a key is one text, not a mapping, a list or an alias of one; <<: *NAME takes over the keys of an anchor"
-        )
+        message = "a key is text, not a mapping, a list or an alias of one; to merge an anchor's keys, write <<: *NAME"
         if self.text.startswith("{{", start):
             start, end = start + 1, end - 1
         if self.text[start - 1 : start + 1] == "{{":

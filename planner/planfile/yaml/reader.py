@@ -114,9 +114,9 @@ _NEAR = 1_000
 _INDENTATION = "this does not continue what is above: check its indentation, and quotes inside a quoted text"
 _FIXES = (
     ("mapping values are not allowed", "check the indentation of this key, or quote a text with a colon: 'like: this'"),
-    ("block sequence entries are not allowed", "an item begins with `- ` on its own line; quote a text that starts so"),
+    ("block sequence entries are not allowed", "write each item of a list on a line of its own; quote a text that starts with `- `"),
     ("cannot start any token", "an unquoted text cannot begin with this character; quote it"),
-    ("expected comment or line break", "a text after | or > begins on the next line, indented; or quote it"),
+    ("expected comment or line break", "start a text after | or > on the next line, indented; or quote it"),
     ("escape", "this escape is unknown in double quotes: put a regular expression in single quotes"),
     ("expected '-' indicator", "this does not continue the list above: items begin with `- ` in one column"),
     ("expected key", _INDENTATION),
