@@ -114,7 +114,7 @@ _NEAR = 1_000
 _INDENTATION = "this does not continue what is above: check its indentation, and quotes inside a quoted text"
 _FIXES = (
     ("mapping values are not allowed", "check the indentation of this key, or quote a text with a colon: 'like: this'"),
-    ("block sequence entries are not allowed", "write each item of a list on a line of its own; quote a text that starts with `- `"),
+    ("block sequence entries are not allowed", "write one list item on each line; quote a text that starts with `- `"),
     ("cannot start any token", "an unquoted text cannot begin with this character; quote it"),
     ("expected comment or line break", "start a text after | or > on the next line, indented; or quote it"),
     ("escape", "this escape is unknown in double quotes: put a regular expression in single quotes"),
