@@ -195,7 +195,8 @@ def shared_remote(git: Git, named: str | None) -> str | None:
 
 
 def without_repository(git: Git, answer: GitAnswer, hint: str) -> UsageError:
-    """Git's own words say why: in containers, it often refuses a checkout that belongs to another user."""
-    return UsageError(
-        f"{git.folder} is not in a git repository, or git refuses it: {' '.join(answer.said.split())}", hint
-    )
+    """Why there is no repository. In containers, git often refuses a checkout that belongs to another user."""
+    said = " ".join(answer.said.split())
+    if "not a git repository" in said:
+        return UsageError(f"{git.folder} is not in a git repository", hint)
+    return UsageError(f"git refuses the repository of {git.folder}: {said}", f"If git names a fix, apply it. {hint}")

@@ -79,7 +79,7 @@ def test_folder_that_looks_like_a_bare_repository(
     monkeypatch.chdir(voice)
     ran = project.planner(*command)
     assert not spy.was_run
-    assert (ran.code, "cannot use bare repository" in ran.err or "needs a git repository" in ran.err) == (2, True)
+    assert (ran.code, "git refuses the repository" in ran.err or "needs a git repository" in ran.err) == (2, True)
 
 
 def use_old_git(outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
