@@ -22,6 +22,18 @@ Mode = Literal["bot", "sip"]
 DEFAULT_RATES: Final[Mapping[str, float]] = MappingProxyType({"spark": 8.0})
 """Cents per started minute by product, where the service publishes them; a project's own rates take precedence."""
 
+KNOWN_PRODUCTS: Final = (
+    "spark",
+    "bolt",
+    "storm-base",
+    "storm-base-with-ack",
+    "storm-extra",
+    "storm-extra-with-ack",
+    "bolt-base-experimental",
+    "bolt-extra-experimental",
+)
+"""Products that the service names. There may be others: only near misses of these get a warning."""
+
 CHARGE_MULTIPLIER: Final = 2
 """A test call is billed at twice the product's rate."""
 

@@ -26,6 +26,7 @@ from planner.planfile.grammar import (
     Text,
 )
 from planner.planfile.model import (
+    KNOWN_PRODUCTS,
     ConfigReference,
     JudgePrice,
     JudgeSettings,
@@ -36,7 +37,7 @@ from planner.planfile.model import (
 )
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
-from planner.planfile.text import shorten, unknown
+from planner.planfile.text import nearest, shorten, unknown
 from planner.planfile.yaml.document import Items, Mapping, larger_than, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
@@ -296,6 +297,10 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
 def _project(root: Mapping, reporter: Reporter) -> Project:
     fields = read_fields(ProjectFields, root, reporter)
     for product, rate in fields.rates.items():
+        meant = None if product in KNOWN_PRODUCTS else nearest(product, KNOWN_PRODUCTS)
+        if meant is not None and meant not in fields.rates:  # its calls would be priced by the usual rate
+            detail = f"the service has no known product `{shorten(product, 40)}`; did you mean `{meant}`?"
+            reporter.warning("near-miss", detail, root["rates"].key_span(product))
         if 0 < rate < 1:  # a rate in dollars would make every budget useless
             detail = f"rates are cents per minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
             reporter.warning("bad-value", detail, root["rates"].span(product))

@@ -117,6 +117,10 @@ rates: {spark: 8, storm-base: 12.5}
             snapshot("planner.yaml:1:16 wrong-type, planner.yaml:1:23 not-a-slug, planner.yaml:1:39 out-of-range"),
         ),
         (
+            "rates: {sparc: 1000, storm-base-with-akc: 9, spark: 8, sparks: 8, storm: 7, own: 3}\n",
+            snapshot("planner.yaml:1:22 warning near-miss"),
+        ),
+        (
             (
                 "rates: {spark: 0.08, bolt: 1, own: 0}\n"
                 "judge: {base_url: https://api.openai.com/v1/chat/completions/, model: m, cents_per_vote: 0}\n"
@@ -145,7 +149,7 @@ rates: {spark: 8, storm-base: 12.5}
             ),
         ),
     ],
-    ids=range(22),
+    ids=range(23),
 )
 def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
     """Each fault is at its place; what is sound is kept, so that reading plans can go on."""
