@@ -55,6 +55,12 @@ def test_closeness_has_four_digits_and_uses_the_first_256_tokens() -> None:
 
 
 @needs_model
+def test_an_agent_that_never_spoke_proves_no_opposite(talk: Any, judge: Any) -> None:
+    evidence = talk("caller: Hello? Is anybody there?")
+    assert judge(evidence, check="not", of={"check": "similar", "to": "Hello?", "min": 0.5})[0] == "errored"
+
+
+@needs_model
 @pytest.mark.parametrize(("sentences", "references"), [(8_000, 1), (200, 300)])
 def test_too_many_sentences_to_compare(
     talk: Any, judge: Any, monkeypatch: pytest.MonkeyPatch, sentences: int, references: int
