@@ -12,14 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.model import Reason
-from planner.checks.base import CheckSeverity
-from planner.checks.call import NUMBER_NOT_NAMED
-from planner.checks.judgement import FindingOutcome
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseResult, Finding
+from planner.results.model import CaseResult
 from planner.results.outcomes import Action
 from tests.support.samples import changed
-from tests.support.stored_cases import NOW, Says, changes_of, make_case, make_runs, store_case
+from tests.support.stored_cases import NO_NUMBER, NOW, Says, changes_of, make_case, make_runs, store_case
 
 Decide = Callable[..., tuple[Any, ...]]
 _AGENT = ("agent", 12)
@@ -46,13 +43,6 @@ def unknown(*faults: str | None, **fields: Any) -> CaseResult:
     return store_case(make_case(**fields), outcome="unknown", runs=make_runs(*faults))
 
 
-NO_NUMBER = Finding(
-    expectation="call",
-    check="call",
-    outcome=FindingOutcome.ERRORED,
-    severity=CheckSeverity.ERROR,
-    message=NUMBER_NOT_NAMED,
-)
 HIDDEN = [changed(run, findings=[NO_NUMBER]) for run in make_runs("judge", "judge", "judge")]
 
 

@@ -357,6 +357,21 @@ def test_a_ceiling_includes_judge_calls_of_earlier_sessions(
     assert len(service.own_runs()) == 4
 
 
+def test_judge_calls_stop_at_a_ceiling_that_earlier_ones_used(manners: Project, service: Served, model: Model) -> None:
+    """Here all that is left is expected to fit, until answers are void and are requested again."""
+    manners.write("planner.yaml", config(model, "cents_per_vote: 100", max_concurrent=1))
+    manners.edit("plans/manners.yaml", "runs: 2", "runs: 4")
+    run = ("run", "--consent-to-charge", "--max-cost", "5.50")
+    model.script = lambda asked: honest(asked) if len(model.asked) == 1 else Reply({}, 402)
+    assert manners.planner(*run).code == 3
+    spent = manners.results()["cost"]["actual_cents"] + 100
+    charged = len(model.asked)
+    model.script = lambda _: "void"
+    assert manners.planner(*run).code == 3
+    voids = len(model.asked) - charged
+    assert 550 - 100 < spent + 100 * voids <= 550
+
+
 def test_an_advised_ceiling_includes_judge_calls(manners: Project, service: Served, model: Model) -> None:
     """Bills above their estimates stop the calls."""
     manners.write("planner.yaml", config(model, "cents_per_vote: 5") + "rates: {spark: 1}\n")

@@ -11,14 +11,23 @@ from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import Change, ChangeSet
-from planner.checks.base import Expectation
-from planner.checks.judgement import Judgement, passed
+from planner.checks.base import CheckSeverity, Expectation
+from planner.checks.call import NUMBER_NOT_NAMED
+from planner.checks.judgement import FindingOutcome, Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.document import Place, Source
-from planner.results.model import CaseResult, Run, RunResult
+from planner.results.model import CaseResult, Finding, Run, RunResult
 
 NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NO_NUMBER: Final = Finding(
+    expectation="call",
+    check="call",
+    outcome=FindingOutcome.ERRORED,
+    severity=CheckSeverity.ERROR,
+    message=NUMBER_NOT_NAMED,
+)
+"""The service does not name the number of a transfer: another call would find the same."""
 _PLACE: Final = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
 
 

@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
-from planner.checks.base import CheckSeverity
-from planner.checks.call import NUMBER_NOT_NAMED
-from planner.checks.judgement import FindingOutcome
 from planner.errors import StoreError
 from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
-from planner.results.model import CaseResult, Finding
+from planner.results.model import CaseResult
 from planner.results.outcomes import Fault
 from planner.verdicts.ending import NextCommands, ending_of, first_of, why_not_called
 from planner.verdicts.gate import Gate
+from tests.support.stored_cases import NO_NUMBER
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import case
 
@@ -38,14 +36,6 @@ def unsettled(cents: int = 32, *, needs_person: bool = False, again_at: datetime
 
 
 WAITING = {"p/open@s"}
-HIDDEN = Finding(
-    expectation="not",
-    check="not",
-    outcome=FindingOutcome.ERRORED,
-    severity=CheckSeverity.ERROR,
-    message=NUMBER_NOT_NAMED,
-)
-"""As another call would find it, too."""
 
 
 @pytest.mark.parametrize(
@@ -178,7 +168,7 @@ def test_raising_runs_decides_open_cases() -> None:
 
 def test_new_calls_are_not_suggested_where_they_would_be_undecided_too() -> None:
     """As where an expectation with its own rate was decided in no run."""
-    for findings, steps in (([], 1), ([HIDDEN], 0)):
+    for findings, steps in (([], 1), ([NO_NUMBER], 0)):
         case_ = case("open", "unknown", 1)
         runs = [case_.runs[0].model_copy(update={"findings": findings})]
         found = ending_of([case_.model_copy(update={"runs": runs})], Outcome(), set(), COMMANDS)
@@ -205,8 +195,8 @@ def test_a_case_out_of_reach_is_not_called_again() -> None:
             ["2 judge calls without an answer (x: late; and for 1 other reason)"],
         ),
         ([unknown(votes_missing=1), unknown("b")], ["could not be judged", "1 judge call"]),
-        ([unknown(findings=[HIDDEN]), unknown("b", findings=[HIDDEN])], ["2 transferred calls undecided"]),
-        ([unknown(findings=[HIDDEN]), unknown("b")], ["1 transferred call undecided", "could not be judged"]),
+        ([unknown(findings=[NO_NUMBER]), unknown("b", findings=[NO_NUMBER])], ["2 transferred calls undecided"]),
+        ([unknown(findings=[NO_NUMBER]), unknown("b")], ["1 transferred call undecided", "could not be judged"]),
     ],
 )  # fmt: skip
 def test_why_cases_are_undecided(cases: list[CaseResult], parts: list[str]) -> None:
