@@ -48,7 +48,6 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
             api_keys=frozenset(options.api_keys) or None,
             now=lambda: shell.clock.now().timestamp(),
             state_path=shell.cwd / options.state if options.state else None,
-            environ=shell.environ,
         )
         for spec in specs:
             service.check_fault(spec)

@@ -66,15 +66,8 @@ class Agents:
         if agent_id is not None:
             return self._world.snapshot(agent_id)
         every = tuple(dialogue for agent in self._world.agents.values() for dialogue in agent.dialogues.values())
-        update = {"tools": self._world.tools, "dialogues": every, "model": None}
+        update = {"tools": self._world.tools, "dialogues": every}
         return self._world.snapshot(next(iter(self._world.agents))).model_copy(update=update)
-
-    def with_dialogues(self, stored: Snapshot) -> Snapshot:
-        """The agent of an earlier run, with the dialogues that the world has today."""
-        record = self._state.agents.get(stored.agent_id)
-        copy_of = record.copy_of if record else stored.agent_id
-        declared = self._declared(copy_of if copy_of in self._world.agents else None)
-        return stored.model_copy(update={"tables": declared.tables, "dialogues": declared.dialogues})
 
     def configuration_digest(self, agent_id: int) -> str:
         """Changes with everything that can change a call and no other field shows: the world, dialogues and tools. So a
@@ -153,7 +146,6 @@ class Agents:
             replace(
                 run,
                 snapshot=None,
-                is_pending=False,
                 call_id=None,
                 sip_call_id=None,
                 conversation=EMPTY,

@@ -45,8 +45,6 @@ class Conversation:
     end_reason: str
     transferred_to: str
     grade: Grade
-    error: str = ""
-    """Why the call broke off, if a model did not answer."""
 
 
 UNKNOWN = Grade.model_construct(score=None, outcome="unknown", goal="no_opportunity", summary="")

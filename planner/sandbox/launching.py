@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from planner.sandbox.conversation import EMPTY, Conversation, Draws, converse, seed_of
+from planner.sandbox.conversation import EMPTY, Draws, converse, seed_of
 from planner.sandbox.state import Batch, Event, LaunchRequest, Run, State
 from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import Snapshot, World
@@ -115,35 +115,25 @@ class Launcher:
         return Event(at, "launch", tuple(runs), batch)
 
     def _called(self, run: Run, call_id: int) -> Run:
-        """The run with its call, if somebody answers. If models talk on it, its end and its bill are not known yet."""
+        """The run with its call, if somebody answers."""
         snapshot = run.snapshot
         if snapshot is None:
             return run
         sip_call_id = call_id + 1 if run.mode == "sip" else None
         run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=run.starts_at)
-        if snapshot.model or self._world.bot.model:
-            return replace(run, ends_at=None, is_pending=True)
-        return self.ended(run, converse(snapshot, run.prompt, run.seed), run.starts_at)
-
-    def ended(self, run: Run, conversation: Conversation, not_before: float) -> Run:
-        """The run with its conversation, end and bill. A call that broke off has failed and costs nothing.
-
-        Until then `transcript_at` and `grade_at` are the delays by faults.
-        """
-        ends_at = max(not_before, run.starts_at + conversation.duration_ms / 1000 / run.time_scale)
-        minutes = 0 if conversation.error else max(1, math.ceil(conversation.duration_ms / 60_000))
-        call_cents = minutes * self._rate_cents(run.snapshot.product if run.snapshot else "")
+        conversation = converse(snapshot, run.prompt, run.seed)
+        ends_at = run.starts_at + conversation.duration_ms / 1000 / run.time_scale
+        minutes = max(1, math.ceil(conversation.duration_ms / 60_000))
+        call_cents = minutes * self._rate_cents(snapshot.product)
         return replace(
             run,
-            is_pending=False,
             conversation=conversation,
             ends_at=ends_at,
-            transcript_at=ends_at + run.transcript_at,
-            grade_at=ends_at + run.grade_at + self._world.delays.grade_seconds / run.time_scale,
+            transcript_at=ends_at,
+            grade_at=ends_at + self._world.delays.grade_seconds / run.time_scale,
             billable_minutes=minutes,
             call_cents=call_cents,
             cost_cents=call_cents * run.charge_multiplier,
-            error_message=conversation.error,
         )
 
 
@@ -152,7 +142,7 @@ def _with_faults(run: Run, index: int, faults: Sequence[Fault]) -> Run:
         if spec.runs is not None and index >= spec.runs:
             continue
         if spec.kind in ("hang", "fail_run"):
-            run = replace(run, is_pending=False, billable_minutes=0, call_cents=0, cost_cents=0, ends_at=None)
+            run = replace(run, billable_minutes=0, call_cents=0, cost_cents=0, ends_at=None)
         if spec.kind == "fail_run":
             run = replace(run, call_id=None, sip_call_id=None, conversation=EMPTY, ends_at=run.starts_at)
             run = replace(run, error_message=NOT_PLACED)

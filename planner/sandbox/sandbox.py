@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -39,10 +39,7 @@ class Sandbox:
         api_keys: Collection[str] | None = None,
         now: Callable[[], float] = time.time,
         state_path: str | os.PathLike[str] | None = None,
-        environ: Mapping[str, str] | None = None,
     ) -> None:
-        """`environ` contains the keys of the world's models. Raises `WorldError` if one is missing."""
-        _check_keys(world, environ or {})
         self.world = world
         self.dialect: Dialect = dialect
         self.api_keys = None if api_keys is None else frozenset(api_keys)
@@ -53,11 +50,6 @@ class Sandbox:
         self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
         self._launcher = Launcher(world, self.state)
         self.agents = Agents(world, self.state, self._store.append)
-        self._model_calls = None
-        if world.models:
-            from planner.sandbox.models import ModelCalls  # most worlds have no models
-
-            self._model_calls = ModelCalls(world, environ or {})
         for fault in self.faults.active:
             fault.seen, fault.fired = self.state.faults.get(fault.key, (0, 0))
 
@@ -72,18 +64,8 @@ class Sandbox:
         return self._clock() + self.state.ahead_seconds
 
     def refresh(self) -> None:
-        """Read the changes of other processes with the same state file, and the results of model calls."""
+        """Read the changes of other processes with the same state file."""
         self._store.refresh()
-        if self._model_calls is None:
-            return
-        for run_id, conversation in self._model_calls.finished():
-            run = self.state.run(run_id)
-            if run.is_pending:
-                now = self.now()
-                self._store.append(Event(now, runs=(self._launcher.ended(run, conversation, now),)))
-        for run in self.state.runs:
-            if run.is_pending and run.snapshot is not None:
-                self._model_calls.start(run, self.agents.with_dialogues(run.snapshot))
 
     def close(self) -> None:
         self._store.close()
@@ -108,7 +90,6 @@ class Sandbox:
                     answerer = self._answerer(request)
             event = self._launcher.make(request, answerer, now, faults, OWN_USER_ID)
             self._store.append(event)
-        self.refresh()
         return event
 
     def _answerer(self, request: LaunchRequest) -> Answerer:
@@ -223,13 +204,3 @@ class Sandbox:
             "foreign_cents": sum(run.cost_cents for run in runs if run.requested_by_id != OWN_USER_ID),
             "faults": [dict[str, JsonValue](item) for item in self.faults.state()],
         }
-
-
-def _check_keys(world: World, environ: Mapping[str, str]) -> None:
-    """Raises `WorldError` if the environment does not have the key that a used model names."""
-    used = {world.bot.model, *(agent.model for agent in world.agents.values())}
-    for name, model in world.models.items():
-        if name in used and model.api_key_env is not None and not environ.get(model.api_key_env):
-            raise WorldError(
-                f"model {name!r} needs its key in the environment variable {model.api_key_env}, which is not set"
-            )

@@ -77,7 +77,7 @@ class Run:
     created_at: float
     starts_at: float
     ends_at: float | None
-    """None: it has not ended yet, or it hangs and never does."""
+    """None: it hangs and never ends."""
     from_number: str
     to_number: str
     charge_multiplier: int
@@ -95,8 +95,6 @@ class Run:
     """The call's bill before the multiplier."""
     cost_cents: int = 0
     """The charge for the run once it ends."""
-    is_pending: bool = False
-    """Models are talking on its call: neither its end nor its bill is known yet."""
 
     def has_ended(self, now: float) -> bool:
         return self.ends_at is not None and now >= self.ends_at
@@ -161,8 +159,7 @@ class Event:
     at: float
     kind: Literal["launch", "change"] = "change"
     runs: tuple[Run, ...] = ()
-    """The new runs of a launch; otherwise a run whose call between models has ended, or queued runs of a deleted
-    agent."""
+    """The new runs of a launch; otherwise the queued runs of a deleted agent."""
     batch: Batch | None = None
     agents: dict[int, AgentRecord] = field(default_factory=dict[int, AgentRecord])
     charge: Charge | None = None
@@ -206,10 +203,8 @@ class State:
             self.launches.append(event)
             for run in sorted(event.runs, key=lambda run: run.id):
                 self._add(run)
-        for run in event.runs:
-            # Two processes may play the same call: the first result counts.
-            if event.agents or self._runs[run.id].is_pending:
-                self._runs[run.id] = run
+        else:
+            self._runs |= {run.id: run for run in event.runs}
         if event.batch is not None:
             self.batches[event.batch.id] = event.batch
         if event.charge is not None:

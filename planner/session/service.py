@@ -96,7 +96,7 @@ def embedded_app(shell: Shell, sandbox_dir: Path, selection: Selection) -> Any:
     try:
         sandbox_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         now = lambda: shell.clock.now().timestamp()  # noqa: E731
-        return Sandbox(world, now=now, state_path=state, environ=shell.environ).app
+        return Sandbox(world, now=now, state_path=state).app
     except WorldError as error:
         raise UsageError(f"--world {world_name(selection)}: {error}") from error
     except StateFileError as error:
@@ -272,7 +272,7 @@ def world_name(selection: Selection) -> str:
 
 
 def open_world(shell: Shell, name: str, *, is_trusted: bool = True) -> World:
-    """Load a world. An untrusted one may not name servers or environment variables, and must be in the repository.
+    """Load a world. An untrusted one must be in the repository.
 
     Raises `PlanInvalidError` with all diagnostics of its files; `UsageError` if the world does not exist or may not be
     used.
@@ -298,9 +298,4 @@ def open_world(shell: Shell, name: str, *, is_trusted: bool = True) -> World:
             span = Span(path.as_posix(), at.line, at.column, at.end_line, max(at.end_column, at.column + 1))
             diagnostics.error(code, rules()[code].summary, detail, span)
         raise PlanInvalidError("the world is invalid, so nothing is started", diagnostics) from error
-    if world.models and not is_trusted:
-        raise UsageError(
-            f"the world {shorten(name)} names a server that may receive a key, but comes from an untrusted file",
-            "Remove its `models`. On your own machine, name it with --world, without a saved plan.",
-        )
     return world

@@ -52,7 +52,7 @@ TESTS = {
 }
 EXPLAINED = tomllib.loads(Path(__file__).with_name("equivalent_mutants.toml").read_text(encoding="utf-8"))
 OPTIONS = shlex.split(
-    "-q --no-header --assert=plain -p no:cacheprovider -p no:xdist -p no:cov -p no:schemathesis -W ignore"
+    "-q --no-header --assert=plain -p no:cacheprovider -p no:xdist -p no:cov -W ignore"
     " --hypothesis-seed=0 -o addopts=--import-mode=importlib -o markers=no_cover --ignore=tests/checks/test_hostile_calls.py"
 )
 WARM = "hypothesis inline_snapshot pydantic httpx ruamel.yaml jinja2 planner.evidence planner.statistics"

@@ -91,22 +91,6 @@ def test_a_world_that_is_not_there(ran: Any, tmp_path: Path) -> None:
     assert "Is a directory" in ran("sandbox", "--world", "folder.yaml")[1]
 
 
-def test_a_model_without_its_key(ran: Any, tmp_path: Path) -> None:
-    """The variable that is missing is named before anything is served or run."""
-    (tmp_path / "w.yaml").write_text(
-        "version: 1\nworld: w\nextends: demo\nmodels: {m: {base_url: 'http://127.0.0.1:1/v1', model: m, api_key_env: NO_SUCH_KEY}}\nbot: {model: m}\n",
-        encoding="utf-8",
-    )
-    (tmp_path / "p.yaml").write_text(
-        "version: 1\nplan: p\ntargets: {t: {agent: 14}}\nscenarios: {s: {prompt: Hi., expect: [{check: duration, max_seconds: 9}]}}\n",
-        encoding="utf-8",
-    )
-    for command in (["sandbox"], ["run", "--sandbox", "p.yaml"]):
-        code, err = ran(*command, "--world", "w.yaml")
-        assert code == 2
-        assert "NO_SUCH_KEY, which is not set" in err
-
-
 def test_faults_are_read() -> None:
     """The kind, then any field of a fault; lists with `+`."""
     assert read_fault("lost_answer").kind == "lost_answer"

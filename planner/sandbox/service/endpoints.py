@@ -323,12 +323,6 @@ def read_health(_exchange: Exchange) -> Any:
 # Not part of the API: without a key and without faults
 
 
-def read_openapi(exchange: Exchange) -> Any:
-    from planner.sandbox.service.openapi import document  # few clients ask for it
-
-    return document(exchange.sandbox.dialect)
-
-
 def read_ledger(exchange: Exchange) -> Any:
     return exchange.sandbox.ledger()
 

@@ -27,7 +27,7 @@ _SHIPPED = Path(__file__).parent
 _MAX_EXTENDS = 8
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXTENDS = {"type": "string", "description": "A shipped world, or the path of a file beside this one, to start from."}
-_MERGED = ("Agent", "Dialogue", "Model", "PhoneNumber", "Revision", "Tool", "Variant")
+_MERGED = ("Agent", "Dialogue", "PhoneNumber", "Revision", "Tool", "Variant")
 """Parts that a file may state in part, because the rest comes from the world below."""
 
 

@@ -40,8 +40,6 @@ class Snapshot(Part):
     name: str
     revision: int
     product: str
-    model: str | None = None
-    """The world's model that plays the agent; None: its dialogues do."""
     voice: str
     primary_language: str
     thinking_level: str
@@ -86,8 +84,6 @@ class Agent(Part):
     primary_language: str = "en"
     thinking_level: str = "base"
     tools: tuple[str, ...] = ()
-    model: str | None = None
-    """One of `models`: it plays the agent by its deployed prompt, with its tools; null: the dialogues do."""
     dialogues: dict[str, Dialogue] = Field(default={})
     """By name; the first that matches a prompt is played."""
     variants: dict[int, Variant] = Field(default={})
@@ -117,30 +113,6 @@ class PhoneNumber(Part):
     inbound_agent_id: int | None = None
     outbound_agent_id: int | None = None
     status: Literal["provisioning", "active", "failed", "releasing", "released", "draft"] = "active"
-
-
-class Model(Part):
-    """An OpenAI-compatible endpoint (`POST {base_url}/chat/completions`) that plays the agent or the bot."""
-
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
-    """With its version: `http://127.0.0.1:11434/v1`."""
-    model: str
-    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    """The environment variable with the key: keys are never in a world file. Null: none is sent."""
-    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
-    """For one answer of the model, by the clock."""
-    max_turns: Annotated[int, Field(ge=2, le=200)] = 60
-    """Turns of a call, tool calls and their answers included; then it ends `timeout`."""
-    max_tokens: Annotated[int, Field(ge=1)] = 60_000
-    """The budget of one call, requests and answers together; a call that needs more fails."""
-    max_reply_tokens: Annotated[int, Field(ge=16)] = 400
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-
-
-class Bot(Part):
-    """The test bot. `model` names one of `models`; null: it speaks the caller's turns of the dialogue."""
-
-    model: str | None = None
 
 
 class Organization(Part):
@@ -201,8 +173,6 @@ class World(Part):
     assistant_role: Literal["agent", "assistant"] = "agent"
     """The role of the agent under test in transcripts."""
     delays: Delays = Delays.model_construct()
-    models: dict[str, Model] = Field(default={})
-    bot: Bot = Bot.model_construct()
     tools: dict[str, Tool] = Field(default={})
     tables: dict[str, Table] = Field(default={})
     """A table with the name of a group of a pattern gives values for the text that the group matched."""
@@ -234,7 +204,6 @@ class World(Part):
             here = ("agents", agent_id)
             if agent.product not in self.rates:
                 found.append(((*here, "product"), f"no rate is given for {agent.product!r}"))
-            check((*here, "model"), "model", agent.model, self.models)
             for index, tool in enumerate(agent.tools):
                 check((*here, "tools", index), "tool", tool, self.tools)
             for name, dialogue in agent.dialogues.items():
@@ -242,7 +211,6 @@ class World(Part):
                     {name: self.tools[name] for name in agent.tools if name in self.tools}, self.tables
                 )
                 found += [((*here, "dialogues", name, *route), what) for route, what in wrong]
-        check(("bot", "model"), "model", self.bot.model, self.models)
         for number_id, number in self.phone_numbers.items():
             here = ("phone_numbers", number_id)
             check((*here, "inbound_agent_id"), "agent", number.inbound_agent_id, self.agents)
@@ -259,7 +227,7 @@ class World(Part):
         agent = self.agents[agent_id]
         chosen = agent.current if number is None else number
         revision = agent.revisions[chosen]
-        same = ("name", "product", "model", "voice", "primary_language", "thinking_level")
+        same = ("name", "product", "voice", "primary_language", "thinking_level")
         return Snapshot.model_construct(
             **{name: getattr(agent, name) for name in same},
             agent_id=agent_id,
