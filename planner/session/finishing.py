@@ -97,7 +97,7 @@ def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_call
         ],
         end.runs.judged,
         session.place.repository.load_evidence,
-        MissingRuns(not_called, end.outcome.not_needed, open_runs),
+        MissingRuns(not_called, end.outcome.not_needed, open_runs, end.outcome.left),
         today=session.reports.started_at.date(),
         ask=prepared.judging.cache,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,7 @@ from planner.changes.model import Change
 from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
 from planner.results.model import CaseResult, QuarantineDocument, Run, Sample
-from planner.results.outcomes import Action
+from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
 from planner.verdicts.baseline import (
     Baseline,
@@ -56,6 +56,8 @@ class MissingRuns:
     not_needed: Mapping[str, int] = field(default_factory=dict[str, int])
     """Not launched because their case was settled."""
     open_runs: Mapping[str, OpenRuns] = field(default_factory=dict[str, OpenRuns])
+    left: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Wanted and not launched, retries included."""
 
 
 @frozen
@@ -66,15 +68,13 @@ class _JudgedCase:
     case: Case
     runs: Sequence[Run]
     verdict: CaseVerdict
-    made: int
-    """Runs of this session."""
     not_needed: int
     open_runs: OpenRuns
     set_aside: Sample | None
     """Earlier runs that differ too much to be pooled."""
 
     def sample(self, runs: Sequence[Run]) -> Sample:
-        not_made = self.not_needed + self.open_runs.launched
+        not_made = self.not_needed + self.open_runs.launched + self.open_runs.not_made
         return sample_of_runs(self.case, runs, self.verdict.outcome, not_made)
 
     def pairs(self, baseline: Baseline, new_runs: Sequence[Run]) -> list[Pair]:
@@ -145,12 +145,15 @@ def _judge(
     set_aside = _not_poolable(case, earlier, new_runs) if change.is_retry else None
     runs = new_runs if set_aside else [*earlier, *new_runs]
     open_runs = missing.open_runs.get(change.case_id, NO_OPEN_RUNS)
-    verdict = judge_with_open_runs(case, runs, open_runs, _cents_per_run(runs))
     if change.action is Action.CALL:
         not_needed = missing.not_needed.get(change.case_id, 0)
+        never_sent = open_runs.not_made + missing.left.get(change.case_id, 0)
+        never_reported = change.runs - len(made) - not_needed - open_runs.launched
+        open_runs = replace(open_runs, not_made=max(never_sent, never_reported, 0))
     else:
         not_needed = change.prior.runs_not_needed if change.prior else 0
-    return _JudgedCase(change, case, runs, verdict, len(made), not_needed, open_runs, set_aside)
+    verdict = judge_with_open_runs(case, runs, open_runs, _cents_per_run(runs))
+    return _JudgedCase(change, case, runs, verdict, not_needed, open_runs, set_aside)
 
 
 def _not_poolable(case: Case, earlier: Sequence[Run], new_runs: Sequence[Run]) -> Sample | None:
@@ -234,14 +237,15 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
     change, case, verdict, launched = judged.change, judged.case, judged.verdict, judged.open_runs.launched
     if change.inputs is None:
         raise ValueError(f"{change.case_id} has a case and no inputs")
-    missing = change.runs - judged.made - judged.not_needed if change.action is Action.CALL else 0
-    not_made = max(0, missing - launched)
+    not_made = judged.open_runs.not_made
     reasons = [verdict.outcome_reason] if verdict.outcome_reason and (judged.runs or not launched) else []
     if launched:
         calls = "1 call is" if launched == 1 else f"{launched} calls are"
         reasons.append(f"{calls} in progress or unconfirmed: the next session resumes")
-    if not_made > 0 and not_called:
-        reasons.append(f"{not_made} of {change.runs} calls not made: {not_called}")
+    is_unexplained = verdict.outcome is CaseOutcome.UNKNOWN and not reasons
+    if not_made and (not_called or is_unexplained):
+        why = f": {not_called}" if not_called else ""
+        reasons.append(f"{not_made} of {change.runs} calls not made{why}")
     runs = [run.model_copy(update={"pooled": run_key(run) in comparison.earlier_runs}) for run in judged.runs]
     price = _cents_per_run(judged.runs)
     continued = change.prior if change.action is Action.RECHECK or change.is_retry else None

@@ -268,6 +268,8 @@ class OpenRuns:
     """Launched or unconfirmed runs that are not among the runs of the case."""
     run_ids: frozenset[int] = frozenset()
     """Runs of the case that have not ended, or that open runs replace."""
+    not_made: int = 0
+    """Wanted runs that were never launched."""
 
 
 NO_OPEN_RUNS = OpenRuns()
@@ -276,11 +278,11 @@ NO_OPEN_RUNS = OpenRuns()
 def judge_with_open_runs(
     case: Case, runs: Sequence[Run], open_runs: OpenRuns, cents_per_run: float | None
 ) -> CaseVerdict:
-    """The verdict on `runs`; unknown if open runs could change it."""
+    """The verdict on `runs`; unknown if open runs, or those that were not made, could change it."""
     verdict = judge_case(case, runs, cents_per_run=cents_per_run)
     ended = [run for run in runs if run.run_id not in open_runs.run_ids]
-    remaining = open_runs.launched + len(runs) - len(ended)
-    if not remaining or settled(case, ended, remaining) is not None:
+    remaining = open_runs.launched + open_runs.not_made + len(runs) - len(ended)
+    if not runs or not remaining or settled(case, ended, remaining) is not None:
         return verdict
     return verdict._replace(outcome=CaseOutcome.UNKNOWN, outcome_reason="", more_runs=None)
 
@@ -303,17 +305,22 @@ def open_runs_at_end(
     launch_ids = {slot.launch_id for slot in slots} | {record.slot.launch_id for record in overdue}
     launches = {launch_id: launch for launch_id in launch_ids if (launch := journal.launch(launch_id))}
     launched: Counter[str] = Counter()
+    never_sent: Counter[str] = Counter()
     for slot in slots:
         launch = launches[slot.launch_id]
-        if (slot.key in resumed or launch.invocation_id == invocation_id) and _is_open(launch, now):
+        if slot.key not in resumed and launch.invocation_id != invocation_id:
+            continue
+        if launch.state is LaunchState.INTENDED:
+            never_sent[slot.case_id] += 1
+        elif _is_open(launch, now):
             launched[slot.case_id] += 1
     unended: dict[str, set[int]] = {}
     for record in overdue:
         if (launch := launches.get(record.slot.launch_id)) and _is_open(launch, now):
             unended.setdefault(record.slot.case_id, set()).add(record.run_id)
     return {
-        case_id: OpenRuns(launched[case_id], frozenset(unended.get(case_id, ())))
-        for case_id in launched.keys() | unended.keys()
+        case_id: OpenRuns(launched[case_id], frozenset(unended.get(case_id, ())), never_sent[case_id])
+        for case_id in launched.keys() | never_sent.keys() | unended.keys()
     }
 
 

@@ -70,6 +70,9 @@ def test_a_run_may_still_end_for_a_day() -> None:
         (1, 2, OpenRuns(0, frozenset({1})), "failed"),
         (9, 0, OpenRuns(2), "unknown"),
         (9, 0, OpenRuns(1), "unknown"),
+        (1, 0, OpenRuns(not_made=1), "unknown"),
+        (0, 1, OpenRuns(not_made=1), "failed"),
+        (0, 1, OpenRuns(0, frozenset({0}), 1), "unknown"),
     ],
 )  # fmt: skip
 def test_a_case_is_open_while_its_outcome_may_change(
@@ -104,9 +107,11 @@ def test_an_open_case_needs_no_more_runs() -> None:
     ],
 )
 def test_a_launch_is_open_by_its_state_and_age(state: LaunchState, hours: float, is_open: bool) -> None:
-    """Accepted runs are given up after a day; an unconfirmed launch stays open until it is confirmed."""
+    """Accepted runs are given up after a day; an unconfirmed launch stays open until it is confirmed. One that was never
+    sent is a call not made."""
     known = journal([launch("1", hours, state)], slot("a", "1"), slot("a", "1", 1))
-    assert open_runs_at_end(known, "i", set(), [], [], NOW) == ({"a": OpenRuns(2)} if is_open else {})
+    never_sent = {"a": OpenRuns(not_made=2)} if state is LaunchState.INTENDED else {}
+    assert open_runs_at_end(known, "i", set(), [], [], NOW) == ({"a": OpenRuns(2)} if is_open else never_sent)
     change = Change("a", Action.KEEP, Reason.PASSED, 0, "", None, None, None, "", "")
     found = open_runs_of_stored([change], {"a": [slot("a", "1")]}, known, NOW)
     assert found == ({"a": OpenRuns(1)} if is_open else {})
