@@ -204,7 +204,7 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
         return WaitUntil(NEVER, NO_ROOM)
     labels = {ceiling.label for ceiling in blocking if ceiling is not None}
     cheapest = min(jobs, key=lambda job: job.reserve_cents or 0)
-    left = [(state.order.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
+    left = [(state.consented.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
     return Apply(
         Stopped(
             ceiling=", ".join(sorted(labels)) or "the ceiling, until unconfirmed launches are settled",

@@ -1,4 +1,4 @@
-"""Input and output of the engine: orders, settings, progress and outcome, and the protocol of the driver."""
+"""Input and output of the engine: consented jobs, settings, progress and outcome, and the protocol of the driver."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,8 @@ class Job:
     retries: int = 0
     """Retries per run after a platform failure, if the budget allows."""
     may_stop_early: bool = False
-    """Whether early stopping applies: `Order.pace` says how many calls may run, and when no more are needed."""
+    """Whether early stopping applies: `ConsentedJobs.pace` says how many calls may run, and when no more are
+    needed."""
     configuration: str | None = None
     """Digest of the agent's configuration that is called; None if unknown."""
 
@@ -192,13 +193,13 @@ class Now(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a session wants done."""
+class ConsentedJobs:
+    """The calls of one consent that a session makes."""
 
     jobs: Mapping[str, Job]
     settings: Settings
     invocation_id: str
-    change_set_digest: str
+    consent_id: str
     credential: str
     """A digest of the API key."""
     ledger: Ledger
@@ -208,12 +209,12 @@ class Order:
 
 
 class Engine(Protocol):
-    """Carries out an order."""
+    """Makes the calls of a consent."""
 
     async def execute(
-        self, order: Order, resumed: "Sequence[Slot]", *, observer: Observer, interrupted: "anyio.Event"
+        self, consented: ConsentedJobs, resumed: "Sequence[Slot]", *, observer: Observer, interrupted: "anyio.Event"
     ) -> Outcome:
-        """Make the calls of the order, less the `resumed` slots of earlier sessions.
+        """Make the consented calls, less the `resumed` slots of earlier sessions.
 
         Returns when everything is done or nothing more can be done. Errors of the service or the disk are in the
         outcome.

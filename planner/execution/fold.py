@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from planner.execution.engine import Now, Order
+from planner.execution.engine import ConsentedJobs, Now
 from planner.execution.events import (
     BillLate,
     Consumed,
@@ -105,7 +105,7 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
         case RunEnded(run):
             _run_ended(state, run, now)
         case BillLate(run_id):
-            expect_estimate(state.order, *state.reading[run_id])
+            expect_estimate(state.consented, *state.reading[run_id])
         case EvidenceComplete():
             _evidence_complete(state, event)
         case EvidenceFailed():
@@ -249,9 +249,9 @@ def _evidence_complete(state: State, event: EvidenceComplete) -> None:
     cents = event.evidence.cost_cents
     if watched.slot.cost_cents is None:  # otherwise it was billed before and only its evidence was missing
         if cents is None:
-            expect_estimate(state.order, run, watched)
+            expect_estimate(state.consented, run, watched)
         else:
-            bill(state.order, watched, cents, is_final=event.is_final or watched.job.reserve_cents is None)
+            bill(state.consented, watched, cents, is_final=event.is_final or watched.job.reserve_cents is None)
     billed = "its bill is late" if cents is None else f"billed {money(cents)}"
     state.log(f"run {run.id} of {event.slot.case_id} ended, {billed}")
     state.unbilled[watched.launch.line.target] -= 1
@@ -308,25 +308,25 @@ def _judged(state: State, event: RunJudged) -> None:
         state.log(f"run {event.slot.run_id} of {case_id} failed because of the platform: retrying")
 
 
-def bill(order: Order, watched: Watched, billed_cents: int, *, is_final: bool) -> None:
+def bill(consented: ConsentedJobs, watched: Watched, billed_cents: int, *, is_final: bool) -> None:
     """Settle a reservation. Runs of other change sets have no reservation here, but their bills update the price.
 
     If the account may have been charged more (not `is_final`), ceilings count the higher of bill and reservation.
     """
     slot, launch = watched.slot, watched.launch
     reserved_cents = slot.reserved_cents if watched.reservation_cents is None else watched.reservation_cents
-    order.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-    if launch.change_set_digest == order.change_set_digest:
+    consented.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+    if launch.consent_id == consented.consent_id:
         counted_cents = billed_cents if is_final else max(billed_cents, reserved_cents)
-        order.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=counted_cents)
+        consented.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=counted_cents)
 
 
-def expect_estimate(order: Order, run: Run, watched: Watched) -> None:
+def expect_estimate(consented: ConsentedJobs, run: Run, watched: Watched) -> None:
     """A call of unknown price ended and its bill is late: replace its reservation, which is everything left, by the
     service's estimate, so that other calls can start. Our own estimates stay."""
     slot, job = watched.slot, watched.job
-    is_ours = watched.launch.change_set_digest == order.change_set_digest
+    is_ours = watched.launch.consent_id == consented.consent_id
     is_unpriced = job.reserve_cents is None and watched.reservation_cents is None and slot.cost_cents is None
     if is_unpriced and is_ours and run.estimated_cents is not None:
         watched.reservation_cents = run.estimated_cents
-        order.ledger.revise(slot.plan, slot.reserved_cents, run.estimated_cents)
+        consented.ledger.revise(slot.plan, slot.reserved_cents, run.estimated_cents)

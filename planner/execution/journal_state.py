@@ -218,7 +218,7 @@ class JournalState:
         self._launches[intent.launch_id] = Launch(
             launch_id=intent.launch_id,
             invocation_id=intent.invocation_id,
-            change_set_digest=intent.change_set_digest,
+            consent_id=intent.consent_id,
             state=LaunchState.INTENDED,
             line=intent.line,
             name=intent.name,
@@ -297,9 +297,9 @@ class JournalState:
         """Slots of launches that cost or may cost money; oldest first."""
         return self._live_slots(lambda _, slot: slot.consumed_by is None)
 
-    def slots_of_change_set(self, digest: str) -> list[Slot]:
+    def slots_of_consent(self, digest: str) -> list[Slot]:
         """All slots that cost or may cost money, from any session."""
-        return self._live_slots(lambda launch, _: launch.change_set_digest == digest)
+        return self._live_slots(lambda launch, _: launch.consent_id == digest)
 
     def _live_slots(self, wanted: Callable[[Launch, Slot], bool]) -> list[Slot]:
         return [
@@ -312,7 +312,7 @@ class JournalState:
         highest: dict[tuple[Target, int], int] = {}
         for launch in self._launches.values():
             for slot in self._slots[launch.launch_id]:
-                if slot.cost_cents is not None and (launch.change_set_digest == digest or slot.consumed_by is None):
+                if slot.cost_cents is not None and (launch.consent_id == digest or slot.consumed_by is None):
                     key = (launch.line.target, slot.reserved_cents)
                     highest[key] = max(slot.cost_cents, highest.get(key, 0))
         return [(target, reserved_cents, billed_cents) for (target, reserved_cents), billed_cents in highest.items()]

@@ -111,7 +111,7 @@ class LaunchIntent:
 
     launch_id: str
     invocation_id: str
-    change_set_digest: str
+    consent_id: str
     line: Line
     name: str
     sent_at: AwareDatetime
@@ -126,7 +126,7 @@ class LaunchIntent:
 class Launch:
     launch_id: str
     invocation_id: str
-    change_set_digest: str
+    consent_id: str
     state: LaunchState
     line: Line
     name: str

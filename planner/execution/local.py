@@ -27,7 +27,7 @@ from planner.execution.core import (
     schedule_poll,
     snapshot,
 )
-from planner.execution.engine import Now, Observer, Order, Outcome
+from planner.execution.engine import ConsentedJobs, Now, Observer, Outcome
 from planner.execution.events import (
     NAMES,
     BillLate,
@@ -79,10 +79,10 @@ class LocalEngine:
     share_intent: ShareIntent | None = None
 
     async def execute(
-        self, order: Order, resumed: Sequence[Slot], *, observer: Observer, interrupted: anyio.Event
+        self, consented: ConsentedJobs, resumed: Sequence[Slot], *, observer: Observer, interrupted: anyio.Event
     ) -> Outcome:
         """See `Engine.execute`."""
-        state = State(order, self.journal, self.charges, observer.log, observer.warn)
+        state = State(consented, self.journal, self.charges, observer.log, observer.warn)
         session = Session(self, state, observer)
         try:
             await session.run(resumed, interrupted)

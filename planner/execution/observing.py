@@ -72,8 +72,8 @@ def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> Lau
     """The launch that the action asks for."""
     return LaunchIntent(
         launch_id=launch_id,
-        invocation_id=state.order.invocation_id,
-        change_set_digest=state.order.change_set_digest,
+        invocation_id=state.consented.invocation_id,
+        consent_id=state.consented.consent_id,
         line=action.runs[0][0].line,
         name=f"{NAME_PREFIX}{launch_id}",
         sent_at=now.server,
@@ -90,7 +90,7 @@ def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> Lau
             )
             for ordinal, (job, cents) in enumerate(action.runs)
         ),
-        credential=state.order.credential,
+        credential=state.consented.credential,
     )
 
 
@@ -343,7 +343,7 @@ def resume(state: State, slots: Sequence[Slot], load_evidence: LoadEvidence, now
 def _resume_slot(state: State, slot: Slot, load_evidence: LoadEvidence, now: Now) -> Iterator[Event | RunResumed]:
     launch = state.launch(slot.launch_id)
     evidence = load_evidence(slot.evidence) if slot.evidence is not None else None
-    await_grade = state.order.jobs[slot.case_id].await_grade
+    await_grade = state.consented.jobs[slot.case_id].await_grade
     if launch.state in UNSETTLED:
         state.search(launch.launch_id, now)
     elif evidence is not None and not missing_parts(evidence, grade_wanted=await_grade):

@@ -70,7 +70,7 @@ class IntentDocument(_Document):
     schema_version: str = SCHEMA_VERSION
     launch_id: str
     invocation_id: str
-    change_set_digest: str
+    consent_id: str
     state: LaunchState
     target_type: str
     target_id: ServiceId
@@ -154,7 +154,7 @@ class IntentSharing:
                 Launch(
                     launch_id=document.launch_id,
                     invocation_id=document.invocation_id,
-                    change_set_digest=document.change_set_digest,
+                    consent_id=document.consent_id,
                     state=state,
                     line=Line(
                         document.target_type,

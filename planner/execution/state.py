@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planner.execution.concurrency import ConcurrencyLimit
-from planner.execution.engine import Job, Now, Order, Outcome, Settings
+from planner.execution.engine import ConsentedJobs, Job, Now, Outcome, Settings
 from planner.execution.events import RequesterLearned
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import OTHER_KEY, EndedRun, Launch, LaunchIntent, Slot, SlotKey
@@ -124,7 +124,7 @@ LAST_LOOK_SECONDS: Final = 10.0
 class State:
     """Everything that is known in a session. `log` and `warn` take lines for people."""
 
-    order: Order
+    consented: ConsentedJobs
     journal: JournalState
     charges: Transactions
     log: Callable[[str], None]
@@ -175,19 +175,19 @@ class State:
     """Seconds from start to end of the latest runs that ended while watched."""
 
     def __post_init__(self) -> None:
-        order = self.order
-        self.ledger = order.ledger
-        self.stopped = not order.may_launch
-        self.limit = ConcurrencyLimit(order.settings.max_concurrent_runs)
-        self.wanted = WantedRuns(order.jobs, order.pace)
-        self.launched_with_other = self.journal.launched_with_other(order.credential)
-        self.requesters = self.journal.requesters(order.credential)
+        consented = self.consented
+        self.ledger = consented.ledger
+        self.stopped = not consented.may_launch
+        self.limit = ConcurrencyLimit(consented.settings.max_concurrent_runs)
+        self.wanted = WantedRuns(consented.jobs, consented.pace)
+        self.launched_with_other = self.journal.launched_with_other(consented.credential)
+        self.requesters = self.journal.requesters(consented.credential)
 
     # Reading
 
     @property
     def settings(self) -> Settings:
-        return self.order.settings
+        return self.consented.settings
 
     def accepted_in_flight(self) -> int:
         """Accepted runs that are not known to have ended."""
@@ -210,13 +210,13 @@ class State:
         return launch
 
     def is_wanted(self, launch: Launch, slot: Slot) -> bool:
-        """Whether the slot is one of the calls of the order."""
-        mine = launch.invocation_id == self.order.invocation_id or slot.key in self.resumed_slots
-        return mine and slot.case_id in self.order.jobs
+        """Whether the slot is one of the consented calls."""
+        mine = launch.invocation_id == self.consented.invocation_id or slot.key in self.resumed_slots
+        return mine and slot.case_id in self.consented.jobs
 
     def requester_to_learn(self, requester_id: int | None) -> Iterator[RequesterLearned]:
         if requester_id is not None and requester_id not in self.requesters:
-            yield RequesterLearned(self.order.credential, requester_id)
+            yield RequesterLearned(self.consented.credential, requester_id)
 
     # Watching
 
@@ -235,7 +235,7 @@ class State:
             return
         self.begin_polling(now)
         known = self.unbound.get(launch.launch_id)
-        jobs = self.order.jobs
+        jobs = self.consented.jobs
         longest = max((jobs[slot.case_id].timeout_seconds for slot in slots if slot.case_id in jobs), default=0.0)
         since = known.since if known else now.seconds
         deadline = known.deadline if known else now.seconds + self._seconds_left(launch, longest, now)
@@ -245,15 +245,15 @@ class State:
         """Watch for the end of this slot's run."""
         assert slot.run_id is not None
         self.begin_polling(now)
-        job = self.order.jobs[slot.case_id]
+        job = self.consented.jobs[slot.case_id]
         allowed_seconds = slot.ordinal * launch.line.stagger_seconds + job.timeout_seconds
         deadline = now.seconds + self._seconds_left(launch, allowed_seconds, now)
-        resumed = launch.invocation_id != self.order.invocation_id
+        resumed = launch.invocation_id != self.consented.invocation_id
         self.watched[RunId(slot.run_id)] = Watched(slot, launch, job, now.seconds, deadline, resumed)
 
     def _seconds_left(self, launch: Launch, allowed_seconds: float, now: Now) -> float:
         """The time of a resumed run began with its launch; an overdue run is checked once more."""
-        if launch.invocation_id == self.order.invocation_id:
+        if launch.invocation_id == self.consented.invocation_id:
             return allowed_seconds
         return max(allowed_seconds - now.seconds_since(launch.sent_at), LAST_LOOK_SECONDS)
 
@@ -275,7 +275,7 @@ class State:
 
     def release(self, launch_id: str) -> None:
         """A launch never happened: release its reservations; its runs are wanted again."""
-        is_ours = self.launch(launch_id).change_set_digest == self.order.change_set_digest
+        is_ours = self.launch(launch_id).consent_id == self.consented.consent_id
         for slot in self.journal.slots_of(launch_id):
             if is_ours:
                 self.ledger.release(slot.plan, slot.reserved_cents)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from planner.changes.model import NOTHING_JUDGED, ChangeSet, JudgeSpending, whole_cents
-from planner.execution.engine import BALANCE, Job, Judgement, Observer, Order, Outcome, Settings, Snapshot
+from planner.execution.engine import BALANCE, ConsentedJobs, Job, Judgement, Observer, Outcome, Settings, Snapshot
 from planner.execution.launches import EndedRun, Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
@@ -195,7 +195,7 @@ async def _make_calls(
         new_id=shell.new_id,
         share_intent=session.intents.share if session.intents else None,
     )
-    order = Order(
+    consented = ConsentedJobs(
         jobs={job.case_id: job for job in jobs},
         settings=Settings(
             settle_seconds=project.execution.settle_seconds,
@@ -205,7 +205,7 @@ async def _make_calls(
             forbidden_at=forbidden_at,
         ),
         invocation_id=session.reports.invocation_id,
-        change_set_digest=prepared.change_set.digest,
+        consent_id=prepared.change_set.digest,
         credential=engine.provider.credential,
         ledger=ledger,
         pace=settling.pace,
@@ -223,7 +223,7 @@ async def _make_calls(
         observer.log("nothing is launched without consent to charge; calls under way are resumed")
     resumed = [slot for slots in prepared.resumable.values() for slot in slots]
     try:
-        return await engine.execute(order, resumed, observer=observer, interrupted=session.interrupted), runs
+        return await engine.execute(consented, resumed, observer=observer, interrupted=session.interrupted), runs
     finally:
         session.request_log.note = shell.log
         progress.close()

@@ -107,7 +107,7 @@ async def correct_bills(session: RunSession) -> None:
             digest,
             slot.reserved_cents if slot is not None else 0,
             run.invocation_id,
-            launch.change_set_digest if launch is not None else None,
+            launch.consent_id if launch is not None else None,
         )
     if bills:
         _correct(session, bills)
@@ -310,7 +310,7 @@ def _note_in_journal(journal: Journal, stale: Mapping[int, _Stale], fresh: Mappi
                 None,
                 slot.reserved_cents,
                 launch.invocation_id,
-                launch.change_set_digest,
+                launch.consent_id,
             )
     return bills
 

@@ -132,7 +132,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         if slots:  # runs already made are not priced again
             change_set = build({case_id: len(mine) for case_id, mine in resumable.items()})
         # Runs that other change sets launched, and runs with a bill, are not part of the whole estimate.
-        mine = {slot.key for slot in journal.slots_of_change_set(change_set.digest)}
+        mine = {slot.key for slot in journal.slots_of_consent(change_set.digest)}
         known = Counter(slot.case_id for slot in slots if slot.key not in mine)
         for slot in charged_slots(journal, change_set.digest):
             spent[slot.case_id] += slot.committed_cents
@@ -245,9 +245,7 @@ def charged_slots(journal: Journal, digest: str) -> list[Slot]:
     """Unconsumed slots that this change set launched in any session."""
     unsent = _unsent_launches(journal)
     return [
-        slot
-        for slot in journal.slots_of_change_set(digest)
-        if slot.consumed_by is None and slot.launch_id not in unsent
+        slot for slot in journal.slots_of_consent(digest) if slot.consumed_by is None and slot.launch_id not in unsent
     ]
 
 
@@ -292,7 +290,7 @@ def _resumable(
             continue
         if selection.rerun != "changed" or selection.fresh is not None:
             launch = journal.launch(slot.launch_id)
-            if launch is None or launch.change_set_digest != change_set.digest:
+            if launch is None or launch.consent_id != change_set.digest:
                 continue
         mine = found.setdefault(slot.case_id, [])
         if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):

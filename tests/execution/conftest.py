@@ -22,7 +22,17 @@ from worlds import any_prompt
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
-from planner.execution.engine import Job, Judgement, Observer, Order, Outcome, Pace, Settings, Snapshot, all_at_once
+from planner.execution.engine import (
+    ConsentedJobs,
+    Job,
+    Judgement,
+    Observer,
+    Outcome,
+    Pace,
+    Settings,
+    Snapshot,
+    all_at_once,
+)
 from planner.execution.journal import Journal
 from planner.execution.launches import EndedRun, Slot
 from planner.execution.ledger import Ceiling, Ledger
@@ -241,17 +251,17 @@ class Service:
             )
             if on_engine is not None:
                 on_engine(engine)
-            order = Order(
+            consented = ConsentedJobs(
                 jobs=wanted,
                 settings=settings or Settings(),
                 invocation_id=f"i{self.invocations}",
-                change_set_digest=digest,
+                consent_id=digest,
                 credential=client.credential,
                 ledger=ledger_of(journal, digest, ceilings),
                 pace=pace,
             )
             outcome = await engine.execute(
-                order,
+                consented,
                 resumable(journal, wanted),
                 observer=Observer(note, snapshots.append, narration.append, warn or narration.append),
                 interrupted=interrupted or anyio.Event(),
@@ -296,7 +306,7 @@ def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str |
     ledger = Ledger([Ceiling(f"ceiling {plan or 'of all'}", cents, plan) for cents, plan in ceilings])
     for target, reserved_cents, billed_cents in journal.bills(digest):
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-    for slot in journal.slots_of_change_set(digest):
+    for slot in journal.slots_of_consent(digest):
         if slot.consumed_by is None:
             ledger.reserve(slot.plan, slot.reserved_cents)
             if slot.cost_cents is not None:

@@ -16,7 +16,7 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.execution.engine import Job, Judgement, Observer, Order, Settings
+from planner.execution.engine import ConsentedJobs, Job, Judgement, Observer, Settings
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ceiling, Ledger
@@ -163,11 +163,11 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
         clock=clock,
         new_id=service.new_id,
     )
-    order = Order(
+    consented = ConsentedJobs(
         jobs=jobs,
         settings=Settings(),
         invocation_id="i1",
-        change_set_digest="sha256:1",
+        consent_id="sha256:1",
         credential=as_provider.credential,
         ledger=ledger,
     )
@@ -175,7 +175,7 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     assert isinstance(loop, VirtualLoop)
     loop.mind_threads()
     observer = Observer(note, lambda _: None, lambda _: None)
-    outcome = await engine.execute(order, [], observer=observer, interrupted=anyio.Event())
+    outcome = await engine.execute(consented, [], observer=observer, interrupted=anyio.Event())
     assert outcome.finished, outcome
     assert Counter(run.prompt for run in provider.made) == {each.prompt: each.runs for each in jobs.values()}
     assert {record.run_id: record.slot.cost_cents for record in records} == {run.id: 7 for run in provider.made}

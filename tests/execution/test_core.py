@@ -243,8 +243,8 @@ def test_quiet_hours_and_stops(job: Callable[..., Any]) -> None:
     state = state_of(job("ana"), forbidden_at=lambda now: "quiet" if now == at(60).utc else "")
     assert launched(state, 59) is not None
     assert decide(state, at(60)) == [Apply(Stopped(refusal="quiet"))]
-    state.order = replace(state.order, may_launch=False)
-    assert State(state.order, state.journal, state.charges, state.log, state.warn).stopped
+    state.consented = replace(state.consented, may_launch=False)
+    assert State(state.consented, state.journal, state.charges, state.log, state.warn).stopped
 
 
 def test_deferred_runs_are_released_at_the_end(job: Callable[..., Any]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from virtual_time import EPOCH
 
 from planner.clock import Clock
-from planner.execution.engine import Judgement, Observer, Order, Settings
+from planner.execution.engine import ConsentedJobs, Judgement, Observer, Settings
 from planner.execution.events import ServiceAnswered
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
@@ -190,15 +190,15 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
         clock=Clock(lambda: EPOCH, lambda: 0.0, anyio.sleep),
         new_id=lambda: "l1",
     )
-    order = Order(
+    consented = ConsentedJobs(
         jobs={ana.case_id: ana},
         settings=Settings(),
         invocation_id="i1",
-        change_set_digest="sha256:1",
+        consent_id="sha256:1",
         credential="",
         ledger=Ledger(),
     )
-    state = State(order, journal, engine.charges, lambda _: None, lambda _: None)
+    state = State(consented, journal, engine.charges, lambda _: None, lambda _: None)
     launch = Launch("l1", "i1", "sha256:1", LaunchState.ACKNOWLEDGED, ana.line, "", EPOCH, 5.0, None, (), "")
     slot = Slot("l1", 0, ana.case_id, "p", ana.prompt, "f", None, 24, 0, None, None, None, None)
     state.reported += [EndedRun(replace(slot, ordinal=number, run_id=number), launch, False) for number in range(3000)]

@@ -74,7 +74,7 @@ def test_a_launch_that_never_happened_releases_its_reservations(state: State, an
 
 
 def test_reservations_of_other_change_sets_are_not_released(state: State, ana: Any) -> None:
-    send(state, ana, "l1", 2, change_set_digest="sha256:2")
+    send(state, ana, "l1", 2, consent_id="sha256:2")
     happen(state, Moved("l1", LaunchState.REFUSED))
     assert wanted(state) == (9, 48)
 
@@ -337,7 +337,7 @@ def test_a_bill_settles_its_reservation(
     reservation of a call of unknown price."""
     ana = job("ana", reserve_cents=reserve)
     state = state_of(ana)
-    accept(state, ana, 7, change_set_digest=digest)
+    accept(state, ana, 7, consent_id=digest)
     watched = state.watched[RunId(7)]
     watched.slot = replace(watched.slot, cost_cents=known)
     run = ended(7, estimated_cents=20)

@@ -33,7 +33,7 @@ def intent(launch_id: str = "l1", slots: int = 2, **changes: Any) -> LaunchInten
     fields: dict[str, Any] = {
         "launch_id": launch_id,
         "invocation_id": "i1",
-        "change_set_digest": "sha256:d",
+        "consent_id": "sha256:d",
         "line": LINE,
         "name": f"planner {launch_id}",
         "sent_at": SENT_AT,
@@ -160,13 +160,13 @@ def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
         if state.value not in ("refused", "unsent", "rejected", "absent")
     }
     assert {slot.launch_id for slot in journal.unconsumed_slots()} == live
-    assert {slot.launch_id for slot in journal.slots_of_change_set("sha256:d")} == live
+    assert {slot.launch_id for slot in journal.slots_of_consent("sha256:d")} == live
     known = f"l{list(LaunchState).index(LaunchState.ADOPTED)}"
     journal.record(RunsBound(known, {0: 7}))
     journal.record(Consumed("i2", ((known, 0),)))
     assert {slot.launch_id for slot in journal.unconsumed_slots()} == live - {known}
-    assert {slot.launch_id for slot in journal.slots_of_change_set("sha256:d")} == live
-    assert journal.slots_of_change_set("sha256:other") == []
+    assert {slot.launch_id for slot in journal.slots_of_consent("sha256:d")} == live
+    assert journal.slots_of_consent("sha256:other") == []
     assert {launch.launch_id for launch in journal.launches_of("i1")} == {
         f"l{number}" for number in range(len(LaunchState))
     }
@@ -304,13 +304,14 @@ def test_a_damaged_journal_is_refused_not_rebuilt(path: Path) -> None:
             broken.close()
 
 
-def test_a_newer_journal_needs_a_newer_planner(path: Path) -> None:
-    """The format of a newer version is refused by name, and the file is not changed."""
+@pytest.mark.parametrize("version", [2, 4])
+def test_a_journal_of_another_version_is_refused(path: Path, version: int) -> None:
+    """The file is not changed."""
     Journal(path).close()
     db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version=3")
+    db.execute(f"PRAGMA user_version={version}")
     db.close()
-    with pytest.raises(UsageError, match="newer planner") as caught:
+    with pytest.raises(UsageError, match="another version of planner") as caught:
         Journal(path)
     assert caught.value.hint == "Use that version, or another --store."
 
@@ -332,72 +333,6 @@ def test_a_second_writer_is_refused(path: Path) -> None:
         with pytest.raises(StoreError, match="written by another process"):
             journal.record(Intended(intent("l2")))
         assert journal.launch("l2") is None
-
-
-VERSION_1 = """
-CREATE TABLE launches (
-  launch_id TEXT PRIMARY KEY, invocation_id TEXT NOT NULL, change_set_digest TEXT NOT NULL, state TEXT NOT NULL,
-  line TEXT NOT NULL, name TEXT NOT NULL, sent_at TEXT NOT NULL, slack_seconds REAL NOT NULL,
-  batch_id INTEGER, detail TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE TABLE slots (
-  launch_id TEXT NOT NULL REFERENCES launches, ordinal INTEGER NOT NULL, case_id TEXT NOT NULL, plan TEXT NOT NULL,
-  prompt TEXT NOT NULL, call_fingerprint TEXT NOT NULL, agent_revision TEXT, reserved_cents INTEGER NOT NULL,
-  run_id INTEGER UNIQUE, evidence TEXT, cost_cents INTEGER, completed_at TEXT, consumed_by TEXT,
-  PRIMARY KEY (launch_id, ordinal)
-) STRICT;
-CREATE TABLE claims (run_id INTEGER PRIMARY KEY, launch_id TEXT NOT NULL REFERENCES launches) STRICT;
-CREATE TABLE requesters (
-  credential TEXT NOT NULL, requested_by_id INTEGER NOT NULL, PRIMARY KEY (credential, requested_by_id)
-) STRICT;
-CREATE TABLE launched_with (launch_id TEXT PRIMARY KEY REFERENCES launches, credential TEXT NOT NULL) STRICT;
-INSERT INTO launches VALUES
-  ('done', 'i1', 'sha256:d', 'acknowledged', '["agent",12,"outbound","bot",null,0]', 'planner done',
-   '2026-11-24T12:00:00+00:00', 5.0, 3, ''),
-  ('lost', 'i1', 'sha256:d', 'sent', '["phone_number",7,"inbound","sip","+14155550123",7]', 'planner lost',
-   '2026-11-24T12:00:01+00:00', 5.0, NULL, ''),
-  ('stored results', '', '', 'acknowledged', '["",0,"","",null,0]', '', '2026-11-24T12:00:00+00:00', 0.0, NULL, '');
-INSERT INTO slots VALUES
-  ('done', 0, 'p/a@t', 'p', 'Ask.', 'sha256:a', 'r1', 16, 71, %(digest)s, 12, '2026-11-24T12:01:00+00:00', 'i1'),
-  ('done', 1, 'p/a@t', 'p', 'Ask.', 'sha256:a', 'r1', 16, NULL, NULL, NULL, NULL, NULL),
-  ('lost', 0, 'p/b@t', 'p', 'Beg.', 'sha256:b', NULL, 24, NULL, NULL, NULL, NULL, NULL);
-INSERT INTO claims VALUES (71, 'done'), (72, 'done'), (99, 'stored results');
-INSERT INTO requesters VALUES ('key', 5);
-INSERT INTO launched_with VALUES ('lost', 'key');
-PRAGMA user_version=1;
-"""
-
-
-def test_journal_of_version_1_is_imported(path: Path) -> None:
-    """Nothing is lost: bills, claims, reservations, and an open launch, which becomes unconfirmed."""
-    path.parent.mkdir()
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.executescript(VERSION_1 % {"digest": "'" + "0" * 64 + "'"})
-    for _ in range(2):  # imported, then read as it is
-        with contextlib.closing(Journal(path)) as journal:
-            done, lost = journal.launches(LaunchState)
-            assert (done.state, done.batch_id, done.run_ids) == (LaunchState.ACKNOWLEDGED, 3, (71, 72))
-            assert (lost.state, lost.line.target_number) == (LaunchState.SENT, "+14155550123")
-            assert journal.claimed_run_ids() == {71, 72, 99}
-            assert [slot.key for slot in journal.unconsumed_slots()] == [("done", 1), ("lost", 0)]
-            assert journal.bills("sha256:d") == [(("agent", 12), 16, 12)]
-            assert journal.requesters_of("lost") == {5}
-            assert journal.launched_with_other("other key") == {"lost"}
-    with contextlib.closing(Journal(path)) as journal:
-        assert journal.mark_interrupted() == 1
-        assert [launch.launch_id for launch in journal.launches([LaunchState.AMBIGUOUS])] == ["lost"]
-
-
-def test_impossible_value_in_a_journal_of_version_1(path: Path) -> None:
-    """An unreadable row is an error; the tables stay."""
-    path.parent.mkdir()
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.executescript(VERSION_1 % {"digest": "NULL"})
-        database.execute("UPDATE launches SET line = '[]'")
-    with pytest.raises(StoreError, match="cannot be read"):
-        Journal(path)
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        assert database.execute("SELECT count(*) FROM slots").fetchone() == (3,)
 
 
 def test_a_read_only_journal_can_be_read(path: Path) -> None:

@@ -70,7 +70,7 @@ def state_of(journal: Journal) -> dict[str, Any]:
         "launches": {launch.launch_id: (launch.state, launch.batch_id, list(launch.run_ids)) for launch in launches},
         "slots": {slot.key: slot for launch in launches for slot in journal.slots_of(launch.launch_id)},
         "unconsumed": {slot.key for slot in journal.unconsumed_slots()},
-        "charged": {slot.key for slot in journal.slots_of_change_set("sha256:d")},
+        "charged": {slot.key for slot in journal.slots_of_consent("sha256:d")},
         "claimed": journal.claimed_run_ids(),
         "batches": journal.claimed_batch_ids(),
     }

@@ -359,7 +359,7 @@ DOCUMENT: dict[str, Any] = {
     "schema_version": "1.9",
     "launch_id": "a",
     "invocation_id": "i",
-    "change_set_digest": "d",
+    "consent_id": "d",
     "state": "intended",
     "target_type": "agent",
     "target_id": 12,

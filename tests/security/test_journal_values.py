@@ -148,7 +148,7 @@ INTENT: dict[str, Any] = {
     "schema_version": "1.0",
     "launch_id": "abc",
     "invocation_id": "20261124T120000000-00000001",
-    "change_set_digest": "sha256:" + "0" * 64,
+    "consent_id": "sha256:" + "0" * 64,
     "state": "acknowledged",
     "target_type": "agent",
     "target_id": 12,

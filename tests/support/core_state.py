@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from planner.execution.engine import Job, Now, Order, Settings
+from planner.execution.engine import ConsentedJobs, Job, Now, Settings
 from planner.execution.events import NAMES, Intended, Moved
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
@@ -26,17 +26,17 @@ def at(seconds: float) -> Now:
 
 def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), pace: Any = None, **settings: Any) -> State:
     """The calls of these jobs are wanted."""
-    order = Order(
+    consented = ConsentedJobs(
         jobs={job.case_id: job for job in jobs},
         settings=Settings(**settings),
         invocation_id="i1",
-        change_set_digest="sha256:1",
+        consent_id="sha256:1",
         credential="key",
         ledger=Ledger(ceilings),
         **({"pace": pace} if pace else {}),
     )
     charges = Transactions(cast(Any, None), lambda _: None)
-    state = State(order, JournalState(), charges, lambda _: None, lambda _: None)
+    state = State(consented, JournalState(), charges, lambda _: None, lambda _: None)
     state.wanted.resume([])
     return state
 
@@ -46,7 +46,7 @@ def intent_of(job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) ->
     made: dict[str, Any] = {
         "launch_id": launch_id,
         "invocation_id": "i1",
-        "change_set_digest": "sha256:1",
+        "consent_id": "sha256:1",
         "line": job.line,
         "name": f"planner {launch_id}",
         "sent_at": EPOCH,

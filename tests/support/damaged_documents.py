@@ -141,7 +141,7 @@ class Fuzzed:
         def unfinished(events: Events) -> None:
             for kind, event in events:
                 if kind == "intended":
-                    event["intent"]["change_set_digest"] = digest
+                    event["intent"]["consent_id"] = digest
                 elif kind == "consumed":
                     event["slots"] = event["slots"][::2]
 
@@ -177,7 +177,7 @@ class Fuzzed:
             "schema_version": "1.0",
             "launch_id": launch_id,
             "invocation_id": "20261124T120000000-00000001",
-            "change_set_digest": "sha256:0",
+            "consent_id": "c0",
             "state": "acknowledged",
             "target_type": "agent",
             "target_id": 12,

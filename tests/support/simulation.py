@@ -28,7 +28,7 @@ from planner.execution.core import (
     outcome_of,
     schedule_poll,
 )
-from planner.execution.engine import Job, Now, Order, Settings
+from planner.execution.engine import ConsentedJobs, Job, Now, Settings
 from planner.execution.events import (
     NAMES,
     EvidenceComplete,
@@ -277,7 +277,7 @@ class Schedule:
         made = Counter(made.run.prompt or "" for made in self.model.made if made.launch_id)
         if made != self.model.wanted:
             raise Violation(f"{dict(made)} runs were made, {dict(self.model.wanted)} are wanted")
-        judged = Counter(last.state.order.jobs[case_id].prompt for case_id in last.judged)
+        judged = Counter(last.state.consented.jobs[case_id].prompt for case_id in last.judged)
         if judged != self.model.wanted:
             raise Violation(f"{dict(judged)} runs were judged, {dict(self.model.wanted)} are wanted")
         bills = {slot.run_id: slot.cost_cents for slot in last.journal.unconsumed_slots()}
@@ -310,11 +310,11 @@ class Session:
         self._mark_interrupted()
         ceiling = schedule.model.ceiling_cents
         self.state = State(
-            Order(
+            ConsentedJobs(
                 jobs=schedule.jobs,
                 settings=schedule.settings,
                 invocation_id=f"i{self.number}",
-                change_set_digest="sha256:d",
+                consent_id="sha256:d",
                 credential="key",
                 ledger=self._ledger(ceiling),
             ),
@@ -339,7 +339,7 @@ class Session:
         ledger = Ledger([Ceiling("--max-cost", ceiling)] if ceiling is not None else [])
         for target, reserved_cents, billed_cents in self.journal.bills("sha256:d"):
             ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-        for slot in self.journal.slots_of_change_set("sha256:d"):
+        for slot in self.journal.slots_of_consent("sha256:d"):
             ledger.reserve(slot.plan, slot.reserved_cents)
             if slot.cost_cents is not None:
                 ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
