@@ -9,18 +9,11 @@ R. E. Tarone, Biometrics 46 (1990) 515-522. B. Efron, Ann. Statist. 7 (1979) 1-2
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil, comb, exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
-from typing import Protocol, TypeAlias
-
-
-class RandomSource(Protocol):
-    """The part of a `random.Random` that is used; the caller seeds it."""
-
-    def choices(self, population: Sequence[float], *, k: int) -> list[float]: ...
-
+from typing import TypeAlias
 
 Counts = tuple[int, int]
 """(passed, total) of one sample."""
@@ -236,25 +229,3 @@ def _added(one: _Row, other: _Row) -> _Row:
     low, high = kept[0], kept[-1] + 1
     lost = one[2] + other[2] + sum(weights[:low]) + sum(weights[high:])
     return weights[low:high], one[1] + other[1] + low, lost
-
-
-def bootstrap_interval(
-    samples: Sequence[Sequence[float]],
-    statistic: Callable[..., float],
-    random: RandomSource,
-    *,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of `statistic(*samples)`; each sample is drawn again separately, none is empty."""
-    drawn = sorted(statistic(*(random.choices(sample, k=len(sample)) for sample in samples)) for _ in range(resamples))
-    cut = (1 - confidence) / 2
-    return _quantile(drawn, cut), _quantile(drawn, 1 - cut)
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    """By linear interpolation between the order statistics."""
-    position = share * (len(ordered) - 1)
-    below = int(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)

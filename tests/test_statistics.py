@@ -17,7 +17,6 @@ from scipy.stats import hypergeom  # pyright: ignore[reportMissingTypeStubs] - i
 
 from planner.statistics import (
     Counts,
-    bootstrap_interval,
     chances,
     could_differ,
     decide,
@@ -162,43 +161,6 @@ def test_could_differ_is_tarones_least_family(least: dict[str, Fraction]) -> Non
     assert family == ({key for key, p in least.items() if p * fitting[0] <= LEVEL} if fitting else set())
 
 
-def test_bootstrap_intervals_are_scipys() -> None:
-    """Of a median and of its change, by percentiles, as scipy.stats.bootstrap gives them with 200,000 resamples."""
-    before = [54, 61, 48, 75, 52, 66, 58, 49, 71, 60]
-    now = [80, 77, 91, 69, 85, 88, 74, 95]
-    assert bootstrap_interval([before], middle, seeded(1)) == pytest.approx((51.5, 66.0), abs=0.6)
-    change = bootstrap_interval([before, now], lambda before, now: median(now) - median(before), seeded(1))
-    assert change == pytest.approx((12.5, 35.0), abs=1.0)
-
-
-def test_the_bootstrap_interpolates_between_resamples() -> None:
-    """Percentiles of five draws, by hand: 5 % of the way from the first to the last, and 95 %."""
-
-    class InTurn:
-        """Draws each value of a sample in turn."""
-
-        draws = 0
-
-        def choices(self, population: Sequence[float], *, k: int) -> list[float]:
-            self.draws += 1
-            return [population[self.draws % k]] * k
-
-    low, high = bootstrap_interval([[10, 20, 30, 40, 50]], middle, InTurn(), confidence=0.9, resamples=5)
-    assert (low, high) == pytest.approx((12, 48))
-
-
-def test_the_bootstrap_repeats_with_its_randomness() -> None:
-    """The same seed gives the same interval, another one another; one value has no width."""
-    values = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
-
-    def mean(sample: Sequence[float]) -> float:
-        return sum(sample) / len(sample)
-
-    assert bootstrap_interval([values], mean, seeded(7)) == bootstrap_interval([values], mean, seeded(7))
-    assert bootstrap_interval([values], mean, seeded(7)) != bootstrap_interval([values], mean, seeded(8))
-    assert bootstrap_interval([[2.5]], middle, seeded(1)) == (2.5, 2.5)
-
-
 @pytest.mark.parametrize(
     ("before", "now", "low", "high"),
     [
@@ -292,12 +254,6 @@ def test_thresholds_of_too_few_runs_are_out_of_reach() -> None:
     """Of one run neither none passed nor all fails or passes."""
     assert thresholds(1, 0.5, 0.95) == (-1, 2)
     assert thresholds(1, 1.0, 0.95) == (0, 2)
-
-
-def test_a_bootstrap_of_full_confidence_goes_from_the_least_to_the_greatest() -> None:
-    """Every resample is within it."""
-    low, high = bootstrap_interval([[1.0, 2.0]], middle, seeded(5), confidence=1.0, resamples=200)
-    assert (low, high) == (1.0, 2.0)
 
 
 @pytest.mark.parametrize(

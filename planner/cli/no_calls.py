@@ -108,16 +108,9 @@ def report(invocation: Invocation, **values: Any) -> int:
     A comparison shows what regressed, what was fixed, and how certain that is. RESULTS and OLDER are files, such as
     reports/results.json, or ids of stored sessions.
     """
-    import random
-
     from planner.commands import report as command
 
-    # Seeded, so that the same results give the same text.
-    return command.report(
-        shell(invocation),
-        command.ReportOptions(selection(values), **values),
-        random.Random(0),  # noqa: S311
-    )
+    return command.report(shell(invocation), command.ReportOptions(selection(values), **values))
 
 
 @click.command()

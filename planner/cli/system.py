@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -16,23 +15,7 @@ from planner.key_redaction import KeyRedactor, keys_of
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
     from planner.session.shell import Shell
-
-_TERMINAL_CLOSED = (errno.EIO, errno.ENXIO)
-
-
-class _ClosableTerminal(io.FileIO):
-    """Ignores writes to a terminal that was closed. Reports and the exit code still say how the run ended."""
-
-    def write(self, data: ReadableBuffer, /) -> int | None:
-        try:
-            return super().write(data)
-        except OSError as error:
-            if error.errno not in _TERMINAL_CLOSED:
-                raise
-            return memoryview(data).nbytes
 
 
 class _SafeStream:
@@ -59,15 +42,11 @@ class _SafeStream:
 
 
 def safe(stream: TextIO, keys: KeyRedactor) -> TextIO:
-    """The stream without keys and control characters, with unencodable characters escaped, on a terminal that may be
-    closed."""
+    """The stream without keys and control characters, with unencodable characters escaped."""
     if isinstance(stream, _SafeStream):
         stream = stream.stream
     elif isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-        if stream.isatty():
-            terminal = io.BufferedWriter(_ClosableTerminal(stream.fileno(), "w", closefd=False))
-            stream = io.TextIOWrapper(terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
     return cast("TextIO", _SafeStream(cast("TextIO", stream), keys))
 
 

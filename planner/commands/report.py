@@ -15,7 +15,6 @@ from planner.session.report_session import rendered
 from planner.session.selection import Selection
 from planner.session.shell import Shell, redactor_patterns, write_output
 from planner.session.stores import Place, open_results
-from planner.statistics import RandomSource
 from planner.values import frozen
 from planner.verdicts.baseline import compare_results
 
@@ -31,7 +30,7 @@ class ReportOptions:
     out: Path | None = None
 
 
-def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
+def report(shell: Shell, options: ReportOptions) -> int:
     """Write the report; return 0 for any outcome."""
     project, place = open_results(shell, options.selection)
     patterns = redactor_patterns(project)
@@ -46,7 +45,7 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
         if render is None:
             known = ", ".join(COMPARISON_FORMATS)
             raise UsageError(f"a comparison cannot be written as {options.output_format}", f"Choose one of: {known}.")
-        text = render(compare_results(older, redact(result, patterns), random))
+        text = render(compare_results(older, redact(result, patterns)))
     if options.out is None:
         shell.print(text)
     else:

@@ -42,7 +42,6 @@ FORMATS: Mapping[str, Render] = MappingProxyType(
         "json": _json,
         "junit": _lazy("junit"),
         "html": _lazy("html"),
-        "sarif": _lazy("sarif"),
     }
 )
 """By the names of `planner report --format`. The first is the default."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from planner.quantities import chance, count, duration, moment, money, shortened
+from planner.quantities import chance, count, moment, shortened
 from planner.reports.case_phrasing import compared_word
 from planner.reports.neutral import for_markdown, json_document, markdown_code, picked
 from planner.reports.phrasing import FAILING, NO_EVIDENCE, VERDICTS, counted, suite
@@ -86,29 +86,17 @@ class ComparedCase:
 
 
 @frozen
-class Metric:
-    """Medians over the runs of cases in both results, and the 95 % interval of their difference."""
-
-    name: str
-    unit: str
-    before: float
-    now: float
-    interval: tuple[float, float]
-
-
-@frozen
 class Comparison:
     """`older` and `newer` are redacted; `cases` are in the order of the newer one, then those that are gone."""
 
     older: RunResult
     newer: RunResult
     cases: tuple[ComparedCase, ...]
-    metrics: tuple[Metric, ...]
     suite: SuiteDocument | None = None
 
 
 def render_json(comparison: Comparison) -> str:
-    """All cases with both sides and the difference, and the metrics."""
+    """All cases with both sides and the difference."""
     numbers = Counter(case.compared for case in comparison.cases)
     return json_document(
         {
@@ -117,7 +105,7 @@ def render_json(comparison: Comparison) -> str:
             "newer": comparison.newer.invocation_id,
             "summary": {compared: numbers[compared] for compared in _SECTIONS if numbers[compared]},
             "cases": list(map(_case_document, comparison.cases)),
-            **picked(comparison, "suite", "metrics"),
+            **picked(comparison, "suite"),
         }
     )
 
@@ -144,7 +132,7 @@ def _word_and_note(case: ComparedCase) -> tuple[str, str]:
 
 
 def render_markdown(comparison: Comparison) -> str:
-    """Headline, changed and failing cases with reasons, and metrics."""
+    """Headline, changed and failing cases with reasons."""
     return "\n\n".join(_blocks(comparison)) + "\n"
 
 
@@ -164,8 +152,6 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
         cases = [case for case in every if case.is_failing or compared not in ("new", "same")]
         if cases:
             yield from (f"## {title} ({len(cases):,})", _listed(cases, mark))
-    if comparison.metrics:
-        yield from ("## Metrics", _metrics(comparison.metrics))
 
 
 def _result(result: RunResult) -> str:
@@ -214,24 +200,6 @@ def _change(case: ComparedCase) -> str:
 
 def _passed(side: Side) -> str:
     return f"{side.runs_passed} of {side.runs_countable}"
-
-
-def _metrics(metrics: Sequence[Metric]) -> str:
-    lines = ["| Median of the runs | Before | Now | Change (95 % interval) |", "| --- | ---: | ---: | ---: |"]
-    for metric in metrics:
-        low, high = (_signed(metric, bound) for bound in metric.interval)
-        change = f"{_signed(metric, metric.now - metric.before)} ({low} to {high})"
-        lines.append(f"| {metric.name} | {_value(metric, metric.before)} | {_value(metric, metric.now)} | {change} |")
-    return "\n".join(lines)
-
-
-def _value(metric: Metric, value: float) -> str:
-    return money(round(value)) if metric.unit == "cents" else duration(value)
-
-
-def _signed(metric: Metric, value: float) -> str:
-    shown = _value(metric, abs(value))
-    return shown if shown == _value(metric, 0) else f"{'-' if value < 0 else '+'}{shown}"
 
 
 COMPARISON_FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""Signals that ask to stop: SIGINT, SIGTERM and SIGHUP (the terminal was closed, which sends several).
+"""Signals that ask to stop: SIGINT, SIGTERM, and SIGHUP when the terminal is closed.
 
 Imports nothing heavy: `planner.__main__` needs it first.
 """
@@ -28,26 +28,22 @@ def _stop_signals() -> tuple[signal.Signals, ...]:
 
 
 def raise_on_signals() -> None:
-    """Make SIGTERM and the first SIGHUP raise KeyboardInterrupt, as SIGINT does."""
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, as SIGINT does."""
     for number in _stop_signals():
         if number is not signal.SIGINT:
             signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    del frame
-    if number == _HANG_UP:
-        signal.signal(number, signal.SIG_IGN)
+    del number, frame
     raise KeyboardInterrupt
 
 
 @asynccontextmanager
 async def interruptible() -> AsyncGenerator[anyio.Event]:
-    """An event that the first signal sets; a second SIGINT or SIGTERM raises KeyboardInterrupt. Errors of the body are
-    not wrapped.
+    """An event that the first signal sets; the second raises KeyboardInterrupt. Errors of the body are not wrapped.
 
-    Afterwards the previous handlers are restored: asyncio would leave SIGTERM fatal while reports are written. After a
-    SIGHUP, further ones are ignored.
+    Afterwards the previous handlers are restored: asyncio would leave SIGTERM fatal while reports are written.
     """
     import asyncio
 
@@ -55,7 +51,6 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
 
     interrupted = anyio.Event()
     before = {number: signal.getsignal(number) for number in _stop_signals()}
-    after = dict(before)
 
     async def listen(*, task_status: TaskStatus[None]) -> None:
         """Uses plain handlers, since those of asyncio and anyio do not exist on Windows."""
@@ -63,16 +58,10 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
         for number in before:
             signal.signal(number, lambda came, _: loop.call_soon_threadsafe(signals.put_nowait, came))
         task_status.started()
-        is_asked = False
-        while True:
-            number = signal.Signals(await signals.get())
-            if number == _HANG_UP:
-                after[number] = signal.SIG_IGN
-            elif is_asked:
-                raise KeyboardInterrupt
-            else:
-                is_asked = True
-            interrupted.set()
+        await signals.get()
+        interrupted.set()
+        await signals.get()
+        raise KeyboardInterrupt
 
     try:
         async with anyio.create_task_group() as tasks:
@@ -82,7 +71,7 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
     except BaseExceptionGroup as group:
         raise only_error(group) from None
     finally:
-        for number, handler in after.items():
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 

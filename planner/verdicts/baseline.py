@@ -3,17 +3,16 @@ difference does not show that the agent changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from statistics import median
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from planner.changes.model import Change
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
-from planner.reports.comparison import ComparedCase, Comparison, Difference, Metric, Side
+from planner.reports.comparison import ComparedCase, Comparison, Difference, Side
 from planner.results.model import CaseInputs, CaseResult, Compared, NotComparable, Run, RunResult, Sample
 from planner.results.outcomes import Action, CaseOutcome, Fault
-from planner.statistics import RandomSource, bootstrap_interval, difference_interval, wilson_interval
+from planner.statistics import difference_interval, wilson_interval
 from planner.verdicts.cases import RunKey, judge_case, run_key, sample_of, sample_of_runs, total
 from planner.verdicts.comparison import (
     Pair,
@@ -165,15 +164,7 @@ def _rechecked_runs(case: Case, before: CaseResult, load_evidence: LoadEvidence,
     return [judge_stored(case, run, load_evidence, ask) for run in before.runs]
 
 
-_METRICS: tuple[tuple[str, str, Callable[[Run], float | None]], ...] = (
-    ("duration", "seconds", lambda run: run.duration_seconds),
-    ("cost", "cents", lambda run: run.cost_cents),
-)
-_MOST_VALUES = 500
-"""Limit per side of the bootstrap: more values would take longer. The interval becomes a little too wide."""
-
-
-def compare_results(older: RunResult, newer: RunResult, random: RandomSource) -> Comparison:
+def compare_results(older: RunResult, newer: RunResult) -> Comparison:
     """Compare the cases by id. Cases with the same runs, or with a changed plan, are compared by outcome only. Runs
     that both results have count for the older one."""
     before = {case.case_id: case for case in older.cases}
@@ -182,15 +173,12 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     case_ids = [*now, *gone]
     found: dict[str, BaselineComparison] = {}
     pairs: dict[str, list[Pair]] = {}
-    called: list[tuple[Sequence[Run], Sequence[Run]]] = []
     for case_id in case_ids:
         old, new = before.get(case_id), now.get(case_id)
         if old is None or new is None:
             pairs[case_id] = [(None if old is None else sample_of(old), None if new is None else sample_of(new))]
             continue
         new_runs = [run for run in new.runs if run_key(run) not in _keys(old)]
-        if new_runs:
-            called.append((old.runs, new_runs))
         if (by_outcome := _compare_outcomes(old, new, new_runs)) is not None:
             found[case_id] = by_outcome
         else:
@@ -206,7 +194,7 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
         _compared(case_id, found[case_id], before.get(case_id), now.get(case_id), samples.get(case_id, (None, None)))
         for case_id in case_ids
     )
-    return Comparison(older, newer, tuple(cases), tuple(_metrics(called, random)), suite if suite.cases else None)
+    return Comparison(older, newer, tuple(cases), suite if suite.cases else None)
 
 
 def _compare_outcomes(before: CaseResult, now: CaseResult, new_runs: Sequence[Run]) -> BaselineComparison | None:
@@ -274,27 +262,3 @@ def _pairs(before: CaseResult, now: CaseResult, new_runs: Sequence[Run]) -> list
 
 def _keys(case: CaseResult | None) -> frozenset[RunKey]:
     return frozenset() if case is None else frozenset(map(run_key, case.runs))
-
-
-def _metrics(called: Sequence[tuple[Sequence[Run], Sequence[Run]]], random: RandomSource) -> list[Metric]:
-    """Of cases in both results that were called in between, without shared runs."""
-    found: list[Metric] = []
-    for name, unit, of in _METRICS:
-        old = [value for runs, _ in called for run in runs if (value := of(run)) is not None]
-        new = [value for _, runs in called for run in runs if (value := of(run)) is not None]
-        if old and new:
-            interval = bootstrap_interval([_thinned(old), _thinned(new)], _median_change, random)
-            found.append(Metric(name, unit, median(old), median(new), interval))
-    return found
-
-
-def _median_change(old: Sequence[float], new: Sequence[float]) -> float:
-    return median(new) - median(old)
-
-
-def _thinned(values: Sequence[float]) -> Sequence[float]:
-    """At most `_MOST_VALUES` evenly spaced order statistics, which keep the median."""
-    if len(values) <= _MOST_VALUES:
-        return values
-    ordered = sorted(values)
-    return [ordered[index * len(ordered) // _MOST_VALUES] for index in range(_MOST_VALUES)]

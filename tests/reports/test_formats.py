@@ -69,7 +69,6 @@ _FORMATS = {
     "json": _Format(_read_json, '"estimated_cents": null'),
     "junit": _Format(_read_junit, "unknown cost"),
     "html": _Format(_read_html, "unknown cost"),
-    "sarif": _Format(_read_json, None),
 }
 """By name."""
 REPORTS = [name for name, known in _FORMATS.items() if known.unknown_price is not None]
