@@ -35,7 +35,6 @@ SUBJECTS = {
         "tests/planfile/test_templates.py",
         "tests/checks/test_hostile_calls.py",
         "tests/checks/test_patterns.py",
-        "tests/checks/test_similar.py",
         "tests/providers/test_decoding.py",
         "tests/reports/test_redaction.py",
     ],

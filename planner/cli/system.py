@@ -88,12 +88,6 @@ def shell(invocation: Invocation) -> Shell:
         cwd = Path.cwd()
     except FileNotFoundError as error:
         raise click.ClickException("the working directory no longer exists: cd to another one") from error
-    if folder := os.environ.get(
-        "PLANNER_SENTENCE_MODEL"
-    ):  # imported late: few users set it, and the checks take long to import
-        from planner.checks.similar import look_in
-
-        look_in(cwd / folder)
     return Shell(
         cwd=cwd,
         environ=os.environ,

@@ -24,13 +24,11 @@ compile."""
 
 _EXPRESSION = 20
 """Compiling an expression takes as long as compiling a pattern with this many states."""
-_PATH = 60
-"""Compiling a JSONPath takes as long as compiling a pattern with this many states."""
 _TOO_LARGE = 200_000
 """A pattern that is too large takes as long to reject as one with this many states, at worst."""
 _FAULTY = 3
 """Explaining an invalid expectation takes this many times as long as validating it."""
-_COSTLY = re.compile(rb'"(?:cel|matches|also|path)"')
+_COSTLY = re.compile(rb'"(?:cel|matches|also)"')
 
 
 @dataclass(slots=True)
@@ -44,8 +42,6 @@ class Validations:
     )
     _states: int = MAX_STATES
     """The remaining states of this plan."""
-    _paths: set[str] = field(default_factory=set[str])
-    """The compiled JSONPaths of this plan."""
     _reported: bool = False
 
     @property
@@ -55,7 +51,6 @@ class Validations:
 
     def new_plan(self) -> None:
         self._states = MAX_STATES
-        self._paths.clear()
         self._reported = False
 
     def validate(
@@ -87,10 +82,8 @@ class Validations:
 
     def _cost(self, expectation: Expectation) -> int:
         fields = vars(expectation)
-        new_paths = {*_texts_at(("path",), fields)} - self._paths
-        self._paths |= new_paths
         patterns = sum(compile_pattern(pattern).programsize for pattern in _texts_at(("matches", "also"), fields))
-        return patterns + _PATH * len(new_paths) + _EXPRESSION * len([*_texts_at(("cel",), fields)])
+        return patterns + _EXPRESSION * len([*_texts_at(("cel",), fields)])
 
 
 def _without_consequences(faults: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -118,7 +111,7 @@ def _texts_at(keys: Sequence[str], value: Any, key: str = "") -> Iterator[str]:
 
 def _too_many(content: Mapping[str, Any]) -> ErrorDetails:
     message = (
-        "the patterns, paths and expressions of all expectations of this plan are too large, or too many: "
+        "the patterns and expressions of all expectations of this plan are too large, or too many: "
         f"together they may have {MAX_STATES:,} states"
     )
     return {"type": "value_error", "loc": (), "msg": message, "input": content}

@@ -231,7 +231,7 @@ _SEPARATOR: Final = "\n"
 """Never part of a case id."""
 _COMBINED: Final = frozenset({"all_of", "any_of", "not"})
 _MAY_REST_ON: Final[Mapping[NotComparable, frozenset[str]]] = {
-    "grader": _COMBINED | {"grade", "field", "expression"},
+    "grader": _COMBINED | {"grade", "expression"},
     "judge": _COMBINED | {"judge"},
 }
 """The checks that may depend on the grader, or on the judge."""

@@ -11,7 +11,7 @@ import pytest
 from planner.checks import CHECKS
 from planner.checks.base import Expectation, idle_rate
 from planner.checks.judgement import FindingOutcome
-from planner.evidence import Call, Evidence, ToolCall
+from planner.evidence import Evidence, ToolCall
 
 SAYS = {"check": "says", "any_of": ["I guarantee 30 days"]}
 CALLED = {"check": "tool_called", "name": "refund"}
@@ -27,7 +27,6 @@ def written(kind: str, /, **fields: Any) -> dict[str, Any]:
 
 
 says, never_says, call, duration = (partial(written, kind) for kind in ("says", "never_says", "call", "duration"))
-field = partial(written, "field", path="$.a")
 
 
 @pytest.mark.parametrize(
@@ -66,11 +65,6 @@ field = partial(written, "field", path="$.a")
             'no call is transferred to both "+1 415 555 0142" and "+14155550143"',
         ),
         (steps("refund", "mail"), NOT_CALLED, "refund must be called and must not be called"),
-        (field(equals=1), field(equals=2), "$.a cannot equal both 1 and 2"),
-        (field(equals="17"), field(equals="18"), '$.a cannot equal both "17" and "18"'),
-        (field(min=3), field(max=2.5), "nothing is at least 3 and at most 2.5"),
-        (field(exists=False), field(equals=2), "$.a is expected to exist and not to exist"),
-        (field(exists=False), field(exists=True), "$.a is expected to exist and not to exist"),
     ],
 )  # fmt: skip
 def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[str, Any], why: str) -> None:
@@ -121,18 +115,6 @@ def test_contradictions_are_found(read: Any, one: dict[str, Any], other: dict[st
         (steps("refund", "mail"), {**NOT_CALLED, "before": "mail"}),
         (steps("mail", "refund"), {**NOT_CALLED, "arguments": {"id": 1}}),
         (steps("refund", "mail"), call(status="completed")),
-        (field(equals=1), {**field(equals=2), "path": "$.b"}),
-        (field(equals=1), field(equals="1")),
-        (field(equals=2), field(equals="2.0")),
-        (field(equals="2"), field(in_=[2, 3])),
-        (field(equals="true"), field(equals=True)),
-        (field(in_=["a", "b"]), field(in_=["b", "c"])),
-        (field(in_=[None]), field(in_=[None, 1])),
-        (field(equals="17"), field(min=17, max=17)),
-        (field(equals={"a": 1}), field(equals={"b": 1})),
-        (field(exists=True), field(equals=1)),
-        (field(exists=False), {**field(equals=1), "path": "$.b"}),
-        (field(min=1), field(max=1)),
         (never_says(matches=r"(?i)\w+ guarantee"), says(any_of=["guarantee"])),
         (never_says(matches=r"(?i)\bx\b"), says(any_of=["guarantee"])),
     ],
@@ -144,7 +126,7 @@ def test_compatible_expectations_do_not_contradict(read: Any, one: dict[str, Any
 
 
 def test_no_call_satisfies_both_sides_of_a_contradiction(read: Any, talk: Any) -> None:
-    """Checked on every order of up to four calls of two tools, and on each value of a field."""
+    """Checked on every order of up to four calls of two tools."""
     ways: list[dict[str, Any]] = [{}, {"after": "b"}, {"before": "b"}]
     asked = [
         {"check": "tool_called", "name": "a", **way, "times": times} for way in ways for times in (1, 2, {"min": 2})
@@ -163,15 +145,6 @@ def test_no_call_satisfies_both_sides_of_a_contradiction(read: Any, talk: Any) -
     ]  # fmt: skip
     wrong = _wrong_contradictions([read(**fields) for fields in asked], heard)
     assert (wrong[0] > 30, wrong[1]) == (True, [])
-
-    values: list[Any] = [1, 2, 2.0, "1", "2", "2.0", "a", True, "true", None, 0, 3]
-    written = [field(equals=value) for value in values if value is not None]
-    written += [field(in_=[1, None]), field(in_=["2", "a"]), field(in_=[True, 3]), field(in_=["2.0", None])]
-    written += [field(min=2), field(max=1), field(min=1, max=2), field(matches="^[12]$"), field(matches="a")]
-    written += [field(exists=True), field(exists=False)]
-    heard = [talk("agent: Hi.", call=Call(call_id=9, status="completed", document=document)) for document in ({}, *({"a": value} for value in values))]  # fmt: skip
-    wrong = _wrong_contradictions([read(**fields) for fields in written], heard)
-    assert (wrong[0] > 40, wrong[1]) == (True, [])
 
 
 def _wrong_contradictions(

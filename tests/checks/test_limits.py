@@ -99,7 +99,6 @@ def test_grade_is_judged(
         {"check": "duration", "min_seconds": 0, "max_seconds": 9},
         {"check": "duration", "min_seconds": 3, "max_seconds": 3},
         {"check": "call", "min_turns": 3, "max_turns": 3},
-        {"check": "field", "path": "$.a", "min": 2, "max": 2},
         {"check": "call", "min_turns": 0, "status": "completed"},
         {"check": "grade", "min_score": 0, "outcome": "success"},
         {"check": "cost", "max_cents": 9, "min_pass_rate": 0, "severity": "critical"},

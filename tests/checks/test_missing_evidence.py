@@ -171,8 +171,6 @@ def test_unknown_words_of_a_grade_are_undecided(field: str, sent: str, wanted: s
     [
         ({"check": "grade", "min_score": 0.8}, "score 0.79999999, expected at least 0.8"),
         ({"check": "duration", "max_seconds": 180}, "lasted 180.0000001 s, expected at most 180 s"),
-        ({"check": "field", "path": "$.n", "min": 12345678}, "$.n is 12345677, expected at least 12345678"),
-        ({"check": "field", "path": "$.n", "max": 0.5}, "$.n is 12345677, expected at most 0.5"),
     ],
 )
 def test_values_just_off_a_limit_are_shown_in_full(asked: dict[str, Any], message: str) -> None:
@@ -217,7 +215,6 @@ def test_a_silent_side_proves_something_only_if_the_other_speaks(
     ("missing", "fields"),
     [
         ("call", {"check": "duration", "max_seconds": 9}),
-        ("call", {"check": "field", "path": "$.a", "exists": False}),
         ("tools", {"check": "tool_called", "name": "cancel"}),
         ("tools", {"check": "tool_not_called", "name": "cancel"}),
     ],

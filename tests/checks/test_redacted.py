@@ -9,7 +9,6 @@ from pydantic import TypeAdapter
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.checks.field import MAX_VALUES
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
@@ -47,9 +46,6 @@ def expectation(check: str, **fields: Any) -> Expectation:
         ("duration", {"max_seconds": 10}, "failed", None),
         ("cost", {"max_cents": 20}, "passed", None),
         ("call", {"status": "completed"}, "passed", None),
-        ("field", {"path": "$.locale", "equals": "en"}, "passed", None),
-        ("field", {"path": "$.from", "equals": "x"}, "errored", "the call object"),
-        ("field", {"path": "$[?@=='x']", "equals": "x"}, "errored", "the call object"),
         ("tool_not_called", {"name": "refund"}, "errored", "the tool calls"),
         ("expression", {"cel": "run.cost_cents < 20 && call.duration_seconds > 10.0"}, "passed", None),
         ("expression", {"cel": "turns.size() == 2"}, "errored", "the transcript"),
@@ -100,14 +96,6 @@ def test_the_finding_names_the_redacted_part(
     evidence = EVIDENCE.model_copy(update={"redacted": (part,)})
     judged = judge_redacted(expectation(check, **fields), evidence, nobody_asked)
     assert (judged.outcome.value, judged.message) == ("errored", SAID.format(words))
-
-
-def test_a_path_with_too_many_values_is_undecided() -> None:
-    """Its values may be redacted."""
-    many = Call(call_id=2, status="completed", document={"a": [1] * (MAX_VALUES + 1)})
-    evidence = EVIDENCE.model_copy(update={"call": many})
-    judged = judge_redacted(expectation("field", path="$.a[*]", equals=1), evidence, nobody_asked)
-    assert (judged.outcome.value, judged.message) == ("errored", SAID.format("the call object"))
 
 
 @pytest.mark.parametrize(

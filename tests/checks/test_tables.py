@@ -13,7 +13,6 @@ from planner.checks import CHECKS
 from planner.checks.judgement import FindingOutcome
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.checks.redacted import judge_redacted, left_out
-from planner.checks.similar import missing_packages
 from planner.evidence import Evidence, RedactedPart
 from planner.providers.base import CallId, Run, RunId
 from planner.providers.thunderphone.evidence import evidence_from_wire
@@ -157,27 +156,12 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "tool_not_called": [{"name": "issue_refund"}, {"name": "lookup_order"}],
     "grade": [{"min_score": 0.9, "outcome": "success", "max_issues": 0}, {"min_score": 0.95}],
-    "field": [
-        {"path": "$.collected_values.order_id", "equals": "A-17"},
-        {"path": "$.collected_values.order_id", "matches": "^B"},
-        {"path": "$.collected_values.items[*].quantity", "min": 1, "max": 2},
-        {"path": "$..quantity", "max": 1},
-        {"path": "$.locale", "in": ["es-MX", "en-US"]},
-        {"path": "$.locale", "exists": True},
-        {"path": "$.voicemail", "exists": False},
-    ],
     "expression": [
         {"cel": "call.duration_seconds < 60.0 && grade.score >= 0.9 && call.end_reason == 'agent_end'"},
         {"cel": "call.duration_seconds < 50.0"},
         {"cel": "turns.exists(t, t.role == 'agent' && t.text.contains('thirty'))"},
         {"cel": "tools.all(t, t.name != 'lookup_order')"},
         {"cel": "call.document.collected_values.order_id == 'A-17'"},
-    ],
-    "similar": [
-        {"to": "You may give it back within a month.", "min": 0.4},
-        {"to": ["We are closed on Sundays.", "Goodbye!"], "min": 0.9, "in": "last"},
-        {"to": "We are closed on Sundays.", "min": 0.5},
-        {"to": "I would like to send my order back.", "min": 0.5, "who": "caller"},
     ],
     "judge": [
         {"rubric": "It states the window."},
@@ -217,7 +201,7 @@ IN_PART = {"page, in part": page_in_part, "client, in part": client_in_part}
 MISSING = {"page, missing": page_missing, "client, missing": client_missing}
 
 
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "similar" or not missing_packages()])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> None:
     """The dialects agree; with less data a finding is the same or undecided."""
     lines: list[str] = []
@@ -237,12 +221,11 @@ def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> 
         assert outcomes[one] == outcomes[other]
     assert {"passed", "failed"} <= set(outcomes["page"])
     assert "errored" in outcomes["page, missing"]
-    asks_what_exists = ["exists" in fields for fields in EXAMPLES[name]]
-    for whole, part, missing, asks in zip(
-        outcomes["page"], outcomes["page, in part"], outcomes["page, missing"], asks_what_exists, strict=True
+    for whole, part, missing in zip(
+        outcomes["page"], outcomes["page, in part"], outcomes["page, missing"], strict=True
     ):
-        assert asks or part in (whole, "errored"), "only `exists` asks whether the service reports it"
-        assert asks or missing == "errored", "only `exists` asks whether the service reports it"
+        assert part in (whole, "errored")
+        assert missing == "errored"
 
 
 def test_every_kind_has_examples() -> None:
@@ -321,8 +304,6 @@ STRICTER: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("how", NOT_READ)
 def test_unreadable_data_never_turns_a_failure_into_a_pass(read: Any, how: str) -> None:
     for name, examples in EXAMPLES.items():
-        if name == "similar" and missing_packages():
-            continue
         for fields in (*examples, *STRICTER.get(name, ())):
             expectation = read(check=name, **fields)
             if expectation.judge_with(recorded(), asked).outcome is FindingOutcome.FAILED:

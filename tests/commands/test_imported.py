@@ -25,24 +25,23 @@ code = main()
 print("\\n" + json.dumps([code, sorted(sys.modules)]))
 """
 VALIDATING = {
-    "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "sqlite3", "ssl",
+    "asyncio", "httpx", "jinja2", "junitparser", "phonenumbers", "sqlite3", "ssl",
     "subprocess", "uvicorn",
     "planner.changes", "planner.execution.core", "planner.judge", "planner.network", "planner.providers",
     "planner.results", "planner.sandbox",
-    "planner.checks.expression", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
-    "planner.checks.similar",
+    "planner.checks.expression", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
 }  # fmt: skip
 """Of no use for finding what is wrong with a plan of one scenario that expects words."""
 LOOKING_BACK = {
-    "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
+    "asyncio", "httpx", "jinja2", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
     "uvicorn",
     "planner.execution.core", "planner.execution.journal", "planner.judge", "planner.network", "planner.providers",
     "planner.sandbox",
 }  # fmt: skip
 """Of no use where nobody is called and results are read."""
 CALLING_IN_PROCESS = {
-    "certifi", "jsonpath", "numpy", "phonenumbers", "starlette", "uvicorn",
-    "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii", "planner.checks.similar",
+    "certifi", "numpy", "phonenumbers", "starlette", "uvicorn",
+    "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
 }  # fmt: skip
 """Of no use for calls of the embedded sandbox, which are few and cross no network."""
 NOT_PLANNING = {

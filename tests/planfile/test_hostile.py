@@ -97,8 +97,6 @@ def test_patterns_of_a_plan_are_bounded_together(workspace: Any, monkeypatch: py
     [
         ("{check: says, matches: 'a{{ n }}'}", compile_pattern("a100").programsize * 3),
         ("{check: expression, cel: 'size(turns) > {{ n }}'}", 60),
-        ("{check: field, path: '$.a{{ n }}', exists: true}", 180),
-        ("{check: all_of, of: [{check: field, path: '$.a{{ n }}', exists: true}, {check: cost, max_cents: 9}]}", 180),
     ],
 )
 def test_patterns_multiplied_by_a_matrix(

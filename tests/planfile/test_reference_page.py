@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from planner.checks import expression, field, patterns
+from planner.checks import expression, patterns
 from planner.planfile import expand, expectations, grammar, jinja_environment, library, load, prompts, templates
 from planner.planfile.load import load_files
 from planner.planfile.project import load_project
@@ -67,7 +67,6 @@ WORDS = " ".join(PAGE.split())
         (jinja_environment.WORK_PER_PLAN, "| Work of all templates of a plan | {:,} steps |"),
         (patterns.MAX_LENGTH, "| A regular expression | {:,} characters |"),
         (expression.MAX_LENGTH, "| A CEL expression | {:,} characters |"),
-        (field.MAX_LENGTH, "| A JSONPath | {} characters |"),
     ],
 )
 def test_documented_limits(limit: int, text: str) -> None:

@@ -301,10 +301,7 @@ def test_a_case_in_one_result_only_is_new_or_gone() -> None:
 @pytest.mark.parametrize(
     ("check", "graded", "fields", "why"),
     [
-        *(
-            (check, True, "grader_version", "grader")
-            for check in ("grade", "field", "expression", "all_of", "any_of", "not")
-        ),
+        *((check, True, "grader_version", "grader") for check in ("grade", "expression", "all_of", "any_of", "not")),
         *((check, False, "judge_model", "judge") for check in ("judge", "all_of", "any_of", "not")),
         ("grade", True, "grader_model", "grader"),
         ("grade", False, "grader_version", None),
