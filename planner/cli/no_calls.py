@@ -67,7 +67,7 @@ def explain(invocation: Invocation, **values: Any) -> int:
 @options.output_format("text", "json")
 @click.pass_obj
 def show(invocation: Invocation, **values: Any) -> int:
-    """Show a case in full, and where each part of it is written.
+    """Show the final prompt of a case, and its expectations with their lines.
 
     CASE is a case id, or a pattern with * and ?. Offline, needs no key.
     """

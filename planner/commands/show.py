@@ -1,4 +1,4 @@
-"""`planner show`: one case as it would be called and judged, and where each part of it is written."""
+"""`planner show`: one case as it would be called and judged, and where its expectations are written."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pydantic_core import to_json
 
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.model import Case
-from planner.planfile.origins import OriginReader
-from planner.reports.case_page import CasePage, page_document, render_page
+from planner.reports.case_page import page_document, render_page
 from planner.reports.neutral import for_json_text
 from planner.session.selection import Files, chosen_ids, read_files
 from planner.session.shell import Shell, print_diagnostics
@@ -30,13 +29,11 @@ def show(
     cases = _chosen(case, files)
     if files.diagnostics.has_errors:
         print_diagnostics(shell, files.diagnostics)
-    reader = OriginReader(shell.cwd)
-    pages = [CasePage(case, reader.of(case), environment) for case in cases]
     if output_format == "json":
-        document = {"schema_version": "1.0", "cases": [page_document(page) for page in pages]}
+        document = {"schema_version": "1.0", "cases": [page_document(case) for case in cases]}
         shell.print(for_json_text(to_json(document, indent=2).decode()))
     else:
-        shell.print("\n\n".join(render_page(page, width=shell.width, color=shell.color) for page in pages))
+        shell.print("\n\n".join(render_page(case, width=shell.width, color=shell.color) for case in cases))
     return 0
 
 

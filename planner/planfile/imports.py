@@ -67,10 +67,6 @@ class Imports:
         targets = {alias: library.targets[alias] for alias, library in self._names["targets"].items()}
         return Imported(targets, self.complete)
 
-    def definition(self, part: str, name: str) -> Library:
-        """The library that defines a known name."""
-        return self._names[part][name]
-
     # What the plan uses by name
 
     def expected(self, model: type[BaseModel], holder: Mapping) -> Expected:
