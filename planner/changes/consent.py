@@ -89,7 +89,7 @@ def check_consent(
     if not calls and votes is None:
         return consent
     if calls:
-        _check_policy(change_set, calls, policy, limits.now)
+        _check_policy(change_set, calls, policy)
     if request.given and not request.by:
         raise RefusedError(
             "the CI system names nobody who agreed: a push to a pull request is not consent to charge",
@@ -188,7 +188,7 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentReque
     )
 
 
-def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Policy, now: datetime) -> None:
+def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Policy) -> None:
     called = [
         (change, change.case) for change in change_set.changes if change.case is not None and change.case_id in calls
     ]
@@ -199,11 +199,6 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
             f"{count} calls would be made{', retries included' if retries else ''}, policy.max_calls allows "
             f"{policy.max_calls} per session",
             f"Select fewer cases with --select{', lower `retries`' if retries else ''}, or raise it in planner.yaml",
-        )
-    if policy.quiet_hours is not None and policy.quiet_hours.at(now):
-        raise RefusedError(
-            f"no calls are made during policy.quiet_hours, {policy.quiet_hours}",
-            f"Run it after {policy.quiet_hours.end:%H:%M} there, or change them in planner.yaml",
         )
     if policy.allowed_targets is None:
         return

@@ -127,15 +127,13 @@ def _end_of_search(state: State, now: Now) -> Apply | Finish:
 
 def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
     """The next launch, or why there is none."""
-    pending, settings = state.wanted.pending, state.settings
+    pending = state.wanted.pending
     if state.stopped:
         return WaitUntil(NEVER)
     if not len(pending):
         if state.wanted.deferred and not (state.is_under_way() or state.unconfirmed):
             return Apply(DeferredReleased())
         return WaitUntil(NEVER)
-    if forbidden := settings.forbidden_at(now.utc):
-        return Apply(Stopped(refusal=forbidden))
     if now.seconds < state.limit.pause_until:
         return _paused(state, now)
     room = state.limit.current - state.in_flight()

@@ -60,8 +60,6 @@ class Settings:
     """Give up after the service was unavailable for this long."""
     poll_floor_seconds: float = 0.1
     poll_ceiling_seconds: float = 15.0
-    forbidden_at: Callable[[datetime], str] = lambda _: ""
-    """Why nothing may be launched at a time (quiet hours); empty if allowed."""
 
 
 @frozen
@@ -181,7 +179,6 @@ class Now(NamedTuple):
 
     seconds: float
     """Monotonic."""
-    utc: datetime
     server: datetime
     """By the service's clock if that is known."""
     slack_seconds: float

@@ -92,10 +92,10 @@ class LocalEngine:
         return outcome_of(state)
 
     def now(self) -> Now:
-        provider, utc = self.provider, self.clock.now()
-        server = utc + timedelta(seconds=provider.clock_offset_seconds)
+        provider = self.provider
+        server = self.clock.now() + timedelta(seconds=provider.clock_offset_seconds)
         unknown = CLOCK_SLACK_SECONDS if provider.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
-        return Now(self.clock.monotonic(), utc, server, provider.clock_uncertainty_seconds + unknown)
+        return Now(self.clock.monotonic(), server, provider.clock_uncertainty_seconds + unknown)
 
 
 @dataclass(slots=True)

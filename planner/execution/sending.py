@@ -160,7 +160,7 @@ class Sender:
             else:  # the store can never be written as configured
                 session.happen(Stopped(usage=error.with_hint))
             return False
-        if state.stopped:  # interrupted, quiet hours or another failure while sharing
+        if state.stopped:  # interrupted, or another failure while sharing
             session.happen(Moved(intent.launch_id, LaunchState.UNSENT, "launching stopped"))
             return False
         # Other machines search for it from `sent_at` on, for `settle_seconds`: they would miss a launch that leaves

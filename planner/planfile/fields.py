@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, TIME_OF_DAY, Authored, PlanFields
+from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, Authored, PlanFields
 from planner.planfile.reporter import MAX_PER_FILE, Reporter
 from planner.planfile.text import describe, did_you_mean, known, one_of, shorten
 from planner.planfile.yaml.document import Container, Mapping, as_written, at, follow, start_of
@@ -25,7 +25,6 @@ LITERAL = "templates work in prompts and expectations only; write the text out, 
 _FORMS = {
     AGE: "this must be a number and h, d or w, such as 14d for fourteen days",
     DAY: "this must be a day, such as 2027-01-31",
-    TIME_OF_DAY: 'this must be a time of the day, such as "08:00"',
     TAG: "a tag has letters, digits and _ . : / -, and begins with a letter or digit",
     "^[a-z]{2}$": "this must be a language's code of two letters, such as en or es",
 }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
@@ -147,25 +146,6 @@ class Plan:
 
 
 @frozen
-class QuietHours:
-    """No calls are launched between `start` and `end` in `time_zone`; `end` is on the next day if it is earlier."""
-
-    start: time
-    end: time
-    time_zone: ZoneInfo
-
-    def at(self, moment: datetime) -> bool:
-        """Whether they apply at this time (aware)."""
-        now = moment.astimezone(self.time_zone).time()
-        if self.start <= self.end:
-            return self.start <= now < self.end
-        return now >= self.start or now < self.end
-
-    def __str__(self) -> str:
-        return f"{self.start:%H:%M}–{self.end:%H:%M} {self.time_zone.key}"
-
-
-@frozen
 class Policy:
     """Limits a project sets for every invocation (`planner.yaml`)."""
 
@@ -174,7 +154,6 @@ class Policy:
     """(kind, id) of what may be called; None allows all. A preview is allowed if its source agent is."""
     max_concurrent_runs: int | None = None
     max_calls: int = 10_000
-    quiet_hours: QuietHours | None = None
     previews: Literal["allow", "deny"] = "allow"
     """Whether calls may be made on a preview: a copy of the agent with the configuration of its file."""
 

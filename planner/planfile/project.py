@@ -1,10 +1,8 @@
 """`planner.yaml`: its keys, types and bounds as pydantic models, and its reading into a `Project`."""
 
 from dataclasses import replace
-from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, SkipValidation, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -17,7 +15,6 @@ from planner.planfile.fields import check_version, has_known_keys, read_fields, 
 from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.planfile.grammar import (
     FORMAT_VERSION,
-    TIME_OF_DAY,
     AllowedTargetFields,
     Authored,
     ExecutionFields,
@@ -32,23 +29,15 @@ from planner.planfile.model import (
     JudgeSettings,
     Policy,
     Project,
-    QuietHours,
     Target,
 )
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
-from planner.planfile.text import nearest, shorten, unknown
+from planner.planfile.text import nearest, shorten
 from planner.planfile.yaml.document import Items, Mapping, larger_than, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-
-
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
-        what = f"`{shorten(name, 40)}` is not a name of the time zone database"
-        raise ValueError(unknown(what, name, available_timezones()))
-    return name
 
 
 def _endpoint(address: str) -> str:
@@ -75,23 +64,6 @@ def _redacting(pattern: str) -> str:
     return pattern
 
 
-class QuietHoursFields(Authored):
-    """Hours of the day in which nobody is called."""
-
-    required = ("start", "end", "time_zone")
-    start: Annotated[str, StringConstraints(pattern=TIME_OF_DAY)] | None = Field(
-        default=None, description="When they begin, on a 24-hour clock.", examples=["20:00"]
-    )
-    end: Annotated[str, StringConstraints(pattern=TIME_OF_DAY)] | None = Field(
-        default=None,
-        description="When they end; earlier than the start means the next morning.",
-        examples=["08:00"],
-    )
-    time_zone: Annotated[Text, AfterValidator(_time_zone)] | None = Field(
-        default=None, description="The time zone: a name of the IANA database.", examples=["Europe/Berlin"]
-    )
-
-
 class PolicyFields(Authored):
     max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="Maximum cost of a session, in US cents.", examples=[2000]
@@ -103,11 +75,6 @@ class PolicyFields(Authored):
     )
     max_concurrent_runs: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Maximum number of calls at one time."
-    )
-    quiet_hours: SkipValidation[QuietHoursFields | None] = Field(
-        default=None,
-        description="Hours of the day in which no call is started.",
-        examples=[{"start": "20:00", "end": "08:00", "time_zone": "Europe/Berlin"}],
     )
     max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Maximum number of calls in a session.")
     previews: Literal["allow", "deny"] = Field(
@@ -332,22 +299,7 @@ def _policy(root: Mapping, fields: PolicyFields | None, reporter: Reporter) -> P
         detail = wrong_type("a list such as [{agent: 12}]", items)
         reporter.error("wrong-type", detail, written.span("allowed_targets"))
         allowed = frozenset()
-    quiet_hours = _quiet_hours(written, fields.quiet_hours, reporter)
-    return Policy(
-        fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours, fields.previews
-    )
-
-
-def _quiet_hours(policy: Mapping, fields: QuietHoursFields | None, reporter: Reporter) -> QuietHours | None:
-    if fields is None:
-        return None
-    written: Mapping = policy["quiet_hours"]
-    if fields.start is not None and fields.start == fields.end:
-        detail = "`start` and `end` are the same, which could mean always or never; write two different times"
-        reporter.error("bad-value", detail, written.span("end"))
-    if fields.start is None or fields.end is None or fields.time_zone is None:
-        return None
-    return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(fields.time_zone))
+    return Policy(fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, fields.previews)
 
 
 def _environments(

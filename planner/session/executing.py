@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from planner.changes.model import NOTHING_JUDGED, ChangeSet, JudgeSpending, whole_cents
 from planner.execution.engine import BALANCE, ConsentedJobs, Job, Judgement, Observer, Outcome, Settings, Snapshot
@@ -150,7 +149,6 @@ async def _make_calls(
     session.request_log.note = progress.note  # do not write over the live display
     cases = {case.case_id: case for case in session.loaded.cases}
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
-    hours = project.policy.quiet_hours
 
     def on_run(record: EndedRun) -> Judgement:
         case = cases[record.slot.case_id]
@@ -181,10 +179,6 @@ async def _make_calls(
         if session.comment is not None:
             session.comment.update(state)
 
-    def forbidden_at(moment: datetime) -> str:
-        """Why nothing may be launched at this time, or "". Calls under way are not affected."""
-        return f"policy.quiet_hours ({hours}) have begun" if hours is not None and hours.at(moment) else ""
-
     engine = LocalEngine(
         provider=session.transactions.client,
         charges=session.transactions,
@@ -202,7 +196,6 @@ async def _make_calls(
             linger_seconds=project.execution.linger_seconds,
             mark_prompts=project.execution.mark_prompts,
             max_concurrent_runs=min(limits, default=None),
-            forbidden_at=forbidden_at,
         ),
         invocation_id=session.reports.invocation_id,
         consent_id=prepared.change_set.digest,

@@ -157,7 +157,6 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     project = files.project
     if selection.sandbox:  # nothing is charged there, and undecided checks say why
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
-        project = replace(project, policy=replace(project.policy, quiet_hours=None))
     limits_note = source.note if source.base is not None and not source.base.has_project else ""
     chosen = _selected(cases, selection)
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)

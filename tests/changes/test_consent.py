@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import UTC, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from planner.changes.consent import ConsentRequest, Limits, Progress, check_consent, consent_command
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
-from planner.planfile.model import Plan, Policy, QuietHours, Target
+from planner.planfile.model import Plan, Policy, Target
 from planner.results.model import Consent
 from tests.support.stored_cases import NOW, build, make_case, store_case
 
@@ -193,16 +191,3 @@ def test_the_suggested_command_is_accepted() -> None:
     assert (
         consent_command("planner run", unpriced) == f"planner run --consent-to-charge --plan-digest {unpriced.digest}"
     )
-
-
-def test_quiet_hours() -> None:
-    """In their own time zone; they do not matter if there is nothing to call."""
-    hours = QuietHours(time(20), time(8), ZoneInfo("Europe/Berlin"))
-    change_set = build([make_case()])
-    night, morning = datetime(2026, 1, 5, 6, 59, tzinfo=UTC), datetime(2026, 1, 5, 7, tzinfo=UTC)
-    assert refusal(change_set, policy=Policy(quiet_hours=hours), now=night) == (
-        "no calls are made during policy.quiet_hours, 20:00–08:00 Europe/Berlin",
-        "Run it after 08:00 there, or change them in planner.yaml",
-    )
-    assert agree(change_set, policy=Policy(quiet_hours=hours), now=morning).given
-    assert agree(build([]), policy=Policy(quiet_hours=hours), now=night).given

@@ -239,10 +239,9 @@ def test_three_unconfirmed_launches_stop_launching(job: Callable[..., Any], lost
     assert (decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]) is not calls
 
 
-def test_quiet_hours_and_stops(job: Callable[..., Any]) -> None:
-    state = state_of(job("ana"), forbidden_at=lambda now: "quiet" if now == at(60).utc else "")
-    assert launched(state, 59) is not None
-    assert decide(state, at(60)) == [Apply(Stopped(refusal="quiet"))]
+def test_a_consent_without_launches_is_stopped(job: Callable[..., Any]) -> None:
+    state = state_of(job("ana"))
+    assert launched(state) is not None
     state.consented = replace(state.consented, may_launch=False)
     assert State(state.consented, state.journal, state.charges, state.log, state.warn).stopped
 
@@ -427,7 +426,7 @@ def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
     assert (outcome.left, outcome.not_needed, outcome.unread_slots) == ({ana.case_id: 1}, {}, {("l0", 3), ("l1", 1)})
     (unsettled,) = outcome.unsettled
     assert (unsettled.launch_id, unsettled.case_ids, unsettled.reserved_cents) == ("l2", (ana.case_id,), 48)
-    assert (unsettled.needs_person, unsettled.again_at) == (False, at(600).utc)
+    assert (unsettled.needs_person, unsettled.again_at) == (False, at(600).server)
     for needs_person, detail in ((True, ""), (False, DUPLICATE_ANSWER)):
         search = state.unconfirmed["l2"]
         launch = replace(search.unconfirmed.launch, detail=detail)
@@ -440,8 +439,8 @@ def test_launches_are_dated_by_the_clock_of_the_service(known: bool, slack: floa
     """Answers have whole seconds and arrive late; without any, the time is uncertain by an hour."""
     provider = SimpleNamespace(clock_offset_seconds=3.0, clock_known=known, clock_uncertainty_seconds=1.0)
     unused: Any = None
-    clock = Clock(lambda: at(9).utc, lambda: 7.0, unused)
+    clock = Clock(lambda: at(9).server, lambda: 7.0, unused)
     engine = LocalEngine(cast(Any, provider), unused, unused, unused, unused, clock, unused)
     now = engine.now()
-    assert now == Now(7.0, at(9).utc, at(12).utc, slack)
-    assert [now.seconds_since(at(seconds).utc) for seconds in (2, 13)] == [10.0, 0.0]
+    assert now == Now(7.0, at(12).server, slack)
+    assert [now.seconds_since(at(seconds).server) for seconds in (2, 13)] == [10.0, 0.0]

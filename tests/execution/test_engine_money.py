@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pydantic_core
@@ -225,20 +224,3 @@ async def test_no_ceiling_is_ever_exceeded(
             assert sum(run["cost_cents"] for run in runs if names[run["prompt"]] == "a") <= budget
         assert len(runs) + sum(done.outcome.left.values()) == sum(item.runs for item in jobs)
         assert bool(done.outcome.left) == bool(done.outcome.ceiling)
-
-
-async def test_quiet_hours_stop_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Calls under way end and are paid for. No more are launched, and the reason is reported."""
-    service = make_service("page", concurrency_limit=2)
-    starts = service.now()
-    begins = starts + timedelta(seconds=10)
-    quiet = Settings(forbidden_at=lambda moment: "quiet hours have begun" if moment >= begins else "")
-    done = await service.invoke([job("ana", runs=6)], settings=quiet)
-    assert done.outcome.refusal == "quiet hours have begun"
-    made = await service.own_runs()
-    assert 0 < len(made) < 6
-    assert done.outcome.left == {"p/ana@t": 6 - len(made)}
-    assert len(done.records) == len(made)
-    again = await service.invoke([job("ana", runs=6)])
-    assert again.outcome.finished
-    assert len(await service.own_runs()) == 6

@@ -299,12 +299,12 @@ def test_the_latest_hundred_durations_are_kept(state: State, ana: Any) -> None:
     assert state.seconds_seen == [*map(float, range(1, 100)), 500]
 
 
-@pytest.mark.parametrize("completed", [None, at(30).utc])
+@pytest.mark.parametrize("completed", [None, at(30).server])
 def test_transactions_are_read_back_to_the_end_of_the_call(state: State, ana: Any, completed: Any) -> None:
     accept(state, ana, 7)
     happen(state, RunEnded(ended(7, completed_at=completed)), seconds=40)
     began = state.charges._awaited[CallId(1007)]  # pyright: ignore[reportPrivateUsage]
-    assert began == at((-5 if completed is None else 30) - 300).utc
+    assert began == at((-5 if completed is None else 30) - 300).server
 
 
 BILLS = [

@@ -183,7 +183,7 @@ MEMBERS: list[tuple[Any, Any, Any]] = [
     ([7, 8, 9], {7: {}, 6: {}}, (7,)),
     ([], {7: {"batch_id": 201}, 8: {"batch_id": 201, "bob": True}, 9: {"batch_id": 202}}, (7, 8)),
     ([], {7: {}, 8: {"bob": True}, 9: {"batch_id": 202}, 6: {}}, (7, 8)),
-    ([], {7: {"target_id": 17}, 8: {"bob": True, "created_at": at(700).utc}}, None),
+    ([], {7: {"target_id": 17}, 8: {"bob": True, "created_at": at(700).server}}, None),
     ([], {}, None),
 ]
 
@@ -305,14 +305,14 @@ def test_a_launch_is_absent_after_the_settling_time(
         (None, {"target_id": 17}, False),
         (None, {"prompt": "q"}, False),
         (None, {"prompt": None}, True),
-        (None, {"prompt": None, "created_at": at(-90).utc}, False),
+        (None, {"prompt": None, "created_at": at(-90).server}, False),
         (None, {"prompt": None, "target_id": 17}, False),
         ({}, {"prompt": None}, False),
         ({}, {}, False),
         ({"prompt": "r"}, {"prompt": "q", "created_at": EPOCH}, True),
         ({"prompt": "r"}, {"prompt": "q", "target_id": 17}, False),
-        ({"created_at": at(-86_400).utc}, {"prompt": "q"}, True),
-        ({"created_at": at(-86_400).utc}, {}, True),
+        ({"created_at": at(-86_400).server}, {"prompt": "q"}, True),
+        ({"created_at": at(-86_400).server}, {}, True),
         ({"created_at": None}, {}, False),
     ],
 )
@@ -324,7 +324,7 @@ def test_absence_must_be_proven(
     lose(state, ana)
     accept(state, bob, 6, launch_id="l0")
     runs = [] if answered is None else [shown(6, bob, **answered)]
-    time = {"created_at": at(0).utc if free.get("prompt", "") is None else at(-90).utc}
+    time = {"created_at": at(0).server if free.get("prompt", "") is None else at(-90).server}
     found = events(state, *runs, shown(7, ana, **{**time, **free}), seconds=700)
     assert [event.state for event in found] == [LaunchState.ABSENT] * (not needs_person)
     assert ("l1" in state.unconfirmed and state.unconfirmed["l1"].needs_person) is needs_person
@@ -332,10 +332,10 @@ def test_absence_must_be_proven(
 
 def test_times_are_compared_with_the_closest_launch(state: State, ana: Any, bob: Any) -> None:
     """The service's clock may have been wrong at another time."""
-    accept(state, bob, 5, launch_id="l2", sent_at=at(-5000).utc)
-    accept(state, bob, 6, launch_id="l3", sent_at=at(-100).utc)
+    accept(state, bob, 5, launch_id="l2", sent_at=at(-5000).server)
+    accept(state, bob, 6, launch_id="l3", sent_at=at(-100).server)
     lose(state, ana)
-    runs = [shown(5, bob, created_at=EPOCH), shown(6, bob, created_at=at(-100).utc)]
+    runs = [shown(5, bob, created_at=EPOCH), shown(6, bob, created_at=at(-100).server)]
     assert [event.state for event in events(state, *runs, seconds=700)] == [LaunchState.ABSENT]
 
 

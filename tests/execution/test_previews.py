@@ -151,5 +151,5 @@ def test_a_call_may_be_under_way(job: Callable[..., Any], changes: dict[str, Any
     journal.record(evidence_stored([slot]))
     if slot.consumed_by is not None:
         journal.record(Consumed(slot.consumed_by, (slot.key,)))
-    found = [journal.is_called(target, at(since).utc) for target in (AGENT, ("agent", 13), ("phone_number", 12))]
+    found = [journal.is_called(target, at(since).server) for target in (AGENT, ("agent", 13), ("phone_number", 12))]
     assert found == [is_called, False, False]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from inline_snapshot import snapshot
 
 from planner.planfile.addresses import BUCKETS
 from planner.planfile.grammar import ExecutionFields
-from planner.planfile.model import Policy, Project, QuietHours, Target
+from planner.planfile.model import Policy, Project, Target
 from planner.planfile.project import load_project, read_project
 
 
@@ -40,7 +38,6 @@ policy:
   allowed_targets: [{agent: 12}, {phone_number: 31}]
   max_concurrent_runs: 4
   max_calls: 500
-  quiet_hours: {start: "20:00", end: "08:00", time_zone: Europe/Berlin}
 redact: ['(?i)member \\d+']
 rates: {spark: 8, storm-base: 12.5}
 """,
@@ -58,7 +55,6 @@ rates: {spark: 8, storm-base: 12.5}
             frozenset({("agent", 12), ("phone_number", 31)}),
             4,
             500,
-            QuietHours(time(20), time(8), ZoneInfo("Europe/Berlin")),
         ),
         redact=(r"(?i)member \d+",),
         rates=(("spark", 8.0), ("storm-base", 12.5)),
@@ -78,15 +74,7 @@ rates: {spark: 8, storm-base: 12.5}
         ),
         (
             "policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}\n",
-            snapshot("planner.yaml:1:23 wrong-type, planner.yaml:1:40 out-of-range, planner.yaml:1:43 unknown-key"),
-        ),
-        (
-            "policy: {quiet_hours: {start: 8 pm, end: '08:00'}}\n",
-            snapshot("planner.yaml:1:10 missing-key, planner.yaml:1:31 bad-value"),
-        ),
-        (
-            "policy: {quiet_hours: {start: '08:00', end: '08:00', time_zone: Europe/Berlni}}\n",
-            snapshot("planner.yaml:1:45 bad-value, planner.yaml:1:65 bad-value"),
+            snapshot("planner.yaml:1:10 unknown-key, planner.yaml:1:40 out-of-range, planner.yaml:1:43 unknown-key"),
         ),
         (
             "redact: ['(?i)member \\d+', '(a', 5, 'x*']\n",
@@ -127,14 +115,6 @@ rates: {spark: 8, storm-base: 12.5}
             ),
             snapshot("planner.yaml:1:16 warning bad-value, planner.yaml:2:19 bad-value"),
         ),
-        (
-            'policy: {quiet_hours: {start: 20, end: "8:30", time_zone: CEST}}\n',
-            snapshot("planner.yaml:1:31 wrong-type, planner.yaml:1:40 bad-value, planner.yaml:1:59 bad-value"),
-        ),
-        (
-            'policy: {quiet_hours: {start: "20:00", end: "8", time_zone: Europe/Berln}}\n',
-            snapshot("planner.yaml:1:45 bad-value, planner.yaml:1:61 bad-value"),
-        ),
         ("rates: [spark]\n", snapshot("planner.yaml:1:8 wrong-type")),
         ("version: 2\n", snapshot("planner.yaml:1:10 version-unknown")),
         ("a: [\n", snapshot("planner.yaml:2:1 yaml-syntax")),
@@ -149,22 +129,13 @@ rates: {spark: 8, storm-base: 12.5}
             ),
         ),
     ],
-    ids=range(23),
+    ids=range(19),
 )
 def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
     """Each fault is at its place; what is sound is kept, so that reading plans can go on."""
     workspace.write("planner.yaml", text)
     _, diagnostics = load_project(workspace.root, cwd=workspace.root)
     assert ", ".join(workspace.rendered(diagnostics).split(", ")[:10]) == said
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "utc", "quiet"), [("20:00", "08:00", "17:59", False), ("12:00", "14:00", "09:59", False)]
-)
-def test_quiet_hours_are_on_the_clock_of_their_place(start: str, end: str, utc: str, *, quiet: bool) -> None:
-    """In summer Berlin is two hours ahead. They may last over midnight; their end is not part of them."""
-    hours = QuietHours(time.fromisoformat(start), time.fromisoformat(end), ZoneInfo("Europe/Berlin"))
-    assert hours.at(datetime.fromisoformat(f"2026-07-01T{utc}:00+00:00")) is quiet
 
 
 def test_valid_parts_of_an_invalid_project_are_kept(workspace: Any) -> None:

@@ -21,7 +21,7 @@ AGENT = "agent", 12
 
 def at(seconds: float) -> Now:
     now = EPOCH + timedelta(seconds=seconds)
-    return Now(seconds, now, now, 5.0)
+    return Now(seconds, now, 5.0)
 
 
 def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), pace: Any = None, **settings: Any) -> State:

@@ -86,7 +86,6 @@ execution: {settle_seconds: 600, linger_seconds: 60, mark_prompts: true}
 policy:
   max_cost_cents: 2000
   allowed_targets: [{agent: 12}, {phone_number: 77}]
-  quiet_hours: {start: "20:00", end: "08:00", time_zone: Europe/Berlin}
   max_concurrent_runs: 5
 rates: {spark: 8}
 redact: ["(?i)member number \\\\d+"]

@@ -348,7 +348,7 @@ class Session:
     @property
     def now(self) -> Now:
         moment = EPOCH + timedelta(seconds=self.schedule.now)
-        return Now(self.schedule.now, moment, moment, 5.0)
+        return Now(self.schedule.now, moment, 5.0)
 
     def happen(self, event: Any) -> None:
         if type(event) in NAMES:

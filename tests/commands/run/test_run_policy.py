@@ -75,20 +75,6 @@ def test_quarantine_is_lifted_without_a_call(project: Project, service: Served) 
     assert service.ledger() == before
 
 
-def test_no_call_is_made_in_quiet_hours(project: Project, service: Served) -> None:
-    """It says when, and nothing is spent; the sandbox, which phones nobody, has no such hours."""
-    now = datetime.now(UTC)
-    start, end = now - timedelta(hours=1), now + timedelta(hours=2)
-    project.write(
-        "planner.yaml", f'policy: {{quiet_hours: {{start: "{start:%H:%M}", end: "{end:%H:%M}", time_zone: UTC}}}}\n'
-    )
-    ran = project.planner("run", CONSENT)
-    assert ran.code == 3
-    assert f"no calls are made during policy.quiet_hours, {start:%H:%M}–{end:%H:%M} UTC" in ran.err
-    assert service.ledger()["runs"] == []
-    assert project.planner("run", CONSENT, "--sandbox").code == 0
-
-
 def test_redacted_text_is_shown_nowhere(project: Project, service: Served) -> None:
     """Reports, terminal and plan leave it out; the local store keeps what judging needs."""
     project.write("planner.yaml", "redact: ['D[a-z]+ Diaz']\n")
