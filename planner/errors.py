@@ -32,10 +32,16 @@ class PlannerError(Exception):
     """What went wrong in one line (`str(error)`), and how to fix it (`hint`, may be empty)."""
 
     exit_code = 5
+    request_id = ""
+    """The service's id of the request that failed, for its support; "" if it named none."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} (request id {self.request_id})" if self.request_id else message
 
     @property
     def with_hint(self) -> str:

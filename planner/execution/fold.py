@@ -276,7 +276,9 @@ def _drop_overdue(state: State, now: Now) -> None:
     for run_id, watched in list(state.watched.items()):
         if now.seconds >= watched.deadline and watched.ended_at is None:
             reason = f"run {run_id} has not ended within {watched.job.timeout_seconds:.0f} s"
-            _stop_waiting(state, state.watched.pop(run_id), reason)
+            if watched.problem:
+                reason = f"run {run_id} cannot be read: {watched.problem}"
+            _stop_waiting(state, state.watched.pop(run_id), reason, unread=watched.problem)
     for launch_id, unbound in list(state.unbound.items()):
         if now.seconds >= unbound.deadline:
             del state.unbound[launch_id]

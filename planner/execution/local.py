@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, cast
@@ -244,8 +243,10 @@ class Session:
             batches = await read_list(provider.batches, oldest=since)
         members: dict[BatchId, Sequence[RunId]] = {}
         for batch_id in wanted_batches(state):
-            with suppress(NotFoundError):  # just created and not yet visible everywhere
+            try:
                 members[batch_id] = (await provider.batch(batch_id)).run_ids
+            except (NotFoundError, IncompleteError) as error:  # not visible yet, as if it had just been created
+                state.log(f"batch {batch_id} cannot be read yet: {error}")
         return Lists(began, runs, batches, members, searched), rows
 
     # Evidence

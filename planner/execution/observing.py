@@ -228,6 +228,7 @@ def _report_altered(state: State, launch: Launch, runs: Mapping[int, Run]) -> No
 
 def _seen(state: State, run: Run, now: Now) -> Iterator[Event | RunEnded | RunGone]:
     watched = state.watched[run.id]
+    watched.problem = run.problem
     if watched.launch.state is LaunchState.ACKNOWLEDGED:
         yield from state.requester_to_learn(run.requester_id)
     if not run.ended or now.seconds < watched.retry_at:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ import anyio
 from planner.clock import Clock
 from planner.errors import IncompleteError, PlannerError
 from planner.evidence import Evidence
-from planner.providers.base import PAGE_LIMIT, CallId, Charged, Provider, Run
+from planner.providers.base import PAGE_LIMIT, CallId, Charged, Page, Provider, Run
 from planner.values import frozen
 
 FIRST_PAUSE_SECONDS: Final = 0.25
@@ -44,7 +44,7 @@ class Listed(Generic[T]):
 
 
 async def read_list(
-    page_of: Callable[..., Awaitable[Sequence[T]]],
+    page_of: Callable[..., Awaitable[Page[T]]],
     *,
     oldest: datetime | None,
     wanted: AbstractSet[int] | None = None,
@@ -53,17 +53,24 @@ async def read_list(
     """Read until rows are older than `oldest`, or until all of `wanted` was seen.
 
     Rows that arrive between two pages shift the list: some are read twice, none is missed. If they fill a whole page,
-    reading ends and the result is not `whole`. `first_page` is the number of rows expected to be enough.
+    reading ends and the result is not `whole`; neither is it if a row was dropped. `first_page` is the number of rows
+    expected to be enough.
     """
     listed = Listed[T]()
+    dropped = 0
     for _ in range(MOST_PAGES):
         limit = PAGE_LIMIT if listed.found else min(max(first_page, NEVER_CUT), PAGE_LIMIT)
-        page = await page_of(offset=len(listed.found), limit=limit)
-        fresh = any(row.id not in listed.found for row in page)
-        listed.found.update((row.id, row) for row in page)
+        page = await page_of(offset=len(listed.found) + dropped, limit=limit)
+        rows = page.rows
+        dropped += page.dropped
+        fresh = any(row.id not in listed.found for row in rows)
+        listed.found.update((row.id, row) for row in rows)
         not_cut = not fresh and len(listed.found) < NEVER_CUT
-        listed.whole = not page or not_cut or _older(page[-1].created_at, oldest)
-        if listed.whole or not fresh or (wanted is not None and wanted <= listed.found.keys()):
+        if not rows and page.dropped >= limit:
+            continue
+        is_read = not rows or not_cut or _older(rows[-1].created_at, oldest)
+        listed.whole = is_read and not dropped
+        if is_read or not fresh or (wanted is not None and wanted <= listed.found.keys()):
             break
     return listed
 

@@ -11,6 +11,7 @@ sent:
 
 * Times unreliable or unproven: a run with the same prompt may belong to the launch, at any time.
 * Prompts altered or unproven: a run at the same time may belong to the launch, with any prompt.
+* A row that cannot be read as a whole: its run may belong to the launch, with any prompt.
 * Answer shared with another launch: never provably absent, since its runs may be attributed to the other launch.
 """
 
@@ -324,6 +325,8 @@ def possibly_sent(
     missing = [unconfirmed for unconfirmed in missing if unconfirmed.launch.launch_id not in duplicates]
     if not missing:
         return duplicates
+    unreadable = _unreadable(missing, runs.found, journal)
+    missing = [unconfirmed for unconfirmed in missing if unconfirmed.launch.launch_id not in unreadable]
     answered = journal.launches([LaunchState.ACKNOWLEDGED])
     altered = _altered_prompts(missing, answered, runs.found, journal)
     missing = [unconfirmed for unconfirmed in missing if unconfirmed.launch.launch_id not in altered]
@@ -337,6 +340,7 @@ def possibly_sent(
     ]
     return (
         duplicates
+        | unreadable
         | altered
         | {
             match.unconfirmed.launch.launch_id: match.candidates
@@ -344,6 +348,23 @@ def possibly_sent(
             if match.candidates or agree[match.unconfirmed.launch.launch_id] is False
         }
     )
+
+
+def _unreadable(
+    missing: Iterable[Unconfirmed], runs: Mapping[int, Run], journal: JournalState
+) -> dict[str, tuple[Candidate, ...]]:
+    """Launches that an unclaimed run may belong to whose row cannot be read as a whole, with these candidates."""
+    claimed = journal.claimed_run_ids()
+    free = [run for run in runs.values() if run.problem and run.id not in claimed]
+    possible = {
+        unconfirmed.launch.launch_id: tuple(
+            Candidate(run.batch_id, (run.id,), run.created_at)
+            for run in free
+            if calls_the_same(unconfirmed, run) and is_in_time(unconfirmed.launch, run.created_at)
+        )
+        for unconfirmed in missing
+    }
+    return {launch_id: candidates for launch_id, candidates in possible.items() if candidates}
 
 
 def _altered_prompts(

@@ -78,6 +78,8 @@ class Watched:
     retry_at: float = 0.0
     """Time of the next attempt after its data could not be read."""
     pause_seconds: float = 0.0
+    problem: str = ""
+    """Why its row in the service's list cannot be read; then nobody knows whether it has ended."""
 
     @property
     def stagger_seconds(self) -> float:

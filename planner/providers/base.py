@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any, Final, NewType, Protocol, TypeAlias
+from typing import Annotated, Any, Final, Generic, NewType, Protocol, TypeAlias, TypeVar
 
 from pydantic import Field
 
@@ -144,10 +144,13 @@ class Run:
     batch_id: BatchId | None = None
     requester_id: int | None = None
     """Who asked for it."""
+    problem: str = ""
+    """Why the service's row cannot be read as a whole. Fields that cannot be read are None."""
 
     @property
     def ended(self) -> bool:
-        return self.status in ENDED
+        """An unreadable row never says so: a field that is None may be the one that matters."""
+        return self.status in ENDED and not self.problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,20 @@ class Batch:
     requester_id: int | None = None
     created_at: datetime | None = None
     run_ids: tuple[RunId, ...] = ()
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T_co]):
+    """One page of a list. Each row is read on its own, so that an unreadable one concerns itself only."""
+
+    rows: Sequence[T_co]
+    dropped: int = 0
+    """Rows that cannot be identified. One of them may be what somebody searches for."""
+    damaged: int = 0
+    """Rows among `rows` with a `problem`."""
 
 
 @frozen
@@ -269,13 +286,13 @@ class Provider(Protocol):
         """
         ...
 
-    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Run]:
+    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Run]:
         """One page of the organisation's runs, newest first."""
         ...
 
-    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Batch]:
-        """One page of the organisation's batches, newest first. A service without pages returns the same list every
-        time."""
+    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Batch]:
+        """One page of the organisation's batches, newest first; those that cannot be read are dropped. A service
+        without pages returns the same list every time."""
         ...
 
     async def batch(self, batch_id: BatchId) -> Batch:
@@ -363,6 +380,10 @@ class Exchange:
     """There is no further attempt."""
     error: PlannerError | None
     is_cancelled: bool = False
+    request_id: str = ""
+    """The service's id of the request, for its support; "" if it names none."""
+    unreadable_rows: int = 0
+    """Rows of the answered list that cannot be read as a whole."""
 
     @property
     def fate(self) -> Fate:

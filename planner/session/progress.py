@@ -161,6 +161,8 @@ class RequestLog:
                 "attempt": exchange.attempt,
                 "repeated": exchange.is_repeated,
                 "error": type(exchange.error).__name__ if exchange.error is not None else None,
+                "request_id": exchange.request_id or None,
+                "unreadable_rows": exchange.unreadable_rows,
             }
         )
         if self._shell.verbosity > 1:

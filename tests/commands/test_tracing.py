@@ -42,6 +42,8 @@ def test_a_trace_includes_every_request(project: Project, service: Served) -> No
         "attempt",
         "repeated",
         "error",
+        "request_id",
+        "unreadable_rows",
     ]
     posts = [line for line in lines if line["method"] == "POST"]
     assert [(line["status"], line["error"]) for line in posts if line["fate"] == "ambiguous"] == [

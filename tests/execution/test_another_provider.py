@@ -32,6 +32,7 @@ from planner.providers.base import (
     Charges,
     Launched,
     LaunchRequest,
+    Page,
     Provider,
     RequestStats,
     Run,
@@ -112,8 +113,8 @@ class Carrier:
             raise LostAnswerError("the line went dead")
         return Launched(batch_id, run_ids, runs[0] if batch_id is None else None)
 
-    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[Run]:
-        return [self._as_of_now(run) for run in reversed(self.made)][offset : offset + limit]
+    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Run]:
+        return Page([self._as_of_now(run) for run in reversed(self.made)][offset : offset + limit])
 
     def _as_of_now(self, run: Run) -> Run:
         assert run.created_at is not None
@@ -122,8 +123,8 @@ class Carrier:
             return run
         return replace(run, status="completed", completed_at=end, call_id=CallId(run.id))
 
-    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[Batch]:
-        return self.made_batches[::-1][offset : offset + limit]
+    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Batch]:
+        return Page(self.made_batches[::-1][offset : offset + limit])
 
     async def batch(self, batch_id: BatchId) -> Batch:
         return self.made_batches[batch_id - 1]

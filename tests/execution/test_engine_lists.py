@@ -211,3 +211,119 @@ async def test_the_list_is_read_only_back_to_the_runs_under_way(
     assert max(later) == later[0]
     assert min(later) >= NEVER_CUT
     assert len(later) > len(limits) / 2
+
+
+def spoiling_runs(spoil: Callable[[dict[str, Any]], None], is_spoilt: Callable[[dict[str, Any]], bool]) -> Any:
+    """Changes these rows of the list of runs."""
+
+    def amend(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-calls"):
+            return answer
+        rows = pydantic_core.from_json(answer.body)
+        for row in rows:
+            if is_spoilt(row):
+                spoil(row)
+        return replace(answer, body=pydantic_core.to_json(rows))
+
+    return amend
+
+
+async def test_an_unreadable_foreign_run_costs_nothing(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """It is in every list, and everybody else's runs are read as soon as they end."""
+    service = make_service(dialect)
+    jobs = [job("ana", runs=2)]
+    plain = await make_service(dialect).invoke(jobs)
+    await service.post("/v1/test-calls", scenario_prompt="A stranger's.")
+    spoil = spoiling_runs(
+        lambda row: row.update(error_message={"code": 7}), lambda row: row["scenario_prompt"] == "A stranger's."
+    )
+    done = await service.invoke(jobs, amend=spoil)
+    assert done.outcome.finished
+    assert done.seconds < plain.seconds + 5
+    assert len(done.records) == 2
+
+
+@pytest.mark.parametrize(
+    "field", ["status", "call_id", "completed_at", "error_message", "scenario_prompt", "target_id", "id"]
+)
+async def test_an_unreadable_run_of_ours_is_unknown(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, field: str
+) -> None:
+    """With the reason, and alone: the other run is read. The next session reads it, and pays for nothing."""
+    service = make_service(dialect)
+    jobs = [job("ana"), job("bob")]
+    spoil = spoiling_runs(
+        lambda row: row.update({field: {"is": 7}}), lambda row: "You are ana" in row["scenario_prompt"]
+    )
+    first = await service.invoke(jobs, amend=spoil)
+    assert first.outcome.overdue == 1
+    assert [field in why for why in first.outcome.unread] == ([True] if field != "id" else [])
+    read = {record.slot.case_id for record in first.records if record.evidence is not None}
+    assert read == {"p/bob@t"}
+    second = await service.invoke(jobs)
+    assert second.outcome.finished
+    await service.check_exact(jobs)
+
+
+@pytest.mark.parametrize("field", ["scenario_prompt", "created_at", "id", "target_id"])
+async def test_a_lost_launch_that_may_be_an_unreadable_run_is_not_sent_again(
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str, field: str
+) -> None:
+    """Nobody can prove that it never arrived. Once its row can be read, its run is adopted."""
+    service = make_service(dialect)
+    jobs = [job("ana")]
+    assert await killable(service, jobs, "after POST")
+    await anyio.sleep(700)
+    spoil = spoiling_runs(lambda row: row.update({field: ["?"]}), lambda _: True)
+    await service.invoke(jobs, amend=spoil, settings=PATIENT)
+    assert len(await service.own_runs()) == 1
+    done = await service.invoke(jobs)
+    assert done.outcome.finished
+    await service.check_exact(jobs)
+
+
+async def test_a_batch_that_cannot_be_read_is_not_visible_yet(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """While the service answers 500 to it, single runs end as they do; then its runs are found."""
+    service = make_service("page")
+    began = service.now_seconds()
+
+    def failing(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) == ("POST", "/v1/test-call-batches"):
+            batch = pydantic_core.from_json(answer.body) | {"run_ids": []}
+            return replace(answer, body=pydantic_core.to_json(batch))
+        is_batch = path.startswith("/v1/test-call-batches/") and service.now_seconds() < began + 300
+        return replace(answer, status=500, body=b"{}") if is_batch else answer
+
+    jobs = [job("ana"), job("bob"), job("cleo", target=14)]
+    ended: dict[str, float] = {}
+    done = await service.invoke(
+        jobs, amend=failing, on_run=lambda record: ended.update({record.slot.case_id: service.now_seconds() - began})
+    )
+    assert done.outcome.finished
+    assert ended["p/cleo@t"] < 100
+    await service.check_exact(jobs)
+
+
+async def test_an_unreadable_batch_is_found_by_its_runs(
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
+) -> None:
+    """The launch of two was lost, and the row of its batch says nothing."""
+    service = make_service(dialect)
+    jobs = [job("ana"), job("bob")]
+    assert await killable(service, jobs, "after POST")
+    await anyio.sleep(700)
+
+    def unreadable(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-call-batches"):
+            return answer
+        rows = [row | {"run_count": ["?"], "total_runs": ["?"]} for row in pydantic_core.from_json(answer.body)]
+        return replace(answer, body=pydantic_core.to_json(rows))
+
+    done = await service.invoke(jobs, amend=unreadable)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    await service.check_exact(jobs)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.execution.reading import MOST_PAGES, NEVER_CUT, Listed, read_list
+from planner.providers.base import Page
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -32,12 +33,12 @@ class Service:
     def pages(self) -> int:
         return len(self.limits)
 
-    async def page(self, *, offset: int, limit: int) -> list[Row]:
+    async def page(self, *, offset: int, limit: int) -> Page[Row]:
         self.limits.append(limit)
         ids = list(range(self.rows, 0, -1))
         shown = ids[offset if self.paged else 0 :][: min(limit, self.cap)]
         self.rows += self.grows
-        return [Row(row_id, START + timedelta(seconds=row_id) if self.dated else None) for row_id in shown]
+        return Page([Row(row_id, START + timedelta(seconds=row_id) if self.dated else None) for row_id in shown])
 
 
 async def read(

@@ -84,6 +84,7 @@ def listing(*rows: Any) -> Callable[[int], Any]:
         ([row(amount=16), row(2, -4, kind="refund"), row(3, 6, kind="transfer_bridge")], 18),
         ([row(), row(2, 20, kind="refund")], 0),
         ([row(created_at="yesterday")], 16),
+        ([row(2, kind=["call_usage"], call_id=9), row(3, kind={}, call_id=9), row()], 16),
     ],
     ids=str,
 )
@@ -103,6 +104,13 @@ async def test_an_invalid_amount_leaves_the_bill_of_the_call(amount: Any) -> Non
     assert not transactions.is_awaited(CALL)
     assert len(said) == 1
     assert str(CALL) in said[0]
+
+
+async def test_an_invalid_kind_leaves_the_bill_of_the_call() -> None:
+    """It may be a charge or none."""
+    transactions, _, said = await read(listing(row(), row(2, kind=["call_usage"])))
+    assert transactions.charged_cents(CALL) is None
+    assert len(said) == 1
 
 
 async def test_a_bridge_charge_alone_is_not_the_whole_bill() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -17,7 +16,7 @@ from patience import PATIENCE_SECONDS
 from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError
 from planner.network.transport import Answer, InProcessTransport
-from planner.providers.base import Balance, BatchId, LaunchRequest, Line
+from planner.providers.base import Balance, BatchId, LaunchRequest, Line, Page
 from planner.providers.thunderphone.answers import GARBAGE_HINT
 from planner.providers.thunderphone.client import ApiClient
 from planner.providers.thunderphone.connection import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE
@@ -54,6 +53,14 @@ async def test_a_read_waits_as_long_as_the_service_asks(talk: Callable[..., Any]
     await asked.client.billing()
     assert asked.slept == [9.0, 1.0, 30.0]
     assert asked.client.stats.refused == 3
+
+
+async def test_an_error_names_the_services_id_of_the_request(talk: Callable[..., Any]) -> None:
+    """For the service's support, whether it failed or answered garbage; the trace has it, too."""
+    asked = await talk((500, {}, {"X-Request-Id": "req_7"}), (200, [], {"CF-Ray": "ray\t8"}))
+    with pytest.raises(ServiceError, match=r"\(request id ray 8\)$"):
+        await asked.client.billing()
+    assert [exchange.request_id for exchange in asked.traced] == ["req_7", "ray 8", "ray 8", "ray 8"]
 
 
 async def test_404_is_not_retried(talk: Callable[..., Any]) -> None:
@@ -216,7 +223,7 @@ async def test_lists_wait_for_no_evidence() -> None:
             tasks.start_soon(client.billing)
         await anyio.wait_all_tasks_blocked()
         with anyio.fail_after(PATIENCE_SECONDS):
-            assert await client.runs() == []
+            assert await client.runs() == Page([])
         evidence_is_read.set()
     await client.close()
 
@@ -258,12 +265,12 @@ async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
         LaunchRequest(Line("agent", 12, "outbound", "bot", None, 0), prompts, "planner x"), on_sending=lambda: None
     )
     clock[0] += 3600
-    runs = await client.runs()
+    runs = (await client.runs()).rows
     assert {run.id for run in runs} == set(launched.run_ids)
     assert {run.prompt for run in runs} == set(prompts)
     assert all(run.ended and run.created_at == NOW for run in runs)
     batch = await client.batch(launched.batch_id or BatchId(0))
-    assert [found.id for found in await client.batches()] == [batch.id]
+    assert [found.id for found in (await client.batches()).rows] == [batch.id]
     assert set(batch.run_ids) == set(launched.run_ids)
     call_id = runs[0].call_id
     assert call_id is not None
@@ -336,13 +343,50 @@ def test_no_date_header_breaks_a_read(date: str) -> None:
     assert abs(offset) < MAX_CLOCK_OFFSET_SECONDS
 
 
-async def test_a_run_without_its_id_is_an_error(talk: Callable[..., Any]) -> None:
-    """The message names the missing field and the item of the list."""
-    asked = await talk((200, [{"id": 1, "status": "queued"}, {"status": "queued"}]))
-    with pytest.raises(
-        ServiceError, match=re.escape("GET /v1/test-calls: the service's answer is invalid: [1].id: Field required")
-    ):
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        ({"id": 2, "status": "completed", "error_message": {"code": 7}}, (2, "error_message")),
+        ({"id": 2, "status": ["completed"]}, (2, "status")),
+        ({"id": 2}, (2, "status")),
+        ({"id": 2, "status": "completed", "call_id": [7], "created_at": {}}, (2, "call_id")),
+        ({"id": {"is": 2}, "status": "completed"}, None),
+        ({"id": 10**400, "status": "completed"}, None),
+        ({"status": "completed"}, None),
+        ("completed", None),
+        (None, None),
+        ([], None),
+    ],
+    ids=str,
+)
+async def test_an_unreadable_row_concerns_itself_only(
+    talk: Callable[..., Any], row: object, shown: tuple[int, str] | None
+) -> None:
+    """With an id, it is a run that has not ended as far as anybody knows; without one, it is dropped and counted."""
+    asked = await talk((200, [{"id": 1, "status": "queued"}, row, {"id": 3, "status": "completed"}]))
+    page = await asked.client.runs()
+    assert [(run.id, run.problem) for run in page.rows if run.id != 2] == [(1, ""), (3, "")]
+    damaged = [run for run in page.rows if run.id == 2]
+    assert [(run.id, run.problem.partition(":")[0].lstrip(".")) for run in damaged] == ([shown] if shown else [])
+    assert not any(run.ended for run in damaged)
+    assert (page.dropped, page.damaged) == ((0, 1) if shown else (1, 0))
+    assert [exchange.unreadable_rows for exchange in asked.traced] == [1]
+
+
+async def test_an_unreadable_batch_is_dropped(talk: Callable[..., Any]) -> None:
+    """Its runs name it; a batch whose fields are guessed could be taken for another launch's."""
+    asked = await talk((200, [{"id": 1, "run_count": {}}, {"id": 2}]), (200, [{"id": 1, "run_count": {}}]))
+    page = await asked.client.batches()
+    assert ([batch.id for batch in page.rows], page.dropped) == ([2], 1)
+    assert await asked.client.batches() == Page([], dropped=1)
+
+
+async def test_a_list_without_any_run_is_garbage(talk: Callable[..., Any]) -> None:
+    """Nothing can be made of any row: the answer is asked for again, and then is an error."""
+    asked = await talk((200, [1, "two", None]))
+    with pytest.raises(ServiceError):
         await asked.client.runs()
+    assert asked.server.connections == 4
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from planner.errors import ConflictError, CredentialError, NotFoundError, RefusedError, UsageError
 from planner.providers.base import VARIANTS, AgentState, ListedAgent, Target, TargetState, UnknownTargetError
-from planner.providers.thunderphone.answers import validated
+from planner.providers.thunderphone.answers import Decoder, decoder, rows_of
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest, Connection
 from planner.providers.thunderphone.wire import WireListedAgent, WirePhoneNumber
 
@@ -159,8 +159,7 @@ class AgentClient(Connection):
         for _ in range(_MOST_PAGES):
             query = {"offset": len(found)} if found else {}
             page = await self._read(_AGENTS, _ANYTHING, UNLIMITED, **query)
-            listed = cast("list[Any]", page.get("results") or []) if isinstance(page, dict) else page
-            agents = validated(_LISTED, listed, f"GET {_AGENTS}")
+            agents = rows_of(_ROW, page.get("results") if isinstance(page, dict) else page, f"GET {_AGENTS}").rows
             new = {agent.id: agent for agent in agents if agent.id not in found}
             found |= new
             if isinstance(page, list) or not new or not _has_more(page, len(found)):
@@ -217,7 +216,7 @@ def _has_more(page: Mapping[str, Any], seen: int) -> bool:
     return bool(page.get("next")) or (isinstance(total, int) and total > seen)
 
 
-_ANYTHING: TypeAdapter[dict[str, Any] | list[Any]] = TypeAdapter(dict[str, Any] | list[Any], config=DEFERRED)
-_LISTED = TypeAdapter(list[WireListedAgent], config=DEFERRED)
-_AGENT = TypeAdapter(WireListedAgent)
-_PHONE_NUMBER = TypeAdapter(WirePhoneNumber)
+_ANYTHING: Decoder[dict[str, Any] | list[Any]] = decoder(TypeAdapter(dict[str, Any] | list[Any], config=DEFERRED))
+_ROW = TypeAdapter(WireListedAgent)
+_AGENT = decoder(_ROW)
+_PHONE_NUMBER = decoder(TypeAdapter(WirePhoneNumber))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 import pydantic_core
@@ -23,10 +23,8 @@ from planner.errors import (
     UsageError,
 )
 from planner.network.transport import Answer
-
-if TYPE_CHECKING:
-    from planner.network.transport import Answer
-
+from planner.providers.base import Page
+from planner.values import frozen
 
 _NO_JSON = "no JSON body"
 GARBAGE_HINT = "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?"
@@ -82,6 +80,17 @@ def error_of(answer: Answer, request: str) -> PlannerError:
             )
 
 
+_REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "cf-ray")
+"""Headers with the service's id of a request; the API documents none, so the usual ones are read."""
+_MAX_REQUEST_ID: Final = 80
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The service's id of a request, for its support; "" if it names none."""
+    found = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), "")
+    return one_line(found)[:_MAX_REQUEST_ID]
+
+
 def _writes_agents(request: str) -> bool:
     method, _, path = request.partition(" ")
     return method != "GET" and path.startswith("/v1/agents/")
@@ -130,19 +139,99 @@ _NOT_JSON: Final = (b"NaN", b"Infinity")
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
+Decoder: TypeAlias = Callable[[Answer, str], T]
+"""The value in a successful answer to a request. Raises ServiceError for anything but the expected JSON."""
+
+
+def decoder(adapter: TypeAdapter[T]) -> Decoder[T]:
+    return lambda answer, request: parse(answer, request, adapter)
+
+
+def page_decoder(
+    page: TypeAdapter[list[T]], row: TypeAdapter[T], damaged: Callable[[T, str], T | None], **defaults: object
+) -> Decoder[Page[T]]:
+    """Reads a list, row by row if it is invalid: see `rows_of`."""
+
+    def decode(answer: Answer, request: str) -> Page[T]:
+        document = _document(answer, request, page)
+        if not isinstance(document, _Unread):
+            return Page(document)
+        return rows_of(row, document.document, request, damaged, **defaults)
+
+    return decode
+
+
+def rows_of(
+    row: TypeAdapter[T],
+    document: object,
+    request: str,
+    damaged: Callable[[T, str], T | None] = lambda _, __: None,
+    **defaults: object,
+) -> Page[T]:
+    """The rows of a list, each read on its own.
+
+    An invalid row is read without its invalid fields, as `damaged` returns it (None: the row is dropped). Missing
+    fields that are required have `defaults`.
+
+    Raises:
+        ServiceError: it is no list, or nothing can be made of any row.
+    """
+    listed = validated(_ANY_ROWS, document, request)
+    read = [_read_row(row, each, defaults) for each in listed]
+    if listed and all(found is None for found, _ in read):
+        problem = read[0][1]
+        raise ServiceError(f"{request}: the service's answer is invalid: {problem}", GARBAGE_HINT)
+    kept = [damaged(found, problem) if problem else found for found, problem in read if found is not None]
+    rows = [each for each in kept if each is not None]
+    whole = sum(found is not None and not problem for found, problem in read)
+    return Page(rows, len(listed) - len(rows), len(rows) - whole)
+
+
+def _read_row(adapter: TypeAdapter[T], row: object, defaults: Mapping[str, object]) -> tuple[T | None, str]:
+    """The row without its invalid fields, and what is wrong with it. None if nothing can be made of it."""
+    fields: object = row
+    problem = ""
+    while True:
+        try:
+            return adapter.validate_python(fields), problem
+        except ValidationError as error:
+            problem = problem or _deepest_error(error, row)
+            invalid = {each["loc"][0] for each in error.errors(include_url=False, include_input=False) if each["loc"]}
+        if not isinstance(fields, dict):
+            return None, problem
+        known = cast("dict[str, object]", fields)
+        fields = {**defaults, **{name: value for name, value in known.items() if name not in invalid}}
+        if fields == known:
+            return None, problem
+
+
+_ANY_ROWS: Final = TypeAdapter(list[Any])
+
+
+@frozen
+class _Unread:
+    """JSON that is not valid for an adapter."""
+
+    document: object
+
+
 def parse(answer: Answer, request: str, adapter: TypeAdapter[T]) -> T:
     """Raises ServiceError for anything but the expected JSON."""
+    document = _document(answer, request, adapter)
+    return validated(adapter, document.document, request) if isinstance(document, _Unread) else document
+
+
+def _document(answer: Answer, request: str, adapter: TypeAdapter[T]) -> T | _Unread:
     if not any(word in answer.body for word in _NOT_JSON):
         with suppress(ValidationError):  # the slower steps below report the error
             return adapter.validate_json(answer.body)
     try:
-        document = pydantic_core.from_json(answer.body, allow_inf_nan=False)
+        return _Unread(pydantic_core.from_json(answer.body, allow_inf_nan=False))
     except ValueError as error:
         if (whole := _without_surrogates(answer.body)) is not None:
-            return parse(replace(answer, body=whole), request, adapter)
+            return _document(replace(answer, body=whole), request, adapter)
         kind = one_line(answer.headers.get("content-type", "no content type").split(";")[0])
         raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", GARBAGE_HINT) from error
-    return validated(adapter, document, request)
 
 
 def validated(adapter: TypeAdapter[T], document: object, request: str) -> T:

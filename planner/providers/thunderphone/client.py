@@ -5,7 +5,8 @@ Reads are retried a few times. A write is sent exactly once; the caller decides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -29,11 +30,12 @@ from planner.providers.base import (
     Charges,
     Launched,
     LaunchRequest,
+    Page,
     RequestHooks,
     Run,
 )
 from planner.providers.thunderphone.agents import AgentClient
-from planner.providers.thunderphone.answers import validated
+from planner.providers.thunderphone.answers import Decoder, decoder, page_decoder, validated
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest
 from planner.providers.thunderphone.wire import (
     WireBatch,
@@ -124,10 +126,10 @@ class ApiClient(AgentClient):
 
     # Reading
 
-    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Run]:
+    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Run]:
         return await self._list(self._runs_path, _RUNS, limit=limit, offset=offset)
 
-    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Sequence[Batch]:
+    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Batch]:
         return await self._list(self._batches_path, _BATCHES, limit=limit, offset=offset)
 
     async def batch(self, batch_id: BatchId) -> Batch:
@@ -218,15 +220,28 @@ def connect(
     return ApiClient(transport, clock=clock, hooks=hooks, credential=account.credential, runs_path=account.runs_path)
 
 
-_RUN = TypeAdapter(WireRun)
-_RUNS = TypeAdapter(list[WireRun], config=DEFERRED)
-_BATCH = TypeAdapter(WireBatch)
-_BATCHES = TypeAdapter(list[WireBatch], config=DEFERRED)
+def _damaged_run(run: WireRun, problem: str) -> WireRun:
+    return replace(run, problem=problem)
+
+
+def _damaged_batch(batch: WireBatch, problem: str) -> None:
+    """A batch is known by its runs, too, which name it."""
+    del batch, problem
+
+
+_RUN_ROW = TypeAdapter(WireRun)
+_BATCH_ROW = TypeAdapter(WireBatch)
+_RUN = decoder(_RUN_ROW)
+_RUNS = page_decoder(TypeAdapter(list[WireRun], config=DEFERRED), _RUN_ROW, _damaged_run, status="")
+_BATCH = decoder(_BATCH_ROW)
+_BATCHES = page_decoder(TypeAdapter(list[WireBatch], config=DEFERRED), _BATCH_ROW, _damaged_batch)
 _CALL = TypeAdapter(WireCall)
-_TRANSCRIPT: TypeAdapter[WireTranscript | list[WireTurn]] = TypeAdapter(
-    WireTranscript | list[WireTurn], config=DEFERRED
+_TRANSCRIPT: Decoder[WireTranscript | list[WireTurn]] = decoder(
+    TypeAdapter(WireTranscript | list[WireTurn], config=DEFERRED)
 )
-_GRADE = TypeAdapter(WireGrade)
-_BILLING = TypeAdapter(WireBilling)
-_TRANSACTIONS: TypeAdapter[WireTransactions | list[Any]] = TypeAdapter(WireTransactions | list[Any], config=DEFERRED)
-_OBJECTS = TypeAdapter(list[dict[str, Any]], config=DEFERRED)
+_GRADE = decoder(TypeAdapter(WireGrade))
+_BILLING = decoder(TypeAdapter(WireBilling))
+_TRANSACTIONS: Decoder[WireTransactions | list[Any]] = decoder(
+    TypeAdapter(WireTransactions | list[Any], config=DEFERRED)
+)
+_OBJECTS = decoder(TypeAdapter(list[dict[str, Any]], config=DEFERRED))

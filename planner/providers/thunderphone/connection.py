@@ -22,8 +22,8 @@ from planner.errors import (
     UnreachableError,
 )
 from planner.network.transport import Answer, Transport
-from planner.providers.base import Exchange, RequestHooks, RequestStats
-from planner.providers.thunderphone.answers import GARBAGE_HINT, error_of, parse
+from planner.providers.base import Exchange, Page, RequestHooks, RequestStats
+from planner.providers.thunderphone.answers import GARBAGE_HINT, Decoder, decoder, error_of, request_id_of
 from planner.values import frozen
 
 READS_AT_ONCE = 12
@@ -40,7 +40,7 @@ UNLIMITED = nullcontext()
 """List reads bypass the limit for evidence reads."""
 DEFERRED = ConfigDict(defer_build=True)
 """Of adapters that are built on first use; models configure this themselves."""
-OBJECT = TypeAdapter(dict[str, Any], config=DEFERRED)
+OBJECT = decoder(TypeAdapter(dict[str, Any], config=DEFERRED))
 
 
 @frozen
@@ -75,24 +75,24 @@ class Connection:
     async def close(self) -> None:
         await self._transport.close()
 
-    async def _list(self, path: str, adapter: TypeAdapter[list[T]], **query: int) -> list[T]:
+    async def _list(self, path: str, decode: Decoder[Page[T]], **query: int) -> Page[T]:
         """Read a list. A 404 means a wrong address if nothing was ever answered correctly; otherwise a temporary
         failure of the service."""
         try:
-            return await self._read(path, adapter, UNLIMITED, **query)
+            return await self._read(path, decode, UNLIMITED, **query)
         except NotFoundError as error:
             if not self._has_answered:
                 raise NotFoundError(str(error), GARBAGE_HINT) from error
             raise ServiceError(f"{error}, though the list must exist", status=404) from error
 
     async def _read(
-        self, path: str, adapter: TypeAdapter[T], among: AbstractAsyncContextManager[Any] | None = None, **query: int
+        self, path: str, decode: Decoder[T], among: AbstractAsyncContextManager[Any] | None = None, **query: int
     ) -> T:
         for attempt, pause_seconds in enumerate((*READ_PAUSES_SECONDS, None), start=1):
             try:
                 async with among or self._reads:
                     request = ApiRequest("GET", path, query, attempt=attempt, is_last=pause_seconds is None)
-                    return await self._exchange(request, adapter)
+                    return await self._exchange(request, decode)
             except (ServiceError, LostAnswerError, UnreachableError, ThrottledError) as error:
                 if pause_seconds is None:
                     raise
@@ -104,23 +104,25 @@ class Connection:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     @overload
-    async def _exchange(self, request: ApiRequest, adapter: TypeAdapter[T]) -> T: ...
+    async def _exchange(self, request: ApiRequest, decode: Decoder[T]) -> T: ...
     @overload
-    async def _exchange(self, request: ApiRequest, adapter: None) -> None: ...
-    async def _exchange(self, request: ApiRequest, adapter: TypeAdapter[T] | None) -> T | None:
+    async def _exchange(self, request: ApiRequest, decode: None) -> None: ...
+    async def _exchange(self, request: ApiRequest, decode: Decoder[T] | None) -> T | None:
         self.stats.requests += 1
         started = self._clock.monotonic()
         answer: Answer | None = None
+        result: T | None = None
         failure: PlannerError | None = None
         is_cancelled = True
         try:
             answer = await self._transport.send(
                 request.method, request.path, query=request.query, body=request.body, on_sending=request.on_sending
             )
-            result = self._checked(answer, f"{request.method} {request.path}", adapter)
+            result = self._checked(answer, f"{request.method} {request.path}", decode)
             is_cancelled = False
         except PlannerError as error:
             is_cancelled, failure = False, error
+            error.request_id = "" if answer is None else request_id_of(answer.headers)
             raise
         else:
             return result
@@ -139,17 +141,19 @@ class Connection:
                     is_last=request.is_last,
                     error=failure,
                     is_cancelled=is_cancelled,
+                    request_id=request_id_of(answer.headers) if answer is not None else "",
+                    unreadable_rows=result.dropped + result.damaged if isinstance(result, Page) else 0,
                 )
                 self._hooks.on_exchange(exchange)
 
-    def _checked(self, answer: Answer, request: str, adapter: TypeAdapter[T] | None) -> T | None:
+    def _checked(self, answer: Answer, request: str, decode: Decoder[T] | None) -> T | None:
         if date := answer.headers.get("date"):
             self._update_clock(date)
         if answer.status == 429:
             self.stats.refused += 1
         if not 200 <= answer.status < 300:
             raise error_of(answer, request)
-        result = None if adapter is None else parse(answer, request, adapter)
+        result = None if decode is None else decode(answer, request)
         self._has_answered = True
         return result
 

@@ -88,8 +88,8 @@ def _note(
         return
     if transaction_id is not None:
         ids.add(transaction_id)
-    call_id = _call_id(fields.get("call_id"))
-    if call_id not in calls or fields.get("kind") in _NO_USAGE:
+    call_id, kind = _call_id(fields.get("call_id")), fields.get("kind")
+    if call_id not in calls or (isinstance(kind, str) and kind in _NO_USAGE):
         return
     try:
         transaction = WireTransaction.model_validate(fields)
