@@ -28,6 +28,7 @@ SUBJECTS = {
         "tests/security/test_fuzzed_documents.py",
     ],
     "Keys": ["tests/security/test_keys.py", "tests/commands/test_key_in_clear.py"],
+    "Secrets of agents": ["tests/security/test_secrets.py", "tests/test_secret_values.py"],
     "Saved plans and sandbox worlds": ["tests/security/test_saved_plans.py"],
     "Folders and links": ["tests/security/test_own_folders.py"],
     "Bounded evaluation": [

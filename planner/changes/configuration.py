@@ -77,7 +77,7 @@ def agree(one: Any, other: Any) -> bool:
         return _digest(one) == _digest(other)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         left, right = cast("Configuration", one), cast("Configuration", other)
-        keys = {key for key in left.keys() | right.keys() if not _is_assigned(key)}
+        keys = {key for key in left.keys() | right.keys() if not is_assigned(key)}
         return all(agree(left.get(key), right.get(key)) for key in keys)
     if isinstance(one, list) and isinstance(other, list):
         items, others = cast("list[Any]", one), cast("list[Any]", other)
@@ -87,7 +87,7 @@ def agree(one: Any, other: Any) -> bool:
     return bool(_plain(one) == _plain(other))
 
 
-def _is_assigned(key: str) -> bool:
+def is_assigned(key: str) -> bool:
     """Whether the service sets this nested field."""
     return key == "id" or key.endswith("_at")
 

@@ -20,13 +20,14 @@ from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, PlannerError, UsageError
 from planner.execution.journal import Journal
 from planner.execution.previews import NAME_PREFIX, Preview
-from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, secrets_in, with_fields
+from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, with_fields
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.model import AgentFile, Target
 from planner.planfile.reporter import Reporter
 from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAgent
 from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal
+from planner.secret_values import find_secrets
 from planner.session.ci import policy_source
 from planner.session.git import Git
 from planner.session.interruption import interruptible
@@ -150,7 +151,7 @@ def _fields(deployed: AgentState, own: AgentFile | None) -> tuple[dict[str, Any]
             for name in shown
             if shown[name] not in empty and name != VARIANTS and not name.endswith(_COMPUTED)
         }
-    secrets = [name for name, value in found.items() if any(secrets_in({name: value}))]
+    secrets = [name for name, value in found.items() if any(find_secrets({name: value}))]
     return {name: value for name, value in found.items() if name not in secrets}, secrets
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Mapping, follow, larger_than, start_of
 from planner.planfile.yaml.reader import decode, parse
+from planner.secret_values import Kind, find_secrets, hide_secrets
 
 PROMPT_FILE: Final = "prompt_file"
 MAX_AGENT_BYTES: Final = 1024 * 1024
@@ -30,33 +30,11 @@ MAX_AGENT_BYTES: Final = 1024 * 1024
 MAX_AGENT_VALUES: Final = 50_000
 
 _UNMANAGED: Final = frozenset({"id", "name", "label"})
-_SECRET: Final = re.compile(
-    r"(?:^|_)(?:secrets?|passwords?|passwd|passphrase|credentials?|authorization|bearer|jwt"
-    r"|(?:api|access|auth|private|signing|secret|encryption|license)_?(?:key|token)|apikey)(?:_|$)|(?:^|_)token$"
-)
-"""The name of a field in snake case."""
 
 
 def is_unmanaged(name: str) -> bool:
     """Whether planner never writes a field of this name: the agent's identity, its times and its draft."""
     return name in _UNMANAGED or name.startswith("draft_") or name.endswith(("_at", "_draft"))
-
-
-def secrets_in(fields: dict[str, Any] | list[Any], name: str = "") -> Iterator[tuple[str | int, ...]]:
-    """The path to each text or number whose key looks like the name of a secret."""
-    items: Any = fields.items() if isinstance(fields, dict) else enumerate(fields)
-    for key, value in items:
-        named = key if isinstance(key, str) else name
-        if isinstance(value, (dict, list)):
-            inner = cast("dict[str, Any] | list[Any]", value)
-            yield from ((key, *route) for route in secrets_in(inner, named))
-        elif value not in (None, "") and not isinstance(value, bool) and _SECRET.search(_snake(named)):
-            yield (key,)
-
-
-def _snake(name: str) -> str:
-    """`X-Api-Key` and `apiKey` as `x_api_key` and `api_key`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).lower()
 
 
 @dataclass(slots=True)
@@ -118,7 +96,7 @@ class AgentFileReader:
                 detail = f"planner does not change `{shorten(name, 40)}` of an agent; remove it"
                 reporter.error("unmanaged-field", detail, root.key_span(name))
         self._check_secrets(root)
-        fields = {name: value for name, value in root.items() if name != PROMPT_FILE}
+        fields = hide_secrets({name: value for name, value in root.items() if name != PROMPT_FILE})
         if not root:
             reporter.error(
                 "bad-value", "this agent's file has no field; write at least one, such as `prompt`", root.source.whole()
@@ -138,14 +116,16 @@ class AgentFileReader:
         return fields, prompt_path
 
     def _check_secrets(self, root: Mapping) -> None:
-        for route in secrets_in(root):
+        """Point at secrets, and never repeat them."""
+        for route, kind in find_secrets(root):
             found = follow(root, route)
-            if found is not None:
-                container, key = found
-                place = container.span(key)
-                named = next(str(step) for step in reversed(route) if isinstance(step, str))
-                detail = f"`{shorten(named, 40)}` looks like a secret; set it at the service and remove it here"
-                self.reporter.error("secret-field", detail, place)
+            if found is None or kind is Kind.HEADER:
+                continue
+            container, key = found
+            named = next(str(step) for step in reversed(route) if isinstance(step, str))
+            what = "has an address with credentials" if kind is Kind.ADDRESS else "looks like a secret"
+            detail = f"`{shorten(named, 40)}` {what}; set it at the service and remove it here"
+            self.reporter.error("secret-field", detail, container.span(key))
 
     def _check_prompt(self, root: Mapping, key: str, prompt: Any) -> None:
         place = root.span(key) if key in root else root.source.whole()

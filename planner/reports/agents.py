@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from planner.changes.configuration import EffectiveTarget, FieldChange, shown_value
-from planner.changes.detail import changed_lines
+from planner.changes.field_diff import value_lines
 from planner.changes.model import ChangeSet
 from planner.reports.neutral import for_terminal
-from planner.reports.redaction import Redactor, redact_value
+from planner.reports.redaction import FIELDS, Redactor, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, Paint, wrapped
+from planner.results.model import AgentDocument, FieldDocument, RunResult
 from planner.results.outcomes import Action
 from planner.values import frozen
-
-_SHORT = 80
-"""Longer texts are compared by line."""
 
 
 @frozen
@@ -75,34 +71,50 @@ def _file(agent: EffectiveTarget, redactor: Redactor) -> str:
     return f"`{redactor.name(agent.file.file)}`"
 
 
-def agent_documents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list[dict[str, object]]:
-    """The same for JSON."""
+def agent_documents(agents: Sequence[EffectiveTarget]) -> list[AgentDocument]:
+    """The same for JSON, not redacted."""
     return [
-        {
-            "target": redactor.name(agent.alias),
-            "agent_id": agent.agent_id,
-            "config": redactor.name(agent.file.file),
-            "state": "unknown" if agent.deployed is None else "changed" if agent.changes else "same",
-            "changes": [_document(change, redactor) for change in agent.changes],
-            "drift": [_document(change, redactor) for change in agent.drift],
-            "waits_for_deploy": agent.waits_for_deploy,
-        }
+        AgentDocument(
+            target=agent.alias,
+            agent_id=agent.agent_id,
+            config=agent.file.file,
+            state="unknown" if agent.deployed is None else "changed" if agent.changes else "same",
+            changes=list(map(_document, agent.changes)),
+            drift=list(map(_document, agent.drift)),
+            waits_for_deploy=agent.waits_for_deploy,
+        )
         for agent in agents
     ]
 
 
+def result_notes(result: RunResult) -> list[AgentNote]:
+    """Notes about the agents of a session that differ from their files. The result is redacted."""
+    notes: list[AgentNote] = []
+    for agent in result.agents:
+        label, file = f"Agent `{agent.target}`", f"`{agent.config}`"
+        for changes, what in (
+            (agent.drift, f"edited at the service since {file} was deployed (drift)"),
+            (agent.changes, f"changed in {file}"),
+        ):
+            if changes:
+                lines = (line for change in changes for line in _lines(change))
+                notes.append(
+                    AgentNote(f"{label}: {_listed([change.field for change in changes])} {what}", tuple(lines))
+                )
+    return notes
+
+
 def field_lines(changes: Sequence[FieldChange], redactor: Redactor) -> Iterator[str]:
-    """`voice: aria → nova`; long texts by line."""
+    """`voice: aria → nova`; long texts by line, nested values by path."""
     for change in changes:
-        name = redactor.text(change.name)
-        before, after = (redact_value(shown_value(value), redactor) for value in (change.before, change.after))
-        if before == after:
-            yield f"{name}: changed only where it is redacted"
-        elif isinstance(before, str) and isinstance(after, str) and not (_is_short(before) and _is_short(after)):
-            yield f"{name}:"
-            yield from changed_lines(before.strip(), after.strip())
-        else:
-            yield f"{name}: {_value(before)} → {_value(after)}"
+        yield from _lines(redact_fields(_document(change), FIELDS, how_to_redact(redactor)))
+
+
+def _lines(change: FieldDocument) -> Iterator[str]:
+    """The change, which is redacted."""
+    if change.before == change.after:
+        yield f"{change.field}: changed only where it is redacted"
+    yield from value_lines(change.field, change.before, change.after)
 
 
 def note_lines(notes: Sequence[AgentNote], width: int, paint: Paint) -> Iterator[str]:
@@ -123,21 +135,13 @@ def diff_lines(changed: Sequence[str], width: int, paint: Paint, *, indent: int)
 
 
 def _names(changes: Sequence[FieldChange]) -> str:
-    *names, last = (change.name for change in changes)
-    return f"{', '.join(names)} and {last}" if names else last
+    return _listed([change.name for change in changes])
 
 
-def _is_short(text: str) -> bool:
-    return len(text.strip()) <= _SHORT and "\n" not in text.strip()
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "none"
-    text = value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 2 * _SHORT else f"{text[: 2 * _SHORT]}…"
-
-
-def _document(change: FieldChange, redactor: Redactor) -> dict[str, object]:
-    before, after = (redact_value(shown_value(value), redactor) for value in (change.before, change.after))
-    return {"field": redactor.text(change.name), "before": before, "after": after}
+def _document(change: FieldChange) -> FieldDocument:
+    return FieldDocument(field=change.name, before=shown_value(change.before), after=shown_value(change.after))

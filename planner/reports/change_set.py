@@ -20,7 +20,7 @@ from planner.reports.neutral import (
     markdown_block,
     picked,
 )
-from planner.reports.redaction import Redactor
+from planner.reports.redaction import FIELDS, Redactor, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
 from planner.results.model import CaseResult, OpenLaunch
 from planner.results.outcomes import Action
@@ -240,7 +240,10 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -
             "changes": [_change_document(change, preview, names[change.case_id]) for change in change_set.changes],
             "estimate": asdict(change_set.estimate) | {"coverage": coverage} | judge,
             "summary": {action.value: len(change_set.with_action(action)) for action in Action},
-            "agents": agent_documents(preview.agents, redactor),
+            "agents": [
+                redact_fields(agent, FIELDS, how_to_redact(redactor)).model_dump(mode="json")
+                for agent in agent_documents(preview.agents)
+            ],
             "warnings": [redactor.text(line) for line in preview.warnings],
             "refused": None if preview.refused is None else redactor.name(preview.refused[0]),
             "open_launches": [

@@ -16,6 +16,7 @@ ReadSource = Callable[[str], str | None]
 """The text of a file by its name in diagnostics; None if it cannot be read."""
 _LineOf = Callable[[Span], str]
 
+_SECRET_FIELD = "secret-field"  # noqa: S105 - a code
 _GUTTER = 5
 _MARGIN = " " * (_GUTTER + 3)
 _LONGEST_KEY = 1_000
@@ -32,7 +33,11 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
     @cache
     def lines_of(file: str) -> list[str]:
         text = (read_source(file) or "").removeprefix("\ufeff")
-        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for item in items:
+            if item.code == _SECRET_FIELD and item.span.file == file:
+                _hide(lines, item.span)
+        return lines
 
     def line_of(span: Span) -> str:
         lines = lines_of(span.file)
@@ -41,6 +46,15 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
     paint, width = painter(color=color), max(width, NARROWEST)
     blocks = ["\n".join(_block(item, line_of, width, paint)) for item in items]
     return "\n\n".join([*blocks, count(diagnostics)]) + "\n"
+
+
+def _hide(lines: list[str], span: Span) -> None:
+    """Put stars in the place of a secret."""
+    for number in range(span.line, min(span.end_line, len(lines)) + 1):
+        line = lines[number - 1]
+        start = span.column - 1 if number == span.line else 0
+        end = span.end_column - 1 if number == span.end_line else len(line)
+        lines[number - 1] = line[:start] + "*" * (min(end, len(line)) - start) + line[end:]
 
 
 def count(diagnostics: Diagnostics) -> str:

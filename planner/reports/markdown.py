@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from planner.quantities import count, shortened
 from planner.reports import case_phrasing, phrasing
+from planner.reports.agents import result_notes
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.results.model import CaseResult, Finding, Quote, Run, RunResult
 from planner.values import frozen
@@ -83,6 +84,9 @@ def _blocks(result: RunResult, detail: _Detail) -> Iterator[str]:
     yield _list([f"**{label}:** {markdown_prose(text)}" for label, text in phrasing.facts(result)], detail)
     if failed := case_phrasing.what_failed(result, min(_SHOWN_EXPECTATIONS, detail.findings), detail.characters):
         yield from ("## What failed", _list([markdown_prose(line) for line in failed], detail))
+    for note in result_notes(result):
+        yield markdown_prose(note.sentence)
+        yield markdown_block("\n".join(note.lines), "diff")
     for outcome in case_phrasing.OUTCOMES[:-1]:
         yield from _cases_in_full(result, outcome, detail)
     yield from _table(result, detail)

@@ -31,6 +31,8 @@ _UNFOLDED: Final = 10
 _QUOTED: Final = 10
 _QUOTE_CHARACTERS: Final = 600
 _REASON_CHARACTERS: Final = 300
+_DIFF_CHARACTERS: Final = 30_000
+"""Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
 CALL_WORKFLOW: Final = "phone-plans-call.yml"
 _SIGNS: Final = {State.SUCCESS: "✅", State.FAILURE: "❌", State.PENDING: "⏳"}
 
@@ -159,10 +161,16 @@ def ignored_results(fresh: FreshDocument | None) -> str:
 
 def _changes(preview: Preview, listed: int) -> Iterator[str]:
     """What is said of agents, then what is called, rechecked and dropped; each part lists at most `listed` cases."""
-    for note in agent_notes(preview.agents, preview.change_set, preview.redactor)[:listed]:
+    room = _DIFF_CHARACTERS
+    for note in agent_notes(preview.agents, preview.change_set, preview.redactor):
         yield markdown_prose(note.sentence)
-        if note.lines:
-            yield markdown_block("\n".join(note.lines), "diff")
+        lines = [*_fitting(note.lines, room)]
+        room -= sum(map(len, lines))
+        if lines:
+            yield markdown_block("\n".join(lines), "diff")
+        if len(lines) < len(note.lines):
+            left_out = count(len(note.lines) - len(lines), "more line")
+            yield f"✋ {left_out} of this change do not fit into a comment: {markdown_code('planner plan')} shows all."
     calls, rechecks, drops = (shown_changes(preview, action) for action in (Action.CALL, Action.RECHECK, Action.DROP))
     moved = [change for change in (*calls, *rechecks) if change.moved]
     blocks = [
@@ -179,6 +187,14 @@ def _changes(preview: Preview, listed: int) -> Iterator[str]:
     recheck = f"Stored runs to recheck{'' if charged else ', free'}"
     yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
     yield from _folded("Dropped", drops, _table(drops, listed), listed)
+
+
+def _fitting(lines: Sequence[str], room: int) -> Iterator[str]:
+    for line in lines:
+        room -= len(line)
+        if room < 0:
+            return
+        yield line
 
 
 def _folded(title: str, changes: Sequence[ShownChange], content: list[str], listed: int) -> list[str]:

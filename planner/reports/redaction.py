@@ -15,11 +15,13 @@ from pydantic import BaseModel
 
 from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
 from planner.results.model import (
+    AgentDocument,
     CaseInputs,
     CaseResult,
     Consent,
     CostDocument,
     DroppedCase,
+    FieldDocument,
     Finding,
     FreshDocument,
     JudgeCost,
@@ -31,6 +33,7 @@ from planner.results.model import (
     Run,
     RunResult,
 )
+from planner.secret_values import mask_secrets, without_credentials
 from planner.values import frozen
 
 _SHOWN_DIGITS = 2
@@ -98,6 +101,7 @@ class Redactor:
         return distinct(names, self.name)
 
     def _leave_out(self, text: str) -> str:
+        text = without_credentials(text)
         for pattern in self.patterns:
             text = pattern.sub(LEFT_OUT, text)
         return text
@@ -144,26 +148,33 @@ def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
     redactor = Redactor(tuple(patterns), _ids(result))
     ids = [*(case.case_id for case in result.cases), *(case.case_id for case in result.dropped)]
     names = redactor.names([*ids, *(case_id for launch in result.open_launches for case_id in launch.cases)])
-    return redact_fields(result, _FIELDS, _how(redactor, names.__getitem__))
+    return redact_fields(result, FIELDS, how_to_redact(redactor, names.__getitem__))
 
 
 def redact_case(case: CaseResult, redactor: Redactor) -> CaseResult:
     """One case as a shared store holds it."""
-    return redact_fields(case, _FIELDS, _how(redactor, redactor.name))
+    return redact_fields(case, FIELDS, how_to_redact(redactor))
 
 
-def _how(redactor: Redactor, case_id: Callable[[str], str]) -> dict[str, Callable[[str], str]]:
-    return {"text": redactor.text, "name": redactor.name, "number": mask_digits, "case": case_id}
+def how_to_redact(redactor: Redactor, case_id: Callable[[str], str] | None = None) -> dict[str, Callable[[Any], Any]]:
+    """What `redact_fields` does to each kind of field."""
+    return {
+        "text": redactor.text,
+        "name": redactor.name,
+        "number": mask_digits,
+        "case": case_id or redactor.name,
+        "value": lambda value: redact_value(value, redactor),
+    }
 
 
 Fields = Mapping[type[BaseModel], Mapping[str, tuple[str, ...]]]
 """The fields of documents by how they are redacted; `document` stands for field by field."""
 
-_FIELDS: Fields = {
+FIELDS: Fields = {
     RunResult: {
         "text": ("problems", "warnings"),
         "name": ("next_steps", "environment", "plans", "workflow"),
-        "document": ("fresh", "consent", "cases", "dropped", "open_launches", "previews", "cost"),
+        "document": ("fresh", "consent", "cases", "dropped", "open_launches", "previews", "agents", "cost"),
     },
     CaseResult: {
         "case": ("case_id",),
@@ -184,6 +195,8 @@ _FIELDS: Fields = {
     DroppedCase: {"case": ("case_id",), "text": ("reason",)},
     OpenLaunch: {"case": ("cases",), "text": ("detail",)},
     PreviewDocument: {"name": ("target", "changes")},
+    AgentDocument: {"name": ("target", "config"), "document": ("changes", "drift")},
+    FieldDocument: {"text": ("field",), "value": ("before", "after")},
 }
 _Document = TypeVar("_Document", bound=BaseModel)
 
@@ -239,7 +252,11 @@ def redact_evidence(evidence: Evidence, patterns: Sequence[Pattern] = ()) -> Evi
 
 
 def redact_value(value: object, redactor: Redactor) -> Any:
-    """Redacts a JSON value. A number that looks like a phone number becomes a text."""
+    """Redacts a JSON value. A number that looks like a phone number becomes a text; secrets are masked."""
+    return _redact_value(mask_secrets(value), redactor)
+
+
+def _redact_value(value: object, redactor: Redactor) -> Any:
     match value:
         case str():
             return redactor.text(value)
@@ -252,9 +269,9 @@ def redact_value(value: object, redactor: Redactor) -> Any:
         case Mapping():
             fields = cast("Mapping[str, object]", value)
             names = distinct(fields, redactor.text)
-            return {names[key]: redact_value(item, redactor) for key, item in fields.items()}
+            return {names[key]: _redact_value(item, redactor) for key, item in fields.items()}
         case list() | tuple():
-            return [redact_value(item, redactor) for item in cast("Sequence[object]", value)]
+            return [_redact_value(item, redactor) for item in cast("Sequence[object]", value)]
         case _:
             return redactor.text(str(value))
 

@@ -5,7 +5,7 @@ version. Stored documents keep prompts and numbers; `planner.reports.redaction` 
 """
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -345,6 +345,28 @@ class PreviewDocument(Document):
     deleted: bool = Field(description="Whether it was deleted; otherwise the next session deletes it.")
 
 
+class FieldDocument(Document):
+    """A field of an agent that differs; null: it is not set."""
+
+    field: str
+    before: Any = None
+    after: Any = None
+
+
+class AgentDocument(Document):
+    """An agent with a file. Secrets in its fields are replaced by digests."""
+
+    target: str = Field(description="The author's alias of the agent.")
+    agent_id: ServiceId
+    config: str = Field(description="The agent's file.")
+    state: Literal["unknown", "changed", "same"] = Field(
+        description="Whether the file differs from the deployed agent; unknown: the agent was not read."
+    )
+    changes: ListOf[FieldDocument] = Field(default=[], description="How the file differs from the deployed agent.")
+    drift: ListOf[FieldDocument] = Field(default=[], description="What was edited at the service.")
+    waits_for_deploy: bool = Field(default=False, description="The newest recorded file is not deployed yet.")
+
+
 class RunResult(Document):
     schema_version: str = SCHEMA_VERSION
     tool_version: str
@@ -374,5 +396,6 @@ class RunResult(Document):
     previews: ListOf[PreviewDocument] = Field(
         default=[], description="The previews that calls of this session reached."
     )
+    agents: ListOf[AgentDocument] = Field(default=[], description="The agents with a file.")
     cost: CostDocument
     stats: StatsDocument

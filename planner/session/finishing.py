@@ -8,6 +8,7 @@ from dataclasses import asdict
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED
+from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
 from planner.session.called_agents import without_configuration
@@ -130,6 +131,7 @@ def _result(
         gate,
         warnings=list(end.warnings or prepared.warnings),
         previews=list(end.previews),
+        agents=agent_documents(prepared.agents),
         change_set_digest=change_set.digest,
         consent=end.consent,
         fresh=prepared.fresh,

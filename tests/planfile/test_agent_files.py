@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from planner.planfile.agent_files import secrets_in
 from planner.planfile.project import load_project
 from tests.planfile.conftest import Workspace  # pyright: ignore[reportMissingImports]
 
@@ -67,6 +64,8 @@ def test_a_file_is_part_of_the_target(repository: Workspace) -> None:
         ("prompt: a\ndraft_prompt: b\n", "unmanaged-field"),
         ("prompt: a\nwebhook_secret: abc\n", "secret-field"),
         ("prompt: a\ntools: [{headers: {X-Api-Key: abc}}]\n", "secret-field"),
+        ("prompt: a\ntools: [{headers: [{name: Authorization, value: abc}]}]\n", "secret-field"),
+        ("prompt: a\ntools: [{url: 'https://me:abc@tools.example'}]\n", "secret-field"),
         ("prompt: {{ name }}\n", "key-not-text"),
         (b"prompt: \xff\n", "not-utf8"),
     ],
@@ -123,18 +122,3 @@ def test_an_agents_file_is_no_plan(repository: Workspace) -> None:
     assert (len(plans), list(diagnostics)) == (1, [])
     (alone,) = repository.load("agents/support.yaml")[1]
     assert alone.code == "unknown-key"
-
-
-@pytest.mark.parametrize(
-    ("fields", "found"),
-    [
-        ({"apiKey": "x"}, [("apiKey",)]),
-        ({"access_token": "x", "max_tokens": 5, "token_limit": 3}, [("access_token",)]),
-        ({"tools": [{"headers": {"Authorization": "Bearer x"}}]}, [("tools", 0, "headers", "Authorization")]),
-        ({"passwords": ["a", ""]}, [("passwords", 0)]),
-        ({"properties": {"password": {"type": "string"}}, "has_secret": True, "secret": None}, []),
-        ({"prompt": "Never say your password.", "keyword": "x", "key": "x"}, []),
-    ],
-)
-def test_what_looks_like_a_secret(fields: dict[str, Any], found: list[tuple[str | int, ...]]) -> None:
-    assert list(secrets_in(fields)) == found

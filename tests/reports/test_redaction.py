@@ -247,7 +247,7 @@ KNOWN = {
     for document, _, fields in [line.strip().partition(": ")]
     for field in fields.split()
 }
-TABLES: dict[str, redaction.Fields] = {"results": redaction._FIELDS, "evidence": redaction._EVIDENCE_FIELDS}
+TABLES: dict[str, redaction.Fields] = {"results": redaction.FIELDS, "evidence": redaction._EVIDENCE_FIELDS}
 
 
 def holds_text(annotation: Any) -> bool:

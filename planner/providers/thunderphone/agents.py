@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
@@ -18,9 +19,12 @@ from planner.providers.base import VARIANTS, AgentState, ListedAgent, Target, Ta
 from planner.providers.thunderphone.answers import Decoder, decoder, rows_of
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest, Connection
 from planner.providers.thunderphone.wire import WireListedAgent, WirePhoneNumber
+from planner.secret_values import hide_secrets, reveal_secrets
 
 _VOLATILE = ("_at", "_count")
 """Suffixes of fields that change without an edit."""
+_SIGNED = re.compile(r"[a-z]+://[^\s?]*\?(?:\S*&)?(?:[\w-]*(?:signature|expires)|sig|se)=", re.IGNORECASE)
+"""An address whose signature is new in each answer."""
 _DRAFT = "draft_"
 _IDENTITY = ("id", "name", "label", "has_draft")
 """Fields of an agent that do not affect a call."""
@@ -47,7 +51,7 @@ def agent_state(agent_id: int, document: dict[str, Any], variants: list[dict[str
         name=str(document.get("name") or ""),
         edited_at=str(updated_at) if updated_at is not None else None,
         configuration=_configuration(document) | _split(variants),
-        draft=pydantic_core.to_jsonable_python(differing) if has_draft else {},
+        draft=differing if has_draft else {},
         variants=sum(variant.get("weight") != 0 for variant in variants),
         is_drafted=has_draft,
     )
@@ -76,7 +80,7 @@ def _lasting(value: Any) -> Any:
 
 
 def _is_lasting(name: str, value: Any) -> bool:
-    return not name.endswith(_VOLATILE) and not ("url" in name and isinstance(value, str) and "?" in value)
+    return not name.endswith(_VOLATILE) and not (isinstance(value, str) and _SIGNED.match(value))
 
 
 def _deciding(document: dict[str, Any]) -> Any:
@@ -144,15 +148,15 @@ class AgentClient(Connection):
         return agent_state(agent_id, *await self._agent_and_variants(agent_id))
 
     async def _agent_and_variants(self, agent_id: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """The variants are empty if the service has none or this key may not see them."""
-        agent = await self._read(f"{_AGENTS}/{agent_id}", OBJECT)
+        """Without secrets. The variants are empty if the service has none or this key may not see them."""
+        agent = hide_secrets(await self._read(f"{_AGENTS}/{agent_id}", OBJECT))
         try:
             document = await self._read(f"{_AGENTS}/{agent_id}/variants", _ANYTHING)
         except (NotFoundError, CredentialError):
             return agent, []
         listed: Any = document.get("results") if isinstance(document, dict) else document
         items = cast("list[object]", listed) if isinstance(listed, list) else []
-        return agent, [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+        return agent, [hide_secrets(cast("dict[str, Any]", item)) for item in items if isinstance(item, dict)]
 
     async def agents(self) -> Sequence[ListedAgent]:
         found: dict[int, ListedAgent] = {}
@@ -194,7 +198,7 @@ class AgentClient(Connection):
         await self._change("DELETE", agent_id, "", None)
 
     async def _change(self, method: str, agent_id: int, path: str, body: Mapping[str, Any] | None) -> None:
-        content = None if body is None else pydantic_core.to_json(body)
+        content = None if body is None else pydantic_core.to_json(reveal_secrets(body))
         # Sent on a new connection, so that it is sent once.
         request = ApiRequest(method, f"{_AGENTS}/{agent_id}{path}", body=content, on_sending=lambda: None)
         with _conflicts():

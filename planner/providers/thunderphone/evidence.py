@@ -24,6 +24,7 @@ from planner.providers.thunderphone.tool_record import (
     record_of_history,
 )
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
+from planner.secret_values import hide_secrets
 
 if TYPE_CHECKING:
     from planner.providers.thunderphone.client import ApiClient
@@ -82,7 +83,7 @@ def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
         transferred_to=call.transfer_destination or None,
         variant_id=_identifier(call.agent_variant_id),
         variant_label=_name(call.agent_variant_label),
-        document=cast("dict[str, Any]", _without_urls(document)),
+        document=hide_secrets(cast("dict[str, Any]", _without_urls(document))),
     )
 
 

@@ -24,6 +24,7 @@ from markupsafe import Markup, escape
 from planner.evidence import Evidence, Turn
 from planner.quantities import percent, shortened
 from planner.reports import EvidenceOf, case_phrasing, phrasing
+from planner.reports.agents import result_notes
 from planner.reports.neutral import picked, without_controls
 from planner.reports.terminal import SIGNS
 from planner.reports.transcript import NO_CALL, NO_TRANSCRIPT, NOT_STORED
@@ -85,6 +86,7 @@ def pieces(
         sandbox_note=phrasing.sandbox_note(result),
         problems=[*phrasing.problems(result), *(f"⚠ {warning}" for warning in result.warnings)],
         facts=phrasing.facts(result),
+        agent_notes=result_notes(result),
         failed=case_phrasing.what_failed(result, _SHOWN_EXPECTATIONS, _MESSAGE_CHARACTERS),
         outcomes=[(name, SIGNS[name][0], outcomes[name]) for name in case_phrasing.OUTCOMES if outcomes[name]],
         plans=sorted({case.plan for case in ranked}),

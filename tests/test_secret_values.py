@@ -1,0 +1,116 @@
+"""Which values of an agent are secret, and what stands for them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from planner.changes.configuration import agree, configuration_digest
+from planner.reports.redaction import Redactor
+from planner.secret_values import (
+    Kind,
+    find_secrets,
+    hide_secrets,
+    mask_secrets,
+    reveal_secrets,
+    without_credentials,
+)
+
+NAMED, HEADER, ADDRESS = Kind.NAMED, Kind.HEADER, Kind.ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"apiKey": "x"}, [(("apiKey",), NAMED)]),
+        ({"access_token": "x", "max_tokens": 5, "token_limit": 3}, [(("access_token",), NAMED)]),
+        ({"passwords": ["a", "", 7, True]}, [(("passwords", 0), NAMED), (("passwords", 2), NAMED)]),
+        ({"credentials": {"user": "x"}}, [(("credentials", "user"), NAMED)]),
+        ({"has_secret": True, "secret": None}, []),
+        ({"prompt": "Never say your password.", "keyword": "x", "key": "x"}, []),
+        ({"headers": {"X-Team": "x", "Content-Type": "text/plain"}}, [(("headers", "X-Team"), HEADER)]),
+        ({"headers": "X-Team: x"}, [(("headers",), HEADER)]),
+        ({"headers": {"Authorization": "x"}}, [(("headers", "Authorization"), NAMED)]),
+        ({"headers": [{"name": "Authorization", "value": "x"}]}, [(("headers", 0, "value"), NAMED)]),
+        ({"requestHeaders": [{"key": "X-Team", "value": "x", "id": 3}]}, [(("requestHeaders", 0, "value"), HEADER)]),
+        ({"header": {"X-Team": "x"}}, [(("header", "X-Team"), HEADER)]),
+        ({"query": [{"name": "api_key", "value": "x"}]}, [(("query", 0, "value"), NAMED)]),
+        ({"query": [{"name": "page", "value": "x"}]}, []),
+        ({"password": {"type": "string", "description": "Of the caller"}}, []),
+        ({"password": {"type": "string", "default": "x"}}, [(("password", "default"), NAMED)]),
+        ({"url": "https://me:x@tools.example/lookup"}, [(("url",), ADDRESS)]),
+        ({"url": "https://tools.example/lookup?page=1&api_key=x"}, [(("url",), ADDRESS)]),
+        ({"url": "https://tools.example/@team?page=1"}, []),
+        ({"prompt": "Mail me@example.com, or see https://example.com."}, []),
+    ],
+)
+def test_what_is_secret(fields: dict[str, Any], found: list[tuple[tuple[str | int, ...], Kind]]) -> None:
+    assert [tuple(each) for each in find_secrets({"tools": fields})] == [
+        (("tools", *route), kind) for route, kind in found
+    ]
+
+
+DEPLOYED = {
+    "voice": "aria",
+    "tools": [
+        {
+            "url": "https://me:hunter2@tools.example/?token=hunter3&page=2",
+            "headers": [{"name": "Authorization", "value": "Bearer hunter4"}],
+            "timeout": 5,
+        }
+    ],
+}
+
+
+def test_nothing_of_a_secret_is_left() -> None:
+    """In the text of the value, and however often it is replaced, stored and read."""
+    hidden = hide_secrets(DEPLOYED)
+    written = json.dumps(hidden)
+    assert "hunter" not in written
+    assert "hunter" not in repr(hidden) + str(hidden)
+    assert len(re.findall(r"\[secret:x[0-9a-f]{8}\]", written)) == 3
+    assert hide_secrets(hidden) == hidden
+    assert hide_secrets(json.loads(written)) == json.loads(written) == hidden
+    assert mask_secrets(json.loads(written)) == hidden
+    assert reveal_secrets(hidden) == DEPLOYED
+    assert reveal_secrets(json.loads(written)) == hidden  # a file that repeats a digest gets no secret for it
+
+
+def test_a_changed_secret_is_a_change() -> None:
+    hidden = hide_secrets(DEPLOYED)
+    same = hide_secrets(json.loads(json.dumps(DEPLOYED)))
+    assert agree(hidden, same)
+    assert configuration_digest(hidden) == configuration_digest(same)
+    for number in "234":
+        edited = hide_secrets(json.loads(json.dumps(DEPLOYED).replace(f"hunter{number}", "hunter5")))
+        assert not agree(hidden, edited)
+        assert configuration_digest(hidden) != configuration_digest(edited)
+
+
+def test_a_digest_is_no_phone_number() -> None:
+    texts = [str(hide_secrets({"password": str(number)})["password"]) for number in range(40)]
+    assert any(text.count("0") + sum(map(text.count, "123456789")) > 6 for text in texts)
+    assert [Redactor().text(text) for text in texts] == texts
+
+
+def test_many_secrets_take_bounded_time() -> None:
+    """An agent has 50,000 headers, each with a value of its own.
+
+    Before: without a limit, computing their digests takes minutes. Now: it takes under 5 s, and a changed value is still noticed.
+    """
+    headers = {f"X-{number}": f"value {number}" for number in range(50_000)}
+    start = time.process_time()
+    hidden = hide_secrets({"headers": headers})
+    assert time.process_time() - start < 5
+    assert hidden != hide_secrets({"headers": {**headers, "X-49999": "another"}})
+
+
+def test_hostile_addresses_take_linear_time() -> None:
+    start = time.process_time()
+    for text in ("://" * 100_000, "://" + "a" * 300_000, "?a" * 150_000, "?" + "a" * 300_000, "&a=" * 100_000):
+        without_credentials(text)
+    assert time.process_time() - start < 1
