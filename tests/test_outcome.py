@@ -23,7 +23,7 @@ from planner.planfile.yaml.document import Place, Source
 from planner.results.model import Finding, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import fisher_mid_p
-from planner.verdicts.cases import CaseVerdict, judge_case, judge_parts, sample_of_runs
+from planner.verdicts.cases import CaseVerdict, judge_case, judge_parts, sample_of_runs, settled
 from planner.verdicts.comparison import (
     StrongestRate,
     case_p_value,
@@ -32,7 +32,7 @@ from planner.verdicts.comparison import (
     could_show_change,
     strongest_rate,
 )
-from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
+from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
 from planner.verdicts.runs import errored_run, judge_run, questions_of_run
 from tests.support.samples import case_rules, changed, one_side, own_rate
 

@@ -12,9 +12,8 @@ from planner.planfile.model import Case
 from planner.results.model import RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import chances, decide, wilson_interval
-from planner.verdicts.cases import CaseVerdict, judge_case
+from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.comparison import case_p_value, compare, differ_too_much
-from planner.verdicts.early_stopping import settled
 from tests.support.samples import case_rules, one_side
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"

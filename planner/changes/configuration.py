@@ -181,8 +181,6 @@ def _shown(deployed: AgentState, fields: Configuration) -> dict[str, Any]:
     return {name: value for name, value in deployed.configuration.items() if name in fields}
 
 
-UNKNOWN_CONFIGURATION: Final = f"sha256:{'0' * 64}"
-"""The configuration of calls whose agent was edited meanwhile: it equals no other, so the calls are made again."""
 Stored: TypeAlias = Callable[[str], Configuration | None]
 """The stored configuration with this digest; None if it is not stored."""
 
@@ -274,8 +272,6 @@ class Agents:
 
     def has_same_configuration(self, prior: CaseInputs, target: Target) -> bool | None:
         """Whether both configurations mean the same; None if one of them is unknown."""
-        if prior.configuration == UNKNOWN_CONFIGURATION:
-            return False
         now = self._today(prior, target)
         if prior.configuration is None or now is None:
             return None

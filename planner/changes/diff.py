@@ -167,6 +167,8 @@ class _Today:
     def counts_again(self, run: Run) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young
         enough."""
+        if run.excluded is not None:
+            return False
         if not run.had_call and not (run.fault is Fault.PLATFORM and self.case.platform_failures == "fail"):
             return False
         if self.case.max_age is None:

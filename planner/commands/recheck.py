@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from planner.changes.configuration import UNKNOWN_CONFIGURATION
 from planner.changes.model import Change, Reason
 from planner.errors import UsageError
 from planner.execution.engine import Outcome
@@ -51,11 +50,7 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
     changes = [
         _recheck(change)
         for change in change_set.changes
-        if change.case
-        and change.prior
-        and change.prior.runs
-        # Otherwise it is unknown what these calls reached: the agent was edited meanwhile.
-        and change.prior.inputs.configuration != UNKNOWN_CONFIGURATION
+        if change.case and change.prior and any(run.excluded is None for run in change.prior.runs)
     ]
     if not changes:
         raise UsageError(

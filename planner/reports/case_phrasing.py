@@ -239,6 +239,8 @@ def run_facts(run: Run) -> str:
 
 def cause(run: Run) -> str:
     """Why the run did not pass; empty if it passed."""
+    if run.excluded is not None:
+        return "not counted"
     match run.fault:
         case None:
             return ""

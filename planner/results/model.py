@@ -87,6 +87,11 @@ class RunVerdict(Document):
     fault: Fault | None = None
     reason: str = Field(default="", description="Why it did not pass, on one line.")
     fault_quote: Quote | None = Field(default=None, description="The turn that shows the caller's fault.")
+    excluded: Literal["agent_edited"] | None = Field(
+        default=None,
+        description="Why the run never counts, although a call was made: the agent was edited meanwhile.",
+        exclude_if=lambda value: value is None,
+    )
     findings: ListOf[Finding] = Field(default=[])
 
     @property
@@ -291,7 +296,7 @@ class CaseResult(Document):
 
     def counts_run(self, run: Run) -> bool:
         """Whether the run counts in the pass rate; platform failures do if the plan says so."""
-        return run.countable or (run.fault is Fault.PLATFORM and self.counts_platform)
+        return run.countable or (run.fault is Fault.PLATFORM and run.excluded is None and self.counts_platform)
 
     @property
     def counts_platform(self) -> bool:

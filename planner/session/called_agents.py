@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from planner.changes.configuration import UNKNOWN_CONFIGURATION, configuration_digest, differences
+from planner.changes.configuration import configuration_digest, differences
 from planner.changes.detail import revision_digest
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.execution.previews import GONE
@@ -18,7 +18,6 @@ from planner.results.outcomes import Action, Fault, RunOutcome
 from planner.session.interruption import until_interrupted
 
 if TYPE_CHECKING:
-    from planner.changes.model import Change
     from planner.execution.launches import Slot
     from planner.execution.previews import Preview
     from planner.providers.base import AgentState, Target
@@ -148,11 +147,11 @@ def preview_documents(session: RunSession, prepared: Preparation) -> list[Previe
     return documents
 
 
-async def edited_cases(
+async def edited_launches(
     session: RunSession, prepared: Preparation, slots: Iterable[Slot], *, after_calls: bool
 ) -> frozenset[str]:
-    """The cases with runs in these slots whose agent was edited since it was verified. Agents that cannot be read are
-    only named. Runs in finished results do not count: their agent was compared then."""
+    """The launches of these slots whose agent was edited since it was verified. Agents that cannot be read are only
+    named. Runs in finished results do not count: their agent was compared then."""
     reached: dict[Target, list[Slot]] = {}
     for slot in slots:
         if (launch := session.journal.launch(slot.launch_id)) is not None:
@@ -169,14 +168,14 @@ async def edited_cases(
     if edited:
         finished = _runs_in_finished_results(session, edited)
         edited = [slot for slot in edited if slot.run_id not in finished]
-    return frozenset(slot.case_id for slot in edited)
+    return frozenset(slot.launch_id for slot in edited)
 
 
 async def edited_before(session: RunSession, prepared: Preparation) -> frozenset[str]:
-    """The cases whose agent was edited after earlier sessions called it."""
+    """The launches of earlier sessions whose agent was edited since."""
     slots = [slot for mine in prepared.resumable.values() for slot in mine]
     compared = await until_interrupted(
-        lambda: edited_cases(session, prepared, slots, after_calls=False), session.interrupted
+        lambda: edited_launches(session, prepared, slots, after_calls=False), session.interrupted
     )
     return compared or frozenset()
 
@@ -207,7 +206,7 @@ async def _edited_slots(
 
 
 def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set[int]:
-    """Runs in finished results since these slots were launched, without those that were set aside."""
+    """Runs in finished results since these slots were launched, without those that are excluded."""
     launches = [session.journal.launch(slot.launch_id) for slot in slots]
     oldest = min(launch.invocation_id for launch in launches if launch is not None)
     return {
@@ -215,20 +214,9 @@ def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set
         for result in session.place.repository.invocations_since(oldest)
         if result.finished
         for case in result.cases
-        if case.inputs.configuration != UNKNOWN_CONFIGURATION
         for run in case.runs
+        if run.excluded is None
     }
-
-
-def without_launches(prepared: Preparation, edited: Container[str]) -> Preparation:
-    """No more calls of these cases are launched, since the next session makes all of them again."""
-    changes = [
-        replace(change, runs=min(change.runs, len(prepared.resumable[change.case_id])))
-        if change.case_id in edited
-        else change
-        for change in prepared.change_set.changes
-    ]
-    return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)))
 
 
 def revision_of(agent: AgentState) -> str:
@@ -253,23 +241,26 @@ def is_edited(before: AgentState, now: AgentState) -> bool:
     return before.edited_at != now.edited_at and not is_harmless
 
 
-def set_aside(session: RunSession, prepared: Preparation, runs: EndedRuns, edited: Container[str]) -> None:
-    """The runs of these cases become undecided."""
-    reason = "the agent was edited while it was called"
-    update = {"outcome": RunOutcome.ERRORED, "fault": Fault.PLATFORM, "reason": reason}
-    aliases: dict[str, None] = {}
-    for change in prepared.change_set.changes:
-        if change.case is not None and change.case_id in edited:
-            aliases[change.case.target.alias] = None
-            runs.judged[change.case_id] = [run.model_copy(update=update) for run in runs.judged[change.case_id]]
-    for alias in aliases:
+def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> None:
+    """The runs of these launches become undecided and do not count: nobody knows what they reached."""
+    update: dict[str, Any] = {
+        "outcome": RunOutcome.ERRORED,
+        "fault": Fault.PLATFORM,
+        "reason": "the agent was edited while it was called",
+        "excluded": "agent_edited",
+        "findings": [],
+    }
+    excluded: dict[str, set[int]] = {}
+    for record in runs.records:
+        if record.slot.launch_id in edited:
+            excluded.setdefault(record.slot.case_id, set()).add(record.run_id)
+    for case_id, run_ids in excluded.items():
+        runs.judged[case_id] = [
+            run.model_copy(update=update) if run.run_id in run_ids else run for run in runs.judged[case_id]
+        ]
+    aliases = {case.case_id: case.target.alias for case in session.loaded.cases}
+    for alias in dict.fromkeys(aliases[case_id] for case_id in excluded):
         session.shell.log(
             f"warning: somebody edited the agent or the preview of target `{alias}` during the calls, so they are "
             "undecided"
         )
-
-
-def without_configuration(change: Change) -> Change:
-    """The change of a case whose agent was edited meanwhile."""
-    assert change.inputs is not None, "a case that was called has inputs"
-    return replace(change, inputs=change.inputs.model_copy(update={"configuration": UNKNOWN_CONFIGURATION}))

@@ -20,11 +20,10 @@ from planner.session.called_agents import (
     bills_for_copies,
     delete_previews,
     edited_before,
-    edited_cases,
+    edited_launches,
+    exclude,
     make_previews,
     preview_documents,
-    set_aside,
-    without_launches,
 )
 from planner.session.judging import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation, charged_slots
@@ -66,7 +65,7 @@ class SessionEnd:
     warnings: Sequence[str] = ()
     """Those of the preparation and of the previews."""
     edited: frozenset[str] = frozenset()
-    """Cases whose agent was edited while it was called."""
+    """Launches whose agent was edited while it was called."""
 
 
 async def execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
@@ -84,7 +83,6 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
     judge = JudgeCalls(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
     await judge.check()
     edited = await edited_before(session, prepared)
-    prepared = without_launches(prepared, edited)
     if consent.given:
         prepared = await make_previews(session, prepared)
     bills = session.journal.bills(change_set.digest)
@@ -103,13 +101,10 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         judge_calls = await judge.make(runs.judged, ledger, session.interrupted)
         outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judge_calls)
         copy_stop_reasons(outcome, judge_calls)
-    if outcome.interrupted:
-        edited = frozenset[str]()
-    else:
+    if not outcome.interrupted:
         slots = [record.slot for record in runs.records]
-        edited |= await edited_cases(session, prepared, slots, after_calls=True)
-        edited &= runs.judged.keys()
-    set_aside(session, prepared, runs, edited)
+        edited |= await edited_launches(session, prepared, slots, after_calls=True)
+    exclude(session, runs, edited)
     await delete_previews(session)
     outcome.broken = ledger.broken()
     if outcome.left and not consent.given:

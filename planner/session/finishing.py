@@ -7,11 +7,10 @@ from dataclasses import asdict
 
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
-from planner.execution.launches import UNSETTLED
+from planner.execution.launches import UNSETTLED, EndedRun
 from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
-from planner.session.called_agents import without_configuration
 from planner.session.executing import SessionEnd
 from planner.session.judging import judge_cost
 from planner.session.orphaned_launches import launch_documents
@@ -92,10 +91,7 @@ def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_call
         session.shell.clock.now(),
     )
     return assemble_cases(
-        [
-            without_configuration(change) if change.case_id in end.edited else change
-            for change in prepared.change_set.changes
-        ],
+        prepared.change_set.changes,
         end.runs.judged,
         session.place.repository.load_evidence,
         MissingRuns(not_called, end.outcome.not_needed, open_runs, end.outcome.left),
@@ -195,10 +191,10 @@ def _slots_in_results(result: RunResult, end: SessionEnd, *, keep_usable: bool) 
     baseline, so with `keep_usable` its passed and undecided runs stay available for a full session, unless their agent
     was edited."""
     outcomes = {case.case_id: case.outcome for case in result.cases}
-    usable = {case_id: runs for case_id, runs in end.runs.judged.items() if case_id not in end.edited}
-    undecided = {run.run_id for runs in usable.values() for run in runs if run.missing}
-    return [
-        record.slot.key
-        for record in end.runs.records
-        if not (keep_usable and (outcomes[record.slot.case_id] in ("passed", "flaky") or record.run_id in undecided))
-    ]
+    undecided = {run.run_id for runs in end.runs.judged.values() for run in runs if run.missing}
+
+    def is_usable(record: EndedRun) -> bool:
+        is_good = outcomes[record.slot.case_id] in ("passed", "flaky") or record.run_id in undecided
+        return is_good and record.slot.launch_id not in end.edited
+
+    return [record.slot.key for record in end.runs.records if not (keep_usable and is_usable(record))]

@@ -277,7 +277,9 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
 def _resumable(
     journal: Journal, change_set: ChangeSet, selection: Selection, agents: Agents
 ) -> dict[str, tuple[Slot, ...]]:
-    """Unconsumed runs of the same calls, collected ones first. With `--rerun` or `--fresh`, only runs of the same
+    """Unconsumed runs of the same calls, collected ones first, without those of previews that somebody edited.
+
+    With `--rerun` or `--fresh`, only runs of the same
     unfinished request. Runs that the baseline already contains are excluded, even if the journal does not know that."""
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
@@ -285,13 +287,15 @@ def _resumable(
     unsent = _unsent_launches(journal)
     slots = [slot for slot in journal.unconsumed_slots() if slot.launch_id not in unsent]
     for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
-        change = wanted.get(slot.case_id)
-        if change is None or slot.run_id in finished or not _same_call(slot, change, agents):
+        change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)
+        if change is None or launch is None or slot.run_id in finished or not _same_call(slot, change, agents):
             continue
-        if selection.rerun != "changed" or selection.fresh is not None:
-            launch = journal.launch(slot.launch_id)
-            if launch is None or launch.consent_id != change_set.digest:
-                continue
+        preview = journal.previews.of_target(launch.line.target)
+        if preview is not None and preview.was_changed:
+            continue
+        is_another_request = launch.consent_id != change_set.digest
+        if is_another_request and (selection.rerun != "changed" or selection.fresh is not None):
+            continue
         mine = found.setdefault(slot.case_id, [])
         if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):
             mine.append(slot)

@@ -10,10 +10,10 @@ from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.planfile.model import Case
 from planner.quantities import count
-from planner.results.model import CaseResult, ExpectationRate, Run, RunVerdict, Sample
-from planner.results.outcomes import CaseOutcome, Fault
+from planner.results.model import CaseResult, ExpectationRate, Finding, Run, RunVerdict, Sample
+from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import decide, runs_to_decide, wilson_interval
-from planner.verdicts.runs import expectation_name
+from planner.verdicts.runs import errored_run, expectation_name
 
 
 class CaseVerdict(NamedTuple):
@@ -48,6 +48,8 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: flo
     unknown, and the reason says how many more runs would probably decide it, with their price if `cents_per_run` is
     known.
     """
+    if unproven := _unproven(case, verdicts):
+        return unproven
     countable, passed = count_runs(case, verdicts)
     parts = judge_parts(case, verdicts)
     outcome = CaseOutcome.worst(part.outcome for part in parts)
@@ -73,6 +75,22 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: flo
     )
 
 
+def _unproven(case: Case, verdicts: Sequence[RunVerdict]) -> CaseVerdict | None:
+    """The verdict on a case that other runs in place of its excluded ones could change, else None."""
+    excluded = sum(verdict.excluded is not None for verdict in verdicts)
+    if not excluded or settled(case, [verdict for verdict in verdicts if verdict.excluded is None], excluded):
+        return None
+    countable, passed = count_runs(case, verdicts)
+    return CaseVerdict(
+        CaseOutcome.UNKNOWN,
+        passed,
+        countable,
+        passed / countable if countable else None,
+        wilson_interval(passed, countable) if countable else None,
+        f"{count(excluded, 'call')} of {count(len(verdicts), 'run')} reached an agent that was edited meanwhile",
+    )
+
+
 def judge_parts(case: Case, verdicts: Sequence[RunVerdict]) -> list[Part]:
     """Each requirement separately, in a fixed order: the pass rate, critical expectations, expectations with their own
     rate."""
@@ -83,6 +101,48 @@ def judge_parts(case: Case, verdicts: Sequence[RunVerdict]) -> list[Part]:
     ]
 
 
+def settled(case: Case, verdicts: Sequence[RunVerdict], remaining: int) -> CaseOutcome | None:
+    """The outcome of a case if its `remaining` runs (or fewer) cannot change it, else None.
+
+    Three extremes bound all ways in which they may end: every run passes, every run fails, or none counts. Each
+    requirement is monotonic, so if it has the same outcome in all three, it has in between. A failure must be that of
+    one requirement in all three: if one fails only when runs count, and another only when they do not, both may be met
+    in between.
+    """
+    ends = [judge_parts(case, [*verdicts, *[run] * remaining]) for run in extreme_runs(case)]
+    outcomes = {CaseOutcome.worst(part.outcome for part in parts) for parts in ends}
+    if len(outcomes) > 1:
+        return None
+    (outcome,) = outcomes
+    if outcome is CaseOutcome.FAILED and not any(
+        all(part.outcome is CaseOutcome.FAILED for part in same) for same in zip(*ends, strict=True)
+    ):
+        return None
+    return outcome
+
+
+def extreme_runs(case: Case) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
+    """A run that passes every expectation, one that fails every expectation, and an undecided one."""
+    passing, failing, undecided = (
+        [
+            Finding(
+                expectation=expectation_name(each),
+                check=each.check,
+                outcome=outcome,
+                severity=each.severity,
+                message="",
+            )
+            for each in case.expectations
+        ]
+        for outcome in (FindingOutcome.PASSED, FindingOutcome.FAILED, FindingOutcome.ERRORED)
+    )
+    return (
+        RunVerdict(outcome=RunOutcome.PASSED, findings=passing),
+        RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT, findings=failing),
+        errored_run(Fault.JUDGE, "", undecided),
+    )
+
+
 def count_runs(case: Case, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(countable runs, how many of them passed)."""
     counted_runs = [verdict for verdict in verdicts if _counts(case, verdict)]
@@ -90,7 +150,8 @@ def count_runs(case: Case, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
 
 
 def _counts(case: Case, verdict: RunVerdict) -> bool:
-    return verdict.countable or (case.platform_failures == "fail" and verdict.fault is Fault.PLATFORM)
+    counts_platform = case.platform_failures == "fail" and verdict.excluded is None
+    return verdict.countable or (counts_platform and verdict.fault is Fault.PLATFORM)
 
 
 def _judge_rate(case: Case, verdicts: Sequence[RunVerdict]) -> Part:

@@ -11,38 +11,17 @@ from dataclasses import dataclass, field
 
 from planner.changes.model import Change
 from planner.checks.base import CheckSeverity
-from planner.checks.judgement import FindingOutcome
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
-from planner.results.model import Finding, Run, RunVerdict
-from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
+from planner.results.model import Run, RunVerdict
+from planner.results.outcomes import Action, RunOutcome
 from planner.verdicts.baseline import Baseline, baseline_of
-from planner.verdicts.cases import judge_parts, run_key, sample_of_runs
+from planner.verdicts.cases import extreme_runs, run_key, sample_of_runs, settled
 from planner.verdicts.comparison import could_show_change
-from planner.verdicts.runs import LoadEvidence, errored_run, expectation_name, judge_stored
+from planner.verdicts.runs import LoadEvidence, judge_stored
 
 WORTH_WAITING = 2
 """To save fewer calls than this, it is not worth waiting for a verdict."""
-
-
-def settled(case: Case, verdicts: Sequence[RunVerdict], remaining: int) -> CaseOutcome | None:
-    """The outcome of a case if its `remaining` runs (or fewer) cannot change it, else None.
-
-    Three extremes bound all ways in which they may end: every run passes, every run fails, or none counts. Each
-    requirement is monotonic, so if it has the same outcome in all three, it has in between. A failure must be that of
-    one requirement in all three: if one fails only when runs count, and another only when they do not, both may be met
-    in between.
-    """
-    ends = [judge_parts(case, [*verdicts, *[run] * remaining]) for run in _extremes(case)]
-    outcomes = {CaseOutcome.worst(part.outcome for part in parts) for parts in ends}
-    if len(outcomes) > 1:
-        return None
-    (outcome,) = outcomes
-    if outcome is CaseOutcome.FAILED and not any(
-        all(part.outcome is CaseOutcome.FAILED for part in same) for same in zip(*ends, strict=True)
-    ):
-        return None
-    return outcome
 
 
 def min_runs_to_settle(case: Case, verdicts: Sequence[RunVerdict], remaining: int) -> int:
@@ -50,7 +29,7 @@ def min_runs_to_settle(case: Case, verdicts: Sequence[RunVerdict], remaining: in
 
     Assumes no critical failure, which would settle it at once.
     """
-    passing, failing, _ = _extremes(case)
+    passing, failing, _ = extreme_runs(case)
     not_critical = [finding for finding in failing.findings if finding.severity is not CheckSeverity.CRITICAL]
     failing = failing.model_copy(update={"findings": not_critical})
     low, high = 0, remaining
@@ -81,29 +60,7 @@ def calls_at_once(case: Case, verdicts: Sequence[RunVerdict], to_come: int, firs
 
 def passing_run(case: Case) -> RunVerdict:
     """A run in which every expectation is met."""
-    return _extremes(case)[0]
-
-
-def _extremes(case: Case) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
-    """A run that passes every expectation, one that fails every expectation, and an undecided one."""
-    passing, failing, undecided = (
-        [
-            Finding(
-                expectation=expectation_name(each),
-                check=each.check,
-                outcome=outcome,
-                severity=each.severity,
-                message="",
-            )
-            for each in case.expectations
-        ]
-        for outcome in (FindingOutcome.PASSED, FindingOutcome.FAILED, FindingOutcome.ERRORED)
-    )
-    return (
-        RunVerdict(outcome=RunOutcome.PASSED, findings=passing),
-        RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT, findings=failing),
-        errored_run(Fault.JUDGE, "", undecided),
-    )
+    return extreme_runs(case)[0]
 
 
 @dataclass(slots=True)

@@ -19,8 +19,7 @@ from planner.quantities import count, moment, money
 from planner.results.model import CaseResult, PlanOutcome, Run
 from planner.results.outcomes import CaseOutcome, FailOn, Fault
 from planner.values import frozen
-from planner.verdicts.cases import CaseVerdict, judge_case
-from planner.verdicts.early_stopping import settled
+from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.gate import DEFAULT_GATE, Gate
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
@@ -282,7 +281,9 @@ def judge_with_open_runs(
     verdict = judge_case(case, runs, cents_per_run=cents_per_run)
     ended = [run for run in runs if run.run_id not in open_runs.run_ids]
     remaining = open_runs.launched + open_runs.not_made + len(runs) - len(ended)
-    if not runs or not remaining or settled(case, ended, remaining) is not None:
+    counting = [run for run in ended if run.excluded is None]
+    excluded = len(ended) - len(counting)
+    if not runs or not remaining or settled(case, counting, remaining + excluded) is not None:
         return verdict
     return verdict._replace(outcome=CaseOutcome.UNKNOWN, outcome_reason="", more_runs=None)
 

@@ -189,7 +189,10 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Run:
 
 
 def judge_stored(case: Case, run: Run, load_evidence: LoadEvidence, ask: Ask = nobody_asked) -> Run:
-    """Judge a stored run by today's expectations. Without evidence, the stored verdict remains."""
+    """Judge a stored run by today's expectations. Without evidence, and if it is excluded, the stored verdict
+    remains."""
+    if run.excluded is not None:
+        return run
     evidence = load_evidence(run.evidence) if run.evidence is not None else None
     return run if evidence is None else run.model_copy(update=_judged(case, evidence, ask))
 

@@ -116,7 +116,8 @@ def still_settled(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Case
     """Implements `planner.changes.diff.StoredResults.still_settled`."""
 
     def is_still_settled(case: Case, prior: CaseResult) -> bool:
-        from planner.verdicts.early_stopping import is_open, settled
+        from planner.verdicts.cases import settled
+        from planner.verdicts.early_stopping import is_open
         from planner.verdicts.runs import judge_stored
 
         judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]

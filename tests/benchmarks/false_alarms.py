@@ -24,9 +24,9 @@ from planner.results.model import RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
 from planner.statistics import chances
 from planner.verdicts import cases, comparison
-from planner.verdicts.cases import judge_case
+from planner.verdicts.cases import judge_case, settled
 from planner.verdicts.comparison import compare, compare_suite, could_show_change, differ_too_much
-from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle, settled
+from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
 from tests.support.samples import case_rules, one_side
 
 CASES = 50

@@ -148,7 +148,7 @@ def test_old_runs_leave_the_pool() -> None:
 
 
 def test_inconclusive_runs_leave_the_pool() -> None:
-    """Platform failures only if the plan counts them."""
+    """Platform failures only if the plan counts them; calls of an edited agent never count."""
     failed = night(TEN, None, 6, 3)
     spoilt = changed(failed, runs=[*failed.runs, *make_runs("platform", "caller", first=990)])
     assert pool(night(TEN, spoilt, 9, 1)) == ("failed", 15, 19)
@@ -156,6 +156,8 @@ def test_inconclusive_runs_leave_the_pool() -> None:
     stored = night(counted, None, 6, 3)
     spoilt = changed(stored, runs=[*stored.runs, *make_runs("platform", first=990)])
     assert pool(night(counted, spoilt, 9, 1)) == ("failed", 15, 20)
+    edited = changed(stored, runs=[*stored.runs, *make_runs("platform", first=990, excluded="agent_edited")])
+    assert pool(night(counted, edited, 9, 1)) == ("failed", 15, 19)
 
 
 def test_an_undecided_case_is_pooled_too() -> None:

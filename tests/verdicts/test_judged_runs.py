@@ -47,6 +47,16 @@ def test_a_run_has_the_values_of_its_record_and_its_evidence() -> None:
     assert (run.agent_variant_id, run.agent_variant_label) == (3, "b")
 
 
+def test_an_excluded_run_is_never_judged_again() -> None:
+    run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, slot=replace(SLOT, evidence="d")))
+    excluded = run.model_copy(
+        update={"outcome": RunOutcome.ERRORED, "fault": Fault.PLATFORM, "excluded": "agent_edited"}
+    )
+    known = {"d": EVIDENCE}.get
+    assert judge_stored(plan_case(SAYS), excluded, known) == excluded
+    assert judge_stored(plan_case(SAYS), excluded.model_copy(update={"excluded": None}), known).fault is None
+
+
 @pytest.mark.parametrize(
     ("check", "fields", "missing"),
     [

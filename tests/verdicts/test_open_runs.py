@@ -12,7 +12,7 @@ import pytest
 from planner.changes.model import Change, Reason
 from planner.execution.journal import Journal
 from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
-from planner.results.outcomes import Action, CaseOutcome
+from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
 from planner.verdicts.ending import OpenRuns, judge_with_open_runs, may_still_end, open_runs_at_end, open_runs_of_stored
 from tests.support.samples import plan_case
 from tests.verdicts.test_result_comparison import case
@@ -82,6 +82,30 @@ def test_a_case_is_open_while_its_outcome_may_change(
     verdict = judge_with_open_runs(plan_case(), case("s", "unknown", passed, failed).runs, open_runs, 16)
     assert verdict.outcome == outcome
     assert (verdict.outcome_reason == "") is (outcome != "failed")
+
+
+@pytest.mark.parametrize("platform_failures", ["ignore", "fail"])
+@pytest.mark.parametrize(
+    ("passed", "failed", "excluded", "open_runs", "outcome"),
+    [
+        (2, 0, 0, OpenRuns(), "passed"),
+        (1, 0, 1, OpenRuns(), "unknown"),
+        (0, 0, 2, OpenRuns(), "unknown"),
+        (1, 1, 1, OpenRuns(), "failed"),
+        (4, 1, 1, OpenRuns(), "failed"),
+        (1, 0, 1, OpenRuns(not_made=1), "unknown"),
+    ],
+)
+def test_calls_of_an_edited_agent_leave_a_case_open(
+    passed: int, failed: int, excluded: int, open_runs: OpenRuns, outcome: str, platform_failures: Any
+) -> None:
+    """Such a call neither passes nor fails, also where failures of the platform count; another one is made in its place."""
+    without = {"outcome": RunOutcome.ERRORED, "fault": Fault.PLATFORM, "excluded": "agent_edited"}
+    runs = case("s", "unknown", passed, failed).runs
+    runs += [run.model_copy(update=without) for run in case("s", "unknown", excluded, 0).runs]
+    found = judge_with_open_runs(plan_case(platform_failures=platform_failures), runs, open_runs, 16)
+    assert (found.outcome, found.runs_passed, found.runs_countable) == (outcome, passed, passed + failed)
+    assert ("edited" in found.outcome_reason) is (outcome == "unknown" and open_runs == OpenRuns())
 
 
 def test_an_open_case_needs_no_more_runs() -> None:
