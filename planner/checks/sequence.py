@@ -67,7 +67,7 @@ class Sequence(Expectation, frozen=True):
             ],
         }
     )
-    version: ClassVar[int] = 10  # undecided if nobody spoke; its opposite, if the speaker did not
+    version: ClassVar[int] = 11  # `spoken` reads what is spelled
     opposes = ("tool_not_called",)
     looks_at = frozenset({"turns", "tools"})
     caller_can_cause_failure = True

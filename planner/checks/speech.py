@@ -69,15 +69,17 @@ class Words(BaseModel, frozen=True):
     spoken: bool = Field(
         default=False,
         description=(
-            "Whether to accept all ways to say or write numbers, money, percentages, dates, times, durations and "
-            "units: `thirty days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an "
-            "hour` (but `7 days` is not `a week`), `5-7 days` is `five to seven days`, `5mg` is `five milligrams`, "
-            "`AB73` is `A B seven three`; `uh` and `um` are ignored. Units after a number: mcg, mg, g, kg, oz, ml, "
-            "mm, cm, km, mph, hr, min, sec and their names; `5 m` and `5 l` stay as they are, and `pounds` are money. "
-            "Ambiguous words match all their meanings: `it costs twelve fifty` is 1250, 12 and 50, and $12.50 where a "
-            "price is mentioned; `ten to five` is 4:50 only after words such as `at`, `by` or `it is`, or with "
-            "`minutes`; `08:00` is eight o'clock and 8 AM, `08:30` is 8:30 and 8:30 AM. Number words are read in "
-            "English only; digits in any language."
+            "Whether to accept all ways to say or write numbers, money, percentages, fractions, dates, times, durations, "
+            "units, codes and addresses: `thirty days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, "
+            "`60 minutes` is `an hour` (but `7 days` is not `a week`), `5-7 days` is `five to seven days`, `5mg` is "
+            "`five milligrams`, `1/3` is `one third`, `AB-73` is `A B seven three`, `alpha bravo 73` and `A as in "
+            "Alpha, B, seven, three`, `ana@example.com` is `A N A at example dot com`, `1428 Elm St` is "
+            "`fourteen twenty-eight Elm Street`; `uh` and `um` are ignored. In codes and numbers, spaces and dashes do "
+            "not matter; in addresses every sign does. `pounds` are money. Ambiguous words match all their meanings: "
+            "`it costs twelve fifty` is 1250, 12 and 50, and $12.50 where a price is mentioned; `5/3/2026` is May 3 "
+            "and March 5; `ten to five` is 4:50 only after words such as `at`, `by` or `it is`, or with `minutes`; "
+            "`08:00` is eight o'clock and 8 AM, `08:30` is 8:30 and 8:30 AM. Number words are read in English only; "
+            "digits in any language."
         ),
     )
 

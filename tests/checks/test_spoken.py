@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planner.checks.phrases import padded_words
-from planner.checks.spoken.forms import spoken_finder, spoken_forms
+from planner.checks.spoken.finder import spoken_finder
+from planner.checks.spoken.forms import spoken_forms
 from planner.checks.spoken.numbers import read_number
 
 ALIKE = [
@@ -150,8 +151,49 @@ ALIKE = [
     ["30 mph", "30mph", "thirty miles per hour", "thirty miles an hour"],
     ["90 min", "90min", "an hour and a half", "1.5hrs"],
     ["45 sec", "45sec", "forty-five seconds"],
-    ["B12", "B twelve", "B-12"],
+    ["B12", "B twelve", "B-12", "bravo twelve"],
+    ["COVID19", "C O V I D nineteen", "covid 19"],
     ["a day and a half", "1.5 days", "one and a half days"],
+    ["QX7-42B", "Q X seven four two B", "quebec x-ray seven, forty-two bravo", "Q as in Quebec, X, 7, 4, 2, B for boy"],
+    ["MIG-25/4", "M I G dash twenty five slash four"],
+    ["order 100-2334", "order one hundred dash twenty three thirty four", "order 1 0 0 2 3 3 4"],
+    ["LL88", "double L double eight", "L L eight eight"],
+    ["NASA", "N A S A", "n.a.s.a."],
+    [
+        "ana.ruiz42@g-mail.co.uk",
+        "ana dot ruiz forty-two at G dash mail dot co dot U K",
+        "A N A dot R U I Z four two at g hyphen mail dot co dot uk",
+    ],
+    ["mike_99@example.com", "mike underscore ninety nine at example dot com"],
+    ["www.example.com/a1", "W W W dot example dot com slash a one", "triple w dot example dot com slash A 1"],
+    ["123.0.40.7", "one twenty three dot zero dot four oh dot seven", "123.0.40.7"],
+    [
+        "1428 Elm St, Springfield, IL 62704",
+        "fourteen twenty eight Elm Street, Springfield, Illinois six two seven oh four",
+    ],
+    ["708 N 1st Ave", "seven oh eight North First Avenue"],
+    ["1/3", "one third"],
+    ["2/3", "two thirds"],
+    ["23.8", "23 4/5", "twenty three and four fifths"],
+    ["31/32", "thirty-one thirty seconds"],
+    ["05/03/2026", "May third, twenty twenty-six", "5.3.2026", "5-3-2026"],
+    ["25/12/2026", "the twenty-fifth of December, twenty twenty-six", "2026/12/25"],
+    ["1980s", "nineteen eighties", "1980 s"],
+    ["March 1665", "March sixteen sixty-five"],
+    ["2:30 am", "2.30 a.m.", "two thirty in the morning"],
+    ["2pm-5pm", "two PM to five PM"],
+    ["$5.50-$7", "five dollars fifty to seven dollars"],
+    ["$20/mo", "twenty dollars per month"],
+    ["8:00 GMT", "eight o'clock G M T"],
+    ["0.506 kg", ".506kg", "point five oh six kilograms"],
+    ["21 crore", "210000000"],
+    ["1000th", "one thousandth"],
+    ["200 m", "200m", "two hundred meters"],
+    ["18.5 km\N{SUPERSCRIPT TWO}", "eighteen point five square kilometers", "18.5 km2"],
+    ["2 kWh", "two kilowatt hours", "two kilo watt hours"],
+    ["3 Mbps", "three megabits per second"],
+    ["2 \N{DEGREE SIGN}C", "2\N{DEGREE SIGN}C", "two degrees Celsius"],
+    ["6 ft", "six feet", "six foot"],
 ]
 
 
@@ -248,8 +290,20 @@ DIFFERENT: dict[str, list[str]] = {
     "March 2007": ["March twenty seven"],
     "um": ["It is 5"],
     "A7": ["a seven day trial"],
+    "QX7": ["Q X seven seven", "R Q X seven", "quebec seven"],
+    "mike": ["m"],
+    "ana@example.com": ["diana at example dot com", "ana at example dot com dot au", "ana dot ana at example dot com",
+        "ana and example.com", "ana example com"],
+    "a-na@example.com": ["ana@example.com"],
+    "example.com": ["for example, come in"],
+    "example.com/help": ["example.com"],
+    "415 555": ["415 5550"],
+    "1/3": ["1/4", "1, then three"],
+    "1/2": ["one second", "January 2"],
+    "05/03/2026": ["May 4, 2026", "05/03/2025"],
+    "30/30": ["thirty thirty seconds"],
+    "800 kW": ["800 kilowatt hours"],
     "AB73": ["A B seven four"],
-    "COVID19": ["C O V I D nineteen"],
     "C$30": ["That is $30."],
     "$20": ["You have $-20 left."],
     "$25.50": ["The total is twenty. Five fifty for one."],

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from planner.checks.phrases import PlacedPhrase
-from planner.checks.spoken.forms import spoken_finder, spoken_forms
+from planner.checks.spoken.finder import spoken_finder
+from planner.checks.spoken.forms import spoken_forms
 
 FORMS = Path(__file__).parent / "tables" / "spoken_forms.txt"
 """Each line: what is said, how it is read, and as rows of digits where that is another reading."""

@@ -56,6 +56,25 @@ def test_a_phrase_may_be_split_over_consecutive_turns(
         assert quoted == turn
 
 
+@pytest.mark.parametrize(
+    ("phrase", "lines"),
+    [
+        ("QX742", ["agent: It is quebec x-ray", "agent: seven, four two."]),
+        (
+            "4155550142",
+            ["agent: Call four one five", "tool: lookup", "agent: five five five. Oh one", "agent: four two"],
+        ),
+        ("ana@example.com", ["agent: I wrote to ana", "agent: at example dot", "agent: com."]),
+    ],
+)
+def test_what_is_spelled_may_be_split_over_consecutive_turns(
+    talk: Any, judge: Any, phrase: str, lines: list[str]
+) -> None:
+    assert judge(talk(*lines), check="says", any_of=[phrase], spoken=True)[0] == "passed"
+    apart = [line for said in lines for line in (said, "caller: Okay.")]
+    assert judge(talk(*apart), check="says", any_of=[phrase], spoken=True)[0] == "failed"
+
+
 def test_a_split_phrase_is_quoted_from_all_its_turns(talk: Any, read: Any) -> None:
     """The quote has the words of these turns and no other, and the message names them."""
     split = read(check="says", any_of=["original receipt"]).judge(talk(*SPLIT))

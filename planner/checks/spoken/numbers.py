@@ -44,11 +44,16 @@ ORDINALS: Final = {
     ),
     **_numbered("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10),
 }
-SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALES: Final = {
+    **{name: 10**power for name, power in (("thousand", 3), ("lakh", 5), ("million", 6), ("crore", 7), ("billion", 9))},
+    **{name: 10**power for name, power in (("trillion", 12), ("quadrillion", 15), ("quintillion", 18))},
+    "sextillion": 10**21,
+}
+_ORDINAL_SCALES: Final = {f"{name}th": value for name, value in SCALES.items()}
 ZEROS: Final = ("zero", "oh", "o", "nought")
 _MULTIPLIERS: Final = {"hundred": 100, **SCALES}
 _VALUES: Final = {**UNITS, **TEENS, **TENS, **ORDINALS}
-_LIMIT: Final = 10**15
+_LIMIT: Final = 10**24
 
 
 def any_of(*rows: str) -> str:
@@ -60,13 +65,14 @@ _DIGIT = any_of(*UNITS, *ZEROS)
 _SMALL = rf"(?:{any_of(*TENS)}(?:{S}{any_of(*UNITS)})?|{any_of(*TEENS, *UNITS)})"
 _SMALL_ORDINAL = rf"(?:(?:{any_of(*TENS)}{S})?{any_of(*_ORDINAL_UNITS)}|{any_of(*ORDINALS)})"
 _SCALE = any_of(*SCALES)
+_SCALE_TH = any_of(*_ORDINAL_SCALES)
 _MULTIPLIER = any_of(*_MULTIPLIERS)
 _GROUP = re.compile(
     rf"(?:(?P<ordinal>{_SMALL_ORDINAL}|{_SMALL}{S}hundredth{END})"
     rf"|(?:{_SMALL}{S}|an?{S})?hundred{END}"
     rf"(?:(?!(?:{S}{_DIGIT}){{3}}){S}(?:and{S})?(?:(?P<tail>{_SMALL_ORDINAL})|{_SMALL}))?"
     rf"|{_SMALL}|an?{S}(?={_SCALE})|(?={_SCALE}))"
-    rf"(?(ordinal)|(?(tail)|(?:(?:{S})?(?P<scale>{_SCALE}))?))"
+    rf"(?(ordinal)|(?(tail)|(?:(?:{S})?(?P<scale>{_SCALE}|{_SCALE_TH}))?))"
 )
 """A number below a thousand and its scale. Digits that follow `eight hundred` one by one are part of a telephone
 number."""
@@ -78,7 +84,7 @@ _WRITTEN = re.compile(
 )
 _ORDINAL = re.compile(rf"([0-9]{{1,15}})(?:st|nd|rd|th){END}")
 _SCALED = rf"(?:{S}(?P<scale>{_MULTIPLIER}))?"
-_FRACTION = re.compile(rf"{S}(?P<share>[1-7])/(?P<of>[234568]){END}{_SCALED}")
+_FRACTION = re.compile(rf"{S}(?P<share>[1-9][0-9]{{0,2}})/(?P<of>[1-9][0-9]{{0,2}})(?:th)?{END}{_SCALED}")
 _AND_A_HALF = rf"{S}and{S}a{S}half{END}"
 _HALF_AFTER_DIGITS = re.compile(
     rf"{_AND_A_HALF}{_SCALED}(?!{S}{any_of('second minute hour day week month year mile dozen')})"
@@ -91,6 +97,13 @@ _DECIMALS = re.compile(
 _MULTIPLIED = re.compile(rf"{S}(?P<scale>{_MULTIPLIER})")
 _HALF_OF = re.compile(rf"half{S}(?:a{S})?(?P<scale>{_MULTIPLIER})")
 _ZERO = re.compile(any_of(*ZEROS))
+_POINT = re.compile(rf"point((?:{S}(?:{_DIGIT}|[0-9]{{1,9}}{END}))+)")
+_POINTED = any_of("is it's was be of by to at about around only just and or than over under with")
+_BEFORE_POINT = re.compile(
+    rf"(?:^|[.]\x20|(?<!\S)[$€£¥₹]\x20"
+    rf"|(?<!\S){_POINTED},?\x20)$"
+)
+"""Before `point five`; `at this point five` is five."""
 _GAP = r"[,.]?\x20"
 _PART_BEFORE = re.compile(rf"(?<!\S)(?:half|quarter|many){_GAP}$")
 _SOME = any_of(
@@ -123,7 +136,7 @@ def read_number(text: str, start: int) -> Number | None:
         return _read_written(text, written)
     whole = _read_words(text, start)
     if whole is None:
-        return _half(text, start) or _zero(text, start)
+        return _half(text, start) or _zero(text, start) or _point(text, start)
     return whole if whole.ordinal else _with_decimals(text, whole)
 
 
@@ -143,7 +156,7 @@ def _read_written(text: str, written: re.Match[str]) -> Number:
     end = written.end()
     value = Decimal(written[0].replace(".", "").replace(",", ".") if written["comma"] else written[0])
     if written["whole"]:
-        if (part := _FRACTION.match(text, end)) is not None and part["share"] < part["of"]:
+        if (part := _FRACTION.match(text, end)) is not None and int(part["share"]) < int(part["of"]):
             return Number(part.end(), (value + Decimal(part["share"]) / Decimal(part["of"])) * _scale(part))
         if (half := _HALF_AFTER_DIGITS.match(text, end)) is not None:
             return Number(half.end(), (value + Decimal("0.5")) * _scale(half))
@@ -158,13 +171,13 @@ def _read_words(text: str, start: int) -> Number | None:
         return None
     total, limit, end, place = 0, _LIMIT, start, start
     while (group := _GROUP.match(text, place)) is not None:
-        scale = SCALES.get(group["scale"] or "", 1)
+        scale = {**SCALES, **_ORDINAL_SCALES}.get(group["scale"] or "", 1)
         value = _value(group[0]) * scale
         starts_bare = group[0].startswith(tuple(_MULTIPLIERS))
         if value >= limit or (end > start and (starts_bare or (scale == 1 and value >= 1000))):
             break
         total, limit, end = total + value, scale, group.end()
-        if group["ordinal"] or group["tail"]:
+        if group["ordinal"] or group["tail"] or group["scale"] in _ORDINAL_SCALES:
             return Number(end, Decimal(total), ordinal=True)
         if scale == 1 or (joint := _AND.match(text, end)) is None:
             break
@@ -194,6 +207,18 @@ def _zero(text: str, start: int) -> Number | None:
     return _with_decimals(text, number) if zero[0] == "zero" else number
 
 
+def _point(text: str, start: int) -> Number | None:
+    """`point five`."""
+    found = _POINT.match(text, start)
+    if found is None or not _BEFORE_POINT.search(text, max(0, start - _LONGEST_BEFORE), start):
+        return None
+    return Number(found.end(), Decimal(f"0.{_digits(found[1])}"))
+
+
+def _digits(words: str) -> str:
+    return "".join(str(UNITS.get(word, "0" if word in ZEROS else word)) for word in re.findall("[^ ,]+", words))
+
+
 def _with_decimals(text: str, whole: Number) -> Number:
     """`three point one four`, `two and a half`, `one point five million`."""
     if whole.value and (half := _HALF_AFTER_WORDS.match(text, whole.end)) is not None:
@@ -201,8 +226,5 @@ def _with_decimals(text: str, whole: Number) -> Number:
     found = _DECIMALS.match(text, whole.end)
     if found is None:
         return whole
-    digits = [
-        str(UNITS.get(word, "0" if word in ZEROS else word)) for word in re.findall("[^ ,]+", found["digits"] or "")
-    ]
-    decimals = "".join(digits) or str(_value(found["small"]))
+    decimals = _digits(found["digits"] or "") or str(_value(found["small"]))
     return Number(found.end(), Decimal(f"{whole.value}.{decimals}") * _scale(found))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from planner.checks.spoken.numbers import END, TEENS, TENS, any_of, is_vague, names, trimmed
+from planner.checks.spoken.numbers import END, ORDINALS, TEENS, TENS, any_of, is_vague, names, trimmed
 from planner.checks.spoken.tokens import BEFORE_AMOUNT
 from planner.checks.spoken.units import MEASURES
 from planner.values import frozen
@@ -68,8 +68,6 @@ _BEFORE_MODAL = frozenset(names("you i we they he she it who that which this one
 _BEFORE_TIME = frozenset(names("at by until till before after around"))
 _BEFORE_MINUTES = _BEFORE_TIME | {"from"}
 _BEFORE_CLEAR_TIME = _BEFORE_TIME.union(names("is it's was about nearly almost exactly"))
-_BEFORE_POINT = frozenset(["", *names("is it's was be of by at to about around only just and or than over under with")])
-"""Before `point five percent`; `at this point five percent` is five."""
 _COUNTED = any_of(
     "2th second seconds minute minutes hour hours day days business working calendar week weeks month months year "
     "years",
@@ -84,6 +82,7 @@ _CURRENCIES: Final = {
     **dict.fromkeys(names("£ gbp pound pounds quid"), "pound"),
     **dict.fromkeys(names("¥ jpy yen"), "yen"),
     **dict.fromkeys(names("₹ inr rupee rupees"), "rupee"),
+    **dict.fromkeys(names("₩ krw won"), "won"),
 }
 _HUNDREDTHS: Final = {"dollar": "cent", "euro": "cent", "pound": "penny"}
 _MAGNITUDES: Final = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "bn": 10**9}
@@ -109,6 +108,47 @@ _TAILS = {
 """What may follow `$12`, `12 dollars` and `a dollar`."""
 
 
+_MONTH_NAMES: Final = list(dict.fromkeys(MONTHS.values()))
+_DECADES: Final = {f"{ten[:-1]}ies": f"{value}" for ten, value in TENS.items()}
+_DENOMINATORS: Final = {
+    "half": 2,
+    "halves": 2,
+    "quarter": 4,
+    "quarters": 4,
+    **{f"{ordinal}s": value for ordinal, value in ORDINALS.items()},
+}
+
+
+def _decade(found: re.Match[str], _: Context) -> Meaning:
+    ten = _DECADES.get(found["ten"], found["ten"] or "00")
+    return Meaning(found.end(), f"{found['century'] or ''}{ten}s")
+
+
+def _fraction(found: re.Match[str], context: Context) -> Meaning | None:
+    """`two thirds`, `three and two quarters`, `thirty-one thirty-seconds`, and `one third` if it is in words."""
+    share, tens = int(found["share"]), int(found["tens"] or 0)
+    of = tens + int(found["th"] or _DENOMINATORS.get(found["of"], 0))
+    is_second = found["of"] == "seconds" and not tens
+    if is_second or not share < of or (found["th"] and (of < 3 or share > 1 or context.words[0] != "one")):
+        return None
+    if found["whole"]:
+        return Meaning(found.end(), trimmed(int(found["whole"]) + Decimal(share) / of))
+    return Meaning(found.end(), f"{share}/{of}")
+
+
+def _numeric_date(found: re.Match[str], context: Context) -> Meaning | None:
+    """`5/3/2026`: the third of May, or the fifth of March."""
+    if not all(any(character.isdigit() for character in word) for word in context.words[: found[0].count(" ") + 1]):
+        return None
+    first, second = int(found["first"]), int(found["second"])
+    readings = [
+        f"{_MONTH_NAMES[month - 1]} {day} {found['year']}"
+        for month, day in ((first, second), (second, first))
+        if 1 <= month <= 12 and 1 <= day <= 31
+    ]
+    return Meaning(found.end(), readings[0], readings[-1]) if readings else None
+
+
 def _iso_date(found: re.Match[str], _: Context) -> Meaning:
     name = list(dict.fromkeys(MONTHS.values()))[int(found["number"]) - 1]
     return Meaning(found.end(), f"{name} {int(found['day'])} {found['year']}")
@@ -127,7 +167,7 @@ def _date(found: re.Match[str], context: Context) -> Meaning | None:
 def _month_of_year(found: re.Match[str], context: Context) -> Meaning | None:
     """`March twenty twenty-seven`, in words: in digits it may be the 20th, and 27 of something."""
     century, rest = context.words[1:3]
-    said = century in ("nineteen", "twenty") and (rest in TEENS or rest in TENS)
+    said = (century in TEENS or century == "twenty") and (rest in TEENS or rest in TENS)
     modal = found["month"] == "may" and context.before in _BEFORE_MODAL
     if modal or not said:
         return None
@@ -207,13 +247,6 @@ def _share_of_percent(found: re.Match[str], _: Context) -> Meaning:
     return Meaning(found.end(), f"{trimmed(value)} percent")
 
 
-def _below_one_percent(found: re.Match[str], context: Context) -> Meaning | None:
-    if context.before not in _BEFORE_POINT:
-        return None
-    digits = re.sub("[^0-9]", "", found["digits"].replace("o", "0"))
-    return Meaning(found.end(), f"{trimmed(Decimal(f'0.{digits}'))} percent")
-
-
 def _repeated(found: re.Match[str], _: Context) -> Meaning:
     digits = found["digit"].replace("oh", "0").replace("o", "0") * (2 if found["times"] == "double" else 3)
     return Meaning(found.end(), digits, digits=digits)
@@ -224,10 +257,23 @@ _A_GRAND_NEXT = rf"(?={_STOP}| {any_of('for or per each please today now plus')}
 _NO_AMOUNT = any_of("amount amounts store stores sign signs value figure menu limit cap")
 _ONE_OF = rf"(?P<currency>pound{END}(?! of{END})|{any_of('dollar buck euro quid yen rupee')})"
 
+DECADES: Final[list[Rule]] = [
+    (_compiled(r"(?P<century>1[0-9]|20|)(?P<ten>[0-9]0) s"), _decade),
+    (_compiled(rf"(?:(?P<century>1[0-9]|20) )?(?P<ten>{'|'.join(_DECADES)})"), _decade),
+    (_compiled(r"(?P<century>1[0-9])(?P<ten>) hundreds"), _decade),
+    (_compiled("2 thousands"), "2000s"),
+]
 DATES: Final[list[Rule]] = [
+    (_compiled(r"(?P<year>(?:19|20)[0-9]{2})[/.](?P<first>[01]?[0-9])[/.](?P<second>[0-3]?[0-9])"), _numeric_date),
+    (
+        _compiled(
+            r"(?P<first>[0-3]?[0-9])(?P<sign>[/.]|\x20)(?P<second>[0-3]?[0-9])(?P=sign)(?P<year>(?:19|20)?[0-9]{2})"
+        ),
+        _numeric_date,
+    ),
     (_compiled(r"(?P<year>(?:19|20)[0-9]{2}) (?P<number>0[1-9]|1[0-2]) (?P<day>0[1-9]|[12][0-9]|3[01])"), _iso_date),
     (
-        _compiled(rf"{_MONTH} (?P<century>19|20)\x20(?P<rest>[1-9][0-9])(?! (?:{_HALVES}|o'?clock){END})"),
+        _compiled(rf"{_MONTH} (?P<century>1[1-9]|20)\x20(?P<rest>[1-9][0-9])(?! (?:{_HALVES}|o'?clock){END})"),
         _month_of_year,
     ),
     (_compiled(rf"{_MONTH} (?:the )?{_DAY}{_YEAR}"), _date),
@@ -249,7 +295,7 @@ TIMES: Final[list[Rule]] = [
     (_compiled(rf"(?P<hour>[01]?[0-9]|2[0-3]):(?P<minute>[0-5][0-9]){_HALF}?"), _clock),
     (
         _compiled(
-            r"(?:(?:a )?(?P<share>half|quarter)|(?P<minutes>[0-9]{1,2})(?P<unit> minutes?)?)"
+            r"(?:(?:a )?(?P<share>half|quarter)|(?P<minutes>[0-9]{1,2})(?P<unit> min(?:ute)?s?)?)"
             r" (?P<relation>past|after|to|till?|before|of)"
             rf" {_HOUR}(?! {_COUNTED})(?:{_OCLOCK})?{_HALF}?"
         ),
@@ -260,7 +306,17 @@ TIMES: Final[list[Rule]] = [
 PERCENTAGES: Final[list[Rule]] = [
     (_compiled(rf"(?:(?:a|1) )?(?P<part>half|quarter|10th)(?: of)?(?: (?:a|1))? {_PERCENT}"), _share_of_percent),
     (_compiled(rf"(?P<part>)(?P<number>[0-9]+) quarters(?: of)?(?: (?:a|1))? {_PERCENT}"), _share_of_percent),
-    (_compiled(rf"point(?P<digits>(?: (?:[0-9]|oh|o)){{1,30}}) {_PERCENT}"), _below_one_percent),
     (_compiled(rf"{_NUMBER} {_PERCENT}"), "{number} percent"),
 ]
 REPEATED: Final[list[Rule]] = [(_compiled("(?P<times>double|triple) (?P<digit>[0-9]|oh|o)"), _repeated)]
+_NO_SHARE = rf"(?! (?:of an?|past|to|till?|before|after|hours?|{_PERCENT}){END})"
+FRACTIONS: Final[list[Rule]] = [
+    (
+        _compiled(
+            r"(?:(?P<whole>[0-9]{1,15}) and )?(?P<share>[0-9]{1,15}) (?:(?P<tens>[2-9]0|[0-9]{1,13}00) )?"
+            rf"(?:(?P<th>[0-9]{{1,15}})th|(?P<of>{any_of(*_DENOMINATORS)})){_NO_SHARE}"
+        ),
+        _fraction,
+    ),
+    (_compiled(r"(?P<share>[0-9]{1,15}/[0-9]{1,15})(?:th)?"), "{share}"),
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Final
@@ -28,9 +29,9 @@ from planner.values import frozen
 _GAPS: Final = (PLAIN := " ", PAUSE := ", ", SENTENCE := ". ")
 """What follows a word: nothing, a comma or the like, the end of its sentence."""
 
-BEFORE_AMOUNT: Final = frozenset({"$", "usd", "€", "eur", "£", "gbp", "¥", "jpy", "₹", "inr"})
+BEFORE_AMOUNT: Final = frozenset({"$", "usd", "€", "eur", "£", "gbp", "¥", "jpy", "₹", "inr", "₩", "krw"})
 AMOUNT_WORDS: Final = BEFORE_AMOUNT.union(
-    names("dollar dollars buck bucks euro euros pound pounds quid yen rupee rupees")
+    names("dollar dollars buck bucks euro euros pound pounds quid yen rupee rupees won")
 )
 FILLERS: Final = frozenset({"uh", "uhh", "um", "umm", "uhm", "erm", "hmm"})
 """What a speaker says while looking for a word, also in the middle of a number."""
@@ -43,6 +44,48 @@ _RANGE = re.compile(
     rf"percent|per cent|people|guests|items|miles)\b|[ -]?(?:{UNIT_NAMES})\b)"
 )
 """`5-7` of `5-7 business days`; elsewhere a dash between digits may mean anything."""
+_DOTTED_TIME = re.compile(r"(?i)\b(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)")
+_OTHER_RANGES = re.compile(
+    r"(?i)[$€£][\d.,]+\s?[-\N{EN DASH}]\s?(?=[$€£]\d)|\d\s?[ap]\.?m\.?\s?[-\N{EN DASH}]\s?(?=\d)"
+    r"|\d0s\s?[-\N{EN DASH}]\s?(?=\d+s)"
+)
+"""`$5-$7`, `2pm-5pm`, `1960s-80s`, up to the end of the range."""
+_PER: Final = {
+    "mo": "month",
+    "month": "month",
+    "d": "day",
+    "day": "day",
+    "yr": "year",
+    "year": "year",
+    "wk": "week",
+    "week": "week",
+    "hr": "hour",
+    "h": "hour",
+    "hour": "hour",
+    "min": "minute",
+    "minute": "minute",
+    "kg": "kg",
+    "kilogram": "kilogram",
+    "person": "person",
+    "s": "second",
+    "sec": "second",
+    "night": "night",
+}
+"""After a slash: `$20/mo` is 20 dollars per month."""
+_DOTTED_TIME = re.compile(r"(?i)\b(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)")
+_OTHER_RANGE = re.compile(
+    r"(?i)(?:[$€£][\d.,]+|\d ?[ap]\.?m\.?|\d0s) ?[-\N{EN DASH}\N{EM DASH}] ?(?=[$€£]\d|\d[\d:]{0,4} ?[ap]\.?m|\d+s\b)"
+)
+"""`$5-$7`, `2pm-5pm`, `1960s-80s`, up to the end of the range."""
+_PER: Final = {
+    name: unit
+    for unit, row in {
+        "month": "mo", "day": "d", "year": "yr", "week": "wk", "hour": "hr h", "minute": "min", "second": "s sec",
+        "kilogram": "kg", "person": "", "night": "",
+    }.items()
+    for name in (unit, *names(row))
+}  # fmt: skip
+"""After a slash: `$20/mo` is 20 dollars per month."""
 _BARE_POINT = re.compile(r"(?<![\w.,])\.(?=\d)")
 _OTHER_DOLLAR = re.compile(r"(?<![A-Za-z])(?!US)([A-Z]{1,3})\$(?= ?\d)")
 _SHORT_MONTH = re.compile(
@@ -55,7 +98,7 @@ _SHORT_MONTH = re.compile(
 """Before a day or a year; elsewhere the full stop ends a sentence: `in Dec. 3 days later`."""
 _GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
 _GLUED_MAGNITUDE = re.compile(r"(\d{1,15})(k|m|bn?)")
-NUMBER_STARTS = frozenset((*UNITS, *TEENS, *TENS, *ORDINALS, *SCALES, *ZEROS, "hundred", "half", "a", "an"))
+NUMBER_STARTS = frozenset((*UNITS, *TEENS, *TENS, *ORDINALS, *SCALES, *ZEROS, "hundred", "half", "a", "an", "point"))
 _FRACTION = re.compile(r"(?<=\d)\s*([¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])(?=[\s.,;:!?)-]|$)")
 
 
@@ -72,6 +115,8 @@ class Token:
     mark: str = ""
     """`-` before what has a minus sign, `~` before the end of a range: `7` of `5-7 days`."""
     number: Number | None = None
+    joint: str = " "
+    """The text between the word and the next one."""
 
     @property
     def said(self) -> str:
@@ -94,7 +139,7 @@ def read_tokens(text: str, *, fold: bool, as_said: bool) -> list[Token]:
             last = words[place - 1]
             shown = number.digits or trimmed(number.value) + ("th" if number.ordinal else "")
             shown = token.text if token.text in ("oh", "o") else shown
-            token = replace(token, text=shown, end=last.end, gap=last.gap, number=number)
+            token = replace(token, text=shown, end=last.end, gap=last.gap, number=number, joint=last.joint)
         tokens.append(token)
     return tokens
 
@@ -114,23 +159,35 @@ def _words(text: str, *, fold: bool, as_said: bool) -> list[Token]:
     marks = _marks(text)
     tokens: list[Token] = []
     for place, (word, start, end) in enumerate(found):
-        gap = _gap(lower[place], text[end : ends[place]])
+        joint = text[end : ends[place]]
+        gap = _gap(lower[place], joint)
         if lower[place] in FILLERS and not as_said:
             if tokens:
                 tokens[-1] = replace(tokens[-1], gap=max(tokens[-1].gap, gap, key=_GAPS.index))
             continue
-        glued = _GLUED_HALF.fullmatch(lower[place]) or GLUED_UNIT.fullmatch(lower[place])
-        if BEFORE_AMOUNT.intersection(lower[place - 1 : place]) or AMOUNT_WORDS.intersection(
-            lower[place + 1 : place + 2]
-        ):
-            glued = glued or _GLUED_MAGNITUDE.fullmatch(lower[place])
-        first, *rest = glued.groups() if glued else (lower[place],)
-        written = "plus" if word == "+" else first if glued else word
-        tokens.append(Token(first, written, place, place + 1, PLAIN if rest else gap, marks.get(start, "")))
-        tokens += [Token(each, each, place, place + 1, gap) for each in rest]
+        pieces = _pieces(lower, place, text[max(0, start - 1) : start])
+        first = word if pieces[0] == word.lower() else pieces[0]
+        whole = Token(pieces[0], first, place, place + 1, gap, marks.get(start, ""), joint=joint)
+        if len(pieces) > 1:
+            tokens.append(replace(whole, gap=PLAIN, joint=""))
+        tokens += [replace(whole, text=each, written=each, mark="") for each in pieces[1:]] or [whole]
     if tokens:
         tokens[-1] = replace(tokens[-1], gap=SENTENCE)
     return tokens
+
+
+def _pieces(lower: Sequence[str], place: int, before: str) -> Sequence[str]:
+    """One word, or the words that it joins: `9am`, `5mg`, `$5k`, the `/mo` of `$20/mo`. `before` is the sign before
+    it."""
+    word = lower[place]
+    if before == "/" and word in _PER and place:
+        return ("per", _PER[word])
+    if before == "\N{DEGREE SIGN}" and word in ("c", "f"):
+        return (f"{before}{word}",)
+    glued = _GLUED_HALF.fullmatch(word) or GLUED_UNIT.fullmatch(word)
+    if BEFORE_AMOUNT.intersection(lower[place - 1 : place]) or AMOUNT_WORDS.intersection(lower[place + 1 : place + 2]):
+        glued = glued or _GLUED_MAGNITUDE.fullmatch(word)
+    return glued.groups() if glued else (word,)
 
 
 def _marks(text: str) -> dict[int, str]:
@@ -138,6 +195,7 @@ def _marks(text: str) -> dict[int, str]:
     if "-" not in text and text.isascii():
         return {}
     ranged = {span.start(2): "~" for span in _RANGE.finditer(text) if int(span[1]) < int(span[2])}
+    ranged |= {span.end(): "~" for span in _OTHER_RANGE.finditer(text)}
     return ranged | {sign.end(): "-" for sign in _SIGN.finditer(text)}
 
 
@@ -151,7 +209,7 @@ def _plainer(text: str) -> str:
     """Spell what punctuation would hide: `.5` as 0.5, `2½` as 2 1/2, `Sept. 3` without its dot. Other dollars than
     those of the United States become an unknown currency."""
     if "." in text:
-        text = _BARE_POINT.sub("0.", _SHORT_MONTH.sub(r"\1", text))
+        text = _BARE_POINT.sub("0.", _DOTTED_TIME.sub(r"\1:\2", _SHORT_MONTH.sub(r"\1", text)))
     if not text.isascii():
         text = _FRACTION.sub(
             lambda part: " " + unicodedata.normalize("NFKC", part[1]).replace("\N{FRACTION SLASH}", "/"), text

@@ -8,33 +8,67 @@ from typing import Final
 
 from planner.checks.spoken.numbers import END, any_of, names, trimmed
 
-MEASURES: Final = {
-    name.replace("_", " "): unit
-    for unit, row in {
-        "microgram": "mcg \N{GREEK SMALL LETTER MU}g micrograms",
-        "milligram": "mg milligrams",
-        "gram": "g grams gramme grammes",
-        "kilogram": "kg kgs kilo kilos kilograms kilogramme kilogrammes",
-        "lb": "lbs",  # `pounds` are money
-        "ounce": "oz ounces",
-        "millilitre": "ml millilitres milliliter milliliters",
-        "millimetre": "mm millimetres millimeter millimeters",
-        "centimetre": "cm centimetres centimeter centimeters",
-        "kilometre": "km kms kilometres kilometer kilometers",
-        "mph": "miles_per_hour miles_an_hour",
-    }.items()
-    for name in (unit, *names(row))
+_PREFIXES: Final = names("nano micro milli centi deci kilo mega giga tera")
+_PREFIXED: Final = {
+    "gram": "gram grams gramme grammes",
+    "metre": "metre metres meter meters",
+    "litre": "litre litres liter liters",
+    "watt": "watt watts",
+    "watt hour": "watt_hour watt_hours",
+    "hertz": "hertz",
+    "byte": "byte bytes",
+    "bit": "bit bits",
+    "bit per second": "bit_per_second bits_per_second",
+    "volt": "volt volts",
+    "pascal": "pascal pascals",
 }
-"""Read only after a number. Missing are letters that may mean other things, as in `5 m` and `5 l`."""
+_SHORT: Final = {
+    "microgram": "mcg \N{GREEK SMALL LETTER MU}g", "milligram": "mg", "gram": "g", "kilogram": "kg kgs kilo kilos",
+    "micrometre": "\N{GREEK SMALL LETTER MU}m", "millimetre": "mm", "centimetre": "cm", "metre": "m",
+    "kilometre": "km kms", "nanometre": "nm", "millilitre": "ml", "centilitre": "cl", "decilitre": "dl", "litre": "l",
+    "watt": "w",
+    "kilowatt": "kw", "megawatt": "mw", "gigawatt": "gw", "kilowatt hour": "kwh", "megawatt hour": "mwh",
+    "gigawatt hour": "gwh", "hertz": "hz", "kilohertz": "khz", "megahertz": "mhz", "gigahertz": "ghz", "kilobyte": "kb",
+    "megabyte": "mb", "gigabyte": "gb", "terabyte": "tb", "kilobit per second": "kbps", "megabit per second": "mbps",
+    "gigabit per second": "gbps", "volt": "v", "kilovolt": "kv", "kilopascal": "kpa", "lb": "lb lbs",
+    "ounce": "oz ounce ounces", "foot": "ft foot feet", "inch": "inch inches", "yard": "yd yard yards",
+    "mile": "mi mile miles", "acre": "acre acres", "hectare": "ha hectare hectares",
+    "cc": "cc cubic_centimetre cubic_centimeters cubic_centimetres cm3",
+    "mph": "mph miles_per_hour miles_an_hour", "kilometre per hour": "kph km/h kilometers_per_hour kilometres_per_hour",
+    "degree celsius": "\N{DEGREE SIGN}c degree_celsius degrees_celsius",
+    "degree fahrenheit": "\N{DEGREE SIGN}f degree_fahrenheit degrees_fahrenheit",
+}  # fmt: skip
+"""`pounds` are money."""
+
+
+def _measures() -> dict[str, str]:
+    """Each unit by each of its names."""
+    found = {name: unit for unit, row in _SHORT.items() for name in names(row)}
+    for base, row in _PREFIXED.items():
+        found |= dict.fromkeys(names(row), base)
+        for prefix in _PREFIXES:
+            found |= {f"{prefix}{gap}{name}": f"{prefix}{base}" for name in names(row) for gap in ("", " ")}
+    squares = {name: unit for name, unit in found.items() if unit.endswith(("metre", "foot", "mile", "inch", "yard"))}
+    found |= {f"{sq} {name}": f"square {unit}" for name, unit in squares.items() for sq in ("square", "sq")}
+    found |= {f"cubic {name}": f"cubic {unit}" for name, unit in squares.items() if f"cubic {name}" not in found}
+    for power, word in (("2", "square"), ("3", "cubic")):
+        short = [name for name in names("m km cm mm dm ft") if f"{name}{power}" not in found]
+        found |= {f"{name}{power}": f"{word} {squares.get(name, 'decimetre')}" for name in short}
+    found |= {name.replace("second", "2th"): unit for name, unit in found.items()}  # as it is read
+    return {name.replace("_", " "): unit.replace(" ", "_") for name, unit in found.items()}
+
+
+MEASURES: Final = _measures()
+"""Read only after a number."""
 _SECONDS: Final = {
-    **dict.fromkeys(names("hour hours hr hrs"), 3600),
+    **dict.fromkeys(names("hour hours hr hrs h"), 3600),
     **dict.fromkeys(names("minute minutes min mins"), 60),
     **dict.fromkeys(names("seconds sec secs"), 1),  # a single `second` is read as an ordinal
 }
 _KEPT: Final = MEASURES | {name: unit for unit in ("day", "week", "month", "year") for name in (unit, f"{unit}s")}
 """Units that are not converted: a month may have 30 days, and a week five working days."""
 _PARTS: Final = {"half": Decimal("0.5"), "quarter": Decimal("0.25")}
-UNIT_NAMES: Final = "|".join(map(re.escape, _SECONDS | _KEPT))
+UNIT_NAMES: Final = "|".join(map(re.escape, sorted(_SECONDS | _KEPT, key=len, reverse=True)))
 _UNIT = f"(?:{UNIT_NAMES}){END}"
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 GLUED_UNIT: Final = re.compile(rf"([0-9]{{1,15}})({UNIT_NAMES})")

@@ -1,0 +1,251 @@
+"""How much speech the checks understand, on data that nobody here wrote: `python tests/benchmarks/speech.py FOLDER`.
+
+FOLDER has these repositories of GitHub, at these commits, each in a folder of its own name:
+
+    NVIDIA/NeMo-text-processing                          1f126357  Apache-2.0    written and spoken forms, both ways
+    wenet-e2e/WeTextProcessing                           039007e6  Apache-2.0    the same, of another project
+    microsoft/presidio-research                          7622dec1  MIT           synthetic sentences with personal data
+    google-research-datasets/dstc8-schema-guided-dialogue e852981a CC BY-SA 4.0  conversations without personal data
+    google-research-datasets/Taskmaster                  d92cb6af  CC BY 4.0     the same
+    veenus-rajpoot/Plivo_Assignment                      (none)                  synthetic transcripts with personal data
+    arpitjngithub/Plivo_PII_22b0078                      e6d65567  (none)        the same, and so are
+    vmukund36/Plivo_assessment                           bf49ebd5  (none)
+    Satvik-jain/Edge-Optimized-PII-NER-System            6de92837  (none)
+
+Nothing of them is copied here. Half of the rows, chosen by a digest of each, were looked at while the checks were written
+(`--half development`); the figures of the documentation are from the other half (`--half held-out`, the default).
+
+`says` must find the written form in a sentence with the spoken one, and the spoken form in one with the written one. It must
+not find the three most similar other forms of the same kind. `no_pii` reads each row as a turn of the agent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from hashlib import sha256
+from heapq import nlargest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from planner.checks import CHECKS
+from planner.evidence import Call, Evidence, Role, Turn
+
+NEIGHBOURS = 3
+KINDS = "cardinal ordinal decimal fraction range date time money measure telephone serial electronic address".split()  # noqa: SIM905
+LABELS = {
+    "CREDIT_CARD": "card", "EMAIL": "email", "EMAIL_ADDRESS": "email", "PHONE": "phone", "PHONE_NUMBER": "phone",
+    "US_SSN": "ssn", "IBAN_CODE": "iban",
+}  # fmt: skip
+EARLIER = {"ssn": "identity", "iban": "bank"}
+"""Names of kinds before there were more of them: so the program measures earlier versions, too."""
+BIRTH = re.compile(r"\b(?:birth\w*|born|dob|d\.o\.b\.)(?!\w)", re.IGNORECASE)
+
+
+class Pair(NamedTuple):
+    kind: str
+    written: str
+    spoken: str
+
+
+class Row(NamedTuple):
+    source: str
+    text: str
+    kinds: frozenset[str]
+
+
+class Tally:
+    """What was asked, and what was found, by class."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, int] = defaultdict(int)
+        self.found: dict[str, int] = defaultdict(int)
+        self.wrong: list[str] = []
+
+    def add(self, name: str, found: bool, wanted: bool, row: str) -> None:
+        self.asked[name] += 1
+        self.found[name] += found
+        if found is not wanted:
+            self.wrong.append(f"{'missed' if wanted else 'false'} {name}: {row}")
+
+    def total(self) -> tuple[int, int]:
+        return sum(self.found.values()), sum(self.asked.values())
+
+
+def pairs_of(folder: Path) -> Iterator[Pair]:
+    nemo = folder / "NeMo-text-processing/tests/nemo_text_processing/en"
+    we = folder / "WeTextProcessing"
+    for kind in KINDS:
+        for path, separator, written_first in (
+            (nemo / f"data_text_normalization/test_cases_{kind}.txt", "~", True),
+            (nemo / f"data_inverse_text_normalization/test_cases_{kind}.txt", "~", False),
+            (we / f"tn/english/test/data/{kind}.txt", " => ", True),
+            (we / f"itn/english/test/data/en_{kind}.txt", " => ", False),
+        ):
+            if not path.exists():
+                continue
+            for line in path.read_text(encoding="utf-8").splitlines():
+                first, found, second = line.partition(separator)
+                if found:
+                    written, spoken = (first, second) if written_first else (second, first)
+                    yield Pair(kind, written.strip(), spoken.strip())
+
+
+def rows_of(folder: Path) -> Iterator[Row]:
+    for path in sorted(folder.glob("*P*/**/data/*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            document = json.loads(line) if line.strip() else {}
+            if "entities" in document:
+                labels = [each["label"] for each in document["entities"]]
+                yield Row("transcripts", document["text"], kinds_of(labels, document["text"]))
+    for document in json.loads((folder / "presidio-research/data/synth_dataset_v2.json").read_text(encoding="utf-8")):
+        text = " ".join(document["full_text"].split())
+        yield Row("presidio", text, kinds_of([span["entity_type"] for span in document["spans"]], text))
+
+
+def kinds_of(labels: list[str], text: str) -> frozenset[str]:
+    kinds = {LABELS[label] for label in labels if label in LABELS}
+    born = BIRTH.search(text) and {"DATE", "DATE_TIME"}.intersection(labels)
+    return frozenset(kinds | ({"birth_date"} if born else set()))
+
+
+def calls_of(folder: Path) -> Iterator[tuple[str, list[tuple[str, str]], bool]]:
+    """Conversations without personal data, and whether the agent names a business's telephone number."""
+    for path in sorted((folder / "dstc8-schema-guided-dialogue").glob("*/dialogues_*.json")):
+        for each in json.loads(path.read_text(encoding="utf-8")):
+            slots = {
+                slot["slot"]
+                for turn in each["turns"]
+                for frame in turn["frames"]
+                for slot in frame["slots"]
+                if turn["speaker"] == "SYSTEM"
+            }
+            lines = [
+                ("agent" if turn["speaker"] == "SYSTEM" else "caller", turn["utterance"]) for turn in each["turns"]
+            ]
+            yield f"{path.name} {each['dialogue_id']}", lines, "phone_number" in slots
+    for path in sorted((folder / "Taskmaster/TM-4-2024/data").glob("*.json")):
+        for each in json.loads(path.read_text(encoding="utf-8")):
+            lines = [("caller" if turn["speaker"] == "user" else "agent", turn["text"]) for turn in each["utterances"]]
+            yield each["conversation_id"], lines, False
+
+
+def in_half(text: str, half: str) -> bool:
+    return (sha256(text.encode()).digest()[0] % 2 == 0) is (half == "development")
+
+
+def call(lines: list[tuple[str, str]]) -> Evidence:
+    turns = tuple(Turn(number=place, role=Role(role), text=text) for place, (role, text) in enumerate(lines, start=1))
+    made = Call(call_id=1, status="completed", end_reason="agent_end", duration_seconds=60)
+    return Evidence(run_id=1, run_status="completed", call=made, turns=turns, tools=())
+
+
+def fails(lines: list[tuple[str, str]], **fields: Any) -> bool:
+    check = CHECKS[fields["check"]].model_validate_json(json.dumps(fields), strict=True)
+    return check.judge(call(lines)).outcome.value == "failed"
+
+
+def says(phrase: str, text: str) -> bool:
+    return not fails([("agent", f"It is {text}, thank you.")], check="says", any_of=[phrase], spoken=True)
+
+
+def no_pii_fails(lines: list[tuple[str, str]], kind: str | None = None) -> bool:
+    known = str(CHECKS["no_pii"].model_fields["kinds"].annotation)
+    if kind is not None and f"'{kind}'" not in known:
+        kind = EARLIER.get(kind, "")
+        if f"'{kind}'" not in known:
+            return False
+    return fails(lines, check="no_pii", **({} if kind is None else {"kinds": [kind]}))
+
+
+MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
+
+
+def parts(written: str) -> Counter[str]:
+    """The numbers and words of a written form, without what two ways to write the same differ in."""
+    text = re.sub(r":00|\.0+(?!\d)|(?<=\d),(?=\d{3})|(?<=\d)(?:st|nd|rd|th)\b", "", written.lower())
+    text = re.sub(r"\b([ap])\.? ?m\b\.?", r" \1m ", text)
+    text = re.sub(rf"\b({'|'.join(MONTHS)})[a-z]*", lambda found: f" {MONTHS.index(found[1]) + 1} ", text)
+    return Counter(
+        part.lstrip("0") or "0" for part in re.findall(r"\d+|[^\W\d_]+|[/@.,$%-]", text) if part not in "., -"
+    )
+
+
+def neighbours(pair: Pair, pairs: list[Pair]) -> list[Pair]:
+    """The most similar ones that mean something else. One whose parts are all in this one may be said with it."""
+
+    def differs(other: Pair) -> bool:
+        return pair.spoken.lower() != other.spoken.lower() and not parts(other.written) <= parts(pair.written)
+
+    others = [other for other in pairs if other.kind == pair.kind and differs(other)]
+    return nlargest(NEIGHBOURS, others, key=lambda other: SequenceMatcher(None, pair.written, other.written).ratio())
+
+
+def measure_says(pairs: list[Pair], half: str) -> tuple[Tally, Tally]:
+    found, false = Tally(), Tally()
+    for pair in pairs:
+        if not in_half(f"{pair.written}~{pair.spoken}".lower(), half):
+            continue
+        for phrase, text in ((pair.written, pair.spoken), (pair.spoken, pair.written)):
+            found.add(pair.kind, says(phrase, text), wanted=True, row=f"{phrase!r} in {text!r}")
+        for other in neighbours(pair, pairs):
+            row = f"{other.written!r} in {pair.spoken!r} ({pair.written!r})"
+            false.add(pair.kind, says(other.written, pair.spoken), wanted=False, row=row)
+    return found, false
+
+
+def measure_no_pii(rows: list[Row], calls: list[Any], half: str) -> tuple[Tally, Tally]:
+    found, false = Tally(), Tally()
+    for row in rows:
+        if not in_half(row.text, half):
+            continue
+        for kind in sorted(row.kinds):
+            said = no_pii_fails([("agent", row.text)], kind)
+            found.add(f"{row.source} {kind}", said, wanted=True, row=row.text)
+        if not row.kinds:
+            false.add(f"{row.source}, none", no_pii_fails([("agent", row.text)]), wanted=False, row=row.text)
+    for name, lines, has_number in calls:
+        if in_half(name, half):
+            kind = "business numbers" if has_number else "conversations"
+            false.add(kind, no_pii_fails(lines), wanted=False, row=f"{name}")
+    return found, false
+
+
+def show(title: str, found: Tally, false: Tally, *, is_wrong_shown: bool) -> None:
+    print(f"\n{title}\n\n| class | found | recall | falsely found |\n|---|---|---|---|")
+    for name in [*found.asked, *(name for name in false.asked if name not in found.asked)]:
+        asked = found.asked[name]
+        share = f"{found.found[name] / asked:.1%}" if asked else ""
+        others = f"{false.found[name]} of {false.asked[name]}" if false.asked[name] else ""
+        print(f"| {name} | {f'{found.found[name]} of {asked}' if asked else ''} | {share} | {others} |")
+    (right, asked), (wrong, negative) = found.total(), false.total()
+    print(f"| **all** | {right} of {asked} | {right / asked:.1%} | {wrong} of {negative} ({wrong / negative:.2%}) |")
+    print(f"\nPrecision {right / (right + wrong):.2%}.")
+    if is_wrong_shown:
+        print("\n".join(("", *found.wrong, *false.wrong)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--half", choices=("development", "held-out"), default="held-out")
+    parser.add_argument("--check", choices=("says", "no_pii"))
+    parser.add_argument("--wrong", action="store_true", help="list the rows that were judged wrongly")
+    options = parser.parse_args()
+    if options.check != "no_pii":
+        unique = {f"{pair.kind} {pair.written} {pair.spoken}".lower(): pair for pair in pairs_of(options.folder)}
+        tallies = measure_says([*unique.values()], options.half)
+        show("`says` with `spoken: true`", *tallies, is_wrong_shown=options.wrong)
+    if options.check != "says":
+        rows = {row.text: row for row in rows_of(options.folder)}
+        tallies = measure_no_pii([*rows.values()], [*calls_of(options.folder)], options.half)
+        show("`no_pii`", *tallies, is_wrong_shown=options.wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
