@@ -69,7 +69,7 @@ class Words(BaseModel, frozen=True):
     spoken: bool = Field(
         default=False,
         description=(
-            "Whether to accept all ways to say or write numbers, money, percentages, fractions, dates, times, durations, "
+            "Whether to accept all ways to say or write numbers, money, shares, dates, times, durations, "
             "units, codes and addresses: `thirty days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, "
             "`60 minutes` is `an hour` (but `7 days` is not `a week`), `5-7 days` is `five to seven days`, `5mg` is "
             "`five milligrams`, `1/3` is `one third`, `AB-73` is `A B seven three`, `alpha bravo 73` and `A as in "

@@ -60,7 +60,7 @@ def test_fingerprint_fields(read: Any) -> None:
         "ignore_case": True,
         "in": "any",
         "spoken": False,
-        "version": 9,
+        "version": 10,
     }
     assert (
         said.fingerprint_fields()
@@ -75,9 +75,9 @@ def test_versions_do_not_decrease() -> None:
         "grade": 2,
         "latency": 2,
         "no_pii": 8,
-        "says": 9,
-        "never_says": 9,
-        "sequence": 10,
+        "says": 10,
+        "never_says": 10,
+        "sequence": 11,
         "pacing": 2,
     }
     assert {name: CHECKS[name].version for name in raised} == raised
