@@ -31,9 +31,9 @@ from statistics import fmean, variance
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from planner.changes.consented_calls import change_set_digest
 from planner.changes.history import PastRun, runs_of
 from planner.changes.model import CasePrice, Change, ChangeSet, Estimate, Source
-from planner.changes.saved_plan import change_set_digest
 from planner.planfile.model import CHARGE_MULTIPLIER, DEFAULT_RATES, Case
 from planner.quantities import count
 from planner.results.outcomes import Action

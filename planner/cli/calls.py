@@ -19,7 +19,6 @@ from planner.cli.system import Invocation, shell
 @click.option("--refresh", is_flag=True, help="Read agent revisions and the balance from the service (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 if calls would be made.")
 @options.output_format("text", "json")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `planner run FILE`.")
 @click.option("--explain", multiple=True, metavar="CASE", help="Explain these cases (an id or a glob) in full instead.")
 @click.pass_obj
 def plan(invocation: Invocation, **values: Any) -> int:
@@ -67,8 +66,7 @@ def plan(invocation: Invocation, **values: Any) -> int:
 def run(invocation: Invocation, verbose: int, **values: Any) -> int:
     """Call, judge and report what changed. Makes no call without --consent-to-charge.
 
-    PATH… are plan files or folders (default: plans/), or one file from `planner plan --out`: then exactly that plan is
-    run, once.
+    PATH… are plan files or folders (default: plans/).
 
     -v explains why a launch waits, how many calls run at the same time, which launches were found by reconciliation,
     and what each ceiling still allows.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Literal
 
 from planner.changes.consent import consent_command
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
-from planner.session.consent import save_plan, saved_command, store_consented
+from planner.session.consent import store_consented
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, short_of, stored_journal
 from planner.session.selection import Loaded, Selection, picked
@@ -29,8 +28,6 @@ class PlanOptions:
     refresh: bool = False
     detailed_exitcode: bool = False
     output_format: Literal["text", "json"] = "text"
-    out: Path | None = None
-    """File to save the plan to."""
     explain: tuple[str, ...] = ()
     """Globs on case ids to explain instead of printing the change set."""
 
@@ -95,9 +92,6 @@ def _show(
     command = shlex.join(["planner", "run", *options.selection.words()])
     spent_cents = prepared.progress.all_spent_cents
     command = consent_command(command, change_set, already_spent_cents=spent_cents)
-    if options.out is not None:
-        save_plan(shell, options.selection, change_set, options.out, already_spent_cents=spent_cents)
-        command = command if refusal else saved_command(options.out)
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]
     ceilings += [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans]
     preview = Preview(

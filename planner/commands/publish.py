@@ -87,7 +87,7 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
     used."""
     if number is None or found.change_set is None or not found.store:
         return
-    from planner.changes.saved_plan import parse_consented
+    from planner.changes.consented_calls import parse_consented
     from planner.planfile.addresses import Folder, parse_store
     from planner.results.repository import change_set_key
     from planner.results.store import BRANCHES, BranchStore

@@ -90,7 +90,7 @@ class DirectoryStore:
 
     def make(self, *, ours: bool = False) -> None:
         """Create the folder, private and ignored by git. `ours`: its name says that it is planner's, so git ignores it
-        even if it has other content (reports, a saved plan)."""
+        even if it has other content (reports)."""
         with self._mapped("written", self._folder), self._locked():
             if ours and not os.path.lexists(self._folder / _IGNORE):
                 _replace(self._folder / _IGNORE, b"*\n")

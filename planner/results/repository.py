@@ -233,16 +233,6 @@ class ResultsRepository:
         for plan in plan_names:
             self._replace(baseline_key(environment, plan), amended)
 
-    def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
-        """Record that a saved plan was used; the first record wins."""
-        key = saved_key(plan_id)
-        self._store.update(lambda now: {} if now.get(key) is not None else {key: invocation_id.encode()})
-
-    def user_of_plan(self, plan_id: str) -> str | None:
-        """The session that used a saved plan; None if none did."""
-        data = self._store.get(saved_key(plan_id))
-        return None if data is None else data.decode("utf-8", "replace")
-
     def save_change_set(self, digest: str, data: bytes, *, share: bool) -> None:
         """Store the set of calls behind a digest; `share` it with other machines, if the store is shared."""
         del share
@@ -328,10 +318,6 @@ def invocation_key(invocation_id: str) -> str:
 
 def _vote_key(key: str, number: int) -> str:
     return f"votes/{key}/{number}.json"
-
-
-def saved_key(plan_id: str) -> str:
-    return f"saved/{segment_for(plan_id)}"
 
 
 def configuration_key(digest: str) -> str:

@@ -1,7 +1,7 @@
 """Results shared by several machines: written locally in full, then published redacted at the end of a session.
 
 The local store has everything unredacted, and this machine judges by it. The shared store has what other machines need:
-redacted results and evidence, baselines, used saved plans, launches under way. Evidence is keyed by the digest of its
+redacted results and evidence, baselines, launches under way. Evidence is keyed by the digest of its
 redacted form in both; `originals/<digest>` in the local store points to the full form.
 """
 
@@ -29,7 +29,6 @@ from planner.results.repository import (
 from planner.results.store import Change, Reader, Store
 
 _UNSHARED: Final = "unshared/"
-_SAVED: Final = "saved/"
 _SLACK: Final = 1.2
 _DIGEST: Final = re.compile(rb'"evidence":"([0-9a-f]{64})"')
 
@@ -194,9 +193,6 @@ class SharedRepository(ResultsRepository):
             writes: dict[str, bytes | None] = {}
             for item in waiting:
                 writes |= self._writes(item, now, writes)
-            for key in self._tiers.local.keys(_SAVED):
-                if not now.has(key):
-                    writes[key] = self._tiers.local.get(key)
             for each in [*self._later, *([more] if more is not None else [])]:
                 writes |= each(now)
             return writes if self._keep is None else writes | _pruned(now, writes, self._keep)

@@ -1,7 +1,7 @@
 """The interface of all stores: keys and bytes, with compare-and-swap.
 
 Keys are plain names separated by `/`: `runs/<invocation>.json`, `evidence/<digest>.json`,
-`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `saved/<plan id>`, `change-sets/<digest>.json`,
+`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
 `previews/…`. `planner.results.repository` interprets the bytes.
 """

@@ -1,43 +1,28 @@
 """Consent to calls: who agreed, and to which set of calls.
 
 In CI, a person agrees by an act that the CI system records (starting or approving a job), never by a push. `planner
-plan` stores the set under its digest, for `--plan-digest`; a saved plan contains it.
+plan` stores the set under its digest, for `--plan-digest`.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 
-from pydantic import ValidationError
-
-from planner import __version__
-from planner.changes.consent import is_digest, whole_high_cents
-from planner.changes.model import ChangeSet
-from planner.changes.saved_plan import (
-    SCHEMA_VERSION,
+from planner.changes.consent import is_digest
+from planner.changes.consented_calls import (
     ConsentedCalls,
-    SavedBy,
-    SavedPlan,
-    SavedSelection,
-    called_agents,
     consented_calls,
-    differences_since,
     parse_consented,
 )
-from planner.errors import PlannerError, RefusedError, UsageError
-from planner.planfile.files import FileFault, find_root, read_authored
+from planner.changes.model import ChangeSet
+from planner.errors import PlannerError
 from planner.planfile.model import Project
-from planner.reports.neutral import for_json_text
-from planner.results.repository import ResultsRepository
-from planner.session.ci import head_commit, named_by_ci, namespace_of
-from planner.session.selection import Loaded, Selection
-from planner.session.service import ADDRESS, service_of
-from planner.session.shell import Shell, actor_of, redactor_of, write_output
+from planner.session.ci import head_commit, namespace_of
+from planner.session.selection import Loaded
+from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import Workspace
 from planner.values import frozen
 
@@ -211,155 +196,3 @@ def head_of(shell: Shell, loaded: Loaded) -> str:
     from planner.session.git import Git
 
     return Git(loaded.root, shell.environ)("rev-parse", "HEAD").out.decode().strip()
-
-
-MAX_BYTES = 256 * 1024 * 1024
-_MAX_SHOWN = 10
-SUFFIX: Final = ".json"
-"""Identifies a saved plan; the content is not used, since anybody can write a similar plan file."""
-
-
-# Saved plans
-
-
-def save_plan(
-    shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, *, already_spent_cents: int
-) -> None:
-    """Its ceiling is for the whole change set, so it includes what earlier sessions spent on it. Raises `UsageError` if
-    the file cannot be written, has another suffix, or the environment names no valid service."""
-    if path.suffix != SUFFIX:
-        raise UsageError(
-            f"{path} cannot be written: a saved plan must have the suffix {SUFFIX}", f"Name it {path.name}{SUFFIX}."
-        )
-    high_cents = whole_high_cents(change_set)
-    options = asdict(selection) | {"paths": [each.as_posix() for each in selection.paths]}
-    saved = SavedPlan(
-        tool_version=__version__,
-        plan_id=shell.new_id(),
-        max_cost_cents=None if high_cents is None else high_cents + already_spent_cents,
-        selection=SavedSelection.model_validate({**options, "directory": _relative_cwd(shell)}),
-        service=None if selection.sandbox else service_of(shell.environ),
-        calls=consented_calls(change_set, shell.clock.now(), ""),
-        agents=called_agents(change_set),
-    )
-    document = for_json_text(shell.keys.text(saved.sealed().model_dump_json(indent=1)))
-    write_output(shell, path, document + "\n")
-
-
-def saved_plan_at(shell: Shell, paths: Sequence[Path]) -> SavedPlan | None:
-    """The saved plan that the paths name; None if they name plan files or folders.
-
-    Raises `UsageError` for a saved plan among other paths, from a newer planner, or damaged.
-    """
-    for path in paths:
-        if path.suffix != SUFFIX:
-            continue
-        if len(paths) > 1:
-            raise UsageError(f"{path} is a saved plan and must be the only path", f"Run it alone: planner run {path}")
-        try:
-            return _parse(read_authored(shell.cwd / path, path.as_posix(), MAX_BYTES), path)
-        except FileFault as fault:
-            raise UsageError(f"{path}: {fault.detail}", "Create it again with planner plan --out.") from fault
-    return None
-
-
-def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -> Selection:
-    """The selection of the saved plan. If policy comes from the command line or the CI system, the file may choose
-    neither policy nor store, nor files outside the repository.
-
-    Raises `UsageError` for other options, or in another folder.
-    """
-    if typed != Selection((path,), store=typed.store, policy_from=typed.policy_from, plan_digest=typed.plan_digest):
-        raise UsageError(
-            f"{path} is a saved plan: its selection cannot be changed",
-            "Omit the other options, or create another plan with planner plan --out.",
-        )
-    chosen, root = saved.selection, find_root(shell.cwd)
-    if chosen.directory != _relative_cwd(shell):
-        raise UsageError(
-            f"{path} was saved in the folder {chosen.directory!r} of its repository, but this is "
-            f"{_relative_cwd(shell)!r}",
-            "Run it in that folder.",
-        )
-    paths = tuple(map(Path, chosen.paths))
-    is_trusted = typed.policy_from is None and named_by_ci(shell.environ) is None
-    if not is_trusted and not all((shell.cwd / each).resolve().is_relative_to(root) for each in paths):
-        raise UsageError(f"{path} names plans outside the repository", "Create another one with planner plan --out.")
-    if typed.store is None and chosen.store is not None and not is_trusted:
-        raise UsageError(
-            f"{path} names a store; on a pull request, only the command line and planner.yaml may do that",
-            f"If the store is yours, name it: planner run {path} --store STORE",
-        )
-    options = chosen.model_dump(exclude={"directory"})
-    options |= {"paths": paths, "select": tuple(chosen.select), "tags": tuple(chosen.tags), "is_saved": True}
-    options["store"] = typed.store if typed.store is not None else chosen.store
-    options["plan_digest"] = typed.plan_digest
-    options["policy_from"] = chosen.policy_from if is_trusted else typed.policy_from
-    return Selection(**options)
-
-
-def check_service(shell: Shell, saved: SavedPlan) -> None:
-    """Raises `RefusedError` if the plan was saved for another service: consent applies to one service only."""
-    if saved.service is None or saved.selection.sandbox:
-        return
-    now = service_of(shell.environ)
-    if saved.service != now:
-        raise RefusedError(
-            f"the plan was saved for the service at {saved.service}, but the current service is {now}",
-            f"Set {ADDRESS} to the service of the plan, or create another plan for the current one",
-        )
-
-
-def check_unchanged(
-    saved: SavedPlan,
-    change_set: ChangeSet,
-    repository: ResultsRepository,
-    selection: Selection,
-    show: Callable[[str], str],
-) -> None:
-    """Raises `RefusedError` if the saved plan was already used, edited, or differs from today's change set."""
-    again = " ".join(["planner plan", *selection.words(), "--out FILE"])
-    if user := repository.user_of_plan(saved.plan_id):
-        raise RefusedError(
-            f"this saved plan was already used by session {user}; a saved plan runs only once",
-            f"Create a plan for the rest: {again}",
-        )
-    if not saved.is_intact:
-        raise RefusedError("the saved plan was edited", f"Create another one: {again}")
-    differences = differences_since(saved, change_set, show)
-    if saved.tool_version != __version__:
-        differences.insert(0, f"saved by planner {saved.tool_version}, this is {__version__}")
-    if differences:
-        more = f" and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
-        raise RefusedError(
-            f"the saved plan differs from what would be done now: {' · '.join(differences[:_MAX_SHOWN])}{more}",
-            f"Create another plan: {again}",
-        )
-
-
-def saved_command(path: Path) -> str:
-    """The command that consents to exactly the saved plan, up to its high estimate."""
-    return shlex.join(["planner", "run", str(path), "--consent-to-charge"])
-
-
-def _parse(data: bytes, path: Path) -> SavedPlan:
-    again = "Create it again with planner plan --out."
-    try:
-        saved = SavedBy.model_validate_json(data)
-        if saved.schema_version.partition(".")[0] == SCHEMA_VERSION.partition(".")[0]:
-            return SavedPlan.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            f"{path} is not a readable saved plan: {where}{': ' if where else ''}{first['msg']}", again
-        ) from error
-    raise UsageError(
-        f"{path} was saved by planner {saved.tool_version} with schema {saved.schema_version}, but this version reads"
-        f" schema {SCHEMA_VERSION}",
-        f"{again[:-1]}, or use that version of planner.",
-    )
-
-
-def _relative_cwd(shell: Shell) -> str:
-    return shell.cwd.resolve().relative_to(find_root(shell.cwd).resolve()).as_posix()

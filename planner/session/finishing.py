@@ -176,8 +176,6 @@ def _store(session: RunSession, result: RunResult, end: SessionEnd) -> None:
     repository.save_invocation(result)
     if not result.finished:
         return
-    if options.saved is not None:
-        repository.mark_plan_used(options.saved.plan_id, result.invocation_id)
     if not result.partial:
         repository.promote(result, session.place.environment)
     keep_usable = result.partial and options.selection.rerun == "changed"

@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner.changes.saved_plan import ConsentedCalls
+from planner.changes.consented_calls import ConsentedCalls
 from planner.errors import PlannerError
 from planner.github.client import github_of
 from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import anyio
 
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
-from planner.changes.saved_plan import SavedPlan
 from planner.errors import InterruptedRunError
 from planner.execution.journal import Journal
 from planner.execution.reading import Transactions
@@ -23,11 +22,6 @@ from planner.results.model import Consent
 from planner.results.outcomes import FailOn
 from planner.session.called_agents import previews_refusal
 from planner.session.consent import (
-    check_service,
-    check_unchanged,
-    saved_command,
-    saved_plan_at,
-    selection_of,
     who_agrees,
 )
 from planner.session.interruption import interruptible
@@ -39,7 +33,7 @@ from planner.session.recorded_agents import record_agents
 from planner.session.report_session import ReportSession, report_session
 from planner.session.selection import Loaded, Selection
 from planner.session.service import open_client, read_targets
-from planner.session.shell import Shell, redactor_of
+from planner.session.shell import Shell
 from planner.session.stores import Place, Workspace, locked, shared_session
 from planner.values import frozen
 from planner.verdicts.ending import NextCommands
@@ -64,47 +58,19 @@ class RunOptions:
     trace: Path | None = None
     """File for the log of requests, as JSON lines."""
     comment: CommentPlace | None = None
-    saved: SavedPlan | None = None
-    """The plan from `planner plan --out`, if one is run, and its file."""
-    saved_path: Path = Path()
 
     def command(self) -> str:
-        if self.saved is not None:
-            fresh = [] if self.selection.fresh is None else ["--fresh", self.selection.fresh]
-            return shlex.join(["planner", "run", str(self.saved_path), *fresh, *fail_on_words(self.fail_on)])
         return shlex.join(["planner", "run", *self.selection.words(), *fail_on_words(self.fail_on)])
-
-
-def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
-    """Apply a saved plan: its selection, digest, and high estimate as a ceiling.
-
-    Raises `UsageError` and `RefusedError` for a plan that cannot be run here.
-    """
-    saved = saved_plan_at(shell, options.selection.paths)
-    if saved is None:
-        return options
-    check_service(shell, saved)
-    (path,) = options.selection.paths
-    limits = [cents for cents in (options.max_cost_cents, saved.max_cost_cents) if cents is not None]
-    return replace(
-        options,
-        selection=replace(selection_of(shell, saved, path, options.selection), fresh=options.selection.fresh),
-        max_cost_cents=min(limits, default=None),
-        saved=saved,
-        saved_path=path,
-    )
 
 
 def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
     """`consenting` repeats --consent-to-charge."""
     selection = options.selection
     # Repeating `--rerun` after a finished session would pay for its calls again.
-    afterwards = replace(options, selection=replace(selection, rerun="changed", fresh=None), saved=None)
+    afterwards = replace(options, selection=replace(selection, rerun="changed", fresh=None))
 
     def suggested(command: str, consenting: bool) -> str:
-        """A saved plan has its own ceiling."""
-        cents = options.max_cost_cents if consenting or options.saved is None else None
-        ceiling = [] if cents is None else [f"--max-cost {cents / 100:.2f}"]
+        ceiling = [] if options.max_cost_cents is None else [f"--max-cost {options.max_cost_cents / 100:.2f}"]
         return " ".join([command, *(["--consent-to-charge"] if consenting else []), *ceiling])
 
     again, rest = options.command(), afterwards.command()
@@ -155,8 +121,6 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
         report_session(shell, options.report_dir, options.selection, again=options.command()) as reports,
     ):
         request_log.begin(reports.invocation_id, reports.started_at, reports.started)
-        options = with_saved(shell, options)
-        reports.selection = options.selection
         work = reports.open()
         loaded, place = work.loaded, work.place
         with (
@@ -208,17 +172,11 @@ async def prepare_calls(session: RunSession) -> Preparation:
 
 
 def consent_to(session: RunSession, prepared: Preparation) -> Consent:
-    """The consent to the calls. Raises `RefusedError` if it is missing, or policy, a ceiling, the balance or the saved
-    plan forbids these calls. Only with consent are the versions of the agents' files recorded."""
+    """The consent to the calls. Raises `RefusedError` if it is missing, or policy, a ceiling or the balance
+    forbids these calls. Only with consent are the versions of the agents' files recorded."""
     shell, options, change_set, balance = session.shell, session.options, prepared.change_set, prepared.balance
-    command = options.command()
-    if options.saved is not None:
-        show = redactor_of(session.loaded.project).name
-        check_unchanged(options.saved, change_set, session.place.repository, options.selection, show)
-        command = saved_command(options.saved_path)
-    else:
-        spent_cents = prepared.progress.all_spent_cents
-        command = consent_command(command, change_set, already_spent_cents=spent_cents)
+    spent_cents = prepared.progress.all_spent_cents
+    command = consent_command(options.command(), change_set, already_spent_cents=spent_cents)
     pays_judge = change_set.votes is not None and change_set.votes.charged  # also in the sandbox
     is_free = not options.consent_to_charge or (options.selection.sandbox and not pays_judge)
     request = ConsentRequest(

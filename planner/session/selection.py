@@ -49,8 +49,6 @@ class Selection:
     """The commit to read planner.yaml from."""
     plan_digest: str | None = None
     """The set of calls that was agreed to (`--plan-digest`)."""
-    is_saved: bool = False
-    """The selection comes from a saved plan."""
 
     @property
     def partial(self) -> bool:

@@ -263,7 +263,7 @@ DEFAULT_WORLD: Final = "demo"
 def world_of(shell: Shell, selection: Selection) -> World:
     """The world of a selection. It is not trusted if a stranger may have named or written it. Raises like
     `open_world`."""
-    is_trusted = not selection.is_saved and selection.policy_from is None and named_by_ci(shell.environ) is None
+    is_trusted = selection.policy_from is None and named_by_ci(shell.environ) is None
     return open_world(shell, world_name(selection), is_trusted=is_trusted)
 
 

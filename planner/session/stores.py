@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from planner.session.sharing import Shared
 
 STORE_NAMES: Final = (
-    *("branches", "change-sets", "evidence", "intents", "latest", "originals", "runs", "saved", "sandbox", "shared"),
+    *("branches", "change-sets", "evidence", "intents", "latest", "originals", "runs", "sandbox", "shared"),
     *("unshared", "votes", "world", "journal.sqlite", "votes.sqlite"),
 )
 _MANY_FILES: Final = frozenset({"evidence", "originals", "runs", "votes"})

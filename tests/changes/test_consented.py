@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from planner.changes.consented_calls import change_set_digest, consented_calls, parse_consented
 from planner.changes.model import ChangeSet
-from planner.changes.saved_plan import change_set_digest, consented_calls, parse_consented
 from tests.support.stored_cases import NOW, build, make_case, store_case
 
 JUDGE = "model (prompt 1)"

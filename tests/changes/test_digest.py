@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.changes.consented_calls import change_set_digest
 from planner.changes.model import Reason
-from planner.changes.saved_plan import change_set_digest
 from tests.support.stored_cases import build, make_case, make_runs, store_case
 
 _AGENT = ("agent", 12)

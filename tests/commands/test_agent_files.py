@@ -124,7 +124,7 @@ def test_an_edit_outside_the_file_is_noticed(described: Project, service: Served
 
 
 def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service: Served) -> None:
-    """Neither a field that is removed from the file, nor an edit after the plan was saved. `recheck` says that its calls are older."""
+    """Neither a field that is removed from the file, nor an edit after the plan was agreed to. `recheck` says that its calls are older."""
     described.write(FILE, "prompt: You are new here.\nvoice: maya\n")
     assert described.planner("run", CONSENT).code == 0
     edit_prompt(described, "You are kind.")
@@ -132,10 +132,10 @@ def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service
     assert (ran.code, "3 cases rechecked with runs whose inputs have changed since" in ran.out) == (0, True), ran.out
     described.write(FILE, "voice: maya\n")
     assert called(described, "--refresh") == {"agent_file_changed"}
-    assert described.planner("plan", "--refresh", "--out", "agreed.json").code == 0
+    digest = described.planner("plan", "--refresh", "--format", "json").json["digest"]
     described.write(FILE, "voice: maya\nprompt: You are kind.\n")
     calls = len(service.own_runs())
-    ran = described.planner("run", "agreed.json", CONSENT)
+    ran = described.planner("run", CONSENT, "--plan-digest", digest)
     assert (ran.code, len(service.own_runs())) == (3, calls), ran.err
     assert ("the file of its agent changed" in ran.err, "was edited" in ran.err) == (True, False), ran.err
 

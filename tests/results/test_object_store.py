@@ -15,7 +15,7 @@ from planner.planfile.addresses import BUCKETS
 from planner.results.object_store import ObjectStore, open_bucket
 from planner.results.store import Backoff, Reader
 
-_KEYS = st.sampled_from(["runs/a.json", "runs/b.json", "latest/_/p.json", "saved/x", "top"])
+_KEYS = st.sampled_from(["runs/a.json", "runs/b.json", "latest/_/p.json", "votes/x", "top"])
 _DATA = st.sampled_from([b"", b"1", b"\0\xff"])
 _WRITES = st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(UNCONDITIONAL))), max_size=8)
 

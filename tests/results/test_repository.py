@@ -233,14 +233,6 @@ def test_a_damaged_invocation(repository: ResultsRepository, store: DirectorySto
     )
 
 
-def test_a_saved_plan_belongs_to_its_first_user(repository: ResultsRepository) -> None:
-    """A second session cannot take it, so its calls are made once."""
-    assert repository.user_of_plan("plan") is None
-    repository.mark_plan_used("plan", "first")
-    repository.mark_plan_used("plan", "second")
-    assert repository.user_of_plan("plan") == "first"
-
-
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""Stored documents, journals, shared launches and saved plans with random damage, and what must hold however they are damaged.
+"""Stored documents, journals and shared launches with random damage, and what must hold however they are damaged.
 
 One session of the sandbox leaves a store: a case that passed, and one whose calls break what its plan expects. Each mutation damages one
 file of it, as an editor or an attacker would, and prepares the next session from it. Then:
@@ -26,16 +26,13 @@ from typing import Any
 import anyio
 from journals import Events, edit_journal
 
-from planner.changes.saved_plan import SavedPlan
 from planner.clock import Clock
-from planner.commands.plan import PlanOptions, plan
 from planner.commands.run import run
 from planner.errors import PlannerError
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState, Slot
 from planner.execution.sharing import IntentSharing
 from planner.results.directory import DirectoryStore
-from planner.session.consent import check_unchanged, saved_plan_at
 from planner.session.executing import ledger_of
 from planner.session.preparing import charged_slots, prepare
 from planner.session.run_session import RunOptions
@@ -64,7 +61,7 @@ scenarios:
 BAD = "hours/bad@clinic"
 SANDBOX = Selection(sandbox=True)
 LIMIT_CENTS = 100
-_KINDS = ("document", "document", "journal", "intent", "saved_plan")
+_KINDS = ("document", "document", "journal", "intent")
 
 _SCALARS: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, -100_000, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 10**400),
@@ -121,7 +118,6 @@ class Fuzzed:
         self._ids = 0
         shell = self.shell()
         assert run(shell, RunOptions(SANDBOX, consent_to_charge=True)) == 1, shell.err.getvalue()
-        assert plan(shell, PlanOptions(SANDBOX, False, False, "text", Path("saved.json"), ())) == 0
         self.store = folder / ".planner/sandbox"
         self.loaded: Loaded = load(shell, SANDBOX)
         self.documents = {
@@ -132,7 +128,6 @@ class Fuzzed:
                 *self.store.glob("evidence/*"),
             )
         }
-        self.saved = (folder / "saved.json").read_bytes()
         with closing(sqlite3.connect(self.store / "journal.sqlite", isolation_level=None)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA journal_mode=DELETE")
@@ -218,7 +213,6 @@ class Fuzzed:
             "document": self._document,
             "journal": self._journal,
             "intent": self._intent,
-            "saved_plan": self._saved_plan,
         }
         try:
             return mutations[self.kind_of(seed)](random)
@@ -338,21 +332,6 @@ class Fuzzed:
             finally:
                 journal.close()
         return "accepted"
-
-    def _saved_plan(self, random: Random) -> str:
-        shell = self.shell()
-        name = Path("damaged.json")
-        (self.folder / name).write_bytes(damaged(random, self.saved, [json.loads(self.saved)]))
-        saved = saved_plan_at(shell, [name])
-        if saved is None:
-            return "refused"
-        if saved == SavedPlan.model_validate_json(self.saved):  # nothing that is read was edited
-            return "accepted"
-        place = place_of(shell, self.folder, SANDBOX, self.loaded.project)
-        targets = {("agent", 12): TargetState(None, "spark")}
-        prepared = prepare(Workspace(shell, SANDBOX, self.loaded, place), targets, None)
-        check_unchanged(saved, prepared.change_set, place.repository, SANDBOX, str)
-        raise BrokenPromiseError("an edited plan is carried out")
 
 
 def as_if_passed(random: Random, data: bytes) -> bytes:

@@ -1,26 +1,22 @@
-"""Sets of calls to make later, and what has changed since: stored under their digest, or saved in a file.
+"""The set of calls that a digest stands for, and what is outside it today.
 
-`run` may make any subset of the calls that a digest stands for, and exactly those of a saved plan. The digest is
-computed over the stored terms, so a changed set does not have that digest.
+`run` may make any subset of the set. The digest is computed over the stored terms, so a changed set does not have that
+digest.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Final, Literal, Self
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from planner.bounds import Count, Total
+from planner.bounds import Count
 from planner.changes.configuration import configuration_digest
 from planner.changes.fingerprint import digest_of
 from planner.changes.model import Change, ChangeSet
 from planner.results.outcomes import Action
 
-SCHEMA_VERSION: Final = "2.0"
-"""Of saved plans."""
-
-
-CONSENTED_SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.0"
 
 
 class ConsentedCase(BaseModel):
@@ -50,7 +46,7 @@ class ConsentedCalls(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
-    schema_version: str = CONSENTED_SCHEMA_VERSION
+    schema_version: str = SCHEMA_VERSION
     planned_at: datetime
     digest: str
     commit: str = ""
@@ -139,85 +135,3 @@ def parse_consented(data: bytes, digest: str) -> ConsentedCalls | None:
     except ValidationError:
         return None
     return found if _digest(found.cases) == digest == found.digest else None
-
-
-# Saved plans
-
-
-class SavedSelection(BaseModel):
-    """The options of `planner plan`; `directory` is the working directory, relative to the repository's root."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-    directory: str
-    paths: list[str] = []
-    select: list[str] = []
-    tags: list[str] = []
-    environment: str | None = None
-    store: str | None = None
-    rerun: Literal["changed", "failed", "all"] = "changed"
-    sandbox: bool = False
-    world: str | None = None
-    policy_from: str | None = None
-
-
-class SavedBy(BaseModel):
-    """Which version saved a plan. Every version writes these fields."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-    kind: Literal["saved-plan"] = "saved-plan"
-    schema_version: str = SCHEMA_VERSION
-    tool_version: str
-
-
-class SavedPlan(SavedBy):
-    plan_id: str = Field(description="Unique: a saved plan can be run only once.")
-    max_cost_cents: Total | None = Field(
-        description="The high estimate and what earlier sessions spent; null if the cost is unknown."
-    )
-    selection: SavedSelection
-    service: str | None = Field(description="The address of the service; null for the sandbox.")
-    calls: ConsentedCalls
-    agents: dict[str, str] = Field(description="What is known of the agent that each case would call.")
-    seal: str = Field(default="", description="Digest of all other fields: an edited file is refused.")
-
-    def sealed(self) -> Self:
-        return self.model_copy(update={"seal": self._digest()})
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether the file was not edited. No protection against forgery: the seal is not secret."""
-        return self.seal == self._digest()
-
-    def _digest(self) -> str:
-        return digest_of(self.model_dump(mode="json", exclude={"seal"}))
-
-
-def called_agents(change_set: ChangeSet) -> dict[str, str]:
-    """The digest of its configuration, or its revision, by case id; without those of which neither is known."""
-    inputs = {change.case_id: change.inputs for change in change_set.with_action(Action.CALL)}
-    known = {case_id: each.configuration or each.agent_revision for case_id, each in inputs.items() if each is not None}
-    return {case_id: agent for case_id, agent in known.items() if agent}
-
-
-def differences_since(saved: SavedPlan, change_set: ChangeSet, show: Callable[[str], str]) -> list[str]:
-    """How the current change set differs from the saved one.
-
-    An edited agent is a difference even if the calls are the same: the consent was for the agent as it was.
-    """
-    if found := saved.calls.outside(change_set, show):
-        return found
-    for case_id, agent in called_agents(change_set).items():
-        before = saved.agents.get(case_id, agent)
-        if before != agent and _is_digest(before) is _is_digest(agent):
-            found.append(f"{show(case_id)}: its agent was edited since")
-    if not found and saved.calls.digest != change_set.digest:
-        found.append(
-            f"the change set is {change_set.digest}, the saved one {saved.calls.digest}: fewer calls are needed"
-        )
-    return found
-
-
-def _is_digest(agent: str) -> bool:
-    return agent.startswith("sha256:")
