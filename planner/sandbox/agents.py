@@ -118,7 +118,8 @@ class Agents:
         """A copy has the dialogues and tools of the world's agent that it comes from."""
         snapshot, record = self.snapshot(agent_id), self.record(agent_id)
         fields: dict[str, JsonValue] = {field: getattr(snapshot, field) for field in self.FIELDS}
-        fields |= {**snapshot.fields, "name": name or f"{snapshot.name} (copy)"}
+        left_out = dict.fromkeys(self._world.duplicates_leave_out)
+        fields |= {**snapshot.fields, **left_out, "name": name or f"{snapshot.name} (copy)"}
         draft = record.draft if self._world.duplicates_copy_drafts else None
         return self._add(AgentRecord(record.copy_of, fields, (at,), draft, at if draft else None), at)
 

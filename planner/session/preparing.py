@@ -279,8 +279,9 @@ def _resumable(
 ) -> dict[str, tuple[Slot, ...]]:
     """Unconsumed runs of the same calls, collected ones first, without those of previews that somebody edited.
 
-    With `--rerun` or `--fresh`, only runs of the same
-    unfinished request. Runs that the baseline already contains are excluded, even if the journal does not know that."""
+    With `--rerun` or `--fresh`, only runs of the same unfinished request. Runs that the baseline already contains are
+    excluded, even if the journal does not know that.
+    """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
     found: dict[str, list[Slot]] = {}

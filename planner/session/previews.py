@@ -23,6 +23,7 @@ from planner.execution.events import PreviewIntended, PreviewMoved
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.previews import Preview, PreviewState, PreviewStep, next_step
 from planner.providers.base import AgentState
+from planner.quantities import some
 from planner.session.called_agents import is_edited, is_other_revision, revision_of
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ class Writing:
 
     def unshown(self, agent: AgentState) -> list[str]:
         return [name for name in self.wanted if name not in agent.configuration]
+
+
+class UnlikeError(IncompleteError):
+    """The copy differs from what was asked for, so nothing may be called on it."""
 
 
 Wanted = tuple[int, str]
@@ -296,12 +301,13 @@ class Previews:
         raise error
 
     async def _set_up(self, preview: Preview, target: EffectiveTarget) -> bool:
-        """As `_configure`. A copy that cannot be configured, because the service refuses it, is deleted at once."""
+        """As `_configure`. A copy that cannot be configured, because the service refuses it or makes it different, is
+        deleted at once."""
         try:
             return await self._configure(preview, target)
         except PlannerError as error:
-            is_refused = isinstance(error, ThrottledError) or not isinstance(error, IncompleteError)
-            if is_refused and not self.is_in_use(preview):
+            is_useless = isinstance(error, ThrottledError | UnlikeError) or not isinstance(error, IncompleteError)
+            if is_useless and not self.is_in_use(preview):
                 await self.try_delete(preview)
             raise
 
@@ -334,7 +340,7 @@ class Previews:
                         return True
             except NotFoundError:
                 continue  # reading it shows that it is gone
-            except (ThrottledError, ConflictError):
+            except (ThrottledError, ConflictError, UnlikeError):
                 raise
             except IncompleteError as error:
                 self.shell.log(f"reading the preview of target `{target.alias}` again: {error}")
@@ -343,18 +349,25 @@ class Previews:
         raise ServiceError("the service does not answer writes to the copy", "Run the same command again later.")
 
     async def _verify(self, agent: AgentState, target: EffectiveTarget, writing: Writing) -> None:
-        """Warn about what cannot be verified. Raises `ConflictError` if the source agent was edited meanwhile."""
+        """Warn about what cannot be verified. Raises `UnlikeError` if the copy differs from what was asked for, and
+        `ConflictError` if that is because the source agent was edited meanwhile."""
         assert target.deployed is not None
         label = f"target `{target.alias}`"
-        expected = {**target.deployed.configuration, **writing.wanted}
+        deployed = target.deployed.configuration
+        expected = {name: writing.wanted.get(name, value) for name, value in deployed.items()}
         if not is_same(expected, agent.configuration):
             source = await self.client.agent(target.agent_id)
             if not is_same(source.configuration, target.deployed.configuration):
                 raise ConflictError(
                     f"agent {target.agent_id} was edited while its copy was made", "Run the same command again."
                 )
-            names = ", ".join(change.name for change in differences(expected, agent.configuration))
-            self.warnings.append(f"{label}: the service did not copy these fields to the preview: {names}")
+            unlike = [f"`{each.name}`" for each in differences(expected, agent.configuration) if each.name in expected]
+            raise UnlikeError(
+                f"the service did not copy these fields: {some(unlike, 5)}, so calls would not test the agent",
+                f"Write them into {target.file.file}: planner then sets them on the copy. If the service cannot keep "
+                f"them, deploy the file first (planner deploy {target.alias} --force REASON), and call the agent "
+                "itself.",
+            )
         if unshown := writing.unshown(agent):
             self.warnings.append(
                 f"{label}: the service does not show these fields of {target.file.file}, so they could not be verified:"
@@ -383,9 +396,9 @@ def is_changed(preview: Preview, agent: AgentState) -> bool:
 
 
 def _wanted_fields(target: EffectiveTarget) -> Mapping[str, Any]:
-    """What the copy must have: the file's fields that differ, and the deployed values of what is drafted, since a
-    service may copy the draft."""
+    """What the copy must have: the file's fields, and the deployed values of what is drafted, since a service may copy
+    the draft."""
     assert target.deployed is not None
     deployed = target.deployed.configuration
     drafted = {name: deployed[name] for name in target.deployed.draft if name in deployed}
-    return {**drafted, **target.preview_fields}
+    return {**drafted, **target.file.fields}

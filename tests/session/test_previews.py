@@ -379,6 +379,26 @@ def test_a_field_that_the_service_does_not_show_is_a_warning(tmp_path: Path) -> 
     clinic.check()
 
 
+@pytest.mark.parametrize("agreed_before", [False, True])
+def test_a_copy_that_differs_is_never_called(tmp_path: Path, agreed_before: bool) -> None:
+    """The service does not copy a field. Nothing is called, nothing is left behind, and no session passes, until the file has
+    the field: then planner sets it on the copy."""
+    clinic = make_clinic(tmp_path, world={"duplicates_leave_out": ("max_call_duration_seconds",)})
+    clinic.sandbox.agents.deploy(12, {"max_call_duration_seconds": 600}, clinic.now().timestamp())
+    for _ in range(2):
+        ran = clinic.run()
+        assert (ran.code, clinic.results()["outcome"]) == (4, "unknown"), ran.err
+        assert "`max_call_duration_seconds`" in "\n".join(clinic.results()["problems"])
+        assert "agents/clinic.yaml" in "\n".join(clinic.results()["next_steps"])
+        assert not clinic.charged()
+        assert clinic.sandbox.agents.ids == [12, 14, 17]
+    clinic.write("agents/clinic.yaml", FILE + f"max_call_duration_seconds: {600 if agreed_before else 700}\n")
+    assert clinic.run().code == 0
+    clinic.check()
+    rates = {run.snapshot.fields["max_call_duration_seconds"] for run in clinic.sandbox.state.runs if run.snapshot}
+    assert rates == {600 if agreed_before else 700}
+
+
 def test_a_source_that_is_edited_meanwhile_is_not_tested(tmp_path: Path) -> None:
     clinic = make_clinic(tmp_path)
 

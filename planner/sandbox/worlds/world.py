@@ -158,6 +158,8 @@ class World(Part):
     """The most agents of the organization; null: any number."""
     duplicates_copy_drafts: bool = False
     """Whether the copy of an agent has its undeployed draft too."""
+    duplicates_leave_out: tuple[str, ...] = ()
+    """Fields that the copy of an agent lacks, such as `tools`."""
     charge_multiplier: Annotated[int, Field(ge=1)] = 2
     call_bill: Literal["charged", "base"] = "charged"
     """Whether a call's `billing_total_cents` includes the multiplier. The account is always charged with it."""
