@@ -6,7 +6,8 @@ service (`local.py`) and against a model of it, in the tests. The rules:
 1. Reserve: the highest price of a launch is reserved before it is sent, under every ceiling.
 2. Write ahead: the intent is durable before the request is sent (`Intended`), the answer after (`Moved`).
 3. Retry only what the service certainly did not carry out (`UNSENT`, `REFUSED`).
-4. Reconcile: an unconfirmed launch is searched for; it is sent again only when it is provably absent.
+4. Reconcile: an unconfirmed launch is searched for; it is sent again only when it is provably absent. Those of other
+   sessions are settled before any call of theirs is made again: nobody knows which of them the service refused.
 """
 
 from __future__ import annotations
@@ -72,10 +73,12 @@ class Apply(NamedTuple):
 
 
 class WaitUntil(NamedTuple):
-    """Wait for an event, at most until then (monotonic seconds). `reason` says why no launch is sent."""
+    """Wait for an event, at most until then (monotonic seconds). `reason` says why no launch is sent. `for_search`: not
+    before an unconfirmed launch is settled."""
 
     seconds: float
     reason: str = ""
+    for_search: bool = False
 
 
 class Finish(NamedTuple):
@@ -98,9 +101,7 @@ def decide(state: State, now: Now) -> list[Action]:
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]
     under_way = state.is_under_way()
-    # Launching may wait for an unconfirmed launch: too many are open, or they reserve the budget.
-    is_blocked = len(state.unconfirmed) >= MAX_UNCONFIRMED or launching.reason == NO_ROOM
-    is_waiting = len(state.wanted.pending) and not state.stopped and not is_blocked
+    is_waiting = len(state.wanted.pending) and not state.stopped and not launching.for_search
     if not (under_way or is_waiting):
         if not state.unconfirmed:
             return [*actions, Finish()]
@@ -134,17 +135,22 @@ def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
         if state.wanted.deferred and not (state.is_under_way() or state.unconfirmed):
             return Apply(DeferredReleased())
         return WaitUntil(NEVER)
+    if len(state.unconfirmed) >= MAX_UNCONFIRMED:
+        return WaitUntil(NEVER, f"{len(state.unconfirmed)} unconfirmed launches", for_search=True)
+    unsettled = state.unsettled_fingerprints()
+    if all(job.call_fingerprint in unsettled for job in pending.jobs()):
+        return WaitUntil(NEVER, "earlier launches of the same calls are unconfirmed", for_search=True)
     if now.seconds < state.limit.pause_until:
         return _paused(state, now)
     room = state.limit.current - state.in_flight()
     if room <= 0 or len(state.posting) >= POSTS_AT_ONCE:
         return WaitUntil(NEVER, f"at most {state.limit.current} concurrent runs")
-    if len(state.unconfirmed) >= MAX_UNCONFIRMED:
-        return WaitUntil(NEVER, f"{len(state.unconfirmed)} unconfirmed launches")
     ledger = state.ledger.copy()
     reserved: list[int] = []
 
     def fits(job: Job) -> bool:
+        if job.call_fingerprint in unsettled:
+            return False
         cents = _reservation(state, ledger, job)
         if cents is None:
             return False
@@ -199,7 +205,7 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
     ledger, jobs = state.ledger, state.wanted.pending.jobs()
     blocking = [ledger.blocking(job.plan, job.line.target, job.reserve_cents) for job in jobs]
     if not all(blocking) and (state.is_under_way() or state.unconfirmed):
-        return WaitUntil(NEVER, NO_ROOM)
+        return WaitUntil(NEVER, NO_ROOM, for_search=True)
     labels = {ceiling.label for ceiling in blocking if ceiling is not None}
     cheapest = min(jobs, key=lambda job: job.reserve_cents or 0)
     left = [(state.consented.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]

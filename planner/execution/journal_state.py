@@ -50,8 +50,9 @@ class TakenError(StoreError):
     def __init__(self, what: str, holder: str) -> None:
         super().__init__(
             f"{what}, which already belongs to launch {holder}",
-            "Different services (THUNDERPHONE_API_BASE_URL) may use the same run ids. If this store was used with "
-            "another service, choose a separate --store and run the same command again.",
+            "Nothing is repeated. Settle open launches with `planner reconcile`: another --store would not know them, "
+            "and their calls would be charged again. Two services (THUNDERPHONE_API_BASE_URL) may use the same run "
+            "ids, so each needs a store of its own.",
         )
         self.holder = holder
 

@@ -3,7 +3,8 @@
 A launch's states::
 
     INTENDED ─┬─► UNSENT                 provably never left (no connection, or the process ended first)
-              └─► SENT ─┬─► ACKNOWLEDGED             answered: its runs are known
+              └─► SENT ─┬─► UNSENT                   recording it took too long: nothing left
+                        ├─► ACKNOWLEDGED             answered: its runs are known
                         ├─► REFUSED                  429: not carried out, not charged
                         ├─► REJECTED                 4xx: the service said no
                         └─► AMBIGUOUS ─┬─► ADOPTED   unconfirmed, then found at the service: its runs are known
@@ -56,7 +57,13 @@ class LaunchState(Enum):
 TRANSITIONS: Mapping[LaunchState, frozenset[LaunchState]] = {
     LaunchState.INTENDED: frozenset({LaunchState.SENT, LaunchState.UNSENT}),
     LaunchState.SENT: frozenset(
-        {LaunchState.ACKNOWLEDGED, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.AMBIGUOUS}
+        {
+            LaunchState.UNSENT,
+            LaunchState.ACKNOWLEDGED,
+            LaunchState.REFUSED,
+            LaunchState.REJECTED,
+            LaunchState.AMBIGUOUS,
+        }
     ),
     LaunchState.AMBIGUOUS: frozenset({LaunchState.ADOPTED, LaunchState.ABSENT}),
 }

@@ -51,6 +51,8 @@ from planner.execution.reconciling import (
 from planner.execution.state import EndedRun, Search, State, Unbound
 from planner.providers.base import Batch, BatchId, Launched, Run, RunId
 
+LATEST_LEAVE_SECONDS: Final = 60.0
+"""A launch that has not left this long after its intent is replaced by a new one."""
 LONGEST_SENDING_SECONDS: Final = 120.0
 """If a launch takes longer than this from intent to answer, assume that the machine slept."""
 NAMED_RUNS: Final = 5
@@ -94,6 +96,18 @@ def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> Lau
     )
 
 
+def leave_within_seconds(state: State, *, is_shared: bool) -> float:
+    """How long after its intent a launch may leave. Other machines search for a shared one from its intent on, for
+    `settle_seconds`: they would miss one that leaves late, and make its calls again."""
+    return min(LATEST_LEAVE_SECONDS, state.settings.settle_seconds / 2) if is_shared else LATEST_LEAVE_SECONDS
+
+
+def is_late(state: State, intent: LaunchIntent, now: Now, *, is_shared: bool) -> bool:
+    """Whether a launch must not leave any more. To be asked before it is recorded as sent, and again after, right
+    before its first byte: the process may have been stopped in between, or the record may have taken long."""
+    return now.seconds_since(intent.sent_at) > leave_within_seconds(state, is_shared=is_shared)
+
+
 # Answers to launches
 
 
@@ -114,7 +128,8 @@ def answered(state: State, launch_id: str, launched: Launched) -> Iterator[Event
         yield DuplicateAnswer(launch_id, error.holder, f"{DUPLICATE_ANSWER}{error}")
         blocked = (
             f"the service answered launch {launch_id} with {error}: launching stopped, and neither launch is repeated."
-            " If this store was used with another service (THUNDERPHONE_API_BASE_URL), choose a separate --store"
+            " Settle it with `planner reconcile`: another --store would not know it, and its calls would be charged"
+            " again"
         )
         state.warn(blocked)
         yield Stopped(blocked=blocked)
@@ -332,11 +347,17 @@ LoadEvidence = Callable[[str], Evidence | None]
 
 
 def resume(state: State, slots: Sequence[Slot], load_evidence: LoadEvidence, now: Now) -> Iterator[Event | RunResumed]:
-    """Count paid runs as wanted ones, and search for unconfirmed launches first."""
+    """Count paid runs as wanted ones, and search for every open launch that may have made the same calls, even if its
+    slots do not count."""
     state.resumed_slots.update(slot.key for slot in slots)
     state.wanted.resume(slots)
     for slot in slots:
         yield from _resume_slot(state, slot, load_evidence, now)
+    wanted = {job.call_fingerprint for job in state.order.jobs.values()}
+    for launch in state.journal.launches(UNSETTLED):
+        asked = {slot.call_fingerprint for slot in state.journal.slots_of(launch.launch_id)}
+        if launch.launch_id not in state.unconfirmed and asked & wanted:
+            state.search(launch.launch_id, now)
     if slots:
         state.log(f"resuming {len(slots)} runs of earlier sessions")
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -75,6 +75,8 @@ class Candidate:
     created_at: datetime | None
     exact: bool = False
     """The batch has the name of the launch."""
+    is_partial: bool = False
+    """These are not the runs that the launch asked for, but some of them may be its."""
 
 
 @frozen
@@ -131,75 +133,98 @@ def search_launches(
     # launches with a number or a known requester match fewer runs, so they choose first
     for item in sorted(unconfirmed, key=lambda item: (item.launch.line.target_number is None, not item.requesters)):
         groups.setdefault(item.identity, []).append(item)
-    taken: set[_Key] = set()
-    singles = [run for run in free_runs if run.batch_id is None]
-    matches = [match for group in groups.values() for match in _match_group(group, free_batches, singles, taken)]
+    free = _Free(free_runs, free_batches)
+    matches = [match for group in groups.values() for match in _match_group(group, free)]
     if batches.whole:
         return matches
-    spoken_for = {run_id for match in matches if match.found for run_id in match.found.run_ids}
-    return [_by_runs(match, [run for run in free_runs if run.id not in spoken_for]) for match in matches]
-
-
-def _by_runs(match: Match, runs: Sequence[Run]) -> Match:
-    """Match by runs a batch that may be missing from the list of batches: its runs were created together."""
-    if match.candidates or len(match.unconfirmed.slots) == 1:
-        return match
-    made: dict[int | None, list[Run]] = {}
-    for run in runs:
-        if run_fits(match.unconfirmed, run):
-            made.setdefault(run.batch_id, []).append(run)
-    candidates = tuple(
-        Candidate(batch_id, tuple(run.id for run in together), together[0].created_at)
-        for batch_id, together in made.items()
-    )
-    whole = [
-        candidate
-        for candidate, together in zip(candidates, made.values(), strict=True)
-        if tuple(sorted(prompt_key(run.prompt) for run in together)) == match.unconfirmed.prompts
-    ]
-    return Match(match.unconfirmed, whole[0] if len(candidates) == len(whole) == 1 else None, candidates)
+    missing = [match.unconfirmed for match in matches if not match.candidates and len(match.unconfirmed.slots) > 1]
+    found = [match for match in matches if match.unconfirmed not in missing]
+    for group in groups.values():
+        found += _match_unlisted([item for item in group if item in missing], free)
+    return found
 
 
 _Key = tuple[int | None, tuple[int, ...]]
 
 
-def _match_group(
-    group: list[Unconfirmed], batches: Sequence[Batch], runs: Sequence[Run], taken: set[_Key]
-) -> list[Match]:
-    """`taken` are candidates already matched to launches; matches found here are added."""
-    possible: dict[str, list[Candidate]] = {}
-    for item in group:
-        if len(item.slots) > 1:
-            fitting = [found for batch in batches if (found := _batch_candidate(item, batch))]
+@dataclass(slots=True)
+class _Free:
+    """What the service shows and no launch of the journal has. `taken` are candidates that were matched now, and
+    `taken_runs` their runs."""
+
+    runs: Sequence[Run]
+    batches: Sequence[Batch]
+    taken: set[_Key] = field(default_factory=set[_Key])
+    taken_runs: set[int] = field(default_factory=set[int])
+
+    def take(self, candidate: Candidate) -> None:
+        self.taken.add(_key(candidate))
+        self.taken_runs.update(candidate.run_ids)
+
+    def candidates(self, item: Unconfirmed) -> list[Candidate]:
+        if len(item.slots) == 1:
+            singles = (run for run in self.runs if run.batch_id is None and run_fits(item, run))
+            found = [Candidate(None, (run.id,), run.created_at) for run in singles]
         else:
-            fitting = [Candidate(None, (run.id,), run.created_at) for run in runs if run_fits(item, run)]
-        possible[item.launch.launch_id] = [candidate for candidate in fitting if _key(candidate) not in taken]
+            found = [candidate for batch in self.batches if (candidate := _batch_candidate(item, batch))]
+        return [candidate for candidate in found if _key(candidate) not in self.taken]
+
+    def unlisted(self, item: Unconfirmed) -> list[Candidate]:
+        """Runs created together that may be the launch's, whose batch the list of batches may miss."""
+        made: dict[int | None, list[Run]] = {}
+        for run in self.runs:
+            if run.id not in self.taken_runs and run_fits(item, run):
+                made.setdefault(run.batch_id, []).append(run)
+        return [
+            Candidate(
+                batch_id,
+                tuple(run.id for run in together),
+                together[0].created_at,
+                is_partial=tuple(sorted(prompt_key(run.prompt) for run in together)) != item.prompts,
+            )
+            for batch_id, together in made.items()
+        ]
+
+
+def _match_group(group: list[Unconfirmed], free: _Free) -> list[Match]:
+    """Match launches that ask for the same. What they match is taken."""
+    possible = {item.launch.launch_id: free.candidates(item) for item in group}
     matches: list[Match] = []
     remaining = list(group)
     for item in group:  # a name is unique
         exact = [candidate for candidate in possible[item.launch.launch_id] if candidate.exact]
         if len(exact) == 1:
             matches.append(Match(item, exact[0], tuple(exact)))
-            taken.add(_key(exact[0]))
+            free.take(exact[0])
             remaining.remove(item)
-    by_age = sorted(remaining, key=lambda item: item.launch.sent_at)
+    return matches + _match_alike(remaining, possible, free)
+
+
+def _match_unlisted(group: Sequence[Unconfirmed], free: _Free) -> list[Match]:
+    """Match launches by their runs alone."""
+    return _match_alike(group, {item.launch.launch_id: free.unlisted(item) for item in group}, free)
+
+
+def _match_alike(group: Sequence[Unconfirmed], possible: Mapping[str, Sequence[Candidate]], free: _Free) -> list[Match]:
+    by_age = sorted(group, key=lambda item: item.launch.sent_at)
     distinct = {
         _key(candidate): candidate
         for item in by_age
         for candidate in possible[item.launch.launch_id]
-        if _key(candidate) not in taken
+        if _key(candidate) not in free.taken
     }
-    if len(distinct) > len(by_age):
-        for item in by_age:
-            candidates = [candidate for candidate in possible[item.launch.launch_id] if _key(candidate) in distinct]
-            matches.append(Match(item, None, tuple(candidates)))
-        return matches
+    if len(distinct) > len(by_age) or any(candidate.is_partial for candidate in distinct.values()):
+        return [
+            Match(item, None, tuple(each for each in possible[item.launch.launch_id] if _key(each) in distinct))
+            for item in by_age
+        ]
     found = _by_time(by_age, possible, distinct.values())
-    taken.update(map(_key, found.values()))
-    for item in by_age:
-        candidate = found.get(item.launch.launch_id)
-        matches.append(Match(item, candidate, () if candidate is None else (candidate,)))
-    return matches
+    for candidate in found.values():
+        free.take(candidate)
+    return [
+        Match(item, found.get(item.launch.launch_id), tuple(filter(None, [found.get(item.launch.launch_id)])))
+        for item in by_age
+    ]
 
 
 def _by_time(

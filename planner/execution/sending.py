@@ -26,15 +26,20 @@ from planner.errors import (
 from planner.execution.core import SendLaunch
 from planner.execution.events import Intended, Moved, NotSent, ServiceAnswered, Stopped, Throttled, Unreachable
 from planner.execution.launches import LaunchIntent, LaunchState
-from planner.execution.observing import answered, intent_of, unconfirmed
+from planner.execution.observing import (
+    LATEST_LEAVE_SECONDS,
+    answered,
+    intent_of,
+    is_late,
+    leave_within_seconds,
+    unconfirmed,
+)
 from planner.providers.base import Launched, LaunchRequest
 from planner.quantities import count, some
 
 if TYPE_CHECKING:
     from planner.execution.local import LocalEngine, Session
 
-LATEST_LEAVE_SECONDS: Final = 60.0
-"""A launch that has not left this long after its intent is replaced by a new one."""
 LATE_SHARES: Final = 3
 """Give up after this many consecutive launches that took too long to share."""
 NAMED_CASES: Final = 3
@@ -61,10 +66,11 @@ class Sender:
 
         def on_sending() -> None:
             nonlocal sent
-            if self._age_seconds(intent) > LATEST_LEAVE_SECONDS:
-                # The machine slept: a run created now would not be recognized as this launch's.
-                raise UnreachableError("a launch waited too long before it was sent: it is replaced")
-            session.happen(Moved(launch_id, LaunchState.SENT))
+            self._check_in_time(intent)
+            if session.state.launch(launch_id).state is LaunchState.INTENDED:
+                session.happen(Moved(launch_id, LaunchState.SENT))
+            sent = False  # until the last check
+            self._check_in_time(intent)
             sent = True
 
         try:
@@ -107,6 +113,16 @@ class Sender:
             "to be made on it"
             " (404). Run the same command again: it makes another one, and nothing is called twice"
         )
+
+    def _check_in_time(self, intent: LaunchIntent) -> None:
+        """Raises `UnreachableError` for a launch whose runs would not be recognized any more: the machine slept, or a
+        write took long."""
+        if is_late(self.session.state, intent, self.engine.now(), is_shared=self._is_shared):
+            raise UnreachableError("a launch waited too long before it was sent: it is replaced")
+
+    @property
+    def _is_shared(self) -> bool:
+        return self.engine.share_intent is not None
 
     def _age_seconds(self, intent: LaunchIntent) -> float:
         return self.engine.now().seconds_since(intent.sent_at)
@@ -163,13 +179,10 @@ class Sender:
         if state.stopped:  # interrupted, or another failure while sharing
             session.happen(Moved(intent.launch_id, LaunchState.UNSENT, "launching stopped"))
             return False
-        # Other machines search for it from `sent_at` on, for `settle_seconds`: they would miss a launch that leaves
-        # late.
-        late_seconds = self._age_seconds(intent)
-        in_time_seconds = min(LATEST_LEAVE_SECONDS, state.settings.settle_seconds / 2)
-        if late_seconds > in_time_seconds:
+        if is_late(state, intent, self.engine.now(), is_shared=True):
+            late_seconds = self._age_seconds(intent)
             session.happen(Moved(intent.launch_id, LaunchState.UNSENT, f"sharing it took {late_seconds:.0f} s"))
-            self._shared_late(intent, late_seconds, in_time_seconds)
+            self._shared_late(intent, late_seconds, leave_within_seconds(state, is_shared=True))
             return False
         self._late_shares = 0
         return True

@@ -110,6 +110,23 @@ class _Queued:
     error: StoreError | UsageError | None = None
 
 
+@frozen
+class _Outcome:
+    """What became of a launch, and its slots as the store shows them."""
+
+    launch: Launch
+    slots: Sequence[SlotDocument]
+    requesters: frozenset[int]
+
+
+@frozen
+class Write:
+    """New intents, and the outcomes of earlier ones. By key."""
+
+    documents: Mapping[str, IntentDocument]
+    outcomes: Mapping[str, _Outcome]
+
+
 class IntentSharing:
     """Connects a journal to a shared store. `show_name` redacts a case id or plan name."""
 
@@ -123,6 +140,8 @@ class IntentSharing:
         self.previews = PreviewSharing(store, journal, now)
         self._show_name = show_name
         self._seen: set[str] = set()
+        self._unmarked: set[str] = set()
+        """Keys of launches that this session shared, and whose outcome the store does not have yet."""
         self._queue: list[_Queued] = []
         self._turn = anyio.Lock()
 
@@ -199,9 +218,9 @@ class IntentSharing:
     async def _share(self, batch: Sequence[_Queued]) -> None:
         error: StoreError | UsageError | None = StoreError("the launch was interrupted before it was shared")
         try:
-            documents = {_key(item.intent.launch_id): self._document(item.intent) for item in batch}
+            write = self.prepare([item.intent for item in batch])
             # In another thread, so that runs are still watched; an interruption does not wait for it.
-            await anyio.to_thread.run_sync(self._put, documents, abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(self.put, write, abandon_on_cancel=True)
             error = None
         except (StoreError, UsageError) as failure:
             error = failure
@@ -209,12 +228,28 @@ class IntentSharing:
             for item in batch:
                 item.done, item.error = True, error
 
-    def _put(self, documents: Mapping[str, IntentDocument]) -> None:
-        """Runs in another thread, so it must not use the journal."""
+    def prepare(self, intents: Iterable[LaunchIntent]) -> Write:
+        """The next write: these intents, and what became of earlier ones of this session. On another machine, a refused
+        launch without a mark would be unconfirmed."""
+        known = ((key, self._outcome_of(_launch_id(key))) for key in sorted(self._unmarked))
+        outcomes = {key: outcome for key, outcome in known if outcome is not None and _is_over(outcome.launch)}
+        documents = {_key(intent.launch_id): self._document(intent) for intent in intents}
+        self._unmarked = self._unmarked - outcomes.keys() | documents.keys()
+        return Write(documents, outcomes)
 
-        def change(now: Reader) -> Mapping[str, bytes]:
+    def put(self, write: Write) -> None:
+        """Write these before the intents are sent. Runs in another thread, so it must not use the journal.
+
+        Raises:
+            OvertakenError: another session has launched the same calls; the intents are withdrawn.
+            StoreError, UsageError: nothing may be sent.
+        """
+        documents = write.documents
+
+        def change(now: Reader) -> Mapping[str, bytes | None]:
             self._check_concurrent(now, documents)
-            return {key: document.model_dump_json().encode() for key, document in documents.items()}
+            written = {key: document.model_dump_json().encode() for key, document in documents.items()}
+            return written | self._writes(now, write.outcomes)
 
         self._store.update(change)
         self._seen.update(documents)
@@ -252,34 +287,33 @@ class IntentSharing:
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
         """The current documents of the store's launches and previews: finished ones are deleted, others updated,
         unknown ones unchanged."""
-        writes = self.previews.outcome(now)
-        for key in now.keys(PREFIX):
-            launch = self._journal.launch(_launch_id(key))
-            if launch is None or (data := now.get(key)) is None:
+        known = ((key, self._outcome_of(_launch_id(key))) for key in now.keys(PREFIX))
+        outcomes = {key: outcome for key, outcome in known if outcome is not None}
+        return {**self.previews.outcome(now), **self._writes(now, outcomes)}
+
+    def _outcome_of(self, launch_id: str) -> _Outcome | None:
+        """None for an unknown launch."""
+        launch = self._journal.launch(launch_id)
+        if launch is None:
+            return None
+        slots = [self._redacted(slot) for slot in self._journal.slots_of(launch_id)]
+        return _Outcome(launch, slots, self._journal.requesters_of(launch_id))
+
+    def _writes(self, now: Reader, outcomes: Mapping[str, _Outcome]) -> dict[str, bytes | None]:
+        writes: dict[str, bytes | None] = {}
+        for key, outcome in outcomes.items():
+            launch, mine = outcome.launch, outcome.slots
+            if (data := now.get(key)) is None:
                 continue
             stored = self._read(key, data)
-            mine = [self._redacted(slot) for slot in self._journal.slots_of(launch.launch_id)]
             if len(mine) != len(stored.slots):
                 raise self._impossible(key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}")
             slots = [_merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]
             if launch.state not in LIVE or all(slot.consumed_by for slot in slots):
                 writes[key] = None
             elif launch.state is not LaunchState.INTENDED:
-                writes[key] = self._current(stored, launch, slots).model_dump_json().encode()
+                writes[key] = _current(stored, outcome, slots).model_dump_json().encode()
         return writes
-
-    def _current(self, stored: IntentDocument, launch: Launch, slots: Iterable[SlotDocument]) -> IntentDocument:
-        requesters = {*stored.requesters, *self._journal.requesters(stored.credential)}
-        return stored.model_copy(
-            update={
-                "state": launch.state,
-                "slack_seconds": launch.slack_seconds,
-                "batch_id": launch.batch_id,
-                "run_ids": launch.run_ids,
-                "requesters": tuple(sorted(requesters)),
-                "slots": tuple(slots),
-            }
-        )
 
     # Documents
 
@@ -340,6 +374,25 @@ def _refuse_newer(key: str, data: bytes) -> None:
         return
     if major is not None and major > int(SCHEMA_VERSION.partition(".")[0]):
         raise UsageError(f"the shared launch {key} was written by a newer planner", "Upgrade planner to read it.")
+
+
+def _is_over(launch: Launch) -> bool:
+    """Whether it is neither to be sent nor waits for its answer."""
+    return launch.state not in (LaunchState.INTENDED, LaunchState.SENT)
+
+
+def _current(stored: IntentDocument, outcome: _Outcome, slots: Iterable[SlotDocument]) -> IntentDocument:
+    launch, requesters = outcome.launch, {*stored.requesters, *outcome.requesters}
+    return stored.model_copy(
+        update={
+            "state": launch.state,
+            "slack_seconds": launch.slack_seconds,
+            "batch_id": launch.batch_id,
+            "run_ids": launch.run_ids,
+            "requesters": tuple(sorted(requesters)),
+            "slots": tuple(slots),
+        }
+    )
 
 
 def _merged(mine: SlotDocument, theirs: SlotDocument) -> SlotDocument:

@@ -202,6 +202,15 @@ class State:
     def is_under_way(self) -> bool:
         return bool(self.posting or self.watched or self.unbound or self.reading)
 
+    def unsettled_fingerprints(self) -> set[str]:
+        """Fingerprints of calls that must not be made now: launches of other sessions that asked for them are open."""
+        return {
+            slot.call_fingerprint
+            for search in self.unconfirmed.values()
+            if search.unconfirmed.launch.invocation_id != self.order.invocation_id
+            for slot in search.unconfirmed.slots
+        }
+
     def is_asking(self) -> bool:
         """Whether anything waits for the lists."""
         return bool(self.watched or self.unbound or self.unconfirmed)

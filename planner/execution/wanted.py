@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from planner.execution.engine import Job, Pace
 from planner.execution.launches import Slot, SlotKey
 from planner.execution.packing import Pending
+
+
+def resumable_slots(
+    slots: Iterable[Slot], most_runs: Mapping[str, int], open_launches: Container[str]
+) -> dict[str, tuple[Slot, ...]]:
+    """The slots that count as runs of their cases, by case id: known runs, collected ones first and at most `most_runs`
+    of a case, and every slot of an open launch.
+
+    Nobody knows which of the open launches arrived, so none can be left out: they may be more than the case needs.
+    """
+    found: dict[str, list[Slot]] = {}
+    for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
+        mine = found.setdefault(slot.case_id, [])
+        if slot.launch_id in open_launches or len(mine) < most_runs.get(slot.case_id, 0):
+            mine.append(slot)
+    return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
 
 
 @dataclass(slots=True)
@@ -18,10 +34,10 @@ class _Case:
     """Slots that cost, or may cost, money."""
     judged: int = 0
     """Live slots with a verdict, or that will never have one."""
-    surplus: int = 0
-    """Retries that earlier sessions launched."""
+    resumed: set[SlotKey] = field(default_factory=set[SlotKey])
+    """Live slots of earlier sessions."""
     platform_failures: int = 0
-    """Runs that the platform failed and that may be retried."""
+    """Runs that the platform failed before the case was decided."""
     at_once: int | None = None
     """How many runs without a verdict may be under way; None if all."""
     is_decided: bool = False
@@ -34,11 +50,17 @@ class _Case:
 
     @property
     def retries_left(self) -> int:
-        return 0 if self.is_decided else self.job.retries * self.job.runs - self._retries
+        return 0 if self.is_decided else self._most_retries - self._retries
+
+    @property
+    def _most_retries(self) -> int:
+        return self.job.retries * self.job.runs
 
     @property
     def _retries(self) -> int:
-        return max(self.surplus, self.platform_failures)
+        """Runs beyond those that the case asks for: retries that earlier sessions launched are among its live slots."""
+        surplus = len(self.resumed) - self.job.runs
+        return min(self._most_retries, max(surplus, self.platform_failures))
 
     def update(self, *, release_all: bool) -> None:
         self.to_launch = max(0, self.job.runs + self._retries - len(self.live))
@@ -75,9 +97,10 @@ class WantedRuns:
     def resume(self, slots: Iterable[Slot]) -> None:
         """Start with the slots of earlier sessions."""
         for slot in slots:
-            self._cases[slot.case_id].live.add(slot.key)
+            case = self._cases[slot.case_id]
+            case.live.add(slot.key)
+            case.resumed.add(slot.key)
         for case_id, case in self._cases.items():
-            case.surplus = max(0, len(case.live) - case.job.runs)
             self._refresh(case_id)
             if case.job.may_stop_early:
                 self._ask_pace(case)
@@ -91,6 +114,7 @@ class WantedRuns:
         """The slot's launch provably never happened."""
         if case_id in self._cases and key in self._cases[case_id].live:
             self._cases[case_id].live.remove(key)
+            self._cases[case_id].resumed.discard(key)
             self._refresh(case_id)
 
     def judged(self, case_id: str, *, platform_failed: bool) -> Judged:
@@ -98,7 +122,7 @@ class WantedRuns:
         case = self._cases[case_id]
         case.judged += 1
         before = case.to_launch
-        case.platform_failures += platform_failed and case.retries_left > 0
+        case.platform_failures += platform_failed and not case.is_decided
         self._refresh(case_id)
         is_retried = case.to_launch > before
         unneeded = self._ask_pace(case) if case.job.may_stop_early else 0

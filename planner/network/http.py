@@ -134,7 +134,8 @@ class HttpxTransport:
 
 
 class _Sending:
-    """Calls `on_sending` before the first byte may leave."""
+    """Calls `on_sending` before the first byte may leave. Through a proxy, that is its CONNECT, and the request itself
+    leaves later: `on_sending` is called again then, and may still abort it."""
 
     def __init__(self, on_sending: Callable[[], None]) -> None:
         self._on_sending = on_sending
@@ -143,7 +144,9 @@ class _Sending:
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """The trace extension of httpcore. The first `send_…` counts, even a proxy's CONNECT: too early is safe."""
         del info
-        if ".send_" in event and event.endswith(".started") and not self.has_begun:
+        if ".send_" not in event or not event.endswith(".started"):
+            return
+        if not self.has_begun or "headers" in event:
             self._on_sending()
             self.has_begun = True
 

@@ -48,8 +48,9 @@ def _between(then: str, now: str) -> float:
 class Transport(Protocol):
     """Sends one request.
 
-    `on_sending` marks a request that must never be sent twice: it is called once, when the connection is open and
-    before the first byte leaves. If it was not called, the request provably never left.
+    `on_sending` marks a request that must never be sent twice: it is called when the connection is open and before the
+    first byte leaves, and again if the request itself leaves later (after a proxy's CONNECT). If it was not called, or
+    raised, the request provably never left.
 
     Raises:
         UnreachableError: it provably never left.

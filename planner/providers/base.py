@@ -276,7 +276,7 @@ class Provider(Protocol):
 
     async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
         """Send a launch once. `on_sending` is called right before the first byte is sent, and may abort the launch by
-        raising.
+        raising. It may be called again as long as nothing of the launch was sent.
 
         Raises:
             UnreachableError: it provably never left.

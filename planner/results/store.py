@@ -19,6 +19,8 @@ BRANCHES: Final = "branches/"
 HISTORY: Final = ("configurations/", "evidence/", "runs/", "votes/")
 """Configurations, evidence and answers under their digests, and sessions under their ids: the same wherever they are
 stored."""
+_OF_OTHER_BRANCHES: Final = (*HISTORY, "intents/")
+"""Results of the other branches of a merge group count, and so do their open launches."""
 _BASELINES: Final = "latest/"
 
 # No segment starts with a dot: such names belong to the store (locks, temporary files), and `..` leads outside.
@@ -88,8 +90,8 @@ class Backoff:
 
 
 class _BranchReader:
-    """What a job of a branch reads: its own documents, then evidence, sessions and answers of the branches `also`, then
-    the documents of the default branch, except baselines."""
+    """What a job of a branch reads: its own documents, then evidence, sessions, open launches and answers of the
+    branches `also`, then the documents of the default branch, except baselines."""
 
     def __init__(self, inner: Reader, prefix: str, also: Sequence[str] = ()) -> None:
         self._inner = inner
@@ -98,7 +100,7 @@ class _BranchReader:
 
     def _keys_of(self, key: str) -> Iterator[str]:
         yield self._prefix + key
-        if key.startswith(HISTORY):
+        if key.startswith(_OF_OTHER_BRANCHES):
             yield from (prefix + key for prefix in self._also)
         if not key.startswith(_BASELINES):
             yield key
@@ -115,7 +117,7 @@ class _BranchReader:
             key.removeprefix(branch)
             for branch in (self._prefix, *self._also)
             for key in self._inner.keys(branch + prefix)
-            if branch == self._prefix or key.removeprefix(branch).startswith(HISTORY)
+            if branch == self._prefix or key.removeprefix(branch).startswith(_OF_OTHER_BRANCHES)
         }
         found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, _BASELINES)))
         return iter(sorted(found))

@@ -18,6 +18,7 @@ from planner.errors import RefusedError
 from planner.execution.engine import BALANCE
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
+from planner.execution.wanted import resumable_slots
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, money, some
@@ -142,8 +143,8 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
             whole = build(known)
         unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)}
         unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
-        resumed = {slot.launch_id for slot in slots}
-        orphans = orphans_of(journal, resumed, shared=place.shared is not None, now=now)
+        searched = {slot.launch_id for slot in slots} | _open_launches_of(journal, whole)
+        orphans = orphans_of(journal, searched, shared=place.shared is not None, now=now)
     paid_cents = spent.total() - reserved.total()
     return Preparation(
         judging.with_votes(change_set, resumable),
@@ -277,30 +278,42 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
 def _resumable(
     journal: Journal, change_set: ChangeSet, selection: Selection, agents: Agents
 ) -> dict[str, tuple[Slot, ...]]:
-    """Unconsumed runs of the same calls, collected ones first, without those of previews that somebody edited.
+    """Unconsumed runs of the same calls, as `resumable_slots`, without those of previews that somebody edited.
 
     With `--rerun` or `--fresh`, only runs of the same unfinished request. Runs that the baseline already contains are
     excluded, even if the journal does not know that.
     """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
-    found: dict[str, list[Slot]] = {}
     unsent = _unsent_launches(journal)
-    slots = [slot for slot in journal.unconsumed_slots() if slot.launch_id not in unsent]
-    for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
+    same_request_only = selection.rerun != "changed" or selection.fresh is not None
+
+    def counts(slot: Slot) -> bool:
         change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)
-        if change is None or launch is None or slot.run_id in finished or not _same_call(slot, change, agents):
-            continue
+        if change is None or launch is None or slot.launch_id in unsent or slot.run_id in finished:
+            return False
         preview = journal.previews.of_target(launch.line.target)
         if preview is not None and preview.was_changed:
-            continue
-        is_another_request = launch.consent_id != change_set.digest
-        if is_another_request and (selection.rerun != "changed" or selection.fresh is not None):
-            continue
-        mine = found.setdefault(slot.case_id, [])
-        if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):
-            mine.append(slot)
-    return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
+            return False
+        is_same_request = launch.consent_id == change_set.digest
+        return _same_call(slot, change, agents) and (is_same_request or not same_request_only)
+
+    most_runs = {
+        case_id: change.runs * (1 + (change.case.retries if change.case else 0)) for case_id, change in wanted.items()
+    }
+    open_launches = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+    return resumable_slots(filter(counts, journal.unconsumed_slots()), most_runs, open_launches)
+
+
+def _open_launches_of(journal: Journal, change_set: ChangeSet) -> set[str]:
+    """Open launches that asked for calls of this change set. They are settled before these are made again, even those
+    that do not count as runs of it."""
+    wanted = {change.call_fingerprint for change in change_set.with_action(Action.CALL)}
+    return {
+        launch.launch_id
+        for launch in journal.launches(UNSETTLED)
+        if any(slot.call_fingerprint in wanted for slot in journal.slots_of(launch.launch_id))
+    }
 
 
 def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:

@@ -275,7 +275,7 @@ class Previews:
             if self.intents is not None:
                 await self.intents.previews.share(preview)
             copy_id = await self.client.duplicate_agent(
-                target.agent_id, preview.name, on_sending=lambda: self._move(preview, PreviewState.DUPLICATING)
+                target.agent_id, preview.name, on_sending=lambda: self._note_sending(preview)
             )
         except (ThrottledError, UnreachableError):
             self._move(preview, PreviewState.ABSENT, detail="it was not made")
@@ -290,6 +290,10 @@ class Previews:
             raise
         self._move(preview, PreviewState.MADE, copy_id)
         return self._current(preview)
+
+    def _note_sending(self, preview: Preview) -> None:
+        if self._current(preview).state is PreviewState.INTENDED:
+            self._move(preview, PreviewState.DUPLICATING)
 
     async def _found(self, preview: Preview, error: PlannerError) -> Preview:
         """The copy whose answer was lost. Raises the error if the service does not list it."""

@@ -34,10 +34,11 @@ from planner.execution.engine import (
     all_at_once,
 )
 from planner.execution.journal import Journal
-from planner.execution.launches import EndedRun, Slot
+from planner.execution.launches import UNSETTLED, EndedRun, Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
 from planner.execution.reading import Transactions
+from planner.execution.wanted import resumable_slots
 from planner.network.transport import Answer, InProcessTransport
 from planner.providers.base import Line
 from planner.providers.thunderphone.client import ApiClient
@@ -315,14 +316,11 @@ def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str |
 
 
 def resumable(journal: Journal, jobs: Mapping[str, Job]) -> list[Slot]:
-    """Runs that earlier sessions launched for the same cases, at most as many as are wanted; collected ones first."""
-    found: dict[str, list[Slot]] = {}
-    for slot in sorted(journal.unconsumed_slots(), key=lambda slot: (slot.evidence is None, slot.run_id is None)):
-        job = jobs.get(slot.case_id)
-        mine = found.setdefault(slot.case_id, [])
-        if job is not None and len(mine) < job.runs * (1 + job.retries):
-            mine.append(slot)
-    return [slot for slots in found.values() for slot in slots]
+    """Runs that earlier sessions launched for the same cases."""
+    open_launches = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+    slots = [slot for slot in journal.unconsumed_slots() if slot.case_id in jobs]
+    most_runs = {case_id: job.runs * (1 + job.retries) for case_id, job in jobs.items()}
+    return [slot for mine in resumable_slots(slots, most_runs, open_launches).values() for slot in mine]
 
 
 @pytest.fixture

@@ -361,6 +361,19 @@ def test_an_unlisted_batch_matches_by_its_runs() -> None:
     assert matched(launches, [run(1, "p"), run(2, "r")], every_batch=False) == {"a": "1 candidates"}
 
 
+@pytest.mark.parametrize("every_batch", [True, False])
+def test_equal_launches_never_adopt_one_batch_together(every_batch: bool) -> None:
+    """Each batch is one launch's, whether the service lists the batch or only its runs."""
+    made = [run(1, "p", batch_id=201), run(2, "q", batch_id=201), run(3, "p", batch_id=202), run(4, "q", batch_id=202)]
+    alike = [unconfirmed("a", "p", "q"), unconfirmed("b", "p", "q", after=1)]
+    for shown, found in ((made[:2], [201]), (made, [201, 202])):
+        listed = [batch(201, "p", "q"), batch(202, "p", "q")][: len(shown) // 2] if every_batch else []
+        matches = matched(alike, [] if every_batch else shown, listed, every_batch=every_batch)
+        assert sorted(filter(None, matches.values())) == found
+    overlapping = [unconfirmed("a", "p", "q"), unconfirmed("c", "p", "r")]
+    assert matched(overlapping, made[:2], every_batch=False) == {"a": 201, "c": None}
+
+
 # A law
 
 

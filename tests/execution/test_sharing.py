@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import anyio
 import pytest
 from mortality import Life
+from virtual_time import VirtualLoop
 
 from planner.errors import StoreError, UsageError
 from planner.execution.engine import Settings
@@ -283,6 +285,84 @@ async def test_a_launch_that_was_shared_late_is_replaced(
     assert [journal.launch(launch_id).state for launch_id in shares] == [LaunchState.UNSENT, LaunchState.ACKNOWLEDGED]
     journal.close()
     await service.check_exact(jobs)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+async def test_a_launch_whose_record_takes_long_does_not_leave(
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder, *, is_shared: bool
+) -> None:
+    """The process is stopped after it recorded a launch as sent, and before its first byte. It goes on after another
+    machine found that the launch never arrived, and made the call."""
+    jobs, service = [job("ana")], make_service()
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    stops: list[Moved] = []
+
+    def begin(engine: LocalEngine) -> None:
+        if is_shared:
+            share_with(shared, jobs)(engine)
+        record = engine.journal.record
+
+        def record_and_stop(event: Any) -> None:
+            record(event)
+            if isinstance(event, Moved) and event.state is LaunchState.SENT and not stops:
+                stops.append(event)
+                loop.virtual_seconds += 601
+
+        engine.journal.record = record_and_stop
+
+    done = await service.invoke(jobs, settings=SETTINGS, on_engine=begin)
+    assert done.outcome.finished
+    journal = service.journal()
+    launches = sorted(journal.launches(LaunchState), key=lambda launch: launch.sent_at)
+    journal.close()
+    assert [launch.state for launch in launches] == [LaunchState.UNSENT, LaunchState.ACKNOWLEDGED]
+    await service.check_exact(jobs)
+
+
+async def test_a_shared_launch_leaves_long_before_it_counts_as_absent(
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
+) -> None:
+    """Another machine may make its call again `settle_seconds` after its intent, even if these are few."""
+    jobs, service, intents = [job("ana")], make_service(), list[str]()
+
+    def begin(engine: LocalEngine) -> None:
+        share_with(shared, jobs)(engine)
+
+    def connect_slowly(method: str, path: str, body: bytes | None) -> None:
+        del path, body
+        if method == "POST" and not intents:
+            intents.append(method)
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            loop.virtual_seconds += 25
+
+    settings = replace(SETTINGS, settle_seconds=40)
+    done = await service.invoke(jobs, settings=settings, on_engine=begin, intercept=connect_slowly)
+    assert done.outcome.finished
+    journal = service.journal()
+    assert sorted(launch.state.value for launch in journal.launches(LaunchState)) == ["acknowledged", "unsent"]
+    journal.close()
+    await service.check_exact(jobs)
+
+
+async def test_a_refused_launch_is_marked_with_the_next_write(
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
+) -> None:
+    """Launches that the service answered are not unconfirmed on another machine, even if this one is lost."""
+    jobs = [job("ana", runs=2), job("bob", target=14), job("cleo", target=17)]
+    service = make_service(faults=[{"kind": "throttle", "times": 2}], concurrency_limit=2)
+    done = await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
+    assert done.outcome.finished
+    journal = service.journal()
+    states = {f"intents/{launch.launch_id}.json": launch.state for launch in journal.launches(LaunchState)}
+    journal.close()
+    documents = {key: json.loads(shared.get(key) or b"")["state"] for key in shared.keys("intents/")}
+    assert LaunchState.REFUSED in states.values()
+    assert documents.keys() == {key for key, state in states.items() if state is LaunchState.ACKNOWLEDGED}
+    of_the_last_write = set(shared.updates[-1]) if shared.updates else set[str]()
+    assert {documents[key] for key in documents.keys() - of_the_last_write} <= {"acknowledged"}
+    assert "acknowledged" in documents.values()
 
 
 @pytest.mark.parametrize(
