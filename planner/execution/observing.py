@@ -353,7 +353,7 @@ def resume(state: State, slots: Sequence[Slot], load_evidence: LoadEvidence, now
     state.wanted.resume(slots)
     for slot in slots:
         yield from _resume_slot(state, slot, load_evidence, now)
-    wanted = {job.call_fingerprint for job in state.order.jobs.values()}
+    wanted = {job.call_fingerprint for job in state.consented.jobs.values()}
     for launch in state.journal.launches(UNSETTLED):
         asked = {slot.call_fingerprint for slot in state.journal.slots_of(launch.launch_id)}
         if launch.launch_id not in state.unconfirmed and asked & wanted:

@@ -207,7 +207,7 @@ class State:
         return {
             slot.call_fingerprint
             for search in self.unconfirmed.values()
-            if search.unconfirmed.launch.invocation_id != self.order.invocation_id
+            if search.unconfirmed.launch.invocation_id != self.consented.invocation_id
             for slot in search.unconfirmed.slots
         }
 
