@@ -87,11 +87,7 @@ class RunVerdict(Document):
     fault: Fault | None = None
     reason: str = Field(default="", description="Why it did not pass, on one line.")
     fault_quote: Quote | None = Field(default=None, description="The turn that shows the caller's fault.")
-    excluded: Literal["agent_edited"] | None = Field(
-        default=None,
-        description="Why the run never counts, although a call was made: the agent was edited meanwhile.",
-        exclude_if=lambda value: value is None,
-    )
+    excluded: Literal["agent_edited"] | None = Field(default=None, description="Why the run never counts, if so.")
     findings: ListOf[Finding] = Field(default=[])
 
     @property
@@ -304,8 +300,6 @@ class CaseResult(Document):
         something about the agent."""
         countable = sum(run.countable for run in self.runs)
         counted = self.runs_countable
-        if counted is None and self.pass_rate:  # results of an older version
-            counted = round(self.runs_passed / self.pass_rate)
         return counted is not None and countable < counted <= len(self.runs)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-from planner.changes.configuration import agree, differences, is_same
+from planner.changes.configuration import differences, is_same
 from planner.errors import (
     ConflictError,
     IncompleteError,
@@ -17,7 +17,6 @@ from planner.errors import (
     StoreError,
     ThrottledError,
     UnreachableError,
-    UsageError,
 )
 from planner.execution.events import PreviewIntended, PreviewMoved
 from planner.execution.launches import LONGEST_RUN
@@ -25,6 +24,7 @@ from planner.execution.previews import Preview, PreviewState, PreviewStep, next_
 from planner.providers.base import AgentState
 from planner.quantities import some
 from planner.session.called_agents import is_edited, is_other_revision, revision_of
+from planner.session.preview_writing import Deploy, DiscardDraft, Draft, Writing
 
 if TYPE_CHECKING:
     from planner.execution.journal import Journal
@@ -32,70 +32,6 @@ if TYPE_CHECKING:
     from planner.providers.base import AgentProvider, Target
     from planner.session.recorded_agents import EffectiveTarget
     from planner.session.shell import Shell
-
-
-# Which write comes next
-
-
-class Draft(NamedTuple):
-    fields: Mapping[str, Any]
-
-
-class Deploy(NamedTuple):
-    pass
-
-
-class DiscardDraft(NamedTuple):
-    pass
-
-
-Write: TypeAlias = Draft | Deploy | DiscardDraft
-
-
-@dataclass(slots=True)
-class Writing:
-    """The writes to one copy. Each can be repeated, since nobody else uses the copy."""
-
-    wanted: Mapping[str, Any]
-    is_drafted: bool = False
-    is_deployed: bool = False
-
-    def next(self, agent: AgentState) -> Write | None:
-        """None if all wanted fields are deployed, where the service shows them. Raises `UsageError` if it deploys other
-        values than were sent."""
-        shown = agent.configuration
-        differing = {
-            name: value for name, value in self.wanted.items() if name in shown and not agree(shown[name], value)
-        }
-        pending = differing | ({} if self.is_deployed else dict.fromkeys(self.unshown(agent)))
-        if not pending:
-            return None
-        if self.is_deployed:
-            names = ", ".join(differing)
-            raise UsageError(
-                f"the service changes these fields when they are deployed: {names}",
-                "Write them as the service shows them.",
-            )
-        if any(name not in self.wanted or not agree(value, self.wanted[name]) for name, value in agent.draft.items()):
-            return DiscardDraft()
-        if not self.is_drafted and not pending.keys() <= agent.draft.keys():
-            return Draft({name: self.wanted[name] for name in pending})
-        if not agent.is_drafted and not differing:
-            return None  # the service ignores the fields that it does not show
-        return Deploy()
-
-    def answered(self, write: Write) -> None:
-        """The service says that it carried this out."""
-        match write:
-            case Draft():
-                self.is_drafted = True
-            case Deploy():
-                self.is_deployed = True
-            case DiscardDraft():
-                self.is_drafted = False
-
-    def unshown(self, agent: AgentState) -> list[str]:
-        return [name for name in self.wanted if name not in agent.configuration]
 
 
 class UnlikeError(IncompleteError):

@@ -16,7 +16,7 @@ from planner.providers.base import AgentState
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import is_edited
-from planner.session.previews import Deploy, DiscardDraft, Draft, Writing
+from planner.session.preview_writing import Deploy, DiscardDraft, Draft, Writing
 from planner.session.recorded_agents import shown_configuration, stored_configuration
 
 DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
