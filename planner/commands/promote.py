@@ -105,8 +105,8 @@ def _promote(work: Workspace, store: Store, number: int) -> str:
     for key, source in branch_baselines(store, number, environment, repository.read_baseline):
         if source.plan not in own:
             continue
-        data = store.get(key)
-        base = {} if data is None else {case.case_id: case for case in repository.read_baseline(key, data).cases}
+        stored = repository.read_baseline(key, store.get(key))
+        base = {case.case_id: case for case in stored.cases} if stored is not None else {}
         matching = [case for case in _matching(source, base, cases) if _has_file(case, cases, branch)]
         own_calls = [case for case in matching if all(made_here(session) for session in _sessions(source, case))]
         foreign += len(matching) - len(own_calls)
@@ -149,6 +149,8 @@ def _settle(work: Workspace, store: Store) -> str:
             if data is None or now.get(key) != data:  # another job has stored newer results meanwhile
                 continue
             stored = place.repository.read_baseline(key, data)
+            if stored is None:
+                continue
             cases = {case.case_id: case for case in stored.cases if case.case_id not in dropped} | mine
             if mine or len(cases) < len(stored.cases):
                 writes[key] = document_bytes(stored.model_copy(update={"cases": list(cases.values()), "ended_at": at}))

@@ -10,7 +10,8 @@ from planner.changes.model import ChangeSet
 from planner.reports.neutral import for_terminal
 from planner.reports.redaction import FIELDS, Redactor, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, Paint, wrapped
-from planner.results.model import AgentDocument, FieldDocument, RunResult
+from planner.results.agent_documents import AgentDocument, FieldDocument
+from planner.results.model import RunResult
 from planner.results.outcomes import Action
 from planner.values import frozen
 

@@ -14,14 +14,13 @@ from typing import Any, Protocol, TypeVar, cast
 from pydantic import BaseModel
 
 from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
+from planner.results.agent_documents import AgentDocument, FieldDocument
 from planner.results.model import (
-    AgentDocument,
     CaseInputs,
     CaseResult,
     Consent,
     CostDocument,
     DroppedCase,
-    FieldDocument,
     Finding,
     FreshDocument,
     JudgeCost,

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from planner.bounds import MAX_DOCUMENT_BYTES
@@ -21,6 +22,8 @@ _LOCK: Final = ".lock"
 _IGNORE: Final = ".gitignore"
 _HALF_WRITTEN: Final = ".half-written-"
 
+_READING: Final = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+"""Flags to open a document: do not wait for the writer of a pipe."""
 _ELSEWHERE: Final = "or choose another place with --store"
 
 
@@ -40,14 +43,19 @@ class DirectoryStore:
         with self._mapped("read", path):
             try:
                 self._refuse_links(path)
-                if path.stat().st_size > MAX_DOCUMENT_BYTES:
+                descriptor = os.open(path, _READING)
+            except FileNotFoundError:
+                return None
+            with os.fdopen(descriptor, "rb") as file:
+                about = os.fstat(descriptor)
+                if not S_ISREG(about.st_mode):
+                    raise StoreError(f"{path} is not a file", f"Remove it, {_ELSEWHERE}")
+                if about.st_size > MAX_DOCUMENT_BYTES:
                     raise StoreError(
                         f"{path} is too large: stored documents have at most {MAX_DOCUMENT_BYTES:,} bytes",
                         "Restore it from a backup, or delete it.",
                     )
-                return path.read_bytes()
-            except FileNotFoundError:
-                return None
+                return file.read()
 
     def has(self, key: str) -> bool:
         path = self._path(key)

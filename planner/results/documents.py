@@ -157,21 +157,23 @@ def schema_major(document: object) -> int | None:
     return int(version.partition(".")[0])
 
 
-def impossible_in(document: RunResult | BaselineDocument, now: datetime | None) -> str:
-    """Describe the first contradiction; "" if there is none. `now` None: accept times in the future.
+def future_time_in(document: RunResult | BaselineDocument, now: datetime | None) -> datetime | None:
+    """The first time in it that no clock can show yet. `now` None: none is."""
+    own = (moment for moment in (document.started_at, document.ended_at) if moment is not None)
+    ends = (run.completed_at for case in document.cases for run in case.runs if run.completed_at is not None)
+    early = (moment for moment in own if not is_possible(moment, now))
+    return next(early, next((moment for moment in ends if not is_possible(moment, now, SERVER_CLOCK_SKEW)), None))
+
+
+def impossible_in(document: RunResult | BaselineDocument) -> str:
+    """Describe the first contradiction; "" if there is none.
 
     Comparisons and prices from such documents would be wrong, or could not be computed.
     """
-    for name, moment in (("started_at", document.started_at), ("ended_at", document.ended_at)):
-        if moment is not None and not is_possible(moment, now):
-            return f"{name} {moment.isoformat()} is not a possible time"
-    return next((f"{wrong} in {case.case_id}" for case in document.cases for wrong in _of_case(case, now)), "")
+    return next((f"{wrong} in {case.case_id}" for case in document.cases for wrong in _of_case(case)), "")
 
 
-def _of_case(case: CaseResult, now: datetime | None) -> Iterator[str]:
-    for run in case.runs:
-        if run.completed_at is not None and not is_possible(run.completed_at, now, SERVER_CLOCK_SKEW):
-            yield f"completed_at {run.completed_at.isoformat()} is not a possible time"
+def _of_case(case: CaseResult) -> Iterator[str]:
     if len({(run.invocation_id, run.run_id) for run in case.runs}) < len(case.runs):
         yield "the same run is listed twice"
     for sample in filter(None, (case.before, case.latest, case.open_against)):
@@ -191,8 +193,8 @@ def _of_rates(rates: Iterable[ExpectationRate]) -> Iterator[str]:
 _NUMBER: Final = re.compile(rf"{BRANCHES}([1-9][0-9]{{0,17}})/")
 _OPEN: Final = "intents/"
 
-Parse = Callable[[str, bytes], BaselineDocument]
-"""(key of the default branch, content) → the baseline."""
+Parse = Callable[[str, bytes | None], BaselineDocument | None]
+"""(key of the default branch, content) → the baseline; None if there is none, or none that counts."""
 
 
 @frozen
@@ -216,8 +218,8 @@ def branch_baselines(
     prefix = f"{BRANCHES}{number}/"
     for key in store.keys(f"{prefix}latest/{environment_key}/"):
         own = key.removeprefix(prefix)
-        if (data := store.get(key)) is not None:
-            yield own, parse(own, data)
+        if (document := parse(own, store.get(key))) is not None:
+            yield own, document
 
 
 def has_open_launches(store: Reader, number: int) -> bool:
@@ -246,8 +248,7 @@ def promotion(
             if not now.has(own) and sessions.get(key, True):
                 writes[own] = now.get(key)
     for each in promotions:
-        data = now.get(each.key)
-        stored = None if data is None else parse(each.key, data)
+        stored = parse(each.key, now.get(each.key))
         merged = {case.case_id: case for case in stored.cases} if stored is not None else {}
         merged |= {case.case_id: case for case in each.cases}
         document = stored or each.source

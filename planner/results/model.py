@@ -5,7 +5,7 @@ version. Stored documents keep prompts and numbers; `planner.reports.redaction` 
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, Store
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Quote
 from planner.evidence import CostBasis, Part
+from planner.results.agent_documents import AgentDocument
 from planner.results.outcomes import Action, CaseOutcome, FailOn, Fault, RunOutcome
 
 
@@ -342,28 +343,6 @@ class PreviewDocument(Document):
     configuration: str = Field(description="Digest of the configuration that was called.")
     changes: ListOf[str] = Field(default=[], description="The fields that differ from the deployed agent.")
     deleted: bool = Field(description="Whether it was deleted; otherwise the next session deletes it.")
-
-
-class FieldDocument(Document):
-    """A field of an agent that differs; null: it is not set."""
-
-    field: str
-    before: Any = None
-    after: Any = None
-
-
-class AgentDocument(Document):
-    """An agent with a file. Secrets in its fields are replaced by digests."""
-
-    target: str = Field(description="The author's alias of the agent.")
-    agent_id: ServiceId
-    config: str = Field(description="The agent's file.")
-    state: Literal["unknown", "changed", "same"] = Field(
-        description="Whether the file differs from the deployed agent; unknown: the agent was not read."
-    )
-    changes: ListOf[FieldDocument] = Field(default=[], description="How the file differs from the deployed agent.")
-    drift: ListOf[FieldDocument] = Field(default=[], description="What was edited at the service.")
-    waits_for_deploy: bool = Field(default=False, description="The newest recorded file is not deployed yet.")
 
 
 class RunResult(Document):

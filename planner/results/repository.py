@@ -25,6 +25,7 @@ from planner.results.documents import (
     UnreadableError,
     baselines_of,
     document_bytes,
+    future_time_in,
     impossible_in,
     joined,
     parsed,
@@ -78,13 +79,14 @@ class VerifiedDocuments:
 class Access:
     """How documents are read and written.
 
-    `redact` replaces keys in what a session found; evidence comes without any. Documents that ended later than `now`
-    are refused. `verified` None: every document is trusted.
+    `redact` replaces keys in what a session found; evidence comes without any. Documents from after `now` are ignored,
+    and `warn` is told. `verified` None: every document is trusted.
     """
 
     redact: Callable[[bytes], bytes] = bytes
     now: datetime | None = None
     verified: VerifiedDocuments | None = None
+    warn: Callable[[str], None] = lambda _: None
 
 
 @frozen
@@ -108,6 +110,8 @@ class ResultsRepository:
         self._access = access or Access()
         self._verified: set[str] = set()
         """Digests of verified evidence."""
+        self._ignored: set[str] = set()
+        """Documents from the future that were named."""
 
     def is_verified(self, data: bytes) -> bool:
         """Whether this machine wrote or verified the document."""
@@ -183,7 +187,9 @@ class ResultsRepository:
         older = None if before is None else invocation_key(before)
         for key in sorted(self._store.keys("runs/"), reverse=True):
             if (older is None or key < older) and (data := self._store.get(key)) is not None:
-                yield self._read_plausible(RunResult, key, data)
+                result = self._read_plausible(RunResult, key, data)
+                if result is not None:
+                    yield result
 
     def sessions_of(self, environment: str, *, sandbox: bool) -> Iterator[RunResult]:
         """The stored sessions of one environment, newest first."""
@@ -212,15 +218,17 @@ class ResultsRepository:
         """Of each of these plans that has one, in their order."""
         for plan in plan_names:
             key = baseline_key(environment, plan)
-            if (data := self._store.get(key)) is not None:
-                yield StoredBaseline(self.read_baseline(key, data), data, is_trusted=self.is_verified(data))
+            data = self._store.get(key)
+            document = self.read_baseline(key, data)
+            if data is not None and document is not None:
+                yield StoredBaseline(document, data, is_trusted=self.is_verified(data))
 
     def other_baselines(self, environment: str, plan_names: Collection[str]) -> Iterator[BaselineDocument]:
         """Baselines of other plans."""
         known = {baseline_key(environment, plan) for plan in plan_names}
         for key in self._store.keys(f"latest/{segment_for(environment)}/"):
-            if key not in known and (data := self._store.get(key)) is not None:
-                yield self.read_baseline(key, data)
+            if key not in known and (document := self.read_baseline(key, self._store.get(key))) is not None:
+                yield document
 
     def amend_baselines(
         self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseResult], CaseResult]
@@ -264,7 +272,7 @@ class ResultsRepository:
         def change(now: Reader) -> dict[str, bytes | None]:
             verified.clear()
             data = now.get(key)
-            stored = None if data is None else self.read_baseline(key, data)
+            stored = self.read_baseline(key, data)
             document = replacement(stored)
             if document is None or document == stored:
                 return {}
@@ -276,9 +284,12 @@ class ResultsRepository:
         self._store.update(change)
         self._note_verified(verified)
 
-    def read_baseline(self, key: str, data: bytes) -> BaselineDocument:
-        """The baseline of this key of the default branch. Raises like `stored_baselines`."""
-        document = self._read_plausible(BaselineDocument, key, data)
+    def read_baseline(self, key: str, data: bytes | None) -> BaselineDocument | None:
+        """The baseline of this key of the default branch; None if there is none, or it is from the future. Raises like
+        `stored_baselines`."""
+        document = None if data is None else self._read_plausible(BaselineDocument, key, data)
+        if document is None:
+            return None
         environments = {segment_for(name) for name in (document.environment, self._shown(document.environment))}
         *_, environment, plan = key.split("/")
         if environment not in environments or plan != f"{segment_for(document.plan)}.json":
@@ -289,11 +300,21 @@ class ResultsRepository:
         """How keys of the store write it."""
         return name
 
-    def _read_plausible(self, kind: type[_Document], key: str, data: bytes) -> _Document:
+    def _read_plausible(self, kind: type[_Document], key: str, data: bytes) -> _Document | None:
+        """None if it is from the future: its cases count as if it did not exist, and all others go on."""
         document = self._read(kind, key, data)
-        if wrong := impossible_in(document, self._access.now):
+        if wrong := impossible_in(document):
             raise self._unreadable(kind, key, wrong)
-        return document
+        moment = future_time_in(document, self._access.now)
+        if moment is None:
+            return document
+        if key not in self._ignored:
+            self._ignored.add(key)
+            self._access.warn(
+                f"{self._store.locate(key)} is ignored: it is of {moment.isoformat()}, which is in the future. If the "
+                "clock of this machine is wrong, correct it before you agree to calls; otherwise delete the document"
+            )
+        return None
 
     def _read(self, kind: type[_Stored], key: str, data: bytes) -> _Stored:
         try:

@@ -159,7 +159,8 @@ class SharedRepository(ResultsRepository):
             mine = next(self._mine.stored_baselines(environment, [plan]), None)
             key = self._shared_key(environment, plan)
             data = self._tiers.shared.get(key)
-            theirs = None if data is None else StoredBaseline(self.read_baseline(key, data), data, is_trusted=True)
+            shared = self.read_baseline(key, data)
+            theirs = StoredBaseline(shared, data, is_trusted=True) if data is not None and shared is not None else None
             own = mine is not None and mine.is_trusted and mine.document.invocation_id in waiting
             if mine is not None and (theirs is None or (own and mine.document.ended_at > theirs.document.ended_at)):
                 yield mine
@@ -231,7 +232,7 @@ class SharedRepository(ResultsRepository):
             for document in baselines_of(shown, item.environment):
                 key = self._shared_key(item.environment, document.plan)
                 data = already.get(key) or now.get(key)
-                stored = None if data is None else self.read_baseline(key, data)
+                stored = self.read_baseline(key, data)
                 writes[key] = self._written(joined(stored, document))
         return writes
 

@@ -171,7 +171,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
         directory = directory / "sandbox"
     folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
     namespaces = _namespaces(shell, root)
-    access = Access(shell.keys.data, now, verified)
+    access = Access(shell.keys.data, now, verified, lambda text: shell.log(f"warning: {text}"))
     if isinstance(address, Folder):
 
         def here(namespaces: Sequence[str], /) -> ResultsRepository:

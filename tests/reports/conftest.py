@@ -11,6 +11,7 @@ import pytest
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.planfile.model import Case, Plan, Target
 from planner.planfile.yaml.document import Place, Source
+from planner.results.agent_documents import AgentDocument, FieldDocument
 from planner.results.model import (
     CaseInputs,
     CaseResult,
@@ -330,6 +331,23 @@ def canonical() -> RunResult:
                 configuration=f"sha256:{'7' * 64}",
                 changes=["prompt", "voice"],
                 deleted=False,
+            )
+        ],
+        agents=[
+            AgentDocument(
+                target="support",
+                agent_id=12,
+                config="agents/support.yaml",
+                state="changed",
+                changes=[
+                    FieldDocument(field="voice", before="aria", after="nova"),
+                    FieldDocument(
+                        field="tools",
+                        before=None,
+                        after=[{"name": "transfer", "url": "tools.example/transfer", "to": "+1 415 555 0199"}],
+                    ),
+                ],
+                drift=[FieldDocument(field="voice", before="maya", after="aria")],
             )
         ],
         cost=CostDocument(

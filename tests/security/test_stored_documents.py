@@ -6,8 +6,11 @@ The attacker edits the results of a real sandbox session in `.planner/`. Another
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -176,7 +179,6 @@ def test_runs_that_were_not_needed(stored: Project) -> None:
         (("runs", 0, "duration_seconds"), -5),
         (("runs", 0, "duration_seconds"), float("inf")),
         (("runs", 0, "grade_score"), 7),
-        (("runs", 0, "completed_at"), "2999-01-01T00:00:00Z"),
         (("runs", 0, "completed_at"), "0001-01-01T00:00:00Z"),
         (("runs", 0, "completed_at"), "0001-01-01T00:00:00+14:00"),
         (("runs", 0, "completed_at"), "9999-12-31T23:59:59-14:00"),
@@ -219,17 +221,71 @@ def test_a_run_that_is_listed_twice(stored: Project) -> None:
     assert stored.planner("plan", "--sandbox").code == 4
 
 
-@pytest.mark.parametrize("field", ["started_at", "ended_at"])
-def test_a_session_in_the_future(stored: Project, field: str) -> None:
-    """The attacker dates the results to the future, so that no later session replaces them.
+@pytest.mark.parametrize(("field", "days"), [("started_at", 2), ("ended_at", 2), ("completed_at", 400)])
+def test_a_session_in_the_future(stored: Project, field: str, days: int) -> None:
+    """The attacker dates the results of one plan to the future, so that no later session replaces them.
 
-    Before: planner discarded all later results. Now: exit code 4.
+    Before: planner discarded all later results, and later versions stopped with exit code 4 for every plan. Now: the document is named and
+    ignored. Only its own cases are called again, and their new results replace it.
     """
-    path = stored.root / LATEST
-    document = json.loads(path.read_text())
-    document[field] = (datetime.now(UTC) + timedelta(days=300)).isoformat()
-    path.write_text(json.dumps(document))
-    assert stored.planner("plan", "--sandbox").code == 4
+    stored.write("plans/others.yaml", PLAN.replace("plan: hours", "plan: others"))
+    assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
+    before = actions(stored)
+    for path in (stored.root / LATEST, *(stored.root / ".planner/sandbox/runs").iterdir()):
+        document = json.loads(path.read_text())
+        if "others" not in document.get("plans", ()):
+            moment = (datetime.now(UTC) + timedelta(days=days)).isoformat()
+            (document if field in document else document["cases"][0]["runs"][0])[field] = moment
+            path.write_text(json.dumps(document))
+    ran = stored.planner("plan", "--sandbox", "--format", "json")
+    assert ran.code == 0
+    assert ran.err.count("latest/default/hours.json is ignored") == 1
+    now = actions(stored)
+    assert {case: found for case, found in now.items() if case.startswith("others/")} == {
+        case: found for case, found in before.items() if case.startswith("others/")
+    }
+    assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
+    assert "latest/default/hours.json is ignored" not in stored.planner("plan", "--sandbox").err
+    assert actions(stored)[GOOD] == ("keep", "passed", 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("command", [("plan",), ("run", "--consent-to-charge"), ("history",), ("record",)])
+def test_a_pipe_in_place_of_a_document(stored: Project, command: tuple[str, ...]) -> None:
+    """A restored cache has named pipes in place of stored files.
+
+    Before: reading one waited for ever. Now: the command ends at once, and names the file.
+    """
+    files = [path for path in (stored.root / ".planner").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    assert {path.suffix for path in files} >= {".json", ".sqlite"}
+    hung: list[str] = []
+    for path in files:
+        content = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        with alarm(20):
+            ran = stored.planner(*command, "--sandbox")
+        if ran.code not in (0, 1, 4) or (ran.code == 4 and path.name not in ran.err):
+            hung.append(f"{path}: {ran.code} {ran.err}")
+        path.unlink()
+        path.write_bytes(content)
+    assert hung == []
+
+
+@contextmanager
+def alarm(seconds: int) -> Generator[None]:
+    """Ends what takes longer, also while it waits for a file."""
+
+    def expire(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
