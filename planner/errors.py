@@ -15,14 +15,17 @@
     │   ├── LostAnswerError     4    the request may have arrived: timeout, reset
     │   ├── ThrottledError      4    429; carries `retry_after_seconds`
     │   └── StoreError          4    the results store cannot be read or written
-    └── InterruptedRunError   130    SIGINT, SIGTERM or SIGHUP
+    ├── InterruptedRunError   130    SIGINT, SIGTERM or SIGHUP
+    └── BugError                5    an unexpected exception, which was written to a file
 
-Anything else that reaches `cli` is a bug of this tool (exit 5).
+Anything else that reaches `cli` is a bug of this tool, too (exit 5).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import errno
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from planner.diagnostics import Diagnostics
@@ -108,3 +111,36 @@ class StoreError(IncompleteError):
 
 class InterruptedRunError(PlannerError):
     exit_code = 130
+
+
+class BugError(PlannerError):
+    exit_code = 5
+
+
+# Errors of tasks that ran at the same time
+
+FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the `OSError` of a full disk, which is no bug."""
+_FIRST: Final = (5, 130, 2, 3, 1, 4)
+"""If errors have several exit codes, the first of these wins."""
+
+
+def leading_error(error: BaseException) -> BaseException:
+    """The error of a group that decides the exit code; an error that is no group is returned as it is."""
+    return min(_members(error), key=lambda each: _FIRST.index(_exit_code(each)))
+
+
+def _members(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            yield from _members(each)  # pyright: ignore[reportUnknownArgumentType]
+    else:
+        yield error
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, PlannerError):
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return 4
+    return 5 if isinstance(error, Exception) else 130

@@ -6,11 +6,11 @@ Messages use the defaults of `Invocation`, because an error may come before the 
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -18,12 +18,10 @@ import click
 from planner import __version__
 from planner.cli.options import GLOBAL
 from planner.cli.system import Invocation, open_streams, shell
-from planner.errors import PlanInvalidError, PlannerError
-from planner.key_redaction import keys_of
+from planner.errors import FULL_DISK, BugError, PlanInvalidError, PlannerError, leading_error
 
 INTERRUPTED = 130
 INCOMPLETE = 4
-BUG = 5
 USAGE = 2
 _COMMANDS: Final = {
     "init": "no_calls",
@@ -115,36 +113,43 @@ def run_guarded(command: Callable[[], object]) -> int:
     open_streams()
     try:
         code = command()
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        _publish_exit_code(USAGE)
-        return USAGE
-    except (KeyboardInterrupt, click.Abort):
-        _print_error("Interrupted. Run the same command to resume; nothing is charged twice.")
-        _publish_exit_code(INTERRUPTED)
-        return INTERRUPTED
-    except (BrokenPipeError, SystemExit) as error:
-        if isinstance(error, SystemExit) and error.code == 0:
-            return 0  # shell completion
-        # The reader closed the pipe. click would exit with 1, which here means that the agent failed.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
-        return 141
-    except PlannerError as error:
-        _report(error)
-        return error.exit_code
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            return _bug()
-        _print_error("planner: the disk is full. Free some space, then run the same command to resume.")
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - or Python fails again at exit
-        return INCOMPLETE
-    except Exception:  # noqa: BLE001 - anything else is a bug in planner
-        return _bug()
+    except BaseException as error:  # noqa: BLE001 - every error becomes an exit code and a message
+        return _ended_by(leading_error(error))
     code = code if isinstance(code, int) else 0
     _publish_exit_code(code)
     return code
+
+
+def _ended_by(error: BaseException) -> int:
+    """Show the error; return the exit code."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.ClickException():
+            error.show()
+            _publish_exit_code(USAGE)
+            return USAGE
+        case KeyboardInterrupt() | click.Abort():
+            _print_error("Interrupted. Run the same command to resume; nothing is charged twice.")
+            _publish_exit_code(INTERRUPTED)
+            return INTERRUPTED
+        case SystemExit(code=0):
+            return 0  # shell completion
+        case BrokenPipeError() | SystemExit():
+            # The reader closed the pipe. click would exit with 1, which here means that the agent failed.
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
+            return 141
+        case OSError() if error.errno in FULL_DISK:
+            _print_error("planner: the disk is full. Free some space, then run the same command to resume.")
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - or Python fails again at exit
+            return INCOMPLETE
+        case PlannerError():
+            _report(error)
+            return error.exit_code
+        case _:
+            bug = _bug_of(error)
+            _report(bug)
+            return bug.exit_code
 
 
 def _publish_exit_code(code: int) -> None:
@@ -177,17 +182,15 @@ def _report(error: PlannerError) -> None:
         to_github.exit_code(error.exit_code)
 
 
-def _bug() -> int:
-    """Write the traceback to a file and print where it is."""
-    import tempfile
-    import traceback
+def _bug_of(error: BaseException) -> BugError:
+    """The error to show for an exception that nobody expected. In CI its details are written where reports are, since a
+    temporary folder ends with the job."""
+    from planner.session.bug_report import BugLog
 
-    with tempfile.NamedTemporaryFile("w", prefix="planner-bug-", suffix=".log", delete=False, encoding="utf-8") as log:
-        log.write(f"planner {__version__}, Python {sys.version}\n{keys_of(os.environ).text(traceback.format_exc())}")
-    _print_error(
-        f"planner: this is a bug in planner, not in your plans. Please report it with the details in {log.name}."
-    )
-    return BUG
+    outside = shell(Invocation())
+    folder = Path("reports")
+    is_kept = os.environ.get("CI") and not folder.is_symlink()  # a link may have come with the checkout
+    return BugLog(outside, folder if is_kept else None).as_error(error)
 
 
 def _print_error(text: str) -> None:

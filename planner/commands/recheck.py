@@ -37,7 +37,7 @@ def recheck(shell: Shell, selection: Selection, *, report_dir: Path, fail_on: fr
     again = shlex.join(["planner", "recheck", *selection.words(), *fail_on_words(fail_on)])
     with report_session(shell, report_dir, selection, again=again, prefix="recheck-") as reports:
         result = _judge(reports.open(), reports, fail_on)
-        reports.write(result)
+        result = reports.write(result)
     reports.show(result)
     return result.exit_code
 

@@ -11,7 +11,7 @@ from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.documents import read_result
 from planner.results.model import RunResult
-from planner.session.report_session import rendered
+from planner.session.report_files import rendered
 from planner.session.selection import Selection
 from planner.session.shell import Shell, redactor_patterns, write_output
 from planner.session.stores import Place, open_results

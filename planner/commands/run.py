@@ -23,9 +23,10 @@ def run(shell: Shell, options: RunOptions) -> int:
 async def _run(session: RunSession) -> int:
     async with connected(session):
         prepared = await prepare_calls(session)
+        session.expected_cents = prepared.whole_estimate.expected_cents
         await clean_up_previews(session, prepared)
         try:
-            consent = consent_to(session, prepared)
+            consent = session.consent = consent_to(session, prepared)
         except RefusedError as error:
             refuse(session, prepared, error)
             raise

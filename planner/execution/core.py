@@ -17,8 +17,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from planner.execution.engine import Job, Now, Outcome, Snapshot, UnsettledLaunch
 from planner.execution.events import DeferredReleased, IdleChanged, Stopped
-from planner.execution.launches import DUPLICATE_ANSWER
+from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState
 from planner.execution.ledger import Ledger
+from planner.execution.reconciling import Unconfirmed
 from planner.execution.state import State
 from planner.providers.base import PAGE_LIMIT, Run
 from planner.quantities import rounded_duration
@@ -319,15 +320,24 @@ def outcome_of(state: State) -> Outcome:
     outcome.left = state.wanted.left()
     outcome.not_needed = state.wanted.not_needed()
     outcome.unread_slots |= {item.slot.key for item in state.watched.values() if item.pause_seconds}
+    searched = [search.unconfirmed for search in state.unconfirmed.values()]
+    asked = [Unconfirmed(launch, state.journal.slots_of(launch.launch_id)) for launch in _sent_without_answer(state)]
+    needs_person = {launch_id for launch_id, search in state.unconfirmed.items() if search.needs_person}
     outcome.unsettled = tuple(
         UnsettledLaunch(
-            launch_id,
-            tuple(sorted({slot.case_id for slot in search.unconfirmed.slots})),
-            sum(slot.reserved_cents for slot in search.unconfirmed.slots),
-            search.needs_person or search.unconfirmed.launch.detail.startswith(DUPLICATE_ANSWER),
-            search.unconfirmed.launch.detail,
-            search.unconfirmed.launch.sent_at + timedelta(seconds=state.settings.settle_seconds),
+            each.launch.launch_id,
+            tuple(sorted({slot.case_id for slot in each.slots})),
+            sum(slot.reserved_cents for slot in each.slots),
+            each.launch.launch_id in needs_person or each.launch.detail.startswith(DUPLICATE_ANSWER),
+            each.launch.detail,
+            each.launch.sent_at + timedelta(seconds=state.settings.settle_seconds),
         )
-        for launch_id, search in state.unconfirmed.items()
+        for each in (*searched, *asked)
     )
     return outcome
+
+
+def _sent_without_answer(state: State) -> list[Launch]:
+    """Launches whose answer could not be recorded, as on a full disk: the next session searches for them."""
+    launches = (state.launch(launch_id) for launch_id in state.posting)
+    return [launch for launch in launches if launch.state is LaunchState.SENT]

@@ -108,6 +108,8 @@ class Outcome:
     """The service rejected a request or key during the session."""
     trouble: str = ""
     """The service failed, or the journal could not be written."""
+    bug: Exception | None = None
+    """An exception that nobody expected ended the session: a bug in planner. What the journal has is true."""
     blocked: str = ""
     """Why launching stopped while runs under way were still watched: the shared store failed, or another session makes
     the same calls."""
@@ -135,6 +137,7 @@ class Outcome:
             or self.refusal
             or self.usage
             or self.trouble
+            or self.bug
             or self.blocked
             or self.left
             or self.overdue
@@ -213,7 +216,6 @@ class Engine(Protocol):
     ) -> Outcome:
         """Make the consented calls, less the `resumed` slots of earlier sessions.
 
-        Returns when everything is done or nothing more can be done. Errors of the service or the disk are in the
-        outcome.
+        Returns when everything is done or nothing more can be done. Errors, also unexpected ones, are in the outcome.
         """
         ...

@@ -12,7 +12,16 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from planner.clock import Clock
-from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
+from planner.errors import (
+    FULL_DISK,
+    IncompleteError,
+    NotFoundError,
+    PlannerError,
+    RefusedError,
+    StoreError,
+    UsageError,
+    leading_error,
+)
 from planner.evidence import Evidence, merged
 from planner.execution.core import (
     Apply,
@@ -85,9 +94,9 @@ class LocalEngine:
         session = Session(self, state, observer)
         try:
             await session.run(resumed, interrupted)
-        except* StoreError as errors:
-            state.outcome.trouble = _first_message(errors)
-        session.snapshot()
+            session.snapshot()
+        except* Exception as errors:  # noqa: BLE001 - whatever happens, calls that were paid must be reported
+            _end_with(state.outcome, leading_error(errors))
         return outcome_of(state)
 
     def now(self) -> Now:
@@ -308,8 +317,15 @@ def _last_row(runs: Listed[Run], wanted: Iterable[RunId]) -> int:
     )
 
 
-def _first_message(errors: BaseExceptionGroup[StoreError]) -> str:
-    first = errors.exceptions[0]
-    if isinstance(first, BaseExceptionGroup):
-        return _first_message(first)
-    return first.with_hint
+def _end_with(outcome: Outcome, error: BaseException) -> None:
+    """Note why a task failed."""
+    if isinstance(error, RefusedError):
+        outcome.refusal = outcome.refusal or error.with_hint
+    elif isinstance(error, UsageError):
+        outcome.usage = outcome.usage or error.with_hint
+    elif isinstance(error, PlannerError):
+        outcome.trouble = error.with_hint
+    elif isinstance(error, OSError) and error.errno in FULL_DISK:
+        outcome.trouble = "the disk is full"
+    elif isinstance(error, Exception):
+        outcome.bug = error

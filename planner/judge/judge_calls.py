@@ -81,6 +81,8 @@ class JudgeCaller:
                         return
             except IncompleteError as error:  # the store failed: an answer that cannot be stored would be charged again
                 self.result.trouble = error.with_hint
+            except Exception as error:  # noqa: BLE001 - what was asked is paid and must be reported
+                self.result.bug = error
 
         async def watch(tasks: anyio.abc.TaskGroup) -> None:
             await interrupted.wait()
@@ -102,7 +104,7 @@ class JudgeCaller:
     def _stopped(self) -> bool:
         """Not set by a ceiling: calls of other plans, or cheaper ones, may still fit."""
         result = self.result
-        return bool(result.refusal or result.usage or result.trouble or result.interrupted)
+        return bool(result.refusal or result.usage or result.trouble or result.bug or result.interrupted)
 
     async def _vote(self, want: WantedVotes, number: int) -> None:
         """Request one vote until it is answered or cannot be."""

@@ -160,6 +160,8 @@ class JudgeCallsResult:
     refusal: str = ""
     usage: str = ""
     trouble: str = ""
+    bug: Exception | None = None
+    """An exception that nobody expected."""
     interrupted: bool = False
 
     @property

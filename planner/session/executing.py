@@ -97,7 +97,7 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
     )
     outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given)
     judge_calls = JudgeCallsResult()
-    if not outcome.interrupted:
+    if not (outcome.interrupted or outcome.bug):
         judge_calls = await judge.make(runs.judged, ledger, session.interrupted)
         outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judge_calls)
         copy_stop_reasons(outcome, judge_calls)
@@ -111,6 +111,8 @@ async def _execute(session: RunSession, prepared: Preparation, consent: Consent)
         outcome.refusal = (
             "some launches turned out never to have arrived, and consent to charge for their calls was not given"
         )
+    if outcome.bug is not None:
+        outcome.bug = session.reports.note_bug(outcome.bug)
     previews = preview_documents(session, prepared)
     return SessionEnd(consent, outcome, runs, judge_calls, previews, prepared.warnings, edited)
 

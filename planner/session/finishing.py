@@ -58,13 +58,13 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
         ending = ending.with_store_error(error)
         result = _with_ending(session, result, ending)
     try:
-        session.reports.write(result)
+        result = session.reports.write(result)
     except StoreError as error:
         ending = ending.with_store_error(error)
         result = _with_ending(session, result, ending)
         session.reports.is_final = True  # as complete as possible
     session.reports.show(result)
-    return ending.exit_code
+    return result.exit_code
 
 
 def _with_orphans(session: RunSession, prepared: Preparation, ending: Ending) -> Ending:

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
+from planner.errors import InterruptedRunError, leading_error
+
 if TYPE_CHECKING:
     import anyio
     from anyio.abc import TaskStatus
@@ -41,7 +43,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @asynccontextmanager
 async def interruptible() -> AsyncGenerator[anyio.Event]:
-    """An event that the first signal sets; the second raises KeyboardInterrupt. Errors of the body are not wrapped.
+    """An event that the first signal sets; the second raises `InterruptedRunError`, and the third KeyboardInterrupt at
+    once, wherever the program is. Errors of the body are not wrapped.
 
     Afterwards the previous handlers are restored: asyncio would leave SIGTERM fatal while reports are written.
     """
@@ -61,7 +64,12 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
         await signals.get()
         interrupted.set()
         await signals.get()
-        raise KeyboardInterrupt
+        restore()
+        raise InterruptedRunError("interrupted twice", "Run the same command to resume; nothing is charged twice.")
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     try:
         async with anyio.create_task_group() as tasks:
@@ -69,32 +77,27 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
             yield interrupted
             tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise only_error(group) from None
+        raise leading_error(group) from None
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        restore()
 
 
 async def until_interrupted(work: Callable[[], Awaitable[T]], interrupted: anyio.Event) -> T | None:
-    """The result of `work`; None if the session is interrupted before, which cancels it."""
+    """The result of `work`; None if the session is interrupted before, which cancels it. Errors are not wrapped."""
     import anyio
 
     result: T | None = None
-    async with anyio.create_task_group() as tasks:
+    try:
+        async with anyio.create_task_group() as tasks:
 
-        async def finish() -> None:
-            nonlocal result
-            result = await work()
+            async def finish() -> None:
+                nonlocal result
+                result = await work()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(finish)
+            await interrupted.wait()
             tasks.cancel_scope.cancel()
-
-        tasks.start_soon(finish)
-        await interrupted.wait()
-        tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise leading_error(group) from None
     return result
-
-
-def only_error(error: BaseException) -> BaseException:
-    """The only error in an exception group."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        error = error.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return error  # pyright: ignore[reportUnknownVariableType]

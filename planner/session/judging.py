@@ -293,6 +293,7 @@ def copy_stop_reasons(outcome: Outcome, asking: JudgeCallsResult) -> None:
     outcome.refusal = outcome.refusal or asking.refusal
     outcome.usage = outcome.usage or asking.usage
     outcome.trouble = outcome.trouble or asking.trouble
+    outcome.bug = outcome.bug or asking.bug
     outcome.interrupted = outcome.interrupted or asking.interrupted
 
 

@@ -105,7 +105,7 @@ def orphans_of(journal: Journal, resumed_slots: AbstractSet[str], *, shared: boo
 
     return OrphanedLaunches(
         # INTENDED launches were never sent
-        tuple(_unsettled(journal, launch) for launch in orphaned(UNSETTLED - {LaunchState.INTENDED})),
+        tuple(unsettled_launch(journal, launch) for launch in orphaned(UNSETTLED - {LaunchState.INTENDED})),
         tuple(
             slot
             for launch in orphaned(KNOWN)
@@ -116,7 +116,8 @@ def orphans_of(journal: Journal, resumed_slots: AbstractSet[str], *, shared: boo
     )
 
 
-def _unsettled(journal: Journal, launch: Launch, *, needs_person: bool = False) -> UnsettledLaunch:
+def unsettled_launch(journal: Journal, launch: Launch, *, needs_person: bool = False) -> UnsettledLaunch:
+    """What may be charged for a launch that is not settled."""
     slots = journal.slots_of(launch.launch_id)
     return UnsettledLaunch(
         launch.launch_id,
@@ -177,11 +178,11 @@ async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLau
             elif not match.candidates and runs.whole and is_settled:
                 missing.append(match.unconfirmed)
             else:
-                unsettled.append(_unsettled(journal, launch, needs_person=bool(match.candidates)))
+                unsettled.append(unsettled_launch(journal, launch, needs_person=bool(match.candidates)))
         uncertain = possibly_sent(missing, batches=batches, runs=runs, journal=journal)
         for launch in (unconfirmed.launch for unconfirmed in missing):
             if launch.launch_id in uncertain:
-                unsettled.append(_unsettled(journal, launch, needs_person=True))
+                unsettled.append(unsettled_launch(journal, launch, needs_person=True))
             else:
                 detail = "not listed by the service after the settling time"
                 journal.record(Moved(launch.launch_id, LaunchState.ABSENT, detail=detail))

@@ -15,7 +15,7 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner.changes.consented_calls import ConsentedCalls
-from planner.errors import PlannerError
+from planner.errors import PlannerError, leading_error
 from planner.github.client import github_of
 from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment
 from planner.reports.pull_request import CALL_WORKFLOW, CallsUnderWay, PullRequest, render_progress
@@ -23,7 +23,6 @@ from planner.results.model import Consent
 from planner.results.outcomes import Action
 from planner.session.ci import event_value
 from planner.session.consent import head_of
-from planner.session.interruption import only_error
 from planner.session.shell import Shell, redactor_of
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class ProgressComment:
                 yield
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise only_error(group) from None
+            raise leading_error(group) from None
 
     async def _repeat(self) -> None:
         while await anyio.to_thread.run_sync(self._edit, abandon_on_cancel=True):

@@ -35,6 +35,7 @@ from planner.session.selection import Loaded, Selection
 from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell
 from planner.session.stores import Place, Workspace, locked, shared_session
+from planner.session.unfinished import known_facts
 from planner.values import frozen
 from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, fail_on_words
@@ -101,6 +102,10 @@ class RunSession:
     comment: ProgressComment | None = field(default=None, init=False)
     """Set while calls are made for a pull request."""
     previews: Previews = field(init=False)
+    consent: Consent = field(default=Consent(given=False), init=False)
+    """What was agreed to so far."""
+    expected_cents: int | None = field(default=None, init=False)
+    """The expected cost, once it is known."""
 
     @property
     def ceiling_cents(self) -> int | None:
@@ -128,7 +133,12 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
             closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
             shared_session(shell, place, journal, loaded.cases) as intents,
         ):
-            yield RunSession(shell, options, loaded, place, journal, reports, intents, request_log)
+            session = RunSession(shell, options, loaded, place, journal, reports, intents, request_log)
+            try:
+                yield session
+            except BaseException:
+                reports.facts = known_facts(session)
+                raise
 
 
 @asynccontextmanager

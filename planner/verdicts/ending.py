@@ -10,7 +10,7 @@ from typing import Final
 
 from planner.changes.detail import hides_number
 from planner.changes.model import Change
-from planner.errors import StoreError
+from planner.errors import PlannerError, StoreError
 from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, Launch, LaunchState, Slot
@@ -122,7 +122,8 @@ def ending_of(
         steps += _steps_to_decide(cases, out_of_reach, commands)
     elif not outcome.ceiling:  # the same ceiling would stop it again
         is_free = waiting and {case.case_id for case in unknown} <= waiting
-        charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.blocked
+        stopped = outcome.interrupted or outcome.trouble or outcome.blocked or outcome.bug
+        charged = outcome.left or outcome.unsettled or stopped
         resume = commands.resume_free if is_free and not charged else commands.resume
         steps.append(f"To resume (nothing is charged twice): {resume}")
     code = first_of(codes)
@@ -133,6 +134,8 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
     """(exit codes, problems, steps) for everything that stopped calls or left their result unconfirmed."""
     found: list[tuple[int, str]] = []
     steps: list[str] = []
+    if outcome.bug is not None:
+        found.append((5, _words_of(outcome.bug)))
     if outcome.interrupted:
         found.append(
             (130, "interrupted: no further calls were launched; the next session resumes the calls in progress")
@@ -155,6 +158,10 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
         found.append((4, f"{launches} (up to {money(cents)}): not sent again until the service shows what happened"))
         steps += _steps_to_confirm(outcome.unsettled, commands.reconcile)
     return {code for code, _ in found if code}, [text for _, text in found if text], steps
+
+
+def _words_of(bug: Exception) -> str:
+    return bug.with_hint if isinstance(bug, PlannerError) else f"a bug in planner ({type(bug).__name__})"
 
 
 def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[str]:
@@ -250,6 +257,7 @@ def _runs_to_decide(case: CaseResult) -> int:
 def why_not_called(outcome: Outcome) -> str:
     """In one line; empty if all calls were made."""
     reasons = [
+        "a bug in planner" if outcome.bug else "",
         "interrupted" if outcome.interrupted else "",
         f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
         outcome.refusal or outcome.usage or outcome.trouble or outcome.blocked,

@@ -229,17 +229,22 @@ async def test_a_run_id_answered_twice_is_reported(make_service: Callable[..., A
     assert sorted(record.run_id for record in done.records) == [7110, 7111]
 
 
-async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    service = make_service()
+async def test_a_bug_ends_the_session_with_what_the_journal_has(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """It is in the outcome, whatever task raised it, and the next session loses and repeats nothing."""
+    service = make_service(dialect)
 
     def bug(_: Any) -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(BaseExceptionGroup) as caught:
-        await service.invoke([job("ana")], on_run=bug)
-    assert caught.group_contains(ZeroDivisionError)
-    assert (await service.invoke([job("ana")])).outcome.finished
-    await service.check_exact([job("ana")])
+    jobs = [job("ana", runs=2), job("bob", target=14)]
+    done = await service.invoke(jobs, on_run=bug)
+    assert isinstance(done.outcome.bug, ZeroDivisionError)
+    assert not done.outcome.finished
+    assert done.outcome.launches == len({run["batch_id"] or run["run_id"] for run in await service.own_runs()})
+    assert (await service.invoke(jobs)).outcome.finished
+    await service.check_exact(jobs)
 
 
 async def test_fail_fast_launches_nothing_more(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:

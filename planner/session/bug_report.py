@@ -1,0 +1,118 @@
+"""Writes what an unexpected exception says to a file, for a bug report: beside the reports, where a CI job keeps it.
+
+An exception that is no `PlannerError` is a bug in planner. A check that raises is one, too: it logs the exception, and
+its finding is undecided.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from planner import __version__
+from planner.errors import FULL_DISK, BugError, PlannerError
+from planner.reports.neutral import printable
+from planner.reports.redaction import Redactor
+from planner.session.shell import Shell
+from planner.values import frozen
+
+BUG_LOG: Final = "planner-bug.log"
+
+
+def is_bug(error: BaseException) -> bool:
+    """False for errors with an exit code of their own, interruptions and a full disk."""
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return False
+    return isinstance(error, Exception) and not isinstance(error, PlannerError)
+
+
+@frozen
+class BugLog:
+    """The file with the unexpected exceptions of one session; it replaces that of an older session."""
+
+    shell: Shell
+    folder: Path | None
+    """None: a temporary folder."""
+    session_id: str = ""
+
+    def write(self, error: BaseException) -> Path:
+        """Append the exception without keys and phone numbers; return the path to show."""
+        text = self._text(error)
+        if self.folder is not None:
+            with suppress(OSError):
+                return self._append(text)
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="planner-bug-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
+        ) as file:
+            file.write(text)
+        return Path(file.name)
+
+    def _append(self, text: str) -> Path:
+        """Raises `OSError`; also if the path is a link, which may have come with the checkout."""
+        assert self.folder is not None
+        folder = self.shell.cwd / self.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / BUG_LOG
+        if not self._is_ours(path):
+            path.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(path, flags, 0o644), "a", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            file.write(text)
+        return self.folder / BUG_LOG
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether this session wrote the file."""
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().rstrip("\n") == self._header
+
+    @property
+    def _header(self) -> str:
+        session = f", session {self.session_id}" if self.session_id else ""
+        return f"planner {__version__}, Python {sys.version.split()[0]} on {sys.platform}{session}"
+
+    def _text(self, error: BaseException) -> str:
+        raised = "".join(traceback.format_exception(error))
+        shown = Redactor().text(self.shell.keys.text(raised))
+        return printable(f"{self._header}\n{self.shell.clock.now():%Y-%m-%d %H:%M:%S} UTC\n{shown}\n")
+
+    def as_error(self, error: BaseException) -> BugError:
+        """The error to show for this exception, which is written down."""
+        return BugError(
+            f"a bug in planner, not in your plans ({type(error).__name__})",
+            f"Please report it with the details in {self.write(error)}.",
+        )
+
+    @contextmanager
+    def of_checks(self) -> Generator[None]:
+        """Write down exceptions that checks log, each once."""
+        logger = logging.getLogger("planner.verdicts")
+        handler = _Handler(self)
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, log: BugLog) -> None:
+        super().__init__(logging.ERROR)
+        self._log = log
+        self._known: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None or (message := record.getMessage()) in self._known:
+            return
+        self._known.add(message)
+        error.add_note(message)
+        self._log.write(error)

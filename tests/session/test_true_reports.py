@@ -1,0 +1,209 @@
+"""However a session ends, its reports say what was agreed to, made and paid: never less than the journal shows."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from whole_runs import Organisation
+
+import planner.reports.html
+import planner.session.report_session
+from planner.github.publish import Publisher
+from planner.session.bug_report import BUG_LOG
+from planner.session.report_files import REPORT_FILES
+
+PLAN = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: You are {{ name }}, calm. Ask when the clinic is open on Saturday.
+    matrix:
+      axes:
+        name: [Ana, Bob]
+    runs: 2
+    expect:
+      - {check: call, status: completed}
+  cancel:
+    prompt: You are Dora, polite. Cancel your appointment.
+    expect:
+      - {check: duration, max_seconds: 600}
+"""
+WANTED = {"Ana": 2, "Bob": 2, "Dora": 1}
+
+
+@pytest.fixture
+def organisation(tmp_path: Path) -> Organisation:
+    service = Organisation(tmp_path)
+    service.write("plans/hours.yaml", PLAN)
+    return service
+
+
+def made(service: Organisation) -> dict[str, int]:
+    return {name: sum(each for prompt, each in service.made().items() if name in prompt) for name in WANTED}
+
+
+def check_true(service: Organisation, results: Any) -> None:
+    """What the reports say is what the service charged, or is reserved for what it may charge."""
+    charged, cost = service.charged(), results["cost"]
+    billed = {run_id: cents for run_id, cents in service.noted().items() if cents is not None}
+    assert charged, "nothing was called, so nothing is tested"
+    assert cost["actual_cents"] == cost["this_invocation_cents"] == sum(billed.values())
+    assert all(charged[run_id] == cents for run_id, cents in billed.items())
+    assert (cost["ambiguous_cents"] > 0) == (len(billed) < len(charged))
+    assert results["consent"]["given"]
+    assert results["stats"]["launches"] + len(results["open_launches"]) > 0
+    assert not any("nothing called" in path.read_text() for path in (service.root / "reports").iterdir())
+
+
+def check_resumed(service: Organisation) -> None:
+    """A later session without the fault pays for nothing that was paid."""
+    for _ in range(3):
+        service.seconds += 660
+        if service.run().code == 0:
+            break
+    assert made(service) == WANTED
+
+
+class Breaks:
+    """Raises KeyError at some calls, and does what it replaces at the calls before and after."""
+
+    def __init__(self, real: Callable[..., Any], begin: int, end: int) -> None:
+        self.real, self.wrong = real, range(begin, end)
+        self.calls = 0
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        if self.calls - 1 in self.wrong:
+            raise KeyError("what nobody expected")
+        return self.real(*arguments, **options)
+
+
+@contextmanager
+def broken(place: str, begin: int = 0, end: int = 10**9) -> Generator[None]:
+    """`place` is a module and a name in it; the calls from `begin` to `end` raise."""
+    module, _, name = place.rpartition(".")
+    owner = import_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, Breaks(getattr(owner, name), begin, end))
+        yield
+
+
+ENGINE = {
+    "when a run is judged": ("planner.session.executing.judge_record", 1),
+    "in an answer to a launch": ("planner.execution.sending.answered", 0),
+    "in a list": ("planner.execution.local.listed", 3),
+    "when evidence is stored": ("planner.execution.local.evidence_stored", 1),
+    "when evidence is merged": ("planner.execution.local.merged", 2),
+    "in a decision": ("planner.execution.local.decide", 12),
+    "in the progress display": ("planner.execution.local.snapshot", 9),
+}
+LATER = {
+    "after the calls": ("planner.session.executing.delete_previews", 0),
+    "when results are made": ("planner.session.finishing.assemble_cases", 0),
+    "when results are stored": ("planner.session.finishing.Consumed", 0),
+    "when reports are redacted": ("planner.session.report_files.redact", 1, 2),
+}
+PLACES = ENGINE | LATER
+"""In tasks of the engine, and after them."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_bug_hides_no_paid_call(organisation: Organisation, place: str) -> None:
+    """Exit code 5; the details are beside the reports."""
+    with broken(*PLACES[place]):
+        ran = organisation.run()
+    assert ran.code == 5, ran.err
+    results = organisation.results()
+    assert (results["exit_code"], results["finished"]) == (5, False)
+    check_true(organisation, results)
+    assert len(results["cases"]) == (3 if place in ENGINE else 0)
+    log = (organisation.root / "reports" / BUG_LOG).read_text()
+    assert "KeyError: 'what nobody expected'" in log
+    assert results["invocation_id"] in log.splitlines()[0]
+    assert any(BUG_LOG in line for line in results["problems"] + results["next_steps"])
+    check_resumed(organisation)
+
+
+@pytest.mark.parametrize("name", REPORT_FILES)
+def test_a_broken_format_costs_only_itself(organisation: Organisation, name: str) -> None:
+    """The others are written and name it; no older file of it remains."""
+    places = {
+        "report.md": "planner.reports.markdown.render",
+        "results.json": "planner.reports.neutral.for_json_text",
+        "junit.xml": "planner.reports.junit.render",
+        "report.html": "planner.reports.html.pieces",
+    }
+    with broken(places[name], begin=1):  # the first report is written before the first call
+        ran = organisation.run()
+    assert ran.code == 5, ran.err
+    files = {path.name for path in (organisation.root / "reports").iterdir()}
+    assert files == {*REPORT_FILES, BUG_LOG} - {name}
+    if name != "results.json":
+        results = organisation.results()
+        check_true(organisation, results)
+        assert len(results["cases"]) == 3
+        assert [problem for problem in results["problems"] if name in problem and BUG_LOG in problem]
+    else:
+        assert name in (organisation.root / "reports/junit.xml").read_text()
+    assert organisation.run().code == 0
+    assert made(organisation) == WANTED
+
+
+def test_a_summary_that_cannot_be_rendered_is_named(organisation: Organisation) -> None:
+    with broken("planner.session.report_session.render_text", begin=1):
+        ran = organisation.run()
+    assert (ran.code, "Traceback" in ran.out + ran.err) == (5, False)
+    check_true(organisation, organisation.results())
+
+
+def test_a_bug_in_the_summary_of_a_step_is_named(
+    organisation: Organisation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outputs, said = tmp_path / "outputs", list[str]()
+    publisher = Publisher(tmp_path / "summary", outputs, "", said.append, lambda: "end")
+    monkeypatch.setattr(planner.session.report_session, "publisher_of", lambda _: publisher)
+    with broken("planner.github.publish.append_summary"):
+        ran = organisation.run()
+    assert ran.code == 5
+    check_true(organisation, organisation.results())
+    assert any(line.startswith("::error") and BUG_LOG in line for line in said)
+
+
+@pytest.mark.parametrize("kind", ["a launch", "a list", "evidence"])
+def test_a_second_interruption_hides_no_paid_call(organisation: Organisation, kind: str) -> None:
+    """While an answer is awaited: exit code 130, and the reports show what was agreed to and what may be charged."""
+    paths = {
+        "a launch": ("POST", "/v1/test-call"),
+        "a list": ("GET", "/v1/test-calls"),
+        "evidence": ("GET", "/v1/calls/"),
+    }
+    method, path = paths[kind]
+    real = organisation.sandbox.app
+    sent = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal sent
+        await real(scope, receive, send)
+        if scope["method"] == method and scope["path"].startswith(path) and not sent:
+            sent += 1
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            await anyio.sleep_forever()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(organisation.sandbox, "app", app)
+        assert organisation.run().code == 130
+    results = organisation.results()
+    assert (results["exit_code"], results["outcome"]) == (130, "interrupted")
+    check_true(organisation, results)
+    check_resumed(organisation)
