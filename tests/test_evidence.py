@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from planner.evidence import Evidence, Role, evidence_digest, merged, missing_parts
 from planner.providers.thunderphone.evidence import evidence_from_wire
+from planner.providers.thunderphone.grades import ScoreScale
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireRun, WireTurn
 
 RUN = {"id": 7110, "status": "completed", "call_id": 987, "charge_multiplier": 2}
@@ -312,6 +313,64 @@ def test_a_score_of_1_is_clear_if_the_call_repeats_it(repeated: float | None, ex
     parsed = evidence(call={**CALL, "grade_score": repeated}, grade={"status": "completed", "score": 1}).grade
     assert parsed is not None
     assert parsed.score == expected
+
+
+@pytest.mark.parametrize(
+    ("score", "in_percent", "outcome", "goal", "expected"),
+    [
+        (1, False, "success", "achieved", 1.0),
+        (1, False, " Success ", None, 1.0),
+        (1, False, None, "achieved", 1.0),
+        (1, False, "failure", "missed", 0.01),
+        (1, False, "no_conversation", None, 0.01),
+        (1, False, "success", "missed", None),
+        (1, False, "unknown", "no_opportunity", None),
+        (1.0, False, "failure", None, 1.0),
+        (1, True, "failure", None, 0.01),
+        (1, True, "success", None, None),
+        (1.0, True, "success", None, 1.0),
+    ],
+)
+def test_a_score_of_1_is_clear_by_its_outcome(
+    score: Any, in_percent: bool, outcome: str | None, goal: str | None, expected: float | None
+) -> None:
+    """Where neither the number's type nor another score says out of what it is."""
+    call = {**CALL, "collected_values": {}} if in_percent else CALL
+    grade = {"status": "completed", "score": score, "call_outcome": outcome, "goal_achievement": goal}
+    parsed = evidence(call=call, grade=grade).grade
+    assert parsed is not None
+    assert parsed.score == expected
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([], None),
+        ([0, 1, None], None),
+        ([0.87], 1.0),
+        ([0, 1, 0.5], 1.0),
+        ([87], 0.01),
+        ([1.5], 0.01),
+        ([0.87, 87], None),
+        ([-3, 101], None),
+    ],
+)
+def test_a_score_of_1_is_clear_by_the_other_scores_of_the_account(
+    others: list[float | None], expected: float | None
+) -> None:
+    """Those of other grades, or of other calls."""
+    scores, one = ScoreScale(), WireGrade(status="completed", score=1)
+    for number, score in enumerate(others):
+        graded = WireGrade(status="completed", score=score) if number % 2 else None
+        called = None if number % 2 else WireCall(grade_score=score)
+        scores.completed(evidence(call=None, grade=None), called, graded)
+    found = scores.completed(evidence(call=CALL, grade={"status": "completed", "score": 1}), WireCall(), one)
+    assert found.grade is not None
+    assert found.grade.score == expected
+    fraction = WireGrade(status="completed", score=0.5)
+    other = scores.completed(evidence(call=CALL, grade={"status": "completed", "score": 0.5}), None, fraction)
+    assert other.grade is not None
+    assert other.grade.score == 0.5
 
 
 def test_the_call_completes_the_grade() -> None:

@@ -37,6 +37,7 @@ from planner.providers.base import (
 from planner.providers.thunderphone.agents import AgentClient
 from planner.providers.thunderphone.answers import Decoder, decoder, page_decoder, validated
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest
+from planner.providers.thunderphone.grades import ScoreScale
 from planner.providers.thunderphone.wire import (
     WireBatch,
     WireBilling,
@@ -109,6 +110,7 @@ class ApiClient(AgentClient):
         super().__init__(transport, clock, hooks)
         self.credential = credential
         """A digest of the API key."""
+        self.scores = ScoreScale()
         self._runs_path, self._batches_path = runs_path, BATCHES[runs_path]
 
     # Launching

@@ -1,17 +1,18 @@
-"""Reads the evidence of one ended run, and converts it from wire models. The two dialects name roles and scale scores
-differently; evidence does not."""
+"""Reads the evidence of one ended run, and converts it from wire models. The two dialects name roles differently;
+evidence does not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pydantic_core
 
 from planner.errors import NotFoundError
-from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn, UnreadPart
+from planner.evidence import Call, Evidence, Role, ToolCall, Turn, UnreadPart
 from planner.providers.base import CallId, Charges, Run
+from planner.providers.thunderphone.grades import grade_from_wire, name_of
 from planner.providers.thunderphone.tool_record import (
     AGENT_ROLES,
     CALLER_ROLES,
@@ -28,13 +29,6 @@ from planner.secret_values import hide_secrets
 
 if TYPE_CHECKING:
     from planner.providers.thunderphone.client import ApiClient
-
-
-_PERCENT: Final = frozenset({"collected_values", "extracted_data", "prompt_snapshot", "steps_trace", "tool_snapshot"})
-"""Fields of the call object that exist only in the dialect with scores in percent."""
-_LESS_THAN_CRITICAL: Final = frozenset(
-    {"minor", "major", "low", "medium", "moderate", "high", "warning", "info", "informational", "notice", "trivial"}
-)
 
 
 def evidence_from_wire(
@@ -64,9 +58,7 @@ def evidence_from_wire(
         call=None if call is None or run.call_id is None else _call(run.call_id, *call),
         turns=turns,
         tools=tools,
-        grade=_grade(
-            call[0] if call else None, grade, in_percent=call is not None and not _PERCENT.isdisjoint(call[1])
-        ),
+        grade=grade_from_wire(call[0] if call else None, grade, call[1] if call else {}),
         **bill_of(run, call[0] if call else None, charged_cents),
         service_estimate_cents=None if (run.estimated_cents or 0) < 0 else run.estimated_cents,
         unread=tuple(part for part in get_args(UnreadPart) if part in unread),
@@ -82,7 +74,7 @@ def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
         product=call.product,
         transferred_to=call.transfer_destination or None,
         variant_id=_identifier(call.agent_variant_id),
-        variant_label=_name(call.agent_variant_label),
+        variant_label=name_of(call.agent_variant_label),
         document=hide_secrets(cast("dict[str, Any]", _without_urls(document))),
     )
 
@@ -109,79 +101,11 @@ def bill_of(run: Run, call: WireCall | None, charged_cents: int | None) -> dict[
     return {"cost_cents": round(cents), "cost_basis": "call"}
 
 
-def _grade(call: WireCall | None, grade: WireGrade | None, *, in_percent: bool) -> Grade | None:
-    """The grade, completed from the call object."""
-    if grade is None and (call is None or call.grade_status is None):
-        return None
-    status = (grade and grade.status) or (call and call.grade_status) or "unknown"
-    if status == "pending":  # not final: no issues so far does not mean no issues
-        return Grade(status=status)
-    detected: object = grade.detected_issues if grade else None
-    issues = cast("list[Any]", detected) if isinstance(detected, list) else None
-    return Grade(
-        status=status,
-        score=_score(grade.score if grade else None, call.grade_score if call else None, in_percent=in_percent),
-        outcome=(grade and grade.call_outcome) or (call and call.call_outcome) or None,
-        goal=(grade and grade.goal_achievement) or (call and call.goal_achievement) or None,
-        issues=_agreed(None if issues is None else len(issues), call and call.issue_count),
-        critical_issues=_agreed(None if issues is None else _critical(issues), call and call.critical_issue_count),
-        summary=(grade and grade.summary) or None,
-        grader_model=_name(grade.grader_model if grade else None),
-        grader_version=_name(grade.grader_version if grade else None),
-    )
-
-
 def _identifier(value: object) -> int | str | None:
     """An identifier as the service writes it; None if it is neither an integer nor a text."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return value if value != "" else None
-
-
-def _name(value: object) -> str | None:
-    """A version or label as text: `7` and `"7"` are the same version."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    return str(value) or None
-
-
-def _score(graded: float | None, repeated: float | None, *, in_percent: bool) -> float | None:
-    """A score from 0 to 1. The grade wins, except if it is 1 and the call object has the same score in percent."""
-    scores = [score for score in (graded, repeated) if score is not None]
-    if not scores:
-        return None
-    if scores[0] == 1 and scores[-1] in (100, 0.01):
-        return _unit_score(scores[-1], in_percent=in_percent)
-    return _unit_score(scores[0], in_percent=in_percent)
-
-
-def _unit_score(score: float, *, in_percent: bool) -> float | None:
-    """Convert 0.0–1.0 or 0–100 to a score from 0 to 1. A score of 1 is ambiguous, so it counts only if the dialect and
-    the number type agree."""
-    if score == 1:
-        if isinstance(score, int) is not in_percent:
-            return None
-        return 0.01 if in_percent else 1.0
-    if 0 <= score < 1:
-        return float(score)
-    return score / 100 if 2 <= score <= 100 else None
-
-
-def _agreed(listed: int | None, counted: int | None) -> int | None:
-    """A count; None if two sources differ or it is negative."""
-    numbers = {number for number in (listed, counted) if number is not None}
-    return numbers.pop() if len(numbers) == 1 and min(numbers) >= 0 else None
-
-
-def _critical(issues: Sequence[object]) -> int | None:
-    """The number of critical issues; None if any severity is missing or unknown."""
-    values = [
-        cast("Mapping[str, object]", issue).get("severity") if isinstance(issue, Mapping) else None for issue in issues
-    ]
-    severities = [severity.strip().lower() if isinstance(severity, str) else "" for severity in values]
-    if not all(severity == "critical" or severity in _LESS_THAN_CRITICAL for severity in severities):
-        return None
-    return severities.count("critical")
 
 
 def _turns_and_tools(
@@ -287,7 +211,8 @@ class CallReading:
         if not self.await_grade and self._may_have_grade:
             self.grade = await self.client.grade(self.call_id)
         charged_cents = self.charges.charged_cents(self.call_id)
-        return evidence_from_wire(self.run, self.call, self.transcript, self.history, self.grade, charged_cents)
+        evidence = evidence_from_wire(self.run, self.call, self.transcript, self.history, self.grade, charged_cents)
+        return self.client.scores.completed(evidence, self.call[0] if self.call else None, self.grade)
 
     @property
     def call_id(self) -> CallId:
