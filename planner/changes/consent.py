@@ -12,12 +12,13 @@ from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, J
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
 from planner.quantities import count, money, money_range, some
-from planner.results.model import Consent
+from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
 from planner.values import frozen
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
+MAX_COST: Final = "--max-cost"
 
 
 @frozen
@@ -45,8 +46,8 @@ class ConsentRequest:
 
 @frozen
 class Progress:
-    """What earlier sessions of the same change set did, by case id. `spent_cents` includes `reserved_cents`: calls
-    without a bill yet, at their high estimate."""
+    """What earlier sessions did: runs by case id, and what this consent cost by plan. `spent_cents` includes
+    `reserved_cents`: calls without a bill yet, at their high estimate."""
 
     runs_made: Mapping[str, int] = field(default_factory=dict[str, int])
     spent_cents: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -65,7 +66,7 @@ NO_PROGRESS: Final = Progress()
 
 def check_consent(
     change_set: ChangeSet, limits: Limits, request: ConsentRequest, progress: Progress = NO_PROGRESS
-) -> Consent:
+) -> ConsentDocument:
     """The consent to record. Its ceiling is the lower of the command's and the project's. If nothing is charged, none
     is needed.
 
@@ -77,7 +78,7 @@ def check_consent(
         _check_digest(change_set, request.plan_digest, request)
     policy = limits.policy
     ceilings = [cents for cents in (request.max_cost_cents, policy.max_cost_cents) if cents is not None]
-    consent = Consent(
+    consent = ConsentDocument(
         given=request.given,
         by=request.by,
         at=limits.now,
@@ -231,7 +232,7 @@ class _Ceiling:
 
 def _ceilings(change_set: ChangeSet, limits: Limits, max_cost_cents: int | None) -> list[_Ceiling]:
     found = [
-        ("--max-cost", max_cost_cents, None),
+        (MAX_COST, max_cost_cents, None),
         ("policy.max_cost_cents", limits.policy.max_cost_cents, None),
         *((f"budget.max_cost_cents of plan {plan.name}", plan.max_cost_cents, plan.name) for plan in limits.plans),
     ]
@@ -254,14 +255,18 @@ def _check_ceilings(
         if not votes and ceiling.case_ids.isdisjoint(calls):
             continue
         expected = round(ceiling.total(prices))
-        spent = round(ceiling.total(progress.spent_cents)) + progress.judge.committed_cents(ceiling.plan)
+        spent = _of_plan(progress.spent_cents, ceiling.plan) + progress.judge.committed_cents(ceiling.plan)
         if expected + spent + votes > ceiling.cents:
-            reserved = round(ceiling.total(progress.reserved_cents))
+            reserved = _of_plan(progress.reserved_cents, ceiling.plan)
             judging = f" plus {money(votes)} for judge calls" if votes else ""
             before = _spent_before(spent - reserved, reserved) + judging
             broken.append(f"{money(expected)} expected{before}, {ceiling.name} allows {money(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "Select fewer cases with --select, or raise the ceiling")
+
+
+def _of_plan(by_plan: Mapping[str, int], plan: str | None) -> int:
+    return sum(by_plan.values()) if plan is None else by_plan.get(plan, 0)
 
 
 def _spent_before(billed: int, reserved: int) -> str:

@@ -124,8 +124,12 @@ def _outside(agreed: ConsentedCase | None, now: ConsentedCase, why: str) -> Iter
 
 def consented_calls(change_set: ChangeSet, planned_at: datetime, commit: str) -> ConsentedCalls:
     """The set to store for this change set."""
-    cases = list(map(_consented, charged_changes(change_set.changes)))
+    cases = consented_cases(change_set)
     return ConsentedCalls(planned_at=planned_at, digest=change_set.digest, commit=commit, cases=cases)
+
+
+def consented_cases(change_set: ChangeSet) -> list[ConsentedCase]:
+    return list(map(_consented, charged_changes(change_set.changes)))
 
 
 def parse_consented(data: bytes, digest: str) -> ConsentedCalls | None:

@@ -58,23 +58,27 @@ class VoteEstimate:
 
 @frozen
 class JudgeSpending:
-    """What judge calls cost. `ambiguous_cents` may have been charged; `by_plan` has both."""
+    """What judge calls cost, in millionths of a cent. `reserved` may have been charged; `by_plan` has both."""
 
-    spent_cents: int = 0
-    ambiguous_cents: int = 0
+    spent: int = 0
+    reserved: int = 0
     by_plan: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def committed_cents(self, plan: str | None) -> int:
-        """For one plan, or for all (None)."""
-        return self.spent_cents + self.ambiguous_cents if plan is None else self.by_plan.get(plan, 0)
+    @property
+    def spent_cents(self) -> int:
+        return whole_cents(self.spent)
 
-    def plus(self, other: JudgeSpending) -> JudgeSpending:
-        by_plan = {
-            plan: self.by_plan.get(plan, 0) + other.by_plan.get(plan, 0) for plan in {*self.by_plan, *other.by_plan}
-        }
-        return JudgeSpending(
-            self.spent_cents + other.spent_cents, self.ambiguous_cents + other.ambiguous_cents, by_plan
-        )
+    @property
+    def reserved_cents(self) -> int:
+        """In addition to the whole cents that are spent."""
+        return self.committed_cents(None) - self.spent_cents
+
+    def committed(self, plan: str | None) -> int:
+        """For one plan, or for all (None)."""
+        return self.spent + self.reserved if plan is None else self.by_plan.get(plan, 0)
+
+    def committed_cents(self, plan: str | None) -> int:
+        return whole_cents(self.committed(plan))
 
 
 NOTHING_JUDGED: Final = JudgeSpending()

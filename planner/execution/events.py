@@ -10,6 +10,14 @@ from pydantic import AwareDatetime
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.evidence import Evidence
+from planner.execution.consents import (
+    ConsentAdded,
+    ConsentEnded,
+    ConsentEvent,
+    ConsentImported,
+    JudgeCallReserved,
+    JudgeCallSettled,
+)
 from planner.execution.launches import Digest, EndedRun, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.previews import PreviewIntended, PreviewMoved
 from planner.providers.base import Run, RunId
@@ -114,6 +122,7 @@ Event: TypeAlias = (
     | RequesterLearned
     | PreviewIntended
     | PreviewMoved
+    | ConsentEvent
 )
 
 KINDS: Final[dict[str, type[Any]]] = {
@@ -129,6 +138,11 @@ KINDS: Final[dict[str, type[Any]]] = {
     "requester_learned": RequesterLearned,
     "preview_intended": PreviewIntended,
     "preview_moved": PreviewMoved,
+    "consent_added": ConsentAdded,
+    "consent_ended": ConsentEnded,
+    "consent_imported": ConsentImported,
+    "judge_call_reserved": JudgeCallReserved,
+    "judge_call_settled": JudgeCallSettled,
 }
 """Event types by the name that is stored."""
 NAMES: Final = {kind: name for name, kind in KINDS.items()}

@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from planner.execution.consents import (
+    ConsentAdded,
+    ConsentEnded,
+    ConsentImported,
+    JudgeCallReserved,
+    JudgeCallSettled,
+)
 from planner.execution.engine import ConsentedJobs, Now
 from planner.execution.events import (
     BillLate,
@@ -73,6 +80,11 @@ def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
             | RunsKnown()
             | PreviewIntended()
             | PreviewMoved()
+            | ConsentAdded()
+            | ConsentEnded()
+            | ConsentImported()
+            | JudgeCallReserved()
+            | JudgeCallSettled()
         ):
             pass  # the journal knows
         case _:

@@ -21,6 +21,7 @@ from pydantic_core import to_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.errors import StoreError, UsageError
+from planner.execution.consents import ConsentAdded, ConsentImported
 from planner.execution.events import (
     KINDS,
     NAMES,
@@ -189,6 +190,8 @@ def _moments(event: Event) -> list[datetime]:
     if isinstance(event, Imported):
         ends = [slot.completed_at for slot in event.slots if slot.completed_at is not None]
         return [event.launch.sent_at, *ends]
+    if isinstance(event, ConsentAdded | ConsentImported):
+        return [event.consent.agreed_at]
     return []
 
 

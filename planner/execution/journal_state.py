@@ -11,6 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from planner.errors import StoreError
+from planner.execution.consents import (
+    ConsentAdded,
+    ConsentEnded,
+    ConsentImported,
+    ConsentRecords,
+    JudgeCallReserved,
+    JudgeCallSettled,
+)
 from planner.execution.events import (
     Collected,
     Consumed,
@@ -75,6 +83,7 @@ class JournalState:
         self._texts: dict[str, str] = {}
         """One copy of each prompt, however many runs use it."""
         self.previews = PreviewRecords()
+        self.consents = ConsentRecords()
 
     def record(self, event: Event) -> None:
         """Add an event.
@@ -127,6 +136,8 @@ class JournalState:
                     self._require_bound(launch_id, ordinal)
             case PreviewIntended() | PreviewMoved():
                 self.previews.validate(event)
+            case ConsentAdded() | ConsentEnded() | ConsentImported() | JudgeCallReserved() | JudgeCallSettled():
+                self.consents.validate(event)
             case RunsKnown() | RequesterLearned():
                 pass
 
@@ -214,6 +225,8 @@ class JournalState:
                 self._requesters.setdefault(credential, set()).add(requester_id)
             case PreviewIntended() | PreviewMoved():
                 self.previews.apply(event)
+            case ConsentAdded() | ConsentEnded() | ConsentImported() | JudgeCallReserved() | JudgeCallSettled():
+                self.consents.apply(event)
 
     def _intend(self, intent: LaunchIntent) -> None:
         self._launches[intent.launch_id] = Launch(
@@ -298,22 +311,22 @@ class JournalState:
         """Slots of launches that cost or may cost money; oldest first."""
         return self._live_slots(lambda _, slot: slot.consumed_by is None)
 
-    def slots_of_consent(self, digest: str) -> list[Slot]:
+    def slots_of_consent(self, consent_id: str) -> list[Slot]:
         """All slots that cost or may cost money, from any session."""
-        return self._live_slots(lambda launch, _: launch.consent_id == digest)
+        return self._live_slots(lambda launch, _: launch.consent_id == consent_id)
 
     def _live_slots(self, wanted: Callable[[Launch, Slot], bool]) -> list[Slot]:
         return [
             slot for launch in self.launches(LIVE) for slot in self._slots[launch.launch_id] if wanted(launch, slot)
         ]
 
-    def bills(self, digest: str) -> list[tuple[Target, int, int]]:
-        """(target, reserved cents, billed cents) of this change set's calls, and of calls that are not in finished
+    def bills(self, consent_id: str) -> list[tuple[Target, int, int]]:
+        """(target, reserved cents, billed cents) of this consent's calls, and of calls that are not in finished
         results."""
         highest: dict[tuple[Target, int], int] = {}
         for launch in self._launches.values():
             for slot in self._slots[launch.launch_id]:
-                if slot.cost_cents is not None and (launch.consent_id == digest or slot.consumed_by is None):
+                if slot.cost_cents is not None and (launch.consent_id == consent_id or slot.consumed_by is None):
                     key = (launch.line.target, slot.reserved_cents)
                     highest[key] = max(slot.cost_cents, highest.get(key, 0))
         return [(target, reserved_cents, billed_cents) for (target, reserved_cents), billed_cents in highest.items()]

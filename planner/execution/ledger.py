@@ -43,7 +43,7 @@ class Ceiling:
 
 @dataclass(slots=True)
 class Ledger:
-    """`spent_cents` and `reserved_cents` are of this change set, including earlier sessions."""
+    """`spent_cents` and `reserved_cents` are of this consent, including earlier sessions."""
 
     ceilings: Sequence[Ceiling] = ()
     spent_cents: int = 0
@@ -145,6 +145,12 @@ class Ledger:
             and (billed := ceiling.committed_cents - ceiling.pending_cents) > ceiling.limit_cents
         ]
         return " and ".join(lines)
+
+    def count(self, plan: str, *, spent_cents: int, reserved_cents: int) -> None:
+        """Add what was spent and reserved before this session."""
+        self.spent_cents += spent_cents
+        self.reserved_cents += reserved_cents
+        self._commit(plan, spent_cents + reserved_cents, reserved_cents)
 
     def reserve(self, plan: str, cents: int) -> None:
         self.reserved_cents += cents

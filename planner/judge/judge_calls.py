@@ -29,6 +29,7 @@ from planner.judge.endpoint import (
     is_asked_model,
     reworded,
 )
+from planner.judge.judge_call_records import JudgeCall, JudgeCallRecords
 from planner.judge.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible
 from planner.judge.prompt import compose, read_vote, void
 from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, VoteCache, VoteRecord, WantedVotes
@@ -57,6 +58,7 @@ class JudgeCaller:
     max_concurrent: int
     log: Callable[[str], None]
     """Logs decisions, for `-v`."""
+    records: JudgeCallRecords
     answers_as: tuple[str, ...] = ()
     """Other names that the model may answer with."""
     _answers_as: str = ""
@@ -150,11 +152,14 @@ class JudgeCaller:
         again."""
         prompt = compose(want.question, self.new_token)
         reserved = self.pricing.reserve(prompt.size_bytes)
+        call = JudgeCall(self.new_token(), want, number, reserved)
         self.budget.reserve(want.plan, reserved)
+        await self.records.reserve(call)
         try:
             completion = await self.endpoint.complete(prompt)
         except (UnreachableError, ThrottledError, DeclinedError, CredentialError, NotFoundError, RefusedError) as error:
             self.budget.release(want.plan, reserved)
+            self.records.settle(call, 0)
             raise reworded(error) from error
         except LostAnswerError as error:
             raise reworded(error) from error
@@ -166,7 +171,7 @@ class JudgeCaller:
             )
             cost = None
         if not self._is_one_model(completion.model):
-            self.budget.settle(want.plan, reserved, cost)
+            self._settle(call, cost)
             raise OtherModelError(completion.model, self._answers_as or self.endpoint.model)
         if completion.content is None:
             vote = void(completion.problem)
@@ -174,10 +179,14 @@ class JudgeCaller:
             vote = checked(read_vote(completion.content, prompt), want.question.turns)
         record = None
         if not (vote.void and again_if_void):
-            record = self._record(want, number, vote, completion, cost)
+            record = self._record(call, vote, completion, cost)
             self.cache.add(record)
-        self.budget.settle(want.plan, reserved, cost)
+        self._settle(call, cost)
         return vote, record
+
+    def _settle(self, call: JudgeCall, cost: int | None) -> None:
+        self.budget.settle(call.want.plan, call.reserved, cost)
+        self.records.settle(call, call.reserved if cost is None else cost)
 
     def _is_one_model(self, name: str) -> bool:
         """Whether the answering model is the requested one. If no other names are configured, a different name in the
@@ -195,12 +204,11 @@ class JudgeCaller:
         )
         return True
 
-    def _record(
-        self, want: WantedVotes, number: int, vote: Vote, completion: Completion, cost: int | None
-    ) -> VoteRecord:
+    def _record(self, call: JudgeCall, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
         return VoteRecord(
-            key=want.key,
-            number=number,
+            key=call.want.key,
+            number=call.number,
+            call_id=call.call_id,
             model=self.cache.model,
             edition=completion.model,
             verdict=vote.verdict,

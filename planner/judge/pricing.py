@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
-from planner.changes.model import MICROCENTS, whole_cents
+from planner.changes.model import MICROCENTS, NOTHING_JUDGED, JudgeSpending, whole_cents
 from planner.execution.ledger import Ceiling
 from planner.planfile.model import JudgePrice
 from planner.values import frozen
@@ -60,16 +60,21 @@ class JudgeBudget:
     """The judge budget of one session: reserved before each request, settled by its answer.
 
     It shares the ceilings of phone calls, except those that the phone service enforces (`by_service`). Ceilings count
-    whole cents, so started cents are committed.
+    whole cents, so started cents are committed. `before` is what earlier sessions spent; the ceilings include it.
     """
 
     ceilings: Sequence[Ceiling] = ()
+    before: JudgeSpending = NOTHING_JUDGED
     spent: int = 0
     uncertain: int = 0
     """Reserved for requests under way, or without an answer, which may have been charged."""
     by_plan: Counter[str] = field(default_factory=Counter[str])
     """`spent` and `uncertain` together."""
-    _committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    _committed: list[int] = field(init=False)
+    """By ceiling."""
+
+    def __post_init__(self) -> None:
+        self._committed = [self.before.committed(ceiling.plan) for ceiling in self.ceilings]
 
     def reserve(self, plan: str, amount: int) -> None:
         """Raises `CeilingReachedError` if a ceiling has no room."""

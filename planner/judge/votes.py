@@ -41,6 +41,7 @@ class VoteRecord(BaseModel):
     quote: str = ""
     reason: str = ""
     void: str = ""
+    call_id: str = Field(default="", description="The judge call that returned it.")
     cost_microcents: int | None = Field(default=None, description="Millionths of a cent; null if unknown.")
     read_tokens: int | None = None
     written_tokens: int | None = None
@@ -109,7 +110,7 @@ class VoteCache:
     def add(self, record: VoteRecord) -> None:
         if self.store is not None:
             data = self.store.save_vote(record.key, record.number, record.model_dump_json().encode())
-            record = _read(data, record.key, record.number) or record
+            record = read_record(data, record.key, record.number) or record
         self._known[record.key, record.number] = record.vote
         self.problems.pop(record.key, None)
 
@@ -119,12 +120,12 @@ class VoteCache:
         place = (self.key_of(question), number)
         if place not in self._known:
             data = None if self.store is None else self.store.load_vote(*place)
-            record = None if data is None else _read(data, *place)
+            record = None if data is None else read_record(data, *place)
             self._known[place] = None if record is None else record.vote
         return self._known[place]
 
 
-def _read(data: bytes, key: str, number: int) -> VoteRecord | None:
+def read_record(data: bytes, key: str, number: int) -> VoteRecord | None:
     """None if this is another vote or from a newer version; it is then requested again."""
     try:
         record = VoteRecord.model_validate_json(data)

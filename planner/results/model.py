@@ -23,11 +23,6 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
-class PlanJudgeCost(Document):
-    plan: str
-    cents: Total
-
-
 class JudgeCost(Document):
     """Cost of judge calls (check: judge), rounded up to whole cents. Not part of the other amounts."""
 
@@ -35,14 +30,9 @@ class JudgeCost(Document):
     votes: Count = Field(description="Requested in this session.")
     stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
     estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
-    actual_cents: Total = Field(description="Of this session and of earlier, unfinished ones of the same change set.")
+    actual_cents: Total = Field(description="Of all sessions of this consent.")
     this_invocation_cents: Total
-    ambiguous_cents: Total = Field(default=0, description="Reserved for requests of this session without an answer.")
-    by_plan: ListOf[PlanJudgeCost] = Field(
-        default=[],
-        description="Cost of this session, with what requests without an answer may have cost.",
-        exclude_if=lambda value: not value,
-    )
+    ambiguous_cents: Total = Field(default=0, description="Reserved for requests of this consent without an answer.")
 
 
 class CostDocument(Document):
@@ -50,8 +40,8 @@ class CostDocument(Document):
     estimated_low_cents: Total | None = Field(default=None, description="80 % range of the bill.")
     estimated_high_cents: Total | None = None
     estimate_basis: str = Field(default="", description="Basis of the estimate.")
-    paid_before_cents: Total = Field(default=0, description="Billed to earlier sessions of the change set.")
-    actual_cents: Total = Field(description="Bills of all runs that this change set launched, in any session.")
+    paid_before_cents: Total = Field(default=0, description="Billed to earlier sessions of the consent.")
+    actual_cents: Total = Field(description="Bills of all runs of this consent, in any session.")
     this_invocation_cents: Total
     ambiguous_cents: Total = Field(description="Reserved for unconfirmed launches and for runs without a bill.")
     calls_under_way: Count = Field(default=0, description="Launched and not known to have ended.")
@@ -304,12 +294,19 @@ class CaseResult(Document):
         return counted is not None and countable < counted <= len(self.runs)
 
 
-class Consent(Document):
+class ConsentDocument(Document):
     given: bool
+    id: str = Field(default="", description="Costs and ceilings are of this consent; empty if there is none.")
     by: str = Field(default="", description="User or CI actor.")
     at: StoredTime | None = None
     digest: str = ""
     max_cost_cents: Total | None = None
+    how: Literal["terminal", "dispatch", "approval", "flag"] | None = Field(
+        default=None, description="How the person agreed; null if none was given or needed."
+    )
+    spent_cents: Total = Field(
+        default=0, description="What calls and judge calls of this consent cost, or may still cost, on all machines."
+    )
 
 
 class StatsDocument(Document):
@@ -363,7 +360,7 @@ class RunResult(Document):
     under_way: bool = Field(default=False, description="Written before the session ended, without its calls and costs.")
     started_at: StoredTime
     ended_at: StoredTime
-    consent: Consent
+    consent: ConsentDocument
     plans: ListOf[str] = Field(default=[])
     cases: ListOf[CaseResult]
     suite: SuiteDocument | None = Field(default=None, description="All cases with runs on both sides, as a whole.")

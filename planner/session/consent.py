@@ -19,6 +19,7 @@ from planner.changes.consented_calls import (
 )
 from planner.changes.model import ChangeSet
 from planner.errors import PlannerError
+from planner.execution.consents import ConsentWay
 from planner.planfile.model import Project
 from planner.session.ci import head_commit, namespace_of
 from planner.session.selection import Loaded
@@ -44,6 +45,16 @@ def who_agrees(shell: Shell, *, sandbox: bool) -> str:
     if named := _dispatcher(environ):
         return "" if _is_denied(shell, named) else named
     return _approvers(shell) if environ.get("GITHUB_ACTIONS") == "true" else ""
+
+
+def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
+    """How somebody agrees in this environment."""
+    if _dispatcher(environ):
+        return ConsentWay.DISPATCH
+    if environ.get("GITHUB_ACTIONS") == "true" and namespace_of(environ):
+        return ConsentWay.APPROVAL
+    is_ci = any(environ.get(name) for name in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CI"))
+    return ConsentWay.FLAG if is_ci else ConsentWay.TERMINAL
 
 
 def _dispatcher(environ: Mapping[str, str]) -> str:

@@ -16,7 +16,6 @@ from planner.changes.detail import revision_digest
 from planner.changes.diff import StoredResults
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.changes.history import HISTORY_INVOCATIONS, PastRun, past_runs
-from planner.changes.model import NOTHING_JUDGED, JudgeSpending
 from planner.errors import UsageError
 from planner.judge.votes import VoteCache
 from planner.results.model import CaseResult, RunResult
@@ -36,22 +35,19 @@ MERGE_BASE: Final = "refs/planner/merge-base"
 
 @frozen
 class EarlierResults:
-    """`runs` are of the newest sessions. `judged` is what judge calls of unfinished sessions cost, by the digest of
-    their change set."""
+    """`runs` are of the newest sessions."""
 
     stored: StoredResults
     runs: Sequence[PastRun]
-    judged: Mapping[str, JudgeSpending]
 
 
 def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
     """The stored results of today's cases. Results that others could have written are judged again."""
     selection, loaded, place = work.selection, work.loaded, work.place
     repository = place.repository
-    judged = JudgedBefore()
     environment = selection.environment or ""
     earlier = EarlierCalls(repository, environment=environment, sandbox=selection.sandbox)
-    runs = past_runs(_newest_outlines(repository, earlier, judged))
+    runs = past_runs(_newest_outlines(repository, earlier))
     checked = UntrustedCases(
         {case.case_id: case for plan in loaded.plans for case in plan.cases},
         repository.load_evidence,
@@ -79,7 +75,7 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
         still_settled=checked.still_settled,
         could_pass=could_pass(repository.load_evidence, ask),
     )
-    return EarlierResults(stored, runs, judged.by_digest)
+    return EarlierResults(stored, runs)
 
 
 def _baseline(
@@ -114,11 +110,10 @@ def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[st
     return found
 
 
-def _newest_outlines(repository: ResultsRepository, earlier: EarlierCalls, judged: JudgedBefore) -> Iterator[RunResult]:
-    """The newest sessions, one at a time, noting their calls in `earlier`, and their judge calls in `judged`."""
+def _newest_outlines(repository: ResultsRepository, earlier: EarlierCalls) -> Iterator[RunResult]:
+    """The newest sessions, one at a time, noting their calls in `earlier`."""
     for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
         earlier.note(outline)
-        judged.note(outline)
         yield outline
 
 
@@ -136,24 +131,6 @@ def _removed_cases(work: Workspace, baseline: Mapping[str, CaseResult]) -> dict[
         for case in document.cases
         if case.file and (case.file in files or not (cwd / case.file).exists())
     }
-
-
-class JudgedBefore:
-    """What judge calls of unfinished sessions cost since the last finished one, by the digest of their change set."""
-
-    def __init__(self) -> None:
-        self.by_digest: dict[str, JudgeSpending] = {}
-        self._finished: set[str] = set()
-
-    def note(self, outline: RunResult) -> None:
-        """Each is older than the one before."""
-        digest, judge = outline.change_set_digest, outline.cost.judge
-        if outline.finished:
-            self._finished.add(digest)
-        elif judge is not None and digest not in self._finished:
-            by_plan = {each.plan: each.cents for each in judge.by_plan}
-            own = JudgeSpending(judge.this_invocation_cents, judge.ambiguous_cents, by_plan)
-            self.by_digest[digest] = self.by_digest.get(digest, NOTHING_JUDGED).plus(own)
 
 
 class EarlierCalls:

@@ -6,14 +6,18 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
-from planner.changes.model import NOTHING_JUDGED, ChangeSet, JudgeSpending, whole_cents
+from planner.changes.consent import MAX_COST
+from planner.changes.model import ChangeSet, whole_cents
+from planner.execution.consents import Spending
 from planner.execution.engine import BALANCE, ConsentedJobs, Job, Judgement, Observer, Outcome, Settings, Snapshot
-from planner.execution.launches import EndedRun, Slot
+from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
+from planner.execution.spending import spending_of
+from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.providers.base import Balance, Line, Target
-from planner.results.model import Consent, PreviewDocument, Run
+from planner.results.model import ConsentDocument, PreviewDocument, Run
 from planner.results.outcomes import Action, Fault, RunOutcome
 from planner.session.called_agents import (
     Copies,
@@ -25,8 +29,9 @@ from planner.session.called_agents import (
     make_previews,
     preview_documents,
 )
+from planner.session.consents import judge_spending
 from planner.session.judging import JudgeCalls, copy_stop_reasons
-from planner.session.preparing import Preparation, charged_slots
+from planner.session.preparing import Preparation
 from planner.session.progress import Progress, ProgressState
 from planner.session.run_session import RunSession
 from planner.session.selection import Loaded
@@ -57,7 +62,7 @@ class EndedRuns:
 class SessionEnd:
     """What was agreed to and what was done."""
 
-    consent: Consent
+    consent: ConsentDocument
     outcome: Outcome = field(default_factory=Outcome)
     runs: EndedRuns = field(default_factory=EndedRuns)
     judge_calls: JudgeCallsResult = field(default_factory=JudgeCallsResult)
@@ -68,7 +73,7 @@ class SessionEnd:
     """Launches whose agent was edited while it was called."""
 
 
-async def execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
+async def execute(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
     if session.options.comment is not None:
         from planner.session.pull_request import progress_comment
@@ -78,27 +83,33 @@ async def execute(session: RunSession, prepared: Preparation, consent: Consent) 
         return await _execute(session, prepared, consent)
 
 
-async def _execute(session: RunSession, prepared: Preparation, consent: Consent) -> SessionEnd:
+async def _execute(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     change_set = prepared.change_set
-    judge = JudgeCalls(session.shell, prepared.judging, change_set, consent.given, session.request_log.log)
+    judge = JudgeCalls(
+        session.shell,
+        prepared.judging,
+        change_set,
+        consent.given,
+        session.request_log.log,
+        JudgeCallRecords(session.journal, prepared.consent_id, session.reports.invocation_id),
+    )
     await judge.check()
     edited = await edited_before(session, prepared)
     if consent.given:
         prepared = await make_previews(session, prepared)
-    bills = session.journal.bills(change_set.digest)
+    bills = session.journal.bills(prepared.consent_id)
     ledger = ledger_of(
         session.loaded,
-        charged_slots(session.journal, change_set.digest),
-        max_cost_cents=session.options.max_cost_cents,
+        spending_of(session.journal, prepared.consent_id),
+        max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
         balance=prepared.balance,
         orphaned_cents=prepared.orphans.reserved_cents,
         bills=bills_for_copies(bills, session, prepared.copies),
-        judged=prepared.progress.judge,
     )
     outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):
-        judge_calls = await judge.make(runs.judged, ledger, session.interrupted)
+        judge_calls = await judge.make(runs.judged, ledger, prepared.progress.judge, session.interrupted)
         outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judge_calls)
         copy_stop_reasons(outcome, judge_calls)
     if not outcome.interrupted:
@@ -167,7 +178,7 @@ async def _make_calls(
             snapshot.in_flight,
             snapshot.spent_cents,
             snapshot.reserved_cents,
-            session.ceiling_cents,
+            session.ceiling_cents(prepared),
             seconds,
             seconds / runs.launched_now * (snapshot.runs_total - snapshot.runs_done) if is_known else None,
             snapshot.waiting,
@@ -195,7 +206,7 @@ async def _make_calls(
             max_concurrent_runs=min(limits, default=None),
         ),
         invocation_id=session.reports.invocation_id,
-        consent_id=prepared.change_set.digest,
+        consent_id=prepared.consent_id,
         credential=engine.provider.credential,
         ledger=ledger,
         pace=settling.pace,
@@ -252,20 +263,18 @@ def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
 
 def ledger_of(
     loaded: Loaded,
-    charged: Iterable[Slot],
+    spending: Spending,
     *,
     max_cost_cents: int | None,
     balance: Balance | None,
     orphaned_cents: int = 0,
     bills: Iterable[tuple[Target, int, int]] = (),
-    judged: JudgeSpending = NOTHING_JUDGED,
 ) -> Ledger:
-    """The ledger with all ceilings. `charged` are slots that this change set already launched, and `judged` is what its
-    judge calls cost. `orphaned_cents` may still be charged for other change sets: not part of this consent, but of the
-    account's balance. `bills` (`Journal.bills`) set prices."""
+    """The ledger with all ceilings. `spending` is what was spent under the consent. `orphaned_cents` may still be
+    charged under other consents, but of the same account's balance. `bills` (`Journal.bills`) set prices."""
     ceilings: list[Ceiling] = []
     if max_cost_cents is not None:
-        ceilings.append(Ceiling("--max-cost", max_cost_cents))
+        ceilings.append(Ceiling(MAX_COST, max_cost_cents))
     if loaded.project.policy.max_cost_cents is not None:
         ceilings.append(Ceiling("policy.max_cost_cents", loaded.project.policy.max_cost_cents))
     ceilings += [
@@ -273,15 +282,15 @@ def ledger_of(
         for plan in loaded.plans
         if plan.max_cost_cents is not None
     ]
+    judged = judge_spending(spending)
     for ceiling in ceilings:
         ceiling.committed_cents = judged.committed_cents(ceiling.plan)
-    ledger = Ledger(ceilings)
+    ledger = Ledger(ceilings, largest_bill_cents=spending.largest_bill_cents)
     for target, reserved_cents, billed_cents in bills:
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-    for slot in charged:
-        ledger.reserve(slot.plan, slot.reserved_cents)
-        if slot.cost_cents is not None:
-            ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+    for by_plan in spending.launches.values():
+        for plan, amount in by_plan.items():
+            ledger.count(plan, spent_cents=amount.spent, reserved_cents=amount.reserved)
     if balance is not None and balance.cents is not None:  # the balance already excludes past bills
         reserved_cents = ledger.reserved_cents + orphaned_cents
         ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))

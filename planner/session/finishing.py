@@ -8,9 +8,11 @@ from dataclasses import asdict
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED, EndedRun
+from planner.execution.spending import spending_of
 from planner.reports.agents import agent_documents
-from planner.results.model import CaseResult, Consent, CostDocument, DroppedCase, RunResult
+from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
+from planner.session.consents import ended_calls, judge_spending
 from planner.session.executing import SessionEnd
 from planner.session.judging import judge_cost
 from planner.session.orphaned_launches import launch_documents
@@ -28,7 +30,13 @@ def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> N
     """Report that the session was refused before any call."""
     now, digest = session.shell.clock.now(), prepared.change_set.digest
     end = SessionEnd(
-        Consent(given=False, by=actor_of(session.shell), at=now, digest=digest, max_cost_cents=session.ceiling_cents)
+        ConsentDocument(
+            given=False,
+            by=actor_of(session.shell),
+            at=now,
+            digest=digest,
+            max_cost_cents=session.ceiling_cents(prepared),
+        )
     )
     ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
     cases = _cases(session, prepared, end, "refused")
@@ -48,7 +56,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     ending = _with_orphans(session, prepared, ending)
     result = _result(session, prepared, end, ending, cases, gate)
     try:
-        _store(session, result, end)
+        _store(session, prepared, result, end)
         shared, intents = session.place.shared, session.intents
         if (
             shared and intents and not outcome.interrupted
@@ -129,7 +137,7 @@ def _result(
         previews=list(end.previews),
         agents=agent_documents(prepared.agents),
         change_set_digest=change_set.digest,
-        consent=end.consent,
+        consent=_consent(session, prepared, end),
         fresh=prepared.fresh,
         dropped=[DroppedCase(case_id=change.case_id, reason=change.reason.value) for change in dropped],
         open_launches=launch_documents([*end.outcome.unsettled, *prepared.orphans.unsettled]),
@@ -138,11 +146,19 @@ def _result(
     )
 
 
+def _consent(session: RunSession, prepared: Preparation, end: SessionEnd) -> ConsentDocument:
+    spending = spending_of(session.journal, prepared.consent_id)
+    cents = spending.of_calls().committed + judge_spending(spending).committed_cents(None)
+    return end.consent.model_copy(update={"spent_cents": cents}) if end.consent.id else end.consent
+
+
 def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Sequence[CaseResult]) -> CostDocument:
-    """Costs from the journal: every run that this change set launched in any session and that no finished result
-    holds."""
+    """Costs of the consent, in any session and on any machine: what the journal knows, and what the shared store had
+    when this session began."""
     journal, estimate, unread = session.journal, prepared.whole_estimate, end.outcome.unread_slots
-    charged = charged_slots(journal, prepared.change_set.digest)
+    charged = charged_slots(journal, prepared.consent_id)
+    spending = spending_of(journal, prepared.consent_id)
+    calls = spending.of_calls()
     mine = {launch.launch_id for launch in journal.launches_of(session.reports.invocation_id)}
     unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
@@ -157,21 +173,21 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         estimated_high_cents=estimate.high_cents,
         estimate_basis=estimate.basis,
         paid_before_cents=prepared.paid_before_cents,
-        actual_cents=sum(slot.cost_cents or 0 for slot in charged),
+        actual_cents=calls.spent,
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
-        ambiguous_cents=sum(slot.reserved_cents for slot in unbilled) + sum(orphaned),
+        ambiguous_cents=calls.reserved + sum(orphaned),
         calls_under_way=sum(slot.key not in unread for slot in not_seen),
         unread_calls=sum(slot.key in unread for slot in not_seen),
         unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
-        ceiling_cents=session.ceiling_cents,
+        ceiling_cents=session.ceiling_cents(prepared),
         carried_cents=sum(run.cost_cents or 0 for run in carried),
         carried_ambiguous_cents=sum(slot.reserved_cents for slot in late if slot is not None),
-        judge=judge_cost(prepared.change_set, end.judge_calls, prepared.progress.judge),
+        judge=judge_cost(prepared.change_set, end.judge_calls, judge_spending(spending)),
     )
 
 
-def _store(session: RunSession, result: RunResult, end: SessionEnd) -> None:
+def _store(session: RunSession, prepared: Preparation, result: RunResult, end: SessionEnd) -> None:
     repository, options = session.place.repository, session.options
     repository.save_invocation(result)
     if not result.finished:
@@ -182,6 +198,8 @@ def _store(session: RunSession, result: RunResult, end: SessionEnd) -> None:
     session.journal.record(
         Consumed(result.invocation_id, tuple(_slots_in_results(result, end, keep_usable=keep_usable)))
     )
+    for event in ended_calls(session.journal, prepared.change_set.changes):
+        session.journal.record(event)
 
 
 def _slots_in_results(result: RunResult, end: SessionEnd, *, keep_usable: bool) -> Iterable[tuple[str, int]]:

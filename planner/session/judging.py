@@ -20,7 +20,7 @@ from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
-from planner.results.model import JudgeCost, PlanJudgeCost, Run
+from planner.results.model import JudgeCost, Run
 from planner.results.outcomes import Action
 from planner.session.service import check_key_characters, world_name, world_of
 from planner.session.shell import Shell
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from planner.execution.engine import Outcome
     from planner.execution.ledger import Ledger
     from planner.judge.endpoint import Endpoint
+    from planner.judge.judge_call_records import JudgeCallRecords
     from planner.verdicts.runs import LoadEvidence
 
 KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
@@ -217,6 +218,7 @@ class JudgeCalls:
     consent_given: bool
     log: Callable[[str], None]
     """Where decisions are logged."""
+    records: JudgeCallRecords
 
     async def check(self) -> None:
         """Check, before calls are made, that the endpoint is reachable and accepts the key. Raises `CredentialError` if
@@ -227,10 +229,10 @@ class JudgeCalls:
                 await endpoint.check()
 
     async def make(
-        self, made: Mapping[str, Sequence[Run]], ledger: Ledger, interrupted: anyio.Event
+        self, made: Mapping[str, Sequence[Run]], ledger: Ledger, before: JudgeSpending, interrupted: anyio.Event
     ) -> JudgeCallsResult:
         """Make the calls, under every ceiling; `judging.cache.missing` says why others are missing. `made` are the runs
-        of this session, by case id."""
+        of this session, by case id; `before` is what judge calls of this consent cost earlier."""
         settings, cache = self.judging.settings, self.judging.cache
         if settings is None:
             return JudgeCallsResult()
@@ -249,12 +251,13 @@ class JudgeCalls:
             caller = JudgeCaller(
                 endpoint,
                 cache,
-                JudgeBudget(ledger.ceilings),
+                JudgeBudget(ledger.ceilings, before),
                 self.judging.pricing,
                 self.shell.clock,
                 self.shell.new_id,
                 settings.max_concurrent,
                 self.log if self.shell.verbosity else lambda _: None,
+                self.records,
                 settings.answers_as,
             )
             result = await caller.ask(chain([first], wanted), interrupted=interrupted)
@@ -298,23 +301,18 @@ def copy_stop_reasons(outcome: Outcome, asking: JudgeCallsResult) -> None:
 
 
 def judge_cost(
-    change_set: ChangeSet, asking: JudgeCallsResult, before: JudgeSpending = NOTHING_JUDGED
+    change_set: ChangeSet, asking: JudgeCallsResult, spending: JudgeSpending = NOTHING_JUDGED
 ) -> JudgeCost | None:
-    """The cost of the judge calls, for the results; None if none were needed. `before` is that of earlier sessions."""
+    """The cost of the judge calls, for the results; None if none were needed. `spending` is that of the consent."""
     votes = change_set.votes
-    if votes is None or not (votes.votes or votes.stored or asking.given):
+    if votes is None or not (votes.votes or votes.stored or asking.given or spending.committed(None)):
         return None
     return JudgeCost(
         model=votes.model,
         votes=asking.given,
         stored_votes=votes.stored,
         estimated_cents=votes.expected_cents,
-        actual_cents=before.spent_cents + whole_cents(asking.spent),
+        actual_cents=spending.spent_cents,
         this_invocation_cents=whole_cents(asking.spent),
-        ambiguous_cents=whole_cents(asking.uncertain),
-        by_plan=[
-            PlanJudgeCost(plan=plan, cents=cents)
-            for plan, amount in asking.by_plan.items()
-            if (cents := whole_cents(amount))
-        ],
+        ambiguous_cents=spending.reserved_cents,
     )

@@ -51,14 +51,14 @@ class LateBill:
     """Digest of the evidence with this bill; None if older results keep the evidence that they were judged by."""
     reserved_cents: int
     invocation_id: str
-    change_set_digest: str | None
+    consent_id: str | None
     """Of the launch; None if it is not in this machine's journal."""
 
     def is_of(self, result: RunResult, case: CaseResult, run: Run) -> bool:
-        """Whether the bill is part of this result's own cost. A retry has the same digest as the runs it pools."""
+        """Whether the bill is part of this result's own cost. A retry may have the consent of the runs it pools."""
         if case.action != "call" or run.pooled:
             return False
-        return self.change_set_digest in (None, result.change_set_digest)
+        return self.consent_id in (None, result.consent.id)
 
     def is_known(self, run: Run) -> bool:
         return (run.cost_cents, run.cost_basis) == (self.cents, self.basis)

@@ -11,13 +11,16 @@ from typing import Final
 
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import Limits, Progress, policy_refusal
+from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import build_change_set
-from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, Reason
+from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
+from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.engine import BALANCE
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
+from planner.execution.spending import spending_of
 from planner.execution.wanted import resumable_slots
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
@@ -28,6 +31,7 @@ from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
 from planner.session.consent import agreed_set
+from planner.session.consents import judge_spending, known_consent_id
 from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import OrphanedLaunches, orphans_of
@@ -59,7 +63,7 @@ class Preparation:
     paid_before_cents: int
     resumable: Mapping[str, tuple[Slot, ...]]
     progress: Progress
-    """What earlier, unfinished sessions of this change set did and spent."""
+    """What earlier sessions did, and spent under this consent."""
     unconfirmed_runs: Mapping[str, int]
     """Number of `resumable` runs in unconfirmed launches, by case id."""
     judging: Judging
@@ -83,6 +87,20 @@ class Preparation:
     """In a job of a pull request: the base branch's cases, by id."""
     balance: Balance | None = None
     """What the organization can spend; None if the service was not asked or does not say."""
+    consent_id: str = ""
+    """The consent that is resumed; "" if none is known."""
+    consent: Consent | None = None
+    """It, if somebody has given it."""
+    agreed_calls: ConsentedCalls | None = None
+    """The stored set with the digest of `--plan-digest`, if all calls are in it."""
+    spending: Spending = NO_SPENDING
+    """What was spent under the consent."""
+
+    def max_cost_cents(self, asked_cents: int | None) -> int | None:
+        """`--max-cost`, or else the ceiling of the consent that is resumed."""
+        if asked_cents is None and self.consent is not None:
+            return self.consent.max_cost_cents
+        return asked_cents
 
     @property
     def all_reserved_cents(self) -> int:
@@ -126,26 +144,28 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     whole = change_set = build({})
     _check_evidence(whole, repository)
     resumable, orphans = dict[str, tuple[Slot, ...]](), OrphanedLaunches()
-    spent, reserved, unconfirmed = Counter[str](), Counter[str](), Counter[str]()
+    unconfirmed = Counter[str]()
+    consent_id, spending = "", NO_SPENDING
     if journal:
-        resumable = _resumable(journal, whole, selection, Agents(revisions, configurations))
+        consent_id = known_consent_id(journal, whole.digest, shell.environ)
+        spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
+        resumable = _resumable(journal, whole, consent_id, selection, Agents(revisions, configurations))
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
             change_set = build({case_id: len(mine) for case_id, mine in resumable.items()})
-        # Runs that other change sets launched, and runs with a bill, are not part of the whole estimate.
-        mine = {slot.key for slot in journal.slots_of_consent(change_set.digest)}
+        # Runs of other consents, and runs with a bill, are not part of the whole estimate.
+        mine = {slot.key for slot in journal.slots_of_consent(consent_id) if slot.consumed_by is None}
         known = Counter(slot.case_id for slot in slots if slot.key not in mine)
-        for slot in charged_slots(journal, change_set.digest):
-            spent[slot.case_id] += slot.committed_cents
-            reserved[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
-            known[slot.case_id] += slot.cost_cents is not None
+        for slot in charged_slots(journal, consent_id):
+            known[slot.case_id] += slot.cost_cents is not None and slot.consumed_by is None
         if known.total():
             whole = build(known)
         unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)}
         unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
         searched = {slot.launch_id for slot in slots} | _open_launches_of(journal, whole)
         orphans = orphans_of(journal, searched, shared=place.shared is not None, now=now)
-    paid_cents = spent.total() - reserved.total()
+    paid_cents = spending.of_calls().spent
+    by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
     return Preparation(
         judging.with_votes(change_set, resumable),
         _with_paid(paid_cents, whole.estimate),
@@ -153,9 +173,9 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         resumable,
         Progress(
             {case_id: len(mine) for case_id, mine in resumable.items()},
-            spent,
-            reserved,
-            earlier.judged.get(change_set.digest, NOTHING_JUDGED),
+            {plan: amount.committed for plan, amount in by_plan.items()},
+            {plan: amount.reserved for plan, amount in by_plan.items()},
+            judge_spending(spending),
         ),
         unconfirmed,
         judging,
@@ -167,6 +187,10 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         configurations,
         targets,
         base={} if place.base is None else stored.baseline,
+        consent_id=consent_id,
+        consent=None if journal is None else journal.consents.get(consent_id),
+        agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
+        spending=spending,
     )
 
 
@@ -242,15 +266,13 @@ def short_of(balance: Balance | None, expected_cents: int | None, *, reserved_ce
     return warnings
 
 
-def charged_slots(journal: Journal, digest: str) -> list[Slot]:
-    """Unconsumed slots that this change set launched in any session."""
-    unsent = _unsent_launches(journal)
-    return [
-        slot for slot in journal.slots_of_consent(digest) if slot.consumed_by is None and slot.launch_id not in unsent
-    ]
+def charged_slots(journal: Journal, consent_id: str) -> list[Slot]:
+    """Slots of this consent, launched in any session."""
+    unsent = unsent_launches(journal)
+    return [slot for slot in journal.slots_of_consent(consent_id) if slot.launch_id not in unsent]
 
 
-def _unsent_launches(journal: Journal) -> set[str]:
+def unsent_launches(journal: Journal) -> set[str]:
     """Launches whose process was killed before sending; `run` will settle them."""
     return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
 
@@ -276,17 +298,17 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
 
 
 def _resumable(
-    journal: Journal, change_set: ChangeSet, selection: Selection, agents: Agents
+    journal: Journal, change_set: ChangeSet, consent_id: str, selection: Selection, agents: Agents
 ) -> dict[str, tuple[Slot, ...]]:
     """Unconsumed runs of the same calls, as `resumable_slots`, without those of previews that somebody edited.
 
-    With `--rerun` or `--fresh`, only runs of the same unfinished request. Runs that the baseline already contains are
-    excluded, even if the journal does not know that.
+    With `--rerun` or `--fresh`, only runs of the same consent. Runs that the baseline already contains are excluded,
+    even if the journal does not know that.
     """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
-    unsent = _unsent_launches(journal)
-    same_request_only = selection.rerun != "changed" or selection.fresh is not None
+    unsent = unsent_launches(journal)
+    same_consent_only = selection.rerun != "changed" or selection.fresh is not None
 
     def counts(slot: Slot) -> bool:
         change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)
@@ -295,8 +317,8 @@ def _resumable(
         preview = journal.previews.of_target(launch.line.target)
         if preview is not None and preview.was_changed:
             return False
-        is_same_request = launch.consent_id == change_set.digest
-        return _same_call(slot, change, agents) and (is_same_request or not same_request_only)
+        is_same_consent = launch.consent_id == consent_id
+        return _same_call(slot, change, agents) and (is_same_consent or not same_consent_only)
 
     most_runs = {
         case_id: change.runs * (1 + (change.case.retries if change.case else 0)) for case_id, change in wanted.items()

@@ -19,7 +19,7 @@ from planner.errors import PlannerError, leading_error
 from planner.github.client import github_of
 from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment
 from planner.reports.pull_request import CALL_WORKFLOW, CallsUnderWay, PullRequest, render_progress
-from planner.results.model import Consent
+from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
 from planner.session.ci import event_value
 from planner.session.consent import head_of
@@ -134,7 +134,9 @@ class ProgressComment:
         return True
 
 
-def progress_comment(session: "RunSession", prepared: "Preparation", consent: Consent) -> ProgressComment | None:
+def progress_comment(
+    session: "RunSession", prepared: "Preparation", consent: ConsentDocument
+) -> ProgressComment | None:
     """None if no comment is to be edited, or no calls are agreed to."""
     place, shell, loaded = session.options.comment, session.shell, session.loaded
     calls = prepared.change_set.with_action(Action.CALL)

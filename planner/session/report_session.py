@@ -21,7 +21,7 @@ from planner.providers.base import RequestStats
 from planner.reports import FORMATS
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import CaseResult, Consent, CostDocument, RunResult, StatsDocument
+from planner.results.model import CaseResult, ConsentDocument, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
 from planner.session.bug_report import BUG_LOG, BugLog, is_bug
 from planner.session.report_files import REPORT_FILES, replace_reports
@@ -204,7 +204,7 @@ class ReportSession:
         self, ending: Ending, cases: Sequence[CaseResult] = (), gate: Gate | None = None, **facts: Any
     ) -> RunResult:
         """The results of this session. `facts` are other fields of the document."""
-        common: dict[str, Any] = {"consent": Consent(given=False), "cost": NO_COST, "stats": self.stats()}
+        common: dict[str, Any] = {"consent": ConsentDocument(given=False), "cost": NO_COST, "stats": self.stats()}
         if gate is not None:
             common |= {"suite": gate.suite, "fail_on": gate.names}
         common |= {"partial": self.selection.partial, "change_set_digest": ""}

@@ -13,17 +13,20 @@ import anyio
 
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.errors import InterruptedRunError
+from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
 from planner.execution.reading import Transactions
 from planner.execution.sharing import IntentSharing
+from planner.judge.judge_call_records import settle_answered
 from planner.providers.base import RequestHooks
 from planner.quantities import count
-from planner.results.model import Consent
+from planner.results.model import ConsentDocument
 from planner.results.outcomes import FailOn
 from planner.session.called_agents import previews_refusal
 from planner.session.consent import (
     who_agrees,
 )
+from planner.session.consents import agree
 from planner.session.interruption import interruptible
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, check_balance, prepare, short_of
@@ -102,15 +105,16 @@ class RunSession:
     comment: ProgressComment | None = field(default=None, init=False)
     """Set while calls are made for a pull request."""
     previews: Previews = field(init=False)
-    consent: Consent = field(default=Consent(given=False), init=False)
+    consent: ConsentDocument = field(default=ConsentDocument(given=False), init=False)
     """What was agreed to so far."""
     expected_cents: int | None = field(default=None, init=False)
     """The expected cost, once it is known."""
 
-    @property
-    def ceiling_cents(self) -> int | None:
-        """The lowest ceiling on the whole session."""
-        limits = [self.options.max_cost_cents, self.loaded.project.policy.max_cost_cents]
+    def ceiling_cents(self, prepared: Preparation | None) -> int | None:
+        """The lowest ceiling on the whole consent. `prepared` is None if the session ended without it."""
+        asked_cents = self.options.max_cost_cents
+        asked_cents = asked_cents if prepared is None else prepared.max_cost_cents(asked_cents)
+        limits = [asked_cents, self.loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
 
 
@@ -172,16 +176,18 @@ async def prepare_calls(session: RunSession) -> Preparation:
     targets = await read_targets(client, loaded.cases, session.options.selection)
     balance = await client.balance()
     await correct_bills(session)
+    settle_answered(session.journal, place.repository.load_vote)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     prepared = prepare(Workspace(shell, session.options.selection, loaded, place), targets, session.journal)
     prepared.judging.require_model(prepared.change_set)
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")
-    return replace(prepared, balance=balance)
+    consent_id = prepared.consent_id or consent_id_of(prepared.change_set.digest, session.reports.invocation_id)
+    return replace(prepared, balance=balance, consent_id=consent_id)
 
 
-def consent_to(session: RunSession, prepared: Preparation) -> Consent:
+def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     """The consent to the calls. Raises `RefusedError` if it is missing, or policy, a ceiling or the balance
     forbids these calls. Only with consent are the versions of the agents' files recorded."""
     shell, options, change_set, balance = session.shell, session.options, prepared.change_set, prepared.balance
@@ -193,7 +199,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
         options.consent_to_charge,
         who_agrees(shell, sandbox=is_free),
         command,
-        options.max_cost_cents,
+        prepared.max_cost_cents(options.max_cost_cents),
         options.selection.plan_digest,
         prepared.outside_consent,
     )
@@ -209,4 +215,4 @@ def consent_to(session: RunSession, prepared: Preparation) -> Consent:
             shell.log(message)
     project, configurations = session.loaded.project, prepared.configurations
     record_agents(shell, session.place, project, prepared.agents, configurations, at_once=False)
-    return consent
+    return agree(session, prepared, consent)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
-from planner.results.model import CostDocument
+from planner.changes.model import whole_cents
+from planner.execution.consents import Spending
+from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
+from planner.execution.spending import spending_of
+from planner.results.model import CostDocument, JudgeCost
+from planner.session.consents import judge_spending
 from planner.session.orphaned_launches import launch_documents, unsettled_launch
-from planner.session.preparing import charged_slots
+from planner.session.preparing import charged_slots, unsent_launches
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession
@@ -21,14 +24,15 @@ def known_facts(session: RunSession) -> dict[str, Any]:
     """Fields of the results. Costs are of every run of the consent, as in results of a session that ended well."""
     journal = session.journal
     mine = journal.launches_of(session.reports.invocation_id)
-    digest = session.consent.digest or next((launch.consent_id for launch in mine), "")
+    consent_id = session.consent.id or next((launch.consent_id for launch in mine), "")
+    consent = journal.consents.get(consent_id)
     unsettled = [launch for launch in journal.launches(UNSETTLED) if _may_have_been_sent(launch)]
-    ours = [launch for launch in unsettled if launch.consent_id == digest]
+    ours = {launch.launch_id for launch in unsettled if launch.consent_id == consent_id}
     return {
-        "change_set_digest": digest,
+        "change_set_digest": session.consent.digest or ("" if consent is None else consent.digest),
         "consent": session.consent,
         "open_launches": launch_documents([unsettled_launch(journal, launch) for launch in unsettled]),
-        "cost": _cost(session, mine, _charged(journal, digest, mine), {launch.launch_id for launch in ours}),
+        "cost": _cost(session, consent_id, mine, ours),
         "stats": session.reports.stats(launches=sum(launch.state in KNOWN for launch in mine)),
     }
 
@@ -37,22 +41,32 @@ def _may_have_been_sent(launch: Launch) -> bool:
     return launch.state is not LaunchState.INTENDED
 
 
-def _charged(journal: Journal, digest: str, mine: list[Launch]) -> list[Slot]:
-    """The slots of this consent, also those that results of this session already hold."""
-    own = (slot for launch in mine if launch.state in KNOWN for slot in journal.slots_of(launch.launch_id))
-    charged = {slot.key: slot for slot in (*charged_slots(journal, digest), *own)}
-    return list(charged.values())
-
-
-def _cost(session: RunSession, mine: list[Launch], charged: list[Slot], unsettled: set[str]) -> CostDocument:
-    launched_now = {launch.launch_id for launch in mine}
+def _cost(session: RunSession, consent_id: str, mine: list[Launch], unsettled: set[str]) -> CostDocument:
+    journal, charged = session.journal, charged_slots(session.journal, consent_id)
+    spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
+    calls, launched_now = spending.of_calls(), {launch.launch_id for launch in mine}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
     return CostDocument(
         estimated_cents=session.expected_cents,
-        actual_cents=sum(slot.cost_cents or 0 for slot in charged),
+        actual_cents=calls.spent,
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in launched_now),
-        ambiguous_cents=sum(slot.reserved_cents for slot in unbilled),
+        ambiguous_cents=calls.reserved,
         calls_under_way=sum(slot.launch_id not in unsettled and slot.evidence is None for slot in unbilled),
         unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
-        ceiling_cents=session.ceiling_cents,
+        ceiling_cents=session.ceiling_cents(None),
+        judge=_judge_cost(session, spending),
+    )
+
+
+def _judge_cost(session: RunSession, spending: Spending) -> JudgeCost | None:
+    settings, judged = session.loaded.project.judge, judge_spending(spending)
+    if settings is None or not judged.committed(None):
+        return None
+    now = spending.judging.get(session.reports.invocation_id, {})
+    return JudgeCost(
+        model=settings.model,
+        votes=0,
+        actual_cents=judged.spent_cents,
+        this_invocation_cents=whole_cents(sum(amount.spent for amount in now.values())),
+        ambiguous_cents=judged.reserved_cents,
     )

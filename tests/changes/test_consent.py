@@ -12,10 +12,10 @@ from planner.changes.consent import ConsentRequest, Limits, Progress, check_cons
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy, Target
-from planner.results.model import Consent
+from planner.results.model import ConsentDocument
 from tests.support.stored_cases import NOW, build, make_case, store_case
 
-Agree = Callable[..., Consent]
+Agree = Callable[..., ConsentDocument]
 _COMMAND = "planner run --consent-to-charge …"
 
 
@@ -23,7 +23,7 @@ def make_plan(name: str = "refunds", max_cost_cents: int | None = None) -> Plan:
     return Plan(name, f"plans/{name}.yaml", "", (), frozenset(), max_cost_cents, ())
 
 
-def agree(change_set: ChangeSet, **terms: Any) -> Consent:
+def agree(change_set: ChangeSet, **terms: Any) -> ConsentDocument:
     """`check_consent` with consent and without limits; keywords are fields of its arguments."""
     limits = Limits(terms.pop("plans", [make_plan()]), terms.pop("policy", Policy()), terms.pop("now", NOW))
     progress = Progress(**{each.name: terms.pop(each.name) for each in fields(Progress) if each.name in terms})
@@ -40,9 +40,11 @@ def refusal(change_set: ChangeSet, **terms: Any) -> tuple[str, str]:
 
 
 def test_agreed() -> None:
-    """Consent records who, when, to which change set, and the lower of the command's and the project's ceilings."""
+    """ConsentDocument records who, when, to which change set, and the lower of the command's and the project's ceilings."""
     change_set = build([make_case()])
-    assert agree(change_set) == Consent(given=True, by="ana", at=NOW, digest=change_set.digest, max_cost_cents=None)
+    assert agree(change_set) == ConsentDocument(
+        given=True, by="ana", at=NOW, digest=change_set.digest, max_cost_cents=None
+    )
     assert agree(change_set, max_cost_cents=500).max_cost_cents == 500
     assert agree(change_set, max_cost_cents=500, policy=Policy(max_cost_cents=300)).max_cost_cents == 300
     assert agree(change_set, plan_digest=change_set.digest).given
@@ -127,17 +129,18 @@ def test_every_broken_ceiling_is_named() -> None:
 
 
 def test_earlier_spending_counts() -> None:
-    """A ceiling is for the whole change set, across interrupted sessions; bills and reservations are listed apart."""
+    """A ceiling is for the whole consent, with all its sessions and also for cases that are not called now; bills and
+    reservations are listed apart."""
     case = make_case()
     made = {case.case_id: 2}
     change_set = build([case], already_made=made)
     terms = {"runs_made": made, "plans": [make_plan("refunds", 96)]}
-    assert agree(change_set, spent_cents={case.case_id: 64}, **terms).given
-    assert refusal(change_set, spent_cents={case.case_id: 65}, **terms)[0] == (
+    assert agree(change_set, spent_cents={case.plan: 64}, **terms).given
+    assert refusal(change_set, spent_cents={case.plan: 65}, **terms)[0] == (
         "$0.32 expected plus $0.65 already spent, budget.max_cost_cents of plan refunds allows $0.96"
     )
-    reserved = {case.case_id: 40}
-    assert refusal(change_set, spent_cents={case.case_id: 65}, reserved_cents=reserved, **terms)[0] == (
+    reserved = {case.plan: 40}
+    assert refusal(change_set, spent_cents={case.plan: 65}, reserved_cents=reserved, **terms)[0] == (
         "$0.32 expected plus $0.25 already spent plus up to $0.40 reserved for earlier calls without a bill,"
         " budget.max_cost_cents of plan refunds allows $0.96"
     )

@@ -15,7 +15,7 @@ from planner.diagnostics import Diagnostics, Span
 from planner.results.model import (
     CaseInputs,
     CaseResult,
-    Consent,
+    ConsentDocument,
     CostDocument,
     Finding,
     Quote,
@@ -110,7 +110,7 @@ def make_result() -> Callable[..., RunResult]:
             "change_set_digest": "sha256:" + "9" * 64,
             "started_at": NOON,
             "ended_at": NOON,
-            "consent": Consent(given=True, by="bob", at=NOON),
+            "consent": ConsentDocument(given=True, by="bob", at=NOON),
             "cost": CostDocument(
                 estimated_cents=64, actual_cents=80, this_invocation_cents=48, ambiguous_cents=16, ceiling_cents=100
             ),

@@ -18,8 +18,11 @@ from virtual_time import JumpingLoop, SleptTime
 from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.evidence import Call, Evidence, Role, Turn
+from planner.execution.consents import Consent, ConsentAdded, ConsentedCall, ConsentWay
+from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.ledger import Ceiling
 from planner.judge.endpoint import Endpoint
+from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import MICROCENTS, JudgeBudget, Pricing
 from planner.judge.votes import JudgeCallsResult, VoteCache, WantedVotes
@@ -49,6 +52,11 @@ def talk(*lines: tuple[str, str], run_id: int = 1) -> Evidence:
     return Evidence(run_id=run_id, run_status="completed", call=Call(call_id=1, status="completed"), turns=turns)
 
 
+CONSENT = Consent(
+    "c1", "sha256:d", "ana", ConsentWay.TERMINAL, datetime(2026, 11, 24, tzinfo=UTC), None, (ConsentedCall("f", 1),)
+)
+
+
 class Bench:
     """A model on a socket, a store in a folder, and one question after the other."""
 
@@ -68,6 +76,8 @@ class Bench:
         self.answers_as: tuple[str, ...] = ()
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
+        self.journal = Journal(IN_MEMORY)
+        self.journal.record(ConsentAdded(CONSENT))
 
     def judge(self, *evidences: Evidence, **fields: Any) -> tuple[list[tuple[str, str]], JudgeCallsResult]:
         """(outcome, message) of each call, and how the asking went."""
@@ -93,7 +103,16 @@ class Bench:
             self.budgets.append(budget)
             pricing = Pricing(self.price, 1_000)
             asker = JudgeCaller(
-                endpoint, votes, budget, pricing, clock, token, self.max_concurrent, self.name.append, self.answers_as
+                endpoint,
+                votes,
+                budget,
+                pricing,
+                clock,
+                token,
+                self.max_concurrent,
+                self.name.append,
+                JudgeCallRecords(self.journal, CONSENT.consent_id, "session"),
+                self.answers_as,
             )
             wanted = [
                 WantedVotes(plan, question, votes.key_of(question), tuple(votes.unanswered(question)))

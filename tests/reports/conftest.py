@@ -15,7 +15,7 @@ from planner.results.agent_documents import AgentDocument, FieldDocument
 from planner.results.model import (
     CaseInputs,
     CaseResult,
-    Consent,
+    ConsentDocument,
     CostDocument,
     DroppedCase,
     Finding,
@@ -245,7 +245,7 @@ def canonical() -> RunResult:
         finished=False,
         started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
         ended_at=datetime(2026, 11, 24, 10, 3, 2, tzinfo=UTC),
-        consent=Consent(
+        consent=ConsentDocument(
             given=True, by="ana", at=datetime(2026, 11, 24, 9, 59, 58, tzinfo=UTC), digest=DIGEST, max_cost_cents=900
         ),
         plans=["hours", "orders", "refunds"],
@@ -367,7 +367,7 @@ def canonical() -> RunResult:
 
 @pytest.fixture
 def nothing_called() -> RunResult:
-    """Consent was not given: no calls, and no known price."""
+    """ConsentDocument was not given: no calls, and no known price."""
     return RunResult(
         tool_version="0.1.0",
         outcome="refused",
@@ -380,7 +380,7 @@ def nothing_called() -> RunResult:
         finished=False,
         started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
         ended_at=datetime(2026, 11, 24, 10, 0, 1, tzinfo=UTC),
-        consent=Consent(given=False),
+        consent=ConsentDocument(given=False),
         plans=["hours"],
         cases=[
             _case(
@@ -412,7 +412,7 @@ def all_passed() -> RunResult:
         sandbox=True,
         started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
         ended_at=datetime(2026, 11, 24, 10, 0, 9, tzinfo=UTC),
-        consent=Consent(given=True, by="ana", at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC), digest=DIGEST),
+        consent=ConsentDocument(given=True, by="ana", at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC), digest=DIGEST),
         plans=["hours"],
         cases=[
             _case("hours/opening@hotline", compared="new"),
@@ -443,7 +443,7 @@ def many() -> Callable[[int], RunResult]:
             change_set_digest=DIGEST,
             started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
             ended_at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
-            consent=Consent(given=True, by="ana", digest=DIGEST, max_cost_cents=90_000),
+            consent=ConsentDocument(given=True, by="ana", digest=DIGEST, max_cost_cents=90_000),
             plans=[f"suite-{index}" for index in range(number // 60 + 1)],
             cases=cases,
             cost=CostDocument(

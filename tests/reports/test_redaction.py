@@ -161,9 +161,9 @@ def test_different_names_stay_different() -> None:
 _KEPT_AS_THEY_ARE = {
     # digests, ids and codes of this tool or the service, which no call or author writes
     "schema_version", "tool_version", "invocation_id", "carried_from", "change_set_digest", "digest", "evidence",
-    "call_fingerprint", "check_fingerprint", "launch_id", "state", "agent_revision", "configuration",
+    "call_fingerprint", "check_fingerprint", "launch_id", "state", "agent_revision", "configuration", "id",
     # closed sets and slugs
-    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "fault", "target_kind", "fail_on",
+    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "fault", "target_kind", "fail_on", "how",
 }  # fmt: skip
 
 
@@ -233,7 +233,7 @@ NOT_OWN_WORDS = """
     ExpectationRate: expectation check
     JudgeCost: model
     Quote: role
-    Consent: digest
+    ConsentDocument: id digest how
     OpenLaunch: launch_id state
     PreviewDocument: configuration
     Evidence: schema_version run_status

@@ -15,7 +15,7 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,11 +30,12 @@ from planner.clock import Clock
 from planner.commands.run import run
 from planner.errors import PlannerError
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import LaunchState, Slot
+from planner.execution.launches import LaunchState
 from planner.execution.sharing import IntentSharing
+from planner.execution.spending import spending_of
 from planner.results.directory import DirectoryStore
 from planner.session.executing import ledger_of
-from planner.session.preparing import charged_slots, prepare
+from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.session.selection import Loaded, Selection, load
 from planner.session.service import TargetState
@@ -131,14 +132,12 @@ class Fuzzed:
         with closing(sqlite3.connect(self.store / "journal.sqlite", isolation_level=None)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA journal_mode=DELETE")
-        digest = self.prepared()[1]
 
-        def unfinished(events: Events) -> None:
+        def unfinished(events: Events) -> Events:
             for kind, event in events:
-                if kind == "intended":
-                    event["intent"]["consent_id"] = digest
-                elif kind == "consumed":
+                if kind == "consumed":
                     event["slots"] = event["slots"][::2]
+            return [event for event in events if event[0] != "consent_ended"]
 
         edit_journal(self.store / "journal.sqlite", unfinished)
         self.journal = (self.store / "journal.sqlite").read_bytes()
@@ -253,7 +252,7 @@ class Fuzzed:
             cents = [value for value in (price.low_cents, price.expected_cents, price.high_cents) if value is not None]
             require(all(value >= 0 for value in cents), f"a call costs {cents}")
         if journal is not None:
-            self._check_ledger(charged_slots(journal, change_set.digest), journal, change_set.digest)
+            self._check_ledger(journal, prepared.consent_id)
         cases = assemble_cases(
             change_set.changes,
             {},
@@ -265,8 +264,9 @@ class Fuzzed:
             require(case.case_id != BAD or case.outcome not in ("passed", "flaky"), f"{BAD} is {case.outcome}")
         return place, change_set.digest
 
-    def _check_ledger(self, slots: Iterable[Slot], journal: Journal, digest: str) -> None:
-        ledger = ledger_of(self.loaded, slots, max_cost_cents=LIMIT_CENTS, balance=None, bills=journal.bills(digest))
+    def _check_ledger(self, journal: Journal, consent_id: str) -> None:
+        spending, bills = spending_of(journal, consent_id), journal.bills(consent_id)
+        ledger = ledger_of(self.loaded, spending, max_cost_cents=LIMIT_CENTS, balance=None, bills=bills)
         for ceiling in ledger.ceilings:
             require(ceiling.committed_cents >= 0, f"{ceiling.committed_cents} cents are committed")
         reserved = ledger.reservation_for("hours", ("agent", 12), 16)
@@ -326,8 +326,7 @@ class Fuzzed:
             try:
                 sharing = IntentSharing(store, journal, show_name=str, now=datetime.now(UTC))
                 sharing.import_launches({})
-                slots = journal.unconsumed_slots()
-                self._check_ledger(slots, journal, "sha256:0")
+                self._check_ledger(journal, "c0")
                 sharing.outcome(store)
             finally:
                 journal.close()

@@ -13,6 +13,7 @@ from typing import Any
 from patience import wait_for
 
 from planner.diagnostics import Diagnostics
+from planner.execution.consents import NO_SPENDING
 from planner.execution.events import Intended, Moved
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
@@ -167,7 +168,7 @@ def test_a_run_adopted_by_a_person_is_billed(project: Project, service: Served) 
 def test_orphaned_launches_reduce_the_available_balance() -> None:
     """The possible bill of an orphaned launch reduces the available balance, but not the ceiling of this session."""
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    ledger = ledger_of(loaded, (), max_cost_cents=80, balance=Balance(100), orphaned_cents=32)
+    ledger = ledger_of(loaded, NO_SPENDING, max_cost_cents=80, balance=Balance(100), orphaned_cents=32)
     assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
 
 

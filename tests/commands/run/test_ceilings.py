@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from planner.diagnostics import Diagnostics
+from planner.execution.consents import NO_SPENDING
 from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance
 from planner.session.executing import ledger_of
@@ -146,9 +147,8 @@ def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> No
     assert "test-call budget is used up" in warning
     assert short_of(spent, 0, reserved_cents=0) == []  # nothing to call
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    assert [ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, balance=spent).ceilings] == [
-        500
-    ]
+    ledger = ledger_of(loaded, NO_SPENDING, max_cost_cents=None, balance=spent)
+    assert [ceiling.limit_cents for ceiling in ledger.ceilings] == [500]
 
 
 def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:

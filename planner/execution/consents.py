@@ -1,0 +1,288 @@
+"""Consents and what was spent under them, as the journal records them. No I/O.
+
+A consent is one agreement: some calls, who agreed, up to how much. Every launch and every judge call names its consent.
+Ceilings are per consent, on all machines. A consent ends when nothing of it is left to do.
+
+What was spent is a union by identity: launches by their id, judge calls by their session. This journal's own launches
+and judge calls count as it knows them; the others (`Spending`), which only the shared store knows, as stored there.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from enum import Enum
+from hashlib import sha256
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import AwareDatetime, Field
+
+from planner.bounds import Cents, Count, Total
+from planner.errors import StoreError
+from planner.execution.launches import Digest
+from planner.values import frozen
+
+_ID_DIGITS = 16
+
+
+class ConsentWay(Enum):
+    """How somebody agreed."""
+
+    TERMINAL = "terminal"
+    """They typed the command."""
+    DISPATCH = "dispatch"
+    """They started the CI job by hand."""
+    APPROVAL = "approval"
+    """They approved the job's environment."""
+    FLAG = "flag"
+    """The CI job's definition agrees (a nightly job)."""
+
+
+class CallReason(Enum):
+    """Why calls were agreed to."""
+
+    FIRST = "first"
+    """No call like this was made."""
+    MISSING = "missing"
+    """More runs are required than were made."""
+    RETRY = "retry"
+    """Earlier runs failed or were inconclusive."""
+    AGAIN = "again"
+    """Earlier runs are good, but expired or wanted again."""
+    START_OVER = "start_over"
+    """Earlier runs were set aside."""
+
+
+@frozen
+class ConsentedCall:
+    """`runs` calls of one fingerprint, retries included. With 0 runs, judge calls only; `fingerprint` is then that of
+    the expectations."""
+
+    fingerprint: str
+    runs: Count
+    reason: CallReason | None = None
+    """None if the session that agreed did not need them."""
+
+
+@frozen
+class Consent:
+    consent_id: str
+    digest: str
+    """Of the set of calls."""
+    by: str
+    how: ConsentWay
+    agreed_at: AwareDatetime
+    max_cost_cents: Cents | None
+    calls: tuple[ConsentedCall, ...]
+    namespace: str = ""
+    """Where its results are stored: `branches/42/` in a job of a pull request."""
+
+
+def consent_id_of(digest: str, occasion: str) -> str:
+    """The id of the consent to the set with this digest on one occasion: a workflow run, or a command. Its first half
+    finds the consents to a set."""
+    return f"{id_prefix(digest)}{sha256(occasion.encode()).hexdigest()[:_ID_DIGITS]}"
+
+
+def id_prefix(digest: str) -> str:
+    return f"{digest.removeprefix('sha256:')[:_ID_DIGITS]}-"
+
+
+Microcents = Annotated[int, Field(ge=0, le=10**30)]
+
+
+@frozen
+class Amount:
+    """Money of one plan: cents of phone calls, or microcents of judge calls."""
+
+    spent: Total = 0
+    reserved: Total = 0
+    """It may still be charged: no bill, or no answer, is known."""
+
+    @property
+    def committed(self) -> int:
+        return self.spent + self.reserved
+
+    def __add__(self, other: Self) -> Self:
+        return replace(self, spent=self.spent + other.spent, reserved=self.reserved + other.reserved)
+
+
+ByPlan = Mapping[str, Amount]
+
+
+@frozen
+class Spending:
+    """What was spent and reserved under one consent. Judge calls are in microcents."""
+
+    launches: Mapping[str, dict[str, Amount]] = field(default_factory=dict[str, dict[str, Amount]])
+    """By launch id and plan."""
+    judging: Mapping[str, dict[str, Amount]] = field(default_factory=dict[str, dict[str, Amount]])
+    """By session id and plan."""
+    largest_bill_cents: Cents = 0
+    """Of one call that this journal knows."""
+
+    def of_calls(self, plan: str | None = None) -> Amount:
+        """The cents of one plan's phone calls, or of all (None)."""
+        return _total(self.launches.values(), plan)
+
+    def of_judge_calls(self, plan: str | None = None) -> Amount:
+        """The microcents of one plan's judge calls, or of all (None)."""
+        return _total(self.judging.values(), plan)
+
+    @property
+    def plans(self) -> set[str]:
+        return {plan for by_plan in (*self.launches.values(), *self.judging.values()) for plan in by_plan}
+
+
+NO_SPENDING = Spending()
+
+
+def _total(parts: Iterable[ByPlan], plan: str | None) -> Amount:
+    amounts = (amount for by_plan in parts for name, amount in by_plan.items() if plan in (None, name))
+    return sum(amounts, Amount())
+
+
+# Events
+
+
+class ConsentAdded(NamedTuple):
+    """Somebody agreed, for the first time or again (to resume, or with another ceiling)."""
+
+    consent: Consent
+
+
+class ConsentEnded(NamedTuple):
+    """Nothing of these calls (by fingerprint) is left to do. The consent ends with the last of its calls."""
+
+    consent_id: str
+    fingerprints: tuple[str, ...]
+
+
+class ConsentImported(NamedTuple):
+    """A consent as the shared store has it, with what other machines spent under it."""
+
+    consent: Consent
+    ended: tuple[str, ...]
+    spending: Spending
+
+
+class JudgeCallReserved(NamedTuple):
+    """A judge call is about to be made, for vote `number` on the question `key`; at most this much is charged for
+    it."""
+
+    call_id: str
+    consent_id: str
+    session_id: str
+    plan: str
+    microcents: Microcents
+    key: Digest
+    number: Count
+
+
+class JudgeCallSettled(NamedTuple):
+    """What was charged for a judge call."""
+
+    call_id: str
+    microcents: Microcents
+
+
+ConsentEvent = ConsentAdded | ConsentEnded | ConsentImported | JudgeCallReserved | JudgeCallSettled
+
+
+class ConsentRecords:
+    """The consents of a journal, without the launches made under them."""
+
+    def __init__(self) -> None:
+        self._consents: dict[str, Consent] = {}
+        self._ended: dict[str, set[str]] = {}
+        self._elsewhere: dict[str, Spending] = {}
+        """What other machines spent, by consent id."""
+        self._judging: dict[str, dict[str, dict[str, Amount]]] = {}
+        """By consent id, session id and plan."""
+        self._open_judge_calls: dict[str, JudgeCallReserved] = {}
+        self._settled_judge_calls: set[str] = set()
+
+    def validate(self, event: ConsentEvent) -> None:
+        """Raises `StoreError` or `AssertionError` if the event is impossible now."""
+        match event:
+            case ConsentAdded(consent) | ConsentImported(consent):
+                known = self._consents.get(consent.consent_id, consent)
+                if known.digest != consent.digest:
+                    raise AssertionError(f"consent {consent.consent_id} is to another set of calls")
+            case ConsentEnded(consent_id):
+                self._require(consent_id)
+            case JudgeCallReserved(call_id, consent_id):
+                self._require(consent_id)
+                if call_id in self._open_judge_calls or call_id in self._settled_judge_calls:
+                    raise StoreError(f"judge call {call_id} is already in the journal")
+            case JudgeCallSettled(call_id):
+                if call_id not in self._open_judge_calls:
+                    raise AssertionError(f"judge call {call_id} is not reserved")
+
+    def _require(self, consent_id: str) -> None:
+        if consent_id not in self._consents:
+            raise AssertionError(f"there is no consent {consent_id}")
+
+    def apply(self, event: ConsentEvent) -> None:
+        match event:
+            case ConsentAdded(consent):
+                known = self._consents.get(consent.consent_id)
+                self._consents[consent.consent_id] = consent if known is None else _renewed(known, consent)
+                self._ended.setdefault(consent.consent_id, set())
+            case ConsentEnded(consent_id, fingerprints):
+                self._ended[consent_id].update(fingerprints)
+            case ConsentImported(consent, ended, spending):
+                known = self._consents.get(consent.consent_id)
+                self._consents[consent.consent_id] = consent if known is None else _renewed(consent, known)
+                self._ended.setdefault(consent.consent_id, set()).update(ended)
+                self._elsewhere[consent.consent_id] = spending
+            case JudgeCallReserved(call_id, consent_id, session_id, plan, microcents, _, _):
+                self._open_judge_calls[call_id] = event
+                self._add(consent_id, session_id, plan, Amount(0, microcents))
+            case JudgeCallSettled(call_id, microcents):
+                reserved = self._open_judge_calls.pop(call_id)
+                self._settled_judge_calls.add(call_id)
+                self._add(
+                    reserved.consent_id, reserved.session_id, reserved.plan, Amount(microcents, -reserved.microcents)
+                )
+
+    def _add(self, consent_id: str, session_id: str, plan: str, amount: Amount) -> None:
+        by_plan = self._judging.setdefault(consent_id, {}).setdefault(session_id, {})
+        by_plan[plan] = by_plan.get(plan, Amount()) + amount
+
+    # Reading
+
+    def get(self, consent_id: str) -> Consent | None:
+        return self._consents.get(consent_id)
+
+    def open(self) -> list[Consent]:
+        """The consents with something left to do, oldest first."""
+        found = (each for each in self._consents.values() if self.is_open(each.consent_id))
+        return sorted(found, key=lambda consent: (consent.agreed_at, consent.consent_id))
+
+    def is_open(self, consent_id: str) -> bool:
+        consent = self._consents.get(consent_id)
+        return consent is not None and any(call.fingerprint not in self._ended[consent_id] for call in consent.calls)
+
+    def ended_of(self, consent_id: str) -> frozenset[str]:
+        return frozenset(self._ended.get(consent_id, ()))
+
+    def judging_of(self, consent_id: str) -> Mapping[str, dict[str, Amount]]:
+        """What this machine's judge calls cost, in microcents, by session id and plan."""
+        return self._judging.get(consent_id, {})
+
+    def elsewhere(self, consent_id: str) -> Spending:
+        """What the shared store says that was spent, this machine's included."""
+        return self._elsewhere.get(consent_id, NO_SPENDING)
+
+    def open_judge_calls(self) -> list[JudgeCallReserved]:
+        """Those without a known charge: the process ended before the answer was stored, or none came."""
+        return list(self._open_judge_calls.values())
+
+
+def _renewed(earlier: Consent, later: Consent) -> Consent:
+    """The later agreement, to the calls of both."""
+    calls = {call.fingerprint: call for call in earlier.calls}
+    for call in later.calls:
+        known = calls.get(call.fingerprint, call)
+        reason = known.reason if call.reason is None else call.reason
+        calls[call.fingerprint] = replace(call, runs=max(call.runs, known.runs), reason=reason)
+    return replace(later, calls=tuple(calls.values()))

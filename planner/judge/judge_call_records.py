@@ -1,0 +1,63 @@
+"""Records what judge calls cost, so that a killed process loses no bill and no ceiling is passed.
+
+The highest price of a call is durable before it is made, its real price right after its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.execution.consents import JudgeCallReserved, JudgeCallSettled
+from planner.judge.votes import WantedVotes, read_record
+from planner.values import frozen
+
+if TYPE_CHECKING:
+    from planner.execution.journal import Journal
+
+LoadVote = Callable[[str, int], "bytes | None"]
+
+
+@frozen
+class JudgeCall:
+    """One request for vote `number`. `reserved` is its highest price, in millionths of a cent."""
+
+    call_id: str
+    want: WantedVotes
+    number: int
+    reserved: int
+
+
+@dataclass(slots=True)
+class JudgeCallRecords:
+    """Judge calls of one session under one consent. Calls of a free judge are not recorded."""
+
+    journal: Journal
+    consent_id: str
+    session_id: str
+
+    async def reserve(self, call: JudgeCall) -> None:
+        """Return when the reservation is durable. Raises `StoreError`: the call must not be made."""
+        if call.reserved:
+            want = call.want
+            self.journal.record(
+                JudgeCallReserved(
+                    call.call_id, self.consent_id, self.session_id, want.plan, call.reserved, want.key, call.number
+                )
+            )
+
+    def settle(self, call: JudgeCall, microcents: int) -> None:
+        if call.reserved:
+            self.journal.record(JudgeCallSettled(call.call_id, microcents))
+
+
+def settle_answered(journal: Journal, load_vote: LoadVote) -> None:
+    """Settle the judge calls of killed sessions whose answers are stored. The others may have been charged: they stay
+    reserved."""
+    for call in journal.consents.open_judge_calls():
+        data = load_vote(call.key, call.number)
+        record = None if data is None else read_record(data, call.key, call.number)
+        if record is not None and record.call_id == call.call_id:
+            cost = record.cost_microcents
+            journal.record(JudgeCallSettled(call.call_id, call.microcents if cost is None else cost))

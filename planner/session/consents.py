@@ -1,0 +1,122 @@
+"""The consent of a session: which one it is, what was spent under it, and recording it.
+
+In CI, a consent is of one workflow run, with all its attempts and jobs; elsewhere of one command. An open consent to
+the same set of calls is resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from planner.changes.consented_calls import ConsentedCalls, charged_changes, consented_cases
+from planner.changes.model import Change, ChangeSet, JudgeSpending, Reason
+from planner.execution.consents import (
+    CallReason,
+    Consent,
+    ConsentAdded,
+    ConsentedCall,
+    ConsentEnded,
+    Spending,
+    consent_id_of,
+)
+from planner.execution.journal_state import JournalState
+from planner.results.model import ConsentDocument
+from planner.results.outcomes import Action
+from planner.session.ci import namespace_of
+from planner.session.consent import how_agreed
+
+if TYPE_CHECKING:
+    from planner.session.preparing import Preparation
+    from planner.session.run_session import RunSession
+
+_REASONS: Final = {
+    Reason.RUNS_RAISED: CallReason.MISSING,
+    Reason.FAILED_LAST_TIME: CallReason.RETRY,
+    Reason.UNKNOWN_LAST_TIME: CallReason.RETRY,
+    Reason.EXPIRED: CallReason.AGAIN,
+    Reason.FORCED: CallReason.AGAIN,
+}
+"""All other reasons are those of first calls."""
+
+
+_WORKFLOW_RUNS: Final = (
+    ("GITHUB_ACTIONS", ("GITHUB_REPOSITORY_ID", "GITHUB_RUN_ID")),
+    ("GITLAB_CI", ("CI_PROJECT_ID", "CI_PIPELINE_ID")),
+    ("BUILDKITE", ("BUILDKITE_PIPELINE_ID", "BUILDKITE_BUILD_ID")),
+)
+"""For each CI system, the variables that name a workflow run. All its attempts and jobs have the same."""
+
+
+def _workflow_run(environ: Mapping[str, str]) -> str:
+    for system, names in _WORKFLOW_RUNS:
+        if environ.get(system) and environ.get(names[-1]):
+            return ":".join([system, *(environ.get(name, "") for name in names)])
+    return ""
+
+
+def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, str]) -> str:
+    """The consent to this set that a session of this environment resumes, or that of its workflow run; "" outside of CI
+    if it needs a new one."""
+    run = _workflow_run(environ)
+    own = consent_id_of(digest, run) if run else ""
+    namespace = namespace_of(environ)
+    alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
+    is_new = journal.consents.get(own) is None
+    return alike[-1].consent_id if alike and is_new else own
+
+
+def judge_spending(spending: Spending) -> JudgeSpending:
+    total = spending.of_judge_calls()
+    by_plan = {plan: spending.of_judge_calls(plan).committed for plan in spending.plans}
+    return JudgeSpending(total.spent, total.reserved, by_plan)
+
+
+def agree(session: RunSession, prepared: Preparation, document: ConsentDocument) -> ConsentDocument:
+    """Record the consent that somebody gave, before anything is charged under it."""
+    calls = tuple(_calls(prepared.change_set, prepared.agreed_calls))
+    if not (document.given and calls):
+        return document if prepared.consent is None else document.model_copy(update={"id": prepared.consent_id})
+    now = session.shell.clock.now()
+    how = how_agreed(session.shell.environ)
+    consent = Consent(
+        consent_id=prepared.consent_id,
+        digest=prepared.change_set.digest,
+        by=document.by,
+        how=how,
+        agreed_at=now,
+        max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
+        calls=calls,
+        namespace=namespace_of(session.shell.environ),
+    )
+    session.journal.record(ConsentAdded(consent))
+    return document.model_copy(update={"id": consent.consent_id, "how": how.value})
+
+
+def _calls(change_set: ChangeSet, agreed: ConsentedCalls | None) -> Iterator[ConsentedCall]:
+    """All calls of the set that was agreed to; a session may make only a part of them."""
+    changes = charged_changes(change_set.changes)
+    reasons = {change.call_fingerprint: _reason(change) for change in changes}
+    for case in consented_cases(change_set) if agreed is None else agreed.cases:
+        runs = case.runs * (1 + case.retries) if case.call else 0
+        yield ConsentedCall(case.call or case.check, runs, reasons.get(case.call))
+
+
+def _reason(change: Change) -> CallReason:
+    if change.fresh is not None:
+        return CallReason.START_OVER
+    return _REASONS.get(change.reason, CallReason.FIRST)
+
+
+def ended_calls(journal: JournalState, changes: Sequence[Change]) -> Iterator[ConsentEnded]:
+    """What is over in each open consent after a session that finished these changes."""
+    done = {_fingerprint(change) for change in charged_changes(changes)}
+    for consent in journal.consents.open():
+        ended = journal.consents.ended_of(consent.consent_id)
+        if now := [call.fingerprint for call in consent.calls if call.fingerprint in done - ended]:
+            yield ConsentEnded(consent.consent_id, tuple(now))
+
+
+def _fingerprint(change: Change) -> str:
+    """As in its consent: of the call, or of the expectations where only judge calls are needed."""
+    return change.call_fingerprint if change.action is Action.CALL else change.check_fingerprint
