@@ -16,7 +16,6 @@ from planner.planfile.model import Case, Quarantine, Target
 from planner.planfile.prompts import Prompt
 from planner.planfile.reporter import CaseErrors, Reporter
 from planner.planfile.settings import CaseSettings
-from planner.planfile.templates import Interpolation
 from planner.planfile.yaml.document import Place
 
 Made = TypeVar("Made")
@@ -63,7 +62,7 @@ def expand(
     if reporter.errors > errors:
         return []
     if parts.matrix.axes:
-        _warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
+        _warn_of_same_calls(parts.matrix, cases, reporter)
     return cases
 
 
@@ -162,10 +161,10 @@ class _Expansion:
         return found
 
 
-def _warn_of_same_calls(prompt: Prompt | None, matrix: Matrix, cases: Sequence[Case], reporter: Reporter) -> None:
+def _warn_of_same_calls(matrix: Matrix, cases: Sequence[Case], reporter: Reporter) -> None:
     """One warning for a scenario without errors, about values that change nothing: a mistyped condition, for
     example."""
-    if not cases or _shows_each_axis(prompt, matrix):
+    if not cases:
         return
     cases = cases[:: len(cases) // len(matrix.points)]  # those of one target
     first: dict[tuple[str, tuple[int, ...]], Case] = {}
@@ -183,15 +182,6 @@ def _warn_of_same_calls(prompt: Prompt | None, matrix: Matrix, cases: Sequence[C
         "exclude such cases, or use the axis in the prompt (to repeat calls, use `runs`)"
     )
     reporter.warning("same-call", detail, case.span)
-
-
-def _shows_each_axis(prompt: Prompt | None, matrix: Matrix) -> bool:
-    """Whether the prompt contains the value of each axis as a plain `{{ name }}`."""
-    template = prompt.template if prompt is not None else None
-    if not isinstance(template, Interpolation):
-        return False
-    shown = {route[0] for route in template.routes if len(route) == 1}
-    return all(axis.name in shown for axis in matrix.axes)
 
 
 def _shown(case: Case) -> str:

@@ -19,13 +19,13 @@ from planner.checks.judgement import shown
 from planner.diagnostics import Span
 from planner.planfile.drafts import Draft, Rendered, Shape, Used, Validations, free_id, parts_of
 from planner.planfile.fields import EMPTY, explain, mistyped, wrong_type
+from planner.planfile.jinja import TemplateFault
 from planner.planfile.lint import Contradictions, Stated, may_contradict
 from planner.planfile.prompts import place_in_text
 from planner.planfile.reporter import CaseErrors, Reporter, Use
 from planner.planfile.templates import (
     Compiler,
     Route,
-    TemplateFault,
     Templates,
     TextFault,
     holds_tags,
@@ -242,9 +242,9 @@ class Expectations:
             return Rendered(render(draft.shape.content, values))
         except TextFault as fault:
             text = next(text for text in draft.shape.texts if text.route == fault.route)
-            for one in (fault.fault, *fault.fault.others):
-                places = self._place(draft, fault.route, one), draft.user
-                case_errors.report(draft.said, one.code, one.detail, places, text.template.names)
+            one = fault.fault
+            places = self._place(draft, fault.route, one), draft.user
+            case_errors.report(draft.said, one.code, one.detail, places, text.template.names)
             return None
 
     def _expectation(

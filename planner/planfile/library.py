@@ -133,7 +133,6 @@ class Library:
         self.reporter = reporter = libraries.reporter
         self.root = root
         self.path = path
-        libraries.templates.new_plan()
         if "imports" in root:
             detail = "a library cannot import another; import both in the plan"
             reporter.error("nested-library", detail, root.key_span("imports"))

@@ -14,6 +14,7 @@ from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.axes import AxisFileReader
+from planner.planfile.budget import Budget
 from planner.planfile.expand import Allowance
 from planner.planfile.expectations import Expectations
 from planner.planfile.fields import check_version, missing, read_fields, read_mapping, wrong_type
@@ -44,7 +45,8 @@ class PlanReader:
         self, cwd: Path, project: Project, environment: str | None, today: date | None, *, read_agents: bool = True
     ) -> None:
         self.reporter = reporter = Reporter(Diagnostics())
-        self.templates = Templates()
+        self.budget = Budget()
+        self.templates = Templates(self.budget)
         self.expectations = Expectations(reporter, self.templates)
         self.neighbours = Neighbours(cwd)
         self.prompts = PromptReader(reporter, self.templates, self.neighbours)
@@ -126,7 +128,6 @@ class PlanContext:
         self.name = fields.plan or ""
         self.tags = frozenset(fields.tags)
         self.imports = Imports(reader.libraries, root, path, fields.imports)
-        reader.templates.new_plan()
         reader.expectations.new_plan()
         self.defaults = fields.defaults or ScenarioDefaults()
         written = root.get("defaults")
@@ -258,6 +259,7 @@ def _load(path: Path, reader: PlanReader, names: dict[str, Place], others: list[
         reporter.file_fault(file, fault.code, fault.detail)
         return None
     root = parse(source, reporter) if source is not None else None
+    reader.budget.start()
     if root is None or is_library(root, reporter):
         libraries.read(root, path, errors)
         return None

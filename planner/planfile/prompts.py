@@ -13,14 +13,9 @@ from typing import Any
 from planner.diagnostics import Span
 from planner.planfile.files import FileFault, Neighbours, display_name
 from planner.planfile.grammar import ScenarioFields
+from planner.planfile.jinja import MAX_SOURCE, TemplateFault
 from planner.planfile.reporter import CaseErrors, Reporter, Said
-from planner.planfile.templates import (
-    MAX_SOURCE,
-    Interpolation,
-    Template,
-    TemplateFault,
-    Templates,
-)
+from planner.planfile.templates import Constant, Template, Templates
 from planner.planfile.yaml.document import Container, Mapping, Source, at
 from planner.planfile.yaml.reader import decode
 
@@ -44,8 +39,7 @@ class Prompt:
         try:
             text = self.template.render(values)
         except TemplateFault as fault:
-            for one in (fault, *fault.others):
-                self._report_case(one, case_errors)
+            self._report_case(fault, case_errors)
             return None
         size = len(text.encode()) if len(text) * 4 > MAX_PROMPT_BYTES else 0
         if size > MAX_PROMPT_BYTES:
@@ -59,10 +53,7 @@ class Prompt:
 
     def warn_of_single_braces(self, variables: Collection[str], axes: Collection[str], reporter: Reporter) -> set[str]:
         """Warn once of each known name in single braces, such as `{mood}`, and return these names."""
-        template = self.template
         found: set[str] = set()
-        if isinstance(template, Interpolation) and "{" not in "".join(template.texts):
-            return found  # most prompts: nothing to search
         text: str = self.file.text if self.file is not None else self.written[self.key]
         if "{% raw" in text:
             return found  # braces are meant
@@ -115,7 +106,7 @@ class PromptReader:
         try:
             return Prompt(self.templates.compile(text), written, key, file)
         except TemplateFault as fault:
-            prompt = Prompt(self.templates.constant(""), written, key, file, sound=False)
+            prompt = Prompt(Constant(""), written, key, file, sound=False)
             self.reporter.error_once(prompt.said, fault.code, fault.detail, prompt.place(fault))
             return prompt
 

@@ -13,6 +13,7 @@ from planner.planfile.expand import Parts, expand
 from planner.planfile.expectations import MAX_EXPECTATIONS
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.grammar import ScenarioFields
+from planner.planfile.jinja import TemplateFault
 from planner.planfile.lint import cannot_fail
 from planner.planfile.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Target
@@ -27,7 +28,7 @@ from planner.planfile.settings import (
     settings_of,
 )
 from planner.planfile.targets import check_slug, is_slug
-from planner.planfile.templates import TemplateFault, corrected_name, is_name, undefined
+from planner.planfile.templates import corrected_name, is_name, undefined
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Items, Mapping
 

@@ -25,7 +25,7 @@ code = main()
 print("\\n" + json.dumps([code, sorted(sys.modules)]))
 """
 VALIDATING = {
-    "asyncio", "httpx", "jinja2", "junitparser", "phonenumbers", "sqlite3", "ssl",
+    "httpx", "junitparser", "phonenumbers", "sqlite3", "ssl",
     "subprocess", "uvicorn",
     "planner.changes", "planner.execution.core", "planner.judge", "planner.network", "planner.providers",
     "planner.results", "planner.sandbox",
@@ -33,7 +33,7 @@ VALIDATING = {
 }  # fmt: skip
 """Of no use for finding what is wrong with a plan of one scenario that expects words."""
 LOOKING_BACK = {
-    "asyncio", "httpx", "jinja2", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
+    "httpx", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
     "uvicorn",
     "planner.execution.core", "planner.execution.journal", "planner.judge", "planner.network", "planner.providers",
     "planner.sandbox",
@@ -46,7 +46,7 @@ CALLING_IN_PROCESS = {
 """Of no use for calls of the embedded sandbox, which are few and cross no network."""
 NOT_PLANNING = {
     *CALLING_IN_PROCESS,
-    "anyio", "jinja2", "junitparser", "planner.execution.core", "planner.verdicts.case_documents",
+    "anyio", "junitparser", "planner.execution.core", "planner.verdicts.case_documents",
 }  # fmt: skip
 """Of no use where nobody is called, and what is to be called is said."""
 

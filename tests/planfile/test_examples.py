@@ -67,10 +67,17 @@ def many_faults(workspace: Workspace) -> None:
     workspace.write("plan.yaml", SOUND + "".join(f"x{number}: 1\n" for number in range(1_001)))
 
 
+def slow(workspace: Workspace) -> None:
+    lists = "a: &a [" + ", ".join("x" * 9_000) + "]\n"
+    loops = "{% for x in a %}{% if a <= a %}{% endif %}{% endfor %}" * 1_000
+    workspace.write("plan.yaml", SOUND.replace("Say hello.", f'"{loops}Say hello."') + f"vars:\n  {lists}")
+
+
 BUILT: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "file-unreadable": (unreadable, snapshot("6:18 file-unreadable")),
     "file-too-large": (too_large, snapshot("1:1 file-too-large")),
     "not-utf8": (not_text, snapshot("6:19 not-utf8")),
+    "template-too-costly": (slow, snapshot("6:13 template-too-costly")),
     "more-faults": (many_faults, snapshot("1:1 more-faults")),
 }
 

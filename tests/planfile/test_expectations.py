@@ -137,7 +137,7 @@ BROKEN = {
         snapshot("9:40 wrong-type"),
     ),
     "template that makes a bad pattern": ('{check: says, matches: "({{ word }}"}', snapshot("9:32 bad-regex")),
-    "mapping in a text": ('{check: says, any_of: ["{{ who }}"]}', snapshot("9:36 template-failed")),
+    "mapping in a text": ('{check: says, any_of: ["{{ who }}"]}', snapshot("9:33 template-failed")),
     "unknown key of a mapping": (
         '{check: says, any_of: ["a", "b {{ who.nme }}"]}',
         snapshot("9:47 template-undefined"),

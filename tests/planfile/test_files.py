@@ -184,7 +184,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         (
             "{file: x.jsonl}",
             '{"id": "a", "id": "b"}\n{"id": "at 9:30"}\n{"id": "c", "n": [{"m": 1, "k": 2, "m": 3}]}\n',
-            snapshot("7:18 template-failed, x.jsonl:1:1 bad-axis-file, x.jsonl:3:1 bad-axis-file"),
+            snapshot("7:15 template-failed, x.jsonl:1:1 bad-axis-file, x.jsonl:3:1 bad-axis-file"),
         ),
         (
             "{file: x.jsonl}",

@@ -197,18 +197,18 @@ plan: p
 targets: {support: {agent: 12}}
 scenarios:
   s:
-    prompt: "{{ n + 1 if n is number else n ~ '1' }} {% if flag %}on{% else %}off{% endif %} {{ who.name }}"
+    prompt: "{{ n }}{{ '!' if n is number else '?' }} {% if flag %}on{% else %}off{% endif %} {{ who.name }}"
     matrix:
       axes: {n: [17, "18"], flag: [true, false], who: [{id: a, name: Ana}]}
       include: [{n: 5, flag: true, who: {id: b, name: Bob}}]
     expect: [{check: call, status: completed}]
 """
     assert [case.prompt for case in workspace.cases(text)] == [
-        "18 on Ana",
-        "18 off Ana",
-        "181 on Ana",
-        "181 off Ana",
-        "6 on Bob",
+        "17! on Ana",
+        "17! off Ana",
+        "18? on Ana",
+        "18? off Ana",
+        "5! on Bob",
     ]
 
 
@@ -266,7 +266,7 @@ BROKEN = {
     "same value": ("axes: {a: [x, x]}", snapshot("8:28 duplicate-item")),
     "same mapping id": (
         "axes: {a: [{id: x, n: 1}, {id: x, n: 2}]}",
-        snapshot("7:18 template-failed, 8:40 colliding-case-id"),
+        snapshot("7:15 template-failed, 8:40 colliding-case-id"),
     ),
     "number and text": ('axes: {a: [true, "true"]}', snapshot("8:31 colliding-case-id")),
     "leading zero": (
@@ -284,7 +284,7 @@ BROKEN = {
     "include of a list": ("axes: {a: [1, 2]}, include: [{a: [1]}]", snapshot("8:47 bad-axis")),
     "include of a mapping without id": (
         "axes: {a: [{id: x}]}, include: [{a: {name: y}}]",
-        snapshot("7:18 template-failed, 8:50 bad-axis"),
+        snapshot("7:15 template-failed, 8:50 bad-axis"),
     ),
     "include of an unknown axis": ("axes: {a: [1, 2]}, include: [{a: 3, b: 4}]", snapshot("8:50 unknown-axis")),
     "include twice": ("axes: {a: [1, 2]}, include: [{a: 3}, {a: 3}]", snapshot("8:51 colliding-case-id")),
@@ -347,7 +347,7 @@ def test_max_cases_raises_the_bound(workspace: Any, head: str) -> None:
 def test_cases_of_a_plan_are_bounded_together(workspace: Any, head: str) -> None:
     """Scenarios that are each allowed may not make more than 100,000 cases together."""
     axes = "{a: [" + ", ".join(map(str, range(250))) + "], b: [" + ", ".join(map(str, range(250))) + "]}"
-    scenario = f'prompt: "{{{{ a }}}}{{{{ b }}}}", matrix: {{max_cases: 100000, axes: {axes}}}'
+    scenario = f'prompt: "{{{{ a }}}} {{{{ b }}}}", matrix: {{max_cases: 100000, axes: {axes}}}'
     workspace.write("plan.yaml", f"{head}scenarios:\n  s: {{{scenario}}}\n  t: {{{scenario}}}\n")
     _, diagnostics = workspace.load()
     assert [(item.code, item.detail, item.span.line) for item in diagnostics] == [

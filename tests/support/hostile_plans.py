@@ -35,7 +35,10 @@ _LIKE_ANOTHER = frozenset(
         "100,000 targets that may be called",
         "5,000 patterns of 1,000 states each",
         "5,000 expressions",
-        "5,000 programs",
+        "19,000 programs",
+        "a chain of comparisons of a long list",
+        "filters of filters of filters",
+        "a thousand cases of templates that work hard",
         "20,000 undefined names",
         "1,000 mistyped exclusions among 9,000 values",
         "1,000 mistyped anchors among 9,000",
@@ -105,6 +108,12 @@ def expecting(*expectations: str) -> str:
 
 def prompting(prompt: str) -> str:
     return HEAD + CALL + f"vars: {{v: 5}}\nscenarios:\n  s:\n    prompt: |\n      {prompt}\n"
+
+
+def looping(body: str) -> Callable[[Path], None]:
+    """A loop over a long list, with this body."""
+    many = f"vars: {{v: 5, many: {numbers(9_900)}}}\n"
+    return text(prompting("{% for i in many %}" + body + "{% endfor %}{{ v }}").replace("vars: {v: 5}\n", many))
 
 
 def numbers(count: int) -> str:
@@ -257,37 +266,39 @@ def hostile_plans() -> list[Hostile]:
             ("an expression of loops in loops", "bad-expectation", text(expecting('{check: expression, cel: "' + "turns.all(t, " * 20 + "true" + ")" * 20 + '"}'))),
             ("an expression of 1,000 parentheses", "bad-expectation", text(expecting('{check: expression, cel: "' + "(" * 1_000 + "true" + ")" * 1_000 + '"}'))),
             # Templates
-            ("loops in loops", "template-too-costly", text(prompting("{% for a in range(99999) %}{% for b in range(99999) %}{{ v }}{% endfor %}{% endfor %}"))),
-            ("a loop over a range without end", "template-too-costly", text(prompting("{% for a in range(10 ** 18) %}{% endfor %}{{ v }}").replace("10 ** 18", "9" * 18))),
-            ("a text of a billion letters", "template-failed", text(prompting('{{ "x" * 1000000000 }}{{ v }}'))),
-            ("a text that doubles", "template-too-large", text(prompting("{% set x = 'xxxxxxxx' %}" + "{% set x = x + x %}" * 40 + "{{ x }}{{ v }}"))),
-            ("a list that doubles", "template-failed", text(prompting("{% set x = [1] %}" + "{% set x = x + x %}" * 40 + "{{ x | length }}{{ v }}"))),
+            ("loops in loops", "template-forbidden", text(prompting("{% for a in range(99999) %}{% for b in range(99999) %}{{ v }}{% endfor %}{% endfor %}"))),
+            ("a loop over a range without end", "template-forbidden", text(prompting("{% for a in range(10 ** 18) %}{% endfor %}{{ v }}").replace("10 ** 18", "9" * 18))),
+            ("a text of a billion letters", "template-forbidden", text(prompting('{{ "x" * 1000000000 }}{{ v }}'))),
+            ("a text that doubles", "template-forbidden", text(prompting("{% set x = 'xxxxxxxx' %}" + "{% set x = x + x %}" * 40 + "{{ x }}{{ v }}"))),
+            ("a list that doubles", "template-forbidden", text(prompting("{% set x = [1] %}" + "{% set x = x + x %}" * 40 + "{{ x | length }}{{ v }}"))),
             ("a number of a million digits", "template-syntax", text(prompting("{{ " + "9" * 60_000 + " }}{{ v }}"))),
             ("a power", "template-forbidden", text(prompting("{{ 9 ** 9 ** 9 ** 9 }}{{ v }}"))),
             ("3,000 nested blocks", "template-syntax", text(prompting(_nested("{% if v %}", 3_000, "{% endif %}")))),
             ("10,000 parentheses", "template-syntax", text(prompting("{{ " + "(" * 10_000 + "v" + ")" * 10_000 + " }}"))),
             ("Python's internals", "template-forbidden", text(prompting("{{ v.__class__.__mro__ }}"))),
-            ("5,000 programs", "more-faults template-too-costly", text(HEAD + CALL + "vars: {v: 5}\nscenarios:\n" + "".join(f'  s{n}: {{prompt: "{{% if v == {n} %}}a{{% endif %}}b"}}\n' for n in range(5_000)))),
-            ("the largest of a range, again and again", "template-too-costly", text(prompting("{% set r = range(9000) %}{% for i in range(15000) %}{{ r | max }}{% endfor %}{{ v }}"))),
-            ("a test of a long text, again and again", "template-too-costly", text(prompting("{% set x = 'xxxxxxxx' %}" + "{% set x = x ~ x %}" * 12 + "{% for i in range(15000) %}{{ x is lower }}{% endfor %}{{ v }}"))),
+            ("19,000 programs", "more-faults template-too-costly", text(HEAD + CALL + "vars: {v: 5}\nscenarios:\n" + "".join(f'  s{n}: {{prompt: "{{% if v == {n} %}}a{{% endif %}}b"}}\n' for n in range(19_000)))),
+            ("the largest of a list, again and again", "template-too-costly", looping("{% if many | max == v %}{% endif %}")),
+            ("comparisons of a long list, again and again", "template-too-costly", looping("{% if many <= many %}{% endif %}" * 100)),
+            ("a chain of comparisons of a long list", "template-too-costly", looping("{% if many" + " <= many" * 3_000 + " %}{% endif %}")),
             ("a text in the middle of a billion spaces", "template-syntax", text(prompting("{{ v | center(1000000000) }}"))),
             ("a billion spaces of indentation", "template-syntax", text(prompting("{{ v | indent(1000000000) }}"))),
-            ("a billion spaces by a method", "template-undefined", text(prompting("{{ v }}{{ 'x'.ljust(1000000000) }}"))),
-            ("a format of a billion spaces", "template-undefined", text(prompting("{{ '{:>1000000000}'.format(v) }}"))),
-            ("a format of a billion spaces, as Python once had it", "template-failed", text(prompting("{{ '%1000000000s' % v }}"))),
-            ("a list of a billion", "template-failed", text(prompting("{{ [v] * 1000000000 }}"))),
-            ("a range of a billion", "template-too-costly", text(prompting("{{ range(1000000000) | list }}{{ v }}"))),
-            ("a replacement that multiplies", "template-too-large", text(prompting("{% set x = 'aaaaaaaa' %}" + "{% set x = x | replace('a', 'aaaaaaaa') %}" * 20 + "{{ x }}{{ v }}"))),
-            ("a separator of 30,000 letters", "template-too-large", text(prompting("{{ range(9000) | join('" + "x" * 30_000 + "') }}{{ v }}"))),
-            ("filters of filters of filters", "template-too-costly", text(prompting("{% for i in range(300) %}{{ range(300) | map('string') | map('upper') | map('lower') | join | length }}{% endfor %}{{ v }}"))),
-            ("300 loops within each other", "template-syntax", text(prompting("{% for i in range(2) %}" * 300 + "{{ v }}" + "{% endfor %}" * 300))),
+            ("a billion spaces by a method", "template-forbidden", text(prompting("{{ v }}{{ 'x'.ljust(1000000000) }}"))),
+            ("a format of a billion spaces", "template-forbidden", text(prompting("{{ '{:>1000000000}'.format(v) }}"))),
+            ("a format of a billion spaces, as Python once had it", "template-forbidden", text(prompting("{{ '%1000000000s' % v }}"))),
+            ("a list of a billion", "template-forbidden", text(prompting("{{ [v] * 1000000000 }}"))),
+            ("a range of a billion", "template-forbidden", text(prompting("{{ range(1000000000) | list }}{{ v }}"))),
+            ("a replacement that multiplies", "template-too-large", text(prompting("{{ 'aaaaaaaa'" + " | replace('a', 'aaaaaaaa')" * 20 + " }}{{ v }}"))),
+            ("a separator of 30,000 letters", "template-too-large", looping("{{ many | join('" + "x" * 30_000 + "') }}")),
+            ("filters of filters of filters", "template-too-costly", looping("{{ many | map('string') | map('upper') | map('lower') | list | length }}")),
+            ("copies of a long list", "template-forbidden", looping("{{ [" + "many | list, " * 4_000 + "] | length }}")),
+            ("300 loops within each other", "template-syntax", text(prompting("{% for i in v %}" * 300 + "{{ v }}" + "{% endfor %}" * 300))),
             ("3,000 filters in a row", "template-syntax", text(prompting("{{ v" + " | string" * 3_000 + " }}"))),
             ("15,000 times not", "template-syntax", text(prompting("{{ " + "not " * 15_000 + "v }}"))),
-            ("9,000 texts joined to one", "", text(prompting("{{ v" + " ~ v" * 9_000 + " }}"))),
+            ("9,000 texts joined to one", "template-forbidden", text(prompting("{{ v" + " ~ v" * 9_000 + " }}"))),
             ("4,000 tags", "", text(prompting("{{ v | string }}" * 4_000))),
             ("Python's internals by a filter", "template-undefined", text(prompting("{{ v }}{{ ['a'] | map(attribute='__class__.__mro__') | list }}"))),
             ("a file of the machine", "template-forbidden", text(prompting("{% include '/etc/passwd' %}{{ v }}"))),
-            ("a thousand cases of templates that work hard", "template-too-costly", text(matrix({"a": numbers(1_000)}, "      max_cases: 1000\n").replace('prompt: "', 'prompt: "{% for i in range(15000) %}{% endfor %}'))),
+            ("a thousand cases of templates that work hard", "template-too-costly", text(matrix({"a": numbers(1_000)}, "      max_cases: 1000\n").replace('prompt: "', 'prompt: "{% for i in many %}{% endfor %}') + f"vars: {{many: {numbers(9_900)}}}\n")),
             ("16,000 tags that nothing closes", "template-syntax", text(prompting("{%" * 16_000))),
             ("10,000 tags that begin with a quote", "template-syntax", text(prompting("{{'" * 10_000))),
             # Numbers
