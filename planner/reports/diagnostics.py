@@ -3,7 +3,8 @@ characters of source lines are escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,10 @@ _SECRET_FIELD = "secret-field"  # noqa: S105 - a code
 _GUTTER = 5
 _MARGIN = " " * (_GUTTER + 3)
 _LONGEST_KEY = 1_000
+_MAX_EQUAL = 3
+"""More diagnostics that say the same are shown once, with the places of the others."""
+_MAX_OF_A_CODE = 20
+_MAX_PLACES = 5
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners: not printable, but part of letters and emoji."""
 
@@ -44,7 +49,9 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
         return lines[span.line - 1].rstrip() if span.line <= len(lines) else ""
 
     paint, width = painter(color=color), max(width, NARROWEST)
-    blocks = ["\n".join(_block(item, line_of, width, paint)) for item in items]
+    groups, others = _grouped(items)
+    blocks = ["\n".join(_group_block(group, line_of, width, paint)) for group in groups]
+    blocks += [f"and {number:,} more [{code}]; --format json lists all" for code, number in others.items()]
     return "\n\n".join([*blocks, count(diagnostics)]) + "\n"
 
 
@@ -78,6 +85,40 @@ def visible(text: str) -> str:
         character if character.isprintable() or character in _JOINERS else f"\\u{ord(character):04x}"
         for character in text
     )
+
+
+_Group = list[Diagnostic]
+
+
+def _grouped(items: Iterable[Diagnostic]) -> tuple[list[_Group], Counter[str]]:
+    """What to show, in the order of the places, many that say the same as one; and the number of others by code."""
+    same: dict[tuple[Severity, str, str], _Group] = {}
+    for item in items:
+        same.setdefault((item.severity, item.code, item.detail), []).append(item)
+    groups: list[_Group] = []
+    for equal in same.values():
+        groups += [equal] if len(equal) > _MAX_EQUAL else [[item] for item in equal]
+    groups.sort(key=lambda group: group[0].span)
+    shown: list[_Group] = []
+    seen: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for group in groups:
+        code = group[0].code
+        seen[code] += 1
+        if seen[code] <= _MAX_OF_A_CODE:
+            shown.append(group)
+        else:
+            others[code] += len(group)
+    return shown, others
+
+
+def _group_block(group: _Group, line_of: _LineOf, width: int, paint: Paint) -> Iterator[str]:
+    first, *others = group
+    yield from _block(first, line_of, width, paint)
+    if others:
+        places = ", ".join(f"{visible(item.span.file)}:{item.span.line}" for item in others[:_MAX_PLACES])
+        dots = ", …" if len(others) > _MAX_PLACES else ""
+        yield from wrapped(f"and {len(others):,} more of these: {places}{dots}", width, indent=_MARGIN)
 
 
 def _block(item: Diagnostic, line_of: _LineOf, width: int, paint: Paint) -> Iterator[str]:
