@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
@@ -102,17 +103,18 @@ class _File(NamedTuple):
         self.reporter.error("bad-axis-file", detail, self.source.line(line), self.used)
 
     def table(self, delimiter: str) -> Iterator[Candidate]:
-        """One column of a table whose first row names the columns, without the space around its cells."""
-        import csv  # few plans need it
-
+        """The plan's column of a table whose first row names the columns, or else each row as a mapping; cells without
+        the space around them."""
         rows = csv.reader(io.StringIO(self.source.text, newline=""), delimiter=delimiter, strict=True)
         line = next_line = 1
         try:
             header = [name.strip() for name in next(rows, list[str]())]
-            position = self._position(header)
-            if header.count(header[position]) > 1:
-                self._error(1, f"two columns are named `{shorten(header[position], 40)}`; rename one")
+            key = self._key_column(header)
+            used = header if self.column is None else [key]
+            if repeated := next((name for name in used if header.count(name) > 1), None):
+                self._error(1, f"two columns are named `{shorten(repeated, 40)}`; rename one")
                 return
+            position = header.index(key)
             next_line = rows.line_num + 1
             for row in rows:
                 line, next_line = next_line, rows.line_num + 1
@@ -120,21 +122,24 @@ class _File(NamedTuple):
                     detail = f"the number of cells is {len(row)}, but {len(header)} in the first row"
                     self._error(line, f"{detail}; put a value that has the separator in it in quotes")
                 elif row and not row[position].strip():
-                    self._error(line, f"this row has no `{shorten(header[position], 40)}`")
+                    self._error(line, f"this row has no `{shorten(key, 40)}`")
                 elif row:
-                    yield row[position].strip(), partial(self.source.line, line)
+                    cells = [cell.strip() for cell in row]
+                    value = cells[position] if self.column is not None else dict(zip(header, cells, strict=True))
+                    yield value, partial(self.source.line, line)
         except csv.Error as error:
             self._error(next_line, f"this is not CSV: {error}")
 
-    def _position(self, header: list[str]) -> int:
-        """The position of the plan's column. Raises `_PlanError` if there is none."""
-        file, column = self.source.file, self.column
-        if column is not None and column in header:
-            return header.index(column)
+    def _key_column(self, header: list[str]) -> str:
+        """The column that the plan names, or `id`. Raises `_PlanError` if there is none."""
+        file, column = self.source.file, self.column if self.column is not None else "id"
+        if column in header:
+            return column
         if not header:
             raise _PlanError("file", f"the first row of {file} names no columns")
-        if column is None:
-            raise _PlanError("column", f"`column` is required: {file} has {one_of(header)}")
+        if self.column is None:
+            detail = f"{file} has no column `id` to name its rows; add it, or name one `column`: {one_of(header)}"
+            raise _PlanError("column", detail)
         raise _PlanError("column", unknown(f"{file} has no column `{shorten(column, 40)}`", column, header))
 
     def lines(self, *, as_json: bool) -> Iterator[Candidate]:

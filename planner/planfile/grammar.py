@@ -109,8 +109,7 @@ class BudgetFields(Authored):
 
 
 class AxisFileFields(Authored):
-    """Values from a file: one column of a table (.csv, .tsv), JSON lines (.jsonl, .ndjson), or text with one value a
-    line (.txt).
+    """Values from a file: a table (.csv, .tsv), JSON lines (.jsonl, .ndjson), or text with one value a line (.txt).
 
     Space around a value and blank lines are no part of it. Values of tables and of text are texts, those of JSON what
     they are there; a text file has no comments.
@@ -121,7 +120,7 @@ class AxisFileFields(Authored):
     column: Text | None = Field(
         default=None,
         description=(
-            "Column of a CSV table (required there), or key of JSON objects; by default each object is a value."
+            "Column of a table, or key of JSON objects. By default each row or object is a value; it needs an `id`."
         ),
         examples=["number"],
     )

@@ -152,10 +152,24 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
     ]
 
 
+def test_rows_of_a_table_are_mappings(workspace: Any) -> None:
+    """Without `column`, templates see all cells as texts, and the column `id` names the case."""
+    workspace.write("people.csv", "id,name, city\nana,Ana Ruiz,\nbob,Bob Lee,Rome\n")
+    axes = "    matrix: {axes: {who: {file: people.csv}}}\n"
+    cases = workspace.cases(PLAIN + '    prompt: "{{ who.name }} of {{ who.city }}{{ who.id }}"\n' + axes)
+    assert [(case.case_id, case.prompt) for case in cases] == [
+        ("p/s[who=ana]@support", "Ana Ruiz of ana"),
+        ("p/s[who=bob]@support", "Bob Lee of Romebob"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("axis", "content", "said"),
     [
         ("{file: x.csv}", "a,b\n1,2\n", snapshot("8:31 bad-axis-file")),
+        ("{file: x.csv}", "id,b,b\n1,2,3\n", snapshot("x.csv:1:1 bad-axis-file")),
+        ("{file: x.csv}", "id,b\n,2\n", snapshot("x.csv:2:1 bad-axis-file")),
+        ("{file: x.csv}", "id,b\n1,2\n1,3\n", snapshot("x.csv:3:1 duplicate-item")),
         ("{file: x.csv, column: c}", "a,b\n1,2\n", snapshot("8:46 bad-axis-file")),
         (
             "{file: x.csv, column: b}",
@@ -213,7 +227,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         ("{file: 5}", "a\n", snapshot("8:31 wrong-type")),
         ("{file: }", "a\n", snapshot("8:25 wrong-type")),
     ],
-    ids=range(33),
+    ids=range(36),
 )
 def test_axis_file_that_cannot_be_used(workspace: Any, axis: str, content: str | bytes, said: str) -> None:
     """A fault of the file is shown in the file, a fault of what the plan says about it in the plan."""
