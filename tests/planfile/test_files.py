@@ -169,7 +169,7 @@ def test_rows_of_a_table_are_mappings(workspace: Any) -> None:
         ("{file: x.csv}", "a,b\n1,2\n", snapshot("8:31 bad-axis-file")),
         ("{file: x.csv}", "id,b,b\n1,2,3\n", snapshot("x.csv:1:1 bad-axis-file")),
         ("{file: x.csv}", "id,b\n,2\n", snapshot("x.csv:2:1 bad-axis-file")),
-        ("{file: x.csv}", "id,b\n1,2\n1,3\n", snapshot("x.csv:3:1 duplicate-item")),
+        ("{file: x.csv}", "id,b\n1,2\n1,3\n", snapshot("7:15 template-failed, x.csv:3:1 colliding-case-id")),
         ("{file: x.csv, column: c}", "a,b\n1,2\n", snapshot("8:46 bad-axis-file")),
         (
             "{file: x.csv, column: b}",
