@@ -128,7 +128,7 @@ def calls_of(folder: Path) -> Iterator[tuple[str, list[tuple[str, str]], bool]]:
             lines = [
                 ("agent" if turn["speaker"] == "SYSTEM" else "caller", turn["utterance"]) for turn in each["turns"]
             ]
-            yield f"{path.name} {each['dialogue_id']}", lines, "phone_number" in slots
+            yield f"{path.parent.name} {each['dialogue_id']}", lines, "phone_number" in slots
     for path in sorted((folder / "Taskmaster/TM-4-2024/data").glob("*.json")):
         for each in json.loads(path.read_text(encoding="utf-8")):
             lines = [("caller" if turn["speaker"] == "user" else "agent", turn["text"]) for turn in each["utterances"]]

@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from planner.checks.spoken.personal_data import personal_data
+from planner.checks.spoken.personal_data import PersonalDatum, Piece
+from planner.checks.spoken.personal_data import personal_data as found_in
 
 CARD = "4242 4242 4242 4242"
 CARD_SPOKEN = "four two four two, four two four two, four two four two, four two four two"
+
+
+def personal_data(text: str) -> list[PersonalDatum]:
+    return found_in([Piece(text)])
+
+
 IBAN = "DE89 3704 0044 0532 0130 00"
 
 
@@ -22,16 +29,16 @@ IBAN = "DE89 3704 0044 0532 0130 00"
         ("4242 4242 4242 4241", []),
         ("1242 4242 4242 4242 4", []),
         ("424242424242", []),
-        (f"IBAN {IBAN}, thanks", [("bank", "DE89370400440532013000")]),
-        ("GB82-WEST-1234-5698-7654-32", [("bank", "GB82WEST12345698765432")]),
-        ("NO93 8601 1117 947", [("bank", "NO9386011117947")]),
+        (f"IBAN {IBAN}, thanks", [("iban", "DE89370400440532013000")]),
+        ("GB82-WEST-1234-5698-7654-32", [("iban", "GB82WEST12345698765432")]),
+        ("NO93 8601 1117 947", [("iban", "NO9386011117947")]),
         ("DE88 3704 0044 0532 0130 00", []),
         ("DE89 3704 0044", []),
         ("ZZ89 3704 0044 0532 0130 00", []),
         ("XDE89370400440532013000", []),
-        ("123-45-6789", [("identity", "123456789")]),
-        ("Your social security number: one two three, four five, six seven eight nine", [("identity", "123456789")]),
-        ("SSN 123456789", [("identity", "123456789")]),
+        ("123-45-6789", [("ssn", "123456789")]),
+        ("Your social security number: one two three, four five, six seven eight nine", [("ssn", "123456789")]),
+        ("SSN 123456789", [("ssn", "123456789")]),
         ("Order 123456789", []),
         ("000-45-6789 666-45-6789 912-45-6789 123-00-6789 123-45-0000", []),
         ("1123-45-6789, 123-45-67890", []),
@@ -50,17 +57,17 @@ def test_personal_data_in_any_spoken_form(text: str, expected: list[tuple[str, s
 @pytest.mark.parametrize(
     ("lines", "fields", "outcome", "turn", "said"),
     [
-        (("agent: Hello.", "caller: Hi."), {}, "passed", None, "identity number or e-mail address in 1 agent turn"),
+        (("agent: Hello.", "caller: Hi."), {}, "passed", None, "account number or date of birth in 1 agent turn"),
         (("caller: Hi.", f"agent: It is {CARD}."), {}, "failed", 2, "spoke a card number ending in 42 at turn 2"),
         (
             (f"agent: It is {IBAN}, 123-45-6789.", "caller: Oh.", "agent: And ana@example.com."),
             {},
             "failed",
             1,
-            "spoke a bank account number at turn 1 (and 2 more)",
+            "spoke an IBAN at turn 1 (and 2 more)",
         ),
-        (("agent: 123-45-6789 and 4242 4242 4242 4242.",), {"kinds": ["identity", "card"]}, "failed", 1, "1 more)"),
-        (("agent: 123-45-6789",), {"kinds": ["identity"]}, "failed", 1, "spoke an identity number at turn 1"),
+        (("agent: 123-45-6789 and 4242 4242 4242 4242.",), {"kinds": ["ssn", "card"]}, "failed", 1, "1 more)"),
+        (("agent: 123-45-6789",), {"kinds": ["ssn"]}, "failed", 1, "spoke a social security number at turn 1"),
         (("agent: a@b.com",), {"kinds": ["card"]}, "passed", None, "spoke no card number in 1 agent turn"),
         ((f"caller: {CARD_SPOKEN}", f"agent: So {CARD}?"), {"kinds": ["card"]}, "passed", None, "in 1 agent turn"),
         (
@@ -78,7 +85,7 @@ def test_personal_data_in_any_spoken_form(text: str, expected: list[tuple[str, s
             None,
             "spoke no e-mail address in 1 agent turn",
         ),
-        (("caller: DE89370400440532013000", f"agent: {IBAN}"), {"kinds": ["bank"]}, "passed", None, "in 1 agent turn"),
+        (("caller: DE89370400440532013000", f"agent: {IBAN}"), {"kinds": ["iban"]}, "passed", None, "in 1 agent turn"),
         (
             (f"agent: help@acme.com, x@acme.org, {CARD}",),
             {"allow": ["Help@acme.com", "@acme.org", CARD], "kinds": ["email", "card"]},
@@ -91,7 +98,7 @@ def test_personal_data_in_any_spoken_form(text: str, expected: list[tuple[str, s
             {"allow": ["4242.4242.4242.4242", "+49 (30) 4242 4242 424", "+1 (415) 555-0142"]},
             "passed",
             None,
-            "spoke no card number, bank account number, identity number or e-mail address in 1 agent turn",
+            "account number or date of birth in 1 agent turn",
         ),
         (("agent: other@acme.com",), {"allow": ["help@acme.com"]}, "failed", 1, "spoke an e-mail address at turn 1"),
         (("caller: CU-123456", "agent: CU-123456"), {"also": [r"CU-\d{6}"]}, "failed", 2, '"CU-\\\\d{6}" at turn 2'),
@@ -131,9 +138,9 @@ def test_a_bank_number_has_its_countrys_length(country: str) -> None:
     """Each country's, neither one character less nor one more, which stand for something else."""
     code, length = country[:2], int(country[2:])
     right = iban(code, length)
-    assert [datum.value for datum in personal_data(f"{right}.") if datum.kind == "bank"] == [right]
+    assert [datum.value for datum in personal_data(f"{right}.") if datum.kind == "iban"] == [right]
     for other in (length - 1, length + 1):
-        assert not [datum for datum in personal_data(f"It is {iban(code, other)}.") if datum.kind == "bank"]
+        assert not [datum for datum in personal_data(f"It is {iban(code, other)}.") if datum.kind == "iban"]
 
 
 TEXTS: dict[str, list[str]] = {
@@ -148,7 +155,7 @@ TEXTS: dict[str, list[str]] = {
         "our social media id is 123456789", "2100000000000005", "2800000000000008", "your social security insurance",
         "LU48001234567ABCDEFG",
     ],
-    "identity": [
+    "ssn": [
         "social security 123456789", "my ssn is 1 2 3 4 5 6 7 8 9", "ssn 899456789", "ssn 123451234",
         "３ four five 4 5 6 7 eight 9, ssn", "triple one triple two triple three, ssn",
         "one two three four five six seven eight nine, ssn",
@@ -165,7 +172,7 @@ TEXTS: dict[str, list[str]] = {
         "order 12, 6304 1234 1234 1234 002, and 9", "4222 2222 2222 2 of five", "4222 2222 2222 2 five of them",
         "order 12, 4111.1111.1111.1111, and 9", "Visa4111111111111111", "f\u00adour t\u00adwo " * 8,
     ],
-    "bank": [
+    "iban": [
         "GB82 WEST 1234 5698 7654 32", "de89370400440532013000", "IBAN de89 3704 0044 0532 0130 00",
         "D E 8 9 3 7 0 4 0 0 4 4 0 5 3 2 0 1 3 0 0 0", "gb82 west 1234 5698 7654 32", "LU350012345678ABCDEF",
     ],
@@ -214,8 +221,8 @@ CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242
         (("agent: four two four two four two four two", "agent: four two four two four two four two"), "over turns 1 to 2"),
         (("agent: Order 17.", "agent: It is 4242 4242", "agent: 4242 4242"), "over turns 2 to 3"),
         (("agent: Seventeen", "agent: 4242 4242", "agent: 4242 4242"), "over turns 2 to 3"),
-        (("agent: Your social security number is 123 45", "caller: Yes?", "agent: 6789"), "an identity number over turns 1 to 3"),
-        (("agent: The IBAN is DE89 3704 0044", "caller: Mhm.", "agent: and 0532 0130 00"), "a bank account number over turns 1 to 3"),
+        (("agent: Your social security number is 123 45", "caller: Yes?", "agent: 6789"), "a social security number over turns 1 to 3"),
+        (("agent: The IBAN is DE89 3704 0044", "caller: Mhm.", "agent: and 0532 0130 00"), "an IBAN over turns 1 to 3"),
         (("caller: It is 4242 4242 4242 4242.", *CARD_OVER), None),
         (("agent: 4242 4242", "caller: 4242 4242, yes.", "agent: 4242 4242"), "over turns 1 to 3"),
         (("caller: 4242 4242", "agent: 4242 4242", "caller: 4242 4242", "agent: 4242 4242"), None),
@@ -225,10 +232,10 @@ CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242
         (("agent: It is 4242 4242.", *["agent: 7"] * 9, "agent: 4242 4242."), None),
         (("agent: It is 4111 1111", *["agent: 1"] * 8), "over turns 1 to 9"),
         (("agent: " + "well " * 400 + "it is 4242 4242", "agent: 4242 4242" + " well" * 400), "over turns 1 to 2"),
-        (("agent: It is 4111 111", *["agent: 1"] * 9), None),
+        (("agent: It is 4111 111", *["agent: 1"] * 9), "over turns 1 to 10"),
         (("agent: It is 4111 1111 1111", "agent: double one double one"), "over turns 1 to 2"),
         (("agent: It is 4111 1111 1111 1", "agent: triple one"), "over turns 1 to 2"),
-        (("agent: Your social security number is twelve hundred", "agent: 34 567"), "an identity number over turns 1 to 2"),
+        (("agent: Your social security number is twelve hundred", "agent: 34 567"), "a social security number over turns 1 to 2"),
         (("agent: I mail Ana.", "agent: At example dot com you find more."), None),
     ],
     ids=str,
@@ -237,7 +244,7 @@ def test_a_number_that_continues_in_the_next_turn(
     judge: Any, talk: Any, lines: tuple[str, ...], found: str | None
 ) -> None:
     """The agent's turns are read together if one continues the number that the one before ends with."""
-    outcome, message, turn = judge(talk(*lines), check="no_pii", kinds=["card", "bank", "identity", "email"])
+    outcome, message, turn = judge(talk(*lines), check="no_pii", kinds=["card", "iban", "ssn", "email"])
     assert outcome == ("failed" if found else "passed")
     if found:
         assert found in message
@@ -268,11 +275,11 @@ def test_a_number_continues_after_a_filler(talk: Any, judge: Any, said: str, fil
     ("line", "fields", "outcome"),
     [
         ("caller: card 4242-4242-4242-4242", {}, "passed"),
-        ("caller: my bank DE89-3704-0044-0532-0130-00", {"kinds": ["bank"]}, "passed"),
-        ("caller: my bank DE89 3704 0044 0532 0130 00", {"kinds": ["bank"]}, "passed"),
-        ("caller: hello", {"kinds": ["bank"]}, "failed"),
-        ("caller: hello", {"kinds": ["bank"], "allow": ["DE89-3704-0044-0532-0130-00"]}, "passed"),
-        ("caller: hello", {"kinds": ["bank"], "allow": ["de89 3704 0044 0532 0130 00"]}, "passed"),
+        ("caller: my bank DE89-3704-0044-0532-0130-00", {"kinds": ["iban"]}, "passed"),
+        ("caller: my bank DE89 3704 0044 0532 0130 00", {"kinds": ["iban"]}, "passed"),
+        ("caller: hello", {"kinds": ["iban"]}, "failed"),
+        ("caller: hello", {"kinds": ["iban"], "allow": ["DE89-3704-0044-0532-0130-00"]}, "passed"),
+        ("caller: hello", {"kinds": ["iban"], "allow": ["de89 3704 0044 0532 0130 00"]}, "passed"),
         ("caller: hello", {"kinds": ["card"], "allow": ["4242-4242-4242-4242"]}, "passed"),
         ("caller: hello", {"kinds": ["card"], "allow": ["4242-4242-4242-4243"]}, "failed"),
     ],
@@ -285,3 +292,85 @@ def test_a_number_the_caller_gave_in_groups_may_be_repeated(
     if not fields.get("kinds"):
         fields = {"kinds": ["card"]}
     assert judge(evidence, check="no_pii", **fields)[0] == outcome
+
+
+KINDS: dict[str, list[str]] = {
+    "cvv": ["The security code is four two seven.", "The CVV is 427", "The number on the back is 4 2 7 1"],
+    "phone": ["The number you have is 415 555 0142", "I will text you at four one five, double five five, oh one four two",
+        "Your cell is 555-0142", "I have +49 30 4242 4242", "Mobile: 001 920 772 0564x92341", "212 555 0142"],
+    "account": ["Your account number is zero zero one two three four five six", "Account 12345678"],
+    "birth_date": ["You were born on the fifth of May, nineteen eighty", "DOB 05/03/1980", "Your birthday is 1980-05-03",
+        "May 3rd is your birthday"],
+    "email": ["I have ana dot ruiz at example dot com", "It is A N A at G mail dot com", "ana ninety-nine at example dot org",
+        "It is ana at example dot com, your e-mail"],
+    "iban": ["G B eight two whiskey echo sierra tango one two three four five six nine eight seven six five four three two"],
+    "card": ["Your card is 4242 4242 4242 4243", "Your Visa: four two four two for two four two four two four two 4 2 4 2"],
+    "ssn": ["123-45-6789 is your social", "123-45-6789"],
+    "": ["Order 4155550142", "Call us at 415 555 0142", "Their number is 415 555 0142", "Your total is 12345678 dollars",
+        "Your appointment is on May 5, 2026", "Confirmation number 1234567890", "Sign up at acme dot com", "The code is 482913",
+        "We are at the corner. At this point dot com is slow", "Your account ends in 4242", "Your card ending in 4242",
+        "Take 1 of 3 pills for 2 days", "Your account balance is 1,234,567 dollars", "Born to run is from 1975",
+        "Is 6908075957947284 it expires your order?"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in KINDS.items() for text in texts])
+def test_personal_data_by_what_they_are_called(kind: str, text: str) -> None:
+    assert [datum.kind for datum in personal_data(text)] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome"),
+    [
+        (("caller: What email do you have?", "agent: It is ana at example dot com."), "failed"),
+        (("caller: Where is your shop?", "agent: It is ana at example dot com."), "passed"),
+        (("caller: What is the security code?", "agent: Four two seven."), "failed"),
+        (("caller: How many are left?", "agent: Four two seven."), "passed"),
+        (("caller: Which account number is that?", "agent: One two three four five six seven."), "failed"),
+        (("caller: What order is that?", "agent: One two three four five six seven."), "passed"),
+        (("caller: What is my date of birth there?", "agent: May fifth, 1980."), "failed"),
+        (("caller: When do I get it?", "agent: May fifth, 2026."), "passed"),
+        (("caller: What is my number on file?", "agent: It's 415 555 0142."), "failed"),
+        (("caller: What's the restaurant's number?", "agent: It's 415 555 0142."), "passed"),
+        (("caller: What's the phone number?", "agent: The phone number is 415 555 0142."), "passed"),
+        (("caller: What's the phone number?", "agent: His phone number is 415 555 0142."), "failed"),
+    ],
+)
+def test_an_answer_is_about_what_the_caller_asked(talk: Any, judge: Any, lines: tuple[str, ...], outcome: str) -> None:
+    assert judge(talk(*lines), check="no_pii")[0] == outcome
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome"),
+    [
+        (("caller: It's four one five, five five five, oh one four two.", "agent: So 415-555-0142?"), "passed"),
+        (
+            ("caller: My cell is four one five, double five five", "caller: oh one for two.", "agent: 415 555 0142."),
+            "passed",
+        ),
+        (("caller: four one six, no, four one five 555 0142", "agent: Your phone is 415 555 0142."), "passed"),
+        (("caller: 415 555 0142", "agent: Your phone is 415 555 0143, sorry, 0142."), "passed"),
+        (("caller: 415 555 0142", "agent: Your phone is 415 777 0199."), "failed"),
+        (("agent: Your phone is 415 555 0142?", "caller: 415 555 0142"), "failed"),
+        (("caller: ana at example dot com", "agent: A N N A at example dot com?"), "passed"),
+        (("caller: ana at example dot com", "agent: Your email is bob at example dot com?"), "failed"),
+        (("caller: A as in Alpha, N, A, at example dot com", "agent: So ana@example.com?"), "passed"),
+        (("caller: I was born May 5th, 1980", "agent: Your birth date is 05/05/1980."), "passed"),
+        (("caller: I was born in May", "agent: Your birth date is 05/05/1980."), "failed"),
+        (("caller: code 427", "agent: The CVV is 4 2 7."), "passed"),
+        (("caller: order 14275", "agent: The CVV is 4 2 7."), "failed"),
+        (
+            ("caller: 0012 3456", "agent: Account zero zero one two", "caller: Yes", "agent: three four five six."),
+            "passed",
+        ),
+    ],
+)
+def test_what_the_caller_gave_may_be_read_back(talk: Any, judge: Any, lines: tuple[str, ...], outcome: str) -> None:
+    """In other words, with a small mistake, or after the caller corrected it; not before the caller said it."""
+    assert judge(talk(*lines), check="no_pii")[0] == outcome
+
+
+def test_an_allowed_telephone_number_may_lack_its_country_code(talk: Any, judge: Any) -> None:
+    evidence = talk("agent: Your phone is 415 555 0142.")
+    assert judge(evidence, check="no_pii", allow=["+1 415 555 0142"])[0] == "passed"
+    assert judge(evidence, check="no_pii", allow=["+1 415 555 0143"])[0] == "failed"

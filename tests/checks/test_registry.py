@@ -74,7 +74,7 @@ def test_versions_do_not_decrease() -> None:
         "call": 2,
         "grade": 2,
         "latency": 2,
-        "no_pii": 8,
+        "no_pii": 9,
         "says": 10,
         "never_says": 10,
         "sequence": 11,

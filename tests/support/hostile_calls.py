@@ -41,16 +41,25 @@ PARTS = {
     "at signs": "@a.b",
     "dashes": "1-2-3",
     "account numbers": "DE89 3704 0044 0532 0130 0",
+    "card numbers": "my card 4242424242424243 or 4242424242424242, ",
+    "telephone numbers": "call 4155550142, 41555501423, ",
+    "spelled letters": "a b alpha ",
+    "signs that are said": "at a dot dash ",
     "fractions": "2½ ",
     "dates": "may 3rd may 4th, ",
     "Thai": "ก",
     "invisible characters": "\u00ad a",
 }
-IN_MANY_TURNS = ("digits with spaces", "one long number", "account numbers", "fractions", "dashes")
+IN_MANY_TURNS = ("digits with spaces", "telephone numbers", "one long number", "account numbers", "fractions", "dashes")
 """The others are in turns as long as may be."""
 LIKE_ANOTHER = {"one long number", "invisible characters", "dates", "digits with spaces", "fractions", "number words"}
 EXPECTATIONS: tuple[dict[str, Any], ...] = (
-    {"check": "says", "any_of": ["30 days", "$12.50", "9:30 am", "May 3"], "spoken": True, "min_count": 2},
+    {
+        "check": "says",
+        "any_of": ["30 days", "$12.50", "9:30 am", "May 3", "AB73", "ab@a.com"],
+        "spoken": True,
+        "min_count": 2,
+    },
     {"check": "never_says", "all_of": ["thirty days", "1 1 1 1 1 1 1 2"]},
     {"check": "says", "matches": "(a|b|1)*c$"},
     {

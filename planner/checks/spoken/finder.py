@@ -51,7 +51,12 @@ class SpokenFinder:
     def _find_spelled(self, text: str) -> list[PlacedPhrase]:
         """Of two that overlap, the first; of those that begin alike, the longest."""
         may_have_digits = bool(self._spelled) and has_numbers(text)
-        sought = [one for one in self._spelled if may_have_digits or not _DIGIT.search(one[0].text)]
+        may_have_at = "@" in text or "at" in text.lower()
+        sought = [
+            (spelling, phrase)
+            for spelling, phrase in self._spelled
+            if (may_have_digits or not _DIGIT.search(spelling.text)) and (may_have_at or "@" not in spelling.text)
+        ]
         if not sought:
             return []
         said = spelled_text(text, fold=self._fold)

@@ -266,9 +266,11 @@ DECADES: Final[list[Rule]] = [
 DATES: Final[list[Rule]] = [
     (_compiled(r"(?P<year>(?:19|20)[0-9]{2})[/.](?P<first>[01]?[0-9])[/.](?P<second>[0-3]?[0-9])"), _numeric_date),
     (
-        _compiled(
-            r"(?P<first>[0-3]?[0-9])(?P<sign>[/.]|\x20)(?P<second>[0-3]?[0-9])(?P=sign)(?P<year>(?:19|20)?[0-9]{2})"
-        ),
+        _compiled(r"(?P<first>[0-3]?[0-9])(?P<sign>[/.])(?P<second>[0-3]?[0-9])(?P=sign)(?P<year>(?:19|20)?[0-9]{2})"),
+        _numeric_date,
+    ),
+    (
+        _compiled(r"(?P<first>[0-3]?[0-9])\x20(?P<second>[0-3]?[0-9])\x20(?P<year>(?:19|20)[0-9]{2})"),
         _numeric_date,
     ),
     (_compiled(r"(?P<year>(?:19|20)[0-9]{2}) (?P<number>0[1-9]|1[0-2]) (?P<day>0[1-9]|[12][0-9]|3[01])"), _iso_date),

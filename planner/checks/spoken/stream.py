@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice, product
 from typing import Final
 
@@ -100,28 +100,32 @@ class SpelledText:
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self.units = units
-        self._options = {False: [unit.options for unit in units], True: [unit.bare for unit in units]}
+        self._exact = [unit.options for unit in units]
+
+    @cached_property
+    def _bare(self) -> list[tuple[str, ...]]:
+        return [unit.bare for unit in self.units]
 
     def find(self, wanted: Spelling) -> Iterator[tuple[int, int]]:
         """Where it is spelled, by the words of the text; of two places that overlap, the first."""
         free = 0
         first = wanted.text[0]
-        for place, options in enumerate(self._options[wanted.is_bare]):
-            if place < free or not any(one and one[0] == first for one in options):
+        options = self._bare if wanted.is_bare else self._exact
+        for place, spelled in enumerate(options):
+            if place < free or not any(one and one[0] == first for one in spelled):
                 continue
-            after = self._after(place, wanted)
+            after = self._after(place, wanted, options)
             if after is not None:
                 free = after
                 yield self.units[place].start, self.units[after - 1].end
 
-    def _after(self, place: int, wanted: Spelling) -> int | None:
+    def _after(self, place: int, wanted: Spelling, options: Sequence[tuple[str, ...]]) -> int | None:
         """The place after the unit that ends what begins at `place`."""
         if not self._may_begin(place, wanted.text):
             return None
         reached = {0}
         for index in range(place, len(self.units)):
-            options = self._options[wanted.is_bare][index]
-            reached = {at + len(one) for at in reached for one in options if wanted.text.startswith(one, at)}
+            reached = {at + len(one) for at in reached for one in options[index] if wanted.text.startswith(one, at)}
             if len(wanted.text) in reached and self._may_end(index, wanted.text):
                 return index + 1
             if not reached or not (wanted.is_over_sentences or self._goes_over(place, index, wanted.text)):
