@@ -17,8 +17,10 @@ from planner.errors import LostAnswerError, UnreachableError, UsageError
 from planner.key_redaction import NO_KEYS, KeyRedactor
 from planner.network.transport import Answer
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 """Larger answers are invalid; the largest valid one (200 runs with transcripts) is far below."""
+MAX_VALUES: Final = 300_000
+"""Of a JSON document, each of which takes up to 200 bytes of memory. Commas of texts count, too."""
 
 
 class HttpxTransport:
@@ -178,6 +180,7 @@ class Body:
         self._most_bytes = most_bytes
         self._unpacker = zlib.decompressobj(_EITHER_HEADER) if encodings else None
         self._content = bytearray()
+        self._values = 0
 
     def add(self, chunk: bytes) -> bytearray:
         """Add a chunk; return everything so far. Raises `LostAnswerError` if it is too large or cannot be
@@ -188,6 +191,9 @@ class Body:
             except zlib.error as error:
                 raise LostAnswerError("the service sent an answer that cannot be decompressed") from error
         self._content += chunk
+        self._values += sum(map(chunk.count, (b",", b"[", b"{")))
+        if self._values > MAX_VALUES:
+            raise LostAnswerError(f"the service sent an answer with over {MAX_VALUES:,} values")
         if len(self._content) > self._most_bytes:
             raise LostAnswerError(f"the service sent an answer over {self._most_bytes:,} bytes")
         return self._content

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import pydantic_core
 import pytest
 
 from planner.errors import LostAnswerError
@@ -64,6 +65,40 @@ async def test_decompression_bomb(
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < MANY / 10
+
+
+_BOMBS = {
+    "more than 16 MB": b"[" + b"[]," * 20_000_000 + b"0]",
+    "empty lists": b"[" + b"[]," * 5_000_000 + b"0]",
+    "numbers": b"[" + b"0.5," * 3_500_000 + b"0]",
+    "keys": b"{" + b",".join(b'"%d":{}' % number for number in range(1_000_000)) + b"}",
+    "texts": b"[" + b'"",' * 5_000_000 + b"0]",
+    "one wide text": b'"' + b"a" * 60_000_000 + "\N{GRINNING FACE}".encode() + b'"',
+    "one wide text below the limits": b'["' + b"a" * 15_000_000 + "\N{GRINNING FACE}".encode() + b'"]',
+    "keys below the limits": b"{" + b",".join(b'"%d":{}' % number for number in range(140_000)) + b"}",
+}
+
+
+@pytest.mark.parametrize("name", _BOMBS)
+def test_values_of_a_compressed_answer(name: str) -> None:
+    """A server sends 2 MB that expand to 60 MB of JSON with many values, or just below each limit.
+
+    Before: reading it took up to 594 MB. Now: the answer is discarded while it is decompressed, or it takes less than 150 MB.
+    """
+    packed = gzip.compress(_BOMBS[name], 1)
+    assert len(packed) < 20_000_000
+    tracemalloc.start()
+    body = Body("gzip", transport_module.MAX_BODY_BYTES)
+    try:
+        for place in range(0, len(packed), 65_536):
+            body.add(packed[place : place + 65_536])
+        document = pydantic_core.from_json(bytes(body.end()), allow_inf_nan=False)
+    except (LostAnswerError, ValueError):
+        document = None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150_000_000
+    assert (document is not None) is name.endswith("below the limits")
 
 
 def test_a_body_is_unpacked_in_any_pieces() -> None:
