@@ -28,6 +28,10 @@ _TOO_LARGE = 200_000
 """A pattern that is too large takes as long to reject as one with this many states, at worst."""
 _FAULTY = 3
 """Explaining an invalid expectation takes this many times as long as validating it."""
+_MAX_FAULTS = 100
+"""Of one expectation. Each case of a matrix may have its own."""
+_FAULT_BYTES = 1_000
+"""Finding an error takes as long as validating so many bytes."""
 _COSTLY = re.compile(rb'"(?:cel|matches|also)"')
 
 
@@ -70,8 +74,9 @@ class Validations:
         try:
             known = kind.model_validate_json(document, strict=True)
         except ValidationError as error:
-            known = _without_consequences(error.errors(include_url=False))
-            self.made_bytes += _FAULTY * len(document)
+            faults = error.errors(include_url=False)
+            known = _without_consequences(faults)[:_MAX_FAULTS]
+            self.made_bytes += _FAULTY * len(document) + _FAULT_BYTES * len(faults)
             self._states -= _TOO_LARGE * any(TOO_LARGE in fault["msg"] for fault in known)
         else:
             if costly:
