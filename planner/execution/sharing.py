@@ -33,6 +33,7 @@ from planner.values import frozen
 
 SCHEMA_VERSION: Final = "1.0"
 PREFIX: Final = "intents/"
+RESULTS: Final = "runs/"
 _MOST_RUNS: Final = 1000
 """Per launch; planner sends at most `LARGEST_BATCH`."""
 _LONGEST_TEXT: Final = 65_536
@@ -87,8 +88,30 @@ class IntentDocument(_Document):
     slots: Annotated[tuple[SlotDocument, ...], Field(min_length=1, max_length=_MOST_RUNS)]
 
 
+class _CaseDocument(_Document):
+    case_id: str
+    call_fingerprint: str
+    action: str
+    runs: list[object] = []
+
+
+class _SessionDocument(_Document):
+    """Of a session's results: which calls it made."""
+
+    invocation_id: str
+    cases: list[_CaseDocument]
+
+
 class OvertakenError(StoreError):
-    """Another session is making the same calls."""
+    """Another session is making, or has made, the same calls."""
+
+
+@frozen
+class _Theirs:
+    """The calls of another session, as (redacted case id, fingerprint)."""
+
+    invocation_id: str
+    calls: frozenset[tuple[str, str]]
 
 
 @frozen
@@ -140,6 +163,9 @@ class IntentSharing:
         self.previews = PreviewSharing(store, journal, now)
         self._show_name = show_name
         self._seen: set[str] = set()
+        """Keys of launches and results that this session knew when it planned its calls, and of its own launches."""
+        self._theirs: dict[str, _Theirs] = {}
+        """Of later ones, by key."""
         self._unmarked: set[str] = set()
         """Keys of launches that this session shared, and whose outcome the store does not have yet."""
         self._queue: list[_Queued] = []
@@ -155,6 +181,7 @@ class IntentSharing:
             StoreError, UsageError: a document cannot be read. It is never skipped: its calls would be paid for again.
         """
         self.previews.import_all()
+        self._seen.update(self._store.keys(RESULTS))
         imported = 0
         for key in self._store.keys(PREFIX):
             self._seen.add(key)
@@ -260,18 +287,32 @@ class IntentSharing:
             raise
 
     def _check_concurrent(self, now: Reader, documents: Mapping[str, IntentDocument]) -> None:
-        """Raises `OvertakenError` if another session has started one of these calls since we last looked."""
+        """Raises `OvertakenError` if another session has started one of these calls since we planned them. It may have
+        ended meanwhile: then its results have them."""
         mine = {(slot.case_id, slot.call_fingerprint) for document in documents.values() for slot in document.slots}
-        for key in now.keys(PREFIX):
-            if key in self._seen or key in documents or (data := now.get(key)) is None:
+        for key in (*now.keys(PREFIX), *now.keys(RESULTS)):
+            if key in self._seen or key in documents:
                 continue
-            other = self._read(key, data)
-            if mine.intersection((slot.case_id, slot.call_fingerprint) for slot in other.slots):
+            if key not in self._theirs and (data := now.get(key)) is not None:
+                self._theirs[key] = self._calls_of(key, data)
+            if key in self._theirs and mine & self._theirs[key].calls:
                 raise OvertakenError(
-                    f"session {other.invocation_id} is making the same calls",
+                    f"session {self._theirs[key].invocation_id} is making the same calls",
                     "Nothing is called twice. When it has ended, run the same command for the rest.",
                 )
-            self._seen.add(key)
+
+    def _calls_of(self, key: str, data: bytes) -> _Theirs:
+        if key.startswith(PREFIX):
+            launch = self._read(key, data)
+            return _Theirs(
+                launch.invocation_id, frozenset((slot.case_id, slot.call_fingerprint) for slot in launch.slots)
+            )
+        try:
+            session = _SessionDocument.model_validate_json(data)
+        except ValidationError as error:
+            raise self._impossible(key, error.errors(include_url=False)[0]["msg"]) from error
+        made = (case for case in session.cases if case.runs and case.action == "call")
+        return _Theirs(session.invocation_id, frozenset((case.case_id, case.call_fingerprint) for case in made))
 
     def is_called_elsewhere(self, target: Target) -> bool:
         """Whether another session may be making calls to this target."""

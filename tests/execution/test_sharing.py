@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from core_state import intent_of
 from mortality import Life
 from virtual_time import VirtualLoop
 
@@ -22,7 +23,7 @@ from planner.execution.events import Consumed, Moved, RequesterLearned, RunsKnow
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
 from planner.execution.local import LocalEngine
-from planner.execution.sharing import IntentSharing, KnownCall
+from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.results.store import Change, Reader
@@ -212,6 +213,27 @@ async def test_concurrent_sessions_make_each_call_once(
     done = await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
     assert done.outcome.finished
     await service.check_exact(jobs)
+
+
+@pytest.mark.parametrize("ends", ["as a launch", "in results"])
+def test_calls_of_another_session_are_found_later_too(
+    elsewhere: Callable[..., tuple[IntentSharing, Journal]], job: Callable[..., Any], shared: SharedFolder, ends: str
+) -> None:
+    """Another session made a call after this one had planned its own: while this one shared another call, or from its
+    plan to its results."""
+    sharing, _ = elsewhere()
+    sharing.import_launches({})
+    theirs = {"case_id": "<p/ana@t>", "call_fingerprint": "sha256:ana"}
+    if ends == "as a launch":
+        document = DOCUMENT | {"launch_id": "b", "invocation_id": "i9", "slots": [SLOT | theirs]}
+        shared.update(lambda _: {"intents/b.json": json.dumps(document).encode()})
+    else:
+        session = {"invocation_id": "i9", "cases": [theirs | {"action": "call", "runs": [{}]}]}
+        shared.update(lambda _: {"runs/i9.json": json.dumps(session).encode()})
+    sharing.put(sharing.prepare([intent_of(job("bob"), "c")]))
+    with pytest.raises(OvertakenError, match="session i9 "):
+        sharing.put(sharing.prepare([intent_of(job("ana"), "d")]))
+    assert max(shared.keys("intents/")) == "intents/c.json"
 
 
 async def test_a_failing_store_blocks_launches(

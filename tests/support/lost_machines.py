@@ -1,0 +1,320 @@
+"""Machines that share a results store, die at any boundary, and are lost with all that is on them: whole sessions of
+`planner run` in virtual time, one story for each seed.
+
+A story has a plan (with a preview, or a judge), a service that refuses launches, loses answers and fails, and sessions
+that are killed on this machine or that. While one machine stands still, another may run. The last session runs on a
+machine that has only the store, until nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+import pytest
+from mortality import Killed, Life, MortalJournal
+from scripted_model import Asked, completion, honest
+from whole_runs import MortalStore, Organisation, Ran
+
+import planner.network.http
+import planner.session.run_session
+import planner.session.sharing
+from planner.network.transport import InProcessTransport
+from planner.results.directory import DirectoryStore
+from planner.results.store import Change, Reader
+from planner.session.selection import Selection
+
+SHARED = "git:refs/planner/results"
+"""How the shared store is named; a folder stands for it."""
+CENTS_PER_VOTE = 3
+MOST_FINAL_SESSIONS = 8
+ALLOWED_CODES = (0, 1, 4)
+AGENTS = [12, 14, 17]
+
+AGENT_FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\ntimezone: Europe/Berlin\n"
+JUDGED = "{check: judge, id: polite, rubric: The agent stays polite.}"
+JUDGE = f"judge: {{base_url: http://127.0.0.1:9/v1, model: scripted-1, cents_per_vote: {CENTS_PER_VOTE}}}\n"
+
+
+class Fate(Life):
+    """The life of a process: where it dies, and what happens elsewhere while it stands still at a boundary."""
+
+    def __init__(self, dies_at: int | None = None, meanwhile: Mapping[int, Callable[[], None]] | None = None) -> None:
+        super().__init__(dies_at)
+        self.meanwhile = dict(meanwhile or {})
+
+    def boundary(self, name: str) -> None:
+        super().boundary(name)
+        if happens := self.meanwhile.pop(len(self.crossed), None):
+            happens()
+
+
+class SharedStore(DirectoryStore):
+    """What all machines see. A process dies before, within or after a write; of the keys of one write, the first half is
+    there then."""
+
+    life: Life = Life()
+
+    def update(self, change: Change) -> None:
+        life = self.life
+        life.boundary("before the shared store")
+        is_torn = False
+
+        def torn(now: Reader) -> Mapping[str, bytes | None]:
+            nonlocal is_torn
+            writes = change(now)
+            if life.dies_at == len(life.crossed) + 1 and len(writes) > 1:
+                is_torn = True
+                return dict(list(writes.items())[: len(writes) // 2])
+            return writes
+
+        super().update(torn)
+        if is_torn:
+            life.dead = True
+            raise Killed
+        life.boundary("after the shared store")
+
+
+@dataclass
+class Fleet(Organisation):
+    """The machines of one project; `root` is the one in use."""
+
+    machines: int = 0
+    votes: int = 0
+    """Judge calls that were paid for."""
+    files: dict[str, str] = field(default_factory=dict[str, str])
+    _is_nested: bool = False
+
+    def __post_init__(self) -> None:
+        self.folder = self.root
+        self.store = SharedStore(self.folder / "shared")
+        super().__post_init__()
+
+    def new_machine(self) -> Path:
+        self.machines += 1
+        self.root = self.folder / f"machine{self.machines}"
+        (self.root / ".git").mkdir(parents=True)
+        for name, text in self.files.items():
+            self.write(name, text)
+        return self.root
+
+    def lose(self, root: Path) -> None:
+        shutil.rmtree(root)
+
+    def session(self, root: Path, life: Life, **options: Any) -> Ran:
+        self.root = root
+        return self.run(life=life, selection=Selection(sandbox=True, store=SHARED), **options)
+
+    def meanwhile(self, root: Path, life: Life) -> Ran:
+        """A session on another machine, while this one stands still."""
+        halted, own_root, mortal = self.loop, self.root, MortalJournal.life
+        self.seconds, self.loop, self._is_nested = self._monotonic(), None, True
+        ran: list[Ran | BaseException] = []
+
+        def run() -> None:
+            try:
+                ran.append(self.session(root, life))
+            except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
+                ran.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        if halted is not None:
+            halted.virtual_seconds = max(halted.virtual_seconds, self.seconds)
+        self.loop, self.root, self._is_nested = halted, own_root, False
+        MortalJournal.life = MortalStore.life = SharedStore.life = mortal
+        if isinstance(ran[0], BaseException):
+            raise ran[0]
+        return ran[0]
+
+    def stand_still(self, seconds: float) -> None:
+        """The process is stopped for this long."""
+        if self.loop is None:
+            self.seconds += seconds
+        else:
+            self.loop.virtual_seconds += seconds
+
+    @contextmanager
+    def _outside(self, life: Life) -> Generator[None]:
+        SharedStore.life = life
+        with pytest.MonkeyPatch.context() as patch, super()._outside(life):
+            patch.setattr(planner.session.sharing, "remote_store", lambda *_, **__: self.store)
+            patch.setattr(planner.network.http, "HttpxTransport", self._judge)
+            if self._is_nested:  # signals reach the main thread only
+                patch.setattr(planner.session.run_session, "interruptible", _never_interrupted)
+            yield
+
+    def _judge(self, *_: Any, **__: Any) -> InProcessTransport:
+        life = SharedStore.life
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            body = b""
+            while (message := await receive())["type"] == "http.request":
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    break
+            life.boundary("before a judge call")
+            answer: Any = {"data": [{"id": "scripted-1"}]}
+            if scope["method"] == "POST":
+                self.votes += 1
+                answer = completion(honest(Asked(json.loads(body), {}, scope["path"])), model="scripted-1")
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+            )
+            await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+            life.boundary("after a judge call")
+
+        return InProcessTransport(app, {})
+
+    # What is left
+
+    def left_over(self) -> list[str]:
+        """Open launches, previews and copies of agents that nobody needs any more."""
+        keys = [key for prefix in ("intents/", "previews/") for key in self.store.keys(prefix)]
+        return keys + [f"agent {agent_id}" for agent_id in self.sandbox.agents.ids if agent_id not in AGENTS]
+
+
+@asynccontextmanager
+async def _never_interrupted() -> AsyncGenerator[anyio.Event]:
+    yield anyio.Event()
+
+
+@dataclass
+class Story:
+    """What happened for one seed. `problems` should be empty."""
+
+    seed: int
+    folder: Path
+    sessions: int = 0
+    killed: int = 0
+    lost: int = 0
+    alongside: int = 0
+    calls: int = 0
+    problems: list[str] = field(default_factory=list[str])
+    wanted: Counter[str] = field(default_factory=Counter[str])
+
+    def run(self) -> None:
+        dice = self.dice = Random(self.seed)  # noqa: S311 - repeatable
+        self.fleet = self._fleet()
+        machine = self.fleet.new_machine()
+        for _ in range(dice.randint(1, 4)):
+            self._session(machine)
+            self.fleet.seconds += dice.choice([1.0, 30.0, 130.0, 700.0])
+            if dice.random() < 0.6:
+                self.fleet.lose(machine)
+                self.lost += 1
+                machine = self.fleet.new_machine()
+        self.fleet.lose(machine)
+        self._finish(self.fleet.new_machine())
+
+    def _fleet(self) -> Fleet:
+        dice = self.dice
+        has_preview, has_judge = dice.random() < 0.4, dice.random() < 0.3
+        scenarios: list[str] = []
+        for number in range(dice.randint(1, 3)):
+            runs = dice.randint(1, 4)
+            prompts = [f"You are caller {number}{letter}. Ask for Saturday." for letter in "ab"[: dice.randint(1, 2)]]
+            self.wanted.update(dict.fromkeys(prompts, runs))
+            letters = ", ".join(f"{number}{letter}" for letter in "ab"[: len(prompts)])
+            checks = "{check: call, status: completed}" + (f", {JUDGED}" if has_judge else "")
+            scenarios.append(
+                f"  s{number}:\n"
+                '    prompt: "You are caller {{ who }}. Ask for Saturday."\n'
+                f"    matrix: {{axes: {{who: [{letters}]}}}}\n"
+                f"    targets: [{dice.choice(['clinic', 'orders'])}]\n"
+                f"    runs: {runs}\n    retries: 3\n"
+                f"    expect: [{checks}]\n"
+            )
+        config = ", config: ../agents/clinic.yaml" if has_preview else ""
+        plan = (
+            "version: 1\nplan: lost\n"
+            f"targets: {{clinic: {{agent: 12{config}}}, orders: {{agent: 14}}}}\nscenarios:\n" + "".join(scenarios)
+        )
+        settle_seconds = dice.choice([60, 120, 600])
+        project = f"version: 1\nexecution: {{settle_seconds: {settle_seconds}, linger_seconds: 60}}\n"
+        files = {"plans/lost.yaml": plan, "planner.yaml": project + (JUDGE if has_judge else "")}
+        if has_preview:
+            files["agents/clinic.yaml"] = AGENT_FILE
+        faults = [
+            {"kind": "throttle", "probability": dice.choice([0.0, 0.2, 0.5])},
+            {"kind": "lost_answer", "probability": dice.choice([0.0, 0.1, 0.3])},
+            {"kind": "error_after", "probability": dice.choice([0.0, 0.1])},
+            {"kind": "error_before", "probability": dice.choice([0.0, 0.1])},
+            {"kind": "fail_run", "runs": 1, "probability": dice.choice([0.0, 0.1])},
+            {"kind": "shuffle_ids", "probability": 0.5},
+        ]
+        return Fleet(
+            self.folder,
+            dice.choice(["page", "client"]),
+            {"seed": self.seed, "concurrency_limit": dice.randint(1, 6)},
+            tuple(fault for fault in faults if fault.get("probability")),
+            lag_seconds=dice.choice([0.0, 0.0, 20.0]),
+            files=files,
+        )
+
+    def _session(self, machine: Path) -> None:
+        """A session that is killed somewhere, stands still somewhere, and is not alone, or none of these."""
+        dice, fleet = self.dice, self.fleet
+        dies_at = int(10 ** dice.uniform(0.8, 2.6)) if dice.random() < 0.85 else None
+        happens: dict[int, Callable[[], None]] = {}
+        at = dice.randint(5, dies_at or 200)
+        if dice.random() < 0.25:
+            other, fate = fleet.new_machine(), Fate(dice.randint(20, 300) if dice.random() < 0.5 else None)
+            happens[at] = lambda: self._note(fleet.meanwhile(other, fate))
+            self.alongside += 1
+        elif dice.random() < 0.25:
+            seconds = dice.choice([10.0, 70.0, 700.0])
+            happens[at] = lambda: fleet.stand_still(seconds)
+        self._note(fleet.session(machine, Fate(dies_at, happens)))
+
+    def _note(self, ran: Ran) -> None:
+        self.sessions += 1
+        self.killed += ran.code is None
+        if ran.code is not None and ran.code not in ALLOWED_CODES:
+            self.problems.append(f"exit {ran.code}: {ran.err[-300:]}")
+
+    def _finish(self, machine: Path) -> None:
+        """Run until nothing is left to do, and compare."""
+        fleet, ran = self.fleet, Ran(4, "", "", 0.0)
+        for _ in range(MOST_FINAL_SESSIONS):
+            ran = fleet.session(machine, Life())
+            self._note(ran)
+            if ran.code != 4:
+                break
+            fleet.seconds += 300.0
+        else:
+            self.problems.append(f"exit 4 for ever: {ran.out[-600:]} {ran.err[-300:]}")
+            return
+        self._compare("at the end")
+        charged, votes = fleet.charged(), fleet.votes
+        fleet.seconds += 100_000.0
+        again = fleet.session(machine, Life())
+        if (again.code, fleet.charged(), fleet.votes) != (ran.code, charged, votes):
+            self.problems.append(f"another session: exit {again.code}, {fleet.votes - votes} votes: {again.err[-300:]}")
+        if left := fleet.left_over():
+            self.problems.append(f"left over: {left}")
+
+    def _compare(self, when: str) -> None:
+        fleet, made = self.fleet, self.fleet.made()
+        self.calls = made.total()
+        if made != self.wanted:
+            self.problems.append(f"{when}: made {dict(made)}, wanted {dict(self.wanted)}")
+        charged = {run_id: cents for run_id, cents in fleet.charged().items() if cents}
+        reported = {
+            run["run_id"]: run["cost_cents"]
+            for case in fleet.results()["cases"]
+            for run in case["runs"]
+            if run["cost_cents"]
+        }
+        if charged != reported:
+            self.problems.append(f"{when}: the service charged {charged}, the report says {reported}")
