@@ -23,7 +23,7 @@ from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_poss
 from planner.errors import StoreError, UsageError
 from planner.execution.events import Imported, RequesterLearned
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
+from planner.execution.launches import KNOWN, LIVE, UNSETTLED, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.preview_sharing import PreviewSharing
 from planner.execution.reconciling import prompt_key
 from planner.providers.base import Line, Target
@@ -167,7 +167,7 @@ class IntentSharing:
         self._theirs: dict[str, _Theirs] = {}
         """Of later ones, by key."""
         self._unmarked: set[str] = set()
-        """Keys of launches that this session shared, and whose outcome the store does not have yet."""
+        """Keys of launches whose outcome the store does not have yet."""
         self._queue: list[_Queued] = []
         self._turn = anyio.Lock()
 
@@ -188,7 +188,13 @@ class IntentSharing:
             if self._journal.launch(_launch_id(key)) is None and (data := self._store.get(key)) is not None:
                 self._import(self._read(key, data), calls)
                 imported += 1
+            if not self._is_known(key):
+                self._unmarked.add(key)
         return imported
+
+    def _is_known(self, key: str) -> bool:
+        launch = self._journal.launch(_launch_id(key))
+        return launch is not None and launch.state in KNOWN
 
     def _import(self, document: IntentDocument, calls: Calls) -> None:
         slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
@@ -256,10 +262,12 @@ class IntentSharing:
                 item.done, item.error = True, error
 
     def prepare(self, intents: Iterable[LaunchIntent]) -> Write:
-        """The next write: these intents, and what became of earlier ones of this session. On another machine, a refused
-        launch without a mark would be unconfirmed."""
+        """The next write: these intents, and what became of earlier ones. On another machine, a refused launch without
+        a mark would be unconfirmed."""
         known = ((key, self._outcome_of(_launch_id(key))) for key in sorted(self._unmarked))
-        outcomes = {key: outcome for key, outcome in known if outcome is not None and _is_over(outcome.launch)}
+        outcomes = {
+            key: outcome for key, outcome in known if outcome is not None and outcome.launch.state not in UNSETTLED
+        }
         documents = {_key(intent.launch_id): self._document(intent) for intent in intents}
         self._unmarked = self._unmarked - outcomes.keys() | documents.keys()
         return Write(documents, outcomes)
@@ -415,11 +423,6 @@ def _refuse_newer(key: str, data: bytes) -> None:
         return
     if major is not None and major > int(SCHEMA_VERSION.partition(".")[0]):
         raise UsageError(f"the shared launch {key} was written by a newer planner", "Upgrade planner to read it.")
-
-
-def _is_over(launch: Launch) -> bool:
-    """Whether it is neither to be sent nor waits for its answer."""
-    return launch.state not in (LaunchState.INTENDED, LaunchState.SENT)
 
 
 def _current(stored: IntentDocument, outcome: _Outcome, slots: Iterable[SlotDocument]) -> IntentDocument:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -20,11 +21,14 @@ def resumable_slots(
     Nobody knows which of the open launches arrived, so none can be left out: they may be more than the case needs.
     """
     found: dict[str, list[Slot]] = {}
+    known = Counter[str]()
     for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
-        mine = found.setdefault(slot.case_id, [])
-        if slot.launch_id in open_launches or len(mine) < most_runs.get(slot.case_id, 0):
-            mine.append(slot)
-    return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
+        is_known = slot.launch_id not in open_launches
+        if is_known and known[slot.case_id] >= most_runs.get(slot.case_id, 0):
+            continue
+        known[slot.case_id] += is_known
+        found.setdefault(slot.case_id, []).append(slot)
+    return {case_id: tuple(mine) for case_id, mine in found.items()}
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """The execution core against a model of the service: one seeded schedule of faults, lost answers and crashes at a time.
 
 The process may die after any event. What is durable survives (the journal's events and stored evidence), and so do
-requests that have left: they may reach the service after the process is dead. A person settles what only a person can.
+requests that have left: they may reach the service after the process is dead. With a shared store, the machine may be
+lost with its journal, and two machines may make the same calls at once. A person settles what only a person can.
 
 Every schedule must end with each wanted run made once, or stopped at a ceiling that the bills keep.
 """
@@ -9,13 +10,17 @@ Every schedule must end with each wanted run made once, or stopped at a ceiling 
 from __future__ import annotations
 
 import heapq
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, cast
 
+from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation
+
+from planner.errors import StoreError
 from planner.evidence import Evidence
 from planner.execution.core import (
     Apply,
@@ -31,6 +36,7 @@ from planner.execution.core import (
 from planner.execution.engine import ConsentedJobs, Job, Now, Settings
 from planner.execution.events import (
     NAMES,
+    Consumed,
     EvidenceComplete,
     EvidenceFailed,
     Intended,
@@ -40,151 +46,88 @@ from planner.execution.events import (
     RunJudged,
     ServiceAnswered,
     ServiceFailed,
+    Stopped,
     Throttled,
     Unreachable,
 )
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState, evidence_stored
-from planner.execution.launches import LaunchIntent, LaunchState
+from planner.execution.launches import LIVE, UNSETTLED, LaunchIntent, LaunchState
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.observing import (
     Lists,
     answered,
     bind_slots,
     intent_of,
+    is_late,
     listed,
     resume,
     searchable,
     unconfirmed,
     wanted_batches,
 )
-from planner.execution.reading import Listed, Transactions
+from planner.execution.reading import Transactions
+from planner.execution.reconciling import prompt_key
+from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.state import State
-from planner.providers.base import Batch, BatchId, CallId, Launched, Line, Run, RunId
+from planner.execution.wanted import resumable_slots
+from planner.providers.base import Launched, Line, Run
+from planner.results.store import Change
 
-EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
-RESERVE_CENTS = 24
 MOST_SESSIONS = 40
+MOST_STEPS = 50_000
 FAULTY_SESSIONS = 6
-US, SOMEBODY_ELSE = 1, 2
-
-
-class Violation(Exception):  # noqa: N818 - what a schedule found
-    """A rule of `core.py` does not hold."""
 
 
 class Crash(Exception):  # noqa: N818 - the process is dead
     pass
 
 
+class MemoryStore:
+    """A results store that all machines see. Each update is one step."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes | None:
+        return self._contents.get(key)
+
+    def has(self, key: str) -> bool:
+        return key in self._contents
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        return iter(sorted(key for key in self._contents if key.startswith(prefix)))
+
+    def locate(self, key: str) -> str:
+        return key
+
+    def update(self, change: Change) -> None:
+        for key, data in change(self).items():
+            if data is None:
+                self._contents.pop(key, None)
+            else:
+                self._contents[key] = data
+
+
 @dataclass
-class Made:
-    """A run that the service made."""
+class Machine:
+    """What survives the death of a process on it."""
 
-    run: Run
-    ended: Run
-    launch_id: str
-    ends_at: float
-    shown_at: float
-    cents: int
+    events: list[Any] = field(default_factory=list[Any])
+    """What is durable in the journal."""
+    evidence: dict[str, Evidence] = field(default_factory=dict[str, Evidence])
 
 
-@dataclass
-class Model:
-    """The service: what it does with a launch, and what its lists show."""
+class DurableJournal(JournalState):
+    def __init__(self, machine: Machine) -> None:
+        super().__init__()
+        for event in machine.events:
+            super().record(event)
+        self._machine = machine
 
-    random: Random
-    limit: int
-    lag_seconds: float
-    shows_names: bool
-    shows_requesters: bool
-    wanted: Counter[str]
-    ceiling_cents: int | None
-    made: list[Made] = field(default_factory=list[Made])
-    names: dict[int, str] = field(default_factory=dict[int, str])
-    """By batch."""
-
-    def launch(self, intent: LaunchIntent, now: float) -> Launched | None:
-        """None if it is refused with 429."""
-        active = sum(1 for made in self.made if made.ends_at > now)
-        if active + len(intent.slots) > self.limit:
-            return None
-        batch_id = BatchId(1000 + len(self.made)) if len(intent.slots) > 1 else None
-        if batch_id is not None:
-            self.names[batch_id] = intent.name
-        runs = [self._make(slot.prompt, intent.line, batch_id, intent.launch_id, now) for slot in intent.slots]
-        self._check()
-        ids = [run.id for run in runs]
-        self.random.shuffle(ids)
-        is_listed = batch_id is None or self.random.random() < 0.7
-        return Launched(
-            batch_id,
-            tuple(ids) if is_listed else (),
-            runs[0] if batch_id is None else None,
-            US if self.shows_requesters else None,
-        )
-
-    def launch_of_somebody_else(self, prompt: str, line: Line, now: float) -> None:
-        self._make(prompt, line, None, "", now)
-
-    def _make(self, prompt: str, line: Line, batch_id: BatchId | None, launch_id: str, now: float) -> Run:
-        run = Run(
-            id=RunId(7000 + len(self.made)),
-            status="in_progress",
-            target_type=line.target_type,
-            target_id=line.target_id,
-            direction=line.direction,
-            mode=line.mode,
-            prompt=prompt,
-            created_at=EPOCH + timedelta(seconds=now),
-            batch_id=batch_id,
-            requester_id=(US if launch_id else SOMEBODY_ELSE) if self.shows_requesters else None,
-        )
-        lasts, lag = self.random.uniform(5, 90), self.random.uniform(0, self.lag_seconds)
-        self.made.append(
-            Made(run, _ended(run), launch_id, now + lasts, now + lag, self.random.randint(1, RESERVE_CENTS))
-        )
-        return run
-
-    def _check(self) -> None:
-        ours = [made for made in self.made if made.launch_id]
-        for prompt, runs in Counter(made.run.prompt or "" for made in ours).items():
-            if runs > self.wanted[prompt]:
-                raise Violation(f"{runs} runs of {prompt!r} were paid for, {self.wanted[prompt]} are wanted")
-        spent = sum(made.cents for made in ours)
-        if self.ceiling_cents is not None and spent > self.ceiling_cents:
-            raise Violation(f"{spent} cents were spent, the ceiling is {self.ceiling_cents}")
-
-    def runs(self, now: float) -> Listed[Run]:
-        found: dict[int, Run] = {}
-        for made in reversed(self.made):
-            if made.shown_at <= now:
-                found[made.run.id] = made.ended if made.ends_at <= now else made.run
-        return Listed(found, whole=True)
-
-    def batches(self, now: float) -> Listed[Batch]:
-        found: dict[int, Batch] = {}
-        for batch_id, name in self.names.items():
-            members = [made for made in self.made if made.run.batch_id == batch_id]
-            if members[0].shown_at <= now:
-                first = members[0].run
-                found[batch_id] = Batch(
-                    id=BatchId(batch_id),
-                    name=name if self.shows_names else "a name of its own",
-                    target_type=first.target_type,
-                    target_id=first.target_id,
-                    direction=first.direction,
-                    prompts=tuple(made.run.prompt or "" for made in members),
-                    size=len(members),
-                    requester_id=first.requester_id,
-                    created_at=first.created_at,
-                    run_ids=tuple(made.run.id for made in members),
-                )
-        return Listed(found, whole=True)
-
-
-def _ended(run: Run) -> Run:
-    return replace(run, status="completed", call_id=CallId(run.id + 100_000))
+    def record(self, event: Any) -> None:
+        super().record(event)
+        self._machine.events.append(event)
 
 
 @dataclass
@@ -195,6 +138,7 @@ class Schedule:
     now: float = 0.0
     sessions: int = 0
     crashes: int = 0
+    lost: int = 0
 
     def __post_init__(self) -> None:
         self.random = random = Random(self.seed)  # noqa: S311 - repeatable
@@ -217,8 +161,11 @@ class Schedule:
                 expected_seconds=30.0,
             )
         wanted = Counter({job.prompt: job.runs for job in self.jobs.values()})
+        self.store = MemoryStore() if random.random() < 0.6 else None
+        self.has_company = self.store is not None and random.random() < 0.5
+        """Two sessions may make the same calls at once."""
         ceiling = None
-        if random.random() < 0.4:
+        if random.random() < 0.4 and not self.has_company:
             ceiling = random.randint(RESERVE_CENTS, RESERVE_CENTS * (wanted.total() + 2))
         self.settings = Settings(
             settle_seconds=100.0,
@@ -232,58 +179,118 @@ class Schedule:
             lag_seconds=random.choice([0.0, 5.0, 30.0]),
             shows_names=random.random() < 0.5,
             shows_requesters=random.random() < 0.7,
+            lists_batches=random.random() < 0.8,
             wanted=wanted,
             ceiling_cents=ceiling,
         )
         self.trouble = random.choice([0.02, 0.1, 0.3])
-        self.events: list[Any] = []
-        """What is durable in the journal."""
-        self.evidence: dict[str, Evidence] = {}
         self.queue: list[tuple[float, int, int, Callable[[], None]]] = []
         """Time, sequence, session (0: the service) and what happens then."""
         self.sequence = 0
         self.launches = 0
+        self.alive: dict[int, Session] = {}
+        self.ended: list[Session] = []
+        self.beside: Machine | None = None
+        """Where another session is to begin."""
 
     def run(self) -> None:
         """Raises `Violation`."""
+        machine, other = Machine(), Machine()
         while self.sessions < MOST_SESSIONS:
-            self.sessions += 1
-            try:
-                outcome = Session(self).run()
-            except Crash:
-                self.crashes += 1
-                self._let_pass(self.random.choice([0.1, 5.0, 120.0]))
-                continue
-            if outcome.state.outcome.finished:
-                self._check_finished(outcome)
+            machine, other = self._perhaps_lost(machine), self._perhaps_lost(other)
+            self.ended, self.beside = [], None
+            self._begin(machine)
+            if self.has_company and self.random.random() < 0.5:
+                self.beside = other
+                self.at(self.random.choice([0.1, 10.0, 60.0]), 0, self._begin_beside)
+            self._play()
+            if self._is_over():
                 return
-            if outcome.state.outcome.ceiling and not outcome.state.unconfirmed:
-                return
-            outcome.settle_by_person()
-            self._let_pass(self.random.choice([1.0, 60.0, 120.0]))
+            if self.store is not None and self.random.random() < 0.3:
+                machine, other = other, machine
         raise Violation(f"not finished after {MOST_SESSIONS} sessions")
 
-    def _let_pass(self, seconds: float) -> None:
-        """No process runs; the service goes on."""
-        until = self.now + seconds
+    def _perhaps_lost(self, machine: Machine) -> Machine:
+        if self.store is None or not machine.events or self.random.random() < 0.7:
+            return machine
+        self.lost += 1
+        return Machine()
+
+    def _begin(self, machine: Machine) -> None:
+        self.sessions += 1
+        session = Session(self, machine, self.sessions)
+        self.alive[session.number] = session
+        self._step(session, session.begin)
+
+    def _begin_beside(self) -> None:
+        machine, self.beside = self.beside, None
+        if machine is not None and self.alive and not any(session.is_finished for session in self.ended):
+            self._begin(machine)
+
+    def _play(self) -> None:
+        """Until every process has ended. Some time passes then."""
+        for _ in range(MOST_STEPS):
+            if not self.alive:
+                break
+            sleeper = min(self.alive.values(), key=lambda session: session.wakes_at)
+            if self.queue and self.queue[0][0] <= sleeper.wakes_at:
+                self._next_event()
+            elif sleeper.wakes_at == float("inf"):
+                raise Violation("nothing will ever happen")
+            else:
+                self.now = max(self.now, sleeper.wakes_at)
+                self._step(sleeper, lambda: None)
+        else:
+            raise Violation("a session does not end")
+        until = self.now + self.random.choice([0.1, 5.0, 60.0, 120.0])
         while self.queue and self.queue[0][0] <= until:
-            at, _, session, what = heapq.heappop(self.queue)
-            if session == 0:
-                self.now = max(self.now, at)
-                what()
+            self._next_event()
         self.now = until
+
+    def _next_event(self) -> None:
+        at, _, number, what = heapq.heappop(self.queue)
+        if number == 0:
+            self.now = max(self.now, at)
+            what()
+        elif number in self.alive:
+            self.now = max(self.now, at)
+            self._step(self.alive[number], what)
+
+    def _step(self, session: Session, what: Callable[[], None]) -> None:
+        try:
+            what()
+            session.go_on()
+        except Crash:
+            self.crashes += 1
+            del self.alive[session.number]
+            return
+        except StoreError as error:
+            raise Violation(str(error)) from error
+        if session.has_ended:
+            del self.alive[session.number]
+            self.ended.append(session)
+
+    def _is_over(self) -> bool:
+        for session in self.ended:
+            if session.is_finished:
+                self._check_finished(session)
+                return True
+        for session in self.ended:
+            if session.state.outcome.ceiling and not session.state.unconfirmed:
+                return True
+            session.settle_by_person()
+        return False
 
     def _check_finished(self, last: Session) -> None:
         made = Counter(made.run.prompt or "" for made in self.model.made if made.launch_id)
         if made != self.model.wanted:
             raise Violation(f"{dict(made)} runs were made, {dict(self.model.wanted)} are wanted")
-        judged = Counter(last.state.consented.jobs[case_id].prompt for case_id in last.judged)
+        judged = Counter(self.jobs[case_id].prompt for case_id in last.judged)
         if judged != self.model.wanted:
             raise Violation(f"{dict(judged)} runs were judged, {dict(self.model.wanted)} are wanted")
-        bills = {slot.run_id: slot.cost_cents for slot in last.journal.unconsumed_slots()}
         charged = {made.run.id: made.cents for made in self.model.made if made.launch_id}
-        if bills != charged:
-            raise Violation(f"the journal says {bills}, the service charged {charged}")
+        if last.bills != charged:
+            raise Violation(f"the journal says {last.bills}, the service charged {charged}")
 
     def at(self, seconds: float, session: int, what: Callable[[], None]) -> None:
         self.sequence += 1
@@ -296,19 +303,29 @@ class Schedule:
 class Session:
     """One process."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, machine: Machine, number: int) -> None:
         self.schedule = schedule
+        self.machine = machine
+        self.number = number
         self.random = schedule.random
-        self.journal = JournalState()
-        for event in schedule.events:
-            self.journal.record(event)
+        self.journal = DurableJournal(machine)
         self.judged: list[str] = []
         self.started: set[object] = set()
-        self.number = schedule.sessions
+        self.wakes_at = schedule.now
+        self.has_ended = False
+        self.is_finished = False
+        self.bills: Mapping[int | None, int | None] = {}
         dies = schedule.sessions <= FAULTY_SESSIONS and self.random.random() < 0.6
         self.events_left = self.random.randint(1, 40) if dies else -1
-        self._mark_interrupted()
-        ceiling = schedule.model.ceiling_cents
+        self.journal.mark_interrupted()
+        self.sharing = None
+        if schedule.store is not None:
+            self.sharing = IntentSharing(schedule.store, cast(Any, self.journal), show_name=str)
+            calls = {
+                (job.case_id, job.call_fingerprint): KnownCall(job.case_id, job.plan, None)
+                for job in schedule.jobs.values()
+            }
+            self.sharing.import_launches(calls)
         self.state = State(
             ConsentedJobs(
                 jobs=schedule.jobs,
@@ -316,24 +333,13 @@ class Session:
                 invocation_id=f"i{self.number}",
                 consent_id="sha256:d",
                 credential="key",
-                ledger=self._ledger(ceiling),
+                ledger=self._ledger(schedule.model.ceiling_cents),
             ),
             self.journal,
             Transactions(None, str),  # pyright: ignore[reportArgumentType] - nothing is read
             lambda _: None,
             lambda _: None,
         )
-
-    def _mark_interrupted(self) -> None:
-        before = self.journal.record
-
-        def record(event: Any) -> None:
-            before(event)
-            self.schedule.events.append(event)
-
-        self.journal.record = record
-        self.journal.mark_interrupted()
-        self.journal.record = before
 
     def _ledger(self, ceiling: int | None) -> Ledger:
         ledger = Ledger([Ceiling("--max-cost", ceiling)] if ceiling is not None else [])
@@ -347,20 +353,21 @@ class Session:
 
     @property
     def now(self) -> Now:
-        moment = EPOCH + timedelta(seconds=self.schedule.now)
-        return Now(self.schedule.now, moment, 5.0)
+        return Now(self.schedule.now, EPOCH + timedelta(seconds=self.schedule.now), 5.0)
 
     def happen(self, event: Any) -> None:
         if type(event) in NAMES:
             self.journal.record(event)
-            self.schedule.events.append(event)
         apply(self.state, event, self.now)
         while self.state.reported:
             ended = self.state.reported.pop(0)
             digest = ended.slot.evidence
-            evidence = ended.evidence or (self.schedule.evidence.get(digest) if digest else None)
+            evidence = ended.evidence or (self.machine.evidence.get(digest) if digest else None)
             self.judged += [ended.slot.case_id] if evidence else []
             apply(self.state, RunJudged(ended.slot, platform_failed=False, is_missing=evidence is None), self.now)
+        self._perhaps_die()
+
+    def _perhaps_die(self) -> None:
         self.events_left -= 1
         if not self.events_left:
             raise Crash
@@ -369,15 +376,22 @@ class Session:
         for event in events:
             self.happen(event)
 
-    def run(self) -> Session:
+    def begin(self) -> None:
         schedule, state = self.schedule, self.state
         if schedule.is_faulty(0.5):
             schedule.at(self.random.uniform(1, 120), self.number, lambda: self.happen(Interrupted()))
+        open_launches = {launch.launch_id for launch in self.journal.launches(UNSETTLED)}
         slots = [slot for slot in self.journal.unconsumed_slots() if slot.case_id in schedule.jobs]
-        self.happen_all(resume(state, slots, schedule.evidence.get, self.now))
-        for _ in range(5000):
-            wait: WaitUntil | None = None
-            for action in decide(state, self.now):
+        most_runs = {case_id: job.runs for case_id, job in schedule.jobs.items()}
+        found = resumable_slots(slots, most_runs, open_launches).values()
+        resumed = [slot for mine in found for slot in mine]
+        self.happen_all(resume(state, resumed, self.machine.evidence.get, self.now))
+
+    def go_on(self) -> None:
+        """Decide until there is something to wait for, or nothing left to do."""
+        wait: WaitUntil | None = None
+        while wait is None:
+            for action in decide(self.state, self.now):
                 match action:
                     case SendLaunch():
                         self._begin(action)
@@ -390,43 +404,53 @@ class Session:
                     case WaitUntil():
                         wait = action
                     case Finish():
-                        self._cancel()
-                        outcome_of(self.state)
-                        return self
-            if wait is not None:
-                self._advance(wait.seconds)
-        raise Violation("a session does not end")
-
-    def _advance(self, until: float) -> None:
-        """To the next event of this process or the service."""
-        schedule = self.schedule
-        while schedule.queue:
-            at, _, session, what = schedule.queue[0]
-            if session not in (0, self.number):
-                heapq.heappop(schedule.queue)  # of a dead process
-                continue
-            if at > until:
-                break
-            heapq.heappop(schedule.queue)
-            schedule.now = max(schedule.now, at)
-            what()
-            return
-        if until == float("inf"):
-            raise Violation("nothing will ever happen")
-        schedule.now = max(schedule.now, until)
+                        self._end()
+                        return
+        self.wakes_at = max(wait.seconds, self.schedule.now)
 
     def _start(self, key: object, what: Callable[[], None]) -> None:
         if key not in self.started:
             self.started.add(key)
             what()
 
-    def _cancel(self) -> None:
+    def _end(self) -> None:
         for launch_id in list(self.state.posting):
             launch = self.state.launch(launch_id)
             if launch.state is LaunchState.SENT:
                 self.happen(unconfirmed(self.state, launch_id, "interrupted", self.now))
             else:
                 self.happen(Moved(launch_id, LaunchState.UNSENT))
+        self.is_finished = outcome_of(self.state).finished
+        slots = self.journal.unconsumed_slots()
+        self.bills = {slot.run_id: slot.cost_cents for slot in slots}
+        if self.is_finished:
+            self.journal.record(Consumed(f"i{self.number}", tuple(slot.key for slot in slots)))
+        self._publish()
+        self.has_ended = True
+
+    def _publish(self) -> None:
+        """The results, if they are finished, and what became of the launches."""
+        if self.schedule.store is None or self.sharing is None:
+            return
+        results: dict[str, bytes] = {}
+        if self.is_finished:
+            cases = [
+                {"case_id": job.case_id, "call_fingerprint": job.call_fingerprint, "action": "call", "runs": [{}]}
+                for job in self.schedule.jobs.values()
+            ]
+            results[f"runs/i{self.number}.json"] = json.dumps(
+                {"invocation_id": f"i{self.number}", "cases": cases}
+            ).encode()
+        outcome = self.sharing.outcome
+        self.schedule.store.update(lambda now: {**results, **outcome(now)})
+        self._check_marks()
+
+    def _check_marks(self) -> None:
+        """What was just written shows which launches the service refused or never got."""
+        assert self.schedule.store is not None
+        for launch in self.journal.launches_of(f"i{self.number}"):
+            if launch.state not in LIVE and self.schedule.store.has(f"intents/{launch.launch_id}.json"):
+                raise Violation(f"launch {launch.launch_id} is {launch.state.value}, and open in the shared store")
 
     # Launches
 
@@ -435,17 +459,51 @@ class Session:
         schedule.launches += 1
         intent = intent_of(self.state, action, f"l{schedule.launches}", self.now)
         self.happen(Intended(intent))
-        schedule.at(self.random.uniform(0, 0.2), self.number, lambda: self._send(intent))
+        slowly = self.random.choice([40.0, 70.0, 200.0]) if schedule.is_faulty(0.3) else self.random.uniform(0, 0.2)
+        schedule.at(slowly, self.number, lambda: self._share(intent))
+
+    def _share(self, intent: LaunchIntent) -> None:
+        """The write to the shared store arrives; its answer may come later."""
+        if intent.launch_id not in self.state.posting:
+            return
+        if self.sharing is not None:
+            try:
+                self.sharing.put(self.sharing.prepare([intent]))
+            except OvertakenError as error:
+                self.happen(Moved(intent.launch_id, LaunchState.UNSENT))
+                self.happen(Stopped(blocked=str(error)))
+                return
+            self._check_marks()
+            self._perhaps_die()
+        slowly = self.random.choice([10.0, 70.0]) if self.schedule.is_faulty(0.3) else self.random.uniform(0, 0.2)
+        self.schedule.at(slowly, self.number, lambda: self._send(intent))
 
     def _send(self, intent: LaunchIntent) -> None:
         schedule, launch_id = self.schedule, intent.launch_id
         if launch_id not in self.state.posting:
             return
-        if schedule.is_faulty():
-            self.happen(Moved(launch_id, LaunchState.UNSENT))
-            self.happen(Unreachable("no network"))
+        is_shared = self.sharing is not None
+        if self.state.stopped or is_late(self.state, intent, self.now, is_shared=is_shared) or schedule.is_faulty():
+            self._unsent(launch_id)
             return
         self.happen(Moved(launch_id, LaunchState.SENT))
+        if schedule.is_faulty(0.5):  # the process stands still before the first byte
+            seconds = self.random.choice([30.0, 200.0])
+            schedule.at(seconds, self.number, lambda: self._leave(intent))
+        else:
+            self._leave(intent)
+
+    def _unsent(self, launch_id: str) -> None:
+        self.happen(Moved(launch_id, LaunchState.UNSENT))
+        self.happen(Unreachable("no network"))
+
+    def _leave(self, intent: LaunchIntent) -> None:
+        schedule, launch_id = self.schedule, intent.launch_id
+        if launch_id not in self.state.posting:
+            return
+        if is_late(self.state, intent, self.now, is_shared=self.sharing is not None):
+            self._unsent(launch_id)
+            return
         if schedule.is_faulty():  # it never arrives, or the service fails before it does anything
             schedule.at(self.random.choice([0.1, 30.0]), self.number, lambda: self._lost(launch_id))
             return
@@ -485,9 +543,8 @@ class Session:
         began = schedule.now
         searched = searchable(state)
         runs, batches = schedule.model.runs(began), schedule.model.batches(began)
-        members = {
-            batch_id: batches.found[batch_id].run_ids for batch_id in wanted_batches(state) if batch_id in batches.found
-        }
+        shown = schedule.model.shown_batches(began)
+        members = {batch_id: shown[batch_id].run_ids for batch_id in wanted_batches(state) if batch_id in shown}
         lists = Lists(began, runs, batches, members, searched)
         fails = schedule.is_faulty()
 
@@ -514,12 +571,12 @@ class Session:
                 return
             _, watched = self.state.reading[run.id]
             made = next(made for made in schedule.model.made if made.run.id == run.id)
-            if made.run.prompt != watched.slot.prompt:
+            if prompt_key(made.run.prompt) != prompt_key(watched.slot.prompt):
                 raise Violation(f"run {run.id} counts for {watched.slot.case_id}, whose prompt it does not have")
             cents = made.cents
             digest = f"{run.id:064x}"
             evidence = Evidence.model_construct(run_id=run.id, run_status="failed", cost_cents=cents)
-            schedule.evidence[digest] = evidence
+            self.machine.evidence[digest] = evidence
             slot = replace(watched.slot, evidence=digest, cost_cents=cents, completed_at=EPOCH)
             self.happen(evidence_stored([slot]))
             self.happen(EvidenceComplete(run, slot, evidence, is_final=True))
@@ -544,4 +601,3 @@ class Session:
                     state=LaunchState.ADOPTED, batch_id=made[0].run.batch_id, run_ids=ids, bindings=bindings
                 )
             self.journal.record(launch)
-            schedule.events.append(launch)
