@@ -1,11 +1,11 @@
 """Machines that are lost: what is paid twice, lost, left over, or never ends.
 
-    uv run python tests/benchmarks/lost_machines.py [STORIES] [FIRST_SEED]
+    uv run python tests/benchmarks/lost_machines.py [STORIES] [REAL_STORIES] [FIRST_SEED]
 
 Each story (`tests/support/lost_machines.py`) is random: calls, a preview or a judge, refusals (429), lost answers,
 sessions that die at any boundary, another one at the same time, and new machines that have only the shared store. They
-run in virtual time, in this process. The first `REAL` stories of every thousand are followed by one of real processes
-(`tests/support/killed_machines.py`): served sandbox, store in a git ref, `kill -9`.
+run in virtual time, in this process. Real stories (`tests/support/killed_machines.py`) have processes of their own, a
+served sandbox, a store in a git ref, and `kill -9`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
+from killed_machines import KilledStory, ServedSandbox
 from lost_machines import Story
 
 COUNTED = ("sessions", "killed", "lost", "alongside", "calls")
@@ -34,23 +37,39 @@ def tell(seed: int) -> Story:
     return story
 
 
-def run() -> int:
-    os.environ["TZ"] = "UTC"
-    stories = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+def real_stories(seeds: Iterable[int], seed: int) -> Iterator[KilledStory]:
+    with tempfile.TemporaryDirectory() as folder, ServedSandbox(Path(folder), seed) as service:
+        for number in seeds:
+            story = KilledStory(Path(folder) / f"story{number}", service, number)
+            story.run(Random(number))
+            yield story
+
+
+def report(stories: Iterable[Story | KilledStory], seeds: Sequence[int], what: str) -> int:
+    """Print what went wrong in which story, and the sums. Return how many had a violation."""
     began = time.monotonic()
     totals, violations = Counter[str](), 0
-    for seed in range(first, first + stories):
-        story = tell(seed)
+    for seed, story in zip(seeds, stories, strict=True):
         totals += Counter({name: getattr(story, name) for name in COUNTED})
         violations += bool(story.problems)
         for problem in story.problems:
-            print(f"story {seed}: {problem}", flush=True)
+            print(f"{what} {seed}: {problem}", flush=True)
     print(
-        f"{stories:,} stories in {time.monotonic() - began:.0f} s: {totals['sessions']:,} sessions, {totals['killed']:,}"
-        f" killed, {totals['lost']:,} machines lost, {totals['alongside']:,} at the same time as another,"
-        f" {totals['calls']:,} calls; {violations} stories with a violation"
+        f"{len(seeds):,} × {what} in {time.monotonic() - began:.0f} s: {totals['sessions']:,} sessions,"
+        f" {totals['killed']:,} killed, {totals['lost']:,} machines lost, {totals['alongside']:,} at the same time as"
+        f" another, {totals['calls']:,} calls; {violations} with a violation",
+        flush=True,
     )
+    return violations
+
+
+def run() -> int:
+    os.environ["TZ"] = "UTC"
+    numbers = [int(word) for word in sys.argv[1:]]
+    stories, real, first = [*numbers, *(3000, 30, 0)[len(numbers) :]]
+    seeds, real_seeds = range(first, first + stories), range(first, first + real)
+    violations = report(map(tell, seeds), seeds, "story")
+    violations += report(real_stories(real_seeds, first), real_seeds, "real story")
     return min(violations, 1)
 
 

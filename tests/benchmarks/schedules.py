@@ -1,6 +1,7 @@
-"""Simulates the execution core: as many schedules with faults, lost answers and crashes as asked for.
+"""Simulates the execution core: as many schedules with faults, lost answers, crashes and lost machines
+as are asked for.
 
-    uv run python tests/benchmarks/schedules.py [SCHEDULES] [FIRST_SEED]
+    uv run python tests/benchmarks/schedules.py [SCHEDULES] [FIRST_SEED] [PROCESSES]
 
 Prints each schedule that pays twice, loses a run or breaks a ceiling, by its seed, and how many there were.
 """
@@ -19,9 +20,9 @@ from simulation import Schedule, Violation
 AT_ONCE = 1000
 
 
-def simulate(first: int) -> tuple[int, int, int, list[str]]:
-    """(sessions, crashes, launches, violations) of `AT_ONCE` schedules."""
-    sessions = crashes = launches = 0
+def simulate(first: int) -> tuple[int, int, int, int, list[str]]:
+    """(sessions, crashes, lost machines, launches, violations) of `AT_ONCE` schedules."""
+    sessions = crashes = lost = launches = 0
     found: list[str] = []
     for seed in range(first, first + AT_ONCE):
         schedule = Schedule(seed)
@@ -31,25 +32,27 @@ def simulate(first: int) -> tuple[int, int, int, list[str]]:
             found.append(f"schedule {seed}: {type(error).__name__}: {error}")
         sessions += schedule.sessions
         crashes += schedule.crashes
+        lost += schedule.lost
         launches += schedule.launches
-    return sessions, crashes, launches, found
+    return sessions, crashes, lost, launches, found
 
 
 def main() -> int:
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     start = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     began = time.monotonic()
-    totals, violations = [0, 0, 0], 0
-    with ProcessPoolExecutor() as pool:
+    totals, violations = [0, 0, 0, 0], 0
+    workers = int(sys.argv[3]) if len(sys.argv) > 3 else None
+    with ProcessPoolExecutor(workers) as pool:
         for *counts, found in pool.map(simulate, range(start, start + wanted, AT_ONCE)):
             totals = [total + count for total, count in zip(totals, counts, strict=True)]
             violations += len(found)
             for line in found:
                 print(line, flush=True)
-    sessions, crashes, launches = totals
+    sessions, crashes, lost, launches = totals
     print(
         f"{wanted:,} schedules in {time.monotonic() - began:.0f} s: {sessions:,} sessions, {crashes:,} crashes,"
-        f" {launches:,} launches; {violations} violations"
+        f" {lost:,} lost machines, {launches:,} launches; {violations} violations"
     )
     return min(violations, 1)
 

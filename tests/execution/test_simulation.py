@@ -227,7 +227,13 @@ BROKEN: list[Callable[[pytest.MonkeyPatch], None]] = [
 ]
 
 
-SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {}
+SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {
+    ignore_runs_of_others: 169,
+    check_the_age_of_a_launch_only_before_it_is_recorded: 1172,
+    call_again_before_open_launches_are_settled: 155,
+    look_for_other_sessions_once: 155,
+    ignore_results_of_other_sessions: 610,
+}
 """Where to look first for those that few schedules show."""
 
 
@@ -241,6 +247,5 @@ def test_a_broken_rule_is_found(
         try:
             Schedule(seed).run()
         except (Violation, AssertionError, LookupError):
-            print("FOUND", break_rule.__name__, seed)
             return
     raise AssertionError("no schedule shows the broken rule")

@@ -1,0 +1,197 @@
+"""Machines that are really lost: `planner run` in processes of its own, killed with `kill -9`, against a served sandbox that
+misbehaves. The store is a git ref of a repository that each machine clones.
+
+The processes are forks of this one, which has everything imported: a start would take longer than what is to be killed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from planner.cli import main
+
+WORLD = """\
+time_scale: 150
+concurrency_limit: 4
+balance_cents: 100000000
+seed: {seed}
+faults:
+  - {{kind: throttle, probability: 0.25}}
+  - {{kind: lost_answer, probability: 0.12}}
+  - {{kind: error_after, probability: 0.06}}
+  - {{kind: error_before, probability: 0.06}}
+  - {{kind: slow, seconds: 0.3, probability: 0.2}}
+  - {{kind: shuffle_ids, probability: 0.5}}
+"""
+PLAN = """\
+version: 1
+plan: killed
+targets: {{clinic: {{agent: 12}}, orders: {{agent: 14}}}}
+scenarios:
+  hours:
+    prompt: "You are caller {{{{ who }}}} of story {number}. Ask when you are open on Saturday."
+    matrix: {{axes: {{who: [Ana, Bob, Cleo]}}}}
+    targets: [clinic, orders]
+    runs: 2
+    expect: [{{check: call, status: completed}}]
+"""
+PROJECT = "version: 1\nstore: git:refs/planner/results\nexecution: {settle_seconds: 6, linger_seconds: 20}\n"
+CASES, RUNS = 6, 2
+LONGEST_SECONDS = 120.0
+MOST_FINAL_SESSIONS = 20
+
+
+@dataclass
+class ServedSandbox:
+    folder: Path
+    seed: int
+    url: str = ""
+    process: subprocess.Popen[str] = field(init=False)
+
+    def __enter__(self) -> Self:
+        world = self.folder / "world.yaml"
+        world.write_text(Path(__file__).with_name("any_prompt.yaml").read_text() + WORLD.format(seed=self.seed))
+        command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world)]
+        self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))
+        importlib.import_module("planner.commands.run")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def runs(self, number: int) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.url}/_sandbox/ledger") as answer:  # noqa: S310 - loopback
+            return [run for run in json.load(answer)["runs"] if f"of story {number}." in run["prompt"]]
+
+
+@dataclass
+class KilledStory:
+    """One plan. `problems` should be empty."""
+
+    folder: Path
+    service: ServedSandbox
+    number: int
+    sessions: int = 0
+    killed: int = 0
+    lost: int = 0
+    alongside: int = 0
+    calls: int = 0
+    problems: list[str] = field(default_factory=list[str])
+    _machines: int = 0
+
+    def run(self, dice: Random) -> None:
+        self.folder.mkdir(parents=True)
+        self._make_remote()
+        machine = self._clone()
+        for _ in range(dice.randint(2, 5)):
+            children = [self._start(machine)]
+            other = self._clone() if dice.random() < 0.25 else None
+            if other is not None:
+                self.alongside += 1
+                children.append(self._start(other))
+            for child in children:
+                self._wait(child, dice.uniform(0.2, 6.0) if dice.random() < 0.85 else LONGEST_SECONDS)
+            if dice.random() < 0.6:
+                self.lost += 1
+                shutil.rmtree(machine)
+                machine = self._clone()
+        self._finish()
+
+    def _finish(self) -> None:
+        machine = self._clone()
+        for _ in range(MOST_FINAL_SESSIONS):
+            code = self._wait(self._start(machine), LONGEST_SECONDS)
+            if code != 4:
+                break
+            time.sleep(2.0)
+        else:
+            self.problems.append(f"exit 4 for ever: {(machine / 'err.txt').read_text()[-400:]}")
+            return
+        made = self.service.runs(self.number)
+        paid = Counter((run["target_id"], run["prompt"]) for run in made if run["cost_cents"])
+        self.calls = paid.total()
+        if sorted(paid.values()) != [RUNS] * CASES:
+            self.problems.append(f"made {dict(paid)}")
+        charged = {run["run_id"]: run["cost_cents"] for run in made if run["cost_cents"]}
+        results = json.loads((machine / "reports" / "results.json").read_text())
+        reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
+        if reported != charged:
+            self.problems.append(f"the report says {reported}, the service charged {charged}")
+        stored = self._git(self.folder / "remote.git", "ls-tree", "-r", "--name-only", "refs/planner/results")
+        if left := [name for name in stored.split() if name.startswith("intents/")]:
+            self.problems.append(f"left over: {left}")
+
+    def _make_remote(self) -> None:
+        seed = self.folder / "seed"
+        (seed / "plans").mkdir(parents=True)
+        (seed / "planner.yaml").write_text(PROJECT)
+        (seed / "plans" / "killed.yaml").write_text(PLAN.format(number=self.number))
+        (seed / ".gitignore").write_text(".planner/\nreports/\n*.txt\n")
+        self._git(seed, "init", "-q", "-b", "main")
+        self._git(seed, "add", "-A")
+        self._git(seed, "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", "plans")
+        self._git(self.folder, "clone", "-q", "--bare", "seed", "remote.git")
+
+    def _clone(self) -> Path:
+        self._machines += 1
+        name = f"machine{self._machines}"
+        self._git(self.folder, "clone", "-q", "remote.git", name)
+        return self.folder / name
+
+    @staticmethod
+    def _git(folder: Path, *words: str) -> str:
+        return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    def _start(self, machine: Path) -> int:
+        """`planner run` in a fork that leads a group of its own; its id."""
+        self.sessions += 1
+        child = os.fork()
+        if child:
+            return child
+        status = 70
+        try:
+            os.setsid()
+            os.chdir(machine)
+            os.environ |= {"THUNDERPHONE_API_BASE_URL": self.service.url, "THUNDERPHONE_API_KEY": "sk_test_killed"}
+            for stream, name in ((1, "out.txt"), (2, "err.txt")):
+                os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+            status = main(["run", "--consent-to-charge"])
+        finally:
+            os._exit(status)
+
+    def _wait(self, child: int, seconds: float) -> int | None:
+        """The exit code; None for a process that was killed after so many seconds, with its git."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                if code not in (0, 1, 4):
+                    self.problems.append(f"exit {code}")
+                return code
+            time.sleep(0.005)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        self.killed += 1
+        if seconds == LONGEST_SECONDS:
+            self.problems.append("a session hung")
+        return None
