@@ -102,7 +102,7 @@ def arguments(completed: subprocess.CompletedProcess[str]) -> list[str]:
 def test_by_default_the_plans_are_validated_and_priced(run_step: RunStep) -> None:
     """With no input at all, nobody is called and no key is needed."""
     assert arguments(run_step("validate", ECHO)) == ["validate", "--", "plans/"]
-    assert arguments(run_step("plan", ECHO)) == ["plan", "--", "plans/"]
+    assert arguments(run_step("plan", ECHO)) == ["ci", "plan", "--", "plans/"]
 
 
 def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
@@ -114,12 +114,12 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "environment": "staging",
         "sandbox": "true",
         "max_cost": "2.40",
-        "plan_digest": "sha256:9f",
+        "digest": "sha256:9f",
         "report_dir": "out dir",
         "api_key": "sk_live_1",
         "fail_on": "failure",
-        "compare_with": "none",
-        "fresh": "the tool was fixed",
+        "base": "none",
+        "start_over": "the tool was fixed",
         "publication": "out.json",
         "pull_request": "7",
         "commit": "c" * 40,
@@ -127,24 +127,26 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "comment": "off",
     }
     shared = ["--select=refunds/*", "--select=hours/*", "--tag=smoke", "--environment=staging", "--sandbox"]
-    paths, compared = ["--", "plans/a b.yaml", "more/"], ["--fail-on=failure", "--compare-with=none"]
-    limits = ["--max-cost=2.40", "--plan-digest=sha256:9f", "--fresh=the tool was fixed"]
+    shared_ci = [*shared[:4], "--base=none", shared[4]]
+    paths = ["--", "plans/a b.yaml", "more/"]
+    limits = ["--max-cost=2.40", "--digest=sha256:9f", "--start-over=the tool was fixed"]
     expected = {
         "validate": paths,
-        "plan": [*shared, "--refresh", *paths],
-        "recheck": ["--report-dir=out dir", *shared, *paths],
-        "run": ["--consent-to-charge", "--report-dir=out dir", *compared, *shared, *limits, *paths],
-        "gate": [*compared, "--name=nightly", *shared, "--publication=out.json", "--refresh", *paths],
+        "plan": [*shared_ci, *paths],
+        "judge": ["--offline", "--report-dir=out dir", *shared_ci, *paths],
+        "run": ["--consent-to-charge", "--report-dir=out dir", "--fail-on=failure", *shared_ci, *limits, *paths],
+        "gate": ["--fail-on=failure", "--name=nightly", *shared_ci, "--publication=out.json", *paths],
         "publish": [f"--commit={'c' * 40}", "--name=nightly", "--pull-request=7", "--no-comment", "--", "out.json"],
         "promote": ["--environment=staging", "--pull-request=7", "--sandbox"],
         "record": ["--name=nightly", "--environment=staging", "--sandbox", *paths],
     }
     assert {step: arguments(run_step(step, ECHO, **inputs)) for step in expected} == {
-        step: [step, *words] for step, words in expected.items()
+        step: [*(["validate"] if step == "validate" else ["ci", {"judge": "run"}.get(step, step)]), *words]
+        for step, words in expected.items()
     }
     assert "--issue" in arguments(run_step("record", ECHO))
     shown = arguments(run_step("run", ECHO, **inputs | {"comment": "update"}))
-    assert shown[shown.index("--fresh=the tool was fixed") + 1 :][:2] == ["--comment-on=7", "--name=nightly"]
+    assert shown[shown.index("--start-over=the tool was fixed") + 1 :][:2] == ["--comment-on=7", "--name=nightly"]
 
 
 @pytest.fixture
@@ -163,7 +165,7 @@ def test_an_unknown_mode_is_refused(run_step: RunStep, put_uv: Callable[[str], N
     """No step would run, and the job would be green."""
     put_uv("true")
     assert run_step("install", ECHO, mode="Gate").returncode == 2
-    for mode in ("plan", "run", "recheck", "gate", "publish", "promote", "record"):
+    for mode in ("plan", "run", "gate", "publish", "promote", "record"):
         assert run_step("install", ECHO, mode=mode).returncode == 0
 
 
@@ -179,7 +181,7 @@ def test_no_input_becomes_an_option_or_a_command(run_step: RunStep, tmp_path: Pa
     """
     assert arguments(run_step("validate", ECHO, paths=hostile)) == ["validate", "--", hostile]
     planned = arguments(run_step("plan", ECHO, paths=hostile, select=hostile, environment=hostile))
-    assert planned == ["plan", f"--select={hostile}", f"--environment={hostile}", "--", hostile]
+    assert planned == ["ci", "plan", f"--select={hostile}", f"--environment={hostile}", "--", hostile]
     assert list((tmp_path / "work").iterdir()) == []
 
 
@@ -243,7 +245,7 @@ def test_every_output_of_a_step_reaches_whoever_uses_the_action() -> None:
 def test_another_change_set_than_the_approved_one_is_refused(run_step: RunStep, tmp_path: Path) -> None:
     """The step fails with 3, says so in the outputs, and nobody is called."""
     write_plan(tmp_path)
-    completed = run_step("run", PLANNER, sandbox="true", plan_digest="sha256:" + "0" * 64)
+    completed = run_step("run", PLANNER, sandbox="true", digest="sha256:" + "0" * 64)
     assert completed.returncode == 3, completed.stdout + completed.stderr
     refused = outputs_of(tmp_path / "run.output")
     assert (refused["outcome"], refused["exit-code"], refused["cost-cents"]) == ("refused", "3", "0")
@@ -258,9 +260,9 @@ def test_calls_are_made_only_with_consent() -> None:
 
 def test_changed_expectations_are_rechecked_without_consent(run_step: RunStep, tmp_path: Path) -> None:
     """There is nothing to call, so no job that calls would ever judge them: the first one does, for free, and fails where they do."""
-    assert STEPS["recheck"]["if"] == (
-        "inputs.mode == 'recheck' || (inputs.mode == 'plan' && inputs.consent-to-charge != 'true'"
-        " && steps.plan.outputs.calls == '0' && steps.plan.outputs.votes == '0' && steps.plan.outputs.rechecks != '0')"
+    assert STEPS["judge"]["if"] == (
+        "inputs.mode == 'plan' && inputs.consent-to-charge != 'true'"
+        " && steps.plan.outputs.calls == '0' && steps.plan.outputs.votes == '0' && steps.plan.outputs.rechecks != '0'"
     )
     write_plan(tmp_path)
     assert run_step("run", PLANNER, sandbox="true").returncode == 0
@@ -268,11 +270,11 @@ def test_changed_expectations_are_rechecked_without_consent(run_step: RunStep, t
     assert run_step("plan", PLANNER, sandbox="true").returncode == 0
     planned = outputs_of(tmp_path / "plan.output")
     assert (planned["calls"], planned["votes"], planned["rechecks"]) == ("0", "0", "1")
-    completed = run_step("recheck", PLANNER, sandbox="true")
+    completed = run_step("judge", PLANNER, sandbox="true")
     assert completed.returncode == 1, completed.stdout + completed.stderr
-    judged = outputs_of(tmp_path / "recheck.output")
+    judged = outputs_of(tmp_path / "judge.output")
     assert (judged["outcome"], judged["exit-code"], judged["cost-cents"]) == ("failed", "1", "0")
-    assert (tmp_path / "recheck.md").read_text(encoding="utf-8").startswith("# ❌ 1 failed · ")
+    assert (tmp_path / "judge.md").read_text(encoding="utf-8").startswith("# ❌ 1 failed · ")
 
 
 def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
@@ -285,7 +287,7 @@ def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
     ]
 
 
-@pytest.mark.parametrize("step", ["validate", "plan", "recheck", "run", "gate", "publish", "promote", "record"])
+@pytest.mark.parametrize("step", ["validate", "plan", "judge", "run", "gate", "publish", "promote", "record"])
 def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
     """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
     program = "#!/usr/bin/env bash\ntrap 'echo heard; exit 130' TERM\necho ready\nwhile :; do sleep 0.02; done\n"
@@ -353,4 +355,4 @@ def test_outputs_are_ones_that_the_commands_write() -> None:
     }
     for output in ACTION["outputs"].values():
         for step, name in re.findall(r"steps\.(\w+)\.outputs\.([a-z-]+)", output["value"]):
-            assert step in ("run", "recheck") or name in written[step], output
+            assert step in ("run", "judge") or name in written[step], output

@@ -68,7 +68,7 @@ class Repository:
 
     def agree(self, digest: str, ref: str = "refs/heads/main", max_cost: str = "5.00") -> bool:
         self.payload()
-        inputs = {"pull-request": "7", "digest": digest, "max-cost": max_cost, "fresh": ""}
+        inputs = {"pull-request": "7", "digest": digest, "max-cost": max_cost, "start-over": ""}
         return self.runner.job("phone-plans-call", "call", "workflow_dispatch", {"inputs": inputs}, ref=ref)
 
     @property

@@ -39,9 +39,9 @@ class ConsentRequest:
     by: str
     command: str
     max_cost_cents: int | None = None
-    plan_digest: str | None = None
+    digest: str | None = None
     outside: Sequence[str] = ()
-    """What is not in the stored set with `plan_digest`, one line per case."""
+    """What is not in the stored set with `digest`, one line per case."""
 
 
 @frozen
@@ -70,12 +70,12 @@ def check_consent(
     """The consent to record. Its ceiling is the lower of the command's and the project's. If nothing is charged, none
     is needed.
 
-    Raises: UsageError: `plan_digest` is not a digest. RefusedError: the digest differs, the policy forbids a target,
+    Raises: UsageError: `digest` is not a digest. RefusedError: the digest differs, the policy forbids a target,
         the number of calls or the time, consent is missing, or the
             expected cost is above a ceiling. The hint says what to type or change.
     """
-    if request.plan_digest is not None:
-        _check_digest(change_set, request.plan_digest, request)
+    if request.digest is not None:
+        _check_digest(change_set, request.digest, request)
     policy = limits.policy
     ceilings = [cents for cents in (request.max_cost_cents, policy.max_cost_cents) if cents is not None]
     consent = ConsentDocument(
@@ -133,7 +133,7 @@ def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents:
         return command
     ceiling = ceiling_of(change_set, already_spent_cents=already_spent_cents)
     option = f" --max-cost {ceiling}" if ceiling else ""
-    return f"{command} --consent-to-charge{option} --plan-digest {change_set.digest}"
+    return f"{command} --consent-to-charge{option} --digest {change_set.digest}"
 
 
 def ceiling_of(change_set: ChangeSet, *, already_spent_cents: int) -> str:
@@ -171,21 +171,21 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-def _check_digest(change_set: ChangeSet, plan_digest: str, request: ConsentRequest) -> None:
-    if not is_digest(plan_digest):
+def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -> None:
+    if not is_digest(digest):
         raise UsageError(
-            f"{plan_digest!r} is not the digest of a change set",
+            f"{digest!r} is not the digest of a change set",
             "Copy it whole from `planner plan`: sha256: and 64 hex digits",
         )
-    if plan_digest == change_set.digest:
+    if digest == change_set.digest:
         return
     called = change_set.with_action(Action.CALL)
     agents = list(dict.fromkeys(_target(each) for each in called if each.reason is Reason.AGENT_EDITED))
     changed = f"; not agreed to: {some(request.outside, _NAMED, '; ')}" if request.outside else ""
     raise RefusedError(
-        f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}{changed}"
+        f"the change set is not the one agreed to: agreed to {digest}, now {change_set.digest}{changed}"
         f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
-        f"Review it with `planner plan`: with a key, --refresh shows edited agents. To agree to it: {request.command}",
+        f"Review it with `planner plan`; with a key, it shows edited agents. To agree to it: {request.command}",
     )
 
 

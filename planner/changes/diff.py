@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
-from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
-from planner.changes.configuration import Agents, Configurations, Revisions
+from planner.changes.configuration import Agents, Revisions
 from planner.changes.detail import expired, incomplete_evidence, inputs_detail, stored_runs
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
+from planner.changes.request import Request, StoredResults
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.documents import called_at
-from planner.results.model import CaseInputs, CaseResult, FreshDocument, Run
+from planner.results.model import CaseInputs, CaseResult, Run, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome, Fault
 from planner.values import frozen
-
-Rerun = Literal["changed", "failed", "all"]
-CalledBefore: TypeAlias = Callable[[str, str], Iterable[CaseResult]]
-"""(case id, call fingerprint) → stored cases of earlier complete sessions, newest first."""
-CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]
-"""(case, stored runs, number of passing runs to add) → whether the case would not fail with all of them."""
 
 _REUSABLE: Final = (
     Reason.PROMPT_CHANGED,
@@ -36,49 +30,8 @@ _REUSABLE: Final = (
 """For these reasons, the same call may have been made before."""
 _DIFFERENT_CALL: Final = (*_REUSABLE, Reason.EXPIRED)
 """For these reasons, earlier runs do not count."""
+_NOT_PASSED: Final = (Reason.FAILED_LAST_TIME, Reason.UNKNOWN_LAST_TIME)
 _NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
-
-
-@frozen
-class StoredResults:
-    """What earlier sessions stored, by case id, and functions that evaluate it.
-
-    Args: baseline: every stored case of the loaded plans. deleted: the stored cases of plans that no longer exist: a
-        new case may be one of them, renamed. partial_results: cases that failed or were undecided in partial sessions
-        since the baseline. on_branch: cases that sessions of the same pull request called; None outside of a pull
-        request. In one, what already
-            fails on the base branch is not called. called_before: finds older calls that equal today's. has_evidence:
-        whether the evidence of a digest is stored; None: always. still_settled: whether, by today's expectations, a
-        stored case still does not need the runs it skipped; None: never. could_pass: None: always.
-    """
-
-    baseline: Mapping[str, CaseResult]
-    deleted: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
-    partial_results: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
-    on_branch: Mapping[str, CaseResult] | None = None
-    called_before: CalledBefore | None = None
-    has_evidence: Callable[[str], bool] | None = None
-    still_settled: Callable[[Case, CaseResult], bool] | None = None
-    could_pass: CouldPass | None = None
-
-
-@frozen
-class Request:
-    """What was asked for, and what is known now.
-
-    Args: revisions: `<time of the last edit> <digest>` of the agent behind (kind, id), as the service reports it; None
-        or absent if unknown. partial: only some cases were selected, so none is dropped. judge: the language model for
-        `check: judge`, and how it is asked; None if none is configured, which changes nothing. configurations: those of
-        the agents that are called. fresh: why earlier runs of the called cases are discarded; None if they count.
-    """
-
-    now: datetime
-    rerun: Rerun = "changed"
-    revisions: Mapping[tuple[str, int], str | None] = field(default_factory=dict[tuple[str, int], str | None])
-    partial: bool = False
-    judge: str | None = None
-    fresh: FreshDocument | None = None
-    configurations: Configurations = field(default_factory=Configurations)
 
 
 @frozen
@@ -141,9 +94,13 @@ class _Today:
         is_same_call = call_fingerprint(moved) == prior.call_fingerprint
         return is_same_call and self.agents.has_same_configuration(prior.inputs, self.case.target) is True
 
+    @property
+    def demands_calls(self) -> bool:
+        return self.request.rerun != "needed" or self.request.start_over is not None
+
     def could_pass(self, pool: Sequence[Run], calls: int) -> bool:
         """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""
-        if self.stored.could_pass is None or self.request.rerun != "changed" or self.request.fresh is not None:
+        if self.stored.could_pass is None or self.demands_calls:
             return True
         return self.stored.could_pass(self.case, pool, calls)
 
@@ -160,7 +117,7 @@ class _Today:
 
     def is_known_failing(self, prior: CaseResult) -> bool:
         """Whether this is the base branch's failure. Not asked if the user demands calls."""
-        if self.stored.on_branch is None or self.request.rerun != "changed" or self.request.fresh is not None:
+        if self.stored.on_branch is None or self.demands_calls:
             return False
         return prior is self.stored.baseline.get(self.case.case_id)
 
@@ -188,10 +145,8 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
     unless even passing calls could not reach its rate (`out_of_reach`). Other calls are added to kept runs only for
     what is missing: raised `runs`, or runs of an undecided case without a call. Calls that could not be judged are read
     again, free (`recheck`).
-
     """
     present = {case.case_id for case in cases}
-    find_calls = request.rerun == "changed"
     known = Revisions(stored.baseline.values())
     deleted: dict[str, list[CaseResult]] = defaultdict(list)  # by call fingerprint
     for case_id, prior in {**stored.deleted, **stored.baseline}.items() if not request.partial else ():
@@ -205,19 +160,30 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
         check = check_fingerprint(case, expectation_digests)
         today = _Today(case, inputs, call_fingerprint(inputs), check, stored, request, agents)
         change = _retry_partial(today) or _change(today, stored.baseline.get(case.case_id))
-        if request.fresh is not None and change.action is Action.CALL:
-            is_known = change.prior is not None or case.case_id in (stored.on_branch or {})
-            fresh = request.fresh if is_known else None
-            detail = "" if change.kept_run_ids else change.detail  # it says that earlier runs count
-            change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh, detail=detail)
-        if find_calls and change.action is Action.CALL:
-            on_branch = None if request.fresh is not None else _reuse_branch(today, change)
+        if request.start_over is not None:
+            change = _started_over(today, change, request.start_over)
+        if request.rerun == "needed" and change.action is Action.CALL:
+            on_branch = None if request.start_over is not None else _reuse_branch(today, change)
             change = on_branch or _reuse(today, change, deleted, known) or change
         changes.append(change)
     if not request.partial:
         present |= {change.prior.case_id for change in changes if change.reason is Reason.RENAMED and change.prior}
         changes += [_dropped(prior) for case_id, prior in stored.baseline.items() if case_id not in present]
     return tuple(changes)
+
+
+def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Change:
+    """The change without the earlier runs of a case that did not pass (with `--rerun all`: of any case)."""
+    is_known = change.prior is not None or change.case_id in (today.stored.on_branch or {})
+    is_unread = change.action is Action.RECHECK and change.reason is Reason.UNKNOWN_LAST_TIME
+    has_passed = change.prior is not None and change.prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
+    if not is_known or not (is_unread or change.action is Action.CALL):
+        return change
+    if has_passed and today.request.rerun != "all":
+        return change
+    reason = Reason.START_OVER if change.reason in _NOT_PASSED or change.reason is Reason.FORCED else change.reason
+    detail = "" if change.kept_run_ids or is_unread else change.detail  # it says that earlier runs count
+    return replace(today.call(change.prior, reason, detail), compared_with=change.compared_with, start_over=why)
 
 
 def _retry_partial(today: _Today) -> Change | None:
@@ -263,7 +229,7 @@ def _reuse(today: _Today, change: Change, deleted: dict[str, list[CaseResult]], 
             step = _step(today, older)
             failed = step.reason is Reason.OUT_OF_REACH or (step.is_retry and older.outcome is CaseOutcome.FAILED)
             # Changing the call and changing it back does not forget failures.
-            if failed and today.request.fresh is None:
+            if failed and today.request.start_over is None:
                 return replace(step, compared_with=change.prior)
             if _is_reusable(today, older):
                 ended = max((run.completed_at for run in older.runs if run.completed_at), default=None)
@@ -282,7 +248,7 @@ def _is_reusable(today: _Today, prior: CaseResult) -> bool:
 
 def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior: CaseResult) -> Change:
     found = today.recheck(prior, reason, detail)
-    return replace(found, compared_with=change.prior, fresh=change.fresh)
+    return replace(found, compared_with=change.prior, start_over=change.start_over)
 
 
 def _change(today: _Today, prior: CaseResult | None) -> Change:
@@ -292,7 +258,7 @@ def _change(today: _Today, prior: CaseResult | None) -> Change:
             return _only_failed(today, step)
         case "all":
             return _forced(today, step)
-        case "changed":
+        case "needed":
             return step
 
 
@@ -355,7 +321,7 @@ def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
     if case.runs > prior.runs_required:
         calls = case.runs - len(pool) if len(pool) < case.runs else case.runs
     if reason is Reason.FAILED_LAST_TIME and not today.could_pass(pool, calls):
-        detail = f"even {count(calls, 'more passing run')} would not reach the rate: use --fresh REASON or raise `runs`"
+        detail = f"even {count(calls, 'more passing run')} would not reach the rate"
         return today.keep(prior, Reason.OUT_OF_REACH, detail)
     detail = f"counted with {stored_runs(len(pool))}"
     return replace(today.call(prior, reason, kept=pool), runs=calls, detail=detail)
@@ -396,5 +362,5 @@ def _forced(today: _Today, step: Change) -> Change:
 
 
 def _dropped(prior: CaseResult) -> Change:
-    call, check = prior.call_fingerprint, prior.check_fingerprint
-    return Change(prior.case_id, Action.DROP, Reason.NO_LONGER_IN_PLAN, 0, "", None, prior, None, call, check)
+    fingerprints = (prior.call_fingerprint, prior.check_fingerprint)
+    return Change(prior.case_id, Action.DROP, Reason.NO_LONGER_IN_PLAN, 0, "", None, prior, None, *fingerprints)

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final
 
 from planner.planfile.model import Case
-from planner.results.model import CaseInputs, CaseResult, FreshDocument
+from planner.results.model import CaseInputs, CaseResult, StartOverDocument
 from planner.results.outcomes import Action
 from planner.values import frozen
 
@@ -103,6 +103,8 @@ class Reason(Enum):
     RUNS_RAISED = "runs_raised"
     EXPIRED = "expired"
     FORCED = "forced"
+    START_OVER = "start_over"
+    """`--start-over`: its earlier runs do not count."""
     EXPECTATIONS_CHANGED = "expectations_changed"
     JUDGE_CHANGED = "judge_changed"
     """The judge's language model, or how it is asked, differs from the stored verdict's."""
@@ -157,7 +159,7 @@ class Change:
     compared_with: CaseResult | None = None
     """The baseline's case, if `prior` is not it: older calls that are reused (`CALLED_BEFORE`), or those of a partial
     session that is retried."""
-    fresh: FreshDocument | None = None
+    start_over: StartOverDocument | None = None
     """Why the earlier runs of a called case are discarded; None if they count."""
 
     @property

@@ -16,63 +16,62 @@ from typing import Any, Final
 import click
 
 from planner import __version__
-from planner.cli.options import GLOBAL
+from planner.cli.layout import SETTINGS, Group
 from planner.cli.system import Invocation, open_streams, shell
 from planner.errors import FULL_DISK, BugError, PlanInvalidError, PlannerError, leading_error
 
 INTERRUPTED = 130
 INCOMPLETE = 4
 USAGE = 2
-_COMMANDS: Final = {
-    "init": "no_calls",
-    "validate": "no_calls",
-    "explain": "no_calls",
-    "show": "no_calls",
-    "plan": "calls",
-    "run": "calls",
-    "recheck": "calls",
-    "gate": "no_calls",
-    "publish": "no_calls",
-    "promote": "no_calls",
-    "record": "no_calls",
-    "agents": "no_calls",
-    "deploy": "no_calls",
-    "report": "no_calls",
-    "transcript": "no_calls",
-    "history": "no_calls",
-    "reconcile": "calls",
-    "schema": "no_calls",
-    "sandbox": "no_calls",
+_SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "Start here": {
+        "init": ("plans", "Write a first plan and planner.yaml."),
+        "validate": ("plans", "Find every mistake in the plans. Offline."),
+        "plan": ("plans", "Show which calls are needed, why, their price and duration."),
+        "run": ("plans", "Make these calls, judge them, write the reports. Costs money."),
+        "transcript": ("results", "Read conversations; --failed: those that did not pass."),
+    },
+    "Write plans": {
+        "show": ("plans", "Show a case in full, or a target and its cases."),
+        "explain": ("plans", "Explain an error code or a check, with an example."),
+    },
+    "Look back": {
+        "report": ("results", "Write a report again, or compare two."),
+        "history": ("results", "Pass rates and flaky cases; --spend: who agreed to what."),
+    },
+    "Agents as files": {"agent": ("agent", "pull | deploy | previews")},
+    "Repair": {"reconcile": ("results", "Settle launches whose answer was lost.")},
+    "For workflows and tools": {
+        "ci": ("ci", "plan | run | gate | publish | promote | record"),
+        "sandbox": ("tools", "Serve the simulated service on a port."),
+        "schema": ("tools", "Write the JSON Schemas."),
+    },
 }
-"""The modules of the commands, in the order that a user meets them."""
+"""Section → command → its module and what it does, in the order that a user meets them."""
+_COMMANDS: Final = {name: module for section in _SECTIONS.values() for name, (module, _) in section.items()}
 
 _EXIT_CODES: Final = (
     ("0", "passed, or nothing to do"),
-    ("1", "an expectation failed: the agent is at fault"),
-    ("2", "bad usage, plan or configuration: the author is at fault"),
-    ("3", "consent withheld, or a ceiling or policy forbids it; gate: calls to make"),
-    ("4", "incomplete: run the same command to resume; nothing is charged twice"),
+    ("1", "an expectation failed: fix the agent"),
+    ("2", "bad usage, plan, configuration or key: fix what the message names"),
+    ("3", "not agreed: no consent, no balance, or a ceiling or policy forbids it"),
+    ("4", "incomplete: an outcome is unknown; the last line says what to run"),
     ("5", "a bug in planner"),
-    ("10", "plan --detailed-exitcode: calls would be made"),
-    ("130", "interrupted"),
+    ("10", "plan --detailed-exitcode: calls are needed"),
+    ("130", "interrupted: run the same command to resume"),
 )
 _ENVIRONMENT: Final = (
-    ("THUNDERPHONE_API_KEY", "the service's API key; read only from here"),
+    ("THUNDERPHONE_API_KEY", "the service's key; read only from here"),
     ("THUNDERPHONE_API_BASE_URL", "another server, such as `planner sandbox`"),
-    ("THUNDERPHONE_TEST_CALLS_PATH", "the API's path for test calls: /v1/test-calls or /v1/simulations"),
-    ("THUNDERPHONE_ALLOW_HTTP_TO", "a host that may receive the key over unencrypted http"),
-    ("PLANNER_JUDGE_API_KEY", "the API key of the language model for `check: judge`"),
-    ("NO_COLOR", "if set, no output has colours"),
+    ("PLANNER_JUDGE_API_KEY", "the judge's key"),
 )
-_COMPLETION: Final = (
-    ("bash", 'eval "$(_PLANNER_COMPLETE=bash_source planner)"'),
-    ("zsh", 'eval "$(_PLANNER_COMPLETE=zsh_source planner)"'),
-    ("fish", "_PLANNER_COMPLETE=fish_source planner | source"),
+_HINTS: Final = (
+    "Try it without a key or a phone:  planner run --sandbox --consent-to-charge",
+    "Shell completion:                 planner explain completion",
 )
-"""Lines for the shell's start-up file."""
 
 
-class Root(click.Group):
+class Root(Group):
     """Imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -84,19 +83,33 @@ class Root(click.Group):
         module = _COMMANDS.get(cmd_name)
         return getattr(import_module(f"planner.cli.{module}"), cmd_name) if module else None
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, _COMMANDS))
+        for title, commands in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, (_, text) in commands.items()])
+        click.Command.format_options(self, ctx, formatter)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        for title, rows in (("Exit codes", _EXIT_CODES), ("Environment", _ENVIRONMENT), ("Completion", _COMPLETION)):
+        for title, rows in (("Exit codes", _EXIT_CODES), ("Environment", _ENVIRONMENT)):
             with formatter.section(title):
                 formatter.write_dl(rows)
+        formatter.write_paragraph()
+        for line in _HINTS:
+            formatter.write(f"{line}\n")
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="planner", message="%(prog)s %(version)s")
-@GLOBAL
+_USAGE: Final = "COMMAND [OPTIONS]"
+
+
+@click.group(cls=Root, context_settings=SETTINGS, options_metavar="", subcommand_metavar=_USAGE)
+@click.option("-v", "--verbose", count=True, help="Explain decisions; -vv also logs requests.")
+@click.version_option(__version__, prog_name="planner", message="%(prog)s %(version)s", help="Show the version.")
 @click.pass_context
 def planner(context: click.Context, **values: Any) -> None:
-    """Test plans for phone agents: validate, see what changed and what it costs, consent, call, judge, report."""
+    """Test plans for phone agents. planner shows which test calls are needed and what they cost, makes them once you
+    agree, and reports what failed."""
     context.obj = Invocation(**values)
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share: one name, one meaning, one help text."""
 
 from __future__ import annotations
 
@@ -10,35 +10,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from planner.cli.layout import option
+
 if TYPE_CHECKING:
     from planner.results.outcomes import FailOn
     from planner.session.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-PATHS = click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
-STORE = click.option(
-    "--store",
-    metavar="PLACE",
-    help="Where results are stored: a folder (default: .planner/ of the repository), git:refs/planner/results, or"
-    " s3://BUCKET/FOLDER.",
+CASES, WHERE, OUTPUT, MONEY, CALLING, RESULT = (
+    "Cases",
+    "Where",
+    "Output",
+    "Money",
+    "While calls are made",
+    "Result",
 )
-POLICY_FROM = click.option(
-    "--policy-from",
-    metavar="REF",
-    help=(
-        "Read planner.yaml from this commit. Default: the base commit on a pull request in CI, otherwise the work tree."
-    ),
-)
-REPORT_DIR = click.option(
-    "--report-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    metavar="DIR",
-    help="Where to write the reports.",
-)
+"""The sections of a command's help."""
 
 
 class Dollars(click.ParamType[int]):
@@ -52,7 +40,16 @@ class Dollars(click.ParamType[int]):
         match = re.fullmatch(r"\$?(\d{1,9})(?:\.(\d{1,2}))?", str(value).strip())
         if match is None:
             self.fail(f"{value!r} is not an amount in dollars; write it as 12.50", param, ctx)
-        return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+        dollars = int(match[1])
+        if dollars >= _CENTS_PROBABLY and match[2] is None:
+            self.fail(
+                f"{value!r} is in dollars, not cents: {dollars / 100:.2f}, or {dollars}.00 if you mean it", param, ctx
+            )
+        return dollars * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+_CENTS_PROBABLY = 100
+"""Whole numbers from here on are more often cents than dollars."""
 
 
 class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
@@ -70,10 +67,10 @@ class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
 
 
 def without_regressions(kinds: frozenset[FailOn]) -> frozenset[FailOn]:
-    """What fails with `--compare-with none`. Raises `click.UsageError` if nothing would."""
+    """What fails with `--base none`. Raises `click.UsageError` if nothing would."""
     if left := frozenset(kind for kind in kinds if kind.value != "regression"):
         return left
-    raise click.UsageError("--compare-with none finds no regressions, so with --fail-on regression nothing would fail")
+    raise click.UsageError("--base none finds no regressions, so with --fail-on regression nothing would fail")
 
 
 class CommentName(click.ParamType[str]):
@@ -87,6 +84,18 @@ class CommentName(click.ParamType[str]):
         return str(value)
 
 
+class Namespace(click.ParamType[str]):
+    """`branches/42` or `branches/heads%2Ftopic` → with a slash at the end."""
+
+    name = "namespace"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        match = re.fullmatch(r"(branches/(?:[1-9][0-9]{0,17}|(?:heads|tags)%2F[A-Za-z0-9._%~-]{1,200}))/?", str(value))
+        if match is None:
+            self.fail(f"{value!r} is none: write branches/NUMBER, or branches/heads%2FNAME for a branch", param, ctx)
+        return f"{match[1]}/"
+
+
 class Reason(click.ParamType[str]):
     """A text that is not blank."""
 
@@ -94,101 +103,112 @@ class Reason(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not str(value).strip():
-            self.fail("give a reason, as in --fresh 'the lookup tool was fixed'", param, ctx)
+            self.fail("give a reason, as in 'CRM lookup repaired'", param, ctx)
         return str(value).strip()
 
 
-FRESH = click.option(
-    "--fresh",
-    type=Reason(),
-    metavar="REASON",
-    help="Ignore earlier runs of the cases that are called. The reason is recorded. Causes no additional calls.",
+PATHS = click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+SELECT = option(
+    CASES,
+    "--select",
+    multiple=True,
+    metavar="GLOB",
+    help="Only cases whose id matches. Only * and ? are special; quote it, ids contain brackets. Repeatable.",
 )
-FAIL_ON = click.option(
+TAG = option(CASES, "--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag. Repeatable.")
+RERUN = option(
+    CASES,
+    "--rerun",
+    type=click.Choice(["needed", "failed", "all"]),
+    default="needed",
+    metavar="WHICH",
+    help="\b\nneeded: new, changed, expired or not passed (default)\nfailed: only what did not pass\nall: every case",
+)
+
+
+def start_over(then: str) -> Callable[[F], F]:
+    """`then`: what the help says besides."""
+    return option(
+        CASES,
+        "--start-over",
+        type=Reason(),
+        metavar="REASON",
+        help="Something was fixed that planner cannot see: earlier runs of these cases that did not pass stop counting."
+        f" They stay stored{then}",
+    )
+
+
+ENVIRONMENT = option(WHERE, "--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
+SANDBOX = option(WHERE, "--sandbox", is_flag=True, help="Simulated service: no key, no phone, no charge.")
+WORLD = option(WHERE, "--world", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
+STORE = option(
+    WHERE,
+    "--store",
+    metavar="PLACE",
+    help="Where results are kept (default: `store` of planner.yaml, else .planner/).",
+)
+
+
+def offline(text: str = "Use no network, not even with a key.") -> Callable[[F], F]:
+    return option(WHERE, "--offline", is_flag=True, help=text)
+
+
+def verbose(section: str, text: str) -> Callable[[F], F]:
+    """The option of all commands, where people add it at the end of the command that they repeat."""
+    return option(section, "-v", "--verbose", "verbosity", count=True, help=text)
+
+
+def report_dir(section: str) -> Callable[[F], F]:
+    return option(
+        section,
+        "--report-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("reports"),
+        metavar="DIR",
+        help="report.md, report.html, results.json and junit.xml (default: reports/, which git ignores).",
+    )
+
+
+FAIL_ON = option(
+    RESULT,
     "--fail-on",
     type=FailOnKinds(),
     default="failure,regression",
-    show_default=True,
     metavar="KINDS",
-    help="Exit with 1 on: failure (a case failed), regression (a case or the suite got significantly worse), or both.",
+    help="Exit with 1 on failure, regression or both (default: failure,regression).",
 )
 
 
-COMPARE_WITH = click.option(
-    "--compare-with",
-    type=click.Choice(["base", "none"]),
-    default="base",
-    show_default=True,
-    help="base: failures that the base branch already has are known, and regressions count. none: every failure counts,"
-    " and nothing is a regression.",
-)
-COMMENT_NAME = click.option(
-    "--name",
-    type=CommentName(),
-    default="default",
-    show_default=True,
-    metavar="NAME",
-    help="Separates comments, issues and statuses of two uses in one repository.",
-)
-COMMENT_AUTHOR = click.option(
-    "--author",
-    default="github-actions[bot]",
-    show_default=True,
-    metavar="LOGIN",
-    help="The login of the token's owner, who writes the comment.",
-)
-RERUN = click.option(
-    "--rerun",
-    type=click.Choice(["changed", "failed", "all"]),
-    default="changed",
-    show_default=True,
-    help="changed: cases that are new or changed, whose agent was edited, whose results expired, or that did not "
-    "pass. failed: only cases that did not pass. all: every case.",
-)
-
-
-SANDBOX = click.option("--sandbox", is_flag=True, help="Use the embedded sandbox: no key, no charges, no phone calls.")
-ENVIRONMENT = click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
-CONSENT = click.option(
-    "--consent-to-charge", is_flag=True, help="Agree to pay for these calls. Without it, no charged call is made."
-)
-MAX_COST = click.option(
-    "--max-cost", "max_cost_cents", type=Dollars(), metavar="DOLLARS", help="Hard ceiling on the cost, such as 12.50."
-)
+def output_format(section: str, *formats: str, text: str = "") -> Callable[[F], F]:
+    """The option `--format`; the first format is the default."""
+    listed = ", ".join(formats[1:-1]) + (" or " if formats[2:] else "") + formats[-1]
+    return option(
+        section,
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        metavar="FORMAT",
+        help=text or f"{formats[0]} (default), {listed}."
+        if formats[2:]
+        else text or f"{formats[0]} (default) or json.",
+    )
 
 
 def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     """Several options as one decorator."""
 
     def decorate(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
+        for each in reversed(options):
+            command = each(command)
         return command
 
     return decorate
 
 
-SELECTING = together(
-    PATHS,
-    click.option("--select", multiple=True, metavar="GLOB", help="Only cases whose id matches (* and ?); repeatable."),
-    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
-    ENVIRONMENT,
-    STORE,
-    POLICY_FROM,
-    SANDBOX,
-    click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
-)
-"""Options of `plan`, `run` and `recheck` that select cases."""
-GLOBAL = together(click.option("-v", "--verbose", count=True, help="Explain decisions; -vv also logs requests."))
-"""Options of all commands, typed before the name of one. Each is a field of `system.Invocation`."""
-STORED = together(STORE, POLICY_FROM, SANDBOX)
+PLACE = together(ENVIRONMENT, SANDBOX, WORLD, STORE)
+STORED = together(ENVIRONMENT, SANDBOX, STORE, offline())
 """Options of commands that read stored results."""
-
-
-def output_format(*formats: str, **settings: Any) -> Callable[[F], F]:
-    """The option `--format`; the first format is the default."""
-    kind = click.Choice(formats)
-    return click.option("--format", "output_format", type=kind, default=formats[0], show_default=True, **settings)
 
 
 def selection(values: dict[str, Any]) -> Selection:

@@ -1,4 +1,4 @@
-"""`planner agents pull`: write an agent's file from the deployed agent. `planner agents previews`: list the copies of
+"""`planner agent pull`: write an agent's file from the deployed agent. `planner agent previews`: list the copies of
 agents that planner made, or delete leftovers."""
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _COMPUTED: Final = ("_digest", "_warnings", "_reason")
 """Ends of the names of fields that services compute."""
 
 
-def pull(shell: Shell, selection: Selection, *, alias: str, force: bool) -> int:
+def pull(shell: Shell, selection: Selection, *, alias: str, overwrite: bool) -> int:
     """Write the agent's file from the deployed agent; return 0. Raises `UsageError` if there is no such target, or,
-    without `force`, if the file has changes that were never recorded."""
-    source = policy_source(shell, selection.policy_from, selection.paths)
+    without `overwrite`, if the file has changes that were never recorded."""
+    source = policy_source(shell, selection.base, selection.paths)
     files = read_files(shell, selection.paths, selection.environment, source, read_agents=False)
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid", files.diagnostics)
@@ -57,14 +57,14 @@ def pull(shell: Shell, selection: Selection, *, alias: str, force: bool) -> int:
     place = place_of(shell, source.root, selection, files.project)
     deployed = anyio.run(_read, shell, place, selection, target)
     own = _own_file(shell, path)
-    if own is not None and not force:
+    if own is not None and not overwrite:
         _check_overwritable(shell, place, target, own, deployed)
     fields, left_out = _fields(deployed, own)
     changed = _write(path, own, fields)
     written = _own_file(shell, path)
     if written is not None:
         agent = effective_target(target.alias, target.id, written, deployed)
-        record_agents(shell, place, files.project, [agent], Configurations())
+        record_agents(place, files.project, [agent], Configurations())
     name = display_name(path, shell.cwd)
     shell.print(for_terminal(f"{name}: {', '.join(changed)} written" if changed else f"{name}: nothing changed"))
     for field in left_out:
@@ -124,7 +124,7 @@ def _check_overwritable(shell: Shell, place: Place, target: Target, file: AgentF
         raise UsageError(
             f"{file.file} has changes that are not deployed, and not {'committed' if uncommitted else 'recorded'}: "
             f"{names}",
-            "Commit them, then overwrite the file with --force. Or keep them, and test them with `planner run`.",
+            "Commit them, then overwrite the file with --overwrite. Or keep them, and test them with `planner run`.",
         )
 
 
@@ -204,7 +204,7 @@ def previews(
         raise UsageError(f"--older-than {older_than} is not an age", "Write it as 24h, 14d or 6w.")
     project, place = open_results(shell, selection)
     with (
-        locked(shell, place, "planner agents previews"),
+        locked(shell, place, "planner agent previews"),
         closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
         shared_session(shell, place, journal, ()) as intents,
     ):
@@ -240,7 +240,7 @@ async def _previews(own: Previews, oldest: timedelta | None, *, delete: bool, as
     if delete and oldest is None and others:
         shell.log(
             f"{count(others, 'preview')} not recorded by this store: another store's session may use them. To delete "
-            "old ones anyway: planner agents previews --delete --older-than 24h"
+            "old ones anyway: planner agent previews --delete --older-than 24h"
         )
     return 4 if left else 0
 

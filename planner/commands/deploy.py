@@ -1,4 +1,4 @@
-"""`planner deploy`: put an agent's file into production, if exactly this configuration was tested and passed."""
+"""`planner agent deploy`: put an agent's file into production, if exactly this configuration was tested and passed."""
 
 import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -19,11 +19,10 @@ from planner.reports.pull_request import render_text
 from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, RequiredCheck, State
 from planner.results.store import segment_for
-from planner.session.ci import require_default_branch
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import record_agents, world_store
-from planner.session.selection import Loaded, Selection, with_default_path
+from planner.session.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import Place, Workspace, locked, open_workspace
@@ -40,6 +39,8 @@ class DeployOptions:
     yes: bool = False
     force: str | None = None
     """Why it is deployed although it is not proven."""
+    over_drift: bool = False
+    """Deploy although the agent was edited at the service meanwhile."""
     confirm: Callable[[str], bool] | None = None
     """Asks the person at the terminal; None: there is none."""
 
@@ -52,10 +53,10 @@ def deploy(shell: Shell, options: DeployOptions) -> int:
         RefusedError: nobody agreed, cases call the agent without the file, or its draft has other changes.
         IncompleteError: the agent was changed meanwhile, or the service did not deploy it.
     """
-    require_default_branch(shell.environ, "deploys")
+    require_default_branch(shell, options.selection, "deploys")
     selection = with_default_path(shell, options.selection)
     work = open_workspace(shell, selection)
-    command = shlex.join(["planner", "deploy", options.target])
+    command = shlex.join(["planner", "agent", "deploy", options.target])
     with locked(shell, work.place, command), stored_journal(work) as journal:
         return anyio.run(_deploy, options, work, journal)
 
@@ -77,6 +78,12 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
             shell.print(f"  {for_terminal(line)}")
         check_shown(target, target.deployed)
         check_draft(target, target.deployed)
+        if target.drift and not options.over_drift:
+            names = some([f"`{change.name}`" for change in target.drift], 5)
+            raise RefusedError(
+                f"agent {target.agent_id} was edited at the service since it was deployed: {names} would be lost",
+                f"Keep the edit: planner agent pull {target.alias}. Or undo it: repeat the command with --over-drift.",
+            )
         if options.force is None:
             _require_file(target, loaded)
         check = _checked(work, prepared, journal, target)
@@ -87,7 +94,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
             # `plan` does not show runs that are only to be collected or judged.
             collects = check.needs_run and not check.calls
             do, command = ("Collect the results", "run") if collects else ("See what to call", "plan")
-            next_step = shlex.join(["planner", command, *work.selection.words()])
+            next_step = work.selection.command(command)
             shell.log(f"not deployed: this configuration is not proven. {do}: {next_step}")
             return check.exit_code
         _agree(options, target)
@@ -104,7 +111,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         forced=options.force,
     )
     save_deployment(place, deployment)
-    record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations)
+    record_agents(place, loaded.project, prepared.agents, prepared.configurations)
     shell.print(f"deployed: agent {target.agent_id} matches {target.file.file}")
     return 0
 
@@ -117,7 +124,7 @@ def _target(alias: str, cases: Iterable[Case], prepared: Preparation) -> Effecti
         known = ", ".join(sorted({name for name, _, _ in files}))
         raise UsageError(
             f"no plan calls an agent with a file by the alias {alias!r}",
-            f"Targets with a file: {known or 'none'}. To add one: `planner agents pull`, then `config` at the target.",
+            f"Targets with a file: {known or 'none'}. To add one: `planner agent pull`, then `config` at the target.",
         )
     if len(found) > 1:
         raise UsageError(f"{alias!r} means {len(found)} different agents or files", "Give them different aliases.")
@@ -157,7 +164,7 @@ def _agree(options: DeployOptions, target: EffectiveTarget) -> None:
     if options.yes:
         return
     if options.confirm is None:
-        words = ["planner", "deploy", options.target, *options.selection.words(), "--yes"]
+        words = ["planner", "agent", "deploy", options.target, *options.selection.words(), "--yes"]
         words += [] if options.force is None else ["--force", options.force]
         raise RefusedError(
             f"deploying {changes} to agent {target.agent_id} needs a confirmation, and there is no terminal to ask",

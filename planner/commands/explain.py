@@ -21,10 +21,21 @@ from planner.session.shell import Shell
 
 _CHECK = "check:"
 _CHECKS = "checks"
+_COMPLETION = "completion"
+_COMPLETIONS = (
+    ("bash", 'eval "$(_PLANNER_COMPLETE=bash_source planner)"'),
+    ("zsh", 'eval "$(_PLANNER_COMPLETE=zsh_source planner)"'),
+    ("fish", "_PLANNER_COMPLETE=fish_source planner | source"),
+)
+"""Lines for the shell's start-up file."""
 
 
 def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "json", "markdown"]) -> int:
-    """Explain a diagnostic code, `check:KIND`, `checks` (all of them), or list everything."""
+    """Explain a diagnostic code, `check:KIND`, `checks` (all of them), `completion`, or list everything."""
+    if topic == _COMPLETION:
+        lines = [f"  {name}:  {line}" for name, line in _COMPLETIONS]
+        shell.print("\n".join(["Add the line of your shell to its start-up file:", *lines]))
+        return 0
     rules, checks = _chosen(topic)
     if output_format == "json":
         document = {
@@ -60,7 +71,7 @@ def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
         raise UsageError(
             unknown(f"there is no check `{word}`", word, CHECKS), "Run `planner explain checks` for the list."
         )
-    near = nearest(topic, [*rules(), *CHECKS, _CHECKS])
+    near = nearest(topic, [*rules(), *CHECKS, _CHECKS, _COMPLETION])
     meant = f"; did you mean `{near}`?" if near else ""
     raise UsageError(f"there is no diagnostic `{topic}`{meant}", "Run `planner explain` for the list.")
 

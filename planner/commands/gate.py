@@ -1,4 +1,4 @@
-"""`planner gate`: decide the required check of a pull request. Makes no calls and stores nothing."""
+"""`planner ci gate`: decide the required check of a pull request. Makes no calls and stores nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from planner.reports.neutral import for_json_text
 from planner.reports.pull_request import render_json, render_text
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
+from planner.session.ci import NO_BASE
 from planner.session.preparing import Preparation, checked_cases, prepare, refusal_of, stored_journal
 from planner.session.selection import Selection
 from planner.session.service import known_service
@@ -32,12 +33,10 @@ _SESSIONS: Final = 20
 @frozen
 class GateOptions:
     selection: Selection
-    refresh: bool = False
     fail_on: frozenset[FailOn] = EVERYTHING
     output_format: Literal["text", "json"] = "text"
     publication: Path | None = None
     """File for the comment and the status."""
-    compare_with: Literal["base", "none"] = "base"
     name: str = "default"
     """Separates two uses in one repository."""
 
@@ -45,12 +44,12 @@ class GateOptions:
 def gate(shell: Shell, options: GateOptions) -> int:
     """Print the answer; return its exit code."""
     work = open_workspace(shell, options.selection)
-    known = known_service(work, refresh=options.refresh)
+    known = known_service(work)
     if known.note:
         shell.log(known.note)
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
-        cases = checked_cases(work, prepared, journal, excuse_known=options.compare_with == "base")
+        cases = checked_cases(work, prepared, journal, excuse_known=options.selection.base != NO_BASE)
     own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
     check = decide(cases, prepared.change_set.digest, Gate(options.fail_on, suite_of(own)), shell.clock.now())
     names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
@@ -96,7 +95,7 @@ def _publication(
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
-    pull = pull_request_of(shell.environ, head_of(shell, loaded), options.name)
+    pull = pull_request_of(shell.environ, head_of(shell, work.place, loaded), options.name)
     comment = render_comment(preview, check, judged, names, pull, last)
     change_set = shareable(work, prepared.change_set) if check.needs_run else None
     return Publication(
@@ -134,9 +133,9 @@ def _last_calls(place: Place, own: list[CaseResult]) -> LastCalls | None:
     newest = agreed[0]
     last = next((result for result in agreed if result.stats.launches), newest)
     same = [result for result in agreed if result.change_set_digest == last.change_set_digest]
-    still_ignored = {case.case_id for case in own if case.fresh is not None}
+    still_ignored = {case.case_id for case in own if case.start_over is not None}
     ignored = [
-        case.fresh
+        case.start_over
         for result in agreed
         for case in result.cases
         if result.stats.launches and case.action is Action.CALL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Literal
 
 from planner.changes.history import timeline
@@ -12,13 +11,11 @@ from planner.session.shell import Shell, redactor_of
 from planner.session.stores import DEFAULT_STORE, open_results
 
 
-def history(
-    shell: Shell, selection: Selection, *, case: str | None, limit: int | None, output_format: Literal["text", "json"]
-) -> int:
-    """Print the history of the newest `limit` sessions; return 0. `case` is an id or a glob."""
+def history(shell: Shell, selection: Selection, *, case: str | None, output_format: Literal["text", "json"]) -> int:
+    """Print the history of the stored sessions; return 0. `case` is an id or a glob."""
     project, place = open_results(shell, selection)
     sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
-    found = timeline(islice(sessions, limit))
+    found = timeline(sessions)
     wanted = None
     if case is not None:
         chosen = chosen_ids(case, [each.case_id for each in found.cases], "no stored run has a case")

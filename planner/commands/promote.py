@@ -1,4 +1,4 @@
-"""`planner promote`: the results of merged pull requests become the default branch's baseline, without a call."""
+"""`planner ci promote`: the results of merged pull requests become the default branch's baseline, without a call."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseOutcome
 from planner.results.repository import ResultsRepository, baseline_key
 from planner.results.store import BRANCHES, BranchStore, Reader, Store, segment_for
-from planner.session.ci import require_default_branch
 from planner.session.judging import judging_of
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
-from planner.session.selection import Selection
+from planner.session.selection import Selection, require_default_branch
 from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import Workspace, open_workspace
@@ -43,11 +42,11 @@ _PERMISSION: Final = "pull-requests: read"
 def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> int:
     """Promote merged pull requests and clean up; return 0. Without `numbers`, ask GitHub about every one that has
     results. Raises `UsageError` in a job of a pull request or branch."""
-    require_default_branch(shell.environ, "promotes results")
+    require_default_branch(shell, selection, "promotes results")
     work = open_workspace(shell, selection)
     loaded, place = work.loaded, work.place
     store = place.shared.store if place.shared is not None else DirectoryStore(place.directory)
-    record_agents(shell, place, loaded.project, effective_targets(loaded.cases, {}), Configurations())
+    record_agents(place, loaded.project, effective_targets(loaded.cases, {}), Configurations())
     stored = stored_branches(store)
     if not stored:
         shell.print("nothing to promote: no pull request has stored results")
@@ -129,7 +128,7 @@ def _settle(work: Workspace, store: Store) -> str:
     keys = {plan: baseline_key(show(place.environment), show(plan)) for plan in loaded.plan_names}
     seen = {key: data for key in keys.values() if (data := store.get(key)) is not None}
     with stored_journal(work) as journal:
-        prepared = prepare(work, known_service(work, refresh=False).targets, journal)
+        prepared = prepare(work, known_service(work).targets, journal)
         checked = checked_cases(work, prepared, journal)
     applied = [
         case.judged

@@ -1,4 +1,4 @@
-"""`planner publish`: write the comment and the commit status that `planner gate` prepared in a job without write
+"""`planner ci publish`: write the comment and the commit status that `planner ci gate` prepared in a job without write
 access."""
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _STATES: Final = ("success", "failure", "pending", "error")
 
 @frozen
 class PublishOptions:
-    """`file` is what `planner gate --publication` wrote; a missing one turns the check red. Without `number`, as in a
-    merge queue, only the status is written."""
+    """`file` is what `planner ci gate --publication` wrote; a missing one turns the check red. Without `number`,
+    as in a merge queue, only the status is written."""
 
     file: Path
     commit: str
@@ -61,7 +61,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     try:
         found = Publication.model_validate(json.loads((shell.cwd / options.file).read_bytes()[:_MAX_BYTES]))
     except (OSError, ValueError, ValidationError):
-        shell.log(f"{options.file} is missing, or planner gate did not write it: the status is set to error")
+        shell.log(f"{options.file} is missing, or planner ci gate did not write it: the status is set to error")
         found = _MISSING
     if found.commit not in ("", options.commit):
         found = _ANOTHER
@@ -69,7 +69,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     try:
         _store_change_set(shell, options.number, found)
     except PlannerError as error:
-        shell.log(f"the change set could not be stored, so --plan-digest must match exactly when it is run: {error}")
+        shell.log(f"the change set could not be stored, so --digest must match exactly when it is run: {error}")
     with github_of(shell.environ, shell.pause) as github:
         try:
             if _is_outdated(shell, github, options, found):
@@ -95,7 +95,7 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
 
     data = found.change_set.model_dump_json().encode()
     if parse_consented(data, found.change_set.digest) is None:
-        raise UsageError("its content does not match its digest", "Run planner plan and planner gate again.")
+        raise UsageError("its content does not match its digest", "Run planner ci gate again.")
     key = change_set_key(found.change_set.digest)
     address = parse_store(found.store)
     if isinstance(address, Folder):

@@ -1,4 +1,4 @@
-"""`planner record`: store what the service says about agents and balance, and report edited agents in one issue."""
+"""`planner ci record`: store what the service says about agents and balance, and report edited agents in one issue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
 from planner.results.documents import document_bytes
-from planner.session.ci import require_default_branch
 from planner.session.preparing import prepare, stored_journal
 from planner.session.recorded_agents import (
     RecordedTarget,
@@ -20,8 +19,8 @@ from planner.session.recorded_agents import (
     world_key,
     world_store,
 )
-from planner.session.selection import Selection
-from planner.session.service import Known, known_service, service_of
+from planner.session.selection import Selection, require_default_branch
+from planner.session.service import Known, ask_service, service_of
 from planner.session.shell import Shell, redactor_of
 from planner.session.stores import open_workspace
 
@@ -31,16 +30,16 @@ _LISTED = 200
 def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int:
     """Read the service and store what it says; return 0. `issue`: also write the drift to an issue of the repository.
     Raises `UsageError` in a job of a pull request or branch."""
-    require_default_branch(shell.environ, "records agents")
+    require_default_branch(shell, selection, "records agents")
     work = open_workspace(shell, selection)
     loaded, place = work.loaded, work.place
-    known = known_service(work, refresh=True)
+    known = ask_service(work)
     place.make()
     document = document_bytes(_recorded(shell, known, loaded.project if place.shared is not None else None))
     world_store(place).update(lambda _: {world_key(place.environment): document})
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
-    record_agents(shell, place, loaded.project, prepared.agents, prepared.configurations)
+    record_agents(place, loaded.project, prepared.agents, prepared.configurations)
     drifted = [change for change in prepared.change_set.changes if change.reason is Reason.AGENT_EDITED]
     found = f"{count(len(drifted), 'case')} with an agent edited since its results"
     shell.print(f"{count(len(known.targets), 'target')} recorded · {found}")

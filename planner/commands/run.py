@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import anyio
 
-from planner.errors import RefusedError
+from planner.errors import RefusedError, UsageError
 from planner.session.called_agents import clean_up_previews
 from planner.session.executing import execute
 from planner.session.finishing import finish, refuse
 from planner.session.late_data import refresh
+from planner.session.offline import judge_offline
 from planner.session.run_session import RunOptions, RunSession, connected, consent_to, open_session, prepare_calls
 from planner.session.shell import Shell
 
@@ -16,6 +17,10 @@ from planner.session.shell import Shell
 def run(shell: Shell, options: RunOptions) -> int:
     """Run the plans; return the exit code. Raises `PlannerError` if the session ended before it had results. The
     reports say why."""
+    if options.selection.offline:
+        if options.consent_to_charge:
+            raise UsageError("--offline calls nobody, so there is nothing to consent to", "Leave out one of them.")
+        return judge_offline(shell, options.selection, report_dir=options.report_dir, fail_on=options.fail_on)
     with open_session(shell, options) as session:
         return anyio.run(_run, session)
 

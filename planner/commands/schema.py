@@ -25,9 +25,20 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
+SCHEMAS = Path("schemas")
+
+
 def schema(shell: Shell, directory: Path) -> int:
     """Write the schemas; return 0."""
-    for name, document in schemas().items():
+    for path in write_schemas(shell, directory):
+        shell.print(str(path))
+    return 0
+
+
+def write_schemas(shell: Shell, directory: Path) -> list[Path]:
+    """Write the schemas and return their paths. Raises `UsageError`."""
+    found = schemas()
+    for name, document in found.items():
         path = shell.cwd / directory / name
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         try:
@@ -35,5 +46,4 @@ def schema(shell: Shell, directory: Path) -> int:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{directory / name} cannot be written: {error.strerror}") from error
-        shell.print(str(directory / name))
-    return 0
+    return [directory / name for name in found]

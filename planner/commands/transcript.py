@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Literal
@@ -46,7 +45,7 @@ def transcript(
 
 
 def _where_to_look(selection: Selection) -> str:
-    command = shlex.join(["planner", "history", *selection.words()])
+    command = selection.command("history")
     sandbox = "" if selection.sandbox else "; --sandbox shows those of the sandbox"
     other = "" if selection.environment is None else "; without --environment, those of the default environment"
     return f"`{command}` lists the stored cases{other}{sandbox}."

@@ -228,7 +228,7 @@ class Publisher:
         self._output(run_outputs(result, report_dir=report_dir))
 
     def required_check(self, check: RequiredCheck) -> None:
-        """The answer of `planner gate`, as outputs."""
+        """The answer of `planner ci gate`, as outputs."""
         self._output(required_check_outputs(check))
 
     def error(self, error: PlannerError) -> None:

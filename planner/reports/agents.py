@@ -35,7 +35,7 @@ def agent_notes(agents: Sequence[EffectiveTarget], change_set: ChangeSet, redact
     for agent in agents:
         if agent.deployed is None:
             unknown = (
-                f"not read, so what {_file(agent, redactor)} changes is unknown; `planner plan --refresh` reads it"
+                f"not read, so what {_file(agent, redactor)} changes is unknown; with a key, `planner plan` reads it"
             )
             notes.append(_note(agent, redactor, unknown))
         notes += _drift(agent, redactor)

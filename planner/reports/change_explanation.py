@@ -1,4 +1,4 @@
-"""`planner plan --explain`: the action for a case and why, its inputs now and before, its stored result, and the
+"""`planner show CASE`: the action for a case and why, its inputs now and before, its stored result, and the
 price."""
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _action(change: Change, redactor: Redactor) -> str:
 
 
 def _agent(before: CaseInputs | None, now: CaseInputs) -> str:
-    today = now.agent_revision or "unknown (--refresh asks the service)"
+    today = now.agent_revision or "unknown"
     if before is None:
         return f"revision {today}"
     is_same = now.agent_revision == before.agent_revision is not None

@@ -139,7 +139,7 @@ def kept(preview: Preview) -> list[tuple[str, str]]:
         parts += [f"{flaky:,} flaky"] if flaky else []
         parts += ages([change.prior for change in changes if change.prior is not None], preview.now)
         if reason is Reason.OUT_OF_REACH:
-            parts.append("to call again: --fresh REASON, or more `runs`")
+            parts.append("to call again: --start-over REASON, or more `runs`")
         lines.append((f"{count(len(changes), 'case')} kept", ", ".join(parts)))
     return lines
 

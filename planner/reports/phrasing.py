@@ -15,7 +15,7 @@ from planner.reports.case_phrasing import (
     shown_outcome,
     why,
 )
-from planner.results.model import CaseResult, FreshDocument, JudgeCost, RunResult, SuiteDocument
+from planner.results.model import CaseResult, JudgeCost, RunResult, StartOverDocument, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 _SANDBOX_NOTE_WITH_JUDGE = (
@@ -163,7 +163,7 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
         ("Cases", scope(result)),
         ("Cost", bill),
         ("Calls", numbers(result)),
-        ("Fresh", fresh(result.fresh)),
+        ("Fresh", start_over(result.start_over)),
         ("Suite", suite(result.suite)),
     ]
     return [(label, text) for label, text in found if text]
@@ -190,7 +190,7 @@ def previews(result: RunResult) -> str:
     )
 
 
-def fresh(document: FreshDocument | None) -> str:
+def start_over(document: StartOverDocument | None) -> str:
     """`earlier runs of the called cases are not counted: the lookup tool was fixed (ana, 2026-11-27 18:00:00 UTC)`, or
     empty."""
     if document is None:

@@ -20,7 +20,7 @@ from planner.reports.neutral import (
     picked,
 )
 from planner.reports.redaction import Redactor
-from planner.results.model import CaseResult, FreshDocument
+from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action, CaseState, RequiredCheck, State
 from planner.values import frozen
 
@@ -62,7 +62,7 @@ class LastCalls:
     cost_cents: int
     interrupted: str = ""
     """The digest of the newest session, if that was interrupted."""
-    fresh: FreshDocument | None = None
+    start_over: StartOverDocument | None = None
     """Set if earlier results of a called case were ignored."""
 
 
@@ -146,17 +146,17 @@ def _last(agreed: str, last: LastCalls | None, pull: PullRequest) -> str:
     parts = [f"Last calls: {agreed}."] if agreed else []
     if pull.run_url:
         parts.append(f"[Job and reports]({pull.run_url})")
-    if last is not None and (ignored := ignored_results(last.fresh)):
+    if last is not None and (ignored := ignored_results(last.start_over)):
         parts.append(f"\n\n{ignored}")
     return " ".join(parts)
 
 
-def ignored_results(fresh: FreshDocument | None) -> str:
+def ignored_results(start_over: StartOverDocument | None) -> str:
     """Who ignored earlier results, and why; "" if nobody did."""
-    if fresh is None:
+    if start_over is None:
         return ""
-    reason = for_markdown(fresh.reason[:_REASON_CHARACTERS])
-    return f"Earlier results were ignored, as {markdown_code(fresh.by)} asked for: {reason}"
+    reason = for_markdown(start_over.reason[:_REASON_CHARACTERS])
+    return f"Earlier results were ignored, as {markdown_code(start_over.by)} asked for: {reason}"
 
 
 def _changes(preview: Preview, listed: int) -> Iterator[str]:
@@ -299,7 +299,7 @@ class CallsUnderWay:
     in_flight: int = 0
     spent_cents: int = 0
     reserved_cents: int = 0
-    fresh: FreshDocument | None = None
+    start_over: StartOverDocument | None = None
 
 
 def render_progress(calls: CallsUnderWay, pull: PullRequest) -> str:
@@ -308,7 +308,7 @@ def render_progress(calls: CallsUnderWay, pull: PullRequest) -> str:
     blocks = [
         f"### ⏳ {calls.done:,} of {calls.total:,} done · {spent}",
         " ".join(_progress_facts(calls, pull)),
-        ignored_results(calls.fresh),
+        ignored_results(calls.start_over),
         some(list(map(markdown_code, calls.cases)), _NAMED),
         "If the job stops, start it again with the same digest. Calls that were made are not made again:",
         markdown_block(call_command(pull, calls.digest, calls.max_cost), "sh"),

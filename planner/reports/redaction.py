@@ -22,13 +22,13 @@ from planner.results.model import (
     CostDocument,
     DroppedCase,
     Finding,
-    FreshDocument,
     OpenLaunch,
     PreviewDocument,
     QuarantineDocument,
     Quote,
     Run,
     RunResult,
+    StartOverDocument,
 )
 from planner.secret_values import mask_secrets, without_credentials
 from planner.values import frozen
@@ -171,20 +171,20 @@ FIELDS: Fields = {
     RunResult: {
         "text": ("problems", "warnings"),
         "name": ("next_steps", "environment", "plans", "workflow"),
-        "document": ("fresh", "consent", "cases", "dropped", "open_launches", "previews", "agents", "cost"),
+        "document": ("start_over", "consent", "cases", "dropped", "open_launches", "previews", "agents", "cost"),
     },
     CaseResult: {
         "case": ("case_id",),
         "name": ("plan", "scenario", "target", "tags", "file"),
         "text": ("detail", "outcome_reason", "expected"),
-        "document": ("quarantine", "inputs", "fresh", "runs"),
+        "document": ("quarantine", "inputs", "start_over", "runs"),
     },
     CaseInputs: {"text": ("prompt",), "number": ("target_number",)},
     Run: {"text": ("reason", "agent_variant_label"), "document": ("fault_quote", "findings")},
     Finding: {"text": ("message",), "document": ("quote",)},
     Quote: {"text": ("text",)},
     QuarantineDocument: {"text": ("reason",)},
-    FreshDocument: {"text": ("reason", "by")},
+    StartOverDocument: {"text": ("reason", "by")},
     ConsentDocument: {"text": ("by",)},
     CostDocument: {"text": ("estimate_basis",)},
     DroppedCase: {"case": ("case_id",), "text": ("reason",)},

@@ -78,15 +78,18 @@ class _Snapshot:
 
 
 class GitStore:
-    """A `Store` in `ref`. `remote` shares it; None: only in this repository.
+    """A `Store` in `ref`. `remote` shares it; None: only in this repository. `offline`: read what was fetched last.
 
     Thread-safe. Reading creates nothing.
     """
 
-    def __init__(self, git: GitRunner, ref: str, *, remote: str | None, backoff: Backoff) -> None:
+    def __init__(
+        self, git: GitRunner, ref: str, *, remote: str | None, backoff: Backoff, offline: bool = False
+    ) -> None:
         self._git = git
         self._ref = ref
         self._remote = remote
+        self._fetches = remote is not None and not offline
         self._tracked = ref if remote is None else f"refs/planner-tracking/{remote}/{ref.removeprefix('refs/')}"
         self._backoff = backoff
         self._lock = RLock()
@@ -236,7 +239,7 @@ class GitStore:
         return self._known
 
     def _read(self) -> _Snapshot:
-        if self._remote is not None and not self._fetch(self._remote):
+        if self._fetches and self._remote is not None and not self._fetch(self._remote):
             return _Snapshot()
         found = self._git("rev-parse", "--verify", "--quiet", f"{self._tracked}^{{commit}}")
         if found.code != 0:

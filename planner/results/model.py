@@ -181,8 +181,8 @@ class QuarantineDocument(Document):
     reason: str
 
 
-class FreshDocument(Document):
-    """Earlier runs of the called cases are ignored (`--fresh REASON`)."""
+class StartOverDocument(Document):
+    """Earlier runs of the called cases are ignored (`--start-over REASON`)."""
 
     reason: str
     by: str = Field(default="", description="User or CI actor.")
@@ -249,7 +249,9 @@ class CaseResult(Document):
     set_aside: Sample | None = Field(
         default=None, description="Earlier runs that no longer count: the new runs differ beyond chance (1 %)."
     )
-    fresh: FreshDocument | None = Field(default=None, description="Why its earlier runs do not count (`--fresh`).")
+    start_over: StartOverDocument | None = Field(
+        default=None, description="Why its earlier runs do not count (`--start-over`)."
+    )
     open_against: Sample | None = Field(
         default=None, description="What an unknown case will be compared with when it is called again."
     )
@@ -366,7 +368,9 @@ class RunResult(Document):
     suite: SuiteDocument | None = Field(default=None, description="All cases with runs on both sides, as a whole.")
     fail_on: ListOf[FailOn] = Field(default=[FailOn.FAILURE], description="What causes exit code 1 (`--fail-on`).")
     dropped: ListOf[DroppedCase] = Field(default=[])
-    fresh: FreshDocument | None = Field(default=None, description="Why earlier runs are ignored (`--fresh`).")
+    start_over: StartOverDocument | None = Field(
+        default=None, description="Why earlier runs are ignored (`--start-over`)."
+    )
     open_launches: ListOf[OpenLaunch] = Field(default=[])
     previews: ListOf[PreviewDocument] = Field(
         default=[], description="The previews that calls of this session reached."

@@ -1,7 +1,7 @@
 """What a CI job tests: the base commit, whose planner.yaml is the policy, and the namespace of its results.
 
-The CI system names them, never a file of the tree under test. The same root and commit are used for policy, judge,
-store, recorded answers, redaction and environments.
+GitHub's event or the command line names them, never a file of the tree under test. The same root and commit are used
+for policy, judge, store, recorded answers, redaction and environments.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from planner.session.shell import Shell
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_BRANCH: Final = re.compile(
-    r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/$))[^\s~^:?*\[\\\x00-\x1f\x7f-][^\s~^:?*\[\\\x00-\x1f\x7f]*"
-)
-_NAME_ONE: Final = "Name the commit whose planner.yaml applies: --policy-from COMMIT."
+_NAME_ONE: Final = "Name the commit whose planner.yaml applies: planner ci … --base COMMIT."
 
 _GITHUB: Final = {
     "pull_request": ("pull_request", "base", "sha"),
@@ -38,17 +35,13 @@ _GITHUB: Final = {
     "merge_group": ("merge_group", "base_sha"),
 }
 """Path of the base commit in an event's payload."""
-_GITLAB: Final = (
-    "CI_MERGE_REQUEST_TARGET_BRANCH_SHA",
-    "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA",
-    "CI_MERGE_REQUEST_DIFF_BASE_SHA",
-)
-"""The newest commit of the target branch if GitLab names it, otherwise the merge base."""
 _PULL_REQUEST_REF: Final = re.compile(r"refs/pull/([1-9][0-9]{0,17})/(?:merge|head)")
 _QUEUE_REF: Final = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([1-9][0-9]{0,17})-[0-9a-f]{7,64}")
 DISPATCHED: Final = "pull-request"
 """The input of a dispatched workflow that names the pull request to call for."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+NO_BASE: Final = "none"
+"""The `--base` with which every failure counts."""
 
 
 def event_value(environ: Mapping[str, str], *keys: str) -> object:
@@ -90,10 +83,10 @@ class NamedCommit:
     name: str | None = None
 
 
-def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
-    """The base commit of the pull request that this CI job tests; None if it tests none.
+def named_by_github(environ: Mapping[str, str]) -> NamedCommit | None:
+    """The base commit of the pull request that this job of GitHub tests; None if it tests none.
 
-    Raises `UsageError` if the CI system does not name the base commit.
+    Raises `UsageError` if the event does not name the base commit.
     """
     event = environ.get("GITHUB_EVENT_NAME", "")
     if event in _GITHUB:
@@ -102,50 +95,25 @@ def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
         return _by_id(commit if isinstance(commit, str) else "", f"the base commit of this {kind}")
     if started_by_pull_request(environ):
         return _by_id("", "the base commit of the pull request that started this job")
-    ids = [environ[name] for name in _GITLAB if environ.get(name)]
-    if ids or environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
-        return _by_id(ids[0] if ids else "", "the base commit of this merge request")
-    if commit := environ.get("BUILDKITE_MERGE_QUEUE_BASE_COMMIT"):
-        return _by_id(commit, "the base commit of this merge group")
-    if environ.get("BUILDKITE_PULL_REQUEST", "false") not in ("", "false"):
-        return _by_branch(environ.get("BUILDKITE_PULL_REQUEST_BASE_BRANCH", ""))
     return None
 
 
 def _by_id(commit: str, what: str) -> NamedCommit:
     if not _COMMIT_ID.fullmatch(commit):
-        raise UsageError(f"the CI system does not name {what}, so planner cannot read the policy", _NAME_ONE)
-    hint = f"Fetch it first (git fetch --no-tags --depth=1 origin {commit}), or name another commit with --policy-from."
+        raise UsageError(f"GitHub does not name {what}, so planner cannot read the policy", _NAME_ONE)
+    hint = f"Fetch it first (git fetch --no-tags --depth=1 origin {commit}), or name another commit with --base."
     return NamedCommit(commit, what, hint)
 
 
-def _by_branch(branch: str) -> NamedCommit:
-    """Buildkite names only a branch. The remote-tracking ref is safe: a pull request cannot push one."""
-    what = "the base branch of this pull request"
-    if not _BRANCH.fullmatch(branch):
-        raise UsageError(f"the CI system does not name {what}, so planner cannot read the policy", _NAME_ONE)
-    ref = f"refs/remotes/origin/{branch}"
-    hint = (
-        f"Fetch it first (git fetch --no-tags --depth=1 origin +refs/heads/{branch}:{ref}),"
-        " or name another commit with --policy-from."
-    )
-    return NamedCommit(ref, what, hint)
-
-
 def is_public(environ: Mapping[str, str]) -> bool:
-    """Whether the CI system says that everyone can read the repository."""
-    return event_value(environ, "repository", "private") is False or environ.get("CI_PROJECT_VISIBILITY") == "public"
+    """Whether GitHub says that everyone can read the repository."""
+    return event_value(environ, "repository", "private") is False
 
 
 def head_commit(environ: Mapping[str, str]) -> str:
-    """The head commit of the pull request that this CI job tests; "" if the CI system does not name it."""
+    """The head commit of the pull request that this job tests; "" if GitHub's event does not name it."""
     head = event_value(environ, "pull_request", "head", "sha")
-    if isinstance(head, str):
-        return head
-    number = environ.get("BUILDKITE_PULL_REQUEST", "false")
-    if environ.get("CI_MERGE_REQUEST_IID"):
-        return environ.get("CI_COMMIT_SHA", "")
-    return environ.get("BUILDKITE_COMMIT", "") if number not in ("", "false") else ""
+    return head if isinstance(head, str) else ""
 
 
 def namespace_of(environ: Mapping[str, str]) -> str:
@@ -159,26 +127,11 @@ def namespace_of(environ: Mapping[str, str]) -> str:
     if environ.get("GITHUB_ACTIONS") == "true":
         default = event_value(environ, "repository", "default_branch")
         return _of_branch(environ.get("GITHUB_REF_NAME", ""), default if isinstance(default, str) else "")
-    if number := environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
-        return _of_number(number)
-    if environ.get("GITLAB_CI"):
-        return _of_branch(environ.get("CI_COMMIT_BRANCH", ""), environ.get("CI_DEFAULT_BRANCH", ""))
-    if environ.get("BUILDKITE"):
-        number = environ.get("BUILDKITE_PULL_REQUEST", "false")
-        if number not in ("", "false"):
-            return _of_number(number)
-        return _of_branch(environ.get("BUILDKITE_BRANCH", ""), environ.get("BUILDKITE_PIPELINE_DEFAULT_BRANCH", ""))
     return ""
 
 
-def require_default_branch(environ: Mapping[str, str], what: str) -> None:
-    """Raises `UsageError` in a job of a pull request, branch or tag."""
-    if namespace_of(environ):
-        raise UsageError(f"only the default branch {what}", "Run this in a workflow of the default branch.")
-
-
 def _of_number(number: str) -> str:
-    """If the CI system does not name the pull request, all such sessions share one namespace, which the default branch
+    """If GitHub does not name the pull request, all such sessions share one namespace, which the default branch
     never reads."""
     from planner.results.store import BRANCHES
 
@@ -190,7 +143,7 @@ def _tag(environ: Mapping[str, str]) -> str:
     ref = environ.get("GITHUB_REF", "")
     if environ.get("GITHUB_REF_TYPE") == "tag" or ref.startswith("refs/tags/"):
         return environ.get("GITHUB_REF_NAME", "") or ref
-    return environ.get("CI_COMMIT_TAG", "") or environ.get("BUILDKITE_TAG", "")
+    return ""
 
 
 def _of_ref(ref: str) -> str:
@@ -355,14 +308,14 @@ def work_tree_source(shell: Shell, paths: Sequence[Path] = ()) -> PolicySource:
     return PolicySource(root_of(shell.cwd, [shell.cwd / path for path in paths]))
 
 
-def policy_source(shell: Shell, policy_from: str | None, paths: Sequence[Path] = ()) -> PolicySource:
-    """The source named by `policy_from`, otherwise by the CI system. Raises `UsageError` if the commit cannot be
+def policy_source(shell: Shell, base: str | None, paths: Sequence[Path] = ()) -> PolicySource:
+    """The source named by `base` (`--base`), otherwise by GitHub's event. Raises `UsageError` if the commit cannot be
     read."""
-    if policy_from is not None:
-        hint = "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then use --policy-from FETCH_HEAD."
-        named = NamedCommit(policy_from, "the commit of --policy-from", hint, name=policy_from)
+    if base is not None and base != NO_BASE:
+        hint = "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then use --base FETCH_HEAD."
+        named = NamedCommit(base, "the commit of --base", hint, name=base)
     else:
-        named = named_by_ci(shell.environ)
+        named = named_by_github(shell.environ)
     if named is None:
         return work_tree_source(shell, paths)
     from planner.session.git import Git

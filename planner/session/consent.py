@@ -1,7 +1,7 @@
 """Consent to calls: who agreed, and to which set of calls.
 
 In CI, a person agrees by an act that the CI system records (starting or approving a job), never by a push. `planner
-plan` stores the set under its digest, for `--plan-digest`.
+plan` stores the set under its digest, for `--digest`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from planner.changes.consented_calls import (
     parse_consented,
 )
 from planner.changes.model import ChangeSet
-from planner.errors import PlannerError
+from planner.errors import PlannerError, UsageError
 from planner.execution.consents import ConsentWay
 from planner.planfile.model import Project
 from planner.session.ci import head_commit, namespace_of
 from planner.session.selection import Loaded
 from planner.session.shell import Shell, actor_of, redactor_of
-from planner.session.stores import Workspace
+from planner.session.stores import Place, Workspace
 from planner.values import frozen
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
@@ -33,40 +33,37 @@ APPROVED: Final = "phone-calls"
 """The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
 
 
-def who_agrees(shell: Shell, *, sandbox: bool) -> str:
+def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str | None = None) -> str:
     """The person who agrees to charged calls; "" if none is known, and then the calls are refused.
 
-    In a job of a pull request or branch: the person whom the CI system names. Elsewhere: the user, or whoever started
-    the job.
+    On GitHub, in a job of a pull request or branch: the person whom GitHub names. In such a job of another CI system:
+    `consent_by` (`--consent-by`). Elsewhere: the user, or whoever started the job. Raises `UsageError` for a
+    `consent_by` on GitHub.
     """
     environ = shell.environ
-    if sandbox or not namespace_of(environ):
-        return actor_of(shell)
-    if named := _dispatcher(environ):
+    is_github = environ.get("GITHUB_ACTIONS") == "true" or bool(environ.get("GITHUB_EVENT_NAME"))
+    if consent_by is not None and is_github:
+        raise UsageError(
+            "--consent-by is not for GitHub, whose API names who agreed",
+            "Leave it out, and let a person start the workflow, or approve its environment.",
+        )
+    if sandbox or not namespace:
+        return consent_by or actor_of(shell)
+    if not is_github:
+        return consent_by or ""
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":  # for which GitHub requires write access
+        named = environ.get("GITHUB_TRIGGERING_ACTOR", "") or environ.get("GITHUB_ACTOR", "")
         return "" if _is_denied(shell, named) else named
-    return _approvers(shell) if environ.get("GITHUB_ACTIONS") == "true" else ""
+    return _approvers(shell)
 
 
 def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
     """How somebody agrees in this environment."""
-    if _dispatcher(environ):
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
         return ConsentWay.DISPATCH
     if environ.get("GITHUB_ACTIONS") == "true" and namespace_of(environ):
         return ConsentWay.APPROVAL
-    is_ci = any(environ.get(name) for name in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CI"))
-    return ConsentWay.FLAG if is_ci else ConsentWay.TERMINAL
-
-
-def _dispatcher(environ: Mapping[str, str]) -> str:
-    """Who started this job by hand; "" if nobody did.
-
-    GitHub requires write access to dispatch a workflow. GitLab's manual jobs and Buildkite's block steps name a person.
-    """
-    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
-        return environ.get("GITHUB_TRIGGERING_ACTOR", "") or environ.get("GITHUB_ACTOR", "")
-    if environ.get("CI_JOB_MANUAL") == "true":
-        return environ.get("GITLAB_USER_LOGIN", "")
-    return environ.get("BUILDKITE_UNBLOCKER", "") if environ.get("BUILDKITE") else ""
+    return ConsentWay.FLAG if environ.get("GITHUB_ACTIONS") or environ.get("CI") else ConsentWay.TERMINAL
 
 
 def _approvers(shell: Shell) -> str:
@@ -127,7 +124,7 @@ def _is_denied(shell: Shell, login: str) -> bool:
 
 
 def store_consented(work: Workspace, change_set: ChangeSet) -> None:
-    """Store the set of calls, so that `run --plan-digest` may make any subset of it.
+    """Store the set of calls, so that `run --digest` may make any subset of it.
 
     In a shared store, only jobs of pull requests share it: others run on the machine that planned. If it cannot be
     stored, `run` requires an equal digest.
@@ -136,24 +133,24 @@ def store_consented(work: Workspace, change_set: ChangeSet) -> None:
     consented = consented_calls(change_set, shell.clock.now(), head_commit(shell.environ))
     if not consented.cases:
         return
-    share = place.shared is not None and bool(namespace_of(shell.environ))
+    share = place.shared is not None and bool(place.namespace)
     if share and not _may_share(consented, work.loaded.project):
         share = False
-        shell.log("the change set is not shared, because its case ids are redacted: --plan-digest must match exactly")
+        shell.log("the change set is not shared, because its case ids are redacted: --digest must match exactly")
     try:
         if place.shared is None:
             place.make()
         place.repository.save_change_set(consented.digest, consented.model_dump_json().encode(), share=share)
     except PlannerError as error:
         shell.log(
-            "this job could not store the change set: unless another job stores it, --plan-digest must match exactly: "
+            "this job could not store the change set: unless another job stores it, --digest must match exactly: "
             f"{error}"
         )
 
 
 def shareable(work: Workspace, change_set: ChangeSet) -> ConsentedCalls | None:
     """The set of calls for another job to store; None if no other job could use it."""
-    consented = consented_calls(change_set, work.shell.clock.now(), head_of(work.shell, work.loaded))
+    consented = consented_calls(change_set, work.shell.clock.now(), head_of(work.shell, work.place, work.loaded))
     is_usable = consented.cases and work.place.shared is not None and _may_share(consented, work.loaded.project)
     return consented if is_usable else None
 
@@ -165,7 +162,7 @@ def _may_share(consented: ConsentedCalls, project: Project) -> bool:
 
 @frozen
 class Agreed:
-    """The stored set with the digest of `--plan-digest`; None if there is no such digest or set."""
+    """The stored set with the digest of `--digest`; None if there is no such digest or set."""
 
     stored: ConsentedCalls | None
     head: str
@@ -191,18 +188,18 @@ class Agreed:
 
 
 def agreed_set(work: Workspace) -> Agreed:
-    digest, stored = work.selection.plan_digest, None
+    digest, stored = work.selection.digest, None
     if digest is not None and is_digest(digest) and (data := work.place.repository.load_change_set(digest)) is not None:
         stored = parse_consented(data, digest)
-    head = head_of(work.shell, work.loaded) if stored is not None and stored.commit else ""
+    head = head_of(work.shell, work.place, work.loaded) if stored is not None and stored.commit else ""
     return Agreed(stored, head, redactor_of(work.loaded.project).name)
 
 
-def head_of(shell: Shell, loaded: Loaded) -> str:
-    """The head commit of the pull request: as the CI system names it, otherwise what is checked out."""
+def head_of(shell: Shell, place: Place, loaded: Loaded) -> str:
+    """The head commit of the pull request: as GitHub names it, otherwise what is checked out."""
     if named := head_commit(shell.environ):
         return named
-    if not namespace_of(shell.environ):
+    if not place.namespace:
         return ""
     from planner.session.git import Git
 

@@ -23,7 +23,6 @@ from planner.execution.consents import (
 from planner.execution.journal_state import JournalState
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
-from planner.session.ci import namespace_of
 from planner.session.consent import how_agreed
 
 if TYPE_CHECKING:
@@ -40,27 +39,18 @@ _REASONS: Final = {
 """All other reasons are those of first calls."""
 
 
-_WORKFLOW_RUNS: Final = (
-    ("GITHUB_ACTIONS", ("GITHUB_REPOSITORY_ID", "GITHUB_RUN_ID")),
-    ("GITLAB_CI", ("CI_PROJECT_ID", "CI_PIPELINE_ID")),
-    ("BUILDKITE", ("BUILDKITE_PIPELINE_ID", "BUILDKITE_BUILD_ID")),
-)
-"""For each CI system, the variables that name a workflow run. All its attempts and jobs have the same."""
-
-
 def _workflow_run(environ: Mapping[str, str]) -> str:
-    for system, names in _WORKFLOW_RUNS:
-        if environ.get(system) and environ.get(names[-1]):
-            return ":".join([system, *(environ.get(name, "") for name in names)])
-    return ""
+    """Names a workflow run of GitHub. All its attempts and jobs have the same; "" elsewhere."""
+    if environ.get("GITHUB_ACTIONS") != "true" or not environ.get("GITHUB_RUN_ID"):
+        return ""
+    return f"GITHUB_ACTIONS:{environ.get('GITHUB_REPOSITORY_ID', '')}:{environ['GITHUB_RUN_ID']}"
 
 
-def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, str]) -> str:
-    """The consent to this set that a session of this environment resumes, or that of its workflow run; "" outside of CI
-    if it needs a new one."""
+def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, str], namespace: str) -> str:
+    """The consent to this set that a session of this environment resumes, or that of its workflow run; "" if it needs a
+    new one."""
     run = _workflow_run(environ)
     own = consent_id_of(digest, run) if run else ""
-    namespace = namespace_of(environ)
     alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
     is_new = journal.consents.get(own) is None
     return alike[-1].consent_id if alike and is_new else own
@@ -87,7 +77,7 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
         agreed_at=now,
         max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
         calls=calls,
-        namespace=namespace_of(session.shell.environ),
+        namespace=session.place.namespace,
     )
     session.journal.record(ConsentAdded(consent))
     return document.model_copy(update={"id": consent.consent_id, "how": how.value})
@@ -103,7 +93,7 @@ def _calls(change_set: ChangeSet, agreed: ConsentedCalls | None) -> Iterator[Con
 
 
 def _reason(change: Change) -> CallReason:
-    if change.fresh is not None:
+    if change.start_over is not None:
         return CallReason.START_OVER
     return _REASONS.get(change.reason, CallReason.FIRST)
 

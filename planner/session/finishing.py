@@ -138,7 +138,7 @@ def _result(
         agents=agent_documents(prepared.agents),
         change_set_digest=change_set.digest,
         consent=_consent(session, prepared, end),
-        fresh=prepared.fresh,
+        start_over=prepared.start_over,
         dropped=[DroppedCase(case_id=change.case_id, reason=change.reason.value) for change in dropped],
         open_launches=launch_documents([*end.outcome.unsettled, *prepared.orphans.unsettled]),
         cost=_cost(session, prepared, end, cases),
@@ -194,7 +194,7 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult, end: S
         return
     if not result.partial:
         repository.promote(result, session.place.environment)
-    keep_usable = result.partial and options.selection.rerun == "changed"
+    keep_usable = result.partial and options.selection.rerun == "needed"
     session.journal.record(
         Consumed(result.invocation_id, tuple(_slots_in_results(result, end, keep_usable=keep_usable)))
     )

@@ -26,7 +26,7 @@ from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, money, some
 from planner.reports.phrasing import LEAVES_OUT
-from planner.results.model import CaseResult, FreshDocument
+from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
@@ -72,10 +72,10 @@ class Preparation:
     """Unconfirmed or unbilled launches of earlier sessions that this change set does not need."""
     warnings: tuple[str, ...] = ()
     """Warnings about the agents that are called."""
-    fresh: FreshDocument | None = None
-    """Set if earlier runs of the called cases are ignored (`--fresh`)."""
+    start_over: StartOverDocument | None = None
+    """Set if earlier runs of the called cases are ignored (`--start-over`)."""
     outside_consent: tuple[str, ...] = ()
-    """What is not in the stored set with the digest of `--plan-digest`, one line per case."""
+    """What is not in the stored set with the digest of `--digest`, one line per case."""
     agents: tuple[EffectiveTarget, ...] = ()
     """The agents with a file."""
     configurations: Configurations = field(default_factory=Configurations)
@@ -92,7 +92,7 @@ class Preparation:
     consent: Consent | None = None
     """It, if somebody has given it."""
     agreed_calls: ConsentedCalls | None = None
-    """The stored set with the digest of `--plan-digest`, if all calls are in it."""
+    """The stored set with the digest of `--digest`, if all calls are in it."""
     spending: Spending = NO_SPENDING
     """What was spent under the consent."""
 
@@ -121,11 +121,13 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     judging = judging_of(work)
     earlier = earlier_results(work, judging.cache)
     stored = earlier.stored
-    fresh = None if selection.fresh is None else FreshDocument(reason=selection.fresh, by=actor_of(shell), at=now)
+    start_over = None
+    if selection.start_over is not None:
+        start_over = StartOverDocument(reason=selection.start_over, by=actor_of(shell), at=now)
     targets = without_outdated(targets, [*stored.baseline.values(), *(stored.on_branch or {}).values()])
     revisions = {key: state.revision for key, state in targets.items()}
     agents, configurations = agents_of(place, loaded.cases, targets)
-    request = Request(now, selection.rerun, revisions, selection.partial, judging.name, fresh, configurations)
+    request = Request(now, selection.rerun, revisions, selection.partial, judging.name, start_over, configurations)
     changes = diff(loaded.cases, stored, request)
 
     agreed = agreed_set(work)
@@ -147,7 +149,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     unconfirmed = Counter[str]()
     consent_id, spending = "", NO_SPENDING
     if journal:
-        consent_id = known_consent_id(journal, whole.digest, shell.environ)
+        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         resumable = _resumable(journal, whole, consent_id, selection, Agents(revisions, configurations))
         slots = [slot for mine in resumable.values() for slot in mine]
@@ -181,7 +183,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         judging,
         orphans,
         (*draft_warnings(loaded.cases, targets), *agent_warnings(agents), *_not_selected(change_set)),
-        fresh,
+        start_over,
         agreed.outside(change_set),
         agents,
         configurations,
@@ -302,13 +304,13 @@ def _resumable(
 ) -> dict[str, tuple[Slot, ...]]:
     """Unconsumed runs of the same calls, as `resumable_slots`, without those of previews that somebody edited.
 
-    With `--rerun` or `--fresh`, only runs of the same consent. Runs that the baseline already contains are excluded,
-    even if the journal does not know that.
+    With `--rerun` or `--start-over`, only runs of the same consent. Runs that the baseline already contains are
+    excluded, even if the journal does not know that.
     """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
     unsent = unsent_launches(journal)
-    same_consent_only = selection.rerun != "changed" or selection.fresh is not None
+    same_consent_only = selection.rerun != "needed" or selection.start_over is not None
 
     def counts(slot: Slot) -> bool:
         change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)

@@ -1,4 +1,5 @@
-"""The comment on a pull request: what `planner gate` prepares for the job that publishes it, and the progress of calls.
+"""The comment on a pull request: what `planner ci gate` prepares for the job that publishes it, and the progress of
+calls.
 
 A failure to show the progress never stops or fails the session.
 """
@@ -35,8 +36,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 
 
 class Publication(BaseModel):
-    """The file of `planner gate --publication`. `digest` is "" if there is nothing to call; `worth_saying` is false if
-    a new comment would say nothing."""
+    """The file of `planner ci gate --publication`. `digest` is "" if there is nothing to call; `worth_saying` is
+    false if a new comment would say nothing."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -51,7 +52,7 @@ class Publication(BaseModel):
     store: str = Field(default="", description="The shared store that the change set belongs to.")
     is_sandbox: bool = False
     change_set: ConsentedCalls | None = Field(
-        default=None, description="For `run --plan-digest`. The job that plans may not write to the store."
+        default=None, description="For `run --digest`. The job that plans may not write to the store."
     )
 
 
@@ -150,7 +151,9 @@ def progress_comment(
         by=consent.by,
         max_cost="DOLLARS" if cents is None else f"{cents // 100}.{cents % 100:02d}",
         total=sum(change.runs for change in calls),
-        fresh=next((change.fresh for change in calls if change.fresh is not None), None),
+        start_over=next((change.start_over for change in calls if change.start_over is not None), None),
     )
-    pull = replace(pull_request_of(shell.environ, head_of(shell, loaded), place.name), number=str(place.number))
+    pull = replace(
+        pull_request_of(shell.environ, head_of(shell, session.place, loaded), place.name), number=str(place.number)
+    )
     return ProgressComment(shell, place, pull, under_way)

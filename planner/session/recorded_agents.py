@@ -30,7 +30,6 @@ from planner.results.documents import called_at
 from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
 from planner.results.store import Change, Reader, Store, segment_for
-from planner.session.ci import namespace_of
 from planner.session.shell import Shell, redactor_of
 from planner.session.stores import Place
 
@@ -98,7 +97,6 @@ def stored_versions(place: Place, agent_ids: Iterable[int]) -> Versions:
 
 
 def record_agents(
-    shell: Shell,
     place: Place,
     project: Project,
     agents: Sequence[EffectiveTarget],
@@ -113,7 +111,7 @@ def record_agents(
         return
     place.make()
     place.repository.save_configurations({digest: _bytes(each) for digest, each in configurations.items()})
-    own = () if namespace_of(shell.environ) else agents
+    own = () if place.namespace else agents
     recording = _recording(place.environment, {}, [(each, each.file.fields) for each in own])
     DirectoryStore(place.directory).update(recording)
     if place.shared is not None:
@@ -211,7 +209,7 @@ def stored_configuration(repository: ResultsRepository, digest: str) -> Configur
 _MAJOR: Final = "1."
 
 
-# The record of `planner record`
+# The record of `planner ci record`
 
 
 class RecordedTarget(BaseModel):
@@ -267,7 +265,7 @@ def load_world(shell: Shell, place: Place, service: str) -> RecordedWorld | None
     except ValidationError:
         found = None
     if found is None or not found.schema_version.startswith(_MAJOR):
-        shell.log("the stored record of agents and balance cannot be read and is ignored: run planner record again")
+        shell.log("the stored record of agents and balance cannot be read and is ignored: run planner ci record again")
         return None
     return found if found.service == service else None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
@@ -61,17 +60,20 @@ class RunOptions:
     fail_on: frozenset[FailOn] = EVERYTHING
     trace: Path | None = None
     """File for the log of requests, as JSON lines."""
+    output_format: Literal["text", "json"] = "text"
+    consent_by: str | None = None
+    """Who agreed, as another CI system than GitHub names them (`planner ci run --consent-by`)."""
     comment: CommentPlace | None = None
 
     def command(self) -> str:
-        return shlex.join(["planner", "run", *self.selection.words(), *fail_on_words(self.fail_on)])
+        return self.selection.command("run", *fail_on_words(self.fail_on))
 
 
 def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
     """`consenting` repeats --consent-to-charge."""
     selection = options.selection
     # Repeating `--rerun` after a finished session would pay for its calls again.
-    afterwards = replace(options, selection=replace(selection, rerun="changed", fresh=None))
+    afterwards = replace(options, selection=replace(selection, rerun="needed", start_over=None))
 
     def suggested(command: str, consenting: bool) -> str:
         ceiling = [] if options.max_cost_cents is None else [f"--max-cost {options.max_cost_cents / 100:.2f}"]
@@ -197,10 +199,10 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     is_free = not options.consent_to_charge or (options.selection.sandbox and not pays_judge)
     request = ConsentRequest(
         options.consent_to_charge,
-        who_agrees(shell, sandbox=is_free),
+        who_agrees(shell, sandbox=is_free, namespace=session.place.namespace, consent_by=options.consent_by),
         command,
         prepared.max_cost_cents(options.max_cost_cents),
-        options.selection.plan_digest,
+        options.selection.digest,
         prepared.outside_consent,
     )
     if refusal := previews_refusal(session.loaded.project.policy, prepared):
@@ -214,5 +216,5 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         ):
             shell.log(message)
     project, configurations = session.loaded.project, prepared.configurations
-    record_agents(shell, session.place, project, prepared.agents, configurations, at_once=False)
+    record_agents(session.place, project, prepared.agents, configurations, at_once=False)
     return agree(session, prepared, consent)

@@ -17,16 +17,18 @@ from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
-from planner.session.ci import BaseCommit, PolicySource, policy_source, work_tree_source
+from planner.session.ci import BaseCommit, PolicySource, namespace_of, policy_source, work_tree_source
 from planner.session.shell import Shell
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.changes.diff import Rerun
+    from planner.changes.request import Rerun
 
 
 DEFAULT_PATH = Path("plans")
 _SUGGESTED = 3
+_OF_CI = ("plan", "run")
+"""Commands that `planner ci` has, too."""
 _COMPARED = 2_000
 """Maximum number of case ids to compare, which takes quadratic time."""
 
@@ -40,15 +42,19 @@ class Selection:
     tags: tuple[str, ...] = ()
     environment: str | None = None
     store: str | None = None
-    rerun: Rerun = "changed"
+    rerun: Rerun = "needed"
     sandbox: bool = False
     world: str | None = None
-    fresh: str | None = None
+    start_over: str | None = None
     """Reason to ignore earlier runs of the cases that are called."""
-    policy_from: str | None = None
-    """The commit to read planner.yaml from."""
-    plan_digest: str | None = None
-    """The set of calls that was agreed to (`--plan-digest`)."""
+    digest: str | None = None
+    """The set of calls that was agreed to (`--digest`)."""
+    offline: bool = False
+    """Use no network."""
+    base: str | None = None
+    """The tip of the base branch, from which planner.yaml is read; `none`: every failure counts (`planner ci`)."""
+    namespace: str | None = None
+    """Where results are kept, such as `branches/42/`; None: as GitHub's event says (`planner ci`)."""
 
     @property
     def partial(self) -> bool:
@@ -57,20 +63,25 @@ class Selection:
 
     def reconcile_command(self) -> str:
         """The command that shows the open launches of this store."""
-        kept = Selection(store=self.store, sandbox=self.sandbox, world=self.world, policy_from=self.policy_from)
-        return shlex.join(["planner", "reconcile", *kept.words()])
+        kept = Selection(store=self.store, sandbox=self.sandbox, world=self.world)
+        return kept.command("reconcile")
+
+    def command(self, name: str, *more: str) -> str:
+        """The command line that repeats this selection for the command of this name."""
+        own = [("--base", self.base), ("--namespace", self.namespace)] if name in _OF_CI else []
+        ci = [word for option, value in own if value is not None for word in (option, value)]
+        return shlex.join(["planner", *(["ci"] if ci else []), name, *self.words(), *ci, *more])
 
     def words(self) -> list[str]:
-        """The options as command-line words."""
+        """The options as command-line words, for a command that may use the network."""
         options: list[tuple[str, str | None]] = [
             ("--world", self.world),
             *(("--select", glob) for glob in self.select),
             *(("--tag", tag) for tag in self.tags),
             ("--environment", self.environment),
             ("--store", self.store),
-            ("--policy-from", self.policy_from),
-            ("--rerun", self.rerun if self.rerun != "changed" else None),
-            ("--fresh", self.fresh),
+            ("--rerun", self.rerun if self.rerun != "needed" else None),
+            ("--start-over", self.start_over),
         ]
         words = [str(path) for path in self.paths] + (["--sandbox"] if self.sandbox else [])
         return words + [word for name, value in options if value is not None for word in (name, value)]
@@ -140,7 +151,7 @@ def read_files(
 def load(shell: Shell, selection: Selection) -> Loaded:
     """Load valid plans and select cases. Raises `PlanInvalidError`: with all diagnostics; `UsageError` if no plan or
     case, or the base commit cannot be read."""
-    source = policy_source(shell, selection.policy_from, selection.paths)
+    source = policy_source(shell, selection.base, selection.paths)
     if source.note:
         shell.log(source.note)
     files = read_files(shell, selection.paths, selection.environment, source)
@@ -160,9 +171,20 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)
 
 
+def job_namespace(shell: Shell, selection: Selection) -> str:
+    """The namespace of this job's results: as named on the command line, or by GitHub's event."""
+    return selection.namespace if selection.namespace is not None else namespace_of(shell.environ)
+
+
+def require_default_branch(shell: Shell, selection: Selection, what: str) -> None:
+    """Raises `UsageError` in a job of a pull request, branch or tag."""
+    if job_namespace(shell, selection):
+        raise UsageError(f"only the default branch {what}", "Run this in a workflow of the default branch.")
+
+
 def with_default_path(shell: Shell, selection: Selection) -> Selection:
     """The selection, plus the default folder if other paths are named and it exists."""
-    source = policy_source(shell, selection.policy_from, selection.paths)
+    source = policy_source(shell, selection.base, selection.paths)
     default = _default_path(shell.cwd, source.root)
     named = {(shell.cwd / path).resolve() for path in selection.paths}
     if not named or default.resolve() in named or not default.is_dir():
@@ -170,11 +192,11 @@ def with_default_path(shell: Shell, selection: Selection) -> Selection:
     return replace(selection, paths=(*selection.paths, Path(os.path.relpath(default, shell.cwd))))
 
 
-def load_current_project(shell: Shell, policy_from: str | None = None) -> tuple[Path, Project]:
+def load_current_project(shell: Shell, base: str | None = None) -> tuple[Path, Project]:
     """The project's root and planner.yaml, for commands that read no plans. Raises `PlanInvalidError` if planner.yaml
     is invalid, or a project file is in a folder where it is not read: its store and redaction would be ignored;
     `UsageError`: the commit that policy comes from cannot be read."""
-    source = policy_source(shell, policy_from)
+    source = policy_source(shell, base)
     diagnostics = Diagnostics()
     if source.base is None:
         plans = _default_path(shell.cwd, source.root)

@@ -32,7 +32,7 @@ from planner.providers.base import (
 )
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import money
-from planner.session.ci import named_by_ci
+from planner.session.ci import NO_BASE, named_by_github
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 from planner.session.stores import Place, Workspace
@@ -42,19 +42,20 @@ if TYPE_CHECKING:
     from planner.sandbox import World
 
 SANDBOX_KEY = "sk_test_sandbox"
+KEY = "THUNDERPHONE_API_KEY"
 RUNS_PATH = "THUNDERPHONE_TEST_CALLS_PATH"
 
 
 def account_of(shell: Shell) -> Account:
     """The account in the environment. Raises `CredentialError`, `UsageError` if the key is missing, malformed, or would
     be sent unencrypted, or if the path of test calls is unknown."""
-    key = shell.environ.get("THUNDERPHONE_API_KEY", "").strip()
+    key = shell.environ.get(KEY, "").strip()
     if not key:
         raise CredentialError(
             "there is no API key",
-            "Set THUNDERPHONE_API_KEY in the environment, or use --sandbox, which needs no key.",
+            f"Set {KEY} in the environment, or use --sandbox, which needs no key.",
         )
-    check_key_characters("THUNDERPHONE_API_KEY", key)
+    check_key_characters(KEY, key)
     base_url = base_url_of(shell.environ)
     check_transport_security(base_url, shell.environ)
     runs_path = shell.environ.get(RUNS_PATH, "").strip().rstrip("/") or TEST_CALLS
@@ -155,19 +156,25 @@ class Known:
     note: str = ""
 
 
-def known_service(work: Workspace, *, refresh: bool) -> Known:
-    """Read targets and balance if `refresh`, or if it is free: in the sandbox. Otherwise use what `planner record`
-    stored."""
-    if refresh or work.selection.sandbox:
-        return asyncio.run(_ask(work))
+def known_service(work: Workspace) -> Known:
+    """Read targets and balance where there is a key, or it needs none: in the sandbox. Otherwise, and with `--offline`,
+    use what `planner ci record` stored."""
+    selection = work.selection
+    if not selection.offline and (selection.sandbox or work.shell.environ.get(KEY)):
+        return ask_service(work)
     from planner.session.recorded_agents import load_world
 
     world = load_world(work.shell, work.place, service_of(work.shell.environ))
     if world is None:
         return Known()
     old = age(work.shell.clock.now() - world.recorded_at)
-    note = f"agents and balance are as planner record stored them {old} ago; planner run reads them again"
+    note = f"agents and balance are as planner ci record stored them {old} ago; planner run reads them again"
     return Known(world.states, world.balance, note=note)
+
+
+def ask_service(work: Workspace) -> Known:
+    """Read targets and balance."""
+    return asyncio.run(_ask(work))
 
 
 async def _ask(work: Workspace) -> Known:
@@ -263,7 +270,7 @@ DEFAULT_WORLD: Final = "demo"
 def world_of(shell: Shell, selection: Selection) -> World:
     """The world of a selection. It is not trusted if a stranger may have named or written it. Raises like
     `open_world`."""
-    is_trusted = selection.policy_from is None and named_by_ci(shell.environ) is None
+    is_trusted = selection.base in (None, NO_BASE) and named_by_github(shell.environ) is None
     return open_world(shell, world_name(selection), is_trusted=is_trusted)
 
 

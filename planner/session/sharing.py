@@ -126,7 +126,7 @@ def open_shared(
     return Shared(of_branches(remote, namespaces), opened(namespaces), redaction), opened
 
 
-def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: bool) -> Store:
+def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: bool, offline: bool = False) -> Store:
     """The shared store of this address, for the repository of `root`. Raises `UsageError`.
 
     Whoever can write to it is trusted: outcomes in `latest/` are used as they are. So it must never be a place that a
@@ -137,7 +137,8 @@ def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: b
         case GitRef():
             git = Git(root, shell.environ)
             ref = address.ref + ("-sandbox" if sandbox else "")
-            return GitStore(git, ref, remote=shared_remote(git, address.remote), backoff=backoff)
+            remote = shared_remote(git, address.remote)
+            return GitStore(git, ref, remote=remote, backoff=backoff, offline=offline)
         case Bucket():
             try:
                 from planner.results.object_store import ObjectStore, open_bucket

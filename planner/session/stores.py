@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.planfile.addresses import Folder, GitRef, parse_store
+from planner.planfile.addresses import Bucket, Folder, GitRef, parse_store
 from planner.planfile.model import Case, Project
 from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.results.store import of_branches, segment_for
-from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, namespace_of
-from planner.session.selection import Loaded, Selection, load, load_current_project
+from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public
+from planner.session.selection import Loaded, Selection, job_namespace, load, load_current_project
 from planner.session.shell import Shell, print_diagnostics
 from planner.values import frozen
 
@@ -136,6 +136,8 @@ class Place:
     home: Path
     """`directory`, or its parent that was named or is the default."""
     verified: VerifiedDocuments
+    namespace: str = ""
+    """Where a job of a pull request or branch keeps its results; "" for the default branch and other machines."""
     shared: Shared | None = None
     base: ResultsRepository | None = None
     """What the default branch stored, in a job of a pull request; it is only read."""
@@ -170,14 +172,15 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
     if selection.sandbox:
         directory = directory / "sandbox"
     folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
-    namespaces = _namespaces(shell, root)
+    namespaces = _namespaces(shell, root, selection)
+    own = namespaces[0] if namespaces else ""
     access = Access(shell.keys.data, now, verified, lambda text: shell.log(f"warning: {text}"))
-    if isinstance(address, Folder):
+    if isinstance(address, Folder) or (selection.offline and isinstance(address, Bucket)):
 
         def here(namespaces: Sequence[str], /) -> ResultsRepository:
             return ResultsRepository(of_branches(folder, namespaces), access)
 
-        return Place(directory, here(namespaces), environment, home, verified, None, *_others(here, namespaces))
+        return Place(directory, here(namespaces), environment, home, verified, own, None, *_others(here, namespaces))
     # Sandbox results quote nobody.
     if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
@@ -187,12 +190,12 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
     from planner.session.sharing import open_shared, remote_store
 
     try:
-        remote = remote_store(shell, root, address, sandbox=selection.sandbox)
+        remote = remote_store(shell, root, address, sandbox=selection.sandbox, offline=selection.offline)
     except UsageError as error:
         raise UsageError(f"{where}: {error}", error.hint) from error
     keep = address.keep if isinstance(address, GitRef) else None
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access), keep=keep)
-    return Place(directory, shared.repository, environment, home, verified, shared, *_others(opened, namespaces))
+    return Place(directory, shared.repository, environment, home, verified, own, shared, *_others(opened, namespaces))
 
 
 def _others(
@@ -202,9 +205,9 @@ def _others(
     return (opened(()) if namespaces else None), [opened([name]) for name in namespaces[1:]]
 
 
-def _namespaces(shell: Shell, root: Path) -> Sequence[str]:
+def _namespaces(shell: Shell, root: Path, selection: Selection) -> Sequence[str]:
     """The namespaces of this job: its own, then those of the other pull requests of a merge group."""
-    own = namespace_of(shell.environ)
+    own = job_namespace(shell, selection)
     if not own or shell.environ.get("GITHUB_EVENT_NAME") != "merge_group":
         return (own,) if own else ()
     from planner.session.git import Git
@@ -233,7 +236,7 @@ def open_workspace(shell: Shell, selection: Selection) -> Workspace:
 
 def open_results(shell: Shell, selection: Selection) -> tuple[Project, Place]:
     """The project and its store, for commands that read no plans. Raises like `load_current_project` and `place_of`."""
-    root, project = load_current_project(shell, selection.policy_from)
+    root, project = load_current_project(shell, selection.base)
     return project, place_of(shell, root, selection, project)
 
 

@@ -268,7 +268,7 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         judged_by=change.judge,
         open_against=open_against(change, verdict.outcome, comparison),
         set_aside=judged.set_aside or (continued.set_aside if continued else None),
-        fresh=change.fresh or (continued.fresh if continued else None),
+        start_over=change.start_over or (continued.start_over if continued else None),
         **case_fields(case, verdict._replace(outcome_reason="; ".join(reasons)), runs),
         **comparison.fields(),
         **_current(change, case, today),

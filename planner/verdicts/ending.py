@@ -237,7 +237,7 @@ def _steps_to_decide(
         yield (
             f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all "
             "new calls passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls "
-            f"after a fix that planner cannot see: {commands.rerun} --fresh REASON"
+            f"after a fix that planner cannot see: {commands.rerun} --start-over REASON"
         )
 
 

@@ -193,7 +193,7 @@ class Journey:
         self.act("pull_request_target", {"number": 7, "pull_request": self.fake.pulls[7]}).wait()
 
     def agree(self, digest: str, **more: str) -> subprocess.Popen[str]:
-        inputs = {"pull-request": "7", "digest": digest, "max-cost": "5.00", "fresh": "", **more}
+        inputs = {"pull-request": "7", "digest": digest, "max-cost": "5.00", "start-over": "", **more}
         return self.act("workflow_dispatch", {"inputs": inputs, "ref": "refs/heads/main"})
 
     @property

@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import pytest
+
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
-from planner.results.model import CaseResult, FreshDocument
-from planner.results.outcomes import CaseOutcome
+from planner.results.model import CaseResult, StartOverDocument
+from planner.results.outcomes import Action, CaseOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.cases import total
 from planner.verdicts.comparison import differ_too_much
@@ -22,7 +24,7 @@ from tests.support.samples import changed, one_side, own_rate
 from tests.support.stored_cases import NOW, build, make_case, make_runs
 
 NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
-FRESH = FreshDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
+FRESH = StartOverDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
 TEN = make_case(runs=10, min_runs=5, min_pass_rate=0.8)
 Night = Callable[..., CaseResult]
 
@@ -82,25 +84,25 @@ def test_a_case_whose_rate_is_out_of_reach_is_not_called() -> None:
     assert (pool(kept), kept.compared) == (("failed", 5, 10), "same")
     assert change(rerun="failed") == change(rerun="all") == ("call", "failed_last_time", 10, 10)
     assert change(replace(TEN, runs=40)) == ("call", "runs_raised", 30, 10)
-    assert change(fresh=FRESH) == ("call", "failed_last_time", 10, 0)
-    (fresh,) = build([TEN], [failed], fresh=FRESH).changes
-    assert fresh.detail == "", "earlier runs do not count"
+    assert change(start_over=FRESH) == ("call", "start_over", 10, 0)
+    (start_over,) = build([TEN], [failed], start_over=FRESH).changes
+    assert start_over.detail == "", "earlier runs do not count"
     always = replace(TEN, min_pass_rate=1.0, runs=3, min_runs=2)
     assert night(always, night(always, None, 2, 1), 0, 0).reason == "out_of_reach"
 
 
 def test_fresh_ignores_earlier_runs_and_is_recorded() -> None:
-    """With `--fresh`, the new runs decide alone and are compared with the earlier ones, and the result says why, who
+    """With `--start-over`, the new runs decide alone and are compared with the earlier ones, and the result says why, who
     and when. A passed case is not called because of it."""
     failed = night(TEN, None, 6, 4)
-    fresh = night(TEN, failed, 9, 1, fresh=FRESH)
-    assert (pool(fresh), sides(fresh), fresh.fresh) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
-    assert case_phrasing.pool(fresh) == "earlier calls are not counted: the lookup tool was fixed"
-    kept = night(TEN, fresh, 0, 0, fresh=FRESH)
-    assert (kept.action, kept.fresh) == ("keep", FRESH)
-    again = night(TEN, night(TEN, failed, 7, 3, fresh=FRESH), 9, 1)
-    assert (pool(again), again.fresh) == (("flaky", 16, 20), FRESH)
-    assert night(TEN, None, 9, 1, fresh=FRESH).fresh is None
+    start_over = night(TEN, failed, 9, 1, start_over=FRESH)
+    assert (pool(start_over), sides(start_over), start_over.start_over) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
+    assert case_phrasing.pool(start_over) == "earlier calls are not counted: the lookup tool was fixed"
+    kept = night(TEN, start_over, 0, 0, start_over=FRESH)
+    assert (kept.action, kept.start_over) == ("keep", FRESH)
+    again = night(TEN, night(TEN, failed, 7, 3, start_over=FRESH), 9, 1)
+    assert (pool(again), again.start_over) == (("flaky", 16, 20), FRESH)
+    assert night(TEN, None, 9, 1, start_over=FRESH).start_over is None
 
 
 def test_new_runs_that_differ_too_much_start_a_new_pool() -> None:
@@ -213,3 +215,37 @@ def test_the_counts_of_a_pool_are_summed() -> None:
     )
     assert (twice := total([earlier, earlier])) is not None
     assert twice.runs_clean is None
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "rerun", "expected"),
+    [
+        (10, 0, "needed", ("keep", "passed", 0, 0, False)),
+        (10, 0, "all", ("call", "start_over", 10, 0, True)),
+        (10, 0, "failed", ("keep", "passed", 0, 0, False)),
+        (6, 4, "needed", ("call", "start_over", 10, 0, True)),
+        (6, 4, "failed", ("call", "start_over", 10, 0, True)),
+        (6, 4, "all", ("call", "start_over", 10, 0, True)),
+        (0, 0, "needed", ("call", "new", 10, 0, False)),
+    ],
+)
+def test_starting_over_concerns_what_did_not_pass(passed: int, failed: int, rerun: str, expected: Any) -> None:
+    """With `--rerun all`, every selected case."""
+    stored = [night(TEN, None, passed, failed)] if passed + failed else []
+    (found,) = build([TEN], stored, rerun=rerun, start_over=FRESH).changes
+    shown = (found.action.value, found.reason.value, found.runs, len(found.kept_run_ids), found.start_over is not None)
+    assert shown == expected
+
+
+def test_starting_over_calls_what_could_not_be_read() -> None:
+    """Instead of reading it once more."""
+    undecided = night(TEN, None, 9, 0)
+    unread = undecided.model_copy(
+        update={
+            "outcome": CaseOutcome.UNKNOWN,
+            "runs": [*undecided.runs, undecided.runs[0].model_copy(update={"run_id": 99, "outcome": "errored"})],
+        }
+    )
+    assert build([TEN], [unread]).changes[0].action is Action.RECHECK
+    (found,) = build([TEN], [unread], start_over=FRESH).changes
+    assert (found.action, found.reason.value, found.runs) == (Action.CALL, "start_over", 10)

@@ -47,7 +47,7 @@ def test_agreed() -> None:
     )
     assert agree(change_set, max_cost_cents=500).max_cost_cents == 500
     assert agree(change_set, max_cost_cents=500, policy=Policy(max_cost_cents=300)).max_cost_cents == 300
-    assert agree(change_set, plan_digest=change_set.digest).given
+    assert agree(change_set, digest=change_set.digest).given
 
 
 def test_missing() -> None:
@@ -73,7 +73,7 @@ def test_another_digest() -> None:
     """The refusal names both digests, with and without consent."""
     change_set, other = build([make_case()]), f"sha256:{'0' * 64}"
     for given in (True, False):
-        why, hint = refusal(change_set, plan_digest=other, given=given)
+        why, hint = refusal(change_set, digest=other, given=given)
         assert other in why
         assert change_set.digest in why
         assert hint.endswith(f": {_COMMAND}")
@@ -82,18 +82,18 @@ def test_another_digest() -> None:
 def test_another_digest_without_calls() -> None:
     """A different digest is refused even if the current change set is free."""
     kept = build([make_case()], [store_case(make_case())])
-    assert "is not the one agreed to" in refusal(kept, plan_digest=build([make_case()]).digest)[0]
+    assert "is not the one agreed to" in refusal(kept, digest=build([make_case()]).digest)[0]
 
 
 def test_another_digest_because_agents_were_edited() -> None:
-    """The refusal names each edited agent once, and suggests `--refresh`."""
+    """The refusal names each edited agent once, and suggests to look at the plan."""
     cases = [make_case(f"s{n}") for n in range(7)]
     stored = [store_case(case, revision="2026-11-20T08:00:00Z a1") for case in cases]
     agreed = build(cases, stored)
     today = build(cases, stored, revisions={("agent", 12): "2026-11-24T08:00:00Z b2"})
-    why, hint = refusal(today, plan_digest=agreed.digest)
+    why, hint = refusal(today, digest=agreed.digest)
     assert why.endswith("; agents edited since: support (agent 12)")
-    assert "--refresh" in hint
+    assert "planner plan" in hint
     assert hint.endswith(f": {_COMMAND}")
 
 
@@ -101,7 +101,7 @@ def test_another_digest_because_agents_were_edited() -> None:
 def test_not_a_digest(text: str) -> None:
     """Malformed digests are usage errors, not refusals."""
     with pytest.raises(UsageError, match="is not the digest of a change set") as caught:
-        agree(build([make_case()]), plan_digest=text)
+        agree(build([make_case()]), digest=text)
     assert caught.value.exit_code == 2
     assert caught.value.hint == "Copy it whole from `planner plan`: sha256: and 64 hex digits"
 
@@ -181,9 +181,9 @@ def test_the_suggested_command_is_accepted() -> None:
     """The suggested command is accepted; its ceiling is the high estimate."""
     change_set = build([make_case()])
     assert consent_command("planner run plans/", change_set) == (
-        f"planner run plans/ --consent-to-charge --max-cost 1.92 --plan-digest {change_set.digest}"
+        f"planner run plans/ --consent-to-charge --max-cost 1.92 --digest {change_set.digest}"
     )
-    assert agree(change_set, max_cost_cents=192, plan_digest=change_set.digest).given
+    assert agree(change_set, max_cost_cents=192, digest=change_set.digest).given
     made = {make_case().case_id: 2}
     rest = build([make_case()], already_made=made)
     assert consent_command("planner run", rest, already_spent_cents=128).split()[4] == "1.92"
@@ -191,6 +191,4 @@ def test_the_suggested_command_is_accepted() -> None:
     dear = build([make_case()], rates={"spark": 420.375})
     assert consent_command("planner run", dear).split()[4] == "100.89"
     unpriced = build([make_case()], products={})
-    assert (
-        consent_command("planner run", unpriced) == f"planner run --consent-to-charge --plan-digest {unpriced.digest}"
-    )
+    assert consent_command("planner run", unpriced) == f"planner run --consent-to-charge --digest {unpriced.digest}"

@@ -344,7 +344,7 @@ def test_a_skipped_case_keeps_its_inputs_and_digests() -> None:
 _NAMES = st.lists(st.sampled_from([f"s{n}" for n in range(8)]), unique=True, min_size=1)
 
 
-@given(names=_NAMES, rerun=st.sampled_from(["changed", "failed"]), partial=st.booleans())
+@given(names=_NAMES, rerun=st.sampled_from(["needed", "failed"]), partial=st.booleans())
 def test_an_unchanged_plan_keeps_everything(names: list[str], rerun: str, partial: bool) -> None:
     """diff(x, x) keeps everything and calls nothing."""
     cases = [make_case(name) for name in names]
@@ -375,7 +375,7 @@ _FAULTS = st.lists(st.sampled_from([None, "agent", "author", "platform", "caller
     runs=st.integers(1, 6),
     required=st.integers(1, 6),
     rate=st.sampled_from([0.5, 1.0]),
-    rerun=st.sampled_from(["changed", "failed", "all"]),
+    rerun=st.sampled_from(["needed", "failed", "all"]),
 )
 def test_runs_add_up(faults: list[str | None], outcome: str, runs: int, required: int, rate: float, rerun: str) -> None:
     """A called case ends with exactly the runs that the plan asks for, or, on a retry, gets that many more. Nothing

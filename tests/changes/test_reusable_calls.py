@@ -11,7 +11,7 @@ import pytest
 
 from planner.changes.model import Change, Reason
 from planner.planfile.model import Case, Target
-from planner.results.model import CaseResult, FreshDocument
+from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action
 from tests.support.stored_cases import NOW, changes_of, make_case, make_runs, store_case
 
@@ -63,8 +63,10 @@ def test_failures_are_not_forgotten_when_a_change_is_reverted() -> None:
     assert (change.prior, change.compared_with) == (failed, edited)
     change = compare(case, [edited], [failed], could_pass=lambda *_: False)
     assert (change.action, change.reason) == (Action.KEEP, Reason.OUT_OF_REACH)
-    fresh = compare(case, [edited], [failed], fresh=FreshDocument(reason="A tool was fixed.", by="Ana", at=NOW))
-    assert (fresh.action, fresh.kept_run_ids) == (Action.CALL, ())
+    start_over = compare(
+        case, [edited], [failed], start_over=StartOverDocument(reason="A tool was fixed.", by="Ana", at=NOW)
+    )
+    assert (start_over.action, start_over.kept_run_ids) == (Action.CALL, ())
 
 
 @pytest.mark.parametrize(

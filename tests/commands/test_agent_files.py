@@ -24,7 +24,7 @@ def described(project: Project, service: Served) -> Project:
     """Agent 14, described by a file that says what is deployed."""
     project.write("planner.yaml", "version: 1\n")
     project.edit("plans/hours.yaml", "clinic: {agent: 12}", WITH_FILE)
-    assert project.planner("agents", "pull", "clinic").code == 0
+    assert project.planner("agent", "pull", "clinic").code == 0
     return project
 
 
@@ -57,7 +57,7 @@ def edit_prompt(project: Project, prompt: str = "You are new here.") -> None:
 
 
 def test_a_pulled_file_says_what_is_deployed(described: Project) -> None:
-    found = agent(described, "--refresh")
+    found = agent(described)
     assert (found["target"], found["agent_id"], found["config"]) == ("clinic", 14, FILE)
     assert (found["state"], found["changes"], found["drift"], found["waits_for_deploy"]) == ("same", [], [], False)
     text = (described.root / FILE).read_text()
@@ -69,11 +69,11 @@ def test_a_pulled_file_says_what_is_deployed(described: Project) -> None:
 def test_an_edited_prompt_is_shown_with_and_without_a_key(described: Project, service: Served) -> None:
     """The same agents, calls and digest; the key is not needed for the diff and the price."""
     assert described.planner("run", CONSENT).code == 0
-    assert described.planner("record").code == 0
+    assert described.planner("ci", "record").code == 0
     assert called(described) == set()
     edit_prompt(described)
-    keyed = described.planner("plan", "--refresh", "--format", "json").json
-    keyless = described.planner("plan", "--format", "json").json
+    keyed = described.planner("plan", "--format", "json").json
+    keyless = described.planner("plan", "--offline", "--format", "json").json
     assert keyed["agents"] == keyless["agents"]
     assert keyed["digest"] == keyless["digest"]
     (found,) = keyless["agents"]
@@ -99,18 +99,18 @@ def test_an_edit_at_the_service_is_drift(described: Project, service: Served) ->
     """Named with the diff on the next plan, and by planner record; the file's own edit is none."""
     assert described.planner("run", CONSENT).code == 0
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
-    found = agent(described, "--refresh")
+    found = agent(described)
     assert found["state"] == "changed"
     assert [change["field"] for change in found["drift"]] == ["prompt"]
     assert not found["waits_for_deploy"]
-    assert "drift" in described.planner("plan", "--refresh").out
-    assert "drift" in described.planner("record").out
+    assert "drift" in described.planner("plan").out
+    assert "drift" in described.planner("ci", "record").out
 
 
 def test_a_recorded_file_waits_for_deploy(described: Project) -> None:
-    described.planner("record")
+    described.planner("ci", "record")
     edit_prompt(described)
-    described.planner("record")
+    described.planner("ci", "record")
     found = agent(described)
     assert (found["drift"], found["waits_for_deploy"]) == ([], True)
 
@@ -118,9 +118,9 @@ def test_a_recorded_file_waits_for_deploy(described: Project) -> None:
 def test_an_edit_outside_the_file_is_noticed(described: Project, service: Served) -> None:
     described.write(FILE, "voice: maya\n")
     assert described.planner("run", CONSENT).code == 0
-    assert called(described, "--refresh") == set()
+    assert called(described) == set()
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
-    assert called(described, "--refresh") == {"agent_edited"}
+    assert called(described) == {"agent_edited"}
 
 
 def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service: Served) -> None:
@@ -128,14 +128,14 @@ def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service
     described.write(FILE, "prompt: You are new here.\nvoice: maya\n")
     assert described.planner("run", CONSENT).code == 0
     edit_prompt(described, "You are kind.")
-    ran = described.planner("recheck")
+    ran = described.planner("run", "--offline")
     assert (ran.code, "3 cases rechecked with runs whose inputs have changed since" in ran.out) == (0, True), ran.out
     described.write(FILE, "voice: maya\n")
-    assert called(described, "--refresh") == {"agent_file_changed"}
-    digest = described.planner("plan", "--refresh", "--format", "json").json["digest"]
+    assert called(described) == {"agent_file_changed"}
+    digest = described.planner("plan", "--format", "json").json["digest"]
     described.write(FILE, "voice: maya\nprompt: You are kind.\n")
     calls = len(service.own_runs())
-    ran = described.planner("run", CONSENT, "--plan-digest", digest)
+    ran = described.planner("run", CONSENT, "--digest", digest)
     assert (ran.code, len(service.own_runs())) == (3, calls), ran.err
     assert ("the file of its agent changed" in ran.err, "was edited" in ran.err) == (True, False), ran.err
 
@@ -148,13 +148,13 @@ def test_upgrading_calls_nothing(described: Project, service: Served) -> None:
         for case in document["cases"]:
             assert case["inputs"].pop("configuration").startswith("sha256:")
         path.write_text(json.dumps(document))
-    assert called(described, "--refresh") == set()
-    assert called(described) == {"agent_file_changed"}  # without a key, nobody knows what the file changes
+    assert called(described) == set()
+    assert called(described, "--offline") == {"agent_file_changed"}  # without a key, nobody knows what the file changes
     assert described.planner("run", CONSENT).code == 0  # stores the configuration, and calls nothing
     assert len(service.own_runs()) == 5
     assert called(described) == set()
     edit_prompt(described)
-    assert called(described, "--refresh") == {"agent_file_changed"}
+    assert called(described) == {"agent_file_changed"}
 
 
 def test_a_field_that_is_new_in_the_api_is_no_change(described: Project) -> None:
@@ -170,48 +170,48 @@ def test_a_field_that_is_new_in_the_api_is_no_change(described: Project) -> None
         case["inputs"]["configuration"] = digest
     stored.write_text(json.dumps(document))
     described.write(FILE, "voice: maya\n")
-    assert called(described, "--refresh") == set()
+    assert called(described) == set()
     described.write(FILE, "voice: maya\nthinking_level: base\n")  # then it counts: only the first session had it
-    changes = described.planner("plan", "--refresh", "--format", "json").json["changes"]
+    changes = described.planner("plan", "--format", "json").json["changes"]
     assert {(change["action"], change["reason"]) for change in changes} == {("recheck", "called_before")}
 
 
 def test_a_field_that_the_service_does_not_show_is_warned_of(described: Project) -> None:
     described.write(FILE, "voice: maya\nvioce: nova\n")
-    (warning,) = described.planner("plan", "--refresh", "--format", "json").json["warnings"]
+    (warning,) = described.planner("plan", "--format", "json").json["warnings"]
     assert "`vioce`" in warning
 
 
 def test_secrets_and_control_characters_of_a_file_are_not_shown(described: Project) -> None:
     described.write(FILE, 'prompt: "Call +1 415 555 0134 \\e[31m now ::error::"\nvoice: maya\n')
-    text = described.planner("plan", "--refresh").out
+    text = described.planner("plan").out
     assert "555 0134" not in text
     assert "\x1b[31m" not in text
-    assert "555 0134" not in described.planner("plan", "--refresh", "--format", "json").out
+    assert "555 0134" not in described.planner("plan", "--format", "json").out
 
 
 def test_pull_keeps_comments_and_asks_before_it_overwrites(described: Project, service: Served) -> None:
     edit_prompt(described)
     before = (described.root / FILE).read_text()
-    assert described.planner("agents", "pull", "clinic").code == 2
+    assert described.planner("agent", "pull", "clinic").code == 2
     assert (described.root / FILE).read_text() == before
-    assert described.planner("agents", "pull", "clinic", "--force").code == 0
+    assert described.planner("agent", "pull", "clinic", "--overwrite").code == 0
     text = (described.root / FILE).read_text()
     assert text.startswith("# Ours\nprompt: ")
-    assert agent(described, "--refresh")["state"] == "same"
+    assert agent(described)["state"] == "same"
     assert "product" not in text  # only the fields that the file has
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
-    assert described.planner("agents", "pull", "clinic").code == 0  # nothing of the author's is lost
-    assert agent(described, "--refresh")["state"] == "same"
+    assert described.planner("agent", "pull", "clinic").code == 0  # nothing of the author's is lost
+    assert agent(described)["state"] == "same"
 
 
 def test_pull_writes_the_prompt_file(described: Project) -> None:
     described.write(FILE, "prompt_file: support.md\n")
     described.write("agents/support.md", "Old.\n")
-    assert described.planner("agents", "pull", "clinic", "--force").code == 0
+    assert described.planner("agent", "pull", "clinic", "--overwrite").code == 0
     assert (described.root / FILE).read_text() == "prompt_file: support.md\n"
     assert (described.root / "agents/support.md").read_text() != "Old.\n"
-    assert agent(described, "--refresh")["state"] == "same"
+    assert agent(described)["state"] == "same"
 
 
 @pytest.mark.parametrize("name", ["agents/support.md", FILE])
@@ -225,19 +225,19 @@ def test_pull_keeps_what_is_not_committed(described: Project, service: Served, n
     described.write(name, "You are new here.\n" if name != FILE else "prompt: You are new here.\n")
     edited = (described.root / name).read_text()
     assert described.planner("run").code == 3
-    assert described.planner("agents", "pull", "clinic").code == 2
+    assert described.planner("agent", "pull", "clinic").code == 2
     assert described.planner("run", CONSENT).code == 0
-    assert described.planner("agents", "pull", "clinic").code == 2
+    assert described.planner("agent", "pull", "clinic").code == 2
     assert (described.root / name).read_text() == edited
     git(described, "commit", "-qam", "Edit")
-    assert described.planner("agents", "pull", "clinic").code == 0
+    assert described.planner("agent", "pull", "clinic").code == 0
     assert (described.root / name).read_text() != edited
 
 
 def test_a_refused_run_records_nothing(described: Project) -> None:
     edit_prompt(described)
     assert described.planner("run").code == 3
-    assert described.planner("agents", "pull", "clinic").code == 2
+    assert described.planner("agent", "pull", "clinic").code == 2
 
 
 STRANGE = "\x07\x1b\x7f\x85\x9f\u2028\u2029\ufeff\t\ufffe\U0001f600"
@@ -254,13 +254,13 @@ FORMS = ("Hi{}there.", "You are kind.\nSay hi{}there.\n  Bye.")
 def test_pull_writes_every_character(described: Project, service: Served, prompt: str) -> None:
     ask(service, "PATCH", "14", {"prompt": prompt})
     ask(service, "POST", "14/deploy", {})
-    assert described.planner("agents", "pull", "clinic").code == 0
+    assert described.planner("agent", "pull", "clinic").code == 0
     assert described.planner("validate").code == 0
-    assert agent(described, "--refresh")["state"] == "same"
+    assert agent(described)["state"] == "same"
     described.edit(FILE, "voice:", "voice: other #")
-    again = described.planner("agents", "pull", "clinic", "--force")
+    again = described.planner("agent", "pull", "clinic", "--overwrite")
     assert again.code == 0, again.err
-    assert agent(described, "--refresh")["state"] == "same"
+    assert agent(described)["state"] == "same"
 
 
 @pytest.mark.parametrize(
@@ -268,14 +268,14 @@ def test_pull_writes_every_character(described: Project, service: Served, prompt
 )
 def test_pull_refuses_a_file_that_it_cannot_read(described: Project, text: str) -> None:
     described.write(FILE, text)
-    assert described.planner("agents", "pull", "clinic", "--force").code == 2
+    assert described.planner("agent", "pull", "clinic", "--overwrite").code == 2
     assert (described.root / FILE).read_text() == text
 
 
 @pytest.mark.parametrize("targets", ["clinic: {phone_number: 77}", "desk: {agent: 14}"])
 def test_pull_needs_an_agent(project: Project, service: Served, targets: str) -> None:
     project.edit("plans/hours.yaml", "clinic: {agent: 12}", targets)
-    assert project.planner("agents", "pull", "clinic").code == 2
+    assert project.planner("agent", "pull", "clinic").code == 2
     assert not (project.root / "agents").exists()
 
 
@@ -284,20 +284,20 @@ def test_another_agent_with_the_same_configuration_calls_nothing(described: Proj
     assert described.planner("run", CONSENT).code == 0
     copy = ask(service, "POST", "14/duplicate", {"name": "Copy"})["id"]
     described.edit("plans/hours.yaml", "agent: 14", f"agent: {copy}")
-    assert called(described, "--refresh") == set()
+    assert called(described) == set()
     described.edit("plans/hours.yaml", f"agent: {copy}", "agent: 12")
-    assert called(described, "--refresh") == {"settings_changed"}
+    assert called(described) == {"settings_changed"}
 
 
 def test_a_deployed_file_calls_nothing_again(described: Project, service: Served) -> None:
     edit_prompt(described)
     assert described.planner("run", CONSENT).code == 0
-    assert agent(described, "--refresh")["state"] == "changed"
-    assert called(described, "--refresh") == set()
+    assert agent(described)["state"] == "changed"
+    assert called(described) == set()
     ask(service, "PATCH", "14", {"prompt": "You are new here."})
     ask(service, "POST", "14/deploy", {})
-    assert agent(described, "--refresh")["state"] == "same"
-    assert called(described, "--refresh") == set()
+    assert agent(described)["state"] == "same"
+    assert called(described) == set()
 
 
 def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,15 +305,15 @@ def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch:
     with fake_github() as fake:
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
             monkeypatch.setenv(f"GITHUB_{name}", value)
-        assert described.planner("record", "--issue").code == 0
+        assert described.planner("ci", "record", "--issue").code == 0
         assert fake.issues == []
         service.control({"deploy": {"agent_id": 14, "revision": 2}})
-        assert described.planner("record", "--issue").code == 0
+        assert described.planner("ci", "record", "--issue").code == 0
         (issue,) = fake.issues
         assert "drift" in issue["body"]
         assert "```diff\nprompt:\n- " in issue["body"]
-        assert described.planner("agents", "pull", "clinic").code == 0
-        assert described.planner("record", "--issue").code == 0
+        assert described.planner("agent", "pull", "clinic").code == 0
+        assert described.planner("ci", "record", "--issue").code == 0
         assert [each["state"] for each in fake.issues] == ["closed"]
 
 
@@ -321,7 +321,7 @@ def test_the_job_summary_has_the_difference(described: Project, monkeypatch: pyt
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(described.root / "summary.md"))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     edit_prompt(described, '"Say ``` and @everyone"')
-    assert described.planner("plan", "--refresh").code == 0
+    assert described.planner("plan").code == 0
     summary = (described.root / "summary.md").read_text()
     assert "Agent `clinic`: prompt changed, called on a preview" in summary
     assert "\n````text\n" in summary
@@ -331,9 +331,9 @@ def test_the_job_summary_has_the_difference(described: Project, monkeypatch: pyt
 def test_a_policy_without_previews(described: Project, service: Served) -> None:
     """Refused by the plan as by the run, with the target's name; a file that is deployed needs none."""
     described.write("planner.yaml", "version: 1\npolicy: {previews: deny}\n")
-    assert described.planner("plan", "--refresh").code == 0
+    assert described.planner("plan").code == 0
     edit_prompt(described)
-    for command in (("plan", "--refresh"), ("run", CONSENT)):
+    for command in (("plan",), ("run", CONSENT)):
         ran = described.planner(*command)
         assert ran.code == 3
         assert "policy.previews" in " ".join((ran.out + ran.err).split())

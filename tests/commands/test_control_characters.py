@@ -117,7 +117,7 @@ def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> N
     Before: each kind of output had its own escaping.
     Now: no stream, report or output file contains one, and results.json stays valid JSON.
     """
-    for options in ((), ("--format", "json"), ("--explain", "*")):
+    for options in ((), ("--format", "json")):
         assert outputs("plan", *SANDBOX, *options).code == 0
     assert outputs(*CONSENT, "-vv", "--trace", "trace.jsonl").code == 1
     turns = [turn["text"] for path in project.root.glob(".planner/**/evidence/*.json") for turn in strings(path)]
@@ -130,7 +130,7 @@ def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> N
     for options in ((), ("--format", "json")):
         outputs("history", "--sandbox", *options)
         outputs("transcript", "hours/*", "--sandbox", *options)
-    outputs("recheck", "--sandbox")
+    outputs("run", "--offline", "--sandbox")
 
 
 def strings(path: Path) -> list[Any]:

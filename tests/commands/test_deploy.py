@@ -52,7 +52,7 @@ class Shop:
         subprocess.run(["git", "apply", EXAMPLE / patch], cwd=self.project.root, check=True)
 
     def deploy(self, *options: str) -> Any:
-        return self.project.planner("deploy", "support", *options)
+        return self.project.planner("agent", "deploy", "support", *options)
 
 
 @pytest.fixture
@@ -83,14 +83,14 @@ def test_only_a_proven_configuration_is_deployed(shop: Shop) -> None:
     assert shop.deploy("--yes").code == 0
     assert "then mention our website" in shop.agent()["prompt"]
     assert not shop.agent()["has_draft"]
-    assert {action for action, _, _ in shop.project.actions("--refresh").values()} == {"keep"}
+    assert {action for action, _, _ in shop.project.actions().values()} == {"keep"}
     assert shop.deploy().out.endswith("there is nothing to deploy\n")
 
 
 def test_results_of_selected_cases_are_collected_first(shop: Shop) -> None:
     """Every case was called and passed, but no whole session has the results: `run` stores them without a call."""
     shop.write_prompt(PROMPT, POLITE)
-    for case in shop.project.actions("--refresh"):
+    for case in shop.project.actions():
         assert shop.project.planner("run", CONSENT, "--select", case).code == 0
     ran = shop.deploy("--yes")
     assert (ran.code, "planner run" in ran.err, "planner plan" in ran.err) == (4, True, False), ran.err
@@ -200,12 +200,12 @@ def plan(name: str, target: str) -> str:
     ("alias", "message"),
     [
         ("nobody", "Targets with a file: support"),
-        ("line", "planner agents pull"),
+        ("line", "planner agent pull"),
     ],
 )
 def test_a_target_without_a_file(shop: Shop, alias: str, message: str) -> None:
     shop.project.write("plans/line.yaml", plan("line", "line: {agent: 12}"))
-    ran = shop.project.planner("deploy", alias, "--yes")
+    ran = shop.project.planner("agent", "deploy", alias, "--yes")
     assert (ran.code, message in ran.err) == (2, True), ran.err
 
 

@@ -40,7 +40,7 @@ def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> J
 
 
 def gate(project: Project, code: int, *arguments: str) -> Any:
-    ran = project.planner("gate", "--sandbox", "--format", "json", *arguments)
+    ran = project.planner("ci", "gate", "--sandbox", "--format", "json", *arguments)
     assert ran.code == code, ran.out + ran.err
     assert ran.json["exit_code"] == code
     return ran.json
@@ -131,7 +131,7 @@ def test_cancelled_and_run_again(project: Project, service: Served) -> None:
     plan = PLAN.replace("expect:", "timeout_seconds: 1\n    expect:")
     project.write("plans/hours.yaml", plan)
     assert project.planner("run", "--consent-to-charge").code == 4
-    found = project.planner("gate", "--format", "json")
+    found = project.planner("ci", "gate", "--format", "json")
     assert (found.code, found.json["to_collect"], found.json["open_calls"]) == (4, [CASE], 1)
     assert found.json["calls"] == 0
 
@@ -140,10 +140,10 @@ def test_service_down(project: Project, service: Served, monkeypatch: pytest.Mon
     """With a key the service is read. If it is down, the answer is incomplete, never green."""
     project.write("plans/hours.yaml", PLAN)
     assert project.planner("run", "--consent-to-charge").code == 0
-    assert project.planner("gate", "--refresh").code == 0
+    assert project.planner("ci", "gate").code == 0
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
-    assert project.planner("gate", "--refresh").code == 4
-    assert project.planner("gate").code == 0
+    assert project.planner("ci", "gate").code == 4
+    assert project.planner("ci", "gate", "--offline").code == 0
 
 
 def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_OUTPUT", str(file))
     project.write("plans/hours.yaml", PLAN)
-    assert project.planner("gate").code == 3
+    assert project.planner("ci", "gate").code == 3
     lines = file.read_text().splitlines()
     named = {line.partition("<<")[0]: lines[at + 1] for at, line in enumerate(lines) if "<<" in line}
     assert named | {"digest": ""} == {
@@ -164,7 +164,7 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         "open-calls": "0",
         "exit-code": "3",
     }
-    assert json.loads(project.planner("gate", "--format", "json").out)["digest"] == named["digest"]
+    assert json.loads(project.planner("ci", "gate", "--format", "json").out)["digest"] == named["digest"]
 
 
 def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypat
     with fake_github() as fake:
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
             monkeypatch.setenv(f"GITHUB_{name}", value)
-        publish = ("publish", str(file), "--pull-request", "7", "--commit", head)
+        publish = ("ci", "publish", str(file), "--pull-request", "7", "--commit", head)
         found["change_set"]["cases"][0]["runs"] = 50
         forged = tmp_path / "forged.json"
         forged.write_text(json.dumps(found))
@@ -228,11 +228,11 @@ def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypat
         git(tmp_path, "init", "-q", str(empty))
         git(empty, "remote", "add", "origin", f"file://{jobs.remote}")
         monkeypatch.chdir(empty)
-        refused = jobs.project.planner("publish", str(forged), *publish[2:])
+        refused = jobs.project.planner("ci", "publish", str(forged), *publish[3:])
         assert (refused.code, "does not match its digest" in refused.err) == (0, True)
         assert git(jobs.remote, "for-each-ref", "refs/planner/") == ""
         assert jobs.project.planner(*publish).code == 0
-        assert jobs.project.planner("publish", str(tmp_path / "none"), "--commit", head).code == 0
+        assert jobs.project.planner("ci", "publish", str(tmp_path / "none"), "--commit", head).code == 0
         assert [status["state"] for status in fake.statuses] == ["pending", "pending", "error"]
     key = found["digest"].removeprefix("sha256:")
     assert jobs.stored() == [f"branches/7/change-sets/{key}.json"]
@@ -256,8 +256,8 @@ def test_without_comparison_every_failure_counts(jobs: Jobs) -> None:
     jobs.edit(plans__hours=FAILING)
     run(jobs.start())
     assert gate(jobs.start(7), 0)["known_failing"] == [CASE]
-    assert gate(jobs.start(7), 1, "--compare-with", "none")["failed"] == [CASE]
-    assert jobs.start(7).planner("gate", "--compare-with", "none", "--fail-on", "regression").code == 2
+    assert gate(jobs.start(7), 1, "--base", "none")["failed"] == [CASE]
+    assert jobs.start(7).planner("ci", "gate", "--base", "none", "--fail-on", "regression").code == 2
 
 
 def test_names_separate_two_uses(jobs: Jobs, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_names_separate_two_uses(jobs: Jobs, tmp_path: Path) -> None:
     file = tmp_path / "publication.json"
     gate(jobs.start(7), 3, "--publication", str(file), "--name", "eu")
     assert "gh workflow run phone-plans-eu-call.yml" in json.loads(file.read_text())["comment"]
-    assert jobs.project.planner("gate", "--sandbox", "--name", "a b").code == 2
+    assert jobs.project.planner("ci", "gate", "--sandbox", "--name", "a b").code == 2
 
 
 def test_cancelled_calls_in_the_comment(
@@ -279,11 +279,11 @@ def test_cancelled_calls_in_the_comment(
     jobs.edit(plans__hours=plan.replace("calm", "angry"))
     monkeypatch.setenv("GITHUB_ACTOR", "maria")
     service.control({"faults": [{"kind": "hang", "times": 1}]})
-    file, options = tmp_path / "publication.json", ("--policy-from", "origin/main")
+    file, options = tmp_path / "publication.json", ("--base", "origin/main")
     job = jobs.start(7, branch="topic", event="workflow_dispatch")
-    assert job.planner("run", "--consent-to-charge", *options).code == 4
+    assert job.planner("ci", "run", "--consent-to-charge", *options).code == 4
     job = jobs.start(7, branch="topic", event="workflow_dispatch")
-    assert job.planner("gate", *options, "--publication", str(file)).code == 4
+    assert job.planner("ci", "gate", *options, "--publication", str(file)).code == 4
     found = json.loads(file.read_text())
     assert "1 call already made" in found["comment"]
     assert "may still cost $0." in found["comment"]
@@ -325,13 +325,6 @@ def test_sandbox_results_of_a_public_repository_are_not_refused(jobs: Jobs) -> N
     assert jobs.start(7, repository=PUBLIC).planner("plan", "--sandbox").code == 0
 
 
-def test_a_public_repository_as_gitlab_names_it(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = jobs.start()
-    monkeypatch.delenv("GITHUB_EVENT_PATH")
-    monkeypatch.setenv("CI_PROJECT_VISIBILITY", "public")
-    assert project.planner("plan").code == 2
-
-
 TWO = PLAN.replace("expect:", "expect: &same").replace("    prompt", "    runs: 2\n    prompt") + (
     "  back:\n    runs: 2\n    prompt: You are Bob, calm. Ask to be called back.\n    expect: *same\n"
 )
@@ -356,11 +349,11 @@ def test_the_cost_in_the_comment_is_that_of_the_digest(
     jobs.edit(plans__hours=TWO)
 
     def job(*arguments: str) -> Any:
-        options = ("--policy-from", "origin/main")
-        return jobs.start(7, branch="topic", event="workflow_dispatch").planner(*arguments, *options)
+        options = ("--base", "origin/main")
+        return jobs.start(7, branch="topic", event="workflow_dispatch").planner("ci", *arguments, *options)
 
     def bill(code: int, *arguments: str) -> str:
-        ran = job("run", "--consent-to-charge", "--plan-digest", digest, *arguments)
+        ran = job("run", "--consent-to-charge", "--digest", digest, *arguments)
         assert ran.code == code, ran.out + ran.err
         return f"${project.results()['cost']['actual_cents'] / 100:.2f}"
 
@@ -374,8 +367,8 @@ def test_the_cost_in_the_comment_is_that_of_the_digest(
     whole = bill(0, "--max-cost", "2.00")
     assert (first, whole) == ("$0.16", "$0.64")
     said = [comment()]
-    for fresh in ([], ["--fresh", "the lookup tool was fixed"]):
-        assert bill(0, "--max-cost", "1.00", *fresh) == "$0.00"
+    for start_over in ([], ["--start-over", "the lookup tool was fixed"]):
+        assert bill(0, "--max-cost", "1.00", *start_over) == "$0.00"
         said.append(comment())
     assert all(f"{whole}, agreed by `maria` up to $2.00" in each for each in said)
     assert not any("ignored" in each for each in said)
@@ -383,16 +376,16 @@ def test_the_cost_in_the_comment_is_that_of_the_digest(
 
 def test_ignored_results_stay_in_the_comment(jobs: Jobs, tmp_path: Path) -> None:
     """The default branch does not have the case: only results of the pull request itself were ignored. Then another push."""
-    file, fresh = tmp_path / "publication.json", ("--fresh", "the lookup tool was fixed")
+    file, start_over = tmp_path / "publication.json", ("--start-over", "the lookup tool was fixed")
     jobs.branch("topic")
     jobs.edit(plans__hours=FAILING)
     run(jobs.start(7, branch="topic"))
     assert "ignored" not in comment_of(jobs.start(7, branch="topic"), 1, file)
-    assert run(jobs.start(7, branch="topic"), *fresh) == 1
-    assert fresh[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
+    assert run(jobs.start(7, branch="topic"), *start_over) == 1
+    assert start_over[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
     jobs.edit(plans__other=PLAN.replace("plan: hours", "plan: other"))
     assert run(jobs.start(7, branch="topic")) == 1
-    assert fresh[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
+    assert start_over[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
 
 
 def test_a_called_commit_is_not_said_to_be_uncalled(
@@ -404,12 +397,12 @@ def test_a_called_commit_is_not_said_to_be_uncalled(
     jobs.begin(plans__hours=PLAN, planner=STORE)
 
     def comment() -> str:
-        jobs.start(7).planner("gate", "--refresh", "--publication", str(file))
+        jobs.start(7).planner("ci", "gate", "--publication", str(file))
         return json.loads(file.read_text())["comment"]
 
     assert "Nothing called yet" in comment()
     dispatched = jobs.start(7, event="workflow_dispatch")
-    assert dispatched.planner("run", "--policy-from", "origin/main", "--consent-to-charge").code == 0
+    assert dispatched.planner("ci", "run", "--base", "origin/main", "--consent-to-charge").code == 0
     service.control({"deploy": {"agent_id": 12, "revision": 1}})
     said = comment()
     assert said.startswith("### 📞 1 call to make")

@@ -48,8 +48,6 @@ def test_each_call_is_reported_once(project: Project) -> None:
     assert case["duration_seconds"] > 0
     one = project.planner("history", "--sandbox", CASE)
     assert one.out.startswith(f"✓ {CASE}\n  passed · 2 calls · $")
-    newest = project.planner("history", "--sandbox", "--limit", "1", "--format", "json").json
-    assert [case["case_id"] for case in newest["cases"]] == ["hours/cancel@clinic"]
     some = project.planner("history", "--sandbox", "hours/saturday*", "--format", "json").json
     assert [case["case_id"] for case in some["cases"]] == [CASE, "hours/saturday[name=Bob]@clinic"]
 

@@ -11,14 +11,10 @@ ROOT = Path(__file__).parents[2]
 WORKFLOWS = ("phone-plans", "phone-plans-call", "phone-plans-main")
 NEXT = """\
 
-Fill in the lines marked <- in plans/first.yaml, planner.yaml, .github/workflows/phone-plans*.yml.
-Store the API key in the environment phone-calls of the repository, for its default branch only. Private
-repositories without a paid plan have no environments: there everyone with write access can use the key.
+Fill in the lines marked <- in plans/first.yaml, planner.yaml.
 Next:
   planner run --sandbox --consent-to-charge   try it: no key, no phone, no money
-  planner schema                              lets editors complete and explain keys
-  planner plan --refresh                      calls to your own agent and their cost (needs a key)
-Each run overwrites reports/; consider adding it to .gitignore.
+  planner plan                                calls to your own agent and their cost
 """
 
 
@@ -32,11 +28,11 @@ def test_the_starter_files_work(project: Project) -> None:
     """The plan is valid, and passes on the sandbox within the policy; so do the next steps that it names."""
     ran = empty(project).planner("init")
     assert (ran.code, ran.err) == (0, "")
-    workflows = "".join(f"wrote .github/workflows/{name}.yml\n" for name in WORKFLOWS)
-    assert ran.out == f"wrote plans/first.yaml\nwrote planner.yaml\n{workflows}{NEXT}"
+    schemas = "wrote schemas/: editors complete and explain keys\n"
+    assert ran.out == f"wrote plans/first.yaml\nwrote planner.yaml\n{schemas}{NEXT}"
+    assert not (project.root / ".github").exists()
     assert project.planner("validate").out == "1 plan valid · 2 cases · 6 runs\n"
     assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
-    assert project.planner("schema").code == 0
     first = (project.root / "plans/first.yaml").read_text().splitlines()[0]
     assert (project.root / "plans" / first.partition("$schema=")[2]).is_file()
 
@@ -55,28 +51,26 @@ def test_stored_files_are_private_and_ignored_by_git(project: Project) -> None:
     assert [f"{path.stat().st_mode & 0o777:o}" for path in (store, store / "sandbox/journal.sqlite")] == ["700", "600"]
 
 
-def test_init_overwrites_nothing(project: Project) -> None:
-    """Plans, a project, a workflow that are there are kept, and so is a link to nowhere."""
+def test_workflows_are_written_on_request_and_nothing_is_overwritten(project: Project) -> None:
+    """Also in a project, whose files are left alone; a workflow that is there is kept, and so is a link to nowhere."""
     project.write("planner.yaml", "# mine\n")
     (project.root / ".github/workflows").mkdir(parents=True)
-    for name in WORKFLOWS:
-        (project.root / f".github/workflows/{name}.yml").symlink_to("nowhere.yml")
-    ran = project.planner("init")
+    (project.root / ".github/workflows/phone-plans.yml").symlink_to("nowhere.yml")
+    ran = project.planner("init", "--github")
     assert ran.code == 0
-    assert ran.out.startswith(
-        "kept plans: it contains plans\nkept planner.yaml: it exists\n"
-        + "".join(f"kept .github/workflows/{name}.yml: it exists\n" for name in WORKFLOWS)
-        + "\nNext:\n"
-    )
+    first, *others = (f".github/workflows/{name}.yml" for name in WORKFLOWS)
+    assert ran.out.startswith(f"kept {first}: it exists\n" + "".join(f"wrote {name}\n" for name in others))
+    assert "Store the API key in the environment phone-calls" in ran.out
     assert (project.root / "planner.yaml").read_text() == "# mine\n"
-    assert sorted(path.name for path in project.root.rglob("*.y*ml")) == [
-        "hours.yaml",
-        "phone-plans-call.yml",
-        "phone-plans-main.yml",
-        "phone-plans.yml",
-        "planner.yaml",
-    ]
     assert not (project.root / ".github/workflows/nowhere.yml").exists()
+
+
+def test_init_in_a_project_is_refused(project: Project) -> None:
+    """Also in a folder of one; what to add instead is named. Plans without a project are kept."""
+    assert "kept plans: it contains plans\nwrote planner.yaml\n" in project.planner("init").out
+    for folder in (".", "plans"):
+        ran = project.planner("init", "--dir", folder)
+        assert (ran.code, ran.out, "plans/second.yaml" in ran.err) == (2, "", True)
 
 
 def test_init_in_an_unwritable_folder(project: Project) -> None:

@@ -16,7 +16,7 @@ REFUSED = (
 )
 
 
-@pytest.mark.parametrize("command", [["run", "--consent-to-charge"], ["plan", "--refresh"]])
+@pytest.mark.parametrize("command", [["run", "--consent-to-charge"], ["plan"]])
 def test_http_to_another_host_is_refused(command: list[str], project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The configured address of the service is http, and the attacker can read the network.
 
@@ -35,7 +35,7 @@ def test_http_may_be_allowed_for_one_host(project: Project, monkeypatch: pytest.
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://mock.example.org:8080")
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
     monkeypatch.setenv("THUNDERPHONE_ALLOW_HTTP_TO", "elsewhere")
-    ran = project.planner("plan", "--refresh")
+    ran = project.planner("plan")
     assert ran.code == 2
     assert "THUNDERPHONE_ALLOW_HTTP_TO names another host: 'elsewhere'." in ran.err
 

@@ -148,18 +148,18 @@ class Race:
 
     def call(self, number: int) -> None:
         project = self.jobs.start(number, branch=f"topic{number}", event="workflow_dispatch")
-        words = ("--consent-to-charge", "--policy-from", "origin/main", "--plan-digest", self.digests[number])
-        ran = project.planner("run", *words)
+        words = ("--consent-to-charge", "--base", "origin/main", "--digest", self.digests[number])
+        ran = project.planner("ci", "run", *words)
         assert ran.code == 0, ran.err
         self.dropped += [case["case_id"] for case in project.results()["dropped"]]
 
     def merge(self, number: int) -> None:
-        gate = self.jobs.start(number, branch=f"topic{number}").planner("gate")
+        gate = self.jobs.start(number, branch=f"topic{number}").planner("ci", "gate")
         assert gate.code == 0, gate.out
         self.done.append(number)
         self.jobs.branch("main")
         self.jobs.edit(plans__hours=self.both if len(self.done) == 2 else self.merged[number])
-        ran = self.jobs.start().planner("promote", "--pull-request", str(number))
+        ran = self.jobs.start().planner("ci", "promote", "--pull-request", str(number))
         assert ran.code == 0, ran.err
 
     def _note(self, changes: list[dict[str, str]]) -> None:
@@ -202,7 +202,7 @@ def test_two_pull_requests(
     assert jobs.stored("branches/", REF) == []
     assert paid[0] <= len(service.own_runs()) <= paid[1]
     assert len(service.own_runs()) == (paid[0] if order.index("m7") < order.index("c8") else paid[1])
-    assert jobs.start().planner("gate").code == 0
+    assert jobs.start().planner("ci", "gate").code == 0
 
 
 def test_a_case_that_the_pull_request_removes_is_dropped(

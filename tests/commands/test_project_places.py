@@ -131,7 +131,7 @@ NEEDS_PROJECT = (
     ("report", "reports/results.json"),
     ("history", "--sandbox"),
     ("reconcile", "--sandbox"),
-    ("recheck", "--sandbox"),
+    ("run", "--offline", "--sandbox"),
 )
 
 

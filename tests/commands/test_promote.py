@@ -46,7 +46,7 @@ def called(jobs: Jobs) -> None:
 
 
 def promote(project: Project, *numbers: int) -> str:
-    ran = project.planner("promote", "--sandbox", *(f"--pull-request={number}" for number in numbers))
+    ran = project.planner("ci", "promote", "--sandbox", *(f"--pull-request={number}" for number in numbers))
     assert ran.code == 0, ran.err
     return ran.out
 
@@ -127,7 +127,7 @@ def test_a_pull_request_that_github_has_deleted(jobs: Jobs, monkeypatch: pytest.
         project = jobs.start()
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
             monkeypatch.setenv(f"GITHUB_{name}", value)
-        assert project.planner("promote", "--sandbox").code == 2
+        assert project.planner("ci", "promote", "--sandbox").code == 2
         fake.pulls = {8: {"state": "closed", "merged_at": "2026-11-25T09:00:00Z"}}
         assert "#8: 1 case promoted" in promote(project)
     assert {name.split("/")[1] for name in jobs.stored("branches/")} == {"7"}
@@ -150,7 +150,7 @@ def test_merged_into_another_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_pull_request_promotes_nothing(jobs: Jobs) -> None:
-    assert jobs.start(7).planner("promote", "--sandbox", "--pull-request=7").code == 2
+    assert jobs.start(7).planner("ci", "promote", "--sandbox", "--pull-request=7").code == 2
     assert jobs.stored("branches/7/") != []
 
 

@@ -35,9 +35,9 @@ def test_recheck_judges_stored_evidence(called: Project, service: Served, monkey
     monkeypatch.delenv("THUNDERPHONE_API_KEY")
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
     before, ledger = _stored(called), service.ledger()
-    assert called.planner("recheck").code == 0
+    assert called.planner("run", "--offline").code == 0
     called.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 1")
-    ran = called.planner("recheck")
+    ran = called.planner("run", "--offline")
     assert ran.code == 1
     outcomes = {case["case_id"]: (case["outcome"], case["compared"]) for case in called.results()["cases"]}
     assert outcomes["hours/cancel@clinic"] == ("failed", "not_enough_evidence")
@@ -51,7 +51,7 @@ def test_recheck_reports_what_it_skips(called: Project) -> None:
     """A case that was never called, and calls that were made with another prompt."""
     called.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Eva]")
     called.edit("plans/hours.yaml", "Monday", "Tuesday")
-    ran = called.planner("recheck")
+    ran = called.planner("run", "--offline")
     assert ran.code == 0
     assert "1 case skipped: no stored run" in ran.out
     assert "1 case rechecked with runs whose inputs have changed since" in ran.out
@@ -61,7 +61,7 @@ def test_recheck_reports_what_it_skips(called: Project) -> None:
 
 def test_recheck_of_nothing(project: Project) -> None:
     """Where nothing was called, it says to call first."""
-    ran = project.planner("recheck")
+    ran = project.planner("run", "--offline")
     assert (ran.code, "no session with these plans has finished with calls that count" in ran.err) == (2, True)
 
 
@@ -123,7 +123,7 @@ def test_the_same_runs_are_known_not_guessed(called: Project) -> None:
     """A recheck differs by what is expected, never by chance, and never by the agent."""
     called.write("before.json", (called.root / "reports/results.json").read_text())
     called.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 1")
-    assert called.planner("recheck").code == 1
+    assert called.planner("run", "--offline").code == 1
     ran = called.planner("report", "reports/results.json", "before.json")
     assert ran.out.startswith("# 1 not comparable, 2 same\n")
     assert "same runs, not comparable: expectations changed" in ran.out

@@ -1,4 +1,4 @@
-"""`planner record`, plans without a key that use it, and warnings about drafts."""
+"""`planner ci record`, plans without a key that use it, and warnings about drafts."""
 
 from __future__ import annotations
 
@@ -25,59 +25,56 @@ def edit_agent(project: Project, service: Served) -> None:
 
 
 def reasons(project: Project) -> set[str]:
-    return {reason for _, reason, _ in project.actions().values()}
+    return {reason for _, reason, _ in project.actions("--offline").values()}
 
 
 def test_a_plan_without_a_key_has_prices(project: Project, service: Served) -> None:
-    assert project.planner("plan", "--format", "json").json["estimate"]["expected_cents"] is None
-    ran = project.planner("record")
+    assert project.planner("plan", "--offline", "--format", "json").json["estimate"]["expected_cents"] is None
+    ran = project.planner("ci", "record")
     assert (ran.code, ran.out.startswith("1 target recorded")) == (0, True)
-    priced = project.planner("plan", "--format", "json").json
+    priced = project.planner("plan", "--offline", "--format", "json").json
     assert priced["estimate"]["expected_cents"] == 160
-    assert "planner record" in project.planner("plan").out
+    assert "planner ci record" in project.planner("plan", "--offline").out
     assert service.own_runs() == []
 
 
 def test_an_edited_agent_is_noticed_until_it_was_called(project: Project, service: Served) -> None:
-    project.planner("record")
+    project.planner("ci", "record")
     edit_agent(project, service)
     assert reasons(project) == {"passed"}
-    project.planner("record")
+    project.planner("ci", "record")
     assert reasons(project) == {"agent_edited"}
-    assert project.planner("gate").code == 3
+    assert project.planner("ci", "gate", "--offline").code == 3
     assert project.planner("run", CONSENT).code == 0
     assert reasons(project) == {"passed"}
-    assert project.planner("gate").code == 0
+    assert project.planner("ci", "gate", "--offline").code == 0
 
 
 def test_later_calls_know_better_than_the_record(project: Project, service: Served) -> None:
     """An agent was edited after the record, and its cases were called: they are not called again for the old revision."""
     project.edit("plans/hours.yaml", "agent: 12", "agent: 14")
-    project.planner("record")
+    project.planner("ci", "record")
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
     assert project.planner("run", CONSENT).code == 0
     assert reasons(project) == {"passed"}
-    assert project.planner("gate").code == 0
+    assert project.planner("ci", "gate", "--offline").code == 0
 
 
 def test_a_record_that_cannot_be_used(project: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Damaged, of a newer version, or of another service: as if there were none."""
-    project.planner("record")
+    project.planner("ci", "record")
     path = project.root / ".planner/world/default.json"
     recorded = json.loads(path.read_text())
     for text in ("{", json.dumps(recorded | {"schema_version": "2.0"})):
         path.write_text(text)
-        assert project.planner("plan", "--format", "json").json["estimate"]["expected_cents"] is None
+        assert project.planner("plan", "--offline", "--format", "json").json["estimate"]["expected_cents"] is None
     path.write_text(json.dumps(recorded))
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
-    assert project.planner("plan", "--format", "json").json["estimate"]["expected_cents"] is None
+    assert project.planner("plan", "--offline", "--format", "json").json["estimate"]["expected_cents"] is None
 
 
-def test_only_the_default_branch_records(project: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BUILDKITE", "true")
-    monkeypatch.setenv("BUILDKITE_PULL_REQUEST", "7")
-    monkeypatch.setenv("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "main")
-    assert project.planner("record").code == 2
+def test_only_the_default_branch_records(project: Project, service: Served) -> None:
+    assert project.planner("ci", "record", "--namespace", "branches/7").code == 2
     assert not Path(project.root, ".planner/world").exists()
 
 
@@ -86,15 +83,15 @@ def test_drift_is_one_issue(project: Project, service: Served, monkeypatch: pyte
     with fake_github() as fake:
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
             monkeypatch.setenv(f"GITHUB_{name}", value)
-        assert project.planner("record", "--issue").code == 0
+        assert project.planner("ci", "record", "--issue").code == 0
         assert fake.issues == []
         edit_agent(project, service)
         for _ in range(2):
-            assert project.planner("record", "--issue").code == 0
+            assert project.planner("ci", "record", "--issue").code == 0
         (issue,) = fake.issues
         assert "hours/cancel@clinic" in issue["body"]
         assert project.planner("run", CONSENT).code in (0, 1)
-        assert project.planner("record", "--issue").code == 0
+        assert project.planner("ci", "record", "--issue").code == 0
         assert [each["state"] for each in fake.issues] == ["closed"]
 
 

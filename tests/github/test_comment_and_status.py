@@ -170,7 +170,7 @@ def publish(
 ) -> int:
     for name, value in {"REPOSITORY": "acme/plans", "TOKEN": key, "API_URL": fake.url}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    return main(["publish", str(file), "--pull-request", "42", "--commit", commit])
+    return main(["ci", "publish", str(file), "--pull-request", "42", "--commit", commit])
 
 
 def publication(folder: Path, **fields: object) -> Path:

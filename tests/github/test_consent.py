@@ -15,6 +15,8 @@ import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
 from planner.clock import Clock
+from planner.errors import UsageError
+from planner.session.ci import namespace_of
 from planner.session.consent import who_agrees
 from planner.session.shell import Shell
 
@@ -41,7 +43,7 @@ def agreed(folder: Path, fake: FakeGitHub, event: str, payload: Any, *, sandbox:
     }
     err = io.StringIO()
     shell = Shell(folder, environ, io.StringIO(), err, CLOCK, lambda: "id", 80)
-    return who_agrees(shell, sandbox=sandbox)
+    return who_agrees(shell, sandbox=sandbox, namespace=namespace_of(environ))
 
 
 CLOCK = Clock(
@@ -124,15 +126,21 @@ def test_other_jobs(tmp_path: Path, fake: FakeGitHub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "who"),
+    ("environ", "namespace", "by", "who"),
     [
-        ({"CI_MERGE_REQUEST_IID": "42", "GITLAB_USER_LOGIN": "pusher"}, ""),
-        ({"CI_MERGE_REQUEST_IID": "42", "GITLAB_USER_LOGIN": "maria", "CI_JOB_MANUAL": "true"}, "maria"),
-        ({"BUILDKITE": "true", "BUILDKITE_PULL_REQUEST": "42", "BUILDKITE_BUILD_CREATOR": "pusher"}, ""),
-        ({"BUILDKITE": "true", "BUILDKITE_PULL_REQUEST": "42", "BUILDKITE_UNBLOCKER": "maria"}, "maria"),
-        ({"USER": "ana"}, "ana"),
+        ({"USER": "runner"}, "branches/42/", None, ""),
+        ({"USER": "runner"}, "branches/42/", "maria", "maria"),
+        ({"USER": "ana"}, "", None, "ana"),
+        ({"USER": "ana"}, "", "maria", "maria"),
     ],
 )
-def test_other_systems(tmp_path: Path, environ: dict[str, str], who: str) -> None:
+def test_other_systems(tmp_path: Path, environ: dict[str, str], namespace: str, by: str | None, who: str) -> None:
+    """In a job of a pull request, only the person whom the job names agreed, never whoever pushed."""
     shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
-    assert who_agrees(shell, sandbox=False) == who
+    assert who_agrees(shell, sandbox=False, namespace=namespace, consent_by=by) == who
+
+
+def test_github_names_the_person_itself(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, {"GITHUB_ACTIONS": "true"}, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
+    with pytest.raises(UsageError):
+        who_agrees(shell, sandbox=False, namespace="branches/42/", consent_by="maria")

@@ -101,7 +101,7 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
     assert finding["quote"]["turn"] == 1
 
     assert manners.planner("run").code == 0
-    assert manners.planner("recheck").code == 0
+    assert manners.planner("run", "--offline").code == 0
     assert len(model.asked) == 2
     assert "sk_judge_secret" not in ran.out + ran.err + json.dumps(result)
     assert {asked.headers["authorization"] for asked in model.asked} == {"Bearer sk_judge_secret"}
@@ -157,7 +157,7 @@ def test_another_rubric_requires_consent(manners: Project, service: Served, mode
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
     calls = len(service.own_runs())
-    assert manners.planner("recheck").code == 4
+    assert manners.planner("run", "--offline").code == 4
     assert "only `planner run` asks the judge" in json.dumps(manners.results())
     refused = manners.planner("run")
     assert refused.code == 3

@@ -110,7 +110,7 @@ def test_a_push_does_not_pay_the_judge(
     job = jobs.start(7)
     assert job.planner("run", "--sandbox", "--consent-to-charge").code == 3
     assert "names nobody" in job.results()["problems"][0]
-    job.planner("gate", "--sandbox", "--publication", "publication.json")
+    job.planner("ci", "gate", "--sandbox", "--publication", "publication.json")
     comment = json.loads((job.root / "publication.json").read_text(encoding="utf-8"))["comment"]
     assert "for judge calls" in comment.partition("\n\n")[0], "their price is in the headline"
     assert not model.asked

@@ -235,7 +235,7 @@ def canonical() -> RunResult:
             "the service answered 503 to 2 of 31 requests",
         ],
         next_steps=[
-            f"To resume (nothing is charged twice): planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest {DIGEST}",
+            f"To resume (nothing is charged twice): planner run plans/ --consent-to-charge --max-cost 9.00 --digest {DIGEST}",
             "planner reconcile 3f9a2c11",
         ],
         invocation_id="20261124T100000-a1",
@@ -373,7 +373,7 @@ def nothing_called() -> RunResult:
         outcome="refused",
         exit_code=3,
         problems=["11 calls of unknown cost; nobody is called without consent to that charge"],
-        next_steps=[f"To run exactly this: planner run --consent-to-charge --plan-digest {DIGEST}"],
+        next_steps=[f"To run exactly this: planner run --consent-to-charge --digest {DIGEST}"],
         invocation_id="20261124T100000-a2",
         change_set_digest=DIGEST,
         sandbox=True,

@@ -24,7 +24,7 @@ _LIMITS = [("policy", 5_000), ("plan refunds", 900)]
 
 
 def _command(change_set: ChangeSet) -> str:
-    return f"planner run --consent-to-charge --max-cost 2.40 --plan-digest {change_set.digest}"
+    return f"planner run --consent-to-charge --max-cost 2.40 --digest {change_set.digest}"
 
 
 def _preview(change_set: ChangeSet, plans: list[Plan], **given: Any) -> Preview:
@@ -66,7 +66,7 @@ def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
 Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceilings $9.00 (plan
   refunds), $50.00 (policy)
 Nothing was called. To run exactly this:
-  planner run --consent-to-charge --max-cost 2.40 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+  planner run --consent-to-charge --max-cost 2.40 --digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
 """)
 
 

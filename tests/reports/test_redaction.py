@@ -126,7 +126,7 @@ def test_other_numbers_are_not_masked(text: str) -> None:
         ("orders/status[order=12345678]@support", "orders/status[order=12345678]@support"),
         ("orders/status[order=1151293680]@support", "orders/status[order=••••••••80]@support"),
         ('a/b[from="+15550199"]@c', 'a/b[from="+••••••99"]@c'),
-        ("planner run --max-cost 2.40 --plan-digest sha256:" + "12345678" * 7 + "1234567a", None),
+        ("planner run --max-cost 2.40 --digest sha256:" + "12345678" * 7 + "1234567a", None),
     ],
 )
 def test_names_stay_readable(name: str, redacted: str | None) -> None:
@@ -359,6 +359,6 @@ def test_parts_that_are_read_again() -> None:
         )
     )
     assert stored.redacted == ("turns", "tools")
-    fresh = evidence(turns=(Turn(number=1, role=Role.AGENT, text="415 555 0199"),))
-    assert merged(stored, fresh).redacted == ("tools",)
-    assert merged(None, fresh).redacted == ()
+    start_over = evidence(turns=(Turn(number=1, role=Role.AGENT, text="415 555 0199"),))
+    assert merged(stored, start_over).redacted == ("tools",)
+    assert merged(None, start_over).redacted == ()

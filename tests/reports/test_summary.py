@@ -84,7 +84,7 @@ Reports  reports/report.md
          reports/junit.xml
          reports/report.html
 Next     To resume (nothing is charged twice):
-         planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+         planner run plans/ --consent-to-charge --max-cost 9.00 --digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
          planner reconcile 3f9a2c11
 """)
 
@@ -110,7 +110,7 @@ Reports  reports/report.md
          reports/junit.xml
          reports/report.html
 Next     To run exactly this:
-         planner run --consent-to-charge --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+         planner run --consent-to-charge --digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
 """)
 
 

@@ -45,7 +45,7 @@ TRAPS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
             "extensions.partialClone": "origin",
             "protocol.ext.allow": "always",
         },
-        ("plan", "--policy-from", ABSENT),
+        ("ci", "plan", "--base", ABSENT),
     ),
     "a hook": ({"core.hooksPath": "{outside}/hooks"}, SANDBOX),
     "a work tree of its own": (
@@ -205,7 +205,7 @@ def test_replaced_base_commit(project: Project, outside: Path, monkeypatch: pyte
     head = commit(project.root)
     git(project.root, "replace", base, head)
     pull_request(monkeypatch, outside, base)
-    ran = project.planner("plan", "--policy-from", base)
+    ran = project.planner("ci", "plan", "--base", base)
     assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True)
 
 

@@ -70,18 +70,15 @@ def test_secrets_of_a_deployed_tool(jobs: Jobs, monkeypatch: pytest.MonkeyPatch)
     digest stands for each secret wherever something is stored or shown.
     """
     main = jobs.start()
-    shown = [main.planner("record"), main.planner("plan", "--refresh"), main.planner("run", "--consent-to-charge")]
+    shown = [main.planner("ci", "record"), main.planner("plan"), main.planner("run", "--consent-to-charge")]
     job = jobs.start(7, event="workflow_dispatch", branch="change")
     monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "maria")
-    shown += [
-        job.planner("run", "--consent-to-charge", "--policy-from", "origin/main"),
-        job.planner("transcript", "hours/saturday@clinic", "--policy-from", "origin/main"),
-    ]
+    shown.append(job.planner("ci", "run", "--consent-to-charge", "--base", "origin/main"))
     monkeypatch.delenv("THUNDERPHONE_API_KEY")
     job = jobs.start(7, branch="change")
-    shown.append(job.planner("gate", "--publication", "out.json"))
+    shown.append(job.planner("ci", "gate", "--publication", "out.json"))
     comment = json.loads((job.root / "out.json").read_text())["comment"]
-    assert [ran.code for ran in shown] == [0, 0, 0, 0, 0, 0]
+    assert [ran.code for ran in shown] == [0, 0, 0, 0, 0]
     assert "steps[lookup].url" in comment
     text = everything(jobs) + "".join(ran.out + ran.err for ran in shown)
     assert "lookup" in text
@@ -110,10 +107,10 @@ def test_tool_behind_a_long_description(project: Project, service: Served, monke
     project.write("planner.yaml", "version: 1\n")
     project.write("agents/support.yaml", ADDED)
     project.write("plans/hours.yaml", PLAN)
-    assert project.planner("record").code == 0
-    keyed = project.planner("plan", "--refresh").out
+    assert project.planner("ci", "record").code == 0
+    keyed = project.planner("plan").out
     assert project.planner("run", "--consent-to-charge").code == 0
-    assert project.planner("gate", "--publication", "out.json").code == 0
+    assert project.planner("ci", "gate", "--publication", "out.json").code == 0
     monkeypatch.delenv("THUNDERPHONE_API_KEY")
     shown = {
         "plan": keyed,

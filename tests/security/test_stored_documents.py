@@ -112,7 +112,7 @@ def test_an_outcome_without_evidence(stored: Project) -> None:
 
     edit(stored, change)
     assert actions(stored)[BAD] == ("recheck", "unknown_last_time", 0)
-    assert stored.planner("recheck", "--sandbox").code == 4
+    assert stored.planner("run", "--offline", "--sandbox").code == 4
 
 
 def test_the_evidence_of_another_call(stored: Project) -> None:

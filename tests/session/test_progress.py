@@ -23,7 +23,7 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.github.comment import CommentPlace
 from planner.reports.pull_request import CallsUnderWay, PullRequest
-from planner.results.model import FreshDocument
+from planner.results.model import StartOverDocument
 from planner.session.progress import Progress, ProgressState, line
 from planner.session.pull_request import ProgressComment
 from planner.session.shell import Shell
@@ -260,8 +260,8 @@ async def test_an_error_of_the_body_is_not_wrapped(fake: FakeGitHub) -> None:
 async def test_hostile_texts(fake: FakeGitHub) -> None:
     """Names and reasons mention nobody, link nowhere and add no HTML."""
     bad = "@maria [x](https://evil.test) <img src=x> `` | <!-- digest:x -->"
-    fresh = FreshDocument(reason=bad, by=bad, at=datetime(2026, 11, 28, tzinfo=UTC))
-    shown, _ = comment(fake, replace(CALLS, cases=[bad] * 30, by=bad, fresh=fresh))
+    start_over = StartOverDocument(reason=bad, by=bad, at=datetime(2026, 11, 28, tzinfo=UTC))
+    shown, _ = comment(fake, replace(CALLS, cases=[bad] * 30, by=bad, start_over=start_over))
     async with shown.keeping_current():
         await anyio.sleep(1)
     html = MarkdownIt("commonmark").render(fake.comments[7][0]["body"])

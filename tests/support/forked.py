@@ -38,7 +38,9 @@ _CONTEXT.set_forkserver_preload(
     [
         "pytest",  # of the script that started this process, which multiprocessing imports again
         "planner.__main__",
-        "planner.cli.calls",
+        "planner.cli.ci",
+        "planner.cli.results",
+        "planner.cli.tools",
         "planner.commands.sandbox",
         "planner.sandbox.service.server",
         "uvicorn.lifespan.off",

@@ -179,7 +179,7 @@ def test_new_calls_are_not_suggested_where_they_would_be_undecided_too() -> None
 def test_a_case_out_of_reach_is_not_called_again() -> None:
     (step,) = ending_of([FAILED], Outcome(), set(), COMMANDS, out_of_reach={"p/bad@s"}).next_steps
     assert step.startswith("1 failed case will not be called again")
-    assert "RERUN --fresh" in step
+    assert "RERUN --start-over" in step
 
 
 @pytest.mark.parametrize(

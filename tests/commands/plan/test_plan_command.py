@@ -22,7 +22,7 @@ def test_plan_is_keyless_and_stores_only_the_set_of_calls(project: Project) -> N
     assert ran.code == 0
     assert "hours/cancel@clinic" in ran.out
     assert "Nothing was called. To run exactly this, with --max-cost to bound what it costs:" in ran.out
-    assert "the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service" in ran.out
+    assert "the price of these calls is unknown: with a key, planner asks the service" in ran.out
     assert sorted(path.name for path in project.root.iterdir()) == [".planner", "plans"]
     assert sorted(path.name for path in (project.root / ".planner").iterdir()) == [".gitignore", ".lock", "change-sets"]
 
@@ -54,11 +54,11 @@ def test_detailed_exit_code(project: Project) -> None:
 
 def test_a_plan_that_run_would_reject_is_reported(project: Project, service: Served) -> None:
     """Over a budget or against a policy there is no command to type, and the exit code is that of the refusal."""
-    priced = project.planner("plan", "--refresh")
+    priced = project.planner("plan")
     assert (priced.code, "planner run --consent-to-charge" in priced.out) == (0, True)
-    assert "planner plan --refresh" not in priced.out
+    assert "price of these calls is unknown" not in priced.out
     project.edit("plans/hours.yaml", "scenarios:", "budget: {max_cost_cents: 50}\nscenarios:")
-    ran = project.planner("plan", "--refresh", "--detailed-exitcode")
+    ran = project.planner("plan", "--detailed-exitcode")
     assert ran.code == 3
     assert "`planner run` would refuse this: $1.60 expected, budget.max_cost_cents of plan" in ran.out
     assert "--consent-to-charge" not in ran.out
@@ -72,12 +72,12 @@ def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:
     """Changes outside git have their own reason. They need a key to be seen."""
     project.planner("run", CONSENT)
     service.control({"deploy": {"agent_id": 12}})
-    assert {action for action, _, _ in project.actions("--refresh").values()} == {"keep"}  # same prompt: no other agent
+    assert {action for action, _, _ in project.actions().values()} == {"keep"}  # same prompt: no other agent
     project.edit("plans/hours.yaml", "agent: 12", "agent: 14")
     project.planner("run", CONSENT)
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
-    assert {reason for _, reason, _ in project.actions("--refresh").values()} == {"agent_edited"}
-    assert {action for action, _, _ in project.actions().values()} == {"keep"}
+    assert {reason for _, reason, _ in project.actions().values()} == {"agent_edited"}
+    assert {action for action, _, _ in project.actions("--offline").values()} == {"keep"}
 
 
 def test_an_interrupted_change_set_keeps_its_digest(project: Project) -> None:

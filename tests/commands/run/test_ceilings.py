@@ -115,7 +115,7 @@ def test_ceilings_of_the_service(
     path = world(tmp_path_factory.mktemp("world"), **{setting: 90})
     served = serve_here("--world", path, "--dialect", dialect)
     project.write("plans/hours.yaml", TEN_CALLS)
-    planned = " ".join(project.planner("plan", "--refresh").out.split())
+    planned = " ".join(project.planner("plan").out.split())
     assert SHORT[setting] in planned
     project.write("planner.yaml", CHEAP_RATES)
     billed, results = stopped_at(project, served)

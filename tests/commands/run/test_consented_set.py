@@ -1,4 +1,4 @@
-"""`run --plan-digest` makes any subset of the set of calls that was agreed to, and nothing else."""
+"""`run --digest` makes any subset of the set of calls that was agreed to, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def digest(project: Project, *arguments: str) -> str:
 
 
 def agreed(project: Project, digest: str, *arguments: str) -> Any:
-    return project.planner("run", "--consent-to-charge", "--plan-digest", digest, *arguments)
+    return project.planner("ci", "run", "--consent-to-charge", "--digest", digest, *arguments)
 
 
 def test_a_subset_is_called_without_new_consent(project: Project, service: Served) -> None:
@@ -94,14 +94,12 @@ def test_a_newer_push_supersedes(tmp_path: Path, project: Project, monkeypatch: 
     jobs.edit(plans__hours=HOURS.replace("calm", "angry"))
     old = digest(jobs.start(7, branch="topic"), "--sandbox")
     jobs.edit(plans__hours=TWO.replace("calm", "angry"))
-    ran = agreed(
-        jobs.start(7, branch="topic", event="workflow_dispatch"), old, "--sandbox", "--policy-from", "origin/main"
-    )
+    ran = agreed(jobs.start(7, branch="topic", event="workflow_dispatch"), old, "--sandbox", "--base", "origin/main")
     assert ran.code == 3, ran.err
     assert "superseded" in project.results()["problems"][0]
     new = digest(jobs.start(7, branch="topic"), "--sandbox")
     job = jobs.start(7, branch="topic", event="workflow_dispatch")
-    ran = agreed(job, new, "--sandbox", "--policy-from", "origin/main")
+    ran = agreed(job, new, "--sandbox", "--base", "origin/main")
     assert ran.code == 0, ran.err
     assert jobs.stored("latest/") == []
     assert jobs.stored("branches/7/latest/") == ["branches/7/latest/default/hours.json"]

@@ -84,7 +84,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     assert project.actions()["graded/hours@clinic"] == ("recheck", "unknown_last_time", 0)
     digest = project.planner("plan", "--format", "json").json["digest"]
     service.advance(LATE_SECONDS)
-    ran = project.planner("run", "--plan-digest", digest)
+    ran = project.planner("run", "--digest", digest)
     assert ran.code == 0, ran.out + ran.err
     assert "read 2 stored runs again (free): 2 are complete now" in ran.err
     total = service.ledger()["total_cents"]

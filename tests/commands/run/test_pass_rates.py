@@ -59,7 +59,7 @@ def test_a_retry_adds_to_the_runs_and_pays_for_its_own(failed: Project, service:
     ran = failed.planner("run", CONSENT)
     case = case_of(failed)
     assert (ran.code, case["action"], case["reason"], counts(failed)) == (1, "keep", "out_of_reach", (4, 8))
-    assert "--fresh REASON" in " ".join(ran.out.split())
+    assert "--start-over REASON" in " ".join(ran.out.split())
     assert service.ledger()["total_cents"] == total
     assert failed.results()["cost"]["actual_cents"] == 0
     assert failed.planner("run", CONSENT, "--rerun", "failed").code == 1
@@ -81,11 +81,11 @@ def test_retrying_a_selected_case_adds_up(failed: Project, service: Served) -> N
 
 def test_fresh_sets_earlier_runs_aside_on_the_record(failed: Project, service: Served) -> None:
     """With who said why, and when; it calls what would be called, and nothing that is kept."""
-    ran = failed.planner("run", CONSENT, "--fresh", "the lookup tool was fixed")
+    ran = failed.planner("run", CONSENT, "--start-over", "the lookup tool was fixed")
     results, case = failed.results(), case_of(failed)
     assert (ran.code, counts(failed)) == (1, (2, 4))
-    assert case["fresh"] == results["fresh"]
-    assert (case["fresh"]["reason"], bool(case["fresh"]["by"]), bool(case["fresh"]["at"])) == (
+    assert case["start_over"] == results["start_over"]
+    assert (case["start_over"]["reason"], bool(case["start_over"]["by"]), bool(case["start_over"]["at"])) == (
         "the lookup tool was fixed",
         True,
         True,
@@ -94,10 +94,10 @@ def test_fresh_sets_earlier_runs_aside_on_the_record(failed: Project, service: S
     assert len(service.own_runs()) == 8
     failed.edit("plans/hours.yaml", "min_pass_rate: 0.7", "min_pass_rate: 0.5")
     assert failed.planner("run").code == 0
-    assert failed.planner("run", CONSENT, "--fresh", "x").code == 0
+    assert failed.planner("run", CONSENT, "--start-over", "x").code == 0
     assert (case_of(failed)["action"], len(service.own_runs())) == ("keep", 8)
-    assert case_of(failed)["fresh"]["reason"] == "the lookup tool was fixed"
-    assert failed.planner("run", "--fresh", " ").code == 2
+    assert case_of(failed)["start_over"]["reason"] == "the lookup tool was fixed"
+    assert failed.planner("run", "--start-over", " ").code == 2
 
 
 NAME = """\
@@ -144,8 +144,8 @@ def test_a_case_that_is_good_enough_and_regressed_exits_1(called: Project, servi
     calls = len(service.own_runs())
     assert called.planner("run").code == 1
     assert (case_of(called)["action"], case_of(called)["compared"]) == ("keep", "regressed")
-    assert called.planner("recheck").code == 1
-    assert called.planner("recheck", "--fail-on", "failure").code == 0
+    assert called.planner("run", "--offline").code == 1
+    assert called.planner("run", "--offline", "--fail-on", "failure").code == 0
     assert len(service.own_runs()) == calls
     assert called.planner("run", CONSENT, "--rerun", "all").code == 0
     assert (case_of(called)["compared"], side_counts(case_of(called)["before"])) == ("same", (0, 5))
@@ -157,9 +157,9 @@ def test_fail_on_selects_what_fails(called: Project) -> None:
     assert (ran.code, called.results()["outcome"], case_of(called)["compared"]) == (0, "passed", "regressed")
     assert called.planner("run", "--fail-on", "regression").code == 1
     called.write("plans/hours.yaml", NAME.replace("RATE", "0.5"))
-    assert called.planner("recheck", "--fail-on", "failure").code == 1
+    assert called.planner("run", "--offline", "--fail-on", "failure").code == 1
     assert case_of(called)["outcome"] == "failed"
-    assert called.planner("recheck", "--fail-on", "regression").code == 0
+    assert called.planner("run", "--offline", "--fail-on", "regression").code == 0
     wrong = called.planner("run", "--fail-on", "everything")
     assert wrong.code == 2
     assert "'everything' is not one of failure, regression" in " ".join(wrong.err.split())
@@ -285,6 +285,6 @@ def test_a_critical_failure_settles_at_once_unless_all_calls_are_asked_for(plan:
     assert 1 <= made <= 5
     assert len(service.own_runs()) == 5 + made
     plan.edit("plans/hours.yaml", "    min_pass_rate: 0.8\n", "    min_pass_rate: 0.8\n    when_settled: continue\n")
-    plan.planner("run", CONSENT, "--fresh", "test")
+    plan.planner("run", CONSENT, "--start-over", "test")
     assert runs(plan)[NEVER] == ("failed", 10, 0)
     assert len(service.own_runs()) == 5 + made + 10

@@ -1,4 +1,4 @@
-"""`--policy-from REF`: on a pull request the base branch's planner.yaml applies."""
+"""`--base REF`: on a pull request the base branch's planner.yaml applies."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def repository(project: Project) -> Project:
     return project
 
 
-def test_suggested_commands_keep_policy_from(repository: Project, service: Served) -> None:
+def test_suggested_commands_keep_base(repository: Project, service: Served) -> None:
     """The command of the plan holds to the same commit."""
-    ran = repository.planner("plan", "--policy-from", "change")
+    ran = repository.planner("ci", "plan", "--base", "change")
     assert ran.code == 0
-    assert "--policy-from change" in repository.planner("run", "--policy-from", "change").err
+    assert "--base change" in repository.planner("ci", "run", "--base", "change").err
     _git(repository, "branch", "-f", "change-2")
     _git(repository, "checkout", "-q", "main")
     _git(repository, "branch", "-f", "change", "main")
-    assert repository.planner("run", "--policy-from", "change", CONSENT).code == 3
+    assert repository.planner("ci", "run", "--base", "change", CONSENT).code == 3
     assert service.ledger()["runs"] == []
 
 
@@ -45,7 +45,7 @@ def test_a_fault_names_the_commit(repository: Project) -> None:
     """A broken config of the base branch is shown as the commit's."""
     repository.write("planner.yaml", "polcy: {}\n")
     _git(repository, "commit", "-qam", "broken")
-    ran = repository.planner("plan", "--policy-from", "HEAD")
+    ran = repository.planner("ci", "plan", "--base", "HEAD")
     assert ran.code == 2
     assert "HEAD:planner.yaml:1:1: error: unknown key" in ran.err
 
@@ -53,25 +53,25 @@ def test_a_fault_names_the_commit(repository: Project) -> None:
 @pytest.mark.parametrize("ref", ["nowhere", "--help", "HEAD:planner.yaml", ""])
 def test_a_commit_that_is_not_there(repository: Project, ref: str) -> None:
     """It says so, and how to get it in CI; an option is not taken for a commit."""
-    ran = repository.planner("plan", f"--policy-from={ref}")
+    ran = repository.planner("ci", "plan", f"--base={ref}")
     assert (ran.code, f"has no commit {ref!r}" in ran.err) == (2, True)
 
 
 def test_outside_of_a_repository_and_without_git(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are said plainly."""
-    ran = project.planner("plan", "--policy-from", "HEAD")
+    ran = project.planner("ci", "plan", "--base", "HEAD")
     assert (ran.code, "is not in a git repository" in ran.err, "fatal" in ran.err) == (2, True, False)
     monkeypatch.setenv("PATH", "")
-    ran = project.planner("plan", "--policy-from", "HEAD")
+    ran = project.planner("ci", "plan", "--base", "HEAD")
     assert (ran.code, "git is not installed" in ran.err) == (2, True)
 
 
-@pytest.mark.parametrize("arguments", [["--policy-from", "HEAD"], ["--store", "git:refs/planner/results"]])
+@pytest.mark.parametrize("arguments", [["--base", "HEAD"], ["--store", "git:refs/planner/results"]])
 def test_a_repository_that_belongs_to_another_user(
     repository: Project, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     """As in a container of a CI job: git refuses to read it, which is not to have none, and says how it is trusted."""
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("GIT_CONFIG_COUNT", "0")  # nor is every folder trusted, as it is for the tests
-    ran = repository.planner("plan", *arguments)
+    ran = repository.planner("ci", "plan", *arguments)
     assert (ran.code, f"git config --global --add safe.directory {repository.root}" in ran.err) == (2, True), ran.err

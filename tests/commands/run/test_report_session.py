@@ -185,5 +185,5 @@ def test_a_store_that_cannot_be_written_any_more(project: Project, service: Serv
 def test_recheck_leaves_no_older_report(project: Project) -> None:
     """It writes to the same folder, and ends early in the same ways."""
     project.write("reports/results.json", "{}")
-    assert project.planner("recheck").code == 2
-    assert checked_results(project)["invocation_id"].startswith("recheck-")
+    assert project.planner("run", "--offline").code == 2
+    assert checked_results(project)["invocation_id"].startswith("offline-")

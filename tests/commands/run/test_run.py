@@ -23,7 +23,7 @@ def test_without_consent_no_call_is_made(project: Project, service: Served) -> N
     ran = project.planner("run")
     assert ran.code == 3
     assert "5 calls, expected $1.60" in ran.err
-    command = re.search(r"planner (run --consent-to-charge --max-cost \S+ --plan-digest sha256:[0-9a-f]{64})", ran.err)
+    command = re.search(r"planner (run --consent-to-charge --max-cost \S+ --digest sha256:[0-9a-f]{64})", ran.err)
     assert service.ledger()["runs"] == []
     results = project.results()
     assert results["outcome"] == "refused"
@@ -112,11 +112,11 @@ def test_a_digest_that_does_not_match_makes_no_call(project: Project, service: S
     """Consent is to one change set; after an edit it is another."""
     digest = project.planner("plan", "--format", "json").json["digest"]
     project.edit("plans/hours.yaml", "of Monday", "of Friday")
-    ran = project.planner("run", CONSENT, "--plan-digest", digest)
+    ran = project.planner("run", CONSENT, "--digest", digest)
     assert ran.code == 3
     assert digest in ran.err
     assert service.ledger()["runs"] == []
-    assert project.planner("run", CONSENT, "--plan-digest", "sha256:abc").code == 2
+    assert project.planner("run", CONSENT, "--digest", "sha256:abc").code == 2
 
 
 def test_selecting_cases(project: Project, service: Served) -> None:

@@ -119,9 +119,9 @@ def test_a_run_that_the_platform_failed_is_called_again(project: Project, servic
 
 def test_retries_are_priced_and_part_of_the_digest(project: Project, service: Served) -> None:
     """The high end has room for each, the calls expected are the same; who agreed to none did not agree to them."""
-    before = project.planner("plan", "--refresh", "--format", "json").json
+    before = project.planner("plan", "--format", "json").json
     project.edit("plans/hours.yaml", "  cancel:\n", "  cancel:\n    retries: 2\n")
-    ran = project.planner("plan", "--refresh", "--format", "json")
+    ran = project.planner("plan", "--format", "json")
     after = ran.json
     assert after["estimate"]["calls"] == before["estimate"]["calls"]
     assert after["estimate"]["expected_cents"] == before["estimate"]["expected_cents"]
@@ -231,7 +231,7 @@ def test_the_progress_of_calls_is_in_the_comment(project: Project, monkeypatch: 
         fake.pulls[7] = {"head": {"sha": ""}}
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
             monkeypatch.setenv(f"GITHUB_{name}", value)
-        ran = project.planner("run", "--sandbox", CONSENT, "--comment-on", "7", "--author", fake.login)
+        ran = project.planner("ci", "run", "--sandbox", CONSENT, "--comment-on", "7", "--author", fake.login)
         assert ran.code == 0, ran.err
         wait_for(lambda: fake.comments.get(7))
         (comment,) = fake.comments[7]

@@ -1,8 +1,7 @@
-"""`planner recheck`: evaluate stored calls with today's expectations. Offline and free; stores no verdict."""
+"""`planner run --offline`: judge stored calls by today's expectations. Uses no network and stores nothing."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ from planner.session.stores import Workspace
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import NextCommands, ending_of, open_runs_of_stored
-from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
+from planner.verdicts.gate import Gate, fail_on_words
 
 _OTHER_INPUTS: Final = (
     Reason.PROMPT_CHANGED,
@@ -32,10 +31,10 @@ _OTHER_INPUTS: Final = (
 """For these reasons, the stored calls do not show what a call would be like today."""
 
 
-def recheck(shell: Shell, selection: Selection, *, report_dir: Path, fail_on: frozenset[FailOn] = EVERYTHING) -> int:
-    """Recheck the stored cases; return the exit code of the verdict, as `run` does."""
-    again = shlex.join(["planner", "recheck", *selection.words(), *fail_on_words(fail_on)])
-    with report_session(shell, report_dir, selection, again=again, prefix="recheck-") as reports:
+def judge_offline(shell: Shell, selection: Selection, *, report_dir: Path, fail_on: frozenset[FailOn]) -> int:
+    """Judge the stored cases; return the exit code of the verdict, as `run` does."""
+    again = selection.command("run", "--offline", *fail_on_words(fail_on))
+    with report_session(shell, report_dir, selection, again=again, prefix="offline-") as reports:
         result = _judge(reports.open(), reports, fail_on)
         result = reports.write(result)
     reports.show(result)
@@ -67,7 +66,7 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
         today=reports.started_at.date(),
         ask=prepared.judging.cache,
     )
-    command = shlex.join(["planner", "run", *work.selection.words()])
+    command = work.selection.command("run")
     gate = Gate(fail_on, suite_of(cases))
     ending = ending_of(cases, Outcome(), frozenset(), NextCommands(command, command, command, command), gate)
     stored = {change.case_id for change in changes}

@@ -1,0 +1,194 @@
+"""Commands for plans: write, check, show, call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planner.cli import options
+from planner.cli.layout import command, option
+from planner.cli.options import CALLING, MONEY, OUTPUT, RESULT, selection
+from planner.cli.system import Invocation, shell
+
+
+@command()
+@option(
+    "Where",
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="Where to write (default: here).",
+)
+@option("Where", "--github", is_flag=True, help="Also write the workflows for pull requests on GitHub.")
+@click.pass_obj
+def init(invocation: Invocation, **values: Any) -> int:
+    """Write a first plan and planner.yaml. Overwrites nothing."""
+    from planner.commands import init as module
+
+    return module.init(shell(invocation), **values)
+
+
+@command(examples=["planner validate", "planner validate plans/refunds.yaml --format github"])
+@options.PATHS
+@options.ENVIRONMENT
+@options.output_format(
+    OUTPUT,
+    "text",
+    "json",
+    "github",
+    "sarif",
+    text="text (default), json, github (workflow commands) or sarif (for code scanning).",
+)
+@click.pass_obj
+def validate(invocation: Invocation, **values: Any) -> int:
+    """Find every mistake in the plans. Uses no network, needs no key.
+
+    PATH… are plan files or folders (default: plans/).
+    """
+    from planner.commands import validate as module
+
+    return module.validate(shell(invocation), **values)
+
+
+PLANNING = options.together(
+    options.PATHS,
+    options.SELECT,
+    options.TAG,
+    options.RERUN,
+    options.start_over(". `run` calls these cases again."),
+    options.PLACE,
+    options.offline(),
+    options.output_format(OUTPUT, "text", "json"),
+    option(OUTPUT, "--detailed-exitcode", is_flag=True, help="Exit with 10 if calls are needed."),
+    options.verbose(OUTPUT, "Show every case and every difference."),
+)
+"""The options of `plan`."""
+
+
+@command(
+    examples=[
+        "planner plan",
+        "planner plan --select 'refunds/*@support'",
+        "planner plan --rerun failed --start-over 'CRM lookup repaired'",
+        "planner show 'refunds/late-order@support'     why is this case called?",
+    ]
+)
+@PLANNING
+@click.pass_obj
+def plan(invocation: Invocation, **values: Any) -> int:
+    """Show which calls are needed, why, what they cost and how long they take. Makes no calls.
+
+    PATH… are plan files or folders (default: plans/).
+
+    With a key, prices, balance and edited agents are read from the service; without one, the last recorded state is
+    used and its age is shown.
+    """
+    from planner.commands import plan as module
+
+    outside = shell(invocation, values.pop("verbosity"))
+    return module.plan(outside, module.PlanOptions(selection(values), **values))
+
+
+RUNNING = options.together(
+    options.PATHS,
+    option(MONEY, "--consent-to-charge", is_flag=True, help="Agree to pay for these calls."),
+    option(
+        MONEY,
+        "--max-cost",
+        "max_cost_cents",
+        type=options.Dollars(),
+        metavar="DOLLARS",
+        help="Never spend more, such as 12.50. Default: the ceiling that `planner plan` prints.",
+    ),
+    option(
+        MONEY,
+        "--digest",
+        metavar="SHA256:…",
+        help="Only calls of the set that you were shown, as `planner plan` prints it.",
+    ),
+    options.SELECT,
+    options.TAG,
+    options.RERUN,
+    options.start_over("; the reason and your name, too."),
+    options.PLACE,
+    options.offline("Call nobody and use no network: judge stored calls by today's expectations."),
+    option(
+        CALLING,
+        "--max-concurrent",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="At most N calls at the same time.",
+    ),
+    option(CALLING, "--fail-fast", is_flag=True, help="Start no more calls after the first failed run."),
+    option(
+        CALLING,
+        "--trace",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Log requests, without keys, prompts or numbers.",
+    ),
+    options.verbose(CALLING, "Explain what waits, and what each ceiling allows."),
+    options.FAIL_ON,
+    options.report_dir(RESULT),
+    options.output_format(RESULT, "text", "json", text="text (default); json: results.json on standard output."),
+)
+"""The options of `run`."""
+
+
+@command(
+    examples=[
+        "planner run --sandbox --consent-to-charge              no key, no money",
+        "planner run --consent-to-charge --max-cost 2.40        what plan shows",
+        "planner run --offline                                  a new expectation",
+    ]
+)
+@RUNNING
+@click.pass_obj
+def run(invocation: Invocation, **values: Any) -> int:
+    """Make the calls that `planner plan` shows, judge them, write the reports. Calls nobody without
+    --consent-to-charge: then it does what is free, shows the price and exits with 3.
+
+    PATH… are plan files or folders (default: plans/).
+
+    Interrupted or killed? Run the same command: it resumes, and no call is paid for twice.
+    """
+    from planner.commands import run as module
+    from planner.session.run_session import RunOptions
+
+    outside = shell(invocation, values.pop("verbosity"))
+    return module.run(outside, RunOptions(selection(values), **values))
+
+
+@command(examples=["planner show 'refunds/late-order@support'"])
+@click.argument("case", metavar="CASE")
+@options.PATHS
+@options.ENVIRONMENT
+@options.output_format(OUTPUT, "text", "json")
+@click.pass_obj
+def show(invocation: Invocation, **values: Any) -> int:
+    """Show a case in full.
+
+    CASE is a case id, or a pattern with * and ?.
+    """
+    from planner.commands import show as module
+
+    return module.show(shell(invocation), **values)
+
+
+@command(examples=["planner explain unknown-key", "planner explain check:says"])
+@click.argument("topic", required=False, metavar="[CODE|check:KIND|checks|completion]")
+@options.output_format(OUTPUT, "text", "json", "markdown")
+@click.pass_obj
+def explain(invocation: Invocation, **values: Any) -> int:
+    """Explain an error code or a check, with an example.
+
+    CODE is the word in brackets, such as unknown-key. Without it: a list of everything. `completion`: how to complete
+    commands in your shell.
+    """
+    from planner.commands import explain as module
+
+    return module.explain(shell(invocation), **values)

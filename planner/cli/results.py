@@ -1,0 +1,124 @@
+"""Commands for stored results and open launches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planner.cli import options
+from planner.cli.layout import command, option
+from planner.cli.options import OUTPUT, selection
+from planner.cli.system import Invocation, shell
+from planner.reports import FORMATS
+
+
+@command(examples=["planner transcript 'refunds/late-order@support' --failed", "planner transcript 7110"])
+@click.argument("wanted", metavar="CASE|RUN")
+@option(options.CASES, "--failed", is_flag=True, help="Only runs that did not pass.")
+@options.STORED
+@options.output_format(OUTPUT, "text", "json")
+@click.pass_obj
+def transcript(invocation: Invocation, **values: Any) -> int:
+    """Read stored conversations. Makes no calls.
+
+    Shows turns with time and speaker, tool calls, the end reason, and each finding at its turn. CASE is a case id, or a
+    pattern with * and ?; RUN is the id of a run. For a case, the newest stored runs are shown.
+    """
+    from planner.commands import transcript as module
+
+    return module.transcript(shell(invocation), selection(values), **values)
+
+
+@command(examples=["planner report --format junit --out junit.xml", "planner report reports/results.json older.json"])
+@click.argument("results", default="reports/results.json")
+@click.argument("older", required=False)
+@options.STORED
+@options.output_format(OUTPUT, *FORMATS)
+@option(
+    OUTPUT,
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this file (default: standard output).",
+)
+@click.pass_obj
+def report(invocation: Invocation, **values: Any) -> int:
+    """Write a report again, or compare two.
+
+    A comparison shows what regressed, what was fixed, and how certain that is. RESULTS (default: reports/results.json)
+    and OLDER are files or ids of stored sessions.
+    """
+    from planner.commands import report as module
+
+    return module.report(shell(invocation), module.ReportOptions(selection(values), **values))
+
+
+@command(examples=["planner history", "planner history 'refunds/*'"])
+@click.argument("case", required=False, metavar="[CASE]")
+@options.STORED
+@options.output_format(OUTPUT, "text", "json")
+@click.pass_obj
+def history(invocation: Invocation, **values: Any) -> int:
+    """Show pass rates and flaky cases over time. Makes no calls.
+
+    CASE is a case id, or a pattern with * and ?. Without it: all cases.
+    """
+    from planner.commands import history as module
+
+    return module.history(shell(invocation), selection(values), **values)
+
+
+_SETTLE = "Settle"
+
+
+@command(
+    examples=[
+        "planner reconcile",
+        "planner reconcile 3f9c0a7d5e21b846 --adopt 7110 --adopt 7111",
+        "planner reconcile 3f9c0a7d5e21b846 --assume-not-sent",
+    ]
+)
+@click.argument("launch", required=False)
+@option(
+    _SETTLE,
+    "--adopt",
+    multiple=True,
+    type=int,
+    metavar="RUN_ID",
+    help="This run belongs to the launch; repeat for each run.",
+)
+@option(
+    _SETTLE,
+    "--assume-not-sent",
+    is_flag=True,
+    help="You checked: the service never received it. It may be sent again.",
+)
+@option(
+    _SETTLE,
+    "--not-ours",
+    multiple=True,
+    type=int,
+    metavar="RUN_ID",
+    help="With --assume-not-sent: this run does not belong to the launch; repeat for each run.",
+)
+@options.PLACE
+@click.pass_obj
+def reconcile(invocation: Invocation, **values: Any) -> int:
+    """List unconfirmed launches, or settle one.
+
+    A launch is unconfirmed when its answer was lost and the service's lists do not show which runs it became. Exit code
+    4 while any is open. `planner run` settles most of them within ten minutes; the rest need a person who can look at
+    the service.
+
+    --adopt: these runs belong to the launch (same time, target and prompts, started by nobody else). Name as many runs
+    as the launch asked for. The next run resumes them; they are not charged again.
+
+    --assume-not-sent: the service has no such run. The next run may call again; if the launch did arrive, its calls are
+    charged twice. Refused while the service shows runs that may belong to the launch, until each is named with
+    --not-ours.
+    """
+    from planner.commands import reconcile as module
+
+    return module.reconcile(shell(invocation), module.ReconcileOptions(selection(values), **values))

@@ -1,0 +1,61 @@
+"""Commands for other tools: the sandbox's server and the JSON Schemas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planner.cli.layout import command, option
+from planner.cli.system import Invocation, shell
+
+
+@command()
+@option(
+    "Output",
+    "--out",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path("schemas"),
+    metavar="DIR",
+    help="Where to write (default: schemas/).",
+)
+@click.pass_obj
+def schema(invocation: Invocation, directory: Path) -> int:
+    """Write the JSON Schemas of plans, planner.yaml, worlds and results."""
+    from planner.commands import schema as module
+
+    return module.schema(shell(invocation), directory)
+
+
+_SERVE, _BEHAVIOUR = "Server", "Behaviour"
+
+
+@command(examples=["planner sandbox --port 8080 --fault lost_answer,times=2"])
+@option(_SERVE, "--host", default="127.0.0.1", help="The address to listen on (default: 127.0.0.1).")
+@option(_SERVE, "--port", type=click.IntRange(0, 65_535), default=8080, help="0 picks a free port (default: 8080).")
+@option(_SERVE, "--api-key", "api_keys", multiple=True, metavar="KEY", help="Accept only this key. Repeatable.")
+@option(_SERVE, "--state", type=click.Path(path_type=Path), metavar="FILE", help="Keep the state in this file.")
+@option(_BEHAVIOUR, "--world", default="demo", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
+@option(
+    _BEHAVIOUR,
+    "--dialect",
+    type=click.Choice(["page", "client"]),
+    default="page",
+    help="page: as on the reference page (default); client: as in the official client.",
+)
+@option(
+    _BEHAVIOUR,
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND[,KEY=VALUE…]",
+    help="Inject a fault, such as lost_answer,times=2 or throttle,route=any,probability=0.1. Repeatable.",
+)
+@click.pass_obj
+def sandbox(invocation: Invocation, **values: Any) -> int:
+    """Serve the simulated service on a port, for any client."""
+    from planner.commands import sandbox as module
+
+    return module.sandbox(shell(invocation), module.SandboxOptions(**values))
