@@ -29,12 +29,16 @@ class Agents:
     @property
     def ids(self) -> list[int]:
         records = self._state.agents
-        deleted = {agent_id for agent_id, record in records.items() if record.is_deleted}
-        return sorted({*self._world.agents, *records} - deleted)
+        gone = {agent_id for agent_id, record in records.items() if record.is_deleted or not self._is_of_world(record)}
+        return sorted({*self._world.agents, *records} - gone)
+
+    def _is_of_world(self, record: AgentRecord) -> bool:
+        """The state file may have been written with another world, whose agents do not exist in this one."""
+        return record.copy_of is None or record.copy_of in self._world.agents
 
     def record(self, agent_id: int) -> AgentRecord:
         record = self._state.agents.get(agent_id)
-        if record is not None and not record.is_deleted:
+        if record is not None and not record.is_deleted and self._is_of_world(record):
             return record
         declared = self._world.agents[agent_id] if record is None else None
         if declared is None:

@@ -49,6 +49,40 @@ def test_a_changed_variant_is_another_revision(revision: Callable[..., str | Non
     assert len({both, *others}) == 5
 
 
+LARGE: dict[str, Any] = {
+    "over 53 bits": 2**53,
+    "below -64 bits": -(2**64),
+    "400 digits": 10**400,
+    "in a list": [2**63],
+    "in an object": {"deep": 10**400},
+}
+
+
+@pytest.mark.parametrize("value", LARGE.values(), ids=LARGE)
+def test_an_agent_with_a_large_number_has_a_revision(revision: Callable[..., str | None], value: Any) -> None:
+    """Larger than a canonical document can write; another one is another revision."""
+    assert revision({**A, "speed": value}) != revision({**A, "speed": 2**62})
+    assert revision({**A, "speed": value}) == revision({**A, "speed": value})
+    agent_state(12, {**AGENT, "speed": value}, [{**A, "speed": value}, B])
+
+
+@pytest.mark.parametrize("product", [["spark"], {}, None, 7], ids=str)
+def test_an_invalid_product_is_unknown(product: Any) -> None:
+    """Then the price is, too."""
+
+    class Answering:
+        async def send(self, method: str, path: str, **_: object) -> Answer:
+            del method
+            document: Any = [] if path.endswith("variants") else {**AGENT, "product": product}
+            return Answer(200, {}, pydantic_core.to_json(document))
+
+        async def close(self) -> None:
+            return
+
+    client = ApiClient(Answering(), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
+    assert anyio.run(client.target_states, {("agent", 12): {"outbound"}})["agent", 12].product is None
+
+
 def test_variants_are_part_of_the_configuration() -> None:
     """Without labels and counters, in any order; with one that is never called, fewer answer."""
     one = agent_state(12, AGENT, [A, B])

@@ -350,6 +350,8 @@ def test_no_date_header_breaks_a_read(date: str) -> None:
         ({"id": 2, "status": ["completed"]}, (2, "status")),
         ({"id": 2}, (2, "status")),
         ({"id": 2, "status": "completed", "call_id": [7], "created_at": {}}, (2, "call_id")),
+        ({"id": 2, "status": "completed", "target_id": True}, (2, "target_id")),
+        ({"id": True, "status": "completed"}, None),
         ({"id": {"is": 2}, "status": "completed"}, None),
         ({"id": 10**400, "status": "completed"}, None),
         ({"status": "completed"}, None),

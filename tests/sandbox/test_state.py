@@ -85,6 +85,21 @@ async def test_old_runs_do_not_change(tmp_path: Path) -> None:
     assert "lookup_order" not in json.dumps(after)
 
 
+async def test_agents_of_another_world_do_not_exist(tmp_path: Path) -> None:
+    """One was edited, and one copied, when the state belonged to the other world."""
+    state, demo = tmp_path / "state.jsonl", load_world("demo")
+    other = demo.model_copy(update={"agents": {**demo.agents, 101: demo.agents[12]}})
+    async with bench_of(other, state_path=state) as bench:
+        assert (await bench.http.patch("/v1/agents/101", json={"prompt": "Be brief."})).status_code == 200
+        copied = (await bench.http.post("/v1/agents/101/duplicate", json={"name": "a copy"})).json()["id"]
+    async with bench_of("demo", state_path=state) as bench:
+        assert [agent["id"] for agent in await bench.get("/v1/agents")] == sorted(demo.agents)
+        for agent_id in (101, copied):
+            assert (await bench.http.get(f"/v1/agents/{agent_id}")).status_code == 404
+    async with bench_of(other, state_path=state) as bench:
+        assert {101, copied} <= {agent["id"] for agent in await bench.get("/v1/agents")}
+
+
 async def test_an_edit_outlives_the_process(tmp_path: Path) -> None:
     """A deployment made at run time is still there after a restart."""
     state, clock = tmp_path / "state.jsonl", Clock()

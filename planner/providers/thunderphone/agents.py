@@ -11,9 +11,9 @@ from hashlib import sha256
 from typing import Any, Final, cast
 
 import pydantic_core
-import rfc8785
 from pydantic import TypeAdapter
 
+from planner.canonical import canonical_json
 from planner.errors import ConflictError, CredentialError, NotFoundError, RefusedError, UsageError
 from planner.providers.base import VARIANTS, AgentState, ListedAgent, Target, TargetState, UnknownTargetError
 from planner.providers.thunderphone.answers import Decoder, decoder, rows_of
@@ -67,7 +67,7 @@ def _configuration(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _split(variants: list[dict[str, Any]]) -> dict[str, Any]:
     """The variants as a field of the configuration; no file sets it."""
-    own = sorted((_configuration(variant) for variant in variants), key=rfc8785.dumps)
+    own = sorted((_configuration(variant) for variant in variants), key=canonical_json)
     return {VARIANTS: own} if own else {}
 
 
@@ -104,11 +104,11 @@ def _state(behind: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> TargetS
     agents = [agent for agent, _ in behind]
     deciding: list[Any] = [_deciding(agent) for agent in agents]
     if any(variants for _, variants in behind):  # without variants, revisions stay as in older versions
-        deciding.append([sorted(rfc8785.dumps(_deciding(each)).decode() for each in own) for _, own in behind])
-    digest = sha256(rfc8785.dumps(deciding)).hexdigest()[:12]
+        deciding.append([sorted(canonical_json(_deciding(each)).decode() for each in own) for _, own in behind])
+    digest = sha256(canonical_json(deciding)).hexdigest()[:12]
     edited = max(str(agent.get("updated_at") or "unknown") for agent in agents)
-    products = {agent.get("product") for agent in agents}
-    product = products.pop() if len(products) == 1 else None
+    products = [agent.get("product") for agent in agents]
+    product = products[0] if all(each == products[0] for each in products) else None
     drafts = [agent["id"] for agent in agents if agent.get("has_draft") is True and isinstance(agent.get("id"), int)]
     return TargetState(f"{edited} {digest}", product if isinstance(product, str) else None, tuple(drafts))
 

@@ -24,7 +24,7 @@ from planner.providers.thunderphone.tool_record import (
     milliseconds,
     record_of_history,
 )
-from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
+from planner.providers.thunderphone.wire import HIGHEST_CENTS, WireCall, WireGrade, WireTurn
 from planner.secret_values import hide_secrets
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def bill_of(run: Run, call: WireCall | None, charged_cents: int | None) -> dict[
     if run.call_id is None:
         return {"cost_cents": 0} if run.status == "failed" else {}  # no call, no bill
     cents = None if call is None else call.billing_total_cents
-    if cents is None or not 0 <= cents < 2**63:
+    if cents is None or not 0 <= cents <= HIGHEST_CENTS:
         return {"bill_pending": call is not None and "billing_total_cents" in call.model_fields_set}
     return {"cost_cents": round(cents), "cost_basis": "call"}
 

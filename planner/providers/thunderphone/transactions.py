@@ -11,12 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from planner.errors import PlannerError
 from planner.providers.base import PAGE_LIMIT, CallId, Charged
-from planner.providers.thunderphone.wire import Moment, WireTransaction
+from planner.providers.thunderphone.wire import HIGHEST_CENTS, Moment, WireTransaction
 
 MOST_PAGES: Final = 100
 """Limit of one reading: 20,000 transactions."""
-HIGHEST_CENTS: Final = 1_000_000
-"""A transaction above $10,000 is not a charge for one call."""
 _NO_USAGE: Final = frozenset(
     {"manual_topup", "auto_reload", "phone_number_monthly", "conversion_report", "voice_sample_usage", "adjustment"}
 )

@@ -38,17 +38,41 @@ _FITTING = Field(ge=-(2**63), lt=2**63)
 _FIRST = Field(union_mode="left_to_right")
 """The most common form is tried first: each of our validator functions costs as much as the rest of a field, and a page
 of runs has two thousand fields."""
-Int64 = Annotated[int, _FITTING]
+
+
+def _refuse_flag(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")  # noqa: TRY004 - pydantic expects it
+    return value
+
+
+_NO_FLAG = BeforeValidator(_refuse_flag)
+"""Otherwise pydantic reads true as 1, which may be the id of something else."""
+Int64 = Annotated[int, _NO_FLAG, _FITTING]
 """Ids and cents; larger values are invalid, and no journal could hold them."""
 Moment = Annotated[AwareDatetime | Annotated[datetime, AfterValidator(aware)], _FIRST]
 """Aware; times without a zone are UTC."""
+
+
+HIGHEST_CENTS: Final = 1_000_000
+"""Above $10,000, an amount is not the charge for one call."""
 
 
 def _no_flag(value: object) -> object:
     return None if isinstance(value, bool) else value
 
 
-Cents = Annotated[Annotated[StrictInt, _FITTING] | Annotated[Int64 | None, BeforeValidator(_no_flag)], _FIRST] | None
+def _plausible(value: object) -> object:
+    if isinstance(value, bool):
+        return None
+    is_finite = isinstance(value, int | float) and abs(value) < float("inf")
+    return None if is_finite and not 0 <= value <= HIGHEST_CENTS else value
+
+
+Cents = Annotated[
+    Annotated[StrictInt, Field(ge=0, le=HIGHEST_CENTS)] | Annotated[Int64 | None, BeforeValidator(_plausible)], _FIRST
+]
+"""An impossible amount is missing: it is an estimate, and must not cost its whole row."""
 Bill = Annotated[Annotated[int | float, _FITTING] | None, BeforeValidator(_no_flag)]
 """In cents, possibly fractional; only the final cost is an integer."""
 Number = Annotated[StrictInt | StrictFloat | Annotated[int | float | None, BeforeValidator(_no_flag)], _FIRST] | None
@@ -67,15 +91,15 @@ class Wire(BaseModel):
 class WireRun(Run):
     """A test-call run. `status`: queued, in_progress, completed or failed; others count as not ended."""
 
-    id: Annotated[RunId, _FITTING]
+    id: Annotated[RunId, _NO_FLAG, _FITTING]
     target_id: Int64 | None = None
     prompt: str | None = Field(default=None, validation_alias="scenario_prompt")
-    estimated_cents: Cents = Field(default=None, validation_alias="estimated_cost_cents")
-    call_id: Annotated[CallId, _FITTING] | None = None
+    estimated_cents: Cents | None = Field(default=None, validation_alias="estimated_cost_cents")
+    call_id: Annotated[CallId, _NO_FLAG, _FITTING] | None = None
     started_at: Moment | None = None
     completed_at: Moment | None = None
     created_at: Moment | None = None
-    batch_id: Annotated[BatchId, _FITTING] | None = None
+    batch_id: Annotated[BatchId, _NO_FLAG, _FITTING] | None = None
     requester_id: Int64 | None = Field(default=None, validation_alias="requested_by_id")
 
 
@@ -83,15 +107,15 @@ class WireRun(Run):
 class WireBatch(Batch):
     """In one dialect `run_ids` may be anything or missing."""
 
-    id: Annotated[BatchId, _FITTING]
+    id: Annotated[BatchId, _NO_FLAG, _FITTING]
     target_id: Int64 | None = None
     prompts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         default=(), validation_alias="scenario_prompts"
     )
-    size: int | None = Field(default=None, validation_alias=AliasChoices("run_count", "total_runs"))
+    size: Int64 | None = Field(default=None, validation_alias=AliasChoices("run_count", "total_runs"))
     requester_id: Int64 | None = Field(default=None, validation_alias="requested_by_id")
     created_at: Moment | None = None
-    run_ids: Annotated[tuple[Annotated[RunId, _FITTING], ...], BeforeValidator(_listed)] = ()
+    run_ids: Annotated[tuple[Annotated[RunId, _NO_FLAG, _FITTING], ...], BeforeValidator(_listed)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
