@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
-from planner.sandbox.worlds.dialogues import CODE, Branch, Dialogue, Grade, Object, compiled, filled
+from planner.sandbox.worlds.dialogues import CODE, Branch, Dialogue, Grade, NoValueError, Object, compiled, filled
 from planner.sandbox.worlds.dialogues import Turn as Step
 from planner.sandbox.worlds.world import Snapshot
 from planner.values import frozen
@@ -132,12 +132,19 @@ _LONGEST_SHOWN = 40
 def converse(snapshot: Snapshot, prompt: str, seed: int) -> Conversation:
     """The call between the agent and a caller with this prompt; always the same for the same arguments."""
     script = find_script(snapshot, prompt)
-    if script is not None:
-        dialogue, values = script
+    if script is None:
+        return _unscripted(snapshot, seed, f"{NO_DIALOGUE}{_missing_row(snapshot, prompt)}")
+    dialogue, values = script
+    try:
         return _Playing(snapshot, values, seed).conversation(dialogue)
+    except NoValueError as error:
+        return _unscripted(snapshot, seed, f"{NO_DIALOGUE}; one does, but `{error}` has no value in this call")
+
+
+def _unscripted(snapshot: Snapshot, seed: int, why: str) -> Conversation:
+    """A short call that says why there is no other."""
     recording = Recording(seed)
     recording.agent_says(f"Hello, this is {snapshot.name}. How can I help?")
-    why = f"{NO_DIALOGUE}{_missing_row(snapshot, prompt)}"
     recording.caller_says(f"This is the sandbox: {why}.")
     recording.agent_says("Goodbye.")
     grade = UNKNOWN.model_copy(update={"summary": f"Sandbox: {why}."})

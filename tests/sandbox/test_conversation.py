@@ -75,6 +75,24 @@ def test_placeholders_are_filled(tmp_path: Path) -> None:
     assert said(conversation)[4] == f"That is 14 dollars, in 30 minutes. Your number is {result['order']}."
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{result: {order: null}}", "{result: {other: 1}}"),  # this tool answers something else
+        ("large: {price: 14", "large: {cost: 14"),  # another row has the column
+        ('"P{code}", minutes: 30', '"P{code}", minutes: "{minutes}"'),  # an argument that was not given
+    ],
+)
+def test_a_placeholder_without_a_value(tmp_path: Path, old: str, new: str) -> None:
+    """It is never an empty word: the call says what is missing, and counts as one without a dialogue."""
+    prompt = "Order a large calzone." if "other" in new else "Order a large marinara."
+    conversation = played(pizza(tmp_path, old, new), prompt)
+    assert conversation.grade.outcome == "unknown"
+    assert str(said(conversation)[1]).startswith(
+        "This is the sandbox: no scripted dialogue matches this prompt; one does, but `{"
+    )
+
+
 def test_times_are_as_written_or_natural(tmp_path: Path) -> None:
     turns = played(pizza(tmp_path), "Order a small margherita.").turns
     assert turns[1].start_ms - turns[0].end_ms == -200

@@ -96,6 +96,48 @@ def test_where_something_is_wrong(tmp_path: Path, old: str, new: str, place: str
     assert str(_error(path)).startswith(f"{path}:{place}")
 
 
+TOOLS = """\
+tools:
+  find_slots:
+    answers: [{when: {day: Monday}, result: {slots: [nine, {at: ten}]}}, {result: {error: "{day}"}}]
+"""
+CALLING = SMALL.replace(
+    '          - {caller: "Are you',
+    '          - {tool: find_slots, with: {day: "{day}"}}\n          - {caller: "Are you',
+).replace("    revisions:", "    tools: [find_slots]\n    revisions:")
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("slots.0", ""),
+        ("slots.1.at", ""),
+        ("error", ""),
+        ("error.code", ""),  # only a call shows what it is
+        ("slot.0", "did you mean 'slots'?"),
+        ("slots.2", "no result has 'slots.2'"),
+        ("slots.1.att", "no result has 'slots.1.att'"),
+    ],
+)
+def test_a_misspelt_field_of_a_result(tmp_path: Path, field: str, message: str) -> None:
+    """Also in a branch, and of a result that the turn itself states."""
+    for calling in (
+        CALLING,
+        CALLING.replace("find_slots, with", "find_slots, result: {slots: [nine, {at: ten}], error: '{day}'}, with"),
+    ):
+        for line in (
+            f"{{agent: 'At {{find_slots.{field}}}.'}}",
+            f"{{choose: [{{turns: [{{caller: '{{find_slots.{field}}}'}}]}}]}}",
+        ):
+            path = _write(tmp_path, TOOLS + calling.replace('{agent: "Always."}', line))
+            if not message:
+                assert load_world(path).world == "small"
+                continue
+            (fault,) = _error(path).faults
+            assert message in fault.message
+            assert fault.span.line == 21
+
+
 @pytest.mark.parametrize(
     ("addition", "place"),
     [

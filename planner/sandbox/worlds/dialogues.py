@@ -182,7 +182,7 @@ class Dialogue(Part):
                 return
         groups = frozenset(compiled(self.prompt).groupindex)
         known = groups | tools.keys() | {CODE}
-        for here, turn, called in _walked(self.turns, ("turns",), set()):
+        for here, turn, called in _walked(self.turns, ("turns",), {}, tools):
             if turn is None:
                 yield here, "this turn is never played: the call ends at the turn before"
                 continue
@@ -205,9 +205,17 @@ class Dialogue(Part):
                         yield here, f"`{{{name}{path}}}`: {where} {path[1:]!r}{meant(path[1:], columns)}"
                     elif name in tools and name not in groups and name not in called:
                         yield here, f"`{{{name}{path}}}`: no turn before this one calls {name!r}"
+                    elif path and name not in groups and (wrong := _unknown_field(path, called.get(name, ()))):
+                        yield here, f"`{{{name}{path}}}`: {wrong}"
 
 
-def _walked(turns: Iterable[Turn], route: Route, called: set[str]) -> Iterator[tuple[Route, Turn | None, set[str]]]:
+_Called = dict[str, list[JsonValue]]
+"""Tool → what it may have answered."""
+
+
+def _walked(
+    turns: Iterable[Turn], route: Route, called: _Called, tools: "Mapping[str, Tool]"
+) -> Iterator[tuple[Route, Turn | None, _Called]]:
     """Each turn with its place and the tools called before, in any branch; None for the first turn after the end.
 
     Adds the tools of these turns to `called`.
@@ -219,11 +227,43 @@ def _walked(turns: Iterable[Turn], route: Route, called: set[str]) -> Iterator[t
             yield here, None, called
             return
         yield here, turn, called
-        branches = [set(called) for _ in turn.choose]
+        branches = [{name: [*results] for name, results in called.items()} for _ in turn.choose]
         for number, branch in enumerate(turn.choose):
-            yield from _walked(branch.turns, (*here, "choose", number, "turns"), branches[number])
-        called.update({turn.tool} if turn.tool else (), *branches)
+            yield from _walked(branch.turns, (*here, "choose", number, "turns"), branches[number], tools)
+        for branch in branches:
+            for name, results in branch.items():
+                known = called.setdefault(name, [])
+                known += [result for result in results if result not in known]
+        if turn.tool is not None and turn.tool in tools:
+            answers = [answer.result for answer in tools[turn.tool].answers]
+            called.setdefault(turn.tool, []).extend(answers if turn.result is None else [turn.result])
         ended = turn.end is not None
+
+
+def _unknown_field(path: str, results: Sequence[JsonValue]) -> str:
+    """What is wrong with the path `.field.0` into each of these results; "" if one has it."""
+    steps = path[1:].split(".")
+    known: set[str] = set()
+    for result in results:
+        found, missing = _followed(result, steps)
+        if missing is None:
+            return ""
+        if isinstance(found, str) and _PLACEHOLDER.fullmatch(found):
+            return ""  # only a call shows what it is
+        known.update(found if isinstance(found, dict) else ())
+    return f"no result has {path[1:]!r}{meant(steps[-1] if len(steps) == 1 else steps[0], known)}"
+
+
+def _followed(value: JsonValue, steps: Sequence[str]) -> tuple[JsonValue, str | None]:
+    """The value at the end of the steps; or the last value on the way, and the step that it does not have."""
+    for step in steps:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return value, step
+    return value, None
 
 
 class Answer(Part):
@@ -255,8 +295,13 @@ class Tool(Part):
         return {"error": "no answer is declared for these arguments"}
 
 
+class NoValueError(LookupError):
+    """A placeholder has no value in this call. The text is the placeholder."""
+
+
 def filled(value: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
-    """The value with its placeholders replaced; one that is a whole text keeps the type of its value."""
+    """The value with its placeholders replaced; one that is a whole text keeps the type of its value. Raises
+    `NoValueError`."""
     if isinstance(value, dict):
         return {key: filled(each, values) for key, each in value.items()}
     if isinstance(value, list):
@@ -270,15 +315,9 @@ def filled(value: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
 
 
 def _looked_up(match: re.Match[str], values: Mapping[str, JsonValue]) -> JsonValue:
-    """Empty if the value is unknown at this point of the call."""
     if match[1] + match[2] in values:
         return values[match[1] + match[2]]
-    found: JsonValue = values.get(match[1], "")
-    for step in match[2].split(".")[1:]:
-        if isinstance(found, dict):
-            found = found.get(step, "")
-        elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
-            found = found[int(step)]
-        else:
-            return ""
+    found, missing = _followed(values.get(match[1]), match[2].split(".")[1:])
+    if match[1] not in values or missing is not None:
+        raise NoValueError(match[0])
     return found
