@@ -33,6 +33,8 @@ class Repository:
     runner: Runner
     work: Path
     fake: FakeGitHub = field(init=False)
+    into: str = "main"
+    """The branch that the pull request targets."""
 
     def __post_init__(self) -> None:
         self.fake = self.runner.fake
@@ -52,7 +54,7 @@ class Repository:
     def payload(self) -> dict[str, Any]:
         sides = {
             "head": {"sha": git(self.work, "rev-parse", "topic")},
-            "base": {"sha": git(self.work, "rev-parse", "main")},
+            "base": {"sha": git(self.work, "rev-parse", self.into), "ref": self.into},
         }
         self.fake.pulls[7] = {"number": 7, "state": "open", **sides}
         return {"pull_request": {"number": 7, **sides}}
@@ -191,6 +193,18 @@ def test_a_pull_request_with_another_base_is_planned_again() -> None:
     """GitHub says so with `edited`, which it does not send by default."""
     types = WORKFLOWS["phone-plans"]["on"]["pull_request_target"]["types"]
     assert set(types) == {"opened", "synchronize", "reopened", "edited"}
+
+
+def test_the_target_branch_is_named_to_the_jobs_that_excuse_failures() -> None:
+    """GitHub's event of a dispatched workflow does not name it."""
+    steps = WORKFLOWS["phone-plans-call"]["jobs"]["call"]["steps"]
+    into = {
+        step["with"]["mode"]: step.get("env", {}).get("PLANNER_BASE_BRANCH")
+        for step in steps
+        if "mode" in step.get("with", {})
+    }
+    named = "${{ steps.commits.outputs.into }}"
+    assert into == {"run": named, "gate": named, "publish": None}
 
 
 def test_a_push_during_the_calls(repository: Repository) -> None:

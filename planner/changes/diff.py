@@ -116,17 +116,17 @@ class _Today:
         return self.judge is not None and prior.judged_by is not None and self.judge != prior.judged_by
 
     def is_known_failing(self, prior: CaseResult) -> bool:
-        """Whether this is the base branch's failure. Not asked if the user demands calls."""
-        if self.stored.on_branch is None or self.demands_calls:
+        """Whether the branch that the pull request targets has this failure. Not asked if the user demands calls."""
+        case_id, stored = self.case.case_id, self.stored
+        if stored.on_branch is None or self.demands_calls:
             return False
-        return prior is self.stored.baseline.get(self.case.case_id)
+        return case_id in stored.of_target and prior is stored.baseline.get(case_id)
 
     def counts_again(self, run: Run) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young
         enough."""
-        if run.excluded is not None:
-            return False
-        if not run.had_call and not (run.fault is Fault.PLATFORM and self.case.platform_failures == "fail"):
+        counts_platform = self.case.platform_failures == "fail" and run.excluded is None
+        if not run.had_call and not (run.fault is Fault.PLATFORM and counts_platform):
             return False
         if self.case.max_age is None:
             return True

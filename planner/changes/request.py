@@ -26,16 +26,17 @@ class StoredResults:
     Args: baseline: every stored case of the loaded plans. deleted: the stored cases of plans that no longer exist: a
         new case may be one of them, renamed. partial_results: cases that failed or were undecided in partial sessions
         since the baseline. on_branch: cases that sessions of the same pull request called; None outside of a pull
-        request. In one, what already fails on the base branch is not called. called_before: finds older calls that
-        equal today's. has_evidence: whether the evidence of a digest is stored; None: always. still_settled: whether,
-        by today's expectations, a stored case still does not need the runs it skipped; None: never. could_pass: None:
-        always.
+        request. of_target: the ids of the baseline's cases that the branch which the pull request targets stored. What
+        already fails there is not called. called_before: finds older calls that equal today's. has_evidence: whether
+        the evidence of a digest is stored; None: always. still_settled: whether, by today's expectations, a stored case
+        still does not need the runs it skipped; None: never. could_pass: None: always.
     """
 
     baseline: Mapping[str, CaseResult]
     deleted: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     partial_results: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     on_branch: Mapping[str, CaseResult] | None = None
+    of_target: frozenset[str] = frozenset()
     called_before: CalledBefore | None = None
     has_evidence: Callable[[str], bool] | None = None
     still_settled: Callable[[Case, CaseResult], bool] | None = None

@@ -127,7 +127,9 @@ def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest, last: Last
         parts.append(f"Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
     if pull.base and pull.default not in ("", pull.base):
         base, default = markdown_code(pull.base), markdown_code(pull.default)
-        parts.append(f"Compared with the results of {default}, because those of {base} are not stored.")
+        parts.append(
+            f"Cases without results of {base} are compared with those of {default}, whose failures are no excuse here."
+        )
     if preview.refused is not None:
         why, fix = map(for_markdown, preview.refused)
         parts.append(f"\n\n✋ **`planner run` would refuse this:** {why}. {fix}")
@@ -216,7 +218,7 @@ def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
 
 def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> str:
     known = [markdown_code(names[case_id]) for case_id in check.cases.get(CaseState.KNOWN_FAILING, ())]
-    where = markdown_code(pull.default) if pull.default else "the base branch"
+    where = markdown_code(pull.base) if pull.base else "the base branch"
     return f"Already failing on {where}: {some(known, listed)}" if known else ""
 
 

@@ -37,6 +37,8 @@ _GITHUB: Final = {
 """Path of the base commit in an event's payload."""
 _PULL_REQUEST_REF: Final = re.compile(r"refs/pull/([1-9][0-9]{0,17})/(?:merge|head)")
 _QUEUE_REF: Final = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([1-9][0-9]{0,17})-[0-9a-f]{7,64}")
+BASE_BRANCH: Final = "PLANNER_BASE_BRANCH"
+"""Names the branch that the pull request targets, where GitHub's event does not."""
 DISPATCHED: Final = "pull-request"
 """The input of a dispatched workflow that names the pull request to call for."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
@@ -128,6 +130,23 @@ def namespace_of(environ: Mapping[str, str]) -> str:
         default = event_value(environ, "repository", "default_branch")
         return _of_branch(environ.get("GITHUB_REF_NAME", ""), default if isinstance(default, str) else "")
     return ""
+
+
+def target_namespace(environ: Mapping[str, str]) -> str | None:
+    """The namespace of the branch that the pull request of this job targets; "" is the default branch's. None if GitHub
+    does not name that branch, or there is no pull request. Outside of GitHub, it is the default branch if nothing else
+    is named."""
+    target = target_branch(environ)
+    if not environ.get("GITHUB_EVENT_NAME"):
+        return _of_ref(f"heads/{target}") if target else ""
+    default = event_value(environ, "repository", "default_branch")
+    return _of_branch(target, default) if target and isinstance(default, str) and default else None
+
+
+def target_branch(environ: Mapping[str, str]) -> str:
+    """The branch that the pull request of this job targets; "" if it is not named."""
+    named = event_value(environ, "pull_request", "base", "ref") or event_value(environ, "merge_group", "base_ref")
+    return str(named or environ.get(BASE_BRANCH, "")).removeprefix("refs/heads/")
 
 
 def _of_number(number: str) -> str:

@@ -55,6 +55,10 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
         still_settled(repository.load_evidence, ask),
     )
     baseline = _baseline(place, place.base or repository, loaded, checked)
+    of_target = baseline if place.target is place.base else {}
+    if place.target is not None and place.target is not place.base:
+        of_target = _baseline(place, place.target, loaded, checked)
+        baseline |= of_target
     on_branch = _on_branch(place, loaded, checked) if place.base is not None else None
     if place.shared is not None:
         own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
@@ -70,6 +74,7 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
         deleted=gone,
         partial_results=checked.by_id(earlier.earlier_runs(case.case_id for case in loaded.cases)),
         on_branch=on_branch,
+        of_target=frozenset(of_target),
         called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
         has_evidence=repository.has_evidence,
         still_settled=checked.still_settled,

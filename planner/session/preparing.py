@@ -85,6 +85,8 @@ class Preparation:
     """The previews that calls reach instead of their agents, once they are made."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
+    of_target: frozenset[str] = frozenset()
+    """Those of them that the branch stored which the pull request targets. Only their failures are known."""
     balance: Balance | None = None
     """What the organization can spend; None if the service was not asked or does not say."""
     consent_id: str = ""
@@ -193,6 +195,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         consent=None if journal is None else journal.consents.get(consent_id),
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
         spending=spending,
+        of_target=stored.of_target,
     )
 
 
@@ -383,7 +386,8 @@ def checked_cases(
         made = prepared.progress.runs_made.get(change.case_id, 0)
         calls = max(0, change.runs - made) if must_call(change) else 0
         document, base = documents.get(change.case_id), prepared.base.get(change.case_id)
-        cases.append(CheckedCase(change, document, base, calls, made, excuse_known))
+        is_excusable = excuse_known and change.case_id in prepared.of_target
+        cases.append(CheckedCase(change, document, base, calls, made, is_excusable))
     return cases
 
 

@@ -22,7 +22,7 @@ from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, up
 from planner.reports.pull_request import CALL_WORKFLOW, CallsUnderWay, PullRequest, render_progress
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
-from planner.session.ci import event_value
+from planner.session.ci import event_value, target_branch
 from planner.session.consent import head_of
 from planner.session.shell import Shell, redactor_of
 
@@ -59,7 +59,7 @@ class Publication(BaseModel):
 def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT_NAME) -> PullRequest:
     """The pull request of this job, as GitHub's event names it. `commit` is its head; `name` separates two uses in one
     repository, which have workflows of their own."""
-    number, base = event_value(environ, "pull_request", "number"), event_value(environ, "pull_request", "base", "ref")
+    number, base = event_value(environ, "pull_request", "number"), target_branch(environ)
     default = event_value(environ, "repository", "default_branch")
     if number is None:
         number = event_value(environ, "inputs", "pull-request")
@@ -69,7 +69,7 @@ def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT
     url = f"{server}/{repository}/actions/workflows/{workflow}" if _REPOSITORY.fullmatch(repository) else ""
     run, is_call = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
     run_url = f"{server}/{repository}/actions/runs/{run}" if url and is_call and run.isdigit() else ""
-    return PullRequest(number, commit, _text(base), _text(default), url, run_url, workflow)
+    return PullRequest(number, commit, base, _text(default), url, run_url, workflow)
 
 
 def _text(value: object) -> str:

@@ -17,7 +17,7 @@ from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.results.store import of_branches, segment_for
-from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public
+from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, target_namespace
 from planner.session.selection import Loaded, Selection, job_namespace, load, load_current_project
 from planner.session.shell import Shell, print_diagnostics
 from planner.values import frozen
@@ -141,6 +141,9 @@ class Place:
     shared: Shared | None = None
     base: ResultsRepository | None = None
     """What the default branch stored, in a job of a pull request; it is only read."""
+    target: ResultsRepository | None = None
+    """What the branch stored that the pull request targets: `base`, or the results of another branch; only read. None
+    if the CI system does not name the branch."""
     group: Sequence[ResultsRepository] = ()
     """In a merge queue: what the pull requests before this one stored; only read."""
 
@@ -180,7 +183,8 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
         def here(namespaces: Sequence[str], /) -> ResultsRepository:
             return ResultsRepository(of_branches(folder, namespaces), access)
 
-        return Place(directory, here(namespaces), environment, home, verified, own, None, *_others(here, namespaces))
+        others = _others(here, namespaces, target_namespace(shell.environ))
+        return Place(directory, here(namespaces), environment, home, verified, own, None, *others)
     # Sandbox results quote nobody.
     if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
@@ -195,14 +199,20 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
         raise UsageError(f"{where}: {error}", error.hint) from error
     keep = address.keep if isinstance(address, GitRef) else None
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access), keep=keep)
-    return Place(directory, shared.repository, environment, home, verified, own, shared, *_others(opened, namespaces))
+    others = _others(opened, namespaces, target_namespace(shell.environ))
+    return Place(directory, shared.repository, environment, home, verified, own, shared, *others)
 
 
 def _others(
-    opened: Callable[[Sequence[str]], ResultsRepository], namespaces: Sequence[str]
-) -> tuple[ResultsRepository | None, Sequence[ResultsRepository]]:
-    """What the default branch stored, for a job of a branch, and the other pull requests of a merge group."""
-    return (opened(()) if namespaces else None), [opened([name]) for name in namespaces[1:]]
+    opened: Callable[[Sequence[str]], ResultsRepository], namespaces: Sequence[str], target: str | None
+) -> tuple[ResultsRepository | None, ResultsRepository | None, Sequence[ResultsRepository]]:
+    """What the default branch and the target branch stored, for a job of a branch, and the other pull requests of a
+    merge group."""
+    if not namespaces:
+        return None, None, ()
+    base = opened(())
+    of_target = base if target == "" else None if target is None else opened([target])
+    return base, of_target, [opened([name]) for name in namespaces[1:]]
 
 
 def _namespaces(shell: Shell, root: Path, selection: Selection) -> Sequence[str]:

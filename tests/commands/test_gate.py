@@ -91,14 +91,35 @@ def test_known_failures_of_the_base_branch(jobs: Jobs) -> None:
     assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
 
 
-@pytest.mark.parametrize("into", ["main", "release"])
-def test_the_comment_names_the_branch_that_already_fails(jobs: Jobs, tmp_path: Path, into: str) -> None:
-    """Only the default branch's results are stored: nothing is known about what fails on another branch."""
+def test_known_failures_are_those_of_the_target_branch(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails on the default branch does not excuse a pull request into a release branch, nor the other way round."""
     jobs.edit(plans__hours=FAILING)
     run(jobs.start())
-    said = comment_of(jobs.start(7, into=into), 0, tmp_path / "publication.json")
-    assert f"Already failing on `main`: `{CASE}`" in said
-    assert ("those of `release`" in said) == (into == "release")
+    file = tmp_path / "publication.json"
+    assert f"Already failing on `main`: `{CASE}`" in comment_of(jobs.start(7), 0, file)
+    into_release = jobs.start(7, into="release")
+    assert gate(into_release, 1)["failed"] == [CASE]
+    assert into_release.actions("--sandbox")[CASE][1] != "known_failing"
+    assert "failures are no excuse here" in comment_of(into_release, 1, file)
+    run(jobs.start_on("release"))
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    assert gate(jobs.start(7, into="release"), 0)["known_failing"] == [CASE]
+    assert f"Already failing on `release`: `{CASE}`" in comment_of(jobs.start(7, into="release"), 0, file)
+    assert gate(jobs.start(7, into="hotfix"), 1)["failed"] == [CASE]
+
+
+def test_a_job_that_does_not_know_its_target_branch_excuses_nothing(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a dispatched job, GitHub names no branch: the workflow does."""
+    jobs.edit(plans__hours=FAILING)
+    run(jobs.start())
+    job = jobs.start(7, event="workflow_dispatch")
+    assert gate(job, 0, "--base", "origin/main")["known_failing"] == [CASE]
+    monkeypatch.delenv("PLANNER_BASE_BRANCH")
+    assert gate(job, 1, "--base", "origin/main")["failed"] == [CASE]
 
 
 def test_failed_on_the_branch_is_red_until_something_changes(jobs: Jobs) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ci_jobs import REF, Jobs
@@ -18,7 +19,7 @@ from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import BranchStore
-from planner.session.ci import namespace_of
+from planner.session.ci import namespace_of, target_namespace
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
@@ -237,6 +238,33 @@ def test_branch_names_map_to_separate_namespaces(environ: dict[str, str], namesp
     """A branch whose name is a number, or contains `..`, gets a separate namespace, and so does a tag: anyone who may
     write can tag any commit."""
     assert namespace_of(environ) == namespace
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "named", "namespace"),
+    [
+        ("", {}, "", ""),
+        ("", {}, "42", "branches/heads%2F42/"),
+        ("pull_request", {"pull_request": {"base": {"ref": "main"}}}, "", ""),
+        ("pull_request", {"pull_request": {"base": {"ref": "release/1"}}}, "", "branches/heads%2Frelease%2F1/"),
+        ("pull_request", {"pull_request": {"base": {"ref": "release/1"}}}, "main", "branches/heads%2Frelease%2F1/"),
+        ("merge_group", {"merge_group": {"base_ref": "refs/heads/main"}}, "", ""),
+        ("merge_group", {"merge_group": {"base_ref": "refs/heads/next"}}, "", "branches/heads%2Fnext/"),
+        ("workflow_dispatch", {"inputs": {"pull-request": "42"}}, "", None),
+        ("workflow_dispatch", {"inputs": {"pull-request": "42"}}, "main", ""),
+        ("workflow_dispatch", {"inputs": {"pull-request": "42"}}, "next", "branches/heads%2Fnext/"),
+        ("push", {}, "", None),
+        ("pull_request", {"pull_request": {"base": {"ref": "main"}}, "repository": None}, "", None),
+    ],
+)
+def test_the_branch_that_a_pull_request_targets(
+    tmp_path: Path, event: str, payload: dict[str, Any], named: str, namespace: str | None
+) -> None:
+    """Only what it already fails is known."""
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"repository": {"default_branch": "main"}} | payload))
+    environ = {"GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": str(file), "PLANNER_BASE_BRANCH": named}
+    assert target_namespace(environ) == namespace
 
 
 @pytest.mark.parametrize("ref", ["refs/pull/7/../../latest/merge", "refs/heads/topic", "", "refs/pull/0/merge"])

@@ -83,10 +83,11 @@ class Jobs:
         ref, base = "refs/heads/main", git(root, "rev-parse", "origin/main")
         event = event or ("push" if number is None else "pull_request_target")
         if event == "merge_group":
-            payload["merge_group"] = {"base_sha": base}
+            payload["merge_group"] = {"base_sha": base, "base_ref": f"refs/heads/{into}"}
             ref = f"refs/heads/gh-readonly-queue/main/pr-{number}-{'a' * 40}"
         elif event == "workflow_dispatch":
             payload["inputs"] = {"pull-request": str(number)} | payload.get("inputs", {})
+            self.monkeypatch.setenv("PLANNER_BASE_BRANCH", into)
         elif number is not None:
             head = git(root, "rev-parse", "HEAD")
             payload["pull_request"] = {"number": number, "base": {"sha": base, "ref": into}, "head": {"sha": head}}
@@ -101,6 +102,14 @@ class Jobs:
         }.items():
             self.monkeypatch.setenv(name, value)
         return self.project
+
+    def start_on(self, branch: str) -> Any:
+        """Start a job of a branch that is not the default branch; `main` is checked out."""
+        started = self.start()
+        self.monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        self.monkeypatch.setenv("GITHUB_REF", f"refs/heads/{branch}")
+        self.monkeypatch.setenv("GITHUB_REF_NAME", branch)
+        return started
 
     def stored(self, folder: str = "", ref: str = REF) -> list[str]:
         listed = git(self.remote, "ls-tree", "-r", "--name-only", ref).splitlines()

@@ -35,7 +35,8 @@ except urllib.error.HTTPError as error:
 if "/compare/" in sys.argv[2]:
     print(found["merge_base_commit"]["sha"])
 else:
-    print("\\n".join(side + "=" + found[side]["sha"] for side in ("head", "base") if side + "=" in sys.argv[-1]))
+    values = {"head": found["head"]["sha"], "base": found["base"]["sha"], "into": found["base"]["ref"]}
+    print("\\n".join(f"{name}={value}" for name, value in values.items() if f"{name}=" in sys.argv[-1]))
 """
 
 
@@ -183,7 +184,8 @@ class Runner:
                 if done:
                     Path(given["path"], f"{given['name']}.json").write_bytes(self.artifacts[given["name"]])
             case _:
-                done = self._action(given, context, environ, work, outputs)
+                own = {name: context.text(value) for name, value in step.get("env", {}).items()}
+                done = self._action(given, context, environ | own, work, outputs)
         context.failed |= not done and not step.get("continue-on-error", False)
         context.names["steps"][step.get("id", "")] = {"outputs": outputs, "outcome": "success" if done else "failure"}
 
