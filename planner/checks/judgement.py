@@ -49,6 +49,8 @@ class Judgement:
     quote: Quote | None = None
     is_silence: bool = False
     """Failed because the speaker never spoke: then the opposite is undecided."""
+    is_bug: bool = False
+    """Undecided because the check raised an exception."""
 
 
 def passed(message: str, quote: Quote | None = None) -> Judgement:

@@ -69,6 +69,9 @@ class Finding(Document):
     severity: CheckSeverity
     message: str
     quote: Quote | None = None
+    is_bug: bool = Field(
+        default=False, description="The check raised an exception. A fixed planner judges the stored call again, free."
+    )
 
 
 class RunVerdict(Document):
@@ -80,6 +83,11 @@ class RunVerdict(Document):
     fault_quote: Quote | None = Field(default=None, description="The turn that shows the caller's fault.")
     excluded: Literal["agent_edited"] | None = Field(default=None, description="Why the run never counts, if so.")
     findings: ListOf[Finding] = Field(default=[])
+
+    @property
+    def has_bug(self) -> bool:
+        """A check of it raised an exception: a bug in planner, which another call would not fix."""
+        return any(finding.is_bug for finding in self.findings)
 
     @property
     def countable(self) -> bool:

@@ -176,6 +176,11 @@ def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> I
 
 def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
     """Why unknown cases are undecided although their calls were made."""
+    if bugs := sorted({f.message for case in unknown for run in case.runs for f in run.findings if f.is_bug}):
+        yield (
+            f"{'; '.join(bugs)}. Please report it with planner-bug.log. The calls are stored: a fixed version judges "
+            "them, free; new calls would not help"
+        )
     undecided = [run for case in unknown for run in case.runs if run.fault is Fault.JUDGE]
     if hidden := sum(hides_number(run) for case in unknown for run in case.runs):
         yield (
@@ -187,7 +192,7 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
             f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it "
             "again, free; --rerun failed makes new calls (charged)"
         )
-    elif any(not run.votes_missing and not hides_number(run) for run in undecided):
+    elif any(not (run.votes_missing or run.has_bug or hides_number(run)) for run in undecided):
         yield (
             "some calls could not be judged although their evidence is complete: change the expectations or the "
             "judge, or call again (--rerun failed, charged)"

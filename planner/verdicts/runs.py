@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from planner.checks.base import CheckSeverity, Expectation
@@ -20,6 +21,7 @@ from planner.results.outcomes import Fault, RunOutcome
 from planner.verdicts.attribution import caller_fault, unscripted_call
 
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # a session writes it to a file; without one, nothing is printed
 
 
 def judge_run(
@@ -93,8 +95,9 @@ def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     try:
         return judge_redacted(expectation, evidence, ask)
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
-        _log.debug("check %s broke on run %s", expectation.check, evidence.run_id, exc_info=True)
-        return errored(f"bug in planner: the check {expectation.check} raised {type(error).__name__}")
+        _log.exception("the check %s raised %s", expectation.check, type(error).__name__)
+        message = f"bug in planner: the check {expectation.check} raised {type(error).__name__}"
+        return replace(errored(message), is_bug=True)
 
 
 def _without_callers_fault(
@@ -128,6 +131,7 @@ def _finding(expectation: Expectation, judgement: Judgement) -> Finding:
         severity=expectation.severity,
         message=judgement.message,
         quote=judgement.quote,
+        is_bug=judgement.is_bug,
     )
 
 

@@ -191,7 +191,9 @@ def test_the_promised_fields(canonical: RunResult) -> None:
         "run_id", "batch_id", "call_id", "outcome", "fault", "cost_cents", "duration_seconds", "adopted", "findings", "pooled"
     } <= set.intersection(*map(set, runs))  # fmt: skip
     findings = [finding for run in runs for finding in run["findings"]]
-    assert {"expectation", "check", "outcome", "severity", "message", "quote"} == set.union(*map(set, findings))
+    assert {"expectation", "check", "outcome", "severity", "message", "quote", "is_bug"} == set.union(
+        *map(set, findings)
+    )
     quotes = [finding["quote"] for finding in findings if finding["quote"]]
     assert {"turn", "role", "start_ms", "text"} == set.intersection(*map(set, quotes))
     assert {"estimated_cents", "actual_cents", "this_invocation_cents", "ambiguous_cents"} <= document["cost"].keys()

@@ -92,7 +92,9 @@ class Breaks:
 def broken(place: str, begin: int = 0, end: int = 10**9) -> Generator[None]:
     """`place` is a module and a name in it; the calls from `begin` to `end` raise."""
     module, _, name = place.rpartition(".")
-    owner = import_module(module)
+    class_name = module.rpartition(".")[2]
+    is_class = class_name[0].isupper()
+    owner = getattr(import_module(module.rpartition(".")[0]), class_name) if is_class else import_module(module)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, Breaks(getattr(owner, name), begin, end))
         yield
@@ -155,6 +157,25 @@ def test_a_broken_format_costs_only_itself(organisation: Organisation, name: str
         assert [problem for problem in results["problems"] if name in problem and BUG_LOG in problem]
     else:
         assert name in (organisation.root / "reports/junit.xml").read_text()
+    assert organisation.run().code == 0
+    assert made(organisation) == WANTED
+
+
+def test_a_check_that_raises_costs_nothing_more(organisation: Organisation) -> None:
+    """Its cases are unknown; nobody is told to pay for other calls, and without the bug the stored ones pass."""
+    with broken("planner.checks.call.CallCheck.judge"):
+        ran = organisation.run()
+        again = organisation.run()
+    assert (ran.code, again.code) == (4, 4)
+    results = organisation.results()
+    assert not any("charged)" in line for line in results["problems"] + results["next_steps"])
+    assert [line for line in results["problems"] if "the check call raised KeyError" in line and BUG_LOG in line]
+    findings = [finding for case in results["cases"] for run in case["runs"] for finding in run["findings"]]
+    assert {finding["check"]: finding["is_bug"] for finding in findings} == {"call": True, "duration": False}
+    log = (organisation.root / "reports" / BUG_LOG).read_text()
+    assert log.count("KeyError: 'what nobody expected'") == 1
+    assert "Traceback" in log
+    assert "Traceback" not in ran.err + ran.out
     assert organisation.run().code == 0
     assert made(organisation) == WANTED
 
