@@ -26,7 +26,7 @@ from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.results.store import Change, Reader
+from planner.results.store import Change, Reader, of_branches
 
 SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 
@@ -213,6 +213,21 @@ async def test_concurrent_sessions_make_each_call_once(
     done = await service.invoke(jobs, settings=SETTINGS, on_engine=share_with(shared, jobs))
     assert done.outcome.finished
     await service.check_exact(jobs)
+
+
+def test_open_launches_of_all_namespaces_that_count_are_imported(shared: SharedFolder) -> None:
+    """The job's own, those of the other pull requests of its merge group, and the default branch's."""
+    places = {"a": "branches/8/", "b": "branches/7/", "c": "", "d": "branches/9/"}
+    documents = {
+        f"{place}intents/{launch_id}.json": json.dumps(DOCUMENT | {"launch_id": launch_id}).encode()
+        for launch_id, place in places.items()
+    }
+    shared.update(lambda _: documents)
+    journal = Journal(IN_MEMORY)
+    store = of_branches(shared, ["branches/8/", "branches/7/"])
+    assert IntentSharing(store, journal, show_name=str, now=NOW).import_launches({}) == 3
+    assert {launch.launch_id for launch in journal.launches(LaunchState)} == {"a", "b", "c"}
+    journal.close()
 
 
 @pytest.mark.parametrize("ends", ["as a launch", "in results"])

@@ -158,6 +158,24 @@ async def test_a_connection_that_fails_late_is_ambiguous_all_the_same(talk: Call
     assert [request.method for request in asked.server.asked] == ["CONNECT"]
 
 
+async def test_a_launch_is_checked_again_when_it_leaves_behind_a_proxy() -> None:
+    """The process may stand still between the proxy's CONNECT and the launch itself, which then must not leave."""
+    calls: list[str] = []
+
+    def on_sending() -> None:
+        calls.append("sending")
+        if len(calls) == 2:
+            raise UnreachableError("too late")
+
+    sending = vars(transport_module)["_Sending"](on_sending)
+    for event in ("http11.send_request_headers", "http11.send_request_body", "connection.start_tls"):
+        await sending.trace(f"{event}.started", {})
+        await sending.trace(f"{event}.complete", {})
+    assert calls == ["sending"]
+    with pytest.raises(UnreachableError):
+        await sending.trace("http11.send_request_headers.started", {})
+
+
 async def test_an_answer_beyond_all_measure_is_lost(talk: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not read to its end; the bound is lowered here, for 64 MiB take a while."""
     monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 1000)
