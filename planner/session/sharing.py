@@ -11,9 +11,9 @@ from typing import Any, Final
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import UsageError
 from planner.evidence import Evidence
-from planner.execution.events import RunsKnown
+from planner.execution.events import Consumed, Moved, RunsBound, RunsKnown
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED
+from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.sharing import IntentSharing, KnownCall
 from planner.key_redaction import KeyRedactor
 from planner.planfile.addresses import Bucket, GitRef, SharedAddress
@@ -31,8 +31,8 @@ from planner.values import frozen
 
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 """Signed URLs have their signature in the query."""
-_CLAIMS_FROM: Final = 50
-"""Number of newest sessions to search for claimed runs."""
+_RESULTS_READ: Final = 50
+"""Number of newest sessions to search for runs of launches."""
 _OF_THE_AGENT: Final = ("agent_revision", "configuration", "has_agent_file")
 """The inputs about the called agent. Nothing in them is redacted."""
 _NUMBERED: Final = re.compile(r"~\d+$")
@@ -164,22 +164,68 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
     intents = IntentSharing(shared.store, journal, show_name=name, now=shell.clock.now())
     taken = intents.import_launches(calls)
     open_launches = journal.launches(UNSETTLED)
-    if open_launches:
-        # None of these launches can have become a run of another session.
-        theirs = {launch.invocation_id for launch in open_launches}
-        results = islice(shared.repository.invocations(), _CLAIMS_FROM)
-        claimed = {
-            run.run_id
-            for result in results
-            for case in result.cases
-            for run in case.runs
-            if (run.invocation_id or result.invocation_id) not in theirs
-        }
-        if unknown := claimed - journal.claimed_run_ids():
-            journal.record(RunsKnown(tuple(sorted(unknown))))
+    if open_launches or journal.unconsumed_slots():
+        results = list(islice(shared.repository.invocations(), _RESULTS_READ))
+        _claim_runs(journal, open_launches, results)
+        _consume_runs(journal, results, name)
     if taken:
         fate = "their calls are resumed and not repeated"
         if open_launches:
             fate = f"searching for {count(len(open_launches), 'launch', 'launches')} before anything is sent again"
         shell.log(f"the shared store has launches of unfinished sessions: {fate}")
     return intents
+
+
+def _claim_runs(journal: Journal, open_launches: Sequence[Launch], results: Iterable[RunResult]) -> None:
+    """None of these launches can have become a run of another session."""
+    theirs = {launch.invocation_id for launch in open_launches}
+    claimed = {
+        run.run_id
+        for result in results
+        for case in result.cases
+        for run in case.runs
+        if (run.invocation_id or result.invocation_id) not in theirs
+    }
+    if open_launches and (unknown := claimed - journal.claimed_run_ids()):
+        journal.record(RunsKnown(tuple(sorted(unknown))))
+
+
+def _consume_runs(journal: Journal, results: Iterable[RunResult], name: Callable[[str], str]) -> None:
+    """Finished results hold these runs, but the machine that made them was lost before it could say so."""
+    for result in results:
+        if not result.finished or result.partial:
+            continue
+        cases = {run.run_id: case.case_id for case in result.cases for run in case.runs}
+        known = [launch for launch in journal.launches(KNOWN) if cases.keys() & set(launch.run_ids)]
+        for launch in known:
+            if bindings := _bindings(journal.slots_of(launch.launch_id), launch.run_ids, cases, name):
+                journal.record(RunsBound(launch.launch_id, bindings))
+        for launch in journal.launches([LaunchState.AMBIGUOUS]):
+            slots, free = journal.slots_of(launch.launch_id), cases.keys() - journal.claimed_run_ids()
+            bindings = _bindings(slots, free, cases, name)
+            if launch.invocation_id == result.invocation_id and len(bindings) == len(slots):
+                run_ids = tuple(sorted(bindings.values()))
+                journal.record(
+                    Moved(launch.launch_id, LaunchState.ADOPTED, launch.detail, run_ids=run_ids, bindings=bindings)
+                )
+                known.append(launch)
+        for launch in known:
+            slots = journal.slots_of(launch.launch_id)
+            if keys := [slot.key for slot in slots if slot.run_id in cases and slot.consumed_by is None]:
+                journal.record(Consumed(result.invocation_id, tuple(keys)))
+
+
+def _bindings(
+    slots: Iterable[Slot], run_ids: Iterable[int], cases: Mapping[int, str], name: Callable[[str], str]
+) -> dict[int, int]:
+    """Slots (by ordinal) and the runs that results have of their cases."""
+    slots = list(slots)
+    free = set(run_ids) - {slot.run_id for slot in slots}
+    bindings: dict[int, int] = {}
+    for slot in slots:
+        names = (slot.case_id, name(slot.case_id))
+        found = [run_id for run_id in sorted(free) if cases.get(run_id) in names]
+        if slot.run_id is None and found:
+            bindings[slot.ordinal] = found[0]
+            free.remove(found[0])
+    return bindings
