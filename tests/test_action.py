@@ -284,10 +284,18 @@ def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
         "run",
         "gate",
         "record",
+        "previews",
     ]
 
 
-@pytest.mark.parametrize("step", ["validate", "plan", "judge", "run", "gate", "publish", "promote", "record"])
+def test_every_step_that_opens_the_store_has_the_token() -> None:
+    """Of a private repository, nothing can be read without it."""
+    assert {name for name, step in STEPS.items() if "GITHUB_TOKEN" not in step["env"]} == {"install", "validate"}
+
+
+@pytest.mark.parametrize(
+    "step", ["validate", "plan", "judge", "run", "gate", "publish", "promote", "record", "previews"]
+)
 def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
     """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
     program = "#!/usr/bin/env bash\ntrap 'echo heard; exit 130' TERM\necho ready\nwhile :; do sleep 0.02; done\n"

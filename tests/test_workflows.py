@@ -11,6 +11,7 @@ from typing import Any
 import forked
 import pytest
 from fake_github import FakeGitHub, fake_github
+from private_git import private_git
 from repositories import commit, git
 from workflow_jobs import WORKFLOWS, Runner
 
@@ -102,8 +103,8 @@ def repository(tmp_path: Path, planner: Path) -> Iterator[Repository]:
     work = tmp_path / "work"
     git(tmp_path, "init", "-q", "-b", "main", str(work))
     git(work, "commit", "-q", "--allow-empty", "-m", "begin")
-    with fake_github() as fake:
-        repository = Repository(Runner(tmp_path, fake, planner), work)
+    with fake_github() as fake, private_git(tmp_path) as server:
+        repository = Repository(Runner(tmp_path, fake, planner, server), work)
         repository.push("main", plans__hours_DOT_yaml=PLAN, planner_DOT_yaml=STORE)
         repository.runner.begin(work)
         yield repository
@@ -135,6 +136,7 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     repository.fake.pulls[7] |= {"state": "closed", "merged_at": "2026-11-28T07:00:00Z"}
     assert repository.runner.job("phone-plans-main", "promote", "push", {}), repository.runner.log
     assert repository.runner.job("phone-plans-main", "record", "schedule", {}), repository.runner.log
+    assert repository.runner.log[-1].startswith("Delete old previews: 0")
     assert repository.stored("world/") == ["world/default.json"]
     assert repository.stored("branches/7/") == []
     assert repository.stored("latest/") == ["latest/default/hours.json"]

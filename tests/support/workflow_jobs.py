@@ -75,11 +75,13 @@ class Context:
 
 @dataclass
 class Runner:
-    """`folder` holds the remote `acme/plans` and the jobs' folders. `planner` is the program. `artifacts` are shared by the jobs of one event."""
+    """`folder` holds the remote `acme/plans` and the jobs' folders. `planner` is the program. `artifacts` are shared by the jobs of
+    one event. `server` serves the remote, which is private."""
 
     folder: Path
     fake: FakeGitHub
     planner: Path
+    server: str
     artifacts: dict[str, bytes] = field(default_factory=dict[str, bytes])
     log: list[str] = field(default_factory=list[str])
     after: dict[str, Callable[[], object]] = field(default_factory=dict[str, "Callable[[], object]"])
@@ -91,15 +93,11 @@ class Runner:
         return self.folder / "acme/plans"
 
     def begin(self, work: Path) -> None:
-        """Make the remote. A job whose token is `reader` cannot push."""
+        """Make the remote. A job whose token is `reader` cannot push, and one without a token cannot read."""
         self.remote.parent.mkdir()
         git(self.folder, "clone", "-q", "--bare", str(work), str(self.remote))
         git(self.remote, "config", "uploadpack.allowAnySHA1InWant", "true")
         self.fake.repository = self.remote
-        hook = self.remote / "hooks/pre-receive"
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text('#!/bin/sh\n[ "$GITHUB_TOKEN" != reader ]\n')
-        hook.chmod(0o755)
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "gh").write_text(f"#!{sys.executable}\n{GH}")
@@ -142,7 +140,7 @@ class Runner:
             "GITHUB_REF": ref,
             "GITHUB_REF_NAME": ref.removeprefix("refs/heads/"),
             "GITHUB_REPOSITORY": "acme/plans",
-            "GITHUB_SERVER_URL": f"file://{self.folder}",
+            "GITHUB_SERVER_URL": self.server,
             "GITHUB_STEP_SUMMARY": str(temporary / "summary.md"),
             "GITHUB_WORKFLOW_REF": f"acme/plans/.github/workflows/{workflow}.yml@{ref}",
             "GITHUB_WORKSPACE": str(work),
@@ -172,8 +170,8 @@ class Runner:
                 commit = given.get("ref") or "main"
                 if not (work / ".git").exists():
                     git(work, "init", "-q")
-                    git(work, "remote", "add", "origin", f"file://{self.remote}")
-                git(work, "fetch", "-q", f"--depth={given.get('fetch-depth', 1)}", "origin", commit)
+                    git(work, "remote", "add", "origin", f"{self.server}/acme/plans")
+                git(work, "fetch", "-q", f"--depth={given.get('fetch-depth', 1)}", f"file://{self.remote}", commit)
                 git(work, "checkout", "-q", "--detach", "FETCH_HEAD")
             case "actions/upload-artifact":
                 path = work / given["path"]
@@ -198,8 +196,9 @@ class Runner:
         for step in ACTION["runs"]["steps"]:
             if step.get("id", "install") != "install" and context.holds(step):
                 own: dict[str, str] = {}
-                context.failed |= not self._script(step, context, environ, work, own)
-                context.names["steps"][step["id"]] = {"outputs": own}
+                done = self._script(step, context, environ, work, own)
+                context.failed |= not done
+                context.names["steps"][step["id"]] = {"outputs": own, "outcome": "success" if done else "failure"}
         outputs |= {name: context.text(spec["value"]) for name, spec in ACTION["outputs"].items()}
         return not context.failed
 
