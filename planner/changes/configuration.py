@@ -238,13 +238,15 @@ class Agents:
         if same is None or (by_revision and target.config is None):
             return AgentEdit(Reason.AGENT_EDITED, by_revision) if by_revision else None
         names = self._changed_fields(prior, target)
-        by_fields = f"{', '.join(names)} changed" if names else "its configuration changed"
+        what = ", ".join(names) or "configuration"
         in_file = target.config is not None and set(names) <= set(target.config.fields)
         # A field that was removed from the file: the service still has the same agent.
         had_file = target.config is not None or prior.has_agent_file
         is_unedited = prior.agent_revision is not None and today is not None and by_revision is None
         is_file = in_file or (had_file and is_unedited)
-        return AgentEdit(Reason.AGENT_FILE_CHANGED if is_file else Reason.AGENT_EDITED, by_fields)
+        if is_file:
+            return AgentEdit(Reason.AGENT_FILE_CHANGED, f"agent {what} changed (file)")
+        return AgentEdit(Reason.AGENT_EDITED, f"{what} changed")
 
     def _is_deployed(self, target: Target) -> bool:
         """Whether the deployed agent is known to match the file."""

@@ -21,7 +21,7 @@ from planner.results.outcomes import Action, CaseOutcome, Fault
 from planner.values import frozen
 
 _REUSABLE: Final = (
-    Reason.PROMPT_CHANGED,
+    Reason.CALLER_PROMPT_CHANGED,
     Reason.SETTINGS_CHANGED,
     Reason.AGENT_EDITED,
     Reason.AGENT_FILE_CHANGED,
@@ -30,7 +30,7 @@ _REUSABLE: Final = (
 """For these reasons, the same call may have been made before."""
 _DIFFERENT_CALL: Final = (*_REUSABLE, Reason.EXPIRED)
 """For these reasons, earlier runs do not count."""
-_NOT_PASSED: Final = (Reason.FAILED_LAST_TIME, Reason.UNKNOWN_LAST_TIME)
+_NOT_PASSED: Final = (Reason.FAILED, Reason.INCONCLUSIVE)
 _NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 
 
@@ -71,7 +71,7 @@ class _Today:
 
     def keep(self, prior: CaseResult | None, reason: Reason, detail: str = "") -> Change:
         """Carries the inputs and fingerprints of the stored runs, and the configuration if it is known by now."""
-        kept = replace(self.call(prior, reason, detail), action=Action.KEEP, runs=0)
+        kept = replace(self.call(prior, reason, detail), action=Action.REUSE, runs=0)
         if prior is None:
             return kept
         call, check = prior.call_fingerprint, prior.check_fingerprint
@@ -175,13 +175,13 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
 def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Change:
     """The change without the earlier runs of a case that did not pass (with `--rerun all`: of any case)."""
     is_known = change.prior is not None or change.case_id in (today.stored.on_branch or {})
-    is_unread = change.action is Action.RECHECK and change.reason is Reason.UNKNOWN_LAST_TIME
+    is_unread = change.action is Action.RECHECK and change.reason is Reason.INCONCLUSIVE
     has_passed = change.prior is not None and change.prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
     if not is_known or not (is_unread or change.action is Action.CALL):
         return change
     if has_passed and today.request.rerun != "all":
         return change
-    reason = Reason.START_OVER if change.reason in _NOT_PASSED or change.reason is Reason.FORCED else change.reason
+    reason = Reason.START_OVER if change.reason in _NOT_PASSED or change.reason is Reason.RERUN else change.reason
     detail = "" if change.kept_run_ids or is_unread else change.detail  # it says that earlier runs count
     return replace(today.call(change.prior, reason, detail), compared_with=change.compared_with, start_over=why)
 
@@ -208,7 +208,7 @@ def _reuse_branch(today: _Today, change: Change) -> Change | None:
     if prior is not None and called_at(own) <= called_at(prior):
         return None
     found = _change(today, own)
-    if prior is not None and found.action is Action.KEEP and found.reason is not Reason.OUT_OF_REACH:
+    if prior is not None and found.action is Action.REUSE and found.reason is not Reason.OUT_OF_REACH:
         return _rechecked(today, change, Reason.CALLED_BEFORE, f"{stored_runs(len(own.runs))} · free", own)
     return replace(found, compared_with=prior)
 
@@ -242,7 +242,7 @@ def _reuse(today: _Today, change: Change, deleted: dict[str, list[CaseResult]], 
 def _is_reusable(today: _Today, prior: CaseResult) -> bool:
     """Whether this stored case would need no call, and can be rechecked."""
     step = _step(today, prior)
-    is_free = step.action is not Action.CALL and step.reason not in (Reason.UNKNOWN_LAST_TIME, Reason.OUT_OF_REACH)
+    is_free = step.action is not Action.CALL and step.reason not in (Reason.INCONCLUSIVE, Reason.OUT_OF_REACH)
     return is_free and bool(prior.runs) and all(today.can_recheck(run) or not run.had_call for run in prior.runs)
 
 
@@ -267,7 +267,7 @@ def _step(today: _Today, prior: CaseResult | None) -> Change:
     if prior is None:
         return today.call(None, Reason.NEW)
     if today.call_fingerprint != prior.call_fingerprint and not today.is_moved(prior):
-        reason = Reason.PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
+        reason = Reason.CALLER_PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, inputs_detail(prior.inputs, inputs))
     if (edit := today.agents.edit(prior.inputs, today.case)) is not None:
         return today.call(prior, edit.reason, edit.detail)
@@ -287,14 +287,14 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
     if prior.outcome == "failed" and not (expectations_changed and recheckable):
         if not expectations_changed and today.is_known_failing(prior):
             return today.keep(prior, Reason.KNOWN_FAILING)
-        return _retry(today, prior, Reason.FAILED_LAST_TIME)
+        return _retry(today, prior, Reason.FAILED)
     if prior.outcome == "unknown":
         # A call that happened is not repeated unless asked: its missing evidence is read again, free.
         counted = [run for run in usable if today.counts_again(run)]
         if len(counted) + skipped < case.runs:
-            return today.call(prior, Reason.UNKNOWN_LAST_TIME, kept=counted)
+            return today.call(prior, Reason.INCONCLUSIVE, kept=counted)
         if not expectations_changed:
-            return today.recheck(prior, Reason.UNKNOWN_LAST_TIME, incomplete_evidence(counted))
+            return today.recheck(prior, Reason.INCONCLUSIVE, incomplete_evidence(counted))
     if case.runs > prior.runs_required and len(kept) < case.runs:
         return today.call(prior, Reason.RUNS_RAISED, kept=kept)
     if skipped < prior.runs_not_needed and len(kept) + skipped < case.runs:
@@ -320,7 +320,7 @@ def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
     calls = case.runs
     if case.runs > prior.runs_required:
         calls = case.runs - len(pool) if len(pool) < case.runs else case.runs
-    if reason is Reason.FAILED_LAST_TIME and not today.could_pass(pool, calls):
+    if reason is Reason.FAILED and not today.could_pass(pool, calls):
         detail = f"even {count(calls, 'more passing run')} would not reach the rate"
         return today.keep(prior, Reason.OUT_OF_REACH, detail)
     detail = f"counted with {stored_runs(len(pool))}"
@@ -341,23 +341,23 @@ def _not_needed(today: _Today, prior: CaseResult, *, expectations_changed: bool)
 def _only_failed(today: _Today, step: Change) -> Change:
     prior = step.prior
     passed_or_new = prior is None or prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
-    if step.action is Action.RECHECK and step.reason is Reason.UNKNOWN_LAST_TIME and prior is not None:
+    if step.action is Action.RECHECK and step.reason is Reason.INCONCLUSIVE and prior is not None:
         decided = [run for run in prior.runs if run.countable and today.counts_again(run)]
         if len(decided) < today.case.runs:
             return today.call(prior, step.reason, kept=decided)
         return _retry(today, prior, step.reason)
-    if step.action is Action.KEEP or not passed_or_new:
+    if step.action is Action.REUSE or not passed_or_new:
         return step
     return today.keep(prior, Reason.NOT_SELECTED, f"not called: {step.reason.label}")
 
 
 def _forced(today: _Today, step: Change) -> Change:
     prior = step.prior
-    repeated = {CaseOutcome.FAILED: Reason.FAILED_LAST_TIME, CaseOutcome.UNKNOWN: Reason.UNKNOWN_LAST_TIME}
+    repeated = {CaseOutcome.FAILED: Reason.FAILED, CaseOutcome.UNKNOWN: Reason.INCONCLUSIVE}
     if prior is not None and step.reason not in _DIFFERENT_CALL and prior.outcome in repeated:
         return _retry(today, prior, repeated[prior.outcome])
     if step.action is not Action.CALL or step.reason in _NOT_A_CHANGE_OF_THE_CALL:
-        return today.call(prior, Reason.FORCED)
+        return today.call(prior, Reason.RERUN)
     return today.call(prior, step.reason) if step.kept_run_ids else step
 
 

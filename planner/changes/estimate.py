@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil, floor, gcd, sqrt
 from statistics import fmean, variance
@@ -39,6 +39,10 @@ from planner.quantities import count
 from planner.results.outcomes import Action
 
 _ASSUMED_MINUTES: Final = (1, 2, 4)
+_ASSUMED_SECONDS: Final = 120.0
+"""The length of a call without past runs."""
+AT_ONCE: Final = 10
+"""Calls at the same time, if the policy sets no limit."""
 _ENOUGH_RUNS: Final = 3
 _MANY_RUNS: Final = 20
 
@@ -175,6 +179,7 @@ def build_change_set(
     history: Sequence[PastRun],
     already_made: Mapping[str, int],
     new_products: Mapping[Target, str | None] = MappingProxyType({}),
+    at_once: int = AT_ONCE,
 ) -> ChangeSet:
     """Price `changes` (of all selected cases).
 
@@ -182,7 +187,7 @@ def build_change_set(
         per started minute by product, in addition to the published ones. history: past runs; the runs of the stored
         cases are added here. new_products: the product of agents whose file changes it. Their past runs say nothing of
         the price. already_made: runs that an interrupted session of this change set made, by case id. They only lower
-        the estimate.
+        the estimate. at_once: how many calls are made at the same time, for the duration.
     """
     stored = chain.from_iterable(runs_of(change.prior) for change in changes if change.prior is not None)
     known = [run for run in chain(history, stored) if run.target not in new_products]
@@ -195,7 +200,20 @@ def build_change_set(
             runs = change.runs - already_made.get(change.case_id, 0)
             if runs > 0:
                 calls.append((runs, change.case.retries, prices[change.case_id], bills))
-    return ChangeSet(change_set_digest(changes), changes, _total(calls), prices)
+    estimate = _with_duration(_total(calls), calls, at_once)
+    return ChangeSet(change_set_digest(changes), changes, estimate, prices)
+
+
+def _with_duration(
+    estimate: Estimate, calls: Sequence[tuple[int, int, CasePrice, Bills | None]], at_once: int
+) -> Estimate:
+    """All lanes are busy until the end, and no call is cut."""
+    each = [(price.expected_seconds or _ASSUMED_SECONDS, runs) for runs, _, price, _ in calls]
+    lanes = min(at_once, sum(runs for _, runs in each))
+    if not lanes:
+        return estimate
+    total, longest = sum(seconds * runs for seconds, runs in each), max(seconds for seconds, _ in each)
+    return replace(estimate, expected_seconds=max(total / lanes, longest), at_once=lanes)
 
 
 def _total(calls: Sequence[tuple[int, int, CasePrice, Bills | None]]) -> Estimate:

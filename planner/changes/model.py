@@ -93,16 +93,19 @@ class Reason(Enum):
     """Stable codes of the JSON documents; `label` is for people."""
 
     NEW = "new"
-    PROMPT_CHANGED = "prompt_changed"
+    CALLER_PROMPT_CHANGED = "caller_prompt_changed"
     SETTINGS_CHANGED = "settings_changed"
     AGENT_EDITED = "agent_edited"
     """At the service."""
     AGENT_FILE_CHANGED = "agent_file_changed"
-    FAILED_LAST_TIME = "failed_last_time"
-    UNKNOWN_LAST_TIME = "unknown_last_time"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
     RUNS_RAISED = "runs_raised"
     EXPIRED = "expired"
-    FORCED = "forced"
+    RERUN = "rerun"
+    """`--rerun all`."""
+    OFFLINE = "offline"
+    """`--offline`: stored calls, judged whatever has changed since."""
     START_OVER = "start_over"
     """`--start-over`: its earlier runs do not count."""
     EXPECTATIONS_CHANGED = "expectations_changed"
@@ -126,8 +129,13 @@ class Reason(Enum):
 
 
 _LABELS = {
-    Reason.AGENT_EDITED: "agent edited since",
-    Reason.AGENT_FILE_CHANGED: "agent's file changed",
+    Reason.AGENT_EDITED: "agent edited at the service",
+    Reason.AGENT_FILE_CHANGED: "agent changed (file)",
+    Reason.FAILED: "failed before",
+    Reason.INCONCLUSIVE: "inconclusive before",
+    Reason.RERUN: "--rerun all",
+    Reason.OFFLINE: "--offline",
+    Reason.START_OVER: "started over",
     Reason.OUT_OF_REACH: "failed, rate out of reach",
     Reason.KNOWN_FAILING: "already failing on the base branch",
     Reason.NOT_SELECTED: "not selected",
@@ -167,9 +175,9 @@ class Change:
         """Whether the new runs repeat a failed or undecided case and count together with the kept ones."""
         if self.action is not Action.CALL or not self.kept_run_ids or self.case is None:
             return False
-        if self.reason is Reason.FAILED_LAST_TIME:
+        if self.reason is Reason.FAILED:
             return True
-        return self.reason is Reason.UNKNOWN_LAST_TIME and self.runs >= self.case.runs
+        return self.reason is Reason.INCONCLUSIVE and self.runs >= self.case.runs
 
 
 class Source(Enum):
@@ -213,6 +221,9 @@ class Estimate:
     low_cents: int | None
     high_cents: int | None
     basis: str
+    expected_seconds: float = 0.0
+    """How long the calls take, `at_once` at the same time."""
+    at_once: int = 0
 
 
 @frozen

@@ -84,7 +84,7 @@ def compared_counts(case: CaseResult) -> str:
     """`20/20 → 12/20`: passed of countable runs, before and now; then each expectation with its own rate whose counts
     changed. Empty if nothing was compared."""
     before, latest = case.before, case.latest
-    if before is None or latest is None or (case.action == "keep" and case.compared != "regressed"):
+    if before is None or latest is None or (case.action == "reuse" and case.compared != "regressed"):
         return ""
     if not (before.runs_countable or latest.runs_countable):
         return ""
@@ -124,8 +124,8 @@ def by_variant(case: CaseResult) -> str:
 
 
 def why(case: CaseResult, *, detail: bool = False) -> str:
-    """`called: prompt changed`, `kept: passed`; with the detail if it is wanted and one line: `called: agent edited
-    since (…)`."""
+    """`called: caller prompt changed`, `reused: passed`; with the detail if it is wanted and one line: `called: agent
+    edited at the service (…)`."""
     done = _without_runs(case) if case.action == "call" and not case.runs else case.action.done
     aside = f" ({case.detail})" if detail and case.detail and "\n" not in case.detail else ""
     return f"{done}: {reason_label(case.reason)}{aside}"

@@ -55,7 +55,7 @@ def _entries(
         yield "calls", [f"{target} · {inputs.direction} · {inputs.mode}{number}"]
         yield "agent", [_agent(before, inputs)]
     if before is not None and inputs is not None:
-        is_same = before_call == change.call_fingerprint or change.action in (Action.KEEP, Action.RECHECK)
+        is_same = before_call == change.call_fingerprint or change.action in (Action.REUSE, Action.RECHECK)
         detail = "same as in the stored runs" if is_same else redactor.text(inputs_detail(before, inputs))
         yield "inputs", detail.splitlines()
     if change.case is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from datetime import datetime
+from math import ceil
 
 from planner.changes.configuration import EffectiveTarget
 from planner.changes.consent import price_text
@@ -12,7 +13,7 @@ from planner.changes.detail import age, expectations_detail
 from planner.changes.model import Change, ChangeSet, Reason
 from planner.clock import aware
 from planner.planfile.model import Plan
-from planner.quantities import count, money
+from planner.quantities import count, duration, money
 from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
 from planner.reports.neutral import (
     for_terminal,
@@ -26,11 +27,11 @@ from planner.results.model import CaseResult, OpenLaunch
 from planner.results.outcomes import Action
 from planner.values import frozen
 
-_DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
+_DETAIL_BELOW = (Reason.CALLER_PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
 """Their detail is several lines; that of the others is a phrase."""
 _SHOWN_CEILINGS = 3
-_SIGNS = {Action.CALL: "~", Action.RECHECK: "?", Action.KEEP: "=", Action.DROP: "-"}
-_DONE = {Action.RECHECK: "recheck", Action.KEEP: "kept", Action.DROP: "dropped"}
+_SIGNS = {Action.CALL: "~", Action.RECHECK: "?", Action.REUSE: "=", Action.DROP: "-"}
+_DONE = {Action.RECHECK: "recheck", Action.REUSE: "reused", Action.DROP: "dropped"}
 _PLAIN = Redactor()
 
 
@@ -128,9 +129,9 @@ def scope(preview: Preview) -> str:
 
 
 def kept(preview: Preview) -> list[tuple[str, str]]:
-    """Kept cases by reason: (`20 cases kept`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`)."""
+    """Kept cases by reason: (`20 cases reused`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`)."""
     by_reason: dict[Reason, list[Change]] = {}
-    for change in preview.change_set.with_action(Action.KEEP):
+    for change in preview.change_set.with_action(Action.REUSE):
         by_reason.setdefault(change.reason, []).append(change)
     lines: list[tuple[str, str]] = []
     for reason, changes in by_reason.items():
@@ -140,18 +141,19 @@ def kept(preview: Preview) -> list[tuple[str, str]]:
         parts += ages([change.prior for change in changes if change.prior is not None], preview.now)
         if reason is Reason.OUT_OF_REACH:
             parts.append("to call again: --start-over REASON, or more `runs`")
-        lines.append((f"{count(len(changes), 'case')} kept", ", ".join(parts)))
+        lines.append((f"{count(len(changes), 'case')} reused", ", ".join(parts)))
     return lines
 
 
 def cost_lines(preview: Preview) -> list[str]:
-    """`Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceiling $9.00 (plan refunds)`, and
-    the judge calls."""
+    """`Calls: 11 · about 4 min (10 at a time) · expected $1.76 ($1.44–$2.40, 31 past runs) · ceiling $9.00 (plan a)`,
+    and the judge calls."""
     estimate, votes = preview.change_set.estimate, preview.change_set.votes
     parts = ["Calls: none"]
     if estimate.calls:
         limits = sorted(preview.ceilings, key=lambda limit: limit[1])[:_SHOWN_CEILINGS]
-        parts = [f"Calls: {estimate.calls:,}", price_text(estimate)]
+        took = f"about {_rounded(estimate.expected_seconds)} ({estimate.at_once:,} at a time)"
+        parts = [f"Calls: {estimate.calls:,}", took, price_text(estimate)]
         parts += [
             f"ceiling{'s' * (len(limits) > 1)} {', '.join(f'{money(cents)} ({label})' for label, cents in limits)}"
         ] * bool(limits)
@@ -163,6 +165,11 @@ def cost_lines(preview: Preview) -> list[str]:
     return lines
 
 
+def _rounded(seconds: float) -> str:
+    """To whole minutes, above one and a half."""
+    return duration(60 * ceil(seconds / 60) if seconds > 90 else round(seconds))
+
+
 def what_next(change_set: ChangeSet) -> str:
     """Introduces the command; empty if there is nothing to do."""
     if change_set.estimate.calls:
@@ -170,7 +177,7 @@ def what_next(change_set: ChangeSet) -> str:
         return f"To run exactly this{', with --max-cost to bound what it costs' if unknown else ''}:"
     if change_set.votes is not None and change_set.votes.charged:
         return "To make the judge calls and update the stored results:"
-    if any(change.action is not Action.KEEP for change in change_set.changes):
+    if any(change.action is not Action.REUSE for change in change_set.changes):
         return "To update the stored results, free of charge:"
     return ""
 
@@ -191,7 +198,9 @@ def _why(change: Change, made: int, unconfirmed: int, redactor: Redactor) -> str
     parts = [change.reason.label]
     if change.detail and change.reason not in _DETAIL_BELOW:
         detail = redactor.text(" ".join(change.detail.split()))
-        if change.reason in (Reason.AGENT_EDITED, Reason.AGENT_FILE_CHANGED):
+        if change.reason is Reason.AGENT_FILE_CHANGED:
+            parts = [detail]
+        elif change.reason is Reason.AGENT_EDITED:
             parts = [f"{parts[0]} ({detail})"]
         else:
             parts.append(detail)

@@ -240,8 +240,8 @@ def warnings(result: RunResult) -> list[str]:
 
 
 def _not_called(result: RunResult) -> list[str]:
-    """`2 cases kept: passed, runs of …`: by action and reason, with the sessions that made their runs; then the dropped
-    cases."""
+    """`2 cases reused: passed, runs of …`: by action and reason, with the sessions that made their runs; then the
+    dropped cases."""
     groups: dict[str, list[CaseResult]] = {}
     for case in result.cases:
         if case.action != "call":

@@ -51,13 +51,13 @@ _RANKS: Final = {outcome: rank for rank, outcome in enumerate(CaseOutcome)}
 class Action(StrEnum):
     CALL = "call"
     RECHECK = "recheck"
-    KEEP = "keep"
+    REUSE = "reuse"
     DROP = "drop"
 
     @property
     def done(self) -> str:
         """`called`"""
-        return {"keep": "kept", "drop": "dropped"}.get(self, f"{self}ed")
+        return {"reuse": "reused", "drop": "dropped"}.get(self, f"{self}ed")
 
 
 class FailOn(StrEnum):

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 _REASONS: Final = {
     Reason.RUNS_RAISED: CallReason.MISSING,
-    Reason.FAILED_LAST_TIME: CallReason.RETRY,
-    Reason.UNKNOWN_LAST_TIME: CallReason.RETRY,
+    Reason.FAILED: CallReason.RETRY,
+    Reason.INCONCLUSIVE: CallReason.RETRY,
     Reason.EXPIRED: CallReason.AGAIN,
-    Reason.FORCED: CallReason.AGAIN,
+    Reason.RERUN: CallReason.AGAIN,
 }
 """All other reasons are those of first calls."""
 

@@ -238,7 +238,7 @@ def _stale(change: Change) -> Iterator[_Stale]:
         return
     for run in change.prior.runs:
         counts = change.action is not Action.CALL or run.run_id in change.kept_run_ids
-        if counts and ("bill" in run.missing if change.action is Action.KEEP else run.missing):
+        if counts and ("bill" in run.missing if change.action is Action.REUSE else run.missing):
             yield _Stale(run, change.case.wants_grade)
 
 

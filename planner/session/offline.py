@@ -20,10 +20,10 @@ from planner.session.stores import Workspace
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import NextCommands, ending_of, open_runs_of_stored
-from planner.verdicts.gate import Gate, fail_on_words
+from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
 
 _OTHER_INPUTS: Final = (
-    Reason.PROMPT_CHANGED,
+    Reason.CALLER_PROMPT_CHANGED,
     Reason.SETTINGS_CHANGED,
     Reason.AGENT_FILE_CHANGED,
     Reason.AGENT_EDITED,
@@ -31,7 +31,9 @@ _OTHER_INPUTS: Final = (
 """For these reasons, the stored calls do not show what a call would be like today."""
 
 
-def judge_offline(shell: Shell, selection: Selection, *, report_dir: Path, fail_on: frozenset[FailOn]) -> int:
+def judge_offline(
+    shell: Shell, selection: Selection, *, report_dir: Path, fail_on: frozenset[FailOn] = EVERYTHING
+) -> int:
     """Judge the stored cases; return the exit code of the verdict, as `run` does."""
     again = selection.command("run", "--offline", *fail_on_words(fail_on))
     with report_session(shell, report_dir, selection, again=again, prefix="offline-") as reports:
@@ -89,6 +91,6 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
 
 
 def _recheck(change: Change) -> Change:
-    reason = change.reason if change.action is Action.RECHECK else Reason.FORCED
+    reason = change.reason if change.action is Action.RECHECK else Reason.OFFLINE
     inputs = change.prior.inputs if change.prior else change.inputs
     return replace(change, action=Action.RECHECK, reason=reason, runs=0, detail="", inputs=inputs, kept_run_ids=())

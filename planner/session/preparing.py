@@ -13,7 +13,7 @@ from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import Limits, Progress, policy_refusal
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.diff import Request, diff
-from planner.changes.estimate import build_change_set
+from planner.changes.estimate import AT_ONCE, build_change_set
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
@@ -141,6 +141,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
             rates=dict(loaded.project.rates),
             history=earlier.runs,
             already_made=already_made,
+            at_once=loaded.project.policy.max_concurrent_runs or AT_ONCE,
             new_products=new_products(agents, loaded.cases, {**DEFAULT_RATES, **dict(loaded.project.rates)}),
         )
         return agreed.named(change_set)
@@ -203,7 +204,7 @@ def _not_selected(change_set: ChangeSet) -> Iterator[str]:
     """Which cases `--rerun failed` leaves out although they have no results of today's plan."""
     found = [
         f"{change.case_id} ({change.detail.removeprefix('not called: ')})"
-        for change in change_set.with_action(Action.KEEP)
+        for change in change_set.with_action(Action.REUSE)
         if change.reason is Reason.NOT_SELECTED
     ]
     if found:
@@ -393,4 +394,4 @@ def checked_cases(
 
 def _kept(change: Change) -> Change:
     """Keep the results of a failed case, which could be called again."""
-    return replace(change, action=Action.KEEP, runs=0) if change.action is Action.CALL else change
+    return replace(change, action=Action.REUSE, runs=0) if change.action is Action.CALL else change

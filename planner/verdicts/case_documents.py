@@ -108,7 +108,7 @@ def assemble_cases(
     for change in changes:
         if change.case is None:
             continue
-        if change.action is not Action.KEEP:
+        if change.action is not Action.REUSE:
             judged.append(_judge(change, change.case, made.get(change.case_id, ()), missing, load_evidence, ask))
         elif change.prior is not None:  # else new and not selected: nothing to report
             documents[change.case_id] = _kept(change, change.case, change.prior, today)

@@ -155,7 +155,7 @@ def must_call(change: Change) -> bool:
     """Whether the case has no result for today's call. Calling a failed case again is optional: its failure counts."""
     if change.action is not Action.CALL:
         return False
-    prior = change.prior if change.reason is Reason.FAILED_LAST_TIME else None
+    prior = change.prior if change.reason is Reason.FAILED else None
     return prior is None or prior.check_fingerprint != change.check_fingerprint
 
 

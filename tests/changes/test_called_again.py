@@ -67,7 +67,7 @@ def test_a_failed_case_is_judged_by_all_of_its_runs() -> None:
     assert case_phrasing.pool(second) == "10 of its 20 calls are from earlier sessions"
     third = night(TEN, second, 10, 0)
     assert (pool(third), sides(third)) == (("flaky", 25, 30), ((15, 20), (10, 10)))
-    assert (night(TEN, third, 0, 0).action, pool(night(TEN, third, 0, 0))) == ("keep", ("flaky", 25, 30))
+    assert (night(TEN, third, 0, 0).action, pool(night(TEN, third, 0, 0))) == ("reuse", ("flaky", 25, 30))
 
 
 def test_a_case_whose_rate_is_out_of_reach_is_not_called() -> None:
@@ -79,10 +79,10 @@ def test_a_case_whose_rate_is_out_of_reach_is_not_called() -> None:
         (found,) = build([case], [failed], could_pass=NO_EVIDENCE, **known).changes
         return found.action.value, found.reason.value, found.runs, len(found.kept_run_ids)
 
-    assert change() == ("keep", "out_of_reach", 0, 0)
+    assert change() == ("reuse", "out_of_reach", 0, 0)
     kept = night(TEN, failed, 0, 0)
     assert (pool(kept), kept.compared) == (("failed", 5, 10), "same")
-    assert change(rerun="failed") == change(rerun="all") == ("call", "failed_last_time", 10, 10)
+    assert change(rerun="failed") == change(rerun="all") == ("call", "failed", 10, 10)
     assert change(replace(TEN, runs=40)) == ("call", "runs_raised", 30, 10)
     assert change(start_over=FRESH) == ("call", "start_over", 10, 0)
     (start_over,) = build([TEN], [failed], start_over=FRESH).changes
@@ -99,7 +99,7 @@ def test_fresh_ignores_earlier_runs_and_is_recorded() -> None:
     assert (pool(start_over), sides(start_over), start_over.start_over) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
     assert case_phrasing.pool(start_over) == "earlier calls are not counted: the lookup tool was fixed"
     kept = night(TEN, start_over, 0, 0, start_over=FRESH)
-    assert (kept.action, kept.start_over) == ("keep", FRESH)
+    assert (kept.action, kept.start_over) == ("reuse", FRESH)
     again = night(TEN, night(TEN, failed, 7, 3, start_over=FRESH), 9, 1)
     assert (pool(again), again.start_over) == (("flaky", 16, 20), FRESH)
     assert night(TEN, None, 9, 1, start_over=FRESH).start_over is None
@@ -220,9 +220,9 @@ def test_the_counts_of_a_pool_are_summed() -> None:
 @pytest.mark.parametrize(
     ("passed", "failed", "rerun", "expected"),
     [
-        (10, 0, "needed", ("keep", "passed", 0, 0, False)),
+        (10, 0, "needed", ("reuse", "passed", 0, 0, False)),
         (10, 0, "all", ("call", "start_over", 10, 0, True)),
-        (10, 0, "failed", ("keep", "passed", 0, 0, False)),
+        (10, 0, "failed", ("reuse", "passed", 0, 0, False)),
         (6, 4, "needed", ("call", "start_over", 10, 0, True)),
         (6, 4, "failed", ("call", "start_over", 10, 0, True)),
         (6, 4, "all", ("call", "start_over", 10, 0, True)),

@@ -48,11 +48,17 @@ HIDDEN = [changed(run, findings=[NO_NUMBER]) for run in make_runs("judge", "judg
 
 ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
     "new": (CASE, None, ("call", "new", 3, (), "")),
-    "nothing changed": (CASE, STORED, ("keep", "passed", 0, (), "")),
+    "nothing changed": (CASE, STORED, ("reuse", "passed", 0, (), "")),
     "prompt": (
         make_case(prompt="You are an impatient caller asking about order 12345."),
         STORED,
-        ("call", "prompt_changed", 3, (), f"- {CASE.prompt}\n+ You are an impatient caller asking about order 12345."),
+        (
+            "call",
+            "caller_prompt_changed",
+            3,
+            (),
+            f"- {CASE.prompt}\n+ You are an impatient caller asking about order 12345.",
+        ),
     ),
     "settings: every other input is named": (
         make_case(target=Target("support", "agent", 14), mode="sip", target_number="+14155550199"),
@@ -62,34 +68,34 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
     "failed: judged together with the earlier runs": (
         CASE,
         failed(None, "agent", None),
-        ("call", "failed_last_time", 3, (101, 102, 103), "counted with 3 stored runs"),
+        ("call", "failed", 3, (101, 102, 103), "counted with 3 stored runs"),
     ),
     "failed, runs raised": (
         make_case(**FIVE),
         failed(None, "agent", None),
-        ("call", "failed_last_time", 2, (101, 102, 103), "counted with 3 stored runs"),
+        ("call", "failed", 2, (101, 102, 103), "counted with 3 stored runs"),
     ),
     "unknown: only runs without a call are called again": (
         make_case(**FIVE),
         unknown("platform", None, "judge", "agent", "caller", **FIVE),
-        ("call", "unknown_last_time", 2, (102, 103, 104), "in addition to 3 stored runs"),
+        ("call", "inconclusive", 2, (102, 103, 104), "in addition to 3 stored runs"),
     ),
     "unknown without runs to keep": (
         CASE,
         unknown("platform", "platform", "platform"),
-        ("call", "unknown_last_time", 3, (), ""),
+        ("call", "inconclusive", 3, (), ""),
     ),
     "unknown: calls that decided nothing are not repeated": (
         CASE,
         unknown(None, "judge", "agent"),
-        ("recheck", "unknown_last_time", 0, (), COMPLETE),
+        ("recheck", "inconclusive", 0, (), COMPLETE),
     ),
     "unknown: another call would not name the number of the transfer either": (
         CASE,
         changed(unknown("judge", "judge", "judge"), runs=HIDDEN),
         (
             "recheck",
-            "unknown_last_time",
+            "inconclusive",
             0,
             (),
             "the service does not name the number of a transfer: only different expectations can decide it",
@@ -100,11 +106,11 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
         store_case(CASE, runs=make_runs(None, "platform", None)),
         ("call", "runs_raised", 2, (101, 102, 103), "in addition to 3 stored runs"),
     ),
-    "runs lowered": (make_case(runs=1, min_runs=1), store_case(make_case(**FIVE)), ("keep", "passed", 0, (), "")),
+    "runs lowered": (make_case(runs=1, min_runs=1), store_case(make_case(**FIVE)), ("reuse", "passed", 0, (), "")),
     "runs raised up to the stored ones": (
         make_case(**FIVE),
         store_case(make_case(**FIVE), runs_required=1),
-        ("keep", "passed", 0, (), ""),
+        ("reuse", "passed", 0, (), ""),
     ),
     "expectations": (EASIER, STORED, ("recheck", "expectations_changed", 0, (), "3 stored runs · free")),
     "expectations of a failed case: rechecked before anything is paid for": (
@@ -120,7 +126,7 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
     "expectations do not replace calls that never happened": (
         EASIER,
         unknown("judge", "platform", None),
-        ("call", "unknown_last_time", 1, (101, 103), "in addition to 2 stored runs"),
+        ("call", "inconclusive", 1, (101, 103), "in addition to 2 stored runs"),
     ),
     "expectations without evidence": (
         EASIER,
@@ -130,7 +136,7 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
     "expectations of a failed case without evidence": (
         EASIER,
         failed("agent", "agent", None, evidence=None),
-        ("call", "failed_last_time", 3, (), ""),
+        ("call", "failed", 3, (), ""),
     ),
     "a platform failure has no evidence to judge": (
         EASIER,
@@ -194,7 +200,7 @@ def test_agent_edited(before: str, after: str, detail: str) -> None:
 def test_agent_not_known_to_be_edited(before: str | None, after: str | None) -> None:
     """An agent saved without a change is the same; a revision that one side does not know is no reason to call."""
     prior = store_case(make_case(), revision=before)
-    assert decide(make_case(), prior, revisions={_AGENT: after})[:2] == ("keep", "passed")
+    assert decide(make_case(), prior, revisions={_AGENT: after})[:2] == ("reuse", "passed")
 
 
 def test_runs_that_were_not_needed() -> None:
@@ -204,7 +210,7 @@ def test_runs_that_were_not_needed() -> None:
     runs = make_runs(None, None, None, "agent")
     stored = store_case(case, runs=runs, outcome="flaky", runs_not_needed=1)
     yes, no = (lambda *_: True), (lambda *_: False)
-    assert decide(case, stored, still_settled=no)[:3] == ("keep", "passed", 0)
+    assert decide(case, stored, still_settled=no)[:3] == ("reuse", "passed", 0)
     altered = replace(case, expectations=(Says(id="other", any_of=("on its way",)),))
     assert decide(altered, stored, still_settled=yes)[:3] == ("recheck", "expectations_changed", 0)
     kept = (101, 102, 103, 104)
@@ -224,16 +230,16 @@ def test_runs_that_were_not_needed() -> None:
     )
     assert decide(replace(case, runs=8, min_runs=4), stored, still_settled=yes)[:4] == ("call", "runs_raised", 4, kept)
     unknown = store_case(case, runs=runs, outcome="unknown", runs_not_needed=1)
-    assert decide(case, unknown)[:3] == ("recheck", "unknown_last_time", 0)
-    assert decide(replace(case, runs=6, min_runs=3), unknown)[:4] == ("call", "unknown_last_time", 2, kept)
-    assert decide(case, unknown, rerun="all")[:3] == ("call", "unknown_last_time", 5)
+    assert decide(case, unknown)[:3] == ("recheck", "inconclusive", 0)
+    assert decide(replace(case, runs=6, min_runs=3), unknown)[:4] == ("call", "inconclusive", 2, kept)
+    assert decide(case, unknown, rerun="all")[:3] == ("call", "inconclusive", 5)
 
 
 def test_missing_evidence() -> None:
     """Late evidence is read again, free; runs whose evidence is gone cannot be rechecked."""
     late = [changed(run, missing=["grade"]) for run in make_runs("judge", "judge")]
     prior = store_case(CASE, outcome="unknown", runs=[*late, *make_runs(None, first=103)])
-    again = ("recheck", "unknown_last_time", 0, (), "2 stored runs without grade: read again, free")
+    again = ("recheck", "inconclusive", 0, (), "2 stored runs without grade: read again, free")
     assert decide(CASE, prior) == again
     gone = ("call", "expectations_changed", 3, (), "the stored evidence is missing")
     assert decide(EASIER, STORED, has_evidence=lambda digest: digest != f"{102:064x}") == gone
@@ -242,23 +248,23 @@ def test_missing_evidence() -> None:
 @pytest.mark.parametrize(
     ("case", "prior", "rerun", "expected"),
     [
-        (CASE, unknown(None, "judge", "agent"), "failed", ("call", "unknown_last_time", 1, (101, 103))),
-        (CASE, unknown(None, "judge", "agent"), "all", ("call", "unknown_last_time", 3, (101, 102, 103))),
-        (CASE, unknown(None, None, "agent"), "failed", ("call", "unknown_last_time", 3, (101, 102, 103))),
-        (CASE, unknown(None, "platform", "platform"), "all", ("call", "unknown_last_time", 3, (101,))),
+        (CASE, unknown(None, "judge", "agent"), "failed", ("call", "inconclusive", 1, (101, 103))),
+        (CASE, unknown(None, "judge", "agent"), "all", ("call", "inconclusive", 3, (101, 102, 103))),
+        (CASE, unknown(None, None, "agent"), "failed", ("call", "inconclusive", 3, (101, 102, 103))),
+        (CASE, unknown(None, "platform", "platform"), "all", ("call", "inconclusive", 3, (101,))),
         (CASE, None, "all", ("call", "new", 3, ())),
-        (CASE, STORED, "all", ("call", "forced", 3, ())),
-        (make_case(prompt="Ask."), STORED, "all", ("call", "prompt_changed", 3, ())),
+        (CASE, STORED, "all", ("call", "rerun", 3, ())),
+        (make_case(prompt="Ask."), STORED, "all", ("call", "caller_prompt_changed", 3, ())),
         (make_case(mode="sip"), STORED, "all", ("call", "settings_changed", 3, ())),
-        (make_case(**FIVE), STORED, "all", ("call", "forced", 5, ())),
-        (EASIER, STORED, "all", ("call", "forced", 3, ())),
-        (EASIER, store_case(CASE, runs=make_runs(None, None, None, evidence=None)), "all", ("call", "forced", 3, ())),
-        (CASE, None, "failed", ("keep", "not_selected", 0, ())),
-        (make_case(prompt="Ask."), STORED, "failed", ("keep", "not_selected", 0, ())),
-        (CASE, STORED, "failed", ("keep", "passed", 0, ())),
-        (CASE, failed("agent", "agent", None), "failed", ("call", "failed_last_time", 3, (101, 102, 103))),
-        (make_case(prompt="Ask."), failed("agent", None, None), "failed", ("call", "prompt_changed", 3, ())),
-        (CASE, unknown("platform", "platform", None), "failed", ("call", "unknown_last_time", 2, (103,))),
+        (make_case(**FIVE), STORED, "all", ("call", "rerun", 5, ())),
+        (EASIER, STORED, "all", ("call", "rerun", 3, ())),
+        (EASIER, store_case(CASE, runs=make_runs(None, None, None, evidence=None)), "all", ("call", "rerun", 3, ())),
+        (CASE, None, "failed", ("reuse", "not_selected", 0, ())),
+        (make_case(prompt="Ask."), STORED, "failed", ("reuse", "not_selected", 0, ())),
+        (CASE, STORED, "failed", ("reuse", "passed", 0, ())),
+        (CASE, failed("agent", "agent", None), "failed", ("call", "failed", 3, (101, 102, 103))),
+        (make_case(prompt="Ask."), failed("agent", None, None), "failed", ("call", "caller_prompt_changed", 3, ())),
+        (CASE, unknown("platform", "platform", None), "failed", ("call", "inconclusive", 2, (103,))),
     ],
 )
 def test_rerun(case: Case, prior: CaseResult | None, rerun: str, expected: tuple[Any, ...]) -> None:
@@ -269,7 +275,7 @@ def test_rerun(case: Case, prior: CaseResult | None, rerun: str, expected: tuple
 
 def test_a_case_that_is_not_selected_says_what_it_would_have_been() -> None:
     assert decide(CASE, None, rerun="failed")[4] == "not called: new"
-    assert decide(make_case(prompt="Ask."), STORED, rerun="failed")[4] == "not called: prompt changed"
+    assert decide(make_case(prompt="Ask."), STORED, rerun="failed")[4] == "not called: caller prompt changed"
 
 
 def test_expired() -> None:
@@ -285,11 +291,11 @@ def test_expired() -> None:
         "oldest run 15 d ago, max_age 14 d",
     )
     just = make_runs(None, first=103, completed_at=NOW - timedelta(days=14))
-    assert decide(case, store_case(case, runs=young + just))[:2] == ("keep", "passed")
+    assert decide(case, store_case(case, runs=young + just))[:2] == ("reuse", "passed")
     uncounted = make_runs("platform", first=103, completed_at=NOW - timedelta(days=15))
-    assert decide(case, store_case(case, runs=young + uncounted))[:2] == ("keep", "passed")
+    assert decide(case, store_case(case, runs=young + uncounted))[:2] == ("reuse", "passed")
     failed = store_case(case, outcome="failed", runs=[*make_runs("agent"), *old])
-    assert decide(case, failed)[:2] == ("call", "failed_last_time")
+    assert decide(case, failed)[:2] == ("call", "failed")
 
 
 def test_runs_of_unknown_age() -> None:
@@ -297,7 +303,7 @@ def test_runs_of_unknown_age() -> None:
     case = make_case(max_age=timedelta(hours=36))
     prior = store_case(case, runs=[*make_runs(None), *make_runs(None, None, first=102, completed_at=None)])
     assert decide(case, prior)[1:] == ("expired", 3, (), "the age of the stored runs is unknown, max_age 36 h")
-    assert decide(make_case(), prior)[:2] == ("keep", "passed")
+    assert decide(make_case(), prior)[:2] == ("reuse", "passed")
 
 
 def test_dropped() -> None:
@@ -305,7 +311,7 @@ def test_dropped() -> None:
     kept, gone = make_case("kept"), store_case(make_case("gone"))
     changes = changes_of([kept], [gone, store_case(kept)])
     assert [(change.case_id, change.action, change.reason, change.case) for change in changes] == [
-        ("refunds/kept@support", Action.KEEP, Reason.PASSED, kept),
+        ("refunds/kept@support", Action.REUSE, Reason.PASSED, kept),
         ("refunds/gone@support", Action.DROP, Reason.NO_LONGER_IN_PLAN, None),
     ]
     assert (changes[1].prior, changes[1].runs, changes[1].inputs) == (gone, 0, None)
@@ -313,7 +319,7 @@ def test_dropped() -> None:
 
 
 _EDITS: Mapping[str, Mapping[str, Any]] = {
-    "prompt_changed": {"prompt": "Ask."},
+    "caller_prompt_changed": {"prompt": "Ask."},
     "settings_changed": {"mode": "sip"},
     "runs_raised": {"runs": 5, "min_runs": 3},
     "expectations_changed": {"min_pass_rate": 0.5},
@@ -350,7 +356,7 @@ def test_an_unchanged_plan_keeps_everything(names: list[str], rerun: str, partia
     cases = [make_case(name) for name in names]
     changes = changes_of(cases, [store_case(case) for case in cases], rerun=rerun, partial=partial)
     assert [(change.case, change.action, change.runs) for change in changes] == [
-        (case, Action.KEEP, 0) for case in cases
+        (case, Action.REUSE, 0) for case in cases
     ]
 
 
@@ -409,6 +415,6 @@ def test_own_results_of_a_pull_request() -> None:
         return change.action.value, change.reason.value, change.prior, change.compared_with
 
     assert found([baseline], passed) == ("recheck", "called_before", passed, baseline)
-    assert found([baseline], failed) == ("call", "failed_last_time", failed, baseline)
-    assert found([], passed) == ("keep", "passed", passed, None)
-    assert found([baseline], older) == ("call", "prompt_changed", baseline, None)
+    assert found([baseline], failed) == ("call", "failed", failed, baseline)
+    assert found([], passed) == ("reuse", "passed", passed, None)
+    assert found([baseline], older) == ("call", "caller_prompt_changed", baseline, None)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.history import PastRun, past_runs
-from planner.changes.model import CasePrice, Estimate, Source
+from planner.changes.model import CasePrice, ChangeSet, Estimate, Source
 from planner.planfile.model import Case, Target
 from tests.support.stored_cases import build, make_case, make_runs, session_result, store_case
 
@@ -49,22 +49,40 @@ def test_the_services_estimate_replaces_a_bill() -> None:
     )
 
 
+def priced(change_set: ChangeSet) -> Estimate:
+    """Without the duration."""
+    return replace(change_set.estimate, expected_seconds=0.0, at_once=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "runs", "at_once", "expected"),
+    [(None, 3, 10, (120.0, 3)), (60, 3, 10, (60.0, 3)), (60, 30, 10, (180.0, 10)), (60, 3, 1, (180.0, 1))],
+)
+def test_the_duration_of_the_calls(seconds: float | None, runs: int, at_once: int, expected: tuple[float, int]) -> None:
+    """As many calls at the same time as are allowed; two minutes for a call without past runs."""
+    case = make_case(runs=runs)
+    past = [] if seconds is None else make_runs(None, duration_seconds=seconds)
+    stored = [] if seconds is None else [store_case(case, runs=past, outcome="failed")]
+    estimate = build([case], stored, rerun="all", at_once=at_once).estimate
+    assert (estimate.expected_seconds, estimate.at_once) == expected
+
+
 def test_by_assumption() -> None:
     """With a rate and no past runs, a call is assumed to last 2 minutes (1 to 4) at twice the rate."""
     change_set = build([make_case()])
     basis = "assumed 1–4 minutes at 16 ¢/min (spark)"
     assert change_set.prices == {"refunds/late-order@support": CasePrice(32.0, 16.0, 64, None, basis, Source.RATE)}
-    assert change_set.estimate == Estimate(3, 96, 48, 192, basis)
+    assert priced(change_set) == Estimate(3, 96, 48, 192, basis)
 
 
 def test_the_projects_rates_come_first() -> None:
     """A project may set another rate for a product, or one for an unknown product; fractions of a cent are rounded up
     in the high estimate."""
-    assert build([make_case()], rates={"spark": 10}).estimate == Estimate(
+    assert priced(build([make_case()], rates={"spark": 10})) == Estimate(
         3, 120, 60, 240, "assumed 1–4 minutes at 20 ¢/min (spark)"
     )
     storm = build([make_case(runs=1)], rates={"storm-base": 0.55}, products={("agent", 12): "storm-base"})
-    assert storm.estimate == Estimate(1, 2, 1, 5, "assumed 1–4 minutes at 1.1 ¢/min (storm-base)")
+    assert priced(storm) == Estimate(1, 2, 1, 5, "assumed 1–4 minutes at 1.1 ¢/min (storm-base)")
     assert storm.prices["refunds/late-order@support"].high_cents == 5
 
 
@@ -81,18 +99,18 @@ def test_unknown(products: dict[Any, Any], why: str) -> None:
     change_set = build([make_case()], products=products)
     basis = f"unknown: no past runs and {why}"
     assert change_set.prices == {"refunds/late-order@support": CasePrice(None, None, None, None, basis, Source.UNKNOWN)}
-    assert change_set.estimate == Estimate(3, None, None, None, basis)
+    assert priced(change_set) == Estimate(3, None, None, None, basis)
 
 
 def test_one_unknown_price_makes_the_sum_unknown() -> None:
     """A sum with an unknown part is unknown, unless the calls of that part were already made."""
     known = make_case("known")
     other = make_case("other", target=Target("hotline", "phone_number", 77))
-    assert build([known, other]).estimate == Estimate(
+    assert priced(build([known, other])) == Estimate(
         6, None, None, None, "unknown: no past runs and the product is unknown"
     )
     made = build([known, other], already_made={other.case_id: 3})
-    assert made.estimate == Estimate(3, 96, 48, 192, "assumed 1–4 minutes at 16 ¢/min (spark)")
+    assert priced(made) == Estimate(3, 96, 48, 192, "assumed 1–4 minutes at 16 ¢/min (spark)")
 
 
 def test_from_the_narrowest_group_with_enough_runs() -> None:
@@ -188,9 +206,9 @@ def test_already_made_calls_are_not_priced_again() -> None:
     """Runs that an interrupted session made lower the estimate, and leave unit price and digest unchanged."""
     case = make_case()
     before, after = build([case]), build([case], already_made={case.case_id: 2})
-    assert after.estimate == Estimate(1, 32, 16, 64, "assumed 1–4 minutes at 16 ¢/min (spark)")
+    assert priced(after) == Estimate(1, 32, 16, 64, "assumed 1–4 minutes at 16 ¢/min (spark)")
     assert (after.prices, after.digest) == (before.prices, before.digest)
-    assert build([case], already_made={case.case_id: 9}).estimate == Estimate(0, 0, 0, 0, "nothing to call")
+    assert priced(build([case], already_made={case.case_id: 9})) == Estimate(0, 0, 0, 0, "nothing to call")
 
 
 def test_the_range_has_the_stated_coverage() -> None:

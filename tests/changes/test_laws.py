@@ -152,7 +152,7 @@ def test_one_edit_calls_only_the_cases_whose_call_it_changes(tmp_path: Path, nam
             return Action.DROP
         if calls.get(case_id) != called_now[case_id]:
             return Action.CALL
-        return Action.KEEP if expected[case_id] == expected_now[case_id] else Action.RECHECK
+        return Action.REUSE if expected[case_id] == expected_now[case_id] else Action.RECHECK
 
     assert {change.case_id: change.action for change in changes} == {
         case_id: should(case_id) for case_id in called_now.keys() | calls.keys()

@@ -49,7 +49,7 @@ def test_an_unchanged_prompt_needs_no_call() -> None:
     assert change.detail == "3 stored runs of 2026-11-23 · free"
     assert (change.prior, change.compared_with) == (older, newer)
     assert compare(case, [newer], [older], rerun="all").action is Action.CALL
-    assert compare(case, [newer], []).reason is Reason.PROMPT_CHANGED
+    assert compare(case, [newer], []).reason is Reason.CALLER_PROMPT_CHANGED
 
 
 def test_failures_are_not_forgotten_when_a_change_is_reverted() -> None:
@@ -58,11 +58,11 @@ def test_failures_are_not_forgotten_when_a_change_is_reverted() -> None:
     failed, passed = store_case(case, revision=OLD, outcome="failed"), store_case(case, revision=OLD)
     edited = store_case(EDITED, revision=OLD)
     change = compare(case, [edited], [failed, passed])
-    assert (change.action, change.reason, change.runs) == (Action.CALL, Reason.FAILED_LAST_TIME, case.runs)
+    assert (change.action, change.reason, change.runs) == (Action.CALL, Reason.FAILED, case.runs)
     assert change.kept_run_ids == tuple(run.run_id for run in failed.runs)
     assert (change.prior, change.compared_with) == (failed, edited)
     change = compare(case, [edited], [failed], could_pass=lambda *_: False)
-    assert (change.action, change.reason) == (Action.KEEP, Reason.OUT_OF_REACH)
+    assert (change.action, change.reason) == (Action.REUSE, Reason.OUT_OF_REACH)
     start_over = compare(
         case, [edited], [failed], start_over=StartOverDocument(reason="A tool was fixed.", by="Ana", at=NOW)
     )
@@ -114,12 +114,15 @@ def test_unusable_earlier_calls_are_not_reused() -> None:
     def reason(case: Case, older: CaseResult, **more: Any) -> Reason:
         return compare(case, baseline, [older], **more).reason
 
-    assert reason(case, store_case(case, revision=OLD, outcome="unknown")) is Reason.PROMPT_CHANGED
-    assert reason(replace(case, runs=5), store_case(case, revision=OLD)) is Reason.PROMPT_CHANGED
-    assert reason(replace(case, max_age=timedelta(hours=1)), store_case(case, revision=OLD)) is Reason.PROMPT_CHANGED
+    assert reason(case, store_case(case, revision=OLD, outcome="unknown")) is Reason.CALLER_PROMPT_CHANGED
+    assert reason(replace(case, runs=5), store_case(case, revision=OLD)) is Reason.CALLER_PROMPT_CHANGED
+    assert (
+        reason(replace(case, max_age=timedelta(hours=1)), store_case(case, revision=OLD))
+        is Reason.CALLER_PROMPT_CHANGED
+    )
     gone = store_case(case, revision=OLD, runs=make_runs(None, None, None, evidence=None))
-    assert reason(case, gone) is Reason.PROMPT_CHANGED
-    assert reason(case, store_case(case, revision=OLD), has_evidence=lambda _: False) is Reason.PROMPT_CHANGED
+    assert reason(case, gone) is Reason.CALLER_PROMPT_CHANGED
+    assert reason(case, store_case(case, revision=OLD), has_evidence=lambda _: False) is Reason.CALLER_PROMPT_CHANGED
     other = store_case(case, revision=OLD, outcome="failed", check_fingerprint="other")
     assert reason(case, other) is Reason.CALLED_BEFORE, "what failed by other expectations is looked at again, free"
 

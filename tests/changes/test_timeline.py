@@ -42,7 +42,7 @@ def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() ->
     judged_again = _run(1, "day01", fault="agent")
     found = timeline(
         [
-            _invocation(3, _case(judged_again, action="keep")),
+            _invocation(3, _case(judged_again, action="reuse")),
             _invocation(2, _case(judged_again, _run(2, "day02"), action="recheck")),
             _invocation(1, _case(first)),
         ]

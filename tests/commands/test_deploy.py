@@ -83,7 +83,7 @@ def test_only_a_proven_configuration_is_deployed(shop: Shop) -> None:
     assert shop.deploy("--yes").code == 0
     assert "then mention our website" in shop.agent()["prompt"]
     assert not shop.agent()["has_draft"]
-    assert {action for action, _, _ in shop.project.actions().values()} == {"keep"}
+    assert {action for action, _, _ in shop.project.actions().values()} == {"reuse"}
     assert shop.deploy().out.endswith("there is nothing to deploy\n")
 
 

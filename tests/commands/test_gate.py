@@ -81,7 +81,7 @@ def test_known_failures_of_the_base_branch(jobs: Jobs) -> None:
     assert gate(jobs.start(), 1)["failed"] == [CASE]
     project = jobs.start(7)
     assert gate(project, 0)["known_failing"] == [CASE]
-    assert project.actions("--sandbox") == {CASE: ("keep", "known_failing", 0)}
+    assert project.actions("--sandbox") == {CASE: ("reuse", "known_failing", 0)}
     assert run(project) == 0
     assert project.results()["exit_code"] == 1
     jobs.branch("topic")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from whole_runs import Organisation
 
-import planner.commands.recheck
+import planner.session.offline
 from planner.session.selection import Selection
 
 PLAN = """\
@@ -114,6 +114,6 @@ def test_recheck_and_report_leave_an_open_case_unknown(make: Make) -> None:
 
 def recheck(service: Organisation) -> tuple[int, str]:
     shell = service.shell()
-    code = planner.commands.recheck.recheck(shell, Selection(sandbox=True), report_dir=Path("again"))
+    code = planner.session.offline.judge_offline(shell, Selection(sandbox=True), report_dir=Path("again"))
     (case,) = json.loads((service.root / "again" / "results.json").read_text("utf-8"))["cases"]
     return code, case["outcome"]

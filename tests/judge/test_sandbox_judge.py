@@ -124,7 +124,7 @@ def test_a_push_does_not_pay_the_judge(
 def test_another_world_is_another_agent_configuration(orders: Project, change: str) -> None:
     """The cases are called again."""
     assert orders.planner(*RUN).code == 0
-    assert orders.actions("--sandbox", "--world", "world.yaml") == dict.fromkeys(CASES, ("keep", "passed", 0))
+    assert orders.actions("--sandbox", "--world", "world.yaml") == dict.fromkeys(CASES, ("reuse", "passed", 0))
     name = "world.yaml"
     match change:
         case "another world":

@@ -102,7 +102,7 @@ def _regressed() -> CaseResult:
     said = Quote(turn=6, role="agent", start_ms=42_300, text=HOSTILE)
     return _case(
         "refunds/refund-window[mood=furious]@support",
-        reason="prompt_changed",
+        reason="caller_prompt_changed",
         detail="- You are a polite caller.\n+ You are a furious caller.",
         outcome="failed",
         outcome_reason="1 of 3 runs passed, 80 % needed; critical states-window failed in 1 of 3 runs",
@@ -253,7 +253,7 @@ def canonical() -> RunResult:
             _regressed(),
             _case(
                 "refunds/late-order@support",
-                reason="failed_last_time",
+                reason="failed",
                 compared="fixed",
                 runs=[_run(805, cost_cents=48)],
             ),
@@ -268,19 +268,19 @@ def canonical() -> RunResult:
             ),
             _case(
                 "hours/holiday@hotline",
-                action="keep",
+                action="reuse",
                 reason="passed",
                 carried_from=earlier,
                 runs=[_run(702, invocation_id=earlier)],
             ),
             _case(
                 "hours/menu@hotline",
-                action="keep",
+                action="reuse",
                 reason="passed",
                 carried_from=earlier,
                 runs=[_run(703, cost_cents=None)],
             ),
-            _case("hours/parking@hotline", reason="forced", compared="not_enough_evidence", runs=[_run(806)]),
+            _case("hours/parking@hotline", reason="rerun", compared="not_enough_evidence", runs=[_run(806)]),
             _unknown(),
             _case(
                 "orders/status@support",
@@ -508,7 +508,7 @@ def change_set() -> ChangeSet:
         _change(
             "refunds/late-order@support",
             call,
-            Reason.PROMPT_CHANGED,
+            Reason.CALLER_PROMPT_CHANGED,
             runs=3,
             detail="- You are a polite caller asking about order 12345.\n+ You are an impatient caller, \x1b[31m@acme ``` ::x.",
             prior=prior,
@@ -525,7 +525,7 @@ def change_set() -> ChangeSet:
         _change(
             "hours/late@hotline",
             call,
-            Reason.UNKNOWN_LAST_TIME,
+            Reason.INCONCLUSIVE,
             runs=1,
             detail="in addition to 2 stored runs",
             prior=prior,
@@ -537,17 +537,17 @@ def change_set() -> ChangeSet:
             detail="3 stored runs · free",
             prior=prior,
         ),
-        *(_change(f"hours/kept-{index}@hotline", Action.KEEP, Reason.PASSED, prior=prior) for index in range(20)),
-        _change("hours/flaky@hotline", Action.KEEP, Reason.PASSED, prior=_flaky()),
-        _change("hours/skipped@hotline", Action.KEEP, Reason.NOT_SELECTED, detail="not called: new"),
+        *(_change(f"hours/kept-{index}@hotline", Action.REUSE, Reason.PASSED, prior=prior) for index in range(20)),
+        _change("hours/flaky@hotline", Action.REUSE, Reason.PASSED, prior=_flaky()),
+        _change("hours/skipped@hotline", Action.REUSE, Reason.NOT_SELECTED, detail="not called: new"),
         _change("refunds/old-case@support", Action.DROP, Reason.NO_LONGER_IN_PLAN, prior=prior),
     )
-    return ChangeSet(DIGEST, changes, Estimate(11, 176, 144, 240, "31 past runs of these scenarios"), {})
+    return ChangeSet(DIGEST, changes, Estimate(11, 176, 144, 240, "31 past runs of these scenarios", 200.0, 10), {})
 
 
 @pytest.fixture
 def nothing_to_do() -> ChangeSet:
-    kept = _change("hours/kept@hotline", Action.KEEP, Reason.PASSED, prior=_case("hours/kept@hotline"))
+    kept = _change("hours/kept@hotline", Action.REUSE, Reason.PASSED, prior=_case("hours/kept@hotline"))
     return ChangeSet(DIGEST, (kept,), Estimate(0, 0, 0, 0, "nothing to call"), {})
 
 
@@ -563,7 +563,7 @@ def many_calls() -> Callable[[int], ChangeSet]:
             for index in range(number)
         )
         basis = "unknown: no past runs and the product is unknown"
-        return ChangeSet(DIGEST, changes, Estimate(number, None, None, None, basis), {})
+        return ChangeSet(DIGEST, changes, Estimate(number, None, None, None, basis, 120.0, number), {})
 
     return build
 

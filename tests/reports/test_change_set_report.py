@@ -46,25 +46,25 @@ def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
 2 plans · 29 cases · 83 runs
 
   + refunds/refund-window[mood=furious]@support   5 calls   new
-  ~ refunds/late-order@support                    3 calls   prompt changed
+  ~ refunds/late-order@support                    3 calls   caller prompt changed
       - You are a polite caller asking about order 12345.
       + You are an impatient caller, �@acme ``` : :x.
   ~ refunds/number[mood=calm]@support             1 call    settings changed
       target number +•••••••••99 → +•••••••••42
   ~ refunds/number[mood=furious]@support          1 call    settings changed, same as above
-  ~ hours/opening@hotline                         3 calls   agent edited since (2026-11-20 →
-                                                            2026-11-24)
-  ~ hours/late@hotline                            1 call    unknown last time · in addition to 2
+  ~ hours/opening@hotline                         3 calls   agent edited at the service (2026-11-20
+                                                            → 2026-11-24)
+  ~ hours/late@hotline                            1 call    inconclusive before · in addition to 2
                                                             stored runs
   ? hours/closing@hotline                         recheck   expectations changed · 3 stored runs ·
                                                             free
   - refunds/old-case@support                      dropped   no longer in the plan
-  = 21 cases kept                                           passed, 1 flaky, newest 119 min ago,
+  = 21 cases reused                                         passed, 1 flaky, newest 119 min ago,
                                                             oldest 2 h
-  = 1 case kept                                             not selected
+  = 1 case reused                                           not selected
 
-Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceilings $9.00 (plan
-  refunds), $50.00 (policy)
+Calls: 11 · about 4 min (10 at a time) · expected $1.76 ($1.44–$2.40, 31 past runs of these
+  scenarios) · ceilings $9.00 (plan refunds), $50.00 (policy)
 Nothing was called. To run exactly this:
   planner run --consent-to-charge --max-cost 2.40 --digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
 """)
@@ -90,7 +90,7 @@ def test_nothing_to_do(nothing_to_do: ChangeSet, plans: list[Plan]) -> None:
     assert _text(nothing_to_do, plans, now=None) == snapshot("""\
 2 plans · 1 case · 3 runs
 
-  = 1 case kept      passed
+  = 1 case reused      passed
 
 Calls: none
 Nothing to do.
@@ -100,7 +100,9 @@ Nothing to do.
 def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Plan]) -> None:
     """An unknown price is shown as unknown with the reason, never as $0.00."""
     change_set = many_calls(3)
-    assert "Calls: 3 · cost unknown (no past runs and the product is unknown)" in _text(change_set, plans, ceilings=[])
+    assert "Calls: 3 · about 2 min (3 at a time) · cost unknown (no past runs and the product is unknown)" in _text(
+        change_set, plans, ceilings=[]
+    )
     assert json.loads(render_json(_preview(change_set, plans)))["estimate"]["expected_cents"] is None
     assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
 
@@ -119,10 +121,12 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "low_cents": 144,
             "high_cents": 240,
             "basis": "31 past runs of these scenarios",
+            "expected_seconds": 200.0,
+            "at_once": 10,
             "coverage": {"case": 0, "scenario": 0, "target": 0, "product": 0, "rate": 0, "unknown": 0},
         }
     )
-    assert document["summary"] == snapshot({"call": 6, "recheck": 1, "keep": 22, "drop": 1})
+    assert document["summary"] == snapshot({"call": 6, "recheck": 1, "reuse": 22, "drop": 1})
     assert document["changes"][0] == snapshot(
         {
             "case_id": "refunds/refund-window[mood=furious]@support",

@@ -86,7 +86,7 @@ def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     both = changed(case, before=before, latest=latest)
     assert case_phrasing.compared(both, p_value=True) == "regressed (9/9 → 3/8, fell 9/9 → 2/8; p = 0.031 on its own)"
     assert case_phrasing.compared(both) == "regressed (9/9 → 3/8, fell 9/9 → 2/8)"
-    kept = changed(both, action="keep", compared="same")
+    kept = changed(both, action="reuse", compared="same")
     assert case_phrasing.compared(kept, p_value=True) == "same"
     assert "9/9 → 3/8" in unescape(markdown.render(changed(measured, cases=[both])))
     shown = render_text(changed(measured, cases=[both]), report_paths=[], width=100, color=False)

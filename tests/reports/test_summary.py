@@ -36,7 +36,7 @@ def test_the_whole_summary(canonical: RunResult) -> None:
 
   ✗ refunds/refund-window[mood=furious]@support
       1 of 3 runs passed, 80 % needed; critical states-window failed in 1 of 3
-      runs · regressed · called: prompt changed
+      runs · regressed · called: caller prompt changed
       states-window (says, critical): the agent never said any of "30 days",
         "thirty days"
       no-guarantee (never_says): the agent said what it must never say (in 2
@@ -63,8 +63,8 @@ def test_the_whole_summary(canonical: RunResult) -> None:
       parking (says): the agent never said it
 
   ~ hours/opening@hotline
-      flaky: 3 of 4 runs passed, 70 % needed · same · called: agent edited since
-      (2026-11-20 → 2026-11-24)
+      flaky: 3 of 4 runs passed, 70 % needed · same · called: agent edited at
+      the service (2026-11-20 → 2026-11-24)
       tool_called: day was Sunday, Monday asked
         turn 3, tool: “lookup_hours({"day": "Sunday"})”
 

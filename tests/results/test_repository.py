@@ -257,7 +257,7 @@ def whose(document: BaselineDocument) -> dict[str, str]:
 def test_one_after_the_other(make_result: MakeResult) -> None:
     """The later one wins as a whole, whichever is stored first."""
     before = baseline(make_result, "before", 0, 5, a=("call", 4), b=("call", 4), dropped=("call", 4))
-    after = baseline(make_result, "after", 5, 9, a=("keep", 4), b=("call", 8))
+    after = baseline(make_result, "after", 5, 9, a=("reuse", 4), b=("call", 8))
     assert joined(None, before) == before
     assert joined(before, after) == after
     assert joined(after, before) == after
@@ -267,14 +267,14 @@ def test_two_at_the_same_time(make_result: MakeResult) -> None:
     """Each case keeps its latest calls, in either order of storing; cases that only one session called are kept."""
     calls: dict[str, Any] = {
         "a": ("call", 3),
-        "b": ("keep", -9),
+        "b": ("reuse", -9),
         "both": ("call", 3),
         "new": ("call", 4),
-        "old": ("keep", -9),
+        "old": ("reuse", -9),
     }
     one = baseline(make_result, "one", 0, 5, **calls)
     other = baseline(
-        make_result, "other", 2, 9, a=("keep", -9), b=("call", 8), both=("call", 8), rechecked=("recheck", -9)
+        make_result, "other", 2, 9, a=("reuse", -9), b=("call", 8), both=("call", 8), rechecked=("recheck", -9)
     )
     expected = {"a": "one", "b": "other", "both": "other", "rechecked": "other", "new": "one"}
     assert whose(joined(one, other)) == whose(joined(other, one)) == expected

@@ -87,13 +87,13 @@ def test_a_pull_request_writes_its_own_namespace_only(jobs: Jobs) -> None:
     assert jobs.stored("branches/7/latest/") == ["branches/7/latest/default/hours.json"]
     assert jobs.start().actions("--sandbox") == {CASE: ("call", "new", 1)}
     assert pull_request(jobs, 8).actions("--sandbox") == {CASE: ("call", "new", 1)}
-    assert pull_request(jobs).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+    assert pull_request(jobs).actions("--sandbox") == {CASE: ("reuse", "passed", 0)}
 
 
 def test_the_default_branch_goes_first(jobs: Jobs) -> None:
     """Every pull request reuses the results of the default branch and makes no calls of its own."""
     assert run(jobs.start()) == 1
-    assert pull_request(jobs).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+    assert pull_request(jobs).actions("--sandbox") == {CASE: ("reuse", "passed", 0)}
     assert run(pull_request(jobs)) == 0
     assert jobs.stored("latest/") == ["latest/default/hours.json"]
     assert jobs.read("latest/default/hours.json")["cases"][0]["action"] == "call"
@@ -131,10 +131,10 @@ def test_evidence_that_the_store_redacts(jobs: Jobs) -> None:
     assert run(pull_request(jobs)) == 1
     assert jobs.read("branches/7/latest/default/hours.json")["cases"][0]["outcome"] == "passed"
     project = pull_request(jobs)
-    assert project.actions("--sandbox") == {CASE: ("recheck", "unknown_last_time", 0)}
+    assert project.actions("--sandbox") == {CASE: ("recheck", "inconclusive", 0)}
     assert project.planner("run", "--offline", "--sandbox").code == 4
     assert run(jobs.start()) == 1
-    assert jobs.start().actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+    assert jobs.start().actions("--sandbox") == {CASE: ("reuse", "passed", 0)}
 
 
 def test_a_regression_stays_one_on_the_second_run(jobs: Jobs) -> None:

@@ -305,7 +305,7 @@ def test_store_of_a_pull_request(
     base = commit(repository.root)
     repository.write("planner.yaml", "store: results\n")
     assert repository.planner("run", CONSENT).code == 0
-    assert {action for action, _, _ in repository.actions().values()} == {"keep"}
+    assert {action for action, _, _ in repository.actions().values()} == {"reuse"}
     pull_request(monkeypatch, outside, base)
     assert base_limit_applies(repository)
     git(repository.root, "stash", "-q")
@@ -399,7 +399,7 @@ def test_sandbox_results_as_a_baseline(
     repository.write("world.yaml", "extends: demo\nversion: 1\nworld: mine\n")
     pull_request(monkeypatch, outside, base)
     assert repository.planner("run", "--sandbox", "--world", "world.yaml", CONSENT).code == 0
-    assert {action for action, _, _ in repository.actions("--sandbox", "--world", "world.yaml").values()} == {"keep"}
+    assert {action for action, _, _ in repository.actions("--sandbox", "--world", "world.yaml").values()} == {"reuse"}
     assert {action for action, _, _ in repository.actions().values()} == {"call"}
 
 

@@ -157,7 +157,7 @@ def test_policy_and_store(
     ran = project.planner(*SANDBOX)
     assert ran.code == 0, ran.err
     assert git(upstream.bare, "for-each-ref", "--format=%(refname)", "refs/planner") == "refs/planner/results-sandbox"
-    assert {action for action, _, _ in project.actions("--sandbox").values()} == {"keep"}
+    assert {action for action, _, _ in project.actions("--sandbox").values()} == {"reuse"}
     pull_request(monkeypatch, outside, upstream.base)
     ran = project.planner("plan")
     assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True), ran.err

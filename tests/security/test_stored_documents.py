@@ -82,11 +82,11 @@ def actions(project: Project) -> dict[str, tuple[str, str, int]]:
 
 def test_unedited_documents_stay(stored: Project, outside: Path) -> None:
     """Results of another machine are evaluated again from their evidence once, then trusted. Results of this machine are always trusted."""
-    assert actions(stored) == {GOOD: ("keep", "passed", 0), BAD: ("keep", "out_of_reach", 0)}
+    assert actions(stored) == {GOOD: ("reuse", "passed", 0), BAD: ("reuse", "out_of_reach", 0)}
     assert len((outside / "cache/planner/verified").read_text().split()) == 1
     for evidence in (stored.root / ".planner/sandbox/evidence").iterdir():
         evidence.unlink()
-    assert actions(stored)[GOOD][0] == "keep"  # its evidence was not read
+    assert actions(stored)[GOOD][0] == "reuse"  # its evidence was not read
 
 
 def test_an_outcome(stored: Project) -> None:
@@ -95,7 +95,7 @@ def test_an_outcome(stored: Project) -> None:
     Before: the case was reused as passed, and the job succeeded. Now: the case is evaluated again from its evidence, and fails.
     """
     edit(stored, lambda _, bad: as_if_passed(bad))
-    assert actions(stored)[BAD] == ("keep", "out_of_reach", 0)
+    assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
     assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
 
 
@@ -111,7 +111,7 @@ def test_an_outcome_without_evidence(stored: Project) -> None:
             run["evidence"] = None
 
     edit(stored, change)
-    assert actions(stored)[BAD] == ("recheck", "unknown_last_time", 0)
+    assert actions(stored)[BAD] == ("recheck", "inconclusive", 0)
     assert stored.planner("run", "--offline", "--sandbox").code == 4
 
 
@@ -127,7 +127,7 @@ def test_the_evidence_of_another_call(stored: Project) -> None:
             run["evidence"] = other["evidence"]
 
     edit(stored, change)
-    assert actions(stored)[BAD][0] != "keep"
+    assert actions(stored)[BAD][0] != "reuse"
     # The same in an earlier session: planner reuses its calls if there is no baseline.
     edit(stored, change, ".planner/sandbox/runs/*.json")
     (stored.root / LATEST).unlink()
@@ -246,11 +246,11 @@ def test_a_session_in_the_future(stored: Project, field: str, days: int) -> None
     }
     assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
     assert "latest/default/hours.json is ignored" not in stored.planner("plan", "--sandbox").err
-    assert actions(stored)[GOOD] == ("keep", "passed", 0)
+    assert actions(stored)[GOOD] == ("reuse", "passed", 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("command", [("plan",), ("run", "--consent-to-charge"), ("history",), ("record",)])
+@pytest.mark.parametrize("command", [("plan",), ("run", "--consent-to-charge"), ("history",), ("ci", "record")])
 def test_a_pipe_in_place_of_a_document(stored: Project, command: tuple[str, ...]) -> None:
     """A restored cache has named pipes in place of stored files.
 
@@ -360,4 +360,4 @@ def test_a_cache_inside_the_repository(stored: Project, monkeypatch: pytest.Monk
     edit(stored, lambda _, bad: as_if_passed(bad))
     stored.write(".cache/planner/verified", sha256((stored.root / LATEST).read_bytes()).hexdigest() + "\n")
     monkeypatch.setenv("XDG_CACHE_HOME", str(stored.root / ".cache"))
-    assert actions(stored)[BAD] == ("keep", "out_of_reach", 0)
+    assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)

@@ -15,7 +15,7 @@ from mortality import Life
 from whole_runs import Organisation
 
 from planner.commands.agents import previews
-from planner.commands.recheck import recheck
+from planner.session.offline import judge_offline
 from planner.session.selection import Selection
 
 PLAN = """\
@@ -77,7 +77,7 @@ class Clinic(Organisation):
     def recheck(self) -> int:
         """The exit code. Raises `UsageError` if nothing can be rechecked."""
         with self._outside(Life()):
-            return recheck(
+            return judge_offline(
                 self._shell(io.StringIO(), io.StringIO()), Selection(sandbox=True), report_dir=Path("reports")
             )
 

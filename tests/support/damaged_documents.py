@@ -75,7 +75,7 @@ _SCALARS: tuple[Any, ...] = (
         "agent",
         "platform",
         "call",
-        "keep",
+        "reuse",
         "x" * 10_000,
         "\ud800",
         "\x00\x1b[2J",

@@ -146,5 +146,5 @@ def changes_of(cases: Sequence[Case], stored: Sequence[CaseResult] = (), **known
 def build(cases: Sequence[Case], stored: Sequence[CaseResult] = (), **known: Any) -> ChangeSet:
     """The change set of cases against stored ones. By default only the product `spark` of agent 12 is known."""
     price: dict[str, Any] = {"products": {("agent", 12): "spark"}, "rates": {}, "history": [], "already_made": {}}
-    price |= {name: known.pop(name) for name in price if name in known}
+    price |= {name: known.pop(name) for name in (*price, "at_once") if name in known}
     return build_change_set(changes_of(cases, stored, **known), **price)

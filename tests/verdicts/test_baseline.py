@@ -191,7 +191,7 @@ def test_the_baseline_of_an_open_case_is_the_one_it_was_opened_against(
     prior = stored(runs("old", "1"), "unknown", open_against=BEFORE).model_copy(update=fields)
     more = change(prior, replace(CASE, runs=1), reason=Reason.RUNS_RAISED, kept_run_ids=kept)
     assert (baseline(more).sample == BEFORE) is is_open
-    retried = change(prior, reason=Reason.FAILED_LAST_TIME, kept_run_ids=(1,))
+    retried = change(prior, reason=Reason.FAILED, kept_run_ids=(1,))
     assert baseline(retried).sample != BEFORE
     assert baseline(replace(more, compared_with=prior)).sample != BEFORE
 
@@ -214,7 +214,7 @@ def assembled(found: Change, made: Sequence[Run] = (), **missing: Any) -> CaseRe
     return document
 
 
-@pytest.mark.parametrize("action", [Action.CALL, Action.RECHECK, Action.KEEP])
+@pytest.mark.parametrize("action", [Action.CALL, Action.RECHECK, Action.REUSE])
 def test_a_document_follows_the_files(action: Action) -> None:
     """Not the stored result: its place, tags and quarantine are today's."""
     quarantine = Quarantine(TODAY, "known")
@@ -228,12 +228,12 @@ def test_a_document_follows_the_files(action: Action) -> None:
     assert (document.quarantine.until, document.quarantine.reason) == (TODAY, "known")
     over = assemble_cases([change(prior, today, action)], {}, SAID.get, MissingRuns(), today=date(2026, 11, 26))
     assert over[0].quarantine is None
-    assert document.carried_from == ("old" if action in (Action.KEEP, Action.RECHECK) else None)
+    assert document.carried_from == ("old" if action in (Action.REUSE, Action.RECHECK) else None)
 
 
 def test_a_dropped_or_unselected_case_has_no_document() -> None:
     dropped = replace(change(stored(runs("old", "1"))), case=None)
-    assert assemble_cases([dropped, change(None, action=Action.KEEP)], {}, SAID.get, MissingRuns(), today=TODAY) == []
+    assert assemble_cases([dropped, change(None, action=Action.REUSE)], {}, SAID.get, MissingRuns(), today=TODAY) == []
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     today = plan_case(runs=6, min_pass_rate=0.8)
     raised = assembled(change(prior, today, reason=Reason.RUNS_RAISED, **fields), new)
     assert (raised.runs_total, raised.outcome, raised.set_aside) == (12, CaseOutcome.FAILED, None)
-    again = assembled(change(prior, today, reason=Reason.FAILED_LAST_TIME, **fields), new)
+    again = assembled(change(prior, today, reason=Reason.FAILED, **fields), new)
     assert (again.runs_total, again.outcome) == (6, CaseOutcome.PASSED)
     assert again.set_aside == one_side(CaseOutcome.FAILED, 0, 6)
 

@@ -70,8 +70,8 @@ def kept(case: Case, reason: Reason, said: str) -> Change:
 def test_the_runs_of_a_retry_count_alone_and_with_the_earlier_ones() -> None:
     """Both must be settled; runs in addition to earlier ones count together only."""
     assert pace(kept(HALF, Reason.RUNS_RAISED, "000"), "0", 2) == 0
-    assert pace(kept(HALF, Reason.FAILED_LAST_TIME, "000"), "0", 2) == 2
-    assert pace(kept(HALF, Reason.FAILED_LAST_TIME, "000"), "0000", 2) == 0
+    assert pace(kept(HALF, Reason.FAILED, "000"), "0", 2) == 2
+    assert pace(kept(HALF, Reason.FAILED, "000"), "0000", 2) == 0
 
 
 @pytest.mark.parametrize("retries", [0, 6])
@@ -151,7 +151,7 @@ def test_stopping_early_never_changes_an_outcome(
 
 
 def test_only_called_cases_that_may_stop_are_paced() -> None:
-    for found in (change(None, plan_case(runs=6)), change(None, HALF, action=Action.KEEP)):
+    for found in (change(None, plan_case(runs=6)), change(None, HALF, action=Action.REUSE)):
         with pytest.raises(KeyError):
             pace(found, "", 6)
 

@@ -136,7 +136,7 @@ def test_a_launch_is_open_by_its_state_and_age(state: LaunchState, hours: float,
     known = journal([launch("1", hours, state)], slot("a", "1"), slot("a", "1", 1))
     never_sent = {"a": OpenRuns(not_made=2)} if state is LaunchState.INTENDED else {}
     assert open_runs_at_end(known, "i", set(), [], [], NOW) == ({"a": OpenRuns(2)} if is_open else never_sent)
-    change = Change("a", Action.KEEP, Reason.PASSED, 0, "", None, None, None, "", "")
+    change = Change("a", Action.REUSE, Reason.PASSED, 0, "", None, None, None, "", "")
     found = open_runs_of_stored([change], {"a": [slot("a", "1")]}, known, NOW)
     assert found == ({"a": OpenRuns(1)} if is_open else {})
 
@@ -153,7 +153,7 @@ def test_open_runs_at_the_end_of_a_session() -> None:
 def test_open_runs_of_a_session_without_calls() -> None:
     """All runs that the next session resumes, if one of them has not ended; they replace the stored runs that are not kept."""
     stored = case("s", "failed", 0, 3)
-    change = Change("a", Action.CALL, Reason.FAILED_LAST_TIME, 2, "", None, stored, None, "", "", kept_run_ids=(1,))
+    change = Change("a", Action.CALL, Reason.FAILED, 2, "", None, stored, None, "", "", kept_run_ids=(1,))
     known = journal([launch("1"), launch("2", 25)])
     resumable = {"a": [slot("a", "1"), slot("a", "2", 1, evidence="d")]}
     assert open_runs_of_stored([change], resumable, known, NOW) == {"a": OpenRuns(2, frozenset({0, 2}))}

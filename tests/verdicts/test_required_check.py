@@ -27,7 +27,7 @@ def checked(
     in_progress: int = 0,
 ) -> CheckedCase:
     """`is_base`: the current result is the base branch's own."""
-    action = Action.CALL if calls or in_progress else Action.KEEP
+    action = Action.CALL if calls or in_progress else Action.REUSE
     prior = base if is_base else judged
     change = Change("p/a@s", action, reason, calls + in_progress, "", None, prior, None, CALL, "")
     return CheckedCase(change, judged, base, calls, in_progress)
@@ -69,19 +69,23 @@ ROWS = {
     "flaky": (checked(case("a", "flaky", 2, 1)), 0, CaseState.GREEN),
     "done, base branch's result": (checked(PASSED, base=PASSED, is_base=True), 0, CaseState.GREEN),
     "to call: new, or a fork without a key": (checked(None, Reason.NEW, calls=2), 3, CaseState.TO_CALL),
-    "to call: prompt changed": (checked(None, Reason.PROMPT_CHANGED, base=PASSED, calls=2), 3, CaseState.TO_CALL),
+    "to call: prompt changed": (
+        checked(None, Reason.CALLER_PROMPT_CHANGED, base=PASSED, calls=2),
+        3,
+        CaseState.TO_CALL,
+    ),
     "to call: the base fails another call": (
-        checked(None, Reason.PROMPT_CHANGED, base=OTHER_CALL, calls=1),
+        checked(None, Reason.CALLER_PROMPT_CHANGED, base=OTHER_CALL, calls=1),
         3,
         CaseState.TO_CALL,
     ),
     "cancelled before the rest was launched": (checked(None, Reason.NEW, calls=1, in_progress=1), 3, CaseState.TO_CALL),
     "cancelled, all launched": (checked(None, Reason.NEW, in_progress=2), 4, CaseState.TO_COLLECT),
-    "re-run in progress": (checked(failing(), Reason.FAILED_LAST_TIME, in_progress=1), 4, CaseState.TO_COLLECT),
+    "re-run in progress": (checked(failing(), Reason.FAILED, in_progress=1), 4, CaseState.TO_COLLECT),
     "to collect: transcript missing": (checked(unknown(missing=["transcript"])), 4, CaseState.TO_COLLECT),
     "to judge": (checked(unknown(votes_missing=2)), 4, CaseState.TO_JUDGE),
     "undecided": (checked(unknown()), 4, CaseState.UNDECIDED),
-    "failed": (checked(failing(), Reason.FAILED_LAST_TIME), 1, CaseState.FAILED),
+    "failed": (checked(failing(), Reason.FAILED), 1, CaseState.FAILED),
     "failed, passes on the base": (checked(failing(), base=PASSED), 1, CaseState.FAILED),
     "failed, the base fails another call": (checked(failing(), base=OTHER_CALL), 1, CaseState.FAILED),
     "regressed": (checked(case("a", "flaky", 8, 4, compared="regressed"), base=PASSED), 1, CaseState.REGRESSED),
@@ -170,12 +174,12 @@ def test_every_case_state_but_three_blocks() -> None:
 @pytest.mark.parametrize(
     ("action", "reason", "same_expectations", "must"),
     [
-        (Action.KEEP, Reason.PASSED, True, False),
-        (Action.RECHECK, Reason.FAILED_LAST_TIME, False, False),
+        (Action.REUSE, Reason.PASSED, True, False),
+        (Action.RECHECK, Reason.FAILED, False, False),
         (Action.CALL, Reason.NEW, True, True),
-        (Action.CALL, Reason.PROMPT_CHANGED, True, True),
-        (Action.CALL, Reason.FAILED_LAST_TIME, True, False),
-        (Action.CALL, Reason.FAILED_LAST_TIME, False, True),
+        (Action.CALL, Reason.CALLER_PROMPT_CHANGED, True, True),
+        (Action.CALL, Reason.FAILED, True, False),
+        (Action.CALL, Reason.FAILED, False, True),
     ],
 )
 def test_a_failed_case_need_not_be_called_again(
@@ -199,5 +203,5 @@ def test_a_description_names_what_is_missing_first() -> None:
 
 
 def test_a_case_without_calls_has_nothing_in_progress() -> None:
-    change = Change("p/a@s", Action.KEEP, Reason.PASSED, 0, "", None, PASSED, None, CALL, "")
+    change = Change("p/a@s", Action.REUSE, Reason.PASSED, 0, "", None, PASSED, None, CALL, "")
     assert CheckedCase(change, PASSED).case_state(Gate(), AT) is CaseState.GREEN

@@ -31,7 +31,7 @@ def test_plan_as_json(project: Project) -> None:
     """The documented fields; an unknown price is null, never 0."""
     document = project.planner("plan", "--format", "json").json
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", document["digest"])
-    assert document["summary"] == {"call": 3, "recheck": 0, "keep": 0, "drop": 0}
+    assert document["summary"] == {"call": 3, "recheck": 0, "reuse": 0, "drop": 0}
     assert document["estimate"]["calls"] == 5
     assert document["estimate"]["expected_cents"] is None
     assert list(document["changes"][0]) == [
@@ -72,12 +72,12 @@ def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:
     """Changes outside git have their own reason. They need a key to be seen."""
     project.planner("run", CONSENT)
     service.control({"deploy": {"agent_id": 12}})
-    assert {action for action, _, _ in project.actions().values()} == {"keep"}  # same prompt: no other agent
+    assert {action for action, _, _ in project.actions().values()} == {"reuse"}  # same prompt: no other agent
     project.edit("plans/hours.yaml", "agent: 12", "agent: 14")
     project.planner("run", CONSENT)
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
     assert {reason for _, reason, _ in project.actions().values()} == {"agent_edited"}
-    assert {action for action, _, _ in project.actions("--offline").values()} == {"keep"}
+    assert {action for action, _, _ in project.actions("--offline").values()} == {"reuse"}
 
 
 def test_an_interrupted_change_set_keeps_its_digest(project: Project) -> None:

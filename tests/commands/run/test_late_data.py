@@ -81,7 +81,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     first = project.results()
     assert {run["fault"] for run in first["cases"][0]["runs"]} == {"judge"}
     assert any("reads it again, free" in problem for problem in first["problems"])
-    assert project.actions()["graded/hours@clinic"] == ("recheck", "unknown_last_time", 0)
+    assert project.actions()["graded/hours@clinic"] == ("recheck", "inconclusive", 0)
     digest = project.planner("plan", "--format", "json").json["digest"]
     service.advance(LATE_SECONDS)
     ran = project.planner("run", "--digest", digest)
@@ -95,7 +95,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     stored = next((project.root / ".planner/runs").glob(f"{first['invocation_id']}.json")).read_text()
     assert f'"actual_cents":{total},"this_invocation_cents":{total},"ambiguous_cents":0' in stored
     assert project.planner("run").code == 0
-    assert project.actions()["graded/hours@clinic"] == ("keep", "passed", 0)
+    assert project.actions()["graded/hours@clinic"] == ("reuse", "passed", 0)
 
 
 def test_missing_bills_are_reported_until_they_arrive(

@@ -33,7 +33,7 @@ def run(fault: str | None = None, **fields: Any) -> dict[str, Any]:
 def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> CaseResult:
     return CaseResult.model_validate(
         {
-            "case_id": "p/s@t", "plan": "p", "scenario": "s", "target": "t", "action": "call", "reason": "forced",
+            "case_id": "p/s@t", "plan": "p", "scenario": "s", "target": "t", "action": "call", "reason": "rerun",
             "outcome": outcome, "runs": list(runs), "runs_required": 1, "runs_passed": 0, "runs_total": 1, "compared": "new",
             "call_fingerprint": "", "check_fingerprint": "",
             "inputs": {"prompt": "", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"},

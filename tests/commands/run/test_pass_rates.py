@@ -58,7 +58,7 @@ def test_a_retry_adds_to_the_runs_and_pays_for_its_own(failed: Project, service:
 
     ran = failed.planner("run", CONSENT)
     case = case_of(failed)
-    assert (ran.code, case["action"], case["reason"], counts(failed)) == (1, "keep", "out_of_reach", (4, 8))
+    assert (ran.code, case["action"], case["reason"], counts(failed)) == (1, "reuse", "out_of_reach", (4, 8))
     assert "--start-over REASON" in " ".join(ran.out.split())
     assert service.ledger()["total_cents"] == total
     assert failed.results()["cost"]["actual_cents"] == 0
@@ -95,7 +95,7 @@ def test_fresh_sets_earlier_runs_aside_on_the_record(failed: Project, service: S
     failed.edit("plans/hours.yaml", "min_pass_rate: 0.7", "min_pass_rate: 0.5")
     assert failed.planner("run").code == 0
     assert failed.planner("run", CONSENT, "--start-over", "x").code == 0
-    assert (case_of(failed)["action"], len(service.own_runs())) == ("keep", 8)
+    assert (case_of(failed)["action"], len(service.own_runs())) == ("reuse", 8)
     assert case_of(failed)["start_over"]["reason"] == "the lookup tool was fixed"
     assert failed.planner("run", "--start-over", " ").code == 2
 
@@ -143,7 +143,7 @@ def test_a_case_that_is_good_enough_and_regressed_exits_1(called: Project, servi
     assert "5/5 → 0/5" in (called.root / "reports/report.md").read_text()
     calls = len(service.own_runs())
     assert called.planner("run").code == 1
-    assert (case_of(called)["action"], case_of(called)["compared"]) == ("keep", "regressed")
+    assert (case_of(called)["action"], case_of(called)["compared"]) == ("reuse", "regressed")
     assert called.planner("run", "--offline").code == 1
     assert called.planner("run", "--offline", "--fail-on", "failure").code == 0
     assert len(service.own_runs()) == calls

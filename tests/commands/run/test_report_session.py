@@ -160,7 +160,7 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
     assert "earlier sessions" not in out
     (project.root / "reports").unlink()
     assert project.planner("run", CONSENT).code == 0
-    assert {case["action"] for case in project.results()["cases"]} == {"keep"}
+    assert {case["action"] for case in project.results()["cases"]} == {"reuse"}
     assert len(service.own_runs()) == 5
 
 

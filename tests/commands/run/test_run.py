@@ -51,7 +51,7 @@ def test_the_first_run_makes_all_calls_and_the_second_none(project: Project, ser
     assert service.ledger() == ledger
     again = project.results()
     assert {(case["action"], case["reason"], case["carried_from"]) for case in again["cases"]} == {
-        ("keep", "passed", results["invocation_id"])
+        ("reuse", "passed", results["invocation_id"])
     }
     assert again["cost"]["this_invocation_cents"] == again["cost"]["actual_cents"] == 0
     assert [case["runs"] for case in again["cases"]] == [case["runs"] for case in results["cases"]]
@@ -80,7 +80,7 @@ def test_editing_a_prompt_calls_only_its_cases(project: Project, service: Served
     """One changed line does not call the suite again."""
     project.planner("run", CONSENT)
     project.edit("plans/hours.yaml", "Cancel your appointment of Monday.", "Cancel your appointment of Tuesday.")
-    assert Counter(action for action, _, _ in project.actions().values()) == {"keep": 2, "call": 1}
+    assert Counter(action for action, _, _ in project.actions().values()) == {"reuse": 2, "call": 1}
     assert project.planner("run", CONSENT).code == 0
     assert [run["prompt"].strip() for run in service.own_runs()][5:] == [
         "You are Dora Diaz, polite. Cancel your appointment of Tuesday."
@@ -156,8 +156,8 @@ def test_a_failing_case(project: Project, service: Served) -> None:
     quote = case["runs"][0]["findings"][0]["quote"]
     assert quote["role"] == "agent"
     assert quote["text"].split()[0] in (project.root / "reports/report.md").read_text()
-    assert project.actions()["strict/impossible@clinic"] == ("keep", "out_of_reach", 0)
-    assert project.actions("--rerun", "failed")["strict/impossible@clinic"] == ("call", "failed_last_time", 1)
+    assert project.actions()["strict/impossible@clinic"] == ("reuse", "out_of_reach", 0)
+    assert project.actions("--rerun", "failed")["strict/impossible@clinic"] == ("call", "failed", 1)
 
 
 def test_rerun_failed_names_the_cases_that_it_leaves_out(project: Project, service: Served) -> None:

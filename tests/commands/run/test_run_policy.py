@@ -93,7 +93,7 @@ def test_a_result_older_than_max_age_is_called_again(project: Project, service: 
     """A young one is kept."""
     project.edit("plans/hours.yaml", "    runs: 2\n", "    runs: 2\n    max_age: 1h\n")
     assert project.planner("run", CONSENT).code == 0
-    assert {action for action, _, _ in project.actions().values()} == {"keep"}
+    assert {action for action, _, _ in project.actions().values()} == {"reuse"}
     for path in (project.root / ".planner").rglob("*.json"):
         text = path.read_text()
         path.write_text(text.replace('"completed_at":"20', '"completed_at":"19'))
@@ -144,7 +144,7 @@ def test_a_plan_with_another_name(project: Any, service: Any) -> None:
     renamed = {f"opening/{case}": ("recheck", "renamed", 0) for case in _cases()}
     assert project.actions() == renamed
     assert project.planner("run").code == 0
-    assert project.actions() == {f"opening/{case}": ("keep", "passed", 0) for case in _cases()}
+    assert project.actions() == {f"opening/{case}": ("reuse", "passed", 0) for case in _cases()}
     (project.root / "plans/hours.yaml").rename(project.root / "plans/opening.yaml")
     project.edit("plans/opening.yaml", "plan: opening", "plan: doors")
     project.edit("plans/opening.yaml", "of Monday", "of Tuesday")

@@ -91,7 +91,7 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
     assert first.code == 0, first.err
     assert len(service.own_runs()) == 5
     second = fresh_clone("two")
-    assert {action for action, _, _ in second.actions().values()} == {"keep"}
+    assert {action for action, _, _ in second.actions().values()} == {"reuse"}
     assert git(second.root, "status", "--porcelain") == ""
     ran = second.planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
@@ -100,8 +100,8 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
     second.edit("plans/hours.yaml", "555 0199", "555 0299")
     second.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")
     assert second.actions() == {
-        "hours/saturday[name=Ana]@clinic": ("call", "prompt_changed", 2),
-        "hours/saturday[name=Bob]@clinic": ("call", "prompt_changed", 2),
+        "hours/saturday[name=Ana]@clinic": ("call", "caller_prompt_changed", 2),
+        "hours/saturday[name=Bob]@clinic": ("call", "caller_prompt_changed", 2),
         "hours/cancel@clinic": ("recheck", "expectations_changed", 0),
     }
     blobs = shared_blobs(remote)
@@ -129,7 +129,7 @@ def test_the_cost_is_reported_if_results_cannot_be_shared(
     assert (cost["actual_cents"], cost["this_invocation_cents"]) == (paid, paid)
     hook.unlink()
     assert project.planner("run").code == 0
-    assert {action for action, _, _ in fresh_clone("two").actions().values()} == {"keep"}
+    assert {action for action, _, _ in fresh_clone("two").actions().values()} == {"reuse"}
     assert len(service.own_runs()) == 5
 
 
