@@ -1,8 +1,10 @@
-"""`planner.values.frozen` behaves like a frozen dataclass."""
+"""Values are compared by their fields and cannot be changed."""
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import FrozenInstanceError, field, replace
+
+import pytest
 
 from planner.values import frozen
 
@@ -34,3 +36,8 @@ def test_equality_hash_and_text() -> None:
     assert repr(price) == "Price(cents=3, basis='history', note='')"
     assert {Empty()} == {Empty()}
     assert not hasattr(price, "__dict__")
+
+
+def test_a_value_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Price(3).cents = 4  # pyright: ignore[reportAttributeAccessIssue]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, StrEnum, auto
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, cast, get_args
+from typing import Annotated, Any, ClassVar, Final, Self, cast, get_args
 
 from pydantic import (
     AfterValidator,
@@ -19,12 +19,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, failed, number, passed
+from planner.checks.opinions import Ask, Question
 from planner.checks.phrases import padded_words
 from planner.evidence import Evidence, RedactedPart, UnreadPart
 from planner.values import frozen
-
-if TYPE_CHECKING:
-    from planner.checks.opinions import Ask, Question
 
 PartsRead = frozenset[RedactedPart | UnreadPart]
 EVERY_PART: Final[PartsRead] = frozenset((*get_args(RedactedPart), *get_args(UnreadPart)))
@@ -140,7 +138,7 @@ class Expectation(BaseModel, ABC, frozen=True):
         del outcome, missed
         return False
 
-    def judge_with(self, evidence: Evidence, ask: "Ask") -> Judgement:
+    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
         """Judge one run with the answers of a language model, which `ask` looks up."""
         del ask
         return self.judge(evidence)

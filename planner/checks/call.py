@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -108,8 +109,6 @@ class CallCheck(Expectation, frozen=True):
         return (self.end_reason,) if isinstance(self.end_reason, str) else self.end_reason or ()
 
     def lints(self) -> Sequence[Lint]:
-        from difflib import get_close_matches
-
         found: list[Lint] = []
         for index, reason in enumerate(self._reasons):
             plain = re.sub(r"[\W_]+", "_", reason.strip().lower())

@@ -29,7 +29,7 @@ class _AnyKind:
     """Validates any kind of expectation by its `check`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from planner.checks import CHECKS
+        from planner.checks import CHECKS  # they include the combinators
 
         del source
         union: Any = Union

@@ -86,7 +86,7 @@ def identify(text: str) -> tuple[str, float]:
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
     """Loading takes half a second. The library ships no types."""
-    from py3langid import langid  # pyright: ignore[reportMissingTypeStubs]
+    from py3langid import langid  # an optional dependency # pyright: ignore[reportMissingTypeStubs]
 
     library: Any = langid
     return library.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)

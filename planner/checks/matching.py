@@ -9,6 +9,7 @@ strings; a number in the plan does not equal a string of the call.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, JsonValue, WithJsonSchema
@@ -165,8 +166,6 @@ def _meant(written: Mapping[str, JsonValue]) -> str | None:
 
 
 def _closest(key: str) -> str | None:
-    from difflib import get_close_matches
-
     return next(iter(get_close_matches(key, MATCHER_KEYS, n=1, cutoff=_ALIKE)), None)
 
 

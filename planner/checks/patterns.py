@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated, Any, Final, Protocol, cast
 
+import re2  # pyright: ignore[reportMissingTypeStubs]
 from pydantic import AfterValidator, Field
 
 MAX_LENGTH: Final = 10_000
@@ -39,8 +40,6 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpres
 
     Groups do not capture, because google-re2 uses memory quadratic in their number at each search.
     """
-    import re2  # pyright: ignore[reportMissingTypeStubs]
-
     engine: Any = re2
     if len(pattern) > MAX_LENGTH:
         raise ValueError(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from planner.checks.base import Expectation, Missed, PartsRead
+from planner.checks.combinators import Combinator
 from planner.checks.judgement import FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask
 from planner.evidence import Evidence, RedactedPart, UnreadPart
@@ -31,8 +32,6 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
     """Judge one run whose evidence may be incomplete."""
     missed = _missed(expectation, evidence)
     if missed and expectation.parts:
-        from planner.checks.combinators import Combinator  # few plans use them
-
         assert isinstance(expectation, Combinator)
         return expectation.judge_by(lambda part: judge_redacted(part, evidence, ask))
     judgement = expectation.judge_with(evidence, ask)

@@ -115,7 +115,7 @@ class Words(BaseModel, frozen=True):
 
     def _words_of(self, phrase: str) -> str:
         if self.spoken:
-            from planner.checks.spoken.forms import spoken_forms
+            from planner.checks.spoken.forms import spoken_forms  # its patterns take 90 ms, and few plans need it
 
             return spoken_forms(phrase, fold=self.ignore_case).amounts.padded
         return padded_words(phrase, fold=self.ignore_case)

@@ -100,7 +100,7 @@ class Sought:
             return _find_pattern(straight(self.pattern), text, ignore_case=self.ignore_case)
         if not self.spoken:
             return phrase_finder(self.phrases, fold=self.ignore_case).find(padded_words(text, fold=self.ignore_case))
-        from planner.checks.spoken.finder import spoken_finder
+        from planner.checks.spoken.finder import spoken_finder  # its patterns take 90 ms, and few plans need it
 
         return spoken_finder(self.phrases, fold=self.ignore_case).find(text)
 

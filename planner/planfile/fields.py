@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from planner import __version__
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, Authored, PlanFields
@@ -233,8 +234,6 @@ def read_mapping(parent: Container, key: str | int, wanted: str, reporter: Repor
 
 def check_version(root: Mapping, reporter: Reporter, *, required: bool) -> bool:
     """Whether this planner reads the file's format; reported if not."""
-    from planner import __version__
-
     if required and missing(PlanFields, root, "version") and not root.incomplete:
         detail = f"`version` is required: write version: {FORMAT_VERSION} at the top"
         reporter.error("missing-key", detail, start_of(root))

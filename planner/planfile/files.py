@@ -267,7 +267,7 @@ def _is_near(name: str) -> bool:
 
 
 def _is_project(path: Path, own: Path) -> bool:
-    from planner.planfile.project import ProjectFields
+    from planner.planfile.project import ProjectFields  # which imports this module
 
     if not path.is_file() or (own.exists() and path.samefile(own)):  # names may differ by capitals only
         return False

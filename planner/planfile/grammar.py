@@ -63,7 +63,7 @@ def _problem_with_number(number: Any) -> str:
         return f'this must be a text such as "+14155550199", but it is {describe(number)}'
     if not number.startswith("+") or not (number[1:].isascii() and number[1:].isdigit()):
         return f'{describe(number)} is not E.164: a plus, the country code and digits only, such as "+14155550199"'
-    import phonenumbers
+    import phonenumbers  # 45 ms, and few plans have numbers
 
     try:
         parsed = phonenumbers.parse(number)

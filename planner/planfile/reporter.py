@@ -30,7 +30,7 @@ class Rule(NamedTuple):
 def rules_by_area() -> Mapping[str, tuple[Rule, ...]]:
     """Part of a file, in the order in which it is read, to the rules about it. Read late: most commands report
     nothing."""
-    from planner.planfile.yaml.reader import read
+    from planner.planfile.yaml.reader import read  # which imports this module
 
     root, problems = read(_FILE.read_bytes(), _FILE.name)
     assert root is not None, problems
