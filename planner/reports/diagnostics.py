@@ -23,7 +23,8 @@ _MARGIN = " " * (_GUTTER + 3)
 _LONGEST_KEY = 1_000
 _MAX_EQUAL = 3
 """More diagnostics that say the same are shown once, with the places of the others."""
-_MAX_OF_A_CODE = 20
+_MAX_OF_A_KIND = 20
+"""Diagnostics of one code and file that are shown."""
 _MAX_PLACES = 5
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners: not printable, but part of letters and emoji."""
@@ -51,7 +52,10 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
     paint, width = painter(color=color), max(width, NARROWEST)
     groups, others = _grouped(items)
     blocks = ["\n".join(_group_block(group, line_of, width, paint)) for group in groups]
-    blocks += [f"and {number:,} more [{code}]; --format json lists all" for code, number in others.items()]
+    blocks += [
+        f"and {number:,} more [{code}] in {visible(file)}; --format json lists all"
+        for (file, code), number in others.items()
+    ]
     return "\n\n".join([*blocks, count(diagnostics)]) + "\n"
 
 
@@ -90,8 +94,9 @@ def visible(text: str) -> str:
 _Group = list[Diagnostic]
 
 
-def _grouped(items: Iterable[Diagnostic]) -> tuple[list[_Group], Counter[str]]:
-    """What to show, in the order of the places, many that say the same as one; and the number of others by code."""
+def _grouped(items: Iterable[Diagnostic]) -> tuple[list[_Group], Counter[tuple[str, str]]]:
+    """What to show, in the order of the places, many that say the same as one; and the number of others by file and
+    code."""
     same: dict[tuple[Severity, str, str], _Group] = {}
     for item in items:
         same.setdefault((item.severity, item.code, item.detail), []).append(item)
@@ -100,15 +105,15 @@ def _grouped(items: Iterable[Diagnostic]) -> tuple[list[_Group], Counter[str]]:
         groups += [equal] if len(equal) > _MAX_EQUAL else [[item] for item in equal]
     groups.sort(key=lambda group: group[0].span)
     shown: list[_Group] = []
-    seen: Counter[str] = Counter()
-    others: Counter[str] = Counter()
+    seen: Counter[tuple[str, str]] = Counter()
+    others: Counter[tuple[str, str]] = Counter()
     for group in groups:
-        code = group[0].code
-        seen[code] += 1
-        if seen[code] <= _MAX_OF_A_CODE:
+        kind = group[0].span.file, group[0].code
+        seen[kind] += 1
+        if seen[kind] <= _MAX_OF_A_KIND:
             shown.append(group)
         else:
-            others[code] += len(group)
+            others[kind] += len(group)
     return shown, others
 
 

@@ -102,17 +102,18 @@ a.yaml:1003:1: error: no prompt [no-prompt]
 
 
 def test_many_mistakes_of_a_kind_are_counted() -> None:
-    """The first twenty of a code are shown, whatever they say."""
+    """The first twenty of a code are shown in each file, whatever they say."""
     found = Diagnostics()
     for line in range(1, 1_001):
         found.error("unknown-key", "unknown key", f"`k{line}` is not a key here", Span("a.yaml", line, 1, line, 6))
     found.warning("unused-variable", "unused", "remove `x`", Span("b.yaml", 1, 1, 1, 2))
+    found.error("unknown-key", "unknown key", "`k` is not a key here", Span("c.yaml", 1, 1, 1, 2))
     lines = render_text(found, read_source=lambda _: None, width=80, color=False).splitlines()
-    assert sum("unknown key" in line for line in lines) == 20
+    assert sum("unknown key" in line for line in lines) == 21
     assert lines[-3:] == [
-        "and 980 more [unknown-key]; --format json lists all",
+        "and 980 more [unknown-key] in a.yaml; --format json lists all",
         "",
-        "1,000 errors and 1 warning in 2 files",
+        "1,001 errors and 1 warning in 3 files",
     ]
     assert sum("unused-variable" in line for line in lines) == 1
 
