@@ -37,6 +37,8 @@ class PlannerError(Exception):
     exit_code = 5
     request_id = ""
     """The service's id of the request that failed, for its support; "" if it named none."""
+    session_id = ""
+    """Our session in which it was raised; reports and traces name it, too."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -22,6 +22,7 @@ from planner.errors import FULL_DISK, BugError, PlanInvalidError, PlannerError, 
 
 INTERRUPTED = 130
 INCOMPLETE = 4
+BUG = 5
 USAGE = 2
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Start here": {
@@ -186,7 +187,9 @@ def _report(error: PlannerError) -> None:
     # Both lines may repeat text from the service.
     later = "Run the same command again later to resume; nothing is charged twice."
     hint = error.hint or (later if error.exit_code == INCOMPLETE else "")
-    shown = [for_terminal(Redactor().name(line)) for line in (str(error), hint) if line]
+    # Others can find it by the session's id: the service's support, or a reader of our reports.
+    session = f"Session {error.session_id}" if error.exit_code in (INCOMPLETE, BUG) and error.session_id else ""
+    shown = [*(for_terminal(Redactor().name(line)) for line in (str(error), hint) if line), *filter(None, [session])]
     outside.log("planner: " + "\n  ".join(shown))
     if to_github := publisher_of(outside):
         if isinstance(error, PlanInvalidError):

@@ -258,6 +258,8 @@ def report_session(
     except BaseException as raised:
         error = leading_error(raised)
         error = reports.bugs.as_error(error) if is_bug(error) else error
+        if isinstance(error, PlannerError):
+            error.session_id = reports.invocation_id
         if not reports.is_final:
             reports.end_early(error)
         if error is raised:

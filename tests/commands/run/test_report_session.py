@@ -93,6 +93,7 @@ def test_an_early_end_is_reported(
         results = checked_results(project)
         assert (results["outcome"], results["exit_code"], results["finished"]) == (outcome, code, False), name
         assert results["under_way"] is False
+        assert (f"Session {results['invocation_id']}" in ran.err) == (code == 4), name
         assert any(why in problem for problem in results["problems"]), results["problems"]
         assert code != 2 or not any("to resume" in step for step in results["next_steps"]), name
         text = outputs.read_text().splitlines()
