@@ -17,6 +17,7 @@ from virtual_time import JumpingLoop, SleptTime
 
 from planner.checks.judge import Judge
 from planner.clock import Clock
+from planner.errors import StoreError
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.execution.consents import Consent, ConsentAdded, ConsentedCall, ConsentWay
 from planner.execution.journal import IN_MEMORY, Journal
@@ -583,9 +584,19 @@ def test_the_key_is_removed_from_messages(bench: Bench, model: Model) -> None:
     assert {asked.path for asked in model.asked} == {"/v1/chat/completions"}
 
 
+def test_a_bug_hides_no_paid_judge_call(bench: Bench, model: Model) -> None:
+    """Nothing more is asked, and what was asked is part of the result."""
+    bench.repository = ResultsRepository(failing(DirectoryStore(bench.folder / "store"), KeyError("who knows")))
+    _, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(9)])
+    assert isinstance(asking.bug, KeyError)
+    assert 0 < len(model.asked) <= bench.max_concurrent
+    assert bench.spent_cents() == len(model.asked)
+
+
 def test_a_failing_store_stops_requests(bench: Bench, model: Model) -> None:
     """An answer that is not stored would be charged again."""
-    bench.repository = ResultsRepository(full_disk(DirectoryStore(bench.folder / "store")))
+    full = failing(DirectoryStore(bench.folder / "store"), StoreError("the disk is full"))
+    bench.repository = ResultsRepository(full)
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(9)])
     assert {outcome for outcome, _ in outcomes} == {"errored"}
     assert asking.trouble.startswith("the disk is full")
@@ -593,14 +604,12 @@ def test_a_failing_store_stops_requests(bench: Bench, model: Model) -> None:
     assert bench.spent_cents() == len(model.asked)
 
 
-def full_disk(store: DirectoryStore) -> Any:
-    from planner.errors import StoreError
-
-    class Full(DirectoryStore):
+def failing(store: DirectoryStore, error: Exception) -> Any:
+    class Failing(DirectoryStore):
         def update(self, change: Any) -> None:  # noqa: ARG002 - a store's
-            raise StoreError("the disk is full")
+            raise error
 
-    return Full(store._folder)
+    return Failing(store._folder)
 
 
 def test_a_damaged_vote_is_requested_again(bench: Bench, model: Model) -> None:
