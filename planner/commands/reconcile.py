@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import anyio
 
 from planner.errors import UsageError
+from planner.execution.absent_launches import possibly_sent
 from planner.execution.events import Moved
 from planner.execution.journal import Journal
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
@@ -22,7 +23,6 @@ from planner.execution.reconciling import (
     Unconfirmed,
     asks_the_same,
     bind_slots,
-    possibly_sent,
     search_launches,
     unconfirmed_launches,
 )

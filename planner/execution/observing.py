@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from planner.evidence import Evidence, missing_parts
+from planner.execution.absent_launches import possibly_sent
 from planner.execution.core import SendLaunch
 from planner.execution.engine import Now
 from planner.execution.events import (
@@ -43,7 +44,6 @@ from planner.execution.reconciling import (
     asks_the_same,
     bind_slots,
     marked,
-    possibly_sent,
     prompt_key,
     run_fits,
     search_launches,

@@ -147,8 +147,8 @@ async def search_orphans(session: RunSession, orphans: OrphanedLaunches) -> Orph
 
 
 async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:
+    from planner.execution.absent_launches import possibly_sent
     from planner.execution.reading import read_list
-    from planner.execution.reconciling import possibly_sent
 
     journal, client = session.journal, session.transactions.client
     # Taken before reading: the lists are as of now.
