@@ -10,108 +10,37 @@ Of two concurrent sessions, the second writer sees the first one's launches and 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Annotated, Final
 
 import anyio
 import anyio.to_thread
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
 
-from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
-from planner.execution.events import Imported, RequesterLearned
+from planner.execution.events import Imported, Moved, RequesterLearned
+from planner.execution.intent_documents import (
+    PREFIX,
+    RESULTS,
+    IntentDocument,
+    Reading,
+    SessionCalls,
+    SlotDocument,
+    key_of,
+    launch_id_of,
+    merged,
+)
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, UNSETTLED, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.preview_sharing import PreviewSharing
 from planner.execution.reconciling import prompt_key
 from planner.providers.base import Line, Target
-from planner.results.documents import schema_major
 from planner.results.store import Reader, Store
 from planner.values import frozen
-
-SCHEMA_VERSION: Final = "1.0"
-PREFIX: Final = "intents/"
-RESULTS: Final = "runs/"
-_MOST_RUNS: Final = 1000
-"""Per launch; planner sends at most `LARGEST_BATCH`."""
-_LONGEST_TEXT: Final = 65_536
-"""Of a name; prompts are not shared."""
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True, str_max_length=_LONGEST_TEXT)
-
-
-class SlotDocument(_Document):
-    """`prompt` is its `reconciling.prompt_key`; the rest is the slot, redacted."""
-
-    case_id: str
-    plan: str
-    prompt: str
-    call_fingerprint: str
-    agent_revision: str | None = None
-    configuration: str | None = None
-    reserved_cents: Cents
-    run_id: ServiceId | None = None
-    evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    cost_cents: Cents | None = None
-    completed_at: AwareDatetime | None = None
-    consumed_by: str | None = None
-
-
-_LEARNED: Final = ("run_id", "evidence", "cost_cents", "completed_at", "consumed_by")
-"""Fields of a slot that are unknown at first."""
-
-
-class IntentDocument(_Document):
-    """`credential` is a digest of the API key; `requesters` are its ids at the service."""
-
-    schema_version: str = SCHEMA_VERSION
-    launch_id: str
-    invocation_id: str
-    consent_id: str
-    state: LaunchState
-    target_type: str
-    target_id: ServiceId
-    direction: str
-    mode: str
-    stagger_seconds: Annotated[int, Field(ge=0, le=60)]
-    name: str
-    sent_at: AwareDatetime
-    slack_seconds: Seconds
-    batch_id: ServiceId | None = None
-    run_ids: Annotated[tuple[ServiceId, ...], Field(max_length=_MOST_RUNS)] = ()
-    credential: str = ""
-    requesters: Annotated[tuple[ServiceId, ...], Field(max_length=_MOST_RUNS)] = ()
-    slots: Annotated[tuple[SlotDocument, ...], Field(min_length=1, max_length=_MOST_RUNS)]
-
-
-class _CaseDocument(_Document):
-    case_id: str
-    call_fingerprint: str
-    action: str
-    runs: list[object] = []
-
-
-class _SessionDocument(_Document):
-    """Of a session's results: which calls it made."""
-
-    invocation_id: str
-    cases: list[_CaseDocument]
 
 
 class OvertakenError(StoreError):
     """Another session is making, or has made, the same calls."""
-
-
-@frozen
-class _Theirs:
-    """The calls of another session, as (redacted case id, fingerprint)."""
-
-    invocation_id: str
-    calls: frozenset[tuple[str, str]]
 
 
 @frozen
@@ -157,14 +86,14 @@ class IntentSharing:
         self, store: Store, journal: Journal, *, show_name: Callable[[str], str], now: datetime | None = None
     ) -> None:
         """Launches much later than `now` are refused."""
-        self._now = now
         self._store = store
+        self._reading = Reading(store, now)
         self._journal = journal
         self.previews = PreviewSharing(store, journal, now)
         self._show_name = show_name
         self._seen: set[str] = set()
         """Keys of launches and results that this session knew when it planned its calls, and of its own launches."""
-        self._theirs: dict[str, _Theirs] = {}
+        self._theirs: dict[str, SessionCalls] = {}
         """Of later ones, by key."""
         self._unmarked: set[str] = set()
         """Keys of launches whose outcome the store does not have yet."""
@@ -185,15 +114,36 @@ class IntentSharing:
         imported = 0
         for key in self._store.keys(PREFIX):
             self._seen.add(key)
-            if self._journal.launch(_launch_id(key)) is None and (data := self._store.get(key)) is not None:
-                self._import(self._read(key, data), calls)
+            if (data := self._store.get(key)) is None:
+                continue
+            document, launch = self._reading.launch(key, data), self._journal.launch(launch_id_of(key))
+            if launch is None:
+                self._import(document, calls)
                 imported += 1
-            if not self._is_known(key):
+            elif launch.state is LaunchState.AMBIGUOUS:
+                self._adopt(document, launch)
+            if document.state not in KNOWN:
                 self._unmarked.add(key)
         return imported
 
+    def _adopt(self, document: IntentDocument, launch: Launch) -> None:
+        """Another machine has found an unconfirmed launch of ours."""
+        run_ids = document.all_run_ids
+        if document.state in KNOWN and run_ids and not run_ids & self._journal.claimed_run_ids():
+            bindings = {number: slot.run_id for number, slot in enumerate(document.slots) if slot.run_id is not None}
+            self._journal.record(
+                Moved(
+                    launch.launch_id,
+                    LaunchState.ADOPTED,
+                    launch.detail,
+                    document.batch_id,
+                    tuple(sorted(run_ids)),
+                    bindings,
+                )
+            )
+
     def _is_known(self, key: str) -> bool:
-        launch = self._journal.launch(_launch_id(key))
+        launch = self._journal.launch(launch_id_of(key))
         return launch is not None and launch.state in KNOWN
 
     def _import(self, document: IntentDocument, calls: Calls) -> None:
@@ -264,12 +214,12 @@ class IntentSharing:
     def prepare(self, intents: Iterable[LaunchIntent]) -> Write:
         """The next write: these intents, and what became of earlier ones. On another machine, a refused launch without
         a mark would be unconfirmed."""
-        known = ((key, self._outcome_of(_launch_id(key))) for key in sorted(self._unmarked))
+        known = ((key, self._outcome_of(launch_id_of(key))) for key in sorted(self._unmarked))
         outcomes = {
             key: outcome for key, outcome in known if outcome is not None and outcome.launch.state not in UNSETTLED
         }
-        documents = {_key(intent.launch_id): self._document(intent) for intent in intents}
-        self._unmarked = self._unmarked - outcomes.keys() | documents.keys()
+        documents = {key_of(intent.launch_id): self._document(intent) for intent in intents}
+        self._unmarked |= documents.keys()
         return Write(documents, outcomes)
 
     def put(self, write: Write) -> None:
@@ -287,6 +237,7 @@ class IntentSharing:
             return written | self._writes(now, write.outcomes)
 
         self._store.update(change)
+        self._unmarked -= write.outcomes.keys()
         self._seen.update(documents)
         try:
             self._check_concurrent(self._store, documents)  # for stores without a transaction over all keys
@@ -302,31 +253,18 @@ class IntentSharing:
             if key in self._seen or key in documents:
                 continue
             if key not in self._theirs and (data := now.get(key)) is not None:
-                self._theirs[key] = self._calls_of(key, data)
+                self._theirs[key] = self._reading.calls(key, data)
             if key in self._theirs and mine & self._theirs[key].calls:
                 raise OvertakenError(
                     f"session {self._theirs[key].invocation_id} is making the same calls",
                     "Nothing is called twice. When it has ended, run the same command for the rest.",
                 )
 
-    def _calls_of(self, key: str, data: bytes) -> _Theirs:
-        if key.startswith(PREFIX):
-            launch = self._read(key, data)
-            return _Theirs(
-                launch.invocation_id, frozenset((slot.case_id, slot.call_fingerprint) for slot in launch.slots)
-            )
-        try:
-            session = _SessionDocument.model_validate_json(data)
-        except ValidationError as error:
-            raise self._impossible(key, error.errors(include_url=False)[0]["msg"]) from error
-        made = (case for case in session.cases if case.runs and case.action == "call")
-        return _Theirs(session.invocation_id, frozenset((case.case_id, case.call_fingerprint) for case in made))
-
     def is_called_elsewhere(self, target: Target) -> bool:
         """Whether another session may be making calls to this target."""
         for key in self._store.keys(PREFIX):
-            if self._journal.launch(_launch_id(key)) is None and (data := self._store.get(key)) is not None:
-                other = self._read(key, data)
+            if self._journal.launch(launch_id_of(key)) is None and (data := self._store.get(key)) is not None:
+                other = self._reading.launch(key, data)
                 if (other.target_type, other.target_id) == target:
                     return True
         return False
@@ -336,9 +274,11 @@ class IntentSharing:
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
         """The current documents of the store's launches and previews: finished ones are deleted, others updated,
         unknown ones unchanged."""
-        known = ((key, self._outcome_of(_launch_id(key))) for key in now.keys(PREFIX))
+        known = ((key, self._outcome_of(launch_id_of(key))) for key in now.keys(PREFIX))
         outcomes = {key: outcome for key, outcome in known if outcome is not None}
-        return {**self.previews.outcome(now), **self._writes(now, outcomes)}
+        slots = (slot for launch in self._journal.launches(KNOWN) for slot in self._journal.slots_of(launch.launch_id))
+        consumed = {slot.run_id for slot in slots if slot.run_id is not None and slot.consumed_by is not None}
+        return {**self.previews.outcome(now), **self._writes(now, outcomes, consumed)}
 
     def _outcome_of(self, launch_id: str) -> _Outcome | None:
         """None for an unknown launch."""
@@ -348,16 +288,26 @@ class IntentSharing:
         slots = [self._redacted(slot) for slot in self._journal.slots_of(launch_id)]
         return _Outcome(launch, slots, self._journal.requesters_of(launch_id))
 
-    def _writes(self, now: Reader, outcomes: Mapping[str, _Outcome]) -> dict[str, bytes | None]:
+    def _writes(
+        self, now: Reader, outcomes: Mapping[str, _Outcome], consumed: AbstractSet[int] = frozenset()
+    ) -> dict[str, bytes | None]:
+        """`consumed` are runs in finished results. Of equal launches, two machines may match a run to different ones:
+        what the store knows of a launch is never replaced by less."""
         writes: dict[str, bytes | None] = {}
         for key, outcome in outcomes.items():
             launch, mine = outcome.launch, outcome.slots
             if (data := now.get(key)) is None:
                 continue
-            stored = self._read(key, data)
+            stored = self._reading.launch(key, data)
             if len(mine) != len(stored.slots):
-                raise self._impossible(key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}")
-            slots = [_merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]
+                raise self._reading.impossible(
+                    key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}"
+                )
+            if stored.state in KNOWN and launch.state not in KNOWN:
+                if stored.all_run_ids and stored.all_run_ids <= consumed:
+                    writes[key] = None
+                continue
+            slots = [merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]
             if launch.state not in LIVE or all(slot.consumed_by for slot in slots):
                 writes[key] = None
             elif launch.state is not LaunchState.INTENDED:
@@ -391,39 +341,6 @@ class IntentSharing:
             }
         )
 
-    def _read(self, key: str, data: bytes) -> IntentDocument:
-        _refuse_newer(key, data)
-        try:
-            document = IntentDocument.model_validate_json(data)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise self._impossible(key, f"{where}: {first['msg']}" if where else first["msg"]) from error
-        if document.launch_id != _launch_id(key):
-            raise self._impossible(key, f"launch_id: it names launch {document.launch_id[:80]!r}")
-        ended = [slot.completed_at for slot in document.slots if slot.completed_at is not None]
-        for moment in (document.sent_at, *ended):
-            if not is_possible(moment, self._now, SERVER_CLOCK_SKEW):
-                raise self._impossible(key, f"{moment.isoformat()} is no time of a launch")
-        return document
-
-    def _impossible(self, key: str, why: str) -> StoreError:
-        return StoreError(
-            f"the shared launch {key} cannot be read: {why}",
-            f"Check {self._store.locate(key)}. No call is made while it cannot be read, since its calls may be under "
-            "way. If none of your jobs wrote it, remove it from the store.",
-        )
-
-
-def _refuse_newer(key: str, data: bytes) -> None:
-    """Raises `UsageError` for a document of a newer planner."""
-    try:
-        major = schema_major(from_json(data))
-    except ValueError:
-        return
-    if major is not None and major > int(SCHEMA_VERSION.partition(".")[0]):
-        raise UsageError(f"the shared launch {key} was written by a newer planner", "Upgrade planner to read it.")
-
 
 def _current(stored: IntentDocument, outcome: _Outcome, slots: Iterable[SlotDocument]) -> IntentDocument:
     launch, requesters = outcome.launch, {*stored.requesters, *outcome.requesters}
@@ -439,21 +356,7 @@ def _current(stored: IntentDocument, outcome: _Outcome, slots: Iterable[SlotDocu
     )
 
 
-def _merged(mine: SlotDocument, theirs: SlotDocument) -> SlotDocument:
-    """Merge what both know; consumed stays consumed."""
-    missing = [name for name in _LEARNED if getattr(mine, name) is None]
-    return mine.model_copy(update={name: getattr(theirs, name) for name in missing})
-
-
 def _slot(launch_id: str, ordinal: int, document: SlotDocument, calls: Calls) -> Slot:
     slot = Slot(launch_id=launch_id, ordinal=ordinal, **document.model_dump())
     known = calls.get((document.case_id, document.call_fingerprint))
     return replace(slot, case_id=known.case_id, plan=known.plan) if known else slot
-
-
-def _key(launch_id: str) -> str:
-    return f"{PREFIX}{launch_id}.json"
-
-
-def _launch_id(key: str) -> str:
-    return key.removeprefix(PREFIX).removesuffix(".json")

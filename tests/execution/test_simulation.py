@@ -43,6 +43,11 @@ def test_a_run_that_is_listed_late() -> None:
     Schedule(2_023_866).run()
 
 
+def test_two_machines_that_match_one_run_to_different_launches() -> None:
+    """Each called the other's launch absent once: the store forgot the run, and its call was made again."""
+    Schedule(3673).run()
+
+
 def retry_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unanswered launch counts as never sent."""
 
