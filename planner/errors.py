@@ -35,6 +35,8 @@ class PlannerError(Exception):
     """What went wrong in one line (`str(error)`), and how to fix it (`hint`, may be empty)."""
 
     exit_code = 5
+    code = "bug"
+    """Stable, for programs."""
     request_id = ""
     """The service's id of the request that failed, for its support; "" if it named none."""
     session_id = ""
@@ -54,39 +56,47 @@ class PlannerError(Exception):
 
 
 class UsageError(PlannerError):
+    code = "usage"
     exit_code = 2
     status: int | None = None
     """The HTTP status, if the service rejected a request."""
 
 
 class PlanInvalidError(UsageError):
+    code = "plan_invalid"
+
     def __init__(self, message: str, diagnostics: Diagnostics, hint: str = "") -> None:
         super().__init__(message, hint)
         self.diagnostics = diagnostics
 
 
 class CredentialError(UsageError):
-    pass
+    code = "credential"
 
 
 class NotFoundError(UsageError):
-    pass
+    code = "not_found"
 
 
 class ConflictError(UsageError):
+    code = "conflict"
     exit_code = 4
 
 
 class RefusedError(PlannerError):
+    code = "refused"
     exit_code = 3
 
 
 class IncompleteError(PlannerError):
+    code = "incomplete"
     exit_code = 4
 
 
 class ServiceError(IncompleteError):
     """`status` is the HTTP status, or None where the body, not the status, was the trouble."""
+
+    code = "service"
 
     def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
         super().__init__(message, hint)
@@ -94,28 +104,32 @@ class ServiceError(IncompleteError):
 
 
 class UnreachableError(IncompleteError):
-    pass
+    code = "unreachable"
 
 
 class LostAnswerError(IncompleteError):
-    pass
+    code = "lost_answer"
 
 
 class ThrottledError(IncompleteError):
+    code = "throttled"
+
     def __init__(self, message: str, hint: str = "", *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message, hint)
         self.retry_after_seconds = retry_after_seconds
 
 
 class StoreError(IncompleteError):
-    pass
+    code = "store"
 
 
 class InterruptedRunError(PlannerError):
+    code = "interrupted"
     exit_code = 130
 
 
 class BugError(PlannerError):
+    code = "bug"
     exit_code = 5
 
 

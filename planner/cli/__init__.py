@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,17 @@ import click
 
 from planner import __version__
 from planner.cli.layout import SETTINGS, Group
-from planner.cli.system import Invocation, open_streams, shell
-from planner.errors import FULL_DISK, BugError, PlanInvalidError, PlannerError, leading_error
+from planner.cli.system import Invocation, has_output, open_streams, shell
+from planner.errors import (
+    FULL_DISK,
+    BugError,
+    IncompleteError,
+    InterruptedRunError,
+    PlanInvalidError,
+    PlannerError,
+    UsageError,
+    leading_error,
+)
 
 INTERRUPTED = 130
 INCOMPLETE = 4
@@ -116,19 +126,25 @@ def planner(context: click.Context, **values: Any) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (listed in README.md)."""
-    return run_guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False))
+    words = sys.argv[1:] if arguments is None else arguments
+    is_json = "--format=json" in words or ("--format", "json") in pairwise(words)
+    return run_guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False), is_json=is_json)
 
 
 # Errors
 
 
-def run_guarded(command: Callable[[], object]) -> int:
-    """Run the command and return its exit code."""
+def run_guarded(command: Callable[[], object], *, is_json: bool = False) -> int:
+    """Run the command and return its exit code. `is_json`: standard output is one JSON document, whatever happens."""
     open_streams()
     try:
         code = command()
     except BaseException as error:  # noqa: BLE001 - every error becomes an exit code and a message
-        return _ended_by(leading_error(error))
+        leading = leading_error(error)
+        code = _ended_by(leading)
+        if is_json and not has_output():
+            _print_document(leading, code)
+        return code
     code = code if isinstance(code, int) else 0
     _publish_exit_code(code)
     return code
@@ -196,6 +212,27 @@ def _report(error: PlannerError) -> None:
             to_github.diagnostics(error.diagnostics)
         to_github.error(error)
         to_github.exit_code(error.exit_code)
+
+
+def _print_document(error: BaseException, exit_code: int) -> None:
+    from planner.reports.diagnostics import as_documents
+    from planner.reports.neutral import error_document, json_document
+    from planner.reports.redaction import Redactor
+
+    show = Redactor().name
+    match error:
+        case PlannerError():
+            shown = error_document(error.code, show(str(error)), show(error.hint))
+        case click.ClickException():
+            shown = error_document(UsageError.code, error.format_message())
+        case KeyboardInterrupt() | click.Abort():
+            shown = error_document(InterruptedRunError.code, "interrupted", "Run the same command to resume.")
+        case OSError():
+            shown = error_document(IncompleteError.code, error.strerror or str(error))
+        case _:
+            shown = error_document(BugError.code, "this is a bug in planner")
+    found = as_documents(error.diagnostics) if isinstance(error, PlanInvalidError) else ()
+    sys.stdout.write(json_document({}, exit_code=exit_code, error=shown, diagnostics=found))
 
 
 def _bug_of(error: BaseException) -> BugError:

@@ -24,8 +24,10 @@ class _SafeStream:
     def __init__(self, stream: TextIO, keys: KeyRedactor) -> None:
         self.stream = stream
         self._keys = keys
+        self.was_written = False
 
     def write(self, text: str) -> int:
+        self.was_written = True
         text = self._keys.text(text) if self._keys else text
         if not text.replace("\n", "").isprintable():
             from planner.reports.neutral import printable
@@ -57,6 +59,11 @@ def open_streams() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open
     keys = keys_of(os.environ)
     sys.stdout, sys.stderr = (safe(stream, keys) for stream in (sys.stdout, sys.stderr))
+
+
+def has_output() -> bool:
+    """Whether something was written to standard output."""
+    return isinstance(sys.stdout, _SafeStream) and sys.stdout.was_written
 
 
 @frozen

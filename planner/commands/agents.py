@@ -3,7 +3,6 @@ agents that planner made, or delete leftovers."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -26,7 +25,7 @@ from planner.planfile.model import AgentFile, Target
 from planner.planfile.reporter import Reporter
 from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAgent
 from planner.quantities import count, duration
-from planner.reports.neutral import for_terminal
+from planner.reports.neutral import for_terminal, json_document
 from planner.secret_values import find_secrets
 from planner.session.ci import policy_source
 from planner.session.git import Git
@@ -224,7 +223,7 @@ async def _previews(own: Previews, oldest: timedelta | None, *, delete: bool, as
     shown = await _listed(own)
     if oldest is not None:
         shown = [each for each in shown if each.age_seconds is not None and each.age_seconds >= oldest.total_seconds()]
-    left = 0
+    left, documents = 0, list[dict[str, Any]]()
     for each in shown:
         deleted = delete and not each.in_use and (each.known is not None or oldest is not None)
         if deleted:
@@ -233,7 +232,9 @@ async def _previews(own: Previews, oldest: timedelta | None, *, delete: bool, as
         if as_text:
             shell.print(_line(each, deleted=deleted))
         else:
-            shell.print(json.dumps(_document(each, deleted=deleted)))
+            documents.append(_document(each, deleted=deleted))
+    if not as_text:
+        shell.print(json_document({"previews": documents}, exit_code=4 if left else 0))
     if as_text and not shown:
         shell.print("There are no previews." if oldest is None else "There are no previews that old.")
     others = sum(each.known is None for each in shown)

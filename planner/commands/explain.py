@@ -7,8 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from pydantic_core import to_json
-
 from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
@@ -16,6 +14,7 @@ from planner.planfile.examples import check, examples
 from planner.planfile.reporter import rules, rules_by_area
 from planner.planfile.text import nearest, unknown
 from planner.reports import pages
+from planner.reports.neutral import json_document
 from planner.reports.pages import RulePage, check_page
 from planner.session.shell import Shell
 
@@ -39,11 +38,10 @@ def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "
     rules, checks = _chosen(topic)
     if output_format == "json":
         document = {
-            "schema_version": "1.0",
             "rules": [pages.rule_json(page) for page in _rule_pages(rules)],
             "checks": [pages.check_json(check_page(name)) for name in checks],
         }
-        shell.print(to_json(document, indent=2).decode())
+        shell.print(json_document(document))
     elif output_format == "markdown":
         is_checks = bool(checks) and topic is not None
         shell.print(

@@ -41,10 +41,10 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         notes.append("the price of these calls is unknown: with a key, planner asks the service")
     notes += [loaded.limits_note] if loaded.limits_note else []
     store_consented(work, prepared.change_set)
-    _show(shell, options, loaded, prepared, refusal, notes)
-    if refusal:
-        return refusal.exit_code
-    return CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
+    exit_code = CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
+    exit_code = refusal.exit_code if refusal else exit_code
+    _show(shell, options, loaded, prepared, refusal, notes, exit_code)
+    return exit_code
 
 
 def _show(
@@ -54,6 +54,7 @@ def _show(
     prepared: Preparation,
     refusal: RefusedError | None,
     notes: list[str],
+    exit_code: int,
 ) -> None:
     change_set = prepared.change_set
     redactor = redactor_of(loaded.project)
@@ -77,7 +78,9 @@ def _show(
         prepared.agents,
     )
     if options.output_format == "json":
-        shell.print(render_json(preview, open_launches=launch_documents(prepared.orphans.unsettled)))
+        shell.print(
+            render_json(preview, open_launches=launch_documents(prepared.orphans.unsettled), exit_code=exit_code)
+        )
     else:
         shell.print(render_text(preview, width=shell.width, color=shell.color))
     if to_github := publisher_of(shell):

@@ -20,7 +20,13 @@ def run(shell: Shell, options: RunOptions) -> int:
     if options.selection.offline:
         if options.consent_to_charge:
             raise UsageError("--offline calls nobody, so there is nothing to consent to", "Leave out one of them.")
-        return judge_offline(shell, options.selection, report_dir=options.report_dir, fail_on=options.fail_on)
+        return judge_offline(
+            shell,
+            options.selection,
+            report_dir=options.report_dir,
+            fail_on=options.fail_on,
+            is_json=options.output_format == "json",
+        )
     with open_session(shell, options) as session:
         return anyio.run(_run, session)
 

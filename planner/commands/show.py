@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic_core import to_json
-
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.model import Case
 from planner.reports.case_page import page_document, render_page
-from planner.reports.neutral import for_json_text
+from planner.reports.neutral import json_document
 from planner.session.selection import Files, chosen_ids, read_files
 from planner.session.shell import Shell, print_diagnostics
 
@@ -31,7 +29,7 @@ def show(
         print_diagnostics(shell, files.diagnostics)
     if output_format == "json":
         document = {"schema_version": "1.0", "cases": [page_document(case) for case in cases]}
-        shell.print(for_json_text(to_json(document, indent=2).decode()))
+        shell.print(json_document(document))
     else:
         shell.print("\n\n".join(render_page(case, width=shell.width, color=shell.color) for case in cases))
     return 0

@@ -16,6 +16,7 @@ from planner.planfile.model import Plan
 from planner.quantities import count, duration, money
 from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
 from planner.reports.neutral import (
+    error_document,
     for_terminal,
     json_document,
     markdown_block,
@@ -220,7 +221,7 @@ def ages(cases: Sequence[CaseResult], now: datetime | None) -> list[str]:
     return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]
 
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "2.0"
 
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 
@@ -231,7 +232,7 @@ def render_text(preview: Preview, *, width: int, color: bool) -> str:
     return "\n".join(line.rstrip() for line in _lines(preview, width, painter(color=color))) + "\n"
 
 
-def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -> str:
+def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = (), exit_code: int = 0) -> str:
     """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs
     them."""
     change_set, redactor = preview.change_set, preview.redactor
@@ -242,6 +243,7 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -
     judge = {} if votes is None else {"judge": picked(votes, "model", "votes") | {"stored_votes": votes.stored}}
     if votes is not None:
         judge["judge"] |= picked(votes, "expected_cents", "high_cents")
+    error = None if preview.refused is None else error_document("refused", *map(redactor.name, preview.refused))
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,
@@ -254,7 +256,6 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -
                 for agent in agent_documents(preview.agents)
             ],
             "warnings": [redactor.text(line) for line in preview.warnings],
-            "refused": None if preview.refused is None else redactor.name(preview.refused[0]),
             "open_launches": [
                 {
                     "launch_id": launch.launch_id,
@@ -264,7 +265,9 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -
                 }
                 for launch in open_launches
             ],
-        }
+        },
+        exit_code=exit_code,
+        error=error,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from planner import quantities
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
-from planner.reports.neutral import for_workflow_command
+from planner.reports.neutral import for_workflow_command, json_document
 from planner.reports.terminal import NARROWEST, Colour, Paint, cells, chopped, painter, wrapped
 
 ReadSource = Callable[[str], str | None]
@@ -188,10 +188,7 @@ MAX_ANNOTATIONS = 9
 
 def render_json(diagnostics: Diagnostics) -> str:
     """All diagnostics in order."""
-    from pydantic_core import to_json
-
-    found = {"schema_version": "1.0", "diagnostics": as_documents(diagnostics)}
-    return to_json(found, indent=2).decode() + "\n"
+    return json_document({}, exit_code=2 if diagnostics.has_errors else 0, diagnostics=as_documents(diagnostics))
 
 
 def as_documents(diagnostics: Diagnostics) -> list[dict[str, Any]]:

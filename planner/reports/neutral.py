@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 REMOVED = "�"
@@ -164,11 +165,24 @@ def picked(value: object, *names: str) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names}
 
 
-def json_document(document: object) -> str:
-    """JSON that is safe to print."""
+def json_document(
+    document: Mapping[str, Any],
+    *,
+    exit_code: int = 0,
+    error: Mapping[str, str] | None = None,
+    diagnostics: Sequence[Any] = (),
+) -> str:
+    """The one document of a command with `--format json`: JSON that is safe to print. Its first fields are the same for
+    all commands. `error` is an `error_document`."""
     from pydantic_core import to_json  # imported late: most commands print text
 
-    return for_json_text(to_json(document, indent=2).decode()) + "\n"
+    common = {"schema_version": "1.0", "exit_code": exit_code, "error": error, "diagnostics": diagnostics}
+    return for_json_text(to_json({**common, **document}, indent=2).decode()) + "\n"
+
+
+def error_document(code: str, message: str, hint: str = "") -> dict[str, str]:
+    """`code` is that of a `PlannerError`."""
+    return {"code": code, "message": message, "hint": hint}
 
 
 def for_xml(text: str) -> str:

@@ -346,7 +346,7 @@ def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:
 
 
 def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
-    numbers = picked(check, "exit_code", "description", "digest", "calls", "open_calls", "suite_regressed")
+    numbers = picked(check, "description", "digest", "calls", "open_calls", "suite_regressed")
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,
@@ -355,5 +355,6 @@ def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
             **{each.value: [names[case_id] for case_id in check.cases.get(each, ())] for each in CaseState},
             "flaky": [names[case_id] for case_id in check.flaky],
             "unbilled": [names[case_id] for case_id in check.unbilled],
-        }
+        },
+        exit_code=check.exit_code,
     )

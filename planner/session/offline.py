@@ -32,14 +32,19 @@ _OTHER_INPUTS: Final = (
 
 
 def judge_offline(
-    shell: Shell, selection: Selection, *, report_dir: Path, fail_on: frozenset[FailOn] = EVERYTHING
+    shell: Shell,
+    selection: Selection,
+    *,
+    report_dir: Path,
+    fail_on: frozenset[FailOn] = EVERYTHING,
+    is_json: bool = False,
 ) -> int:
     """Judge the stored cases; return the exit code of the verdict, as `run` does."""
     again = selection.command("run", "--offline", *fail_on_words(fail_on))
-    with report_session(shell, report_dir, selection, again=again, prefix="offline-") as reports:
+    with report_session(shell, report_dir, selection, again=again, prefix="offline-", is_json=is_json) as reports:
         result = _judge(reports.open(), reports, fail_on)
         result = reports.write(result)
-    reports.show(result)
+        reports.show(result)
     return result.exit_code
 
 

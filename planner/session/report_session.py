@@ -19,6 +19,8 @@ from planner.errors import FULL_DISK, PlanInvalidError, PlannerError, StoreError
 from planner.planfile.model import Project
 from planner.providers.base import RequestStats
 from planner.reports import FORMATS
+from planner.reports.diagnostics import as_documents
+from planner.reports.neutral import error_document, json_document
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import CaseResult, ConsentDocument, CostDocument, RunResult, StatsDocument
@@ -54,6 +56,10 @@ class ReportSession:
     requests: RequestStats = field(default_factory=RequestStats)
     is_final: bool = False
     """The final result is written."""
+    is_json: bool = False
+    """Standard output is the results as JSON."""
+    last: RunResult | None = None
+    """The newest result that ends the session."""
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of results that the journal shows of a session without results: what was agreed to, made and paid."""
 
@@ -96,10 +102,24 @@ class ReportSession:
                 "again.",
             ) from error
         self.is_final = True
+        self.last = result
         return result
 
+    def print_json(self, error: BaseException | None) -> None:
+        """Print the newest result as the one document of the command."""
+        if not self.is_json or self.last is None:
+            return
+        known = error if isinstance(error, PlannerError) else None
+        shown = None if known is None else error_document(known.code, str(known), known.hint)
+        found = as_documents(error.diagnostics) if isinstance(error, PlanInvalidError) else ()
+        result = self._shown(self.last).model_dump(mode="json")
+        self.shell.print(json_document(result, error=shown, diagnostics=found))
+
     def show(self, result: RunResult) -> None:
-        """Print the result."""
+        """Print the result. `--format json` prints it at the very end."""
+        self.last = result
+        if self.is_json:
+            return
         try:
             text = self._text(self._shown(result))
         except Exception:  # noqa: BLE001 - `write` has reported it
@@ -194,6 +214,7 @@ class ReportSession:
         except OSError as failure:
             self.shell.log(f"the reports in {self.report_dir} could not be updated: {failure.strerror}")
             shown = self._shown(result)
+        self.last = result
         # GitHub's summary already has the diagnostics.
         self._publish(shown, "" if isinstance(error, PlanInvalidError) else self._markdown(shown))
 
@@ -235,7 +256,7 @@ class ReportSession:
 
 @contextmanager
 def report_session(
-    shell: Shell, report_dir: Path, selection: Selection, *, again: str, prefix: str = ""
+    shell: Shell, report_dir: Path, selection: Selection, *, again: str, prefix: str = "", is_json: bool = False
 ) -> Generator[ReportSession]:
     """Keep reports current while the body runs. `again` is what was typed; the session's id begins with `prefix` and
     the time. Raises `UsageError`, `StoreError` if `report_dir` cannot be written, or came with the checkout;
@@ -250,11 +271,13 @@ def report_session(
         started=shell.clock.monotonic(),
         selection=selection,
         again=again,
+        is_json=is_json,
     )
     reports.begin()
     try:
         with reports.bugs.of_checks():
             yield reports
+        reports.print_json(None)
     except BaseException as raised:
         error = leading_error(raised)
         error = reports.bugs.as_error(error) if is_bug(error) else error
@@ -262,6 +285,7 @@ def report_session(
             error.session_id = reports.invocation_id
         if not reports.is_final:
             reports.end_early(error)
+        reports.print_json(error)
         if error is raised:
             raise
         raise error from raised

@@ -129,7 +129,13 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
     """
     with (
         open_request_log(shell, options.trace) as request_log,
-        report_session(shell, options.report_dir, options.selection, again=options.command()) as reports,
+        report_session(
+            shell,
+            options.report_dir,
+            options.selection,
+            again=options.command(),
+            is_json=options.output_format == "json",
+        ) as reports,
     ):
         request_log.begin(reports.invocation_id, reports.started_at, reports.started)
         work = reports.open()

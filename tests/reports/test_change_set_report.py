@@ -111,8 +111,8 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The documented fields and their values."""
     document = json.loads(render_json(_preview(change_set, plans)))
     assert list(document) == [
-        "schema_version", "digest", "changes", "estimate", "summary", "agents",
-        "warnings", "refused", "open_launches"
+        "schema_version", "exit_code", "error", "diagnostics", "digest", "changes", "estimate", "summary", "agents",
+        "warnings", "open_launches"
     ]  # fmt: skip
     assert document["estimate"] == snapshot(
         {
@@ -202,6 +202,6 @@ Nothing was called. `planner run` would refuse this: $1.76
   expected, policy allows $1.00 to @acme
   raise the ceiling
 """)
-    assert json.loads(render_json(preview))["refused"] == refused[0]
+    assert json.loads(render_json(preview))["error"]["message"] == refused[0]
     assert render_markdown(preview).startswith("## `planner run` would refuse this plan\n")
     assert "calls to make · $1.76 expected\n" in render_markdown(replace(preview, refused=None))

@@ -72,7 +72,8 @@ class Clinic(Organisation):
             shell = self._shell(out, io.StringIO())
             wanted: dict[str, Any] = {"delete": False, "older_than": None} | options
             self.code = previews(shell, Selection(sandbox=True), output_format="json", **wanted)
-        return [json.loads(line) for line in out.getvalue().splitlines()]
+        documents: list[dict[str, Any]] = json.loads(out.getvalue())["previews"]
+        return documents
 
     def recheck(self) -> int:
         """The exit code. Raises `UsageError` if nothing can be rechecked."""

@@ -65,7 +65,7 @@ def test_a_plan_that_run_would_reject_is_reported(project: Project, service: Ser
     project.write("planner.yaml", "policy: {max_calls: 4}\n")
     ran = project.planner("plan", "--format", "json")
     assert ran.code == 3
-    assert ran.json["refused"] == "5 calls would be made, policy.max_calls allows 4 per session"
+    assert ran.json["error"]["message"] == "5 calls would be made, policy.max_calls allows 4 per session"
 
 
 def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:

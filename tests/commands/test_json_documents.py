@@ -1,0 +1,57 @@
+"""With `--format json`, standard output is exactly one document, whatever happens."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+
+CONSENT = ("--sandbox", "--consent-to-charge")
+COMMANDS = [
+    (("plan", "--sandbox"), 0, None),
+    (("plan", "--sandbox", "--detailed-exitcode"), 10, None),
+    (("plan", "--sandbox", "--select", "none"), 2, "usage"),
+    (("plan", "--nonsense"), 2, "usage"),
+    (("validate",), 0, None),
+    (("run", "--sandbox"), 3, "refused"),
+    (("run", *CONSENT), 0, None),
+    (("run", "--sandbox", "--offline"), 2, "usage"),
+    (("run", *CONSENT, "--digest", f"sha256:{'0' * 64}"), 3, "refused"),
+    (("ci", "gate", "--sandbox"), 3, None),
+    (("history", "--sandbox"), 0, None),
+    (("transcript", "--sandbox", "hours/cancel@clinic"), 2, "usage"),
+    (("show", "hours/cancel@clinic"), 0, None),
+    (("show", "nowhere"), 2, "usage"),
+    (("agent", "previews", "--sandbox"), 0, None),
+    (("explain", "unknown-key"), 0, None),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "error"), COMMANDS)
+def test_one_document_on_every_exit(project: Project, command: tuple[str, ...], code: int, error: str | None) -> None:
+    ran = project.planner(*command, "--format", "json")
+    document = json.loads(ran.out)
+    assert (ran.code, document["exit_code"], (document["error"] or {}).get("code")) == (code, code, error), ran.err
+    assert isinstance(document["diagnostics"], list)
+
+
+@pytest.mark.parametrize("command", [("plan",), ("run", *CONSENT), ("validate",)])
+def test_diagnostics_are_in_the_document(project: Project, command: tuple[str, ...]) -> None:
+    project.edit("plans/hours.yaml", "version: 1", "version: 9")
+    ran = project.planner(*command, "--format=json")
+    document = json.loads(ran.out)
+    assert (ran.code, document["exit_code"]) == (2, 2)
+    assert [each["file"] for each in document["diagnostics"]] == ["plans/hours.yaml"]
+
+
+def test_a_bug_has_a_document_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    import planner.commands.plan
+
+    def fail(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(planner.commands.plan, "plan", fail)
+    ran = project.planner("plan", "--format", "json")
+    assert (ran.code, json.loads(ran.out)["error"]["code"]) == (5, "bug")
