@@ -150,7 +150,7 @@ class IntentSharing:
         slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
         known = [calls.get((slot.case_id, slot.call_fingerprint)) for slot in document.slots]
         numbers = {call.target_number if call else None for call in known}
-        state = document.state if document.state in KNOWN else LaunchState.AMBIGUOUS
+        state, detail = _imported_state(document, self._journal.claimed_run_ids())
         self._journal.record(
             Imported(
                 Launch(
@@ -171,7 +171,7 @@ class IntentSharing:
                     slack_seconds=document.slack_seconds,
                     batch_id=document.batch_id,
                     run_ids=document.run_ids,
-                    detail="" if state in KNOWN else "launched by another session, which may not have ended",
+                    detail=detail,
                 ),
                 slots,
                 credential=document.credential,
@@ -340,6 +340,16 @@ class IntentSharing:
                 "prompt": prompt_key(slot.prompt),
             }
         )
+
+
+def _imported_state(document: IntentDocument, claimed: AbstractSet[int]) -> tuple[LaunchState, str]:
+    """The state of another machine's launch here, and why. This machine may have found its runs for another launch,
+    which asked for the same: they count once."""
+    if document.state not in KNOWN:
+        return LaunchState.AMBIGUOUS, "launched by another session, which may not have ended"
+    if document.all_run_ids and document.all_run_ids <= claimed:
+        return LaunchState.ABSENT, "its runs are those of an equal launch"
+    return document.state, ""
 
 
 def _current(stored: IntentDocument, outcome: _Outcome, slots: Iterable[SlotDocument]) -> IntentDocument:
