@@ -119,7 +119,10 @@ def test_a_case_as_json(written: Project) -> None:
     """The same for programs."""
     case_id = "refunds/window[language=English,order=1,caller=ana]@support"
     shown = written.planner("show", case_id, "--environment", "staging", "--format", "json").json
-    assert (list(shown), shown["schema_version"]) == (["schema_version", "exit_code", "error", "diagnostics", "cases"], "1.0")
+    assert (list(shown), shown["schema_version"]) == (
+        ["schema_version", "exit_code", "error", "diagnostics", "cases"],
+        "1.0",
+    )
     (case,) = shown["cases"]
     assert case == snapshot(
         {

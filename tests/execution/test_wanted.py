@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from planner.execution.wanted import Judged, WantedRuns
+from planner.execution.wanted import Judged, WantedRuns, resumable_slots
 
 
 def numbers(wanted: WantedRuns) -> tuple[int, int, int]:
@@ -123,3 +124,30 @@ def test_a_launch_that_never_happened_is_wanted_again(job: Callable[..., Any]) -
     wanted.not_launched(ana.case_id, ("l", 0))
     wanted.not_launched("p/other@t", ("l", 0))
     assert numbers(wanted) == (2, 0, 2)
+
+
+def test_every_slot_of_an_open_launch_counts(slot: Callable[..., Any]) -> None:
+    """Nobody knows which of them arrived. They take no place of known runs, of which there are as many as may be."""
+
+    def of(launch_id: str, ordinal: int, run_id: int | None) -> Any:
+        return replace(slot("p/ana@t", ordinal), launch_id=launch_id, run_id=run_id)
+
+    slots = [of("open", n, None) for n in range(3)]
+    slots += [of("unbound", 0, None), *(of("known", n, 7000 + n) for n in range(4))]
+    found = resumable_slots(slots, {"p/ana@t": 5}, {"open"})["p/ana@t"]
+    assert sorted(each.key for each in found) == sorted(each.key for each in slots)
+    found = resumable_slots(slots, {"p/ana@t": 2}, {"open"})["p/ana@t"]
+    assert [each.key for each in found] == [("known", 0), ("known", 1), *(("open", n) for n in range(3))]
+
+
+def test_open_launches_that_never_arrived_are_no_retries(job: Callable[..., Any], slot: Callable[..., Any]) -> None:
+    """Eight runs may have been launched for six, and four were: two are missing, whatever retries are allowed. A run that
+    the platform failed is retried, even if an open launch could have been its retry."""
+    ana = job("ana", runs=6, retries=1)
+    runs = WantedRuns({ana.case_id: ana}, lambda *_: 0)
+    runs.resume([slot(ana.case_id, number) for number in range(8)])
+    assert numbers(runs) == (0, 0, 8)
+    runs.judged(ana.case_id, platform_failed=True)
+    for number in range(4, 8):
+        runs.not_launched(ana.case_id, ("l0", number))
+    assert numbers(runs) == (3, 0, 7)

@@ -136,9 +136,15 @@ class KilledStory:
         reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
         if reported != charged:
             self.problems.append(f"the report says {reported}, the service charged {charged}")
-        stored = self._git(self.folder / "remote.git", "ls-tree", "-r", "--name-only", "refs/planner/results")
-        if left := [name for name in stored.split() if name.startswith("intents/")]:
+        # Open launches of cases that are done are searched for when they are ten minutes old.
+        if left := [name for name, state in self._stored_launches().items() if state not in ("intended", "ambiguous")]:
             self.problems.append(f"left over: {left}")
+
+    def _stored_launches(self) -> dict[str, str]:
+        remote, ref = self.folder / "remote.git", "refs/planner/results"
+        names = self._git(remote, "ls-tree", "-r", "--name-only", ref).split()
+        launches = [name for name in names if name.startswith("intents/")]
+        return {name: json.loads(self._git(remote, "show", f"{ref}:{name}"))["state"] for name in launches}
 
     def _make_remote(self) -> None:
         seed = self.folder / "seed"
