@@ -1,14 +1,15 @@
 r"""Replaces keys in everything that planner prints or writes.
 
-Finds a key that is split over lines or by a table, with characters written as `%5F`, `\u005f` or `&#95;`, and its
-base64 forms, also inside a longer base64 text (`Authorization: Basic …`).
+Finds a key in upper or lower case, one that is split over lines or by a table, with characters written as `%5F`,
+`\u005f` or `&#95;`, in hexadecimal, and its base64 and base32 forms, also inside a longer such text (`Authorization:
+Basic …`).
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from base64 import b32encode, b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -55,9 +56,9 @@ class KeyRedactor:
     def __init__(self, keys: Iterable[str]) -> None:
         pieces = dict.fromkeys(piece for key in keys for piece in _pieces(key.strip()))
         self._wanted = [
-            (form.encode(), _BETWEEN.join(map(_character if form == piece else _base64_character, form)))
+            (form.lower().encode(), _BETWEEN.join(map(_character if form == piece else _encoded_character, form)))
             for piece in pieces
-            for form in (piece, *_base64(piece.encode()))
+            for form in (piece, *_encoded(piece.encode()))
         ]
         """What to find in the plain form of a text, and the expression for it in the text itself."""
         self._wanted += [part for piece in pieces if _TOKEN.fullmatch(piece) for part in _cut_short(piece)]
@@ -81,7 +82,7 @@ class KeyRedactor:
             return string
         for expression in found:
             # With the backslash of an escape, or the rest would be invalid JSON.
-            string = re.compile(r"\\*" + expression, re.ASCII).sub(lambda _: repl, string)
+            string = re.compile(r"\\*" + expression, re.ASCII | re.IGNORECASE).sub(lambda _: repl, string)
         # The key is there, but in an unknown form: return no text rather than a key.
         return repl if self._found(string.encode("utf-8", "surrogatepass")) else string
 
@@ -89,7 +90,7 @@ class KeyRedactor:
         """The expressions for the keys in it."""
         if not self._wanted:
             return []
-        plain = _plain(data)
+        plain = _plain(data).lower()
         return [expression for wanted, expression in self._wanted if wanted in plain]
 
 
@@ -151,9 +152,9 @@ def _cut_short(token: str) -> Iterator[tuple[bytes, str]]:
     """The first and the last characters of a token, each with as much of the rest as there is."""
     first, last = token[:_ANCHOR], token[-_ANCHOR:]
     rest = "".join(f"(?:{_BETWEEN}{_character(character)}" for character in token[_ANCHOR:])
-    yield first.encode(), _BETWEEN.join(map(_character, first)) + rest + ")?" * (len(token) - _ANCHOR)
+    yield first.lower().encode(), _BETWEEN.join(map(_character, first)) + rest + ")?" * (len(token) - _ANCHOR)
     start = "".join(f"{_character(character)}{_BETWEEN})?" for character in token[:-_ANCHOR])
-    yield last.encode(), "(?:" * (len(token) - _ANCHOR) + start + _BETWEEN.join(map(_character, last))
+    yield last.lower().encode(), "(?:" * (len(token) - _ANCHOR) + start + _BETWEEN.join(map(_character, last))
 
 
 def _character(character: str) -> str:
@@ -165,17 +166,27 @@ def _character(character: str) -> str:
     return f"(?:{re.escape(character)}|{escapes}{entity})"
 
 
-def _base64_character(character: str) -> str:
+def _encoded_character(character: str) -> str:
     return {"+": r"(?:\+|(?i:%2b))", "/": "(?:/|(?i:%2f))"}.get(character, re.escape(character))
 
 
-def _base64(key: bytes) -> Iterator[str]:
-    """The part of the base64 of any text with the key that depends on the key alone, for each position in a group of
-    three bytes."""
-    for before in range(3):
-        written = b64encode(b"\0" * before + key).decode().rstrip("=")
-        first = -(-before * 8 // 6)  # earlier characters depend on what is before the key
-        last = (before + len(key)) * 8 // 6
+def _encoded(key: bytes) -> Iterator[str]:
+    """The key as it is inside longer texts in base64, base32 and hexadecimal."""
+    for form in _inner_parts(key, b64encode, (3, 6)):
+        yield from dict.fromkeys((form, form.replace("+", "-").replace("/", "_")))
+    yield from _inner_parts(key, b32encode, (5, 5))
+    yield from (key.hex(separator) for separator in ":-")
+    yield key.hex()
+
+
+def _inner_parts(key: bytes, encode: Callable[[bytes], bytes], sizes: tuple[int, int]) -> Iterator[str]:
+    """The part of the encoding that depends on the key alone, for each position in a group of bytes. `sizes`: bytes of
+    a group, bits of a character."""
+    group, bits = sizes
+    for before in range(group):
+        written = encode(b"\0" * before + key).decode().rstrip("=")
+        first = -(-before * 8 // bits)  # earlier characters depend on what is before the key
+        last = (before + len(key)) * 8 // bits
         found = written[first:last]
         if len(found) >= SHORTEST_KEY:
-            yield from dict.fromkeys((found, found.replace("+", "-").replace("/", "_")))
+            yield found

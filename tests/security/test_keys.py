@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import json
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b32encode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -57,6 +57,17 @@ FORMS: dict[str, Callable[[str], str]] = {
     "as character references": lambda key: "".join(f"&#{ord(character)};" for character in key),
     "in Markdown": lambda key: key.replace("_", "\\_"),
     "made neutral": "\u200b".join,
+    "in upper case": str.upper,
+    "in lower case": str.lower,
+    "without its end, in upper case": lambda key: key[:-3].upper(),
+    "in hexadecimal": lambda key: key.encode().hex(),
+    "in hexadecimal, in upper case": lambda key: key.encode().hex().upper(),
+    "in hexadecimal, over lines": lambda key: key.encode().hex("\n", 8),
+    "as bytes": lambda key: key.encode().hex(":"),
+    "as bytes between spaces": lambda key: key.encode().hex(" "),
+    "in base32": lambda key: b32encode(key.encode()).decode(),
+    "in base32, in lower case": lambda key: b32encode(key.encode()).decode().rstrip("=").lower(),
+    "in longer base32": lambda key: b32encode(f"ab:{key}:cd".encode()).decode(),
     "in base64": lambda key: b64encode(key.encode()).decode(),
     "in base64, with a name": lambda key: b64encode(f"user:{key}".encode()).decode(),
     "in base64, with two bytes before": lambda key: b64encode(f"ab{key}cd".encode()).decode(),
@@ -69,9 +80,9 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_key_in_another_form(form: str) -> None:
-    """A server sends the key back split over lines, with colours, escaped, URL-encoded, in HTML, in base64, or without its ends.
+    """A server sends the key back split over lines, with colours, escaped, URL-encoded, in HTML, in base64, in base32, in hexadecimal, in upper or lower case, or without its ends.
 
-    Before: only the unchanged judge key was replaced.
+    Before: only the unchanged judge key was replaced, and later no other case, hexadecimal or base32.
     Now: every form is replaced, and the text around it is unchanged.
     """
     written = f"before {FORMS[form](KEY)} after"
@@ -79,8 +90,9 @@ def test_key_in_another_form(form: str) -> None:
     assert "[redacted]" in shown
     assert shown.startswith("before ")
     assert shown.endswith(" after")
-    for part in (KEY[:12], KEY[-12:], b64encode(KEY.encode()).decode()[4:20], quote(KEY, safe="")[:16]):
-        assert part not in shown
+    parts = (KEY[:12], KEY[-12:], b64encode(KEY.encode()).decode()[4:20], quote(KEY, safe="")[:16])
+    for part in (*parts, KEY.encode().hex()[8:24], b32encode(KEY.encode()).decode()[8:24]):
+        assert part.lower() not in shown.lower()
 
 
 @pytest.mark.parametrize(
