@@ -30,7 +30,7 @@ SUBJECTS = {
     "Keys": ["tests/security/test_keys.py", "tests/commands/test_key_in_clear.py"],
     "Secrets of agents": ["tests/security/test_secrets.py", "tests/test_secret_values.py"],
     "Sandbox worlds": ["tests/security/test_worlds.py"],
-    "Folders and links": ["tests/security/test_own_folders.py"],
+    "Folders and links": ["tests/security/test_own_folders.py", "tests/security/test_private_files.py"],
     "Bounded evaluation": [
         "tests/planfile/test_hostile.py",
         "tests/planfile/test_templates.py",

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from planner.values import frozen
 
 _KEYED = r"""(?ix) (?<![a-z0-9]) (?: api[_-]?key | access[_-]?(?:key|token) | auth[_-]?token | token
-    | secret (?:[_-]?key)? | passw(?:or)?d | authorization ) ["']? \s* [:=] \s* ["']?
+    | (?:private|signing|encryption|license|subscription)[_-]?key | secret (?:[_-]?key)? | passw(?:or)?d | passphrase
+    | passcode | credentials? | authorization | cookies? | jwt ) ["']? \s* [:=] \s* ["']?
     (?: (?:bearer|basic) \s+ )? (?P<secret> [^\s"',{}\[\]#]{8,} )"""
 _SHAPED = (
     r"(?<![A-Za-z0-9])(?P<secret>[spr]k[_-](?:live|test|proj|ant|or)[_-][\w-]{6,}|sk-[A-Za-z0-9]{20,}"

@@ -104,12 +104,12 @@ def check(files: Mapping[str, str], example: Example, folder: Path) -> Diagnosti
     diagnostics.items.extend(
         misplaced_projects(folder, {path.parent for path in plan_files([folder])}, cwd=folder).items
     )
-    _, _, found = load_files(
+    found = load_files(
         [Path()],
         cwd=folder,
         project=project,
         environment=example.environment if example.environment in environments else None,
         today=TODAY,
     )
-    diagnostics.items.extend(found.items)
+    diagnostics.items.extend(found.diagnostics.items)
     return diagnostics

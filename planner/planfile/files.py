@@ -114,6 +114,11 @@ class Neighbours:
         _contained(folder, here if inside else self._root(folder))
         return _read(_contained(path, self._root(folder)), shown, max_bytes)
 
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files that were read because another file names them, with links resolved."""
+        return tuple(self._contents)
+
     def _root(self, folder: Path) -> Path:
         if folder not in self._roots:
             self._roots[folder] = find_root(folder)
@@ -131,8 +136,13 @@ class Neighbours:
         read."""
         if "\0" in path or "://" in path or path.startswith(("/", "\\", "~")) or PureWindowsPath(path).drive:
             raise FileFault("file-outside", "write a path relative to this file, inside the repository")
-        folder = plan.parent
-        return folder / path, _contained(folder / path, self._root(folder))
+        folder, root = plan.parent, self._root(plan.parent)
+        resolved = _contained(folder / path, root)
+        hidden = [name for name in resolved.relative_to(root).parts if name.startswith(".")]
+        if hidden:
+            detail = f"`{shorten(hidden[0], 40)}` begins with a dot, so it may be private; use a file of another name"
+            raise FileFault("file-outside", detail)
+        return folder / path, resolved
 
 
 def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:

@@ -177,11 +177,12 @@ _OF_AGENTS = frozenset({"prompt", "prompt_file", "voice", "product", "primary_la
 
 class LoadedFiles(NamedTuple):
     """Plans without any error, in the order of their files; the libraries' paths, the imported too; all faults of all
-    files."""
+    files; the other files that were read, because one of these names them."""
 
     plans: tuple[Plan, ...]
     libraries: frozenset[str]
     diagnostics: Diagnostics
+    named_files: tuple[Path, ...] = ()
 
 
 def load_files(
@@ -225,7 +226,8 @@ def load_files(
                     _load(path, reader, names, None)
     if project.judge is None and project.readable:
         warn_of_unasked_model(plans, reader.reporter)
-    return LoadedFiles(tuple(plans), reader.libraries.paths, reader.reporter.diagnostics)
+    named = reader.neighbours.read_files
+    return LoadedFiles(tuple(plans), reader.libraries.paths, reader.reporter.diagnostics, named)
 
 
 @contextmanager

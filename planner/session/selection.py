@@ -144,6 +144,10 @@ def read_files(
     loaded = load_files(
         files, cwd=shell.cwd, project=project, environment=environment, today=today, read_agents=read_agents
     )
+    if loaded.named_files:
+        from planner.session.private_files import refuse_private  # git, which few plans need: they start faster
+
+        refuse_private(shell, source, loaded.named_files)
     diagnostics = Diagnostics([*diagnostics.items, *loaded.diagnostics.items])
     return Files(project, loaded.plans, len(loaded.libraries), diagnostics)
 

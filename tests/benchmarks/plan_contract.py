@@ -60,7 +60,7 @@ def meaning(folder: Path, environment: str | None) -> dict[str, Any]:
         return {"error": type(error).__name__}
     found.items.extend(misplaced_projects(folder, parents, cwd=folder).items)
     environment = environment if environment in known else None
-    plans, _, others = load_files([Path()], cwd=folder, project=project, environment=environment, today=TODAY)
+    plans, _, others, _ = load_files([Path()], cwd=folder, project=project, environment=environment, today=TODAY)
     return {
         "cases": {
             case.case_id: [call_fingerprint(case_inputs(case, None)), check_fingerprint(case), case.runs]

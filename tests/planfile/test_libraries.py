@@ -118,7 +118,7 @@ def test_any_stretch_of_expectations_can_be_moved(
             *("    expect:", *(f"      - {one}" for one in expected)),
         ]
         (folder / "plan.yaml").write_text("\n".join(lines))
-        plans, _, diagnostics = load_files([Path("plan.yaml")], cwd=folder, project=Project())
+        plans, _, diagnostics, _ = load_files([Path("plan.yaml")], cwd=folder, project=Project())
         assert not diagnostics.has_errors
         return prints(plans[0].cases)
 

@@ -57,7 +57,7 @@ class Called:
 
 @cache
 def plans() -> tuple[Plan, ...]:
-    loaded, _, diagnostics = load_files([FOLDER], cwd=ROOT, project=Project())
+    loaded, _, diagnostics, _ = load_files([FOLDER], cwd=ROOT, project=Project())
     assert [diagnostic.code for diagnostic in diagnostics] == ["judge-not-configured"]
     return loaded
 

@@ -127,3 +127,29 @@ def test_tool_behind_a_long_description(project: Project, service: Served, monke
     assert {name: len(found) for name, found in lines.items()} == dict.fromkeys(shown, 1)
     assert all(line.startswith(expected) for (line,) in lines.values())
     assert all(line.replace("&amp;", "&").endswith("&page=12345") for (line,) in lines.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prompt: a\nwebhook_secret: hunter-one\n",
+        'prompt: a\nwebhook_secret: "hunter-one\n  hunter-two"\n',
+        "prompt: a\nwebhook_secret: |\n  hunter-one\n  hunter-two\n",
+        "prompt: a\ntools: [{headers: {Authorization: hunter-one}, name: x, name: y}]\n",
+        "prompt: a\ntools: [{url: 'https://me:hunter-one@tools.example'}]\n",
+        "name: x\nprompt: a\n{cookie: hunter-one}\nwebhook_secret: hunter-two\n",
+    ],
+)
+@pytest.mark.parametrize("command", [("validate",), ("validate", "--format", "json"), ("plan", "--sandbox")])
+def test_secret_in_an_agent_file(project: Project, text: str, command: tuple[str, ...]) -> None:
+    """The file of an agent contains a secret.
+
+    Before: the diagnostic repeated its line, in logs that strangers read. Now: it points to the place, with stars instead of the secret.
+    """
+    project.write("planner.yaml", "version: 1\n")
+    project.write("plans/hours.yaml", PLAN)
+    project.write("agents/support.yaml", text)
+    ran = project.planner(*command)
+    assert ran.code == 2
+    assert "secret-field" in ran.out + ran.err or "yaml-syntax" in ran.out + ran.err
+    assert "hunter-" not in ran.out + ran.err
