@@ -72,6 +72,7 @@ class Consent:
     agreed_at: AwareDatetime
     max_cost_cents: Cents | None
     calls: tuple[ConsentedCall, ...]
+    """One for each case, in the order of their ids."""
     namespace: str = ""
     """Where its results are stored: `branches/42/` in a job of a pull request."""
 
@@ -150,17 +151,17 @@ class ConsentAdded(NamedTuple):
 
 
 class ConsentEnded(NamedTuple):
-    """Nothing of these calls (by fingerprint) is left to do. The consent ends with the last of its calls."""
+    """Nothing of these calls (by their place) is left to do. The consent ends with the last of its calls."""
 
     consent_id: str
-    fingerprints: tuple[str, ...]
+    calls: tuple[Count, ...]
 
 
 class ConsentImported(NamedTuple):
     """A consent as the shared store has it, with what other machines spent under it."""
 
     consent: Consent
-    ended: tuple[str, ...]
+    ended: tuple[Count, ...]
     spending: Spending
 
 
@@ -192,7 +193,7 @@ class ConsentRecords:
 
     def __init__(self) -> None:
         self._consents: dict[str, Consent] = {}
-        self._ended: dict[str, set[str]] = {}
+        self._ended: dict[str, set[int]] = {}
         self._elsewhere: dict[str, Spending] = {}
         """What other machines spent, by consent id."""
         self._judging: dict[str, dict[str, dict[str, Amount]]] = {}
@@ -227,8 +228,8 @@ class ConsentRecords:
                 known = self._consents.get(consent.consent_id)
                 self._consents[consent.consent_id] = consent if known is None else _renewed(known, consent)
                 self._ended.setdefault(consent.consent_id, set())
-            case ConsentEnded(consent_id, fingerprints):
-                self._ended[consent_id].update(fingerprints)
+            case ConsentEnded(consent_id, calls):
+                self._ended[consent_id].update(calls)
             case ConsentImported(consent, ended, spending):
                 known = self._consents.get(consent.consent_id)
                 self._consents[consent.consent_id] = consent if known is None else _renewed(consent, known)
@@ -260,9 +261,10 @@ class ConsentRecords:
 
     def is_open(self, consent_id: str) -> bool:
         consent = self._consents.get(consent_id)
-        return consent is not None and any(call.fingerprint not in self._ended[consent_id] for call in consent.calls)
+        return consent is not None and not self._ended[consent_id].issuperset(range(len(consent.calls)))
 
-    def ended_of(self, consent_id: str) -> frozenset[str]:
+    def ended_of(self, consent_id: str) -> frozenset[int]:
+        """The calls, by their place, of which nothing is left."""
         return frozenset(self._ended.get(consent_id, ()))
 
     def judging_of(self, consent_id: str) -> Mapping[str, dict[str, Amount]]:
@@ -279,10 +281,9 @@ class ConsentRecords:
 
 
 def _renewed(earlier: Consent, later: Consent) -> Consent:
-    """The later agreement, to the calls of both."""
-    calls = {call.fingerprint: call for call in earlier.calls}
-    for call in later.calls:
-        known = calls.get(call.fingerprint, call)
-        reason = known.reason if call.reason is None else call.reason
-        calls[call.fingerprint] = replace(call, runs=max(call.runs, known.runs), reason=reason)
-    return replace(later, calls=tuple(calls.values()))
+    """The later agreement, with the reasons of both: the later session may have needed only a part."""
+    if len(earlier.calls) != len(later.calls):
+        return later
+    pairs = zip(earlier.calls, later.calls, strict=True)
+    calls = tuple(replace(new, reason=old.reason if new.reason is None else new.reason) for old, new in pairs)
+    return replace(later, calls=calls)

@@ -304,6 +304,10 @@ class JournalState:
     def launches_of(self, invocation_id: str) -> list[Launch]:
         return [launch for launch in self._launches.values() if launch.invocation_id == invocation_id]
 
+    def launch_ids_of(self, consent_id: str) -> list[str]:
+        """In any state."""
+        return [launch_id for launch_id, launch in self._launches.items() if launch.consent_id == consent_id]
+
     def launch(self, launch_id: str) -> Launch | None:
         return self._launches.get(launch_id)
 

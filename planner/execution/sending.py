@@ -23,6 +23,7 @@ from planner.errors import (
     UnreachableError,
     UsageError,
 )
+from planner.execution.consent_sharing import OverCeilingError
 from planner.execution.core import SendLaunch
 from planner.execution.events import Intended, Moved, NotSent, ServiceAnswered, Stopped, Throttled, Unreachable
 from planner.execution.launches import LaunchIntent, LaunchState
@@ -171,7 +172,9 @@ class Sender:
             await self.engine.share_intent(intent)
         except (StoreError, UsageError) as error:
             session.happen(Moved(intent.launch_id, LaunchState.UNSENT, str(error)))
-            if isinstance(error, StoreError):
+            if isinstance(error, OverCeilingError):
+                session.happen(Stopped(ceiling=error.label, ceiling_detail=str(error)))
+            elif isinstance(error, StoreError):
                 session.happen(Stopped(blocked=error.with_hint))
             else:  # the store can never be written as configured
                 session.happen(Stopped(usage=error.with_hint))

@@ -18,6 +18,7 @@ import anyio
 import anyio.to_thread
 
 from planner.errors import StoreError, UsageError
+from planner.execution.consent_sharing import ConsentSharing, ConsentWrite
 from planner.execution.events import Imported, Moved, RequesterLearned
 from planner.execution.intent_documents import (
     PREFIX,
@@ -73,10 +74,11 @@ class _Outcome:
 
 @frozen
 class Write:
-    """New intents, and the outcomes of earlier ones. By key."""
+    """New intents, and the outcomes of earlier ones, by key; and the consent under which the new ones are sent."""
 
     documents: Mapping[str, IntentDocument]
     outcomes: Mapping[str, _Outcome]
+    consent: ConsentWrite | None = None
 
 
 class IntentSharing:
@@ -90,6 +92,7 @@ class IntentSharing:
         self._reading = Reading(store, now)
         self._journal = journal
         self.previews = PreviewSharing(store, journal, now)
+        self.consents = ConsentSharing(store, journal, show_name=show_name, now=now)
         self._show_name = show_name
         self._seen: set[str] = set()
         """Keys of launches and results that this session knew when it planned its calls, and of its own launches."""
@@ -220,21 +223,23 @@ class IntentSharing:
         }
         documents = {key_of(intent.launch_id): self._document(intent) for intent in intents}
         self._unmarked |= documents.keys()
-        return Write(documents, outcomes)
+        return Write(documents, outcomes, self.consents.prepare())
 
     def put(self, write: Write) -> None:
         """Write these before the intents are sent. Runs in another thread, so it must not use the journal.
 
         Raises:
             OvertakenError: another session has launched the same calls; the intents are withdrawn.
+            OverCeilingError: of all machines together, they would be above a ceiling.
             StoreError, UsageError: nothing may be sent.
         """
         documents = write.documents
 
         def change(now: Reader) -> Mapping[str, bytes | None]:
             self._check_concurrent(now, documents)
+            consents = {} if write.consent is None else self.consents.reserved(now, write.consent)
             written = {key: document.model_dump_json().encode() for key, document in documents.items()}
-            return written | self._writes(now, write.outcomes)
+            return {**consents, **written, **self._writes(now, write.outcomes)}  # reserved before they are intended
 
         self._store.update(change)
         self._unmarked -= write.outcomes.keys()
@@ -278,7 +283,8 @@ class IntentSharing:
         outcomes = {key: outcome for key, outcome in known if outcome is not None}
         slots = (slot for launch in self._journal.launches(KNOWN) for slot in self._journal.slots_of(launch.launch_id))
         consumed = {slot.run_id for slot in slots if slot.run_id is not None and slot.consumed_by is not None}
-        return {**self.previews.outcome(now), **self._writes(now, outcomes, consumed)}
+        consents = self.consents.outcome(now, map(launch_id_of, outcomes))
+        return {**consents, **self.previews.outcome(now), **self._writes(now, outcomes, consumed)}
 
     def _outcome_of(self, launch_id: str) -> _Outcome | None:
         """None for an unknown launch."""

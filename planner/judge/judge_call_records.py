@@ -5,11 +5,14 @@ The highest price of a call is durable before it is made, its real price right a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from planner.errors import StoreError, UsageError
+from planner.execution.consent_sharing import OverCeilingError
 from planner.execution.consents import JudgeCallReserved, JudgeCallSettled
+from planner.judge.pricing import CeilingReachedError
 from planner.judge.votes import WantedVotes, read_record
 from planner.values import frozen
 
@@ -36,16 +39,34 @@ class JudgeCallRecords:
     journal: Journal
     consent_id: str
     session_id: str
+    share: Callable[[], Awaitable[None]] | None = None
+    """Makes what is reserved durable in the shared store, if there is one."""
 
     async def reserve(self, call: JudgeCall) -> None:
-        """Return when the reservation is durable. Raises `StoreError`: the call must not be made."""
-        if call.reserved:
-            want = call.want
-            self.journal.record(
-                JudgeCallReserved(
-                    call.call_id, self.consent_id, self.session_id, want.plan, call.reserved, want.key, call.number
-                )
+        """Return when the reservation is durable.
+
+        Raises:
+            CeilingReachedError: other machines have reserved what is left.
+            StoreError, UsageError: the call must not be made.
+        """
+        if not call.reserved:
+            return
+        want = call.want
+        self.journal.record(
+            JudgeCallReserved(
+                call.call_id, self.consent_id, self.session_id, want.plan, call.reserved, want.key, call.number
             )
+        )
+        if self.share is None:
+            return
+        try:
+            await self.share()
+        except OverCeilingError as error:
+            self.settle(call, 0)
+            raise CeilingReachedError(error.label) from error
+        except (StoreError, UsageError):
+            self.settle(call, 0)
+            raise
 
     def settle(self, call: JudgeCall, microcents: int) -> None:
         if call.reserved:

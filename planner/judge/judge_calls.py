@@ -18,8 +18,10 @@ from planner.errors import (
     NotFoundError,
     RefusedError,
     ServiceError,
+    StoreError,
     ThrottledError,
     UnreachableError,
+    UsageError,
 )
 from planner.judge.endpoint import (
     Completion,
@@ -83,6 +85,8 @@ class JudgeCaller:
                         return
             except IncompleteError as error:  # the store failed: an answer that cannot be stored would be charged again
                 self.result.trouble = error.with_hint
+            except UsageError as error:  # the store can never be written as configured
+                self.result.usage = error.with_hint
             except Exception as error:  # noqa: BLE001 - what was asked is paid and must be reported
                 self.result.bug = error
 
@@ -154,7 +158,11 @@ class JudgeCaller:
         reserved = self.pricing.reserve(prompt.size_bytes)
         call = JudgeCall(self.new_token(), want, number, reserved)
         self.budget.reserve(want.plan, reserved)
-        await self.records.reserve(call)
+        try:
+            await self.records.reserve(call)
+        except (CeilingReachedError, StoreError, UsageError):
+            self.budget.release(want.plan, reserved)
+            raise
         try:
             completion = await self.endpoint.complete(prompt)
         except (UnreachableError, ThrottledError, DeclinedError, CredentialError, NotFoundError, RefusedError) as error:

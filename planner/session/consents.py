@@ -6,11 +6,11 @@ the same set of calls is resumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from planner.changes.consented_calls import ConsentedCalls, charged_changes, consented_cases
-from planner.changes.model import Change, ChangeSet, JudgeSpending, Reason
+from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
+from planner.changes.model import Change, JudgeSpending, Reason
 from planner.execution.consents import (
     CallReason,
     Consent,
@@ -26,8 +26,11 @@ from planner.results.outcomes import Action
 from planner.session.consent import how_agreed
 
 if TYPE_CHECKING:
+    from planner.execution.journal import Journal
     from planner.session.preparing import Preparation
     from planner.session.run_session import RunSession
+    from planner.session.sharing import Shared
+    from planner.session.shell import Shell
 
 _REASONS: Final = {
     Reason.RUNS_RAISED: CallReason.MISSING,
@@ -56,6 +59,14 @@ def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, s
     return alike[-1].consent_id if alike and is_new else own
 
 
+def import_consents(shell: Shell, shared: Shared, journal: Journal, digest: str, plans: Iterable[str]) -> None:
+    """Import the consents to this set, with what other machines spent under them. Raises `StoreError`."""
+    from planner.execution.consent_sharing import ConsentSharing  # late: only shared stores need it
+
+    sharing = ConsentSharing(shared.store, journal, show_name=shared.redaction.name, now=shell.clock.now())
+    sharing.import_consents(digest, plans)
+
+
 def judge_spending(spending: Spending) -> JudgeSpending:
     total = spending.of_judge_calls()
     by_plan = {plan: spending.of_judge_calls(plan).committed for plan in spending.plans}
@@ -64,7 +75,7 @@ def judge_spending(spending: Spending) -> JudgeSpending:
 
 def agree(session: RunSession, prepared: Preparation, document: ConsentDocument) -> ConsentDocument:
     """Record the consent that somebody gave, before anything is charged under it."""
-    calls = tuple(_calls(prepared.change_set, prepared.agreed_calls))
+    calls = tuple(_calls(prepared))
     if not (document.given and calls):
         return document if prepared.consent is None else document.model_copy(update={"id": prepared.consent_id})
     now = session.shell.clock.now()
@@ -83,13 +94,18 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
     return document.model_copy(update={"id": consent.consent_id, "how": how.value})
 
 
-def _calls(change_set: ChangeSet, agreed: ConsentedCalls | None) -> Iterator[ConsentedCall]:
-    """All calls of the set that was agreed to; a session may make only a part of them."""
-    changes = charged_changes(change_set.changes)
-    reasons = {change.call_fingerprint: _reason(change) for change in changes}
-    for case in consented_cases(change_set) if agreed is None else agreed.cases:
+def _cases(prepared: Preparation) -> list[ConsentedCase]:
+    """All cases of the set that was agreed to, in the order of their ids; a session may make only a part."""
+    agreed = prepared.agreed_calls
+    cases = consented_cases(prepared.change_set) if agreed is None else agreed.cases
+    return sorted(cases, key=lambda case: case.case_id)
+
+
+def _calls(prepared: Preparation) -> Iterator[ConsentedCall]:
+    reasons = {change.case_id: _reason(change) for change in prepared.change_set.with_action(Action.CALL)}
+    for case in _cases(prepared):
         runs = case.runs * (1 + case.retries) if case.call else 0
-        yield ConsentedCall(case.call or case.check, runs, reasons.get(case.call))
+        yield ConsentedCall(case.call or case.check, runs, reasons.get(case.case_id))
 
 
 def _reason(change: Change) -> CallReason:
@@ -98,15 +114,8 @@ def _reason(change: Change) -> CallReason:
     return _REASONS.get(change.reason, CallReason.FIRST)
 
 
-def ended_calls(journal: JournalState, changes: Sequence[Change]) -> Iterator[ConsentEnded]:
-    """What is over in each open consent after a session that finished these changes."""
-    done = {_fingerprint(change) for change in charged_changes(changes)}
-    for consent in journal.consents.open():
-        ended = journal.consents.ended_of(consent.consent_id)
-        if now := [call.fingerprint for call in consent.calls if call.fingerprint in done - ended]:
-            yield ConsentEnded(consent.consent_id, tuple(now))
-
-
-def _fingerprint(change: Change) -> str:
-    """As in its consent: of the call, or of the expectations where only judge calls are needed."""
-    return change.call_fingerprint if change.action is Action.CALL else change.check_fingerprint
+def ended_calls(prepared: Preparation) -> ConsentEnded:
+    """What is over in the consent after a session that finished the change set."""
+    done = {change.case_id for change in charged_changes(prepared.change_set.changes)}
+    places = [place for place, case in enumerate(_cases(prepared)) if case.case_id in done]
+    return ConsentEnded(prepared.consent_id, tuple(places))

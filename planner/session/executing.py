@@ -91,7 +91,12 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
         change_set,
         consent.given,
         session.request_log.log,
-        JudgeCallRecords(session.journal, prepared.consent_id, session.reports.invocation_id),
+        JudgeCallRecords(
+            session.journal,
+            prepared.consent_id,
+            session.reports.invocation_id,
+            session.intents.consents.share_judge_calls if session.intents else None,
+        ),
     )
     await judge.check()
     edited = await edited_before(session, prepared)
@@ -106,6 +111,8 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
         orphaned_cents=prepared.orphans.reserved_cents,
         bills=bills_for_copies(bills, session, prepared.copies),
     )
+    if session.intents is not None:
+        session.intents.consents.begin(prepared.consent_id, ledger.ceilings)
     outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):

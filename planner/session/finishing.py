@@ -198,8 +198,8 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult, end: S
     session.journal.record(
         Consumed(result.invocation_id, tuple(_slots_in_results(result, end, keep_usable=keep_usable)))
     )
-    for event in ended_calls(session.journal, prepared.change_set.changes):
-        session.journal.record(event)
+    if session.journal.consents.get(prepared.consent_id) is not None:
+        session.journal.record(ended_calls(prepared))
 
 
 def _slots_in_results(result: RunResult, end: SessionEnd, *, keep_usable: bool) -> Iterable[tuple[str, int]]:

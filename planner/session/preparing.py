@@ -31,7 +31,7 @@ from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
 from planner.session.consent import agreed_set
-from planner.session.consents import judge_spending, known_consent_id
+from planner.session.consents import import_consents, judge_spending, known_consent_id
 from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import OrphanedLaunches, orphans_of
@@ -152,6 +152,8 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     unconfirmed = Counter[str]()
     consent_id, spending = "", NO_SPENDING
     if journal:
+        if place.shared is not None:
+            import_consents(shell, place.shared, journal, whole.digest, loaded.plan_names)
         consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         resumable = _resumable(journal, whole, consent_id, selection, Agents(revisions, configurations))
@@ -289,7 +291,9 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
     the shared store instead."""
     path = work.place.journal_path
     if path.exists():
-        read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        # With a shared store, what other machines spent is added to a copy.
+        is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        read_only = work.place.shared is not None or not is_writable
         journal = Journal(path, read_only=read_only, now=work.shell.clock.now())
     elif work.place.shared is not None:
         from planner.session.sharing import import_launches

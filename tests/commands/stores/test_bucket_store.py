@@ -50,9 +50,15 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     assert ran.code == 0, ran.out + ran.err
     assert len(service.own_runs()) == 5
     kinds = [path.split("/")[3] for path in bucket.writes]
-    assert kinds[0] == "intents"
+    assert kinds[:2] == ["consents", "intents"]
     assert kinds.index("evidence") < kinds.index("runs") < kinds.index("latest")
-    assert {path.split("/")[3] for path in bucket.objects} == {"configurations", "evidence", "runs", "latest"}
+    assert {path.split("/")[3] for path in bucket.objects} == {
+        "configurations",
+        "consents",
+        "evidence",
+        "runs",
+        "latest",
+    }
     assert {action for action, _, _ in fresh("two").actions().values()} == {"keep"}
     text = b"".join(bucket.objects.values())
     assert b"[redacted]" in text
@@ -61,6 +67,7 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     assert fresh("three").planner("run", "--sandbox", "--consent-to-charge").code == 0
     assert {path.split("/")[3] for path in bucket.objects} == {
         "configurations",
+        "consents",
         "evidence",
         "runs",
         "latest",

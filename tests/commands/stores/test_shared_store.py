@@ -150,7 +150,7 @@ def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], re
     service.release()
     made = len(service.own_runs())
     assert made
-    assert git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results").startswith("intents/")
+    assert "\nintents/" in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
     ran = fresh_clone("two").planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 5

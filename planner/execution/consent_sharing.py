@@ -1,0 +1,216 @@
+"""Shares consents with all machines of a store, so that a ceiling holds for what all of them spend under one consent.
+
+`consents/<id>.json` has the agreement, and what each launch and each session's judge calls cost or may cost. A launch
+or judge call is reserved there before it is sent: one document has the whole sum, so of two machines the later writer
+sees what the earlier one reserved, in any store. Calls that would pass a ceiling are not written, and not made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from planner.bounds import SERVER_CLOCK_SKEW, is_possible
+from planner.changes.model import whole_cents
+from planner.errors import StoreError
+from planner.execution.consents import Amount, Consent, ConsentImported, Spending, id_prefix
+from planner.execution.journal import Journal
+from planner.execution.ledger import Ceiling
+from planner.execution.spending import spending_of
+from planner.quantities import money
+from planner.results.store import Reader, Store
+from planner.values import frozen
+
+PREFIX: Final = "consents/"
+
+
+class OverCeilingError(StoreError):
+    """What all machines reserved would be above a ceiling, so nothing may be sent."""
+
+    def __init__(self, label: str, limit_cents: int, committed_cents: int) -> None:
+        super().__init__(
+            f"{label} allows {money(limit_cents)}: with the calls of other sessions, {money(committed_cents)} would be "
+            "spent or reserved",
+            "Run the same command again when they have ended.",
+        )
+        self.label = label
+
+
+class SharedConsent(BaseModel):
+    """Plans and persons are redacted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, str_max_length=1000)
+
+    schema_version: str = "1.0"
+    consent: Consent
+    ended: tuple[int, ...] = ()
+    spending: Spending
+
+
+@frozen
+class ConsentWrite:
+    """What this machine knows of a consent. `launches` are the ids of all its launches here, in any state."""
+
+    consent: Consent
+    ended: frozenset[int]
+    launches: frozenset[str]
+    spending: Spending
+    ceilings: Sequence[Ceiling] = ()
+    """Those to keep; empty if nothing new is reserved."""
+
+
+class ConsentSharing:
+    """Connects the consents of a journal to a shared store. `show_name` redacts a plan or person."""
+
+    def __init__(
+        self, store: Store, journal: Journal, *, show_name: Callable[[str], str], now: datetime | None = None
+    ) -> None:
+        """Consents much later than `now` are refused."""
+        self._store = store
+        self._journal = journal
+        self._show_name = show_name
+        self._now = now
+        self._consent_id = ""
+        self._ceilings: Sequence[Ceiling] = ()
+        self._turn = anyio.Lock()
+        self._asked = self._written = 0
+
+    def begin(self, consent_id: str, ceilings: Iterable[Ceiling]) -> None:
+        """From now on, launches and judge calls are made under this consent and its ceilings."""
+        self._consent_id = consent_id
+        self._ceilings = [ceiling for ceiling in ceilings if not ceiling.by_service]
+
+    # What others spent
+
+    def import_consents(self, digest: str, plans: Iterable[str]) -> None:
+        """Import the consents to this set of calls. Raises `StoreError`: a document cannot be read."""
+        names = {self._show_name(plan): plan for plan in plans}
+        for key in self._store.keys(f"{PREFIX}{id_prefix(digest)}"):
+            if (data := self._store.get(key)) is None:
+                continue
+            shared = self._read(key, data)
+            spending = _renamed(shared.spending, names)
+            imported = ConsentImported(shared.consent, shared.ended, spending)
+            records, consent_id = self._journal.consents, shared.consent.consent_id
+            if records.elsewhere(consent_id) != spending or not records.ended_of(consent_id).issuperset(shared.ended):
+                self._journal.record(imported)
+
+    # What we spend
+
+    async def share_judge_calls(self) -> None:
+        """Return when all reserved judge calls are durable in the store. Concurrent ones are written together.
+
+        Raises:
+            OverCeilingError, StoreError, UsageError: the judge call must not be made.
+        """
+        self._asked += 1
+        mine = self._asked
+        async with self._turn:
+            if self._written >= mine:
+                return
+            written, write = self._asked, self.prepare()
+            if write is not None:
+                await anyio.to_thread.run_sync(self._put, write)
+            self._written = written
+
+    def _put(self, write: ConsentWrite) -> None:
+        self._store.update(lambda now: self.reserved(now, write))
+
+    def prepare(self) -> ConsentWrite | None:
+        """What is reserved and spent now; None without a consent."""
+        known = self._known(self._consent_id)
+        return None if known is None else replace(known, ceilings=self._ceilings)
+
+    def reserved(self, now: Reader, write: ConsentWrite) -> dict[str, bytes]:
+        """The document with this. May run in another thread. Raises `OverCeilingError`."""
+        shared = self._merged(now, write)
+        for ceiling in write.ceilings:
+            plan = None if ceiling.plan is None else self._show_name(ceiling.plan)
+            judged = whole_cents(shared.spending.of_judge_calls(plan).committed)
+            committed_cents = shared.spending.of_calls(plan).committed + judged
+            if committed_cents > ceiling.limit_cents:
+                raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
+        return {_key(write.consent): shared.model_dump_json().encode()}
+
+    def outcome(self, now: Reader, launch_ids: Iterable[str]) -> dict[str, bytes]:
+        """The current documents of this session's consent, of open ones, and of those of these launches."""
+        launches = [launch for each in launch_ids if (launch := self._journal.launch(each)) is not None]
+        wanted = {self._consent_id, *(launch.consent_id for launch in launches)}
+        wanted |= {consent.consent_id for consent in self._journal.consents.open()}
+        writes: dict[str, bytes] = {}
+        for known in filter(None, map(self._known, sorted(wanted))):
+            key = _key(known.consent)
+            if known.spending.plans or now.has(key):
+                writes[key] = self._merged(now, known).model_dump_json().encode()
+        return writes
+
+    def _known(self, consent_id: str) -> ConsentWrite | None:
+        records = self._journal.consents
+        consent = records.get(consent_id)
+        if consent is None:
+            return None
+        launches = frozenset(self._journal.launch_ids_of(consent_id))
+        whole = spending_of(self._journal, consent_id)
+        spending = Spending(
+            {launch_id: by_plan for launch_id, by_plan in whole.launches.items() if launch_id in launches},
+            records.judging_of(consent_id),
+        )
+        shown = replace(consent, by=self._show_name(consent.by))
+        shown_spending = _renamed(spending, {plan: self._show_name(plan) for plan in spending.plans})
+        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending)
+
+    def _merged(self, now: Reader, write: ConsentWrite) -> SharedConsent:
+        """The union by identity: our launches and sessions as we know them, the others as they are stored."""
+        key = _key(write.consent)
+        data = now.get(key)
+        if data is None:
+            return SharedConsent(consent=write.consent, ended=tuple(sorted(write.ended)), spending=write.spending)
+        stored = self._read(key, data)
+        others = {key: amounts for key, amounts in stored.spending.launches.items() if key not in write.launches}
+        spending = Spending(
+            {**others, **write.spending.launches}, {**stored.spending.judging, **write.spending.judging}
+        )
+        ended = tuple(sorted(write.ended.union(stored.ended)))
+        return SharedConsent(consent=write.consent, ended=ended, spending=spending)
+
+    # Documents
+
+    def _read(self, key: str, data: bytes) -> SharedConsent:
+        try:
+            shared = SharedConsent.model_validate_json(data)
+        except ValidationError as error:
+            raise self._impossible(key, error.errors(include_url=False)[0]["msg"]) from error
+        if _key(shared.consent) != key or not key.startswith(f"{PREFIX}{id_prefix(shared.consent.digest)}"):
+            raise self._impossible(key, f"it is of consent {shared.consent.consent_id[:80]!r}")
+        if not is_possible(shared.consent.agreed_at, self._now, SERVER_CLOCK_SKEW):
+            raise self._impossible(key, f"{shared.consent.agreed_at.isoformat()} is no time of a consent")
+        return shared
+
+    def _impossible(self, key: str, why: str) -> StoreError:
+        return StoreError(
+            f"the shared consent {key} cannot be read: {why}",
+            f"Check {self._store.locate(key)}. No call is made while it cannot be read, since a ceiling may be "
+            "reached. If none of your jobs wrote it, remove it from the store.",
+        )
+
+
+def _renamed(spending: Spending, names: Mapping[str, str]) -> Spending:
+    def renamed(by_plan: Mapping[str, Amount]) -> dict[str, Amount]:
+        amounts: dict[str, Amount] = {}
+        for plan, amount in by_plan.items():
+            name = names.get(plan, plan)
+            amounts[name] = amounts.get(name, Amount()) + amount
+        return amounts
+
+    launches = {launch_id: renamed(by_plan) for launch_id, by_plan in spending.launches.items()}
+    return Spending(launches, {session: renamed(by_plan) for session, by_plan in spending.judging.items()})
+
+
+def _key(consent: Consent) -> str:
+    return f"{PREFIX}{consent.consent_id}.json"

@@ -1,0 +1,87 @@
+"""A ceiling is for one consent: for all sessions that make its calls, however they divide them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
+
+RATES = "rates: {spark: 4}\n"
+"""So that a call is expected to cost its bill, 16 cents."""
+CLOSING = HOURS.replace("plan: hours", "plan: closing").replace("saturday", "sunday")
+A_PART_CENTS = 5 * 16
+"""What the calls of one plan cost."""
+
+
+@pytest.fixture
+def two(project: Project) -> str:
+    """Two plans of the same price, and the digest of their calls."""
+    project.write("planner.yaml", RATES)
+    project.write("plans/closing.yaml", CLOSING)
+    return project.planner("plan", "--format", "json").json["digest"]
+
+
+def part(project: Project, digest: str, *options: str) -> int:
+    return project.planner("run", "--consent-to-charge", "--digest", digest, *options).code
+
+
+def cents(project: Project, name: str) -> int:
+    return project.results()["cost"][name]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["plans/hours.yaml"], ["plans/closing.yaml"]),
+        (["--select", "hours/*"], ["--select", "closing/*"]),
+    ],
+)
+@pytest.mark.parametrize("is_repeated", [True, False])
+def test_parts_of_one_digest_share_a_ceiling(
+    project: Project, service: Served, two: str, first: list[str], second: list[str], is_repeated: bool
+) -> None:
+    """Before: each part had the whole ceiling: 160 cents were spent under 120. Now: also without repeating the
+    ceiling."""
+    assert part(project, two, *first, "--max-cost", "1.20") == 0
+    consent = project.results()["consent"]
+    assert (consent["spent_cents"], consent["max_cost_cents"]) == (A_PART_CENTS, 120)
+    assert part(project, two, *second, *(["--max-cost", "1.20"] if is_repeated else [])) == 3
+    assert service.ledger()["total_cents"] == A_PART_CENTS
+    assert part(project, two, *second, "--max-cost", "2.50") == 0
+    assert service.ledger()["total_cents"] == 2 * A_PART_CENTS
+    again = project.results()["consent"]
+    assert (again["id"], again["spent_cents"]) == (consent["id"], 2 * A_PART_CENTS)
+    assert (cents(project, "actual_cents"), cents(project, "this_invocation_cents")) == (2 * A_PART_CENTS, A_PART_CENTS)
+
+
+def test_a_consent_ends_with_its_last_call(project: Project, service: Served) -> None:
+    """The same digest later is another consent, with its own ceiling."""
+    project.write("planner.yaml", RATES)
+    again = ("run", "--consent-to-charge", "--rerun", "all", "--max-cost", "1.20")
+    ids: set[str] = set()
+    for _ in range(2):
+        assert project.planner(*again).code == 0
+        consent = project.results()["consent"]
+        assert consent["spent_cents"] == A_PART_CENTS
+        ids.add(consent["id"])
+    assert len(ids) == 2
+    assert service.ledger()["total_cents"] == 2 * A_PART_CENTS
+
+
+def test_attempts_of_one_workflow_run_share_a_consent(
+    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even after it has ended; another workflow run has another consent."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    project.write("planner.yaml", RATES)
+    again = ("run", "--consent-to-charge", "--rerun", "all", "--max-cost", "1.20")
+    codes: list[int] = []
+    for run_id, attempt in (("7", "1"), ("7", "2"), ("8", "1")):
+        monkeypatch.setenv("GITHUB_RUN_ID", run_id)
+        monkeypatch.setenv("GITHUB_RUN_ATTEMPT", attempt)
+        codes.append(project.planner(*again).code)
+    assert codes == [0, 3, 0]
+    assert project.results()["consent"]["how"] == "flag"
+    assert service.ledger()["total_cents"] == 2 * A_PART_CENTS
