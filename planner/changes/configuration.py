@@ -152,24 +152,35 @@ def effective_target(alias: str, agent_id: int, file: AgentFile, deployed: Agent
 
 @frozen
 class Version:
-    """Fields of a file that were recorded. `was_deployed`: a later session saw them deployed."""
+    """Fields of a file that were recorded."""
 
     fields: Configuration
     was_deployed: bool = False
+    """`planner agent deploy` deployed them, or a session saw them deployed."""
+    is_intended: bool = False
+    """`planner agent deploy` began to deploy them, and may have been killed."""
 
 
 def with_versions(target: EffectiveTarget, versions: Sequence[Version]) -> EffectiveTarget:
     """The target, compared with the recorded versions of its file, oldest first."""
     if target.deployed is None or not versions or not target.changes:
         return target
-    matching = [
-        number for number, version in enumerate(versions) if has_fields(target.deployed.configuration, version.fields)
-    ]
-    if not matching and (seen := [version.fields for version in versions if version.was_deployed]):
-        return replace(target, drift=differences(seen[-1], _shown(target.deployed, seen[-1])))
+    deployed = target.deployed
+    matching = [number for number, version in enumerate(versions) if has_fields(deployed.configuration, version.fields)]
+    last = _last_deployed(versions)
+    if last and not any(has_fields(deployed.configuration, fields) for fields in last):
+        return replace(target, drift=differences(last[0], _shown(deployed, last[0])))
     is_older = not matching or matching[-1] < len(versions) - 1
     is_recorded = not differences(versions[-1].fields, target.file.fields)
     return replace(target, waits_for_deploy=is_older and (bool(matching) or is_recorded))
+
+
+def _last_deployed(versions: Sequence[Version]) -> list[Configuration]:
+    """What is deployed unless somebody edited the agent: the newest version that was deployed, and a newer one whose
+    deployment may not have been carried out."""
+    done = max((number for number, version in enumerate(versions) if version.was_deployed), default=-1)
+    found = [versions[done].fields] if done >= 0 else []
+    return found + [version.fields for version in versions[done + 1 :] if version.is_intended][-1:]
 
 
 def has_fields(configuration: Configuration, fields: Configuration) -> bool:

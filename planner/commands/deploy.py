@@ -2,15 +2,15 @@
 
 import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
-from planner.planfile.model import Case
+from planner.planfile.model import Case, Project
 from planner.providers.base import AgentProvider, AgentState
 from planner.quantities import count, some
 from planner.reports.agents import field_lines
@@ -21,7 +21,7 @@ from planner.results.outcomes import CaseState, RequiredCheck, State
 from planner.results.store import segment_for
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
-from planner.session.recorded_agents import record_agents, world_store
+from planner.session.recorded_agents import record_agents, record_deployment, world_store
 from planner.session.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell, actor_of, redactor_of
@@ -71,6 +71,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         if target.deployed is None:
             raise UsageError(f"agent {target.agent_id} cannot be read", "Check what the API key may read.")
         if not target.changes:
+            settle_deployments(place, loaded.project, target)
             shell.print(f"agent {target.agent_id} already matches {target.file.file}: there is nothing to deploy")
             return 0
         shell.print(f"agent {target.agent_id} (target {target.alias}), changes in {target.file.file}:")
@@ -78,12 +79,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
             shell.print(f"  {for_terminal(line)}")
         check_shown(target, target.deployed)
         check_draft(target, target.deployed)
-        if target.drift and not options.over_drift:
-            names = some([f"`{change.name}`" for change in target.drift], 5)
-            raise RefusedError(
-                f"agent {target.agent_id} was edited at the service since it was deployed: {names} would be lost",
-                f"Keep the edit: planner agent pull {target.alias}. Or undo it: repeat the command with --over-drift.",
-            )
+        _check_drift(options, work, target)
         if options.force is None:
             _require_file(target, loaded)
         check = _checked(work, prepared, journal, target)
@@ -98,22 +94,48 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
             shell.log(f"not deployed: this configuration is not proven. {do}: {next_step}")
             return check.exit_code
         _agree(options, target)
-        await deploy_file(client, target)
-    deployment = Deployment(
-        target=target.alias,
-        agent_id=target.agent_id,
-        file=target.file.file,
-        configuration=target.digest or "",
-        fields=tuple(change.name for change in target.changes),
-        by=actor_of(shell),
-        at=shell.clock.now(),
-        check=check.state,
-        forced=options.force,
-    )
-    save_deployment(place, deployment)
-    record_agents(place, loaded.project, prepared.agents, prepared.configurations)
+        deployment = Deployment(
+            target=target.alias,
+            agent_id=target.agent_id,
+            file=target.file.file,
+            configuration=target.digest or "",
+            fields=tuple(change.name for change in target.changes),
+            by=actor_of(shell),
+            at=shell.clock.now(),
+            check=check.state,
+            forced=options.force,
+            lost=tuple(change.name for change in target.drift),
+        )
+        save_deployment(place, deployment)
+        record_deployment(place, loaded.project, target, is_done=False)
+        try:
+            await deploy_file(client, target)
+        except PlannerError as error:
+            save_deployment(place, deployment.model_copy(update={"state": "failed", "detail": str(error)}))
+            raise
+    save_deployment(place, deployment.model_copy(update={"state": "deployed"}))
+    record_deployment(place, loaded.project, target, is_done=True)
+    record_agents(place, loaded.project, (), prepared.configurations)
     shell.print(f"deployed: agent {target.agent_id} matches {target.file.file}")
     return 0
+
+
+def _check_drift(options: DeployOptions, work: Workspace, target: EffectiveTarget) -> None:
+    """Show what somebody edited at the service since the last deployment. Raises `RefusedError` without
+    `over_drift`."""
+    if not target.drift:
+        return
+    edited_at = target.deployed.edited_at if target.deployed is not None else None
+    when = f" (last edit: {edited_at})" if edited_at else ""
+    work.shell.print(f"edited at the service since the last deployment{when}, and lost by this one:")
+    for line in field_lines(target.drift, redactor_of(work.loaded.project)):
+        work.shell.print(f"  {for_terminal(line)}")
+    if not options.over_drift:
+        names = some([f"`{change.name}`" for change in target.drift], 5)
+        raise RefusedError(
+            f"agent {target.agent_id} was edited at the service since it was deployed: {names} would be lost",
+            f"Keep the edit: planner agent pull {target.alias}. Or undo it: repeat the command with --over-drift.",
+        )
 
 
 def _target(alias: str, cases: Iterable[Case], prepared: Preparation) -> EffectiveTarget:
@@ -182,7 +204,7 @@ _AGAIN: Final = "Run the same command again: it shows the agent as it is now."
 
 class Deployment(BaseModel):
     """`deployments/<environment>/<agent>/<time>.json`: who put which configuration into production, and on what
-    grounds."""
+    grounds. It is written before the agent, and again with the result."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -200,13 +222,35 @@ class Deployment(BaseModel):
     """Whether the configuration was proven."""
     forced: str | None = None
     """Why it was deployed although it was not proven."""
+    lost: tuple[str, ...] = ()
+    """The fields that somebody had edited at the service."""
+    state: Literal["intended", "deployed", "failed"] = "intended"
+    detail: str = ""
+    """Why it failed."""
 
 
 def save_deployment(place: Place, deployment: Deployment) -> None:
     """Raises `StoreError`."""
-    folder = f"deployments/{segment_for(place.environment)}/{deployment.agent_id}/"
-    key = f"{folder}{deployment.at:%Y%m%dT%H%M%S%fZ}.json"
+    key = f"{_folder(place, deployment.agent_id)}{deployment.at:%Y%m%dT%H%M%S%fZ}.json"
     world_store(place).update(lambda _: {key: document_bytes(deployment)})
+
+
+def settle_deployments(place: Place, project: Project, target: EffectiveTarget) -> None:
+    """The agent matches its file: write the result of deployments of this configuration that were killed. Raises
+    `StoreError`."""
+    store = world_store(place)
+    for key in store.keys(_folder(place, target.agent_id)):
+        try:
+            stored = Deployment.model_validate_json(store.get(key) or b"")
+        except ValidationError:  # damaged: it decides nothing
+            continue
+        if stored.state == "intended" and stored.configuration == target.digest:
+            save_deployment(place, stored.model_copy(update={"state": "deployed"}))
+            record_deployment(place, project, target, is_done=True)
+
+
+def _folder(place: Place, agent_id: int) -> str:
+    return f"deployments/{segment_for(place.environment)}/{agent_id}/"
 
 
 def check_draft(target: EffectiveTarget, agent: AgentState) -> None:

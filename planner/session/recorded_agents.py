@@ -124,6 +124,28 @@ def record_agents(
         share(_recording(place.environment, shown, versions))
 
 
+def record_deployment(place: Place, project: Project, target: EffectiveTarget, *, is_done: bool) -> None:
+    """Store that the target's file is about to be deployed, or (`is_done`) that it was. Raises `StoreError`."""
+    key = versions_key(place.environment, target.agent_id)
+
+    def marked(fields: Configuration) -> Change:
+        def change(now: Reader) -> dict[str, bytes]:
+            versions = [*_versions(now.get(key))]
+            if not versions or configuration_digest(versions[-1].fields) != configuration_digest(fields):
+                versions.append(Version(fields))
+            versions[-1] = replace(
+                versions[-1], was_deployed=is_done or versions[-1].was_deployed, is_intended=not is_done
+            )
+            return {key: _Versions(versions=versions[-_KEPT_VERSIONS:]).model_dump_json().encode()}
+
+        return change
+
+    place.make()
+    DirectoryStore(place.directory).update(marked(target.file.fields))
+    if place.shared is not None:
+        place.shared.store.update(marked(shown_configuration(target.file.fields, project)))
+
+
 def shown_configuration(configuration: Configuration, project: Project) -> dict[str, Any]:
     """The configuration as a shared store holds it: redacted."""
     from planner.reports.redaction import redact_value

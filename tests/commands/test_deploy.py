@@ -110,6 +110,93 @@ def test_an_unproven_configuration_needs_a_reason(shop: Shop) -> None:
     )  # fmt: skip
 
 
+def _records(shop: Shop) -> list[dict[str, Any]]:
+    stored = sorted((shop.project.root / ".planner/deployments").rglob("*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in stored]
+
+
+def _drift(shop: Shop) -> list[tuple[str, str]]:
+    """How the agent was edited since its deployment: the old and the new prompt."""
+    (agent,) = json.loads(shop.project.planner("plan", "--format", "json").out)["agents"]
+    assert not agent["waits_for_deploy"]
+    return [(change["before"], change["after"]) for change in agent["drift"]]
+
+
+def test_an_edit_after_the_deployment_is_drift(shop: Shop) -> None:
+    """It is compared with what was deployed last, is shown, and is lost only if somebody says so."""
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    assert shop.deploy("--yes").code == 0
+    deployed = shop.agent()["prompt"]
+    shop.edit_by_hand("Say nothing.")
+    assert _drift(shop) == [(deployed, "Say nothing.")]
+    for options in ((), ("--force", "it is urgent")):
+        ran = shop.deploy("--yes", *options)
+        assert (ran.code, shop.agent()["prompt"]) == (3, "Say nothing."), ran.err
+        assert "+ Say nothing." in ran.out
+    assert shop.deploy("--yes", "--over-drift").code == 0
+    assert shop.agent()["prompt"] == deployed
+    assert [(each["state"], each["lost"]) for each in _records(shop)] == [("deployed", []), ("deployed", ["prompt"])]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_killed_deployment_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """Its intent is, before anything is written; the next command adds the result."""
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    original = AgentClient.deploy_agent
+
+    async def killed(self: AgentClient, agent_id: int, if_updated_at: str | None = None) -> None:
+        if when == "after":
+            await original(self, agent_id, if_updated_at)
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentClient, "deploy_agent", killed)
+        assert shop.deploy("--yes").code == 5
+    assert [each["state"] for each in _records(shop)] == ["intended"]
+    assert (POLITE in shop.agent()["prompt"]) is (when == "after")
+    assert shop.deploy("--yes").code == 0
+    states = ["deployed"] if when == "after" else ["intended", "deployed"]
+    assert [each["state"] for each in _records(shop)] == states
+    deployed = shop.agent()["prompt"]
+    shop.edit_by_hand("Say nothing.")
+    assert _drift(shop) == [(deployed, "Say nothing.")]
+
+
+def test_an_edit_after_a_killed_deployment_is_drift(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody ran a command in between."""
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    original = AgentClient.deploy_agent
+
+    async def killed(self: AgentClient, agent_id: int, if_updated_at: str | None = None) -> None:
+        await original(self, agent_id, if_updated_at)
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentClient, "deploy_agent", killed)
+        assert shop.deploy("--yes").code == 5
+    other = "Always say so, briefly, when somebody asks about returns."
+    shop.write_prompt(POLITE, other)
+    assert _drift(shop) == [], "planner deployed it, whether or not it knows"
+    shop.write_prompt(other, POLITE)
+    shop.edit_by_hand("Say nothing.")
+    assert [after for _, after in _drift(shop)] == ["Say nothing."]
+    assert (shop.deploy("--yes").code, shop.agent()["prompt"]) == (3, "Say nothing.")
+
+
+def test_a_refused_deployment_is_recorded(shop: Shop) -> None:
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    shop.control(faults=[{"kind": "error_before", "route": "deploy", "status": 409, "message": "Changed.", "times": 1}])
+    assert shop.deploy("--yes").code == 4
+    (failed,) = _records(shop)
+    assert (failed["state"], "Changed." in failed["detail"]) == ("failed", True)
+    assert shop.deploy("--yes").code == 0
+    assert [each["state"] for each in _records(shop)] == ["failed", "deployed"]
+
+
 def test_what_does_not_count_is_shown_before_deploying(shop: Shop) -> None:
     """A quarantined failure, and what `--force` overrides."""
     shop.write_prompt(PROMPT, BROKEN)

@@ -49,17 +49,23 @@ def test_a_redacted_configuration_compares_as_the_original() -> None:
         ("a", "x", [("a", True)], ["prompt"], False),
         ("b", "x", [("a", True), ("b", False)], ["prompt"], False),
         ("b", "x", [("a", False)], [], False),
+        ("b", "a", [("a", True), ("b", True)], ["prompt"], False),  # somebody went back to an older version
+        ("a", "b", [("a", True), ("b", True), ("a", False)], [], True),
+        ("b", "x", [("a", True), ("b", "begun")], ["prompt"], False),
+        ("b", "a", [("a", True), ("b", "begun")], [], True),  # killed before it was deployed
+        ("c", "b", [("a", True), ("b", "begun")], [], False),  # killed afterwards
+        ("b", "x", [("b", "begun")], ["prompt"], False),
     ],
 )
 def test_drift_and_waiting_for_a_deployment(
-    file: str, deployed: str, versions: list[tuple[str, bool]], drift: list[str], waits: bool
+    file: str, deployed: str, versions: list[tuple[str, bool | str]], drift: list[str], waits: bool
 ) -> None:
     def fields(prompt: str) -> dict[str, Any]:
         return {"prompt": prompt}
 
     config = AgentFile(Path("a.yaml"), "a.yaml", fields(file), {})
     state = AgentState(12, "Support", None, {"prompt": deployed, "voice": "aria"}, {})
-    recorded = [Version(fields(prompt), was_deployed) for prompt, was_deployed in versions]
+    recorded = [Version(fields(prompt), state is True, state == "begun") for prompt, state in versions]
     found = with_versions(effective_target("support", 12, config, state), recorded)
     assert ([change.name for change in found.drift], found.waits_for_deploy) == (drift, waits)
     assert found.needs_preview is (file != deployed)
