@@ -2,7 +2,7 @@
 
     uv run python tests/benchmarks/spoiled_answers.py                 every field of every answer, each in all ways
     uv run python tests/benchmarks/spoiled_answers.py 500 [SEED]      so many of them, by the dice
-    uv run python tests/benchmarks/spoiled_answers.py --route WORD    those of the routes with this word
+    uv run python tests/benchmarks/spoiled_answers.py --with WORD     those whose description has this word
 
 `tests/support/spoiled_sessions.py` says what is spoiled and what is compared. Exit code 1 where anything is wrong.
 """
@@ -27,8 +27,8 @@ def main() -> int:
     words = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         wanted = all_spoilings(Path(folder))
-    if words[:1] == ["--route"]:
-        wanted = [each for each in wanted if words[1] in each.route]
+    if words[:1] == ["--with"]:
+        wanted = [each for each in wanted if words[1] in str(each)]
     elif words:
         wanted = Random(int(words[1]) if len(words) > 1 else 1).sample(wanted, int(words[0]))
     began = time.monotonic()

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,8 +46,23 @@ scenarios:
       - {check: duration, max_seconds: 600}
       - {check: pacing, max_silence_ms: 60000}
 """
+PREVIEW_PLAN = """\
+version: 1
+plan: previews
+targets: {clinic: {agent: 12, config: ../agents/clinic.yaml}, hotline: {phone_number: 77}}
+scenarios:
+  hours:
+    prompt: "You are Ana. Ask when you are open on Saturday."
+    targets: [clinic]
+    expect: [{check: says, any_of: [Saturday]}]
+  order:
+    prompt: "You are Cleo. Ask about your order."
+    targets: [hotline]
+    expect: [{check: duration, max_seconds: 600}]
+"""
+AGENT_FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\n"
+AGENTS = [12, 14, 17]
 PROJECT = "version: 1\nexecution: {settle_seconds: 120, linger_seconds: 200}\n"
-WANTED = 4
 
 MISSING: Any = object()
 
@@ -93,9 +109,12 @@ class Spoiling:
     path: Path_
     kind: str
     scope: Scope = "always"
+    preview: bool = False
+    """Calls are made on a copy of an agent."""
 
     def __str__(self) -> str:
-        return f"{self.dialect}: {self.route} {'.'.join(self.path)} = {self.kind} ({self.scope})"
+        plan = " with a preview" if self.preview else ""
+        return f"{self.dialect}{plan}: {self.route} {'.'.join(self.path)} = {self.kind} ({self.scope})"
 
 
 def route_of(method: str, path: str) -> str:
@@ -186,16 +205,17 @@ class Service:
         return changed
 
 
-def service_in(folder: Path, dialect: Dialect) -> Service:
+def service_in(folder: Path, dialect: Dialect, *, preview: bool) -> Service:
     organisation = Organisation(folder, dialect, {"rates": {"spark": 8, "bolt": 8}})
-    organisation.write("plans/spoiled.yaml", PLAN)
+    organisation.write("plans/spoiled.yaml", PREVIEW_PLAN if preview else PLAN)
+    organisation.write("agents/clinic.yaml", AGENT_FILE)
     organisation.write("planner.yaml", PROJECT)
     return Service(organisation)
 
 
-def every_field(folder: Path, dialect: Dialect) -> dict[str, list[Path_]]:
+def every_field(folder: Path, dialect: Dialect, *, preview: bool) -> dict[str, list[Path_]]:
     """By route: the fields of its answers in a session without faults."""
-    service = service_in(folder, dialect)
+    service = service_in(folder, dialect, preview=preview)
     assert service.organisation.run().code == 0
     found: dict[str, list[Path_]] = {}
     for route, answers in service.answers.items():
@@ -206,6 +226,7 @@ def every_field(folder: Path, dialect: Dialect) -> dict[str, list[Path_]]:
 
 CONFIGURATION = re.compile(r"GET /v1/(agents|phone-numbers)/")
 """Another configuration was called, as far as anybody can know: calling again is right."""
+AGENT_ROUTES = re.compile(r"/v1/(agents|phone-numbers)")
 EVIDENCE = re.compile(r"GET /v1/calls/")
 """What the service said of a call counts as said: it may be undecided or failed for ever."""
 IDS = frozenset({"id", "run_ids", "batch_id", "call_id"})
@@ -222,7 +243,7 @@ def is_believed(spoiling: Spoiling) -> bool:
 
 def faults_of(folder: Path, spoiling: Spoiling) -> list[str]:
     """What is wrong with the sessions; empty if nothing is."""
-    service = service_in(folder, spoiling.dialect)
+    service = service_in(folder, spoiling.dialect, preview=spoiling.preview)
     organisation = service.organisation
     service.spoiling = spoiling
     wrong: list[str] = []
@@ -246,8 +267,11 @@ def faults_of(folder: Path, spoiling: Spoiling) -> list[str]:
     if code not in expected:
         wrong.append(f"later sessions end with {code}: {'; '.join(organisation.results()['problems'])}"[:400])
     is_other = CONFIGURATION.match(spoiling.route) is not None
-    if len(made) != WANTED or (sum(made.values()) != WANTED and not is_other):
-        wrong.append(f"calls made: {sorted(made.values())} for {WANTED} wanted")
+    wanted = 2 if spoiling.preview else 4
+    if len(made) != wanted or (sum(made.values()) != wanted and not is_other):
+        wrong.append(f"calls made: {sorted(made.values())} for {wanted} wanted")
+    if (agents := organisation.sandbox.agents.ids) != AGENTS:
+        wrong.append(f"copies are left: {agents}")
     return wrong
 
 
@@ -279,12 +303,15 @@ def all_spoilings(folder: Path) -> list[Spoiling]:
     """Every field of every answer in both dialects, in every way; which answers and rows are spoiled takes turns."""
     dialects: tuple[Dialect, ...] = ("page", "client")
     wanted: list[Spoiling] = []
-    for dialect in dialects:
-        for route, paths in every_field(folder / dialect, dialect).items():
+    for dialect, preview in product(dialects, (False, True)):
+        for route, paths in every_field(folder / f"{dialect}{preview}", dialect, preview=preview).items():
+            if preview and not AGENT_ROUTES.search(route):
+                continue  # as without a preview
             for path in ((), *paths):
                 first = len(wanted) // len(KINDS)
                 turns = (SCOPES[(first + number) % len(SCOPES)] for number in range(len(KINDS)))
                 wanted += [
-                    Spoiling(dialect, route, path, kind, scope) for kind, scope in zip(KINDS, turns, strict=True)
+                    Spoiling(dialect, route, path, kind, scope, preview)
+                    for kind, scope in zip(KINDS, turns, strict=True)
                 ]
     return [each for each in wanted if each.path or each.kind != GONE]

@@ -58,13 +58,16 @@ HIGHEST_CENTS: Final = 1_000_000
 """Above $10,000, an amount is not the charge for one call."""
 
 
-def _no_flag(value: object) -> object:
-    return None if isinstance(value, bool) else value
+def _fitting_number(value: object) -> object:
+    """None instead of a flag, which is no number, and of a number that nothing can be computed with."""
+    if isinstance(value, bool):
+        return None
+    is_finite = isinstance(value, int | float) and abs(value) < float("inf")
+    return None if is_finite and abs(value) >= 2**63 else value
 
 
 def _plausible(value: object) -> object:
-    if isinstance(value, bool):
-        return None
+    value = _fitting_number(value)
     is_finite = isinstance(value, int | float) and abs(value) < float("inf")
     return None if is_finite and not 0 <= value <= HIGHEST_CENTS else value
 
@@ -73,11 +76,21 @@ Cents = Annotated[
     Annotated[StrictInt, Field(ge=0, le=HIGHEST_CENTS)] | Annotated[Int64 | None, BeforeValidator(_plausible)], _FIRST
 ]
 """An impossible amount is missing: it is an estimate, and must not cost its whole row."""
-Bill = Annotated[Annotated[int | float, _FITTING] | None, BeforeValidator(_no_flag)]
+Bill = Annotated[Annotated[int | float, _FITTING] | None, BeforeValidator(_fitting_number)]
 """In cents, possibly fractional; only the final cost is an integer."""
-Number = Annotated[StrictInt | StrictFloat | Annotated[int | float | None, BeforeValidator(_no_flag)], _FIRST] | None
-Whole = Annotated[StrictInt | Annotated[int | None, BeforeValidator(_no_flag)], _FIRST] | None
-"""Booleans count as missing, not as 1 or 0."""
+Number = (
+    Annotated[
+        Annotated[StrictInt, _FITTING]
+        | Annotated[StrictFloat, _FITTING]
+        | Annotated[int | float | None, BeforeValidator(_fitting_number)],
+        _FIRST,
+    ]
+    | None
+)
+Whole = (
+    Annotated[Annotated[StrictInt, _FITTING] | Annotated[int | None, BeforeValidator(_fitting_number)], _FIRST] | None
+)
+"""Booleans and numbers over 64 bits count as missing."""
 
 
 _CONFIG: Final = ConfigDict(extra="ignore", allow_inf_nan=False, defer_build=True)
@@ -195,7 +208,7 @@ class WireTransaction(Wire):
 
     id: Int64 | str
     kind: str | None = None
-    amount_cents: Annotated[Annotated[int | float, _FITTING], BeforeValidator(_no_flag)]
+    amount_cents: Annotated[Annotated[int | float, _FITTING], BeforeValidator(_fitting_number)]
 
 
 class WireTransactions(Wire):
