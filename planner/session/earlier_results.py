@@ -55,7 +55,7 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
         still_settled(repository.load_evidence, ask),
     )
     baseline = _baseline(place, place.base or repository, loaded, checked)
-    of_target = baseline if place.target is place.base else {}
+    of_target: Mapping[str, CaseResult] = baseline if place.target is place.base else {}
     if place.target is not None and place.target is not place.base:
         of_target = _baseline(place, place.target, loaded, checked)
         baseline |= of_target

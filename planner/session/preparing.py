@@ -86,7 +86,7 @@ class Preparation:
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
     of_target: frozenset[str] = frozenset()
-    """Those of them that the branch stored which the pull request targets. Only their failures are known."""
+    """Those that the branch stored which the pull request targets: only their failures are known."""
     balance: Balance | None = None
     """What the organization can spend; None if the service was not asked or does not say."""
     consent_id: str = ""
@@ -317,6 +317,7 @@ def _resumable(
     """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
+    edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
     unsent = unsent_launches(journal)
     same_consent_only = selection.rerun != "needed" or selection.start_over is not None
 
@@ -324,11 +325,9 @@ def _resumable(
         change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)
         if change is None or launch is None or slot.launch_id in unsent or slot.run_id in finished:
             return False
-        preview = journal.previews.of_target(launch.line.target)
-        if preview is not None and preview.was_changed:
-            return False
         is_same_consent = launch.consent_id == consent_id
-        return _same_call(slot, change, agents) and (is_same_consent or not same_consent_only)
+        is_wanted = launch.line.target not in edited and (is_same_consent or not same_consent_only)
+        return is_wanted and _same_call(slot, change, agents)
 
     most_runs = {
         case_id: change.runs * (1 + (change.case.retries if change.case else 0)) for case_id, change in wanted.items()

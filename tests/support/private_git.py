@@ -57,7 +57,8 @@ def private_git(root: Path) -> Generator[str]:
                 },
             )
             head, _, content = ran.stdout.partition(b"\r\n\r\n")
-            headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+            lines = (line.partition(": ") for line in head.decode().split("\r\n"))
+            headers = {name: value for name, _, value in lines}
             self._answer(int(headers.pop("Status", "200").split()[0]), headers, content)
 
         def _body(self) -> bytes:
