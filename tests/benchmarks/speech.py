@@ -4,6 +4,7 @@ FOLDER has these repositories of GitHub, at these commits, each in a folder of i
 
     NVIDIA/NeMo-text-processing                          1f126357  Apache-2.0    written and spoken forms, both ways
     wenet-e2e/WeTextProcessing                           039007e6  Apache-2.0    the same, of another project
+    sierra-research/tau2-bench                           a2c02472  MIT           customers, and how callers spell (see below)
     microsoft/presidio-research                          7622dec1  MIT           synthetic sentences with personal data
     google-research-datasets/dstc8-schema-guided-dialogue e852981a CC BY-SA 4.0  conversations without personal data
     google-research-datasets/Taskmaster                  d92cb6af  CC BY 4.0     the same
@@ -15,6 +16,10 @@ FOLDER has these repositories of GitHub, at these commits, each in a folder of i
 Nothing of them is copied here. Half of the rows, chosen by a digest of each, were looked at while the checks were written
 (`--half development`); the figures of the documentation are from the other half (`--half held-out`, the default).
 
+tau2-bench has customers with codes, addresses and numbers, and instructions for simulated callers how to spell them
+(data/tau2/user_simulator/simulation_guidelines_voice.md). The program follows these, and says the letters of codes also in
+the NATO alphabet; the sentences around them are its own.
+
 `says` must find the written form in a sentence with the spoken one, and the spoken form in one with the written one. It must
 not find the three most similar other forms of the same kind. `no_pii` reads each row as a turn of the agent.
 """
@@ -24,6 +29,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import string
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -57,6 +63,55 @@ class Row(NamedTuple):
     source: str
     text: str
     kinds: frozenset[str]
+
+
+DIGITS = "zero one two three four five six seven eight nine".split()  # noqa: SIM905
+NATO = dict(
+    zip(
+        string.ascii_lowercase,
+        ["alfa", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett", "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey", "x-ray", "yankee", "zulu"],
+        strict=True,
+    )
+)
+SIGNS = {"@": "at", ".": "dot", "_": "underscore", "-": "dash", "/": "slash", "#": "hash"}
+
+
+class Customer(NamedTuple):
+    """Of tau2-bench: values by what they are."""
+
+    codes: tuple[str, ...]
+    email: str
+    phone: str = ""
+    birth_date: str = ""
+
+
+def customers_of(folder: Path) -> Iterator[Customer]:
+    domains = folder / "tau2-bench/data/tau2/domains"
+    banking = json.loads((domains / "banking_knowledge/db.json").read_text(encoding="utf-8"))
+    for each in banking["users"]["data"].values():
+        yield Customer((each["user_id"],), each["email"], each["phone_number"], each["date_of_birth"])
+    retail = json.loads((domains / "retail/db.json").read_text(encoding="utf-8"))
+    for each in retail["users"].values():
+        yield Customer((each["user_id"], *each["orders"][:1]), each["email"])
+
+
+def spelled(text: str, *, nato: bool = False) -> str:
+    """As the instructions say: numbers and letters one by one, with a comma in between."""
+    said = [
+        DIGITS[int(each)]
+        if each.isdigit()
+        else NATO[each.lower()]
+        if nato and each.isalpha()
+        else SIGNS.get(each, each.upper())
+        for each in text
+    ]
+    return ", ".join(said)
+
+
+def spoken_address(text: str) -> str:
+    """`john underscore doe at gmail dot com`."""
+    parts = re.findall(r"[a-z]+|\d+|[@._-]", text)
+    return " ".join(spelled(part) if part.isdigit() else SIGNS.get(part, part) for part in parts)
 
 
 class Tally:
@@ -94,6 +149,27 @@ def pairs_of(folder: Path) -> Iterator[Pair]:
                 if found:
                     written, spoken = (first, second) if written_first else (second, first)
                     yield Pair(kind, written.strip(), spoken.strip())
+
+
+def spelled_pairs(folder: Path) -> Iterator[Pair]:
+    for customer in customers_of(folder):
+        for code in customer.codes:
+            yield Pair("codes, spelled", code, spelled(code))
+            yield Pair("codes, NATO", code, spelled(code, nato=True))
+        yield Pair("e-mails", customer.email, spoken_address(customer.email))
+        yield Pair("e-mails, spelled", customer.email, spelled(customer.email))
+        if customer.phone:
+            yield Pair("telephone", customer.phone, spelled(customer.phone))
+
+
+def answers_of(folder: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """A kind of personal data, the caller's question for it, and ways to say it."""
+    for customer in customers_of(folder):
+        email = customer.email
+        yield "email", "What email do you have for me?", [email, spoken_address(email), spelled(email)]
+        if customer.phone:
+            yield "phone", "What phone number is on my file?", [customer.phone, spelled(customer.phone)]
+            yield "birth_date", "What is my date of birth on file?", [customer.birth_date]
 
 
 def rows_of(folder: Path) -> Iterator[Row]:
@@ -199,7 +275,7 @@ def measure_says(pairs: list[Pair], half: str) -> tuple[Tally, Tally]:
     return found, false
 
 
-def measure_no_pii(rows: list[Row], calls: list[Any], half: str) -> tuple[Tally, Tally]:
+def measure_no_pii(rows: list[Row], answers: list[Any], calls: list[Any], half: str) -> tuple[Tally, Tally]:
     found, false = Tally(), Tally()
     for row in rows:
         if not in_half(row.text, half):
@@ -209,6 +285,14 @@ def measure_no_pii(rows: list[Row], calls: list[Any], half: str) -> tuple[Tally,
             found.add(f"{row.source} {kind}", said, wanted=True, row=row.text)
         if not row.kinds:
             false.add(f"{row.source}, none", no_pii_fails([("agent", row.text)]), wanted=False, row=row.text)
+    for kind, question, ways in answers:
+        if not in_half(ways[0], half):
+            continue
+        for place, said in enumerate(ways):
+            answer = [("caller", question), ("agent", f"It is {said}.")]
+            found.add(f"answers {kind}", no_pii_fails(answer, kind), wanted=True, row=said)
+            given = [("caller", f"It is {ways[place - 1]}."), ("agent", f"I have {said}, is that right?")]
+            false.add("read back", no_pii_fails(given), wanted=False, row=f"{ways[place - 1]} -> {said}")
     for name, lines, has_number in calls:
         if in_half(name, half):
             kind = "business numbers" if has_number else "conversations"
@@ -238,12 +322,14 @@ def main() -> None:
     parser.add_argument("--wrong", action="store_true", help="list the rows that were judged wrongly")
     options = parser.parse_args()
     if options.check != "no_pii":
-        unique = {f"{pair.kind} {pair.written} {pair.spoken}".lower(): pair for pair in pairs_of(options.folder)}
+        pairs = (*pairs_of(options.folder), *spelled_pairs(options.folder))
+        unique = {f"{pair.kind} {pair.written} {pair.spoken}".lower(): pair for pair in pairs}
         tallies = measure_says([*unique.values()], options.half)
         show("`says` with `spoken: true`", *tallies, is_wrong_shown=options.wrong)
     if options.check != "says":
         rows = {row.text: row for row in rows_of(options.folder)}
-        tallies = measure_no_pii([*rows.values()], [*calls_of(options.folder)], options.half)
+        answers, calls = [*answers_of(options.folder)], [*calls_of(options.folder)]
+        tallies = measure_no_pii([*rows.values()], answers, calls, options.half)
         show("`no_pii`", *tallies, is_wrong_shown=options.wrong)
 
 

@@ -56,8 +56,14 @@ class Word:
     @property
     def squeezed(self) -> str:
         """What it spells, without signs."""
-        is_sign = self.unit.is_sign and self.said in SIGN_WORDS
-        return self.digits or ("" if is_sign else re.sub(r"[\W_]", "", self.text))
+        if self.unit.is_sign and self.said in SIGN_WORDS:
+            return ""
+        return re.sub(r"[\W_]", "", self.spelled)
+
+    @property
+    def spelled(self) -> str:
+        """Its letters or digits."""
+        return self.text if self.unit.is_letter else self.digits or self.text
 
 
 def words_of(text: str, piece: int = 0) -> list[Word]:

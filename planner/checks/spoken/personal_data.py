@@ -251,4 +251,4 @@ def _address_part(word: Word) -> str:
         return "+"
     if word.unit.is_sign and (word.text not in _JOINTS or word.said in ("point", "period", "minus")):
         return word.said
-    return word.digits or word.text
+    return word.spelled

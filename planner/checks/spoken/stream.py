@@ -157,7 +157,7 @@ class SpelledText:
 def _goes_on(unit: Unit, following: Unit, edge: str, other: Unit) -> bool:
     """Whether a number, a row of letters or an address continues from one unit to the next. `edge` is the last
     character on one side, `other` the unit on the other side."""
-    if not unit.gap:
+    if not unit.gap and not unit.is_sign:
         return True
     if unit.gap == SENTENCE:
         return False
@@ -192,8 +192,10 @@ def spellings(phrase: str, *, fold: bool) -> list[Spelling]:
 
 
 def _readings(units: Sequence[Unit], options: Callable[[Unit], tuple[str, ...]]) -> list[str]:
+    """What they may spell, first the letters of words for letters."""
+    letters = [next((one for one in options(unit) if one in _LETTERS), options(unit)[0]) for unit in units]
     each = islice(product(*map(options, units)), _MOST_READINGS)
-    return list(dict.fromkeys("".join(reading) for reading in each))
+    return list(dict.fromkeys("".join(reading) for reading in (letters, *each)))
 
 
 def _units(items: Sequence[Item]) -> Iterator[Unit]:
@@ -241,12 +243,14 @@ def _options(items: Sequence[Item], place: int) -> tuple[str, ...]:
     item = items[place]
     amount = item.amount.replace(" ", "")
     if item.digits is not None:
-        return (item.digits, amount) if amount in ("oh", "o") else (item.digits,)
+        return (item.digits, "o", "oh") if item.tokens[0].text in ("oh", "o") else (item.digits,)
     if amount in ("oh", "o"):
         return amount, "0"
-    if len(item.tokens) > 1 or item.tokens[0].number is not None or item.row:
-        return (amount, item.row.replace(" ", "")) if item.row else (amount,)
     word = item.tokens[0].text
+    if len(item.tokens) > 1 or item.tokens[0].number is not None or item.row:
+        return tuple(dict.fromkeys((amount, (item.row or amount).replace(" ", ""))))
+    if amount.lower() not in (word, item.tokens[0].written.lower()):  # `midnight` is a time, and part of names
+        return item.tokens[0].written, amount
     if word in SIGN_WORDS:
         return SIGN_WORDS[word], amount
     if word == "space" or (word in _BEFORE_LETTER and place + 1 < len(items)):
