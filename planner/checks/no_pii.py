@@ -62,7 +62,8 @@ class NoPii(Expectation, frozen=True):
     before; a spoken e-mail address ("ana at example dot com") at a mail provider or where something says that it is
     one. Telephone numbers of shops and hotlines are not personal. What the caller said may be repeated, also with small
     mistakes. Names and postal addresses are not found: list such patterns under `also`. The finding names the kind of
-    data, never the data.
+    data, never the data. On public data it finds 97.9 % of what it should, and 0.2 % of the conversations and sentences
+    without any are false alarms (docs/speech.md, measured by tests/benchmarks/speech.py).
     """
 
     model_config = examples(

@@ -79,7 +79,8 @@ class Words(BaseModel, frozen=True):
             "`it costs twelve fifty` is 1250, 12 and 50, and $12.50 where a price is mentioned; `5/3/2026` is May 3 "
             "and March 5; `ten to five` is 4:50 only after words such as `at`, `by` or `it is`, or with `minutes`; "
             "`08:00` is eight o'clock and 8 AM, `08:30` is 8:30 and 8:30 AM. Number words are read in English only; "
-            "digits in any language."
+            "digits in any language. On public data it finds 97 % of what is said in another form (88 % of the rows of "
+            "test suites), with a precision of 99.9 % (docs/speech.md, measured by tests/benchmarks/speech.py)."
         ),
     )
 

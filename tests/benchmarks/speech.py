@@ -32,7 +32,7 @@ import re
 import string
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import SequenceMatcher
 from hashlib import sha256
 from heapq import nlargest
@@ -69,7 +69,34 @@ DIGITS = "zero one two three four five six seven eight nine".split()  # noqa: SI
 NATO = dict(
     zip(
         string.ascii_lowercase,
-        ["alfa", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett", "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey", "x-ray", "yankee", "zulu"],
+        [
+            "alfa",
+            "bravo",
+            "charlie",
+            "delta",
+            "echo",
+            "foxtrot",
+            "golf",
+            "hotel",
+            "india",
+            "juliett",
+            "kilo",
+            "lima",
+            "mike",
+            "november",
+            "oscar",
+            "papa",
+            "quebec",
+            "romeo",
+            "sierra",
+            "tango",
+            "uniform",
+            "victor",
+            "whiskey",
+            "x-ray",
+            "yankee",
+            "zulu",
+        ],
         strict=True,
     )
 )
@@ -128,8 +155,10 @@ class Tally:
         if found is not wanted:
             self.wrong.append(f"{'missed' if wanted else 'false'} {name}: {row}")
 
-    def total(self) -> tuple[int, int]:
-        return sum(self.found.values()), sum(self.asked.values())
+    def total(self, names: Collection[str] | None = None) -> tuple[int, int]:
+        """What was found, of what was asked."""
+        chosen = [name for name in self.asked if names is None or name in names]
+        return sum(self.found[name] for name in chosen), sum(self.asked[name] for name in chosen)
 
 
 def pairs_of(folder: Path) -> Iterator[Pair]:
@@ -159,7 +188,7 @@ def spelled_pairs(folder: Path) -> Iterator[Pair]:
         yield Pair("e-mails", customer.email, spoken_address(customer.email))
         yield Pair("e-mails, spelled", customer.email, spelled(customer.email))
         if customer.phone:
-            yield Pair("telephone", customer.phone, spelled(customer.phone))
+            yield Pair("numbers, spelled", customer.phone, spelled(customer.phone))
 
 
 def answers_of(folder: Path) -> Iterator[tuple[str, str, list[str]]]:
@@ -307,6 +336,9 @@ def show(title: str, found: Tally, false: Tally, *, is_wrong_shown: bool) -> Non
         share = f"{found.found[name] / asked:.1%}" if asked else ""
         others = f"{false.found[name]} of {false.asked[name]}" if false.asked[name] else ""
         print(f"| {name} | {f'{found.found[name]} of {asked}' if asked else ''} | {share} | {others} |")
+    suites, of_suites = found.total(KINDS)
+    if of_suites:
+        print(f"| *test suites* | {suites} of {of_suites} | {suites / of_suites:.1%} | |")
     (right, asked), (wrong, negative) = found.total(), false.total()
     print(f"| **all** | {right} of {asked} | {right / asked:.1%} | {wrong} of {negative} ({wrong / negative:.2%}) |")
     print(f"\nPrecision {right / (right + wrong):.2%}.")

@@ -194,6 +194,21 @@ ALIKE = [
     ["3 Mbps", "three megabits per second"],
     ["2 \N{DEGREE SIGN}C", "2\N{DEGREE SIGN}C", "two degrees Celsius"],
     ["6 ft", "six feet", "six foot"],
+    ["2Q26", "the second quarter of twenty twenty-six", "2q2026"],
+    ["2x8", "two by eight", "2 x 8"],
+    ["12th", "twelve th", "twelfth"],
+    ["23:00", "twenty-three o'clock", "11 pm"],
+    ["60 km/h", "sixty kilometers per hour"],
+    ["9:00-17:30", "nine o'clock to five thirty PM"],
+    ["1990-1995", "nineteen ninety to nineteen ninety-five"],
+    ["3 1/3", "three and one third"],
+    [
+        "midnight_1@example.com",
+        "M I D N I G H T underscore one at example dot com",
+        "midnight underscore one at example dot com",
+    ],
+    ["RO10", "R O one oh", "romeo oscar ten"],
+    ["#W77", "hash W seven seven", "W double seven"],
 ]
 
 

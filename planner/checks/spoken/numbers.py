@@ -83,8 +83,10 @@ _WRITTEN = re.compile(
     rf"|(?P<comma>(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,15}}),[0-9]{{1,2}})){END}"
 )
 _ORDINAL = re.compile(rf"([0-9]{{1,15}})(?:st|nd|rd|th){END}")
+_SUFFIX = re.compile(rf"\x20{any_of('th nd')}")
+"""As in `twelve nd`, which some transcribers write."""
 _SCALED = rf"(?:{S}(?P<scale>{_MULTIPLIER}))?"
-_FRACTION = re.compile(rf"{S}(?P<share>[1-9][0-9]{{0,2}})/(?P<of>[1-9][0-9]{{0,2}})(?:th)?{END}{_SCALED}")
+_FRACTION = re.compile(rf"{S}(?P<share>[1-9][0-9]{{0,2}})/(?P<of>[1-9][0-9]{{0,2}})(?:st|nd|rd|th)?{END}{_SCALED}")
 _AND_A_HALF = rf"{S}and{S}a{S}half{END}"
 _HALF_AFTER_DIGITS = re.compile(
     rf"{_AND_A_HALF}{_SCALED}(?!{S}{any_of('second minute hour day week month year mile dozen')})"
@@ -137,6 +139,8 @@ def read_number(text: str, start: int) -> Number | None:
     whole = _read_words(text, start)
     if whole is None:
         return _half(text, start) or _zero(text, start) or _point(text, start)
+    if (suffix := _SUFFIX.match(text, whole.end)) is not None and not whole.ordinal:
+        return Number(suffix.end(), whole.value, ordinal=True)
     return whole if whole.ordinal else _with_decimals(text, whole)
 
 

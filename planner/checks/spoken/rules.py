@@ -129,7 +129,8 @@ def _fraction(found: re.Match[str], context: Context) -> Meaning | None:
     share, tens = int(found["share"]), int(found["tens"] or 0)
     of = tens + int(found["th"] or _DENOMINATORS.get(found["of"], 0))
     is_second = found["of"] == "seconds" and not tens
-    if is_second or not share < of or (found["th"] and (of < 3 or share > 1 or context.words[0] != "one")):
+    is_ordinal = found["th"] and (of < 3 or share > 1 or (not found["whole"] and context.words[0] != "one"))
+    if is_second or is_ordinal or not share < of:
         return None
     if found["whole"]:
         return Meaning(found.end(), trimmed(int(found["whole"]) + Decimal(share) / of))
@@ -264,6 +265,9 @@ DECADES: Final[list[Rule]] = [
     (_compiled("2 thousands"), "2000s"),
 ]
 DATES: Final[list[Rule]] = [
+    (_compiled(r"(?P<number>[1-4])(?P<part>[qh])(?:20)?(?P<year>[0-9]{2})"), "{number}{part}{year}"),
+    (_compiled(r"(?:the )?(?P<number>[1-4])th quarter of (?:20 ?)?(?P<year>[0-9]{2})"), "{number}q{year}"),
+    (_compiled(r"(?:the )?(?P<number>[12])th half of (?:20 ?)?(?P<year>[0-9]{2})"), "{number}h{year}"),
     (_compiled(r"(?P<year>(?:19|20)[0-9]{2})[/.](?P<first>[01]?[0-9])[/.](?P<second>[0-3]?[0-9])"), _numeric_date),
     (
         _compiled(r"(?P<first>[0-3]?[0-9])(?P<sign>[/.])(?P<second>[0-3]?[0-9])(?P=sign)(?P<year>(?:19|20)?[0-9]{2})"),
@@ -303,6 +307,7 @@ TIMES: Final[list[Rule]] = [
         ),
         _past_or_to,
     ),
+    (_compiled(rf"(?P<hour>1[3-9]|2[0-3]){_OCLOCK}(?P<half>)"), lambda found, _: _time(found, int(found["hour"]), 0)),
     (_compiled(rf"{_HOUR}(?:(?P<oclock>{_OCLOCK})|{_MINUTE})?{_HALF}?"), _hour),
 ]
 PERCENTAGES: Final[list[Rule]] = [
@@ -320,5 +325,7 @@ FRACTIONS: Final[list[Rule]] = [
         ),
         _fraction,
     ),
-    (_compiled(r"(?P<share>[0-9]{1,15}/[0-9]{1,15})(?:th)?"), "{share}"),
+    (_compiled(r"(?P<share>[0-9]{1,15}/[0-9]{1,15})(?:st|nd|rd|th)?"), "{share}"),
+    (_compiled(r"(?P<share>[0-9]{1,15}) over (?P<of>[0-9]{1,15})"), "{share}/{of}"),
+    (_compiled(rf"{_NUMBER} by (?P<other>[0-9]+(?:\.[0-9]+)?)"), "{number} x {other}"),
 ]

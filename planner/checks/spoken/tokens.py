@@ -45,38 +45,11 @@ _RANGE = re.compile(
 )
 """`5-7` of `5-7 business days`; elsewhere a dash between digits may mean anything."""
 _DOTTED_TIME = re.compile(r"(?i)\b(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)")
-_OTHER_RANGES = re.compile(
-    r"(?i)[$€£][\d.,]+\s?[-\N{EN DASH}]\s?(?=[$€£]\d)|\d\s?[ap]\.?m\.?\s?[-\N{EN DASH}]\s?(?=\d)"
-    r"|\d0s\s?[-\N{EN DASH}]\s?(?=\d+s)"
-)
-"""`$5-$7`, `2pm-5pm`, `1960s-80s`, up to the end of the range."""
-_PER: Final = {
-    "mo": "month",
-    "month": "month",
-    "d": "day",
-    "day": "day",
-    "yr": "year",
-    "year": "year",
-    "wk": "week",
-    "week": "week",
-    "hr": "hour",
-    "h": "hour",
-    "hour": "hour",
-    "min": "minute",
-    "minute": "minute",
-    "kg": "kg",
-    "kilogram": "kilogram",
-    "person": "person",
-    "s": "second",
-    "sec": "second",
-    "night": "night",
-}
-"""After a slash: `$20/mo` is 20 dollars per month."""
-_DOTTED_TIME = re.compile(r"(?i)\b(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)")
 _OTHER_RANGE = re.compile(
-    r"(?i)(?:[$€£][\d.,]+|\d ?[ap]\.?m\.?|\d0s) ?[-\N{EN DASH}\N{EM DASH}] ?(?=[$€£]\d|\d[\d:]{0,4} ?[ap]\.?m|\d+s\b)"
+    r"(?i)(?:[$€£][\d.,]+|\d ?[ap]\.?m\.?|\d0s|\d:\d\d|\b(?:19|20)\d\d) ?[-\N{EN DASH}\N{EM DASH}] ?"
+    r"(?=[$€£]\d|\d[\d:]{0,4} ?[ap]\.?m|\d+s\b|\d{1,2}:\d\d|(?:19|20)\d\d\b(?!-))"
 )
-"""`$5-$7`, `2pm-5pm`, `1960s-80s`, up to the end of the range."""
+"""`$5-$7`, `2pm-5pm`, `9:00-17:30`, `1960s-80s`, `1990-1995`, up to the end of the range."""
 _PER: Final = {
     name: unit
     for unit, row in {
@@ -97,6 +70,7 @@ _SHORT_MONTH = re.compile(
 )
 """Before a day or a year; elsewhere the full stop ends a sentence: `in Dec. 3 days later`."""
 _GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
+_GLUED_TIMES = re.compile(r"(\d{1,4})(x)(\d{1,4})")
 _GLUED_MAGNITUDE = re.compile(r"(\d{1,15})(k|m|bn?)")
 NUMBER_STARTS = frozenset((*UNITS, *TEENS, *TENS, *ORDINALS, *SCALES, *ZEROS, "hundred", "half", "a", "an", "point"))
 _FRACTION = re.compile(r"(?<=\d)\s*([¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])(?=[\s.,;:!?)-]|$)")
@@ -184,7 +158,7 @@ def _pieces(lower: Sequence[str], place: int, before: str) -> Sequence[str]:
         return ("per", _PER[word])
     if before == "\N{DEGREE SIGN}" and word in ("c", "f"):
         return (f"{before}{word}",)
-    glued = _GLUED_HALF.fullmatch(word) or GLUED_UNIT.fullmatch(word)
+    glued = _GLUED_HALF.fullmatch(word) or GLUED_UNIT.fullmatch(word) or _GLUED_TIMES.fullmatch(word)
     if BEFORE_AMOUNT.intersection(lower[place - 1 : place]) or AMOUNT_WORDS.intersection(lower[place + 1 : place + 2]):
         glued = glued or _GLUED_MAGNITUDE.fullmatch(word)
     return glued.groups() if glued else (word,)

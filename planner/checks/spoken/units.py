@@ -21,6 +21,13 @@ _PREFIXED: Final = {
     "bit per second": "bit_per_second bits_per_second",
     "volt": "volt volts",
     "pascal": "pascal pascals",
+    "newton": "newton newtons",
+    "joule": "joule joules",
+    "ampere": "ampere amperes amp amps",
+    "ohm": "ohm ohms",
+    "calorie": "calorie calories",
+    "second": "seconds",
+    "mole": "mole moles",
 }
 _SHORT: Final = {
     "microgram": "mcg \N{GREEK SMALL LETTER MU}g", "milligram": "mg", "gram": "g", "kilogram": "kg kgs kilo kilos",
@@ -33,8 +40,20 @@ _SHORT: Final = {
     "gigabit per second": "gbps", "volt": "v", "kilovolt": "kv", "kilopascal": "kpa", "lb": "lb lbs",
     "ounce": "oz ounce ounces", "foot": "ft foot feet", "inch": "inch inches", "yard": "yd yard yards",
     "mile": "mi mile miles", "acre": "acre acres", "hectare": "ha hectare hectares",
+    "gallon": "gal gallon gallons", "pint": "pint pints", "quart": "qt quart quarts", "horsepower": "hp horsepower",
+    "decibel": "db decibel decibels", "millisecond": "ms millisecond", "microsecond": "microsecond",
+    "milliampere": "ma", "milliampere hour": "mah milliamp_hour milliamp_hours", "kilojoule": "kj",
+    "kilocalorie": "kcal",
+    "millivolt": "mv", "hectopascal": "hpa hectopascal hectopascals", "megapascal": "mpa", "petabyte": "pb",
+    "psi": "psi pounds_per_square_inch", "rpm": "rpm revolutions_per_minute", "dpi": "dpi dots_per_inch",
+    "fps": "fps frames_per_second", "ppm": "ppm parts_per_million", "tonne": "tonne tonnes metric_ton metric_tons",
+    "ton": "ton tons", "knot": "kn kt knot knots", "radian": "rad radian radians", "lumen": "lm lumen lumens",
+    "light year": "ly light_year light_years", "fluid ounce": "fl_oz fluid_ounce fluid_ounces",
+    "tablespoon": "tbsp tablespoon tablespoons", "teaspoon": "tsp teaspoon teaspoons", "cup": "cup cups",
+    "pixel": "px pixel pixels", "degree": "degree degrees", "nautical mile": "nmi nautical_mile nautical_miles",
     "cc": "cc cubic_centimetre cubic_centimeters cubic_centimetres cm3",
-    "mph": "mph miles_per_hour miles_an_hour", "kilometre per hour": "kph km/h kilometers_per_hour kilometres_per_hour",
+    "mph": "mph mi_per_hour miles_per_hour miles_an_hour",
+    "kilometre per hour": "kph km_per_hour kilometers_per_hour kilometres_per_hour",
     "degree celsius": "\N{DEGREE SIGN}c degree_celsius degrees_celsius",
     "degree fahrenheit": "\N{DEGREE SIGN}f degree_fahrenheit degrees_fahrenheit",
 }  # fmt: skip
@@ -50,7 +69,8 @@ def _measures() -> dict[str, str]:
             found |= {f"{prefix}{gap}{name}": f"{prefix}{base}" for name in names(row) for gap in ("", " ")}
     squares = {name: unit for name, unit in found.items() if unit.endswith(("metre", "foot", "mile", "inch", "yard"))}
     found |= {f"{sq} {name}": f"square {unit}" for name, unit in squares.items() for sq in ("square", "sq")}
-    found |= {f"cubic {name}": f"cubic {unit}" for name, unit in squares.items() if f"cubic {name}" not in found}
+    cubes = [(f"{cubic} {name}", f"cubic {unit}") for name, unit in squares.items() for cubic in ("cubic", "cu")]
+    found = dict(cubes) | found
     for power, word in (("2", "square"), ("3", "cubic")):
         short = [name for name in names("m km cm mm dm ft") if f"{name}{power}" not in found]
         found |= {f"{name}{power}": f"{word} {squares.get(name, 'decimetre')}" for name in short}
