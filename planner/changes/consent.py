@@ -139,11 +139,14 @@ def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents:
 def ceiling_of(change_set: ChangeSet, *, already_spent_cents: int) -> str:
     """`2.40`: the value of `--max-cost` that covers the whole change set, including what earlier sessions spent on it;
     "" if the cost is unknown."""
+    cents = ceiling_cents(change_set, already_spent_cents=already_spent_cents)
+    return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
+
+
+def ceiling_cents(change_set: ChangeSet, *, already_spent_cents: int) -> int | None:
+    """The ceiling that `planner plan` prints, and that holds without `--max-cost`; None if the cost is unknown."""
     high_cents = whole_high_cents(change_set)
-    if high_cents is None:
-        return ""
-    cents = high_cents + already_spent_cents
-    return f"{cents // 100}.{cents % 100:02d}"
+    return None if high_cents is None else high_cents + already_spent_cents
 
 
 def whole_high_cents(change_set: ChangeSet) -> int | None:

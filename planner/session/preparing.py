@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from typing import Final
 
 from planner.changes.configuration import Agents, Configurations
-from planner.changes.consent import Limits, Progress, policy_refusal
+from planner.changes.consent import Limits, Progress, ceiling_cents, policy_refusal
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
@@ -99,10 +99,13 @@ class Preparation:
     """What was spent under the consent."""
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
-        """`--max-cost`, or else the ceiling of the consent that is resumed."""
-        if asked_cents is None and self.consent is not None:
+        """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;
+        None if the price is unknown."""
+        if asked_cents is not None:
+            return asked_cents
+        if self.consent is not None and self.consent.max_cost_cents is not None:
             return self.consent.max_cost_cents
-        return asked_cents
+        return ceiling_cents(self.change_set, already_spent_cents=self.progress.all_spent_cents)
 
     @property
     def all_reserved_cents(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
-from planner.errors import InterruptedRunError
+from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
 from planner.execution.reading import Transactions
@@ -20,7 +20,7 @@ from planner.judge.judge_call_records import settle_answered
 from planner.providers.base import RequestHooks
 from planner.quantities import count
 from planner.results.model import ConsentDocument
-from planner.results.outcomes import FailOn
+from planner.results.outcomes import Action, FailOn
 from planner.session.called_agents import previews_refusal
 from planner.session.consent import (
     who_agrees,
@@ -195,6 +195,15 @@ async def prepare_calls(session: RunSession) -> Preparation:
     return replace(prepared, balance=balance, consent_id=consent_id)
 
 
+def _is_bounded(session: RunSession, prepared: Preparation) -> bool:
+    """Whether a ceiling holds for all calls. In the sandbox, none is needed."""
+    budgets = {plan.name: plan.max_cost_cents for plan in session.loaded.plans}
+    called = {change.case.plan for change in prepared.change_set.with_action(Action.CALL) if change.case is not None}
+    has_budgets = all(budgets.get(plan) is not None for plan in called)
+    is_free = session.options.selection.sandbox
+    return is_free or has_budgets or session.ceiling_cents(prepared) is not None
+
+
 def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     """The consent to the calls. Raises `RefusedError` if it is missing, or policy, a ceiling or the balance
     forbids these calls. Only with consent are the versions of the agents' files recorded."""
@@ -215,6 +224,11 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         raise refusal
     limits = Limits(session.loaded.plans, session.loaded.project.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request, prepared.progress)
+    if consent.given and prepared.calls_to_make and not _is_bounded(session, prepared):
+        raise RefusedError(
+            "the price of these calls is unknown, so you must say how much they may cost",
+            f"Add --max-cost, such as: {options.command()} --consent-to-charge --max-cost 10.00",
+        )
     if prepared.calls_to_make and balance is not None:
         check_balance(balance)
         for message in short_of(

@@ -165,3 +165,28 @@ def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) 
     )
     assert broken in results["problems"]
     assert broken in " ".join(ran.out.split())
+
+
+def test_without_max_cost_the_ceiling_is_the_one_that_plan_prints(project: Project, service: Served) -> None:
+    """Rates that are too low: the bills reach it in the middle, and it holds."""
+    project.write("plans/hours.yaml", TEN_CALLS)
+    project.write("planner.yaml", "version: 1\nrates: {spark: 1}\n")
+    printed = project.planner("plan").out.partition("--max-cost ")[2].split()[0]
+    spent, results = stopped_at(project, service)
+    assert results["consent"]["max_cost_cents"] == round(float(printed) * 100)
+    assert 0 < spent <= results["consent"]["max_cost_cents"]
+
+
+def test_an_unknown_price_needs_a_ceiling(project: Project, serve_here: Callable[..., Served], tmp_path: Path) -> None:
+    """Nobody is called without one; a budget of the plan is one."""
+    dear = tmp_path / "dear.yaml"
+    dear.write_text("extends: demo\nversion: 1\nworld: dear\ntime_scale: 600\nagents: {12: {product: bolt}}\n")
+    service = serve_here("--world", str(dear))
+    project.write("plans/hours.yaml", TEN_CALLS.replace("runs: 10", "runs: 1"))
+    assert project.planner("plan", "--format", "json").json["estimate"]["high_cents"] is None
+    ran = project.planner("run", CONSENT)
+    assert (ran.code, "--max-cost" in ran.err) == (3, True)
+    assert service.own_runs() == []
+    project.edit("plans/hours.yaml", "scenarios:", "budget: {max_cost_cents: 500}\nscenarios:")
+    project.planner("run", CONSENT)
+    assert len(service.own_runs()) == 1
