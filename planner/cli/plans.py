@@ -163,20 +163,24 @@ def run(invocation: Invocation, **values: Any) -> int:
     return module.run(outside, RunOptions(selection(values), **values))
 
 
-@command(examples=["planner show 'refunds/late-order@support'"])
-@click.argument("case", metavar="CASE")
+@command(examples=["planner show 'refunds/late-order@support'", "planner show support"])
+@click.argument("wanted", metavar="CASE|TARGET")
 @options.PATHS
-@options.ENVIRONMENT
+@options.PLACE
+@options.offline()
 @options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
 def show(invocation: Invocation, **values: Any) -> int:
-    """Show a case in full.
+    """Show a case in full, or a target and its cases.
 
-    CASE is a case id, or a pattern with * and ?.
+    A case: its final prompt, its expectations with their lines, what happens to it and why, and its stored runs. A
+    target: its agent, what its file changes, and each of its cases.
+
+    CASE is a case id, or a pattern with * and ?. TARGET is a target's alias.
     """
     from planner.commands import show as module
 
-    return module.show(shell(invocation), **values)
+    return module.show(shell(invocation), module.ShowOptions(selection(values), **values))
 
 
 @command(examples=["planner explain unknown-key", "planner explain check:says"])

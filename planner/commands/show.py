@@ -1,46 +1,147 @@
-"""`planner show`: one case as it would be called and judged, and where its expectations are written."""
+"""`planner show`: a case as it would be called and judged, what happens to it and why; or a target and its cases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
+from planner.changes.configuration import EffectiveTarget
+from planner.changes.model import ChangeSet
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.model import Case
+from planner.quantities import count
+from planner.reports.agents import agent_documents, agent_notes, note_lines
 from planner.reports.case_page import page_document, render_page
-from planner.reports.neutral import json_document
-from planner.session.selection import Files, chosen_ids, read_files
-from planner.session.shell import Shell, print_diagnostics
+from planner.reports.change_explanation import explanation_document, explanation_lines
+from planner.reports.neutral import for_terminal, json_document
+from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
+from planner.reports.terminal import Colour, painter
+from planner.session.ci import policy_source
+from planner.session.preparing import Preparation, prepare, stored_journal
+from planner.session.selection import Files, Selection, chosen_ids, read_files
+from planner.session.service import known_service
+from planner.session.shell import Shell, print_diagnostics, redactor_of
+from planner.session.stores import Workspace, open_workspace
+from planner.values import frozen
 
 
-def show(
-    shell: Shell,
-    case: str,
-    paths: Sequence[Path],
-    *,
-    environment: str | None,
-    output_format: Literal["text", "json"],
-) -> int:
-    """Print the cases whose id is `case` or matches it; return 0."""
-    files = read_files(shell, paths, environment)
-    cases = _chosen(case, files)
+@frozen
+class ShowOptions:
+    """`wanted` is a case id, a pattern of case ids, or a target's alias."""
+
+    selection: Selection
+    wanted: str
+    output_format: Literal["text", "json"] = "text"
+
+
+def show(shell: Shell, options: ShowOptions) -> int:
+    """Print the target, or the cases; return 0. If some plans are invalid, the cases of the others are shown, without
+    what happens to them."""
+    selection = options.selection
+    files = read_files(shell, selection.paths, selection.environment, policy_source(shell, selection.base))
+    every = [case for plan in files.plans for case in plan.cases]
+    of_target = [case for case in every if case.target.alias == options.wanted]
+    cases = of_target or _chosen(options.wanted, every, files)
     if files.diagnostics.has_errors:
         print_diagnostics(shell, files.diagnostics)
-    if output_format == "json":
-        document = {"schema_version": "1.0", "cases": [page_document(case) for case in cases]}
-        shell.print(json_document(document))
+        _show_cases(shell, options, cases, None, None)
+        return 0
+    work = open_workspace(shell, selection)
+    with stored_journal(work) as journal:
+        prepared = prepare(work, known_service(work).targets, journal)
+    if of_target:
+        _show_target(work, options, of_target, prepared)
     else:
-        shell.print("\n\n".join(render_page(case, width=shell.width, color=shell.color) for case in cases))
+        _show_cases(shell, options, cases, prepared.change_set, work)
     return 0
 
 
-def _chosen(wanted: str, files: Files) -> list[Case]:
-    cases = [case for plan in files.plans for case in plan.cases]
+def _chosen(wanted: str, every: Sequence[Case], files: Files) -> list[Case]:
     try:
-        ids = chosen_ids(wanted, [case.case_id for case in cases], "there is no case")
+        ids = chosen_ids(wanted, [case.case_id for case in every], "there is no case and no target")
     except UsageError as error:
         if files.diagnostics.has_errors:
             raise PlanInvalidError(f"no valid plan has a case {wanted}", files.diagnostics) from error
         raise
-    return [case for case in cases if case.case_id in ids]
+    return [case for case in every if case.case_id in ids]
+
+
+def _show_cases(
+    shell: Shell, options: ShowOptions, cases: Sequence[Case], change_set: ChangeSet | None, work: Workspace | None
+) -> None:
+    redactor = redactor_of(work.loaded.project) if work is not None else None
+    pages: list[str] = []
+    documents: list[dict[str, object]] = []
+    for case in cases:
+        page, document = render_page(case, width=shell.width, color=shell.color), page_document(case)
+        if change_set is not None and redactor is not None:
+            change = next(each for each in change_set.changes if each.case_id == case.case_id)
+            price = change_set.prices.get(case.case_id)
+            lines = explanation_lines(
+                change, price, redactor, now=shell.clock.now(), width=shell.width, color=shell.color
+            )
+            page = "\n".join([page, "Now", *lines]) + "\n"
+            document |= {"now": explanation_document(change, price, redactor)}
+        pages.append(page)
+        documents.append(document)
+    shell.print(json_document({"cases": documents}) if options.output_format == "json" else "\n\n".join(pages))
+
+
+def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], prepared: Preparation) -> None:
+    """The agent, what its file changes, and what happens to each of its cases."""
+    shell, redactor = work.shell, redactor_of(work.loaded.project)
+    ids = {case.case_id for case in cases}
+    changes = [change for change in prepared.change_set.changes if change.case_id in ids]
+    names = redactor.names(ids)
+    targets = {(case.target.kind, case.target.id) for case in cases}
+    agents = [each for each in prepared.agents if ("agent", each.agent_id) in targets]
+    if options.output_format == "json":
+        documents = [
+            {
+                "case_id": names[change.case_id],
+                "action": change.action,
+                "reason": change.reason,
+                "outcome": change.prior.outcome if change.prior else None,
+                "run_ids": [run.run_id for run in change.prior.runs] if change.prior else [],
+            }
+            for change in changes
+        ]
+        target: dict[str, object] = {
+            "alias": options.wanted,
+            "agents": [{"kind": kind, "id": number} for kind, number in sorted(targets)],
+            "files": [
+                redact_fields(each, FIELDS, how_to_redact(redactor)).model_dump(mode="json")
+                for each in agent_documents(agents)
+            ],
+            "cases": documents,
+        }
+        shell.print(json_document({"target": target}))
+        return
+    paint = painter(color=shell.color)
+    lines = [paint(for_terminal(options.wanted), Colour.BOLD)]
+    lines += [_described(kind, number, prepared) for kind, number in sorted(targets)]
+    lines += list(_file_lines(agents, prepared, work))
+    lines.append(count(len(changes), "case"))
+    for change in changes:
+        stored = "never called" if change.prior is None else f"{change.prior.outcome}, {_runs(change.prior.counts)}"
+        lines.append(
+            f"  {for_terminal(names[change.case_id])}   {stored} · {change.action.done}: {change.reason.label}"
+        )
+    shell.print("\n".join(lines))
+
+
+def _described(kind: str, number: int, prepared: Preparation) -> str:
+    state = prepared.targets.get((kind, number))
+    edited = "" if state is None or state.revision is None else f" · edited {state.revision.partition(' ')[0]}"
+    product = "" if state is None or state.product is None else f" · {state.product}"
+    return f"  {kind.replace('_', ' ')} {number}{product}{edited}"
+
+
+def _file_lines(agents: Sequence[EffectiveTarget], prepared: Preparation, work: Workspace) -> Sequence[str]:
+    notes = agent_notes(agents, prepared.change_set, redactor_of(work.loaded.project))
+    return list(note_lines(notes, work.shell.width, painter(color=work.shell.color)))
+
+
+def _runs(counts: tuple[int, int]) -> str:
+    passed, countable = counts
+    return f"{passed} of {count(countable, 'run')} passed"

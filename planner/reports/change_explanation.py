@@ -8,39 +8,27 @@ from datetime import datetime
 from typing import Any
 
 from planner.changes.detail import expectations_detail, inputs_detail
-from planner.changes.model import CasePrice, Change, ChangeSet
+from planner.changes.model import CasePrice, Change
 from planner.planfile.model import Case
 from planner.quantities import count, money, money_range, some
 from planner.reports.change_set import ages
-from planner.reports.neutral import for_terminal, json_document, picked
+from planner.reports.neutral import for_terminal, picked
 from planner.reports.redaction import Redactor
-from planner.reports.terminal import Colour, labelled, painter
+from planner.reports.terminal import labelled, painter
 from planner.results.model import CaseInputs, CaseResult
 from planner.results.outcomes import Action
-
-SCHEMA_VERSION = "1.0"
 
 _LABEL_CELLS = 14
 
 
-def render_text(
-    change_set: ChangeSet, changes: Sequence[Change], *, redactor: Redactor, now: datetime, width: int, color: bool
-) -> str:
-    """One paragraph per change."""
-    paint = painter(color=color)
-    paragraphs: list[str] = []
-    for change in changes:
-        lines = [paint(for_terminal(redactor.name(change.case_id)), Colour.BOLD)]
-        for label, texts in _entries(change, change_set.prices.get(change.case_id), redactor, now):
-            lines += labelled(f"  {label}", list(map(for_terminal, texts)), _LABEL_CELLS, width, paint)
-        paragraphs.append("\n".join(line.rstrip() for line in lines))
-    return "\n\n".join(paragraphs) + "\n"
-
-
-def render_json(change_set: ChangeSet, changes: Sequence[Change], *, redactor: Redactor) -> str:
-    """The same as JSON."""
-    explanations = [_document(change, change_set.prices.get(change.case_id), redactor) for change in changes]
-    return json_document({"schema_version": SCHEMA_VERSION, "digest": change_set.digest, "explanations": explanations})
+def explanation_lines(
+    change: Change, price: CasePrice | None, redactor: Redactor, *, now: datetime, width: int, color: bool
+) -> list[str]:
+    """What happens to a case and why."""
+    paint, lines = painter(color=color), list[str]()
+    for label, texts in _entries(change, price, redactor, now):
+        lines += labelled(f"  {label}", list(map(for_terminal, texts)), _LABEL_CELLS, width, paint)
+    return [line.rstrip() for line in lines]
 
 
 def _entries(
@@ -113,7 +101,8 @@ def _price(price: CasePrice) -> str:
     return f"{money(round(price.expected_cents))} a call ({money_range(low, price.high_cents)}; {price.basis})"
 
 
-def _document(change: Change, price: CasePrice | None, redactor: Redactor) -> dict[str, object]:
+def explanation_document(change: Change, price: CasePrice | None, redactor: Redactor) -> dict[str, object]:
+    """The same as JSON values."""
     prior, case = change.prior, change.case
     stored, prices = None, None
     if prior is not None:

@@ -112,6 +112,14 @@ Expected
   never_says   plans/hours.yaml:28
     check: never_says
     matches: "(?i)calm down"
+
+Now
+  action      called, 3 calls: new
+  calls       agent 12 · outbound · bot
+  agent       revision unknown
+  expects     3 expectations: call, window, never_says
+  stored      nothing
+  price       unknown (no past runs and the product is unknown)
 """)
 
 
@@ -124,6 +132,7 @@ def test_a_case_as_json(written: Project) -> None:
         "1.0",
     )
     (case,) = shown["cases"]
+    assert case["now"].pop("fingerprints")["stored"] is None
     assert case == snapshot(
         {
             "case_id": "refunds/window[language=English,order=1,caller=ana]@support",
@@ -184,6 +193,40 @@ Good morning. Speak English.
                     "column": 9,
                 },
             ],
+            "now": {
+                "case_id": "refunds/window[language=English,order=1,caller=ana]@support",
+                "action": "call",
+                "reason": "new",
+                "detail": "",
+                "runs": 3,
+                "kept_run_ids": [],
+                "inputs": {
+                    "now": {
+                        "prompt": """\
+Good morning. Speak English.
+
+  You are Ana  Ruiz: order 1.
+##[error]x
+""",
+                        "target_kind": "agent",
+                        "target_id": 12,
+                        "direction": "outbound",
+                        "mode": "bot",
+                        "target_number": None,
+                        "agent_revision": None,
+                        "configuration": None,
+                    },
+                    "stored": None,
+                },
+                "expectations": ["call", "window", "never_says"],
+                "stored": None,
+                "price": {
+                    "expected_cents": None,
+                    "low_cents": None,
+                    "high_cents": None,
+                    "basis": "unknown: no past runs and the product is unknown",
+                },
+            },
         }
     )
 
@@ -227,7 +270,7 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
 def test_no_such_case(project: Project, wanted: str, message: str) -> None:
     ran = project.planner("show", wanted)
     assert (ran.code, ran.out) == (2, "")
-    assert f"there is no case {wanted}" in ran.err
+    assert f"there is no case and no target {wanted}" in ran.err
     assert message in ran.err
 
 
@@ -253,3 +296,41 @@ def test_libraries_are_counted(written: Project) -> None:
     ran = written.planner("plan", "plans/lib")
     assert ran.code == 2
     assert "there are only libraries and no plan" in ran.err
+
+
+RUN = ("run", "--sandbox", "--consent-to-charge")
+
+
+def test_what_happens_to_a_case_and_why(project: Project) -> None:
+    """Before and after its calls, with another prompt, and without, where other plans are invalid."""
+
+    def now(case: str = "hours/cancel@clinic") -> tuple[str, str, int]:
+        (found,) = project.planner("show", case, "--sandbox", "--format", "json").json["cases"]
+        stored = found["now"]["stored"] or {"run_ids": []}
+        return found["now"]["action"], found["now"]["reason"], len(stored["run_ids"])
+
+    assert now() == ("call", "new", 0)
+    assert project.planner(*RUN).code == 0
+    assert now() == ("reuse", "passed", 1)
+    project.edit("plans/hours.yaml", "Cancel your appointment", "Move your appointment")
+    assert now() == ("call", "caller_prompt_changed", 1)
+    text = project.planner("show", "hours/cancel@clinic", "--sandbox").out
+    assert "caller prompt changed" in text
+    project.write("plans/broken.yaml", "version: 9\n")
+    (found,) = project.planner("show", "hours/cancel@clinic", "--sandbox", "--format", "json").json["cases"]
+    assert "now" not in found
+
+
+def test_a_target_and_its_cases(project: Project) -> None:
+    """Its agent, and each case with its outcome, its runs and what happens to it."""
+    assert project.planner(*RUN).code == 0
+    target = project.planner("show", "clinic", "--sandbox", "--format", "json").json["target"]
+    assert (target["alias"], target["agents"]) == ("clinic", [{"kind": "agent", "id": 12}])
+    assert [(case["outcome"], case["action"], len(case["run_ids"])) for case in target["cases"]] == [
+        ("passed", "reuse", 2),
+        ("passed", "reuse", 2),
+        ("passed", "reuse", 1),
+    ]
+    text = project.planner("show", "clinic", "--sandbox").out
+    assert "agent 12" in text
+    assert text.count("passed · reused: passed") == 3

@@ -59,7 +59,7 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
         "runs",
         "latest",
     }
-    assert {action for action, _, _ in fresh("two").actions().values()} == {"keep"}
+    assert {action for action, _, _ in fresh("two").actions().values()} == {"reuse"}
     text = b"".join(bucket.objects.values())
     assert b"[redacted]" in text
     for secret in (b"Dora Diaz", b"sk_test_commands", b"AKIAEXAMPLE", b"secretexample"):
