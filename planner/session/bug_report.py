@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -41,9 +41,11 @@ class BugLog:
     folder: Path | None
     """None: a temporary folder."""
     session_id: str = ""
+    redactor: Callable[[], Redactor] = Redactor
+    """What to leave out; the project may not be loaded yet."""
 
     def write(self, error: BaseException) -> Path:
-        """Append the exception without keys and phone numbers; return the path to show."""
+        """Append the exception, without keys, phone numbers and what the project redacts; return the path to show."""
         text = self._text(error)
         if self.folder is not None:
             with suppress(OSError):
@@ -81,7 +83,7 @@ class BugLog:
 
     def _text(self, error: BaseException) -> str:
         raised = "".join(traceback.format_exception(error))
-        shown = Redactor().text(self.shell.keys.text(raised))
+        shown = self.redactor().text(self.shell.keys.text(raised))
         return printable(f"{self._header}\n{self.shell.clock.now():%Y-%m-%d %H:%M:%S} UTC\n{shown}\n")
 
     def as_error(self, error: BaseException) -> BugError:

@@ -28,7 +28,7 @@ from planner.results.repository import ResultsRepository
 from planner.session.bug_report import BUG_LOG, BugLog, is_bug
 from planner.session.report_files import REPORT_FILES, replace_reports
 from planner.session.selection import Selection, load
-from planner.session.shell import Shell, print_diagnostics, publisher_of, redactor_patterns
+from planner.session.shell import Shell, print_diagnostics, publisher_of, redactor_of, redactor_patterns
 from planner.session.stores import Workspace, check_folder, place_of
 from planner.verdicts.ending import WORDS, Ending, first_of
 from planner.verdicts.gate import Gate
@@ -65,7 +65,7 @@ class ReportSession:
 
     @property
     def bugs(self) -> BugLog:
-        return BugLog(self.shell, self.report_dir, self.invocation_id)
+        return BugLog(self.shell, self.report_dir, self.invocation_id, lambda: redactor_of(self.project))
 
     def open(self) -> Workspace:
         """Load the selected plans and open their store, which the reports name from now on. Raises like `load` and

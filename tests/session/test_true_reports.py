@@ -180,6 +180,17 @@ def test_a_check_that_raises_costs_nothing_more(organisation: Organisation) -> N
     assert made(organisation) == WANTED
 
 
+@pytest.mark.parametrize("place", ["planner.session.executing.judge_record", "planner.checks.call.CallCheck.judge"])
+def test_details_of_a_bug_are_redacted(organisation: Organisation, place: str) -> None:
+    """An exception may quote what was said."""
+    organisation.write("planner.yaml", "version: 1\nredact: ['nobody ']\n")
+    with broken(place):
+        organisation.run()
+    log = (organisation.root / "reports" / BUG_LOG).read_text()
+    assert "KeyError" in log
+    assert "nobody expected" not in log
+
+
 def test_a_summary_that_cannot_be_rendered_is_named(organisation: Organisation) -> None:
     with broken("planner.session.report_session.render_text", begin=1):
         ran = organisation.run()
