@@ -55,8 +55,10 @@ def report(invocation: Invocation, **values: Any) -> int:
     return module.report(shell(invocation), module.ReportOptions(selection(values), **values))
 
 
-@command(examples=["planner history", "planner history 'refunds/*'"])
+@command(examples=["planner history", "planner history 'refunds/*'", "planner history --spend --since 30d"])
 @click.argument("case", required=False, metavar="[CASE]")
+@option(options.CASES, "--spend", is_flag=True, help="Who agreed to what, and what it cost, with sums by month.")
+@option(options.CASES, "--since", metavar="AGE", help="Only sessions of at most this age, such as 30d or 12h.")
 @options.STORED
 @options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
@@ -67,7 +69,7 @@ def history(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import history as module
 
-    return module.history(shell(invocation), selection(values), **values)
+    return module.history(shell(invocation), module.HistoryOptions(selection(values), **values))
 
 
 _SETTLE = "Settle"

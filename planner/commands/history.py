@@ -1,32 +1,71 @@
-"""`planner history`: results over time, read from the store."""
+"""`planner history`: pass rates over time, and who agreed to what, read from the store."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Literal
 
 from planner.changes.history import timeline
+from planner.clock import age_of, aware
+from planner.errors import UsageError
 from planner.reports.history import HistoryPage, render_json, render_text
+from planner.reports.spending import render_json as spending_json
+from planner.reports.spending import render_text as spending_text
+from planner.reports.spending import spending_of
+from planner.results.model import RunResult
 from planner.session.selection import Selection, chosen_ids
 from planner.session.shell import Shell, redactor_of
-from planner.session.stores import DEFAULT_STORE, open_results
+from planner.session.stores import DEFAULT_STORE, Place, open_results
+from planner.values import frozen
 
 
-def history(shell: Shell, selection: Selection, *, case: str | None, output_format: Literal["text", "json"]) -> int:
-    """Print the history of the stored sessions; return 0. `case` is an id or a glob."""
+@frozen
+class HistoryOptions:
+    """`case` is an id or a pattern."""
+
+    selection: Selection
+    case: str | None = None
+    spend: bool = False
+    since: str | None = None
+    """The greatest age of a session, such as `30d`."""
+    output_format: Literal["text", "json"] = "text"
+
+
+def history(shell: Shell, options: HistoryOptions) -> int:
+    """Print the history of the stored sessions; return 0."""
+    selection, is_json = options.selection, options.output_format == "json"
     project, place = open_results(shell, selection)
-    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
+    sessions = _sessions(shell, place, options)
+    if options.spend:
+        entries = spending_of(sessions)
+        shell.print(spending_json(entries) if is_json else spending_text(entries))
+        return 0
     found = timeline(sessions)
     wanted = None
-    if case is not None:
-        chosen = chosen_ids(case, [each.case_id for each in found.cases], "no stored run has a case")
+    if options.case is not None:
+        chosen = chosen_ids(options.case, [each.case_id for each in found.cases], "no stored run has a case")
         wanted = tuple(each for each in found.cases if each.case_id in chosen)
     scope = ["sandbox"] if selection.sandbox else []
     scope += [f"environment {selection.environment}"] if selection.environment is not None else []
     scope += [f"store {selection.store}"] if selection.store not in (None, DEFAULT_STORE) else []
     page = HistoryPage(found, wanted, tuple(scope), selection.sandbox)
     redactor = redactor_of(project)
-    if output_format == "json":
+    if is_json:
         shell.print(render_json(page, environment=selection.environment or "", redactor=redactor))
     else:
         shell.print(render_text(page, redactor=redactor, width=shell.width, color=shell.color))
     return 0
+
+
+def _sessions(shell: Shell, place: Place, options: HistoryOptions) -> Iterator[RunResult]:
+    """Newest first, as far back as asked for."""
+    selection = options.selection
+    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
+    if options.since is None:
+        return iter(sessions)
+    age = age_of(options.since)
+    if age is None:
+        raise UsageError(f"--since {options.since}: this is no age", "Write it as 30d, 12h or 2w.")
+    oldest = shell.clock.now() - age
+    return takewhile(lambda session: aware(session.started_at) >= oldest, sessions)

@@ -8,7 +8,11 @@ from datetime import UTC, datetime, timedelta
 from planner.changes.history import Timeline, timeline
 from planner.reports.history import HistoryPage, render_json, render_text
 from planner.reports.redaction import Redactor
-from planner.results.model import CaseResult, RunResult
+from planner.reports.spending import render_json as spending_json
+from planner.reports.spending import render_text as spending_text
+from planner.reports.spending import spending_of
+from planner.results.model import CaseResult, ConsentDocument, RunResult
+from planner.session.report_session import NO_COST
 from tests.support.stored_cases import make_case, make_runs, session_result, store_case
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -40,36 +44,12 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
     return timeline(reversed(outlines))
 
 
-SUITE = """\
+HISTORY = """\
 3 sessions · 2026-11-01 to 2026-11-03 · 2 cases · 18 calls · $5.28, 1 bill unknown
 
-Pass rate  █▇▆ 83 % (61 % to 94 %) of 18 calls
-Duration   ▁▅█ 1 min 1 s median
-Cost       ▁▅█ $0.31 a call
-Flaky      the result changed in 4 of 16 consecutive runs (25 %)
-
-Sessions, newest first
-  ✗ 2026-11-03 09:00 · 4 of 6 passed · 1 min 11 s · at least $2.40
-  ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · $1.92
-  ✓ 2026-11-01 09:00 · 6 of 6 passed · 51 s · $0.96
-
-Cases, least reliable first
-  ✗ refunds/late-order@support   █▆▃   67 % (35 % to 88 %) of 9     1 min 1 s · $0.32 a call · flaky
-                                                                    50 %
-  ✓ hours/opening@hotline        ███   100 % (70 % to 100 %) of 9   1 min 1 s · $0.30 a call
-"""
-CASE = """\
-✗ refunds/late-order@support
-  failed · 9 calls · $2.88
-
-Pass rate  █▆▃ 67 % (35 % to 88 %) of 9 calls
-Duration   ▁▅█ 1 min 1 s median
-Cost       ▁▅█ $0.32 a call
-Flaky      the result changed in 4 of 8 consecutive runs (50 %)
-
-  2026-11-03 09:00 · 1 of 3 passed · 1 min 11 s · $1.44
-  2026-11-02 09:00 · 2 of 3 passed · 1 min 1 s · $0.96
-  2026-11-01 09:00 · 3 of 3 passed · 51 s · $0.48
+Least reliable first
+  ✗ refunds/late-order@support   █▆▃   67 % (35 % to 88 %) of 9     $0.32 a call · flaky 50 %
+  ✓ hours/opening@hotline        ███   100 % (70 % to 100 %) of 9   $0.30 a call
 """
 
 
@@ -77,13 +57,16 @@ def _text(page: HistoryPage, width: int = 100, *, color: bool = False) -> str:
     return render_text(page, redactor=Redactor(), width=width, color=color)
 
 
-def test_the_suite() -> None:
-    """Graphs over time, the newest sessions, and cases with the least reliable first."""
-    assert _text(HistoryPage(_invocations(), None, (), sandbox=False)) == SUITE
+def test_the_least_reliable_come_first() -> None:
+    """All cases, or those that are wanted."""
+    found = _invocations()
+    assert _text(HistoryPage(found, None, (), sandbox=False)) == HISTORY
+    wanted = _text(HistoryPage(found, (found.cases[1],), (), sandbox=False))
+    assert [name in wanted for name in ("refunds/late-order@support", "hours/opening@hotline")] == [True, False]
 
 
-def test_a_row_has_sign_and_counts_of_the_same_verdicts() -> None:
-    """Those of the session itself, also after a recheck. The total counts the newest."""
+def test_a_row_counts_the_newest_verdicts() -> None:
+    """Also after a recheck."""
     runs = make_runs("agent", "agent", invocation_id="day0")
     passed = [run.model_copy(update={"fault": None, "outcome": "passed"}) for run in runs]
     case = make_case("s", case_id="p/s@t", plan="p")
@@ -91,15 +74,32 @@ def test_a_row_has_sign_and_counts_of_the_same_verdicts() -> None:
         session_result("day1", store_case(case, runs=passed, outcome="passed"), at=START + timedelta(days=1)),
         session_result("day0", store_case(case, runs=runs, outcome="failed"), at=START, outcome="failed"),
     ]
-    text = _text(HistoryPage(timeline(outlines), None, (), sandbox=False))
-    assert "  ✗ 2026-11-01 09:00 · 0 of 2 passed" in text
-    assert "Pass rate  ▁ 100 %" in text
+    assert "100 % (34 % to 100 %) of 2" in _text(HistoryPage(timeline(outlines), None, (), sandbox=False))
 
 
-def test_one_case() -> None:
-    """Measures of one case, and each session that called it."""
-    found = _invocations()
-    assert _text(HistoryPage(found, (found.cases[1],), (), sandbox=False)) == CASE
+def test_spending_is_summed_by_month() -> None:
+    """Sessions without consent spent nothing and are left out."""
+    consent = ConsentDocument(given=True, by="maria", max_cost_cents=500)
+    sessions = [
+        session_result(f"s{index}", at=START + timedelta(days=10 * index)).model_copy(
+            update={
+                "consent": consent if index != 1 else ConsentDocument(given=False),
+                "cost": NO_COST.model_copy(update={"this_invocation_cents": 100 + index}),
+            }
+        )
+        for index in range(5)
+    ]
+    document = json.loads(spending_json(spending_of(reversed(sessions))))
+    assert [(each["session_id"], each["cents"], each["by"]) for each in document["sessions"]] == [
+        ("s4", 104, "maria"),
+        ("s3", 103, "maria"),
+        ("s2", 102, "maria"),
+        ("s0", 100, "maria"),
+    ]
+    assert document["months"] == {"2026-12": 207, "2026-11": 202}
+    text = spending_text(spending_of(reversed(sessions)))
+    assert "$1.04 of at most $5.00  maria" in text
+    assert text.endswith("2026-11               $2.02")
 
 
 def test_json_names_its_schema_and_is_complete() -> None:
@@ -112,7 +112,6 @@ def test_json_names_its_schema_and_is_complete() -> None:
     assert [case["case_id"] for case in document["cases"]] == ["hours/opening@hotline", "refunds/late-order@support"]
     assert [point["passed"] for point in document["cases"][1]["points"]] == [3, 2, 1]
     assert document["cases"][1]["flip_rate"] == 0.5
-    assert [entry["passed"] for entry in document["invocations"]] == [4, 5, 6]
 
 
 def test_names_are_redacted_in_every_format() -> None:

@@ -1,0 +1,73 @@
+"""`planner history --spend`: who agreed to what, and what it cost, with sums by month."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from planner.clock import aware
+from planner.quantities import count, money
+from planner.reports.neutral import for_terminal, json_document, picked
+from planner.results.model import RunResult
+from planner.values import frozen
+
+
+@frozen
+class Spent:
+    """What one session spent under a consent."""
+
+    session_id: str
+    at: datetime
+    by: str
+    max_cost_cents: int | None
+    digest: str
+    launches: int
+    cents: int
+    """Of calls and judge calls, as far as they are billed."""
+
+
+def spending_of(sessions: Iterable[RunResult]) -> list[Spent]:
+    """One entry for each session that somebody agreed to, newest first."""
+    return [
+        Spent(
+            session.invocation_id,
+            aware(session.started_at).astimezone(UTC),
+            session.consent.by,
+            session.consent.max_cost_cents,
+            session.change_set_digest,
+            session.stats.launches,
+            session.cost.this_invocation_cents
+            + (session.cost.judge.this_invocation_cents if session.cost.judge is not None else 0),
+        )
+        for session in sessions
+        if session.consent.given
+    ]
+
+
+def _months(entries: Sequence[Spent]) -> dict[str, int]:
+    sums: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        sums[f"{entry.at:%Y-%m}"] += entry.cents
+    return dict(sums)
+
+
+def render_text(entries: Sequence[Spent]) -> str:
+    lines = [
+        f"{entry.at:%Y-%m-%d %H:%M}  {money(entry.cents):>9}{_limit(entry)}  {for_terminal(entry.by) or 'unknown'}"
+        f"  {count(entry.launches, 'launch', 'launches')}  {for_terminal(entry.session_id)}"
+        for entry in entries
+    ]
+    lines += ["", *(f"{month}  {money(cents):>18}" for month, cents in _months(entries).items())]
+    return "\n".join(lines).strip("\n") or "Nobody has agreed to calls yet."
+
+
+def _limit(entry: Spent) -> str:
+    return "" if entry.max_cost_cents is None else f" of at most {money(entry.max_cost_cents)}"
+
+
+def render_json(entries: Sequence[Spent]) -> str:
+    shown = [
+        picked(entry, "session_id", "at", "by", "max_cost_cents", "digest", "launches", "cents") for entry in entries
+    ]
+    return json_document({"sessions": shown, "months": _months(entries)})
