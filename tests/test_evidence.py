@@ -50,6 +50,14 @@ PAGE_TRANSCRIPT: list[dict[str, Any]] = [
 ]
 
 
+def test_secrets_of_a_tool_snapshot() -> None:
+    """A call shows the agent's tools, with their headers."""
+    tools = [{"name": "lookup", "headers": {"Authorization": "Bearer hunter2"}}]
+    parsed = evidence(call={**CALL, "tool_snapshot": tools})
+    assert "lookup" in parsed.model_dump_json()
+    assert "hunter2" not in parsed.model_dump_json()
+
+
 def test_a_complete_run() -> None:
     """As it is stored."""
     grade = {"status": "completed", "score": 0.87, "call_outcome": "success", "goal_achievement": "achieved"}

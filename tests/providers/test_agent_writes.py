@@ -56,6 +56,20 @@ async def test_any_success_is_one(talk: Callable[..., Any], answer: Any) -> None
     ]
 
 
+async def test_only_the_service_gets_a_secret(talk: Callable[..., Any]) -> None:
+    """What was read is written as it was; a digest in a file is a text like any other."""
+    tools = [{"name": "lookup", "headers": {"Authorization": "Bearer hunter2"}, "url": "https://me:hunter3@x.example"}]
+    agent = {"id": 12, "tools": tools, "has_draft": True, "draft_tools": [*tools, *tools]}
+    made = await talk((200, agent), (404, {}), (200, {}))
+    read = await made.client.agent(12)
+    assert "hunter" not in repr(read)
+    await made.client.draft_agent(13, {"tools": read.configuration["tools"]})
+    assert json.loads(made.server.asked[-1].body) == {"tools": tools}
+    shown = str(read.configuration["tools"][0]["headers"]["Authorization"])
+    await made.client.draft_agent(13, {"prompt": json.loads(json.dumps(shown))})
+    assert json.loads(made.server.asked[-1].body) == {"prompt": shown}
+
+
 @pytest.mark.parametrize("write", WRITES.values(), ids=list(WRITES))
 @pytest.mark.parametrize(
     ("answer", "kind", "code"),

@@ -304,6 +304,25 @@ PLAIN = evidence(
 )
 
 
+def test_secrets_of_a_call_are_masked() -> None:
+    """In arguments and results of tools, and in the call object."""
+    shown = redact_evidence(
+        evidence(
+            call=Call(call_id=2, status="completed", document={"tools": [{"headers": {"X-Team": "hunter1"}}]}),
+            tools=(
+                ToolCall(
+                    name="log_in",
+                    arguments={"password": "hunter2"},
+                    result={"page": "https://x.example/?token=hunter3"},
+                ),
+            ),
+            turns=(Turn(number=1, role=Role.AGENT, text="See https://me:hunter4@x.example."),),
+        )
+    )
+    assert "hunter" not in shown.model_dump_json()
+    assert set(shown.redacted) == {"turns", "tools", "document"}
+
+
 def test_evidence_without_numbers_is_unchanged() -> None:
     """The same object, so it keeps its digest."""
     assert redact_evidence(PLAIN) is PLAIN

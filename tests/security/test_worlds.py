@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 from repositories import commit, git, pull_request
 
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 
 
 @pytest.mark.parametrize("way", ["extends", "link", "name"])
@@ -32,3 +35,57 @@ def test_world_outside_the_repository(
     ran = project.planner("plan", "--sandbox", "--world", str(secret) if way == "name" else "world.yaml")
     assert (ran.code, "leads out of the repository" in ran.err) == (2, True)
     assert "gho_secret" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "models: {writer: {base_url: '%s', model: x, api_key_env: THUNDERPHONE_API_KEY}}",
+        "judge: {base_url: '%s', model: x, api_key_env: THUNDERPHONE_API_KEY}",
+        "agents: {12: {model: writer}}",
+        "agents: {12: {base_url: '%s'}}",
+        "base_url: '%s'",
+        "api_key_env: THUNDERPHONE_API_KEY",
+    ],
+)
+def test_server_in_a_world(project: Project, model: Model, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    """A world names a server of its own, and a variable with the key for it.
+
+    Before: `planner run --sandbox` sent any variable of the environment to any host. Now: a world has no such field, and planner contacts
+    nobody.
+    """
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_live_hunter2hunter2")
+    project.write("world.yaml", f"extends: demo\nversion: 1\nworld: mine\n{field.replace('%s', model.url)}\n")
+    ran = project.planner("run", "--sandbox", "--world", "world.yaml", "--consent-to-charge")
+    assert (ran.code, model.asked, model.reads) == (2, [], [])
+    assert "hunter2" not in ran.out + ran.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_world_that_is_a_pipe(project: Project) -> None:
+    """The world is a named pipe.
+
+    Before: planner waited for ever. Now: it ends at once.
+    """
+    os.mkfifo(project.root / "world.yaml")
+    assert project.planner("plan", "--sandbox", "--world", "world.yaml").code == 2
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        "agents: {" + ", ".join(f"{number}: 1" for number in range(20_000)) + "}\n",
+        "x: {" + ", ".join(f"k{number}: 1" for number in range(400_000)) + "}\n",
+        "tables: {a: {" + ", ".join(f"k{number}: 1" for number in range(20_000)) + "}}\n",
+    ],
+    ids=["agents", "values", "rows"],
+)
+def test_world_of_many_errors(project: Project, world: str) -> None:
+    """A world has 20,000 errors, or 400,000 values.
+
+    Before: each error was compared with all others, which takes minutes. Now: it takes under 5 s.
+    """
+    project.write("world.yaml", f"version: 1\nworld: mine\n{world}")
+    start = time.process_time()
+    assert project.planner("plan", "--sandbox", "--world", "world.yaml").code == 2
+    assert time.process_time() - start < 5

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -17,14 +19,18 @@ from pydantic_core import ErrorDetails
 
 from planner.diagnostics import Span
 from planner.planfile.yaml.document import Mapping as Written
-from planner.planfile.yaml.document import follow
-from planner.planfile.yaml.reader import read
+from planner.planfile.yaml.document import follow, larger_than
+from planner.planfile.yaml.reader import MAX_BYTES, read
 from planner.sandbox.worlds.dialogues import Part, Route
 from planner.sandbox.worlds.world import World
 from planner.values import frozen
 
 _SHIPPED = Path(__file__).parent
 _MAX_EXTENDS = 8
+_MAX_VALUES = 50_000
+_MAX_FAULTS = 1_000
+_READING = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+"""Flags to open a world: do not wait for the writer of a pipe."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXTENDS = {"type": "string", "description": "A shipped world, or the path of a file beside this one, to start from."}
 _MERGED = ("Agent", "Dialogue", "PhoneNumber", "Revision", "Tool", "Variant")
@@ -97,13 +103,15 @@ class _Files:
         if within is not None and path.parent != _SHIPPED and not path.resolve().is_relative_to(within.resolve()):
             raise WorldError(f"{path.name} leads out of the repository")
         try:
-            document, problems = read(path.read_bytes(), path.as_posix())
+            document, problems = read(_content(path), path.as_posix())
         except OSError as error:
             raise WorldError(f"{path}: {error.strerror or error}") from error
         errors = [problem for problem in problems if problem.severity.value == "error"]
         self._faults += [WorldFault(path, _first_line(each.span), each.message, each.code) for each in errors]
         if document is None:
             return {}
+        if larger_than(document, _MAX_VALUES):
+            raise WorldError(f"{path}: a world may have {_MAX_VALUES:,} values, with aliases expanded; shorten it")
         self._documents[path] = document
         own = dict(document)
         base = own.pop("extends", None)
@@ -144,6 +152,15 @@ class _Files:
             raise WorldError(str(faults[0]), faults)
 
 
+def _content(path: Path) -> bytes:
+    """At most one byte more than may be read. Raises `OSError`, and `WorldError` for what is not a file."""
+    descriptor = os.open(path, _READING)
+    with os.fdopen(descriptor, "rb") as file:
+        if not S_ISREG(os.fstat(descriptor).st_mode):
+            raise WorldError(f"{path} is not a file")
+        return file.read(MAX_BYTES + 1)
+
+
 def _first_line(span: Span) -> Span:
     return span if span.line == span.end_line else Span(span.file, span.line, span.column, span.line, span.column + 1)
 
@@ -166,10 +183,9 @@ def _load(path: Path, within: Path | None) -> World:
         world = World.model_validate(written)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        for each in errors:
-            place = each["loc"]
-            if not any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors):
-                files.add(place, each["msg"].removeprefix("Value error, "), each)
+        above = {each["loc"][:length] for each in errors for length in range(len(each["loc"]))}
+        for each in [each for each in errors if each["loc"] not in above][:_MAX_FAULTS]:
+            files.add(each["loc"], each["msg"].removeprefix("Value error, "), each)
         files.check()
         raise
     if path.parent != _SHIPPED:  # a test checks the shipped worlds
