@@ -40,7 +40,7 @@ def cents(project: Project, name: str) -> int:
 def test_parts_of_one_digest_share_a_ceiling(
     project: Project, service: Served, two: str, first: list[str], second: list[str], is_repeated: bool
 ) -> None:
-    """Before: each part had the whole ceiling: 160 cents were spent under 120. Now: also without repeating the
+    """Each part once had the whole ceiling: 160 cents were spent under 120. One ceiling holds, also without repeating the
     ceiling."""
     assert part(project, two, *first, "--max-cost", "1.20") == 0
     consent = project.results()["consent"]
