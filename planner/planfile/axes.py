@@ -17,11 +17,11 @@ from typing import Any, NamedTuple, cast
 from planner.diagnostics import Related, Span
 from planner.planfile.fields import LITERAL, read_fields, wrong_type
 from planner.planfile.files import FileFault, Neighbours, display_name
-from planner.planfile.grammar import MAX_CASES, AxisFileFields
+from planner.planfile.grammar import AxisFileFields
 from planner.planfile.reporter import Reporter
 from planner.planfile.templates import check_name, holds_tags
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.yaml.document import Items, Mapping, Source, larger_than
+from planner.planfile.yaml.document import Items, Mapping, Source
 from planner.planfile.yaml.reader import MAX_BYTES, NOT_IN_YAML, decode, warn_of_rewritten
 from planner.values import frozen
 
@@ -47,6 +47,8 @@ class AxisFileReader:
 
     reporter: Reporter
     neighbours: Neighbours
+    max_cases: int
+    """Cases that a plan may make."""
 
     def read(self, plan: Path, written: Mapping) -> list[Candidate]:
         """Values with their places in the file; none, and an error, if the file or the column cannot be used."""
@@ -77,13 +79,13 @@ class AxisFileReader:
         file = _File(source, fields.column, used, self.reporter)
         values = file.table(_DELIMITERS[suffix]) if suffix in _DELIMITERS else file.lines(as_json=suffix in _JSON_LINES)
         try:
-            found = list(islice(values, MAX_CASES + 1))
+            found = list(islice(values, self.max_cases + 1))
         except _PlanError as error:
             at = error.key if error.key in written else "file"
             self.reporter.error("bad-axis-file", str(error), written.span(at))
             return []
-        if len(found) > MAX_CASES:
-            detail = f"there are more than {MAX_CASES:,} values in {name}; no plan may make more cases"
+        if len(found) > self.max_cases:
+            detail = f"there are more than {self.max_cases:,} values in {name}; no plan may make more cases"
             self.reporter.error("too-many-cases", detail, place)
             return []
         if not found and self.reporter.errors == errors:
@@ -213,11 +215,8 @@ def _check_texts(value: Any) -> None:
             _check_texts(item)
 
 
-MAX_AXES = 100
 MAX_TOKEN = 200
 """Maximum length of a value in a case id."""
-MAX_VALUE_NODES = 1_000
-"""Maximum number of values inside one axis value, with aliases expanded."""
 
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\uffa0\U000e0100-\U000e01ef]")
 """Invisible characters that Python counts as printable or as letters."""
@@ -290,11 +289,8 @@ class AxisReader:
     def read(self, axes: Mapping) -> tuple[Axis, ...]:
         """The axes that could be read; one without any sound value is left out."""
         found: list[Axis] = []
-        if len(axes) > MAX_AXES:
-            detail = f"a matrix may have {MAX_AXES} axes, this one has {len(axes):,}"
-            self.reporter.error("bad-axis", detail, axes.key_span(list(axes)[MAX_AXES]))
-            return ()
         for name in axes:
+            self.reporter.check_time(axes.source.file)
             errors = self.reporter.errors
             check_name(name, "an axis", axes.key_span(name), self.reporter)
             values = self.values(axes, name)
@@ -322,10 +318,6 @@ class AxisReader:
             self._error("bad-axis", detail, place())
             return None
         if isinstance(written, dict) and not self._has_id(written, place):  # pyright: ignore[reportUnknownArgumentType]
-            return None
-        if isinstance(written, dict) and larger_than(written, MAX_VALUE_NODES):
-            detail = f"one value of an axis may contain {MAX_VALUE_NODES:,} values, with aliases expanded; shorten it"
-            self._error("too-many-nodes", detail, place())
             return None
         if holds_tags(written):
             self.reporter.warning("literal-template", LITERAL, place())
@@ -357,7 +349,7 @@ class AxisReader:
         if isinstance(values, Mapping) and "file" in values:
             self.origin = values.span("file")
             return self.files.read(self.path, values)
-        if isinstance(values, Items) and 0 < len(values) <= MAX_CASES:
+        if isinstance(values, Items) and 0 < len(values) <= self.files.max_cases:
             warn_of_rewritten(axes, name, self.reporter)
             return [(value, partial(values.span, index)) for index, value in enumerate(values)]
         if not isinstance(values, Items):
@@ -368,7 +360,7 @@ class AxisReader:
             code, detail = "bad-axis", f"axis `{shown}` has no values; write at least one"
         else:
             code = "too-many-cases"
-            detail = f"axis `{shown}` has {len(values):,} values; more than {MAX_CASES:,} can be in no plan"
+            detail = f"axis `{shown}` has {len(values):,} values; more than {self.files.max_cases:,} can be in no plan"
         self.reporter.error(code, detail, axes.span(name))
         return []
 

@@ -1,4 +1,4 @@
-"""The time that the templates, patterns and expressions of a file may take: its author decides how long they run."""
+"""The time that reading a file may take: its author decides how long templates, patterns and expressions run."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ WITHOUT: Mapping[str, str] = {
     "file-unreadable": "an unreadable file has no text to show",
     "file-too-large": "the file would have more than 16 MiB",
     "not-utf8": "the file would not be text",
-    "template-too-costly": "the plan would take three seconds",
+    "takes-too-long": "the plan would take three seconds",
     "more-faults": "the file would have more than 1,000 faults",
 }
 """Codes that no example can show, and why."""

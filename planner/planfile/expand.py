@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -20,21 +20,20 @@ from planner.planfile.yaml.document import Place
 
 Made = TypeVar("Made")
 
-MAX_CASES_PER_PLAN = 100_000
 MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
 """Characters of all prompts and expectations of a plan, which are in memory together."""
-EXPECTATION_WEIGHT = 16
-"""Validating an expectation takes as long as rendering so much more text."""
-RENDERING_WEIGHT = 64
-"""So does finding out which expectation a case has."""
 
 
 @dataclass(slots=True)
 class Allowance:
     """The remaining limits of one plan."""
 
-    cases: int = MAX_CASES_PER_PLAN
+    max_cases: int
+    cases: int = field(init=False)
     characters: int = MAX_RENDERED_PER_PLAN
+
+    def __post_init__(self) -> None:
+        self.cases = self.max_cases
 
 
 class Parts(NamedTuple):
@@ -99,6 +98,7 @@ class _Expansion:
         places = tuple([draft.place for draft in parts.drafts])
         cases: list[Case] = []
         for point in parts.matrix.points:
+            self.reporter.check_time(parts.place.span.file)
             shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
             label = f"{parts.plan}/{parts.scenario}"
             values = parts.variables
@@ -144,7 +144,14 @@ class _Expansion:
         if count <= self.allowance.cases:
             self.allowance.cases -= count
             return True
-        detail = f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more; split the plan"
+        if self.allowance.cases < 0:  # reported
+            self.reporter.errors += 1
+            return False
+        self.allowance.cases = -1
+        detail = (
+            f"a plan may make {self.allowance.max_cases:,} cases; with this scenario there are more; split the plan, "
+            "or raise policy.max_calls"
+        )
         self.reporter.error("too-many-cases", detail, self.parts.place.span)
         return False
 
@@ -156,8 +163,7 @@ class _Expansion:
     def _expectations(self, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
         before = self.expectations.validations.made_bytes
         found = self.expectations.of_case(self.parts.drafts, values, self.case_errors)
-        self.allowance.characters -= (self.expectations.validations.made_bytes - before) * EXPECTATION_WEIGHT
-        self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
+        self.allowance.characters -= self.expectations.validations.made_bytes - before
         return found
 
 

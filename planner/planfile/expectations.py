@@ -35,18 +35,12 @@ from planner.planfile.templates import (
     varying,
 )
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Container, as_json, as_written, at, follow, larger_than
+from planner.planfile.yaml.document import Container, as_json, as_written, at, follow
 from planner.planfile.yaml.document import Mapping as Written
 from planner.planfile.yaml.reader import warn_of_rewritten
 
-MAX_NODES = 1_000
-"""Values in one expectation with templates, aliases expanded: it may be rendered for each case."""
-
 MAX_BYTES = 64 * 1024
 """One expectation as JSON: all of it is searched in every turn of a call."""
-
-MAX_EXPECTATIONS = 300
-"""Maximum number in a scenario: each is compared with each other."""
 
 _MANY_SHAPES = 100
 """Expectations of earlier plans are dropped from the cache beyond this number."""
@@ -80,6 +74,7 @@ class Expectations:
 
     def draft(self, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and an error, if it cannot be used."""
+        self.reporter.check_time(container.source.file)
         written = at(container, key)
         json = as_json(written)
         shape = self._shapes.get(json)
@@ -120,10 +115,6 @@ class Expectations:
 
     def _compile(self, draft: Draft) -> bool:
         """Compile the templates of the draft's shape. False, and an error, if that is not possible."""
-        if larger_than(draft.written, MAX_NODES):
-            detail = f"an expectation with templates may have {MAX_NODES:,} values, with aliases expanded; shorten it"
-            self.reporter.error("too-many-nodes", detail, draft.span)
-            return False
         compiler = Compiler(self.templates)
         draft.shape.content = compiler.compile(draft.written)
         draft.shape.texts = compiler.texts
@@ -206,7 +197,7 @@ class Expectations:
                 found.append(expectation)
         if len(found) < len(drafts):
             return None
-        if may_contradict(tuple([draft.shape.kind for draft in drafts])):
+        if may_contradict([draft.shape.kind for draft in drafts]):
             stated = [
                 Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
                 for draft, one in zip(drafts, found, strict=True)
@@ -238,6 +229,7 @@ class Expectations:
 
     def _rendering(self, draft: Draft, values: Values, case_errors: CaseErrors) -> Rendered | None:
         """The expectation of one case, from a draft with templates; None after an error."""
+        self.reporter.check_time(draft.container.source.file)
         try:
             return Rendered(render(draft.shape.content, values))
         except TextFault as fault:

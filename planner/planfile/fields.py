@@ -163,6 +163,7 @@ Model = TypeVar("Model", bound=Authored)
 def read_fields(model: type[Model], written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`, with its nested models. Keys with an error are reported and left out; `model_fields_set`
     has the others."""
+    reporter.check_time(written.source.file)
     known = model.model_fields
     values = {key: value for key, value in written.items() if key in known}
     if len(values) < len(written):  # no more errors than are shown of a file

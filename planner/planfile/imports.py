@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from planner.diagnostics import Related, Span
 from planner.planfile.axes import AxisValue
 from planner.planfile.drafts import Draft, Used
-from planner.planfile.expectations import MAX_EXPECTATIONS
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.files import FileFault
 from planner.planfile.grammar import AxisUseFields, PlanFields, UseFields
@@ -77,10 +76,6 @@ class Imports:
         items: Any = holder.get("expect")
         if not isinstance(items, Items):
             return Expected() if missing(model, holder, "expect") else UNREADABLE
-        if len(items) > MAX_EXPECTATIONS:
-            detail = f"one list may have {MAX_EXPECTATIONS} expectations, but this one has {len(items):,}; split it"
-            self.reporter.error("too-many-nodes", detail, items.span(MAX_EXPECTATIONS))
-            return UNREADABLE
         drafts: list[Draft] = []
         complete = True
         for index, written in enumerate(items):

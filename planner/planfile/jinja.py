@@ -89,7 +89,7 @@ class _TooLargeError(_RenderError):
 
 
 class _TooSlowError(_RenderError):
-    code = "template-too-costly"
+    code = "takes-too-long"
 
     def __init__(self) -> None:
         super().__init__(_TOO_SLOW)
@@ -127,7 +127,7 @@ class Environment(ImmutableSandboxedEnvironment):
             detail = f"a template may have {MAX_SOURCE:,} characters, this has {len(text):,}"
             raise TemplateFault("template-too-large", detail)
         if self.budget.exhausted:
-            raise TemplateFault("template-too-costly", _TOO_SLOW)
+            raise TemplateFault("takes-too-long", _TOO_SLOW)
         try:
             tree = self.parse(text)
             names = _names_of(tree, text)
@@ -233,7 +233,7 @@ class Program:
             return self._environment.joined(pieces)
         except _FAILURES as error:
             code, detail = getattr(error, "code", "template-failed"), str(error)
-            if code in {"template-too-large", "template-too-costly"}:
+            if code in {"template-too-large", "takes-too-long"}:
                 raise TemplateFault(code, detail) from error
             if isinstance(error, UndefinedError):
                 code = "template-undefined"

@@ -22,15 +22,12 @@ from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import ImportedTarget, check_slug, config_reference, read_target, with_config
 from planner.planfile.templates import Templates, check_name, holds_tags
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Items, Mapping, larger_than
+from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse, warn_of_rewritten
 
 KIND = "library"
 PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}
 """A library's definition and the key above it."""
-MAX_TEMPLATE_VALUES = 10_000
-"""Maximum number of values in `vars`, with aliases expanded."""
-MAX_LIBRARY_EXPECTATIONS = 5_000
 
 
 class _Known(NamedTuple):
@@ -169,11 +166,6 @@ class Library:
     def _expectations(self) -> dict[str, list[Draft] | None]:
         found: dict[str, list[Draft] | None] = {}
         sets = self._part("expectations", "a mapping of names to expectations")
-        written_sets: list[Any] = list(sets.values())
-        if sum(len(each) if isinstance(each, Items) else 1 for each in written_sets) > MAX_LIBRARY_EXPECTATIONS:
-            detail = f"a library may have {MAX_LIBRARY_EXPECTATIONS:,} expectations; split it"
-            self.reporter.error("too-many-nodes", detail, self.root.key_span("expectations"))
-            return found
         for name in sets:
             check_slug(name, sets.key_span(name), self.reporter)
             written: Any = sets[name]
@@ -226,10 +218,6 @@ def read_variables(model: type[BaseModel], root: Mapping, reporter: Reporter) ->
     if not isinstance(written, Mapping):
         if written is not None:  # an empty key was reported with the file's fields
             reporter.error("wrong-type", wrong_type("a mapping of names to values", written), root.span("vars"))
-        return None
-    if larger_than(written, MAX_TEMPLATE_VALUES):
-        detail = f"`vars` may have {MAX_TEMPLATE_VALUES:,} values, with aliases expanded; shorten it"
-        reporter.error("too-many-nodes", detail, root.key_span("vars"))
         return None
     for name in written:
         check_name(name, "a variable", written.key_span(name), reporter)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from planner.checks import CHECKS
@@ -50,10 +51,12 @@ def _rivals(one: Kind, other: Kind) -> bool:
     return other in [CHECKS[name] for name in one.opposes] or one in [CHECKS[name] for name in other.opposes]
 
 
-@lru_cache(maxsize=1_000)
-def may_contradict(kinds: tuple[Kind, ...]) -> bool:
+def may_contradict(kinds: Iterable[Kind]) -> bool:
     """Whether any two of these kinds may contradict each other."""
-    return any(_rivals(kind, other) for position, kind in enumerate(kinds) for other in kinds[:position])
+    numbers = Counter(kinds)
+    return any(_rivals(kind, kind) for kind, number in numbers.items() if number > 1) or any(
+        _rivals(kind, other) for kind, other in combinations(numbers, 2)
+    )
 
 
 class Stated(NamedTuple):

@@ -14,14 +14,13 @@ from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.axes import AxisFileReader
-from planner.planfile.budget import Budget
 from planner.planfile.expand import Allowance
 from planner.planfile.expectations import Expectations
 from planner.planfile.fields import check_version, missing, read_fields, read_mapping, wrong_type
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
 from planner.planfile.grammar import PlanFields, ScenarioDefaults
 from planner.planfile.imports import UNREADABLE, Imports
-from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, is_library, read_variables
+from planner.planfile.library import Libraries, is_library, read_variables
 from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.prompts import PromptReader
@@ -31,11 +30,11 @@ from planner.planfile.settings import read_quarantine, settings_of
 from planner.planfile.targets import TargetReader
 from planner.planfile.templates import Templates, corrected_name, is_name
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Mapping, Place, larger_than, start_of
+from planner.planfile.yaml.document import Mapping, Place, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
-MAX_SCENARIOS = 20_000
-"""Maximum number of scenarios; reading one takes a tenth of a millisecond."""
+MAX_CASES = 10_000
+"""Cases of a plan, unless policy.max_calls is larger: each is at least one call."""
 
 
 class PlanReader:
@@ -45,12 +44,11 @@ class PlanReader:
         self, cwd: Path, project: Project, environment: str | None, today: date | None, *, read_agents: bool = True
     ) -> None:
         self.reporter = reporter = Reporter(Diagnostics())
-        self.budget = Budget()
-        self.templates = Templates(self.budget)
+        self.templates = Templates(reporter.budget)
         self.expectations = Expectations(reporter, self.templates)
         self.neighbours = Neighbours(cwd)
         self.prompts = PromptReader(reporter, self.templates, self.neighbours)
-        self.axis_files = AxisFileReader(reporter, self.neighbours)
+        self.axis_files = AxisFileReader(reporter, self.neighbours, max(MAX_CASES, project.policy.max_calls))
         self.agent_files = AgentFileReader(reporter, self.neighbours, read_agents)
         self.libraries = Libraries(reporter, self.templates, self.expectations, self.axis_files, self.agent_files)
         self.targets = TargetReader(project, environment, self.agent_files)
@@ -86,10 +84,6 @@ class PlanReader:
             self.reporter.error("no-scenarios", detail, start_of(root))
         scenarios = read_mapping(root, "scenarios", "a mapping of names to scenarios", self.reporter)
         if scenarios is None:
-            return []
-        if len(scenarios) > MAX_SCENARIOS:
-            detail = f"a plan may have {MAX_SCENARIOS:,} scenarios, this has {len(scenarios):,}; split it"
-            self.reporter.error("too-many-nodes", detail, root.key_span("scenarios"))
             return []
         if not scenarios:
             self.reporter.error(
@@ -151,24 +145,15 @@ class PlanContext:
         """The names of variables; for invalid names, the suggested ones."""
         self.aliases = reader.targets.read(root, path, self.imports.targets)
         self.unresolved = Unresolved(reader.reporter)
-        self.allowance = Allowance()
+        self.allowance = Allowance(reader.axis_files.max_cases)
 
     def _variables(self) -> Lookup[str, Any] | None:
         """The plan's variables and imported ones; None if they cannot be read, which is reported."""
-        reporter = self.reader.reporter
-        own = read_variables(PlanFields, self.root, reporter)
+        own = read_variables(PlanFields, self.root, self.reader.reporter)
         imported = self.imports.variables
         if own is None or not imported:
             return own
-        joined = {**imported, **own}
-        if larger_than(joined, MAX_TEMPLATE_VALUES):
-            detail = (
-                f"the variables of a plan and its imports may have {MAX_TEMPLATE_VALUES:,} values together, with "
-                "aliases expanded; shorten them"
-            )
-            reporter.error("too-many-nodes", detail, self.root.key_span("imports"))
-            return None
-        return joined
+        return {**imported, **own}
 
 
 _OF_PLANS = frozenset({"version", "plan", "scenarios", "kind"})
@@ -261,7 +246,7 @@ def _load(path: Path, reader: PlanReader, names: dict[str, Place], others: list[
         reporter.file_fault(file, fault.code, fault.detail)
         return None
     root = parse(source, reporter) if source is not None else None
-    reader.budget.start()
+    reporter.budget.start()
     if root is None or is_library(root, reporter):
         libraries.read(root, path, errors)
         return None

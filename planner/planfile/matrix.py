@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from planner.diagnostics import Related, Span
 from planner.planfile.axes import Axis, AxisReader, AxisValue
 from planner.planfile.fields import missing, wrong_type
-from planner.planfile.grammar import MAX_CASES, MatrixFields
+from planner.planfile.grammar import MatrixFields
 from planner.planfile.pairwise import TooMuchSearchError, fewest_rows, pairwise
 from planner.planfile.reporter import Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
@@ -66,6 +66,7 @@ class MatrixReader:
     ) -> None:
         self.written = written
         self.fields = fields
+        self.max_cases = min(fields.max_cases, axes.files.max_cases)
         self.axis_reader = axes
         self.reporter = axes.reporter
         self.unresolved = unresolved
@@ -138,7 +139,7 @@ class MatrixReader:
             self.reporter.error(
                 "no-cases", "this excludes every combination; exclude fewer", self.written.span("exclude")
             )
-        if len(points) * self.cases_per_point > self.fields.max_cases:
+        if len(points) * self.cases_per_point > self.max_cases:
             self._too_many(len(points))
             return tuple(points[:_SAMPLE])
         return tuple(points)
@@ -149,7 +150,7 @@ class MatrixReader:
     def _combinations(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> list[Point] | None:
         """All combinations that are not excluded; None if there are too many."""
         total = math.prod(len(axis.values) for axis in axes)
-        hopeless = not exclusions.groups and total * self.cases_per_point > self.fields.max_cases
+        hopeless = not exclusions.groups and total * self.cases_per_point > self.max_cases
         if hopeless or total * (1 + len(exclusions.groups)) > _MAX_WALK:
             return None
         return [point for point in _products(axes) if not exclusions.hold(point)]
@@ -160,7 +161,7 @@ class MatrixReader:
         The work for all tables that are loaded together is bounded.
         """
         sizes = [len(axis.values) for axis in axes]
-        if not exclusions.patterns and fewest_rows(sizes) * self.cases_per_point > self.fields.max_cases:
+        if not exclusions.patterns and fewest_rows(sizes) * self.cases_per_point > self.max_cases:
             return None
         positions = [{token: position for position, token in enumerate(axis.values)} for axis in axes]
         patterns = [
@@ -181,15 +182,16 @@ class MatrixReader:
         return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in table.rows]
 
     def _too_many(self, points: int, about: str = "") -> None:
-        limit = self.fields.max_cases
-        if self.written.get("max_cases", limit) != limit:
+        limit = self.max_cases
+        if self.written.get("max_cases", self.fields.max_cases) != self.fields.max_cases:
             return  # it could not be read, which was reported
         cases = points * self.cases_per_point
         if cases <= limit:
             advice = "but finding them takes too long; write fewer axes, values or exclusions"
         else:
             in_pairs = self.fields.strategy == "pairwise"
-            fewer = "exclude some, or raise `max_cases`" if cases <= MAX_CASES else "or make several scenarios of it"
+            raised = "`max_cases`" if limit == self.fields.max_cases else "policy.max_calls"
+            fewer = f"exclude some, or raise {raised}"
             advice = f"more than {limit:,}; {'' if in_pairs else 'use `strategy: pairwise`, '}{fewer}"
         is_set = "max_cases" in self.written
         place = self.written.span("max_cases") if is_set else self.written.key_span("axes")

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SkipValidation, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, SkipValidation, StringConstraints
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from planner.checks.patterns import compile_pattern, finds_everything
 from planner.diagnostics import Diagnostics
@@ -15,6 +15,7 @@ from planner.planfile.fields import check_version, has_known_keys, read_fields, 
 from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.planfile.grammar import (
     FORMAT_VERSION,
+    MAX_ITEMS,
     AllowedTargetFields,
     Authored,
     ExecutionFields,
@@ -34,7 +35,7 @@ from planner.planfile.model import (
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten
-from planner.planfile.yaml.document import Items, Mapping, larger_than, start_of
+from planner.planfile.yaml.document import Items, Mapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -52,6 +53,14 @@ def _store(address: str) -> str:
     except UsageError as error:
         raise ValueError(str(error)) from error
     return address
+
+
+def _few(written: dict[str, Any]) -> dict[str, Any]:
+    """Checked before the items: pydantic keeps each one that is wrong."""
+    if len(written) > MAX_ITEMS:
+        context = {"field_type": "Dictionary", "max_length": MAX_ITEMS, "actual_length": len(written)}
+        raise PydanticKnownError("too_long", context)
+    return written
 
 
 def _redacting(pattern: str) -> str:
@@ -152,7 +161,7 @@ class ProjectFields(Authored):
     )
     execution: SkipValidation[ExecutionFields | None] = Field(default=None, description="How calls are made.")
     policy: SkipValidation[PolicyFields | None] = Field(default=None, description="Limits on every session.")
-    rates: dict[Slug, Annotated[float, Field(ge=0)]] = Field(
+    rates: Annotated[dict[Slug, Annotated[float, Field(ge=0)]], BeforeValidator(_few)] = Field(
         default_factory=dict, description="Cents per minute, by product.", examples=[{"spark": 8}]
     )
     judge: SkipValidation[JudgeFields | None] = Field(
@@ -174,7 +183,7 @@ class ProjectFields(Authored):
             "transcripts."
         ),
     )
-    redact: Annotated[list[Annotated[Text, AfterValidator(_redacting)]], Field(max_length=300)] = Field(
+    redact: Annotated[list[Annotated[Text, AfterValidator(_redacting)]], Field(max_length=MAX_ITEMS)] = Field(
         default_factory=list,
         description="Regular expressions (RE2). Text that they match is masked in reports and shared stores.",
         examples=[["(?i)member number \\d+"]],
@@ -217,8 +226,6 @@ def _price(root: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice
 
 
 _UNREADABLE = Project(readable=False)
-MAX_VALUES = 50_000
-"""Maximum number of values in planner.yaml, which every command reads."""
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
@@ -252,10 +259,6 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
         root = None if source is None or is_blank else parse(source, reporter)
         if root is None or not check_version(root, reporter, required=False):
             return _UNREADABLE if reporter.errors else Project(), diagnostics
-        if larger_than(root, MAX_VALUES):
-            detail = f"this file may have {MAX_VALUES:,} values, with aliases expanded; shorten it"
-            reporter.error("too-many-nodes", detail, start_of(root))
-            return _UNREADABLE, diagnostics
         return _project(root, reporter), diagnostics
     except EnoughFaults:
         return _UNREADABLE, diagnostics

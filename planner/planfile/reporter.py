@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span, without_secrets
+from planner.planfile.budget import MAX_SECONDS, Budget
 from planner.planfile.text import Searches
 from planner.values import frozen
 
@@ -60,7 +61,7 @@ Said = set[tuple[str, Span]]
 
 
 class EnoughFaults(Exception):  # noqa: N818 - not an error of the program
-    """The file has too many errors to continue."""
+    """The file has too many errors, or takes too long, to continue."""
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class Reporter:
     """Shared by all files that are loaded together."""
 
     diagnostics: Diagnostics
+    budget: Budget = field(default_factory=Budget)
     errors: int = 0
     """Errors so far: a part is valid if reading it did not raise this."""
     searches: Searches = field(default_factory=Searches)
@@ -103,6 +105,14 @@ class Reporter:
     def file_fault(self, file: str, code: str, detail: str) -> None:
         """Report an error about the whole file."""
         self.error(code, detail, Span(file, 1, 1, 1, 1))
+
+    def check_time(self, file: str) -> None:
+        """Raises `EnoughFaults` if reading this file and its imports takes too long, which is reported."""
+        if self.budget.exhausted:
+            detail = f"a file and its imports may take {MAX_SECONDS:.0f} seconds of CPU time; split it"
+            if not any(code == "takes-too-long" and span.file == file for code, span, _ in self._seen):
+                self.file_fault(file, "takes-too-long", detail)
+            raise EnoughFaults
 
     def _add(self, severity: Severity, code: str, detail: str, span: Span, related: tuple[Related, ...]) -> None:
         if (code, span, detail) in self._seen:

@@ -10,7 +10,6 @@ from planner.diagnostics import Related, Span
 from planner.planfile.axes import AxisReader
 from planner.planfile.drafts import Draft
 from planner.planfile.expand import Parts, expand
-from planner.planfile.expectations import MAX_EXPECTATIONS
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.grammar import ScenarioFields
 from planner.planfile.jinja import TemplateFault
@@ -172,10 +171,6 @@ class ScenarioReader:
             detail = f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`"
             self.reporter.error("no-expectations", detail, self.where)
         drafts = [*defaults.drafts, *own.drafts]
-        if len(drafts) > MAX_EXPECTATIONS:
-            detail = f"a scenario may have {MAX_EXPECTATIONS} expectations, but this one has {len(drafts):,}; split it"
-            self.reporter.error("too-many-nodes", detail, self.where)
-            return [], False
         self._check_repeats(drafts)
         return drafts, defaults.complete and own.complete
 

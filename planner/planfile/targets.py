@@ -13,7 +13,7 @@ from planner.diagnostics import Span
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.fields import missing, not_a_slug, read_fields, wrong_type
 from planner.planfile.files import PROJECT_FILE
-from planner.planfile.grammar import MAX_TARGETS, SLUG, AllowedTargetFields, PlanFields, TargetFields
+from planner.planfile.grammar import SLUG, AllowedTargetFields, PlanFields, TargetFields
 from planner.planfile.model import ConfigReference, Project, Target
 from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
@@ -108,14 +108,11 @@ class TargetReader:
         if written in ({}, []):
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
             self.reporter.error("no-targets", detail, root.span("targets"))
-        if isinstance(written, (Mapping, Items)) and len(written) > MAX_TARGETS:
-            detail = f"a plan may have {MAX_TARGETS:,} targets, but this one has {len(written):,}; split it"
-            self.reporter.error("too-many-nodes", detail, root.key_span("targets"))
-        elif isinstance(written, Mapping):
+        if isinstance(written, Mapping):
             return {alias: self._defined(plan, written, alias) for alias in written}
-        elif isinstance(written, Items):
+        if isinstance(written, Items):
             return self._listed(written, imported)
-        elif written is not None:  # an empty key was reported with the fields
+        if written is not None:  # an empty key was reported with the fields
             detail = wrong_type("a mapping such as {support: {agent: 12}}, or a list of aliases", written)
             self.reporter.error("wrong-type", detail, root.span("targets"))
         return None

@@ -77,7 +77,7 @@ BUILT: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "file-unreadable": (unreadable, snapshot("6:18 file-unreadable")),
     "file-too-large": (too_large, snapshot("1:1 file-too-large")),
     "not-utf8": (not_text, snapshot("6:19 not-utf8")),
-    "template-too-costly": (slow, snapshot("6:13 template-too-costly")),
+    "takes-too-long": (slow, snapshot("6:13 takes-too-long")),
     "more-faults": (many_faults, snapshot("1:1 more-faults")),
 }
 

@@ -189,15 +189,6 @@ def test_ids_that_templates_make_equal_are_reported(workspace: Any) -> None:
     assert workspace.faults(text) == snapshot("10:41 duplicate-id")
 
 
-def test_large_expectation_with_templates_is_refused(workspace: Any) -> None:
-    """What is rendered for each case is bounded; without a template the same is read once and allowed."""
-    phrases = ", ".join(f"p{number}" for number in range(1_000))
-    assert workspace.codes(plan(f"{{check: says, any_of: [{phrases}]}}")) == []
-    assert workspace.codes(plan(f'{{check: says, any_of: [{phrases}], description: "{{{{ word }}}}"}}')) == [
-        ("too-many-nodes", 9, 9)
-    ]
-
-
 def test_default_that_a_scenario_cannot_fill_is_reported_for_it(workspace: Any) -> None:
     """A default's template may use an axis; a scenario without that axis is named."""
     text = plan(

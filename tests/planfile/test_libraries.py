@@ -400,21 +400,3 @@ def test_a_library_among_plans_is_not_a_plan(workspace: Any) -> None:
     assert [plan.name for plan in loaded.plans] == ["p"]
     assert len(loaded.libraries) == 2
     assert len(loaded.diagnostics) == 0
-
-
-def test_expectations_of_a_library_are_bounded(workspace: Any) -> None:
-    """A plan that uses one of too many is refused with the library."""
-    expectations = "".join(f"  e{number}: {{check: cost, max_cents: 5}}\n" for number in range(5_001))
-    workspace.write("lib.yaml", f"version: 1\nkind: library\nexpectations:\n{expectations}")
-    plan = "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {t: {agent: 1}}\n"
-    plan += "scenarios: {s: {prompt: Hello., expect: [{use: e1}]}}\n"
-    assert workspace.faults(plan) == snapshot("lib.yaml:3:1 too-many-nodes")
-
-
-def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> None:
-    """The values that a template can use are bounded, in all files together."""
-    many = "[" + ", ".join("1" for _ in range(6_000)) + "]"
-    workspace.write("lib.yaml", f"version: 1\nkind: library\nvars: {{a: {many}}}\n")
-    plan = f"version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {{t: {{agent: 1}}}}\nvars: {{b: {many}}}\n"
-    plan += 'scenarios: {s: {prompt: "{{ a[0] }} {{ b[0] }}", expect: [{check: call, status: completed}]}}\n'
-    assert workspace.codes(plan) == [("too-many-nodes", 3, 1)]

@@ -279,14 +279,6 @@ def test_fault_of_the_frame(workspace: Any, old: str, new: str, said: str) -> No
     assert workspace.faults(LISTED.replace("[support]", "{support: {agent: 12}}").replace(old, new, 1)) == said
 
 
-def test_too_many_variables_are_refused(workspace: Any, head: str) -> None:
-    """What templates can walk is bounded, aliases expanded."""
-    many = "[" + ", ".join(["x"] * 200) + "]"
-    lines = f"vars:\n  a: &a {many}\n  b: [{', '.join(['*a'] * 60)}]\n"
-    text = head + lines + 'scenarios:\n  s: {prompt: "{{ b | length }} {{ a | length }}"}\n'
-    assert workspace.faults(text) == snapshot("5:1 too-many-nodes")
-
-
 def test_numbers_that_yaml_rewrites_are_warned_of_in_vars(workspace: Any, head: str) -> None:
     """At any depth of `vars`; a quoted one, and one that is written as it is read, are no concern."""
     text = head + "vars: {a: {zip: 02139, ok: 5, list: [1.50, '007', -0]}}\nscenarios:\n  s: {prompt: '{{ a.zip }}'}\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from planner.checks import expression, patterns
-from planner.planfile import budget, expand, expectations, grammar, jinja, library, load, prompts
+from planner.planfile import budget, grammar, jinja, load, prompts
 from planner.planfile.load import load_files
 from planner.planfile.project import load_project
 
@@ -51,18 +51,12 @@ WORDS = " ".join(PAGE.split())
 @pytest.mark.parametrize(
     ("limit", "text"),
     [
-        (load.MAX_SCENARIOS, "{:,} scenarios"),
-        (grammar.MAX_TARGETS, "{:,} targets"),
-        (library.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
-        (grammar.MAX_ITEMS, "{:,} tags"),
-        (library.MAX_LIBRARY_EXPECTATIONS, "| A library | {:,} expectations |"),
-        (expand.MAX_CASES_PER_PLAN, "{:,} cases"),
-        (expectations.MAX_EXPECTATIONS, "| A scenario | {} expectations |"),
-        (expectations.MAX_NODES, "| An expectation with templates | {:,} values |"),
+        (budget.MAX_SECONDS, "| Reading a file and its imports | {:.0f} seconds of CPU time |"),
+        (load.MAX_CASES, "| A plan | {:,} cases, or `policy.max_calls`"),
+        (grammar.DEFAULT_MAX_CASES, "| A scenario | {} cases, or `max_cases` |"),
         (prompts.MAX_PROMPT_BYTES // 1024, "| A prompt | {} KiB |"),
         (jinja.MAX_TEXT // 1024, "| A text that a template makes | {} KiB |"),
         (jinja.MAX_SOURCE // 1024, "| A template | {} Ki characters |"),
-        (budget.MAX_SECONDS, "imports | {:.0f} seconds of CPU time |"),
         (patterns.MAX_LENGTH, "| A regular expression | {:,} characters |"),
         (expression.MAX_LENGTH, "| A CEL expression | {:,} characters |"),
     ],

@@ -202,7 +202,7 @@ def test_hostile_template_is_stopped(name: str, monkeypatch: pytest.MonkeyPatch)
     """
     monkeypatch.setattr(budget, "MAX_SECONDS", 0.5)
     code, *_ = fault(HOSTILE[name], LONG | {"copy": [each + 0.0 for each in LONG["many"]]})
-    assert code.removeprefix("template-") in {"too-costly", "too-large", "forbidden", "syntax"}
+    assert code.removeprefix("template-") in {"takes-too-long", "too-large", "forbidden", "syntax"}
 
 
 def test_templates_of_a_file_have_their_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_templates_of_a_file_have_their_time_together(monkeypatch: pytest.Monkey
     for work in (lambda: templates.compile("{{ n }}"), lambda: plain.render({"n": "a"})):
         with pytest.raises(TemplateFault) as caught:
             work()
-        assert caught.value.code == "template-too-costly"
+        assert caught.value.code == "takes-too-long"
     shared.start()
     assert plain.render({"n": "a"}) == "A"
 
