@@ -205,6 +205,36 @@ def test_hostile_template_is_stopped(name: str, monkeypatch: pytest.MonkeyPatch)
     assert code.removeprefix("template-") in {"takes-too-long", "too-large", "forbidden", "syntax"}
 
 
+class CountingBudget(Budget):
+    """Never exhausted; counts how often it is asked."""
+
+    asked = 0
+
+    @property
+    def exhausted(self) -> bool:
+        self.asked += 1
+        return False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for x in hundred %}{% endfor %}",
+        "{{ n" + " <= n" * 100 + " }}",
+        "{{ n" + " | abs" * 100 + " }}",
+        "{{ n is odd" + " and n is odd" * 99 + " }}",
+        "{{ hundred | map('abs') | list | length }}",
+        "{{ hundred | join }}",
+        "{{ n }}" * 100,
+    ],
+)
+def test_every_step_checks_the_time(text: str) -> None:
+    """Rounds, comparisons, filters, tests and output: none of a hundred runs without a look at the time that is left."""
+    counting = CountingBudget()
+    Templates(counting).compile(text).render({"n": 5, "hundred": list(range(100))})
+    assert counting.asked >= 100
+
+
 def test_templates_of_a_file_have_their_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one template used is gone for the others, also for compiling; the next file starts anew."""
     monkeypatch.setattr(budget, "MAX_SECONDS", 0.2)
