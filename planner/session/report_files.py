@@ -63,7 +63,10 @@ def replace_reports(
     patterns = redactor_patterns(project)
     shown = redact(result, patterns)
     directory = shell.cwd / report_dir
+    is_new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
+    if is_new:
+        (directory / ".gitignore").write_text("*\n", encoding="utf-8")
     broken: dict[str, Exception] = {}
     for name, output_format in REPORT_FILES.items():
         try:

@@ -158,6 +158,7 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     source = policy_source(shell, selection.base, selection.paths)
     if source.note:
         shell.log(source.note)
+    _check_paths(shell, selection, source)
     files = read_files(shell, selection.paths, selection.environment, source)
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid, so no call is made", files.diagnostics)
@@ -173,6 +174,21 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     limits_note = source.note if source.base is not None and not source.base.has_project else ""
     chosen = _selected(cases, selection)
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)
+
+
+def _check_paths(shell: Shell, selection: Selection, source: PolicySource) -> None:
+    """Raises `UsageError` for a path that does not exist but matches cases, which is what people type at first."""
+    missing = [path.as_posix() for path in selection.paths if not (shell.cwd / path).exists()]
+    if not missing:
+        return
+    try:
+        plans = read_files(shell, (), selection.environment, source).plans
+    except UsageError:  # there are no plans in the default folder either
+        return
+    if any(matches(glob, case.case_id) for glob in missing for plan in plans for case in plan.cases):
+        others = tuple(path for path in selection.paths if path.as_posix() not in missing)
+        meant = replace(selection, paths=others, select=(*selection.select, *missing))
+        raise UsageError(f"{missing[0]} is no file, but matches cases", f"To select them: {meant.command('plan')}")
 
 
 def job_namespace(shell: Shell, selection: Selection) -> str:

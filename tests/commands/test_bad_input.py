@@ -163,3 +163,20 @@ def test_no_balance(project: Project, service: Served) -> None:
     assert ran.code == 3
     assert "no balance" in ran.err
     assert service.ledger()["runs"] == []
+
+
+def test_a_case_in_place_of_a_path(project: Project) -> None:
+    """The finished command with --select is named; a path that is neither stays a missing file."""
+    ran = project.planner("run", "--sandbox", "hours/saturday[name=Ana]@clinic")
+    assert (ran.code, "planner plan --sandbox --select 'hours/saturday[name=Ana]@clinic'" in ran.err) == (2, True)
+    ran = project.planner("plan", "hours/monday")
+    assert (ran.code, "does not exist" in ran.err) == (2, True)
+
+
+def test_reports_ignore_themselves_in_git(project: Project) -> None:
+    """A folder that planner made; one that is there is left alone."""
+    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert (project.root / "reports/.gitignore").read_text() == "*\n"
+    (project.root / "mine").mkdir()
+    assert project.planner("run", "--sandbox", "--report-dir", "mine").code == 0
+    assert not (project.root / "mine/.gitignore").exists()
