@@ -76,6 +76,7 @@ def _show(
         prepared.warnings,
         [*prepared.orphans.notes(options.selection.reconcile_command()), *notes],
         prepared.agents,
+        shows_all=shell.verbosity > 0,
     )
     if options.output_format == "json":
         shell.print(

@@ -66,6 +66,8 @@ class Preview:
     """What earlier sessions spent on this change set."""
     reserved_cents: int = 0
     """The part of it that is not billed yet."""
+    shows_all: bool = False
+    """Every reused case has a line of its own."""
 
 
 @frozen
@@ -129,20 +131,22 @@ def scope(preview: Preview) -> str:
     return " · ".join([count(len(preview.plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
 
 
-def kept(preview: Preview) -> list[tuple[str, str]]:
-    """Kept cases by reason: (`20 cases reused`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`)."""
-    by_reason: dict[Reason, list[Change]] = {}
-    for change in preview.change_set.with_action(Action.REUSE):
-        by_reason.setdefault(change.reason, []).append(change)
+def reused(preview: Preview) -> list[tuple[str, str]]:
+    """Reused cases by reason: (`20 cases reused`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`); or each of them."""
+    changes = preview.change_set.with_action(Action.REUSE)
+    names = preview.redactor.names(change.case_id for change in changes)
+    groups: dict[tuple[Reason, str], list[Change]] = {}
+    for change in changes:
+        groups.setdefault((change.reason, names[change.case_id] if preview.shows_all else ""), []).append(change)
     lines: list[tuple[str, str]] = []
-    for reason, changes in by_reason.items():
+    for (reason, name), group in groups.items():
         parts = [reason.label]
-        flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in changes)
+        flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in group)
         parts += [f"{flaky:,} flaky"] if flaky else []
-        parts += ages([change.prior for change in changes if change.prior is not None], preview.now)
+        parts += ages([change.prior for change in group if change.prior is not None], preview.now)
         if reason is Reason.OUT_OF_REACH:
             parts.append("to call again: --start-over REASON, or more `runs`")
-        lines.append((f"{count(len(changes), 'case')} reused", ", ".join(parts)))
+        lines.append((name or f"{count(len(group), 'case')} reused", ", ".join(parts)))
     return lines
 
 
@@ -285,7 +289,7 @@ def _change_document(change: Change, preview: Preview, name: str) -> dict[str, o
 def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
     changes = (Action.CALL, Action.RECHECK, Action.DROP)
     listed = [_row(change, width, paint) for action in changes for change in shown_changes(preview, action)]
-    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in kept(preview)]
+    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in reused(preview)]
     yield from (scope(preview), "")
     yield from note_lines(agent_notes(preview.agents, preview.change_set, preview.redactor), width, paint)
     yield from rows(listed, width, paint)

@@ -160,3 +160,11 @@ def test_a_port_that_is_taken(project: Project, service: Served) -> None:
     ran = project.planner("sandbox", "--port", port)
     assert ran.code == 2
     assert f"port {port} of 127.0.0.1 cannot be used" in ran.err
+
+
+def test_verbose_lists_every_reused_case(project: Project) -> None:
+    """Otherwise they are counted by reason."""
+    assert project.planner("run", "--sandbox", CONSENT).code == 0
+    assert "3 cases reused" in project.planner("plan", "--sandbox").out
+    text = project.planner("plan", "--sandbox", "-v").out
+    assert ("cases reused" in text, text.count("\n  = hours/")) == (False, 3)
