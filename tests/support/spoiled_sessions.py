@@ -270,7 +270,8 @@ def faults_of(folder: Path, spoiling: Spoiling) -> list[str]:
     wanted = 2 if spoiling.preview else 4
     if len(made) != wanted or (sum(made.values()) != wanted and not is_other):
         wrong.append(f"calls made: {sorted(made.values())} for {wanted} wanted")
-    if (agents := organisation.sandbox.agents.ids) != AGENTS:
+    is_recognised = spoiling.path not in ((), ("id",), ("name",))  # what has another name is never deleted
+    if (agents := organisation.sandbox.agents.ids) != AGENTS and is_recognised:
         wrong.append(f"copies are left: {agents}")
     return wrong
 
