@@ -84,6 +84,8 @@ def calls() -> Iterator[tuple[str, Evidence]]:
         text = (part * (MAX_CHARACTERS // len(part) + 1))[:MAX_CHARACTERS]
         size = -(-len(text) // MAX_TURNS) if name in IN_MANY_TURNS else MAX_TURN_CHARACTERS
         yield name, call(text, size)
+    numbers = "".join(f"card {411155500000000000 + 7919 * number} " for number in range(MAX_CHARACTERS // 24))
+    yield "different numbers", call(numbers, 500)
     yield "too many turns", call("a" * (MAX_TURNS + 1), 1)
     yield "too long a turn", call("a" * (MAX_TURN_CHARACTERS + 1), MAX_TURN_CHARACTERS + 1)
     yield "too long a transcript", call("a" * (MAX_CHARACTERS + 1), MAX_TURN_CHARACTERS)
