@@ -7,9 +7,10 @@ from typing import Literal
 from planner.changes.consent import consent_command
 from planner.errors import RefusedError
 from planner.reports.change_set import Preview, render_json, render_text
+from planner.session.balance import short_of
 from planner.session.consent import store_consented
 from planner.session.orphaned_launches import launch_documents
-from planner.session.preparing import Preparation, prepare, refusal_of, short_of, stored_journal
+from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
 from planner.session.selection import Loaded, Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell, publisher_of, redactor_of

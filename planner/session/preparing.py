@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
-from typing import Final
 
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import Limits, Progress, ceiling_cents, policy_refusal
@@ -17,14 +16,13 @@ from planner.changes.estimate import AT_ONCE, build_change_set
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
-from planner.execution.engine import BALANCE
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.execution.spending import spending_of
 from planner.execution.wanted import resumable_slots
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
-from planner.quantities import count, money, some
+from planner.quantities import count, some
 from planner.reports.phrasing import LEAVES_OUT
 from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action
@@ -49,7 +47,6 @@ from planner.values import frozen
 from planner.verdicts.gate import CheckedCase, must_call
 
 _LEFT_OUT_NAMED = 5
-_TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 
 
 @frozen
@@ -233,48 +230,6 @@ def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
     policy = work.loaded.project.policy
     limits = Limits(work.loaded.plans, policy, work.shell.clock.now())
     return policy_refusal(prepared.change_set, limits, prepared.progress) or previews_refusal(policy, prepared)
-
-
-def check_balance(balance: Balance) -> None:
-    """Refuse before anything is spent. A balance that runs out later is handled by the ledger and the service. Raises
-    `RefusedError` if the balance is empty or the spending limit is reached."""
-    if balance.cents is not None and balance.cents <= 0:
-        raise RefusedError("the organisation has no balance left", "Top it up, then run the same command again.")
-    if balance.limit_reached:
-        raise RefusedError(
-            "the organisation's monthly spending limit is reached", "Raise it, then run the same command again."
-        )
-
-
-def short_of(balance: Balance | None, expected_cents: int | None, *, reserved_cents: int) -> list[str]:
-    """Warnings if the organisation's money may not cover these calls. `expected_cents` is None if the price is unknown.
-
-    They do not stop a run, which makes the calls that the money covers. The service enforces its test-call budget
-    (402).
-    """
-    if balance is None or expected_cents == 0:
-        return []
-    warnings: list[str] = []
-    if balance.limit_reached:
-        warnings.append("the organisation's monthly spending limit is reached: no call will be made; raise it first")
-    limits = [(BALANCE, balance.cents, "top it up")]
-    budget_cents = balance.test_budget_left_cents
-    if budget_cents is not None and budget_cents <= 0:
-        warnings.append(f"{_TEST_CALL_BUDGET} is used up: the service may refuse these calls (402); raise it first")
-    else:
-        limits.append((_TEST_CALL_BUDGET, budget_cents, "raise it"))
-    if expected_cents is None:
-        return warnings
-    needed = money(expected_cents + reserved_cents)
-    reserved = f" ({money(reserved_cents)} of it reserved for earlier calls)" if reserved_cents else ""
-    for label, cents, fix in limits:
-        if cents is not None and cents < expected_cents + reserved_cents:
-            made = "some calls will not be made" if cents > 0 else "no call will be made"
-            warnings.append(
-                f"{label} is {money(cents)}, less than the {needed} expected{reserved}: {made}; {fix} first, or "
-                "resume afterwards"
-            )
-    return warnings
 
 
 def charged_slots(journal: Journal, consent_id: str) -> list[Slot]:

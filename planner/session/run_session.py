@@ -21,6 +21,7 @@ from planner.providers.base import RequestHooks
 from planner.quantities import count
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action, FailOn
+from planner.session.balance import check_balance, short_of
 from planner.session.called_agents import previews_refusal
 from planner.session.consent import (
     who_agrees,
@@ -28,7 +29,7 @@ from planner.session.consent import (
 from planner.session.consents import agree
 from planner.session.interruption import interruptible
 from planner.session.late_data import correct_bills
-from planner.session.preparing import Preparation, check_balance, prepare, short_of
+from planner.session.preparing import Preparation, prepare
 from planner.session.previews import Previews
 from planner.session.progress import RequestLog, open_request_log
 from planner.session.recorded_agents import record_agents

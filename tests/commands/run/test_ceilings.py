@@ -12,8 +12,8 @@ from planner.diagnostics import Diagnostics
 from planner.execution.consents import NO_SPENDING
 from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance
+from planner.session.balance import check_balance, short_of
 from planner.session.executing import ledger_of
-from planner.session.preparing import check_balance, short_of
 from planner.session.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
