@@ -116,7 +116,7 @@ class PullRequest:
     def show(self, name: str, event: str = "pull_request_target") -> None:
         """Gate and publish, and keep the comment."""
         file = self.folder.parent / "publication.json"
-        self.planner("gate", "--policy-from", "main", "--publication", str(file), event=event)
+        self.planner("ci", "gate", "--base", "main", "--publication", str(file), event=event)
         head = git(self.folder, "rev-parse", "HEAD")
         self.planner("publish", str(file), "--pull-request", "42", "--commit", head)
         self.keep(name)
@@ -125,12 +125,12 @@ class PullRequest:
         self.shown[name] = self.fake.comments[42][0]["body"]
 
     def call(self, *words: str) -> None:
-        self.planner("run", "--policy-from", "main", *AGREED, *words, event="workflow_dispatch")
+        self.planner("ci", "run", "--base", "main", *AGREED, *words, event="workflow_dispatch")
 
 
 def _cancelled(pull: PullRequest) -> None:
     """A session that is interrupted during its first call, with the comment that it wrote."""
-    words = ["run", "--policy-from", "main", *AGREED, "--comment-on", "42"]
+    words = ["ci", "run", "--base", "main", *AGREED, "--comment-on", "42"]
     job = subprocess.Popen(
         [sys.executable, "-m", "planner", *words],
         cwd=pull.folder,
@@ -166,7 +166,7 @@ def _comments(folder: Path, service: str) -> dict[str, str]:
         pull.push(PLAN.format(mood="furious", expect=GOOD))
         pull.show("superseded")
         _cancelled(pull)
-        pull.call("--fresh", "the refund tool was fixed")
+        pull.call("--start-over", "the refund tool was fixed")
         pull.show("passed", "workflow_dispatch")
         pull.push(PLAN.format(mood="sad", expect=BAD))
         pull.call()

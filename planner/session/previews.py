@@ -305,7 +305,7 @@ class Previews:
             raise UnlikeError(
                 f"the service did not copy these fields: {some(unlike, 5)}, so calls would not test the agent",
                 f"Write them into {target.file.file}: planner then sets them on the copy. If the service cannot keep "
-                f"them, deploy the file first (planner deploy {target.alias} --force REASON), and call the agent "
+                f"them, deploy the file first (planner agent deploy {target.alias} --force REASON), and call the agent "
                 "itself.",
             )
         if unshown := writing.unshown(agent):

@@ -1,4 +1,4 @@
-"""Agents as files: what plans show of them, what is called again, and `planner agents pull`."""
+"""Agents as files: what plans show of them, what is called again, and `planner agent pull`."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_consent_covers_what_the_file_says(described: Project) -> None:
 
 
 def test_an_edit_at_the_service_is_drift(described: Project, service: Served) -> None:
-    """Named with the diff on the next plan, and by planner record; the file's own edit is none."""
+    """Named with the diff on the next plan, and by planner ci record; the file's own edit is none."""
     assert described.planner("run", CONSENT).code == 0
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
     found = agent(described)

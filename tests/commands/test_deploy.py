@@ -1,4 +1,4 @@
-"""`planner deploy`: only what was tested and shown goes into production, and nothing that somebody else changed."""
+"""`planner agent deploy`: only what was tested and shown goes into production, and nothing that somebody else changed."""
 
 from __future__ import annotations
 

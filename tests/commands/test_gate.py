@@ -1,4 +1,4 @@
-"""`planner gate` in the jobs of a pull request, with results in a git ref, which a public repository must agree to."""
+"""`planner ci gate` in the jobs of a pull request, with results in a git ref, which a public repository must agree to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`planner gate` in a merge queue, and two pull requests in five orders of events: nothing is green by accident or paid for twice."""
+"""`planner ci gate` in a merge queue, and two pull requests in five orders of events: nothing is green by accident or paid for twice."""
 
 from __future__ import annotations
 

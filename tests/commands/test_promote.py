@@ -1,4 +1,4 @@
-"""`planner promote`: merged results become the baseline without a call; other pull requests are left alone."""
+"""`planner ci promote`: merged results become the baseline without a call; other pull requests are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`planner recheck` and `planner report`: what is stored, judged again and shown again. Against a sandbox on a socket."""
+"""`planner run --offline` and `planner report`: what is stored, judged again and shown again. Against a sandbox on a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of `check: judge` with `planner run` and `planner recheck`, a served sandbox and a model on a socket."""
+"""Tests of `check: judge` with `planner run` and `planner run --offline`, a served sandbox and a model on a socket."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Clinic(Organisation):
         return app
 
     def previews(self, **options: Any) -> list[dict[str, Any]]:
-        """What `planner agents previews --format json` prints."""
+        """What `planner agent previews --format json` prints."""
         out = io.StringIO()
         with self._outside(Life()):
             shell = self._shell(out, io.StringIO())
