@@ -118,7 +118,7 @@ class PullRequest:
         file = self.folder.parent / "publication.json"
         self.planner("ci", "gate", "--base", "main", "--publication", str(file), event=event)
         head = git(self.folder, "rev-parse", "HEAD")
-        self.planner("publish", str(file), "--pull-request", "42", "--commit", head)
+        self.planner("ci", "publish", str(file), "--pull-request", "42", "--commit", head)
         self.keep(name)
 
     def keep(self, name: str) -> None:
