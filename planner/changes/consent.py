@@ -54,6 +54,8 @@ class Progress:
     reserved_cents: Mapping[str, int] = field(default_factory=dict[str, int])
     judge: JudgeSpending = NOTHING_JUDGED
     """Their judge calls, which are in none of the others."""
+    reservations: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What a call reserves, by case id, where bills were above its high estimate."""
 
     @property
     def all_spent_cents(self) -> int:
@@ -125,28 +127,33 @@ def _calls_left(change_set: ChangeSet, progress: Progress) -> dict[str, int]:
     }
 
 
-def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
+def consent_command(command: str, change_set: ChangeSet, progress: Progress = NO_PROGRESS) -> str:
     """`command` with the options that consent to exactly this change set; without a ceiling if the cost is unknown."""
     votes = change_set.votes
     charged_votes = votes is not None and votes.charged
     if change_set.estimate.calls == 0 and not charged_votes:
         return command
-    ceiling = ceiling_of(change_set, already_spent_cents=already_spent_cents)
+    ceiling = ceiling_of(change_set, progress)
     option = f" --max-cost {ceiling}" if ceiling else ""
     return f"{command} --consent-to-charge{option} --digest {change_set.digest}"
 
 
-def ceiling_of(change_set: ChangeSet, *, already_spent_cents: int) -> str:
-    """`2.40`: the value of `--max-cost` that covers the whole change set, including what earlier sessions spent on it;
-    "" if the cost is unknown."""
-    cents = ceiling_cents(change_set, already_spent_cents=already_spent_cents)
+def ceiling_of(change_set: ChangeSet, progress: Progress) -> str:
+    """`2.40`: the value of `--max-cost` for the whole change set; "" if the cost is unknown."""
+    cents = ceiling_cents(change_set, progress)
     return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
 
 
-def ceiling_cents(change_set: ChangeSet, *, already_spent_cents: int) -> int | None:
-    """The ceiling that `planner plan` prints, and that holds without `--max-cost`; None if the cost is unknown."""
+def ceiling_cents(change_set: ChangeSet, progress: Progress) -> int | None:
+    """The ceiling that `planner plan` prints, and that holds without `--max-cost`; None if the cost is unknown.
+
+    It covers the whole change set and what any of its calls reserves, in addition to what earlier sessions spent.
+    """
     high_cents = whole_high_cents(change_set)
-    return None if high_cents is None else high_cents + already_spent_cents
+    if high_cents is None:
+        return None
+    reservations = [_reservation(change_set, case_id, progress) for case_id in change_set.prices]
+    return max(high_cents, *reservations, 0) + progress.all_spent_cents
 
 
 def whole_high_cents(change_set: ChangeSet) -> int | None:
@@ -259,13 +266,24 @@ def _check_ceilings(
             continue
         expected = round(ceiling.total(prices))
         spent = _of_plan(progress.spent_cents, ceiling.plan) + progress.judge.committed_cents(ceiling.plan)
+        reserved = _of_plan(progress.reserved_cents, ceiling.plan)
+        covered = ceiling.case_ids.intersection(calls)
+        least = min((_reservation(change_set, case_id, progress) for case_id in covered), default=0)
         if expected + spent + votes > ceiling.cents:
-            reserved = _of_plan(progress.reserved_cents, ceiling.plan)
             judging = f" plus {money(votes)} for judge calls" if votes else ""
             before = _spent_before(spent - reserved, reserved) + judging
             broken.append(f"{money(expected)} expected{before}, {ceiling.name} allows {money(ceiling.cents)}")
+        elif least + spent - reserved > ceiling.cents:
+            # Reservations of earlier calls may be released; bills are not.
+            before = _spent_before(spent - reserved, 0)
+            broken.append(f"each call may cost {money(least)}{before}, {ceiling.name} allows {money(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "Select fewer cases with --select, or raise the ceiling")
+
+
+def _reservation(change_set: ChangeSet, case_id: str, progress: Progress) -> int:
+    """What one call of a case reserves before it is launched; 0 if its price is unknown."""
+    return max(change_set.prices[case_id].high_cents or 0, progress.reservations.get(case_id, 0))
 
 
 def _of_plan(by_plan: Mapping[str, int], plan: str | None) -> int:

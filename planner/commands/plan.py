@@ -60,8 +60,7 @@ def _show(
     change_set = prepared.change_set
     redactor = redactor_of(loaded.project)
     command = options.selection.command("run")
-    spent_cents = prepared.progress.all_spent_cents
-    command = consent_command(command, change_set, already_spent_cents=spent_cents)
+    command = consent_command(command, change_set, prepared.progress)
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]
     ceilings += [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans]
     preview = Preview(

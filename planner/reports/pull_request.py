@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from planner.changes.consent import ceiling_of
+from planner.changes.consent import Progress, ceiling_of
 from planner.quantities import count, money, money_range, some
 from planner.reports.agents import agent_notes
 from planner.reports.change_set import Preview, ShownChange, judged_otherwise, shown_changes
@@ -272,7 +272,7 @@ def _failures(
 def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> list[str]:
     if not check.needs_run or not pull.number or preview.refused is not None:
         return []
-    cost = ceiling_of(preview.change_set, already_spent_cents=preview.spent_cents) or "DOLLARS"
+    cost = ceiling_of(preview.change_set, Progress(spent_cents={"": preview.spent_cents})) or "DOLLARS"
     link = f"[Run workflow]({pull.actions_url})" if pull.actions_url else "run the workflow"
     what = "To call" if check.calls else "To collect the results"
     command = call_command(pull, check.digest, cost)

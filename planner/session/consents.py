@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
-from planner.changes.model import Change, JudgeSpending, Reason
+from planner.changes.model import Change, ChangeSet, JudgeSpending, Reason
 from planner.execution.consents import (
     CallReason,
     Consent,
@@ -21,6 +21,8 @@ from planner.execution.consents import (
     consent_id_of,
 )
 from planner.execution.journal_state import JournalState
+from planner.execution.launches import LaunchState, Slot
+from planner.execution.ledger import Ledger
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
 from planner.session.consent import how_agreed
@@ -71,6 +73,31 @@ def judge_spending(spending: Spending) -> JudgeSpending:
     total = spending.of_judge_calls()
     by_plan = {plan: spending.of_judge_calls(plan).committed for plan in spending.plans}
     return JudgeSpending(total.spent, total.reserved, by_plan)
+
+
+def charged_slots(journal: Journal, consent_id: str) -> list[Slot]:
+    """Slots of this consent, launched in any session."""
+    unsent = unsent_launches(journal)
+    return [slot for slot in journal.slots_of_consent(consent_id) if slot.launch_id not in unsent]
+
+
+def unsent_launches(journal: Journal) -> set[str]:
+    """Launches whose process was killed before sending; `run` will settle them."""
+    return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
+
+
+def reservations_of(change_set: ChangeSet, journal: Journal | None, consent_id: str) -> dict[str, int]:
+    """What a call of each case reserves, as the ledger of `run` prices it."""
+    ledger = Ledger()
+    for target, reserved_cents, billed_cents in journal.bills(consent_id) if journal else ():
+        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+    targets = {change.case_id: change.case.target for change in change_set.changes if change.case is not None}
+    prices = {case_id: (targets[case_id], price.high_cents) for case_id, price in change_set.prices.items()}
+    return {
+        case_id: ledger.price((target.kind, target.id), high_cents) or 0
+        for case_id, (target, high_cents) in prices.items()
+        if high_cents is not None
+    }
 
 
 def agree(session: RunSession, prepared: Preparation, document: ConsentDocument) -> ConsentDocument:

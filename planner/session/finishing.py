@@ -12,11 +12,11 @@ from planner.execution.spending import spending_of
 from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult
 from planner.results.outcomes import Action
-from planner.session.consents import ended_calls, judge_spending
+from planner.session.consents import charged_slots, ended_calls, judge_spending
 from planner.session.executing import SessionEnd
 from planner.session.judging import judge_cost
 from planner.session.orphaned_launches import launch_documents
-from planner.session.preparing import Preparation, charged_slots
+from planner.session.preparing import Preparation
 from planner.session.run_session import RunSession, next_commands
 from planner.session.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases

@@ -17,7 +17,7 @@ from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import UNSETTLED, LaunchState, Slot
+from planner.execution.launches import UNSETTLED, Slot
 from planner.execution.spending import spending_of
 from planner.execution.wanted import resumable_slots
 from planner.planfile.model import DEFAULT_RATES, AgentFile
@@ -29,7 +29,14 @@ from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
 from planner.session.consent import agreed_set
-from planner.session.consents import import_consents, judge_spending, known_consent_id
+from planner.session.consents import (
+    charged_slots,
+    import_consents,
+    judge_spending,
+    known_consent_id,
+    reservations_of,
+    unsent_launches,
+)
 from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
 from planner.session.orphaned_launches import OrphanedLaunches, orphans_of
@@ -102,7 +109,7 @@ class Preparation:
             return asked_cents
         if self.consent is not None and self.consent.max_cost_cents is not None:
             return self.consent.max_cost_cents
-        return ceiling_cents(self.change_set, already_spent_cents=self.progress.all_spent_cents)
+        return ceiling_cents(self.change_set, self.progress)
 
     @property
     def all_reserved_cents(self) -> int:
@@ -183,6 +190,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
             {plan: amount.committed for plan, amount in by_plan.items()},
             {plan: amount.reserved for plan, amount in by_plan.items()},
             judge_spending(spending),
+            reservations_of(change_set, journal, consent_id),
         ),
         unconfirmed,
         judging,
@@ -230,17 +238,6 @@ def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
     policy = work.loaded.project.policy
     limits = Limits(work.loaded.plans, policy, work.shell.clock.now())
     return policy_refusal(prepared.change_set, limits, prepared.progress) or previews_refusal(policy, prepared)
-
-
-def charged_slots(journal: Journal, consent_id: str) -> list[Slot]:
-    """Slots of this consent, launched in any session."""
-    unsent = unsent_launches(journal)
-    return [slot for slot in journal.slots_of_consent(consent_id) if slot.launch_id not in unsent]
-
-
-def unsent_launches(journal: Journal) -> set[str]:
-    """Launches whose process was killed before sending; `run` will settle them."""
-    return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
 
 
 @contextmanager

@@ -209,8 +209,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     """The consent to the calls. Raises `RefusedError` if it is missing, or policy, a ceiling or the balance
     forbids these calls. Only with consent are the versions of the agents' files recorded."""
     shell, options, change_set, balance = session.shell, session.options, prepared.change_set, prepared.balance
-    spent_cents = prepared.progress.all_spent_cents
-    command = consent_command(options.command(), change_set, already_spent_cents=spent_cents)
+    command = consent_command(options.command(), change_set, prepared.progress)
     pays_judge = change_set.votes is not None and change_set.votes.charged  # also in the sandbox
     is_free = not options.consent_to_charge or (options.selection.sandbox and not pays_judge)
     request = ConsentRequest(

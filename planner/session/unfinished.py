@@ -12,9 +12,8 @@ from planner.execution.consents import Spending
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
 from planner.execution.spending import spending_of
 from planner.results.model import CostDocument, JudgeCost
-from planner.session.consents import judge_spending
+from planner.session.consents import charged_slots, judge_spending, unsent_launches
 from planner.session.orphaned_launches import launch_documents, unsettled_launch
-from planner.session.preparing import charged_slots, unsent_launches
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession

@@ -134,15 +134,15 @@ def test_earlier_spending_counts() -> None:
     case = make_case()
     made = {case.case_id: 2}
     change_set = build([case], already_made=made)
-    terms = {"runs_made": made, "plans": [make_plan("refunds", 96)]}
+    terms = {"runs_made": made, "plans": [make_plan("refunds", 128)]}
     assert agree(change_set, spent_cents={case.plan: 64}, **terms).given
-    assert refusal(change_set, spent_cents={case.plan: 65}, **terms)[0] == (
-        "$0.32 expected plus $0.65 already spent, budget.max_cost_cents of plan refunds allows $0.96"
+    assert refusal(change_set, spent_cents={case.plan: 97}, **terms)[0] == (
+        "$0.32 expected plus $0.97 already spent, budget.max_cost_cents of plan refunds allows $1.28"
     )
     reserved = {case.plan: 40}
-    assert refusal(change_set, spent_cents={case.plan: 65}, reserved_cents=reserved, **terms)[0] == (
-        "$0.32 expected plus $0.25 already spent plus up to $0.40 reserved for earlier calls without a bill,"
-        " budget.max_cost_cents of plan refunds allows $0.96"
+    assert refusal(change_set, spent_cents={case.plan: 97}, reserved_cents=reserved, **terms)[0] == (
+        "$0.32 expected plus $0.57 already spent plus up to $0.40 reserved for earlier calls without a bill,"
+        " budget.max_cost_cents of plan refunds allows $1.28"
     )
 
 
@@ -186,9 +186,38 @@ def test_the_suggested_command_is_accepted() -> None:
     assert agree(change_set, max_cost_cents=192, digest=change_set.digest).given
     made = {make_case().case_id: 2}
     rest = build([make_case()], already_made=made)
-    assert consent_command("planner run", rest, already_spent_cents=128).split()[4] == "1.92"
+    assert consent_command("planner run", rest, Progress(spent_cents={"refunds": 128})).split()[4] == "1.92"
     assert agree(rest, max_cost_cents=192, runs_made=made, spent_cents={make_case().case_id: 128}).given
     dear = build([make_case()], rates={"spark": 420.375})
     assert consent_command("planner run", dear).split()[4] == "100.89"
     unpriced = build([make_case()], products={})
     assert consent_command("planner run", unpriced) == f"planner run --consent-to-charge --digest {unpriced.digest}"
+
+
+@pytest.mark.parametrize("cents", [31, 32, 33, 50, 63, 64])
+def test_a_budget_below_one_call_is_refused_up_front(cents: int) -> None:
+    """It is above the expected cost (32 cents), but below what the call reserves (64 cents): nothing could be launched.
+
+    Before: `planner plan` printed a command that made no call.
+    """
+    change_set = build([make_case(runs=1)])
+    terms = {"plans": [make_plan("refunds", cents)]}
+    if cents >= 64:
+        assert agree(change_set, **terms).given
+        return
+    message = refusal(change_set, **terms)[0]
+    assert ("expected" in message, "each call may cost $0.64" in message) == (cents < 32, cents >= 32)
+    assert consent_command("planner run", change_set).split()[4] == "0.64"
+
+
+def test_bills_above_the_estimate_raise_what_a_call_reserves() -> None:
+    """Also for the ceiling that `planner plan` prints."""
+    case = make_case(runs=1)
+    change_set = build([case])
+    dear = {"reservations": {case.case_id: 90}}
+    assert consent_command("planner run", change_set, Progress(**dear)).split()[4] == "0.90"
+    assert "each call may cost $0.90" in refusal(change_set, max_cost_cents=89, **dear)[0]
+    assert agree(change_set, max_cost_cents=90, **dear).given
+    # Of earlier calls, only bills count: reservations may be released.
+    earlier = {"spent_cents": {"refunds": 50}, "reserved_cents": {"refunds": 40}}
+    assert agree(change_set, max_cost_cents=100, **dear, **earlier).given
