@@ -15,6 +15,7 @@ import pytest
 from patience import PATIENCE_SECONDS, until
 from virtual_time import JumpingLoop, SleptTime
 
+from planner.changes.model import NOTHING_JUDGED
 from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.errors import StoreError
@@ -66,6 +67,7 @@ class Bench:
         self.folder = folder
         self.price = JudgePrice(per_vote=1.0)
         self.ceilings: list[Ceiling] = []
+        self.before = NOTHING_JUDGED
         self.budgets: list[JudgeBudget] = []
         self.plans: list[str] = []
         self.max_concurrent = 4
@@ -77,7 +79,7 @@ class Bench:
         self.answers_as: tuple[str, ...] = ()
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
-        self.journal = Journal(IN_MEMORY)
+        self.journal: Journal = Journal(IN_MEMORY)
         self.journal.record(ConsentAdded(CONSENT))
 
     def judge(self, *evidences: Evidence, **fields: Any) -> tuple[list[tuple[str, str]], JudgeCallsResult]:
@@ -100,7 +102,7 @@ class Bench:
         asking = JudgeCallsResult()
         async with HttpxTransport(self.model.url, headers, timeout_seconds=PATIENCE_SECONDS) as transport:
             endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", self.noted.append)
-            budget = JudgeBudget(self.ceilings)
+            budget = JudgeBudget(self.ceilings, self.before)
             self.budgets.append(budget)
             pricing = Pricing(self.price, 1_000)
             asker = JudgeCaller(

@@ -1,0 +1,88 @@
+"""A process that is killed among judge calls passes no ceiling, and loses no bill."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from planner.execution.consents import ConsentAdded
+from planner.execution.events import Event
+from planner.execution.journal import Journal
+from planner.execution.ledger import Ceiling
+from planner.execution.spending import spending_of
+from planner.judge.judge_call_records import settle_answered
+from planner.judge.pricing import MICROCENTS
+from planner.session.consents import judge_spending
+from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
+from tests.judge.test_judge_calls import CONSENT, TALK, Bench, bench, talk  # pyright: ignore[reportMissingImports]
+
+__all__ = ["bench"]
+
+LIMIT_CENTS = 7
+QUESTIONS = 10
+"""Of one cent each."""
+EVENTS = 2 * LIMIT_CENTS
+"""That a session records: a reservation and a settlement for each judge call."""
+
+
+class KilledError(BaseException):
+    """The process is dead."""
+
+
+class DyingJournal(Journal):
+    """It dies before or after it has written an event."""
+
+    dies_at: float = float("inf")
+    dies_after: bool = False
+
+    def record(self, event: Event) -> None:
+        self.dies_at -= 1
+        if self.dies_at < 0 and not self.dies_after:
+            raise KilledError
+        super().record(event)
+        if self.dies_at < 0:
+            raise KilledError
+
+
+def session(bench: Bench, folder: Path, dies_at: float, *, dies_after: bool) -> bool:
+    """Whether it was killed."""
+    with closing(DyingJournal(folder / "journal.sqlite")) as journal:
+        if journal.consents.get(CONSENT.consent_id) is None:
+            journal.record(ConsentAdded(CONSENT))
+        settle_answered(journal, bench.repository.load_vote)
+        bench.journal, bench.before = journal, judge_spending(spending_of(journal, CONSENT.consent_id))
+        bench.ceilings = [Ceiling("--max-cost", LIMIT_CENTS, committed_cents=bench.before.committed_cents(None))]
+        journal.dies_at, journal.dies_after = dies_at, dies_after
+        evidences = [talk(*TALK, ("caller", f"Number {number}."), run_id=number) for number in range(QUESTIONS)]
+        try:
+            bench.judge(*evidences)
+        except BaseExceptionGroup as error:
+            is_killed = error.subgroup(KilledError) is not None
+            if not is_killed:
+                raise
+            return True
+    return False
+
+
+@pytest.mark.parametrize("dies_after", [False, True])
+@pytest.mark.parametrize("dies_at", range(EVENTS))
+def test_killed_at_any_event(bench: Bench, model: Model, tmp_path: Path, dies_at: int, dies_after: bool) -> None:
+    """Up to twice at the same event of a session, then not. The endpoint's ledger and the journal agree in cents.
+
+    Before: earlier judge calls were forgotten, so the ceiling was passed, and their bills were reported nowhere.
+    """
+    bench.max_concurrent = 1
+    deaths = sum(session(bench, tmp_path, dies_at, dies_after=dies_after) for _ in range(2))
+    assert deaths
+    assert not session(bench, tmp_path, float("inf"), dies_after=False)
+    charged_cents = len(model.asked)
+    assert charged_cents <= LIMIT_CENTS
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        amount = spending_of(journal, CONSENT.consent_id).of_judge_calls()
+    assert amount.committed == LIMIT_CENTS * MICROCENTS
+    # What was reserved right before the death was never sent: it may have been charged for all the journal knows.
+    unsent = deaths if dies_after and dies_at % 2 == 0 else 0
+    assert amount.committed == (charged_cents + unsent) * MICROCENTS
+    assert amount.reserved == unsent * MICROCENTS
