@@ -22,6 +22,11 @@ SUBJECTS = {
     "Policy": ["tests/security/test_policy.py"],
     "Git": ["tests/security/test_git.py"],
     "Journal and shared launches": ["tests/security/test_journal_values.py"],
+    "Ceilings": [
+        "tests/commands/run/test_consents.py",
+        "tests/commands/stores/test_shared_consents.py",
+        "tests/judge/test_judge_calls_killed.py",
+    ],
     "Stored results": [
         "tests/security/test_stored_documents.py",
         "tests/security/test_namespaces.py",

@@ -3,7 +3,7 @@
 Keys are plain names separated by `/`: `runs/<invocation>.json`, `evidence/<digest>.json`,
 `latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
-`previews/…`. `planner.results.repository` interprets the bytes.
+`previews/…`, `consents/<id>.json`. `planner.results.repository` interprets the bytes.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ def test_bills_above_the_estimate_raise_what_a_call_reserves() -> None:
     case = make_case(runs=1)
     change_set = build([case])
     dear = {"reservations": {case.case_id: 90}}
-    assert consent_command("planner run", change_set, Progress(**dear)).split()[4] == "0.90"
+    assert consent_command("planner run", change_set, Progress(reservations={case.case_id: 90})).split()[4] == "0.90"
     assert "each call may cost $0.90" in refusal(change_set, max_cost_cents=89, **dear)[0]
     assert agree(change_set, max_cost_cents=90, **dear).given
     # Of earlier calls, only bills count: reservations may be released.

@@ -69,9 +69,10 @@ def session(bench: Bench, folder: Path, dies_at: float, *, dies_after: bool) -> 
 @pytest.mark.parametrize("dies_after", [False, True])
 @pytest.mark.parametrize("dies_at", range(EVENTS))
 def test_killed_at_any_event(bench: Bench, model: Model, tmp_path: Path, dies_at: int, dies_after: bool) -> None:
-    """Up to twice at the same event of a session, then not. The endpoint's ledger and the journal agree in cents.
+    """The process is killed among judge calls, up to twice at the same event of a session.
 
-    Before: earlier judge calls were forgotten, so the ceiling was passed, and their bills were reported nowhere.
+    Before: the judge calls were forgotten. The ceiling was passed, and their bills were reported nowhere.
+    Now: each is reserved in the journal before it is made; journal and the endpoint's ledger agree in cents.
     """
     bench.max_concurrent = 1
     deaths = sum(session(bench, tmp_path, dies_at, dies_after=dies_after) for _ in range(2))

@@ -40,8 +40,11 @@ def cents(project: Project, name: str) -> int:
 def test_parts_of_one_digest_share_a_ceiling(
     project: Project, service: Served, two: str, first: list[str], second: list[str], is_repeated: bool
 ) -> None:
-    """Each part once had the whole ceiling: 160 cents were spent under 120. One ceiling holds, also without repeating the
-    ceiling."""
+    """One digest is run in parts, by path or by `--select`.
+
+    Before: each part had the whole ceiling: 160 cents were spent under 120, with exit code 0 each time.
+    Now: all parts share one ceiling, also where a later command does not repeat it.
+    """
     assert part(project, two, *first, "--max-cost", "1.20") == 0
     consent = project.results()["consent"]
     assert (consent["spent_cents"], consent["max_cost_cents"]) == (A_PART_CENTS, 120)
@@ -85,3 +88,18 @@ def test_attempts_of_one_workflow_run_share_a_consent(
     assert codes == [0, 3, 0]
     assert project.results()["consent"]["how"] == "flag"
     assert service.ledger()["total_cents"] == 2 * A_PART_CENTS
+
+
+@pytest.mark.parametrize("cents", [33, 50, 63])
+def test_plan_and_run_refuse_the_same_budget(project: Project, service: Served, cents: int) -> None:
+    """Above the expected cost of one call, 32 cents, and below the 64 that it reserves."""
+    project.write("plans/hours.yaml", HOURS.replace("scenarios:", f"budget: {{max_cost_cents: {cents}}}\nscenarios:"))
+    select = ("--select", "hours/cancel*")
+    planned = project.planner("plan", *select, "--format", "json")
+    assert (planned.code, planned.json["exit_code"], planned.json["error"]["code"]) == (3, 3, "refused")
+    assert project.planner("run", "--consent-to-charge", *select).code == 3
+    assert service.own_runs() == []
+    project.edit("plans/hours.yaml", f"cents: {cents}", "cents: 64")
+    assert project.planner("plan", *select).code == 0
+    assert project.planner("run", "--consent-to-charge", *select).code == 0
+    assert len(service.own_runs()) == 1

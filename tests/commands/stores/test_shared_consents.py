@@ -56,9 +56,11 @@ def plan(project: Any, digest: str) -> None:
 def test_another_machine_counts_what_the_first_spent(
     fresh_clone: Callable[[str], Any], remote: Path, service: Served, planned: str, is_killed: bool
 ) -> None:
-    """It has only the store. The first is lost with its calls under way, or ended: its launches are no longer there.
+    """One digest is run in parts on machines that have only the store. The first is lost with its calls under way, or it
+    ended, and its launches are no longer in the store.
 
-    Before: 160 cents under a ceiling of 155, and exit 0 each time.
+    Before: 160 cents were spent under a ceiling of 155, with exit code 0 each time.
+    Now: the store has what each launch costs, so the ceiling holds on all machines.
     """
     first = fresh_clone("first")
     plan(first, planned)
