@@ -121,13 +121,29 @@ class IntentSharing:
                 continue
             document, launch = self._reading.launch(key, data), self._journal.launch(launch_id_of(key))
             if launch is None:
-                self._import(document, calls)
+                self._import(self._without_taken_runs(document), calls)
                 imported += 1
             elif launch.state is LaunchState.AMBIGUOUS:
                 self._adopt(document, launch)
             if document.state not in KNOWN:
                 self._unmarked.add(key)
         return imported
+
+    def _without_taken_runs(self, document: IntentDocument) -> IntentDocument:
+        """This machine may have found the launch's runs for an equal one. Then it gets those that the store knows of
+        the other, so that each run counts once."""
+        claimed = self._journal.claimed_run_ids()
+        holders = {slot.launch_id for run_id in document.all_run_ids if (slot := self._journal.slot_of_run(run_id))}
+        if document.state not in KNOWN or len(holders) != 1 or not document.all_run_ids <= claimed:
+            return document
+        key = key_of(holders.pop())
+        data = self._store.get(key)
+        runs = frozenset[int]() if data is None else self._reading.launch(key, data).all_run_ids - claimed
+        if len(runs) != len(document.slots):
+            return document
+        unknown = dict.fromkeys(("run_id", "evidence", "cost_cents", "completed_at", "consumed_by"))
+        slots = tuple(slot.model_copy(update=unknown) for slot in document.slots)
+        return document.model_copy(update={"run_ids": tuple(sorted(runs)), "slots": slots})
 
     def _adopt(self, document: IntentDocument, launch: Launch) -> None:
         """Another machine has found an unconfirmed launch of ours."""
@@ -239,7 +255,9 @@ class IntentSharing:
             self._check_concurrent(now, documents)
             consents = {} if write.consent is None else self.consents.reserved(now, write.consent)
             written = {key: document.model_dump_json().encode() for key, document in documents.items()}
-            return {**consents, **written, **self._writes(now, write.outcomes)}  # reserved before they are intended
+            # Stores that write key by key may be left in between: an intent alone is searched for, and settled. A
+            # reservation without a launch would never end.
+            return {**written, **consents, **self._writes(now, write.outcomes)}
 
         self._store.update(change)
         self._unmarked -= write.outcomes.keys()
@@ -309,8 +327,9 @@ class IntentSharing:
                 raise self._reading.impossible(
                     key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}"
                 )
-            if stored.state in KNOWN and launch.state not in KNOWN:
-                if stored.all_run_ids and stored.all_run_ids <= consumed:
+            is_mine = launch.state in KNOWN and not stored.all_run_ids.isdisjoint(launch.run_ids)
+            if stored.state in KNOWN and stored.all_run_ids and not is_mine:
+                if stored.all_run_ids <= consumed:
                     writes[key] = None
                 continue
             slots = [merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]

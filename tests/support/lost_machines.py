@@ -36,8 +36,11 @@ from planner.session.selection import Selection
 SHARED = "git:refs/planner/results"
 """How the shared store is named; a folder stands for it."""
 CENTS_PER_VOTE = 3
-MOST_FINAL_SESSIONS = 8
-ALLOWED_CODES = (0, 1, 4)
+MOST_FINAL_SESSIONS = 20
+AGAIN = (3, 4)
+"""Exit codes of a session that is repeated. 3: the calls of an open launch, whose consent was lost with its machine, need
+another consent when they prove to be missing."""
+ALLOWED_CODES = (0, 1, *AGAIN)
 AGENTS = [12, 14, 17]
 
 AGENT_FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\ntimezone: Europe/Berlin\n"
@@ -292,11 +295,11 @@ class Story:
         for _ in range(MOST_FINAL_SESSIONS):
             ran = fleet.session(machine, Life())
             self._note(ran)
-            if ran.code != 4:
+            if ran.code not in AGAIN:
                 break
             fleet.seconds += 300.0
         else:
-            self.problems.append(f"exit 4 for ever: {ran.out[-600:]} {ran.err[-300:]}")
+            self.problems.append(f"exit {ran.code} for ever: {ran.out[-600:]} {ran.err[-300:]}")
             return
         self._compare("at the end")
         charged, votes = fleet.charged(), fleet.votes
