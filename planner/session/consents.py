@@ -19,9 +19,10 @@ from planner.execution.consents import (
     ConsentEnded,
     Spending,
     consent_id_of,
+    id_prefix,
 )
 from planner.execution.journal_state import JournalState
-from planner.execution.launches import LaunchState, Slot
+from planner.execution.launches import LIVE, LaunchState, Slot
 from planner.execution.ledger import Ledger
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
@@ -57,8 +58,16 @@ def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, s
     run = _workflow_run(environ)
     own = consent_id_of(digest, run) if run else ""
     alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
-    is_new = journal.consents.get(own) is None
-    return alike[-1].consent_id if alike and is_new else own
+    if journal.consents.get(own) is not None:
+        return own
+    return alike[-1].consent_id if alike else _lost_consent_id(journal, digest) or own
+
+
+def _lost_consent_id(journal: JournalState, digest: str) -> str:
+    """The consent of open launches of this set whose machine was lost before it could share the consent: they are
+    charged under it. "" if there is none."""
+    ids = [launch.consent_id for launch in journal.launches(LIVE) if launch.consent_id.startswith(id_prefix(digest))]
+    return next((consent_id for consent_id in ids if journal.consents.get(consent_id) is None), "")
 
 
 def import_consents(shell: Shell, shared: Shared, journal: Journal, digest: str, plans: Iterable[str]) -> None:

@@ -37,10 +37,7 @@ SHARED = "git:refs/planner/results"
 """How the shared store is named; a folder stands for it."""
 CENTS_PER_VOTE = 3
 MOST_FINAL_SESSIONS = 20
-AGAIN = (3, 4)
-"""Exit codes of a session that is repeated. 3: the calls of an open launch, whose consent was lost with its machine, need
-another consent when they prove to be missing."""
-ALLOWED_CODES = (0, 1, *AGAIN)
+ALLOWED_CODES = (0, 1, 4)
 AGENTS = [12, 14, 17]
 
 AGENT_FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\ntimezone: Europe/Berlin\n"
@@ -295,7 +292,7 @@ class Story:
         for _ in range(MOST_FINAL_SESSIONS):
             ran = fleet.session(machine, Life())
             self._note(ran)
-            if ran.code not in AGAIN:
+            if ran.code != 4:
                 break
             fleet.seconds += 300.0
         else:
