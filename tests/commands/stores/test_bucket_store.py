@@ -50,7 +50,7 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     assert ran.code == 0, ran.out + ran.err
     assert len(service.own_runs()) == 5
     kinds = [path.split("/")[3] for path in bucket.writes]
-    assert kinds[:2] == ["consents", "intents"]
+    assert kinds[:2] == ["intents", "consents"]
     assert kinds.index("evidence") < kinds.index("runs") < kinds.index("latest")
     assert {path.split("/")[3] for path in bucket.objects} == {
         "configurations",
