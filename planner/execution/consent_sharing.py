@@ -95,7 +95,7 @@ class ConsentSharing:
             if (data := self._store.get(key)) is None:
                 continue
             shared = self._read(key, data)
-            spending = _renamed(shared.spending, names)
+            spending = _renamed(_without_ended(shared.spending, self._store), names)
             imported = ConsentImported(shared.consent, shared.ended, spending)
             records, consent_id = self._journal.consents, shared.consent.consent_id
             if records.elsewhere(consent_id) != spending or not records.ended_of(consent_id).issuperset(shared.ended):
@@ -172,7 +172,8 @@ class ConsentSharing:
         if data is None:
             return SharedConsent(consent=write.consent, ended=tuple(sorted(write.ended)), spending=write.spending)
         stored = self._read(key, data)
-        others = {key: amounts for key, amounts in stored.spending.launches.items() if key not in write.launches}
+        elsewhere = _without_ended(stored.spending, now).launches
+        others = {key: amounts for key, amounts in elsewhere.items() if key not in write.launches}
         spending = Spending(
             {**others, **write.spending.launches}, {**stored.spending.judging, **write.spending.judging}
         )
@@ -198,6 +199,18 @@ class ConsentSharing:
             f"Check {self._store.locate(key)}. No call is made while it cannot be read, since a ceiling may be "
             "reached. If none of your jobs wrote it, remove it from the store.",
         )
+
+
+def _without_ended(spending: Spending, now: Reader) -> Spending:
+    """Without reservations of launches that are not open any more. A launch is written before it is reserved, and a
+    machine may be lost before it can release what the service refused."""
+    launches = {
+        launch_id: by_plan
+        if now.has(f"intents/{launch_id}.json")
+        else {plan: replace(amount, reserved=0) for plan, amount in by_plan.items()}
+        for launch_id, by_plan in spending.launches.items()
+    }
+    return replace(spending, launches=launches)
 
 
 def _renamed(spending: Spending, names: Mapping[str, str]) -> Spending:

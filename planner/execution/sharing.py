@@ -255,9 +255,8 @@ class IntentSharing:
             self._check_concurrent(now, documents)
             consents = {} if write.consent is None else self.consents.reserved(now, write.consent)
             written = {key: document.model_dump_json().encode() for key, document in documents.items()}
-            # Stores that write key by key may be left in between. An intent alone is searched for, and settled; a
-            # reservation without a launch, or of one that was refused, would never end.
-            return {**self._writes(now, write.outcomes), **written, **consents}
+            # Stores that write key by key may be left in between: a reservation without its launch would be void.
+            return {**written, **consents, **self._writes(now, write.outcomes)}
 
         self._store.update(change)
         self._unmarked -= write.outcomes.keys()
