@@ -265,19 +265,17 @@ def _check_ceilings(
         if not votes and ceiling.case_ids.isdisjoint(calls):
             continue
         expected = round(ceiling.total(prices))
-        spent = _of_plan(progress.spent_cents, ceiling.plan) + progress.judge.committed_cents(ceiling.plan)
-        reserved = _of_plan(progress.reserved_cents, ceiling.plan)
-        if not calls:  # judge calls wait for the bills of open launches, some of which may never have arrived
-            spent, reserved = spent - reserved, 0
+        # Bills only: reservations of earlier calls may be released, and launching waits for them. So a killed session can
+        # always be resumed under the same ceiling.
+        billed = _of_plan(progress.spent_cents, ceiling.plan) - _of_plan(progress.reserved_cents, ceiling.plan)
+        spent = billed + progress.judge.committed_cents(ceiling.plan)
+        before = f" plus {money(spent)} already spent" if spent else ""
         covered = ceiling.case_ids.intersection(calls)
         least = min((_reservation(change_set, case_id, progress) for case_id in covered), default=0)
         if expected + spent + votes > ceiling.cents:
             judging = f" plus {money(votes)} for judge calls" if votes else ""
-            before = _spent_before(spent - reserved, reserved) + judging
-            broken.append(f"{money(expected)} expected{before}, {ceiling.name} allows {money(ceiling.cents)}")
-        elif least + spent - reserved > ceiling.cents:
-            # Reservations of earlier calls may be released; bills are not.
-            before = _spent_before(spent - reserved, 0)
+            broken.append(f"{money(expected)} expected{before}{judging}, {ceiling.name} allows {money(ceiling.cents)}")
+        elif least + spent > ceiling.cents:
             broken.append(f"each call may cost {money(least)}{before}, {ceiling.name} allows {money(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "Select fewer cases with --select, or raise the ceiling")
@@ -290,9 +288,3 @@ def _reservation(change_set: ChangeSet, case_id: str, progress: Progress) -> int
 
 def _of_plan(by_plan: Mapping[str, int], plan: str | None) -> int:
     return sum(by_plan.values()) if plan is None else by_plan.get(plan, 0)
-
-
-def _spent_before(billed: int, reserved: int) -> str:
-    """Reservations are listed apart from bills: part of them may be released."""
-    spent = f" plus {money(billed)} already spent" if billed else ""
-    return spent + (f" plus up to {money(reserved)} reserved for earlier calls without a bill" if reserved else "")

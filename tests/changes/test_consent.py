@@ -129,8 +129,8 @@ def test_every_broken_ceiling_is_named() -> None:
 
 
 def test_earlier_spending_counts() -> None:
-    """A ceiling is for the whole consent, with all its sessions and also for cases that are not called now; bills and
-    reservations are listed apart."""
+    """A ceiling is for the whole consent, with all its sessions and also for cases that are not called now. What is only
+    reserved refuses nothing: a killed session can be resumed under the same ceiling, and launching waits for its bills."""
     case = make_case()
     made = {case.case_id: 2}
     change_set = build([case], already_made=made)
@@ -140,9 +140,9 @@ def test_earlier_spending_counts() -> None:
         "$0.32 expected plus $0.97 already spent, budget.max_cost_cents of plan refunds allows $1.28"
     )
     reserved = {case.plan: 40}
-    assert refusal(change_set, spent_cents={case.plan: 97}, reserved_cents=reserved, **terms)[0] == (
-        "$0.32 expected plus $0.57 already spent plus up to $0.40 reserved for earlier calls without a bill,"
-        " budget.max_cost_cents of plan refunds allows $1.28"
+    assert agree(change_set, spent_cents={case.plan: 97}, reserved_cents=reserved, **terms).given
+    assert refusal(change_set, spent_cents={case.plan: 137}, reserved_cents=reserved, **terms)[0] == (
+        "$0.32 expected plus $0.97 already spent, budget.max_cost_cents of plan refunds allows $1.28"
     )
 
 
