@@ -59,5 +59,5 @@ def test_a_demo_plan_runs_without_what_only_unix_has(tmp_path: Path) -> None:
     planner(tmp_path, "init", run)
     results = json.loads((tmp_path / "reports" / "results.json").read_text("utf-8"))
     assert (results["outcome"], results["stats"]["launches"] > 0) == ("passed", True)
-    planner(tmp_path, run, "validate", "plan --sandbox", "history --sandbox", "recheck --sandbox")
+    planner(tmp_path, run, "validate", "plan --sandbox", "history --sandbox", "run --sandbox --offline")
     assert json.loads((tmp_path / "reports" / "results.json").read_text("utf-8"))["stats"]["launches"] == 0

@@ -137,7 +137,7 @@ def test_the_log_names_the_check_and_the_run(caplog: pytest.LogCaptureFixture) -
     """The debug log has the traceback."""
     with caplog.at_level(logging.DEBUG, "planner"):
         judge_run([Broken()], SLIPPED)
-    assert [record.getMessage() for record in caplog.records] == ["check broken broke on run 1"]
+    assert [record.getMessage() for record in caplog.records] == ["the check broken raised ZeroDivisionError"]
 
 
 def sample(passed: int, countable: int, not_made: int = 0, outcome: CaseOutcome | None = None) -> Sample:

@@ -265,8 +265,8 @@ def _check_ceilings(
         if not votes and ceiling.case_ids.isdisjoint(calls):
             continue
         expected = round(ceiling.total(prices))
-        # Bills only: reservations of earlier calls may be released, and launching waits for them. So a killed session can
-        # always be resumed under the same ceiling.
+        # Bills only: reservations of earlier calls may be released, and launching waits for them. So a killed session
+        # can always be resumed under the same ceiling.
         billed = _of_plan(progress.spent_cents, ceiling.plan) - _of_plan(progress.reserved_cents, ceiling.plan)
         spent = billed + progress.judge.committed_cents(ceiling.plan)
         before = f" plus {money(spent)} already spent" if spent else ""

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Annotated, Any, Final, Generic, NewType, Protocol, TypeAlias, TypeVar
 
 from pydantic import Field
 
-from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError, ThrottledError, UnreachableError
+from planner.errors import NotFoundError
 from planner.evidence import ENDED, Evidence
+from planner.providers.requests import RequestStats
 from planner.values import frozen
 
 RunId = NewType("RunId", int)
@@ -233,24 +233,6 @@ class Reading(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class RequestStats:
-    requests: int = 0
-    refused: int = 0
-    """429 answers."""
-
-
-@frozen
-class RequestHooks:
-    """`on_exchange` is called after every request, `on_wait` before a read is retried (error, pause in seconds)."""
-
-    on_exchange: Callable[[Exchange], None] | None = None
-    on_wait: Callable[[PlannerError, float], None] | None = None
-
-
-NO_HOOKS: Final = RequestHooks()
-
-
 class Provider(Protocol):
     """A service that makes test calls, and one account at it."""
 
@@ -342,65 +324,3 @@ class AgentProvider(Provider, Protocol):
     async def delete_agent(self, agent_id: int) -> None:
         """Raises `NotFoundError` if it does not exist any more."""
         ...
-
-
-class Fate(Enum):
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    """429: not carried out."""
-    REJECTED = "rejected"
-    """4xx: the service said no."""
-    UNSENT = "unsent"
-    """It provably never left."""
-    AMBIGUOUS = "ambiguous"
-    """A launch that may have been carried out. It is searched for before it is sent again."""
-    FAILED = "failed"
-    """A read without a usable answer; it may be retried."""
-    CANCELLED = "cancelled"
-    """We stopped waiting; a launch is unconfirmed then."""
-
-
-@frozen
-class Exchange:
-    """The record of one request, for traces, without bodies, headers or keys. `started` and `seconds` are monotonic;
-    sizes are of the bodies."""
-
-    started: float
-    seconds: float
-    method: str
-    path: str
-    """With its query."""
-    status: int | None
-    """None if no status line arrived."""
-    sent_bytes: int
-    received_bytes: int
-    attempt: int
-    """From 1; only reads are retried."""
-    is_last: bool
-    """There is no further attempt."""
-    error: PlannerError | None
-    is_cancelled: bool = False
-    request_id: str = ""
-    """The service's id of the request, for its support; "" if it names none."""
-    unreadable_rows: int = 0
-    """Rows of the answered list that cannot be read as a whole."""
-
-    @property
-    def fate(self) -> Fate:
-        if self.is_cancelled:
-            return Fate.CANCELLED
-        match self.error:
-            case None:
-                return Fate.ANSWERED
-            case ThrottledError():
-                return Fate.REFUSED
-            case UnreachableError() | StoreError():  # StoreError: the journal could not be written before sending
-                return Fate.UNSENT
-            case IncompleteError():
-                return Fate.AMBIGUOUS if self.method == "POST" else Fate.FAILED
-            case _:
-                return Fate.REJECTED
-
-    @property
-    def is_repeated(self) -> bool:
-        return not self.is_last and self.fate in (Fate.REFUSED, Fate.UNSENT, Fate.FAILED)

@@ -354,7 +354,7 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(f"expected: {money(costs.paid_before_cents)} paid before, plus {rest} for the remaining calls")
     if (judge := costs.judge) is not None:
         lines.append(_judge_calls(judge))
-    if costs.ceiling_cents is not None:
+    if costs.ceiling_cents:  # 0 where nothing was to be called
         lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
     if costs.carried_cents:
         lines.append(f"reused runs cost {money(costs.carried_cents)} in earlier sessions and were not charged again")

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 
 from planner import __version__
 from planner.errors import PlannerError, UsageError
-from planner.providers.base import Exchange
+from planner.providers.requests import Exchange
 from planner.quantities import duration, money
 from planner.reports.neutral import for_json_text, for_terminal
 from planner.session.shell import Shell

@@ -17,7 +17,7 @@ from planner import __version__
 from planner.diagnostics import Severity
 from planner.errors import FULL_DISK, PlanInvalidError, PlannerError, StoreError, UsageError, leading_error
 from planner.planfile.model import Project
-from planner.providers.base import RequestStats
+from planner.providers.requests import RequestStats
 from planner.reports import FORMATS
 from planner.reports.diagnostics import as_documents
 from planner.reports.neutral import error_document, json_document

@@ -17,7 +17,7 @@ from planner.execution.journal import Journal
 from planner.execution.reading import Transactions
 from planner.execution.sharing import IntentSharing
 from planner.judge.judge_call_records import settle_answered
-from planner.providers.base import RequestHooks
+from planner.providers.requests import RequestHooks
 from planner.quantities import count
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action, FailOn

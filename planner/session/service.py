@@ -21,15 +21,14 @@ from planner.planfile.model import Case
 from planner.planfile.reporter import rules
 from planner.planfile.text import shorten
 from planner.providers.base import (
-    NO_HOOKS,
     AgentProvider,
     Balance,
     Provider,
-    RequestHooks,
     Target,
     TargetState,
     UnknownTargetError,
 )
+from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import money
 from planner.session.ci import NO_BASE, named_by_github

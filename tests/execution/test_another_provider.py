@@ -34,12 +34,12 @@ from planner.providers.base import (
     LaunchRequest,
     Page,
     Provider,
-    RequestStats,
     Run,
     RunId,
     Target,
     TargetState,
 )
+from planner.providers.requests import RequestStats
 
 CALL_SECONDS = 30
 

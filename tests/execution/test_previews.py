@@ -129,6 +129,11 @@ def test_stored_names_stay() -> None:
         "requester_learned",
         "preview_intended",
         "preview_moved",
+        "consent_added",
+        "consent_ended",
+        "consent_imported",
+        "judge_call_reserved",
+        "judge_call_settled",
     ]
 
 

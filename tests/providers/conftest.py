@@ -17,7 +17,8 @@ from virtual_time import JumpingLoop
 
 from planner.clock import Clock
 from planner.network.http import HttpxTransport
-from planner.providers.base import Exchange, LaunchRequest, Line, RequestHooks
+from planner.providers.base import LaunchRequest, Line
+from planner.providers.requests import Exchange, RequestHooks
 from planner.providers.thunderphone.client import ApiClient
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -20,7 +20,6 @@ from planner.errors import CredentialError, NotFoundError
 from planner.key_redaction import KeyRedactor
 from planner.network.transport import InProcessTransport, Transport
 from planner.providers.base import (
-    NO_HOOKS,
     PAGE_LIMIT,
     Balance,
     Batch,
@@ -31,9 +30,9 @@ from planner.providers.base import (
     Launched,
     LaunchRequest,
     Page,
-    RequestHooks,
     Run,
 )
+from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.agents import AgentClient
 from planner.providers.thunderphone.answers import Decoder, decoder, page_decoder, validated
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest

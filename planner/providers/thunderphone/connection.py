@@ -22,7 +22,8 @@ from planner.errors import (
     UnreachableError,
 )
 from planner.network.transport import Answer, Transport
-from planner.providers.base import Exchange, Page, RequestHooks, RequestStats
+from planner.providers.base import Page
+from planner.providers.requests import Exchange, RequestHooks, RequestStats
 from planner.providers.thunderphone.answers import GARBAGE_HINT, Decoder, decoder, error_of, request_id_of
 from planner.values import frozen
 
