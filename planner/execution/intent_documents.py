@@ -1,6 +1,7 @@
 """Documents of launches in a shared store, and which calls the documents of another session show."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -9,7 +10,7 @@ from pydantic_core import from_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
-from planner.execution.launches import LaunchState
+from planner.execution.launches import KNOWN, LaunchState
 from planner.results.documents import schema_major
 from planner.results.store import Store
 from planner.values import frozen
@@ -74,6 +75,15 @@ class IntentDocument(_Document):
     @property
     def all_run_ids(self) -> frozenset[int]:
         return frozenset({*self.run_ids, *(slot.run_id for slot in self.slots if slot.run_id is not None)})
+
+    def state_elsewhere(self, claimed: AbstractSet[int]) -> tuple[LaunchState, str]:
+        """The launch's state on a machine that did not make it and has claimed these runs, and why. It may have found
+        the launch's runs for another, which asked for the same: they count once."""
+        if self.state not in KNOWN:
+            return LaunchState.AMBIGUOUS, "launched by another session, which may not have ended"
+        if self.all_run_ids and self.all_run_ids <= claimed:
+            return LaunchState.ABSENT, "its runs are those of an equal launch"
+        return self.state, ""
 
 
 class _CaseDocument(_Document):

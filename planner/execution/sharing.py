@@ -70,6 +70,8 @@ class _Outcome:
     launch: Launch
     slots: Sequence[SlotDocument]
     requesters: frozenset[int]
+    claimed: AbstractSet[int]
+    """Runs that this machine knows, of any launch."""
 
 
 @frozen
@@ -169,7 +171,7 @@ class IntentSharing:
         slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
         known = [calls.get((slot.case_id, slot.call_fingerprint)) for slot in document.slots]
         numbers = {call.target_number if call else None for call in known}
-        state, detail = _imported_state(document, self._journal.claimed_run_ids())
+        state, detail = document.state_elsewhere(self._journal.claimed_run_ids())
         self._journal.record(
             Imported(
                 Launch(
@@ -233,7 +235,8 @@ class IntentSharing:
     def prepare(self, intents: Iterable[LaunchIntent]) -> Write:
         """The next write: these intents, and what became of earlier ones. On another machine, a refused launch without
         a mark would be unconfirmed."""
-        known = ((key, self._outcome_of(launch_id_of(key))) for key in sorted(self._unmarked))
+        claimed = self._journal.claimed_run_ids()
+        known = ((key, self._outcome_of(launch_id_of(key), claimed)) for key in sorted(self._unmarked))
         outcomes = {
             key: outcome for key, outcome in known if outcome is not None and outcome.launch.state not in UNSETTLED
         }
@@ -296,20 +299,21 @@ class IntentSharing:
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
         """The current documents of the store's launches and previews: finished ones are deleted, others updated,
         unknown ones unchanged."""
-        known = ((key, self._outcome_of(launch_id_of(key))) for key in now.keys(PREFIX))
+        claimed = self._journal.claimed_run_ids()
+        known = ((key, self._outcome_of(launch_id_of(key), claimed)) for key in now.keys(PREFIX))
         outcomes = {key: outcome for key, outcome in known if outcome is not None}
         slots = (slot for launch in self._journal.launches(KNOWN) for slot in self._journal.slots_of(launch.launch_id))
         consumed = {slot.run_id for slot in slots if slot.run_id is not None and slot.consumed_by is not None}
         consents = self.consents.outcome(now, map(launch_id_of, outcomes))
         return {**consents, **self.previews.outcome(now), **self._writes(now, outcomes, consumed)}
 
-    def _outcome_of(self, launch_id: str) -> _Outcome | None:
+    def _outcome_of(self, launch_id: str, claimed: AbstractSet[int]) -> _Outcome | None:
         """None for an unknown launch."""
         launch = self._journal.launch(launch_id)
         if launch is None:
             return None
         slots = [self._redacted(slot) for slot in self._journal.slots_of(launch_id)]
-        return _Outcome(launch, slots, self._journal.requesters_of(launch_id))
+        return _Outcome(launch, slots, self._journal.requesters_of(launch_id), claimed)
 
     def _writes(
         self, now: Reader, outcomes: Mapping[str, _Outcome], consumed: AbstractSet[int] = frozenset()
@@ -326,12 +330,16 @@ class IntentSharing:
                 raise self._reading.impossible(
                     key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}"
                 )
-            is_mine = launch.state in KNOWN and not stored.all_run_ids.isdisjoint(launch.run_ids)
+            is_same = launch.state in KNOWN and not stored.all_run_ids.isdisjoint(launch.run_ids)
+            is_better = launch.state in KNOWN and bool(launch.run_ids) and stored.all_run_ids <= outcome.claimed
+            is_mine = is_same or is_better  # the other machine gave the launch runs of an equal one
             if stored.state in KNOWN and stored.all_run_ids and not is_mine:
                 if stored.all_run_ids <= consumed:
                     writes[key] = None
                 continue
             slots = [merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]
+            if is_better and not is_same and stored.all_run_ids:
+                slots = list(mine)
             if launch.state not in LIVE or all(slot.consumed_by for slot in slots):
                 writes[key] = None
             elif launch.state is not LaunchState.INTENDED:
@@ -364,16 +372,6 @@ class IntentSharing:
                 "prompt": prompt_key(slot.prompt),
             }
         )
-
-
-def _imported_state(document: IntentDocument, claimed: AbstractSet[int]) -> tuple[LaunchState, str]:
-    """The state of another machine's launch here, and why. This machine may have found its runs for another launch,
-    which asked for the same: they count once."""
-    if document.state not in KNOWN:
-        return LaunchState.AMBIGUOUS, "launched by another session, which may not have ended"
-    if document.all_run_ids and document.all_run_ids <= claimed:
-        return LaunchState.ABSENT, "its runs are those of an equal launch"
-    return document.state, ""
 
 
 def _current(stored: IntentDocument, outcome: _Outcome, slots: Iterable[SlotDocument]) -> IntentDocument:
